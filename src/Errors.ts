@@ -1,0 +1,223 @@
+/**
+ * Every way a session can fail, grouped by whose fault it is.
+ *
+ * The reply each one earns is in `Reply.ts`; a new class here does not compile
+ * until it has a line there.
+ */
+import * as Data from "effect/Data"
+
+/**
+ * Failures are ordinary here: a busy proxy makes thousands a minute and nobody
+ * reads where in this program they were built. So they carry no stack trace,
+ * which is most of an error's cost.
+ */
+const TaggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.TaggedError<Tag>> => {
+  const Base = Data.TaggedError(tag) as unknown as new (args: unknown) => Error
+  class Traceless extends Base {
+    constructor(args: unknown) {
+      const limit = Error.stackTraceLimit
+      Error.stackTraceLimit = 0
+      super(args)
+      Error.stackTraceLimit = limit
+    }
+  }
+  return Traceless as never
+}
+
+// The client's doing ---------------------------------------------------------
+
+/** The client closed or reset its connection before there was a session. */
+export class ClientGone extends TaggedError("ClientGone") {}
+
+/** Greeting, authentication and request did not arrive within the handshake timeout. */
+export class HandshakeTimeout extends TaggedError("HandshakeTimeout") {}
+
+/** The first byte is of no protocol spoken here. */
+export class UnknownProtocol extends TaggedError("UnknownProtocol")<{
+  readonly firstByte: number
+}> {}
+
+/** The client offered no authentication method that the server accepts (RFC 1928 §3). */
+export class NoAcceptableMethod extends TaggedError("NoAcceptableMethod")<{
+  readonly offered: ReadonlyArray<number>
+}> {}
+
+/** The authentication message is not one of RFC 1929. */
+export class MalformedCredentials extends TaggedError("MalformedCredentials")<{
+  readonly reason: string
+}> {}
+
+/** Unknown user or wrong password; which of the two, nobody is told. */
+export class AuthenticationFailed extends TaggedError("AuthenticationFailed")<{
+  readonly user: string
+}> {}
+
+/** The request is not one of RFC 1928 §4. */
+export class MalformedRequest extends TaggedError("MalformedRequest")<{
+  readonly reason: string
+}> {}
+
+/** A command other than the ones this server carries out. */
+export class CommandNotSupported extends TaggedError("CommandNotSupported")<{
+  readonly command: number
+}> {}
+
+/** An ATYP other than IPv4, domain name and IPv6. */
+export class AddressTypeNotSupported extends TaggedError("AddressTypeNotSupported")<{
+  readonly addressType: number
+}> {}
+
+/** A target that no address can belong to: a host name with bytes no name has, or port 0. */
+export class InvalidTarget extends TaggedError("InvalidTarget")<{
+  readonly target: string
+  readonly reason: string
+}> {}
+
+// The policy's doing ---------------------------------------------------------
+
+/** Someone decided against it: a rule, a custom service, or the system's own firewall. */
+export class NotAllowed extends TaggedError("NotAllowed")<{
+  readonly reason: string
+}> {}
+
+// The network's doing --------------------------------------------------------
+
+/** The name has no address. */
+export class NameNotFound extends TaggedError("NameNotFound")<{
+  readonly name: string
+}> {}
+
+/** The name servers gave no usable answer. `code` is the resolver's. */
+export class ResolutionFailed extends TaggedError("ResolutionFailed")<{
+  readonly name: string
+  readonly code: string
+}> {}
+
+/** The name servers gave no answer in time. */
+export class ResolutionTimeout extends TaggedError("ResolutionTimeout")<{
+  readonly name: string
+}> {}
+
+/** The target answered with a reset: nothing listens there. */
+export class ConnectionRefused extends TaggedError("ConnectionRefused") {}
+
+/** There is no route to the target's network. */
+export class NetworkUnreachable extends TaggedError("NetworkUnreachable") {}
+
+/** The target's network is there, the target is not. */
+export class HostUnreachable extends TaggedError("HostUnreachable") {}
+
+/** The target did not answer in time. */
+export class ConnectTimeout extends TaggedError("ConnectTimeout") {}
+
+/** This machine has no address of the target's family. */
+export class AddressFamilyUnavailable extends TaggedError("AddressFamilyUnavailable") {}
+
+/** The connection failed in a way that RFC 1928 has no reply code for. `code` is the system's. */
+export class ConnectFailed extends TaggedError("ConnectFailed")<{
+  readonly code: string
+}> {}
+
+// The server's doing ---------------------------------------------------------
+
+/** So many connections are still in their handshake that no more are taken on. */
+export class TooManyHandshakes extends TaggedError("TooManyHandshakes")<{
+  readonly limit: number
+}> {}
+
+/** As many sessions as allowed are running. */
+export class TooManySessions extends TaggedError("TooManySessions")<{
+  readonly limit: number
+}> {}
+
+/** The system has no descriptor, port or memory to spare. `code` is the system's. */
+export class OutOfResources extends TaggedError("OutOfResources")<{
+  readonly code: string
+}> {}
+
+/** A bug, here or in a service someone provided: an effect died. */
+export class ServerFault extends TaggedError("ServerFault")<{
+  readonly defect: unknown
+}> {}
+
+// The operator's doing: nothing starts ----------------------------------------
+
+/** A setting that cannot be used. `value` is never a secret. */
+export class BadSetting extends TaggedError("BadSetting")<{
+  /** As the operator wrote it: a flag or an environment variable. */
+  readonly setting: string
+  readonly value: string
+  readonly expected: string
+}> {
+  override get message() {
+    return `${this.setting}: ${this.value} is not ${this.expected}`
+  }
+}
+
+/** A listener that others can reach, and nothing that keeps them out. */
+export class OpenProxyRefused extends TaggedError("OpenProxyRefused")<{
+  readonly address: string
+}> {
+  override get message() {
+    return (
+      `refusing to listen on ${this.address}: others can reach it and no password is set. ` +
+      "Add a user with --user NAME:PASSWORD (or SOCKS_USER), or pass --open to let everyone in."
+    )
+  }
+}
+
+/** The system does not let the server listen there. `code` is the system's. */
+export class ListenFailed extends TaggedError("ListenFailed")<{
+  readonly address: string
+  readonly code: string
+}> {
+  override get message() {
+    const reason = listenReasons[this.code] ?? this.code
+    return `cannot listen on ${this.address}: ${reason}`
+  }
+}
+
+const listenReasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program has taken it",
+  EADDRNOTAVAIL: "it is no address of this machine",
+  EACCES: "ports below 1024 need a privilege this process does not have",
+  ENOTFOUND: "the name has no address"
+}
+
+// Unions, by where they can occur --------------------------------------------
+
+/** Before the client has proved who it is. */
+export type AuthenticationError =
+  | UnknownProtocol
+  | NoAcceptableMethod
+  | MalformedCredentials
+  | AuthenticationFailed
+
+/** In the client's request itself. */
+export type RequestError = MalformedRequest | CommandNotSupported | AddressTypeNotSupported | InvalidTarget
+
+/** In finding the target's addresses. */
+export type ResolveError = NameNotFound | ResolutionFailed | ResolutionTimeout
+
+/** In connecting to the target. */
+export type DialError =
+  | NotAllowed
+  | ConnectionRefused
+  | NetworkUnreachable
+  | HostUnreachable
+  | ConnectTimeout
+  | AddressFamilyUnavailable
+  | ConnectFailed
+  | OutOfResources
+
+/** Everything that can keep a connection from becoming a session. */
+export type SessionError =
+  | ClientGone
+  | HandshakeTimeout
+  | AuthenticationError
+  | RequestError
+  | ResolveError
+  | DialError
+  | TooManyHandshakes
+  | TooManySessions
+  | ServerFault

@@ -1,0 +1,88 @@
+/**
+ * The program: flags and variables in, a running server out.
+ */
+
+import * as Console from "effect/Console"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as NetAddress from "effect/net/NetAddress"
+import * as References from "effect/References"
+import { Config } from "./config/Config.ts"
+import * as Settings from "./config/Settings.ts"
+import * as Sources from "./config/Sources.ts"
+import * as Log from "./server/Log.ts"
+import { Server } from "./server/Server.ts"
+
+const table = { ...Settings.server, ...Settings.program }
+
+/** `effect-socks`: serves until it is interrupted. */
+export const command = Command.make(
+  "effect-socks",
+  Sources.flags(table),
+  Effect.fnUntraced(function* (given) {
+    const { logLevel, logFormat, ...settings } = yield* Sources.values(table, given)
+    const isJson = logFormat === "json" || (logFormat === "auto" && !process.stdout.isTTY)
+    const logging = Layer.merge(
+      Logger.layer([isJson ? Log.json : Log.pretty]),
+      Layer.succeed(References.MinimumLogLevel, levels[logLevel])
+    )
+    const server = Layer.provideMerge(Server.layerDefault, Config.layer(settings))
+    const announced = Layer.effectDiscard(Effect.flatMap(Server, isJson ? announce : banner))
+    return yield* Layer.launch(Layer.provide(announced, server)).pipe(Effect.provide(logging))
+  })
+).pipe(
+  Command.withDescription("A SOCKS5 proxy server"),
+  Command.withExamples([
+    { command: "effect-socks", description: "Serve this machine on 127.0.0.1:1080" },
+    {
+      command: "effect-socks --listen 0.0.0.0:1080 --user alice:secret",
+      description: "Serve others, who have to give a password"
+    }
+  ])
+)
+
+/** How the command line behaves. */
+export const behaviour = Layer.merge(
+  // `--log-level` is a setting like the others.
+  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+  // A slip earns a sentence, not the whole help.
+  CliOutput.layerPresenter({
+    present: (event) =>
+      event._tag === "InvalidInvocation"
+        ? Console.error(`${event.errors.map(({ message }) => message).join("\n")}\nSee effect-socks --help.`)
+        : CliOutput.defaultPresenter.present(event)
+  })
+)
+
+const levels = {
+  trace: "Trace",
+  debug: "Debug",
+  info: "Info",
+  warn: "Warn",
+  error: "Error",
+  none: "None"
+} as const
+
+const announce = ({ addresses, asksPassword }: Server["Service"]) =>
+  Effect.logInfo("listening", { addresses: addresses.map(NetAddress.formatInet), asksPassword })
+
+const banner = ({ addresses, asksPassword }: Server["Service"]) => {
+  const [first] = addresses
+  const lines = [
+    "",
+    ...addresses.map((address) => `  effect-socks listens on ${NetAddress.formatInet(address)}`),
+    asksPassword ? "  and asks for a user name and a password." : "  and lets everyone in who can reach it.",
+    ""
+  ]
+  if (first) {
+    const host = NetAddress.isUnspecified(first.address) ? "127.0.0.1" : NetAddress.formatHost(first)
+    const proxy = `socks5h://${asksPassword ? "NAME:PASSWORD@" : ""}${NetAddress.formatUrlHostString(host)}:${first.port}`
+    lines.push(`  Try it: curl -x ${proxy} https://example.com`, "")
+  }
+  return Console.log(lines.join("\n"))
+}

@@ -1,0 +1,28 @@
+/**
+ * The settings a server runs with.
+ */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import * as Settings from "./Settings.ts"
+
+export type Values = Settings.Values<typeof Settings.server>
+
+export class Config extends Context.Service<Config, Values>()("effect-socks/config/Config") {
+  /** Every setting at its default. */
+  static readonly defaults: Values = {
+    listen: Settings.server.listen.default,
+    user: Settings.server.user.default,
+    open: Settings.server.open.default,
+    handshakeTimeout: Settings.server.handshakeTimeout.default,
+    resolveTimeout: Settings.server.resolveTimeout.default,
+    connectTimeout: Settings.server.connectTimeout.default,
+    idleTimeout: Settings.server.idleTimeout.default,
+    halfCloseTimeout: Settings.server.halfCloseTimeout.default,
+    drainTimeout: Settings.server.drainTimeout.default,
+    maxSessions: Settings.server.maxSessions.default
+  }
+
+  /** The defaults, with these values in their place. */
+  static readonly layer = (values: Partial<Values> = {}): Layer.Layer<Config> =>
+    Layer.succeed(Config, { ...Config.defaults, ...values })
+}

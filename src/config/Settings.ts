@@ -1,0 +1,152 @@
+/**
+ * Every setting: its name, meaning, default, and how it is read from text. The
+ * flags, the environment variables, `--help` and the reference in the README
+ * all come from these two tables.
+ */
+import * as Duration from "effect/Duration"
+import * as Host from "effect/net/Host"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Texts from "./Texts.ts"
+
+/** One setting. `read` turns a text into a value, or into nothing if the text is not what is `expected`. */
+export interface Setting<out A, out Many extends boolean = boolean> {
+  readonly description: string
+  readonly metavar: string
+  readonly read: (text: string) => Option.Option<A>
+  /** Completes the sentence "… is not …". */
+  readonly expected: string
+  readonly default: Many extends true ? ReadonlyArray<A> : A
+  readonly defaultText: string
+  /** Given more than once: repeated as a flag, separated by this in an environment variable. */
+  readonly separator?: RegExp
+  /** Takes no value as a flag. */
+  readonly isSwitch?: boolean
+  /** Its text must not be shown. */
+  readonly isSecret?: boolean
+}
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "none"
+export type LogFormat = "auto" | "pretty" | "json"
+
+const single = <A>(setting: Setting<A, false>) => setting
+const many = <A>(setting: Setting<A, true> & { readonly separator: RegExp }) => setting
+
+const duration = (options: {
+  readonly description: string
+  readonly default: string
+  readonly canBeOff?: boolean
+}): Setting<Duration.Duration, false> => {
+  const read = (text: string) =>
+    options.canBeOff && text === "off" ? Option.some(Duration.infinity) : Texts.duration(text)
+  return {
+    description: options.description,
+    metavar: "DURATION",
+    read,
+    expected: `a duration such as 500ms, 10s, 15m or 1h${options.canBeOff ? ", or off" : ""}`,
+    default: Option.getOrThrow(read(options.default)),
+    defaultText: options.default
+  }
+}
+
+/** What the server itself goes by. */
+export const server = {
+  listen: many({
+    description: "Address to listen on; port 0 lets the system choose one",
+    metavar: "HOST:PORT",
+    read: (text) => Result.getSuccess(Host.hostPortFromString(text)),
+    expected: "HOST:PORT, such as 127.0.0.1:1080, 0.0.0.0:1080 or [::1]:1080",
+    default: [Host.hostPortUnsafe(Host.hostFromStringUnsafe("127.0.0.1"), 1080)],
+    defaultText: "127.0.0.1:1080",
+    separator: /[\s,]+/
+  }),
+  user: many({
+    description: "User who may come in; with one or more, everyone has to give a password",
+    metavar: "NAME:PASSWORD",
+    read: Texts.user,
+    expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
+    default: [],
+    defaultText: "nobody, and no password is asked",
+    separator: /\n+/,
+    isSecret: true
+  }),
+  open: single({
+    description: "Serve everyone: listen beyond loopback although no password is asked",
+    metavar: "",
+    read: Texts.toggle,
+    expected: "true or false",
+    default: false,
+    defaultText: "false",
+    isSwitch: true
+  }),
+  handshakeTimeout: duration({
+    description: "Time for greeting, authentication and request together",
+    default: "10s"
+  }),
+  resolveTimeout: duration({
+    description: "Time to find the addresses of a name",
+    default: "5s"
+  }),
+  connectTimeout: duration({
+    description: "Time to connect to a target, all its addresses together",
+    default: "10s"
+  }),
+  idleTimeout: duration({
+    description: "End a session in which nothing moves for this long",
+    default: "15m",
+    canBeOff: true
+  }),
+  halfCloseTimeout: duration({
+    description: "The same, once one side has finished sending",
+    default: "1m",
+    canBeOff: true
+  }),
+  drainTimeout: duration({
+    description: "Time that sessions have to finish when the server is told to stop",
+    default: "10s"
+  }),
+  maxSessions: single<number | "auto">({
+    description: "Sessions at once; auto is what the limit on open files allows",
+    metavar: "COUNT",
+    read: (text) => {
+      if (text === "auto") return Option.some(text)
+      return /^[1-9]\d{0,8}$/.test(text) ? Option.some(Number(text)) : Option.none()
+    },
+    expected: "a whole number above 0, or auto",
+    default: "auto",
+    defaultText: "auto"
+  })
+} as const
+
+/** What the program around the server goes by. */
+export const program = {
+  logLevel: single<LogLevel>({
+    description: "Least level that is logged: trace, debug, info, warn, error or none",
+    metavar: "LEVEL",
+    read: (text) => Texts.literal(text, ["trace", "debug", "info", "warn", "error", "none"]),
+    expected: "one of trace, debug, info, warn, error and none",
+    default: "info",
+    defaultText: "info"
+  }),
+  logFormat: single<LogFormat>({
+    description: "pretty for people, json for programs, auto chooses by whether the output is a terminal",
+    metavar: "FORMAT",
+    read: (text) => Texts.literal(text, ["auto", "pretty", "json"]),
+    expected: "one of auto, pretty and json",
+    default: "auto",
+    defaultText: "auto"
+  })
+} as const
+
+/** The values of a table of settings. */
+export type Values<Table extends Readonly<Record<string, { readonly default: unknown }>>> = {
+  readonly [K in keyof Table]: Table[K]["default"]
+}
+
+/** `handshakeTimeout` as a flag: `handshake-timeout`. */
+export const flagName = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+/** `handshakeTimeout` as an environment variable: `SOCKS_HANDSHAKE_TIMEOUT`. */
+export const variableName = (name: string): string =>
+  `SOCKS_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`

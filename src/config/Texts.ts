@@ -1,0 +1,48 @@
+/**
+ * The forms in which values are written in flags, variables and files.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+
+/** A user who may come in. */
+export interface User {
+  readonly name: string
+  readonly password: Redacted.Redacted
+}
+
+const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `500ms`, `10s`, `15m`, `1h`, `1d`; above zero. */
+export const duration = (text: string): Option.Option<Duration.Duration> => {
+  const [, amount, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? []
+  const millis = Number(amount) * milliseconds[unit as keyof typeof milliseconds]
+  return millis > 0 ? Option.some(Duration.millis(millis)) : Option.none()
+}
+
+/** `NAME:PASSWORD`; the password may have colons too. */
+export const user = (text: string): Option.Option<User> => {
+  const colon = text.indexOf(":")
+  const name = text.slice(0, colon)
+  const password = text.slice(colon + 1)
+  return colon !== -1 && isField(name) && isField(password)
+    ? Option.some({ name, password: Redacted.make(password) })
+    : Option.none()
+}
+
+// RFC 1929 §2: a length of 1 to 255, in one byte.
+const isField = (text: string): boolean => {
+  const { length } = new TextEncoder().encode(text)
+  return length >= 1 && length <= 255
+}
+
+/** `true` or `1`, `false` or `0`. */
+export const toggle = (text: string): Option.Option<boolean> => {
+  if (text === "true" || text === "1") return Option.some(true)
+  if (text === "false" || text === "0") return Option.some(false)
+  return Option.none()
+}
+
+/** One of these words. */
+export const literal = <A extends string>(text: string, allowed: ReadonlyArray<A>): Option.Option<A> =>
+  Option.fromUndefinedOr(allowed.find((value) => value === text))

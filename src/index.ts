@@ -1,0 +1,27 @@
+/**
+ * A SOCKS server to build with: every service with its own layer, each
+ * replaceable by yours.
+ *
+ * @example
+ * ```ts
+ * import { Config, Server } from "effect-socks"
+ * import { Effect, Layer } from "effect"
+ *
+ * const app = Server.layerDefault.pipe(Layer.provide(Config.layer()))
+ * Effect.runFork(Layer.launch(app))
+ * ```
+ */
+export { Config, type Values as ConfigValues } from "./config/Config.ts"
+export type { User } from "./config/Texts.ts"
+export * as Errors from "./Errors.ts"
+export type { Client } from "./network/Client.ts"
+export { Dialer, type Outgoing } from "./network/Dialer.ts"
+export { type Ending, type Ends, Relay, type Traffic } from "./network/Relay.ts"
+export { type Addresses, Resolver } from "./network/Resolver.ts"
+export { Authenticator, type Identity } from "./policy/Authenticator.ts"
+export * as Reply from "./Reply.ts"
+export * as Connection from "./server/Connection.ts"
+export { Server } from "./server/Server.ts"
+export { type Peer, type Session, Sessions } from "./server/Sessions.ts"
+export * as Socks5 from "./wire/Socks5.ts"
+export * as Target from "./wire/Target.ts"

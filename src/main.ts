@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/**
+ * The process: what it is given, how it is told to stop, and its exit code.
+ *
+ * 0 after a graceful stop, 1 if it cannot listen, 2 if a setting or flag cannot
+ * be used.
+ */
+import { createRequire } from "node:module"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as cli from "./cli.ts"
+
+const { version } = createRequire(import.meta.url)("../package.json")
+
+const program = Command.run(cli.command, { version }).pipe(
+  Effect.provide(Layer.merge(NodeServices.layer, cli.behaviour)),
+  Effect.as(0),
+  Effect.catch((error) => {
+    switch (error._tag) {
+      case "ShowHelp":
+        return Effect.succeed(error.errors.length > 0 ? 2 : 0)
+      case "BadSetting":
+      case "OpenProxyRefused":
+        return Effect.as(Console.error(error.message), 2)
+      default:
+        return Effect.as(Console.error(error.message), 1)
+    }
+  })
+)
+
+const fiber = Effect.runFork(program)
+
+// The first signal drains, the second does not wait for that.
+let isStopping = false
+const stopOn = (signal: NodeJS.Signals, code: number) =>
+  process.on(signal, () => {
+    if (isStopping) process.exit(code)
+    isStopping = true
+    fiber.interruptUnsafe()
+  })
+stopOn("SIGINT", 130)
+stopOn("SIGTERM", 143)
+
+fiber.addObserver((exit) => {
+  if (Exit.isSuccess(exit)) return process.exit(exit.value)
+  if (Cause.hasInterruptsOnly(exit.cause)) return process.exit(0)
+  console.error(Cause.pretty(exit.cause))
+  process.exit(70)
+})

@@ -1,0 +1,120 @@
+/**
+ * The accepted connection while the protocol is spoken: whole messages in,
+ * replies out, a clean goodbye. Afterwards its Duplex goes to the relay.
+ */
+import type { Duplex } from "node:stream"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import { ClientGone } from "../Errors.ts"
+import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
+import { reset } from "./Duplexes.ts"
+
+export interface Client {
+  /** The next message, as soon as its last byte is here. What follows it is kept. */
+  readonly read: <A, E>(decoder: Decoder<A, E>) => Effect.Effect<A, E | ClientGone>
+  /** Sends a message, in one write. */
+  readonly reply: (bytes: Uint8Array) => Effect.Effect<void>
+  /**
+   * Fails when the client goes away. A client that has sent payload ahead of the
+   * reply and then its end is only done sending, and is not gone.
+   */
+  readonly gone: Effect.Effect<never, ClientGone>
+  /** Hands over the connection, paused, and the bytes that were read but not asked for. */
+  readonly detach: () => { readonly duplex: Duplex; readonly early: Uint8Array }
+}
+
+/** How much a client may send ahead of the reply before it is no longer listened to. */
+const earlyLimit = 64 * 1024
+
+/** How long a client may take to read the last reply and hang up. */
+const grace = "2 seconds"
+
+/**
+ * Takes over a connection. When the scope closes, what was written is delivered
+ * and the connection closed, within the grace; if the scope's effect was
+ * interrupted or the bytes were handed over and not all moved, it is reset.
+ */
+export const make = Effect.fnUntraced(function* (
+  duplex: Duplex
+): Effect.fn.Return<Client, never, Scope.Scope> {
+  let pending: Buffer = empty
+  let isOver = duplex.readableEnded || duplex.destroyed
+  let wake: (() => void) | undefined
+
+  const onData = (chunk: Buffer) => {
+    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
+    if (pending.length >= earlyLimit) duplex.pause()
+    wake?.()
+  }
+  const onOver = () => {
+    isOver = true
+    wake?.()
+  }
+  duplex.on("error", onOver).on("close", onOver).on("end", onOver).on("data", onData)
+
+  const waitFor = <A, E>(poll: () => Effect.Effect<A, E> | undefined) =>
+    Effect.callback<A, E>((resume) => {
+      wake = () => {
+        const result = poll()
+        if (result === undefined) return
+        wake = undefined
+        resume(result)
+      }
+      wake()
+      return Effect.sync(() => {
+        wake = undefined
+      })
+    })
+
+  const detach = () => {
+    duplex.pause()
+    duplex.off("data", onData).off("end", onOver)
+    const early = pending
+    pending = empty
+    return { duplex, early }
+  }
+
+  yield* Scope.addFinalizerExit(yield* Effect.scope, (exit) => {
+    detach()
+    if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => reset(duplex))
+    return close(duplex)
+  })
+
+  return {
+    read: <A, E>(decoder: Decoder<A, E>) =>
+      waitFor<A, E | ClientGone>(() => {
+        const decoded = decoder(pending)
+        if (Result.isSuccess(decoded)) {
+          pending = pending.subarray(decoded.success.size)
+          return Effect.succeed(decoded.success.value)
+        }
+        if (!isIncomplete(decoded.failure)) return Effect.fail(decoded.failure)
+        return isOver ? gone : undefined
+      }),
+    reply: (bytes) =>
+      Effect.sync(() => {
+        if (bytes.length > 0 && duplex.writable) duplex.write(bytes)
+      }),
+    gone: waitFor(() => (duplex.destroyed || (isOver && pending.length === 0) ? gone : undefined)),
+    detach
+  }
+})
+
+/**
+ * FIN after the last reply, and reading on until the client's own: closing with
+ * unread bytes in the kernel would send RST, which makes the client's system
+ * throw the reply away.
+ */
+const close = (duplex: Duplex): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (duplex.destroyed) return resume(Effect.void)
+    duplex.once("close", () => resume(Effect.void))
+    if (!duplex.writableEnded) duplex.end()
+    duplex.resume()
+  }).pipe(Effect.timeoutOption(grace), Effect.andThen(Effect.sync(() => duplex.destroy())))
+
+const gone = Effect.fail(new ClientGone())
+
+const empty: Buffer = Buffer.alloc(0)

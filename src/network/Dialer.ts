@@ -1,0 +1,145 @@
+/**
+ * Connecting to a target's addresses.
+ */
+import { connect, type Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import type * as Arr from "effect/Array"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Scope from "effect/Scope"
+import { Config } from "../config/Config.ts"
+import {
+  AddressFamilyUnavailable,
+  ConnectFailed,
+  ConnectionRefused,
+  ConnectTimeout,
+  type DialError,
+  HostUnreachable,
+  NetworkUnreachable,
+  NotAllowed,
+  OutOfResources
+} from "../Errors.ts"
+import * as HappyEyeballs from "./HappyEyeballs.ts"
+
+/** A connection to a target. */
+export interface Outgoing {
+  readonly duplex: Duplex
+  /** This end's address, which the client is told as BND.ADDR and BND.PORT. */
+  readonly local: NetAddress.InetAddress
+  /** The address among the candidates that answered. */
+  readonly remote: NetAddress.InetAddress
+}
+
+export class Dialer extends Context.Service<
+  Dialer,
+  {
+    /**
+     * Connects to the first of the addresses that answers. Exactly these are
+     * tried: nothing is resolved again. The connection closes with the scope.
+     */
+    readonly connect: (
+      addresses: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>,
+      port: number
+    ) => Effect.Effect<Outgoing, DialError, Scope.Scope>
+  }
+>()("effect-socks/network/Dialer") {
+  /** TCP, with a staggered start for each address and one deadline for all of them. */
+  static readonly layer: Layer.Layer<Dialer, never, Config> = Layer.effect(
+    Dialer,
+    Effect.map(Config, ({ connectTimeout }) => ({
+      connect: ([head, ...tail], port) =>
+        HappyEyeballs.first(
+          [attempt(head, port), ...tail.map((address) => attempt(address, port))],
+          delay
+        ).pipe(
+          Effect.mapError(mostTelling),
+          Effect.timeoutOrElse({
+            duration: connectTimeout,
+            orElse: () => Effect.fail(new ConnectTimeout())
+          })
+        )
+    }))
+  )
+}
+
+/** RFC 8305 §5, Connection Attempt Delay. */
+const delay = "250 millis"
+
+const attempt = Effect.fnUntraced(function* (
+  address: NetAddress.IpAddress,
+  port: number
+): Effect.fn.Return<Outgoing, DialError, Scope.Scope> {
+  const socket = connect({
+    host: NetAddress.formatIp(address),
+    port,
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    // Node's own choice among addresses drops a good but slow one after 250 ms.
+    autoSelectFamily: false
+  })
+  yield* Scope.addFinalizer(
+    yield* Effect.scope,
+    Effect.sync(() => socket.destroy())
+  )
+  yield* connected(socket)
+  return {
+    duplex: socket,
+    local: NetAddress.inetAddressFromIpStringUnsafe(socket.localAddress!, socket.localPort!),
+    remote: NetAddress.inetAddressUnsafe(address, port)
+  }
+})
+
+const connected = (socket: Socket): Effect.Effect<void, DialError> =>
+  Effect.callback((resume) => {
+    // Stays on: whoever uses the socket next may not have its own in place yet.
+    socket.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(fromCode(error.code))))
+    socket.once("connect", () => {
+      // A peer that resets at once can leave a connected socket without an address.
+      resume(socket.localAddress === undefined ? Effect.fail(new ConnectionRefused()) : Effect.void)
+    })
+    return Effect.sync(() => socket.destroy())
+  })
+
+/** What a system error code of `connect` means to a client. */
+export const fromCode = (code = "unknown"): DialError => codes[code]?.(code) ?? new ConnectFailed({ code })
+
+const outOfResources = (code: string) => new OutOfResources({ code })
+
+const codes: Readonly<Record<string, (code: string) => DialError>> = {
+  ECONNREFUSED: () => new ConnectionRefused(),
+  ECONNRESET: () => new ConnectionRefused(),
+  ENETUNREACH: () => new NetworkUnreachable(),
+  ENETDOWN: () => new NetworkUnreachable(),
+  EHOSTUNREACH: () => new HostUnreachable(),
+  EHOSTDOWN: () => new HostUnreachable(),
+  ETIMEDOUT: () => new ConnectTimeout(),
+  EAFNOSUPPORT: () => new AddressFamilyUnavailable(),
+  // The system's own firewall.
+  EACCES: () => new NotAllowed({ reason: "the system does not permit it" }),
+  EPERM: () => new NotAllowed({ reason: "the system does not permit it" }),
+  EMFILE: outOfResources,
+  ENFILE: outOfResources,
+  ENOBUFS: outOfResources,
+  ENOMEM: outOfResources,
+  EADDRNOTAVAIL: outOfResources
+}
+
+/** Of the errors of several addresses, the one from nearest the target. */
+const mostTelling = (errors: Arr.NonEmptyReadonlyArray<DialError>): DialError =>
+  errors.reduce((best, error) => (rank(error) < rank(best) ? error : best))
+
+const rank = ({ _tag }: DialError): number => {
+  const index = nearestFirst.indexOf(_tag)
+  return index === -1 ? nearestFirst.length : index
+}
+
+const nearestFirst: ReadonlyArray<DialError["_tag"]> = [
+  "ConnectionRefused",
+  "HostUnreachable",
+  "NetworkUnreachable",
+  "ConnectTimeout"
+]

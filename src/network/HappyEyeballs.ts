@@ -1,0 +1,56 @@
+/**
+ * Several ways to the same place, tried with a staggered start (RFC 8305 §5).
+ */
+import type * as Arr from "effect/Array"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+
+/** Attempts that acquire what they connect, and the errors of all of them if none does. */
+export type Attempts<A, E> = Arr.NonEmptyReadonlyArray<Effect.Effect<A, E, Scope.Scope>>
+
+/**
+ * The first attempt to succeed. The next one starts when the one before it has
+ * failed, or has had the `delay` to itself; none is given up before another has
+ * succeeded. What the winner acquired lives on in the scope, what the others
+ * acquired is released. When all have failed, so does this, with the errors in
+ * the order of the attempts.
+ */
+export const first = <A, E>(
+  attempts: Attempts<A, E>,
+  delay: Duration.Input
+): Effect.Effect<A, Arr.NonEmptyReadonlyArray<E>, Scope.Scope> =>
+  attempts.length === 1 ? Effect.mapError(attempts[0], (error) => [error]) : race(attempts, delay)
+
+const race = Effect.fnUntraced(function* <A, E>(
+  attempts: Attempts<A, E>,
+  delay: Duration.Input
+): Effect.fn.Return<A, Arr.NonEmptyReadonlyArray<E>, Scope.Scope> {
+  const parent = yield* Effect.scope
+  const scopes = attempts.map(() => Scope.forkUnsafe(parent))
+  const errors: Array<E> = []
+
+  const from = (index: number): Effect.Effect<{ readonly index: number; readonly value: A }, E> =>
+    Effect.suspend(() => {
+      const failed = Deferred.makeUnsafe<void>()
+      const attempt = attempts[index]!.pipe(
+        Scope.provide(scopes[index]!),
+        Effect.map((value) => ({ index, value })),
+        Effect.tapError((error) => {
+          errors[index] = error
+          return Deferred.succeed(failed, undefined)
+        })
+      )
+      if (index === attempts.length - 1) return attempt
+      const others = Effect.andThen(Effect.timeoutOption(Deferred.await(failed), delay), from(index + 1))
+      return Effect.race(attempt, others)
+    })
+
+  const winner = yield* Effect.mapError(from(0), () => errors as [E, ...Array<E>])
+  yield* Effect.forEach(scopes, (scope, index) =>
+    index === winner.index ? Effect.void : Scope.close(scope, Exit.void)
+  )
+  return winner.value
+})

@@ -1,0 +1,38 @@
+/**
+ * Second phase: the client proves who it is (RFC 1929), where that was agreed.
+ */
+import * as Effect from "effect/Effect"
+import type { AuthenticationFailed, ClientGone, MalformedCredentials } from "../Errors.ts"
+import type { Client } from "../network/Client.ts"
+import { Authenticator, type Identity } from "../policy/Authenticator.ts"
+import * as Socks5 from "../wire/Socks5.ts"
+import type { Negotiated } from "./Negotiate.ts"
+
+declare const passed: unique symbol
+
+/**
+ * A client that was let in. Only this file can make one, and the next phase
+ * takes nothing else: no road leads from a failed authentication to a request.
+ */
+export interface Authenticated {
+  readonly [passed]: true
+  readonly client: Client
+  readonly identity: Identity
+}
+
+export const run = Effect.fnUntraced(function* ({
+  client,
+  method
+}: Negotiated): Effect.fn.Return<
+  Authenticated,
+  ClientGone | MalformedCredentials | AuthenticationFailed,
+  Authenticator
+> {
+  if (method === Socks5.Method.NoAuthentication) return admit(client, { user: undefined })
+  const { verify } = yield* Authenticator
+  const identity = yield* verify(yield* client.read(Socks5.credentials))
+  yield* client.reply(Socks5.credentialsStatus(0x00))
+  return admit(client, identity)
+})
+
+const admit = (client: Client, identity: Identity) => ({ client, identity }) as Authenticated

@@ -1,0 +1,27 @@
+/**
+ * First phase: client and server agree on how the client proves who it is
+ * (RFC 1928 §3).
+ */
+import * as Effect from "effect/Effect"
+import { type ClientGone, NoAcceptableMethod, type UnknownProtocol } from "../Errors.ts"
+import type { Client } from "../network/Client.ts"
+import { Authenticator } from "../policy/Authenticator.ts"
+import * as Socks5 from "../wire/Socks5.ts"
+
+/** A client that has been told which method to use. */
+export interface Negotiated {
+  readonly client: Client
+  readonly method: Socks5.Method
+}
+
+/** The preference is the server's, whatever the order of the client's offer. */
+export const run = Effect.fnUntraced(function* (
+  client: Client
+): Effect.fn.Return<Negotiated, ClientGone | UnknownProtocol | NoAcceptableMethod, Authenticator> {
+  const { methods } = yield* Authenticator
+  const offered = yield* client.read(Socks5.greeting)
+  const method = methods.find((candidate) => offered.includes(candidate))
+  if (method === undefined) return yield* new NoAcceptableMethod({ offered: [...offered] })
+  yield* client.reply(Socks5.methodSelection(method))
+  return { client, method }
+})

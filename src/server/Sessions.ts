@@ -1,0 +1,145 @@
+/**
+ * The connections being served: how many there may be, what is known of each,
+ * and one line in the log when one ends.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import { Config } from "../config/Config.ts"
+import { type SessionError, TooManyHandshakes, TooManySessions } from "../Errors.ts"
+import type { Ending, Traffic } from "../network/Relay.ts"
+import type { Request } from "../phases/Request.ts"
+import type { Identity } from "../policy/Authenticator.ts"
+import { type Answer, answers } from "../Reply.ts"
+import * as Socks5 from "../wire/Socks5.ts"
+import * as Target from "../wire/Target.ts"
+import * as Descriptors from "./Descriptors.ts"
+
+/** Who connected, and to which of the server's addresses. */
+export interface Peer {
+  readonly remote: NetAddress.InetAddress
+  readonly local: NetAddress.InetAddress
+}
+
+/** What is known of a connection, filled in as it becomes so. */
+export interface Session {
+  readonly id: number
+  readonly peer: Peer
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  identity?: Identity
+  request?: Request
+  /** The target's address that answered. */
+  address?: NetAddress.InetAddress
+  outcome?: Ending | SessionError
+  readonly traffic: Traffic
+}
+
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    /** Takes on a connection, for the length of the scope. */
+    readonly open: (peer: Peer) => Effect.Effect<Session, TooManyHandshakes, Scope.Scope>
+    /** Makes a connection whose request is read a session, which needs a second descriptor. */
+    readonly admit: (session: Session) => Effect.Effect<void, TooManySessions>
+    /** All connections, the oldest first. */
+    readonly list: Effect.Effect<ReadonlyArray<Session>>
+  }
+>()("effect-socks/server/Sessions") {
+  static readonly layer: Layer.Layer<Sessions, never, Config> = Layer.effect(
+    Sessions,
+    Effect.gen(function* () {
+      const { maxSessions } = yield* Config
+      const descriptors = yield* Descriptors.budget
+      const limit = maxSessions === "auto" ? Math.floor(descriptors / 2) : maxSessions
+      // Those who never finish a handshake leave the rest to those who do, and one
+      // of them alone leaves half of that to the others.
+      const handshakeLimit = Math.ceil(descriptors / 2)
+      const handshakeLimitEach = Math.ceil(descriptors / 4)
+
+      const live = new Set<Session>()
+      const admitted = new Set<Session>()
+      const handshakes = new Map<string, number>()
+      let count = 0
+
+      const shake = (host: string, change: 1 | -1) => {
+        const current = (handshakes.get(host) ?? 0) + change
+        if (current === 0) handshakes.delete(host)
+        else handshakes.set(host, current)
+      }
+
+      const begin = (peer: Peer, now: number): Session => {
+        const session = { id: ++count, peer, startedAt: now, traffic: { sent: 0, received: 0 } }
+        live.add(session)
+        shake(NetAddress.formatHost(peer.remote), 1)
+        return session
+      }
+
+      const end = (session: Session) => {
+        live.delete(session)
+        if (!admitted.delete(session)) shake(NetAddress.formatHost(session.peer.remote), -1)
+      }
+
+      return {
+        open: (peer) =>
+          Effect.gen(function* () {
+            const shaking = live.size - admitted.size
+            const same = handshakes.get(NetAddress.formatHost(peer.remote)) ?? 0
+            if (shaking >= handshakeLimit || shaking + 2 * admitted.size >= descriptors) {
+              return yield* new TooManyHandshakes({ limit: handshakeLimit })
+            }
+            if (same >= handshakeLimitEach) return yield* new TooManyHandshakes({ limit: handshakeLimitEach })
+            const session = begin(peer, yield* Clock.currentTimeMillis)
+            yield* Effect.addFinalizer(() => {
+              end(session)
+              return log(session)
+            })
+            return session
+          }),
+        admit: (session) =>
+          Effect.suspend(() => {
+            if (admitted.size >= limit || live.size + admitted.size >= descriptors) {
+              return Effect.fail(new TooManySessions({ limit }))
+            }
+            admitted.add(session)
+            shake(NetAddress.formatHost(session.peer.remote), -1)
+            return Effect.void
+          }),
+        list: Effect.sync(() => [...live])
+      }
+    })
+  )
+}
+
+/** Failures that any passer-by causes, of interest to nobody who is not looking for them. */
+const unremarkable: ReadonlySet<string> = new Set(["ClientGone", "UnknownProtocol", "HandshakeTimeout"])
+
+const log = Effect.fnUntraced(function* (session: Session) {
+  const { id, peer, startedAt, identity, request, address, outcome = "closed by server", traffic } = session
+  const record = {
+    id,
+    client: NetAddress.formatInet(peer.remote),
+    listener: NetAddress.formatInet(peer.local),
+    user: identity?.user,
+    command: request?.command,
+    target: request && Target.format(request.target),
+    address: address && NetAddress.formatInet(address),
+    ...(typeof outcome === "string" ? { outcome, reply: Socks5.ReplyCode.Succeeded } : failure(outcome)),
+    sent: traffic.sent,
+    received: traffic.received,
+    duration: (yield* Clock.currentTimeMillis) - startedAt
+  }
+  yield* request === undefined && unremarkable.has(record.outcome)
+    ? Effect.logDebug("session", record)
+    : Effect.logInfo("session", record)
+})
+
+/** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
+const failure = (error: SessionError) => {
+  const { _tag, ...details } = error
+  const answer: Answer = answers[_tag]
+  return { outcome: _tag, reply: answer.message === "none" ? undefined : answer.code, ...details }
+}

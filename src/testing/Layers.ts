@@ -1,0 +1,77 @@
+/**
+ * Layers and connections for testing a server without a network: its targets in
+ * memory, its failures on demand.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import { Config, type Values } from "../config/Config.ts"
+import type { DialError, ResolveError } from "../Errors.ts"
+import { Dialer } from "../network/Dialer.ts"
+import { Relay } from "../network/Relay.ts"
+import { Resolver } from "../network/Resolver.ts"
+import { Authenticator } from "../policy/Authenticator.ts"
+import { handle, type Services } from "../server/Connection.ts"
+import { Sessions } from "../server/Sessions.ts"
+import { pair } from "./Connection.ts"
+import * as Peer from "./Peer.ts"
+
+/** A client connected to the server under test, served until the scope closes. */
+export const connect: Effect.Effect<Peer.Peer, never, Services | Scope.Scope> = Effect.gen(function* () {
+  const [near, far] = pair()
+  yield* Effect.forkScoped(handle(far, { remote: clientAddress, local: serverAddress }))
+  yield* Effect.addFinalizer(() => Effect.sync(() => near.destroy()))
+  return Peer.make(near)
+})
+
+/** What stands in for a real service in `layer`, where it is not given. */
+export interface Replacements {
+  readonly config?: Partial<Values>
+  readonly authenticator?: Layer.Layer<Authenticator>
+  readonly resolver?: Layer.Layer<Resolver>
+  readonly dialer?: Layer.Layer<Dialer>
+  readonly relay?: Layer.Layer<Relay>
+}
+
+/**
+ * All that serving a connection takes. The default resolver knows
+ * `target.example` as 192.0.2.1, and the default targets send back what they get.
+ */
+export const layer = (replacements: Replacements = {}): Layer.Layer<Services> => {
+  const config = Config.layer(replacements.config)
+  return Layer.mergeAll(
+    replacements.authenticator ?? Authenticator.layer,
+    replacements.resolver ?? Resolver.fixed({ "target.example": [targetAddress.address] }),
+    replacements.dialer ?? dialer((target) => target.duplex.pipe(target.duplex)),
+    replacements.relay ?? Relay.layer,
+    Sessions.layer
+  ).pipe(Layer.provideMerge(config))
+}
+
+/** A dialer that connects to everything; `serve` plays the target's part. */
+export const dialer = (
+  serve: (target: Peer.Peer, address: NetAddress.IpAddress, port: number) => void
+): Layer.Layer<Dialer> =>
+  Layer.succeed(Dialer, {
+    connect: ([address], port) =>
+      Effect.gen(function* () {
+        const [near, far] = pair()
+        yield* Effect.addFinalizer(() => Effect.sync(() => near.destroy()))
+        serve(Peer.make(far), address, port)
+        return { duplex: near, local: serverAddress, remote: NetAddress.inetAddressUnsafe(address, port) }
+      })
+  })
+
+/** A dialer that connects to nothing, for this reason. */
+export const failingDialer = (error: DialError): Layer.Layer<Dialer> =>
+  Layer.succeed(Dialer, { connect: () => Effect.fail(error) })
+
+/** A resolver that finds nothing, for this reason. */
+export const failingResolver = (error: ResolveError): Layer.Layer<Resolver> =>
+  Layer.succeed(Resolver, { resolve: () => Effect.fail(error) })
+
+/** Addresses from the range set aside for documentation (RFC 5737). */
+export const clientAddress = NetAddress.inetAddressFromStringUnsafe("203.0.113.7:50000")
+export const serverAddress = NetAddress.inetAddressFromStringUnsafe("198.51.100.1:1080")
+export const targetAddress = NetAddress.inetAddressFromStringUnsafe("192.0.2.1:80")

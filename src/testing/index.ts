@@ -1,0 +1,17 @@
+/**
+ * What it takes to test a server, or a service of your own in one, without a
+ * network.
+ */
+export { pair } from "./Connection.ts"
+export {
+  clientAddress,
+  connect,
+  dialer,
+  failingDialer,
+  failingResolver,
+  layer,
+  type Replacements,
+  serverAddress,
+  targetAddress
+} from "./Layers.ts"
+export { make as peer, type Peer } from "./Peer.ts"

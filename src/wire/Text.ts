@@ -1,0 +1,26 @@
+/**
+ * Client bytes as text that is safe to print: to a terminal, which obeys escape
+ * sequences, and to a log, which believes line breaks.
+ */
+
+/** UTF-8 where it is; anything unprintable as `\u{…}`; cut to `limit` characters. */
+export const printable = (input: Uint8Array | string, limit = 255): string => {
+  const text = typeof input === "string" ? input : utf8.decode(input)
+  if (plain.test(text) && text.length <= limit) return text
+  const characters = Array.from(text)
+  const escaped = characters
+    .slice(0, limit)
+    .map((character) =>
+      unprintable.test(character) ? `\\u{${character.codePointAt(0)?.toString(16)}}` : character
+    )
+    .join("")
+  return characters.length > limit ? `${escaped}…` : escaped
+}
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
+
+const plain = /^[\x21-\x5b\x5d-\x7e]*$/
+
+// Controls, formats (bidirectional overrides among them), surrogates, unassigned,
+// every separator but the space, and the backslash that announces an escape.
+const unprintable = /[\p{C}\p{Zl}\p{Zp}\\]|(?! )\p{Zs}/u

@@ -1,0 +1,132 @@
+/**
+ * Every error there is, thrown by an injected layer or earned by what is sent,
+ * and the exact bytes that the client gets for it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { TestClock } from "effect/testing"
+import * as Errors from "../src/Errors.ts"
+import { Dialer } from "../src/network/Dialer.ts"
+import { Authenticator } from "../src/policy/Authenticator.ts"
+import type { answers } from "../src/Reply.ts"
+import { Sessions } from "../src/server/Sessions.ts"
+import { connect, failingDialer, failingResolver, layer, type Replacements } from "../src/testing/index.ts"
+import { credentials, greeting, reply, request } from "./support/messages.ts"
+
+interface Case {
+  readonly sends: ReadonlyArray<number>
+  readonly gets: ReadonlyArray<number>
+  readonly replacements?: Replacements
+  readonly sessions?: Layer.Layer<Sessions>
+}
+
+const noMethod = [0x05, 0xff]
+const noAuthentication = [0x05, 0x00]
+const password = [0x05, 0x02]
+
+const dialing = (error: Errors.DialError, code: number): Case => ({
+  replacements: { dialer: failingDialer(error) },
+  sends: [...greeting(0x00), ...request("192.0.2.1", 80)],
+  gets: [...noAuthentication, ...reply(code)]
+})
+
+const resolving = (error: Errors.ResolveError, code: number): Case => ({
+  replacements: { resolver: failingResolver(error) },
+  sends: [...greeting(0x00), ...request("target.example", 80)],
+  gets: [...noAuthentication, ...reply(code)]
+})
+
+const requesting = (sends: ReadonlyArray<number>, code: number): Case => ({
+  sends: [...greeting(0x00), ...sends],
+  gets: [...noAuthentication, ...reply(code)]
+})
+
+const admitting = (error: Errors.TooManySessions, code: number): Case => ({
+  ...requesting(request("192.0.2.1", 80), code),
+  sessions: Layer.effect(
+    Sessions,
+    Effect.map(Sessions, (sessions) => ({ ...sessions, admit: () => Effect.fail(error) }))
+  ).pipe(Layer.provide(layer()))
+})
+
+const asAlice: Replacements = {
+  authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+}
+
+const cases: Record<keyof typeof answers, Case> = {
+  ClientGone: { sends: [0x05], gets: [] },
+  HandshakeTimeout: { sends: greeting(0x00), gets: noAuthentication },
+  UnknownProtocol: { sends: [0x16, 0x03, 0x01], gets: [] },
+  TooManyHandshakes: {
+    sends: greeting(0x00),
+    gets: [],
+    sessions: Layer.effect(
+      Sessions,
+      Effect.map(Sessions, (sessions) => ({
+        ...sessions,
+        open: () => Effect.fail(new Errors.TooManyHandshakes({ limit: 0 }))
+      }))
+    ).pipe(Layer.provide(layer()))
+  },
+
+  NoAcceptableMethod: { sends: greeting(0x01, 0x80), gets: noMethod },
+  MalformedCredentials: {
+    replacements: asAlice,
+    sends: [...greeting(0x02), 0x05, 0x01, 0x61, 0x01, 0x61],
+    gets: [...password, 0x01, 0x01]
+  },
+  AuthenticationFailed: {
+    replacements: asAlice,
+    sends: [...greeting(0x02), ...credentials("alice", "guess")],
+    gets: [...password, 0x01, 0x01]
+  },
+
+  MalformedRequest: requesting([0x04, 0x01, 0x00, 0x01], 0x01),
+  CommandNotSupported: requesting(request("192.0.2.1", 80, 0x02), 0x07),
+  AddressTypeNotSupported: requesting([0x05, 0x01, 0x00, 0x02], 0x08),
+  InvalidTarget: requesting(request("127.0.0.1\0x", 80), 0x01),
+
+  NotAllowed: dialing(new Errors.NotAllowed({ reason: "a rule" }), 0x02),
+  NameNotFound: resolving(new Errors.NameNotFound({ name: "target.example" }), 0x04),
+  ResolutionFailed: resolving(
+    new Errors.ResolutionFailed({ name: "target.example", code: "ESERVFAIL" }),
+    0x04
+  ),
+  ResolutionTimeout: resolving(new Errors.ResolutionTimeout({ name: "target.example" }), 0x04),
+  ConnectionRefused: dialing(new Errors.ConnectionRefused(), 0x05),
+  NetworkUnreachable: dialing(new Errors.NetworkUnreachable(), 0x03),
+  HostUnreachable: dialing(new Errors.HostUnreachable(), 0x04),
+  ConnectTimeout: dialing(new Errors.ConnectTimeout(), 0x06),
+  AddressFamilyUnavailable: dialing(new Errors.AddressFamilyUnavailable(), 0x08),
+  ConnectFailed: dialing(new Errors.ConnectFailed({ code: "EPROTO" }), 0x01),
+
+  TooManySessions: admitting(new Errors.TooManySessions({ limit: 0 }), 0x01),
+  OutOfResources: dialing(new Errors.OutOfResources({ code: "EMFILE" }), 0x01),
+  ServerFault: {
+    ...requesting(request("192.0.2.1", 80), 0x01),
+    replacements: { dialer: Layer.succeed(Dialer, { connect: () => Effect.die("a bug") }) }
+  }
+}
+
+describe("Reply", () => {
+  for (const [tag, { sends, gets, replacements = {}, sessions }] of Object.entries(cases)) {
+    const services = sessions ? Layer.provideMerge(sessions, layer(replacements)) : layer(replacements)
+    it.effect(
+      `${tag}: ${gets.map((byte) => byte.toString(16).padStart(2, "0")).join(" ") || "silence"}`,
+      () =>
+        Effect.gen(function* () {
+          const client = yield* connect
+          yield* client.send(sends)
+          if (tag === "ClientGone") yield* client.end
+          if (tag === "HandshakeTimeout") {
+            yield* client.receive(gets.length).pipe(Effect.tap(() => TestClock.adjust("10 seconds")))
+            assert.strictEqual(yield* client.ending, "end")
+          } else {
+            assert.deepStrictEqual([...(yield* client.rest)], gets)
+          }
+        }).pipe(Effect.provide(services))
+    )
+  }
+})
