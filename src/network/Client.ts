@@ -14,8 +14,8 @@ import { reset } from "./Duplexes.ts"
 export interface Client {
   /** The next message, as soon as its last byte is here. What follows it is kept. */
   readonly read: <A, E>(decoder: Decoder<A, E>) => Effect.Effect<A, E | ClientGone>
-  /** Sends a message, in one write. */
-  readonly reply: (bytes: Uint8Array) => Effect.Effect<void>
+  /** Sends a message, if there is one and the connection was not handed over, in one write. */
+  readonly reply: (bytes: Uint8Array | undefined) => Effect.Effect<void>
   /**
    * Fails when the client goes away. A client that has sent payload ahead of the
    * reply and then its end is only done sending, and is not gone.
@@ -41,6 +41,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Client, never, Scope.Scope> {
   let pending: Buffer = empty
   let isOver = duplex.readableEnded || duplex.destroyed
+  let isDetached = false
   let wake: (() => void) | undefined
 
   const onData = (chunk: Buffer) => {
@@ -73,6 +74,7 @@ export const make = Effect.fnUntraced(function* (
     duplex.off("data", onData).off("end", onOver)
     const early = pending
     pending = empty
+    isDetached = true
     return { duplex, early }
   }
 
@@ -95,7 +97,7 @@ export const make = Effect.fnUntraced(function* (
       }),
     reply: (bytes) =>
       Effect.sync(() => {
-        if (bytes.length > 0 && duplex.writable) duplex.write(bytes)
+        if (bytes && bytes.length > 0 && duplex.writable && !isDetached) duplex.write(bytes)
       }),
     gone: waitFor(() => (duplex.destroyed || (isOver && pending.length === 0) ? gone : undefined)),
     detach

@@ -7,7 +7,7 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { ListenFailed } from "../Errors.ts"
-import type { Peer } from "./Sessions.ts"
+import type { Peer } from "../phases/Dialect.ts"
 
 /** Connections that the kernel may hold until they are accepted; it cuts this to its own limit. */
 const backlog = 4096

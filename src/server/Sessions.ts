@@ -10,32 +10,17 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { type SessionError, TooManyHandshakes, TooManySessions } from "../Errors.ts"
-import type { Ending, Traffic } from "../network/Relay.ts"
-import type { Request } from "../phases/Request.ts"
-import type { Identity } from "../policy/Authenticator.ts"
+import type { Known, Peer } from "../phases/Dialect.ts"
 import { type Answer, answers } from "../Reply.ts"
 import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
 import * as Descriptors from "./Descriptors.ts"
 
-/** Who connected, and to which of the server's addresses. */
-export interface Peer {
-  readonly remote: NetAddress.InetAddress
-  readonly local: NetAddress.InetAddress
-}
-
-/** What is known of a connection, filled in as it becomes so. */
-export interface Session {
+/** A connection, and what is known of it so far. */
+export interface Session extends Known {
   readonly id: number
-  readonly peer: Peer
   /** Milliseconds since the epoch. */
   readonly startedAt: number
-  identity?: Identity
-  request?: Request
-  /** The target's address that answered. */
-  address?: NetAddress.InetAddress
-  outcome?: Ending | SessionError
-  readonly traffic: Traffic
 }
 
 export class Sessions extends Context.Service<
@@ -118,11 +103,22 @@ export class Sessions extends Context.Service<
 const unremarkable: ReadonlySet<string> = new Set(["ClientGone", "UnknownProtocol", "HandshakeTimeout"])
 
 const log = Effect.fnUntraced(function* (session: Session) {
-  const { id, peer, startedAt, identity, request, address, outcome = "closed by server", traffic } = session
+  const {
+    id,
+    peer,
+    startedAt,
+    dialect,
+    identity,
+    request,
+    address,
+    outcome = "closed by server",
+    traffic
+  } = session
   const record = {
     id,
     client: NetAddress.formatInet(peer.remote),
     listener: NetAddress.formatInet(peer.local),
+    protocol: dialect?.name,
     user: identity?.user,
     command: request?.command,
     target: request && Target.format(request.target),
@@ -140,6 +136,6 @@ const log = Effect.fnUntraced(function* (session: Session) {
 /** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
 const failure = (error: SessionError) => {
   const { _tag, ...details } = error
-  const answer: Answer = answers[_tag]
-  return { outcome: _tag, reply: answer.message === "none" ? undefined : answer.code, ...details }
+  const { socks }: Answer = answers[_tag]
+  return { outcome: _tag, reply: socks.message === "none" ? undefined : socks.code, ...details }
 }

@@ -124,7 +124,7 @@ export const methodSelection = (method: number): Uint8Array => Uint8Array.of(ver
 export const credentialsStatus = (status: number): Uint8Array => Uint8Array.of(0x01, status)
 
 /** `VER REP RSV ATYP BND.ADDR BND.PORT` (RFC 1928 §6). An IPv4 address in IPv6 form goes out as IPv4. */
-export const reply = (code: ReplyCode, bound: NetAddress.InetAddress): Uint8Array => {
+export const reply = (code: number, bound: NetAddress.InetAddress): Uint8Array => {
   const address = NetAddress.toCanonical(bound.address)
   const octets = NetAddress.isIpv4Address(address)
     ? NetAddress.ipv4ToOctets(address)

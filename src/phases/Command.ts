@@ -1,0 +1,35 @@
+/**
+ * What a client can ask for, and the phase that does it.
+ */
+import * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import { CommandNotSupported, type SessionError } from "../Errors.ts"
+import type { Client } from "../network/Client.ts"
+import type { Dialer } from "../network/Dialer.ts"
+import type { Ending, Relay } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import * as Connect from "./Connect.ts"
+import type * as Dialect from "./Dialect.ts"
+
+/** What the commands use. */
+export type Services = Resolver | Dialer | Relay
+
+/** A request that was let in, and all it takes to carry it out. */
+export interface Order {
+  readonly client: Client
+  readonly request: Dialect.Request
+  readonly known: Dialect.Known
+  /** Tells the client that it has what it asked for, at this address. */
+  readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
+}
+
+/** Carries a request out to its end. */
+export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> =>
+  commands[order.request.command](order)
+
+const commands: Record<Dialect.Command, typeof run> = {
+  CONNECT: Connect.run,
+  BIND: () => Effect.fail(new CommandNotSupported({ command: 0x02 })),
+  ASSOCIATE: () => Effect.fail(new CommandNotSupported({ command: 0x03 }))
+}

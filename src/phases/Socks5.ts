@@ -1,0 +1,22 @@
+/**
+ * SOCKS5, the three phases in their order (RFC 1928).
+ */
+import * as Effect from "effect/Effect"
+import * as Reply from "../Reply.ts"
+import * as Wire from "../wire/Socks5.ts"
+import * as Authenticate from "./Authenticate.ts"
+import type { Dialect } from "./Dialect.ts"
+import * as Negotiate from "./Negotiate.ts"
+import * as Request from "./Request.ts"
+
+export const Socks5: Dialect = {
+  name: "SOCKS5",
+  receive: Effect.fnUntraced(function* (client, known) {
+    const negotiated = yield* Negotiate.run(client)
+    const authenticated = yield* Authenticate.run(negotiated)
+    known.identity = authenticated.identity
+    return yield* Request.read(authenticated)
+  }),
+  succeeded: (bound) => Wire.reply(Wire.ReplyCode.Succeeded, bound),
+  failed: Reply.socks5
+}
