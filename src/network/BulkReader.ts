@@ -1,0 +1,117 @@
+/**
+ * Reading a fast connection.
+ *
+ * By default Node makes a 64 KiB Buffer for each read, and a proxy that moves
+ * gigabytes spends most of its time on making and collecting them. Its `onread`
+ * option reads into a buffer that is given instead, and used again as soon as
+ * the chunk is written. It exists at a socket's creation only, and is dear for
+ * the many sessions that never move much, so a socket gets it by being replaced,
+ * when a read has come back full.
+ */
+import { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+
+/** A read of this size was a full one. */
+export const fullRead = 64 * 1024
+
+/**
+ * Takes a chunk. Returns whether it is written already; if not, calls `written`
+ * when it is, and until then its bytes must not change.
+ */
+export type Deliver = (chunk: Buffer, written: () => void) => boolean
+
+/**
+ * Moves the connection of `socket` to a new socket, paused, that delivers what it
+ * reads from a large buffer and has no `data` event. `socket` is closed without
+ * its connection. Nothing happens, and nothing is returned, where this cannot be
+ * done: other kinds of streams, ends that are closing, writes under way.
+ */
+export const promote = (socket: Duplex, deliver: Deliver): Socket | undefined => {
+  if (!(socket instanceof Socket) || "encrypted" in socket) return undefined
+  const inner = socket as unknown as Internals
+  const handle = inner._handle
+  if (!handle || socket.destroyed || inner._readableState.ended) return undefined
+  if (socket.writableEnded || socket.writableLength > 0) return undefined
+
+  handle.readStop()
+  handle.reading = false
+  const rest: Buffer | null = socket.read()
+  inner._handle = null
+  socket.removeAllListeners()
+  socket.on("error", () => {})
+  socket.destroy()
+
+  const reader = makeReader(handle, deliver)
+  if (rest !== null) deliver(rest, () => {})
+  return reader
+}
+
+/** What Node does not document of its sockets, and has had unchanged since version 12. */
+interface Internals {
+  _handle: Handle | null
+  readonly _readableState: { readonly ended: boolean }
+}
+
+interface Handle {
+  reading: boolean
+  readStop(): void
+}
+
+/** A buffer of this size takes in one read what a fast sender has sent since the last. */
+const largeSize = 256 * 1024
+const smallSize = 4 * 1024
+
+/** Short reads in a row after which a reader gives its large buffer back. */
+const quiet = 8
+
+const makeReader = (handle: Handle, deliver: Deliver): Socket => {
+  let buffer = takeLarge()
+  let shortReads = 0
+  let isWriting = false
+
+  const written = () => {
+    isWriting = false
+    reader.resume()
+  }
+  const reader = new Socket({
+    handle,
+    allowHalfOpen: true,
+    manualStart: true,
+    pauseOnCreate: true,
+    onread: {
+      buffer: () => buffer,
+      callback: (count: number) => {
+        isWriting = !deliver(buffer.subarray(0, count), written)
+        if (isWriting) return false
+        buffer = fitting(count)
+        return true
+      }
+    }
+  } as ConstructorParameters<typeof Socket>[0])
+
+  const fitting = (count: number): Buffer => {
+    shortReads = count < smallSize ? shortReads + 1 : 0
+    if (buffer.length === smallSize && count === smallSize) return takeLarge()
+    if (buffer.length === largeSize && shortReads >= quiet) {
+      giveBack(buffer)
+      return Buffer.allocUnsafeSlow(smallSize)
+    }
+    return buffer
+  }
+
+  reader.once("close", () => {
+    // One that a write has not finished with goes to the collector.
+    if (!isWriting && buffer.length === largeSize) giveBack(buffer)
+  })
+  return reader
+}
+
+/** Large buffers that no reader uses. */
+const free: Array<Buffer> = []
+const mostFree = 64
+
+const takeLarge = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(largeSize)
+
+const giveBack = (buffer: Buffer): void => {
+  if (free.length < mostFree) free.push(buffer)
+}
