@@ -5,11 +5,11 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { ClientGone, DialError, ResolveError } from "../Errors.ts"
+import { type ClientGone, type DialError, InvalidTarget, type ResolveError } from "../Errors.ts"
 import { Dialer, type Outgoing } from "../network/Dialer.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
-import type { Target } from "../wire/Target.ts"
+import * as Target from "../wire/Target.ts"
 import type { Order } from "./Command.ts"
 
 /** The client is told of the connection before any byte of the target's. */
@@ -20,7 +20,7 @@ export const run = Effect.fnUntraced(function* ({
   succeeded
 }: Order): Effect.fn.Return<
   Ending,
-  ClientGone | ResolveError | DialError,
+  ClientGone | InvalidTarget | ResolveError | DialError,
   Resolver | Dialer | Relay | Scope.Scope
 > {
   const relay = yield* Relay
@@ -33,10 +33,17 @@ export const run = Effect.fnUntraced(function* ({
 })
 
 /** A connection to one of the target's addresses. Exactly the ones resolved are dialled. */
-export const open = Effect.fnUntraced(function* ({
-  host,
-  port
-}: Target): Effect.fn.Return<Outgoing, ResolveError | DialError, Resolver | Dialer | Scope.Scope> {
+export const open = Effect.fnUntraced(function* (
+  target: Target.Target
+): Effect.fn.Return<Outgoing, InvalidTarget | ResolveError | DialError, Resolver | Dialer | Scope.Scope> {
+  const { host, port } = target
+  // What `connect` does with it differs from system to system; no service has it.
+  if (port === 0) {
+    return yield* new InvalidTarget({
+      target: Target.format(target),
+      reason: "port 0 cannot be connected to"
+    })
+  }
   const resolver = yield* Resolver
   const dialer = yield* Dialer
   const addresses = NetAddress.isIpAddress(host) ? ([host] as const) : yield* resolver.resolve(host)

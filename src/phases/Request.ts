@@ -2,8 +2,10 @@
  * Third phase: the client says what it wants (RFC 1928 §4).
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { type ClientGone, CommandNotSupported, type RequestError } from "../Errors.ts"
 import * as Socks5 from "../wire/Socks5.ts"
+import * as Target from "../wire/Target.ts"
 import type { Authenticated } from "./Authenticate.ts"
 import type { Command, Request } from "./Dialect.ts"
 
@@ -20,5 +22,10 @@ export const read = Effect.fnUntraced(function* ({
   const { command, target } = yield* client.read(Socks5.request)
   const name = commands[command]
   if (name === undefined) return yield* new CommandNotSupported({ command })
+  // RFC 1928 §7: not where an ASSOCIATE goes to but where its datagrams will come
+  // from. What says nothing of that says as much as zeros do, and is no mistake.
+  if (name === "ASSOCIATE") {
+    return { command: name, target: Result.getOrElse(target, () => Target.unspecified) }
+  }
   return { command: name, target: yield* Effect.fromResult(target) }
 })

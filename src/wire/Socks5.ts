@@ -4,14 +4,15 @@
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import {
-  AddressTypeNotSupported,
+  type AddressTypeNotSupported,
   type InvalidTarget,
   MalformedCredentials,
   MalformedRequest,
   UnknownProtocol
 } from "../Errors.ts"
+import * as Address from "./Address.ts"
 import { complete, type Decoder, incomplete } from "./Decoder.ts"
-import * as Target from "./Target.ts"
+import type { Target } from "./Target.ts"
 
 export const version = 0x05
 
@@ -35,8 +36,6 @@ export const ReplyCode = {
   AddressTypeNotSupported: 0x08
 } as const
 export type ReplyCode = (typeof ReplyCode)[keyof typeof ReplyCode]
-
-const AddressType = { Ipv4: 0x01, DomainName: 0x03, Ipv6: 0x04 } as const
 
 // What a client sends --------------------------------------------------------
 
@@ -78,7 +77,7 @@ const malformedCredentials = (reason: string) => Result.fail(new MalformedCreden
 /** A request read whole. Its target is checked only where the command is one that is carried out. */
 export interface Request {
   readonly command: number
-  readonly target: Result.Result<Target.Target, InvalidTarget>
+  readonly target: Result.Result<Target, InvalidTarget>
 }
 
 /**
@@ -86,33 +85,11 @@ export interface Request {
  * servers do. A message of unknown ATYP has no known end, so it fails at once.
  */
 export const request: Decoder<Request, MalformedRequest | AddressTypeNotSupported> = (bytes) => {
-  const [ver, command, , addressType, nameLength] = bytes
+  const [ver, command] = bytes
   if (ver === undefined) return incomplete
   if (ver !== version) return Result.fail(new MalformedRequest({ reason: `version ${ver} is not 5` }))
-  if (command === undefined || addressType === undefined) return incomplete
-  switch (addressType) {
-    case AddressType.Ipv4:
-      return targetAt(bytes, command, 4, 4, Target.fromAddress)
-    case AddressType.Ipv6:
-      return targetAt(bytes, command, 4, 16, Target.fromAddress)
-    case AddressType.DomainName:
-      return nameLength === undefined ? incomplete : targetAt(bytes, command, 5, nameLength, Target.fromName)
-    default:
-      return Result.fail(new AddressTypeNotSupported({ addressType }))
-  }
-}
-
-const targetAt = (
-  bytes: Uint8Array,
-  command: number,
-  start: number,
-  length: number,
-  parse: typeof Target.fromAddress
-): ReturnType<typeof request> => {
-  const end = start + length
-  if (bytes.length < end + 2) return incomplete
-  const port = (bytes[end]! << 8) | bytes[end + 1]!
-  return complete({ command, target: parse(bytes.subarray(start, end), port) }, end + 2)
+  if (command === undefined) return incomplete
+  return Result.map(Address.decode(bytes), ({ value, size }) => ({ value: { command, target: value }, size }))
 }
 
 // What a server sends --------------------------------------------------------
@@ -123,15 +100,9 @@ export const methodSelection = (method: number): Uint8Array => Uint8Array.of(ver
 /** `VER STATUS` (RFC 1929 §2): 00 lets the client in, anything else does not. */
 export const credentialsStatus = (status: number): Uint8Array => Uint8Array.of(0x01, status)
 
-/** `VER REP RSV ATYP BND.ADDR BND.PORT` (RFC 1928 §6). An IPv4 address in IPv6 form goes out as IPv4. */
-export const reply = (code: number, bound: NetAddress.InetAddress): Uint8Array => {
-  const address = NetAddress.toCanonical(bound.address)
-  const octets = NetAddress.isIpv4Address(address)
-    ? NetAddress.ipv4ToOctets(address)
-    : NetAddress.ipv6ToOctets(address)
-  const type = octets.length === 4 ? AddressType.Ipv4 : AddressType.Ipv6
-  return Uint8Array.of(version, code, 0x00, type, ...octets, bound.port >> 8, bound.port & 0xff)
-}
+/** `VER REP RSV ATYP BND.ADDR BND.PORT` (RFC 1928 §6). */
+export const reply = (code: number, bound: NetAddress.InetAddress): Uint8Array =>
+  Address.message(version, code, 0x00, bound)
 
 /** BND.ADDR and BND.PORT of a failure: nothing is bound. */
 export const unbound = NetAddress.inetAddressUnsafe(NetAddress.ipv4Unspecified, 0)

@@ -14,7 +14,7 @@ import { printable } from "./Text.ts"
 
 export interface Target {
   readonly host: NetAddress.IpAddress | Host.DomainName
-  /** 1 to 65535. */
+  /** 0 to 65535; whether 0 means anything is for the command to say. */
   readonly port: number
 }
 
@@ -22,7 +22,7 @@ export interface Target {
 export const fromAddress = (bytes: Uint8Array, port: number): Result.Result<Target, InvalidTarget> => {
   const address =
     bytes.length === 4 ? NetAddress.ipv4FromBytesUnsafe(bytes) : NetAddress.ipv6FromBytesUnsafe(bytes)
-  return make(NetAddress.toCanonical(address), port)
+  return Result.succeed({ host: NetAddress.toCanonical(address), port })
 }
 
 /**
@@ -39,23 +39,20 @@ export const fromName = (bytes: Uint8Array, port: number): Result.Result<Target,
   if (text.length === 0) return invalid("the host name is empty")
   const host = Host.hostFromString(text)
   if (Result.isFailure(host)) return invalid(`not a host name: ${host.failure.message}`)
-  if (NetAddress.isIpAddress(host.success)) return make(NetAddress.toCanonical(host.success), port)
+  if (NetAddress.isIpAddress(host.success)) {
+    return Result.succeed({ host: NetAddress.toCanonical(host.success), port })
+  }
   if (NetAddress.isScopedIpv6Literal(host.success)) return invalid("zone identifiers mean nothing here")
   if (host.success === ".") return invalid("the root is no host")
-  return make(Host.toRelative(host.success), port)
+  return Result.succeed({ host: Host.toRelative(host.success), port })
 }
+
+/** The client named no place: all zeros. */
+export const unspecified: Target = { host: NetAddress.ipv4Unspecified, port: 0 }
 
 /** `host:port`, IPv6 in brackets. */
 export const format = ({ host, port }: Target): string =>
   `${NetAddress.isIpv6Address(host) ? `[${Host.formatHost(host)}]` : Host.formatHost(host)}:${port}`
-
-// What `connect` does with port 0 differs from system to system; no service has it.
-const make = (host: Target["host"], port: number): Result.Result<Target, InvalidTarget> =>
-  port === 0
-    ? Result.fail(
-        new InvalidTarget({ target: format({ host, port }), reason: "port 0 cannot be connected to" })
-      )
-    : Result.succeed({ host, port })
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
