@@ -14,6 +14,7 @@
 export { Config, type Values as ConfigValues } from "./config/Config.ts"
 export type { User } from "./config/Texts.ts"
 export * as Errors from "./Errors.ts"
+export { Binder, type Listening } from "./network/Binder.ts"
 export type { Client } from "./network/Client.ts"
 export { Dialer, type Outgoing } from "./network/Dialer.ts"
 export { type Ending, type Ends, Relay, type Traffic } from "./network/Relay.ts"

@@ -19,6 +19,8 @@ export class Config extends Context.Service<Config, Values>()("effect-socks/conf
     idleTimeout: Settings.server.idleTimeout.default,
     halfCloseTimeout: Settings.server.halfCloseTimeout.default,
     drainTimeout: Settings.server.drainTimeout.default,
+    bind: Settings.server.bind.default,
+    bindTimeout: Settings.server.bindTimeout.default,
     maxSessions: Settings.server.maxSessions.default
   }
 

@@ -105,6 +105,19 @@ export const server = {
     description: "Time that sessions have to finish when the server is told to stop",
     default: "10s"
   }),
+  bind: single({
+    description: "Carry out BIND: listen for one connection from a target, as active-mode FTP needs it",
+    metavar: "",
+    read: Texts.toggle,
+    expected: "true or false",
+    default: false,
+    defaultText: "false",
+    isSwitch: true
+  }),
+  bindTimeout: duration({
+    description: "Time that the target of a BIND has to connect",
+    default: "2m"
+  }),
   maxSessions: single<number | "auto">({
     description: "Sessions at once; auto is what the limit on open files allows",
     metavar: "COUNT",

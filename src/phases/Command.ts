@@ -4,16 +4,19 @@
 import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import type { Config } from "../config/Config.ts"
 import { CommandNotSupported, type SessionError } from "../Errors.ts"
+import type { Binder } from "../network/Binder.ts"
 import type { Client } from "../network/Client.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import * as Bind from "./Bind.ts"
 import * as Connect from "./Connect.ts"
 import type * as Dialect from "./Dialect.ts"
 
 /** What the commands use. */
-export type Services = Resolver | Dialer | Relay
+export type Services = Config | Resolver | Dialer | Binder | Relay
 
 /** A request that was let in, and all it takes to carry it out. */
 export interface Order {
@@ -30,6 +33,6 @@ export const run = (order: Order): Effect.Effect<Ending, SessionError, Services 
 
 const commands: Record<Dialect.Command, typeof run> = {
   CONNECT: Connect.run,
-  BIND: () => Effect.fail(new CommandNotSupported({ command: 0x02 })),
+  BIND: Bind.run,
   ASSOCIATE: () => Effect.fail(new CommandNotSupported({ command: 0x03 }))
 }

@@ -8,6 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config, type Values } from "../config/Config.ts"
 import type { DialError, ResolveError } from "../Errors.ts"
+import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
@@ -31,6 +32,7 @@ export interface Replacements {
   readonly authenticator?: Layer.Layer<Authenticator>
   readonly resolver?: Layer.Layer<Resolver>
   readonly dialer?: Layer.Layer<Dialer>
+  readonly binder?: Layer.Layer<Binder>
   readonly relay?: Layer.Layer<Relay>
 }
 
@@ -44,6 +46,7 @@ export const layer = (replacements: Replacements = {}): Layer.Layer<Services> =>
     replacements.authenticator ?? Authenticator.layer,
     replacements.resolver ?? Resolver.fixed({ "target.example": [targetAddress.address] }),
     replacements.dialer ?? dialer((target) => target.duplex.pipe(target.duplex)),
+    replacements.binder ?? Binder.layer,
     replacements.relay ?? Relay.layer,
     Sessions.layer
   ).pipe(Layer.provideMerge(config))
