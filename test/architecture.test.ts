@@ -1,0 +1,127 @@
+/**
+ * The shape of `src`: floors, of which each builds on the ones below and knows
+ * nothing of the ones above.
+ */
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+
+/** Top to bottom. A room is a directory of `src` or a file right in it. */
+const floors = [
+  ["main"],
+  ["cli", "index", "testing"],
+  ["admin", "server"],
+  ["phases"],
+  ["network"],
+  ["policy", "Reply"],
+  ["config", "wire", "Errors"]
+]
+
+/** Who may touch the platform. */
+const onNode = ["main", "testing", "admin", "server", "network"]
+
+const src = join(import.meta.dirname, "../src")
+
+const files = readdirSync(src, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => file.replaceAll("\\", "/"))
+  .sort()
+
+const statement =
+  /^(?:import|export)\s+(?:type\s+)?(?:(?:\*(?:\s+as\s+\w+)?|\w+|\{[^}]*\})(?:\s*,\s*\{[^}]*\})?\s+from\s+)?"([^"]+)"|\bimport\(\s*"([^"]+)"/gm
+
+const importsOf = (file: string): ReadonlyArray<string> =>
+  Array.from(readFileSync(join(src, file), "utf8").matchAll(statement), ([, named, dynamic]) =>
+    String(named ?? dynamic)
+  )
+
+const roomOf = (file: string): string => file.replace(/\/.*|\.ts$/g, "")
+
+const floorOf = (file: string): number => floors.findIndex((rooms) => rooms.includes(roomOf(file)))
+
+const imports = files.flatMap((from) => importsOf(from).map((specifier) => ({ from, specifier })))
+
+/** From file to file, as paths in `src`. */
+const edges = imports
+  .filter(({ specifier }) => specifier.startsWith("."))
+  .map(({ from, specifier }) => ({ from, to: relative(src, join(src, dirname(from), specifier)) }))
+
+/** The nodes on the first cycle found, if there is one. */
+const cycle = (graph: ReadonlyArray<{ readonly from: string; readonly to: string }>) => {
+  const done = new Set<string>()
+  const visit = (node: string, path: ReadonlyArray<string>): ReadonlyArray<string> => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node]
+    if (done.has(node)) return []
+    for (const { to } of graph.filter(({ from }) => from === node)) {
+      const found = visit(to, [...path, node])
+      if (found.length > 0) return found
+    }
+    done.add(node)
+    return []
+  }
+  return graph.map(({ from }) => visit(from, [])).find((found) => found.length > 0) ?? []
+}
+
+describe("architecture", () => {
+  it("is all scanned", () => {
+    assert.isAbove(files.length, 20)
+    assert.isAbove(edges.length, 50)
+    assert.deepStrictEqual(
+      edges.filter(({ to }) => !files.includes(to)),
+      []
+    )
+    const written = files.reduce(
+      (count, file) => count + (readFileSync(join(src, file), "utf8").match(/^import\b/gm)?.length ?? 0),
+      0
+    )
+    const found = files.reduce(
+      (count, file) =>
+        count +
+        Array.from(readFileSync(join(src, file), "utf8").matchAll(statement)).filter(([text]) =>
+          /^import\s/.test(text)
+        ).length,
+      0
+    )
+    assert.strictEqual(found, written)
+  })
+
+  it("gives every file a floor", () => {
+    assert.deepStrictEqual(
+      files.filter((file) => floorOf(file) === -1),
+      []
+    )
+  })
+
+  it("imports downwards, or from a neighbour", () => {
+    assert.deepStrictEqual(
+      edges.filter(({ from, to }) => floorOf(to) < floorOf(from)),
+      []
+    )
+  })
+
+  it("has no cycle, of files or of rooms", () => {
+    assert.deepStrictEqual(cycle(edges), [])
+    const rooms = edges.map(({ from, to }) => ({ from: roomOf(from), to: roomOf(to) }))
+    assert.deepStrictEqual(cycle(rooms.filter(({ from, to }) => from !== to)), [])
+  })
+
+  it("touches the platform only at its edges", () => {
+    assert.deepStrictEqual(
+      imports.filter(
+        ({ from, specifier }) =>
+          (specifier.startsWith("node:") || specifier.startsWith("@effect/platform-node")) &&
+          !onNode.includes(roomOf(from))
+      ),
+      []
+    )
+  })
+
+  it("imports modules, not barrels", () => {
+    assert.deepStrictEqual(
+      imports.filter(
+        ({ specifier }) => !/^(\.\.?\/|node:|effect\/[\w/]+$|@effect\/platform-node\/\w+$)/.test(specifier)
+      ),
+      []
+    )
+  })
+})
