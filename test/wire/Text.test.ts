@@ -1,0 +1,61 @@
+/**
+ * Client bytes on their way to a terminal or a log.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { printable } from "../../src/wire/Text.ts"
+import { fromHex } from "../support/bytes.ts"
+
+describe("printable", () => {
+  it.each([
+    ["alice", "alice"],
+    ["", ""],
+    ["O'Neil & Söhne, 名前", "O'Neil & Söhne, 名前"],
+    ["two words", "two words"],
+    ["\x1b[2J", "\\u{1b}[2J"],
+    ["\u009b31m", "\\u{9b}31m"],
+    ["one\r\ntwo", "one\\u{d}\\u{a}two"],
+    ["\0\x07\x08\x7f", "\\u{0}\\u{7}\\u{8}\\u{7f}"],
+    ["abc\u202egnp.exe", "abc\\u{202e}gnp.exe"],
+    ["\u2066\u2069\u200b\u00ad\ufeff", "\\u{2066}\\u{2069}\\u{200b}\\u{ad}\\u{feff}"],
+    ["\u2028\u2029\u0085", "\\u{2028}\\u{2029}\\u{85}"],
+    ["\u00a0\u3000", "\\u{a0}\\u{3000}"],
+    ["\\u{1b}", "\\u{5c}u{1b}"],
+    ["\ud800", "\\u{d800}"],
+    ["\u{e0041}", "\\u{e0041}"],
+    ["😀𝒳", "😀𝒳"]
+  ])("shows %j as %s", (text, expected) => {
+    assert.strictEqual(printable(text), expected)
+  })
+
+  it("shows bytes that are no UTF-8 as such", () => {
+    assert.strictEqual(printable(fromHex("61 ff 62 c3")), "a\ufffdb\ufffd")
+    assert.strictEqual(printable(fromHex("ef bb bf 61")), "\\u{feff}a")
+  })
+
+  it("cuts at whole characters, and says so", () => {
+    assert.strictEqual(printable("a".repeat(255)), "a".repeat(255))
+    assert.strictEqual(printable("a".repeat(256)), `${"a".repeat(255)}…`)
+    assert.strictEqual(printable("😀".repeat(3), 2), "😀😀…")
+    assert.strictEqual(printable("😀".repeat(255)), "😀".repeat(255))
+    assert.strictEqual(printable("\n\n\n", 2), "\\u{a}\\u{a}…")
+  })
+
+  it("lets nothing unprintable through, and no two texts look alike", () => {
+    const text = fc.string({ unit: "binary", maxLength: 60 })
+    fc.assert(
+      fc.property(text, text, (one, other) => {
+        assert.match(printable(one), /^[^\p{C}\p{Zl}\p{Zp}]*$/u)
+        if (one !== other) assert.notStrictEqual(printable(one), printable(other))
+      })
+    )
+  })
+
+  it("never throws, on any bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
+        assert.isAtMost(Array.from(printable(bytes)).length, 255 * "\\u{10ffff}".length + 1)
+      })
+    )
+  })
+})
