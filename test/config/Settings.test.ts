@@ -1,0 +1,86 @@
+/**
+ * The tables of settings: names, defaults, and what each one takes.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Host from "effect/net/Host"
+import * as Option from "effect/Option"
+import { Config } from "../../src/config/Config.ts"
+import * as Settings from "../../src/config/Settings.ts"
+
+const table: Readonly<Record<string, Settings.Setting<unknown>>> = { ...Settings.server, ...Settings.program }
+
+describe("Settings", () => {
+  it("names flags and variables by one rule", () => {
+    assert.strictEqual(Settings.flagName("handshakeTimeout"), "handshake-timeout")
+    assert.strictEqual(Settings.variableName("handshakeTimeout"), "SOCKS_HANDSHAKE_TIMEOUT")
+    assert.strictEqual(Settings.flagName("open"), "open")
+    assert.strictEqual(Settings.variableName("open"), "SOCKS_OPEN")
+    const names = Object.keys(table)
+    assert.lengthOf(new Set(names.map(Settings.flagName)), names.length)
+    assert.lengthOf(new Set(names.map(Settings.variableName)), names.length)
+  })
+
+  it.each(Object.entries(table))("documents the default of %s as it is", (_, setting) => {
+    const values = setting.separator ? (setting.default as ReadonlyArray<unknown>) : [setting.default]
+    if (values.length === 0) return
+    assert.deepStrictEqual(
+      setting.defaultText.split(/, /).map((text) => Option.getOrThrow(setting.read(text))),
+      values
+    )
+  })
+
+  it("has them all in the configuration, at their defaults", () => {
+    const defaults: Readonly<Record<string, unknown>> = { ...Config.defaults }
+    assert.sameMembers(Object.keys(defaults), Object.keys(Settings.server))
+    for (const [name, setting] of Object.entries(Settings.server)) {
+      assert.strictEqual(defaults[name], setting.default)
+    }
+  })
+
+  it("serves this machine alone, unless told otherwise", () => {
+    assert.deepStrictEqual(Config.defaults.listen.map(Host.formatHostPort), ["127.0.0.1:1080"])
+    assert.isFalse(Config.defaults.open)
+    assert.deepStrictEqual(Config.defaults.user, [])
+  })
+
+  it.each(["127.0.0.1:1080", "0.0.0.0:0", "[::1]:65535", "localhost:1080"])("listens on %s", (text) => {
+    assert.strictEqual(Host.formatHostPort(Option.getOrThrow(Settings.server.listen.read(text))), text)
+  })
+
+  it.each([
+    "",
+    "1080",
+    ":1080",
+    "127.0.0.1",
+    "127.0.0.1:",
+    "127.0.0.1:65536",
+    "127.0.0.1:-1",
+    "127.0.0.1:http",
+    "127.0.0.1:1e3",
+    "::1:1080",
+    "[::1]",
+    "127.1:1080",
+    "a b:1080",
+    "127.0.0.1:1080 "
+  ])("does not listen on %j", (text) => {
+    assert.isTrue(Option.isNone(Settings.server.listen.read(text)))
+  })
+
+  it("turns off what can be off, and nothing else", () => {
+    const off = Object.entries(table).filter(([, { read }]) => Option.isSome(read("off")))
+    assert.deepStrictEqual(
+      off.map(([name]) => name),
+      ["idleTimeout", "halfCloseTimeout"]
+    )
+    assert.deepStrictEqual(Settings.server.idleTimeout.read("off"), Option.some(Duration.infinity))
+  })
+
+  it("counts sessions in whole numbers above zero", () => {
+    const read = (text: string) => Option.getOrUndefined(Settings.server.maxSessions.read(text))
+    assert.deepStrictEqual(["1", "999999999", "auto"].map(read), [1, 999_999_999, "auto"])
+    for (const text of ["", "0", "-1", "01", "1.5", "1e3", "1000000000", "0x10", "Auto", "Infinity", "1 "]) {
+      assert.strictEqual(read(text), undefined, text)
+    }
+  })
+})

@@ -1,0 +1,127 @@
+/**
+ * Where settings come from, in which order, and what is said of a bad one.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Host from "effect/net/Host"
+import * as Redacted from "effect/Redacted"
+import { Config } from "../../src/config/Config.ts"
+import * as Settings from "../../src/config/Settings.ts"
+import * as Sources from "../../src/config/Sources.ts"
+
+const table = { ...Settings.server, ...Settings.program }
+
+const values = (given: Sources.Given, env: Readonly<Record<string, string>> = {}) =>
+  Sources.values(table, given).pipe(
+    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env })))
+  )
+
+describe("Sources", () => {
+  it.effect("falls back on the defaults", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* values({}), { ...Config.defaults, logLevel: "info", logFormat: "auto" })
+    })
+  )
+
+  it.effect("takes a flag before a variable before the default", () =>
+    Effect.gen(function* () {
+      const env = { SOCKS_CONNECT_TIMEOUT: "2s", SOCKS_OPEN: "true", SOCKS_LOG_LEVEL: "debug" }
+      const read = yield* values({ connectTimeout: ["3s"], open: ["false"] }, env)
+      assert.strictEqual(Duration.toMillis(read.connectTimeout), 3000)
+      assert.isFalse(read.open)
+      assert.strictEqual(read.logLevel, "debug")
+      assert.deepStrictEqual(read.resolveTimeout, Config.defaults.resolveTimeout)
+    })
+  )
+
+  it.effect("does not mix the flags of a list with its variable", () =>
+    Effect.gen(function* () {
+      const read = yield* values({ listen: ["[::1]:2", "127.0.0.1:3"] }, { SOCKS_LISTEN: "127.0.0.1:1" })
+      assert.deepStrictEqual(read.listen.map(Host.formatHostPort), ["[::1]:2", "127.0.0.1:3"])
+    })
+  )
+
+  it.effect("does not look at a variable that a flag stands before", () =>
+    Effect.gen(function* () {
+      const read = yield* values({ maxSessions: ["5"] }, { SOCKS_MAX_SESSIONS: "many" })
+      assert.strictEqual(read.maxSessions, 5)
+    })
+  )
+
+  it.effect("takes the last of several flags where one value is wanted", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* values({ maxSessions: ["5", "6"] })).maxSessions, 6)
+    })
+  )
+
+  it.effect("splits addresses at commas and white space", () =>
+    Effect.gen(function* () {
+      const read = yield* values({}, { SOCKS_LISTEN: " 127.0.0.1:1, [::1]:2\n127.0.0.1:3,,127.0.0.1:4 " })
+      assert.deepStrictEqual(read.listen.map(Host.formatHostPort), [
+        "127.0.0.1:1",
+        "[::1]:2",
+        "127.0.0.1:3",
+        "127.0.0.1:4"
+      ])
+    })
+  )
+
+  it.effect("splits users at line breaks alone", () =>
+    Effect.gen(function* () {
+      const read = yield* values({}, { SOCKS_USER: "alice:a, b c\n\nbob:d\n" })
+      assert.deepStrictEqual(
+        read.user.map(({ name, password }) => [name, Redacted.value(password)]),
+        [
+          ["alice", "a, b c"],
+          ["bob", "d"]
+        ]
+      )
+    })
+  )
+
+  it.effect("takes an empty list variable for none", () =>
+    Effect.gen(function* () {
+      const read = yield* values({}, { SOCKS_LISTEN: " ", SOCKS_USER: "" })
+      assert.deepStrictEqual(read.listen, Config.defaults.listen)
+      assert.deepStrictEqual(read.user, [])
+    })
+  )
+
+  for (const [name, setting] of Object.entries<Settings.Setting<unknown>>(table)) {
+    it.effect(`says what is wrong with a bad ${name}, as the operator wrote it`, () =>
+      Effect.gen(function* () {
+        const bad = "%\x1b[31m\nsecret"
+        const shown = setting.isSecret ? "what was given" : '"%\\u{1b}[31m\\u{a}secret"'
+        const byFlag = yield* Effect.flip(values({ [name]: [bad] }))
+        assert.strictEqual(
+          byFlag.message,
+          `--${Settings.flagName(name)}: ${shown} is not ${setting.expected}`
+        )
+        const variable = Settings.variableName(name)
+        const byVariable = yield* Effect.flip(values({}, { [variable]: "%bad" }))
+        assert.strictEqual(
+          byVariable.message,
+          `${variable}: ${setting.isSecret ? "what was given" : '"%bad"'} is not ${setting.expected}`
+        )
+      })
+    )
+  }
+
+  it.effect("never shows what was given as a password", () =>
+    Effect.gen(function* () {
+      for (const text of ["hunter2", ":hunter2", "alice:", `alice:hunter2${"x".repeat(255)}`]) {
+        const error = yield* Effect.flip(values({ user: ["bob:hunter2", text] }))
+        assert.strictEqual(error._tag, "BadSetting")
+        const all = `${error.message} ${error} ${JSON.stringify(error)} ${error.stack}`
+        assert.notInclude(all, "hunter2")
+        assert.notInclude(all, "alice")
+      }
+    })
+  )
+
+  it("has a flag for every setting", () => {
+    assert.deepStrictEqual(Object.keys(Sources.flags(table)), Object.keys(table))
+  })
+})

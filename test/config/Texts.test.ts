@@ -1,0 +1,106 @@
+/**
+ * The forms in which values are written.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as fc from "fast-check"
+import * as Texts from "../../src/config/Texts.ts"
+
+const millis = (text: string) => Option.getOrUndefined(Option.map(Texts.duration(text), Duration.toMillis))
+
+const user = (text: string) =>
+  Option.getOrUndefined(
+    Option.map(Texts.user(text), ({ name, password }) => [name, Redacted.value(password)])
+  )
+
+describe("Texts", () => {
+  it.each([
+    ["1ms", 1],
+    ["500ms", 500],
+    ["10s", 10_000],
+    ["1.5s", 1500],
+    ["0.001s", 1],
+    ["15m", 900_000],
+    ["1h", 3_600_000],
+    ["1d", 86_400_000],
+    ["007s", 7000]
+  ])("reads %s as a duration", (text, expected) => {
+    assert.strictEqual(millis(text), expected)
+  })
+
+  it.each([
+    "",
+    "0s",
+    "0.000s",
+    "-1s",
+    "+1s",
+    "1",
+    "s",
+    "1 s",
+    " 1s",
+    "1s ",
+    "1s\n",
+    "1S",
+    "1w",
+    "1e3s",
+    ".5s",
+    "1.s",
+    "1,5s",
+    "1s1s",
+    "Infinity",
+    "NaNs",
+    "1234567890s",
+    "1.2345s"
+  ])("reads %j as no duration", (text) => {
+    assert.strictEqual(millis(text), undefined)
+  })
+
+  it.each([
+    ["alice:secret", ["alice", "secret"]],
+    ["a:b:c:", ["a", "b:c:"]],
+    ["alice::", ["alice", ":"]],
+    [" a : b ", [" a ", " b "]],
+    ["jürgen:päss", ["jürgen", "päss"]],
+    [`${"n".repeat(255)}:${"p".repeat(255)}`, ["n".repeat(255), "p".repeat(255)]]
+  ])("reads %s as a user", (text, expected) => {
+    assert.deepStrictEqual(user(text), expected)
+  })
+
+  it.each([
+    "",
+    ":",
+    "alice",
+    "alice:",
+    ":secret",
+    `${"n".repeat(256)}:p`,
+    `n:${"p".repeat(256)}`,
+    // 128 characters, 256 bytes.
+    `${"ü".repeat(128)}:p`
+  ])("reads %j as no user", (text) => {
+    assert.strictEqual(user(text), undefined)
+  })
+
+  it("does not show a password", () => {
+    const read = Option.getOrThrow(Texts.user("alice:hunter2"))
+    assert.notInclude(`${JSON.stringify(read)} ${read.password} ${String(read)}`, "hunter2")
+  })
+
+  it("reads switches", () => {
+    const read = (text: string) => Option.getOrUndefined(Texts.toggle(text))
+    assert.deepStrictEqual(["true", "1", "false", "0"].map(read), [true, true, false, false])
+    for (const text of ["", "yes", "TRUE", "on", "01", " true"]) assert.strictEqual(read(text), undefined)
+  })
+
+  it("reads nothing but the words allowed", () => {
+    const allowed = ["info", "none"] as const
+    assert.deepStrictEqual(Texts.literal("none", allowed), Option.some("none"))
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.constantFrom("INFO", "info ", "length", "0")), (text) => {
+        if (text === "info" || text === "none") return
+        assert.isTrue(Option.isNone(Texts.literal(text, allowed)))
+      })
+    )
+  })
+})
