@@ -1,0 +1,22 @@
+/**
+ * Streams in tests whose clock stands still.
+ */
+import { setImmediate } from "node:timers/promises"
+import * as Effect from "effect/Effect"
+import * as Client from "../../src/network/Client.ts"
+import { pair, peer } from "../../src/testing/index.ts"
+
+/** Lets everything happen that needs no time: streams hand on chunks over several turns of the event loop. */
+export const settled: Effect.Effect<void> = Effect.promise(async () => {
+  for (let turn = 0; turn < 20; turn++) await setImmediate()
+})
+
+/** A client at both ends: as a test plays it, and as the server sees it. */
+export const accepted = Effect.gen(function* () {
+  const [near, far] = pair()
+  return { peer: peer(near), far, client: yield* Client.make(far) }
+})
+
+/** Bytes of which each says where it stands, so that none can be lost, doubled or moved. */
+export const pattern = (length: number, seed = 0): Uint8Array =>
+  Uint8Array.from({ length }, (_, i) => (seed + i * 31 + (i >> 8) * 17) & 0xff)
