@@ -1,0 +1,210 @@
+/**
+ * Connecting to addresses, with sockets that do as they are told: what each
+ * failure means, which of several is reported, and that no socket is left.
+ */
+import { EventEmitter } from "node:events"
+import { connect } from "node:net"
+import { assert, beforeEach, describe, it } from "@effect/vitest"
+import type * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Scope from "effect/Scope"
+import { TestClock } from "effect/testing"
+import { vi } from "vitest"
+import { Config } from "../../src/config/Config.ts"
+import { Dialer, fromCode } from "../../src/network/Dialer.ts"
+
+vi.mock("node:net", async (original) => ({ ...(await original<object>()), connect: vi.fn() }))
+
+/** What there is to know of a socket that was asked for. */
+class FakeSocket extends EventEmitter {
+  localAddress: string | undefined = "198.51.100.1"
+  localPort = 40_000
+  destroyed = false
+  readonly host: string
+  constructor(host: string) {
+    super()
+    this.host = host
+  }
+  destroy() {
+    this.destroyed = true
+  }
+  fail(code: string) {
+    this.emit("error", Object.assign(new Error(code), { code }))
+  }
+}
+
+const sockets: Array<FakeSocket> = []
+
+beforeEach(() => {
+  sockets.length = 0
+  vi.mocked(connect)
+    .mockReset()
+    .mockImplementation(((options: { host: string }) => {
+      const socket = new FakeSocket(options.host)
+      sockets.push(socket)
+      return socket
+    }) as never)
+})
+
+const dialing = Effect.fnUntraced(function* (...addresses: Arr.NonEmptyReadonlyArray<string>) {
+  const { connect } = yield* Dialer
+  const scope = yield* Scope.make()
+  const [first, ...rest] = addresses.map(NetAddress.ipFromStringUnsafe)
+  const fiber = yield* connect([first!, ...rest], 443).pipe(Scope.provide(scope), Effect.forkChild)
+  yield* Effect.yieldNow
+  return { fiber, close: Scope.close(scope, Exit.void) }
+})
+
+const layer = Layer.provide(Dialer.layer, Config.layer())
+
+/** The error reported when connecting to as many addresses fails with these codes. */
+const reported = Effect.fnUntraced(function* (codes: ReadonlyArray<string>) {
+  const [first, ...rest] = codes.map((_, i) => `192.0.2.${i + 1}`)
+  const { fiber, close } = yield* dialing(first!, ...rest)
+  for (const [i, code] of codes.entries()) {
+    sockets[i]!.fail(code)
+    yield* TestClock.adjust(0)
+  }
+  const error = yield* Effect.flip(Fiber.join(fiber))
+  yield* close
+  return error._tag
+})
+
+describe("Dialer", () => {
+  it.each([
+    ["ECONNREFUSED", "ConnectionRefused"],
+    ["ECONNRESET", "ConnectionRefused"],
+    ["ENETUNREACH", "NetworkUnreachable"],
+    ["ENETDOWN", "NetworkUnreachable"],
+    ["EHOSTUNREACH", "HostUnreachable"],
+    ["EHOSTDOWN", "HostUnreachable"],
+    ["ETIMEDOUT", "ConnectTimeout"],
+    ["EAFNOSUPPORT", "AddressFamilyUnavailable"],
+    ["EACCES", "NotAllowed"],
+    ["EPERM", "NotAllowed"],
+    ["EMFILE", "OutOfResources"],
+    ["ENFILE", "OutOfResources"],
+    ["ENOBUFS", "OutOfResources"],
+    ["ENOMEM", "OutOfResources"],
+    ["EADDRNOTAVAIL", "OutOfResources"],
+    ["EPROTO", "ConnectFailed"],
+    ["EINVAL", "ConnectFailed"],
+    [undefined, "ConnectFailed"]
+  ])("takes %s for %s", (code, tag) => {
+    const error = fromCode(code)
+    assert.strictEqual(error._tag, tag)
+    if ("code" in error) assert.strictEqual(error.code, code ?? "unknown")
+  })
+
+  it.effect("connects to the very address, and says which one and from where", () =>
+    Effect.gen(function* () {
+      const { fiber, close } = yield* dialing("2001:db8::1")
+      sockets[0]!.emit("connect")
+      const outgoing = yield* Fiber.join(fiber)
+      assert.strictEqual(outgoing.duplex, sockets[0] as never)
+      assert.strictEqual(NetAddress.formatInet(outgoing.local), "198.51.100.1:40000")
+      assert.strictEqual(NetAddress.formatInet(outgoing.remote), "[2001:db8::1]:443")
+      assert.deepInclude(vi.mocked(connect).mock.calls[0]![0] as unknown, {
+        host: "2001:db8::1",
+        port: 443,
+        allowHalfOpen: true,
+        noDelay: true,
+        autoSelectFamily: false
+      })
+      assert.isFalse(sockets[0]!.destroyed)
+      yield* close
+      assert.isTrue(sockets[0]!.destroyed)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("reports the error from nearest the target, in whatever order they came", () =>
+    Effect.gen(function* () {
+      const nearestFirst = [
+        ["ECONNREFUSED", "ConnectionRefused"],
+        ["EHOSTUNREACH", "HostUnreachable"],
+        ["ENETUNREACH", "NetworkUnreachable"],
+        ["ETIMEDOUT", "ConnectTimeout"],
+        ["EPROTO", "ConnectFailed"]
+      ] as const
+      for (const [i, [near, expected]] of nearestFirst.entries()) {
+        for (const [far] of nearestFirst.slice(i + 1)) {
+          for (const codes of [
+            [near, far],
+            [far, near]
+          ]) {
+            sockets.length = 0
+            assert.strictEqual(yield* reported(codes), expected, codes.join())
+          }
+        }
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("does not let a family that this machine lacks speak for the other one", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* reported(["EAFNOSUPPORT", "ECONNREFUSED"]), "ConnectionRefused")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("has one deadline for all addresses together, and leaves no socket behind it", () =>
+    Effect.gen(function* () {
+      const { fiber, close } = yield* dialing("192.0.2.1", "192.0.2.2", "192.0.2.3")
+      yield* TestClock.adjust("9999 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      assert.deepStrictEqual(
+        sockets.map(({ host, destroyed }) => [host, destroyed]),
+        [
+          ["192.0.2.1", false],
+          ["192.0.2.2", false],
+          ["192.0.2.3", false]
+        ]
+      )
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "ConnectTimeout")
+      assert.isTrue(sockets.every(({ destroyed }) => destroyed))
+      yield* close
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("leaves only the winner's socket open", () =>
+    Effect.gen(function* () {
+      const { fiber, close } = yield* dialing("192.0.2.1", "192.0.2.2", "192.0.2.3")
+      yield* TestClock.adjust("500 millis")
+      sockets[1]!.emit("connect")
+      const { remote } = yield* Fiber.join(fiber)
+      assert.strictEqual(NetAddress.formatInet(remote), "192.0.2.2:443")
+      assert.deepStrictEqual(
+        sockets.map(({ destroyed }) => destroyed),
+        [true, false, true]
+      )
+      // A late error finds a listener: without one, Node ends the process.
+      for (const socket of sockets) socket.fail("ECONNRESET")
+      yield* close
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("leaves no socket when it is interrupted", () =>
+    Effect.gen(function* () {
+      const { fiber } = yield* dialing("192.0.2.1", "192.0.2.2")
+      yield* TestClock.adjust("300 millis")
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(
+        sockets.map(({ destroyed }) => destroyed),
+        [true, true]
+      )
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("takes a socket that has lost its address already for refused", () =>
+    Effect.gen(function* () {
+      const { fiber } = yield* dialing("192.0.2.1")
+      sockets[0]!.localAddress = undefined
+      sockets[0]!.emit("connect")
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "ConnectionRefused")
+    }).pipe(Effect.provide(layer))
+  )
+})
