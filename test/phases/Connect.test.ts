@@ -1,0 +1,99 @@
+/**
+ * From a target to a connection: what is resolved, what is dialled, and when
+ * that is given up.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import { Dialer } from "../../src/network/Dialer.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
+import * as Connect from "../../src/phases/Connect.ts"
+import { pair, serverAddress } from "../../src/testing/index.ts"
+import * as Target from "../../src/wire/Target.ts"
+import { utf8 } from "../support/bytes.ts"
+import { accepted, settled } from "../support/streams.ts"
+
+const target = (host: string) => Result.getOrThrow(Target.fromName(utf8(host), 443))
+
+/** Services that tell what they were asked; the dialer connects when `answers`, else never. */
+const services = (answers: boolean) => {
+  const events: Array<string> = []
+  const resolver = Layer.succeed(Resolver, {
+    resolve: (name) => {
+      events.push(`resolve ${name}`)
+      return Effect.succeed([
+        NetAddress.ipFromStringUnsafe("192.0.2.7"),
+        NetAddress.ipFromStringUnsafe("2001:db8::7")
+      ] as const)
+    }
+  })
+  const dialer = Layer.succeed(Dialer, {
+    connect: (addresses, port) =>
+      Effect.gen(function* () {
+        events.push(`dial ${addresses.map(NetAddress.formatIp).join(" ")} ${port}`)
+        yield* Effect.addFinalizer(() => Effect.sync(() => events.push("hung up")))
+        if (!answers) return yield* Effect.never
+        const [duplex] = pair()
+        return { duplex, local: serverAddress, remote: NetAddress.inetAddressUnsafe(addresses[0], port) }
+      })
+  })
+  return { events, layer: Layer.merge(resolver, dialer) }
+}
+
+describe("Connect", () => {
+  it.effect("resolves a name once and dials all its addresses", () => {
+    const { events, layer } = services(true)
+    return Effect.gen(function* () {
+      const { peer, client } = yield* accepted
+      yield* Effect.scoped(Connect.open(client, target("example.com")))
+      assert.deepStrictEqual(events, ["resolve example.com", "dial 192.0.2.7 2001:db8::7 443", "hung up"])
+      yield* peer.reset
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("dials an address without asking anyone, though it came as a name", () => {
+    const { events, layer } = services(true)
+    return Effect.gen(function* () {
+      const { peer, client } = yield* accepted
+      yield* Effect.scoped(Connect.open(client, target("::ffff:192.0.2.9")))
+      assert.deepStrictEqual(events, ["dial 192.0.2.9 443", "hung up"])
+      yield* peer.reset
+    }).pipe(Effect.provide(layer))
+  })
+
+  for (const how of ["end", "reset"] as const) {
+    it.effect(`gives up dialling when the client leaves by ${how}`, () => {
+      const { events, layer } = services(false)
+      return Effect.gen(function* () {
+        const { peer, client } = yield* accepted
+        const opening = yield* Effect.forkChild(
+          Effect.flip(Effect.scoped(Connect.open(client, target("192.0.2.9"))))
+        )
+        yield* settled
+        assert.isUndefined(opening.pollUnsafe())
+        yield* peer[how]
+        assert.strictEqual((yield* Fiber.join(opening))._tag, "ClientGone")
+        assert.deepStrictEqual(events, ["dial 192.0.2.9 443", "hung up"])
+        yield* peer.reset
+      }).pipe(Effect.provide(layer))
+    })
+  }
+
+  it.effect("goes on dialling for a client that has sent all it has to say", () => {
+    const { layer } = services(false)
+    return Effect.gen(function* () {
+      const { peer, client } = yield* accepted
+      yield* peer.send("GET / HTTP/1.0\r\n\r\n")
+      yield* peer.end
+      yield* settled
+      const opening = yield* Effect.forkChild(Effect.scoped(Connect.open(client, target("192.0.2.9"))))
+      yield* settled
+      assert.isUndefined(opening.pollUnsafe())
+      yield* Fiber.interrupt(opening)
+      yield* peer.reset
+    }).pipe(Effect.provide(layer))
+  })
+})
