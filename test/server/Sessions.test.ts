@@ -1,0 +1,115 @@
+/**
+ * How many connections there may be, and the line that each of them leaves.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Scope from "effect/Scope"
+import { vi } from "vitest"
+import { Config } from "../../src/config/Config.ts"
+import { type Session, Sessions } from "../../src/server/Sessions.ts"
+import { serverAddress } from "../../src/testing/index.ts"
+
+/** Room for sixteen descriptors: eight handshakes, four of them of one address, eight sessions. */
+vi.mock("../../src/server/Descriptors.ts", () => ({ budget: Effect.succeed(16) }))
+
+const layer = (maxSessions: number | "auto") => Layer.provide(Sessions.layer, Config.layer({ maxSessions }))
+
+const from = (host: string, port = 50_000) => ({
+  remote: NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe(host), port),
+  local: serverAddress
+})
+
+/** A connection that stays until it is closed by hand. */
+const open = Effect.fnUntraced(function* (host: string) {
+  const sessions = yield* Sessions
+  const scope = yield* Scope.make()
+  const session: Session = yield* Scope.provide(sessions.open(from(host)), scope)
+  return { session, close: Scope.close(scope, Exit.void) }
+})
+
+const refused = (host: string) => Effect.map(Effect.flip(open(host)), ({ limit }) => limit)
+
+const admit = (session: Session) => Effect.flatMap(Sessions, (sessions) => sessions.admit(session))
+
+describe("Sessions", () => {
+  it.effect("leaves three quarters of the handshakes to others than one address", () =>
+    Effect.gen(function* () {
+      const same = yield* Effect.forEach([1, 2, 3, 4], () => open("203.0.113.1"))
+      assert.strictEqual(yield* refused("203.0.113.1"), 4)
+      yield* open("203.0.113.2")
+      yield* same[0]!.close
+      yield* open("203.0.113.1")
+      assert.strictEqual(yield* refused("203.0.113.1"), 4)
+    }).pipe(Effect.provide(layer("auto")))
+  )
+
+  it.effect("has a limit for the handshakes of all together", () =>
+    Effect.gen(function* () {
+      const all = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8], (n) => open(`203.0.113.${n}`))
+      assert.strictEqual(yield* refused("203.0.113.9"), 8)
+      yield* admit(all[0]!.session)
+      yield* open("203.0.113.9")
+      assert.strictEqual(yield* refused("203.0.113.10"), 8)
+    }).pipe(Effect.provide(layer("auto")))
+  )
+
+  it.effect("counts no handshake of an address once it is a session", () =>
+    Effect.gen(function* () {
+      for (let i = 0; i < 6; i++) {
+        const { session } = yield* open("203.0.113.1")
+        yield* admit(session)
+      }
+      yield* open("203.0.113.1")
+    }).pipe(Effect.provide(layer("auto")))
+  )
+
+  it.effect("admits as many sessions as allowed, and another when one ends", () =>
+    Effect.gen(function* () {
+      const [one, two, three] = yield* Effect.forEach([1, 2, 3], () => open("203.0.113.1"))
+      yield* admit(one!.session)
+      yield* admit(two!.session)
+      const error = yield* Effect.flip(admit(three!.session))
+      assert.deepStrictEqual([error._tag, error.limit], ["TooManySessions", 2])
+      yield* one!.close
+      yield* admit(three!.session)
+    }).pipe(Effect.provide(layer(2)))
+  )
+
+  it.effect("never needs more descriptors than there are, however many sessions are allowed", () =>
+    Effect.gen(function* () {
+      for (let i = 0; i < 8; i++) yield* admit((yield* open(`203.0.113.${i}`)).session)
+      assert.strictEqual(yield* refused("203.0.113.9"), 8)
+    }).pipe(Effect.provide(layer(1000)))
+  )
+
+  it.effect("leaves no count behind, in whatever order connections end", () =>
+    Effect.gen(function* () {
+      for (let round = 0; round < 5; round++) {
+        const all = yield* Effect.forEach([1, 2, 3, 4], () => open("203.0.113.1"))
+        yield* admit(all[1]!.session)
+        yield* admit(all[3]!.session)
+        yield* Effect.forEach(round % 2 === 0 ? all : all.reverse(), ({ close }) => close)
+        const { list } = yield* Sessions
+        assert.deepStrictEqual(yield* list, [])
+      }
+    }).pipe(Effect.provide(layer(2)))
+  )
+
+  it.effect("lists what there is, the oldest first, each by its own number", () =>
+    Effect.gen(function* () {
+      const { list } = yield* Sessions
+      const one = yield* open("203.0.113.1")
+      const two = yield* open("203.0.113.2")
+      yield* one.close
+      const three = yield* open("203.0.113.3")
+      assert.deepStrictEqual(yield* list, [two.session, three.session])
+      assert.deepStrictEqual(
+        [one, two, three].map(({ session }) => session.id),
+        [1, 2, 3]
+      )
+    }).pipe(Effect.provide(layer("auto")))
+  )
+})
