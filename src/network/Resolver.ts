@@ -52,7 +52,8 @@ export class Resolver extends Context.Service<
   static readonly fixed = (table: Readonly<Record<string, Addresses>>): Layer.Layer<Resolver> =>
     Layer.succeed(Resolver, {
       resolve: (name) => {
-        const addresses = table[name]
+        // Names such as `constructor` are in every object.
+        const addresses = Object.hasOwn(table, name) ? table[name] : undefined
         return addresses ? Effect.succeed(addresses) : Effect.fail(new NameNotFound({ name }))
       }
     })

@@ -1,0 +1,188 @@
+/**
+ * From a name to addresses, with name servers and files that say what a test
+ * has them say.
+ */
+import { assert, beforeEach, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
+import { TestClock } from "effect/testing"
+import { vi } from "vitest"
+import { Config } from "../../src/config/Config.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
+import { settled } from "../support/streams.ts"
+
+/** What a name server says: addresses, an error code, or nothing at all. */
+type Answer = ReadonlyArray<string> | string | "silence"
+
+const world = vi.hoisted(() => ({
+  files: {} as Record<string, string>,
+  records: {} as Record<string, { v4?: Answer; v6?: Answer }>,
+  asked: [] as Array<string>
+}))
+
+vi.mock("node:fs/promises", () => ({
+  readFile: async (path: string) => world.files[path] ?? Promise.reject(new Error("ENOENT"))
+}))
+
+vi.mock("node:dns/promises", () => {
+  const answer = async (name: string, family: "v4" | "v6") => {
+    world.asked.push(`${name} ${family}`)
+    const answer = Object.hasOwn(world.records, name)
+      ? (world.records[name]?.[family] ?? "ENODATA")
+      : "ENOTFOUND"
+    if (answer === "silence") return new Promise(() => {})
+    if (typeof answer === "string") throw Object.assign(new Error(answer), { code: answer })
+    return answer
+  }
+  return {
+    Resolver: class {
+      resolve4 = (name: string) => answer(name, "v4")
+      resolve6 = (name: string) => answer(name, "v6")
+    }
+  }
+})
+
+beforeEach(() => {
+  world.files = {}
+  world.records = {}
+  world.asked = []
+})
+
+const resolving = (name: string) =>
+  Effect.flatMap(Resolver, ({ resolve }) => resolve(Host.domainNameFromStringUnsafe(name))).pipe(
+    Effect.map((addresses) => addresses.map(NetAddress.formatIp)),
+    Effect.mapError(({ _tag }) => _tag)
+  )
+
+const layer = Layer.provide(Resolver.layer, Config.layer())
+
+describe("Resolver", () => {
+  it.effect("tries both families by turns, IPv6 first", () =>
+    Effect.gen(function* () {
+      world.records = {
+        "both.example": { v4: ["192.0.2.1", "192.0.2.2", "192.0.2.3"], v6: ["2001:db8::1", "2001:db8::2"] },
+        "four.example": { v4: ["192.0.2.1"] },
+        "six.example": { v6: ["2001:db8::1"] }
+      }
+      assert.deepStrictEqual(yield* resolving("both.example"), [
+        "2001:db8::1",
+        "192.0.2.1",
+        "2001:db8::2",
+        "192.0.2.2",
+        "192.0.2.3"
+      ])
+      assert.deepStrictEqual(yield* resolving("four.example"), ["192.0.2.1"])
+      assert.deepStrictEqual(yield* resolving("six.example"), ["2001:db8::1"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("waits a moment for the other family, and no longer", () =>
+    Effect.gen(function* () {
+      world.records = { "slow.example": { v4: ["192.0.2.1"], v6: "silence" } }
+      const fiber = yield* Effect.forkChild(resolving("slow.example"))
+      yield* settled
+      yield* TestClock.adjust("49 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), ["192.0.2.1"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("is content with one family where the other fails", () =>
+    Effect.gen(function* () {
+      world.records = { "half.example": { v4: ["192.0.2.1"], v6: "ESERVFAIL" } }
+      assert.deepStrictEqual(yield* resolving("half.example"), ["192.0.2.1"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("tells a name without addresses from servers without an answer", () =>
+    Effect.gen(function* () {
+      world.records = {
+        "empty.example": {},
+        "broken.example": { v4: "ESERVFAIL", v6: "ESERVFAIL" },
+        "half.example": { v4: "ESERVFAIL" },
+        "late.example": { v4: "ETIMEOUT", v6: "ETIMEOUT" }
+      }
+      const failure = (name: string) => Effect.flip(resolving(name))
+      assert.strictEqual(yield* failure("none.example"), "NameNotFound")
+      assert.strictEqual(yield* failure("empty.example"), "NameNotFound")
+      assert.strictEqual(yield* failure("broken.example"), "ResolutionFailed")
+      assert.strictEqual(yield* failure("half.example"), "ResolutionFailed")
+      assert.strictEqual(yield* failure("late.example"), "ResolutionTimeout")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("gives servers that do not answer five seconds", () =>
+    Effect.gen(function* () {
+      world.records = { "silent.example": { v4: "silence", v6: "silence" } }
+      const fiber = yield* Effect.forkChild(Effect.flip(resolving("silent.example")))
+      yield* settled
+      yield* TestClock.adjust("4999 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* Fiber.join(fiber), "ResolutionTimeout")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("asks nobody about localhost", () =>
+    Effect.gen(function* () {
+      for (const name of ["localhost", "app.localhost"]) {
+        assert.sameMembers(yield* resolving(name), ["127.0.0.1", "::1"])
+      }
+      assert.deepStrictEqual(world.asked, [])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("looks into the hosts file first", () =>
+    Effect.gen(function* () {
+      world.files["/etc/hosts"] = "192.0.2.9 printer # upstairs\n"
+      assert.deepStrictEqual(yield* resolving("printer"), ["192.0.2.9"])
+      assert.deepStrictEqual(world.asked, [])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("tries the search list first for names with few dots, and last for others", () =>
+    Effect.gen(function* () {
+      world.files["/etc/resolv.conf"] = "nameserver 192.0.2.53\nsearch one.example two.example\n"
+      world.records = { "db.two.example": { v4: ["192.0.2.1"] }, "db.eu.one.example": { v4: ["192.0.2.2"] } }
+      assert.deepStrictEqual(yield* resolving("db"), ["192.0.2.1"])
+      assert.deepStrictEqual(
+        world.asked.filter((query) => query.endsWith("v4")),
+        ["db.one.example v4", "db.two.example v4"]
+      )
+      world.asked = []
+      assert.deepStrictEqual(yield* resolving("db.eu"), ["192.0.2.2"])
+      assert.deepStrictEqual(
+        world.asked.filter((query) => query.endsWith("v4")),
+        ["db.eu v4", "db.eu.one.example v4"]
+      )
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("reads the system's files again when they may have changed", () =>
+    Effect.gen(function* () {
+      world.files["/etc/hosts"] = "192.0.2.1 printer\n"
+      assert.deepStrictEqual(yield* resolving("printer"), ["192.0.2.1"])
+      world.files["/etc/hosts"] = "192.0.2.2 printer\n"
+      assert.deepStrictEqual(yield* resolving("printer"), ["192.0.2.1"])
+      yield* TestClock.adjust("11 seconds")
+      assert.deepStrictEqual(yield* resolving("printer"), ["192.0.2.2"])
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("Resolver.fixed", () => {
+  const table = Resolver.fixed({ "target.example": [NetAddress.ipFromStringUnsafe("192.0.2.1")] })
+
+  it.effect("knows its table, and nothing that is in every object", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* resolving("target.example"), ["192.0.2.1"])
+      for (const name of ["other.example", "constructor", "__proto__"]) {
+        assert.strictEqual(yield* Effect.flip(resolving(name)), "NameNotFound")
+      }
+    }).pipe(Effect.provide(table))
+  )
+})
