@@ -137,6 +137,23 @@ describe("Relay", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("does not leave a client waiting that was held up by a target which then broke", () =>
+    Effect.gen(function* () {
+      const { client, target, fiber } = yield* relaying({ silent: "target" })
+      target.duplex.end("answer")
+      for (let i = 0; i < 64; i++) yield* client.send(new Uint8Array(16 * 1024))
+      yield* settled
+      assert.isAbove(client.duplex.writableLength, 0)
+      target.duplex.destroy()
+      yield* settled
+      assert.strictEqual(client.duplex.writableLength, 0)
+      assert.strictEqual(text(yield* client.rest), "answer")
+      assert.strictEqual(yield* client.ending, "end")
+      yield* client.end
+      assert.strictEqual(yield* Fiber.join(fiber), "target reset")
+    }).pipe(Effect.provide(layer))
+  )
+
   for (const side of ["client", "target"] as const) {
     it.effect(`finds a ${side} that is gone before it starts`, () =>
       Effect.gen(function* () {

@@ -57,6 +57,8 @@ const keepsOut: ReadonlyArray<readonly [string, string | Uint8Array, string | Ui
   ["a decomposed name", "jürgen".normalize("NFD"), "pässwört"],
   ["an unknown user", "mallory", "secret"],
   ["an unknown user, all zeros", "mallory", "\0".repeat(255)],
+  ["an unknown user, no password", "mallory", ""],
+  ["a user, no password", "alice", ""],
   ["another case of the name", "Alice", "secret"],
   ["a prefix of the name", "alic", "secret"],
   ["a NUL behind the name", "alice\0", "secret"],
