@@ -74,7 +74,7 @@ describe("Relay, when it is quiet", () => {
       const open = yield* relaying()
       const halfClosed = yield* relaying()
       yield* halfClosed.client.end
-      yield* TestClock.adjust("2 hours")
+      yield* TestClock.adjust("1 hours")
       assert.isUndefined(open.fiber.pollUnsafe())
       assert.isUndefined(halfClosed.fiber.pollUnsafe())
       yield* Fiber.interrupt(open.fiber)

@@ -18,5 +18,8 @@ export const accepted = Effect.gen(function* () {
 })
 
 /** Bytes of which each says where it stands, so that none can be lost, doubled or moved. */
-export const pattern = (length: number, seed = 0): Uint8Array =>
-  Uint8Array.from({ length }, (_, i) => (seed + i * 31 + (i >> 8) * 17) & 0xff)
+export const pattern = (length: number, seed = 0): Uint8Array => {
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = seed + i * 31 + (i >> 8) * 17
+  return bytes
+}

@@ -170,7 +170,7 @@ describe("Target", () => {
           assert.notMatch(host, /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/)
         }
       }),
-      { numRuns: 3000 }
+      { numRuns: 1000 }
     )
   })
 })

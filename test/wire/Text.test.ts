@@ -42,7 +42,8 @@ describe("printable", () => {
   })
 
   it("lets nothing unprintable through, and no two texts look alike", () => {
-    const text = fc.string({ unit: "binary", maxLength: 60 })
+    const character = fc.oneof(fc.nat(0x10ffff), fc.nat(0xff)).map((point) => String.fromCodePoint(point))
+    const text = fc.array(character, { maxLength: 30 }).map((characters) => characters.join(""))
     fc.assert(
       fc.property(text, text, (one, other) => {
         assert.match(printable(one), /^[^\p{C}\p{Zl}\p{Zp}]*$/u)
@@ -53,7 +54,7 @@ describe("printable", () => {
 
   it("never throws, on any bytes", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         assert.isAtMost(Array.from(printable(bytes)).length, 255 * "\\u{10ffff}".length + 1)
       })
     )
