@@ -6,6 +6,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import * as Target from "../../src/wire/Target.ts"
+import { printable } from "../../src/wire/Text.ts"
 import { fromHex, utf8 } from "../support/bytes.ts"
 
 const parsed = (host: string) => Result.map(Target.fromName(utf8(host), 80), Target.format)
@@ -124,7 +125,10 @@ describe("Target", () => {
     assert.isTrue(NetAddress.isIpAddress(Result.getOrThrow(Target.fromName(utf8(host), 80)).host))
   })
 
-  it.each(hostile)("refuses %j", (host) => refused(parsed(host)))
+  // The names of tests go to a terminal too.
+  it.each(hostile.map((host) => [printable(host, 40), host]))("refuses %s", (_, host) =>
+    refused(parsed(host))
+  )
 
   it.each([
     ["a stray continuation", "61 80"],
@@ -135,8 +139,7 @@ describe("Target", () => {
     ["an overlong NUL", "61 c0 80"],
     ["a surrogate", "61 ed a0 80"],
     ["what is beyond Unicode", "61 f4 90 80 80"],
-    ["ff", "61 ff"],
-    ["a byte order mark", "ef bb bf 00"]
+    ["ff", "61 ff"]
   ])("refuses UTF-8 that is none: %s", (_, bytes) => refused(Target.fromName(fromHex(bytes), 80)))
 
   it("refuses port 0 and takes every other", () => {

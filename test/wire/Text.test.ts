@@ -12,19 +12,19 @@ describe("printable", () => {
     ["", ""],
     ["O'Neil & Söhne, 名前", "O'Neil & Söhne, 名前"],
     ["two words", "two words"],
-    ["\x1b[2J", "\\u{1b}[2J"],
-    ["\u009b31m", "\\u{9b}31m"],
-    ["one\r\ntwo", "one\\u{d}\\u{a}two"],
-    ["\0\x07\x08\x7f", "\\u{0}\\u{7}\\u{8}\\u{7f}"],
-    ["abc\u202egnp.exe", "abc\\u{202e}gnp.exe"],
-    ["\u2066\u2069\u200b\u00ad\ufeff", "\\u{2066}\\u{2069}\\u{200b}\\u{ad}\\u{feff}"],
-    ["\u2028\u2029\u0085", "\\u{2028}\\u{2029}\\u{85}"],
-    ["\u00a0\u3000", "\\u{a0}\\u{3000}"],
-    ["\\u{1b}", "\\u{5c}u{1b}"],
-    ["\ud800", "\\u{d800}"],
-    ["\u{e0041}", "\\u{e0041}"],
+    ["\\u{1b}[2J", "\x1b[2J"],
+    ["\\u{9b}31m", "\u009b31m"],
+    ["one\\u{d}\\u{a}two", "one\r\ntwo"],
+    ["\\u{0}\\u{7}\\u{8}\\u{7f}", "\0\x07\x08\x7f"],
+    ["abc\\u{202e}gnp.exe", "abc\u202egnp.exe"],
+    ["\\u{2066}\\u{2069}\\u{200b}\\u{ad}\\u{feff}", "\u2066\u2069\u200b\u00ad\ufeff"],
+    ["\\u{2028}\\u{2029}\\u{85}", "\u2028\u2029\u0085"],
+    ["\\u{a0}\\u{3000}", "\u00a0\u3000"],
+    ["\\u{5c}u{1b}", "\\u{1b}"],
+    ["\\u{d800}", "\ud800"],
+    ["\\u{e0041}", "\u{e0041}"],
     ["😀𝒳", "😀𝒳"]
-  ])("shows %j as %s", (text, expected) => {
+  ])("writes %s", (expected, text) => {
     assert.strictEqual(printable(text), expected)
   })
 
