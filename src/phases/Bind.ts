@@ -10,7 +10,7 @@ import { type ClientGone, CommandNotSupported, type DialError, type ResolveError
 import { Binder } from "../network/Binder.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
-import type { Order } from "./Command.ts"
+import type { Order } from "./Order.ts"
 
 /** Two replies: where the target has to connect to, and where it connected from. */
 export const run = Effect.fnUntraced(function* ({

@@ -2,30 +2,20 @@
  * What a client can ask for, and the phase that does it.
  */
 import * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
 import { CommandNotSupported, type SessionError } from "../Errors.ts"
 import type { Binder } from "../network/Binder.ts"
-import type { Client } from "../network/Client.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import * as Bind from "./Bind.ts"
 import * as Connect from "./Connect.ts"
 import type * as Dialect from "./Dialect.ts"
+import type { Order } from "./Order.ts"
 
 /** What the commands use. */
 export type Services = Config | Resolver | Dialer | Binder | Relay
-
-/** A request that was let in, and all it takes to carry it out. */
-export interface Order {
-  readonly client: Client
-  readonly request: Dialect.Request
-  readonly known: Dialect.Known
-  /** Tells the client that it has what it asked for, at this address. */
-  readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
-}
 
 /** Carries a request out to its end. */
 export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> =>

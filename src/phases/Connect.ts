@@ -10,7 +10,7 @@ import { Dialer, type Outgoing } from "../network/Dialer.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import * as Target from "../wire/Target.ts"
-import type { Order } from "./Command.ts"
+import type { Order } from "./Order.ts"
 
 /** The client is told of the connection before any byte of the target's. */
 export const run = Effect.fnUntraced(function* ({

@@ -25,8 +25,12 @@ export const handle = Effect.fnUntraced(
     const sessions = yield* Sessions
     const session = yield* sessions.open(peer)
     const client = yield* Client.make(duplex)
-    session.outcome = yield* Effect.catch(converse(client, session), (error) =>
-      Effect.as(client.reply(session.dialect?.failed(error)), error)
+    session.outcome = yield* converse(client, session).pipe(
+      // A bug ends its own session, with a reply that every client takes for a failure.
+      Effect.catchDefect((defect) =>
+        Effect.andThen(Effect.logError("a service died", defect), new ServerFault({ defect }))
+      ),
+      Effect.catch((error) => Effect.as(client.reply(session.dialect?.failed(error)), error))
     )
   },
   Effect.scoped,
@@ -51,7 +55,7 @@ const converse = Effect.fnUntraced(function* (
     request,
     known: session,
     succeeded: (bound) => client.reply(dialect.succeeded(bound))
-  }).pipe(Effect.catchDefect((defect) => Effect.fail(new ServerFault({ defect }))))
+  })
 })
 
 const handshake = Effect.fnUntraced(function* (client: Client.Client, session: Session) {

@@ -78,12 +78,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
 
   const addresses = yield* Effect.forEach(listen, (at) =>
     Listener.listen(at, (socket, peer) => {
-      fork(
-        Effect.catchDefect(Connection.handle(socket, peer), (defect) => {
-          socket.destroy()
-          return Effect.logError("connection died", defect)
-        })
-      )
+      fork(Connection.handle(socket, peer))
     })
   )
   return { addresses, asksPassword }

@@ -9,7 +9,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import { ConnectTimeout, type DialError, NotAllowed, OutOfResources } from "../../src/Errors.ts"
 import { Binder } from "../../src/network/Binder.ts"
 import type { Outgoing } from "../../src/network/Dialer.ts"
-import { connect, layer, pair, peer, type Peer, targetAddress } from "../../src/testing/index.ts"
+import { connect, layer, type Peer, pair, peer, targetAddress } from "../../src/testing/index.ts"
 import { greeting, reply, request } from "../support/messages.ts"
 
 const bound = NetAddress.inetAddressFromStringUnsafe("198.51.100.9:4021")

@@ -40,7 +40,7 @@ describe("Request", () => {
 
   it.effect("names an unknown command before a bad host", () =>
     Effect.gen(function* () {
-      for (const command of [0x00, 0x02, 0x03, 0x04, 0xf0, 0xff]) {
+      for (const command of [0x00, 0x04, 0xf0, 0xff]) {
         const expected = { _tag: "CommandNotSupported", command }
         assert.deepStrictEqual(yield* failing(request("192.0.2.1", 80, command)), expected)
         assert.deepStrictEqual(yield* failing(request("", 80, command)), expected)
@@ -60,9 +60,22 @@ describe("Request", () => {
     }).pipe(Effect.provide(Authenticator.anyone))
   )
 
+  it.effect("leaves port 0 to the commands, and what an ASSOCIATE says to itself", () =>
+    Effect.gen(function* () {
+      for (const [sent, expected] of [
+        [request("192.0.2.1", 0), "192.0.2.1:0"],
+        [request("192.0.2.1", 0, 0x02), "192.0.2.1:0"],
+        [request("", 80, 0x03), "0.0.0.0:0"]
+      ] as const) {
+        const { target } = yield* Effect.flatMap(reading(sent), Effect.fromResult)
+        assert.strictEqual(Target.format(target), expected)
+      }
+    }).pipe(Effect.provide(Authenticator.anyone))
+  )
+
   it.effect("refuses a target that nobody can connect to", () =>
     Effect.gen(function* () {
-      for (const sent of [request("", 80), request("127.1", 80), request("192.0.2.1", 0)]) {
+      for (const sent of [request("", 80), request("127.1", 80)]) {
         assert.strictEqual((yield* failing(sent))._tag, "InvalidTarget")
       }
     }).pipe(Effect.provide(Authenticator.anyone))

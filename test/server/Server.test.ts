@@ -19,9 +19,9 @@ import { vi } from "vitest"
 import type { Values } from "../../src/config/Config.ts"
 import { ListenFailed } from "../../src/Errors.ts"
 import { Relay } from "../../src/network/Relay.ts"
+import type { Peer } from "../../src/phases/Dialect.ts"
 import { Authenticator } from "../../src/policy/Authenticator.ts"
 import { Server } from "../../src/server/Server.ts"
-import type { Peer } from "../../src/server/Sessions.ts"
 import {
   clientAddress,
   layer,
@@ -204,7 +204,7 @@ describe("Server", () => {
       yield* settled
       yield* victim.ending
       const told = lines.find(({ level }) => level === "Error")
-      assert.strictEqual(told?.message, "connection died")
+      assert.strictEqual(told?.message, "a service died")
       const next = yield* session
       yield* next.end
       yield* next.ending

@@ -38,7 +38,13 @@ const line = Effect.fnUntraced(function* (
 })
 
 const peer = { id: 1, client: "203.0.113.7:50000", listener: "198.51.100.1:1080" }
-const unknown = { user: undefined, command: undefined, target: undefined, address: undefined }
+const unknown = {
+  protocol: undefined,
+  user: undefined,
+  command: undefined,
+  target: undefined,
+  address: undefined
+}
 
 describe("Sessions, in the log", () => {
   it.effect("tell who went where, how much moved, and how long it took", () =>
@@ -53,6 +59,7 @@ describe("Sessions, in the log", () => {
       assert.strictEqual(level, "Info")
       assert.deepStrictEqual(fields, {
         ...peer,
+        protocol: "SOCKS5",
         user: "alice",
         command: "CONNECT",
         target: "target.example:80",
@@ -75,6 +82,7 @@ describe("Sessions, in the log", () => {
       assert.strictEqual(level, "Info")
       assert.deepStrictEqual(fields, {
         ...peer,
+        protocol: "SOCKS5",
         user: undefined,
         command: "CONNECT",
         target: "192.0.2.1:80",

@@ -1,0 +1,16 @@
+/**
+ * What a command is given to carry out.
+ */
+import type * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import type { Client } from "../network/Client.ts"
+import type { Known, Request } from "./Dialect.ts"
+
+/** A request that was let in, and all it takes to carry it out. */
+export interface Order {
+  readonly client: Client
+  readonly request: Request
+  readonly known: Known
+  /** Tells the client that it has what it asked for, at this address. */
+  readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
+}
