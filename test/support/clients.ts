@@ -1,0 +1,38 @@
+/**
+ * The programs of others that the end-to-end tests run, and what happens where
+ * one is not installed: its tests are skipped, except in CI, where they fail.
+ */
+import { spawnSync } from "node:child_process"
+import { describe, it } from "@effect/vitest"
+
+/** Debian's Python, which has Debian's modules, whatever else comes first on the path. */
+export const python = "/usr/bin/python3"
+
+/** What proves that each is there. */
+const clients = {
+  chromium: "command -v chromium",
+  curl: "command -v curl && command -v openssl",
+  "firefox-esr": "command -v firefox-esr",
+  git: "command -v git",
+  "netcat-openbsd": "command -v nc.openbsd",
+  "openssh-client": "command -v ssh",
+  "openssh-server": "test -x /usr/sbin/sshd",
+  proxychains4: "command -v proxychains4",
+  "python3-socks": `${python} -c "import socks"`
+}
+
+export type Client = keyof typeof clients
+
+/** Tests that take these clients. */
+export const describeWith = (needed: ReadonlyArray<Client>, tests: () => void): void => {
+  const missing = needed.filter((client) => spawnSync("sh", ["-c", clients[client]]).status !== 0)
+  if (missing.length === 0) return void describe(needed[0]!, tests)
+  if (process.env.CI !== undefined) {
+    return void describe(needed[0]!, () => {
+      it("is installed", () => {
+        throw new Error(`not installed: ${missing.join(", ")}`)
+      })
+    })
+  }
+  describe.skip(`${needed[0]} (not installed: ${missing.join(", ")})`, tests)
+}
