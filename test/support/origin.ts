@@ -17,6 +17,8 @@ export interface Origin {
   readonly url: string
   /** The paths asked for so far. */
   readonly seen: ReadonlyArray<string>
+  /** Waits until a path is asked for, and fails the test if that takes too long. */
+  readonly asked: (path: string) => Effect.Effect<void>
 }
 
 export const page = "<!doctype html><title>page</title><p>it works</p>"
@@ -27,7 +29,7 @@ const answer: RequestListener = (_, response) => {
 
 /** Answers with the `page`, unless told otherwise. */
 export const http = (listener = answer, host = "127.0.0.1"): Effect.Effect<Origin, never, Scope.Scope> =>
-  serve(createServer(), "http", host, listener)
+  Effect.suspend(() => serve(createServer(), "http", host, listener))
 
 /** The same with TLS, and the file with its certificate, which names `localhost` and both loopback addresses. */
 export const https = Effect.fnUntraced(function* (
@@ -69,6 +71,20 @@ const serve = Effect.fnUntraced(function* (
         server.closeAllConnections()
       })
   )
+  const asked = (path: string) =>
+    Effect.callback<void>((resume) => {
+      const check = () => {
+        if (seen.includes(path)) resume(Effect.void)
+      }
+      server.on("request", check)
+      check()
+      return Effect.sync(() => server.off("request", check))
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: "15 seconds",
+        orElse: () => Effect.die(new Error(`asked for ${seen.join(", ") || "nothing"}, not for ${path}`))
+      })
+    )
   const { port } = server.address() as AddressInfo
-  return { port, url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`, seen }
+  return { port, url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`, seen, asked }
 })

@@ -1,0 +1,98 @@
+/**
+ * Browsers, headless and with a new profile: each loads a page whose script
+ * fetches another.
+ */
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { describeWith } from "../support/clients.ts"
+import * as Origin from "../support/origin.ts"
+import * as Processes from "../support/processes.ts"
+import * as Program from "../support/program.ts"
+import * as Temporary from "../support/temporary.ts"
+
+/** The page says so when its script has run. */
+const site = Origin.http((request, response) => {
+  response.setHeader("content-type", request.url === "/data" ? "text/plain" : "text/html")
+  response.end(request.url === "/data" ? "through the proxy" : page)
+})
+
+const page = `<!doctype html><title>page</title><p id="p"></p><script>
+fetch("/data").then((response) => response.text()).then((text) => { document.getElementById("p").textContent = text })
+</script>`
+
+describeWith(["chromium"], () => {
+  it.live("loads a page, by a name that the server resolves", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start()
+      const { port, seen } = yield* site
+      const profile = yield* Temporary.directory
+      const { code, stdout, stderr } = yield* Processes.run("chromium", [
+        ...[
+          "--headless",
+          "--no-sandbox",
+          "--disable-gpu",
+          "--disable-dev-shm-usage",
+          `--user-data-dir=${profile}`
+        ],
+        // It is to load the page and nothing else.
+        ...[
+          "--no-first-run",
+          "--disable-background-networking",
+          "--disable-component-update",
+          "--disable-sync"
+        ],
+        `--proxy-server=socks5://${server.address}`,
+        "--proxy-bypass-list=<-loopback>",
+        ...["--virtual-time-budget=5000", "--dump-dom", `http://localhost:${port}/`]
+      ])
+      assert.strictEqual(code, 0, stderr)
+      assert.include(stdout, '<p id="p">through the proxy</p>')
+      assert.includeMembers([...seen], ["/", "/data"])
+      yield* server.logged({ message: "session", target: `localhost:${port}`, reply: 0 })
+    })
+  )
+})
+
+describeWith(["firefox-esr"], () => {
+  it.live("loads a page, by a name that the server resolves", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start()
+      const { port, asked } = yield* site
+      const profile = yield* Temporary.directory
+      yield* Effect.promise(() => writeFile(join(profile, "user.js"), preferences(server.port)))
+      const firefox = ["--headless", "--no-remote", "--profile", profile, `http://localhost:${port}/`]
+      yield* Effect.scoped(Effect.andThen(Processes.start("firefox-esr", firefox), asked("/data")))
+      yield* server.logged({ message: "session", target: `localhost:${port}`, reply: 0 })
+    })
+  )
+})
+
+const preferences = (port: number) =>
+  Object.entries({
+    "network.proxy.type": 1,
+    "network.proxy.socks": "127.0.0.1",
+    "network.proxy.socks_port": port,
+    "network.proxy.socks_version": 5,
+    "network.proxy.socks_remote_dns": true,
+    "network.proxy.allow_hijacking_localhost": true,
+    // It is to load the page and nothing else.
+    "app.normandy.enabled": false,
+    "app.update.enabled": false,
+    "browser.aboutwelcome.enabled": false,
+    "browser.region.network.url": "",
+    "browser.safebrowsing.downloads.remote.enabled": false,
+    "browser.search.update": false,
+    "browser.shell.checkDefaultBrowser": false,
+    "datareporting.policy.dataSubmissionEnabled": false,
+    "dom.push.enabled": false,
+    "extensions.getAddons.cache.enabled": false,
+    "extensions.update.enabled": false,
+    "network.captive-portal-service.enabled": false,
+    "network.connectivity-service.enabled": false,
+    "services.settings.server": "data:,#remote-settings-dummy/v1",
+    "toolkit.telemetry.enabled": false
+  })
+    .map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`)
+    .join("")
