@@ -81,7 +81,7 @@ describeWith(["curl"], () => {
   it.live("is told why a target cannot be reached", () =>
     Effect.gen(function* () {
       const server = yield* Program.start()
-      const refused = yield* curl("--socks5", server.address, `http://127.0.0.1:${yield* closedPort}/`)
+      const refused = yield* curl("--socks5", server.address, `http://127.0.0.1:${yield* Origin.freePort}/`)
       assert.strictEqual(refused.code, refusedByProxy)
       assert.match(refused.stderr, /\(5\)/)
       const unknown = yield* curl("--socks5-hostname", server.address, "http://nope.invalid/")
@@ -91,6 +91,3 @@ describeWith(["curl"], () => {
     })
   )
 })
-
-/** A port that was free a moment ago. */
-const closedPort = Effect.map(Effect.scoped(Origin.http()), ({ port }) => port)

@@ -88,3 +88,6 @@ const serve = Effect.fnUntraced(function* (
   const { port } = server.address() as AddressInfo
   return { port, url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`, seen, asked }
 })
+
+/** A port where nothing listens, for the moment. */
+export const freePort: Effect.Effect<number> = Effect.map(Effect.scoped(http()), ({ port }) => port)
