@@ -1,0 +1,90 @@
+/**
+ * Where the program listens, whom it lets in, and where that comes from.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Program from "../support/program.ts"
+import * as Tcp from "../support/tcp.ts"
+
+describe("listening", () => {
+  it.live("takes the port that the system chose, on every address asked for, and says so", () =>
+    Effect.gen(function* () {
+      const { addresses } = yield* Program.start(["--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
+      const [v4, v6] = addresses.map((address) => /^(.*):([1-9]\d*)$/.exec(address))
+      assert.strictEqual(v4?.[1], "127.0.0.1")
+      assert.strictEqual(v6?.[1], "[::1]")
+      yield* Tcp.connect(Number(v4?.[2]), "127.0.0.1")
+      yield* Tcp.connect(Number(v6?.[2]), "::1")
+    })
+  )
+
+  it.live("says of a port that is taken that it is", () =>
+    Effect.gen(function* () {
+      const { address } = yield* Program.start()
+      const { code, stdout, stderr } = yield* Program.run(["--listen", address])
+      assert.strictEqual(code, 1)
+      assert.strictEqual(stdout, "")
+      assert.strictEqual(stderr, `cannot listen on ${address}: another program has taken it\n`)
+    })
+  )
+
+  for (const at of ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0", "192.0.2.1:0", "proxy.example:0"]) {
+    it.live(`refuses ${at} without a password`, () =>
+      Effect.gen(function* () {
+        // One that others cannot reach does not help.
+        const { code, stdout, stderr } = yield* Program.run(["--listen", "127.0.0.1:0", "--listen", at])
+        assert.strictEqual(code, 2)
+        assert.strictEqual(stdout, "")
+        assert.match(stderr, /^refusing to listen on \S+: others can reach it and no password is set\. .*\n$/)
+        assert.include(stderr, "--user NAME:PASSWORD (or SOCKS_USER)")
+        assert.include(stderr, "--open")
+      })
+    )
+  }
+
+  for (const [how, flags] of Object.entries({
+    "--user": ["--user", "alice:secret"],
+    "--open": ["--open"]
+  })) {
+    it.live(`listens beyond loopback with ${how}`, () =>
+      Effect.gen(function* () {
+        const server = yield* Program.start(["--listen", "0.0.0.0:0", ...flags])
+        yield* server.logged({ message: "listening", asksPassword: how === "--user" })
+      })
+    )
+  }
+
+  for (const at of ["localhost:0", "127.1.2.3:0", "[::ffff:127.0.0.1]:0"]) {
+    it.live(`listens on ${at} without a password`, () => Program.start(["--listen", at]))
+  }
+})
+
+describe("variables", () => {
+  const env = { SOCKS_LISTEN: "127.0.0.1:0, [::1]:0", SOCKS_USER: "alice:secret\nbob:a,b c" }
+
+  it.live("hold settings, lists among them", () =>
+    Effect.gen(function* () {
+      const { addresses, port } = yield* Program.start([], env)
+      assert.strictEqual(addresses.length, 2)
+      assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), [0x01, 0x00])
+      assert.deepStrictEqual(yield* Tcp.logIn(port, "bob", "a,b c"), [0x01, 0x00])
+      assert.deepStrictEqual(yield* Tcp.logIn(port, "bob", "secret"), [0x01, 0x01])
+    })
+  )
+
+  it.live("do not count where there is a flag", () =>
+    Effect.gen(function* () {
+      const { addresses, port } = yield* Program.start(
+        ["--listen", "127.0.0.1:0", "--user", "carol:other"],
+        env
+      )
+      assert.strictEqual(addresses.length, 1)
+      assert.deepStrictEqual(yield* Tcp.logIn(port, "carol", "other"), [0x01, 0x00])
+      assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), [0x01, 0x01])
+    })
+  )
+
+  it.live("are not judged where there is a flag", () =>
+    Program.start(["--listen", "127.0.0.1:0"], { SOCKS_LISTEN: "x" })
+  )
+})

@@ -1,0 +1,129 @@
+/**
+ * What the program writes while it runs: the banner, a line for each session,
+ * no password, and nothing that a client could forge.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { request } from "../support/messages.ts"
+import * as Program from "../support/program.ts"
+import * as Tcp from "../support/tcp.ts"
+
+describe("the banner", () => {
+  const start = (...flags: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      const running = yield* Program.spawn(["--log-format", "pretty", ...flags])
+      return yield* running.until((stdout) => (stdout.includes("https://example.com\n") ? stdout : undefined))
+    })
+
+  it.live("shows the address, that no password is asked, and a line to try", () =>
+    Effect.gen(function* () {
+      const shown = yield* start("--listen", "127.0.0.1:0")
+      const [, port] = /listens on 127\.0\.0\.1:(\d+)\n/.exec(shown) ?? []
+      assert.include(shown, "lets everyone in")
+      assert.include(shown, `curl -x socks5h://127.0.0.1:${port} https://example.com`)
+    })
+  )
+
+  it.live("shows every address, that a password is asked, and not the password", () =>
+    Effect.gen(function* () {
+      const shown = yield* start("--listen", "[::1]:0", "--listen", "0.0.0.0:0", "--user", "alice:secret")
+      const [, port] = /listens on \[::1\]:(\d+)\n/.exec(shown) ?? []
+      assert.match(shown, /listens on 0\.0\.0\.0:\d+\n/)
+      assert.include(shown, "asks for a user name and a password")
+      assert.include(shown, `curl -x socks5h://NAME:PASSWORD@[::1]:${port} https://example.com`)
+      assert.notInclude(shown, "secret")
+    })
+  )
+})
+
+describe("the line of a session", () => {
+  it.live("has who, where to, how it went, and how much", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start(["--user", "alice:secret"])
+      const target = yield* Tcp.target
+      const client = yield* Tcp.connect(server.port)
+      assert.deepStrictEqual(yield* Tcp.authenticate(client, "alice", "secret"), [0x01, 0x00])
+      yield* client.send(request("localhost", target.port))
+      const origin = yield* target.accept
+      yield* client.receive(10)
+      yield* client.send("a question")
+      yield* origin.receive(10)
+      yield* origin.send("an answer")
+      yield* client.end
+      yield* origin.end
+      yield* client.ending
+
+      const { time, duration, client: from, ...line } = yield* server.logged({ message: "session" })
+      assert.deepStrictEqual(line, {
+        level: "info",
+        message: "session",
+        id: 1,
+        listener: server.address,
+        user: "alice",
+        command: "CONNECT",
+        target: `localhost:${target.port}`,
+        address: `127.0.0.1:${target.port}`,
+        outcome: "finished",
+        reply: 0,
+        sent: 10,
+        received: 9
+      })
+      assert.match(String(from), /^127\.0\.0\.1:\d+$/)
+      assert.isAtLeast(Number(duration), 0)
+      assert.closeTo(Date.parse(String(time)), Date.now(), 60_000)
+    })
+  )
+})
+
+for (const format of ["json", "pretty"]) {
+  describe(`what is logged as ${format}`, () => {
+    const flags = ["--listen", "127.0.0.1:0", "--log-level", "trace", "--log-format", format]
+    const serve = Effect.gen(function* () {
+      const running = yield* Program.spawn([...flags, "--user", "alice:open sesame"])
+      const port = yield* running.until((stdout) => /127\.0\.0\.1:(\d+)/.exec(stdout)?.[1])
+      const before = yield* running.until((stdout) => stdout || undefined)
+      /** All that it writes from here to its end. */
+      const rest = Effect.gen(function* () {
+        yield* running.kill("SIGTERM")
+        const { stdout, stderr } = yield* running.within("5 seconds")
+        const lines = stdout.slice(before.length).trim().split("\n")
+        return { all: stdout + stderr, lines: lines.filter((line) => !line.includes("draining")) }
+      })
+      return { port: Number(port), rest }
+    })
+
+    it.live("has no password in it, right or wrong", () =>
+      Effect.gen(function* () {
+        const { port, rest } = yield* serve
+        yield* Tcp.logIn(port, "alice", "open sesame")
+        yield* Tcp.logIn(port, "alice", "open barley")
+        yield* Tcp.logIn(port, "nobody", "open wheat")
+        const { all } = yield* rest
+        assert.include(all, "AuthenticationFailed")
+        assert.include(all, "nobody")
+        assert.notMatch(all, /sesame|barley|wheat/)
+        // Nor as base64 or hex, nor as a list of bytes.
+        assert.notMatch(all, /b3Blbi|6f70656e|111,112,101,110/)
+      })
+    )
+
+    it.live("is one line for each session, whatever name and target the client gives", () =>
+      Effect.gen(function* () {
+        const { port, rest } = yield* serve
+        const forged = '\u001b[2J\u009b\r\n{"message":"session"}\u202e\u2028\0'
+        yield* Tcp.logIn(port, `eve${forged}`, "guess")
+        const client = yield* Tcp.connect(port)
+        yield* Tcp.authenticate(client, "alice", "open sesame")
+        yield* client.send(request(`mallory${forged}`, 80))
+        assert.strictEqual((yield* client.receive(10))[1], 0x01)
+        yield* client.end
+
+        const { all, lines } = yield* rest
+        assert.notMatch(all, /[^\n\P{C}]|[\p{Zl}\p{Zp}]/u)
+        assert.include(all, "eve")
+        assert.include(all, "mallory")
+        assert.lengthOf(lines, 2, all)
+      })
+    )
+  })
+}

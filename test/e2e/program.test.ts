@@ -1,0 +1,101 @@
+/**
+ * The program and the one who starts it: what it says of itself, the settings
+ * it takes, and the sentence for each that it cannot use.
+ */
+import { createRequire } from "node:module"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Settings from "../../src/config/Settings.ts"
+import * as Processes from "../support/processes.ts"
+import * as Program from "../support/program.ts"
+
+const { version } = createRequire(import.meta.url)("../../package.json")
+
+describe("what it says of itself", () => {
+  it.live("--help names every flag, its variable and its default", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* Program.run(["--help"])
+      assert.strictEqual(code, 0)
+      const settings = Object.entries({ ...Settings.server, ...Settings.program })
+      for (const [name, { defaultText }] of settings) {
+        const row = stdout.split("\n").find((line) => line.includes(`--${Settings.flagName(name)} `))
+        assert.include(row, `(${Settings.variableName(name)}; default: ${defaultText})`)
+      }
+    })
+  )
+
+  it.live("--version is the package's", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* Program.run(["--version"])
+      assert.strictEqual(code, 0)
+      assert.strictEqual(stdout, `effect-socks v${version}\n`)
+    })
+  )
+
+  it.live("--completions bash is a script that bash reads", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* Program.run(["--completions", "bash"])
+      assert.strictEqual(code, 0)
+      const bash = yield* Processes.run("bash", ["-c", `${stdout}\ncomplete -p effect-socks`])
+      assert.strictEqual(bash.code, 0, bash.stderr)
+      assert.include(stdout, "--half-close-timeout")
+    })
+  )
+})
+
+/** Each setting with a text it does not take, and the end of the sentence about it. */
+const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program, [string, RegExp]> = {
+  listen: ["localhost", /HOST:PORT, such as 127\.0\.0\.1:1080/],
+  user: ["opensesame", /NAME:PASSWORD/],
+  open: ["maybe", /true/],
+  handshakeTimeout: ["10", /a duration such as 500ms/],
+  resolveTimeout: ["0s", /a duration such as 500ms/],
+  connectTimeout: ["-1s", /a duration such as 500ms/],
+  idleTimeout: ["never", /a duration such as .*, or off/],
+  halfCloseTimeout: ["1 minute", /a duration such as .*, or off/],
+  drainTimeout: ["off", /a duration such as 500ms/],
+  maxSessions: ["0", /a whole number above 0, or auto/],
+  logLevel: ["loud", /one of trace, debug, info, warn, error and none/],
+  logFormat: ["xml", /one of auto, pretty and json/]
+}
+
+describe("a setting it cannot use", () => {
+  for (const [name, [text, expected]] of Object.entries(wrong)) {
+    const isSecret = name === "user"
+    const check = ({ code, stdout, stderr }: Processes.Finished, setting: string) => {
+      assert.strictEqual(code, 2)
+      assert.strictEqual(stdout, "")
+      assert.include(stderr, setting)
+      assert.strictEqual(stderr.includes(text), !isSecret)
+      assert.match(stderr, expected)
+      // One sentence, but for a pointer to the help.
+      assert.match(stderr, /^[^\n]+\n(See effect-socks --help\.\n)?$/)
+    }
+    const flag = `--${Settings.flagName(name)}`
+    const variable = Settings.variableName(name)
+
+    it.live(`${flag}=${text}`, () =>
+      Effect.map(Program.run([`${flag}=${text}`]), (finished) => check(finished, flag))
+    )
+    // All variables are read alike.
+    if (!["listen", "user", "open"].includes(name)) continue
+    it.live(`${variable}=${text}`, () =>
+      Effect.map(Program.run([], { [variable]: text }), (finished) => check(finished, variable))
+    )
+  }
+
+  it.live("a flag it does not know", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* Program.run(["--port", "1080"])
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /^Unrecognized flag: --port/)
+    })
+  )
+
+  it.live("a text that a terminal would obey is shown escaped", () =>
+    Effect.gen(function* () {
+      const { stderr } = yield* Program.run(["--log-level", "\u001b[2J\nlistening"])
+      assert.match(stderr, /^--log-level: "\\u\{1b\}\[2J\\u\{a\}listening" is not .*\n$/)
+    })
+  )
+})

@@ -1,0 +1,108 @@
+/**
+ * How the program stops: in its own time, in a hurry, and with clients that do
+ * not help.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Program from "../support/program.ts"
+import * as Tcp from "../support/tcp.ts"
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+describe("stopping", () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    it.live(`exits with 0 on ${signal}`, () =>
+      Effect.gen(function* () {
+        const server = yield* Program.start()
+        yield* server.kill(signal)
+        const { code, stderr } = yield* server.within("2 seconds")
+        assert.strictEqual(code, 0)
+        assert.strictEqual(stderr, "")
+      })
+    )
+  }
+
+  it.live("lets a session finish, and takes no new one", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start()
+      const { client, origin } = yield* Tcp.session(server.port)
+      yield* server.kill("SIGTERM")
+      yield* server.logged({ message: "draining", connections: 1 })
+      assert.strictEqual(yield* Effect.flip(Tcp.connect(server.port)), "ECONNREFUSED")
+
+      yield* client.send("a question")
+      yield* client.end
+      assert.strictEqual(text(yield* origin.rest), "a question")
+      yield* origin.send("an answer")
+      yield* origin.end
+      assert.strictEqual(text(yield* client.rest), "an answer")
+      assert.strictEqual(yield* client.ending, "end")
+
+      const { code, stdout } = yield* server.within("2 seconds")
+      assert.strictEqual(code, 0)
+      assert.deepInclude(Program.lines(stdout).at(-1), { outcome: "finished", sent: 10, received: 9 })
+    })
+  )
+
+  it.live("resets a session that does not finish within the drain timeout", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start(["--drain-timeout", "300ms"])
+      const { client, origin } = yield* Tcp.session(server.port)
+      const { code, stdout } = yield* server.stop
+      assert.strictEqual(yield* client.ending, "reset")
+      assert.strictEqual(yield* origin.ending, "reset")
+      assert.strictEqual(code, 0)
+      assert.deepInclude(Program.lines(stdout).at(-1), { message: "session", outcome: "closed by server" })
+    })
+  )
+
+  it.live("resets a client that has not said anything within the drain timeout", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start(["--drain-timeout", "300ms"])
+      const client = yield* Tcp.connect(server.port)
+      // The server has accepted the first one when it has served the second.
+      yield* Tcp.session(server.port)
+      assert.strictEqual((yield* server.stop).code, 0)
+      assert.strictEqual(yield* client.ending, "reset")
+    })
+  )
+
+  for (const { signal, expected } of [
+    { signal: "SIGTERM", expected: 143 },
+    { signal: "SIGINT", expected: 130 }
+  ] as const) {
+    it.live(`does not wait for a session on a second signal, ${signal}`, () =>
+      Effect.gen(function* () {
+        const server = yield* Program.start(["--drain-timeout", "1m"])
+        yield* Tcp.session(server.port)
+        yield* server.kill("SIGTERM")
+        yield* server.logged({ message: "draining" })
+        yield* server.kill(signal)
+        assert.strictEqual((yield* server.within("2 seconds")).code, expected)
+      })
+    )
+  }
+
+  it.live("is not held up by a client that has stopped reading", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start(["--drain-timeout", "300ms"])
+      const { client, origin } = yield* Tcp.session(server.port)
+      client.duplex.pause()
+      yield* origin.send(new Uint8Array(32 * 1024 * 1024))
+      yield* Effect.promise(() => untilStuck(() => origin.duplex.writableLength))
+      const { code, stdout } = yield* server.stop
+      assert.strictEqual(code, 0)
+      assert.deepInclude(Program.lines(stdout).at(-1), { message: "session", outcome: "closed by server" })
+    })
+  )
+})
+
+/** Waits until the kernel and the server take no more: a number that has stopped falling. */
+const untilStuck = async (pending: () => number) => {
+  let before = Number.POSITIVE_INFINITY
+  for (let after = pending(); after < before; after = pending()) {
+    before = after
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  assert.isAbove(before, 0)
+}
