@@ -28,7 +28,7 @@ describe("listening", () => {
     })
   )
 
-  for (const at of ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0", "192.0.2.1:0", "proxy.example:0"]) {
+  for (const at of ["0.0.0.0:0", "[::]:0", "proxy.example:0"]) {
     it.live(`refuses ${at} without a password`, () =>
       Effect.gen(function* () {
         // One that others cannot reach does not help.
@@ -54,17 +54,22 @@ describe("listening", () => {
     )
   }
 
-  for (const at of ["localhost:0", "127.1.2.3:0", "[::ffff:127.0.0.1]:0"]) {
-    it.live(`listens on ${at} without a password`, () => Program.start(["--listen", at]))
-  }
+  it.live("listens on every form of loopback without a password", () =>
+    Effect.gen(function* () {
+      const forms = ["localhost:0", "127.1.2.3:0", "[::1]:0", "[::ffff:127.0.0.1]:0"]
+      const { addresses } = yield* Program.start(forms.flatMap((at) => ["--listen", at]))
+      assert.lengthOf(addresses, forms.length)
+    })
+  )
 })
 
 describe("variables", () => {
-  const env = { SOCKS_LISTEN: "127.0.0.1:0, [::1]:0", SOCKS_USER: "alice:secret\nbob:a,b c" }
-
   it.live("hold settings, lists among them", () =>
     Effect.gen(function* () {
-      const { addresses, port } = yield* Program.start([], env)
+      const { addresses, port } = yield* Program.start([], {
+        SOCKS_LISTEN: "127.0.0.1:0, [::1]:0",
+        SOCKS_USER: "alice:secret\nbob:a,b c"
+      })
       assert.strictEqual(addresses.length, 2)
       assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), [0x01, 0x00])
       assert.deepStrictEqual(yield* Tcp.logIn(port, "bob", "a,b c"), [0x01, 0x00])
@@ -72,19 +77,14 @@ describe("variables", () => {
     })
   )
 
-  it.live("do not count where there is a flag", () =>
+  it.live("are not even judged where there is a flag", () =>
     Effect.gen(function* () {
-      const { addresses, port } = yield* Program.start(
-        ["--listen", "127.0.0.1:0", "--user", "carol:other"],
-        env
-      )
-      assert.strictEqual(addresses.length, 1)
+      const { port } = yield* Program.start(["--user", "carol:other", "--max-sessions", "5"], {
+        SOCKS_USER: "alice:secret",
+        SOCKS_MAX_SESSIONS: "many"
+      })
       assert.deepStrictEqual(yield* Tcp.logIn(port, "carol", "other"), [0x01, 0x00])
       assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), [0x01, 0x01])
     })
-  )
-
-  it.live("are not judged where there is a flag", () =>
-    Program.start(["--listen", "127.0.0.1:0"], { SOCKS_LISTEN: "x" })
   )
 })

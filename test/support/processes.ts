@@ -60,7 +60,7 @@ export const start = (
             poll(() =>
               state.finished && look(state.stdout) === undefined ? state.finished : undefined
             ).pipe(Effect.flatMap(({ code }) => Effect.die(new Error(`ended with ${code}: ${shown()}`))))
-          ).pipe(orDieAfter("10 seconds", () => `never wrote what was waited for: ${shown()}`)),
+          ).pipe(orDieAfter("15 seconds", () => `never wrote what was waited for: ${shown()}`)),
         within: (deadline) =>
           poll(() => state.finished).pipe(orDieAfter(deadline, () => `did not end: ${shown()}`))
       }
