@@ -59,6 +59,7 @@ describe("the line of a session", () => {
         message: "session",
         id: 1,
         listener: server.address,
+        protocol: "SOCKS5",
         user: "alice",
         command: "CONNECT",
         target: `localhost:${target.port}`,
