@@ -54,7 +54,7 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   idleTimeout: ["never", /a duration such as .*, or off/],
   halfCloseTimeout: ["1 minute", /a duration such as .*, or off/],
   drainTimeout: ["off", /a duration such as 500ms/],
-  bind: ["yes", /true/],
+  bind: ["maybe", /true/],
   bindTimeout: ["2 min", /a duration such as 500ms/],
   maxSessions: ["0", /a whole number above 0, or auto/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],
