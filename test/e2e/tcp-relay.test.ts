@@ -1,0 +1,197 @@
+/**
+ * Bytes and endings over real TCP, as the two systems at either side see them.
+ */
+import { createHash } from "node:crypto"
+import type { Socket } from "node:net"
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Spawned from "../support/spawned.ts"
+import { connect, listen, socketOf, type TcpPeer, tunnel } from "../support/sockets.ts"
+
+const pair = Effect.gen(function* () {
+  const program = yield* Spawned.Program
+  const listener = yield* listen()
+  const client = yield* tunnel(program.port, listener.port)
+  return { program, client, target: yield* listener.accept, clientPort: client.duplex.localPort! }
+})
+
+const large = Buffer.alloc(8 * 1024 * 1024, "large ")
+
+layer(Spawned.layer(), { excludeTestServices: true })("A session over TCP", (it) => {
+  it.effect("brings the target's answer to a client that has finished sending", () =>
+    Effect.gen(function* () {
+      const { program, client, target, clientPort } = yield* pair
+      yield* client.send("question")
+      yield* client.end
+      assert.strictEqual(yield* target.ending, "end")
+      yield* transfer(target, client)
+      const { outcome, sent, received } = yield* program.session(clientPort)
+      assert.deepStrictEqual([outcome, sent, received], ["finished", 8, large.length])
+    })
+  )
+
+  it.effect("takes the client's bytes to a target that has finished sending", () =>
+    Effect.gen(function* () {
+      const { program, client, target, clientPort } = yield* pair
+      yield* target.send("greeting")
+      yield* target.end
+      assert.strictEqual(yield* client.ending, "end")
+      yield* transfer(client, target)
+      const { outcome, sent, received } = yield* program.session(clientPort)
+      assert.deepStrictEqual([outcome, sent, received], ["finished", large.length, 8])
+    })
+  )
+
+  it.effect("shows the target a reset by the client", () =>
+    Effect.gen(function* () {
+      const { program, client, target, clientPort } = yield* pair
+      yield* client.send("half of it")
+      yield* target.receive(10)
+      yield* client.reset
+      assert.strictEqual(yield* target.ending, "reset")
+      assert.strictEqual(target.error(), "ECONNRESET")
+      assert.strictEqual((yield* program.session(clientPort)).outcome, "client reset")
+    })
+  )
+
+  it.effect("shows the client a reset by the target", () =>
+    Effect.gen(function* () {
+      const { program, client, target, clientPort } = yield* pair
+      yield* target.send("half of it")
+      yield* client.receive(10)
+      yield* target.reset
+      assert.strictEqual(yield* client.ending, "reset")
+      assert.strictEqual(client.error(), "ECONNRESET")
+      assert.strictEqual((yield* program.session(clientPort)).outcome, "target reset")
+    })
+  )
+
+  it.effect("shows a reset also to a side that has finished sending", () =>
+    Effect.gen(function* () {
+      const { client, target } = yield* pair
+      yield* client.end
+      yield* target.ending
+      yield* target.send("half of it")
+      yield* client.receive(10)
+      yield* target.reset
+      assert.strictEqual(yield* client.ending, "reset")
+      assert.strictEqual(client.error(), "ECONNRESET")
+    })
+  )
+
+  it.effect(
+    "moves 256 MiB each way at the same time, every byte of it",
+    () =>
+      Effect.gen(function* () {
+        const { client, target } = yield* pair
+        const [up, down, atTarget, atClient] = yield* Effect.all(
+          [
+            pour(socketOf(client), "up"),
+            pour(socketOf(target), "down"),
+            drain(target.duplex),
+            drain(client.duplex)
+          ],
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual([atTarget, atClient], [up, down])
+      }),
+    60_000
+  )
+})
+
+layer(Spawned.layer(["--idle-timeout", "1s", "--half-close-timeout", "300ms"]), {
+  excludeTestServices: true
+})("A quiet session over TCP", (it) => {
+  it.effect("lives for as long as anything moves, in either direction", () =>
+    Effect.gen(function* () {
+      const { program, client, target, clientPort } = yield* pair
+      for (const sender of [client, client, client, target, target, target]) {
+        yield* Effect.sleep("400 millis")
+        yield* sender.send("x")
+      }
+      assert.lengthOf(yield* target.receive(3), 3)
+      assert.lengthOf(yield* client.receive(3), 3)
+      assert.deepStrictEqual([yield* client.ending, yield* target.ending], ["reset", "reset"])
+      assert.strictEqual((yield* program.session(clientPort)).outcome, "idle")
+    })
+  )
+
+  it.effect("ends sooner once one side has finished sending", () =>
+    Effect.gen(function* () {
+      const { program, client, target, clientPort } = yield* pair
+      yield* client.end
+      assert.strictEqual(yield* target.ending, "end")
+      for (const _ of [1, 2, 3, 4]) {
+        yield* Effect.sleep("150 millis")
+        yield* target.send("x")
+      }
+      assert.lengthOf(yield* client.receive(4), 4)
+      assert.strictEqual(yield* client.ending, "reset")
+      assert.strictEqual((yield* program.session(clientPort)).outcome, "half-closed")
+    })
+  )
+
+  it.effect("does not keep a client that leaves its greeting half said", () =>
+    Effect.gen(function* () {
+      const program = yield* Spawned.Program
+      const before = program.descriptors().length
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const client = yield* connect(program.port)
+          yield* client.send([0x05])
+          yield* Spawned.until(() => program.descriptors().length > before)
+        })
+      )
+      yield* Spawned.until(() => program.descriptors().length <= before)
+    })
+  )
+})
+
+/** Sends what no buffer on the way holds, and the end, and waits for both to arrive. */
+const transfer = (from: TcpPeer, to: TcpPeer) =>
+  Effect.gen(function* () {
+    const socket = socketOf(to)
+    from.duplex.end(large)
+    assert.strictEqual(yield* collect(socket, () => {}), large.length)
+  })
+
+const mebibyte = 1024 * 1024
+
+/** Sends 256 MiB that differ from one to the next and by the seed, and their end; gives their hash. */
+const pour = (socket: Socket, seed: string): Effect.Effect<string> =>
+  Effect.gen(function* () {
+    const hash = createHash("sha256")
+    for (let i = 0; i < 256; i++) {
+      const chunk = Buffer.alloc(mebibyte, `${seed} ${i} `)
+      hash.update(chunk)
+      if (!socket.write(chunk)) yield* drained(socket)
+    }
+    socket.end()
+    return hash.digest("hex")
+  })
+
+const drained = (socket: Socket): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    socket.once("drain", () => resume(Effect.void))
+  })
+
+/** The hash of all that comes. */
+const drain = (socket: Socket): Effect.Effect<string> =>
+  Effect.suspend(() => {
+    const hash = createHash("sha256")
+    return Effect.map(
+      collect(socket, (chunk) => hash.update(chunk)),
+      () => hash.digest("hex")
+    )
+  })
+
+const collect = (socket: Socket, use: (chunk: Buffer) => void): Effect.Effect<number> =>
+  Effect.callback<number>((resume) => {
+    let length = 0
+    socket.on("data", (chunk: Buffer) => {
+      length += chunk.length
+      use(chunk)
+    })
+    socket.once("end", () => resume(Effect.succeed(length)))
+    socket.resume()
+  })
