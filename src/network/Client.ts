@@ -9,7 +9,7 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { ClientGone } from "../Errors.ts"
 import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
-import { reset } from "./Duplexes.ts"
+import { probe, reset } from "./Duplexes.ts"
 
 export interface Client {
   /** The next message, as soon as its last byte is here. What follows it is kept. */
@@ -53,7 +53,11 @@ export const make = Effect.fnUntraced(function* (
     isOver = true
     wake?.()
   }
-  duplex.on("error", onOver).on("close", onOver).on("end", onOver).on("data", onData)
+  const onEnd = () => {
+    probe(duplex)
+    onOver()
+  }
+  duplex.on("error", onOver).on("close", onOver).on("end", onEnd).on("data", onData)
 
   const waitFor = <A, E>(poll: () => Effect.Effect<A, E> | undefined) =>
     Effect.callback<A, E>((resume) => {
@@ -71,7 +75,7 @@ export const make = Effect.fnUntraced(function* (
 
   const detach = () => {
     duplex.pause()
-    duplex.off("data", onData).off("end", onOver)
+    duplex.off("data", onData).off("end", onEnd)
     const early = pending
     pending = empty
     isDetached = true

@@ -10,9 +10,19 @@ import type { Duplex } from "node:stream"
  */
 export const reset = (duplex: Duplex): void => {
   if (duplex.destroyed) return
-  if (duplex instanceof Socket && !("encrypted" in duplex) && duplex.remotePort !== undefined) {
-    duplex.resetAndDestroy()
-  } else {
-    duplex.destroy()
-  }
+  if (isTcp(duplex) && duplex.remotePort !== undefined) duplex.resetAndDestroy()
+  else duplex.destroy()
 }
+
+/**
+ * Brings to light whether an end was one. RST that arrives together with the
+ * last bytes is an orderly end to Node 20; writing nothing to such a connection
+ * breaks it, before the next turn of the event loop. Elsewhere it does nothing.
+ */
+export const probe = (duplex: Duplex): void => {
+  if (isTcp(duplex) && duplex.writable) duplex.write(nothing)
+}
+
+const nothing = new Uint8Array(0)
+
+const isTcp = (duplex: Duplex): duplex is Socket => duplex instanceof Socket && !("encrypted" in duplex)

@@ -3,7 +3,7 @@
  */
 import type { Duplex } from "node:stream"
 import * as BulkReader from "./BulkReader.ts"
-import { reset } from "./Duplexes.ts"
+import { probe, reset } from "./Duplexes.ts"
 
 /** Bytes moved so far, kept up to date while they move. */
 export interface Traffic {
@@ -118,13 +118,15 @@ export const make = (
   /** Passes on how an end ends. */
   const watch = (from: Side, to: Side) => {
     const { duplex } = from
+    let isFinished = false
     const finished = () => {
+      isFinished = true
       link.isHalfClosed = true
       link.movedAt = now()
       to.duplex.end()
     }
     const closed = () => {
-      if (!duplex.readableEnded) link.end(from.cutOff)
+      if (!isFinished && (duplex.errored || !duplex.readableEnded)) link.end(from.cutOff)
       // An end that had sent all it had and then broke has cut nothing off: the
       // other one still gets the rest, and what it sends goes nowhere.
       else if (!duplex.writableFinished) to.duplex.removeAllListeners("data").resume()
@@ -135,7 +137,14 @@ export const make = (
       if (ending === "finished") ending = from.cutOff
     })
     if (duplex.readableEnded) finished()
-    else duplex.once("end", finished)
+    else {
+      duplex.once("end", () => {
+        probe(duplex)
+        setImmediate(() => {
+          if (!duplex.errored) finished()
+        })
+      })
+    }
     if (duplex.destroyed) setImmediate(closed)
     else duplex.once("close", closed)
   }

@@ -66,6 +66,25 @@ layer(Spawned.layer(), { excludeTestServices: true })("A session over TCP", (it)
     })
   )
 
+  const cutOff = {
+    "the target a reset that comes with the client's last bytes": "client reset",
+    "the client a reset that comes with the target's last bytes": "target reset"
+  }
+  for (const [name, outcome] of Object.entries(cutOff)) {
+    it.effect(`shows ${name}`, () =>
+      Effect.gen(function* () {
+        const { program, client, target, clientPort } = yield* pair
+        const [from, to] = outcome === "client reset" ? [client, target] : [target, client]
+        yield* from.send("half of it")
+        yield* from.reset
+        yield* to.rest
+        assert.strictEqual(yield* Spawned.until(to.error), "ECONNRESET")
+        assert.strictEqual((yield* program.session(clientPort)).outcome, outcome)
+        // Whether both come in one turn of the event loop is left to chance.
+      }).pipe(Effect.scoped, Effect.repeat({ times: 20 }))
+    )
+  }
+
   it.effect("shows a reset also to a side that has finished sending", () =>
     Effect.gen(function* () {
       const { client, target } = yield* pair

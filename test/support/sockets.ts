@@ -102,6 +102,8 @@ const make = (socket: Socket): TcpPeer => {
   socket.on("error", (error: NodeJS.ErrnoException) => {
     code = error.code
   })
+  // Where Node takes RST right behind the last bytes for an end, this tells one from the other.
+  socket.on("end", () => socket.writable && socket.write(""))
   return {
     ...Peer.make(socket),
     duplex: socket,
