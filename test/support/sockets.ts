@@ -2,12 +2,18 @@
  * Clients and targets on real sockets.
  */
 import { createServer, connect as dial, type Socket } from "node:net"
+import { networkInterfaces } from "node:os"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Peer from "../../src/testing/Peer.ts"
 import { greeting, request } from "./messages.ts"
 import { until } from "./spawned.ts"
+
+/** Containers often go without. */
+export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1")
+)
 
 /** A peer that knows how its socket broke. */
 export interface TcpPeer extends Peer.Peer {

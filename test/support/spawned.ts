@@ -81,7 +81,7 @@ export const until = <A>(look: () => A | undefined | false): Effect.Effect<A> =>
   Effect.suspend(() => {
     const found = look()
     return found === undefined || found === false
-      ? Effect.andThen(Effect.sleep("20 millis"), until(look))
+      ? Effect.andThen(Effect.sleep("10 millis"), until(look))
       : Effect.succeed(found)
   })
 

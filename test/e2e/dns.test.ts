@@ -1,0 +1,199 @@
+/**
+ * Names through a name server of the test's own: what it says, how the system's
+ * files direct it, and what happens to everyone else while it says nothing.
+ */
+import { assert, describe, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { greeting, request } from "../support/messages.ts"
+import * as Names from "../support/names.ts"
+import { type Program, until } from "../support/spawned.ts"
+import { ask, connect, hasIPv6, serve } from "../support/sockets.ts"
+
+const v4 = [127, 0, 0, 1]
+const v6 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+
+const zone: Readonly<Record<string, { readonly 4?: Names.Answer; readonly 6?: Names.Answer }>> = {
+  "four.zone.test": { 4: [v4], 6: [] },
+  "six.zone.test": { 4: [], 6: [v6] },
+  "both.zone.test": { 4: [v4], 6: [v6] },
+  "dead-six.zone.test": { 4: [v4], 6: "silence" },
+  "dead-four.zone.test": { 4: "silence", 6: [v6] },
+  "broken-six.zone.test": { 4: [v4], 6: "failure" },
+  "broken.zone.test": { 4: "failure", 6: "failure" },
+  "empty.zone.test": { 4: [], 6: [] },
+  "intra.corp.test": { 4: [v4], 6: [] },
+  "one.dot.branch.test": { 4: [v4], 6: [] },
+  "one.dot": { 4: [[127, 0, 0, 2]], 6: [] },
+  "two.dots.here": { 4: [v4], 6: [] },
+  "two.dots.here.corp.test": { 4: [[127, 0, 0, 2]], 6: [] }
+}
+
+const answers: Names.Answers = (name, family) =>
+  name.endsWith(".silent.test") ? "silence" : (zone[name]?.[family] ?? "no such name")
+
+interface Named {
+  readonly program: Program
+  readonly asked: ReadonlyArray<string>
+}
+
+const Named = Context.Service<Named>("test/e2e/dns/Named")
+
+const named = Layer.effect(
+  Named,
+  Effect.gen(function* () {
+    const asked = yield* Names.serve(answers)
+    const program = yield* Names.start({
+      flags: ["--resolve-timeout", "2s"],
+      resolvConf: "search corp.test branch.test\noptions ndots:2",
+      hosts: "127.0.0.1 known.by.hosts"
+    })
+    return { program, asked }
+  })
+)
+
+/** Asks for a name; the reply, the address that it led to, and the time it took. */
+const visit = Effect.fnUntraced(function* (name: string | ReadonlyArray<number>, port: number) {
+  const { program } = yield* Named
+  const started = performance.now()
+  const { client, code } = yield* ask(program.port, name, port)
+  const time = performance.now() - started
+  yield* client.end
+  const { address, outcome } = yield* program.session(client.duplex.localPort!)
+  return { code, time, outcome, host: String(address).replace(/:\d+$/, "") }
+}, Effect.scoped)
+
+/** A target on every address of this machine that says nothing and hangs up. */
+const target = serve((socket) => socket.end().resume(), "::")
+
+describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespaces and IPv6)", () => {
+  layer(named, { excludeTestServices: true })((it) => {
+    const found: Record<string, string> = {
+      "four.zone.test": "127.0.0.1",
+      "six.zone.test": "[::1]",
+      "both.zone.test": "[::1]",
+      "broken-six.zone.test": "127.0.0.1",
+      "known.by.hosts": "127.0.0.1",
+      intra: "127.0.0.1",
+      "one.dot": "127.0.0.1",
+      "two.dots.here": "127.0.0.1"
+    }
+    for (const [name, host] of Object.entries(found)) {
+      it.effect(`${name} leads to ${host}`, () =>
+        Effect.gen(function* () {
+          const { port } = yield* target
+          const visited = yield* visit(name, port)
+          assert.deepStrictEqual([visited.code, visited.host], [0x00, host])
+        })
+      )
+    }
+
+    for (const [name, host] of [
+      ["dead-six.zone.test", "127.0.0.1"],
+      ["dead-four.zone.test", "[::1]"]
+    ] as const) {
+      it.effect(`${name} leads to ${host} without waiting for the family that is not answered`, () =>
+        Effect.gen(function* () {
+          const { port } = yield* target
+          const visited = yield* visit(name, port)
+          assert.deepStrictEqual([visited.code, visited.host], [0x00, host])
+          assert.isBelow(visited.time, 1500)
+        })
+      )
+    }
+
+    const failing: Record<string, string> = {
+      "missing.zone.test": "NameNotFound",
+      "empty.zone.test": "NameNotFound",
+      "broken.zone.test": "ResolutionFailed",
+      "a.silent.test": "ResolutionTimeout"
+    }
+    for (const [name, outcome] of Object.entries(failing)) {
+      it.effect(`${name} is answered 04: ${outcome}`, () =>
+        Effect.gen(function* () {
+          const visited = yield* visit(name, 80)
+          assert.deepStrictEqual([visited.code, visited.outcome], [0x04, outcome])
+        })
+      )
+    }
+
+    it.effect("no name server is asked for localhost, a name in the hosts file, or an address", () =>
+      Effect.gen(function* () {
+        const { asked } = yield* Named
+        const { port } = yield* target
+        const before = asked.length
+        for (const name of ["localhost", "sub.localhost", "known.by.hosts", "127.0.0.1", "::1", "[::1]"]) {
+          yield* visit(name, port)
+        }
+        assert.deepStrictEqual(asked.slice(before), [])
+      })
+    )
+
+    it.effect("look-ups that hang hold up nobody else, and end in time", () =>
+      Effect.gen(function* () {
+        const { program, asked } = yield* Named
+        const { port } = yield* target
+        const others = Effect.gen(function* () {
+          const times: Array<number> = []
+          for (let i = 0; i < 10; i++) {
+            for (const name of [v4, "localhost", "known.by.hosts"])
+              times.push((yield* visit(name, port)).time)
+          }
+          return times.sort((a, b) => a - b)[times.length >> 1]!
+        })
+        yield* others
+        const usual = yield* others
+
+        const clients = yield* Effect.forEach(
+          Array.from({ length: 20 }, (_, i) => `name-${i}.silent.test`),
+          (name) =>
+            Effect.gen(function* () {
+              const client = yield* connect(program.port)
+              yield* client.send([...greeting(0x00), ...request(name, 80)])
+              return client
+            })
+        )
+        const started = performance.now()
+        yield* until(() => asked.includes("name-19.silent.test"))
+        const meanwhile = yield* others
+        assert.isBelow(meanwhile, 10 * usual + 100)
+
+        for (const client of clients) assert.strictEqual((yield* client.rest)[3], 0x04)
+        assert.isBelow(performance.now() - started, 10_000)
+      })
+    )
+
+    it.effect("a client that goes away during its look-up ends it", () =>
+      Effect.gen(function* () {
+        const { program, asked } = yield* Named
+        const client = yield* connect(program.port)
+        const { localPort } = client.duplex
+        yield* client.send([...greeting(0x00), ...request("gone.silent.test", 80)])
+        yield* until(() => asked.includes("gone.silent.test"))
+        yield* client.end
+        const { outcome, duration } = yield* program.session(localPort!)
+        assert.strictEqual(outcome, "ClientGone")
+        assert.isBelow(Number(duration), 1900)
+      })
+    )
+
+    it.effect("what a server that does not answer was asked leaves no descriptor behind", () =>
+      Effect.gen(function* () {
+        const { program } = yield* Named
+        const { port } = yield* target
+        yield* visit(v4, port)
+        const before = program.descriptors().length
+        yield* Effect.forEach(
+          Array.from({ length: 20 }, (_, i) => `late-${i}.silent.test`),
+          (name) => visit(name, 80),
+          {
+            concurrency: 20
+          }
+        )
+        // The queries' own socket, for each of the name servers, may stay.
+        yield* until(() => program.descriptors().length <= before + 2)
+      })
+    )
+  })
+})
