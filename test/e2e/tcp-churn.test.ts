@@ -1,0 +1,77 @@
+/**
+ * Thousands of connections, good and bad, and what is left of them: nothing.
+ */
+import { randomBytes, randomInt } from "node:crypto"
+import { connect as dial, type Socket } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { greeting, request } from "../support/messages.ts"
+import * as Spawned from "../support/spawned.ts"
+import { echo, tunnel } from "../support/sockets.ts"
+
+describe("A server after many connections", () => {
+  it.live(
+    "has the descriptors and the memory that it had before",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* Spawned.start({ flags: ["--handshake-timeout", "1s"] })
+        const target = yield* echo("0.0.0.0")
+        const many = (count: number, visit: (socket: Socket, index: number) => void) =>
+          Effect.forEach(
+            Array.from({ length: count }, (_, index) => index),
+            (index) => open(program.port, index, (socket) => visit(socket, index)),
+            { concurrency: 50, discard: true }
+          )
+        const before = program.descriptors().length
+        const settled = Spawned.until(() => program.descriptors().length <= before)
+        let echoed = 0
+        const short = (socket: Socket, index: number) => {
+          const host = loopback(index)
+          socket.write(Uint8Array.from([...greeting(0x00), ...request(host, target.port), 0x68, 0x69]))
+          let received = 0
+          socket.on("data", (chunk: Buffer) => {
+            received += chunk.length
+            if (received < 2 + 10 + 2) return
+            echoed++
+            socket.end()
+          })
+        }
+
+        yield* many(2000, short)
+        yield* settled
+        const memory = program.memory()
+        yield* many(18_000, short)
+        assert.strictEqual(echoed, 20_000)
+        yield* many(3000, garbage)
+        yield* settled
+
+        assert.isBelow(program.memory() - memory, 30 * 1024 * 1024)
+        const client = yield* tunnel(program.port, target.port)
+        yield* client.send("still there")
+        assert.lengthOf(yield* client.receive(11), 11)
+      }),
+    60_000
+  )
+})
+
+/** One of several addresses of this machine, so that no two of them run out of ports. */
+const loopback = (index: number) => `127.0.0.${1 + (index % 4)}`
+
+/** A client that does its business, until its connection is closed. */
+const open = (port: number, index: number, visit: (socket: Socket) => void): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const socket = dial({ port, host: "127.0.0.1", localAddress: loopback(index), noDelay: true })
+    socket.on("error", () => {}).once("close", () => resume(Effect.void))
+    socket.once("connect", () => visit(socket))
+  })
+
+/** Bytes that mean nothing, or only up to some point and never a target, and one of three ends. */
+const garbage = (socket: Socket, index: number) => {
+  const start = [[], [0x05], greeting(0x00), [...greeting(0x00), 0x05, 0x09, 0x00]][randomInt(4)]!
+  socket.write(Buffer.from([...start, ...randomBytes(randomInt(1, 300))]))
+  socket.resume()
+  // Some reset, some hang up, and a few wait for the server to do it.
+  if (index % 30 === 0) return
+  if (index % 2 === 0) setImmediate(() => socket.resetAndDestroy())
+  else setImmediate(() => socket.end())
+}
