@@ -136,7 +136,7 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
         const { port } = yield* target
         const others = Effect.gen(function* () {
           const times: Array<number> = []
-          for (let i = 0; i < 10; i++) {
+          for (let i = 0; i < 7; i++) {
             for (const name of [v4, "localhost", "known.by.hosts"])
               times.push((yield* visit(name, port)).time)
           }
@@ -144,6 +144,7 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
         })
         yield* others
         const usual = yield* others
+        const before = program.descriptors().length
 
         const clients = yield* Effect.forEach(
           Array.from({ length: 20 }, (_, i) => `name-${i}.silent.test`),
@@ -161,6 +162,9 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
 
         for (const client of clients) assert.strictEqual((yield* client.rest)[3], 0x04)
         assert.isBelow(performance.now() - started, 10_000)
+        yield* Effect.forEach(clients, (client) => client.end)
+        // A socket for queries may stay.
+        yield* until(() => program.descriptors().length <= before + 2)
       })
     )
 
@@ -175,24 +179,6 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
         const { outcome, duration } = yield* program.session(localPort!)
         assert.strictEqual(outcome, "ClientGone")
         assert.isBelow(Number(duration), 1900)
-      })
-    )
-
-    it.effect("what a server that does not answer was asked leaves no descriptor behind", () =>
-      Effect.gen(function* () {
-        const { program } = yield* Named
-        const { port } = yield* target
-        yield* visit(v4, port)
-        const before = program.descriptors().length
-        yield* Effect.forEach(
-          Array.from({ length: 20 }, (_, i) => `late-${i}.silent.test`),
-          (name) => visit(name, 80),
-          {
-            concurrency: 20
-          }
-        )
-        // The queries' own socket, for each of the name servers, may stay.
-        yield* until(() => program.descriptors().length <= before + 2)
       })
     )
   })

@@ -10,133 +10,130 @@ import { ask, connect, hasIPv6, listen } from "../support/sockets.ts"
 
 const v6Loopback = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
 
-layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), { excludeTestServices: true })(
-  "A handshake over TCP",
-  (it) => {
-    it.effect("takes greeting, request and payload in one segment", () =>
-      Effect.gen(function* () {
-        const { port } = yield* Spawned.Program
-        const target = yield* listen()
-        const client = yield* connect(port)
-        yield* client.send([...greeting(0x00), ...request("127.0.0.1", target.port), 0x68, 0x69])
-        const accepted = yield* target.accept
-        assert.deepStrictEqual([...(yield* accepted.receive(2))], [0x68, 0x69])
-        yield* accepted.send("hello")
-        assert.strictEqual(
-          new TextDecoder().decode((yield* client.receive(2 + 10 + 5)).subarray(12)),
-          "hello"
-        )
-      })
-    )
+layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
+  excludeTestServices: true,
+  concurrent: true
+})("A handshake over TCP", (it) => {
+  it.effect("takes greeting, request and payload in one segment", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Spawned.Program
+      const target = yield* listen()
+      const client = yield* connect(port)
+      yield* client.send([...greeting(0x00), ...request("127.0.0.1", target.port), 0x68, 0x69])
+      const accepted = yield* target.accept
+      assert.deepStrictEqual([...(yield* accepted.receive(2))], [0x68, 0x69])
+      yield* accepted.send("hello")
+      assert.strictEqual(new TextDecoder().decode((yield* client.receive(2 + 10 + 5)).subarray(12)), "hello")
+    })
+  )
 
-    it.effect("takes one byte at a time", () =>
-      Effect.gen(function* () {
-        const { port } = yield* Spawned.Program
-        const target = yield* listen()
-        const client = yield* connect(port)
-        for (const byte of [...greeting(0x02, 0x00), ...request("localhost", target.port), 0x68, 0x69]) {
-          yield* client.send([byte])
-          yield* Effect.sleep("5 millis")
-        }
-        const accepted = yield* target.accept
-        assert.deepStrictEqual([...(yield* accepted.receive(2))], [0x68, 0x69])
-        assert.deepStrictEqual([...(yield* client.receive(4))], [0x05, 0x00, 0x05, 0x00])
-      })
-    )
+  it.effect("takes one byte at a time", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Spawned.Program
+      const target = yield* listen()
+      const client = yield* connect(port)
+      for (const byte of [...greeting(0x02, 0x00), ...request("localhost", target.port), 0x68, 0x69]) {
+        yield* client.send([byte])
+        yield* Effect.sleep("5 millis")
+      }
+      const accepted = yield* target.accept
+      assert.deepStrictEqual([...(yield* accepted.receive(2))], [0x68, 0x69])
+      assert.deepStrictEqual([...(yield* client.receive(4))], [0x05, 0x00, 0x05, 0x00])
+    })
+  )
 
-    it.effect("names the outgoing socket's address as the target sees it, IPv4", () =>
-      Effect.gen(function* () {
-        const { port } = yield* Spawned.Program
-        const target = yield* listen()
-        const client = yield* connect(port)
-        yield* client.send([...greeting(0x00), ...request("127.0.0.1", target.port)])
-        const { duplex } = yield* target.accept
-        const bound = [0x01, 127, 0, 0, 1, duplex.remotePort! >> 8, duplex.remotePort! & 0xff]
-        assert.deepStrictEqual([...(yield* client.receive(12))], [0x05, 0x00, ...reply(0x00, bound)])
-      })
-    )
+  it.effect("names the outgoing socket's address as the target sees it, IPv4", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Spawned.Program
+      const target = yield* listen()
+      const client = yield* connect(port)
+      yield* client.send([...greeting(0x00), ...request("127.0.0.1", target.port)])
+      const { duplex } = yield* target.accept
+      const bound = [0x01, 127, 0, 0, 1, duplex.remotePort! >> 8, duplex.remotePort! & 0xff]
+      assert.deepStrictEqual([...(yield* client.receive(12))], [0x05, 0x00, ...reply(0x00, bound)])
+    })
+  )
 
-    it.effect.runIf(hasIPv6)("names the outgoing socket's address as the target sees it, IPv6", () =>
-      Effect.gen(function* () {
-        const { port } = yield* Spawned.Program
-        const target = yield* listen("::1")
-        const client = yield* connect(port)
-        yield* client.send([...greeting(0x00), ...request(v6Loopback, target.port)])
-        const { duplex } = yield* target.accept
-        const bound = [0x04, ...v6Loopback, duplex.remotePort! >> 8, duplex.remotePort! & 0xff]
-        assert.deepStrictEqual([...(yield* client.receive(24))], [0x05, 0x00, ...reply(0x00, bound)])
-      })
-    )
+  it.effect.runIf(hasIPv6)("names the outgoing socket's address as the target sees it, IPv6", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Spawned.Program
+      const target = yield* listen("::1")
+      const client = yield* connect(port)
+      yield* client.send([...greeting(0x00), ...request(v6Loopback, target.port)])
+      const { duplex } = yield* target.accept
+      const bound = [0x04, ...v6Loopback, duplex.remotePort! >> 8, duplex.remotePort! & 0xff]
+      assert.deepStrictEqual([...(yield* client.receive(24))], [0x05, 0x00, ...reply(0x00, bound)])
+    })
+  )
 
-    it.effect("answers 05 where nothing listens", () =>
+  it.effect("answers 05 where nothing listens", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Spawned.Program
+      const free = yield* Effect.scoped(listen())
+      const { client, code } = yield* ask(port, "127.0.0.1", free.port)
+      assert.strictEqual(code, 0x05)
+      assert.strictEqual(yield* client.ending, "end")
+    })
+  )
+
+  it.effect("answers 03 where no route leads", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Spawned.Program
+      // No TCP connection leads to a broadcast address, on any machine.
+      const { code } = yield* ask(port, [255, 255, 255, 255], 80)
+      assert.strictEqual(code, 0x03)
+    })
+  )
+
+  const failures = {
+    "no method in common": { sends: greeting(0x80), gets: [0x05, 0xff] },
+    "an unknown command": {
+      sends: [...greeting(0x00), ...request("127.0.0.1", 80, 0x09)],
+      gets: [0x05, 0x00, ...reply(0x07)]
+    },
+    "an unknown address type": {
+      sends: [...greeting(0x00), 0x05, 0x01, 0x00, 0x02],
+      gets: [0x05, 0x00, ...reply(0x08)]
+    },
+    "a target that refuses": {
+      sends: [...greeting(0x00), ...request("127.0.0.1", 1)],
+      gets: [0x05, 0x00, ...reply(0x05)]
+    }
+  }
+  for (const [name, { sends, gets }] of Object.entries(failures)) {
+    it.effect(`delivers its reply to ${name} whole, whatever else the client has sent`, () =>
       Effect.gen(function* () {
         const { port } = yield* Spawned.Program
-        const free = yield* Effect.scoped(listen())
-        const { client, code } = yield* ask(port, "127.0.0.1", free.port)
-        assert.strictEqual(code, 0x05)
+        const client = yield* connect(port)
+        client.duplex.pause()
+        yield* client.send([...sends, ...new Array(200_000).fill(0x58)])
+        yield* Effect.sleep("300 millis")
+        yield* client.send("more of it")
+        yield* Effect.sleep("50 millis")
+        client.duplex.resume()
+        assert.deepStrictEqual([...(yield* client.rest)], gets)
         assert.strictEqual(yield* client.ending, "end")
       })
     )
-
-    it.effect("answers 03 where no route leads", () =>
-      Effect.gen(function* () {
-        const { port } = yield* Spawned.Program
-        // No TCP connection leads to a broadcast address, on any machine.
-        const { code } = yield* ask(port, [255, 255, 255, 255], 80)
-        assert.strictEqual(code, 0x03)
-      })
-    )
-
-    const failures = {
-      "no method in common": { sends: greeting(0x80), gets: [0x05, 0xff] },
-      "an unknown command": {
-        sends: [...greeting(0x00), ...request("127.0.0.1", 80, 0x09)],
-        gets: [0x05, 0x00, ...reply(0x07)]
-      },
-      "an unknown address type": {
-        sends: [...greeting(0x00), 0x05, 0x01, 0x00, 0x02],
-        gets: [0x05, 0x00, ...reply(0x08)]
-      },
-      "a target that refuses": {
-        sends: [...greeting(0x00), ...request("127.0.0.1", 1)],
-        gets: [0x05, 0x00, ...reply(0x05)]
-      }
-    }
-    for (const [name, { sends, gets }] of Object.entries(failures)) {
-      it.effect(`delivers its reply to ${name} whole, whatever else the client has sent`, () =>
-        Effect.gen(function* () {
-          const { port } = yield* Spawned.Program
-          const client = yield* connect(port)
-          client.duplex.pause()
-          yield* client.send([...sends, ...new Array(200_000).fill(0x58)])
-          yield* Effect.sleep("300 millis")
-          yield* client.send("more of it")
-          yield* Effect.sleep("50 millis")
-          client.duplex.resume()
-          assert.deepStrictEqual([...(yield* client.rest)], gets)
-          assert.strictEqual(yield* client.ending, "end")
-        })
-      )
-    }
-
-    it.effect("is over after the handshake timeout, whatever trickles in", () =>
-      Effect.gen(function* () {
-        const program = yield* Spawned.Program
-        const client = yield* connect(program.port)
-        const { localPort } = client.duplex
-        const bytes = [...greeting(0x00), ...request("x".repeat(250), 80)]
-        const sending = Effect.forEach(
-          bytes,
-          (byte) => Effect.andThen(client.send([byte]), Effect.sleep("200 millis")),
-          { discard: true }
-        )
-        const started = Date.now()
-        yield* Effect.raceFirst(sending, client.ending)
-        assert.isBelow(Date.now() - started, 10_000)
-        yield* client.end
-        const { outcome } = yield* program.session(localPort!)
-        assert.strictEqual(outcome, "HandshakeTimeout")
-      })
-    )
   }
-)
+
+  it.effect("is over after the handshake timeout, whatever trickles in", () =>
+    Effect.gen(function* () {
+      const program = yield* Spawned.Program
+      const client = yield* connect(program.port)
+      const { localPort } = client.duplex
+      const bytes = [...greeting(0x00), ...request("x".repeat(250), 80)]
+      const sending = Effect.forEach(
+        bytes,
+        (byte) => Effect.andThen(client.send([byte]), Effect.sleep("200 millis")),
+        { discard: true }
+      )
+      const started = Date.now()
+      yield* Effect.raceFirst(sending, client.ending)
+      assert.isBelow(Date.now() - started, 10_000)
+      yield* client.end
+      const { outcome } = yield* program.session(localPort!)
+      assert.strictEqual(outcome, "HandshakeTimeout")
+    })
+  )
+})

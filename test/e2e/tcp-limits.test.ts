@@ -11,7 +11,7 @@ import { ask, connect, echo, listen, socketOf, type TcpPeer, tunnel } from "../s
 
 const mebibyte = 1024 * 1024
 
-describe("A side that does not read", () => {
+describe.concurrent("A side that does not read", () => {
   const cases = {
     "the client": (client: TcpPeer, target: TcpPeer) => ({ sender: target, reader: client }),
     "the target": (client: TcpPeer, target: TcpPeer) => ({ sender: client, reader: target })
@@ -69,7 +69,7 @@ const stalled = (count: () => number): Effect.Effect<number> =>
     return count()
   })
 
-describe("A thousand sessions", () => {
+describe.concurrent("A thousand sessions", () => {
   it.live("run at once, and leave nothing behind", () =>
     Effect.gen(function* () {
       const program = yield* Spawned.start({})
@@ -95,7 +95,7 @@ describe("A thousand sessions", () => {
   )
 })
 
-describe("A server short of descriptors", () => {
+describe.concurrent("A server short of descriptors", () => {
   it.live("turns down what is too much, serves who is there, rests, and recovers by itself", () =>
     Effect.gen(function* () {
       const program = yield* Spawned.start({ shell: 'ulimit -n 128; exec "$@"' })
