@@ -37,14 +37,19 @@ export const layer = (flags: ReadonlyArray<string> = []): Layer.Layer<Program> =
 /** Runs it until the scope closes, under a shell line of which `"$@"` is the program. */
 export const start = Effect.fnUntraced(function* (options: {
   readonly flags?: ReadonlyArray<string>
+  readonly nodeFlags?: ReadonlyArray<string>
   readonly shell?: string
 }): Effect.fn.Return<Program, never, Scope.Scope> {
-  const { flags = [], shell = 'exec "$@"' } = options
+  const { flags = [], nodeFlags = [], shell = 'exec "$@"' } = options
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn("bash", ["-c", shell, "bash", process.execPath, main, "--listen", "127.0.0.1:0", ...flags], {
-        stdio: ["ignore", "pipe", "inherit"]
-      })
+      spawn(
+        "bash",
+        ["-c", shell, "bash", process.execPath, ...nodeFlags, main, "--listen", "127.0.0.1:0", ...flags],
+        {
+          stdio: ["ignore", "pipe", "inherit"]
+        }
+      )
     ),
     stop
   )
