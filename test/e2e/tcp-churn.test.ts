@@ -82,7 +82,7 @@ const liveBytes = (program: Spawned.Program): Effect.Effect<number> =>
   })
 
 /** One of several addresses of this machine, so that no two of them run out of ports. */
-const loopback = (index: number) => `127.0.0.${1 + (index % 4)}`
+const loopback = (index: number) => `127.0.0.${1 + (index % 200)}`
 
 /** A client that does its business, until its connection is closed. */
 const open = (port: number, index: number, visit: (socket: Socket) => void): Effect.Effect<void> =>
