@@ -6,8 +6,8 @@ import { connect as dial, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { greeting, request } from "../support/messages.ts"
-import * as Spawned from "../support/spawned.ts"
 import { echo, tunnel } from "../support/sockets.ts"
+import * as Spawned from "../support/spawned.ts"
 
 describe("A server after many connections", () => {
   it.live(

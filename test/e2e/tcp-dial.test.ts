@@ -6,8 +6,8 @@ import { connect as dial } from "node:net"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { greeting, request } from "../support/messages.ts"
-import * as Spawned from "../support/spawned.ts"
 import { ask, connect, type TcpPeer } from "../support/sockets.ts"
+import * as Spawned from "../support/spawned.ts"
 
 /** The port of a process that listens, and then is stopped with its accept queue full. */
 const silent = Effect.gen(function* () {

@@ -5,8 +5,8 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { greeting, reply, request } from "../support/messages.ts"
-import * as Spawned from "../support/spawned.ts"
 import { ask, connect, hasIPv6, listen } from "../support/sockets.ts"
+import * as Spawned from "../support/spawned.ts"
 
 const v6Loopback = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
 

@@ -6,8 +6,8 @@ import { spawnSync } from "node:child_process"
 import type { Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Spawned from "../support/spawned.ts"
 import { ask, connect, echo, listen, socketOf, type TcpPeer, tunnel } from "../support/sockets.ts"
+import * as Spawned from "../support/spawned.ts"
 
 const mebibyte = 1024 * 1024
 

@@ -5,8 +5,8 @@ import { createHash } from "node:crypto"
 import type { Socket } from "node:net"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Spawned from "../support/spawned.ts"
 import { connect, listen, socketOf, type TcpPeer, tunnel } from "../support/sockets.ts"
+import * as Spawned from "../support/spawned.ts"
 
 const pair = Effect.gen(function* () {
   const program = yield* Spawned.Program
