@@ -1,0 +1,32 @@
+/**
+ * What the README says of settings and replies is what the program does.
+ */
+import { readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import * as Settings from "../src/config/Settings.ts"
+import { answers } from "../src/Reply.ts"
+
+const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+
+/** The reference, as it has to stand there. */
+const reference = [
+  "| flag | variable | default | |",
+  "|---|---|---|---|",
+  ...Object.entries({ ...Settings.server, ...Settings.program }).map(([name, setting]) => {
+    const flag = [`--${Settings.flagName(name)}`, setting.metavar].join(" ").trim()
+    return `| \`${flag}\` | \`${Settings.variableName(name)}\` | ${setting.defaultText} | ${setting.description} |`
+  })
+].join("\n")
+
+describe("README", () => {
+  it("lists every setting as it is", () => {
+    const [, listed] = /<!-- settings -->\n([\s\S]*)\n<!-- \/settings -->/.exec(readme) ?? []
+    assert.strictEqual(listed, reference)
+  })
+
+  it("lists every reply there is", () => {
+    for (const { socks } of Object.values(answers)) {
+      if (socks.message === "reply") assert.include(readme, `\n| ${socks.code.toString().padStart(2, "0")} |`)
+    }
+  })
+})
