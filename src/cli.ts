@@ -28,7 +28,7 @@ export const command = Command.make(
     const { logLevel, logFormat, ...settings } = yield* Sources.values(table, given)
     const isJson = logFormat === "json" || (logFormat === "auto" && !process.stdout.isTTY)
     const logging = Layer.merge(
-      Logger.layer([isJson ? Log.json : Log.pretty]),
+      Logger.layer([Log.toStdout(isJson ? Log.json : Log.pretty)]),
       Layer.succeed(References.MinimumLogLevel, levels[logLevel])
     )
     const server = Layer.provideMerge(Server.layerDefault, Config.layer(settings))

@@ -3,33 +3,40 @@
  * fields of the line.
  */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 
 /** One JSON object per line. */
-export const json = Logger.make<unknown, void>(({ date, logLevel, message, cause }) => {
+export const json = Logger.make<unknown, string>(({ date, logLevel, message, cause }) => {
   const { text, fields } = parts(message)
-  console.log(
-    JSON.stringify({
-      time: date.toISOString(),
-      level: logLevel.toLowerCase(),
-      message: text,
-      ...fields,
-      ...(cause.reasons.length > 0 && { cause: Cause.pretty(cause) })
-    })
-  )
+  return JSON.stringify({
+    time: date.toISOString(),
+    level: logLevel.toLowerCase(),
+    message: text,
+    ...fields,
+    ...(cause.reasons.length > 0 && { cause: Cause.pretty(cause) })
+  })
 })
 
 /** For people: the time of day, the message, and the fields that have a value. */
-export const pretty = Logger.make<unknown, void>(({ date, logLevel, message, cause }) => {
+export const pretty = Logger.make<unknown, string>(({ date, logLevel, message, cause }) => {
   const { text, fields } = parts(message)
   const pairs = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${plain(value)}`)
-  console.log(
-    `${date.toISOString().slice(11, 23)} ${logLevel.toUpperCase().padEnd(5)} ${text}${pairs.join("")}`
-  )
-  if (cause.reasons.length > 0) console.log(Cause.pretty(cause))
+  const line = `${date.toISOString().slice(11, 23)} ${logLevel.toUpperCase().padEnd(5)} ${text}${pairs.join("")}`
+  return cause.reasons.length > 0 ? `${line}\n${Cause.pretty(cause)}` : line
 })
+
+/**
+ * Writes lines to standard output, several at once: a write for each costs a busy
+ * server as much as all else it does for a session outside the kernel.
+ */
+export const toStdout = (format: Logger.Logger<unknown, string>) =>
+  Logger.batched(format, {
+    window: "50 millis",
+    flush: (lines) => Effect.sync(() => process.stdout.write(`${lines.join("\n")}\n`))
+  })
 
 const parts = (message: unknown): { readonly text: string; readonly fields: object } => {
   const [text, fields] = Array.isArray(message) ? message : [message]

@@ -1,21 +1,21 @@
 /**
  * How log lines look, for programs and for people.
  */
-import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { assert, beforeEach, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { TestClock } from "effect/testing"
-import { type MockInstance, vi } from "vitest"
 import * as Log from "../../src/server/Log.ts"
 
-let console_: MockInstance<typeof console.log>
+let lines: Array<string> = []
 beforeEach(() => {
-  console_ = vi.spyOn(console, "log").mockImplementation(() => {})
+  lines = []
 })
-afterEach(() => console_.mockRestore())
 
-const written = () => console_.mock.calls.map(([text]) => String(text))
+/** The lines of a format, kept. */
+const kept = (format: Logger.Logger<unknown, string>) =>
+  Logger.layer([Logger.map(format, (line) => void lines.push(line))])
 
 const noon = Effect.andThen(
   TestClock.setTime(Date.UTC(2026, 0, 2, 12, 0, 0, 5)),
@@ -33,7 +33,7 @@ describe("Log.json", () => {
     Effect.gen(function* () {
       yield* noon
       assert.deepStrictEqual(
-        written().map((line) => JSON.parse(line)),
+        lines.map((line) => JSON.parse(line)),
         [
           {
             time: "2026-01-02T12:00:00.005Z",
@@ -46,25 +46,25 @@ describe("Log.json", () => {
           }
         ]
       )
-    }).pipe(Effect.provide(Logger.layer([Log.json])))
+    }).pipe(Effect.provide(kept(Log.json)))
   )
 
   it.effect("takes no line break and no escape sequence to the terminal", () =>
     Effect.gen(function* () {
       yield* Effect.logWarning("one\ntwo", { user: "\x1b[2J\n" })
-      assert.lengthOf(written(), 1)
-      assert.match(written()[0]!, /^[\x20-\x7e]*$/)
-    }).pipe(Effect.provide(Logger.layer([Log.json])))
+      assert.lengthOf(lines, 1)
+      assert.match(lines[0]!, /^[\x20-\x7e]*$/)
+    }).pipe(Effect.provide(kept(Log.json)))
   )
 
   it.effect("tells of errors and causes", () =>
     Effect.gen(function* () {
       yield* Effect.logError("died", new Error("a bug"))
       yield* Effect.logError("died", Cause.die(new Error("another")))
-      const [error, cause] = written().map((line) => JSON.parse(line))
+      const [error, cause] = lines.map((line) => JSON.parse(line))
       assert.include(error.error, "Error: a bug")
       assert.include(cause.cause, "another")
-    }).pipe(Effect.provide(Logger.layer([Log.json])))
+    }).pipe(Effect.provide(kept(Log.json)))
   )
 })
 
@@ -72,16 +72,16 @@ describe("Log.pretty", () => {
   it.effect("is the time of day, the message, and what has a value", () =>
     Effect.gen(function* () {
       yield* noon
-      assert.deepStrictEqual(written(), [
+      assert.deepStrictEqual(lines, [
         '12:00:00.005 INFO  session target=example.com:80 reason="two \\"words\\"" pair="a=b" sent=7'
       ])
-    }).pipe(Effect.provide(Logger.layer([Log.pretty])))
+    }).pipe(Effect.provide(kept(Log.pretty)))
   )
 
   it.effect("has nothing to add where there are no fields", () =>
     Effect.gen(function* () {
       yield* Effect.logError("alone")
-      assert.match(written()[0]!, / ERROR alone$/)
-    }).pipe(Effect.provide(Logger.layer([Log.pretty])))
+      assert.match(lines[0]!, / ERROR alone$/)
+    }).pipe(Effect.provide(kept(Log.pretty)))
   )
 })
