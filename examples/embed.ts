@@ -9,7 +9,18 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { Host, NetAddress } from "effect/net"
-import { Authenticator, Binder, Config, Dialer, Errors, Relay, Resolver, Server, Socks5 } from "effect-socks"
+import {
+  Authenticator,
+  Binder,
+  Config,
+  DatagramRelay,
+  Dialer,
+  Errors,
+  Relay,
+  Resolver,
+  Server,
+  Socks5
+} from "effect-socks"
 
 const passwords = new Map([["alice", "secret"]])
 
@@ -35,7 +46,14 @@ const DialerLive = Layer.effect(
 
 /** The server of this package around them, on a port that the system chooses. */
 export const ProxyLive = Server.layer.pipe(
-  Layer.provide([AuthenticatorLive, DialerLive, Resolver.layer, Binder.layer, Relay.layer]),
+  Layer.provide([
+    AuthenticatorLive,
+    DialerLive,
+    Resolver.layer,
+    Binder.layer,
+    Relay.layer,
+    DatagramRelay.layer
+  ]),
   Layer.provide(Config.layer({ listen: [Host.hostPortUnsafe(NetAddress.ipv4Loopback, 0)] }))
 )
 

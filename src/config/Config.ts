@@ -21,7 +21,13 @@ export class Config extends Context.Service<Config, Values>()("effect-socks/conf
     drainTimeout: Settings.server.drainTimeout.default,
     bind: Settings.server.bind.default,
     bindTimeout: Settings.server.bindTimeout.default,
-    maxSessions: Settings.server.maxSessions.default
+    maxSessions: Settings.server.maxSessions.default,
+    udp: Settings.server.udp.default,
+    udpPorts: Settings.server.udpPorts.default,
+    udpIdleTimeout: Settings.server.udpIdleTimeout.default,
+    udpFullCone: Settings.server.udpFullCone.default,
+    udpFragments: Settings.server.udpFragments.default,
+    advertise: Settings.server.advertise.default
   }
 
   /** The defaults, with these values in their place. */

@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Texts from "./Texts.ts"
@@ -128,6 +129,57 @@ export const server = {
     expected: "a whole number above 0, or auto",
     default: "auto",
     defaultText: "auto"
+  }),
+  udp: single({
+    description: "Relay datagrams (UDP ASSOCIATE)",
+    metavar: "",
+    read: Texts.toggle,
+    expected: "true or false",
+    default: true,
+    defaultText: "true",
+    isSwitch: true
+  }),
+  udpPorts: single<Texts.PortRange | "any">({
+    description: "Ports at which clients' datagrams are taken; any leaves the choice to the system",
+    metavar: "FIRST-LAST",
+    read: (text) => (text === "any" ? Option.some(text) : Texts.portRange(text)),
+    expected: "a range of ports such as 40000-40999, or any",
+    default: "any",
+    defaultText: "any"
+  }),
+  udpIdleTimeout: duration({
+    description: "End a client's use of UDP, with its connection, when no datagram passes for this long",
+    default: "60s",
+    canBeOff: true
+  }),
+  udpFullCone: single({
+    description: "Let anyone send datagrams to a client, not only whom it has sent one to",
+    metavar: "",
+    read: Texts.toggle,
+    expected: "true or false",
+    default: false,
+    defaultText: "false",
+    isSwitch: true
+  }),
+  udpFragments: single({
+    description: "Put fragmented datagrams together (FRAG of RFC 1928) instead of dropping them",
+    metavar: "",
+    read: Texts.toggle,
+    expected: "true or false",
+    default: false,
+    defaultText: "false",
+    isSwitch: true
+  }),
+  advertise: single<NetAddress.IpAddress | "bound">({
+    description: "Address to send datagrams to, as clients are told; behind NAT another than the one bound",
+    metavar: "ADDRESS",
+    read: (text) => {
+      if (text === "bound") return Option.some(text)
+      return Option.map(Result.getSuccess(NetAddress.ipFromString(text)), (ip) => NetAddress.toCanonical(ip))
+    },
+    expected: "an IP address, or bound",
+    default: "bound",
+    defaultText: "bound"
   })
 } as const
 

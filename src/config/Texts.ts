@@ -11,6 +11,9 @@ export interface User {
   readonly password: Redacted.Redacted
 }
 
+/** Ports, from the first to the last. */
+export type PortRange = readonly [first: number, last: number]
+
 const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** `500ms`, `10s`, `15m`, `1h`, `1d`; above zero. */
@@ -34,6 +37,12 @@ export const user = (text: string): Option.Option<User> => {
 const isField = (text: string): boolean => {
   const { length } = new TextEncoder().encode(text)
   return length >= 1 && length <= 255
+}
+
+/** `40000-40999`; neither port 0. */
+export const portRange = (text: string): Option.Option<PortRange> => {
+  const [, first = 0, last = 0] = /^([1-9]\d{0,4})-([1-9]\d{0,4})$/.exec(text)?.map(Number) ?? []
+  return first > 0 && first <= last && last <= 65_535 ? Option.some([first, last]) : Option.none()
 }
 
 /** `true` or `1`, `false` or `0`. */

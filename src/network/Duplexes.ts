@@ -3,6 +3,7 @@
  */
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import * as Effect from "effect/Effect"
 
 /**
  * Ends a connection so that the other side can tell it was cut off: with RST
@@ -26,3 +27,11 @@ export const probe = (duplex: Duplex): void => {
 const nothing = new Uint8Array(0)
 
 const isTcp = (duplex: Duplex): duplex is Socket => duplex instanceof Socket && !("encrypted" in duplex)
+
+/** How the other side ended its connection. What it sends until then goes nowhere. */
+export const hungUp = (duplex: Duplex): Effect.Effect<"finished" | "client reset"> =>
+  Effect.callback((resume) => {
+    const over = () => resume(Effect.succeed(duplex.readableEnded ? "finished" : "client reset"))
+    if (duplex.readableEnded || duplex.destroyed) return over()
+    duplex.once("end", over).once("close", over).resume()
+  })

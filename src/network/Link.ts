@@ -11,6 +11,8 @@ export interface Traffic {
   sent: number
   /** From the target to the client. */
   received: number
+  /** Datagrams that went nowhere, where there are datagrams. */
+  dropped?: number
 }
 
 /** How a relay came to its end. */

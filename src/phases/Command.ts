@@ -1,21 +1,23 @@
 /**
  * What a client can ask for, and the phase that does it.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
-import { CommandNotSupported, type SessionError } from "../Errors.ts"
+import type { SessionError } from "../Errors.ts"
 import type { Binder } from "../network/Binder.ts"
+import type { DatagramRelay } from "../network/DatagramRelay.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import * as Associate from "./Associate.ts"
 import * as Bind from "./Bind.ts"
 import * as Connect from "./Connect.ts"
 import type * as Dialect from "./Dialect.ts"
 import type { Order } from "./Order.ts"
 
 /** What the commands use. */
-export type Services = Config | Resolver | Dialer | Binder | Relay
+export type Services = Config | Resolver | Dialer | Binder | Relay | DatagramRelay
 
 /** Carries a request out to its end. */
 export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> =>
@@ -24,5 +26,5 @@ export const run = (order: Order): Effect.Effect<Ending, SessionError, Services 
 const commands: Record<Dialect.Command, typeof run> = {
   CONNECT: Connect.run,
   BIND: Bind.run,
-  ASSOCIATE: () => Effect.fail(new CommandNotSupported({ command: 0x03 }))
+  ASSOCIATE: Associate.run
 }

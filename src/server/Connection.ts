@@ -17,7 +17,7 @@ import type { Authenticator } from "../policy/Authenticator.ts"
 import { type Session, Sessions } from "./Sessions.ts"
 
 /** What serving a connection takes. */
-export type Services = Config | Authenticator | Command.Services | Sessions
+export type Services = Authenticator | Command.Services | Sessions
 
 /** Serves a connection until both sides are done with it. Never fails: every failure ends here. */
 export const handle = Effect.fnUntraced(

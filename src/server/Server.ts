@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { type ListenFailed, OpenProxyRefused } from "../Errors.ts"
 import { Binder } from "../network/Binder.ts"
+import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
@@ -48,7 +49,14 @@ export class Server extends Context.Service<
   /** The same, with this package's own implementation of every service. */
   static readonly layerDefault: Layer.Layer<Server, ListenFailed | OpenProxyRefused, Config> =
     Server.layer.pipe(
-      Layer.provide([Authenticator.layer, Resolver.layer, Dialer.layer, Binder.layer, Relay.layer])
+      Layer.provide([
+        Authenticator.layer,
+        Resolver.layer,
+        Dialer.layer,
+        Binder.layer,
+        Relay.layer,
+        DatagramRelay.layer
+      ])
     )
 }
 

@@ -28,7 +28,7 @@ export class Sessions extends Context.Service<
   {
     /** Takes on a connection, for the length of the scope. */
     readonly open: (peer: Peer) => Effect.Effect<Session, TooManyHandshakes, Scope.Scope>
-    /** Makes a connection whose request is read a session, which needs a second descriptor. */
+    /** Makes a connection whose request is read a session, which needs more descriptors. */
     readonly admit: (session: Session) => Effect.Effect<void, TooManySessions>
     /** All connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session>>
@@ -46,7 +46,9 @@ export class Sessions extends Context.Service<
       const handshakeLimitEach = Math.ceil(descriptors / 4)
 
       const live = new Set<Session>()
-      const admitted = new Set<Session>()
+      /** The descriptors each of them uses beside its connection's own. */
+      const admitted = new Map<Session, number>()
+      let more = 0
       const handshakes = new Map<string, number>()
       let count = 0
 
@@ -65,6 +67,7 @@ export class Sessions extends Context.Service<
 
       const end = (session: Session) => {
         live.delete(session)
+        more -= admitted.get(session) ?? 0
         if (!admitted.delete(session)) shake(NetAddress.formatHost(session.peer.remote), -1)
       }
 
@@ -73,7 +76,7 @@ export class Sessions extends Context.Service<
           Effect.gen(function* () {
             const shaking = live.size - admitted.size
             const same = handshakes.get(NetAddress.formatHost(peer.remote)) ?? 0
-            if (shaking >= handshakeLimit || shaking + 2 * admitted.size >= descriptors) {
+            if (shaking >= handshakeLimit || live.size + more >= descriptors) {
               return yield* new TooManyHandshakes({ limit: handshakeLimit })
             }
             if (same >= handshakeLimitEach) return yield* new TooManyHandshakes({ limit: handshakeLimitEach })
@@ -86,10 +89,13 @@ export class Sessions extends Context.Service<
           }),
         admit: (session) =>
           Effect.suspend(() => {
-            if (admitted.size >= limit || live.size + admitted.size >= descriptors) {
+            // A target's connection; or the relay port and a socket per family.
+            const takes = session.request?.command === "ASSOCIATE" ? 3 : 1
+            if (admitted.size >= limit || live.size + more + takes > descriptors) {
               return Effect.fail(new TooManySessions({ limit }))
             }
-            admitted.add(session)
+            admitted.set(session, takes)
+            more += takes
             shake(NetAddress.formatHost(session.peer.remote), -1)
             return Effect.void
           }),
@@ -126,6 +132,7 @@ const log = Effect.fnUntraced(function* (session: Session) {
     ...(typeof outcome === "string" ? { outcome, reply: Socks5.ReplyCode.Succeeded } : failure(outcome)),
     sent: traffic.sent,
     received: traffic.received,
+    dropped: traffic.dropped,
     duration: (yield* Clock.currentTimeMillis) - startedAt
   }
   yield* request === undefined && unremarkable.has(record.outcome)

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import { Config, type Values } from "../config/Config.ts"
 import type { DialError, ResolveError } from "../Errors.ts"
 import { Binder } from "../network/Binder.ts"
+import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
@@ -34,6 +35,7 @@ export interface Replacements {
   readonly dialer?: Layer.Layer<Dialer>
   readonly binder?: Layer.Layer<Binder>
   readonly relay?: Layer.Layer<Relay>
+  readonly datagramRelay?: Layer.Layer<DatagramRelay>
 }
 
 /**
@@ -48,6 +50,7 @@ export const layer = (replacements: Replacements = {}): Layer.Layer<Services> =>
     replacements.dialer ?? dialer((target) => target.duplex.pipe(target.duplex)),
     replacements.binder ?? Binder.layer,
     replacements.relay ?? Relay.layer,
+    replacements.datagramRelay ?? DatagramRelay.layer,
     Sessions.layer
   ).pipe(Layer.provideMerge(config))
 }

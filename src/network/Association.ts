@@ -1,0 +1,172 @@
+/**
+ * One UDP association: the datagrams of one client, in both directions.
+ *
+ * Towards the targets there is one socket per family, made when it is needed.
+ * Nothing that arrives, from whichever side, ends an association or costs
+ * another one more than its turn: what cannot be delivered is dropped and
+ * counted.
+ */
+import type { RemoteInfo, Socket } from "node:dgram"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type { Identity } from "../policy/Authenticator.ts"
+import * as Datagram from "../wire/Datagram.ts"
+import * as Reassembly from "../wire/Reassembly.ts"
+import { bind } from "./Datagrams.ts"
+import * as Destinations from "./Destinations.ts"
+import * as Recent from "./Recent.ts"
+import type { Traffic } from "./Relay.ts"
+import type { Resolver } from "./Resolver.ts"
+
+/** Who may use an association, and what is kept of it. */
+export interface Client {
+  readonly identity: Identity | undefined
+  /** Only datagrams from here are the client's. */
+  readonly address: NetAddress.IpAddress
+  /** And only from this port; with 0, from that of the first one. */
+  readonly port: number
+  readonly traffic: Traffic
+}
+
+export interface Rules {
+  /** Fragments are put together; else they are dropped. */
+  readonly udpFragments: boolean
+  /** Anyone may send to the client; else only who it has sent to, address and port. */
+  readonly udpFullCone: boolean
+}
+
+export interface Association {
+  /** Takes what arrives on the relay port. */
+  readonly receive: (bytes: Buffer, from: RemoteInfo) => void
+  /** Notes that a datagram came to nothing. */
+  readonly drop: () => void
+  /** Milliseconds since the epoch, of the last datagram that was passed on. */
+  readonly movedAt: () => number
+}
+
+/** Peers remembered, who may send to the client. */
+const peerLimit = 1024
+
+/** Datagrams that the system has not taken yet. */
+const pendingLimit = 64
+
+/** An association that answers its client from `relay`, until the scope closes. */
+export const make = Effect.fnUntraced(function* (
+  client: Client,
+  { udpFragments, udpFullCone }: Rules,
+  relay: Socket
+): Effect.fn.Return<Association, never, Resolver | Scope.Scope> {
+  const { traffic } = client
+  traffic.dropped = 0
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const peers = Recent.make<string, Destinations.Remote>(peerLimit)
+  let movedAt = clock.currentTimeMillisUnsafe()
+  /** Where the client sends from, once it has. */
+  let source: Pick<RemoteInfo, "address" | "port"> | undefined
+  let pending = 0
+
+  const drop = (count = 1) => {
+    traffic.dropped = (traffic.dropped ?? 0) + count
+  }
+  const dropOne = () => drop()
+  const reassembly = udpFragments ? Reassembly.make(drop) : undefined
+
+  /** Room for one more, or it is dropped. */
+  const takes = (): boolean => {
+    if (pending >= pendingLimit) {
+      drop()
+      return false
+    }
+    pending++
+    movedAt = clock.currentTimeMillisUnsafe()
+    return true
+  }
+  const taken = (error: Error | null) => {
+    pending--
+    if (error) drop()
+  }
+
+  // From the targets --------------------------------------------------------
+
+  const fromTarget = (bytes: Buffer, from: RemoteInfo) => {
+    let peer = peers.get(Destinations.keyOf(from))
+    if (peer === undefined && udpFullCone) {
+      peer = Destinations.remoteAt(
+        NetAddress.inetAddressFromIpStringUnsafe(unscoped(from.address), from.port)
+      )
+      peers.set(peer.key, peer)
+    }
+    if (peer === undefined || source === undefined) return drop()
+    if (!takes()) return
+    traffic.received += bytes.length
+    relay.send([peer.header, bytes], source.port, source.address, taken)
+  }
+
+  const outgoing = { v4: undefined as Socket | undefined, v6: undefined as Socket | undefined }
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      outgoing.v4?.close()
+      outgoing.v6?.close()
+    })
+  )
+  const socketFor = ({ isIpv4 }: Destinations.Remote): Socket | undefined => {
+    const family = isIpv4 ? "v4" : "v6"
+    const existing = outgoing[family]
+    if (existing) return existing
+    const socket = bind(isIpv4 ? NetAddress.ipv4Unspecified : NetAddress.ipv6Unspecified, 0)
+    if (typeof socket === "string") return undefined
+    outgoing[family] = socket.on("error", dropOne).on("message", fromTarget)
+    return socket
+  }
+
+  // From the client ---------------------------------------------------------
+
+  const forward = (bytes: Buffer, headerSize: number, remote: Destinations.Remote) => {
+    const socket = socketFor(remote)
+    if (socket === undefined) return drop()
+    if (!takes()) return
+    if (peers.get(remote.key) === undefined) peers.set(remote.key, remote)
+    const { length } = bytes
+    traffic.sent += length - headerSize
+    socket.send(bytes, headerSize, length - headerSize, remote.port, remote.address, taken)
+  }
+  const send = yield* Destinations.make(
+    { identity: client.identity, client: client.address },
+    forward,
+    dropOne
+  )
+
+  const isClient = (from: RemoteInfo): boolean =>
+    source
+      ? from.port === source.port && from.address === source.address
+      : (client.port === 0 || from.port === client.port) && isSame(from.address, client.address)
+
+  return {
+    receive: (bytes, from) => {
+      const headerSize = isClient(from) ? Datagram.headerSize(bytes) : 0
+      if (headerSize === 0) return drop()
+      const isFragment = Datagram.fragment(bytes) !== 0
+      if (isFragment && !reassembly) return drop()
+      source ??= { address: from.address, port: from.port }
+      if (!isFragment) return send(bytes, headerSize)
+      const whole = reassembly?.add(bytes, headerSize, clock.currentTimeMillisUnsafe())
+      if (whole) send(Buffer.from(whole.buffer), headerSize)
+    },
+    drop: dropOne,
+    movedAt: () => movedAt
+  }
+})
+
+/** IPv4 may come in IPv6 form, and link-local addresses with their zone. */
+const isSame = (text: string, address: NetAddress.IpAddress): boolean => {
+  const parsed = NetAddress.ipFromString(unscoped(text))
+  return (
+    Result.isSuccess(parsed) &&
+    NetAddress.formatIp(NetAddress.toCanonical(parsed.success)) === NetAddress.formatIp(address)
+  )
+}
+
+const unscoped = (address: string): string => address.replace(/%.*$/, "")

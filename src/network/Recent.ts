@@ -1,0 +1,34 @@
+/**
+ * A table of what was used lately, bounded.
+ *
+ * Two generations instead of an order: what is used moves to the young one, and
+ * when that is full, the old one is forgotten. Finding something young, which is
+ * nearly always, is one look-up and moves nothing.
+ */
+export interface Recent<in K, in out V> {
+  readonly get: (key: K) => V | undefined
+  readonly set: (key: K, value: V) => void
+}
+
+/** Remembers at least the `limit` keys used last, and never more than twice as many. */
+export const make = <K, V>(limit: number): Recent<K, V> => {
+  let young = new Map<K, V>()
+  let old = new Map<K, V>()
+  const set = (key: K, value: V) => {
+    if (young.size >= limit && !young.has(key)) {
+      old = young
+      young = new Map()
+    }
+    young.set(key, value)
+  }
+  return {
+    get: (key) => {
+      const value = young.get(key)
+      if (value !== undefined) return value
+      const older = old.get(key)
+      if (older !== undefined) set(key, older)
+      return older
+    },
+    set
+  }
+}

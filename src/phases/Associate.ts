@@ -1,0 +1,47 @@
+/**
+ * UDP ASSOCIATE: a port for the client's datagrams, for as long as its TCP
+ * connection stays (RFC 1928 §7).
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import { Config } from "../config/Config.ts"
+import { CommandNotSupported, type OutOfResources } from "../Errors.ts"
+import { DatagramRelay } from "../network/DatagramRelay.ts"
+import { hungUp } from "../network/Duplexes.ts"
+import type { Ending } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import * as Target from "../wire/Target.ts"
+import type { Order } from "./Order.ts"
+
+/** Either end of the association ends the other: the connection, or datagrams staying out. */
+export const run = Effect.fnUntraced(function* ({
+  client,
+  request,
+  known,
+  succeeded
+}: Order): Effect.fn.Return<
+  Ending,
+  CommandNotSupported | OutOfResources,
+  Config | DatagramRelay | Resolver | Scope.Scope
+> {
+  const { udp, advertise } = yield* Config
+  if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
+  const { peer, identity, traffic } = known
+  const address = peer.remote.address
+  const { bound, idle } = yield* (yield* DatagramRelay).associate(
+    { identity, address, port: declaredPort(request.target, address), traffic },
+    // Not all of the machine's addresses: answers have to come from where the
+    // client sent its datagrams.
+    peer.local.address
+  )
+  yield* succeeded(advertise === "bound" ? bound : NetAddress.inetAddressUnsafe(advertise, bound.port))
+  return yield* Effect.raceFirst(hungUp(client.detach().duplex), Effect.as(idle, "idle" as const))
+})
+
+/**
+ * The port the client says it sends from; 0 if it does not say. A client that
+ * gives an address other than the one it has is behind NAT, which changes ports too.
+ */
+const declaredPort = ({ host, port }: Target.Target, address: NetAddress.IpAddress): number =>
+  Target.format({ host, port: 0 }) === Target.format({ host: address, port: 0 }) ? port : 0

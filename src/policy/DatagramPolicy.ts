@@ -1,0 +1,30 @@
+/**
+ * Where datagrams may go.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import type { NotAllowed } from "../Errors.ts"
+import type { Target } from "../wire/Target.ts"
+import type { Identity } from "./Authenticator.ts"
+
+/** What a client is about to send to. */
+export interface Flow {
+  readonly identity: Identity | undefined
+  /** The client's own address. */
+  readonly client: NetAddress.IpAddress
+  /** As the client wrote it. */
+  readonly target: Target
+  /** Where it would go: one of the target's addresses, never an IPv4 address in IPv6 form. */
+  readonly address: NetAddress.IpAddress
+}
+
+/**
+ * Asked once about each destination of an association, and again when a minute
+ * has passed; never for each datagram. By default everything goes everywhere.
+ */
+export const DatagramPolicy = Context.Reference<{
+  readonly judge: (flow: Flow) => Effect.Effect<void, NotAllowed>
+}>("effect-socks/policy/DatagramPolicy", {
+  defaultValue: () => ({ judge: () => Effect.void })
+})
