@@ -33,3 +33,11 @@ const address = (host: string | ReadonlyArray<number>) => {
   const name = utf8.encode(host)
   return [0x03, name.length, ...name]
 }
+
+/** RFC 1928 §7, standing alone unless told otherwise. */
+export const datagram = (
+  host: string | ReadonlyArray<number>,
+  port: number,
+  data: Iterable<number>,
+  fragment = 0x00
+) => [0x00, 0x00, fragment, ...address(host), port >> 8, port & 0xff, ...data]

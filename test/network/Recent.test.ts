@@ -1,0 +1,24 @@
+/**
+ * What a bounded table remembers, and what it forgets.
+ */
+import { assert, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import * as Recent from "../../src/network/Recent.ts"
+
+it("remembers the keys used last, whatever came before, and never more than twice as many", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(30)), { maxLength: 200 }), (uses) => {
+      const limit = 5
+      const recent = Recent.make<number, string>(limit)
+      let last: ReadonlyArray<number> = []
+      for (const [isWrite, key] of uses) {
+        if (isWrite) recent.set(key, `${key}`)
+        else if (recent.get(key) === undefined) continue
+        last = [key, ...last.filter((other) => other !== key)].slice(0, limit)
+      }
+      for (const key of last) assert.strictEqual(recent.get(key), `${key}`)
+      const held = Array.from({ length: 31 }, (_, key) => recent.get(key)).filter(Boolean)
+      assert.isAtMost(held.length, 2 * limit)
+    })
+  )
+})
