@@ -126,11 +126,10 @@ const find = Effect.fnUntraced(function* (
     ...candidates.filter(NetAddress.isIpv4Address),
     ...candidates.filter(NetAddress.isIpv6Address)
   ]
-  return yield* Effect.firstSuccessOf(
-    inOrder.map((address) =>
-      Effect.as(judge({ ...owner, target, address }), remoteAt(NetAddress.inetAddressUnsafe(address, port)))
-    )
+  const allowed = yield* Effect.firstSuccessOf(
+    inOrder.map((address) => Effect.suspend(() => Effect.as(judge({ ...owner, target, address }), address)))
   )
+  return remoteAt(NetAddress.inetAddressUnsafe(allowed, port))
 })
 
 /** The text of the address is the system's, which the socket will give for what comes back. */
