@@ -121,7 +121,8 @@ const find = Effect.fnUntraced(function* (
   const { host, port } = target
   const { judge } = yield* DatagramPolicy
   const resolver = yield* Resolver
-  const candidates = NetAddress.isIpAddress(host) ? [host] : yield* resolver.resolve(host)
+  const found = NetAddress.isIpAddress(host) ? [host] : yield* resolver.resolve(host)
+  const candidates = found.map((address) => NetAddress.toCanonical(address))
   const inOrder = [
     ...candidates.filter(NetAddress.isIpv4Address),
     ...candidates.filter(NetAddress.isIpv6Address)

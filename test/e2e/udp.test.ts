@@ -1,36 +1,14 @@
 /**
  * UDP ASSOCIATE over real sockets: whose datagrams pass, and where to.
  */
-import { networkInterfaces } from "node:os"
 import { assert, describe, it } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
-import * as References from "effect/References"
-import { Config, type ConfigValues, DatagramPolicy, Errors, Server } from "../../src/index.ts"
+import { DatagramPolicy, Errors } from "../../src/index.ts"
 import { datagram } from "../support/messages.ts"
+import { hasIPv6, proxy, server } from "../support/servers.ts"
 import { type Associated, associate, echo, open, type UdpPeer } from "../support/udp.ts"
-
-const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
-  all?.some(({ address }) => address === "::1")
-)
-
-const listen = ["127.0.0.1", ...(hasIPv6 ? ["::1"] : [])].map((host) =>
-  Host.hostPortUnsafe(Host.hostFromStringUnsafe(host), 0)
-)
-
-const server = (values: Partial<ConfigValues> = {}) =>
-  Server.layerDefault.pipe(
-    Layer.provide(Config.layer({ listen, drainTimeout: Duration.millis(1), ...values })),
-    Layer.provide(Layer.succeed(References.MinimumLogLevel, "None"))
-  )
-
-/** The server's port, at the address of that position in `listen`. */
-const proxy = Effect.fnUntraced(function* (position = 0) {
-  const { addresses } = yield* Server
-  return addresses[position]!.port
-})
 
 const text = (bytes: ReadonlyArray<number>) => new TextDecoder().decode(Uint8Array.from(bytes))
 const utf8 = (text: string) => new TextEncoder().encode(text)

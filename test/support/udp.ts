@@ -25,14 +25,17 @@ export interface UdpPeer {
 }
 
 export const open = Effect.fnUntraced(function* (
-  host = "127.0.0.1"
+  host = "127.0.0.1",
+  port = 0
 ): Effect.fn.Return<UdpPeer, never, Scope.Scope> {
   const queue = yield* Queue.unbounded<Received>()
   const socket = yield* Effect.acquireRelease(
     Effect.sync(() => createSocket({ type: host.includes(":") ? "udp6" : "udp4", recvBufferSize: 1 << 20 })),
     (socket) => Effect.sync(() => socket.close())
   )
-  socket.on("message", (bytes, from) => Queue.offerUnsafe(queue, { bytes: [...bytes], from })).bind(0, host)
+  socket
+    .on("message", (bytes, from) => Queue.offerUnsafe(queue, { bytes: [...bytes], from }))
+    .bind(port, host)
   yield* Effect.promise(() => once(socket, "listening"))
   return {
     socket,

@@ -1,0 +1,32 @@
+/**
+ * The whole server in the test's own process, on real sockets.
+ */
+import { networkInterfaces } from "node:os"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Host from "effect/net/Host"
+import * as References from "effect/References"
+import { Config, type ConfigValues, Server } from "../../src/index.ts"
+
+/** Containers often go without. */
+export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1")
+)
+
+const listen = ["127.0.0.1", ...(hasIPv6 ? ["::1"] : [])].map((host) =>
+  Host.hostPortUnsafe(Host.hostFromStringUnsafe(host), 0)
+)
+
+/** Listens on loopback, IPv4 first, and writes no log. */
+export const server = (values: Partial<ConfigValues> = {}) =>
+  Server.layerDefault.pipe(
+    Layer.provide(Config.layer({ listen, drainTimeout: Duration.millis(1), ...values })),
+    Layer.provide(Layer.succeed(References.MinimumLogLevel, "None"))
+  )
+
+/** Its port, at the address of that position in `listen`. */
+export const proxy = Effect.fnUntraced(function* (position = 0) {
+  const { addresses } = yield* Server
+  return addresses[position]!.port
+})
