@@ -4,6 +4,9 @@
 import { createSocket, type Socket } from "node:dgram"
 import * as NetAddress from "effect/net/NetAddress"
 
+/** Bytes that the kernel may keep while other sessions have their turn; it cuts this to its own limit. */
+const receiveBuffer = 1024 * 1024
+
 /**
  * A socket for one family, bound; or the system's code for why there is none.
  * Its errors are news of datagrams sent before (ICMP), and for the caller to take.
@@ -26,6 +29,11 @@ export const bind = (address: NetAddress.IpAddress, port: number): Socket | stri
   if (failure !== undefined) {
     socket.close()
     return failure
+  }
+  try {
+    socket.setRecvBufferSize(receiveBuffer)
+  } catch {
+    // Some systems refuse where others cut. Then theirs has to do.
   }
   return socket.off("error", failed)
 }
