@@ -12,8 +12,10 @@ export const python = "/usr/bin/python3"
 const clients = {
   chromium: "command -v chromium",
   curl: "command -v curl && command -v openssl",
+  "dante-client": "command -v socksify",
   "firefox-esr": "command -v firefox-esr",
   git: "command -v git",
+  ldnsutils: "command -v drill",
   "netcat-openbsd": "command -v nc.openbsd",
   "openssh-client": "command -v ssh",
   "openssh-server": "test -x /usr/sbin/sshd",

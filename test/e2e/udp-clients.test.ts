@@ -1,0 +1,148 @@
+/**
+ * Programs and libraries of others that use UDP ASSOCIATE, none of which knows
+ * this server.
+ */
+import { execFile } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { SocksClient } from "socks"
+import { DatagramPolicy, type Flow } from "../../src/index.ts"
+import { describeWith, python } from "../support/clients.ts"
+import { proxy, server } from "../support/servers.ts"
+import { echo, open } from "../support/udp.ts"
+
+/** What a program writes to its output, once it has ended well. */
+const output = (
+  file: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    const child = execFile(
+      file,
+      args,
+      { env: { ...process.env, ...env }, timeout: 15_000 },
+      (error, out, err) =>
+        resume(error ? Effect.die(new Error(`${file}: ${error.message}\n${err}`)) : Effect.succeed(out))
+    )
+    return Effect.sync(() => child.kill())
+  })
+
+const pySocks = `
+import socket, socks, sys
+s = socks.socksocket(socket.AF_INET, socket.SOCK_DGRAM)
+s.set_proxy(socks.SOCKS5, "127.0.0.1", int(sys.argv[1]))
+s.settimeout(10)
+for host in ["127.0.0.1", "localhost"]:
+    s.sendto(b"hello", (host, int(sys.argv[2])))
+    print(*s.recvfrom(100))
+`
+
+describeWith(["python3-socks"], () => {
+  it.live("is answered, with the address of who answers", () =>
+    Effect.gen(function* () {
+      const target = yield* echo()
+      const out = yield* output(python, ["-c", pySocks, `${yield* proxy()}`, `${target.port}`])
+      const line = `b'hello' ('127.0.0.1', ${target.port})\n`
+      assert.strictEqual(out, line + line)
+    }).pipe(Effect.provide(server()))
+  )
+})
+
+/** A name server that has 192.0.2.99 for everyone. */
+const nameServer = Effect.gen(function* () {
+  const peer = yield* open()
+  peer.socket.on("message", (query, { port, address }) => {
+    const question = query.subarray(12, query.indexOf(0, 12) + 5)
+    const answer = [0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 99]
+    const head = [query[0]!, query[1]!, 0x85, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]
+    peer.socket.send(Uint8Array.from([...head, ...question, ...answer]), port, address)
+  })
+  return peer
+})
+
+const danteClient = (port: number) => `
+route {
+  from: 0.0.0.0/0 to: 0.0.0.0/0 via: 127.0.0.1 port = ${port}
+  proxyprotocol: socks_v5
+  protocol: tcp udp
+  command: connect udpassociate
+  method: none
+}`
+
+describeWith(["dante-client", "ldnsutils"], () => {
+  it.live("gets its DNS through the server", () => {
+    const flows: Array<Flow> = []
+    const policy = Layer.succeed(DatagramPolicy, { judge: (flow) => Effect.sync(() => flows.push(flow)) })
+    return Effect.gen(function* () {
+      const directory = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "dante-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      const conf = join(directory, "socks.conf")
+      writeFileSync(conf, danteClient(yield* proxy()))
+      const { port } = yield* nameServer
+      const out = yield* output("socksify", ["drill", "-p", `${port}`, "@127.0.0.1", "proxied.test", "A"], {
+        SOCKS_CONF: conf,
+        // Else it goes to loopback by itself.
+        SOCKS_AUTOADD_LANROUTES: "no"
+      })
+      assert.match(out, /^proxied\.test\.\s+60\s+IN\s+A\s+192\.0\.2\.99$/m)
+      assert.deepStrictEqual(
+        flows.map(({ target }) => target.port),
+        [port]
+      )
+    }).pipe(Effect.provide(Layer.provideMerge(server(), policy)))
+  })
+})
+
+describe("the socks package for Node.js", () => {
+  const options = (port: number) => ({ proxy: { host: "127.0.0.1", port, type: 5 as const } })
+  const closing = (established: ReturnType<typeof SocksClient.createConnection>) =>
+    Effect.acquireRelease(
+      Effect.promise(() => established),
+      ({ socket }) => Effect.sync(() => socket.destroy())
+    )
+
+  it.live("associates, and reads the datagrams it gets", () =>
+    Effect.gen(function* () {
+      const [target, client] = [yield* echo(), yield* open()]
+      const socks = new SocksClient({
+        ...options(yield* proxy()),
+        command: "associate",
+        destination: { host: "0.0.0.0", port: 0 }
+      })
+      const { remoteHost } = yield* closing(
+        new Promise((resolve, reject) => {
+          socks.on("established", resolve).on("error", reject).connect()
+        })
+      )
+      const sent = { remoteHost: { host: "127.0.0.1", port: target.port }, data: Buffer.from("hello") }
+      yield* client.send(SocksClient.createUDPFrame(sent), remoteHost!.port, remoteHost!.host)
+      const { bytes } = yield* client.receive
+      assert.deepStrictEqual(SocksClient.parseUDPFrame(Buffer.from(bytes)), { ...sent, frameNumber: 0 })
+    }).pipe(Effect.provide(server()))
+  )
+
+  it.live("connects", () =>
+    Effect.gen(function* () {
+      const at = yield* proxy()
+      // To the server itself, which answers a greeting as a target.
+      const { socket } = yield* closing(
+        SocksClient.createConnection({
+          ...options(at),
+          command: "connect",
+          destination: { host: "127.0.0.1", port: at }
+        })
+      )
+      socket.write(Uint8Array.of(5, 1, 0))
+      const [answer] = yield* Effect.promise(() => once(socket, "data"))
+      assert.deepStrictEqual([...answer], [5, 0])
+    }).pipe(Effect.provide(server()))
+  )
+})
