@@ -132,7 +132,7 @@ const log = Effect.fnUntraced(function* (session: Session) {
     ...(typeof outcome === "string" ? { outcome, reply: Socks5.ReplyCode.Succeeded } : failure(outcome)),
     sent: traffic.sent,
     received: traffic.received,
-    dropped: traffic.dropped,
+    ...(traffic.dropped !== undefined && { dropped: traffic.dropped }),
     duration: (yield* Clock.currentTimeMillis) - startedAt
   }
   yield* request === undefined && unremarkable.has(record.outcome)
