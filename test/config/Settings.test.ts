@@ -71,7 +71,7 @@ describe("Settings", () => {
     const off = Object.entries(table).filter(([, { read }]) => Option.isSome(read("off")))
     assert.deepStrictEqual(
       off.map(([name]) => name),
-      ["idleTimeout", "halfCloseTimeout"]
+      ["idleTimeout", "halfCloseTimeout", "udpIdleTimeout"]
     )
     assert.deepStrictEqual(Settings.server.idleTimeout.read("off"), Option.some(Duration.infinity))
   })

@@ -56,6 +56,12 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   drainTimeout: ["off", /a duration such as 500ms/],
   bind: ["maybe", /true/],
   bindTimeout: ["2 min", /a duration such as 500ms/],
+  udp: ["maybe", /true/],
+  udpPorts: ["40999-40000", /LOW-HIGH|range|ports/],
+  udpIdleTimeout: ["never", /a duration such as .*/],
+  udpFullCone: ["maybe", /true/],
+  udpFragments: ["maybe", /true/],
+  advertise: ["proxy.example", /address/],
   maxSessions: ["0", /a whole number above 0, or auto/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],
   logFormat: ["xml", /one of auto, pretty and json/]
