@@ -73,6 +73,15 @@ export class InvalidTarget extends TaggedError("InvalidTarget")<{
   readonly reason: string
 }> {}
 
+/** The head of an HTTP request is longer than a server need read. */
+export class HeadTooLarge extends TaggedError("HeadTooLarge") {}
+
+/** An HTTP request for this server itself, which has nothing but its proxying. */
+export class NotForProxy extends TaggedError("NotForProxy") {}
+
+/** An HTTP request that has been through this server already (RFC 9110 §7.6.3). */
+export class LoopDetected extends TaggedError("LoopDetected") {}
+
 // The policy's doing ---------------------------------------------------------
 
 /** Someone decided against it: a rule, a custom service, or the system's own firewall. */
@@ -117,6 +126,14 @@ export class AddressFamilyUnavailable extends TaggedError("AddressFamilyUnavaila
 export class ConnectFailed extends TaggedError("ConnectFailed")<{
   readonly code: string
 }> {}
+
+/** What the target answered is no HTTP response, or not all of one's head. */
+export class BadResponse extends TaggedError("BadResponse")<{
+  readonly reason: string
+}> {}
+
+/** The target took the request, and then nothing moved any more. */
+export class ResponseTimeout extends TaggedError("ResponseTimeout") {}
 
 // The server's doing ---------------------------------------------------------
 
@@ -194,7 +211,14 @@ export type AuthenticationError =
   | AuthenticationFailed
 
 /** In the client's request itself. */
-export type RequestError = MalformedRequest | CommandNotSupported | AddressTypeNotSupported | InvalidTarget
+export type RequestError =
+  | MalformedRequest
+  | CommandNotSupported
+  | AddressTypeNotSupported
+  | InvalidTarget
+  | HeadTooLarge
+  | NotForProxy
+  | LoopDetected
 
 /** In finding the target's addresses. */
 export type ResolveError = NameNotFound | ResolutionFailed | ResolutionTimeout
@@ -210,6 +234,9 @@ export type DialError =
   | ConnectFailed
   | OutOfResources
 
+/** In asking the target in the client's place. */
+export type ForwardError = BadResponse | ResponseTimeout
+
 /** Everything that can keep a connection from becoming a session. */
 export type SessionError =
   | ClientGone
@@ -218,6 +245,7 @@ export type SessionError =
   | RequestError
   | ResolveError
   | DialError
+  | ForwardError
   | TooManyHandshakes
   | TooManySessions
   | ServerFault

@@ -6,8 +6,10 @@
  * compile, and nor does a row without an error.
  */
 import type { SessionError } from "./Errors.ts"
+import type * as Http from "./wire/Http.ts"
 import * as Socks4 from "./wire/Socks4.ts"
 import * as Socks5 from "./wire/Socks5.ts"
+import { printable } from "./wire/Text.ts"
 
 const { ReplyCode } = Socks5
 
@@ -56,6 +58,11 @@ export const answers = {
   AddressTypeNotSupported: reply(ReplyCode.AddressTypeNotSupported, 400, "http_request_error"),
   InvalidTarget: reply(ReplyCode.GeneralFailure, 400, "http_request_error"),
 
+  // No other dialect gets this far.
+  HeadTooLarge: silence(431, "http_request_error"),
+  NotForProxy: silence(400, "http_request_error"),
+  LoopDetected: silence(508, "proxy_loop_detected"),
+
   NotAllowed: reply(ReplyCode.NotAllowed, 403, "http_request_denied"),
 
   // No SOCKS code means "no such name"; careful servers agree on host unreachable.
@@ -69,6 +76,9 @@ export const answers = {
   ConnectTimeout: reply(ReplyCode.TtlExpired, 504, "connection_timeout"),
   AddressFamilyUnavailable: reply(ReplyCode.AddressTypeNotSupported, 502, "destination_ip_unroutable"),
   ConnectFailed: reply(ReplyCode.GeneralFailure, 502, "destination_unavailable"),
+
+  BadResponse: silence(502, "http_protocol_error"),
+  ResponseTimeout: silence(504, "http_response_timeout"),
 
   TooManySessions: reply(ReplyCode.GeneralFailure, 503, "connection_limit_reached"),
   OutOfResources: reply(ReplyCode.GeneralFailure, 503, "proxy_internal_error"),
@@ -95,5 +105,40 @@ export const socks4 = (error: SessionError): Uint8Array =>
   answers[error._tag].socks.message === "none"
     ? nothing
     : Socks4.reply(Socks4.ReplyCode.Rejected, Socks5.unbound)
+
+/** The same for HTTP, with the error's kind as RFC 9209 names it. */
+export const http = (error: SessionError): Http.Answer => {
+  const { status, error: kind } = answers[error._tag].http
+  const isPage = error._tag === "NotForProxy"
+  return {
+    status,
+    fields: [
+      ["Content-Type", isPage ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"],
+      ["X-Content-Type-Options", "nosniff"],
+      ["Cache-Control", "no-store"],
+      ["Proxy-Status", `effect-socks; error=${kind}`],
+      ...(status === 407
+        ? ([["Proxy-Authenticate", 'Basic realm="effect-socks", charset="UTF-8"']] as const)
+        : [])
+    ],
+    body: isPage ? page : `effect-socks: ${sentence(error)}\n`
+  }
+}
+
+/** `ConnectionRefused` as "connection refused", and why where the client's own words are the reason. */
+const sentence = (error: SessionError): string => {
+  const words = error._tag.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
+  const isClients =
+    error._tag === "MalformedRequest" ||
+    error._tag === "MalformedCredentials" ||
+    error._tag === "InvalidTarget"
+  return isClients ? `${words}: ${printable(error.reason)}` : words
+}
+
+/** For people whose browser was sent here as if this were a site. */
+const page = `<!doctype html>
+<title>effect-socks</title>
+<p>This is a proxy server, not a site. Enter its address as the SOCKS or HTTP proxy of a program, and visit sites through it.
+`
 
 const nothing = new Uint8Array(0)

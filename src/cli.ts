@@ -36,7 +36,7 @@ export const command = Command.make(
     return yield* Layer.launch(Layer.provide(announced, server)).pipe(Effect.provide(logging))
   })
 ).pipe(
-  Command.withDescription("A SOCKS5 proxy server"),
+  Command.withDescription("A SOCKS and HTTP proxy server"),
   Command.withExamples([
     { command: "effect-socks", description: "Serve this machine on 127.0.0.1:1080" },
     {

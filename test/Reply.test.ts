@@ -55,7 +55,10 @@ const asAlice: Replacements = {
   authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
 }
 
-const cases: Record<keyof typeof answers, Case> = {
+/** What only HTTP can earn: see `ReplyHttp.test.ts`, which has all the others too. */
+type OnlyHttp = "HeadTooLarge" | "NotForProxy" | "LoopDetected" | "BadResponse" | "ResponseTimeout"
+
+const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   ClientGone: { sends: [0x05], gets: [] },
   HandshakeTimeout: { sends: greeting(0x00), gets: noAuthentication },
   UnknownProtocol: { sends: [0x16, 0x03, 0x01], gets: [] },

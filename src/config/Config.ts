@@ -11,6 +11,7 @@ export class Config extends Context.Service<Config, Values>()("effect-socks/conf
   /** Every setting at its default. */
   static readonly defaults: Values = {
     listen: Settings.server.listen.default,
+    protocols: Settings.server.protocols.default,
     user: Settings.server.user.default,
     open: Settings.server.open.default,
     handshakeTimeout: Settings.server.handshakeTimeout.default,

@@ -19,7 +19,7 @@ export interface Setting<out A, out Many extends boolean = boolean> {
   readonly expected: string
   readonly default: Many extends true ? ReadonlyArray<A> : A
   readonly defaultText: string
-  /** Given more than once: repeated as a flag, separated by this in an environment variable. */
+  /** Given more than once: repeated as a flag, or separated by commas; separated by this in an environment variable. */
   readonly separator?: RegExp
   /** Takes no value as a flag. */
   readonly isSwitch?: boolean
@@ -27,6 +27,7 @@ export interface Setting<out A, out Many extends boolean = boolean> {
   readonly isSecret?: boolean
 }
 
+export type Protocol = "socks5" | "socks4" | "http"
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "none"
 export type LogFormat = "auto" | "pretty" | "json"
 
@@ -59,6 +60,15 @@ export const server = {
     expected: "HOST:PORT, such as 127.0.0.1:1080, 0.0.0.0:1080 or [::1]:1080",
     default: [Host.hostPortUnsafe(Host.hostFromStringUnsafe("127.0.0.1"), 1080)],
     defaultText: "127.0.0.1:1080",
+    separator: /[\s,]+/
+  }),
+  protocols: many<Protocol>({
+    description: "Protocol that clients may speak, on every listener",
+    metavar: "PROTOCOL",
+    read: (text) => Texts.literal(text, ["socks5", "socks4", "http"]),
+    expected: "one of socks5, socks4 and http",
+    default: ["socks5", "socks4", "http"],
+    defaultText: "socks5, socks4, http",
     separator: /[\s,]+/
   }),
   user: many({

@@ -62,7 +62,7 @@ const value = Effect.fnUntraced(function* (
   const variable = yield* Effect.orDie(EnvConfig.option(EnvConfig.String(variableName(name))))
   const [source, texts] =
     given.length > 0
-      ? [`--${flagName(name)}`, given]
+      ? [`--${flagName(name)}`, given.flatMap((text) => list(text, setting))]
       : [variableName(name), Option.isSome(variable) ? split(variable.value, setting) : []]
   if (texts.length === 0) return setting.default
   const values = yield* Effect.forEach(texts, (text) =>
@@ -81,3 +81,7 @@ const value = Effect.fnUntraced(function* (
 
 const split = (text: string, { separator }: Setting<unknown>): ReadonlyArray<string> =>
   separator ? text.split(separator).filter((part) => part !== "") : [text]
+
+/** A flag's text as the values it lists, between commas. A secret may have commas in it. */
+const list = (text: string, { separator, isSecret }: Setting<unknown>): ReadonlyArray<string> =>
+  separator && !isSecret ? text.split(",") : [text]

@@ -23,6 +23,8 @@ export interface Client {
   readonly gone: Effect.Effect<never, ClientGone>
   /** Hands over the connection, paused, and the bytes that were read but not asked for. */
   readonly detach: () => { readonly duplex: Duplex; readonly early: Uint8Array }
+  /** Takes the connection back, with bytes that were read from it and not used. */
+  readonly attach: (unused: Uint8Array) => void
 }
 
 /** How much a client may send ahead of the reply before it is no longer listened to. */
@@ -82,6 +84,13 @@ export const make = Effect.fnUntraced(function* (
     return { duplex, early }
   }
 
+  const attach = (unused: Uint8Array) => {
+    isDetached = false
+    isOver = duplex.readableEnded || duplex.destroyed
+    duplex.on("end", onEnd).on("data", onData).resume()
+    onData(Buffer.from(unused))
+  }
+
   yield* Scope.addFinalizerExit(yield* Effect.scope, (exit) => {
     detach()
     if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => reset(duplex))
@@ -104,7 +113,8 @@ export const make = Effect.fnUntraced(function* (
         if (bytes && bytes.length > 0 && duplex.writable && !isDetached) duplex.write(bytes)
       }),
     gone: waitFor(() => (duplex.destroyed || (isOver && pending.length === 0) ? gone : undefined)),
-    detach
+    detach,
+    attach
   }
 })
 

@@ -14,16 +14,24 @@ import * as Associate from "./Associate.ts"
 import * as Bind from "./Bind.ts"
 import * as Connect from "./Connect.ts"
 import type * as Dialect from "./Dialect.ts"
+import * as Forward from "./Forward.ts"
 import type { Order } from "./Order.ts"
 
 /** What the commands use. */
 export type Services = Config | Resolver | Dialer | Binder | Relay | DatagramRelay
 
 /** Carries a request out to its end. */
-export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> =>
-  commands[order.request.command](order)
+export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
+  const { request } = order
+  return request.command === "FORWARD"
+    ? Forward.run({ ...order, request })
+    : commands[request.command]({ ...order, request })
+}
 
-const commands: Record<Dialect.Command, typeof run> = {
+const commands: Record<
+  Dialect.Connection["command"],
+  (order: Order<Dialect.Connection>) => ReturnType<typeof run>
+> = {
   CONNECT: Connect.run,
   BIND: Bind.run,
   ASSOCIATE: Associate.run

@@ -2,21 +2,34 @@
  * Which protocol a client speaks: its first byte tells.
  */
 import * as Effect from "effect/Effect"
+import { Config } from "../config/Config.ts"
+import type { Protocol } from "../config/Settings.ts"
 import { type ClientGone, UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import { complete, type Decoder, incomplete } from "../wire/Decoder.ts"
 import type { Dialect } from "./Dialect.ts"
+import { Http } from "./Http.ts"
 import { Socks4 } from "./Socks4.ts"
 import { Socks5 } from "./Socks5.ts"
 
-const dialects: Readonly<Record<number, Dialect>> = { 4: Socks4, 5: Socks5 }
+const dialects: Readonly<Record<Protocol, Dialect>> = { socks5: Socks5, socks4: Socks4, http: Http }
 
+/** One that the configuration leaves out is as unknown as any other. */
 export const run = Effect.fnUntraced(function* (
   client: Client
-): Effect.fn.Return<Dialect, ClientGone | UnknownProtocol> {
+): Effect.fn.Return<Dialect, ClientGone | UnknownProtocol, Config> {
+  const { protocols } = yield* Config
   const first = yield* client.read(firstByte)
-  return dialects[first] ?? (yield* new UnknownProtocol({ firstByte: first }))
+  const protocol = protocols.find((candidate) => startsWith[candidate](first))
+  if (protocol === undefined) return yield* new UnknownProtocol({ firstByte: first })
+  return dialects[protocol]
 })
+
+const startsWith: Readonly<Record<Protocol, (byte: number) => boolean>> = {
+  socks5: (byte) => byte === 5,
+  socks4: (byte) => byte === 4,
+  http: (byte) => /[A-Za-z]/.test(String.fromCharCode(byte))
+}
 
 /** Looks, and leaves it where it is. */
 const firstByte: Decoder<number> = ([first]) => (first === undefined ? incomplete : complete(first, 0))

@@ -7,15 +7,30 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type { SessionError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
+import type { Exchange } from "../network/Requests.ts"
 import type { Authenticator, Identity } from "../policy/Authenticator.ts"
+import type { Head } from "../wire/Http.ts"
 import type { Target } from "../wire/Target.ts"
 
-export type Command = "CONNECT" | "BIND" | "ASSOCIATE"
+export type Command = Request["command"]
 
 /** What a client that was let in asks for. */
-export interface Request {
-  readonly command: Command
+export type Request = Connection | Forwarding
+
+/** Bytes to be moved, whatever they are. */
+export interface Connection {
+  readonly command: "CONNECT" | "BIND" | "ASSOCIATE"
   readonly target: Target
+}
+
+/** A request of the client's to be made in its place (RFC 9110 §7.3.2). */
+export interface Forwarding {
+  readonly command: "FORWARD"
+  readonly target: Target
+  readonly head: Head
+  /** Path and query. */
+  readonly path: string
+  readonly exchange: Exchange
 }
 
 /** Who connected, and to which of the server's addresses. */
@@ -24,24 +39,37 @@ export interface Peer {
   readonly local: NetAddress.InetAddress
 }
 
-/** What is known of a connection, filled in as it becomes so. */
+/** What is known of a session, filled in as it becomes so. */
 export interface Known {
   readonly peer: Peer
+  /** Milliseconds since the epoch. */
+  startedAt: number
   dialect?: Dialect
+  conversation?: Conversation
   identity?: Identity
   request?: Request
   /** The target's address that answered. */
   address?: NetAddress.InetAddress
   outcome?: Ending | SessionError
+  /** What the client was told, in HTTP. */
+  status?: number
   readonly traffic: Traffic
 }
 
 export interface Dialect {
-  readonly name: "SOCKS5" | "SOCKS4"
+  readonly name: "SOCKS5" | "SOCKS4" | "HTTP"
+  /** Begins to speak it with a client. */
+  readonly begin: (client: Client) => Conversation
+}
+
+/** What is said on one connection. */
+export interface Conversation {
   /** Hears a client out. Whatever it fails with was the client's last word. */
-  readonly receive: (client: Client, known: Known) => Effect.Effect<Request, SessionError, Authenticator>
-  /** The bytes that tell a client it has what it asked for, at this address. */
-  readonly succeeded: (bound: NetAddress.InetAddress) => Uint8Array
-  /** The bytes that tell a client of an error; none where silence is the answer. */
-  readonly failed: (error: SessionError) => Uint8Array
+  readonly receive: (known: Known) => Effect.Effect<Request, SessionError, Authenticator>
+  /** Tells the client that it has what it asked for, at this address. */
+  readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
+  /** Tells the client of an error, or keeps silent where that is the answer. */
+  readonly failed: (error: SessionError) => Effect.Effect<void>
+  /** Whether the client, answered, may ask for something else; left out where a connection is for one request. */
+  readonly goesOn?: () => boolean
 }

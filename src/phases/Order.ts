@@ -7,9 +7,9 @@ import type { Client } from "../network/Client.ts"
 import type { Known, Request } from "./Dialect.ts"
 
 /** A request that was let in, and all it takes to carry it out. */
-export interface Order {
+export interface Order<out Asked = Request> {
   readonly client: Client
-  readonly request: Request
+  readonly request: Asked
   readonly known: Known
   /** Tells the client that it has what it asked for, at this address. */
   readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>

@@ -7,9 +7,9 @@ import { type ClientGone, CommandNotSupported, type RequestError } from "../Erro
 import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
 import type { Authenticated } from "./Authenticate.ts"
-import type { Command, Request } from "./Dialect.ts"
+import type { Connection, Request } from "./Dialect.ts"
 
-const commands: Readonly<Record<number, Command>> = {
+const commands: Readonly<Record<number, Connection["command"]>> = {
   [Socks5.Command.Connect]: "CONNECT",
   [Socks5.Command.Bind]: "BIND",
   [Socks5.Command.UdpAssociate]: "ASSOCIATE"

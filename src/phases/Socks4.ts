@@ -9,25 +9,27 @@ import * as Reply from "../Reply.ts"
 import * as Wire from "../wire/Socks4.ts"
 import { Method } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
-import type { Command, Dialect } from "./Dialect.ts"
+import type { Connection, Dialect } from "./Dialect.ts"
 
-const commands: Readonly<Record<number, Command>> = {
+const commands: Readonly<Record<number, Connection["command"]>> = {
   [Wire.Command.Connect]: "CONNECT",
   [Wire.Command.Bind]: "BIND"
 }
 
 export const Socks4: Dialect = {
   name: "SOCKS4",
-  receive: Effect.fnUntraced(function* (client, known) {
-    const { methods } = yield* Authenticator
-    const { command, target, userId } = yield* client.read(Wire.request)
-    const user = printable(userId)
-    if (!methods.includes(Method.NoAuthentication)) return yield* new AuthenticationFailed({ user })
-    known.identity = { user: user === "" ? undefined : user }
-    const name = commands[command]
-    if (name === undefined) return yield* new CommandNotSupported({ command })
-    return { command: name, target: yield* Effect.fromResult(target) }
-  }),
-  succeeded: (bound) => Wire.reply(Wire.ReplyCode.Granted, bound),
-  failed: Reply.socks4
+  begin: (client) => ({
+    receive: Effect.fnUntraced(function* (known) {
+      const { methods } = yield* Authenticator
+      const { command, target, userId } = yield* client.read(Wire.request)
+      const user = printable(userId)
+      if (!methods.includes(Method.NoAuthentication)) return yield* new AuthenticationFailed({ user })
+      known.identity = { user: user === "" ? undefined : user }
+      const name = commands[command]
+      if (name === undefined) return yield* new CommandNotSupported({ command })
+      return { command: name, target: yield* Effect.fromResult(target) }
+    }),
+    succeeded: (bound) => client.reply(Wire.reply(Wire.ReplyCode.Granted, bound)),
+    failed: (error) => client.reply(Reply.socks4(error))
+  })
 }

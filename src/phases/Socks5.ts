@@ -11,12 +11,14 @@ import * as Request from "./Request.ts"
 
 export const Socks5: Dialect = {
   name: "SOCKS5",
-  receive: Effect.fnUntraced(function* (client, known) {
-    const negotiated = yield* Negotiate.run(client)
-    const authenticated = yield* Authenticate.run(negotiated)
-    known.identity = authenticated.identity
-    return yield* Request.read(authenticated)
-  }),
-  succeeded: (bound) => Wire.reply(Wire.ReplyCode.Succeeded, bound),
-  failed: Reply.socks5
+  begin: (client) => ({
+    receive: Effect.fnUntraced(function* (known) {
+      const negotiated = yield* Negotiate.run(client)
+      const authenticated = yield* Authenticate.run(negotiated)
+      known.identity = authenticated.identity
+      return yield* Request.read(authenticated)
+    }),
+    succeeded: (bound) => client.reply(Wire.reply(Wire.ReplyCode.Succeeded, bound)),
+    failed: (error) => client.reply(Reply.socks5(error))
+  })
 }

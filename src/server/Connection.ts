@@ -25,13 +25,17 @@ export const handle = Effect.fnUntraced(
     const sessions = yield* Sessions
     const session = yield* sessions.open(peer)
     const client = yield* Client.make(duplex)
-    session.outcome = yield* converse(client, session).pipe(
-      // A bug ends its own session, with a reply that every client takes for a failure.
-      Effect.catchDefect((defect) =>
-        Effect.andThen(Effect.logError("a service died", defect), new ServerFault({ defect }))
-      ),
-      Effect.catch((error) => Effect.as(client.reply(session.dialect?.failed(error)), error))
-    )
+    while (true) {
+      session.outcome = yield* Effect.scoped(converse(client, session)).pipe(
+        // A bug ends its own session, with a reply that every client takes for a failure.
+        Effect.catchDefect((defect) =>
+          Effect.andThen(Effect.logError("a service died", defect), new ServerFault({ defect }))
+        ),
+        Effect.catch((error) => Effect.as(session.conversation?.failed(error) ?? Effect.void, error))
+      )
+      if (!session.conversation?.goesOn?.()) return
+      yield* sessions.renew(session)
+    }
   },
   Effect.scoped,
   (connection, duplex) =>
@@ -45,23 +49,20 @@ const converse = Effect.fnUntraced(function* (
   const { handshakeTimeout } = yield* Config
   const sessions = yield* Sessions
   // One deadline, which no byte puts off.
-  const { dialect, request } = yield* Effect.timeoutOrElse(handshake(client, session), {
+  const { conversation, request } = yield* Effect.timeoutOrElse(handshake(client, session), {
     duration: handshakeTimeout,
     orElse: () => Effect.fail(new HandshakeTimeout())
   })
   yield* sessions.admit(session)
-  return yield* Command.run({
-    client,
-    request,
-    known: session,
-    succeeded: (bound) => client.reply(dialect.succeeded(bound))
-  })
+  const { succeeded } = conversation
+  return yield* Command.run({ client, request, known: session, succeeded })
 })
 
 const handshake = Effect.fnUntraced(function* (client: Client.Client, session: Session) {
-  const dialect = yield* Detect.run(client)
-  session.dialect = dialect
-  const request = yield* dialect.receive(client, session)
+  session.dialect ??= yield* Detect.run(client)
+  session.conversation ??= session.dialect.begin(client)
+  const { conversation } = session
+  const request = yield* conversation.receive(session)
   session.request = request
-  return { dialect, request }
+  return { conversation, request }
 })

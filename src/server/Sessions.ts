@@ -19,8 +19,6 @@ import * as Descriptors from "./Descriptors.ts"
 /** A connection, and what is known of it so far. */
 export interface Session extends Known {
   readonly id: number
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number
 }
 
 export class Sessions extends Context.Service<
@@ -30,6 +28,8 @@ export class Sessions extends Context.Service<
     readonly open: (peer: Peer) => Effect.Effect<Session, TooManyHandshakes, Scope.Scope>
     /** Makes a connection whose request is read a session, which needs more descriptors. */
     readonly admit: (session: Session) => Effect.Effect<void, TooManySessions>
+    /** Ends the session of a connection, and makes a new one of it. */
+    readonly renew: (session: Session) => Effect.Effect<void>
     /** All connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session>>
   }
@@ -58,17 +58,28 @@ export class Sessions extends Context.Service<
         else handshakes.set(host, current)
       }
 
+      const fresh = (now: number) => ({ id: ++count, startedAt: now, traffic: { sent: 0, received: 0 } })
+
       const begin = (peer: Peer, now: number): Session => {
-        const session = { id: ++count, peer, startedAt: now, traffic: { sent: 0, received: 0 } }
+        const session = { ...fresh(now), peer }
         live.add(session)
         shake(NetAddress.formatHost(peer.remote), 1)
         return session
       }
 
+      /** Back to where it was before `admit`, if it ever went there. */
+      const dismiss = (session: Session) => {
+        const takes = admitted.get(session)
+        if (takes === undefined) return
+        admitted.delete(session)
+        more -= takes
+        shake(NetAddress.formatHost(session.peer.remote), 1)
+      }
+
       const end = (session: Session) => {
+        dismiss(session)
         live.delete(session)
-        more -= admitted.get(session) ?? 0
-        if (!admitted.delete(session)) shake(NetAddress.formatHost(session.peer.remote), -1)
+        shake(NetAddress.formatHost(session.peer.remote), -1)
       }
 
       return {
@@ -99,6 +110,13 @@ export class Sessions extends Context.Service<
             shake(NetAddress.formatHost(session.peer.remote), -1)
             return Effect.void
           }),
+        renew: Effect.fnUntraced(function* (session) {
+          yield* log(session)
+          dismiss(session)
+          for (const known of ["identity", "request", "address", "outcome", "status"] as const)
+            delete session[known]
+          Object.assign(session, fresh(yield* Clock.currentTimeMillis))
+        }),
         list: Effect.sync(() => [...live])
       }
     })
@@ -106,7 +124,12 @@ export class Sessions extends Context.Service<
 }
 
 /** Failures that any passer-by causes, of interest to nobody who is not looking for them. */
-const unremarkable: ReadonlySet<string> = new Set(["ClientGone", "UnknownProtocol", "HandshakeTimeout"])
+const unremarkable: ReadonlySet<string> = new Set([
+  "ClientGone",
+  "UnknownProtocol",
+  "HandshakeTimeout",
+  "NotForProxy"
+])
 
 const log = Effect.fnUntraced(function* (session: Session) {
   const {
@@ -118,6 +141,7 @@ const log = Effect.fnUntraced(function* (session: Session) {
     request,
     address,
     outcome = "closed by server",
+    status,
     traffic
   } = session
   const record = {
@@ -130,6 +154,8 @@ const log = Effect.fnUntraced(function* (session: Session) {
     target: request && Target.format(request.target),
     address: address && NetAddress.formatInet(address),
     ...(typeof outcome === "string" ? { outcome, reply: Socks5.ReplyCode.Succeeded } : failure(outcome)),
+    // SOCKS and HTTP each have codes of their own.
+    ...(status !== undefined && { reply: undefined, status }),
     sent: traffic.sent,
     received: traffic.received,
     ...(traffic.dropped !== undefined && { dropped: traffic.dropped }),

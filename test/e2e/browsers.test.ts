@@ -55,27 +55,39 @@ describeWith(["chromium"], () => {
   )
 })
 
+const socks = (port: number) => ({
+  "network.proxy.socks": "127.0.0.1",
+  "network.proxy.socks_port": port,
+  "network.proxy.socks_version": 5,
+  "network.proxy.socks_remote_dns": true
+})
+
+const http = (port: number) => ({
+  "network.proxy.http": "127.0.0.1",
+  "network.proxy.http_port": port
+})
+
 describeWith(["firefox-esr"], () => {
-  it.live("loads a page, by a name that the server resolves", () =>
+  it.live.each([
+    ["SOCKS5", "CONNECT", socks],
+    ["HTTP", "FORWARD", http]
+  ] as const)("loads a page over %s, by a name that the server resolves", ([protocol, command, proxy]) =>
     Effect.gen(function* () {
       const server = yield* Program.start()
       const { port, asked } = yield* site
       const profile = yield* Temporary.directory
-      yield* Effect.promise(() => writeFile(join(profile, "user.js"), preferences(server.port)))
+      yield* Effect.promise(() => writeFile(join(profile, "user.js"), preferences(proxy(server.port))))
       const firefox = ["--headless", "--no-remote", "--profile", profile, `http://localhost:${port}/`]
       yield* Effect.scoped(Effect.andThen(Processes.start("firefox-esr", firefox), asked("/data")))
-      yield* server.logged({ message: "session", target: `localhost:${port}`, reply: 0 })
+      yield* server.logged({ protocol, command, target: `localhost:${port}` })
     })
   )
 })
 
-const preferences = (port: number) =>
+const preferences = (proxy: object) =>
   Object.entries({
+    ...proxy,
     "network.proxy.type": 1,
-    "network.proxy.socks": "127.0.0.1",
-    "network.proxy.socks_port": port,
-    "network.proxy.socks_version": 5,
-    "network.proxy.socks_remote_dns": true,
     "network.proxy.allow_hijacking_localhost": true,
     // It is to load the page and nothing else.
     "app.normandy.enabled": false,

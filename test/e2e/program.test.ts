@@ -47,6 +47,7 @@ describe("what it says of itself", () => {
 const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program, [string, RegExp]> = {
   listen: ["localhost", /HOST:PORT, such as 127\.0\.0\.1:1080/],
   user: ["opensesame", /NAME:PASSWORD/],
+  protocols: ["gopher", /one of socks5, socks4 and http/],
   open: ["maybe", /true/],
   handshakeTimeout: ["10", /a duration such as 500ms/],
   resolveTimeout: ["0s", /a duration such as 500ms/],

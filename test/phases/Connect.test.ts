@@ -23,7 +23,11 @@ const connected = (client: Client, host: string) =>
   Connect.run({
     client,
     request: { command: "CONNECT", target: Result.getOrThrow(Target.fromName(utf8(host), 443)) },
-    known: { peer: { remote: clientAddress, local: serverAddress }, traffic: { sent: 0, received: 0 } },
+    known: {
+      startedAt: 0,
+      peer: { remote: clientAddress, local: serverAddress },
+      traffic: { sent: 0, received: 0 }
+    },
     succeeded: () => Effect.void
   })
 

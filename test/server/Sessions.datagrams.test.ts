@@ -9,7 +9,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { vi } from "vitest"
 import { Config } from "../../src/config/Config.ts"
-import type { Command } from "../../src/phases/Dialect.ts"
+import type { Connection } from "../../src/phases/Dialect.ts"
 import { Sessions } from "../../src/server/Sessions.ts"
 import { serverAddress } from "../../src/testing/index.ts"
 import { unspecified } from "../../src/wire/Target.ts"
@@ -19,7 +19,7 @@ vi.mock("../../src/server/Descriptors.ts", () => ({ budget: Effect.succeed(16) }
 
 let hosts = 0
 
-const admit = Effect.fnUntraced(function* (command: Command) {
+const admit = Effect.fnUntraced(function* (command: Connection["command"]) {
   const sessions = yield* Sessions
   const scope = yield* Scope.make()
   const address = NetAddress.ipFromStringUnsafe(`203.0.113.${++hosts}`)

@@ -120,7 +120,7 @@ describe("Sessions, in the log", () => {
 
   for (const [outcome, sent, details] of [
     ["ClientGone", [], {}],
-    ["UnknownProtocol", "GET / HTTP/1.1\r\n", { firstByte: 0x47 }]
+    ["UnknownProtocol", [0x16, 0x03, 0x01], { firstByte: 0x16 }]
   ] as const) {
     it.effect(`whisper about ${outcome}, which any passer-by causes`, () =>
       Effect.gen(function* () {

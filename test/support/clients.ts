@@ -13,6 +13,8 @@ const clients = {
   chromium: "command -v chromium",
   curl: "command -v curl && command -v openssl",
   "dante-client": "command -v socksify",
+  // A compiler too, for programs of one file.
+  "default-jdk-headless": "command -v java && command -v javac",
   "firefox-esr": "command -v firefox-esr",
   git: "command -v git",
   ldnsutils: "command -v drill",

@@ -1,0 +1,47 @@
+/**
+ * FORWARD: an HTTP request made in the client's place (RFC 9110 §7.6).
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Config } from "../config/Config.ts"
+import { LoopDetected, type SessionError } from "../Errors.ts"
+import type { Dialer } from "../network/Dialer.ts"
+import * as Forward from "../network/Forward.ts"
+import type { Ending } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import * as HttpFields from "../wire/HttpFields.ts"
+import * as Connect from "./Connect.ts"
+import type { Forwarding } from "./Dialect.ts"
+import type { Order } from "./Order.ts"
+
+/** Tells this process from others of its kind, which a request may well pass on its way. */
+export const pseudonym = `effect-socks-${globalThis.crypto.randomUUID().slice(0, 8)}`
+
+export const run = Effect.fnUntraced(function* ({
+  client,
+  request,
+  known
+}: Order<Forwarding>): Effect.fn.Return<Ending, SessionError, Config | Resolver | Dialer | Scope.Scope> {
+  const { idleTimeout } = yield* Config
+  const { target, head, path, exchange } = request
+  if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
+  const gone = Effect.raceFirst(client.gone, exchange.broken)
+  const outgoing = yield* Effect.raceFirst(Connect.open(target), gone)
+  known.address = outgoing.remote
+  return yield* Effect.raceFirst(
+    Forward.run({
+      exchange,
+      target: outgoing.duplex,
+      method: head.method,
+      path,
+      fields: HttpFields.request(head, target, pseudonym),
+      pseudonym,
+      traffic: known.traffic,
+      idleTimeout,
+      onStatus: (status) => {
+        known.status = status
+      }
+    }),
+    exchange.broken
+  )
+})

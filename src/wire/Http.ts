@@ -1,0 +1,124 @@
+/**
+ * What an HTTP proxy reads from requests (RFC 9110, RFC 9112). Messages are
+ * parsed elsewhere; here are the meanings of their parts.
+ */
+import * as Base64 from "effect/encoding/Base64"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import { type InvalidTarget, MalformedCredentials, MalformedRequest, NotForProxy } from "../Errors.ts"
+import type { Credentials } from "./Socks5.ts"
+import * as Target from "./Target.ts"
+
+const utf8 = new TextEncoder()
+
+/** Field lines in their order, names as they were written. */
+export type Fields = ReadonlyArray<readonly [name: string, value: string]>
+
+/** The head of a request. */
+export interface Head {
+  readonly method: string
+  /** The request-target, as it was sent. */
+  readonly target: string
+  /** `1.1`, for one. */
+  readonly version: string
+  readonly fields: Fields
+}
+
+/** Where a request goes: through a tunnel, or to a server that this one asks in the client's place. */
+export type Destination =
+  | { readonly _tag: "Tunnel"; readonly target: Target.Target }
+  | { readonly _tag: "Resource"; readonly target: Target.Target; readonly path: string }
+
+/**
+ * The destination of a request whose framing and form leave no doubt about what
+ * it is (RFC 9112 §3.2, §6.1). The Host field has no say in it.
+ */
+export const destination = (
+  head: Head
+): Result.Result<Destination, MalformedRequest | InvalidTarget | NotForProxy> => {
+  const hosts = values(head.fields, "host")
+  const codings = values(head.fields, "transfer-encoding")
+  const isTunnel = head.method === "CONNECT"
+  if (head.version !== "1.1" && head.version !== "1.0") return malformed("the version is not HTTP/1")
+  if (hosts.length > 1) return malformed("more than one Host")
+  if (hosts.length === 0 && head.version === "1.1" && !isTunnel) return malformed("no Host")
+  if (codings.length > 0 && head.version === "1.0") return malformed("Transfer-Encoding in HTTP/1.0")
+  if (codings.some((coding) => coding.toLowerCase() !== "chunked")) return malformed("a coding but chunked")
+  if (isTunnel) {
+    if (isFramed(head.fields)) return malformed("CONNECT with a body")
+    return Result.map(authority(head.target), (target) => ({ _tag: "Tunnel", target }))
+  }
+  if (head.target.startsWith("/") || head.target === "*") return Result.fail(new NotForProxy())
+  if (head.method === "TRACE") return malformed("TRACE is not forwarded")
+  const [, scheme, host, path] = /^([a-z][a-z\d+.-]*):\/\/([^/?#]*)([^#]*)$/i.exec(head.target) ?? []
+  if (scheme === undefined) return malformed("the request-target is no absolute URI")
+  if (scheme.toLowerCase() !== "http") return malformed("only http: is forwarded, others need CONNECT")
+  return Result.map(authority(host!, 80), (target) => ({
+    _tag: "Resource",
+    target,
+    path: path === "" && head.method === "OPTIONS" ? "*" : path!.startsWith("/") ? path! : `/${path}`
+  }))
+}
+
+/** `host:port`, IPv6 in brackets; user information, which RFC 9110 §4.2.4 warns of, is no part of it. */
+const authority = (
+  text: string,
+  defaultPort?: number
+): Result.Result<Target.Target, MalformedRequest | InvalidTarget> => {
+  const [whole, ipv6, name, digits] = /^(?:\[([^\]]*)\]|([^:@[\]]*))(?::(\d{0,5}))?$/.exec(text) ?? []
+  const port = digits ? Number(digits) : defaultPort
+  if (whole === undefined) return malformed("the authority is not HOST:PORT")
+  if (port === undefined) return malformed("no port")
+  if (port > 65_535) return malformed("the port is above 65535")
+  const target = Target.fromName(utf8.encode(ipv6 ?? name), port)
+  if (ipv6 === undefined || Result.isFailure(target)) return target
+  // An IPv4-mapped address is an IPv4 one from here on; a name in brackets is nothing.
+  return ipv6.includes(":") && NetAddress.isIpAddress(target.success.host)
+    ? target
+    : malformed("brackets are for IPv6")
+}
+
+/** The user and password of `Basic` (RFC 7617); the first colon ends the user. */
+export const basic = (value: string): Result.Result<Credentials, MalformedCredentials> => {
+  const [, token] = /^basic +([\w+/.~-]+=*)$/i.exec(value) ?? []
+  if (token === undefined) return badCredentials("the scheme is not Basic")
+  const decoded = Base64.decode(token)
+  if (Result.isFailure(decoded)) return badCredentials("not Base64")
+  const bytes = decoded.success
+  const colon = bytes.indexOf(0x3a)
+  if (colon === -1) return badCredentials("no colon")
+  const [username, password] = [bytes.slice(0, colon), bytes.slice(colon + 1)]
+  // The bounds of RFC 1929, which whoever verifies them goes by.
+  if (username.length > 255 || password.length > 255) return badCredentials("more than 255 bytes")
+  return Result.succeed({ username, password })
+}
+
+/** Whether the fields announce a body. */
+export const isFramed = (fields: Fields): boolean =>
+  fields.some(([name, value]) => /^transfer-encoding$/i.test(name) || (isLength(name) && Number(value) > 0))
+
+/** The values of a field, one for each of its lines. */
+export const values = (fields: Fields, wanted: string): ReadonlyArray<string> =>
+  fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
+
+/** An answer of this server's own. */
+export interface Answer {
+  readonly status: number
+  readonly fields: Fields
+  readonly body: string
+}
+
+/** A message, whole. */
+export const message = (status: number, reason: string, fields: Fields, body: string): Uint8Array => {
+  const lines = [`HTTP/1.1 ${status} ${reason}`, ...fields.map(([name, value]) => `${name}: ${value}`)]
+  return utf8.encode(`${lines.join("\r\n")}\r\n\r\n${body}`)
+}
+
+/** The answer to CONNECT, with the tunnel's bytes right behind it (RFC 9110 §9.3.6). */
+export const established = utf8.encode("HTTP/1.1 200 Connection established\r\n\r\n")
+
+const isLength = (name: string) => name.toLowerCase() === "content-length"
+
+const malformed = (reason: string) => Result.fail(new MalformedRequest({ reason }))
+
+const badCredentials = (reason: string) => Result.fail(new MalformedCredentials({ reason }))

@@ -1,0 +1,177 @@
+/**
+ * Every error there is, as an HTTP client gets to know it: the status, the
+ * error type of RFC 9209, and a line for people.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { TestClock } from "effect/testing"
+import * as Errors from "../src/Errors.ts"
+import { Dialer } from "../src/network/Dialer.ts"
+import { pseudonym } from "../src/phases/Forward.ts"
+import { Authenticator } from "../src/policy/Authenticator.ts"
+import type { answers } from "../src/Reply.ts"
+import { Sessions } from "../src/server/Sessions.ts"
+import {
+  connect,
+  dialer,
+  failingDialer,
+  failingResolver,
+  layer,
+  type Replacements
+} from "../src/testing/index.ts"
+import { message, receiveAll } from "./support/http.ts"
+
+interface Case {
+  readonly sends?: Uint8Array
+  /** Status and error type; nothing where the client gets nothing. */
+  readonly gets?: readonly [status: number, error: string]
+  readonly says?: string
+  readonly replacements?: Replacements
+  readonly sessions?: Layer.Layer<Sessions>
+}
+
+const get = (...fields: ReadonlyArray<string>) =>
+  message(["GET http://target.example/ HTTP/1.1", "Host: target.example", "Connection: close", ...fields])
+
+const dialing = (error: Errors.DialError, ...gets: readonly [number, string]): Case => ({
+  replacements: { dialer: failingDialer(error) },
+  gets
+})
+
+const resolving = (error: Errors.ResolveError, ...gets: readonly [number, string]): Case => ({
+  replacements: { resolver: failingResolver(error) },
+  gets
+})
+
+const asAlice: Replacements = {
+  authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+}
+
+const unreachable = "destination_ip_unroutable"
+
+/** No HTTP client can ask for a command or an address type that there is none of. */
+type Unheard = "CommandNotSupported" | "AddressTypeNotSupported" | "UnknownProtocol"
+
+const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
+  ClientGone: { sends: message(["GET"]).slice(0, 2) },
+  HandshakeTimeout: { sends: get().slice(0, -2), gets: [408, "http_request_error"] },
+  TooManyHandshakes: {
+    sessions: Layer.effect(
+      Sessions,
+      Effect.map(Sessions, (sessions) => ({
+        ...sessions,
+        open: () => Effect.fail(new Errors.TooManyHandshakes({ limit: 0 }))
+      }))
+    ).pipe(Layer.provide(layer()))
+  },
+
+  NoAcceptableMethod: {
+    replacements: asAlice,
+    gets: [407, "http_request_denied"],
+    says: "no acceptable method"
+  },
+  MalformedCredentials: {
+    replacements: asAlice,
+    sends: get("Proxy-Authorization: Bearer abc"),
+    gets: [407, "http_request_denied"],
+    says: "malformed credentials: the scheme is not Basic"
+  },
+  AuthenticationFailed: {
+    replacements: asAlice,
+    sends: get(`Proxy-Authorization: Basic ${btoa("alice:guess")}`),
+    gets: [407, "http_request_denied"],
+    says: "authentication failed"
+  },
+
+  MalformedRequest: {
+    sends: message(["GET ftp://target.example/ HTTP/1.1", "Host: target.example"]),
+    gets: [400, "http_request_error"],
+    says: "malformed request: only http: is forwarded, others need CONNECT"
+  },
+  InvalidTarget: {
+    sends: message(["GET http://target.example:0/ HTTP/1.0"]),
+    gets: [400, "http_request_error"],
+    says: "invalid target: port 0 cannot be connected to"
+  },
+  HeadTooLarge: { sends: get(`X: ${"x".repeat(33_000)}`), gets: [431, "http_request_error"] },
+  NotForProxy: {
+    sends: message(["GET /<script> HTTP/1.1", "Host: 127.0.0.1:1080"]),
+    gets: [400, "http_request_error"]
+  },
+  LoopDetected: { sends: get(`Via: 1.1 before, 1.1 ${pseudonym}`), gets: [508, "proxy_loop_detected"] },
+
+  NotAllowed: dialing(new Errors.NotAllowed({ reason: "a rule" }), 403, "http_request_denied"),
+  NameNotFound: resolving(new Errors.NameNotFound({ name: "target.example" }), 502, "dns_error"),
+  ResolutionFailed: resolving(
+    new Errors.ResolutionFailed({ name: "target.example", code: "ESERVFAIL" }),
+    502,
+    "dns_error"
+  ),
+  ResolutionTimeout: resolving(new Errors.ResolutionTimeout({ name: "target.example" }), 504, "dns_timeout"),
+  ConnectionRefused: dialing(new Errors.ConnectionRefused(), 502, "connection_refused"),
+  NetworkUnreachable: dialing(new Errors.NetworkUnreachable(), 502, unreachable),
+  HostUnreachable: dialing(new Errors.HostUnreachable(), 502, unreachable),
+  ConnectTimeout: dialing(new Errors.ConnectTimeout(), 504, "connection_timeout"),
+  AddressFamilyUnavailable: dialing(new Errors.AddressFamilyUnavailable(), 502, unreachable),
+  ConnectFailed: dialing(new Errors.ConnectFailed({ code: "EPROTO" }), 502, "destination_unavailable"),
+
+  BadResponse: {
+    replacements: { dialer: dialer(({ duplex }) => duplex.once("data", () => duplex.end("220 smtp\r\n"))) },
+    gets: [502, "http_protocol_error"]
+  },
+  ResponseTimeout: {
+    replacements: { dialer: dialer(() => {}) },
+    gets: [504, "http_response_timeout"]
+  },
+
+  TooManySessions: {
+    gets: [503, "connection_limit_reached"],
+    sessions: Layer.effect(
+      Sessions,
+      Effect.map(Sessions, (sessions) => ({
+        ...sessions,
+        admit: () => Effect.fail(new Errors.TooManySessions({ limit: 0 }))
+      }))
+    ).pipe(Layer.provide(layer()))
+  },
+  OutOfResources: dialing(new Errors.OutOfResources({ code: "EMFILE" }), 503, "proxy_internal_error"),
+  ServerFault: {
+    gets: [500, "proxy_internal_error"],
+    replacements: { dialer: Layer.succeed(Dialer, { connect: () => Effect.die("a bug") }) }
+  }
+}
+
+/** What has to pass before the answer comes. */
+const patience: Readonly<Record<string, string>> = {
+  HandshakeTimeout: "10 seconds",
+  ResponseTimeout: "15 minutes"
+}
+
+describe("Reply to HTTP", () => {
+  for (const [tag, { sends = get(), gets, says, replacements = {}, sessions }] of Object.entries(cases)) {
+    const services = sessions ? Layer.provideMerge(sessions, layer(replacements)) : layer(replacements)
+    it.effect(`${tag}: ${gets?.join(" ") ?? "silence"}`, () =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(sends)
+        if (tag === "ClientGone") yield* client.end
+        const time = patience[tag]
+        if (time) {
+          yield* Effect.callback<void>((resume) => {
+            setImmediate(() => setImmediate(() => resume(Effect.void)))
+          })
+          yield* TestClock.adjust(time as "10 seconds")
+        }
+        const { start, status, fields, body } = yield* receiveAll(client)
+        if (!gets) return assert.strictEqual(start, "")
+        assert.deepStrictEqual([status, fields["proxy-status"]], [gets[0], `effect-socks; error=${gets[1]}`])
+        assert.strictEqual(fields["content-length"], String(body.length))
+        assert.strictEqual(fields.connection, "close")
+        if (says) assert.strictEqual(body, `effect-socks: ${says}\n`)
+        assert.notMatch(body, /script|rule|EMFILE|EPROTO|bug/)
+      }).pipe(Effect.provide(services))
+    )
+  }
+})

@@ -1,0 +1,424 @@
+/**
+ * Requests made in a client's place: bodies, trailers and interim responses in
+ * both directions, and every way in which one can break off.
+ */
+import type { Duplex } from "node:stream"
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { TestClock } from "effect/testing"
+import { Dialer } from "../../src/network/Dialer.ts"
+import { connect, dialer, layer, type Peer, type Replacements } from "../../src/testing/index.ts"
+import { message, receive, receiveAll, text } from "../support/http.ts"
+
+const head = (method: string, ...fields: ReadonlyArray<string>) => [
+  `${method} http://target.example/ HTTP/1.1`,
+  "Host: target.example",
+  ...fields
+]
+
+/** The server with one target, which is the test's to play once it is connected to. */
+const withTarget = <A, E, R>(
+  test: (target: Effect.Effect<Peer>) => Effect.Effect<A, E, R>,
+  replacements: Replacements = {}
+) =>
+  Effect.suspend(() => {
+    const connected = Deferred.makeUnsafe<Peer>()
+    const targets = dialer((target) => Deferred.doneUnsafe(connected, Effect.succeed(target)))
+    return test(Deferred.await(connected)).pipe(Effect.provide(layer({ ...replacements, dialer: targets })))
+  })
+
+/** What a test has of its log lines. */
+const logged = (lines: Array<Record<string, unknown>>) =>
+  Logger.layer([
+    Logger.make(({ message }) => {
+      const [text, fields] = message as [string, Record<string, unknown>]
+      if (text === "session") lines.push(fields)
+    })
+  ])
+
+/** A turn of the event loop, in which all that was sent arrives. */
+const settled = Effect.callback<void>((resume) => {
+  setTimeout(() => resume(Effect.void), 5)
+})
+
+describe("bodies", () => {
+  for (const method of ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PROPFIND"]) {
+    it.effect(`${method} without one`, () =>
+      withTarget((connected) =>
+        Effect.gen(function* () {
+          const client = yield* connect
+          yield* client.send(message(head(method)))
+          const target = yield* connected
+          const { start, fields } = yield* receive(target)
+          assert.strictEqual(start, `${method} / HTTP/1.1`)
+          assert.isUndefined(fields["transfer-encoding"])
+          assert.strictEqual(fields["content-length"], /P/.test(method[0]!) ? "0" : undefined)
+          yield* target.send(message(["HTTP/1.1 200 OK", "Content-Length: 0"]))
+          assert.strictEqual((yield* receive(client)).status, 200)
+        })
+      )
+    )
+  }
+
+  it.effect("of a known length, to the target and back", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Content-Length: 5"), "hello"))
+        const target = yield* connected
+        const request = yield* receive(target)
+        assert.strictEqual(request.fields["content-length"], "5")
+        assert.strictEqual(request.body, "hello")
+        yield* target.send(message(["HTTP/1.1 201 Made", "Content-Length: 3"], "bye"))
+        const { start, body } = yield* receive(client)
+        assert.strictEqual(start, "HTTP/1.1 201 Made")
+        assert.strictEqual(body, "bye")
+      })
+    )
+  )
+
+  it.effect("in chunks, with trailers behind them", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(
+          message(
+            head("POST", "Transfer-Encoding: chunked", "Connection: close"),
+            "5\r\nhello\r\n0\r\nSum: 1\r\nHost: evil\r\n\r\n"
+          )
+        )
+        const target = yield* connected
+        const request = yield* receive(target)
+        assert.strictEqual(request.fields["transfer-encoding"], "chunked")
+        assert.isUndefined(request.fields["content-length"])
+        const body = "5\r\nhello\r\n0\r\nSum: 1\r\n\r\n"
+        assert.strictEqual(text(yield* target.receive(body.length)), body)
+        yield* target.send(
+          message(
+            ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Trailer: Sum"],
+            "3\r\nbye\r\n0\r\nSum: 2\r\nSet-Cookie: a=b\r\n\r\n"
+          )
+        )
+        const response = yield* receiveAll(client)
+        assert.strictEqual(response.fields.trailer, "Sum")
+        assert.strictEqual(response.body, "3\r\nbye\r\n0\r\nSum: 2\r\n\r\n")
+      })
+    )
+  )
+
+  it.effect("that ends with the target's connection: chunks for HTTP/1.1, the end for HTTP/1.0", () =>
+    Effect.gen(function* () {
+      for (const [version, body] of [
+        ["1.1", "5\r\nhello\r\n0\r\n\r\n"],
+        ["1.0", "hello"]
+      ] as const) {
+        yield* withTarget((connected) =>
+          Effect.gen(function* () {
+            const client = yield* connect
+            yield* client.send(
+              message([`GET http://target.example/ HTTP/${version}`, "Host: a", "Connection: close"])
+            )
+            const target = yield* connected
+            yield* receive(target)
+            yield* target.send(message(["HTTP/1.0 200 OK"], "hello"))
+            yield* target.end
+            const response = yield* receiveAll(client)
+            assert.strictEqual(response.body, body)
+            assert.match(response.fields.via!, /^1\.0 /)
+            assert.strictEqual(yield* client.ending, "end")
+          })
+        )
+      }
+    })
+  )
+
+  for (const [status, method] of [
+    [204, "GET"],
+    [304, "GET"],
+    [200, "HEAD"]
+  ] as const) {
+    it.effect(`none behind ${status} to ${method}, whatever its length says`, () =>
+      withTarget((connected) =>
+        Effect.gen(function* () {
+          const client = yield* connect
+          yield* client.send(message(head(method)))
+          const target = yield* connected
+          yield* receive(target)
+          yield* target.send(message([`HTTP/1.1 ${status} Fine`, "Content-Length: 7", "ETag: x"]))
+          const expected = `HTTP/1.1 ${status} Fine\r\n`
+          assert.strictEqual(text(yield* client.receive(expected.length)), expected)
+          yield* settled
+          yield* client.send(message(["GET / HTTP/1.1", "Host: a"]))
+          const [fields, next] = text(yield* client.rest).split("\r\n\r\n")
+          assert.include(fields, "ETag: x")
+          assert.strictEqual(/Content-Length: 7/.test(fields!), status !== 204)
+          assert.match(next!, /^HTTP\/1\.1 400 /)
+        })
+      )
+    )
+  }
+})
+
+describe("Expect: 100-continue", () => {
+  it.effect("is the target's to answer", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Content-Length: 5", "Expect: 100-continue")))
+        const target = yield* connected
+        const expected = /\r\nExpect: 100-continue\r\n/
+        let seen = ""
+        while (!seen.endsWith("\r\n\r\n")) seen += text(yield* target.receive(1))
+        assert.match(seen, expected)
+        yield* target.send("HTTP/1.1 100 Continue\r\n\r\n")
+        assert.strictEqual((yield* receive(client)).status, 100)
+        yield* client.send("hello")
+        assert.strictEqual(text(yield* target.receive(5)), "hello")
+        yield* target.send(message(["HTTP/1.1 200 OK", "Content-Length: 0"]))
+        assert.strictEqual((yield* receive(client)).status, 200)
+      })
+    )
+  )
+
+  it.effect("and a body nobody wanted ends the connection", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Content-Length: 5", "Expect: 100-continue")))
+        const target = yield* connected
+        yield* target.receive(10)
+        yield* target.send(message(["HTTP/1.1 417 No", "Content-Length: 0"]))
+        assert.strictEqual((yield* receiveAll(client)).status, 417)
+      })
+    )
+  )
+})
+
+describe("what breaks off", () => {
+  it.effect("a client in its body: the target's connection is reset", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Content-Length: 50"), "hello"))
+        const target = yield* connected
+        yield* target.receive(10)
+        yield* client.reset
+        assert.strictEqual(yield* target.ending, "reset")
+      })
+    )
+  )
+
+  it.effect("a client that ends in its body: told so, and the target's connection is reset", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Content-Length: 50"), "hello"))
+        const target = yield* connected
+        yield* target.receive(10)
+        yield* client.end
+        assert.strictEqual((yield* receiveAll(client)).status, 400)
+        assert.strictEqual(yield* target.ending, "reset")
+      })
+    )
+  )
+
+  it.effect("a chunk that is none, behind good ones: the target's connection is reset", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Transfer-Encoding: chunked"), "5\r\nhello\r\n"))
+        const target = yield* connected
+        yield* receive(target)
+        assert.strictEqual(text(yield* target.receive(10)), "5\r\nhello\r\n")
+        yield* client.send("nonsense\r\n")
+        assert.strictEqual((yield* receiveAll(client)).status, 400)
+        assert.strictEqual(text(yield* target.rest), "")
+        assert.strictEqual(yield* target.ending, "reset")
+      })
+    )
+  )
+
+  for (const [what, start] of [
+    ["of a known length", message(["HTTP/1.1 200 OK", "Content-Length: 50"], "hello")],
+    ["in chunks", message(["HTTP/1.1 200 OK", "Transfer-Encoding: chunked"], "5\r\nhello\r\n")],
+    ["without a length", message(["HTTP/1.1 200 OK"], "hello")]
+  ] as const) {
+    it.effect(`a response ${what}: the client's connection is reset`, () => {
+      const lines: Array<Record<string, unknown>> = []
+      return withTarget((connected) =>
+        Effect.gen(function* () {
+          const client = yield* connect
+          yield* client.send(message(head("GET")))
+          const target = yield* connected
+          yield* receive(target)
+          yield* target.send(start)
+          yield* client.receive(10)
+          yield* target.reset
+          assert.strictEqual(yield* client.ending, "reset")
+          yield* settled
+          assert.deepInclude(lines[0]!, { outcome: "target reset", status: 200, received: 5 })
+        })
+      ).pipe(Effect.provide(logged(lines)))
+    })
+  }
+
+  it.effect("a response before its head is whole: 502", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("GET", "Connection: close")))
+        const target = yield* connected
+        yield* target.receive(10)
+        yield* target.send("HTTP/1.1 200 OK\r\nX-")
+        yield* target.end
+        assert.strictEqual((yield* receiveAll(client)).status, 502)
+      })
+    )
+  )
+
+  it.effect("a response that switches protocols, unasked: 502", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("GET", "Connection: close, Upgrade", "Upgrade: websocket")))
+        const target = yield* connected
+        const { fields } = yield* receive(target)
+        assert.isUndefined(fields.upgrade)
+        yield* target.send(
+          message(["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"])
+        )
+        assert.strictEqual((yield* receiveAll(client)).status, 502)
+      })
+    )
+  )
+
+  it.effect("a response in which nothing moves any more", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("GET")))
+        const target = yield* connected
+        yield* receive(target)
+        yield* target.send(message(["HTTP/1.1 200 OK", "Content-Length: 50"], "hello"))
+        yield* client.receive(10)
+        yield* TestClock.adjust("30 minutes")
+        assert.strictEqual(yield* client.ending, "reset")
+      })
+    )
+  )
+
+  it.effect("a client while its target is being connected to", () => {
+    const started = Deferred.makeUnsafe<void>()
+    const stopped = Deferred.makeUnsafe<void>()
+    const dialing = Layer.succeed(Dialer, {
+      connect: () => {
+        Deferred.doneUnsafe(started, Effect.void)
+        return Effect.onInterrupt(Effect.never, () => Deferred.succeed(stopped, undefined))
+      }
+    })
+    return Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(message(head("GET")))
+      yield* Deferred.await(started)
+      yield* client.reset
+      yield* Deferred.await(stopped)
+    }).pipe(Effect.provide(layer({ dialer: dialing })))
+  })
+})
+
+/** Sends as long as it is let, and tells how much that was. */
+const flood = Effect.fnUntraced(function* (duplex: Duplex) {
+  let total = 0
+  for (let turn = 0; turn < 30; turn++) {
+    if (!duplex.writableNeedDrain) {
+      duplex.write(Buffer.alloc(1_000_000))
+      total += 1_000_000
+    }
+    yield* settled
+  }
+  return total
+})
+
+describe("backpressure", () => {
+  it.effect("a client that does not read stops the target's sending", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("GET")))
+        client.duplex.removeAllListeners("data").pause()
+        const target = yield* connected
+        yield* receive(target)
+        yield* target.send(message(["HTTP/1.1 200 OK", "Content-Length: 100000000"]))
+        assert.isAtMost(yield* flood(target.duplex), 4_000_000)
+      })
+    )
+  )
+
+  it.effect("a target that does not read stops the client's sending", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Content-Length: 100000000")))
+        const target = yield* connected
+        target.duplex.removeAllListeners("data").pause()
+        assert.isAtMost(yield* flood(client.duplex), 4_000_000)
+      })
+    )
+  )
+})
+
+it.effect("A client that has said all it will still gets its answer", () =>
+  withTarget((connected) =>
+    Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(message(head("GET")))
+      yield* client.end
+      const target = yield* connected
+      yield* receive(target)
+      yield* settled
+      yield* target.send(message(["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"))
+      assert.strictEqual((yield* receiveAll(client)).body, "hello")
+    })
+  )
+)
+
+it.effect("Every request is a session of its own: counted, and a line in the log", () => {
+  const lines: Array<Record<string, unknown>> = []
+  return Effect.gen(function* () {
+    const client = yield* connect
+    for (const path of ["a", "b"]) {
+      yield* client.send(message([`GET http://target.example/${path} HTTP/1.1`, "Host: target.example"]))
+      assert.strictEqual((yield* receive(client)).body, "hello")
+      yield* TestClock.adjust("5 seconds")
+    }
+    yield* client.end
+    yield* client.rest
+    yield* settled
+    const common = { protocol: "HTTP", command: "FORWARD", target: "target.example:80", outcome: "finished" }
+    assert.deepStrictEqual(
+      lines.map(({ protocol, command, target, outcome }) => ({ protocol, command, target, outcome })),
+      [common, common]
+    )
+    for (const line of lines) {
+      assert.deepInclude(line, { status: 200, received: 5, duration: 0, address: "192.0.2.1:80" })
+    }
+    assert.notStrictEqual(lines[0]!.id, lines[1]!.id)
+  }).pipe(
+    Effect.provide(
+      Layer.mergeAll(
+        logged(lines),
+        layer({
+          config: { maxSessions: 1 },
+          dialer: dialer(({ duplex }) =>
+            duplex.once("data", () =>
+              duplex.write(message(["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"))
+            )
+          )
+        })
+      )
+    )
+  )
+})
