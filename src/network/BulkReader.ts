@@ -35,15 +35,13 @@ export const promote = (socket: Duplex, deliver: Deliver): Socket | undefined =>
 
   handle.readStop()
   handle.reading = false
-  const rest: Buffer | null = socket.read()
   inner._handle = null
+  // First of all its listeners: `read` would give them what it returns.
   socket.removeAllListeners()
   socket.on("error", () => {})
+  for (let rest = socket.read(); rest !== null; rest = socket.read()) deliver(rest, () => {})
   socket.destroy()
-
-  const reader = makeReader(handle, deliver)
-  if (rest !== null) deliver(rest, () => {})
-  return reader
+  return makeReader(handle, deliver)
 }
 
 /** What Node does not document of its sockets, and has had unchanged since version 12. */
