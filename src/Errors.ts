@@ -35,6 +35,18 @@ export class HandshakeTimeout extends TaggedError("HandshakeTimeout") {}
 /** The first byte is of no protocol spoken here. */
 export class UnknownProtocol extends TaggedError("UnknownProtocol")<{
   readonly firstByte: number
+  /** What the operator or the client may have meant. */
+  readonly hint?: string
+}> {}
+
+/** A proxy that has to say whose connection it passes on did not, or not in a way that can be read. */
+export class MalformedProxyHeader extends TaggedError("MalformedProxyHeader")<{
+  readonly reason: string
+}> {}
+
+/** The TLS handshake failed: no common version or cipher, or no certificate that is trusted. `code` is TLS's. */
+export class TlsFailed extends TaggedError("TlsFailed")<{
+  readonly code: string
 }> {}
 
 /** The client offered no authentication method that the server accepts (RFC 1928 §3). */
@@ -183,7 +195,7 @@ export class OpenProxyRefused extends TaggedError("OpenProxyRefused")<{
   }
 }
 
-/** The system does not let the server listen there. `code` is the system's. */
+/** The server cannot listen there. `code` is the system's. */
 export class ListenFailed extends TaggedError("ListenFailed")<{
   readonly address: string
   readonly code: string
@@ -197,11 +209,17 @@ export class ListenFailed extends TaggedError("ListenFailed")<{
 const listenReasons: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program has taken it",
   EADDRNOTAVAIL: "it is no address of this machine",
-  EACCES: "ports below 1024 need a privilege this process does not have",
-  ENOTFOUND: "the name has no address"
+  EACCES: "this process does not have the privilege it takes, as ports below 1024 do",
+  ENOENT: "its directory does not exist",
+  ENOTFOUND: "the name has no address",
+  ENOTSOCK: "something else than a socket is there",
+  ENODATA: "systemd passed no such socket"
 }
 
 // Unions, by where they can occur --------------------------------------------
+
+/** Before there is a protocol to answer in. */
+export type ArrivalError = MalformedProxyHeader | TlsFailed
 
 /** Before the client has proved who it is. */
 export type AuthenticationError =
@@ -241,6 +259,7 @@ export type ForwardError = BadResponse | ResponseTimeout
 export type SessionError =
   | ClientGone
   | HandshakeTimeout
+  | ArrivalError
   | AuthenticationError
   | RequestError
   | ResolveError

@@ -37,6 +37,8 @@ export const answers = {
   ClientGone: silence(400, "http_request_error"),
   HandshakeTimeout: silence(408, "http_request_error"),
   UnknownProtocol: silence(400, "http_protocol_error"),
+  MalformedProxyHeader: silence(400, "http_protocol_error"),
+  TlsFailed: silence(400, "tls_protocol_error"),
   TooManyHandshakes: silence(503, "connection_limit_reached"),
 
   // RFC 1928 §3 and RFC 1929 §2 have an answer of their own before the request.

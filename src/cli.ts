@@ -10,13 +10,16 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import { Config } from "./config/Config.ts"
+import * as ListenAddress from "./config/ListenAddress.ts"
 import * as Settings from "./config/Settings.ts"
 import * as Sources from "./config/Sources.ts"
 import * as Log from "./server/Log.ts"
 import { Server } from "./server/Server.ts"
+import * as Systemd from "./server/Systemd.ts"
 
 const table = { ...Settings.server, ...Settings.program }
 
@@ -33,7 +36,8 @@ export const command = Command.make(
     )
     const server = Layer.provideMerge(Server.layerDefault, Config.layer(settings))
     const announced = Layer.effectDiscard(Effect.flatMap(Server, isJson ? announce : banner))
-    return yield* Layer.launch(Layer.provide(announced, server)).pipe(Effect.provide(logging))
+    const told = Layer.merge(announced, Systemd.notifying)
+    return yield* Layer.launch(Layer.provide(told, server)).pipe(Effect.provide(logging))
   })
 ).pipe(
   Command.withDescription("A SOCKS and HTTP proxy server"),
@@ -68,21 +72,36 @@ const levels = {
   none: "None"
 } as const
 
-const announce = ({ addresses, asksPassword }: Server["Service"]) =>
-  Effect.logInfo("listening", { addresses: addresses.map(NetAddress.formatInet), asksPassword })
+const announce = ({ listeners, asksPassword }: Server["Service"]) =>
+  Effect.logInfo("listening", { addresses: listeners.map(ListenAddress.format), asksPassword })
 
-const banner = ({ addresses, asksPassword }: Server["Service"]) => {
-  const [first] = addresses
-  const lines = [
-    "",
-    ...addresses.map((address) => `  effect-socks listens on ${NetAddress.formatInet(address)}`),
-    asksPassword ? "  and asks for a user name and a password." : "  and lets everyone in who can reach it.",
-    ""
-  ]
-  if (first) {
-    const host = NetAddress.isUnspecified(first.address) ? "127.0.0.1" : NetAddress.formatHost(first)
-    const proxy = `socks5h://${asksPassword ? "NAME:PASSWORD@" : ""}${NetAddress.formatUrlHostString(host)}:${first.port}`
-    lines.push(`  Try it: curl -x ${proxy} https://example.com`, "")
+const banner = ({ listeners, asksPassword }: Server["Service"]) => {
+  const proxies = listeners.flatMap((at) => urlOf(at, asksPassword ? "NAME:PASSWORD@" : ""))
+  return Console.log(
+    [
+      "",
+      ...listeners.map((at) => `  effect-socks listens on ${ListenAddress.format(at)}`),
+      asksPassword
+        ? "  and asks for a user name and a password."
+        : "  and lets everyone in who can reach it.",
+      "",
+      ...proxies.map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
+      ""
+    ].join("\n")
+  )
+}
+
+/** A listener as curl takes it; curl speaks no SOCKS over TLS. */
+const urlOf = (at: ListenAddress.ListenAddress, user: string): ReadonlyArray<string> => {
+  switch (at._tag) {
+    case "HostPort": {
+      const isAny = NetAddress.isIpAddress(at.host) && NetAddress.isUnspecified(at.host)
+      const host = isAny ? "127.0.0.1" : Host.formatHost(at.host)
+      return [`socks5h://${user}${NetAddress.formatUrlHostString(host)}:${at.port}`]
+    }
+    case "UnixPathAddress":
+      return [`socks5h://${user}localhost${encodeURI(at.path)}`]
+    default:
+      return []
   }
-  return Console.log(lines.join("\n"))
 }

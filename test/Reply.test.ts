@@ -5,14 +5,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as IpNetwork from "effect/net/IpNetwork"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import * as Errors from "../src/Errors.ts"
 import { Dialer } from "../src/network/Dialer.ts"
+import type { Secure } from "../src/network/Tls.ts"
 import { Authenticator } from "../src/policy/Authenticator.ts"
 import type { answers } from "../src/Reply.ts"
 import { Sessions } from "../src/server/Sessions.ts"
-import { connect, failingDialer, failingResolver, layer, type Replacements } from "../src/testing/index.ts"
+import {
+  connect,
+  connectWith,
+  failingDialer,
+  failingResolver,
+  layer,
+  type Replacements
+} from "../src/testing/index.ts"
 import { credentials, greeting, reply, request } from "./support/messages.ts"
 
 interface Case {
@@ -20,6 +29,7 @@ interface Case {
   readonly gets: ReadonlyArray<number>
   readonly replacements?: Replacements
   readonly sessions?: Layer.Layer<Sessions>
+  readonly secure?: Secure
 }
 
 const noMethod = [0x05, 0xff]
@@ -62,6 +72,12 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   ClientGone: { sends: [0x05], gets: [] },
   HandshakeTimeout: { sends: greeting(0x00), gets: noAuthentication },
   UnknownProtocol: { sends: [0x16, 0x03, 0x01], gets: [] },
+  MalformedProxyHeader: {
+    replacements: { config: { proxyProtocolFrom: [IpNetwork.fromStringUnsafe("203.0.113.0/24")] } },
+    sends: greeting(0x00),
+    gets: []
+  },
+  TlsFailed: { secure: () => Effect.fail(new Errors.TlsFailed({ code: "EPROTO" })), sends: [0x16], gets: [] },
   TooManyHandshakes: {
     sends: greeting(0x00),
     gets: [],
@@ -114,13 +130,13 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
 }
 
 describe("Reply", () => {
-  for (const [tag, { sends, gets, replacements = {}, sessions }] of Object.entries(cases)) {
+  for (const [tag, { sends, gets, replacements = {}, sessions, secure }] of Object.entries(cases)) {
     const services = sessions ? Layer.provideMerge(sessions, layer(replacements)) : layer(replacements)
     it.effect(
       `${tag}: ${gets.map((byte) => byte.toString(16).padStart(2, "0")).join(" ") || "silence"}`,
       () =>
         Effect.gen(function* () {
-          const client = yield* connect
+          const client = yield* secure ? connectWith({ secure }) : connect
           yield* client.send(sends)
           if (tag === "ClientGone") yield* client.end
           if (tag === "HandshakeTimeout") {

@@ -51,8 +51,13 @@ const asAlice: Replacements = {
 
 const unreachable = "destination_ip_unroutable"
 
-/** No HTTP client can ask for a command or an address type that there is none of. */
-type Unheard = "CommandNotSupported" | "AddressTypeNotSupported" | "UnknownProtocol"
+/** What happens before anyone knows it for HTTP, and what no HTTP client can ask for. */
+type Unheard =
+  | "CommandNotSupported"
+  | "AddressTypeNotSupported"
+  | "UnknownProtocol"
+  | "MalformedProxyHeader"
+  | "TlsFailed"
 
 const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
   ClientGone: { sends: message(["GET"]).slice(0, 2) },

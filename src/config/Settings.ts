@@ -5,9 +5,11 @@
  */
 import * as Duration from "effect/Duration"
 import * as Host from "effect/net/Host"
+import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as ListenAddress from "./ListenAddress.ts"
 import * as Texts from "./Texts.ts"
 
 /** One setting. `read` turns a text into a value, or into nothing if the text is not what is `expected`. */
@@ -51,13 +53,25 @@ const duration = (options: {
   }
 }
 
+const file = (description: string): Setting<string | undefined, false> => ({
+  description,
+  metavar: "FILE",
+  read: Texts.path,
+  expected: "the path of a file",
+  default: undefined,
+  defaultText: "none"
+})
+
 /** What the server itself goes by. */
 export const server = {
-  listen: many({
-    description: "Address to listen on; port 0 lets the system choose one",
-    metavar: "HOST:PORT",
-    read: (text) => Result.getSuccess(Host.hostPortFromString(text)),
-    expected: "HOST:PORT, such as 127.0.0.1:1080, 0.0.0.0:1080 or [::1]:1080",
+  listen: many<ListenAddress.ListenAddress>({
+    description:
+      "Where to listen: HOST:PORT (port 0 lets the system choose one), unix:/path, or systemd for the sockets " +
+      "that systemd passes (systemd:NAME for those of this FileDescriptorName), which are used only if asked " +
+      "for; tls: before any of these puts TLS on it",
+    metavar: "ADDRESS",
+    read: ListenAddress.fromString,
+    expected: "HOST:PORT, such as 127.0.0.1:1080 or [::1]:1080, nor unix:/path, systemd or tls:HOST:PORT",
     default: [Host.hostPortUnsafe(Host.hostFromStringUnsafe("127.0.0.1"), 1080)],
     defaultText: "127.0.0.1:1080",
     separator: /[\s,]+/
@@ -90,8 +104,33 @@ export const server = {
     defaultText: "false",
     isSwitch: true
   }),
+  tlsCert: file("Certificate of the tls: listeners, and those that lead to its issuer (PEM)"),
+  tlsKey: file("Key of that certificate (PEM, without a passphrase)"),
+  tlsClientCa: file(
+    "Whose certificates clients of tls: listeners must have (PEM); the common name in it is the user, and no " +
+      "password is asked"
+  ),
+  unixMode: single({
+    description: "Permissions of the sockets of unix: listeners",
+    metavar: "MODE",
+    read: Texts.mode,
+    expected: "file permissions in octal, such as 0600 or 0660",
+    default: 0o600,
+    defaultText: "0600"
+  }),
+  proxyProtocolFrom: many<IpNetwork.IpNetwork>({
+    description:
+      "Network of proxies in front of this server, whose connections must begin with a PROXY header (version 1 " +
+      "or 2) that says where they come from; from elsewhere none is accepted",
+    metavar: "CIDR",
+    read: Texts.network,
+    expected: "a network such as 10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix, nor an address",
+    default: [],
+    defaultText: "none",
+    separator: /[\s,]+/
+  }),
   handshakeTimeout: duration({
-    description: "Time for greeting, authentication and request together",
+    description: "Time for PROXY header, TLS, greeting, authentication and request together",
     default: "10s"
   }),
   resolveTimeout: duration({

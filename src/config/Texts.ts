@@ -2,8 +2,11 @@
  * The forms in which values are written in flags, variables and files.
  */
 import * as Duration from "effect/Duration"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 
 /** A user who may come in. */
 export interface User {
@@ -55,3 +58,21 @@ export const toggle = (text: string): Option.Option<boolean> => {
 /** One of these words. */
 export const literal = <A extends string>(text: string, allowed: ReadonlyArray<A>): Option.Option<A> =>
   Option.fromUndefinedOr(allowed.find((value) => value === text))
+
+/** A path; not opened here. */
+export const path = (text: string): Option.Option<string> =>
+  text === "" || text.includes("\0") ? Option.none() : Option.some(text)
+
+/** `0660` or `660`: permission bits in octal. */
+export const mode = (text: string): Option.Option<number> =>
+  /^0?[0-7]{3}$/.test(text) ? Option.some(Number.parseInt(text, 8)) : Option.none()
+
+/** `10.0.0.0/8`, `2001:db8::/32`, or an address for a network of one. */
+export const network = (text: string): Option.Option<IpNetwork.IpNetwork> =>
+  Result.getSuccess(
+    text.includes("/")
+      ? IpNetwork.fromString(text)
+      : Result.flatMap(NetAddress.ipFromString(text), (address) =>
+          IpNetwork.make(address, NetAddress.width(address))
+        )
+  )

@@ -21,6 +21,12 @@ export interface Client {
    * reply and then its end is only done sending, and is not gone.
    */
   readonly gone: Effect.Effect<never, ClientGone>
+  /**
+   * Puts in the connection's place what `wrap` makes of it, such as its decrypted
+   * form. It gets the connection paused, with what was read but not asked for back
+   * in it.
+   */
+  readonly upgrade: <E>(wrap: (duplex: Duplex) => Effect.Effect<Duplex, E>) => Effect.Effect<void, E>
   /** Hands over the connection, paused, and the bytes that were read but not asked for. */
   readonly detach: () => { readonly duplex: Duplex; readonly early: Uint8Array }
   /** Takes the connection back, with bytes that were read from it and not used. */
@@ -39,10 +45,11 @@ const grace = "2 seconds"
  * interrupted or the bytes were handed over and not all moved, it is reset.
  */
 export const make = Effect.fnUntraced(function* (
-  duplex: Duplex
+  connection: Duplex
 ): Effect.fn.Return<Client, never, Scope.Scope> {
+  let duplex = connection
   let pending: Buffer = empty
-  let isOver = duplex.readableEnded || duplex.destroyed
+  let isOver = false
   let isDetached = false
   let wake: (() => void) | undefined
 
@@ -59,7 +66,15 @@ export const make = Effect.fnUntraced(function* (
     probe(duplex)
     onOver()
   }
-  duplex.on("error", onOver).on("close", onOver).on("end", onEnd).on("data", onData)
+  const listen = () => {
+    isOver = duplex.readableEnded || duplex.destroyed
+    duplex.on("end", onEnd).on("data", onData)
+  }
+  const take = (next: Duplex) => {
+    duplex = next.on("error", onOver).on("close", onOver)
+    listen()
+  }
+  take(connection)
 
   const waitFor = <A, E>(poll: () => Effect.Effect<A, E> | undefined) =>
     Effect.callback<A, E>((resume) => {
@@ -86,8 +101,8 @@ export const make = Effect.fnUntraced(function* (
 
   const attach = (unused: Uint8Array) => {
     isDetached = false
-    isOver = duplex.readableEnded || duplex.destroyed
-    duplex.on("end", onEnd).on("data", onData).resume()
+    listen()
+    duplex.resume()
     onData(Buffer.from(unused))
   }
 
@@ -111,6 +126,14 @@ export const make = Effect.fnUntraced(function* (
     reply: (bytes) =>
       Effect.sync(() => {
         if (bytes && bytes.length > 0 && duplex.writable && !isDetached) duplex.write(bytes)
+      }),
+    upgrade: (wrap) =>
+      Effect.suspend(() => {
+        duplex.pause()
+        duplex.off("data", onData).off("end", onEnd).off("close", onOver)
+        if (pending.length > 0) duplex.unshift(pending)
+        pending = empty
+        return Effect.map(wrap(duplex), take)
       }),
     gone: waitFor(() => (duplex.destroyed || (isOver && pending.length === 0) ? gone : undefined)),
     detach,

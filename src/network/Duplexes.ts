@@ -7,13 +7,29 @@ import * as Effect from "effect/Effect"
 
 /**
  * Ends a connection so that the other side can tell it was cut off: with RST
- * where there is TCP, else by destroying it.
+ * where there is TCP below, else by destroying it. A Unix-domain socket has no
+ * reset; its other side sees an end.
  */
 export const reset = (duplex: Duplex): void => {
   if (duplex.destroyed) return
-  if (isTcp(duplex) && duplex.remotePort !== undefined) duplex.resetAndDestroy()
-  else duplex.destroy()
+  const carrier = carriers.get(duplex)
+  if (carrier) {
+    // First, as destroying TLS would close what carries it in order.
+    reset(carrier)
+    duplex.destroy()
+  } else if (isTcp(duplex) && duplex.remotePort !== undefined) {
+    duplex.resetAndDestroy()
+  } else {
+    duplex.destroy()
+  }
 }
+
+/** Remembers which connection carries the bytes of another, such as TCP those of TLS. */
+export const setCarrier = (duplex: Duplex, carrier: Duplex): void => {
+  carriers.set(duplex, carrier)
+}
+
+const carriers = new WeakMap<Duplex, Duplex>()
 
 /**
  * Brings to light whether an end was one. RST that arrives together with the
@@ -26,7 +42,10 @@ export const probe = (duplex: Duplex): void => {
 
 const nothing = new Uint8Array(0)
 
-const isTcp = (duplex: Duplex): duplex is Socket => duplex instanceof Socket && !("encrypted" in duplex)
+// Sockets in the file system have no address, and break at a write of nothing
+// whenever the other side has closed.
+const isTcp = (duplex: Duplex): duplex is Socket =>
+  duplex instanceof Socket && !("encrypted" in duplex) && duplex.localAddress !== undefined
 
 /** How the other side ended its connection. What it sends until then goes nowhere. */
 export const hungUp = (duplex: Duplex): Effect.Effect<"finished" | "client reset"> =>

@@ -12,6 +12,7 @@ import { hungUp } from "../network/Duplexes.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import * as Target from "../wire/Target.ts"
+import { localAddress } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
 
 /** Either end of the association ends the other: the connection, or datagrams staying out. */
@@ -28,12 +29,14 @@ export const run = Effect.fnUntraced(function* ({
   const { udp, advertise } = yield* Config
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
   const { peer, identity, traffic } = known
-  const address = peer.remote.address
+  // Who came through the file system has no address from which to take datagrams.
+  if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })
+  const { address } = peer.remote
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
     { identity, address, port: declaredPort(request.target, address), traffic },
     // Not all of the machine's addresses: answers have to come from where the
     // client sent its datagrams.
-    peer.local.address
+    localAddress(peer)
   )
   yield* succeeded(advertise === "bound" ? bound : NetAddress.inetAddressUnsafe(advertise, bound.port))
   return yield* Effect.raceFirst(hungUp(client.detach().duplex), Effect.as(idle, "idle" as const))

@@ -6,6 +6,7 @@ import type { AuthenticationFailed, ClientGone, MalformedCredentials } from "../
 import type { Client } from "../network/Client.ts"
 import { Authenticator, type Identity } from "../policy/Authenticator.ts"
 import * as Socks5 from "../wire/Socks5.ts"
+import type { Known } from "./Dialect.ts"
 import type { Negotiated } from "./Negotiate.ts"
 
 declare const passed: unique symbol
@@ -20,19 +21,15 @@ export interface Authenticated {
   readonly identity: Identity
 }
 
-export const run = Effect.fnUntraced(function* ({
-  client,
-  method
-}: Negotiated): Effect.fn.Return<
-  Authenticated,
-  ClientGone | MalformedCredentials | AuthenticationFailed,
-  Authenticator
-> {
-  if (method === Socks5.Method.NoAuthentication) return admit(client, { user: undefined })
+export const run = Effect.fnUntraced(function* (
+  { client, method }: Negotiated,
+  { certified }: Pick<Known, "certified"> = {}
+): Effect.fn.Return<Authenticated, ClientGone | MalformedCredentials | AuthenticationFailed, Authenticator> {
+  if (method === Socks5.Method.NoAuthentication) return admit(client, certified ?? { user: undefined })
   const { verify } = yield* Authenticator
-  const identity = yield* verify(yield* client.read(Socks5.credentials))
+  const verified = yield* verify(yield* client.read(Socks5.credentials))
   yield* client.reply(Socks5.credentialsStatus(0x00))
-  return admit(client, identity)
+  return admit(client, verified)
 })
 
 const admit = (client: Client, identity: Identity) => ({ client, identity }) as Authenticated

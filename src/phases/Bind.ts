@@ -10,6 +10,7 @@ import { type ClientGone, CommandNotSupported, type DialError, type ResolveError
 import { Binder } from "../network/Binder.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
+import { localAddress } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
 
 /** Two replies: where the target has to connect to, and where it connected from. */
@@ -31,7 +32,7 @@ export const run = Effect.fnUntraced(function* ({
   const { host } = request.target
   const incoming = Effect.gen(function* () {
     const [expected] = NetAddress.isIpAddress(host) ? [host] : yield* resolver.resolve(host)
-    const listening = yield* binder.listen(expected, known.peer.local.address)
+    const listening = yield* binder.listen(expected, localAddress(known.peer))
     yield* succeeded(listening.bound)
     return yield* listening.accepted
   })

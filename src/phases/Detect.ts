@@ -21,7 +21,7 @@ export const run = Effect.fnUntraced(function* (
   const { protocols } = yield* Config
   const first = yield* client.read(firstByte)
   const protocol = protocols.find((candidate) => startsWith[candidate](first))
-  if (protocol === undefined) return yield* new UnknownProtocol({ firstByte: first })
+  if (protocol === undefined) return yield* new UnknownProtocol({ firstByte: first, ...hints[first] })
   return dialects[protocol]
 })
 
@@ -31,5 +31,10 @@ const startsWith: Readonly<Record<Protocol, (byte: number) => boolean>> = {
   http: (byte) => /[A-Za-z]/.test(String.fromCharCode(byte))
 }
 
+const hints: Readonly<Record<number, { readonly hint: string }>> = {
+  // RFC 8446 §5.1, a handshake record.
+  22: { hint: "the client speaks TLS, which is for listeners with tls: before their address" }
+}
+
 /** Looks, and leaves it where it is. */
-const firstByte: Decoder<number> = ([first]) => (first === undefined ? incomplete : complete(first, 0))
+export const firstByte: Decoder<number> = ([first]) => (first === undefined ? incomplete : complete(first, 0))

@@ -3,7 +3,7 @@
  * what it wants, and is told what came of it.
  */
 import type * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import type { SessionError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
@@ -35,15 +35,24 @@ export interface Forwarding {
 
 /** Who connected, and to which of the server's addresses. */
 export interface Peer {
-  readonly remote: NetAddress.InetAddress
-  readonly local: NetAddress.InetAddress
+  /** Of a client of a Unix-domain socket, which has no address: the socket's path. */
+  readonly remote: NetAddress.SocketAddress
+  readonly local: NetAddress.SocketAddress
+  /** The proxy in front of this server that said so. */
+  readonly via?: NetAddress.SocketAddress
 }
+
+/** The address of this machine that the client uses; loopback if it came through the file system. */
+export const localAddress = ({ local }: Peer): NetAddress.IpAddress =>
+  NetAddress.isInetAddress(local) ? local.address : NetAddress.ipv4Loopback
 
 /** What is known of a session, filled in as it becomes so. */
 export interface Known {
-  readonly peer: Peer
+  peer: Peer
   /** Milliseconds since the epoch. */
   startedAt: number
+  /** Who the connection itself proves the client to be, by a certificate; nobody else is asked then. */
+  certified?: Identity
   dialect?: Dialect
   conversation?: Conversation
   identity?: Identity

@@ -25,7 +25,7 @@ export const Http: Dialect = {
         // A session does not begin with the wait for it.
         if (count++ > 0) known.startedAt = yield* Clock.currentTimeMillis
         const destination = yield* Effect.fromResult(Wire.destination(head))
-        known.identity = yield* authenticate(head.fields)
+        known.identity = known.certified ?? (yield* authenticate(head.fields))
         const { target } = destination
         return destination._tag === "Tunnel" || exchange === undefined
           ? { command: "CONNECT", target }

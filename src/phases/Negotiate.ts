@@ -7,6 +7,7 @@ import { type ClientGone, NoAcceptableMethod, type UnknownProtocol } from "../Er
 import type { Client } from "../network/Client.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import * as Socks5 from "../wire/Socks5.ts"
+import type { Known } from "./Dialect.ts"
 
 /** A client that has been told which method to use. */
 export interface Negotiated {
@@ -14,13 +15,18 @@ export interface Negotiated {
   readonly method: Socks5.Method
 }
 
-/** The preference is the server's, whatever the order of the client's offer. */
+/**
+ * The preference is the server's, whatever the order of the client's offer. Who
+ * has said who he is, in his certificate, is not asked again.
+ */
 export const run = Effect.fnUntraced(function* (
-  client: Client
+  client: Client,
+  { certified }: Pick<Known, "certified"> = {}
 ): Effect.fn.Return<Negotiated, ClientGone | UnknownProtocol | NoAcceptableMethod, Authenticator> {
   const { methods } = yield* Authenticator
   const offered = yield* client.read(Socks5.greeting)
-  const method = methods.find((candidate) => offered.includes(candidate))
+  const accepted = certified ? [Socks5.Method.NoAuthentication, ...methods] : methods
+  const method = accepted.find((candidate) => offered.includes(candidate))
   if (method === undefined) return yield* new NoAcceptableMethod({ offered: [...offered] })
   yield* client.reply(Socks5.methodSelection(method))
   return { client, method }

@@ -23,8 +23,10 @@ export const Socks4: Dialect = {
       const { methods } = yield* Authenticator
       const { command, target, userId } = yield* client.read(Wire.request)
       const user = printable(userId)
-      if (!methods.includes(Method.NoAuthentication)) return yield* new AuthenticationFailed({ user })
-      known.identity = { user: user === "" ? undefined : user }
+      if (!known.certified && !methods.includes(Method.NoAuthentication)) {
+        return yield* new AuthenticationFailed({ user })
+      }
+      known.identity = known.certified ?? { user: user === "" ? undefined : user }
       const name = commands[command]
       if (name === undefined) return yield* new CommandNotSupported({ command })
       return { command: name, target: yield* Effect.fromResult(target) }

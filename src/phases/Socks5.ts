@@ -13,8 +13,8 @@ export const Socks5: Dialect = {
   name: "SOCKS5",
   begin: (client) => ({
     receive: Effect.fnUntraced(function* (known) {
-      const negotiated = yield* Negotiate.run(client)
-      const authenticated = yield* Authenticate.run(negotiated)
+      const negotiated = yield* Negotiate.run(client, known)
+      const authenticated = yield* Authenticate.run(negotiated, known)
       known.identity = authenticated.identity
       return yield* Request.read(authenticated)
     }),

@@ -10,23 +10,29 @@ import { HandshakeTimeout, ServerFault, type SessionError } from "../Errors.ts"
 import * as Client from "../network/Client.ts"
 import { reset } from "../network/Duplexes.ts"
 import type { Ending } from "../network/Relay.ts"
+import type { Secure } from "../network/Tls.ts"
 import * as Command from "../phases/Command.ts"
 import * as Detect from "../phases/Detect.ts"
 import type { Peer } from "../phases/Dialect.ts"
+import * as Origin from "../phases/Origin.ts"
+import * as Secured from "../phases/Secure.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
 import { type Session, Sessions } from "./Sessions.ts"
 
 /** What serving a connection takes. */
 export type Services = Authenticator | Command.Services | Sessions
 
-/** Serves a connection until both sides are done with it. Never fails: every failure ends here. */
+/**
+ * Serves a connection until both sides are done with it, with TLS first where
+ * `secure` does its handshake. Never fails: every failure ends here.
+ */
 export const handle = Effect.fnUntraced(
-  function* (duplex: Duplex, peer: Peer) {
+  function* (duplex: Duplex, peer: Peer, secure?: Secure) {
     const sessions = yield* Sessions
     const session = yield* sessions.open(peer)
     const client = yield* Client.make(duplex)
     while (true) {
-      session.outcome = yield* Effect.scoped(converse(client, session)).pipe(
+      session.outcome = yield* Effect.scoped(converse(client, session, secure)).pipe(
         // A bug ends its own session, with a reply that every client takes for a failure.
         Effect.catchDefect((defect) =>
           Effect.andThen(Effect.logError("a service died", defect), new ServerFault({ defect }))
@@ -44,12 +50,13 @@ export const handle = Effect.fnUntraced(
 
 const converse = Effect.fnUntraced(function* (
   client: Client.Client,
-  session: Session
+  session: Session,
+  secure: Secure | undefined
 ): Effect.fn.Return<Ending, SessionError, Services | Scope.Scope> {
   const { handshakeTimeout } = yield* Config
   const sessions = yield* Sessions
   // One deadline, which no byte puts off.
-  const { conversation, request } = yield* Effect.timeoutOrElse(handshake(client, session), {
+  const { conversation, request } = yield* Effect.timeoutOrElse(handshake(client, session, secure), {
     duration: handshakeTimeout,
     orElse: () => Effect.fail(new HandshakeTimeout())
   })
@@ -58,11 +65,27 @@ const converse = Effect.fnUntraced(function* (
   return yield* Command.run({ client, request, known: session, succeeded })
 })
 
-const handshake = Effect.fnUntraced(function* (client: Client.Client, session: Session) {
-  session.dialect ??= yield* Detect.run(client)
-  session.conversation ??= session.dialect.begin(client)
+const handshake = Effect.fnUntraced(function* (
+  client: Client.Client,
+  session: Session,
+  secure: Secure | undefined
+) {
+  session.conversation ??= yield* begin(client, session, secure)
   const { conversation } = session
   const request = yield* conversation.receive(session)
   session.request = request
   return { conversation, request }
+})
+
+/** Who it is that speaks, and how: said once on a connection. */
+const begin = Effect.fnUntraced(function* (
+  client: Client.Client,
+  session: Session,
+  secure: Secure | undefined
+) {
+  const sessions = yield* Sessions
+  yield* sessions.attribute(session, yield* Origin.run(client, session.peer))
+  if (secure) yield* Secured.run(client, session, secure)
+  session.dialect = yield* Detect.run(client)
+  return session.dialect.begin(client)
 })

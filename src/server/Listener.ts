@@ -1,67 +1,119 @@
 /**
- * A listening socket.
+ * A listening socket: of its own, in the file system, or passed by systemd.
  */
 import { createServer, type Server, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
 import type { Peer } from "../phases/Dialect.ts"
+import * as Systemd from "./Systemd.ts"
+import * as UnixSocket from "./UnixSocket.ts"
+
+export interface Options {
+  /** Permission bits of the sockets that it makes in the file system. */
+  readonly unixMode: number
+  readonly onConnection: (socket: Socket, peer: Peer) => void
+}
+
+/** Where a socket turned out to listen. */
+export type Bound = Host.HostPort | NetAddress.UnixPathAddress
 
 /** Connections that the kernel may hold until they are accepted; it cuts this to its own limit. */
 const backlog = 4096
 
 /**
  * Listens until the scope closes, and hands on each connection. Returns the
- * address, with the port the system chose where none was asked for.
+ * addresses, with the port the system chose where none was asked for.
  */
 export const listen = Effect.fnUntraced(function* (
-  { host, port }: Host.HostPort,
-  onConnection: (socket: Socket, peer: Peer) => void
-): Effect.fn.Return<NetAddress.InetAddress, ListenFailed, Scope.Scope> {
+  place: ListenAddress.Place,
+  { unixMode, onConnection }: Options
+): Effect.fn.Return<ReadonlyArray<Bound>, ListenFailed, Scope.Scope> {
+  const open = (start: (server: Server) => void, path?: string) => accepting(start, path, onConnection)
+  const opened = Effect.gen(function* () {
+    switch (place._tag) {
+      case "HostPort": {
+        const options = { backlog, host: Host.formatHost(place.host), port: place.port }
+        return [yield* open((server) => server.listen(options))]
+      }
+      case "UnixPathAddress": {
+        const { path } = place
+        yield* UnixSocket.clear(path)
+        const start = (server: Server) => server.listen({ backlog, path })
+        return [yield* open((server) => UnixSocket.withMode(unixMode, () => start(server)), path)]
+      }
+      case "Systemd": {
+        const descriptors = Systemd.descriptors(place.name)
+        if (descriptors.length === 0) return yield* Effect.fail("ENODATA")
+        return yield* Effect.forEach(descriptors, (fd) =>
+          open((server) => server.listen({ fd, backlog }), Systemd.pathOf(fd))
+        )
+      }
+    }
+  })
+  return yield* Effect.mapError(
+    opened,
+    (code) => new ListenFailed({ address: ListenAddress.format(place), code })
+  )
+})
+
+/** `path` is where it is in the file system, if it is. Fails with the system's code. */
+const accepting = Effect.fnUntraced(function* (
+  start: (server: Server) => void,
+  path: string | undefined,
+  onConnection: Options["onConnection"]
+): Effect.fn.Return<Bound, string, Scope.Scope> {
   const server = createServer({
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000
   })
-  yield* Effect.acquireRelease(bound(server, { host, port }), () => Effect.sync(() => server.close()))
+  yield* Effect.acquireRelease(started(server, start), () => Effect.sync(() => server.close()))
+  const bound = boundOf(server, path)
   // Out of descriptors, for one. The kernel keeps the connection or drops it; the
   // listener stays.
   server.on("error", () => {})
   server.on("connection", (socket) => {
     socket.on("error", () => {})
-    const peer = peerOf(socket)
+    const peer = peerOf(socket, bound)
     if (peer) onConnection(socket, peer)
     else socket.destroy()
   })
-  return addressOf(server)
+  return bound
 })
 
-const bound = (server: Server, at: { host: Host.Host; port: number }): Effect.Effect<void, ListenFailed> =>
+const started = (server: Server, start: (server: Server) => void): Effect.Effect<void, string> =>
   Effect.callback((resume) => {
-    const failed = (error: NodeJS.ErrnoException) => {
-      const address = Host.formatHostPort(Host.hostPortUnsafe(at.host, at.port))
-      resume(Effect.fail(new ListenFailed({ address, code: error.code ?? error.message })))
-    }
+    const failed = (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? error.message))
     server.once("error", failed)
-    server.listen({ host: Host.formatHost(at.host), port: at.port, backlog }, () => {
+    server.once("listening", () => {
       server.off("error", failed)
       resume(Effect.void)
     })
+    start(server)
   })
 
-const addressOf = (server: Server): NetAddress.InetAddress => {
-  const { address, port } = server.address() as { address: string; port: number }
-  return NetAddress.inetAddressFromIpStringUnsafe(address, port)
+const boundOf = (server: Server, path = ""): Bound => {
+  const at = server.address()
+  return typeof at === "object" && at !== null
+    ? Host.hostPortUnsafe(inet(at.address, at.port).address, at.port)
+    : NetAddress.unixPathAddress(path)
 }
 
 /** Both addresses, IPv4 as IPv4 on listeners of both families; nothing if the client is gone already. */
-const peerOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): Peer | undefined =>
-  remoteAddress === undefined || localAddress === undefined
+const peerOf = (
+  { remoteAddress, remotePort, localAddress, localPort }: Socket,
+  bound: Bound
+): Peer | undefined => {
+  if (bound._tag === "UnixPathAddress") return { remote: bound, local: bound }
+  return remoteAddress === undefined || localAddress === undefined
     ? undefined
     : { remote: inet(remoteAddress, remotePort!), local: inet(localAddress, localPort!) }
+}
 
 const inet = (address: string, port: number) =>
   NetAddress.toCanonical(NetAddress.inetAddressFromIpStringUnsafe(address.replace(/%.*$/, ""), port))

@@ -1,30 +1,36 @@
 /**
  * The server: listeners, and a fiber for each connection.
  */
+import type { Socket } from "node:net"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
-import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
-import { type ListenFailed, OpenProxyRefused } from "../Errors.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import type { BadSetting, ListenFailed, OpenProxyRefused } from "../Errors.ts"
 import { Binder } from "../network/Binder.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
+import type { Secure } from "../network/Tls.ts"
+import type { Peer } from "../phases/Dialect.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
-import { Method } from "../wire/Socks5.ts"
 import * as Connection from "./Connection.ts"
+import * as Exposure from "./Exposure.ts"
 import * as Listener from "./Listener.ts"
 import { Sessions } from "./Sessions.ts"
+import * as TlsFiles from "./TlsFiles.ts"
 
 export class Server extends Context.Service<
   Server,
   {
-    /** Where it listens, in the order of the configuration. */
+    /** Where it listens, in the order of the configuration: addresses, ports and paths as they turned out. */
+    readonly listeners: ReadonlyArray<ListenAddress.ListenAddress>
+    /** The addresses of those that listen on TCP. */
     readonly addresses: ReadonlyArray<NetAddress.InetAddress>
     /** Whether a client has to say who it is. */
     readonly asksPassword: boolean
@@ -34,12 +40,12 @@ export class Server extends Context.Service<
    * A server for as long as the layer lives. On release it stops accepting, gives
    * its sessions the drain timeout to finish, and then resets what is left.
    *
-   * Refuses to let others in unasked unless `open` is set; fails where the system
-   * does not let it listen.
+   * Refuses to let others in unasked unless `open` is set, and files for TLS that
+   * cannot be used; fails where the system does not let it listen.
    */
   static readonly layer: Layer.Layer<
     Server,
-    ListenFailed | OpenProxyRefused,
+    BadSetting | ListenFailed | OpenProxyRefused,
     Exclude<Connection.Services, Sessions>
   > = Layer.effect(
     Server,
@@ -47,7 +53,7 @@ export class Server extends Context.Service<
   ).pipe(Layer.provide(Sessions.layer))
 
   /** The same, with this package's own implementation of every service. */
-  static readonly layerDefault: Layer.Layer<Server, ListenFailed | OpenProxyRefused, Config> =
+  static readonly layerDefault: Layer.Layer<Server, BadSetting | ListenFailed | OpenProxyRefused, Config> =
     Server.layer.pipe(
       Layer.provide([
         Authenticator.layer,
@@ -62,16 +68,12 @@ export class Server extends Context.Service<
 
 const make = Effect.gen(function* (): Effect.fn.Return<
   Server["Service"],
-  ListenFailed | OpenProxyRefused,
+  BadSetting | ListenFailed | OpenProxyRefused,
   Connection.Services | Scope.Scope
 > {
-  const { listen, open, drainTimeout } = yield* Config
-  const { methods } = yield* Authenticator
-  const asksPassword = !methods.includes(Method.NoAuthentication)
-  const exposed = listen.find(({ host }) => !isLoopback(host))
-  if (exposed && !asksPassword && !open) {
-    return yield* new OpenProxyRefused({ address: Host.formatHostPort(exposed) })
-  }
+  const { listen, unixMode, drainTimeout } = yield* Config
+  const secure = yield* TlsFiles.load
+  yield* Effect.forEach(listen, (at) => Exposure.check(at, () => unixMode))
 
   const connections = yield* FiberSet.make()
   const fork = yield* FiberSet.runtime(connections)<Connection.Services>()
@@ -84,14 +86,31 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     })
   )
 
-  const addresses = yield* Effect.forEach(listen, (at) =>
-    Listener.listen(at, (socket, peer) => {
-      fork(Connection.handle(socket, peer))
+  const onConnection = (socket: Socket, peer: Peer, secureIt?: Secure) =>
+    fork(Connection.handle(socket, peer, secureIt))
+  const listeners = yield* Effect.forEach(
+    listen,
+    Effect.fnUntraced(function* (at) {
+      const isTls = at._tag === "Tls"
+      const places = yield* Listener.listen(ListenAddress.placeOf(at), {
+        unixMode,
+        onConnection: (socket, peer) => onConnection(socket, peer, isTls ? secure : undefined)
+      })
+      const opened = isTls ? places.map(ListenAddress.tls) : places
+      // Again, now that what systemd passed is known; nobody was let in yet.
+      yield* Effect.forEach(opened, (it) => Exposure.check(it, Exposure.currentMode))
+      return opened
     })
   )
-  return { addresses, asksPassword }
+  const bound = listeners.flat()
+  return {
+    listeners: bound,
+    addresses: bound.map(ListenAddress.placeOf).flatMap(inetOf),
+    asksPassword: yield* Exposure.asksPassword
+  }
 })
 
-/** Only this machine reaches it. A name could mean anything, except this one. */
-const isLoopback = (host: Host.Host): boolean =>
-  NetAddress.isIpAddress(host) ? NetAddress.isLoopback(NetAddress.toCanonical(host)) : host === "localhost"
+const inetOf = (place: ListenAddress.Place): ReadonlyArray<NetAddress.InetAddress> =>
+  place._tag === "HostPort" && NetAddress.isIpAddress(place.host)
+    ? [NetAddress.inetAddressUnsafe(place.host, place.port)]
+    : []

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
 import { type SessionError, TooManyHandshakes, TooManySessions } from "../Errors.ts"
 import type { Known, Peer } from "../phases/Dialect.ts"
 import { type Answer, answers } from "../Reply.ts"
@@ -26,6 +27,8 @@ export class Sessions extends Context.Service<
   {
     /** Takes on a connection, for the length of the scope. */
     readonly open: (peer: Peer) => Effect.Effect<Session, TooManyHandshakes, Scope.Scope>
+    /** Counts a connection as one from elsewhere, once a proxy has said whose it is. */
+    readonly attribute: (session: Session, peer: Peer) => Effect.Effect<void, TooManyHandshakes>
     /** Makes a connection whose request is read a session, which needs more descriptors. */
     readonly admit: (session: Session) => Effect.Effect<void, TooManySessions>
     /** Ends the session of a connection, and makes a new one of it. */
@@ -60,10 +63,13 @@ export class Sessions extends Context.Service<
 
       const fresh = (now: number) => ({ id: ++count, startedAt: now, traffic: { sent: 0, received: 0 } })
 
+      /** How many more handshakes there may be with this host. */
+      const room = (host: string) => handshakeLimitEach - (handshakes.get(host) ?? 0)
+
       const begin = (peer: Peer, now: number): Session => {
         const session = { ...fresh(now), peer }
         live.add(session)
-        shake(NetAddress.formatHost(peer.remote), 1)
+        shake(hostOf(peer), 1)
         return session
       }
 
@@ -73,30 +79,39 @@ export class Sessions extends Context.Service<
         if (takes === undefined) return
         admitted.delete(session)
         more -= takes
-        shake(NetAddress.formatHost(session.peer.remote), 1)
+        shake(hostOf(session.peer), 1)
       }
 
       const end = (session: Session) => {
         dismiss(session)
         live.delete(session)
-        shake(NetAddress.formatHost(session.peer.remote), -1)
+        shake(hostOf(session.peer), -1)
       }
 
       return {
         open: (peer) =>
           Effect.gen(function* () {
             const shaking = live.size - admitted.size
-            const same = handshakes.get(NetAddress.formatHost(peer.remote)) ?? 0
             if (shaking >= handshakeLimit || live.size + more >= descriptors) {
               return yield* new TooManyHandshakes({ limit: handshakeLimit })
             }
-            if (same >= handshakeLimitEach) return yield* new TooManyHandshakes({ limit: handshakeLimitEach })
+            if (room(hostOf(peer)) <= 0) return yield* new TooManyHandshakes({ limit: handshakeLimitEach })
             const session = begin(peer, yield* Clock.currentTimeMillis)
             yield* Effect.addFinalizer(() => {
               end(session)
               return log(session)
             })
             return session
+          }),
+        attribute: (session, peer) =>
+          Effect.suspend(() => {
+            const isElsewhere = hostOf(peer) !== hostOf(session.peer)
+            if (isElsewhere && room(hostOf(peer)) <= 0)
+              return Effect.fail(new TooManyHandshakes({ limit: handshakeLimitEach }))
+            shake(hostOf(session.peer), -1)
+            shake(hostOf(peer), 1)
+            session.peer = peer
+            return Effect.void
           }),
         admit: (session) =>
           Effect.suspend(() => {
@@ -107,7 +122,7 @@ export class Sessions extends Context.Service<
             }
             admitted.set(session, takes)
             more += takes
-            shake(NetAddress.formatHost(session.peer.remote), -1)
+            shake(hostOf(session.peer), -1)
             return Effect.void
           }),
         renew: Effect.fnUntraced(function* (session) {
@@ -123,12 +138,17 @@ export class Sessions extends Context.Service<
   )
 }
 
+/** What handshakes are counted by: clients of a Unix-domain socket as one host. */
+const hostOf = ({ remote }: Peer): string =>
+  NetAddress.isInetAddress(remote) ? NetAddress.formatHost(remote) : remote.path
+
 /** Failures that any passer-by causes, of interest to nobody who is not looking for them. */
 const unremarkable: ReadonlySet<string> = new Set([
   "ClientGone",
   "UnknownProtocol",
   "HandshakeTimeout",
-  "NotForProxy"
+  "NotForProxy",
+  "TlsFailed"
 ])
 
 const log = Effect.fnUntraced(function* (session: Session) {
@@ -146,8 +166,9 @@ const log = Effect.fnUntraced(function* (session: Session) {
   } = session
   const record = {
     id,
-    client: NetAddress.formatInet(peer.remote),
-    listener: NetAddress.formatInet(peer.local),
+    client: ListenAddress.format(peer.remote),
+    ...(peer.via && { via: ListenAddress.format(peer.via) }),
+    listener: ListenAddress.format(peer.local),
     protocol: dialect?.name,
     user: identity?.user,
     command: request?.command,

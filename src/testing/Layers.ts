@@ -13,6 +13,7 @@ import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
+import type { Secure } from "../network/Tls.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import { Sessions } from "../server/Sessions.ts"
@@ -20,9 +21,20 @@ import { pair } from "./Connection.ts"
 import * as Peer from "./Peer.ts"
 
 /** A client connected to the server under test, served until the scope closes. */
-export const connect: Effect.Effect<Peer.Peer, never, Services | Scope.Scope> = Effect.gen(function* () {
+export const connect: Effect.Effect<Peer.Peer, never, Services | Scope.Scope> = Effect.suspend(() =>
+  connectWith({})
+)
+
+/** The same from another address, or to a listener that does this handshake before anything else. */
+export const connectWith = Effect.fnUntraced(function* ({
+  remote = clientAddress,
+  secure
+}: {
+  readonly remote?: NetAddress.SocketAddress
+  readonly secure?: Secure
+}): Effect.fn.Return<Peer.Peer, never, Services | Scope.Scope> {
   const [near, far] = pair()
-  yield* Effect.forkScoped(handle(far, { remote: clientAddress, local: serverAddress }))
+  yield* Effect.forkScoped(handle(far, { remote, local: serverAddress }, secure))
   yield* Effect.addFinalizer(() => Effect.sync(() => near.destroy()))
   return Peer.make(near)
 })

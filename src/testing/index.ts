@@ -6,6 +6,7 @@ export { pair } from "./Connection.ts"
 export {
   clientAddress,
   connect,
+  connectWith,
   dialer,
   failingDialer,
   failingResolver,

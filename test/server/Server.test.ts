@@ -39,13 +39,16 @@ const listeners = vi.hoisted(() => ({
 }))
 
 vi.mock("../../src/server/Listener.ts", () => ({
-  listen: (at: Host.HostPort, onConnection: (duplex: unknown, peer: unknown) => void) =>
+  listen: (
+    at: Host.HostPort,
+    { onConnection }: { readonly onConnection: (duplex: unknown, peer: unknown) => void }
+  ) =>
     Effect.acquireRelease(
       Effect.suspend(() => {
         const address = Host.formatHostPort(at)
         if (at.port === 1) return Effect.fail(new ListenFailed({ address, code: "EACCES" }))
         listeners.open.set(address, onConnection)
-        return Effect.succeed(NetAddress.inetAddressFromStringUnsafe("127.0.0.1:1080"))
+        return Effect.succeed([Host.hostPortUnsafe(NetAddress.ipv4Loopback, at.port)])
       }),
       () => Effect.sync(() => listeners.open.delete(Host.formatHostPort(at)))
     )
@@ -141,7 +144,7 @@ describe("Server", () => {
       const error = yield* Effect.flip(started({ listen: at("127.0.0.1:1080", "127.0.0.1:1") }))
       assert.strictEqual(
         error.message,
-        "cannot listen on 127.0.0.1:1: ports below 1024 need a privilege this process does not have"
+        "cannot listen on 127.0.0.1:1: this process does not have the privilege it takes, as ports below 1024 do"
       )
       assert.lengthOf([...listeners.open], 0)
     })

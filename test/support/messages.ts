@@ -41,3 +41,12 @@ export const datagram = (
   data: Iterable<number>,
   fragment = 0x00
 ) => [0x00, 0x00, fragment, ...address(host), port >> 8, port & 0xff, ...data]
+/** A line of the PROXY protocol, version 1. */
+export const proxyV1 = (line: string) => [...utf8.encode(`${line}\r\n`)]
+
+/** A header of the PROXY protocol, version 2. */
+export const proxyV2 = (command: number, family: number, body: ReadonlyArray<number>) => [
+  ...[0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a],
+  ...[command, family, body.length >> 8, body.length & 0xff],
+  ...body
+]

@@ -1,0 +1,85 @@
+/**
+ * TLS on connections that are there already, the server's side of it.
+ *
+ * Half-close works over TLS as it does over TCP: a close_notify ends one
+ * direction (RFC 8446 §6.1; clients of TLS 1.2 that answer it with their own, as
+ * RFC 5246 §7.2.1 has it, end both). Node does not tell a FIN without close_notify from one
+ * with it, so a client whose sending was cut short by someone on the path looks
+ * as if it had finished.
+ */
+import type { Duplex } from "node:stream"
+import { createServer, type TLSSocket } from "node:tls"
+import * as Effect from "effect/Effect"
+import { ClientGone, TlsFailed } from "../Errors.ts"
+import { printable } from "../wire/Text.ts"
+import { setCarrier } from "./Duplexes.ts"
+
+/** PEM texts. */
+export interface Credentials {
+  readonly cert: string
+  readonly key: string
+  /** Who issues the certificates that clients must have; nothing if they need none. */
+  readonly clientCa: string | undefined
+}
+
+/** A connection after its handshake. */
+export interface Secured {
+  readonly duplex: Duplex
+  /** The common name in the client's certificate, printable; nothing if it was asked for none. */
+  readonly subject: string | undefined
+}
+
+/** Does the handshake on a connection. */
+export type Secure = (duplex: Duplex) => Effect.Effect<Secured, TlsFailed | ClientGone>
+
+/** Node has its own deadline, of two minutes; the server's comes first, whatever it is. */
+const noTimeout = 2 ** 31 - 1
+
+export const make = ({ cert, key, clientCa }: Credentials): Secure => {
+  // Never listens: connections are given to it, which may have said something
+  // before. Only as a server does Node judge the certificates of clients.
+  const server = createServer({
+    cert,
+    key,
+    minVersion: "TLSv1.2",
+    handshakeTimeout: noTimeout,
+    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true })
+  })
+
+  const secured = (duplex: Duplex, socket: TLSSocket): Secured => {
+    setCarrier(socket, duplex)
+    socket.on("error", () => {})
+    return { duplex: socket, subject: clientCa === undefined ? undefined : subjectOf(socket) }
+  }
+
+  return (duplex) =>
+    Effect.callback((resume) => {
+      if (duplex.destroyed) return resume(Effect.fail(new ClientGone()))
+      // Node's events do not say which connection they are of. So each connection
+      // has the server to itself, as far as it hears.
+      const emit = (event: string, ...about: ReadonlyArray<unknown>) => {
+        const [first, second] = about
+        if (event === "secureConnection") resume(Effect.succeed(secured(duplex, first as TLSSocket)))
+        if (event === "tlsClientError")
+          resume(Effect.fail(failure(first as NodeJS.ErrnoException, second as TLSSocket)))
+        return server.emit(event, ...about)
+      }
+      Reflect.apply(server.emit, Object.create(server, { emit: { value: emit } }), ["connection", duplex])
+    })
+}
+
+const failure = (
+  { code, message }: NodeJS.ErrnoException,
+  { authorizationError }: TLSSocket
+): TlsFailed | ClientGone => {
+  // Of a certificate that it does not trust, Node says that the connection was reset.
+  if (authorizationError) return new TlsFailed({ code: String(authorizationError) })
+  return code === "ECONNRESET" ? new ClientGone() : new TlsFailed({ code: code ?? message })
+}
+
+/** A certificate without a common name still names someone: its whole subject. */
+const subjectOf = (socket: TLSSocket): string => {
+  const certificate = socket.getPeerX509Certificate()
+  const name = /^CN=(.+)$/m.exec(certificate?.subject ?? "")?.[1]
+  return printable(name ?? certificate?.subject ?? "")
+}

@@ -1,0 +1,27 @@
+/**
+ * Before any protocol: where a connection comes from that a proxy in front of
+ * this server passes on. Which proxies are believed is a setting, never a guess:
+ * a header from elsewhere is not read as one.
+ */
+import * as Effect from "effect/Effect"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import { Config } from "../config/Config.ts"
+import type { ClientGone, MalformedProxyHeader } from "../Errors.ts"
+import type { Client } from "../network/Client.ts"
+import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
+import type { Peer } from "./Dialect.ts"
+
+/** The peer as the proxy announces it; as it is where there is no proxy, or none that knows better. */
+export const run = Effect.fnUntraced(function* (
+  client: Client,
+  peer: Peer
+): Effect.fn.Return<Peer, ClientGone | MalformedProxyHeader, Config> {
+  const { proxyProtocolFrom } = yield* Config
+  if (!isFrom(peer.remote, proxyProtocolFrom)) return peer
+  const source = yield* client.read(ProxyProtocol.header)
+  return source ? { ...peer, remote: source, via: peer.remote } : peer
+})
+
+const isFrom = (remote: NetAddress.SocketAddress, networks: ReadonlyArray<IpNetwork.IpNetwork>): boolean =>
+  NetAddress.isInetAddress(remote) && networks.some((network) => IpNetwork.contains(network, remote.address))

@@ -1,0 +1,73 @@
+/**
+ * The files that TLS listeners take, read and checked once at the start.
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto"
+import { readFile } from "node:fs/promises"
+import * as Effect from "effect/Effect"
+import { Config } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import { flagName } from "../config/Settings.ts"
+import { BadSetting } from "../Errors.ts"
+import * as Tls from "../network/Tls.ts"
+import { printable } from "../wire/Text.ts"
+
+type Name = "tlsCert" | "tlsKey" | "tlsClientCa"
+
+/**
+ * How to do the handshake on connections of TLS listeners; nothing if there are
+ * none. Refuses files that no listener uses: whoever gives them believes that
+ * something is encrypted.
+ */
+export const load = Effect.gen(function* (): Effect.fn.Return<Tls.Secure | undefined, BadSetting, Config> {
+  const { listen, ...paths } = yield* Config
+  const { tlsCert, tlsKey, tlsClientCa } = paths
+  const first = listen.find(({ _tag }) => _tag === "Tls")
+  if (first === undefined) {
+    for (const name of ["tlsCert", "tlsKey", "tlsClientCa"] as const) {
+      if (paths[name] !== undefined) {
+        return yield* bad(
+          name,
+          paths[name],
+          "used by any listener: put tls: before the address that it is for"
+        )
+      }
+    }
+    return undefined
+  }
+  if (tlsCert === undefined || tlsKey === undefined) {
+    return yield* bad("listen", ListenAddress.format(first), "possible without --tls-cert and --tls-key")
+  }
+  const cert = yield* pem("tlsCert", tlsCert)
+  const certificate = yield* parsed("tlsCert", tlsCert, "a PEM certificate", () => new X509Certificate(cert))
+  const key = yield* pem("tlsKey", tlsKey)
+  const privateKey = yield* parsed("tlsKey", tlsKey, "a PEM private key without a passphrase", () =>
+    createPrivateKey(key)
+  )
+  if (!certificate.checkPrivateKey(privateKey)) {
+    return yield* bad("tlsKey", tlsKey, `the key of the certificate in "${printable(tlsCert)}"`)
+  }
+  const clientCa = tlsClientCa === undefined ? undefined : yield* pem("tlsClientCa", tlsClientCa)
+  if (tlsClientCa !== undefined && clientCa !== undefined) {
+    yield* parsed("tlsClientCa", tlsClientCa, "a PEM certificate", () => new X509Certificate(clientCa))
+  }
+  // What is left to be wrong is the rest of a chain, or a certificate too weak for the system's policy.
+  return yield* parsed("tlsCert", tlsCert, "a certificate that TLS accepts", () =>
+    Tls.make({ cert, key, clientCa })
+  )
+})
+
+const pem = (name: Name, path: string): Effect.Effect<string, BadSetting> =>
+  Effect.tryPromise({
+    try: () => readFile(path, "utf8"),
+    catch: (error) => bad(name, path, `a file that can be read (${(error as NodeJS.ErrnoException).code})`)
+  })
+
+const parsed = <A>(
+  name: Name,
+  path: string,
+  expected: string,
+  parse: () => A
+): Effect.Effect<A, BadSetting> => Effect.try({ try: parse, catch: () => bad(name, path, expected) })
+
+const bad = (name: Name | "listen", value: string, expected: string): BadSetting =>
+  new BadSetting({ setting: `--${flagName(name)}`, value: `"${printable(value)}"`, expected })

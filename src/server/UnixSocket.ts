@@ -1,0 +1,48 @@
+/**
+ * What a socket in the file system takes beyond listening: a free path, and
+ * permissions. The path is removed by the system when the listener closes.
+ */
+import { lstatSync, unlinkSync } from "node:fs"
+import { connect } from "node:net"
+import { dirname } from "node:path"
+import * as Effect from "effect/Effect"
+
+/**
+ * Makes way for a socket: removes one that a server left behind that did not end
+ * in order. Fails with the code EADDRINUSE where one still listens, with ENOTSOCK
+ * where the path is something else's, and with ENOENT where its directory is not.
+ */
+export const clear = Effect.fnUntraced(function* (path: string): Effect.fn.Return<void, string> {
+  const file = yield* attempt(() => lstatSync(path, { throwIfNoEntry: false }))
+  // `listen` would call this EACCES.
+  if (file === undefined) return void (yield* attempt(() => lstatSync(dirname(path))))
+  if (!file.isSocket()) return yield* Effect.fail("ENOTSOCK")
+  const answer = yield* knock(path)
+  if (answer === "ECONNREFUSED") return yield* attempt(() => unlinkSync(path))
+  return yield* Effect.fail(answer)
+})
+
+/**
+ * Runs a synchronous `bind`, whose file has these permissions from its first
+ * moment on: the mask is the process's, but nothing else runs in the meantime.
+ */
+export const withMode = <A>(mode: number, bind: () => A): A => {
+  const mask = process.umask(0o777 & ~mode)
+  try {
+    return bind()
+  } finally {
+    process.umask(mask)
+  }
+}
+
+const knock = (path: string): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    const socket = connect({ path })
+    socket.once("connect", () => resume(Effect.succeed("EADDRINUSE")))
+    socket.once("error", (error) => resume(Effect.succeed(codeOf(error))))
+    return Effect.sync(() => socket.destroy())
+  })
+
+const attempt = <A>(run: () => A): Effect.Effect<A, string> => Effect.try({ try: run, catch: codeOf })
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)

@@ -1,0 +1,112 @@
+/**
+ * What systemd passes and is told, with Python in its place.
+ */
+
+import { join } from "node:path"
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { directory } from "../support/certificates.ts"
+import { itNeeds } from "../support/needs.ts"
+import { main, output, start } from "../support/operator.ts"
+import { page } from "../support/targets.ts"
+
+/** Passes listening sockets as systemd.socket(5) does, one for each `NAME=ADDRESS`, where ADDRESS is an IP or a path. */
+const activate = (...sockets: ReadonlyArray<string>) =>
+  [
+    "python3",
+    "-c",
+    `
+import os, socket, sys
+names, passed = [], []
+for item in sys.argv[1].split(","):
+    name, address = item.split("=")
+    path = address.startswith("/")
+    s = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+    s.bind(address if path else (address, 0))
+    s.listen()
+    names.append(name)
+    passed.append(s)
+for index, s in enumerate([os.dup2(s.fileno(), 100 + i) for i, s in enumerate(passed)]):
+    os.dup2(s, 3 + index)
+os.environ.update(LISTEN_FDS=str(len(passed)), LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=":".join(names))
+os.execvp(sys.argv[2], sys.argv[2:])
+`,
+    sockets.join(","),
+    process.execPath,
+    main
+  ] as const
+
+const anyPort = /^127\.0\.0\.1:\d+$/
+
+itNeeds("python3", "curl")("listens on every socket passed, and takes no new port", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "socket")
+    const by = activate("web=127.0.0.1", `local=${path}`)
+    const { addresses, stop } = yield* start(["--listen", "systemd", "--open"], {}, by)
+    assert.match(addresses[0]!, anyPort)
+    assert.strictEqual(addresses[1], `unix:${path}`)
+    const url = yield* page
+    assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${addresses[0]}`, url]), "it works")
+    assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://localhost${path}`, url]), "it works")
+    assert.strictEqual(yield* stop, 0)
+  })
+)
+
+itNeeds("python3")("listens on the sockets of a name", () =>
+  Effect.gen(function* () {
+    const by = activate("web=127.0.0.1", "admin=127.0.0.2", "web=127.0.0.3")
+    const { addresses } = yield* start(["--listen", "systemd:web"], {}, by)
+    assert.deepStrictEqual(
+      addresses.map((address) => address.split(":")[0]),
+      ["127.0.0.1", "127.0.0.3"]
+    )
+  })
+)
+
+itNeeds("python3")("refuses a socket that others can reach", () =>
+  Effect.gen(function* () {
+    const [command, ...args] = activate("web=0.0.0.0")
+    const script = `"$@" 2>&1; echo "exit $?"`
+    const said = yield* output("sh", ["-c", script, "sh", command, ...args, "--listen", "systemd"])
+    assert.match(said, /refusing to listen on 0\.0\.0\.0:\d+: others can reach it.*\nexit 2/)
+  })
+)
+
+itNeeds("python3")("says so if there is no such socket, or if they are another process's", () =>
+  Effect.gen(function* () {
+    const [command, ...args] = activate("web=127.0.0.1")
+    const script = `"$@" 2>&1; echo "exit $?"`
+    const said = yield* output("sh", ["-c", script, "sh", command, ...args, "--listen", "systemd:admin"])
+    assert.strictEqual(said.trim(), "cannot listen on systemd:admin: systemd passed no such socket\nexit 1")
+    const other = `LISTEN_FDS=1 LISTEN_PID=1 "$0" "$@" 2>&1 3</dev/null; echo "exit $?"`
+    const meant = yield* output("sh", ["-c", other, process.execPath, main, "--listen", "systemd"])
+    assert.strictEqual(meant.trim(), "cannot listen on systemd: systemd passed no such socket\nexit 1")
+  })
+)
+
+itNeeds("python3", "systemd-notify")("tells that it is ready, and that it stops", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "notify")
+    const receiver = `
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+s.settimeout(10)
+messages = []
+while "STOPPING=1" not in messages:
+    text, fds, _, _ = socket.recv_fds(s, 1024, 4)
+    for fd in fds: os.close(fd)
+    messages += text.decode().split()
+print(",".join(m for m in messages if m in ("READY=1", "STOPPING=1")))
+`
+    const told = yield* Effect.forkScoped(output("python3", ["-c", receiver, path]))
+    const { logged, stop } = yield* start(["--listen", "127.0.0.1:0"], {
+      env: { ...process.env, NOTIFY_SOCKET: path }
+    })
+    yield* logged({ message: "listening" })
+    yield* Effect.sleep("500 millis")
+    assert.strictEqual(yield* stop, 0)
+    assert.strictEqual((yield* Fiber.join(told)).trim(), "READY=1,STOPPING=1")
+  })
+)

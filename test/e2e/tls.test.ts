@@ -1,0 +1,237 @@
+/**
+ * SOCKS over TLS on real connections, and the files that it takes.
+ */
+import { writeFileSync } from "node:fs"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { type ConnectionOptions, connect as connectTls } from "node:tls"
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { peer } from "../../src/testing/index.ts"
+import { certificate, directory } from "../support/certificates.ts"
+import { greeting, request } from "../support/messages.ts"
+import { itNeeds } from "../support/needs.ts"
+import { output, refuse, start } from "../support/operator.ts"
+import { echo, tcp } from "../support/targets.ts"
+
+const it = itNeeds("openssl")
+
+const certificates = Effect.map(directory, (path) => {
+  const ca = certificate(path, "ca", "/CN=an authority")
+  return {
+    path,
+    ca,
+    server: certificate(path, "server", "/CN=localhost"),
+    alice: certificate(path, "alice", "/CN=alice", ca),
+    stranger: certificate(path, "stranger", "/CN=alice")
+  }
+})
+
+const portOf = (address: string) => Number(address.split(":").at(-1))
+
+/** A client over TLS, and the TCP connection under it. */
+const dial = Effect.fnUntraced(function* (address: string, options: ConnectionOptions = {}) {
+  const carrier = connect({ host: "127.0.0.1", port: portOf(address), allowHalfOpen: true })
+  carrier.on("error", () => {})
+  const socket = connectTls({ socket: carrier, servername: "localhost", ...options })
+  yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
+  return { ...peer(socket), carrier }
+})
+
+const open = (port: number) => [...greeting(0x00), ...request("127.0.0.1", port)]
+
+describe("over TLS", () => {
+  const started = Effect.gen(function* () {
+    const files = yield* certificates
+    const { server } = files
+    const args = ["--listen", "tls:127.0.0.1:0", "--listen", "127.0.0.1:0"]
+    const program = yield* start([...args, "--tls-cert", server.certFile, "--tls-key", server.keyFile])
+    return { ...files, ...program, trust: { ca: server.cert } }
+  })
+
+  it("a client can finish sending and still receive", () =>
+    Effect.gen(function* () {
+      const { addresses, logged, trust } = yield* started
+      const port = yield* tcp((socket) => {
+        socket.resume().on("end", () => setTimeout(() => socket.end("late"), 100))
+      })
+      const client = yield* dial(addresses[0]!, trust)
+      yield* client.send(open(port))
+      yield* client.receive(12)
+      yield* client.end
+      assert.strictEqual(new TextDecoder().decode(yield* client.rest), "late")
+      assert.strictEqual(yield* client.ending, "end")
+      yield* logged({ message: "session", outcome: "finished" })
+    }))
+
+  it("a target can finish sending and still receive", () =>
+    Effect.gen(function* () {
+      const { addresses, logged, trust } = yield* started
+      let received = ""
+      const port = yield* tcp((socket) => {
+        socket.end("first")
+        socket.on("data", (bytes) => {
+          received += bytes
+        })
+      })
+      const client = yield* dial(addresses[0]!, { ...trust, allowHalfOpen: true } as ConnectionOptions)
+      yield* client.send(open(port))
+      yield* client.receive(12)
+      assert.strictEqual(new TextDecoder().decode(yield* client.rest), "first")
+      yield* client.send("second")
+      yield* client.end
+      yield* logged({ message: "session", outcome: "finished" })
+      assert.strictEqual(received, "second")
+    }))
+
+  it("a megabyte comes back whole", () =>
+    Effect.gen(function* () {
+      const { addresses, trust } = yield* started
+      const client = yield* dial(addresses[0]!, trust)
+      yield* client.send(open(yield* echo))
+      yield* client.receive(12)
+      const bytes = new Uint8Array(1 << 20).map((_, index) => index * 31)
+      yield* client.send(bytes)
+      yield* client.end
+      assert.deepStrictEqual(Buffer.compare(yield* client.rest, bytes), 0)
+    }))
+
+  it("a target's reset is a reset of TCP", () =>
+    Effect.gen(function* () {
+      const { addresses, logged, trust } = yield* started
+      const port = yield* tcp((socket) => {
+        socket.write("half an ans")
+        socket.once("data", () => socket.resetAndDestroy())
+      })
+      const client = yield* dial(addresses[0]!, trust)
+      yield* client.send(open(port))
+      yield* client.receive(12 + 11)
+      let code: string | undefined
+      client.duplex.on("error", (error: NodeJS.ErrnoException) => {
+        code = error.code
+      })
+      yield* client.send("go")
+      assert.strictEqual(yield* client.ending, "reset")
+      assert.strictEqual(code, "ECONNRESET")
+      yield* logged({ message: "session", outcome: "target reset" })
+    }))
+
+  it("a client's reset is the target's", () =>
+    Effect.gen(function* () {
+      const { addresses, logged, trust } = yield* started
+      let code: string | undefined
+      const port = yield* tcp((socket) => {
+        socket.on("error", (error: NodeJS.ErrnoException) => {
+          code = error.code
+        })
+        socket.resume()
+      })
+      const client = yield* dial(addresses[0]!, trust)
+      yield* client.send(open(port))
+      yield* client.receive(12)
+      client.carrier.resetAndDestroy()
+      yield* logged({ message: "session", outcome: "client reset" })
+      assert.strictEqual(code, "ECONNRESET")
+    }))
+
+  it("whoever mistakes the port gets a hint in the log", () =>
+    Effect.gen(function* () {
+      const { addresses, logged, trust } = yield* started
+      const plain = peer(connect({ host: "127.0.0.1", port: portOf(addresses[0]!) }))
+      yield* plain.send(greeting(0x00))
+      assert.deepStrictEqual([...(yield* plain.rest)], [])
+      const { hint } = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x05 })
+      assert.match(String(hint), /no TLS/)
+      const secure = yield* dial(addresses[1]!, trust)
+      assert.deepStrictEqual([...(yield* secure.rest)], [])
+      const line = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x16 })
+      assert.match(String(line.hint), /speaks TLS.*tls:/)
+    }))
+
+  it("openssl's client gets an answer", () =>
+    Effect.gen(function* () {
+      const { addresses } = yield* started
+      const target = `127.0.0.1:${portOf(addresses[0]!)}`
+      const script = `(printf '\\005\\001\\000'; sleep 1) | openssl s_client -quiet -no_ign_eof -connect ${target} | od -An -tx1`
+      assert.strictEqual((yield* output("sh", ["-c", script])).trim(), "05 00")
+    }))
+})
+
+describe("with certificates of clients", () => {
+  const started = Effect.gen(function* () {
+    const files = yield* certificates
+    const { server, ca } = files
+    const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
+    // Nobody has a password, and still nobody is let in unasked.
+    const program = yield* start(["--listen", "tls:0.0.0.0:0", ...tls])
+    return { ...files, ...program, trust: { ca: server.cert } }
+  })
+
+  it("whoever has one is let in, by name", () =>
+    Effect.gen(function* () {
+      const { addresses, logged, trust, alice } = yield* started
+      const client = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
+      yield* client.send(open(yield* echo))
+      assert.deepStrictEqual([...(yield* client.receive(4))], [5, 0, 5, 0])
+      yield* client.end
+      yield* logged({ message: "session", user: "alice", outcome: "finished" })
+    }))
+
+  it("whoever has none, or one from elsewhere, is not", () =>
+    Effect.gen(function* () {
+      const { addresses, logged, trust, stranger } = yield* started
+      const nobody = yield* dial(addresses[0]!, trust)
+      yield* nobody.send(greeting(0x00))
+      assert.deepStrictEqual([...(yield* nobody.rest)], [])
+      yield* logged({ outcome: "TlsFailed", code: "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE" })
+      const impostor = yield* dial(addresses[0]!, { ...trust, cert: stranger.cert, key: stranger.key })
+      yield* impostor.send(greeting(0x00))
+      assert.deepStrictEqual([...(yield* impostor.rest)], [])
+      const { level } = yield* logged({ outcome: "TlsFailed", code: "DEPTH_ZERO_SELF_SIGNED_CERT" })
+      assert.strictEqual(level, "debug")
+    }))
+})
+
+describe("refused at the start", () => {
+  const listen = ["--listen", "tls:127.0.0.1:0"]
+  const refused = (args: ReadonlyArray<string>, sentence: string) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* refuse(args), { code: 2, says: sentence })
+    })
+
+  it("TLS without its files", () =>
+    refused(listen, '--listen: "tls:127.0.0.1:0" is not possible without --tls-cert and --tls-key'))
+
+  it("files without TLS", () =>
+    refused(
+      ["--listen", "127.0.0.1:0", "--tls-cert", "/cert"],
+      '--tls-cert: "/cert" is not used by any listener: put tls: before the address that it is for'
+    ))
+
+  it("files that are not there, are not PEM, or do not belong together", () =>
+    Effect.gen(function* () {
+      const { path, server, alice } = yield* certificates
+      const text = join(path, "text")
+      writeFileSync(text, "no certificate")
+      const files = (cert: string, key: string, ca = server.certFile) => [
+        ...listen,
+        ...["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", ca]
+      ]
+      const { certFile, keyFile } = server
+      const missing = join(path, "missing")
+      const unreadable = (name: string) => `--${name}: "${missing}" is not a file that can be read (ENOENT)`
+      yield* refused(files(missing, keyFile), unreadable("tls-cert"))
+      yield* refused(files(certFile, missing), unreadable("tls-key"))
+      yield* refused(files(certFile, keyFile, missing), unreadable("tls-client-ca"))
+      yield* refused(files(text, keyFile), `--tls-cert: "${text}" is not a PEM certificate`)
+      yield* refused(
+        files(certFile, text),
+        `--tls-key: "${text}" is not a PEM private key without a passphrase`
+      )
+      yield* refused(files(certFile, keyFile, text), `--tls-client-ca: "${text}" is not a PEM certificate`)
+      yield* refused(
+        files(certFile, alice.keyFile),
+        `--tls-key: "${alice.keyFile}" is not the key of the certificate in "${certFile}"`
+      )
+    }))
+})

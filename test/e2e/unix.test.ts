@@ -1,0 +1,95 @@
+/**
+ * Listeners in the file system: who may use them, and what is left of them.
+ */
+import { existsSync, statSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { directory } from "../support/certificates.ts"
+import { itNeeds } from "../support/needs.ts"
+import { main, output, refuse, start } from "../support/operator.ts"
+import { page } from "../support/targets.ts"
+
+const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
+
+itNeeds("curl")("serves curl, and is gone after it", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "a socket")
+    const { addresses, logged, stop } = yield* start(["--listen", `unix:${path}`])
+    assert.deepStrictEqual(addresses, [`unix:${path}`])
+    assert.strictEqual(mode(path), "600")
+    const proxy = `socks5h://localhost${encodeURI(path)}`
+    assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, yield* page]), "it works")
+    const { client, listener, outcome } = yield* logged({ message: "session" })
+    assert.deepStrictEqual([client, listener, outcome], [`unix:${path}`, `unix:${path}`, "finished"])
+    assert.strictEqual(yield* stop, 0)
+    assert.isFalse(existsSync(path))
+  })
+)
+
+it.live("has the permissions asked for, whatever the process's mask", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "socket")
+    const shell = ["sh", "-c", 'umask 0077; exec "$0" "$@"', process.execPath] as const
+    yield* start(["--listen", `unix:${path}`, "--unix-mode", "0660"], {}, [...shell, main])
+    assert.strictEqual(mode(path), "660")
+  })
+)
+
+it.live("open to others, asks for a password or for --open", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "socket")
+    const { code, says } = yield* refuse(["--listen", `unix:${path}`, "--unix-mode", "0666"])
+    assert.strictEqual(code, 2)
+    assert.include(says, `refusing to listen on unix:${path}: others can reach it`)
+    assert.isFalse(existsSync(path))
+    yield* start(["--listen", `unix:${path}`, "--unix-mode", "0666", "--user", "alice:secret"])
+    assert.strictEqual(mode(path), "666")
+  })
+)
+
+it.live("takes the place of a socket that a killed server left behind", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "socket")
+    yield* Effect.scoped(start(["--listen", `unix:${path}`]))
+    assert.isTrue(existsSync(path))
+    yield* start(["--listen", `unix:${path}`])
+  })
+)
+
+it.live("leaves a socket alone that something listens on", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "socket")
+    yield* Effect.acquireRelease(
+      Effect.callback<ReturnType<typeof createServer>>((resume) => {
+        const server = createServer((socket) => socket.destroy())
+        server.listen(path, () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.sync(() => server.close())
+    )
+    const { code, says } = yield* refuse(["--listen", `unix:${path}`])
+    assert.deepStrictEqual([code, says], [1, `cannot listen on unix:${path}: another program has taken it`])
+    assert.isTrue(existsSync(path))
+  })
+)
+
+it.live("leaves a file alone that is no socket", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "notes")
+    writeFileSync(path, "dear diary")
+    const { code, says } = yield* refuse(["--listen", `unix:${path}`])
+    assert.deepStrictEqual(
+      [code, says],
+      [1, `cannot listen on unix:${path}: something else than a socket is there`]
+    )
+  })
+)
+
+it.live("needs its directory", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "missing", "socket")
+    const { code, says } = yield* refuse(["--listen", `unix:${path}`])
+    assert.deepStrictEqual([code, says], [1, `cannot listen on unix:${path}: its directory does not exist`])
+  })
+)
