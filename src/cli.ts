@@ -75,33 +75,43 @@ const levels = {
 const announce = ({ listeners, asksPassword }: Server["Service"]) =>
   Effect.logInfo("listening", { addresses: listeners.map(ListenAddress.format), asksPassword })
 
-const banner = ({ listeners, asksPassword }: Server["Service"]) => {
-  const proxies = listeners.flatMap((at) => urlOf(at, asksPassword ? "NAME:PASSWORD@" : ""))
-  return Console.log(
+const banner = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
+  const { protocols, tlsClientCa } = yield* Config
+  const user = asksPassword ? "NAME:PASSWORD@" : ""
+  const door = (at: ListenAddress.ListenAddress) =>
+    at._tag === "Tls" && tlsClientCa !== undefined ? ", for clients with a certificate" : ""
+  yield* Console.log(
     [
       "",
-      ...listeners.map((at) => `  effect-socks listens on ${ListenAddress.format(at)}`),
+      ...listeners.map((at) => `  effect-socks listens on ${ListenAddress.format(at)}${door(at)}`),
       asksPassword
         ? "  and asks for a user name and a password."
         : "  and lets everyone in who can reach it.",
       "",
-      ...proxies.map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
+      ...listeners
+        .flatMap((at) => urlOf(at, user, protocols))
+        .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
       ""
     ].join("\n")
   )
-}
+})
 
-/** A listener as curl takes it; curl speaks no SOCKS over TLS. */
-const urlOf = (at: ListenAddress.ListenAddress, user: string): ReadonlyArray<string> => {
-  switch (at._tag) {
-    case "HostPort": {
-      const isAny = NetAddress.isIpAddress(at.host) && NetAddress.isUnspecified(at.host)
-      const host = isAny ? "127.0.0.1" : Host.formatHost(at.host)
-      return [`socks5h://${user}${NetAddress.formatUrlHostString(host)}:${at.port}`]
-    }
-    case "UnixPathAddress":
-      return [`socks5h://${user}localhost${encodeURI(at.path)}`]
-    default:
-      return []
+/** A listener as curl takes it, if it does: it speaks no SOCKS over TLS, and no HTTP to sockets in files. */
+const urlOf = (
+  at: ListenAddress.ListenAddress,
+  user: string,
+  protocols: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  const isTls = at._tag === "Tls"
+  const place = ListenAddress.placeOf(at)
+  const scheme = isTls ? "https" : protocols.includes("socks5") ? "socks5h" : "http"
+  if (scheme !== "socks5h" && !protocols.includes("http")) return []
+  if (place._tag === "HostPort") {
+    const isAny = NetAddress.isIpAddress(place.host) && NetAddress.isUnspecified(place.host)
+    const host = isAny ? "127.0.0.1" : Host.formatHost(place.host)
+    return [`${scheme}://${user}${NetAddress.formatUrlHostString(host)}:${place.port}`]
   }
+  return place._tag === "UnixPathAddress" && scheme === "socks5h"
+    ? [`socks5h://${user}localhost${encodeURI(place.path)}`]
+    : []
 }
