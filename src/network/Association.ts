@@ -9,12 +9,13 @@
 import type { RemoteInfo, Socket } from "node:dgram"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Identity } from "../policy/Authenticator.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import * as Reassembly from "../wire/Reassembly.ts"
+import { fromNode } from "./Addresses.ts"
 import { bind } from "./Datagrams.ts"
 import * as Destinations from "./Destinations.ts"
 import * as Recent from "./Recent.ts"
@@ -94,9 +95,7 @@ export const make = Effect.fnUntraced(function* (
   const fromTarget = (bytes: Buffer, from: RemoteInfo) => {
     let peer = peers.get(Destinations.keyOf(from))
     if (peer === undefined && udpFullCone) {
-      peer = Destinations.remoteAt(
-        NetAddress.inetAddressFromIpStringUnsafe(unscoped(from.address), from.port)
-      )
+      peer = Destinations.remoteAt(fromNode(from.address, from.port))
       peers.set(peer.key, peer)
     }
     if (peer === undefined || source === undefined) return drop()
@@ -142,7 +141,8 @@ export const make = Effect.fnUntraced(function* (
   const isClient = (from: RemoteInfo): boolean =>
     source
       ? from.port === source.port && from.address === source.address
-      : (client.port === 0 || from.port === client.port) && isSame(from.address, client.address)
+      : (client.port === 0 || from.port === client.port) &&
+        Equal.equals(fromNode(from.address, from.port).address, client.address)
 
   return {
     receive: (bytes, from) => {
@@ -159,14 +159,3 @@ export const make = Effect.fnUntraced(function* (
     movedAt: () => movedAt
   }
 })
-
-/** IPv4 may come in IPv6 form, and link-local addresses with their zone. */
-const isSame = (text: string, address: NetAddress.IpAddress): boolean => {
-  const parsed = NetAddress.ipFromString(unscoped(text))
-  return (
-    Result.isSuccess(parsed) &&
-    NetAddress.formatIp(NetAddress.toCanonical(parsed.success)) === NetAddress.formatIp(address)
-  )
-}
-
-const unscoped = (address: string): string => address.replace(/%.*$/, "")

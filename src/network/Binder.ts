@@ -12,6 +12,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { ConnectTimeout, type DialError, NotAllowed } from "../Errors.ts"
+import { fromNode } from "./Addresses.ts"
 import { fromCode, type Outgoing } from "./Dialer.ts"
 
 /** A listener that takes one connection. */
@@ -93,10 +94,7 @@ const admit = (
   local: NetAddress.InetAddress
 ): Effect.Effect<Outgoing, NotAllowed> => {
   const { remoteAddress, remotePort } = socket
-  const remote =
-    remoteAddress === undefined
-      ? undefined
-      : NetAddress.toCanonical(NetAddress.inetAddressFromIpStringUnsafe(remoteAddress, remotePort!))
+  const remote = remoteAddress === undefined ? undefined : fromNode(remoteAddress, remotePort!)
   if (remote && (expected === undefined || Equal.equals(remote.address, expected))) {
     return Effect.succeed({ duplex: socket, local, remote })
   }

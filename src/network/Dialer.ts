@@ -21,6 +21,7 @@ import {
   NotAllowed,
   OutOfResources
 } from "../Errors.ts"
+import { fromNode } from "./Addresses.ts"
 import * as HappyEyeballs from "./HappyEyeballs.ts"
 
 /** A connection to a target. */
@@ -88,7 +89,7 @@ const attempt = Effect.fnUntraced(function* (
   yield* connected(socket)
   return {
     duplex: socket,
-    local: NetAddress.inetAddressFromIpStringUnsafe(socket.localAddress!, socket.localPort!),
+    local: fromNode(socket.localAddress!, socket.localPort!),
     remote: NetAddress.inetAddressUnsafe(address, port)
   }
 })

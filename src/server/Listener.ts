@@ -8,6 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
+import { fromNode } from "../network/Addresses.ts"
 import type { Peer } from "../phases/Dialect.ts"
 import * as Systemd from "./Systemd.ts"
 import * as UnixSocket from "./UnixSocket.ts"
@@ -100,7 +101,7 @@ const started = (server: Server, start: (server: Server) => void): Effect.Effect
 const boundOf = (server: Server, path = ""): Bound => {
   const at = server.address()
   return typeof at === "object" && at !== null
-    ? Host.hostPortUnsafe(inet(at.address, at.port).address, at.port)
+    ? Host.hostPortUnsafe(fromNode(at.address, at.port).address, at.port)
     : NetAddress.unixPathAddress(path)
 }
 
@@ -112,8 +113,5 @@ const peerOf = (
   if (bound._tag === "UnixPathAddress") return { remote: bound, local: bound }
   return remoteAddress === undefined || localAddress === undefined
     ? undefined
-    : { remote: inet(remoteAddress, remotePort!), local: inet(localAddress, localPort!) }
+    : { remote: fromNode(remoteAddress, remotePort!), local: fromNode(localAddress, localPort!) }
 }
-
-const inet = (address: string, port: number) =>
-  NetAddress.toCanonical(NetAddress.inetAddressFromIpStringUnsafe(address.replace(/%.*$/, ""), port))
