@@ -16,10 +16,13 @@ if (!("groupBy" in Map)) Object.assign(Map, { groupBy })
 export default defineConfig({
   resolve: {
     // The examples import the package by its name; their tests run its sources.
-    alias: { "effect-socks": fileURLToPath(new URL("src/index.ts", import.meta.url)) }
+    alias: {
+      "effect-socks/testing": fileURLToPath(new URL("src/testing/index.ts", import.meta.url)),
+      "effect-socks": fileURLToPath(new URL("src/index.ts", import.meta.url))
+    }
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     testTimeout: 20_000
   }
 })

@@ -8,6 +8,8 @@ import { answers } from "../src/Reply.ts"
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
 
+const example = (name: string) => readFileSync(new URL(`../examples/${name}`, import.meta.url), "utf8")
+
 /** The reference, as it has to stand there. */
 const reference = [
   "| flag | variable | default | |",
@@ -22,6 +24,12 @@ describe("README", () => {
   it("lists every setting as it is", () => {
     const [, listed] = /<!-- settings -->\n([\s\S]*)\n<!-- \/settings -->/.exec(readme) ?? []
     assert.strictEqual(listed, reference)
+  })
+
+  it("shows the examples as they are run", () => {
+    const [embedding, testing] = Array.from(readme.matchAll(/```ts\n([\s\S]*?)```/g), ([, code]) => code!)
+    assert.strictEqual(testing, example("testing.test.ts"))
+    assert.include(example("embed.ts"), String(embedding))
   })
 
   it("lists every reply there is", () => {
