@@ -23,6 +23,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    testTimeout: 20_000
+    testTimeout: 20_000,
+    // Most tests of whole programs wait for something.
+    maxWorkers: 3
   }
 })

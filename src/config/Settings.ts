@@ -62,6 +62,16 @@ const file = (description: string): Setting<string | undefined, false> => ({
   defaultText: "none"
 })
 
+const toggle = (description: string, initially: boolean): Setting<boolean, false> => ({
+  description,
+  metavar: "",
+  read: Texts.toggle,
+  expected: "true or false",
+  default: initially,
+  defaultText: String(initially),
+  isSwitch: true
+})
+
 /** What the server itself goes by. */
 export const server = {
   listen: many<ListenAddress.ListenAddress>({
@@ -95,15 +105,7 @@ export const server = {
     separator: /\n+/,
     isSecret: true
   }),
-  open: single({
-    description: "Serve everyone: listen beyond loopback although no password is asked",
-    metavar: "",
-    read: Texts.toggle,
-    expected: "true or false",
-    default: false,
-    defaultText: "false",
-    isSwitch: true
-  }),
+  open: toggle("Serve everyone: listen beyond loopback although no password is asked", false),
   tlsCert: file("Certificate of the tls: listeners, and those that lead to its issuer (PEM)"),
   tlsKey: file("Key of that certificate (PEM, without a passphrase)"),
   tlsClientCa: file(
@@ -155,15 +157,7 @@ export const server = {
     description: "Time that sessions have to finish when the server is told to stop",
     default: "10s"
   }),
-  bind: single({
-    description: "Carry out BIND: listen for one connection from a target, as active-mode FTP needs it",
-    metavar: "",
-    read: Texts.toggle,
-    expected: "true or false",
-    default: false,
-    defaultText: "false",
-    isSwitch: true
-  }),
+  bind: toggle("Carry out BIND: listen for one connection from a target, as active-mode FTP needs it", false),
   bindTimeout: duration({
     description: "Time that the target of a BIND has to connect",
     default: "2m"
@@ -179,15 +173,7 @@ export const server = {
     default: "auto",
     defaultText: "auto"
   }),
-  udp: single({
-    description: "Relay datagrams (UDP ASSOCIATE)",
-    metavar: "",
-    read: Texts.toggle,
-    expected: "true or false",
-    default: true,
-    defaultText: "true",
-    isSwitch: true
-  }),
+  udp: toggle("Relay datagrams (UDP ASSOCIATE)", true),
   udpPorts: single<Texts.PortRange | "any">({
     description: "Ports at which clients' datagrams are taken; any leaves the choice to the system",
     metavar: "FIRST-LAST",
@@ -201,24 +187,11 @@ export const server = {
     default: "60s",
     canBeOff: true
   }),
-  udpFullCone: single({
-    description: "Let anyone send datagrams to a client, not only whom it has sent one to",
-    metavar: "",
-    read: Texts.toggle,
-    expected: "true or false",
-    default: false,
-    defaultText: "false",
-    isSwitch: true
-  }),
-  udpFragments: single({
-    description: "Put fragmented datagrams together (FRAG of RFC 1928) instead of dropping them",
-    metavar: "",
-    read: Texts.toggle,
-    expected: "true or false",
-    default: false,
-    defaultText: "false",
-    isSwitch: true
-  }),
+  udpFullCone: toggle("Let anyone send datagrams to a client, not only whom it has sent one to", false),
+  udpFragments: toggle(
+    "Put fragmented datagrams together (FRAG of RFC 1928) instead of dropping them",
+    false
+  ),
   advertise: single<NetAddress.IpAddress | "bound">({
     description: "Address to send datagrams to, as clients are told; behind NAT another than the one bound",
     metavar: "ADDRESS",

@@ -238,6 +238,8 @@ const chromium = Effect.fnUntraced(function* (server: Program.Program, profile: 
     ({ pid }) => Effect.sync(() => pid !== undefined && process.kill(-pid, "SIGKILL"))
   )
   const [input, output] = [child.stdio[3] as Writable, child.stdio[4] as Readable]
+  // Both break when it is killed.
+  for (const pipe of [input, output]) pipe.on("error", () => {})
   const waiting = new Map<number, (result: Record<string, string>) => void>()
   let session: string | undefined
   let count = 0

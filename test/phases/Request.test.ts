@@ -88,4 +88,14 @@ describe("Request", () => {
       }
     }).pipe(Effect.provide(Authenticator.anyone))
   )
+
+  it.effect("takes nobody who was not let in, by types", () =>
+    Effect.gen(function* () {
+      const { peer, client } = yield* accepted
+      // @ts-expect-error Only a passed authentication makes one.
+      const unproven: Parameters<typeof Request.read>[0] = { client, identity: { user: "alice" } }
+      assert.isDefined(unproven)
+      yield* peer.reset
+    })
+  )
 })
