@@ -230,6 +230,12 @@ export type Values<Table extends Readonly<Record<string, { readonly default: unk
   readonly [K in keyof Table]: Table[K]["default"]
 }
 
+/** The values where nothing else is said. */
+export const defaults = <Table extends Readonly<Record<string, { readonly default: unknown }>>>(
+  table: Table
+): Values<Table> =>
+  Object.fromEntries(Object.entries(table).map(([name, setting]) => [name, setting.default])) as Values<Table>
+
 /** `handshakeTimeout` as a flag: `handshake-timeout`. */
 export const flagName = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
