@@ -79,7 +79,9 @@ const banner = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server[
   const { protocols, tlsClientCa } = yield* Config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
   const door = (at: ListenAddress.ListenAddress) =>
-    at._tag === "Tls" && tlsClientCa !== undefined ? ", for clients with a certificate" : ""
+    ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined
+      ? ", for clients with a certificate"
+      : ""
   yield* Console.log(
     [
       "",
@@ -89,7 +91,9 @@ const banner = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server[
         : "  and lets everyone in who can reach it.",
       "",
       ...listeners
-        .flatMap((at) => urlOf(at, user, protocols))
+        .flatMap((at) =>
+          urlOf(ListenAddress.doorOf(at), user, ListenAddress.settingsOf(at).protocols ?? protocols)
+        )
         .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
       ""
     ].join("\n")
@@ -98,7 +102,7 @@ const banner = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server[
 
 /** A listener as curl takes it, if it does: it speaks no SOCKS over TLS, and no HTTP to sockets in files. */
 const urlOf = (
-  at: ListenAddress.ListenAddress,
+  at: ListenAddress.Door,
   user: string,
   protocols: ReadonlyArray<string>
 ): ReadonlyArray<string> => {

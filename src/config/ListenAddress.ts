@@ -6,17 +6,22 @@
  *     systemd         every socket that systemd passes
  *     systemd:NAME    those of this FileDescriptorName= (systemd.socket(5))
  *     tls:…           any of these, with TLS on it
+ *     …?protocols=socks5+http&udp=false
+ *                     any of these, with settings of its own
  */
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Texts from "./Texts.ts"
 
 /** A socket of its own, or one that systemd passes. */
 export type Place = Host.HostPort | NetAddress.UnixPathAddress | Systemd
 
 /** A place, and what is spoken there before any proxy protocol. */
-export type ListenAddress = Place | Tls
+export type Door = Place | Tls
+
+export type ListenAddress = Door | Particular
 
 export interface Systemd {
   readonly _tag: "Systemd"
@@ -31,15 +36,59 @@ export interface Tls {
 
 export const systemd = (name?: string): Systemd => ({ _tag: "Systemd", name })
 
+/** A door with settings of its own, which go before those of the server. */
+export interface Particular {
+  readonly _tag: "Particular"
+  readonly door: Door
+  readonly settings: OwnSettings
+}
+
+export interface OwnSettings {
+  readonly protocols?: ReadonlyArray<Texts.Protocol>
+  readonly udp?: boolean
+}
+
+export const particular = (door: Door, settings: OwnSettings): Particular => ({
+  _tag: "Particular",
+  door,
+  settings
+})
+
+/** Without its settings. */
+export const doorOf = (at: ListenAddress): Door => (at._tag === "Particular" ? at.door : at)
+
+/** Its settings, if it has any. */
+export const settingsOf = (at: ListenAddress): OwnSettings => (at._tag === "Particular" ? at.settings : {})
+
 /** The same place, with TLS. */
 export const tls = (place: Place): Tls => ({ _tag: "Tls", place })
 
 /** Without the TLS. */
-export const placeOf = (at: ListenAddress): Place => (at._tag === "Tls" ? at.place : at)
+export const placeOf = (at: Door): Place => (at._tag === "Tls" ? at.place : at)
 
 /** One of the forms above; nothing for any other text. */
-export const fromString = (text: string): Option.Option<ListenAddress> =>
+export const fromString = (text: string): Option.Option<ListenAddress> => {
+  const [, address, query] = /^(.*)\?(\w+=.*)$/s.exec(text) ?? []
+  return address === undefined || query === undefined
+    ? door(text)
+    : Option.zipWith(door(address), ownSettings(query), particular)
+}
+
+const door = (text: string): Option.Option<Door> =>
   text.startsWith("tls:") ? Option.map(place(text.slice(4)), tls) : place(text)
+
+const ownSettings = (query: string): Option.Option<OwnSettings> =>
+  Option.map(
+    Option.all(
+      query.split("&").map((pair): Option.Option<OwnSettings> => {
+        const [, name, value = ""] = /^(\w+)=(.*)$/.exec(pair) ?? []
+        if (name === "udp") return Option.map(Texts.toggle(value), (udp) => ({ udp }))
+        if (name !== "protocols") return Option.none()
+        return Option.map(Option.all(value.split("+").map(Texts.protocol)), (protocols) => ({ protocols }))
+      })
+    ),
+    (all) => Object.assign({}, ...all)
+  )
 
 /** As it is read. */
 export const format = (at: ListenAddress | NetAddress.SocketAddress): string => {
@@ -52,6 +101,14 @@ export const format = (at: ListenAddress | NetAddress.SocketAddress): string => 
       return at.name === undefined ? "systemd" : `systemd:${at.name}`
     case "Tls":
       return `tls:${format(at.place)}`
+    case "Particular": {
+      const { protocols, udp } = at.settings
+      const own = [
+        ...(protocols ? [`protocols=${protocols.join("+")}`] : []),
+        ...(udp === undefined ? [] : [`udp=${udp}`])
+      ]
+      return `${format(at.door)}?${own.join("&")}`
+    }
     default:
       return NetAddress.formatInet(at)
   }

@@ -29,7 +29,6 @@ export interface Setting<out A, out Many extends boolean = boolean> {
   readonly isSecret?: boolean
 }
 
-export type Protocol = "socks5" | "socks4" | "http"
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "none"
 export type LogFormat = "auto" | "pretty" | "json"
 
@@ -78,7 +77,8 @@ export const server = {
     description:
       "Where to listen: HOST:PORT (port 0 lets the system choose one), unix:/path, or systemd for the sockets " +
       "that systemd passes (systemd:NAME for those of this FileDescriptorName), which are used only if asked " +
-      "for; tls: before any of these puts TLS on it",
+      "for; tls: before any of these puts TLS on it, and ?protocols=socks5+http&udp=false behind it gives it " +
+      "settings of its own",
     metavar: "ADDRESS",
     read: ListenAddress.fromString,
     expected: "HOST:PORT, such as 127.0.0.1:1080 or [::1]:1080, nor unix:/path, systemd or tls:HOST:PORT",
@@ -86,10 +86,10 @@ export const server = {
     defaultText: "127.0.0.1:1080",
     separator: /[\s,]+/
   }),
-  protocols: many<Protocol>({
-    description: "Protocol that clients may speak, on every listener",
+  protocols: many<Texts.Protocol>({
+    description: "Protocol that clients may speak",
     metavar: "PROTOCOL",
-    read: (text) => Texts.literal(text, ["socks5", "socks4", "http"]),
+    read: Texts.protocol,
     expected: "one of socks5, socks4 and http",
     default: ["socks5", "socks4", "http"],
     defaultText: "socks5, socks4, http",

@@ -48,6 +48,10 @@ export const portRange = (text: string): Option.Option<PortRange> => {
   return first > 0 && first <= last && last <= 65_535 ? Option.some([first, last]) : Option.none()
 }
 
+export type Protocol = "socks5" | "socks4" | "http"
+
+export const protocol = (text: string): Option.Option<Protocol> => literal(text, ["socks5", "socks4", "http"])
+
 /** `true` or `1`, `false` or `0`. */
 export const toggle = (text: string): Option.Option<boolean> => {
   if (text === "true" || text === "1") return Option.some(true)

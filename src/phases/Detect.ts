@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Config } from "../config/Config.ts"
-import type { Protocol } from "../config/Settings.ts"
+import type { Protocol } from "../config/Texts.ts"
 import { type ClientGone, UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import { complete, type Decoder, incomplete } from "../wire/Decoder.ts"

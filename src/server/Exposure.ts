@@ -24,7 +24,7 @@ export const asksPassword: Effect.Effect<boolean, never, Authenticator> = Effect
  * systemd passes is not known before it listens.
  */
 export const check = Effect.fnUntraced(function* (
-  at: ListenAddress.ListenAddress,
+  at: ListenAddress.Door,
   modeOf: (path: string) => number
 ): Effect.fn.Return<void, OpenProxyRefused, Config | Authenticator> {
   const { open, tlsClientCa } = yield* Config

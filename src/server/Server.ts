@@ -16,7 +16,6 @@ import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
-import type { Secure } from "../network/Tls.ts"
 import type { Peer } from "../phases/Dialect.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import * as Connection from "./Connection.ts"
@@ -71,9 +70,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   BadSetting | ListenFailed | OpenProxyRefused,
   Connection.Services | Scope.Scope
 > {
-  const { listen, unixMode, drainTimeout } = yield* Config
+  const config = yield* Config
+  const { listen, unixMode, drainTimeout } = config
   const secure = yield* TlsFiles.load
-  yield* Effect.forEach(listen, (at) => Exposure.check(at, () => unixMode))
+  yield* Effect.forEach(listen, (at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))
 
   const connections = yield* FiberSet.make()
   const fork = yield* FiberSet.runtime(connections)<Connection.Services>()
@@ -86,26 +86,31 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     })
   )
 
-  const onConnection = (socket: Socket, peer: Peer, secureIt?: Secure) =>
-    fork(Connection.handle(socket, peer, secureIt))
   const listeners = yield* Effect.forEach(
     listen,
     Effect.fnUntraced(function* (at) {
-      const isTls = at._tag === "Tls"
-      const places = yield* Listener.listen(ListenAddress.placeOf(at), {
+      const door = ListenAddress.doorOf(at)
+      const isTls = door._tag === "Tls"
+      const serve = (socket: Socket, peer: Peer) =>
+        Connection.handle(socket, peer, isTls ? secure : undefined)
+      const places = yield* Listener.listen(ListenAddress.placeOf(door), {
         unixMode,
-        onConnection: (socket, peer) => onConnection(socket, peer, isTls ? secure : undefined)
+        onConnection:
+          at._tag === "Particular"
+            ? (socket, peer) =>
+                fork(Effect.provideService(serve(socket, peer), Config, { ...config, ...at.settings }))
+            : (socket, peer) => fork(serve(socket, peer))
       })
       const opened = isTls ? places.map(ListenAddress.tls) : places
       // Again, now that what systemd passed is known; nobody was let in yet.
       yield* Effect.forEach(opened, (it) => Exposure.check(it, Exposure.currentMode))
-      return opened
+      return at._tag === "Particular" ? opened.map((it) => ListenAddress.particular(it, at.settings)) : opened
     })
   )
   const bound = listeners.flat()
   return {
     listeners: bound,
-    addresses: bound.map(ListenAddress.placeOf).flatMap(inetOf),
+    addresses: bound.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf),
     asksPassword: yield* Exposure.asksPassword
   }
 })

@@ -21,7 +21,7 @@ type Name = "tlsCert" | "tlsKey" | "tlsClientCa"
 export const load = Effect.gen(function* (): Effect.fn.Return<Tls.Secure | undefined, BadSetting, Config> {
   const { listen, ...paths } = yield* Config
   const { tlsCert, tlsKey, tlsClientCa } = paths
-  const first = listen.find(({ _tag }) => _tag === "Tls")
+  const first = listen.find((at) => ListenAddress.doorOf(at)._tag === "Tls")
   if (first === undefined) {
     for (const name of ["tlsCert", "tlsKey", "tlsClientCa"] as const) {
       if (paths[name] !== undefined) {

@@ -23,7 +23,11 @@ describe("a listen address", () => {
     ["tls:0.0.0.0:1443", "Tls"],
     ["tls:unix:/run/socks.sock", "Tls"],
     ["tls:systemd", "Tls"],
-    ["tls:systemd:web", "Tls"]
+    ["tls:systemd:web", "Tls"],
+    ["127.0.0.1:1080?protocols=socks5+http", "Particular"],
+    ["tls:[::1]:1443?protocols=http&udp=false", "Particular"],
+    ["unix:/run/socks.sock?udp=true", "Particular"],
+    ["unix:/run/what?.sock", "UnixPathAddress"]
   ] as const
   for (const [text, tag] of good) {
     it(`can be ${text.slice(0, 30)}`, () => {
@@ -34,6 +38,13 @@ describe("a listen address", () => {
   }
 
   const bad = [
+    "127.0.0.1:1080?",
+    "127.0.0.1:1080?udp",
+    "127.0.0.1:1080?udp=maybe",
+    "127.0.0.1:1080?protocols=",
+    "127.0.0.1:1080?protocols=socks6",
+    "127.0.0.1:1080?open=true",
+    "127.0.0.1?udp=false",
     "",
     "1080",
     "127.0.0.1",
@@ -61,7 +72,7 @@ describe("a listen address", () => {
 
   it("is the same without its TLS", () => {
     const at = Option.getOrThrow(ListenAddress.fromString("tls:[::1]:1080"))
-    assert.strictEqual(ListenAddress.format(ListenAddress.placeOf(at)), "[::1]:1080")
+    assert.strictEqual(ListenAddress.format(ListenAddress.placeOf(ListenAddress.doorOf(at))), "[::1]:1080")
   })
 })
 

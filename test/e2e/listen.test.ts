@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { greeting, reply, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 
@@ -59,6 +60,38 @@ describe("listening", () => {
       const forms = ["localhost:0", "127.1.2.3:0", "[::1]:0", "[::ffff:127.0.0.1]:0"]
       const { addresses } = yield* Program.start(forms.flatMap((at) => ["--listen", at]))
       assert.lengthOf(addresses, forms.length)
+    })
+  )
+})
+
+describe("a listener with settings of its own", () => {
+  it.live("speaks its protocols, while the others speak theirs", () =>
+    Effect.gen(function* () {
+      const own = "127.0.0.1:0?protocols=socks4&udp=false"
+      const { addresses } = yield* Program.start(["--listen", own, "--listen", "127.0.0.1:0"])
+      assert.match(addresses[0]!, /\?protocols=socks4&udp=false$/)
+      const answer = Effect.fnUntraced(function* (
+        address: string,
+        sent: ReadonlyArray<number>,
+        count: number
+      ) {
+        const client = yield* Tcp.connect(Number(/:(\d+)(\?|$)/.exec(address)?.[1]))
+        yield* client.send(sent)
+        return [...(yield* client.receive(count))]
+      })
+      const associate = [...greeting(0x00), ...request("0.0.0.0", 0, 0x03)]
+      assert.deepStrictEqual(yield* answer(addresses[0]!, greeting(0x00), 2), [])
+      assert.strictEqual((yield* answer(addresses[0]!, [0x04, 0x01, 0, 1, 127, 0, 0, 1, 0], 8))[1], 0x5b)
+      assert.strictEqual((yield* answer(addresses[1]!, associate, 12))[3], 0x00)
+    })
+  )
+
+  it.live("relays no datagrams where it is told not to", () =>
+    Effect.gen(function* () {
+      const { addresses } = yield* Program.start(["--listen", "127.0.0.1:0?udp=false"])
+      const client = yield* Tcp.connect(Number(/:(\d+)\?/.exec(addresses[0]!)?.[1]))
+      yield* client.send([...greeting(0x00), ...request("0.0.0.0", 0, 0x03)])
+      assert.deepStrictEqual([...(yield* client.rest)].slice(2), reply(0x07))
     })
   )
 })

@@ -3,7 +3,7 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Protocol } from "../../src/config/Settings.ts"
+import type { Protocol } from "../../src/config/Texts.ts"
 import { connect, layer } from "../../src/testing/index.ts"
 import { message } from "../support/http.ts"
 import { greeting } from "../support/messages.ts"
