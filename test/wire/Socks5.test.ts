@@ -10,6 +10,7 @@ import { type Decoder, isIncomplete } from "../../src/wire/Decoder.ts"
 import * as Socks5 from "../../src/wire/Socks5.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { fromHex, hex } from "../support/bytes.ts"
+import { decodeWhole } from "../support/decoding.ts"
 import * as messages from "../support/messages.ts"
 
 const field = fc.uint8Array({ minLength: 1, maxLength: 255 })
@@ -17,18 +18,6 @@ const port = fc.integer({ min: 1, max: 65_535 })
 const label = fc.stringMatching(/^[a-z_][a-z0-9_-]{0,40}[a-z0-9_]$/)
 const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."))
 const octets = (length: number) => fc.array(fc.nat(255), { minLength: length, maxLength: length })
-
-/** What `message` decodes to, once it is sure that nothing before or behind its end changes that. */
-const decodeWhole = <A, E>(decoder: Decoder<A, E>, message: ReadonlyArray<number>, behind: Uint8Array): A => {
-  for (let length = 0; length < message.length; length++) {
-    const result = decoder(Uint8Array.from(message.slice(0, length)))
-    assert.isTrue(Result.isFailure(result) && isIncomplete(result.failure), `after ${length} bytes`)
-  }
-  const alone = Result.getOrThrow(decoder(Uint8Array.from(message)))
-  assert.strictEqual(alone.size, message.length)
-  assert.deepStrictEqual(Result.getOrThrow(decoder(Uint8Array.of(...message, ...behind))), alone)
-  return alone.value
-}
 
 const failureOf = (decoder: Decoder<unknown, { readonly _tag: string }>, bytes: string): string => {
   const result = decoder(fromHex(bytes))
