@@ -21,6 +21,7 @@ import { Authenticator } from "../policy/Authenticator.ts"
 import * as Connection from "./Connection.ts"
 import * as Exposure from "./Exposure.ts"
 import * as Listener from "./Listener.ts"
+import * as SelfGuard from "./SelfGuard.ts"
 import { Sessions } from "./Sessions.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 
@@ -86,13 +87,15 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     })
   )
 
+  const own: Array<NetAddress.InetAddress> = []
+  const guarded = SelfGuard.dialer(yield* Dialer, () => own)
   const listeners = yield* Effect.forEach(
     listen,
     Effect.fnUntraced(function* (at) {
       const door = ListenAddress.doorOf(at)
       const isTls = door._tag === "Tls"
       const serve = (socket: Socket, peer: Peer) =>
-        Connection.handle(socket, peer, isTls ? secure : undefined)
+        Effect.provideService(Connection.handle(socket, peer, isTls ? secure : undefined), Dialer, guarded)
       const places = yield* Listener.listen(ListenAddress.placeOf(door), {
         unixMode,
         onConnection:
@@ -108,9 +111,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     })
   )
   const bound = listeners.flat()
+  own.push(...bound.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf))
   return {
     listeners: bound,
-    addresses: bound.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf),
+    addresses: own,
     asksPassword: yield* Exposure.asksPassword
   }
 })

@@ -1,0 +1,59 @@
+/**
+ * Which targets are the server itself.
+ */
+import { networkInterfaces } from "node:os"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import { ConnectionRefused } from "../../src/Errors.ts"
+import * as SelfGuard from "../../src/server/SelfGuard.ts"
+
+/** What becomes of dialling this with a server that listens there. */
+const dialled = Effect.fnUntraced(function* (
+  listeners: ReadonlyArray<string>,
+  targets: readonly [string, ...Array<string>],
+  port: number
+) {
+  const tried: Array<string> = []
+  const { connect } = SelfGuard.dialer(
+    {
+      connect: (addresses) => {
+        tried.push(...addresses.map(NetAddress.formatIp))
+        return Effect.fail(new ConnectionRefused())
+      }
+    },
+    () => listeners.map(NetAddress.inetAddressFromStringUnsafe)
+  )
+  const [head, ...tail] = targets
+  const { _tag } = yield* Effect.flip(
+    connect([NetAddress.ipFromStringUnsafe(head), ...tail.map(NetAddress.ipFromStringUnsafe)], port)
+  )
+  return _tag === "NotAllowed" ? "itself" : tried
+}, Effect.scoped)
+
+const [elsewhere = "127.0.0.1"] = Object.values(networkInterfaces())
+  .flatMap((all) => all ?? [])
+  .filter(({ family }) => family === "IPv4")
+  .map(({ address }) => address)
+
+describe("SelfGuard", () => {
+  for (const [listeners, targets, port, expected] of [
+    [["127.0.0.1:1080"], ["127.0.0.1"], 1080, "itself"],
+    [["127.0.0.1:1080"], ["0.0.0.0"], 1080, "itself"],
+    [["127.0.0.1:1080"], ["::"], 1080, "itself"],
+    [["127.0.0.1:1080"], ["127.0.0.1"], 1081, ["127.0.0.1"]],
+    [["127.0.0.1:1080"], ["127.0.0.2"], 1080, ["127.0.0.2"]],
+    [["0.0.0.0:1080"], ["127.0.0.2"], 1080, "itself"],
+    [["0.0.0.0:1080"], [elsewhere], 1080, "itself"],
+    [["[::]:1080"], ["::1"], 1080, "itself"],
+    [["[::]:1080"], [elsewhere], 1080, "itself"],
+    [["0.0.0.0:1080"], ["192.0.2.1"], 1080, ["192.0.2.1"]],
+    [["127.0.0.1:1080"], ["127.0.0.1", "192.0.2.1"], 1080, ["192.0.2.1"]]
+  ] as const) {
+    it.effect(`on ${listeners}, asked for ${targets} at ${port}`, () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual<unknown>(yield* dialled(listeners, targets, port), expected)
+      })
+    )
+  }
+})
