@@ -3,6 +3,7 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { certificate, directory } from "../support/certificates.ts"
 import { describeWith } from "../support/clients.ts"
 import * as Origin from "../support/origin.ts"
 import * as Processes from "../support/processes.ts"
@@ -88,6 +89,57 @@ describeWith(["curl"], () => {
       assert.strictEqual(unknown.code, refusedByProxy)
       assert.match(unknown.stderr, /\(4\)/)
       yield* server.logged({ reply: 4, target: "nope.invalid:80" })
+    })
+  )
+
+  it.live("gets a page over SOCKS4, by address, and over SOCKS4a, by a name that the server resolves", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start()
+      const { url, port } = yield* Origin.http()
+      assert.strictEqual((yield* curl("--socks4", server.address, url)).stdout, Origin.page)
+      yield* server.logged({ protocol: "SOCKS4", target: `127.0.0.1:${port}`, outcome: "finished" })
+      const named = yield* curl("--socks4a", server.address, `http://localhost:${port}/`)
+      assert.strictEqual(named.stdout, Origin.page)
+      yield* server.logged({ protocol: "SOCKS4", target: `localhost:${port}`, outcome: "finished" })
+    })
+  )
+
+  it.live("is turned away over SOCKS4 where a password is asked, whatever user it names", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start(withPassword)
+      const { url, seen } = yield* Origin.http()
+      for (const user of [[], ["-U", "username:password"]]) {
+        for (const version of ["--socks4", "--socks4a"]) {
+          const { code, stderr } = yield* curl(version, server.address, ...user, url)
+          assert.strictEqual(code, refusedByProxy)
+          assert.match(stderr, /\(91\), request rejected or failed/)
+        }
+      }
+      assert.deepStrictEqual(seen, [])
+      yield* server.logged({ protocol: "SOCKS4", user: "", outcome: "AuthenticationFailed" })
+      yield* server.logged({ protocol: "SOCKS4", user: "username", outcome: "AuthenticationFailed" })
+    })
+  )
+
+  it.live("takes an HTTP proxy over TLS, for requests and for tunnels", () =>
+    Effect.gen(function* () {
+      const { certFile, keyFile } = certificate(yield* directory, "proxy", "/CN=localhost")
+      const listen = ["--listen", "tls:127.0.0.1:0", "--tls-cert", certFile, "--tls-key", keyFile]
+      const server = yield* Program.start([...listen, ...withPassword])
+      const { url } = yield* Origin.http()
+      const { url: secureUrl, certificate: trusted } = yield* Origin.https()
+      const through = (credentials: string, ...args: ReadonlyArray<string>) =>
+        curl("-x", `https://${credentials}@127.0.0.1:${server.port}`, "--proxy-cacert", certFile, ...args)
+
+      assert.strictEqual((yield* through("username:password", url)).stdout, Origin.page)
+      yield* server.logged({ command: "FORWARD", user: "username", status: 200, outcome: "finished" })
+      assert.strictEqual((yield* through("username:password", "-p", url)).stdout, Origin.page)
+      yield* server.logged({ command: "CONNECT", user: "username", status: 200, target: url.slice(7) })
+      const secure = yield* through("username:password", "--cacert", trusted, secureUrl)
+      assert.strictEqual(secure.stdout, Origin.page, secure.stderr)
+      yield* server.logged({ command: "CONNECT", user: "username", status: 200, target: secureUrl.slice(8) })
+      assert.match((yield* through("username:guess", "-p", url)).stderr, /response 407/)
+      yield* server.logged({ protocol: "HTTP", outcome: "AuthenticationFailed", status: 407 })
     })
   )
 })
