@@ -22,13 +22,16 @@ export interface TcpPeer extends Peer.Peer {
   readonly error: () => string | undefined
 }
 
-/** Connects, and closes with the scope. */
+/** Connects, from this address if one is given, and closes with the scope. */
 export const connect = Effect.fnUntraced(function* (
   port: number,
-  host = "127.0.0.1"
+  host = "127.0.0.1",
+  localAddress?: string
 ): Effect.fn.Return<TcpPeer, never, Scope.Scope> {
   const socket = yield* Effect.acquireRelease(
-    Effect.sync(() => dial({ port, host, allowHalfOpen: true, noDelay: true })),
+    Effect.sync(() =>
+      dial({ port, host, ...(localAddress && { localAddress }), allowHalfOpen: true, noDelay: true })
+    ),
     (socket) => Effect.sync(() => socket.destroy())
   )
   const peer = make(socket)
