@@ -57,6 +57,7 @@ describe("BIND", () => {
       yield* client.send("for the target only")
       const stranger = yield* Sockets.connect(port, "127.0.0.1", "127.0.0.2")
       assert.deepStrictEqual([...(yield* client.rest)], reply(0x02))
+      yield* client.end
       assert.deepStrictEqual([...(yield* stranger.rest)], [])
       assert.strictEqual(stranger.error(), "ECONNRESET")
       assert.isTrue(yield* isRefused(port))
@@ -69,6 +70,7 @@ describe("BIND", () => {
       const server = yield* Program.start(["--bind", "--bind-timeout", "200ms"])
       const { client, port } = yield* bind(server)
       assert.deepStrictEqual([...(yield* client.rest)], reply(0x06))
+      yield* client.end
       assert.isTrue(yield* isRefused(port))
       yield* server.logged({ command: "BIND", outcome: "ConnectTimeout", reply: 6 })
     })

@@ -4,15 +4,13 @@
  */
 import { execFile } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SocksClient } from "socks"
 import { DatagramPolicy, type Flow } from "../../src/index.ts"
 import { describeWith, python } from "../support/clients.ts"
+import * as Dante from "../support/dante.ts"
 import { proxy, server } from "../support/servers.ts"
 import { echo, open } from "../support/udp.ts"
 
@@ -66,32 +64,14 @@ const nameServer = Effect.gen(function* () {
   return peer
 })
 
-const danteClient = (port: number) => `
-route {
-  from: 0.0.0.0/0 to: 0.0.0.0/0 via: 127.0.0.1 port = ${port}
-  proxyprotocol: socks_v5
-  protocol: tcp udp
-  command: connect udpassociate
-  method: none
-}`
-
 describeWith(["dante-client", "ldnsutils"], () => {
   it.live("gets its DNS through the server", () => {
     const flows: Array<Flow> = []
     const policy = Layer.succeed(DatagramPolicy, { judge: (flow) => Effect.sync(() => flows.push(flow)) })
     return Effect.gen(function* () {
-      const directory = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "dante-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
-      const conf = join(directory, "socks.conf")
-      writeFileSync(conf, danteClient(yield* proxy()))
       const { port } = yield* nameServer
-      const out = yield* output("socksify", ["drill", "-p", `${port}`, "@127.0.0.1", "proxied.test", "A"], {
-        SOCKS_CONF: conf,
-        // Else it goes to loopback by itself.
-        SOCKS_AUTOADD_LANROUTES: "no"
-      })
+      const query = ["drill", "-p", `${port}`, "@127.0.0.1", "proxied.test", "A"]
+      const out = yield* output("socksify", query, yield* Dante.environment(yield* proxy()))
       assert.match(out, /^proxied\.test\.\s+60\s+IN\s+A\s+192\.0\.2\.99$/m)
       assert.deepStrictEqual(
         flows.map(({ target }) => target.port),
