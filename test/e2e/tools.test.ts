@@ -1,8 +1,7 @@
 /**
- * git, Python programs, and programs that know nothing of proxies.
+ * git, Python programs and ncat.
  */
 import { createReadStream } from "node:fs"
-import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -92,22 +91,36 @@ except socks.ProxyError as error:
   )
 })
 
-describeWith(["proxychains4", "python3-socks"], () => {
-  it.live("makes a program that knows nothing of proxies use one", () =>
+describeWith(["ncat"], () => {
+  /** What comes back from a page's address through a proxy of this type. */
+  const get = (server: Program.Program, type: string, port: number, ...auth: ReadonlyArray<string>) => {
+    const proxied = `ncat --proxy ${server.address} --proxy-type ${type} ${auth.join(" ")} 127.0.0.1 ${port}`
+    return Processes.run("sh", ["-c", `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | ${proxied}`])
+  }
+
+  it.live("reaches a target over SOCKS4, SOCKS5 and HTTP", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start()
+      const { port } = yield* Origin.http()
+      for (const type of ["socks4", "socks5", "http"]) {
+        const { stdout, stderr } = yield* get(server, type, port)
+        assert.include(stdout, Origin.page, stderr)
+        yield* server.logged({ protocol: type.toUpperCase(), command: "CONNECT", outcome: "finished" })
+      }
+    })
+  )
+
+  it.live("is let in with a password, and not with a wrong one or over SOCKS4", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(withPassword)
-      const { port } = yield* Origin.http()
-      const config = join(yield* Temporary.directory, "proxychains.conf")
-      const proxy = `socks5 127.0.0.1 ${server.port} username password`
-      yield* Effect.promise(() =>
-        writeFile(config, `strict_chain\nproxy_dns\nremote_dns_subnet 224\n[ProxyList]\n${proxy}\n`)
-      )
-      const script = `import urllib.request as r; print(r.urlopen("http://origin.localhost:${port}/").read().decode())`
-      const { stdout, stderr } = yield* Processes.run("proxychains4", [
-        ...["-q", "-f", config, python, "-c", script]
-      ])
-      assert.strictEqual(stdout, `${Origin.page}\n`, stderr)
-      yield* server.logged({ message: "session", user: "username", target: `origin.localhost:${port}` })
+      const { port, seen } = yield* Origin.http()
+      for (const type of ["socks5", "http"]) {
+        const right = yield* get(server, type, port, "--proxy-auth", "username:password")
+        assert.include(right.stdout, Origin.page, right.stderr)
+        assert.strictEqual((yield* get(server, type, port, "--proxy-auth", "username:guess")).stdout, "")
+      }
+      assert.strictEqual((yield* get(server, "socks4", port, "--proxy-auth", "username")).stdout, "")
+      assert.strictEqual(seen.length, 2)
     })
   )
 })

@@ -18,13 +18,16 @@ const clients = {
   "firefox-esr": "command -v firefox-esr",
   git: "command -v git",
   ldnsutils: "command -v drill",
+  ncat: "command -v ncat",
   "netcat-openbsd": "command -v nc.openbsd",
   "openssh-client": "command -v ssh",
   "openssh-server": "test -x /usr/sbin/sshd",
   proxychains4: "command -v proxychains4",
   "python3-pyftpdlib": `${python} -c "import pyftpdlib"`,
   "python3-socks": `${python} -c "import socks"`,
-  tnftp: "command -v tnftp"
+  tnftp: "command -v tnftp",
+  torsocks: "command -v torsocks",
+  tsocks: "command -v tsocks"
 }
 
 export type Client = keyof typeof clients

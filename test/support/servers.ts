@@ -6,8 +6,19 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
-import { Config, type ConfigValues, Server } from "../../src/index.ts"
+import {
+  Authenticator,
+  Binder,
+  Config,
+  type ConfigValues,
+  DatagramRelay,
+  Dialer,
+  Relay,
+  Resolver,
+  Server
+} from "../../src/index.ts"
 
 /** Containers often go without. */
 export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
@@ -20,9 +31,33 @@ const listen = ["127.0.0.1", ...(hasIPv6 ? ["::1"] : [])].map((host) =>
 
 /** Listens on loopback, IPv4 first, and writes no log. */
 export const server = (values: Partial<ConfigValues> = {}) =>
-  Server.layerDefault.pipe(
-    Layer.provide(Config.layer({ listen, drainTimeout: Duration.millis(1), ...values })),
-    Layer.provide(Layer.succeed(References.MinimumLogLevel, "None"))
+  Server.layerDefault.pipe(Layer.provide(quiet(values)))
+
+/** The same, in a world where every target is at 127.0.0.1: for clients that do not take loopback to a proxy. */
+export const serverOfLoopback = (values: Partial<ConfigValues> = {}) =>
+  Server.layer.pipe(
+    Layer.provide([
+      Authenticator.layer,
+      Resolver.layer,
+      loopbackDialer,
+      Binder.layer,
+      Relay.layer,
+      DatagramRelay.layer
+    ]),
+    Layer.provide(quiet(values))
+  )
+
+const loopbackDialer = Layer.effect(
+  Dialer,
+  Effect.map(Dialer, ({ connect }) => ({
+    connect: (_, port) => connect([NetAddress.ipv4Loopback], port)
+  }))
+).pipe(Layer.provide(Dialer.layer))
+
+const quiet = (values: Partial<ConfigValues>) =>
+  Layer.merge(
+    Config.layer({ listen, drainTimeout: Duration.millis(1), ...values }),
+    Layer.succeed(References.MinimumLogLevel, "None")
   )
 
 /** Its port, at the address of that position in `listen`. */
