@@ -17,6 +17,8 @@ const clients = {
   "default-jdk-headless": "command -v java && command -v javac",
   "firefox-esr": "command -v firefox-esr",
   git: "command -v git",
+  "golang-go": "command -v go",
+  "golang-golang-x-net-dev": "test -d /usr/share/gocode/src/golang.org/x/net/proxy",
   ldnsutils: "command -v drill",
   ncat: "command -v ncat",
   "netcat-openbsd": "command -v nc.openbsd",
