@@ -39,7 +39,9 @@ func main() {
 const build = Effect.gen(function* () {
   const directory = yield* Temporary.directory
   yield* Effect.promise(() => writeFile(join(directory, "client.go"), source))
-  const env = { GO111MODULE: "off", GOPATH: "/usr/share/gocode", GOCACHE: join(directory, "cache") }
+  const modules = { GO111MODULE: "off", GOPATH: "/usr/share/gocode" }
+  // Without cgo it takes no C compiler.
+  const env = { ...modules, CGO_ENABLED: "0", GOCACHE: join(directory, "cache") }
   const { code, stderr } = yield* Processes.run("go", ["build", "client.go"], { cwd: directory, env })
   assert.strictEqual(code, 0, stderr)
   return join(directory, "client")
