@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describeWith } from "../support/clients.ts"
+import * as Marionette from "../support/marionette.ts"
 import * as Origin from "../support/origin.ts"
 import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
@@ -82,7 +83,46 @@ describeWith(["firefox-esr"], () => {
       yield* server.logged({ protocol, command, target: `localhost:${port}` })
     })
   )
+
+  it.live("loads a page over HTTP with the password that its user gives when asked", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start(["--user", "alice:secret"])
+      const { port, asked, seen } = yield* site
+      const profile = yield* Temporary.directory
+      const settings = { ...http(server.port), ...Marionette.preferences }
+      yield* Effect.promise(() => writeFile(join(profile, "user.js"), preferences(settings)))
+      const firefox = ["--headless", "--no-remote", ...Marionette.flags, "--profile", profile]
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* Processes.start("firefox-esr", firefox)
+          const command = yield* Marionette.control(profile)
+          yield* command("Marionette:SetContext", { value: "chrome" })
+          yield* command("WebDriver:ExecuteScript", { script: answerDialog, args: ["alice", "secret"] })
+          yield* command("Marionette:SetContext", { value: "content" })
+          yield* command("WebDriver:Navigate", { url: `http://localhost:${port}/` })
+          yield* asked("/data")
+        })
+      )
+      yield* server.logged({ protocol: "HTTP", outcome: "NoAcceptableMethod", status: 407 })
+      yield* server.logged({ command: "FORWARD", user: "alice", target: `localhost:${port}`, status: 200 })
+      assert.deepStrictEqual(
+        seen.filter((path) => path === "/"),
+        ["/"]
+      )
+    })
+  )
 })
+
+/** Fills in the first dialog that Firefox opens, and accepts it. */
+const answerDialog = `
+const [name, password] = arguments
+const answer = ({ document }) => {
+  Services.obs.removeObserver(answer, "common-dialog-loaded")
+  document.getElementById("loginTextbox").value = name
+  document.getElementById("password1Textbox").value = password
+  document.getElementById("commonDialog").acceptDialog()
+}
+Services.obs.addObserver(answer, "common-dialog-loaded")`
 
 const preferences = (proxy: object) =>
   Object.entries({
