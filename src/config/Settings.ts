@@ -61,6 +61,22 @@ const file = (description: string): Setting<string | undefined, false> => ({
   defaultText: "none"
 })
 
+const count = <Word extends string>(
+  description: string,
+  word: Word,
+  initially: number | Word
+): Setting<number | Word, false> => ({
+  description,
+  metavar: "COUNT",
+  read: (text) => {
+    if (text === word) return Option.some(word)
+    return /^[1-9]\d{0,8}$/.test(text) ? Option.some(Number(text)) : Option.none()
+  },
+  expected: `a whole number above 0, or ${word}`,
+  default: initially,
+  defaultText: String(initially)
+})
+
 const toggle = (description: string, initially: boolean): Setting<boolean, false> => ({
   description,
   metavar: "",
@@ -162,17 +178,7 @@ export const server = {
     description: "Time that the target of a BIND has to connect",
     default: "2m"
   }),
-  maxSessions: single<number | "auto">({
-    description: "Sessions at once; auto is what the limit on open files allows",
-    metavar: "COUNT",
-    read: (text) => {
-      if (text === "auto") return Option.some(text)
-      return /^[1-9]\d{0,8}$/.test(text) ? Option.some(Number(text)) : Option.none()
-    },
-    expected: "a whole number above 0, or auto",
-    default: "auto",
-    defaultText: "auto"
-  }),
+  maxSessions: count("Sessions at once; auto is what the limit on open files allows", "auto", "auto"),
   udp: toggle("Relay datagrams (UDP ASSOCIATE)", true),
   udpPorts: single<Texts.PortRange | "any">({
     description: "Ports at which clients' datagrams are taken; any leaves the choice to the system",
@@ -187,6 +193,9 @@ export const server = {
     default: "60s",
     canBeOff: true
   }),
+  udpRate: count("Datagrams a second that a client may send; what goes beyond is dropped", "off", "off"),
+  udpAssociations: count("Uses of UDP at once that a user, or an address without one, may have", "off", 256),
+  udpStrict: toggle("Ask clients to say in advance which port their datagrams will come from", false),
   udpFullCone: toggle("Let anyone send datagrams to a client, not only whom it has sent one to", false),
   udpFragments: toggle(
     "Put fragmented datagrams together (FRAG of RFC 1928) instead of dropping them",

@@ -35,6 +35,8 @@ export interface Client {
 export interface Rules {
   /** Fragments are put together; else they are dropped. */
   readonly udpFragments: boolean
+  /** Datagrams a second that the client may send. */
+  readonly udpRate: number | "off"
   /** Anyone may send to the client; else only who it has sent to, address and port. */
   readonly udpFullCone: boolean
 }
@@ -57,7 +59,7 @@ const pendingLimit = 64
 /** An association that answers its client from `relay`, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   client: Client,
-  { udpFragments, udpFullCone }: Rules,
+  { udpRate, udpFragments, udpFullCone }: Rules,
   relay: Socket
 ): Effect.fn.Return<Association, never, Resolver | Scope.Scope> {
   const { traffic } = client
@@ -138,6 +140,19 @@ export const make = Effect.fnUntraced(function* (
     dropOne
   )
 
+  const mostEachSecond = udpRate === "off" ? Infinity : udpRate
+  let second = 0
+  let inSecond = 0
+  /** Whether the client has had its share of this second. */
+  const isTooMuch = (): boolean => {
+    const now = Math.floor(clock.currentTimeMillisUnsafe() / 1000)
+    if (now !== second) {
+      second = now
+      inSecond = 0
+    }
+    return ++inSecond > mostEachSecond
+  }
+
   const isClient = (from: RemoteInfo): boolean =>
     source
       ? from.port === source.port && from.address === source.address
@@ -147,7 +162,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     receive: (bytes, from) => {
       const headerSize = isClient(from) ? Datagram.headerSize(bytes) : 0
-      if (headerSize === 0) return drop()
+      if (headerSize === 0 || isTooMuch()) return drop()
       const isFragment = Datagram.fragment(bytes) !== 0
       if (isFragment && !reassembly) return drop()
       source ??= { address: from.address, port: from.port }

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
-import { CommandNotSupported, type OutOfResources } from "../Errors.ts"
+import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { hungUp } from "../network/Duplexes.ts"
 import type { Ending } from "../network/Relay.ts"
@@ -23,17 +23,21 @@ export const run = Effect.fnUntraced(function* ({
   succeeded
 }: Order): Effect.fn.Return<
   Ending,
-  CommandNotSupported | OutOfResources,
+  CommandNotSupported | NotAllowed | OutOfResources,
   Config | DatagramRelay | Resolver | Scope.Scope
 > {
-  const { udp, advertise } = yield* Config
+  const { udp, udpStrict, advertise } = yield* Config
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
   const { peer, identity, traffic } = known
   // Who came through the file system has no address from which to take datagrams.
   if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })
   const { address } = peer.remote
+  const port = declaredPort(request.target, address)
+  if (udpStrict && port === 0) {
+    return yield* new NotAllowed({ reason: "the port that datagrams will come from is not declared" })
+  }
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
-    { identity, address, port: declaredPort(request.target, address), traffic },
+    { identity, address, port, traffic },
     // Not all of the machine's addresses: answers have to come from where the
     // client sent its datagrams.
     localAddress(peer)

@@ -40,13 +40,15 @@ export class Sessions extends Context.Service<
   static readonly layer: Layer.Layer<Sessions, never, Config> = Layer.effect(
     Sessions,
     Effect.gen(function* () {
-      const { maxSessions } = yield* Config
+      const { maxSessions, udpAssociations } = yield* Config
       const descriptors = yield* Descriptors.budget
       const limit = maxSessions === "auto" ? Math.floor(descriptors / 2) : maxSessions
       // Those who never finish a handshake leave the rest to those who do, and one
       // of them alone leaves half of that to the others.
       const handshakeLimit = Math.ceil(descriptors / 2)
       const handshakeLimitEach = Math.ceil(descriptors / 4)
+
+      const mostAssociations = udpAssociations === "off" ? Infinity : udpAssociations
 
       const live = new Set<Session>()
       /** The descriptors each of them uses beside its connection's own. */
@@ -55,11 +57,15 @@ export class Sessions extends Context.Service<
       const handshakes = new Map<string, number>()
       let count = 0
 
-      const shake = (host: string, change: 1 | -1) => {
-        const current = (handshakes.get(host) ?? 0) + change
-        if (current === 0) handshakes.delete(host)
-        else handshakes.set(host, current)
+      /** By whose they are. */
+      const associations = new Map<string, number>()
+
+      const tally = (counts: Map<string, number>, key: string, change: 1 | -1) => {
+        const current = (counts.get(key) ?? 0) + change
+        if (current === 0) counts.delete(key)
+        else counts.set(key, current)
       }
+      const shake = (host: string, change: 1 | -1) => tally(handshakes, host, change)
 
       const fresh = (now: number) => ({ id: ++count, startedAt: now, traffic: { sent: 0, received: 0 } })
 
@@ -79,6 +85,7 @@ export class Sessions extends Context.Service<
         if (takes === undefined) return
         admitted.delete(session)
         more -= takes
+        if (isAssociation(session)) tally(associations, ownerOf(session), -1)
         shake(hostOf(session.peer), 1)
       }
 
@@ -116,12 +123,16 @@ export class Sessions extends Context.Service<
         admit: (session) =>
           Effect.suspend(() => {
             // A target's connection; or the relay port and a socket per family.
-            const takes = session.request?.command === "ASSOCIATE" ? 3 : 1
+            const takes = isAssociation(session) ? 3 : 1
+            if (isAssociation(session) && (associations.get(ownerOf(session)) ?? 0) >= mostAssociations) {
+              return Effect.fail(new TooManySessions({ limit: mostAssociations }))
+            }
             if (admitted.size >= limit || live.size + more + takes > descriptors) {
               return Effect.fail(new TooManySessions({ limit }))
             }
             admitted.set(session, takes)
             more += takes
+            if (isAssociation(session)) tally(associations, ownerOf(session), 1)
             shake(hostOf(session.peer), -1)
             return Effect.void
           }),
@@ -141,6 +152,12 @@ export class Sessions extends Context.Service<
 /** What handshakes are counted by: clients of a Unix-domain socket as one host. */
 const hostOf = ({ remote }: Peer): string =>
   NetAddress.isInetAddress(remote) ? NetAddress.formatHost(remote) : remote.path
+
+const isAssociation = ({ request }: Session): boolean => request?.command === "ASSOCIATE"
+
+/** Whose a session is: its user's, or if nobody was asked, its address's. */
+const ownerOf = ({ identity, peer }: Session): string =>
+  identity?.user === undefined ? hostOf(peer) : `user ${identity.user}`
 
 /** Failures that any passer-by causes, of interest to nobody who is not looking for them. */
 const unremarkable: ReadonlySet<string> = new Set([

@@ -73,7 +73,7 @@ describe("Settings", () => {
     )
     assert.deepStrictEqual(
       off.map(([name]) => name),
-      ["idleTimeout", "halfCloseTimeout", "udpIdleTimeout"]
+      ["idleTimeout", "halfCloseTimeout", "udpIdleTimeout", "udpRate", "udpAssociations"]
     )
     assert.deepStrictEqual(Settings.server.idleTimeout.read("off"), Option.some(Duration.infinity))
   })

@@ -4,8 +4,8 @@
 import { connect, createServer } from "node:net"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { Server } from "effect-socks"
 import { ProxyLive } from "../../examples/embed.ts"
-import { Server } from "../../src/index.ts"
 import * as Peer from "../../src/testing/Peer.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
 

@@ -66,6 +66,29 @@ describe("UDP ASSOCIATE", () => {
     }).pipe(Effect.provide(server()))
   )
 
+  it.live("drops what a client sends beyond its rate", () =>
+    Effect.gen(function* () {
+      const association = yield* associate(yield* proxy())
+      const [client, target] = [yield* open(), yield* echo()]
+      const { host, port } = association
+      for (let i = 0; i < 50; i++) {
+        yield* client.send(datagram("127.0.0.1", target.port, utf8(`${i}`)), port, host)
+      }
+      let answers = 0
+      while (
+        yield* Effect.match(Effect.timeout(client.receive, "1500 millis"), {
+          onSuccess: () => true,
+          onFailure: () => false
+        })
+      ) {
+        answers++
+      }
+      // Sent within two seconds by the clock.
+      assert.isAtLeast(answers, 5)
+      assert.isAtMost(answers, 10)
+    }).pipe(Effect.provide(server({ udpRate: 5 })))
+  )
+
   it.live.runIf(hasIPv6)("serves IPv6 clients, and both families of targets to both", () =>
     Effect.gen(function* () {
       const loopback = [...new Array(15).fill(0), 1]

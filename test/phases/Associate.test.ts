@@ -91,6 +91,17 @@ describe("Associate", () => {
     }).pipe(services(it, { advertise: NetAddress.ipFromStringUnsafe("192.0.2.9") }))
   })
 
+  it.effect("can ask that the port be declared", () => {
+    const it = relay()
+    return Effect.gen(function* () {
+      const undeclared = yield* asking()
+      assert.deepStrictEqual([...(yield* undeclared.rest)], reply(0x02))
+      assert.lengthOf(it.asked, 0)
+      const declared = yield* asking(own, 4000)
+      assert.deepStrictEqual([...(yield* declared.receive(10))], reply(0x00, bound))
+    }).pipe(services(it, { udpStrict: true }))
+  })
+
   it.effect("is no command where UDP is off", () => {
     const it = relay()
     return Effect.gen(function* () {

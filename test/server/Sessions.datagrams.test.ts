@@ -19,13 +19,14 @@ vi.mock("../../src/server/Descriptors.ts", () => ({ budget: Effect.succeed(16) }
 
 let hosts = 0
 
-const admit = Effect.fnUntraced(function* (command: Connection["command"]) {
+const admit = Effect.fnUntraced(function* (command: Connection["command"], user?: string) {
   const sessions = yield* Sessions
   const scope = yield* Scope.make()
   const address = NetAddress.ipFromStringUnsafe(`203.0.113.${++hosts}`)
   const remote = NetAddress.inetAddressUnsafe(address, 50_000)
   const session = yield* Scope.provide(sessions.open({ remote, local: serverAddress }), scope)
   session.request = { command, target: unspecified }
+  session.identity = { user }
   yield* Effect.onError(sessions.admit(session), () => Scope.close(scope, Exit.void))
   return { end: Scope.close(scope, Exit.void) }
 })
@@ -41,4 +42,16 @@ it.effect("an association counts as its connection and three sockets, and gives 
     yield* admit("ASSOCIATE")
     assert.strictEqual((yield* Effect.flip(admit("CONNECT")))._tag, "TooManyHandshakes")
   }).pipe(Effect.provide(Layer.provide(Sessions.layer, Config.layer())))
+)
+
+it.effect("a user has so many associations at once, whatever addresses they come from", () =>
+  Effect.gen(function* () {
+    const first = yield* admit("ASSOCIATE", "alice")
+    assert.strictEqual((yield* Effect.flip(admit("ASSOCIATE", "alice")))._tag, "TooManySessions")
+    yield* admit("CONNECT", "alice")
+    yield* admit("ASSOCIATE", "bob")
+    yield* admit("ASSOCIATE")
+    yield* first.end
+    yield* admit("ASSOCIATE", "alice")
+  }).pipe(Effect.provide(Layer.provide(Sessions.layer, Config.layer({ udpAssociations: 1 }))))
 )
