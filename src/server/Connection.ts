@@ -17,7 +17,8 @@ import type { Peer } from "../phases/Dialect.ts"
 import * as Origin from "../phases/Origin.ts"
 import * as Secured from "../phases/Secure.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
-import { type Session, Sessions } from "./Sessions.ts"
+import type { Session } from "./Session.ts"
+import { Sessions } from "./Sessions.ts"
 
 /** What serving a connection takes. */
 export type Services = Authenticator | Command.Services | Sessions

@@ -1,6 +1,5 @@
 /**
- * The connections being served: how many there may be, what is known of each,
- * and one line in the log when one ends.
+ * The connections being served, and how many there may be.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -9,18 +8,10 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
-import * as ListenAddress from "../config/ListenAddress.ts"
-import { type SessionError, TooManyHandshakes, TooManySessions } from "../Errors.ts"
-import type { Known, Peer } from "../phases/Dialect.ts"
-import { type Answer, answers } from "../Reply.ts"
-import * as Socks5 from "../wire/Socks5.ts"
-import * as Target from "../wire/Target.ts"
+import { TooManyHandshakes, TooManySessions } from "../Errors.ts"
+import type { Peer } from "../phases/Dialect.ts"
 import * as Descriptors from "./Descriptors.ts"
-
-/** A connection, and what is known of it so far. */
-export interface Session extends Known {
-  readonly id: number
-}
+import { log, type Session } from "./Session.ts"
 
 export class Sessions extends Context.Service<
   Sessions,
@@ -158,55 +149,3 @@ const isAssociation = ({ request }: Session): boolean => request?.command === "A
 /** Whose a session is: its user's, or if nobody was asked, its address's. */
 const ownerOf = ({ identity, peer }: Session): string =>
   identity?.user === undefined ? hostOf(peer) : `user ${identity.user}`
-
-/** Failures that any passer-by causes, of interest to nobody who is not looking for them. */
-const unremarkable: ReadonlySet<string> = new Set([
-  "ClientGone",
-  "UnknownProtocol",
-  "HandshakeTimeout",
-  "NotForProxy",
-  "TlsFailed"
-])
-
-const log = Effect.fnUntraced(function* (session: Session) {
-  const {
-    id,
-    peer,
-    startedAt,
-    dialect,
-    identity,
-    request,
-    address,
-    outcome = "closed by server",
-    status,
-    traffic
-  } = session
-  const record = {
-    id,
-    client: ListenAddress.format(peer.remote),
-    ...(peer.via && { via: ListenAddress.format(peer.via) }),
-    listener: ListenAddress.format(peer.local),
-    protocol: dialect?.name,
-    user: identity?.user,
-    command: request?.command,
-    target: request && Target.format(request.target),
-    address: address && NetAddress.formatInet(address),
-    ...(typeof outcome === "string" ? { outcome, reply: Socks5.ReplyCode.Succeeded } : failure(outcome)),
-    // SOCKS and HTTP each have codes of their own.
-    ...(status !== undefined && { reply: undefined, status }),
-    sent: traffic.sent,
-    received: traffic.received,
-    ...(traffic.dropped !== undefined && { dropped: traffic.dropped }),
-    duration: (yield* Clock.currentTimeMillis) - startedAt
-  }
-  yield* request === undefined && unremarkable.has(record.outcome)
-    ? Effect.logDebug("session", record)
-    : Effect.logInfo("session", record)
-})
-
-/** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
-const failure = (error: SessionError) => {
-  const { _tag, ...details } = error
-  const { socks }: Answer = answers[_tag]
-  return { outcome: _tag, reply: socks.message === "none" ? undefined : socks.code, ...details }
-}

@@ -9,7 +9,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { vi } from "vitest"
 import { Config } from "../../src/config/Config.ts"
-import { type Session, Sessions } from "../../src/server/Sessions.ts"
+import type { Session } from "../../src/server/Session.ts"
+import { Sessions } from "../../src/server/Sessions.ts"
 import { serverAddress } from "../../src/testing/index.ts"
 
 /** Room for sixteen descriptors: eight handshakes, four of them of one address, eight sessions. */

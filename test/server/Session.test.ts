@@ -46,7 +46,7 @@ const unknown = {
   address: undefined
 }
 
-describe("Sessions, in the log", () => {
+describe("Session, in the log", () => {
   it.effect("tell who went where, how much moved, and how long it took", () =>
     Effect.gen(function* () {
       const sent = [
