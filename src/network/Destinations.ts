@@ -13,7 +13,7 @@ import { DatagramPolicy, type Flow } from "../policy/DatagramPolicy.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import * as Recent from "./Recent.ts"
-import { Resolver } from "./Resolver.ts"
+import { addressesOf, type Resolver } from "./Resolver.ts"
 
 /** The other end of a datagram's way, as the sockets have it. */
 export interface Remote {
@@ -120,9 +120,7 @@ const find = Effect.fnUntraced(function* (
   const target = yield* Effect.fromResult(Datagram.target(bytes))
   const { host, port } = target
   const { judge } = yield* DatagramPolicy
-  const resolver = yield* Resolver
-  const found = NetAddress.isIpAddress(host) ? [host] : yield* resolver.resolve(host)
-  const candidates = found.map((address) => NetAddress.toCanonical(address))
+  const candidates = (yield* addressesOf(host)).map((address) => NetAddress.toCanonical(address))
   const inOrder = [
     ...candidates.filter(NetAddress.isIpv4Address),
     ...candidates.filter(NetAddress.isIpv6Address)

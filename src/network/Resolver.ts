@@ -59,6 +59,14 @@ export class Resolver extends Context.Service<
     })
 }
 
+/** The addresses of a host: its own, if it is one. */
+export const addressesOf = (
+  host: NetAddress.IpAddress | Host.DomainName
+): Effect.Effect<Addresses, ResolveError, Resolver> =>
+  NetAddress.isIpAddress(host)
+    ? Effect.succeed([host])
+    : Effect.flatMap(Resolver, ({ resolve }) => resolve(host))
+
 /** How names are resolved on this machine. */
 interface System {
   readonly queries: Queries

@@ -3,33 +3,40 @@
  * (RFC 1928 §4, §6).
  */
 import * as Effect from "effect/Effect"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { type ClientGone, type DialError, InvalidTarget, type ResolveError } from "../Errors.ts"
 import { Dialer, type Outgoing } from "../network/Dialer.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
-import { Resolver } from "../network/Resolver.ts"
+import { addressesOf, type Resolver } from "../network/Resolver.ts"
 import * as Target from "../wire/Target.ts"
 import type { Order } from "./Order.ts"
 
 /** The client is told of the connection before any byte of the target's. */
-export const run = Effect.fnUntraced(function* ({
-  client,
-  request,
-  known,
-  succeeded
-}: Order): Effect.fn.Return<
+export const run = Effect.fnUntraced(function* (
+  order: Order
+): Effect.fn.Return<
   Ending,
   ClientGone | InvalidTarget | ResolveError | DialError,
   Resolver | Dialer | Relay | Scope.Scope
 > {
-  const relay = yield* Relay
+  const { client, request } = order
   // Nobody waits for a connection whose client has gone.
   const outgoing = yield* Effect.raceFirst(open(request.target), client.gone)
-  known.address = outgoing.remote
-  yield* succeeded(outgoing.local)
+  return yield* join(order, outgoing, outgoing.local)
+})
+
+/** Tells the client of its target's connection, and makes the two each other's. */
+export const join = Effect.fnUntraced(function* (
+  { client, known, succeeded }: Order,
+  target: Outgoing,
+  bound: NetAddress.InetAddress
+): Effect.fn.Return<Ending, never, Relay> {
+  const relay = yield* Relay
+  known.address = target.remote
+  yield* succeeded(bound)
   const { duplex, early } = client.detach()
-  return yield* relay.run({ client: duplex, target: outgoing.duplex, early, traffic: known.traffic })
+  return yield* relay.run({ client: duplex, target: target.duplex, early, traffic: known.traffic })
 })
 
 /** A connection to one of the target's addresses. Exactly the ones resolved are dialled. */
@@ -44,8 +51,6 @@ export const open = Effect.fnUntraced(function* (
       reason: "port 0 cannot be connected to"
     })
   }
-  const resolver = yield* Resolver
   const dialer = yield* Dialer
-  const addresses = NetAddress.isIpAddress(host) ? ([host] as const) : yield* resolver.resolve(host)
-  return yield* dialer.connect(addresses, port)
+  return yield* dialer.connect(yield* addressesOf(host), port)
 })

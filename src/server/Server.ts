@@ -1,7 +1,6 @@
 /**
  * The server: listeners, and a fiber for each connection.
  */
-import type { Socket } from "node:net"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
@@ -16,7 +15,6 @@ import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
-import type { Peer } from "../phases/Dialect.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import * as Connection from "./Connection.ts"
 import * as Exposure from "./Exposure.ts"
@@ -94,15 +92,14 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     Effect.fnUntraced(function* (at) {
       const door = ListenAddress.doorOf(at)
       const isTls = door._tag === "Tls"
-      const serve = (socket: Socket, peer: Peer) =>
-        Effect.provideService(Connection.handle(socket, peer, isTls ? secure : undefined), Dialer, guarded)
+      // What a listener has of its own, put together once and not for each connection.
+      const services = Context.make(Config, { ...config, ...ListenAddress.settingsOf(at) }).pipe(
+        Context.add(Dialer, guarded)
+      )
       const places = yield* Listener.listen(ListenAddress.placeOf(door), {
         unixMode,
-        onConnection:
-          at._tag === "Particular"
-            ? (socket, peer) =>
-                fork(Effect.provideService(serve(socket, peer), Config, { ...config, ...at.settings }))
-            : (socket, peer) => fork(serve(socket, peer))
+        onConnection: (socket, peer) =>
+          fork(Effect.provideContext(Connection.handle(socket, peer, isTls ? secure : undefined), services))
       })
       const opened = isTls ? places.map(ListenAddress.tls) : places
       // Again, now that what systemd passed is known; nobody was let in yet.
