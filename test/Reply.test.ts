@@ -130,6 +130,18 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
 }
 
 describe("Reply", () => {
+  for (const host of ["0.0.0.0", new Array(16).fill(0)] as const) {
+    it.effect(
+      `the unspecified address is nobody's, ${typeof host === "string" ? "in IPv4" : "in IPv6"}`,
+      () =>
+        Effect.gen(function* () {
+          const client = yield* connect
+          yield* client.send([...greeting(0x00), ...request(host, 80)])
+          assert.deepStrictEqual([...(yield* client.rest)], [...noAuthentication, ...reply(0x01)])
+        }).pipe(Effect.provide(layer()))
+    )
+  }
+
   for (const [tag, { sends, gets, replacements = {}, sessions, secure }] of Object.entries(cases)) {
     const services = sessions ? Layer.provideMerge(sessions, layer(replacements)) : layer(replacements)
     it.effect(

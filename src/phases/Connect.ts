@@ -3,7 +3,7 @@
  * (RFC 1928 §4, §6).
  */
 import * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { type ClientGone, type DialError, InvalidTarget, type ResolveError } from "../Errors.ts"
 import { Dialer, type Outgoing } from "../network/Dialer.ts"
@@ -49,6 +49,13 @@ export const open = Effect.fnUntraced(function* (
     return yield* new InvalidTarget({
       target: Target.format(target),
       reason: "port 0 cannot be connected to"
+    })
+  }
+  // Nor is this anyone's address, though systems take it for this machine's.
+  if (NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)) {
+    return yield* new InvalidTarget({
+      target: Target.format(target),
+      reason: "the unspecified address is nobody's"
     })
   }
   const dialer = yield* Dialer

@@ -18,7 +18,9 @@ export const dialer = (
   connect: (addresses, port) => {
     const samePort = listeners().filter((listener) => listener.port === port)
     if (samePort.length === 0) return inner.connect(addresses, port)
-    const others = addresses.filter((address) => !samePort.some((listener) => reaches(address, listener)))
+    const others = addresses.filter(
+      (address) => !samePort.some((listener) => reaches(NetAddress.toCanonical(address), listener))
+    )
     return Arr.isReadonlyArrayNonEmpty(others)
       ? inner.connect(others, port)
       : Effect.fail(new NotAllowed({ reason: "this is the server itself" }))

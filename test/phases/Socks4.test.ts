@@ -46,6 +46,7 @@ describe("Socks4", () => {
       layer({ dialer: failingDialer(new ConnectionRefused()) })
     ],
     ["a name that is none", request(0x01, [0, 0, 0, 1], "", "127.1"), layer()],
+    ["0.0.0.0, which is nobody's address", request(0x01, [0, 0, 0, 0], ""), layer()],
     ["port 0", [0x04, 0x01, 0, 0, 192, 0, 2, 1, 0], layer()],
     ["another command", request(0x03, [192, 0, 2, 1], ""), layer()],
     ["BIND, unless it is enabled", request(0x02, [192, 0, 2, 1], ""), layer()],
