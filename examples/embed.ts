@@ -16,6 +16,7 @@ import {
   DatagramRelay,
   Dialer,
   Errors,
+  Policy,
   Relay,
   Resolver,
   Server,
@@ -48,6 +49,7 @@ const DialerLive = Layer.effect(
 export const ProxyLive = Server.layer.pipe(
   Layer.provide([
     AuthenticatorLive,
+    Policy.layer,
     DialerLive,
     Resolver.layer,
     Binder.layer,

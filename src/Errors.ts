@@ -99,6 +99,8 @@ export class LoopDetected extends TaggedError("LoopDetected") {}
 /** Someone decided against it: a rule, a custom service, or the system's own firewall. */
 export class NotAllowed extends TaggedError("NotAllowed")<{
   readonly reason: string
+  /** What decided it, where it was a policy. */
+  readonly rule?: string
 }> {}
 
 // The network's doing --------------------------------------------------------

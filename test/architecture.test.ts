@@ -12,13 +12,13 @@ const floors = [
   ["cli", "index", "testing"],
   ["admin", "server"],
   ["phases"],
-  ["network"],
+  ["network", "system"],
   ["policy", "Reply"],
   ["config", "wire", "Errors"]
 ]
 
 /** Who may touch the platform. */
-const onNode = ["main", "testing", "admin", "server", "network"]
+const onNode = ["main", "testing", "admin", "server", "network", "system"]
 
 const src = join(import.meta.dirname, "../src")
 

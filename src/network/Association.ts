@@ -12,7 +12,8 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { Identity } from "../policy/Authenticator.ts"
+import type { Access } from "../policy/Access.ts"
+import type { Policy } from "../policy/Policy.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import * as Reassembly from "../wire/Reassembly.ts"
 import { fromNode } from "./Addresses.ts"
@@ -24,7 +25,7 @@ import type { Resolver } from "./Resolver.ts"
 
 /** Who may use an association, and what is kept of it. */
 export interface Client {
-  readonly identity: Identity | undefined
+  readonly access: Access
   /** Only datagrams from here are the client's. */
   readonly address: NetAddress.IpAddress
   /** And only from this port; with 0, from that of the first one. */
@@ -61,7 +62,7 @@ export const make = Effect.fnUntraced(function* (
   client: Client,
   { udpRate, udpFragments, udpFullCone }: Rules,
   relay: Socket
-): Effect.fn.Return<Association, never, Resolver | Scope.Scope> {
+): Effect.fn.Return<Association, never, Policy | Resolver | Scope.Scope> {
   const { traffic } = client
   traffic.dropped = 0
   const clock = yield* Clock.clockWith(Effect.succeed)
@@ -134,11 +135,7 @@ export const make = Effect.fnUntraced(function* (
     traffic.sent += length - headerSize
     socket.send(bytes, headerSize, length - headerSize, remote.port, remote.address, taken)
   }
-  const send = yield* Destinations.make(
-    { identity: client.identity, client: client.address },
-    forward,
-    dropOne
-  )
+  const send = yield* Destinations.make(client.access, forward, dropOne)
 
   const mostEachSecond = udpRate === "off" ? Infinity : udpRate
   let second = 0

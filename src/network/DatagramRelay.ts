@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import type { PortRange } from "../config/Texts.ts"
 import { OutOfResources } from "../Errors.ts"
+import type { Policy } from "../policy/Policy.ts"
 import * as Association from "./Association.ts"
 import { bind } from "./Datagrams.ts"
 import type { Resolver } from "./Resolver.ts"
@@ -35,7 +36,7 @@ export class DatagramRelay extends Context.Service<
     readonly associate: (
       client: Association.Client,
       local: NetAddress.IpAddress
-    ) => Effect.Effect<Relayed, OutOfResources, Resolver | Scope.Scope>
+    ) => Effect.Effect<Relayed, OutOfResources, Policy | Resolver | Scope.Scope>
   }
 >()("effect-socks/network/DatagramRelay") {
   /** UDP. */

@@ -9,11 +9,13 @@ import * as FiberSet from "effect/FiberSet"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type { InvalidTarget, NotAllowed, ResolveError } from "../Errors.ts"
-import { DatagramPolicy, type Flow } from "../policy/DatagramPolicy.ts"
+import type { Access } from "../policy/Access.ts"
+import type { Policy } from "../policy/Policy.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
+import * as Permit from "./Permit.ts"
 import * as Recent from "./Recent.ts"
-import { addressesOf, type Resolver } from "./Resolver.ts"
+import type { Resolver } from "./Resolver.ts"
 
 /** The other end of a datagram's way, as the sockets have it. */
 export interface Remote {
@@ -50,20 +52,17 @@ const queueLimit = 32
 const foundFor = 60_000
 const refusedFor = 5_000
 
-/** On whose behalf. */
-export type Owner = Pick<Flow, "identity" | "client">
-
 /**
  * Sends a datagram, with a header of this size, on its way: at once, or when its
  * destination is found. Each ends up in `forward` or `drop`, until the scope closes.
  */
 export const make = Effect.fnUntraced(function* (
-  owner: Owner,
+  access: Access,
   forward: (bytes: Buffer, headerSize: number, remote: Remote) => void,
   drop: () => void
-): Effect.fn.Return<(bytes: Buffer, headerSize: number) => void, never, Resolver | Scope.Scope> {
+): Effect.fn.Return<(bytes: Buffer, headerSize: number) => void, never, Policy | Resolver | Scope.Scope> {
   const clock = yield* Clock.clockWith(Effect.succeed)
-  const fork = yield* FiberSet.makeRuntime<Resolver>()
+  const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
   const known = Recent.make<string, Destination>(limit)
   // Name servers that do not answer are no reason to keep those waiting who ask them nothing.
   const names: Queue = { length: 0 }
@@ -84,7 +83,7 @@ export const make = Effect.fnUntraced(function* (
   const seek = (bytes: Buffer, queue: Queue): Destination => {
     const destination: Destination = { until: Infinity, remote: undefined, waiting: [], queue }
     fork(
-      Effect.matchCause(find(owner, bytes), {
+      Effect.matchCause(find(access, bytes), {
         onFailure: () => settle(destination),
         onSuccess: (remote) => settle(destination, remote)
       })
@@ -114,21 +113,13 @@ export const make = Effect.fnUntraced(function* (
  * datagram that there was no route for it, so it has to be the likelier one.
  */
 const find = Effect.fnUntraced(function* (
-  owner: Owner,
+  access: Access,
   bytes: Uint8Array
-): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed, Resolver> {
+): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed, Policy | Resolver> {
   const target = yield* Effect.fromResult(Datagram.target(bytes))
-  const { host, port } = target
-  const { judge } = yield* DatagramPolicy
-  const candidates = (yield* addressesOf(host)).map((address) => NetAddress.toCanonical(address))
-  const inOrder = [
-    ...candidates.filter(NetAddress.isIpv4Address),
-    ...candidates.filter(NetAddress.isIpv6Address)
-  ]
-  const allowed = yield* Effect.firstSuccessOf(
-    inOrder.map((address) => Effect.suspend(() => Effect.as(judge({ ...owner, target, address }), address)))
-  )
-  return remoteAt(NetAddress.inetAddressUnsafe(allowed, port))
+  const { addresses } = yield* Permit.grant({ ...access, target })
+  const address = addresses.find(NetAddress.isIpv4Address) ?? addresses[0]
+  return remoteAt(NetAddress.inetAddressUnsafe(address, target.port))
 })
 
 /** The text of the address is the system's, which the socket will give for what comes back. */

@@ -9,10 +9,12 @@ import { Config } from "../config/Config.ts"
 import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { hungUp } from "../network/Duplexes.ts"
+import * as Permit from "../network/Permit.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { Policy } from "../policy/Policy.ts"
 import * as Target from "../wire/Target.ts"
-import { localAddress } from "./Dialect.ts"
+import { accessOf, localAddress } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
 
 /** Either end of the association ends the other: the connection, or datagrams staying out. */
@@ -24,20 +26,23 @@ export const run = Effect.fnUntraced(function* ({
 }: Order): Effect.fn.Return<
   Ending,
   CommandNotSupported | NotAllowed | OutOfResources,
-  Config | DatagramRelay | Resolver | Scope.Scope
+  Config | Policy | DatagramRelay | Resolver | Scope.Scope
 > {
   const { udp, udpStrict, advertise } = yield* Config
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
-  const { peer, identity, traffic } = known
+  const { peer, traffic } = known
   // Who came through the file system has no address from which to take datagrams.
   if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })
   const { address } = peer.remote
+  // Not where to: that each datagram says for itself.
+  const access = { ...accessOf(known, request), target: undefined }
+  yield* Permit.admit(access)
   const port = declaredPort(request.target, address)
   if (udpStrict && port === 0) {
     return yield* new NotAllowed({ reason: "the port that datagrams will come from is not declared" })
   }
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
-    { identity, address, port, traffic },
+    { access, address, port, traffic },
     // Not all of the machine's addresses: answers have to come from where the
     // client sent its datagrams.
     localAddress(peer)

@@ -23,11 +23,11 @@ export interface Authenticated {
 
 export const run = Effect.fnUntraced(function* (
   { client, method }: Negotiated,
-  { certified }: Pick<Known, "certified"> = {}
+  { certified, peer }: Pick<Known, "certified" | "peer">
 ): Effect.fn.Return<Authenticated, ClientGone | MalformedCredentials | AuthenticationFailed, Authenticator> {
   if (method === Socks5.Method.NoAuthentication) return admit(client, certified ?? { user: undefined })
   const { verify } = yield* Authenticator
-  const verified = yield* verify(yield* client.read(Socks5.credentials))
+  const verified = yield* verify(yield* client.read(Socks5.credentials), peer.remote)
   yield* client.reply(Socks5.credentialsStatus(0x00))
   return admit(client, verified)
 })

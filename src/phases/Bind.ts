@@ -3,14 +3,17 @@
  * been listening (RFC 1928 §4, §6).
  */
 import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { type ClientGone, CommandNotSupported, type DialError, type ResolveError } from "../Errors.ts"
 import { Binder } from "../network/Binder.ts"
+import * as Permit from "../network/Permit.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
-import { addressesOf, type Resolver } from "../network/Resolver.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { Policy } from "../policy/Policy.ts"
 import * as Connect from "./Connect.ts"
-import { localAddress } from "./Dialect.ts"
+import { accessOf, localAddress } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
 
 /** Two replies: where the target has to connect to, and where it connected from. */
@@ -19,17 +22,24 @@ export const run = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Ending,
   ClientGone | CommandNotSupported | ResolveError | DialError,
-  Config | Binder | Resolver | Relay | Scope.Scope
+  Config | Policy | Binder | Resolver | Relay | Scope.Scope
 > {
   const { client, request, known, succeeded } = order
   const { bind } = yield* Config
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
   const binder = yield* Binder
+  const access = accessOf(known, request)
+  const { host, ...port } = request.target
+  const isAnyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)
+  yield* Permit.admit(isAnyone ? { ...access, target: undefined } : access)
   const incoming = Effect.gen(function* () {
-    const [expected] = yield* addressesOf(request.target.host)
+    const [expected] = isAnyone ? [host] : (yield* Permit.grant(access)).addresses
     const listening = yield* binder.listen(expected, localAddress(known.peer))
     yield* succeeded(listening.bound)
-    return yield* listening.accepted
+    const target = yield* listening.accepted
+    // Anyone is still not everyone.
+    if (isAnyone) yield* Permit.grant({ ...access, target: { ...port, host: target.remote.address } })
+    return target
   })
   const target = yield* Effect.raceFirst(incoming, client.gone)
   return yield* Connect.join(order, target, target.remote)

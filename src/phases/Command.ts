@@ -10,6 +10,7 @@ import type { DatagramRelay } from "../network/DatagramRelay.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { Policy } from "../policy/Policy.ts"
 import * as Associate from "./Associate.ts"
 import * as Bind from "./Bind.ts"
 import * as Connect from "./Connect.ts"
@@ -18,7 +19,7 @@ import * as Forward from "./Forward.ts"
 import type { Order } from "./Order.ts"
 
 /** What the commands use. */
-export type Services = Config | Resolver | Dialer | Binder | Relay | DatagramRelay
+export type Services = Config | Policy | Resolver | Dialer | Binder | Relay | DatagramRelay
 
 /** Carries a request out to its end. */
 export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {

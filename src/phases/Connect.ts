@@ -7,9 +7,12 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { type ClientGone, type DialError, InvalidTarget, type ResolveError } from "../Errors.ts"
 import { Dialer, type Outgoing } from "../network/Dialer.ts"
+import * as Permit from "../network/Permit.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
-import { addressesOf, type Resolver } from "../network/Resolver.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { Policy } from "../policy/Policy.ts"
 import * as Target from "../wire/Target.ts"
+import { accessOf } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
 
 /** The client is told of the connection before any byte of the target's. */
@@ -18,11 +21,11 @@ export const run = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Ending,
   ClientGone | InvalidTarget | ResolveError | DialError,
-  Resolver | Dialer | Relay | Scope.Scope
+  Policy | Resolver | Dialer | Relay | Scope.Scope
 > {
-  const { client, request } = order
+  const { client } = order
   // Nobody waits for a connection whose client has gone.
-  const outgoing = yield* Effect.raceFirst(open(request.target), client.gone)
+  const outgoing = yield* Effect.raceFirst(open(order), client.gone)
   return yield* join(order, outgoing, outgoing.local)
 })
 
@@ -39,10 +42,16 @@ export const join = Effect.fnUntraced(function* (
   return yield* relay.run({ client: duplex, target: target.duplex, early, traffic: known.traffic })
 })
 
-/** A connection to one of the target's addresses. Exactly the ones resolved are dialled. */
-export const open = Effect.fnUntraced(function* (
-  target: Target.Target
-): Effect.fn.Return<Outgoing, InvalidTarget | ResolveError | DialError, Resolver | Dialer | Scope.Scope> {
+/** A connection to one of the target's addresses. Exactly the ones allowed are dialled. */
+export const open = Effect.fnUntraced(function* ({
+  request,
+  known
+}: Pick<Order, "request" | "known">): Effect.fn.Return<
+  Outgoing,
+  InvalidTarget | ResolveError | DialError,
+  Policy | Resolver | Dialer | Scope.Scope
+> {
+  const { target } = request
   const { host, port } = target
   // What `connect` does with it differs from system to system; no service has it.
   if (port === 0) {
@@ -59,5 +68,7 @@ export const open = Effect.fnUntraced(function* (
     })
   }
   const dialer = yield* Dialer
-  return yield* dialer.connect(yield* addressesOf(host), port)
+  const { addresses, decision } = yield* Permit.grant(accessOf(known, request))
+  known.decision = decision
+  return yield* dialer.connect(addresses, port)
 })

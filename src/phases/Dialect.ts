@@ -4,11 +4,14 @@
  */
 import type * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
+import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Exchange } from "../network/Requests.ts"
+import type { Access } from "../policy/Access.ts"
 import type { Authenticator, Identity } from "../policy/Authenticator.ts"
+import type { Decision } from "../policy/Policy.ts"
 import type { Head } from "../wire/Http.ts"
 import type { Target } from "../wire/Target.ts"
 
@@ -57,6 +60,8 @@ export interface Known {
   conversation?: Conversation
   identity?: Identity
   request?: Request
+  /** What allowed it. */
+  decision?: Decision
   /** The target's address that answered. */
   address?: NetAddress.InetAddress
   outcome?: Ending | SessionError
@@ -65,8 +70,21 @@ export interface Known {
   readonly traffic: Traffic
 }
 
+/** What a policy goes by. */
+export const accessOf = (
+  { identity = { user: undefined }, peer, dialect }: Known,
+  { command, target }: Request
+): Access & { readonly target: Target } => ({
+  identity,
+  client: NetAddress.isInetAddress(peer.remote) ? peer.remote.address : undefined,
+  listener: ListenAddress.format(peer.local),
+  protocol: dialect?.name ?? "SOCKS5",
+  command,
+  target
+})
+
 export interface Dialect {
-  readonly name: "SOCKS5" | "SOCKS4" | "HTTP"
+  readonly name: Access["protocol"]
   /** Begins to speak it with a client. */
   readonly begin: (client: Client) => Conversation
 }

@@ -9,6 +9,7 @@ import type { Dialer } from "../network/Dialer.ts"
 import * as Forward from "../network/Forward.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { Policy } from "../policy/Policy.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import * as Connect from "./Connect.ts"
 import type { Forwarding } from "./Dialect.ts"
@@ -21,12 +22,16 @@ export const run = Effect.fnUntraced(function* ({
   client,
   request,
   known
-}: Order<Forwarding>): Effect.fn.Return<Ending, SessionError, Config | Resolver | Dialer | Scope.Scope> {
+}: Order<Forwarding>): Effect.fn.Return<
+  Ending,
+  SessionError,
+  Config | Policy | Resolver | Dialer | Scope.Scope
+> {
   const { idleTimeout } = yield* Config
   const { target, head, path, exchange } = request
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
   const gone = Effect.raceFirst(client.gone, exchange.broken)
-  const outgoing = yield* Effect.raceFirst(Connect.open(target), gone)
+  const outgoing = yield* Effect.raceFirst(Connect.open({ request, known }), gone)
   known.address = outgoing.remote
   return yield* Effect.raceFirst(
     Forward.run({

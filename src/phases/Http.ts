@@ -9,7 +9,7 @@ import { Authenticator, type Identity } from "../policy/Authenticator.ts"
 import * as Reply from "../Reply.ts"
 import * as Wire from "../wire/Http.ts"
 import { Method } from "../wire/Socks5.ts"
-import type { Conversation, Dialect, Known } from "./Dialect.ts"
+import type { Conversation, Dialect, Known, Peer } from "./Dialect.ts"
 
 export const Http: Dialect = {
   name: "HTTP",
@@ -25,7 +25,7 @@ export const Http: Dialect = {
         // A session does not begin with the wait for it.
         if (count++ > 0) known.startedAt = yield* Clock.currentTimeMillis
         const destination = yield* Effect.fromResult(Wire.destination(head))
-        known.identity = known.certified ?? (yield* authenticate(head.fields))
+        known.identity = known.certified ?? (yield* authenticate(head.fields, known.peer))
         const { target } = destination
         return destination._tag === "Tunnel" || exchange === undefined
           ? { command: "CONNECT", target }
@@ -54,7 +54,8 @@ export const Http: Dialect = {
 
 /** Who the client is, if anyone asks (RFC 9110 §11.7). */
 const authenticate = Effect.fnUntraced(function* (
-  fields: Wire.Fields
+  fields: Wire.Fields,
+  { remote }: Peer
 ): Effect.fn.Return<
   Identity,
   MalformedCredentials | AuthenticationFailed | NoAcceptableMethod,
@@ -64,7 +65,7 @@ const authenticate = Effect.fnUntraced(function* (
   const [credentials, ...others] = Wire.values(fields, "proxy-authorization")
   if (others.length > 0) return yield* new MalformedCredentials({ reason: "more than one of them" })
   if (credentials !== undefined && methods.includes(Method.UsernamePassword)) {
-    return yield* verify(yield* Effect.fromResult(Wire.basic(credentials)))
+    return yield* verify(yield* Effect.fromResult(Wire.basic(credentials)), remote)
   }
   if (methods.includes(Method.NoAuthentication)) return { user: undefined }
   return yield* new NoAcceptableMethod({ offered: [] })

@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { Config } from "../config/Config.ts"
 import type { User } from "../config/Texts.ts"
@@ -26,10 +27,13 @@ export class Authenticator extends Context.Service<
     /** The methods accepted, the most wanted first (RFC 1928 §3). */
     readonly methods: ReadonlyArray<Method>
     /**
-     * Whose credentials these are. Takes as long for a user who does not exist as
+     * Whose credentials these are, of a client there. Takes as long for a user who does not exist as
      * for a wrong password, and fails alike. Asked only with a method that has any.
      */
-    readonly verify: (credentials: Credentials) => Effect.Effect<Identity, AuthenticationFailed>
+    readonly verify: (
+      credentials: Credentials,
+      from: NetAddress.SocketAddress
+    ) => Effect.Effect<Identity, AuthenticationFailed>
   }
 >()("effect-socks/policy/Authenticator") {
   /** Lets everyone in, unasked. */

@@ -16,6 +16,7 @@ import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
+import { Policy } from "../policy/Policy.ts"
 import * as Connection from "./Connection.ts"
 import * as Exposure from "./Exposure.ts"
 import * as Listener from "./Listener.ts"
@@ -55,6 +56,7 @@ export class Server extends Context.Service<
     Server.layer.pipe(
       Layer.provide([
         Authenticator.layer,
+        Policy.layer,
         Resolver.layer,
         Dialer.layer,
         Binder.layer,

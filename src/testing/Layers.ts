@@ -15,6 +15,7 @@ import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
+import { Policy } from "../policy/Policy.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import { Sessions } from "../server/Sessions.ts"
 import { pair } from "./Connection.ts"
@@ -43,6 +44,7 @@ export const connectWith = Effect.fnUntraced(function* ({
 export interface Replacements {
   readonly config?: Partial<Values>
   readonly authenticator?: Layer.Layer<Authenticator>
+  readonly policy?: Layer.Layer<Policy>
   readonly resolver?: Layer.Layer<Resolver>
   readonly dialer?: Layer.Layer<Dialer>
   readonly binder?: Layer.Layer<Binder>
@@ -58,6 +60,7 @@ export const layer = (replacements: Replacements = {}): Layer.Layer<Services> =>
   const config = Config.layer(replacements.config)
   return Layer.mergeAll(
     replacements.authenticator ?? Authenticator.layer,
+    replacements.policy ?? Policy.layer,
     replacements.resolver ?? Resolver.fixed({ "target.example": [targetAddress.address] }),
     replacements.dialer ?? dialer((target) => target.duplex.pipe(target.duplex)),
     replacements.binder ?? Binder.layer,

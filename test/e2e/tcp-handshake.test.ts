@@ -4,7 +4,9 @@
  */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { Policy } from "../../src/index.ts"
 import { greeting, reply, request } from "../support/messages.ts"
+import { proxy, serverOf } from "../support/servers.ts"
 import { ask, connect, hasIPv6, listen } from "../support/sockets.ts"
 import * as Spawned from "../support/spawned.ts"
 
@@ -78,10 +80,17 @@ layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
 
   it.effect("answers 03 where no route leads", () =>
     Effect.gen(function* () {
-      const { port } = yield* Spawned.Program
       // No TCP connection leads to a broadcast address, on any machine.
-      const { code } = yield* ask(port, [255, 255, 255, 255], 80)
+      const { code } = yield* ask(yield* proxy(), [255, 255, 255, 255], 80)
       assert.strictEqual(code, 0x03)
+    }).pipe(Effect.provide(serverOf({ policy: Policy.anything })))
+  )
+
+  it.effect("answers 02 where nobody may go", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Spawned.Program
+      const { code } = yield* ask(port, [255, 255, 255, 255], 80)
+      assert.strictEqual(code, 0x02)
     })
   )
 

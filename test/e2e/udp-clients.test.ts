@@ -8,10 +8,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SocksClient } from "socks"
-import { DatagramPolicy, type Flow } from "../../src/index.ts"
+import { Policy } from "../../src/index.ts"
 import { describeWith, python } from "../support/clients.ts"
 import * as Dante from "../support/dante.ts"
-import { proxy, server } from "../support/servers.ts"
+import { proxy, server, serverOf } from "../support/servers.ts"
 import * as Sockets from "../support/sockets.ts"
 import { echo, open } from "../support/udp.ts"
 
@@ -67,18 +67,21 @@ const nameServer = Effect.gen(function* () {
 
 describeWith(["dante-client", "ldnsutils"], () => {
   it.live("gets its DNS through the server", () => {
-    const flows: Array<Flow> = []
-    const policy = Layer.succeed(DatagramPolicy, { judge: (flow) => Effect.sync(() => flows.push(flow)) })
+    const ports: Array<number> = []
+    const policy = Layer.succeed(Policy, {
+      judge: ({ target }, address) =>
+        Effect.sync(() => {
+          if (target && address) ports.push(target.port)
+          return { verdict: "allow", rule: "all" }
+        })
+    })
     return Effect.gen(function* () {
       const { port } = yield* nameServer
       const query = ["drill", "-p", `${port}`, "@127.0.0.1", "proxied.test", "A"]
       const out = yield* output("socksify", query, yield* Dante.environment(yield* proxy()))
       assert.match(out, /^proxied\.test\.\s+60\s+IN\s+A\s+192\.0\.2\.99$/m)
-      assert.deepStrictEqual(
-        flows.map(({ target }) => target.port),
-        [port]
-      )
-    }).pipe(Effect.provide(Layer.provideMerge(server(), policy)))
+      assert.deepStrictEqual(ports, [port])
+    }).pipe(Effect.provide(serverOf({ policy })))
   })
 })
 

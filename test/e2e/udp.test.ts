@@ -5,9 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
-import { DatagramPolicy, Errors } from "../../src/index.ts"
+import { type Decision, Policy } from "../../src/index.ts"
 import { datagram } from "../support/messages.ts"
-import { hasIPv6, proxy, server } from "../support/servers.ts"
+import { hasIPv6, proxy, server, serverOf } from "../support/servers.ts"
 import { type Associated, associate, echo, open, type UdpPeer } from "../support/udp.ts"
 
 const text = (bytes: ReadonlyArray<number>) => new TextDecoder().decode(Uint8Array.from(bytes))
@@ -242,19 +242,22 @@ describe("UDP ASSOCIATE", () => {
     }).pipe(Effect.provide(server({ udpFragments: true })))
   )
 
+  const allowed: Decision = { verdict: "allow", rule: "all" }
+
   it.live("asks the policy about each destination, and not about each datagram", () => {
     const asked: Array<string> = []
-    const policy = Layer.succeed(DatagramPolicy, {
-      judge: ({ target, address, client, identity }) => {
+    const policy = Layer.succeed(Policy, {
+      judge: ({ target, client, identity }, address) => {
+        if (target === undefined || client === undefined) return Effect.succeed(allowed)
         asked.push(
           [
-            identity?.user,
+            identity.user,
             Host.formatHost(client),
             Host.formatHost(target.host),
-            Host.formatHost(address)
+            address && Host.formatHost(address)
           ].join(" ")
         )
-        return target.port === 53 ? Effect.fail(new Errors.NotAllowed({ reason: "no DNS" })) : Effect.void
+        return Effect.succeed(target.port === 53 ? { verdict: "deny", rule: "no DNS" } : allowed)
       }
     })
     return Effect.gen(function* () {
@@ -266,10 +269,13 @@ describe("UDP ASSOCIATE", () => {
       }
       yield* ask(client, association, { host: "localhost", port: target.port }, "hello")
       assert.deepStrictEqual(asked, [
+        " 127.0.0.1 127.0.0.1 ",
+        " 127.0.0.1 127.0.0.1 ",
         " 127.0.0.1 127.0.0.1 127.0.0.1",
-        " 127.0.0.1 127.0.0.1 127.0.0.1",
-        " 127.0.0.1 localhost 127.0.0.1"
+        " 127.0.0.1 localhost ",
+        " 127.0.0.1 localhost 127.0.0.1",
+        " 127.0.0.1 localhost ::1"
       ])
-    }).pipe(Effect.provide(Layer.provideMerge(server(), policy)))
+    }).pipe(Effect.provide(serverOf({ policy })))
   })
 })

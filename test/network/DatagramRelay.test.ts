@@ -15,18 +15,31 @@ import { TestClock } from "effect/testing"
 import { Config, type Values } from "../../src/config/Config.ts"
 import { DatagramRelay } from "../../src/network/DatagramRelay.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
+import type { Access } from "../../src/policy/Access.ts"
+import { Policy } from "../../src/policy/Policy.ts"
 import { datagram } from "../support/messages.ts"
 import { echo, open } from "../support/udp.ts"
 
 const services = (values: Partial<Values> = {}) =>
   Effect.provide(
-    Layer.mergeAll(DatagramRelay.layer, Resolver.fixed({})).pipe(Layer.provide(Config.layer(values)))
+    Layer.mergeAll(DatagramRelay.layer, Resolver.fixed({}), Policy.anything).pipe(
+      Layer.provide(Config.layer(values))
+    )
   )
+
+const access: Access = {
+  identity: { user: undefined },
+  client: NetAddress.ipv4Loopback,
+  listener: "127.0.0.1:1080",
+  protocol: "SOCKS5",
+  command: "ASSOCIATE",
+  target: undefined
+}
 
 const associate = Effect.gen(function* () {
   const { associate } = yield* DatagramRelay
   const traffic = { sent: 0, received: 0, dropped: 0 }
-  const client = { identity: undefined, address: NetAddress.ipv4Loopback, port: 0, traffic }
+  const client = { access, address: NetAddress.ipv4Loopback, port: 0, traffic }
   return { ...(yield* associate(client, NetAddress.ipv4Loopback)), traffic }
 })
 
@@ -124,7 +137,7 @@ describe("DatagramRelay", () => {
       assert.strictEqual((yield* client.receive).bytes.at(-1), 2)
       assert.strictEqual(traffic.dropped, 100 - 32)
     }).pipe(
-      Effect.provide(DatagramRelay.layer.pipe(Layer.provide(Config.layer()))),
+      Effect.provide(Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.anything)),
       Effect.provideService(Resolver, { resolve: () => Effect.never })
     )
   )
@@ -162,7 +175,7 @@ describe("DatagramRelay", () => {
       assert.deepStrictEqual((yield* target.receive).bytes, [5])
       assert.strictEqual(asked, 2)
     }).pipe(
-      Effect.provide(DatagramRelay.layer.pipe(Layer.provide(Config.layer()))),
+      Effect.provide(Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.anything)),
       Effect.provideService(Resolver, { resolve })
     )
   })

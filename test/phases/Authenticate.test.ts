@@ -6,15 +6,18 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Authenticate from "../../src/phases/Authenticate.ts"
 import { Authenticator } from "../../src/policy/Authenticator.ts"
+import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 import { credentials } from "../support/messages.ts"
 import { accepted, settled } from "../support/streams.ts"
+
+const known = { peer: { remote: clientAddress, local: serverAddress } }
 
 const users = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
 
 const failing = Effect.fnUntraced(function* (sent: ReadonlyArray<number>) {
   const { peer, client } = yield* accepted
   yield* peer.send(sent)
-  const error = yield* Effect.flip(Authenticate.run({ client, method: 0x02 }))
+  const error = yield* Effect.flip(Authenticate.run({ client, method: 0x02 }, known))
   // The answer is not this phase's: one place turns errors into bytes.
   const left = [...client.detach().early]
   yield* settled
@@ -28,7 +31,7 @@ describe("Authenticate", () => {
       const { peer, client } = yield* accepted
       yield* peer.send(credentials("alice", "secret"))
       yield* settled
-      const { identity } = yield* Authenticate.run({ client, method: 0x00 })
+      const { identity } = yield* Authenticate.run({ client, method: 0x00 }, known)
       assert.deepStrictEqual(identity, { user: undefined })
       assert.deepStrictEqual([...client.detach().early], credentials("alice", "secret"))
       yield* peer.reset
@@ -40,7 +43,7 @@ describe("Authenticate", () => {
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* peer.send([...credentials("alice", "secret"), 0x05])
-      const { identity } = yield* Authenticate.run({ client, method: 0x02 })
+      const { identity } = yield* Authenticate.run({ client, method: 0x02 }, known)
       assert.deepStrictEqual(identity, { user: "alice" })
       assert.deepStrictEqual([...(yield* peer.receive(2))], [0x01, 0x00])
       assert.deepStrictEqual([...client.detach().early], [0x05])

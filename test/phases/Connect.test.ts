@@ -13,6 +13,7 @@ import { Dialer } from "../../src/network/Dialer.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import * as Connect from "../../src/phases/Connect.ts"
+import { Policy } from "../../src/policy/Policy.ts"
 import { clientAddress, pair, serverAddress } from "../../src/testing/index.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { utf8 } from "../support/bytes.ts"
@@ -54,7 +55,7 @@ const services = (answers: boolean) => {
       })
   })
   const relay = Layer.succeed(Relay, { run: () => Effect.succeed("finished") })
-  return { events, layer: Layer.mergeAll(resolver, dialer, relay) }
+  return { events, layer: Layer.mergeAll(resolver, dialer, relay, Policy.anything) }
 }
 
 describe("Connect", () => {

@@ -7,18 +7,21 @@ import * as Effect from "effect/Effect"
 import * as Authenticate from "../../src/phases/Authenticate.ts"
 import * as Request from "../../src/phases/Request.ts"
 import { Authenticator } from "../../src/policy/Authenticator.ts"
+import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { fields } from "../support/errors.ts"
 import { request } from "../support/messages.ts"
 import { accepted, settled } from "../support/streams.ts"
 
+const peer = { remote: clientAddress, local: serverAddress }
+
 const reading = Effect.fnUntraced(function* (sent: ReadonlyArray<number>) {
-  const { peer, client } = yield* accepted
-  const authenticated = yield* Authenticate.run({ client, method: 0x00 })
-  yield* peer.send(sent)
+  const { peer: near, client } = yield* accepted
+  const authenticated = yield* Authenticate.run({ client, method: 0x00 }, { peer })
+  yield* near.send(sent)
   yield* settled
   const result = yield* Effect.result(Request.read(authenticated))
-  yield* peer.reset
+  yield* near.reset
   return result
 })
 

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Config } from "../../src/config/Config.ts"
 import { Authenticator } from "../../src/policy/Authenticator.ts"
+import { clientAddress } from "../../src/testing/index.ts"
 import { fromHex, utf8 } from "../support/bytes.ts"
 import { fields } from "../support/errors.ts"
 
@@ -26,10 +27,13 @@ const users = Authenticator.users([
 
 const verify = (name: string | Uint8Array, password: string | Uint8Array) =>
   Effect.flatMap(Authenticator, ({ verify }) =>
-    verify({
-      username: typeof name === "string" ? utf8(name) : name,
-      password: typeof password === "string" ? utf8(password) : password
-    })
+    verify(
+      {
+        username: typeof name === "string" ? utf8(name) : name,
+        password: typeof password === "string" ? utf8(password) : password
+      },
+      clientAddress
+    )
   )
 
 const letsIn: ReadonlyArray<readonly [string, string, string]> = [

@@ -15,6 +15,7 @@ import {
   type ConfigValues,
   DatagramRelay,
   Dialer,
+  Policy,
   Relay,
   Resolver,
   Server
@@ -35,11 +36,25 @@ export const server = (values: Partial<ConfigValues> = {}) =>
 
 /** The same, in a world where every target is at 127.0.0.1: for clients that do not take loopback to a proxy. */
 export const serverOfLoopback = (values: Partial<ConfigValues> = {}) =>
+  serverOf({ dialer: loopbackDialer }, values)
+
+/** The same, with services of the test's own. */
+export const serverOf = (
+  {
+    dialer = Dialer.layer,
+    policy = Policy.layer
+  }: {
+    readonly dialer?: Layer.Layer<Dialer, never, Config>
+    readonly policy?: Layer.Layer<Policy, never, Config>
+  },
+  values: Partial<ConfigValues> = {}
+) =>
   Server.layer.pipe(
     Layer.provide([
       Authenticator.layer,
       Resolver.layer,
-      loopbackDialer,
+      dialer,
+      policy,
       Binder.layer,
       Relay.layer,
       DatagramRelay.layer

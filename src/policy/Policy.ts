@@ -1,0 +1,51 @@
+/**
+ * Who may go where.
+ *
+ * A request is judged twice: before the name in it is resolved, so that what is
+ * forbidden is not even looked up, and then with each of the addresses found.
+ * Exactly the addresses that were allowed are dialled.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import { Config } from "../config/Config.ts"
+import type { Access } from "./Access.ts"
+
+export interface Decision {
+  /** `undecided`: it takes an address, or a target, to tell. Never said of an access that has both. */
+  readonly verdict: "allow" | "deny" | "undecided"
+  /** What decided it: the name of a rule, or of what else there is. */
+  readonly rule: string
+  /** Why, for the log and for the client. */
+  readonly reason?: string
+}
+
+export class Policy extends Context.Service<
+  Policy,
+  {
+    /** `address` is one of the target's, never an IPv4 address in IPv6 form; left out while it is not known. */
+    readonly judge: (access: Access, address?: NetAddress.IpAddress) => Effect.Effect<Decision>
+  }
+>()("effect-socks/policy/Policy") {
+  /** Lets everyone go everywhere: for tests, and for networks that something else guards. */
+  static readonly anything: Layer.Layer<Policy> = Layer.succeed(Policy, {
+    judge: () => Effect.succeed({ verdict: "allow", rule: "anything" })
+  })
+
+  /** The policy of the configuration. */
+  static readonly layer: Layer.Layer<Policy, never, Config> = Layer.effect(
+    Policy,
+    Effect.map(Config, () => ({ judge: (_access, address) => Effect.succeed(judge(address)) }))
+  )
+}
+
+const judge = (address: NetAddress.IpAddress | undefined): Decision => {
+  if (address === undefined) return { verdict: "undecided", rule: "none" }
+  return isMany(address)
+    ? { verdict: "deny", rule: "address guard", reason: "multicast and broadcast are not passed on" }
+    : { verdict: "allow", rule: "none" }
+}
+
+const isMany = (address: NetAddress.IpAddress): boolean =>
+  NetAddress.isMulticast(address) || (NetAddress.isIpv4Address(address) && NetAddress.isBroadcast(address))
