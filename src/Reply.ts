@@ -118,7 +118,7 @@ export const http = (error: SessionError): Http.Answer => {
       ["Content-Type", isPage ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"],
       ["X-Content-Type-Options", "nosniff"],
       ["Cache-Control", "no-store"],
-      ["Proxy-Status", `effect-socks; error=${kind}`],
+      ["Proxy-Status", proxyStatus(error, kind)],
       ...(status === 407
         ? ([["Proxy-Authenticate", 'Basic realm="effect-socks", charset="UTF-8"']] as const)
         : [])
@@ -127,14 +127,24 @@ export const http = (error: SessionError): Http.Answer => {
   }
 }
 
-/** `ConnectionRefused` as "connection refused", and why where the client's own words are the reason. */
+/** RFC 9209 §2: the kind of error, and of a denial the reason too. */
+const proxyStatus = (error: SessionError, kind: string): string => {
+  const details = error._tag === "NotAllowed" ? `; details=${quoted(error.reason)}` : ""
+  return `effect-socks; error=${kind}${details}`
+}
+
+/** RFC 9651 §3.3.3, a string: of ASCII. */
+const quoted = (text: string): string => `"${text.replace(/[^\x20-\x7e]/g, "?").replace(/["\\]/g, "\\$&")}"`
+
+/** `ConnectionRefused` as "connection refused", and why where that is for the client to know. */
 const sentence = (error: SessionError): string => {
   const words = error._tag.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
-  const isClients =
+  const isTold =
     error._tag === "MalformedRequest" ||
     error._tag === "MalformedCredentials" ||
-    error._tag === "InvalidTarget"
-  return isClients ? `${words}: ${printable(error.reason)}` : words
+    error._tag === "InvalidTarget" ||
+    error._tag === "NotAllowed"
+  return isTold ? `${words}: ${printable(error.reason)}` : words
 }
 
 /** For people whose browser was sent here as if this were a site. */

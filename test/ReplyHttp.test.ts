@@ -21,12 +21,13 @@ import {
   layer,
   type Replacements
 } from "../src/testing/index.ts"
-import { message, receiveAll } from "./support/http.ts"
+import { utf8 } from "./support/bytes.ts"
+import { message, receiveAll, text } from "./support/http.ts"
 
 interface Case {
   readonly sends?: Uint8Array
   /** Status and error type; nothing where the client gets nothing. */
-  readonly gets?: readonly [status: number, error: string]
+  readonly gets?: readonly [status: number, error: string, details?: string]
   readonly says?: string
   readonly replacements?: Replacements
   readonly sessions?: Layer.Layer<Sessions>
@@ -107,7 +108,11 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
   },
   LoopDetected: { sends: get(`Via: 1.1 before, 1.1 ${pseudonym}`), gets: [508, "proxy_loop_detected"] },
 
-  NotAllowed: dialing(new Errors.NotAllowed({ reason: "a rule" }), 403, "http_request_denied"),
+  NotAllowed: {
+    replacements: { dialer: failingDialer(new Errors.NotAllowed({ reason: 'no "mail" für you' })) },
+    gets: [403, "http_request_denied", '; details="no \\"mail\\" f?r you"'],
+    says: `not allowed: no "mail" f${text(utf8("ü"))}r you`
+  },
   NameNotFound: resolving(new Errors.NameNotFound({ name: "target.example" }), 502, "dns_error"),
   ResolutionFailed: resolving(
     new Errors.ResolutionFailed({ name: "target.example", code: "ESERVFAIL" }),
@@ -171,11 +176,15 @@ describe("Reply to HTTP", () => {
         }
         const { start, status, fields, body } = yield* receiveAll(client)
         if (!gets) return assert.strictEqual(start, "")
-        assert.deepStrictEqual([status, fields["proxy-status"]], [gets[0], `effect-socks; error=${gets[1]}`])
+        const [code, error, details = ""] = gets
+        assert.deepStrictEqual(
+          [status, fields["proxy-status"]],
+          [code, `effect-socks; error=${error}${details}`]
+        )
         assert.strictEqual(fields["content-length"], String(body.length))
         assert.strictEqual(fields.connection, "close")
         if (says) assert.strictEqual(body, `effect-socks: ${says}\n`)
-        assert.notMatch(body, /script|rule|EMFILE|EPROTO|bug/)
+        assert.notMatch(body, /script|EMFILE|EPROTO|bug/)
       }).pipe(Effect.provide(services))
     )
   }

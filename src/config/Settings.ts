@@ -201,6 +201,17 @@ export const server = {
     "Put fragmented datagrams together (FRAG of RFC 1928) instead of dropping them",
     false
   ),
+  reportOnly: toggle("Deny nothing that the policy denies, and log what would have been denied", false),
+  logDecisions: single<"auto" | "all" | "denied" | "none">({
+    description:
+      "Which requests' decisions are logged, with what decided them and why: auto is all where there are " +
+      "rules, else denied",
+    metavar: "WHICH",
+    read: (text) => Texts.literal(text, ["auto", "all", "denied", "none"]),
+    expected: "one of auto, all, denied and none",
+    default: "auto",
+    defaultText: "auto"
+  }),
   advertise: single<NetAddress.IpAddress | "bound">({
     description: "Address to send datagrams to, as clients are told; behind NAT another than the one bound",
     metavar: "ADDRESS",

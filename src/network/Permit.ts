@@ -2,10 +2,12 @@
  * From a target to the addresses that may be dialled.
  */
 import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import { NotAllowed, type ResolveError } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
+import { type Decided, DecisionLog } from "../policy/DecisionLog.ts"
 import { type Decision, Policy } from "../policy/Policy.ts"
 import type { Target } from "../wire/Target.ts"
 import { type Addresses, addressesOf, type Resolver } from "./Resolver.ts"
@@ -25,28 +27,33 @@ export const grant = Effect.fnUntraced(function* (
   access: Access & { readonly target: Target }
 ): Effect.fn.Return<Permit, NotAllowed | ResolveError, Policy | Resolver> {
   const { judge } = yield* Policy
+  const startedAt = yield* Clock.currentTimeNanos
   const early = yield* judge(access)
-  if (early.verdict === "deny") return yield* denied(early)
-  const candidates = yield* addressesOf(access.target.host)
-  const decisions = yield* Effect.forEach(candidates, (candidate) => {
-    const address = NetAddress.toCanonical(candidate)
-    return Effect.map(judge(access, address), (decision) => ({ address, decision }))
-  })
-  const allowed = decisions.filter(({ decision }) => decision.verdict === "allow")
-  if (!Arr.isReadonlyArrayNonEmpty(allowed)) return yield* denied(decisions[0]!.decision)
-  return {
-    addresses: Arr.map(allowed, ({ address }) => address),
-    decision: allowed[0].decision
+  if (early.verdict === "deny") return yield* deny({ access, decision: early, addresses: [], duration: 0 })
+  const addresses = Arr.map(yield* addressesOf(access.target.host), (address) =>
+    NetAddress.toCanonical(address)
+  )
+  const decisions = yield* Effect.forEach(addresses, (address) => judge(access, address))
+  const duration = Number((yield* Clock.currentTimeNanos) - startedAt) / 1e6
+  const allowed = addresses.filter((_, index) => decisions[index]!.verdict === "allow")
+  if (!Arr.isReadonlyArrayNonEmpty(allowed)) {
+    return yield* deny({ access, decision: decisions[0]!, addresses, duration })
   }
+  const decision = early.isReport ? early : decisions.find(({ verdict }) => verdict === "allow")!
+  yield* (yield* DecisionLog).write({ access, decision, addresses, duration })
+  return { addresses: allowed, decision }
 })
 
-/** Whether the command may be carried out at all, as far as can be told without a target. */
+/** Whether the command may be carried out at all, as far as can be told before there is a target. */
 export const admit = Effect.fnUntraced(function* (
   access: Access
 ): Effect.fn.Return<void, NotAllowed, Policy> {
   const decision = yield* (yield* Policy).judge(access)
-  if (decision.verdict === "deny") return yield* denied(decision)
+  if (decision.verdict === "deny") return yield* deny({ access, decision, addresses: [], duration: 0 })
 })
 
-const denied = ({ rule, reason = "a rule denies it" }: Decision): NotAllowed =>
-  new NotAllowed({ reason, rule })
+const deny = Effect.fnUntraced(function* (decided: Decided): Effect.fn.Return<never, NotAllowed> {
+  yield* (yield* DecisionLog).write(decided)
+  const { rule, reason = "a rule denies it" } = decided.decision
+  return yield* new NotAllowed({ reason, rule })
+})

@@ -19,6 +19,8 @@ export interface Decision {
   readonly rule: string
   /** Why, for the log and for the client. */
   readonly reason?: string
+  /** It would be denied, were that not only to be reported. */
+  readonly isReport?: true
 }
 
 export class Policy extends Context.Service<
@@ -36,9 +38,20 @@ export class Policy extends Context.Service<
   /** The policy of the configuration. */
   static readonly layer: Layer.Layer<Policy, never, Config> = Layer.effect(
     Policy,
-    Effect.map(Config, () => ({ judge: (_access, address) => Effect.succeed(judge(address)) }))
+    Effect.map(Config, ({ reportOnly }) => {
+      const policy: Policy["Service"] = { judge: (_access, address) => Effect.succeed(judge(address)) }
+      return reportOnly ? reporting(policy) : policy
+    })
   )
 }
+
+/** The same policy, which denies nothing and says what it would have denied. */
+export const reporting = ({ judge }: Policy["Service"]): Policy["Service"] => ({
+  judge: (access, address) =>
+    Effect.map(judge(access, address), (decision) =>
+      decision.verdict === "deny" ? { ...decision, verdict: "allow", isReport: true } : decision
+    )
+})
 
 const judge = (address: NetAddress.IpAddress | undefined): Decision => {
   if (address === undefined) return { verdict: "undecided", rule: "none" }

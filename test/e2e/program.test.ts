@@ -70,6 +70,8 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   udpStrict: ["maybe", /true/],
   udpFullCone: ["maybe", /true/],
   udpFragments: ["maybe", /true/],
+  reportOnly: ["maybe", /true/],
+  logDecisions: ["some", /one of auto, all, denied and none/],
   advertise: ["proxy.example", /address/],
   maxSessions: ["0", /a whole number above 0, or auto/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],

@@ -1,0 +1,51 @@
+/**
+ * One line for each request that was decided: who asked for what, what decided
+ * it and why, and how long that took.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import { Config } from "../config/Config.ts"
+import * as Target from "../wire/Target.ts"
+import type { Access } from "./Access.ts"
+import type { Decision } from "./Policy.ts"
+
+/** A request, and what came of it. */
+export interface Decided {
+  readonly access: Access
+  readonly decision: Decision
+  /** What the target's name was resolved to; empty where that was not asked. */
+  readonly addresses: ReadonlyArray<NetAddress.IpAddress>
+  /** Milliseconds that the decision took, with the name servers' share. */
+  readonly duration: number
+}
+
+/** Where decisions are written: by default to the log, as far as `logDecisions` wants them there. */
+export const DecisionLog = Context.Reference<{
+  readonly write: (decided: Decided) => Effect.Effect<void>
+}>("effect-socks/policy/DecisionLog", {
+  defaultValue: () => ({
+    write: (decided) =>
+      Effect.flatMap(Effect.serviceOption(Config), (config) => {
+        const { logDecisions } = Option.getOrElse(config, () => Config.defaults)
+        const { verdict, isReport } = decided.decision
+        const isWanted = isReport || verdict === "deny" ? logDecisions !== "none" : logDecisions === "all"
+        return isWanted ? Effect.logInfo("decision", line(decided)) : Effect.void
+      })
+  })
+})
+
+const line = ({ access, decision, addresses, duration }: Decided) => ({
+  verdict: decision.isReport ? "would deny" : decision.verdict,
+  rule: decision.rule,
+  reason: decision.reason,
+  user: access.identity.user,
+  client: access.client && NetAddress.formatIp(access.client),
+  listener: access.listener,
+  protocol: access.protocol,
+  command: access.command,
+  target: access.target && Target.format(access.target),
+  addresses: addresses.map(NetAddress.formatIp),
+  duration: Math.round(duration * 1000) / 1000
+})
