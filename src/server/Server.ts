@@ -18,11 +18,14 @@ import { Resolver } from "../network/Resolver.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Connection from "./Connection.ts"
+import * as Doors from "./Doors.ts"
 import * as Exposure from "./Exposure.ts"
-import * as Listener from "./Listener.ts"
+import * as Generation from "./Generation.ts"
 import * as SelfGuard from "./SelfGuard.ts"
 import { Sessions } from "./Sessions.ts"
-import * as TlsFiles from "./TlsFiles.ts"
+
+/** Why a server does not start, or does not change to other settings. */
+export type Refusal = BadSetting | ListenFailed | OpenProxyRefused
 
 export class Server extends Context.Service<
   Server,
@@ -33,6 +36,17 @@ export class Server extends Context.Service<
     readonly addresses: ReadonlyArray<NetAddress.InetAddress>
     /** Whether a client has to say who it is. */
     readonly asksPassword: boolean
+    /**
+     * Goes on with other settings, and the services made from them: at once and
+     * as a whole, or on failure not at all. Listeners come and go, and those that
+     * stay are not touched. Connections that are there keep the services they came
+     * in with, until the last of them has ended and `release` is called; but who may
+     * come in and where they may go is asked of the new ones.
+     */
+    readonly reload: (
+      services: Context.Context<Generation.Services>,
+      release?: () => void
+    ) => Effect.Effect<void, Refusal>
   }
 >()("effect-socks/server/Server") {
   /**
@@ -42,81 +56,120 @@ export class Server extends Context.Service<
    * Refuses to let others in unasked unless `open` is set, and files for TLS that
    * cannot be used; fails where the system does not let it listen.
    */
-  static readonly layer: Layer.Layer<
-    Server,
-    BadSetting | ListenFailed | OpenProxyRefused,
-    Exclude<Connection.Services, Sessions>
-  > = Layer.effect(
+  static readonly layer: Layer.Layer<Server, Refusal, Generation.Services> = Layer.effect(
     Server,
     Effect.suspend(() => make)
   ).pipe(Layer.provide(Sessions.layer))
 
-  /** The same, with this package's own implementation of every service. */
-  static readonly layerDefault: Layer.Layer<Server, BadSetting | ListenFailed | OpenProxyRefused, Config> =
-    Server.layer.pipe(
-      Layer.provide([
-        Authenticator.layer,
-        Policy.layer,
-        Resolver.layer,
-        Dialer.layer,
-        Binder.layer,
-        Relay.layer,
-        DatagramRelay.layer
-      ])
-    )
+  /** This package's own implementation of every service that a server takes. */
+  static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, never, Config> = Layer.mergeAll(
+    Authenticator.layer,
+    Policy.layer,
+    Resolver.layer,
+    Dialer.layer,
+    Binder.layer,
+    Relay.layer,
+    DatagramRelay.layer
+  )
+
+  /** A server of these. */
+  static readonly layerDefault: Layer.Layer<Server, Refusal, Config> = Server.layer.pipe(
+    Layer.provide(Server.services)
+  )
 }
 
 const make = Effect.gen(function* (): Effect.fn.Return<
   Server["Service"],
-  BadSetting | ListenFailed | OpenProxyRefused,
+  Refusal,
   Connection.Services | Scope.Scope
 > {
-  const config = yield* Config
-  const { listen, unixMode, drainTimeout } = config
-  const secure = yield* TlsFiles.load
-  yield* Effect.forEach(listen, (at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))
-
+  const first = yield* Effect.context<Connection.Services>()
   const connections = yield* FiberSet.make()
-  const fork = yield* FiberSet.runtime(connections)<Connection.Services>()
+  const fork = yield* FiberSet.runtime(connections)<Sessions>()
+  let generation = yield* Generation.make(first, () => {})
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       const left = yield* FiberSet.size(connections)
       if (left === 0) return
       yield* Effect.logInfo("draining", { connections: left })
-      yield* Effect.timeoutOption(FiberSet.awaitEmpty(connections), drainTimeout)
+      yield* Effect.timeoutOption(FiberSet.awaitEmpty(connections), generation.config.drainTimeout)
     })
   )
+  const doors = yield* Doors.make
 
-  const own: Array<NetAddress.InetAddress> = []
-  const guarded = SelfGuard.dialer(yield* Dialer, () => own)
-  const listeners = yield* Effect.forEach(
-    listen,
-    Effect.fnUntraced(function* (at) {
-      const door = ListenAddress.doorOf(at)
-      const isTls = door._tag === "Tls"
-      // What a listener has of its own, put together once and not for each connection.
-      const services = Context.make(Config, { ...config, ...ListenAddress.settingsOf(at) }).pipe(
-        Context.add(Dialer, guarded)
-      )
-      const places = yield* Listener.listen(ListenAddress.placeOf(door), {
-        unixMode,
-        onConnection: (socket, peer) =>
-          fork(Effect.provideContext(Connection.handle(socket, peer, isTls ? secure : undefined), services))
-      })
-      const opened = isTls ? places.map(ListenAddress.tls) : places
+  let listeners: ReadonlyArray<ListenAddress.ListenAddress> = []
+  let addresses: ReadonlyArray<NetAddress.InetAddress> = []
+
+  // Never those of a generation that is past.
+  const authenticator: Authenticator["Service"] = {
+    get methods() {
+      return Context.get(generation.services, Authenticator).methods
+    },
+    verify: (credentials, from) => Context.get(generation.services, Authenticator).verify(credentials, from)
+  }
+  const policy: Policy["Service"] = {
+    judge: (access, address) => Context.get(generation.services, Policy).judge(access, address)
+  }
+
+  /** How connections that come in by this door are served. */
+  const staff = (next: Generation.Generation) =>
+    Effect.fnUntraced(function* (door: Doors.Door): Effect.fn.Return<Doors.Serve, OpenProxyRefused> {
       // Again, now that what systemd passed is known; nobody was let in yet.
-      yield* Effect.forEach(opened, (it) => Exposure.check(it, Exposure.currentMode))
-      return at._tag === "Particular" ? opened.map((it) => ListenAddress.particular(it, at.settings)) : opened
+      yield* Effect.provide(
+        Effect.forEach(listenersOf(door), (at) =>
+          Exposure.check(ListenAddress.doorOf(at), Exposure.currentMode)
+        ),
+        next.services
+      )
+      // What a listener has of its own, put together once and not for each connection.
+      const services = next.services.pipe(
+        Context.add(Config, { ...next.config, ...ListenAddress.settingsOf(door.at) }),
+        Context.add(
+          Dialer,
+          SelfGuard.dialer(Context.get(next.services, Dialer), () => addresses)
+        ),
+        Context.add(Authenticator, authenticator),
+        Context.add(Policy, policy)
+      )
+      const secure = ListenAddress.doorOf(door.at)._tag === "Tls" ? next.secure : undefined
+      return (socket, peer) => {
+        next.enter()
+        const fiber = fork(Effect.provideContext(Connection.handle(socket, peer, secure), services))
+        fiber.addObserver(next.leave)
+      }
     })
-  )
-  const bound = listeners.flat()
-  own.push(...bound.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf))
+
+  const reload = Effect.fnUntraced(function* (next: Generation.Generation) {
+    const past = generation
+    yield* doors.rearrange(next.config, staff(next), (open) => {
+      generation = next
+      listeners = open.flatMap(listenersOf)
+      addresses = listeners.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf)
+    })
+    if (past !== next) past.retire()
+  }, Effect.uninterruptible)
+
+  yield* reload(generation)
   return {
-    listeners: bound,
-    addresses: own,
-    asksPassword: yield* Exposure.asksPassword
+    get listeners() {
+      return listeners
+    },
+    get addresses() {
+      return addresses
+    },
+    get asksPassword() {
+      return generation.asksPassword
+    },
+    reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), reload)
   }
 })
+
+/** A door as what it turned out to be. */
+const listenersOf = ({ at, bound }: Doors.Door): ReadonlyArray<ListenAddress.ListenAddress> => {
+  const isTls = ListenAddress.doorOf(at)._tag === "Tls"
+  const opened = isTls ? bound.map(ListenAddress.tls) : bound
+  return at._tag === "Particular" ? opened.map((it) => ListenAddress.particular(it, at.settings)) : opened
+}
 
 const inetOf = (place: ListenAddress.Place): ReadonlyArray<NetAddress.InetAddress> =>
   place._tag === "HostPort" && NetAddress.isIpAddress(place.host)

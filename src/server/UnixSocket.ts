@@ -2,7 +2,7 @@
  * What a socket in the file system takes beyond listening: a free path, and
  * permissions. The path is removed by the system when the listener closes.
  */
-import { lstatSync, unlinkSync } from "node:fs"
+import { chmodSync, lstatSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
 import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
@@ -32,6 +32,15 @@ export const withMode = <A>(mode: number, bind: () => A): A => {
     return bind()
   } finally {
     process.umask(mask)
+  }
+}
+
+/** Changes those of a socket that is there. */
+export const setMode = (path: string, mode: number): void => {
+  try {
+    chmodSync(path, mode)
+  } catch {
+    // Gone, or not ours.
   }
 }
 
