@@ -1,0 +1,50 @@
+/**
+ * Reading the settings again while the server runs. What cannot be read or
+ * served changes nothing, and is said loudly.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import type * as Generation from "./Generation.ts"
+import { Server } from "./Server.ts"
+
+/**
+ * An effect that builds these services anew and has the server go on with them,
+ * as often as it is run, one time after the other. It does not fail: the log is
+ * told how it went.
+ */
+export const make = Effect.fnUntraced(function* <E>(
+  services: Layer.Layer<Generation.Services, E>
+): Effect.fn.Return<Effect.Effect<void>, never, Server> {
+  const server = yield* Server
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const reload = Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const release = () => void fork(Scope.close(scope, Exit.void))
+    yield* Layer.buildWithScope(Layer.fresh(services), scope).pipe(
+      Effect.flatMap((built) => server.reload(built, release)),
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+    )
+  })
+  return reload.pipe(
+    Effect.matchCauseEffect({
+      onSuccess: () =>
+        Effect.logInfo("reloaded", {
+          addresses: server.listeners.map(ListenAddress.format),
+          asksPassword: server.asksPassword
+        }),
+      onFailure: (cause) =>
+        Effect.logError("not reloaded: what was in force stays in force", { reason: reasonOf(cause) })
+    }),
+    (yield* Semaphore.make(1)).withPermits(1)
+  )
+})
+
+const reasonOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : Cause.pretty(cause)
+}

@@ -1,0 +1,92 @@
+/**
+ * Settings read again: in force if they can be, and else a loud line.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Config } from "../../src/config/Config.ts"
+import { BadSetting } from "../../src/Errors.ts"
+import * as Reload from "../../src/server/Reload.ts"
+import { Server } from "../../src/server/Server.ts"
+import { captured } from "../support/logs.ts"
+
+/** A server that takes what it is given, or refuses it; and what of it is alive. */
+const fake = (refuses: boolean) => {
+  const alive = new Set<string>()
+  const releases: Array<() => void> = []
+  const server = Layer.succeed(Server, {
+    listeners: [],
+    addresses: [],
+    asksPassword: false,
+    reload: (_, release = () => {}) => {
+      releases.push(release)
+      return refuses
+        ? Effect.fail(new BadSetting({ setting: "--listen", value: '"x"', expected: "right" }))
+        : Effect.void
+    }
+  })
+  const services = (name: string) =>
+    Layer.effectDiscard(
+      Effect.acquireRelease(
+        Effect.sync(() => alive.add(name)),
+        () => Effect.sync(() => alive.delete(name))
+      )
+    ) as Layer.Layer<never>
+  return { alive, releases, server, services }
+}
+
+describe("Reload", () => {
+  it.effect("keeps what it built until the server needs it no more", () => {
+    const { lines, layer } = captured()
+    const { alive, releases, server, services } = fake(false)
+    return Effect.gen(function* () {
+      yield* yield* Reload.make(services("next") as never)
+      assert.deepStrictEqual([...alive], ["next"])
+      assert.deepStrictEqual(
+        lines.map(({ level, message }) => [level, message]),
+        [["Info", "reloaded"]]
+      )
+      releases[0]!()
+      yield* Effect.yieldNow
+      assert.deepStrictEqual([...alive], [])
+    }).pipe(Effect.provide(Layer.merge(layer, server)))
+  })
+
+  it.effect("lets go of what the server refuses, and says why", () => {
+    const { lines, layer } = captured()
+    const { alive, server, services } = fake(true)
+    return Effect.gen(function* () {
+      yield* yield* Reload.make(services("next") as never)
+      assert.deepStrictEqual([...alive], [])
+      assert.deepStrictEqual(lines, [
+        {
+          level: "Error",
+          message: "not reloaded: what was in force stays in force",
+          fields: { reason: '--listen: "x" is not right' }
+        }
+      ])
+    }).pipe(Effect.provide(Layer.merge(layer, server)))
+  })
+
+  it.effect("asks the server nothing if the settings cannot be read, and reads them anew each time", () => {
+    const { lines, layer } = captured()
+    const { releases, server } = fake(false)
+    let reads = 0
+    const services = Layer.unwrap(
+      Effect.suspend(() =>
+        ++reads === 1
+          ? Effect.fail(new BadSetting({ setting: "SOCKS_BIND", value: '"?"', expected: "true or false" }))
+          : Effect.succeed(Config.layer())
+      )
+    )
+    return Effect.gen(function* () {
+      const reload = yield* Reload.make(services as never)
+      yield* reload
+      assert.lengthOf(releases, 0)
+      assert.strictEqual(lines[0]?.fields.reason, 'SOCKS_BIND: "?" is not true or false')
+      yield* reload
+      assert.lengthOf(releases, 1)
+      assert.strictEqual(lines[1]?.message, "reloaded")
+    }).pipe(Effect.provide(Layer.merge(layer, server)))
+  })
+})
