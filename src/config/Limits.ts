@@ -1,9 +1,19 @@
 /**
- * What a user may have at most, or those whom a rule lets in. What is left out
- * has no limit.
+ * What a user may have at most, or those whom a rule lets in, and how that is
+ * written in a file.
  */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Issue from "effect/SchemaIssue"
+import * as Transformation from "effect/SchemaTransformation"
+import * as Texts from "./Texts.ts"
 
+/**
+ * What is left out is as the settings have it for everyone. `Infinity`, written
+ * `off`, is no limit, whatever the settings say.
+ */
 export interface Limits {
   /** At once. */
   readonly sessions?: number
@@ -20,3 +30,62 @@ export interface Limits {
   /** Bytes in a month, both ways together. */
   readonly monthlyQuota?: number
 }
+
+const text = Schema.Union([Schema.Number, Schema.String])
+
+/** What is written as a text or as a bare number, such as `10MiB` or `50`, or as `off`. */
+const limit = <A>(options: {
+  readonly description: string
+  readonly expected: string
+  readonly value: Schema.Codec<A>
+  readonly read: (text: string) => Option.Option<A>
+  readonly off: A
+}) => {
+  const { description, value, read, off } = options
+  const expected = `${options.expected}, or off`
+  return text.annotate({ description: `${description}: ${expected}` }).pipe(
+    Schema.decodeTo(
+      value,
+      Transformation.transformEffect<A, string | number>({
+        decode: (written, parsing) =>
+          Option.match(written === "off" ? Option.some(off) : read(String(written)), {
+            onNone: () => Effect.fail(new Issue.InvalidValue({ expected }, written, parsing)),
+            onSome: Effect.succeed
+          }),
+        encode: (limit) => Effect.succeed(limit === off ? "off" : written(limit))
+      })
+    ),
+    Schema.optionalKey
+  )
+}
+
+const written = (limit: unknown): string | number =>
+  Duration.isDuration(limit) ? `${Duration.toMillis(limit)}ms` : Number(limit)
+
+const number = { value: Schema.Number, off: Number.POSITIVE_INFINITY }
+const count = { ...number, read: Texts.count, expected: "a whole number above 0" }
+const size = { ...number, read: Texts.bytes, expected: "a number of bytes such as 512KiB, 10MiB or 1GiB" }
+const rate = { ...number, read: Texts.rate, expected: "bytes a second such as 512KiB or 10MiB" }
+
+/** `{ sessions: 50, session-rate: 10, upload: 2MiB, download: 10MiB, lifetime: 8h, daily-quota: 5GiB, monthly-quota: off }` */
+export const schema = Schema.Struct({
+  sessions: limit({ ...count, description: "Sessions at once" }),
+  sessionRate: limit({ ...count, description: "New sessions a second" }),
+  upload: limit({ ...rate, description: "From clients, all their sessions together" }),
+  download: limit({ ...rate, description: "To clients, all their sessions together" }),
+  lifetime: limit({
+    description: "Of each session, however busy it is",
+    expected: "a duration such as 30s, 15m or 8h",
+    value: Schema.Duration,
+    read: Texts.duration,
+    off: Duration.infinity
+  }),
+  dailyQuota: limit({ ...size, description: "In a day, both ways together" }),
+  monthlyQuota: limit({ ...size, description: "In a month, both ways together" })
+}).pipe(
+  Schema.encodeKeys({
+    sessionRate: "session-rate",
+    dailyQuota: "daily-quota",
+    monthlyQuota: "monthly-quota"
+  })
+) satisfies Schema.Codec<Limits, unknown>

@@ -68,10 +68,7 @@ const count = <Word extends string>(
 ): Setting<number | Word, false> => ({
   description,
   metavar: "COUNT",
-  read: (text) => {
-    if (text === word) return Option.some(word)
-    return /^[1-9]\d{0,8}$/.test(text) ? Option.some(Number(text)) : Option.none()
-  },
+  read: (text) => (text === word ? Option.some(word) : Texts.count(text)),
   expected: `a whole number above 0, or ${word}`,
   default: initially,
   defaultText: String(initially)

@@ -26,6 +26,33 @@ export const duration = (text: string): Option.Option<Duration.Duration> => {
   return millis > 0 ? Option.some(Duration.millis(millis)) : Option.none()
 }
 
+const multiples = {
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40
+}
+
+/** `512KiB`, `10MiB`, `1.5GiB`, `10MB`, or a number of bytes; at least one. */
+export const bytes = (text: string): Option.Option<number> => {
+  const [, amount, unit] = /^(\d{1,15}(?:\.\d{1,3})?)([kKMGT]?B|[KMGT]iB|)$/.exec(text) ?? []
+  const size = Math.floor(Number(amount) * multiples[(unit || "B") as keyof typeof multiples])
+  return size > 0 && Number.isSafeInteger(size) ? Option.some(size) : Option.none()
+}
+
+/** `10MiB` or `10MiB/s`: bytes a second. */
+export const rate = (text: string): Option.Option<number> => bytes(text.replace(/\/s$/, ""))
+
+/** A whole number above 0. */
+export const count = (text: string): Option.Option<number> =>
+  /^[1-9]\d{0,8}$/.test(text) ? Option.some(Number(text)) : Option.none()
+
 /** `NAME:PASSWORD`; the password may have colons too. */
 export const user = (text: string): Option.Option<User> => {
   const colon = text.indexOf(":")

@@ -58,6 +58,46 @@ describe("Texts", () => {
   })
 
   it.each([
+    ["1", 1],
+    ["1B", 1],
+    ["512KiB", 524_288],
+    ["10MiB", 10_485_760],
+    ["1.5GiB", 1_610_612_736],
+    ["2TiB", 2_199_023_255_552],
+    ["5kB", 5000],
+    ["5KB", 5000],
+    ["10MB", 10_000_000],
+    ["1GB", 1_000_000_000],
+    ["999999999999999", 999_999_999_999_999]
+  ])("reads %s as bytes, and as a rate", (text, expected) => {
+    assert.deepStrictEqual(Texts.bytes(text), Option.some(expected))
+    assert.deepStrictEqual(Texts.rate(text), Option.some(expected))
+    assert.deepStrictEqual(Texts.rate(`${text}/s`), Option.some(expected))
+    assert.deepStrictEqual(Texts.bytes(`${text}/s`), Option.none())
+  })
+
+  it.each([
+    "",
+    "0",
+    "0MiB",
+    "0.1B",
+    "-1",
+    "1 MiB",
+    "1mb",
+    "1mib",
+    "1M",
+    "1PiB",
+    "1iB",
+    "KiB",
+    "1e6",
+    "0x10",
+    "9999999999GiB",
+    "off"
+  ])("reads %j as no bytes", (text) => {
+    assert.isTrue(Option.isNone(Texts.bytes(text)) && Option.isNone(Texts.rate(`${text}/s`)))
+  })
+
+  it.each([
     ["alice:secret", ["alice", "secret"]],
     ["a:b:c:", ["a", "b:c:"]],
     ["alice::", ["alice", ":"]],
