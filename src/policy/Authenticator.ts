@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { Config } from "../config/Config.ts"
+import type { Limits } from "../config/Limits.ts"
 import type { User } from "../config/Texts.ts"
 import { AuthenticationFailed } from "../Errors.ts"
 import { type Credentials, Method } from "../wire/Socks5.ts"
@@ -19,6 +20,9 @@ import { printable } from "../wire/Text.ts"
 export interface Identity {
   /** Printable; nothing for a client that was not asked who it is. */
   readonly user: string | undefined
+  readonly groups?: ReadonlyArray<string>
+  /** What beats the limits of the settings. */
+  readonly limits?: Limits
 }
 
 export class Authenticator extends Context.Service<
