@@ -1,0 +1,118 @@
+/**
+ * Targets as settings and rules name them, many at once:
+ *
+ *     *                every target
+ *     db.example       this name
+ *     *.example        the names below it, however deep, and not itself
+ *     10.0.0.5         this address
+ *     10.0.0.0/8       the addresses of this network
+ *     …:443            any of these, at this port
+ *     …:8000-8999      at one of these ports
+ *
+ * IPv6 goes in brackets where there is a port: `[fd00::/8]:22`.
+ */
+import * as Host from "effect/net/Host"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Texts from "./Texts.ts"
+
+export interface TargetPattern {
+  readonly host: HostPattern
+  /** Nothing for all of them. */
+  readonly ports?: Texts.PortRange
+}
+
+export type HostPattern =
+  | { readonly _tag: "Any" }
+  /** Lower-case and without a dot at its end, as a `Target` has its name. */
+  | { readonly _tag: "Name"; readonly name: Host.DomainName }
+  /** All names that end in a dot and this. */
+  | { readonly _tag: "Suffix"; readonly suffix: Host.DomainName }
+  /** A single address is the network of its whole width; IPv4 in IPv6 form (`::ffff:…`) is IPv4. */
+  | { readonly _tag: "Network"; readonly network: IpNetwork.IpNetwork }
+
+/** One of the forms above; nothing for any other text. */
+export const fromString = (text: string): Option.Option<TargetPattern> => {
+  // Without brackets, two colons or more are an IPv6 address's own.
+  const isBare = /^[^[\]]*:[^[\]]*:[^[\]]*$/.test(text)
+  const [, bracketed, plain = "", digits] =
+    /^(?:\[([^[\]]*:[^[\]]*)\]|([^:[\]]*))(?::([\d-]+))?$/.exec(text) ?? []
+  const host = isBare ? network(text) : bracketed === undefined ? hostPattern(plain) : network(bracketed)
+  if (digits === undefined) return Option.map(host, (host) => ({ host }))
+  return Option.zipWith(host, ports(digits), (host, ports) => ({ host, ports }))
+}
+
+/** As it is read; equal patterns alike. */
+export const format = ({ host, ports }: TargetPattern): string => {
+  const text = formatHost(host)
+  if (ports === undefined) return text
+  const [first, last] = ports
+  const isBracketed = host._tag === "Network" && NetAddress.isIpv6Address(host.network.address)
+  return `${isBracketed ? `[${text}]` : text}:${first === last ? first : `${first}-${last}`}`
+}
+
+/** Whether a name, as a `Target` has it, is one of these. A network has no names. */
+export const matchesName = (host: HostPattern, name: string): boolean => {
+  switch (host._tag) {
+    case "Any":
+      return true
+    case "Name":
+      return name === host.name
+    case "Suffix":
+      return name.endsWith(host.suffix) && name[name.length - host.suffix.length - 1] === "."
+    case "Network":
+      return false
+  }
+}
+
+/** Whether a port is one of the pattern's. */
+export const matchesPort = ({ ports }: TargetPattern, port: number): boolean =>
+  ports === undefined || (ports[0] <= port && port <= ports[1])
+
+const hostPattern = (text: string): Option.Option<HostPattern> => {
+  if (text === "*") return Option.some({ _tag: "Any" })
+  if (text.startsWith("*.")) return Option.map(name(text.slice(2)), (suffix) => ({ _tag: "Suffix", suffix }))
+  return Option.orElse(network(text), () =>
+    Option.map(name(text), (name): HostPattern => ({ _tag: "Name", name }))
+  )
+}
+
+const name = (text: string): Option.Option<Host.DomainName> =>
+  Result.getSuccess(Host.domainNameFromString(text)).pipe(
+    Option.filter((name) => name !== "."),
+    Option.map(Host.toRelative)
+  )
+
+const network = (text: string): Option.Option<HostPattern> =>
+  Option.map(Texts.network(text), (network) => ({ _tag: "Network", network: canonical(network) }))
+
+/** Targets have their addresses in canonical form: to any other, nothing would ever belong. */
+const canonical = (network: IpNetwork.IpNetwork): IpNetwork.IpNetwork =>
+  NetAddress.isIpv6Address(network.address) && network.prefixLength >= 96
+    ? IpNetwork.makeUnsafe(
+        NetAddress.toCanonical(network.address),
+        network.prefixLength - (NetAddress.isIpv4Mapped(network.address) ? 96 : 0)
+      )
+    : network
+
+const ports = (text: string): Option.Option<Texts.PortRange> =>
+  Texts.portRange(text.includes("-") ? text : `${text}-${text}`)
+
+const formatHost = (host: HostPattern): string => {
+  switch (host._tag) {
+    case "Any":
+      return "*"
+    case "Name":
+      return host.name
+    case "Suffix":
+      return `*.${host.suffix}`
+    case "Network": {
+      const { address, prefixLength } = host.network
+      return prefixLength === NetAddress.width(address)
+        ? NetAddress.formatIp(address)
+        : IpNetwork.format(host.network)
+    }
+  }
+}
