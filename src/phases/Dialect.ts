@@ -11,7 +11,7 @@ import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Exchange } from "../network/Requests.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Authenticator, Identity } from "../policy/Authenticator.ts"
-import type { Decision } from "../policy/Policy.ts"
+import type { Decision } from "../policy/Decision.ts"
 import type { Head } from "../wire/Http.ts"
 import type { Target } from "../wire/Target.ts"
 

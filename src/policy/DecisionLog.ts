@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import { Config } from "../config/Config.ts"
 import * as Target from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
-import type { Decision } from "./Policy.ts"
+import type { Decision } from "./Decision.ts"
 
 /** A request, and what came of it. */
 export interface Decided {

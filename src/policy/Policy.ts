@@ -11,17 +11,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import { Config } from "../config/Config.ts"
 import type { Access } from "./Access.ts"
-
-export interface Decision {
-  /** `undecided`: it takes an address, or a target, to tell. Never said of an access that has both. */
-  readonly verdict: "allow" | "deny" | "undecided"
-  /** What decided it: the name of a rule, or of what else there is. */
-  readonly rule: string
-  /** Why, for the log and for the client. */
-  readonly reason?: string
-  /** It would be denied, were that not only to be reported. */
-  readonly isReport?: true
-}
+import type { Decision, Judge } from "./Decision.ts"
 
 export class Policy extends Context.Service<
   Policy,
@@ -30,16 +20,29 @@ export class Policy extends Context.Service<
     readonly judge: (access: Access, address?: NetAddress.IpAddress) => Effect.Effect<Decision>
   }
 >()("effect-socks/policy/Policy") {
-  /** Lets everyone go everywhere: for tests, and for networks that something else guards. */
-  static readonly anything: Layer.Layer<Policy> = Layer.succeed(Policy, {
-    judge: () => Effect.succeed({ verdict: "allow", rule: "anything" })
+  /** Whatever one of these denies is denied; else the last of them decides. */
+  static readonly make = (...judges: readonly [Judge, ...Array<Judge>]): Policy["Service"] => ({
+    judge: (access, address) =>
+      Effect.sync(() => {
+        let decision = judges[0](access, address)
+        for (let i = 1; i < judges.length && decision.verdict !== "deny"; i++) {
+          decision = judges[i]!(access, address)
+        }
+        return decision
+      })
   })
+
+  /** Lets everyone go everywhere: for tests, and for networks that something else guards. */
+  static readonly anything: Layer.Layer<Policy> = Layer.succeed(
+    Policy,
+    Policy.make(() => ({ verdict: "allow", rule: "anything" }))
+  )
 
   /** The policy of the configuration. */
   static readonly layer: Layer.Layer<Policy, never, Config> = Layer.effect(
     Policy,
     Effect.map(Config, ({ reportOnly }) => {
-      const policy: Policy["Service"] = { judge: (_access, address) => Effect.succeed(judge(address)) }
+      const policy = Policy.make(judge)
       return reportOnly ? reporting(policy) : policy
     })
   )
@@ -53,7 +56,7 @@ export const reporting = ({ judge }: Policy["Service"]): Policy["Service"] => ({
     )
 })
 
-const judge = (address: NetAddress.IpAddress | undefined): Decision => {
+const judge: Judge = (_access, address) => {
   if (address === undefined) return { verdict: "undecided", rule: "none" }
   return isMany(address)
     ? { verdict: "deny", rule: "address guard", reason: "multicast and broadcast are not passed on" }
