@@ -5,7 +5,7 @@
  * The table is total over `SessionError`: an error without a row does not
  * compile, and nor does a row without an error.
  */
-import type { SessionError } from "./Errors.ts"
+import { ConnectFailed, type SessionError } from "./Errors.ts"
 import type * as Http from "./wire/Http.ts"
 import * as Socks4 from "./wire/Socks4.ts"
 import * as Socks5 from "./wire/Socks5.ts"
@@ -86,6 +86,22 @@ export const answers = {
   OutOfResources: reply(ReplyCode.GeneralFailure, 503, "proxy_internal_error"),
   ServerFault: reply(ReplyCode.GeneralFailure, 500, "proxy_internal_error")
 } as const satisfies Record<SessionError["_tag"], Answer>
+
+/**
+ * What is told in the place of an error that says what there is at the target,
+ * or between here and there: that it failed. Others stay as they are.
+ */
+export const blurred = (error: SessionError): SessionError => {
+  const { code }: Answer["socks"] = answers[error._tag].socks
+  return telling.has(code) ? new ConnectFailed({ code: "blurred" }) : error
+}
+
+const telling: ReadonlySet<number> = new Set([
+  ReplyCode.NetworkUnreachable,
+  ReplyCode.HostUnreachable,
+  ReplyCode.ConnectionRefused,
+  ReplyCode.TtlExpired
+])
 
 /** The bytes that tell a SOCKS5 client of `error`; none where silence is the answer. */
 export const socks5 = (error: SessionError): Uint8Array => {

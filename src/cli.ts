@@ -15,6 +15,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import { Config } from "./config/Config.ts"
 import * as ListenAddress from "./config/ListenAddress.ts"
+import * as Reach from "./config/Reach.ts"
 import * as Settings from "./config/Settings.ts"
 import * as Sources from "./config/Sources.ts"
 import * as Log from "./server/Log.ts"
@@ -72,11 +73,18 @@ const levels = {
   none: "None"
 } as const
 
-const announce = ({ listeners, asksPassword }: Server["Service"]) =>
-  Effect.logInfo("listening", { addresses: listeners.map(ListenAddress.format), asksPassword })
+const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
+  const privateTargets = Reach.allowsPrivateTargets(yield* Config)
+  yield* Effect.logInfo("listening", {
+    addresses: listeners.map(ListenAddress.format),
+    asksPassword,
+    privateTargets
+  })
+})
 
 const banner = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
-  const { protocols, tlsClientCa } = yield* Config
+  const config = yield* Config
+  const { protocols, tlsClientCa } = config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
   const door = (at: ListenAddress.ListenAddress) =>
     ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined
@@ -89,6 +97,9 @@ const banner = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server[
       asksPassword
         ? "  and asks for a user name and a password."
         : "  and lets everyone in who can reach it.",
+      Reach.allowsPrivateTargets(config)
+        ? "  Clients can go to private addresses, as this machine can."
+        : "  Clients cannot go to private addresses (--private-targets, --allow-target).",
       "",
       ...listeners
         .flatMap((at) =>

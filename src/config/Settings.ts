@@ -10,6 +10,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as ListenAddress from "./ListenAddress.ts"
+import * as TargetPattern from "./TargetPattern.ts"
 import * as Texts from "./Texts.ts"
 
 /** One setting. `read` turns a text into a value, or into nothing if the text is not what is `expected`. */
@@ -84,6 +85,8 @@ const toggle = (description: string, initially: boolean): Setting<boolean, false
   isSwitch: true
 })
 
+const targetForms = "10.0.0.0/8, db.example or *.example, each with or without :443 or :8000-8999 behind it"
+
 /** What the server itself goes by. */
 export const server = {
   listen: many<ListenAddress.ListenAddress>({
@@ -144,6 +147,41 @@ export const server = {
     defaultText: "none",
     separator: /[\s,]+/
   }),
+  privateTargets: single<"auto" | "allow" | "deny">({
+    description:
+      "Let clients go to private, loopback and other special addresses: auto lets them where nobody but this " +
+      "machine can connect, that is, where every listener is on loopback or a unix: socket of mode 0600",
+    metavar: "WHEN",
+    read: (text) => Texts.literal(text, ["auto", "allow", "deny"]),
+    expected: "one of auto, allow and deny",
+    default: "auto",
+    defaultText: "auto"
+  }),
+  allowTarget: many<TargetPattern.TargetPattern>({
+    description:
+      "Target that clients may go to although it is special: a network, an address, a name, *.SUFFIX or *, with " +
+      ":PORT or :FIRST-LAST behind it if need be, IPv6 in brackets then",
+    metavar: "TARGET",
+    read: TargetPattern.fromString,
+    expected: `a target such as ${targetForms}`,
+    default: [],
+    defaultText: "none",
+    separator: /[\s,]+/
+  }),
+  denyTarget: many<TargetPattern.TargetPattern | "none">({
+    description: "Target that clients may not go to, whatever else allows it; none for no such target",
+    metavar: "TARGET",
+    read: (text) => (text === "none" ? Option.some(text) : TargetPattern.fromString(text)),
+    expected: `a target such as ${targetForms}, nor none`,
+    // Mail servers: what spam goes through.
+    default: [{ host: { _tag: "Any" }, ports: [25, 25] }],
+    defaultText: "*:25",
+    separator: /[\s,]+/
+  }),
+  blurFailures: toggle(
+    "Tell clients of every failure to connect alike (01 or 502), so that they cannot explore a network by them",
+    false
+  ),
   handshakeTimeout: duration({
     description: "Time for PROXY header, TLS, greeting, authentication and request together",
     default: "10s"

@@ -68,6 +68,10 @@ export class Dialer extends Context.Service<
 /** RFC 8305 §5, Connection Attempt Delay. */
 const delay = "250 millis"
 
+/**
+ * A literal address leaves nothing to resolve, so what answers is what was
+ * judged, and asking the socket for its peer would only cost a system call.
+ */
 const attempt = Effect.fnUntraced(function* (
   address: NetAddress.IpAddress,
   port: number

@@ -8,9 +8,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import { Config } from "../config/Config.ts"
+import * as Reach from "../config/Reach.ts"
 import type { Access } from "./Access.ts"
+import * as AddressGuard from "./AddressGuard.ts"
 import type { Decision, Judge } from "./Decision.ts"
 
 export class Policy extends Context.Service<
@@ -41,9 +43,14 @@ export class Policy extends Context.Service<
   /** The policy of the configuration. */
   static readonly layer: Layer.Layer<Policy, never, Config> = Layer.effect(
     Policy,
-    Effect.map(Config, ({ reportOnly }) => {
-      const policy = Policy.make(judge)
-      return reportOnly ? reporting(policy) : policy
+    Effect.map(Config, (config) => {
+      const guard = AddressGuard.make({
+        privateTargets: Reach.allowsPrivateTargets(config),
+        allow: config.allowTarget,
+        deny: config.denyTarget.filter((target) => target !== "none")
+      })
+      const policy = Policy.make(guard)
+      return config.reportOnly ? reporting(policy) : policy
     })
   )
 }
@@ -55,13 +62,3 @@ export const reporting = ({ judge }: Policy["Service"]): Policy["Service"] => ({
       decision.verdict === "deny" ? { ...decision, verdict: "allow", isReport: true } : decision
     )
 })
-
-const judge: Judge = (_access, address) => {
-  if (address === undefined) return { verdict: "undecided", rule: "none" }
-  return isMany(address)
-    ? { verdict: "deny", rule: "address guard", reason: "multicast and broadcast are not passed on" }
-    : { verdict: "allow", rule: "none" }
-}
-
-const isMany = (address: NetAddress.IpAddress): boolean =>
-  NetAddress.isMulticast(address) || (NetAddress.isIpv4Address(address) && NetAddress.isBroadcast(address))

@@ -17,6 +17,7 @@ import type { Peer } from "../phases/Dialect.ts"
 import * as Origin from "../phases/Origin.ts"
 import * as Secured from "../phases/Secure.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
+import * as Reply from "../Reply.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 
@@ -29,6 +30,7 @@ export type Services = Authenticator | Command.Services | Sessions
  */
 export const handle = Effect.fnUntraced(
   function* (duplex: Duplex, peer: Peer, secure?: Secure) {
+    const { blurFailures } = yield* Config
     const sessions = yield* Sessions
     const session = yield* sessions.open(peer)
     const client = yield* Client.make(duplex)
@@ -38,7 +40,10 @@ export const handle = Effect.fnUntraced(
         Effect.catchDefect((defect) =>
           Effect.andThen(Effect.logError("a service died", defect), new ServerFault({ defect }))
         ),
-        Effect.catch((error) => Effect.as(session.conversation?.failed(error) ?? Effect.void, error))
+        Effect.catch((error) => {
+          session.told = blurFailures ? Reply.blurred(error) : error
+          return Effect.as(session.conversation?.failed(session.told) ?? Effect.void, error)
+        })
       )
       if (!session.conversation?.goesOn?.()) return
       yield* sessions.renew(session)

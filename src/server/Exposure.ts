@@ -4,10 +4,9 @@
  */
 import { statSync } from "node:fs"
 import * as Effect from "effect/Effect"
-import type * as Host from "effect/net/Host"
-import * as NetAddress from "effect/net/NetAddress"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import * as Reach from "../config/Reach.ts"
 import { OpenProxyRefused } from "../Errors.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { Method } from "../wire/Socks5.ts"
@@ -42,14 +41,10 @@ export const currentMode = (path: string): number => statSync(path, { throwIfNoE
 const isReachable = (place: ListenAddress.Place, modeOf: (path: string) => number): boolean => {
   switch (place._tag) {
     case "HostPort":
-      return !isLoopback(place.host)
+      return !Reach.isLoopback(place.host)
     case "UnixPathAddress":
       return (modeOf(place.path) & 0o007) !== 0
     case "Systemd":
       return false
   }
 }
-
-/** Only this machine reaches it. A name could mean anything, except this one. */
-const isLoopback = (host: Host.Host): boolean =>
-  NetAddress.isIpAddress(host) ? NetAddress.isLoopback(NetAddress.toCanonical(host)) : host === "localhost"

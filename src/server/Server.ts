@@ -126,7 +126,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         Context.add(Config, { ...next.config, ...ListenAddress.settingsOf(door.at) }),
         Context.add(
           Dialer,
-          SelfGuard.dialer(Context.get(next.services, Dialer), () => addresses)
+          SelfGuard.dialer(Context.get(next.services, Dialer), () => addresses, next.config.allowTarget)
         ),
         Context.add(Authenticator, authenticator),
         Context.add(Policy, policy)

@@ -14,6 +14,8 @@ import * as Target from "../wire/Target.ts"
 /** A connection, and what is known of it so far. */
 export interface Session extends Known {
   readonly id: number
+  /** The error that the client was told of, which can be less than the outcome says. */
+  told?: SessionError
 }
 
 /** One line for a session that has ended. */
@@ -27,6 +29,7 @@ export const log = Effect.fnUntraced(function* (session: Session) {
     request,
     address,
     outcome = "closed by server",
+    told,
     status,
     traffic
   } = session
@@ -40,7 +43,9 @@ export const log = Effect.fnUntraced(function* (session: Session) {
     command: request?.command,
     target: request && Target.format(request.target),
     address: address && NetAddress.formatInet(address),
-    ...(typeof outcome === "string" ? { outcome, reply: Socks5.ReplyCode.Succeeded } : failure(outcome)),
+    ...(typeof outcome === "string"
+      ? { outcome, reply: Socks5.ReplyCode.Succeeded }
+      : failure(outcome, told)),
     // SOCKS and HTTP each have codes of their own.
     ...(status !== undefined && { reply: undefined, status }),
     sent: traffic.sent,
@@ -63,8 +68,8 @@ const unremarkable: ReadonlySet<string> = new Set([
 ])
 
 /** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
-const failure = (error: SessionError) => {
+const failure = (error: SessionError, told = error) => {
   const { _tag, ...details } = error
-  const { socks }: Answer = answers[_tag]
+  const { socks }: Answer = answers[told._tag]
   return { outcome: _tag, reply: socks.message === "none" ? undefined : socks.code, ...details }
 }

@@ -130,7 +130,15 @@ export class Sessions extends Context.Service<
         renew: Effect.fnUntraced(function* (session) {
           yield* log(session)
           dismiss(session)
-          for (const known of ["identity", "request", "address", "outcome", "status"] as const)
+          for (const known of [
+            "identity",
+            "request",
+            "address",
+            "decision",
+            "outcome",
+            "told",
+            "status"
+          ] as const)
             delete session[known]
           Object.assign(session, fresh(yield* Clock.currentTimeMillis))
         }),

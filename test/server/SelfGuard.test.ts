@@ -5,6 +5,8 @@ import { networkInterfaces } from "node:os"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import { ConnectionRefused } from "../../src/Errors.ts"
 import * as SelfGuard from "../../src/server/SelfGuard.ts"
 
@@ -12,7 +14,8 @@ import * as SelfGuard from "../../src/server/SelfGuard.ts"
 const dialled = Effect.fnUntraced(function* (
   listeners: ReadonlyArray<string>,
   targets: readonly [string, ...Array<string>],
-  port: number
+  port: number,
+  allow: ReadonlyArray<string> = []
 ) {
   const tried: Array<string> = []
   const { connect } = SelfGuard.dialer(
@@ -22,7 +25,8 @@ const dialled = Effect.fnUntraced(function* (
         return Effect.fail(new ConnectionRefused())
       }
     },
-    () => listeners.map(NetAddress.inetAddressFromStringUnsafe)
+    () => listeners.map(NetAddress.inetAddressFromStringUnsafe),
+    allow.map((text) => Option.getOrThrow(TargetPattern.fromString(text)))
   )
   const [head, ...tail] = targets
   const { _tag } = yield* Effect.flip(
@@ -55,6 +59,24 @@ describe("SelfGuard", () => {
     it.effect(`on ${listeners}, asked for ${targets} at ${port}`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual<unknown>(yield* dialled(listeners, targets, port), expected)
+      })
+    )
+  }
+
+  for (const [allow, listener, target, expected] of [
+    ["127.0.0.1:1080", "127.0.0.1:1080", "127.0.0.1", ["127.0.0.1"]],
+    ["[::1]:1080", "[::]:1080", "::1", ["::1"]],
+    ["127.0.0.1:1080", "0.0.0.0:1080", "::ffff:127.0.0.1", ["::ffff:127.0.0.1"]],
+    ["127.0.0.1:1080", "0.0.0.0:1080", "127.0.0.2", "itself"],
+    ["127.0.0.1", "127.0.0.1:1080", "127.0.0.1", "itself"],
+    ["127.0.0.1:1000-2000", "127.0.0.1:1080", "127.0.0.1", "itself"],
+    ["127.0.0.1:1081", "127.0.0.1:1080", "127.0.0.1", "itself"],
+    ["127.0.0.0/8:1080", "127.0.0.1:1080", "127.0.0.1", "itself"],
+    ["*:1080", "127.0.0.1:1080", "127.0.0.1", "itself"]
+  ] as const) {
+    it.effect(`on ${listener}, opened for ${allow}, asked for ${target}`, () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual<unknown>(yield* dialled([listener], [target], 1080, [allow]), expected)
       })
     )
   }

@@ -1,0 +1,37 @@
+/**
+ * Who can connect to a listener, as far as its address tells; and what follows
+ * from that for where clients may go.
+ */
+import type * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
+import type { Values } from "./Config.ts"
+import * as ListenAddress from "./ListenAddress.ts"
+
+/** Only this machine reaches it. A name could mean anything, except this one. */
+export const isLoopback = (host: Host.Host): boolean =>
+  NetAddress.isIpAddress(host) ? NetAddress.isLoopback(NetAddress.toCanonical(host)) : host === "localhost"
+
+/**
+ * Whether clients may go to private addresses, and to others that are special.
+ * Where nobody else can connect, clients reach nothing through the server that
+ * they would not reach without it.
+ */
+export const allowsPrivateTargets = (values: Values): boolean =>
+  values.privateTargets === "allow" ||
+  (values.privateTargets === "auto" &&
+    // Who connects to a proxy in front of this server could be anyone.
+    values.proxyProtocolFrom.length === 0 &&
+    values.listen.every((at) => isOurs(ListenAddress.placeOf(ListenAddress.doorOf(at)), values.unixMode)))
+
+/** Whether nobody can connect but this machine, and to a socket in the file system, its own user. */
+const isOurs = (place: ListenAddress.Place, unixMode: number): boolean => {
+  switch (place._tag) {
+    case "HostPort":
+      return isLoopback(place.host)
+    case "UnixPathAddress":
+      return (unixMode & 0o077) === 0
+    // Where it listens is the unit's business, and not known yet.
+    case "Systemd":
+      return false
+  }
+}

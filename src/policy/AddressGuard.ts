@@ -1,0 +1,104 @@
+/**
+ * Keeps clients out of places that only the server can reach: its own machine,
+ * the private networks it is in, the cloud's metadata.
+ *
+ * Every address is judged, those of names too, and only what was judged is
+ * dialled. What was a name's good address a moment ago does not matter.
+ */
+import * as NetAddress from "effect/net/NetAddress"
+import * as TargetPattern from "../config/TargetPattern.ts"
+import type { Target } from "../wire/Target.ts"
+import { classify } from "./Classification.ts"
+import type { Decision, Judge } from "./Decision.ts"
+import * as Embedded from "./Embedded.ts"
+import * as Words from "./Words.ts"
+
+export interface Options {
+  /** Private and other special addresses may be reached, but for the few that are closed everywhere. */
+  readonly privateTargets: boolean
+  /** What may be reached nevertheless. This opens the guard; it does not close it for anything else. */
+  readonly allow: ReadonlyArray<TargetPattern.TargetPattern>
+  /** What may not be reached, whatever else is allowed. */
+  readonly deny: ReadonlyArray<TargetPattern.TargetPattern>
+}
+
+/**
+ * A judge of targets, whoever asks. Names and ports that are denied, it denies
+ * without an address. An address is denied
+ *
+ * - for ever, if no host has it: multicast, broadcast, the unspecified one;
+ * - as a cloud's metadata service, unless `allow` has exactly this address or name;
+ * - as any other special one, unless those are allowed, or `allow` has it.
+ *
+ * An IPv4 address in an IPv6 one counts like the IPv6 one itself.
+ */
+export const make = ({ privateTargets, allow, deny }: Options): Judge => {
+  const denied = deny.map(compile)
+  const allowed = allow.map(compile)
+  return ({ target }, address) => {
+    if (target === undefined) return undecided
+    for (const pattern of denied) if (hasTarget(pattern, target)) return denial(pattern)
+    if (address === undefined) return undecided
+
+    const words = Words.ofAddress(address)
+    for (const pattern of denied) if (reachesInto(pattern, words, target.port)) return denial(pattern)
+
+    const finding = classify(words)
+    if (finding === undefined || (finding.kind === "special" && privateTargets)) return fine
+    const isAllowed =
+      finding.kind !== "nobody" &&
+      allowed.some(
+        (pattern) =>
+          (finding.kind === "special" || pattern.isExact) &&
+          (hasTarget(pattern, target) || hasAddress(pattern, words, target.port))
+      )
+    return isAllowed
+      ? opened
+      : {
+          verdict: "deny",
+          rule: "address guard",
+          reason: `${NetAddress.formatIp(address)} is ${finding.is}`
+        }
+  }
+}
+
+const undecided: Decision = { verdict: "undecided", rule: "none" }
+const fine: Decision = { verdict: "allow", rule: "none" }
+const opened: Decision = { verdict: "allow", rule: "allow-target" }
+
+interface Pattern {
+  readonly source: TargetPattern.TargetPattern
+  readonly prefix: Words.Prefix | undefined
+  /** One name, or one address. */
+  readonly isExact: boolean
+}
+
+const compile = (source: TargetPattern.TargetPattern): Pattern => {
+  const { host } = source
+  if (host._tag !== "Network") return { source, prefix: undefined, isExact: host._tag === "Name" }
+  const { network } = host
+  const isExact = network.prefixLength === NetAddress.width(network.address)
+  return { source, prefix: Words.prefix(network), isExact }
+}
+
+const denial = ({ source }: Pattern): Decision => ({
+  verdict: "deny",
+  rule: "deny-target",
+  reason: `${TargetPattern.format(source)} is denied`
+})
+
+/** Whether this is what the client asked for, as far as a name and a port tell. */
+const hasTarget = ({ source }: Pattern, { host, port }: Target): boolean =>
+  TargetPattern.matchesPort(source, port) &&
+  (typeof host === "string" ? TargetPattern.matchesName(source.host, host) : source.host._tag === "Any")
+
+const hasAddress = ({ source, prefix }: Pattern, words: Words.Words, port: number): boolean =>
+  prefix !== undefined && TargetPattern.matchesPort(source, port) && Words.contains(prefix, words)
+
+/** Whether one can get into the network by this address, through a tunnel or a translator too. */
+const reachesInto = (pattern: Pattern, words: Words.Words, port: number): boolean =>
+  hasAddress(pattern, words, port) ||
+  (pattern.prefix?.bits.isIpv4 === true &&
+    Embedded.formOf(words)
+      ?.addresses(words)
+      .some((address) => hasAddress(pattern, Words.ofIpv4(address), port)) === true)

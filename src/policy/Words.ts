@@ -1,0 +1,64 @@
+/**
+ * Addresses and networks as integers, so that comparing them costs nothing:
+ * four signed words of 32 bits, of which an IPv4 address has the last one alone.
+ */
+import type * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+
+export interface Words {
+  readonly isIpv4: boolean
+  readonly w0: number
+  readonly w1: number
+  readonly w2: number
+  readonly w3: number
+}
+
+export const ofAddress = (address: NetAddress.IpAddress): Words => {
+  if (NetAddress.isIpv4Address(address)) {
+    const [a, b, c, d] = NetAddress.ipv4ToOctets(address)
+    return ofIpv4((a << 24) | (b << 16) | (c << 8) | d)
+  }
+  const [s0, s1, s2, s3, s4, s5, s6, s7] = NetAddress.ipv6ToSegments(address)
+  return {
+    isIpv4: false,
+    w0: (s0 << 16) | s1,
+    w1: (s2 << 16) | s3,
+    w2: (s4 << 16) | s5,
+    w3: (s6 << 16) | s7
+  }
+}
+
+export const ofIpv4 = (word: number): Words => ({ isIpv4: true, w0: 0, w1: 0, w2: 0, w3: word })
+
+export const toIpv4 = (word: number): NetAddress.Ipv4Address =>
+  NetAddress.ipv4FromBytesUnsafe(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word))
+
+/** A network: which bits count, and what they are. */
+export interface Prefix {
+  readonly bits: Words
+  readonly mask: Words
+}
+
+export const prefix = ({ address, prefixLength }: IpNetwork.IpNetwork): Prefix => {
+  const bits = ofAddress(address)
+  const { isIpv4 } = bits
+  if (isIpv4) return { bits, mask: ofIpv4(ones(prefixLength)) }
+  const mask = {
+    isIpv4,
+    w0: ones(prefixLength),
+    w1: ones(prefixLength - 32),
+    w2: ones(prefixLength - 64),
+    w3: ones(prefixLength - 96)
+  }
+  return { bits, mask }
+}
+
+/** This many bits set, from the highest on. */
+const ones = (count: number): number => (count <= 0 ? 0 : count >= 32 ? -1 : -1 << (32 - count))
+
+export const contains = ({ bits, mask }: Prefix, words: Words): boolean =>
+  (words.w3 & mask.w3) === bits.w3 &&
+  (words.w2 & mask.w2) === bits.w2 &&
+  (words.w1 & mask.w1) === bits.w1 &&
+  (words.w0 & mask.w0) === bits.w0 &&
+  words.isIpv4 === bits.isIpv4

@@ -1,0 +1,160 @@
+/**
+ * What the guard lets through, by its settings.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as TargetPattern from "../../src/config/TargetPattern.ts"
+import * as AddressGuard from "../../src/policy/AddressGuard.ts"
+import type { Judge } from "../../src/policy/Decision.ts"
+import { clientAddress, serverAddress } from "../../src/testing/index.ts"
+import * as Target from "../../src/wire/Target.ts"
+import { utf8 } from "../support/bytes.ts"
+
+const guard = (privateTargets: "allow" | "deny", allow = "", deny = ""): Judge => {
+  const patterns = (text: string) =>
+    text
+      .split(" ")
+      .filter((pattern) => pattern !== "")
+      .map((pattern) => Option.getOrThrow(TargetPattern.fromString(pattern)))
+  return AddressGuard.make({
+    privateTargets: privateTargets === "allow",
+    allow: patterns(allow),
+    deny: patterns(deny)
+  })
+}
+
+/** What becomes of asking for a host, whose address this is if it is a name. */
+const judged = (judge: Judge, host: string, port: number, address?: string) => {
+  const target = Result.getOrThrow(Target.fromName(utf8(host), port))
+  const access = {
+    identity: { user: undefined },
+    client: clientAddress.address,
+    listener: NetAddress.formatInet(serverAddress),
+    protocol: "SOCKS5",
+    command: "CONNECT",
+    target
+  } as const
+  const found = address === undefined ? target.host : NetAddress.ipFromStringUnsafe(address)
+  const early = judge(access)
+  if (early.verdict === "deny") return `early: ${early.rule}: ${early.reason}`
+  assert.strictEqual(early.verdict, "undecided")
+  if (!NetAddress.isIpAddress(found)) return "undecided"
+  const { verdict, rule, reason } = judge(access, found)
+  return reason === undefined ? `${verdict}: ${rule}` : `${verdict}: ${rule}: ${reason}`
+}
+
+const ok = "allow: none"
+const opened = "allow: allow-target"
+const guarded = (reason: string) => `deny: address guard: ${reason}`
+const private10 = guarded("10.0.0.5 is private (RFC 1918)")
+const imds = guarded("169.254.169.254 is the metadata service of AWS, Google Cloud, Azure and others")
+const wrapped = guarded(
+  "64:ff9b::a9fe:a9fe is 169.254.169.254 behind a translator (RFC 6052), which is the metadata service of " +
+    "AWS, Google Cloud, Azure and others"
+)
+
+describe("AddressGuard", () => {
+  it.each([
+    ["deny", "8.8.8.8", ok],
+    ["deny", "10.0.0.5", private10],
+    ["deny", "127.0.0.1", guarded("127.0.0.1 is loopback (RFC 1122)")],
+    ["deny", "::ffff:10.0.0.5", private10],
+    ["deny", "169.254.169.254", imds],
+    ["allow", "10.0.0.5", ok],
+    ["allow", "127.0.0.1", ok],
+    ["allow", "192.0.2.1", ok],
+    ["allow", "64:ff9b::10.0.0.5", ok],
+    ["allow", "169.254.169.254", imds],
+    ["allow", "168.63.129.16", guarded("168.63.129.16 is the metadata service of Azure")],
+    ["allow", "64:ff9b::169.254.169.254", wrapped],
+    ["allow", "224.0.0.1", guarded("224.0.0.1 is multicast (RFC 5771)")],
+    ["allow", "255.255.255.255", guarded("255.255.255.255 is broadcast (RFC 919)")],
+    ["allow", "0.0.0.0", guarded("0.0.0.0 is unspecified (RFC 1122)")],
+    ["allow", "::", guarded(":: is unspecified (RFC 4291)")]
+  ] as const)("private targets %s: %s", (privateTargets, host, expected) => {
+    assert.strictEqual(judged(guard(privateTargets), host, 80), expected)
+    // However it was asked for.
+    assert.strictEqual(
+      judged(guard(privateTargets), "name.example", 80, host.replace(/^::ffff:/, "")),
+      expected
+    )
+  })
+
+  it.each([
+    ["10.0.0.5", "10.0.0.5", 443, opened],
+    ["10.0.0.0/8", "10.0.0.5", 443, opened],
+    ["10.0.0.0/8:443", "10.0.0.5", 443, opened],
+    ["10.0.0.0/8:443", "10.0.0.5", 80, private10],
+    ["10.0.0.4", "10.0.0.5", 443, private10],
+    ["*", "10.0.0.5", 443, opened],
+    ["*:443", "10.0.0.5", 443, opened],
+    ["*:80", "10.0.0.5", 443, private10],
+    ["name.example", "10.0.0.5", 443, private10],
+    // An address in another's clothes is another address.
+    ["10.0.0.0/8", "64:ff9b::10.0.0.5", 443, "deny"],
+    ["64:ff9b::/96", "64:ff9b::10.0.0.5", 443, opened],
+    ["0.0.0.0/0 ::/0 *", "224.0.0.1", 443, "deny"],
+    ["255.255.255.255 0.0.0.0", "255.255.255.255", 443, "deny"],
+    ["0.0.0.0 ::", "0.0.0.0", 443, "deny"],
+    ["* 169.254.0.0/16 169.254.169.254/31", "169.254.169.254", 80, imds],
+    ["169.254.169.254", "169.254.169.254", 80, opened],
+    ["169.254.169.254:80", "169.254.169.254", 80, opened],
+    ["169.254.169.254:443", "169.254.169.254", 80, imds],
+    ["169.254.169.254", "64:ff9b::169.254.169.254", 80, wrapped],
+    ["64:ff9b::169.254.169.254", "64:ff9b::169.254.169.254", 80, opened]
+  ])("allow-target %s opens %s at %d: %s", (allow, host, port, expected) => {
+    assert.include(judged(guard("deny", allow), host, port), expected)
+  })
+
+  it.each([
+    ["db.corp.example", "10.0.0.5", opened],
+    ["*.corp.example", "10.0.0.5", opened],
+    ["*.corp.example:443", "10.0.0.5", opened],
+    ["*.corp.example:80", "10.0.0.5", private10],
+    ["*.db.corp.example", "10.0.0.5", private10],
+    ["corp.example", "10.0.0.5", private10],
+    ["10.0.0.0/8", "10.0.0.5", opened],
+    ["*.corp.example", "169.254.169.254", imds],
+    ["db.corp.example", "169.254.169.254", opened],
+    ["db.corp.example", "224.0.0.1", "deny"]
+  ])("allow-target %s opens a name with the address %s: %s", (allow, address, expected) => {
+    assert.include(judged(guard("deny", allow), "db.corp.example", 443, address), expected)
+  })
+
+  it.each([
+    ["*:25", "mail.example", 25, undefined, "early: deny-target: *:25 is denied"],
+    ["*:25", "8.8.8.8", 25, undefined, "early: deny-target: *:25 is denied"],
+    ["*:25", "mail.example", 26, "8.8.8.8", ok],
+    ["*", "mail.example", 26, "8.8.8.8", "early: deny-target: * is denied"],
+    ["mail.example", "MAIL.example.", 26, undefined, "early: deny-target: mail.example is denied"],
+    ["*.example:20-30", "mail.example", 26, undefined, "early: deny-target: *.example:20-30 is denied"],
+    ["*.example", "example", 26, "8.8.8.8", ok],
+    ["8.8.8.0/24", "mail.example", 26, "8.8.8.8", "deny: deny-target: 8.8.8.0/24 is denied"],
+    ["8.8.8.0/24", "8.8.8.8", 26, undefined, "deny: deny-target: 8.8.8.0/24 is denied"],
+    ["8.8.8.0/24", "64:ff9b::8.8.8.8", 26, undefined, "deny: deny-target: 8.8.8.0/24 is denied"],
+    ["8.8.8.0/24:80", "8.8.8.8", 26, undefined, ok],
+    ["2606::/16", "2606::1", 26, undefined, "deny: deny-target: 2606::/16 is denied"],
+    ["2606::/16", "8.8.8.8", 26, undefined, ok],
+    ["10.0.0.5", "10.0.0.5", 26, undefined, "deny: deny-target: 10.0.0.5 is denied"],
+    ["169.254.169.254", "169.254.169.254", 26, undefined, "deny: deny-target: 169.254.169.254 is denied"]
+  ])("deny-target %s: %s at %d with the address %s: %s", (deny, host, port, address, expected) => {
+    assert.strictEqual(
+      judged(guard("allow", "* 10.0.0.5 169.254.169.254", deny), host, port, address),
+      expected
+    )
+  })
+
+  it("says nothing of an access without a target", () => {
+    const access = {
+      identity: { user: undefined },
+      client: undefined,
+      listener: "unix:/run/socks",
+      protocol: "SOCKS5",
+      command: "ASSOCIATE",
+      target: undefined
+    } as const
+    assert.strictEqual(guard("deny", "", "*")(access).verdict, "undecided")
+  })
+})
