@@ -56,9 +56,10 @@ export const prefix = ({ address, prefixLength }: IpNetwork.IpNetwork): Prefix =
 /** This many bits set, from the highest on. */
 const ones = (count: number): number => (count <= 0 ? 0 : count >= 32 ? -1 : -1 << (32 - count))
 
+/** Compares first what tells most networks apart: the first word of IPv6, and the only one of IPv4. */
 export const contains = ({ bits, mask }: Prefix, words: Words): boolean =>
-  (words.w3 & mask.w3) === bits.w3 &&
-  (words.w2 & mask.w2) === bits.w2 &&
-  (words.w1 & mask.w1) === bits.w1 &&
   (words.w0 & mask.w0) === bits.w0 &&
+  (words.w3 & mask.w3) === bits.w3 &&
+  (words.w1 & mask.w1) === bits.w1 &&
+  (words.w2 & mask.w2) === bits.w2 &&
   words.isIpv4 === bits.isIpv4

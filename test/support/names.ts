@@ -15,14 +15,16 @@ export type Answer = "no such name" | "failure" | "silence" | ReadonlyArray<Read
 /** What the server says to a question; addresses have 4 or 16 numbers each. */
 export type Answers = (name: string, family: 4 | 6) => Answer
 
-const address = "127.0.0.99"
+/** Where it answers, if a test does not say otherwise: two at once need two addresses. */
+const usual = "127.0.0.99"
 
 /** Whether this process may do what `serve` and `start` need. */
 export const isPermitted = process.getuid?.() === 0 && spawnSync("unshare", ["-m", "true"]).status === 0
 
 /** Answers until the scope closes; gives the names that it was asked for. */
 export const serve = Effect.fnUntraced(function* (
-  answers: Answers
+  answers: Answers,
+  address = usual
 ): Effect.fn.Return<ReadonlyArray<string>, never, Scope.Scope> {
   const asked: Array<string> = []
   const socket = createSocket("udp4", (query, from) => {
@@ -72,12 +74,16 @@ export const start = Effect.fnUntraced(function* (options: {
   readonly flags: ReadonlyArray<string>
   readonly resolvConf: string
   readonly hosts: string
+  readonly nameServer?: string
 }): Effect.fn.Return<Spawned.Program, never, Scope.Scope> {
   const directory = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "names-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true }))
   )
-  writeFileSync(join(directory, "resolv.conf"), `nameserver ${address}\n${options.resolvConf}\n`)
+  writeFileSync(
+    join(directory, "resolv.conf"),
+    `nameserver ${options.nameServer ?? usual}\n${options.resolvConf}\n`
+  )
   writeFileSync(join(directory, "hosts"), `${options.hosts}\n`)
   const shell = [
     `mount --bind ${directory}/resolv.conf /etc/resolv.conf`,

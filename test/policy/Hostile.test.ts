@@ -1,0 +1,221 @@
+/**
+ * Every known way past a guard, tried through every protocol spoken here, in a
+ * server that others can reach: nothing that is closed is ever dialled.
+ */
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as ListenAddress from "../../src/config/ListenAddress.ts"
+import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
+import * as Destinations from "../../src/network/Destinations.ts"
+import { Dialer } from "../../src/network/Dialer.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
+import * as SelfGuard from "../../src/server/SelfGuard.ts"
+import { clientAddress, connect, layer } from "../../src/testing/index.ts"
+import * as Datagram from "../../src/wire/Datagram.ts"
+import { printable } from "../../src/wire/Text.ts"
+import { utf8 } from "../support/bytes.ts"
+import * as Hostile from "../support/hostile.ts"
+import { message } from "../support/http.ts"
+import { captured } from "../support/logs.ts"
+import { datagram, greeting, request } from "../support/messages.ts"
+import { settled } from "../support/streams.ts"
+
+/** Beyond loopback, and so without private targets. */
+const config = { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
+
+/** An address that nothing but the server's listening there is to be said against. */
+const own = NetAddress.inetAddressFromStringUnsafe("8.8.4.4:1080")
+
+/** A server, and what it dials and looks up. */
+const server = () => {
+  const dialled: Array<string> = []
+  const asked: Array<string> = []
+  const dialer = SelfGuard.dialer(
+    {
+      connect: (addresses) => {
+        dialled.push(...addresses.map(NetAddress.formatIp))
+        return Effect.fail(new ConnectionRefused())
+      }
+    },
+    () => [own],
+    []
+  )
+  const resolve: Resolver["Service"]["resolve"] = (name) => {
+    asked.push(name)
+    const rebound = name === "rebinding.example" && [asked.length === 1 ? "8.8.8.8" : "127.0.0.1"]
+    const found = (rebound || (Hostile.names[name] ?? [])).map(NetAddress.ipFromStringUnsafe)
+    return Arr.isReadonlyArrayNonEmpty(found)
+      ? Effect.succeed(found)
+      : Effect.fail(new NameNotFound({ name }))
+  }
+  const services = layer({
+    config,
+    dialer: Layer.succeed(Dialer, dialer),
+    resolver: Layer.succeed(Resolver, { resolve })
+  })
+  return { dialled, asked, services: Layer.merge(services, captured().layer) }
+}
+
+/** The first bytes of what a client gets for these. */
+const answer = Effect.fnUntraced(function* (bytes: Iterable<number>, count: number) {
+  const client = yield* connect
+  yield* client.send([...bytes])
+  return yield* client.receive(count)
+}, Effect.scoped)
+
+const text = (host: Hostile.Host) =>
+  typeof host === "string" ? Buffer.from(utf8(host)).toString("latin1") : undefined
+
+const socks5 = (host: Hostile.Host, port: number) =>
+  // Names as names, even those that are addresses.
+  typeof host === "string"
+    ? [...greeting(0x00), 0x05, 0x01, 0x00, 0x03, utf8(host).length, ...utf8(host), port >> 8, port & 0xff]
+    : [...greeting(0x00), ...request(host, port)]
+
+const socks4 = (host: Hostile.Host, port: number) => [
+  ...[0x04, 0x01, port >> 8, port & 0xff],
+  ...(typeof host === "string" ? [0, 0, 0, 1, 0, ...utf8(host), 0] : [...host, 0])
+]
+
+const authority = (host: string, port: number) =>
+  /^[\da-f:.]*:[\da-f:.]*$/i.test(host) ? `[${host}]:${port}` : `${host}:${port}`
+
+/** The ways to ask for a target, and what is answered; nothing where a target cannot be asked for so. */
+const protocols = {
+  SOCKS5: (host: Hostile.Host, port: number) =>
+    Effect.map(answer(socks5(host, port), 2 + 2), ([, , , code]) => `0${code}`),
+  SOCKS4: (host: Hostile.Host, port: number) =>
+    host.length === 16 && typeof host !== "string"
+      ? undefined
+      : Effect.map(answer(socks4(host, port), 2), ([, code]) => code?.toString(16) ?? "closed"),
+  CONNECT: (host: Hostile.Host, port: number) => {
+    const name = text(host)
+    return name === undefined
+      ? undefined
+      : status([`CONNECT ${authority(name, port)} HTTP/1.1`, `Host: ${name}:${port}`])
+  },
+  GET: (host: Hostile.Host, port: number) => {
+    const name = text(host)
+    return name === undefined
+      ? undefined
+      : status([`GET http://${authority(name, port)}/ HTTP/1.1`, "Host: public.example"])
+  },
+  UDP: Effect.fnUntraced(function* (host: Hostile.Host, port: number) {
+    const named = typeof host === "string" ? [0x03, utf8(host).length, ...utf8(host)] : undefined
+    const bytes = Buffer.from(
+      named ? [0, 0, 0, ...named, port >> 8, port & 0xff, 1] : datagram(host, port, [1])
+    )
+    const outcome: Array<string> = []
+    const send = yield* Destinations.make(
+      {
+        identity: { user: undefined },
+        client: clientAddress.address,
+        listener: "0.0.0.0:1080",
+        protocol: "SOCKS5",
+        command: "ASSOCIATE",
+        target: undefined
+      },
+      (_bytes, _size, { address }) => outcome.push(`to ${address}`),
+      () => outcome.push("drop")
+    )
+    const size = Datagram.headerSize(bytes)
+    if (size === 0) return "drop"
+    send(bytes, size)
+    yield* settled
+    return outcome.join()
+  }, Effect.scoped)
+}
+
+const status = (lines: ReadonlyArray<string>) =>
+  Effect.map(answer(message(lines), 12), (head) => Buffer.from(head).toString("latin1", 9, 12) || "closed")
+
+const table: Array<string> = []
+
+const label = (host: Hostile.Host) =>
+  typeof host === "string" ? printable(host, 40) || "(empty)" : Buffer.from(host).toString("hex")
+
+/** Tries a target through everything; each attempt with its answer and the addresses it led to. */
+const tried = Effect.fnUntraced(function* (host: Hostile.Host, port: number) {
+  const attempts: Array<{ protocol: string; answer: string; dialled: string; asked: number }> = []
+  for (const [protocol, ask] of Object.entries(protocols)) {
+    const { dialled, asked, services } = server()
+    const attempt = ask(host, port)
+    if (attempt === undefined) continue
+    const answer = yield* Effect.provide(attempt, services)
+    const sent = answer.startsWith("to ") ? answer.slice(3) : ""
+    attempts.push({ protocol, answer, dialled: dialled.join() || sent, asked: asked.length })
+  }
+  const answers = Object.keys(protocols).map((protocol) =>
+    (attempts.find((attempt) => attempt.protocol === protocol)?.answer ?? "-").padEnd(7)
+  )
+  table.push(`${label(host).padEnd(48)} ${String(port).padStart(5)}  ${answers.join(" ")}`)
+  return attempts
+})
+
+/** What says no: not allowed, no target at all, or nobody by that name. */
+const refusals: Record<string, ReadonlyArray<string>> = {
+  SOCKS5: ["02", "01", "04"],
+  SOCKS4: ["5b"],
+  CONNECT: ["403", "400", "502"],
+  GET: ["403", "400", "502"],
+  UDP: ["drop"]
+}
+
+describe("Hostile targets", () => {
+  afterAll(() => {
+    const protocol = Object.keys(protocols).map((name) => name.padEnd(7))
+    console.log([`${"target".padEnd(48)}  port  ${protocol.join(" ")}`, ...table].join("\n"))
+  })
+
+  for (const [kind, hosts] of Object.entries(Hostile.closed)) {
+    describe(kind, () => {
+      for (const host of hosts) {
+        it.effect(`${label(host)} is never dialled`, () =>
+          Effect.gen(function* () {
+            for (const { protocol, answer, dialled } of yield* tried(host, 80)) {
+              assert.strictEqual(dialled, "", protocol)
+              assert.include(refusals[protocol] ?? [], answer, protocol)
+            }
+          })
+        )
+      }
+    })
+  }
+
+  for (const [host, address] of Hostile.open) {
+    it.effect(`${label(host)} is dialled at ${address} and nowhere else`, () =>
+      Effect.gen(function* () {
+        for (const { protocol, dialled, asked } of yield* tried(host, 80)) {
+          assert.strictEqual(dialled, address, protocol)
+          assert.isAtMost(asked, 1, protocol)
+        }
+      })
+    )
+  }
+
+  for (const [host, port, why] of [
+    ["8.8.8.8", 0, "port 0"],
+    ["public.example", 0, "port 0"],
+    ["public.example", 25, "mail"],
+    ["8.8.8.8", 25, "mail"],
+    ["8.8.4.4", 1080, "the server itself"],
+    ["::ffff:8.8.4.4", 1080, "the server itself"],
+    ["own.example", 1080, "the server itself"]
+  ] as const) {
+    it.effect(`${host} at ${port} is ${why}, and never dialled`, () =>
+      Effect.gen(function* () {
+        for (const { protocol, answer, dialled, asked } of yield* tried(host, port)) {
+          // Where it listens it takes connections; a datagram goes to whoever has that port.
+          if (why === "the server itself" && protocol === "UDP") continue
+          assert.strictEqual(dialled, "", protocol)
+          assert.include(refusals[protocol] ?? [], answer, protocol)
+          if (why !== "the server itself") assert.strictEqual(asked, 0, protocol)
+        }
+      })
+    )
+  }
+})
