@@ -13,7 +13,7 @@ import { page } from "../support/targets.ts"
 // Without HTTP, as which the text of version 1 could begin.
 const trusting = start([
   ...["--listen", "127.0.0.1:0", "--proxy-protocol-from", "127.0.0.2"],
-  ...["--protocols", "socks5"]
+  ...["--protocols", "socks5", "--private-targets", "allow"]
 ])
 
 const dial = (address: string, localAddress: string) =>

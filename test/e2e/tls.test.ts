@@ -163,7 +163,7 @@ describe("with certificates of clients", () => {
     const { server, ca } = files
     const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
     // Nobody has a password, and still nobody is let in unasked.
-    const program = yield* start(["--listen", "tls:0.0.0.0:0", ...tls])
+    const program = yield* start(["--listen", "tls:0.0.0.0:0", "--private-targets", "allow", ...tls])
     return { ...files, ...program, trust: { ca: server.cert } }
   })
 

@@ -112,7 +112,11 @@ describe("UDP ASSOCIATE", () => {
       assert.strictEqual(text((yield* ask(client, association, target, "hello")).bytes.slice(10)), "hello")
     }).pipe(
       Effect.provide(
-        server({ listen: [Host.hostPortUnsafe(Host.hostFromStringUnsafe("::"), 0)], open: true })
+        server({
+          listen: [Host.hostPortUnsafe(Host.hostFromStringUnsafe("::"), 0)],
+          open: true,
+          privateTargets: "allow"
+        })
       )
     )
   )

@@ -20,7 +20,9 @@ const conversation = [...greeting(0x00), ...request("192.0.2.1", 80)]
 const answer = [0x05, 0x00, ...reply(0x00, [0x01, 198, 51, 100, 1, 0x04, 0x38])]
 
 /** Clients come from 203.0.113.7 unless told otherwise. */
-const behindProxy = layer({ config: { proxyProtocolFrom: [IpNetwork.fromStringUnsafe("203.0.113.0/24")] } })
+const behindProxy = layer({
+  config: { privateTargets: "allow", proxyProtocolFrom: [IpNetwork.fromStringUnsafe("203.0.113.0/24")] }
+})
 
 /** The one connection, as the server sees its client. */
 const client = Effect.gen(function* () {

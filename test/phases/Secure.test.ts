@@ -92,7 +92,14 @@ describe("a TLS listener", () => {
       yield* client.send(conversation)
       assert.deepStrictEqual([...(yield* client.receive(12))], answer)
     }).pipe(
-      Effect.provide(layer({ config: { proxyProtocolFrom: [IpNetwork.fromStringUnsafe("203.0.113.7/32")] } }))
+      Effect.provide(
+        layer({
+          config: {
+            privateTargets: "allow",
+            proxyProtocolFrom: [IpNetwork.fromStringUnsafe("203.0.113.7/32")]
+          }
+        })
+      )
     )
   )
 
