@@ -2,6 +2,7 @@
  * Targets as settings and rules name them, many at once:
  *
  *     *                every target
+ *     **               every name, and no address
  *     db.example       this name
  *     *.example        the names below it, however deep, and not itself
  *     10.0.0.5         this address
@@ -26,6 +27,7 @@ export interface TargetPattern {
 
 export type HostPattern =
   | { readonly _tag: "Any" }
+  | { readonly _tag: "AnyName" }
   /** Lower-case and without a dot at its end, as a `Target` has its name. */
   | { readonly _tag: "Name"; readonly name: Host.DomainName }
   /** All names that end in a dot and this. */
@@ -57,6 +59,7 @@ export const format = ({ host, ports }: TargetPattern): string => {
 export const matchesName = (host: HostPattern, name: string): boolean => {
   switch (host._tag) {
     case "Any":
+    case "AnyName":
       return true
     case "Name":
       return name === host.name
@@ -73,6 +76,7 @@ export const matchesPort = ({ ports }: TargetPattern, port: number): boolean =>
 
 const hostPattern = (text: string): Option.Option<HostPattern> => {
   if (text === "*") return Option.some({ _tag: "Any" })
+  if (text === "**") return Option.some({ _tag: "AnyName" })
   if (text.startsWith("*.")) return Option.map(name(text.slice(2)), (suffix) => ({ _tag: "Suffix", suffix }))
   return Option.orElse(network(text), () =>
     Option.map(name(text), (name): HostPattern => ({ _tag: "Name", name }))
@@ -104,6 +108,8 @@ const formatHost = (host: HostPattern): string => {
   switch (host._tag) {
     case "Any":
       return "*"
+    case "AnyName":
+      return "**"
     case "Name":
       return host.name
     case "Suffix":

@@ -16,6 +16,8 @@ describe("TargetPattern", () => {
     ["*"],
     ["*:25"],
     ["*:8000-8999"],
+    ["**"],
+    ["**:443"],
     ["localhost"],
     ["db.example:5432"],
     ["_sip._tcp.example"],
@@ -60,7 +62,8 @@ describe("TargetPattern", () => {
     ["*:26-25"],
     ["*:25-"],
     ["*:smtp"],
-    ["**"],
+    ["***"],
+    ["**.example"],
     ["*."],
     ["*.*.example"],
     ["a*.example"],
@@ -91,7 +94,7 @@ describe("TargetPattern", () => {
   it("what is formatted is read back", () => {
     const octet = fc.nat(255)
     const host = fc.oneof(
-      fc.constant("*"),
+      fc.constantFrom("*", "**"),
       fc.domain(),
       fc.domain().map((name) => `*.${name}`),
       fc.tuple(octet, octet, octet, octet).map((octets) => octets.join(".")),
@@ -115,6 +118,7 @@ describe("TargetPattern", () => {
 
   it.each([
     ["*", "example", true],
+    ["**", "example", true],
     ["example", "example", true],
     ["example", "a.example", false],
     ["*.example", "a.example", true],
