@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
+import * as Limits from "./Limits.ts"
 import * as ListenAddress from "./ListenAddress.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 import * as Texts from "./Texts.ts"
@@ -45,7 +46,7 @@ export interface Rule extends Conditions {
   /** The way to take. */
   readonly route?: string
   /** For those whom it allows something. */
-  readonly limits?: unknown
+  readonly limits?: Limits.Limits
   /** Nothing any more: `TargetFiles.load` has put what it says into `to`. */
   readonly "to-file"?: never
 }
@@ -98,13 +99,16 @@ const network = value<IpNetwork.IpNetwork>({
   expected: "a network such as 10.0.0.0/8 or fd00::/8, without bits behind its prefix, or an address"
 })
 
+/** Completes the sentence "… is not …". */
+export const expectedTarget =
+  "a name, *.example.com for those below it, ** for all names, * for everything, an address or a network " +
+  "such as 10.0.0.0/8; with :443 or :8000-8999 behind it for these ports, and IPv6 in brackets then"
+
 const target = value<TargetPattern.TargetPattern>({
   is: (u): u is TargetPattern.TargetPattern => isObject(u),
   read: TargetPattern.fromString,
   write: TargetPattern.format,
-  expected:
-    "a name, *.example.com for those below it, ** for all names, * for everything, an address or a network " +
-    "such as 10.0.0.0/8; with :443 or :8000-8999 behind it for these ports, and IPv6 in brackets then"
+  expected: expectedTarget
 })
 
 const portRange = value<Texts.PortRange>({
@@ -178,7 +182,7 @@ export const schema = Schema.Struct({
   when: some(timeWindow, "When in the week"),
   timezone: Schema.optionalKey(timeZone),
   route: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "The way to take" })),
-  limits: Schema.optionalKey(Schema.Unknown)
+  limits: Schema.optionalKey(Limits.schema)
 }).check(allowOrDeny, zoneOfTimes) satisfies Schema.Codec<Written, unknown>
 
 /** `rules:` of the file. */

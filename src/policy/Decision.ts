@@ -2,6 +2,7 @@
  * What comes of judging an access.
  */
 import type * as NetAddress from "effect/net/NetAddress"
+import type { Limits } from "../config/Limits.ts"
 import type { Access } from "./Access.ts"
 
 export interface Decision {
@@ -13,6 +14,10 @@ export interface Decision {
   readonly reason?: string
   /** It would be denied, were that not only to be reported. */
   readonly isReport?: true
+  /** The way to take, if the rule that allows it names one. */
+  readonly route?: string
+  /** What the rule that allows it has for limits. */
+  readonly limits?: Limits
 }
 
 /** `address` is one of the target's, never an IPv4 address in IPv6 form; left out while it is not known. */

@@ -24,8 +24,7 @@ export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): PrefixTree =
     else v6.add(wordsOf(address), prefixLength, position)
   })
   return {
-    match: (address, found) =>
-      (NetAddress.isIpv4Address(address) ? v4 : v6).match(wordsOf(address), found)
+    match: (address, found) => (NetAddress.isIpv4Address(address) ? v4 : v6).match(wordsOf(address), found)
   }
 }
 
