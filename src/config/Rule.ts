@@ -193,3 +193,6 @@ export const list: Schema.Codec<
 
 /** Its name, or which one it is, counted from 1. */
 export const nameOf = ({ name }: Rule | Written, index: number): string => name ?? `rule ${index + 1}`
+
+/** Whether it allows what it matches. */
+export const allows = (rule: Rule | undefined): boolean => rule?.allow === true && rule.deny === undefined

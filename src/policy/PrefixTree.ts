@@ -28,10 +28,10 @@ export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): PrefixTree =
   }
 }
 
-type Words = ArrayLike<number>
+export type Words = ArrayLike<number>
 
 /** 32 bits each, from the left. */
-const wordsOf = (address: NetAddress.IpAddress): Words => {
+export const wordsOf = (address: NetAddress.IpAddress): Words => {
   if (NetAddress.isIpv4Address(address)) {
     const [a, b, c, d] = NetAddress.ipv4ToOctets(address)
     return [((a << 24) | (b << 16) | (c << 8) | d) >>> 0]
@@ -114,5 +114,6 @@ class Tree {
   }
 }
 
-const bit = (address: Words, position: number): number =>
+/** At a position from the left. */
+export const bit = (address: Words, position: number): number =>
   (address[position >>> 5]! >>> (31 - (position & 31))) & 1

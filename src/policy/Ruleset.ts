@@ -1,0 +1,72 @@
+/**
+ * Rules made ready to decide: the first that matches, without a look at most of
+ * the others. Never changes; a reload makes another.
+ */
+import type * as NetAddress from "effect/net/NetAddress"
+import { allows, nameOf, type Rule } from "../config/Rule.ts"
+import type { Access } from "./Access.ts"
+import * as ClauseIndex from "./ClauseIndex.ts"
+import type { Decision } from "./Decision.ts"
+import * as Foresight from "./Foresight.ts"
+import { compile, hold, isOneOf } from "./Terms.ts"
+import * as Vocabulary from "./Vocabulary.ts"
+
+export interface Ruleset {
+  /**
+   * What the rules have to say of an access at a time, in milliseconds since the epoch. `undecided` while
+   * what they say depends on an address, or on a target, that is not known; with both it never is.
+   */
+  readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision
+}
+
+export const make = (rules: ReadonlyArray<Rule>): Ruleset => {
+  if (rules.length === 0) return { judge: () => ({ verdict: "allow", rule: "no rules" }) }
+  const vocabulary = Vocabulary.make(rules)
+  const compiled = compile(rules, vocabulary)
+  const index = ClauseIndex.make(
+    vocabulary.clauses.map(({ of, to }) => (to === undefined ? of : [...of, to])),
+    vocabulary.size
+  )
+  const foresight = Foresight.make(compiled, vocabulary.size)
+
+  return {
+    judge: (access, address, now) => {
+      const { target } = access
+      const known = { facts: vocabulary.facts(access, address), now }
+      const decisive = index.first(known.facts, compiled.length, (number) => {
+        const { terms, ports, to } = compiled[number]!
+        return (
+          (ports === undefined || (target !== undefined && isOneOf(ports, target.port))) &&
+          (to === undefined || ClauseIndex.meets(known.facts, to)) &&
+          hold(terms, known)
+        )
+      })
+      const settled =
+        address !== undefined || (target !== undefined && typeof target.host !== "string")
+          ? decisive
+          : foresight.settle(decisive, known, target)
+      return settled === undefined ? undecided : decisionOf(compiled[settled]?.rule, settled)
+    }
+  }
+}
+
+/** What one or the other of the rules will say. */
+const undecided: Decision = { verdict: "undecided", rule: "rules" }
+
+const decisionOf = (rule: Rule | undefined, number: number): Decision => {
+  if (rule === undefined) {
+    return { verdict: "deny", rule: "no rule matches", reason: "no rule allows it" }
+  }
+  return allows(rule)
+    ? {
+        verdict: "allow",
+        rule: nameOf(rule, number),
+        ...(rule.route !== undefined && { route: rule.route }),
+        ...(rule.limits !== undefined && { limits: rule.limits })
+      }
+    : {
+        verdict: "deny",
+        rule: nameOf(rule, number),
+        ...(typeof rule.deny === "string" && { reason: rule.deny })
+      }
+}
