@@ -56,7 +56,7 @@ export interface Written extends Omit<Rule, "to-file"> {
   readonly "to-file"?: string
 }
 
-const text = Schema.Union([Schema.String, Schema.Number])
+const text = Schema.Union([Schema.String, Schema.Finite])
 
 /** A value written as a text, or as a number that is one. */
 const value = <A>(options: {

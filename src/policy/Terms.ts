@@ -38,11 +38,10 @@ export const compile = (rules: ReadonlyArray<Rule>, vocabulary: Vocabulary): Rea
   const timeOf = times()
   return rules.map((rule, number): Compiled => {
     const { of, to } = vocabulary.clauses[number]!
-    const times = timeText(rule)
-    const key = `${of.map((clause) => Array.prototype.join.call(clause, ",")).join(" ")} ${times}`
+    const key = `${of.map((clause) => Array.prototype.join.call(clause, ",")).join(" ")} ${timeText(rule)}`
     let terms = shared.get(key)
     if (terms === undefined) {
-      terms = { clauses: of, isTime: timeOf(rule, times) }
+      terms = { clauses: of, isTime: timeOf(rule) }
       shared.set(key, terms)
     }
     return { rule, terms, ports: rule.ports, to }
@@ -68,14 +67,20 @@ const timeText = ({ when, timezone }: Rule): string =>
 /** With one clock for each time zone. */
 const times = () => {
   const clocks = new Map<string, Calendar.Clock>()
-  return ({ when, timezone = DateTime.zoneMakeLocal() }: Rule, text: string): Terms["isTime"] => {
-    if (text === "" || when === undefined) return () => true
-    const zone = DateTime.zoneToString(timezone)
-    const clock = clocks.get(zone) ?? Calendar.clock(timezone)
-    clocks.set(zone, clock)
+  const clockOf = (timezone: Rule["timezone"]): Calendar.Clock => {
+    const name = timezone ? DateTime.zoneToString(timezone) : "local"
+    const clock = clocks.get(name) ?? Calendar.clock(timezone ?? DateTime.zoneMakeLocal())
+    clocks.set(name, clock)
+    return clock
+  }
+  return ({ when, timezone }: Rule): Terms["isTime"] => {
+    if (when === undefined) return always
+    const clock = clockOf(timezone)
     return (now) => {
       const minute = clock(now)
       return when.some((window) => Calendar.isIn(window, minute))
     }
   }
 }
+
+const always = () => true

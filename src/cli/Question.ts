@@ -1,0 +1,118 @@
+/**
+ * An access to be judged as if a client had asked for it, from the command line.
+ */
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { BadSetting } from "../Errors.ts"
+import type { Access } from "../policy/Access.ts"
+import * as Target from "../wire/Target.ts"
+import { printable } from "../wire/Text.ts"
+
+export interface Question {
+  readonly access: Access
+  /** Left out, that of the target, or those its name is resolved to. */
+  readonly address: NetAddress.IpAddress | undefined
+  /** Milliseconds since the epoch; left out, now. */
+  readonly at: number | undefined
+}
+
+const text = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
+
+/** The flags of `effect-socks explain`, beside those of the settings. */
+export const flags = {
+  to: text("to", "HOST:PORT", "Target that is asked for; left out for UDP ASSOCIATE itself"),
+  user: text("user", "NAME", "Who asks (default: someone who was not asked who they are)"),
+  group: Flag.String("group").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("Group of who asks; more than once for several"),
+    Flag.atLeast(0)
+  ),
+  client: text("client", "ADDRESS", "Where the client is (default: 127.0.0.1)"),
+  listener: text("listener", "ADDRESS", "Where it came in, as the log has it (default: 127.0.0.1:1080)"),
+  command: Flag.Literals("command", ["connect", "bind", "associate", "forward"]).pipe(
+    Flag.withDescription("What is asked for (default: connect)"),
+    Flag.withDefault("connect" as const)
+  ),
+  protocol: Flag.Literals("protocol", ["socks5", "socks4", "http"]).pipe(
+    Flag.withDescription("How it is asked (default: socks5)"),
+    Flag.withDefault("socks5" as const)
+  ),
+  at: text("at", "TIME", "When, such as 2026-11-22T10:00 (default: now)"),
+  address: text("address", "ADDRESS", "Address of the target, instead of resolving its name")
+}
+
+/** What the flags give. */
+export interface Given {
+  readonly to: Option.Option<string>
+  readonly user: Option.Option<string>
+  readonly group: ReadonlyArray<string>
+  readonly client: Option.Option<string>
+  readonly listener: Option.Option<string>
+  readonly command: "connect" | "bind" | "associate" | "forward"
+  readonly protocol: "socks5" | "socks4" | "http"
+  readonly at: Option.Option<string>
+  readonly address: Option.Option<string>
+}
+
+export const fromFlags = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Question, BadSetting> {
+  const target = yield* read("--to", given.to, targetFrom, "HOST:PORT, such as example.com:443")
+  const client = yield* read("--client", given.client, addressFrom, "an IP address")
+  const address = yield* read("--address", given.address, addressFrom, "an IP address")
+  const at = yield* read("--at", given.at, timeFrom, "a time such as 2026-11-22T10:00")
+  if (target === undefined && given.command !== "associate") {
+    return yield* new BadSetting({ setting: "--to", value: "nothing", expected: "HOST:PORT" })
+  }
+  return {
+    access: {
+      identity: {
+        user: Option.getOrUndefined(Option.map(given.user, (user) => printable(user))),
+        groups: given.group
+      },
+      client: client ?? NetAddress.ipv4Loopback,
+      listener: Option.getOrElse(given.listener, () => "127.0.0.1:1080"),
+      command: given.command.toUpperCase() as Access["command"],
+      protocol: given.protocol.toUpperCase() as Access["protocol"],
+      target
+    },
+    address,
+    at
+  }
+})
+
+const read = <A>(
+  setting: string,
+  given: Option.Option<string>,
+  from: (text: string) => A | undefined,
+  expected: string
+): Effect.Effect<A | undefined, BadSetting> => {
+  if (Option.isNone(given)) return Effect.undefined
+  const value = from(given.value)
+  return value === undefined
+    ? Effect.fail(new BadSetting({ setting, value: `"${printable(given.value)}"`, expected }))
+    : Effect.succeed(value)
+}
+
+const addressFrom = (text: string): NetAddress.IpAddress | undefined =>
+  Option.getOrUndefined(
+    Option.map(Result.getSuccess(NetAddress.ipFromString(text)), (ip) => NetAddress.toCanonical(ip))
+  )
+
+/** As a client would have it read. */
+const targetFrom = (text: string): Target.Target | undefined =>
+  Option.getOrUndefined(
+    Option.flatMap(Result.getSuccess(Host.hostPortFromString(text)), ({ host, port }) =>
+      Result.getSuccess(Target.fromName(new TextEncoder().encode(Host.formatHost(host)), port))
+    )
+  )
+
+/** Local time, unless it says otherwise. */
+const timeFrom = (text: string): number | undefined => {
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/.test(text)
+  const time = isTime ? Date.parse(text) : Number.NaN
+  return Number.isNaN(time) ? undefined : time
+}

@@ -1,0 +1,111 @@
+/**
+ * What is wrong with rules, although each of them can be read.
+ */
+import * as DateTime from "effect/DateTime"
+import * as IpNetwork from "effect/net/IpNetwork"
+import { nameOf, type Rule } from "../config/Rule.ts"
+import * as TargetPattern from "../config/TargetPattern.ts"
+import type { PortRange } from "../config/Texts.ts"
+import * as TimeWindow from "../config/TimeWindow.ts"
+
+/** Whom there is, as far as that is known. */
+export interface Whom {
+  readonly users?: Iterable<string> | undefined
+  readonly groups?: Iterable<string> | undefined
+}
+
+/** What must not be: a rule about someone who does not exist, whose name is then most likely misspelt. */
+export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<string> => {
+  const missing = (
+    kind: string,
+    known: Iterable<string> | undefined,
+    of: (rule: Rule) => ReadonlyArray<string> | undefined
+  ) => {
+    if (known === undefined) return []
+    const all = new Set(known)
+    return rules.flatMap((rule, index) =>
+      (of(rule) ?? [])
+        .filter((name) => !all.has(name))
+        .map((name) => `${nameOf(rule, index)}: there is no ${kind} ${name}`)
+    )
+  }
+  return [
+    ...missing("user", whom.users, ({ users }) => users),
+    ...missing("group", whom.groups, ({ groups }) => groups)
+  ]
+}
+
+/**
+ * What is most likely not meant: rules that never match. Says nothing where it
+ * takes more than one rule to see that, or very many.
+ */
+export const warnings = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => {
+  const same = new Map<string, number>()
+  const wide: Array<number> = []
+  return rules.flatMap((rule, index) => {
+    const name = nameOf(rule, index)
+    const key = JSON.stringify(conditionsOf(rule))
+    const earlier = same.get(key)
+    const candidates = [...(earlier === undefined ? [] : [earlier]), ...wide]
+    const by = candidates.sort((a, b) => a - b).find((number) => covers(rules[number]!, rule))
+    if (earlier === undefined) same.set(key, index)
+    if (wide.length < 50 && sizeOf(rule) <= 8) wide.push(index)
+    if (isNever(rule)) return [`${name} never matches: there is no time, or no target, that it is for`]
+    return by === undefined ? [] : [`${name} never matches: ${nameOf(rules[by]!, by)} has decided before`]
+  })
+}
+
+const conditionsOf = ({ name: _, allow: __, deny: ___, route: ____, limits: _____, ...conditions }: Rule) =>
+  conditions
+
+/** How much there is to compare another with. */
+const sizeOf = ({ to = [], users = [], groups = [], clients = [] }: Rule): number =>
+  to.length + users.length + groups.length + clients.length
+
+const isNever = ({ when, to }: Rule): boolean =>
+  to?.length === 0 || when?.every(({ from, to }) => from === to) === true
+
+/** Whether the one matches wherever the other does. */
+const covers = (one: Rule, other: Rule): boolean =>
+  all(one.users, other.users, (a, b) => a === b) &&
+  all(one.groups, other.groups, (a, b) => a === b) &&
+  all(one.listeners, other.listeners, (a, b) => a === b) &&
+  all(one.commands, other.commands, (a, b) => a === b) &&
+  all(one.protocols, other.protocols, (a, b) => a === b) &&
+  all(one.clients, other.clients, IpNetwork.containsNetwork) &&
+  all(one.ports, other.ports, holds) &&
+  all(one.to, other.to, includes) &&
+  all(one.when, other.when, (a, b) => TimeWindow.format(a) === TimeWindow.format(b)) &&
+  (one.when === undefined || zoneOf(one) === zoneOf(other))
+
+/** Whether each of the others is part of one of these, or there is no such condition. */
+const all = <A>(
+  ones: ReadonlyArray<A> | undefined,
+  others: ReadonlyArray<A> | undefined,
+  includes: (one: A, other: A) => boolean
+): boolean =>
+  ones === undefined || (others?.every((other) => ones.some((one) => includes(one, other))) ?? false)
+
+const holds = (one: PortRange, other: PortRange): boolean => one[0] <= other[0] && other[1] <= one[1]
+
+const includes = (one: TargetPattern.TargetPattern, other: TargetPattern.TargetPattern): boolean => {
+  if (one.ports !== undefined && !(other.ports && holds(one.ports, other.ports))) return false
+  const { host } = other
+  switch (host._tag) {
+    case "Any":
+      return one.host._tag === "Any"
+    case "AnyName":
+      return one.host._tag === "AnyName" || one.host._tag === "Any"
+    case "Name":
+      return TargetPattern.matchesName(one.host, host.name)
+    case "Suffix":
+      // Below itself is whatever is below all that is below it.
+      return TargetPattern.matchesName(one.host, `x.${host.suffix}`) && one.host._tag !== "Name"
+    case "Network":
+      return one.host._tag === "Network"
+        ? IpNetwork.containsNetwork(one.host.network, host.network)
+        : one.host._tag === "Any"
+  }
+}
+
+const zoneOf = ({ timezone }: Rule): string => (timezone ? DateTime.zoneToString(timezone) : "local")
