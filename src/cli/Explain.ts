@@ -75,6 +75,6 @@ const line = ({ rule, verdict, matches, condition }: Explain.Step): string => {
 }
 
 const verdict = ({ verdict, rule, reason }: Decision): string => {
-  const words = { allow: "Allowed", deny: "Denied", undecided: "Undecided" }
-  return `${words[verdict]} by: ${rule}${reason === undefined ? "" : ` (${reason})`}`
+  if (verdict === "undecided") return "Undecided: that depends on each target"
+  return `${verdict === "allow" ? "Allowed" : "Denied"} by: ${rule}${reason === undefined ? "" : ` (${reason})`}`
 }

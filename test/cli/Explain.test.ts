@@ -1,0 +1,177 @@
+/**
+ * What the command line is told of a decision, and with which exit code.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import { explain } from "../../src/cli/Explain.ts"
+import * as Question from "../../src/cli/Question.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
+import * as Ruleset from "../../src/policy/Ruleset.ts"
+import { ip, read } from "../support/rules.ts"
+
+const rules = read(
+  { name: "no mail", deny: "we send no mail", ports: 25 },
+  { name: "inside", deny: true, to: "10.0.0.0/8" },
+  { name: "ours", allow: true, groups: "staff", when: "mon-fri 08:00-18:00", timezone: "Europe/Berlin" },
+  { name: "names", allow: true, commands: "associate", to: "**" }
+)
+
+const inputs = { rules, judge: Ruleset.make(rules).judge }
+
+const names = Resolver.fixed({
+  "mixed.example": [ip("10.0.0.1"), ip("192.0.2.1")],
+  "inside.example": [ip("10.0.0.1")]
+})
+
+const given = (flags: Partial<Record<keyof Question.Given, string>>): Question.Given => ({
+  to: Option.fromUndefinedOr(flags.to),
+  user: Option.fromUndefinedOr(flags.user),
+  group: flags.group === undefined ? [] : [flags.group],
+  client: Option.fromUndefinedOr(flags.client),
+  listener: Option.fromUndefinedOr(flags.listener),
+  command: (flags.command ?? "connect") as "connect",
+  protocol: (flags.protocol ?? "socks5") as "socks5",
+  at: Option.fromUndefinedOr(flags.at),
+  address: Option.fromUndefinedOr(flags.address)
+})
+
+const ask = (flags: Partial<Record<keyof Question.Given, string>>) =>
+  Question.fromFlags(given(flags)).pipe(
+    Effect.flatMap((question) => explain(inputs, question)),
+    Effect.provide(names)
+  )
+
+const monday = "2026-11-23T10:00+01:00"
+
+describe("explain", () => {
+  it.effect("looks nothing up that is denied anyway", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* ask({ to: "unknown.example:25" }), {
+        lines: ["  no mail: matches", "Denied by: no mail (we send no mail)"],
+        code: 1
+      })
+    })
+  )
+
+  it.effect("judges each address of a name", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* ask({ to: "mixed.example:443", group: "staff", at: monday }), {
+        lines: [
+          "At 10.0.0.1:",
+          "  no mail: does not match (ports: 25)",
+          "  inside: matches",
+          "Denied by: inside",
+          "At 192.0.2.1:",
+          "  no mail: does not match (ports: 25)",
+          "  inside: does not match (to: 10.0.0.0/8)",
+          "  ours: matches",
+          "Allowed by: ours"
+        ],
+        code: 0
+      })
+      assert.strictEqual((yield* ask({ to: "inside.example:443", group: "staff", at: monday })).code, 1)
+    })
+  )
+
+  it.effect("takes an address instead", () =>
+    Effect.gen(function* () {
+      const asked = { to: "unknown.example:443", group: "staff", at: monday }
+      assert.strictEqual((yield* ask({ ...asked, address: "192.0.2.1" })).code, 0)
+      assert.strictEqual((yield* ask({ ...asked, address: "10.1.1.1" })).code, 1)
+      assert.strictEqual((yield* Effect.flip(ask(asked)))._tag, "NameNotFound")
+    })
+  )
+
+  it.effect("goes by the time it is told", () =>
+    Effect.gen(function* () {
+      const asked = { to: "192.0.2.1:443", group: "staff" }
+      assert.strictEqual((yield* ask({ ...asked, at: "2026-11-23T07:00Z" })).code, 0)
+      assert.strictEqual((yield* ask({ ...asked, at: "2026-11-23T06:59:59Z" })).code, 1)
+      // By the test's own clock, it is a Thursday, 01:00 in Berlin.
+      assert.strictEqual((yield* ask(asked)).code, 1)
+    })
+  )
+
+  it.effect("explains what has no target yet", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* ask({ command: "associate" }), {
+        lines: [
+          "  no mail: may match, and deny (ports: 25)",
+          "  inside: may match, and deny (to: 10.0.0.0/8)",
+          "  ours: does not match (groups: staff)",
+          "  names: may match, and allow (to: **)",
+          "Undecided: that depends on each target"
+        ],
+        code: 0
+      })
+    })
+  )
+
+  it.effect("leaves out the first of very many rules", () =>
+    Effect.gen(function* () {
+      const rules = read(...Array.from({ length: 30 }, (_, i) => ({ deny: true, to: `host${i}.example` })))
+      const question = yield* Question.fromFlags(given({ to: "192.0.2.1:443" }))
+      const { lines } = yield* explain({ rules, judge: Ruleset.make(rules).judge }, question)
+      assert.strictEqual(lines.length, 22)
+      assert.strictEqual(lines[0], "  10 rules before: 10 do not match, 0 may")
+      assert.strictEqual(lines.at(-1), "Denied by: no rule matches (no rule allows it)")
+    }).pipe(Effect.provide(names))
+  )
+})
+
+describe("Question", () => {
+  it.effect("is what the flags say", () =>
+    Effect.gen(function* () {
+      const question = yield* Question.fromFlags(
+        given({
+          to: "BÜCHER.example.:443",
+          user: "al\u202eice",
+          group: "staff",
+          client: "::ffff:10.1.2.3",
+          listener: "unix:/run/s",
+          command: "bind",
+          protocol: "http",
+          address: "192.0.2.1",
+          at: "2026-11-22T10:00Z"
+        })
+      )
+      assert.deepStrictEqual(question, {
+        access: {
+          identity: { user: "al\\u{202e}ice", groups: ["staff"] },
+          client: ip("10.1.2.3"),
+          listener: "unix:/run/s",
+          command: "BIND",
+          protocol: "HTTP",
+          target: { host: "xn--bcher-kva.example", port: 443 }
+        },
+        address: ip("192.0.2.1"),
+        at: Date.parse("2026-11-22T10:00:00Z")
+      } as never)
+    })
+  )
+
+  it.effect("reads an address as a client's would be", () =>
+    Effect.gen(function* () {
+      const { access } = yield* Question.fromFlags(given({ to: "[::ffff:192.0.2.1]:443" }))
+      assert.strictEqual(NetAddress.formatIp(access.target?.host as NetAddress.IpAddress), "192.0.2.1")
+    })
+  )
+
+  for (const [flags, message] of [
+    [{}, "--to: nothing is not HOST:PORT"],
+    [{ to: "example.com" }, '--to: "example.com" is not HOST:PORT'],
+    [{ to: "127.1:80" }, '--to: "127.1:80" is not HOST:PORT'],
+    [{ to: "e.com:1", client: "somewhere" }, '--client: "somewhere" is not an IP address'],
+    [{ to: "e.com:1", address: "e.com" }, '--address: "e.com" is not an IP address'],
+    [{ to: "e.com:1", at: "tomorrow" }, '--at: "tomorrow" is not a time'],
+    [{ to: "e.com:1", at: "2026-13-22T10:00" }, '--at: "2026-13-22T10:00" is not a time']
+  ] as const) {
+    it.effect(`says: ${message}`, () =>
+      Effect.gen(function* () {
+        assert.include((yield* Effect.flip(Question.fromFlags(given(flags)))).message, message)
+      })
+    )
+  }
+})
