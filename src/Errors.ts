@@ -173,15 +173,47 @@ export class ServerFault extends TaggedError("ServerFault")<{
 
 // The operator's doing: nothing starts ----------------------------------------
 
+/** Where in a file. Lines and columns count from 1. */
+export interface Place {
+  /** As the operator named it, printable. */
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+const placed = ({ file, line, column }: Place): string => `${file}:${line}:${column}: `
+
 /** A setting that cannot be used. `value` is never a secret. */
 export class BadSetting extends TaggedError("BadSetting")<{
-  /** As the operator wrote it: a flag or an environment variable. */
+  /** As the operator wrote it: a flag, an environment variable, or the way to it in a file. */
   readonly setting: string
   readonly value: string
   readonly expected: string
+  readonly place?: Place
 }> {
   override get message() {
-    return `${this.setting}: ${this.value} is not ${this.expected}`
+    return `${this.place ? placed(this.place) : ""}${this.setting}: ${this.value} is not ${this.expected}`
+  }
+}
+
+/** A file that settings are read from, and that cannot be: all of it, or what is at a place in it. */
+export class BadFile extends TaggedError("BadFile")<{
+  /** The name of the file, printable, or where in it. */
+  readonly at: string | Place
+  readonly reason: string
+}> {
+  override get message() {
+    const { at, reason } = this
+    return `${typeof at === "string" ? `${at}: ` : placed(at)}${reason}`
+  }
+}
+
+/** All that is wrong with what the operator gave, in the order it is written. */
+export class BadSettings extends TaggedError("BadSettings")<{
+  readonly errors: readonly [BadSetting | BadFile, ...ReadonlyArray<BadSetting | BadFile>]
+}> {
+  override get message() {
+    return this.errors.map(({ message }) => message).join("\n")
   }
 }
 

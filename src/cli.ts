@@ -1,5 +1,5 @@
 /**
- * The program: flags and variables in, a running server out.
+ * The program: settings in, a running server out, and commands about settings.
  */
 
 import * as Console from "effect/Console"
@@ -13,7 +13,9 @@ import * as Logger from "effect/Logger"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
+import * as Check from "./cli/Check.ts"
 import { Config } from "./config/Config.ts"
+import * as EditorSchema from "./config/EditorSchema.ts"
 import * as ListenAddress from "./config/ListenAddress.ts"
 import * as Reach from "./config/Reach.ts"
 import * as Settings from "./config/Settings.ts"
@@ -22,32 +24,45 @@ import * as Log from "./server/Log.ts"
 import { Server } from "./server/Server.ts"
 import * as Systemd from "./server/Systemd.ts"
 
-const table = { ...Settings.server, ...Settings.program }
+const root = Command.make("effect-socks").pipe(Command.withSharedFlags(Sources.flags(Settings.texts)))
+
+const check = Command.make("check", {}, () => Effect.flatMap(root, Check.run)).pipe(
+  Command.withDescription("Say what is wrong with the settings, or that nothing is, and start no server")
+)
+
+const schema = Command.make("schema", {}, () =>
+  Console.log(JSON.stringify(EditorSchema.make(), null, 2))
+).pipe(Command.withDescription("Print the JSON Schema of the config file, for editors"))
 
 /** `effect-socks`: serves until it is interrupted. */
-export const command = Command.make(
-  "effect-socks",
-  Sources.flags(table),
-  Effect.fnUntraced(function* (given) {
-    const { logLevel, logFormat, ...settings } = yield* Sources.values(table, given)
-    const isJson = logFormat === "json" || (logFormat === "auto" && !process.stdout.isTTY)
-    const logging = Layer.merge(
-      Logger.layer([Log.toStdout(isJson ? Log.json : Log.pretty)]),
-      Layer.succeed(References.MinimumLogLevel, levels[logLevel])
-    )
-    const server = Layer.provideMerge(Server.layerDefault, Config.layer(settings))
-    const announced = Layer.effectDiscard(Effect.flatMap(Server, isJson ? announce : banner))
-    const told = Layer.merge(announced, Systemd.notifying)
-    return yield* Layer.launch(Layer.provide(told, server)).pipe(Effect.provide(logging))
-  })
-).pipe(
+export const command = root.pipe(
+  Command.withHandler(
+    Effect.fnUntraced(function* (given: Sources.Given) {
+      const { values, places } = yield* Sources.read(given)
+      const { config: _, logLevel, logFormat, ...settings } = values
+      const isJson = logFormat === "json" || (logFormat === "auto" && !process.stdout.isTTY)
+      const logging = Layer.merge(
+        Logger.layer([Log.toStdout(isJson ? Log.json : Log.pretty)]),
+        Layer.succeed(References.MinimumLogLevel, levels[logLevel])
+      )
+      const server = Layer.provideMerge(Server.layerDefault, Config.layer(settings))
+      const announced = Layer.effectDiscard(Effect.flatMap(Server, isJson ? announce : banner))
+      const told = Layer.merge(announced, Systemd.notifying)
+      return yield* Layer.launch(Layer.provide(told, server)).pipe(
+        Effect.provide(logging),
+        Effect.catchTag("BadSetting", (error) => Effect.fail(Sources.placed(error, places)))
+      )
+    })
+  ),
+  Command.withSubcommands([check, schema]),
   Command.withDescription("A SOCKS and HTTP proxy server"),
   Command.withExamples([
     { command: "effect-socks", description: "Serve this machine on 127.0.0.1:1080" },
     {
       command: "effect-socks --listen 0.0.0.0:1080 --user alice:secret",
       description: "Serve others, who have to give a password"
-    }
+    },
+    { command: "effect-socks --config effect-socks.yaml", description: "Serve as a file says" }
   ])
 )
 

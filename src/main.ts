@@ -2,8 +2,8 @@
 /**
  * The process: what it is given, how it is told to stop, and its exit code.
  *
- * 0 after a graceful stop, 1 if it cannot listen, 2 if a setting or flag cannot
- * be used.
+ * 0 after a graceful stop, 1 if it cannot listen, 2 if settings or flags cannot be
+ * used.
  */
 import { createRequire } from "node:module"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -25,6 +25,8 @@ const program = Command.run(cli.command, { version }).pipe(
       case "ShowHelp":
         return Effect.succeed(error.errors.length > 0 ? 2 : 0)
       case "BadSetting":
+      case "BadSettings":
+      case "Unfit":
       case "OpenProxyRefused":
         return Effect.as(Console.error(error.message), 2)
       default:

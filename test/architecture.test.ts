@@ -119,9 +119,16 @@ describe("architecture", () => {
   it("imports modules, not barrels", () => {
     assert.deepStrictEqual(
       imports.filter(
-        ({ specifier }) => !/^(\.\.?\/|node:|effect\/[\w/]+$|@effect\/platform-node\/\w+$)/.test(specifier)
+        ({ specifier }) =>
+          !/^(\.\.?\/|node:|effect\/[\w/]+$|@effect\/platform-node\/\w+$|yaml$)/.test(specifier)
       ),
       []
     )
+  })
+
+  it("loads no parser for YAML before there is some", () => {
+    const texts = files.map((file) => readFileSync(join(src, file), "utf8"))
+    assert.isNotEmpty(texts.filter((text) => /\bimport\("yaml"\)/.test(text)))
+    assert.isEmpty(texts.filter((text) => /^(?:import|export)\s+(?!type\b).*"yaml"/m.test(text)))
   })
 })

@@ -8,11 +8,17 @@
  *     tls:…           any of these, with TLS on it
  *     …?protocols=socks5+http&udp=false
  *                     any of these, with settings of its own
+ *
+ * In a config file, `{ address: …, protocols: [socks5, http], udp: false }` is the
+ * same as the last.
  */
+import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Forms from "./Forms.ts"
 import * as Texts from "./Texts.ts"
 
 /** A socket of its own, or one that systemd passes. */
@@ -89,6 +95,28 @@ const ownSettings = (query: string): Option.Option<OwnSettings> =>
     ),
     (all) => Object.assign({}, ...all)
   )
+
+/** Completes the sentence "… is not …". */
+export const expected =
+  "HOST:PORT, such as 127.0.0.1:1080 or [::1]:1080, nor unix:/path, systemd or tls:HOST:PORT"
+
+const json = { type: "string", pattern: "^systemd$|:" }
+
+/** As it is written in a config file. */
+export const form: Forms.Form<ListenAddress> = Schema.Union([
+  Forms.text({ read: fromString, expected, json }),
+  Forms.further(
+    Schema.Struct({
+      address: Forms.text({ read: door, expected, json }),
+      protocols: Schema.optionalKey(
+        Forms.list(Forms.word(Texts.protocols, "one of socks5, socks4 and http"), { canBeEmpty: false })
+      ),
+      udp: Schema.optionalKey(Forms.toggle)
+    }),
+    ({ address, ...own }) =>
+      Effect.succeed(Object.keys(own).length === 0 ? address : particular(address, own))
+  )
+])
 
 /** As it is read. */
 export const format = (at: ListenAddress | NetAddress.SocketAddress): string => {

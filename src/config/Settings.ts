@@ -1,14 +1,16 @@
 /**
  * Every setting: its name, meaning, default, and how it is read from text. The
- * flags, the environment variables, `--help` and the reference in the README
- * all come from these two tables.
+ * flags, the environment variables, the keys of the config file, its JSON Schema,
+ * `--help` and the reference in the README all come from these tables.
  */
 import * as Duration from "effect/Duration"
+import type * as JsonSchema from "effect/JsonSchema"
 import * as Host from "effect/net/Host"
 import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Forms from "./Forms.ts"
 import * as ListenAddress from "./ListenAddress.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 import * as Texts from "./Texts.ts"
@@ -28,6 +30,18 @@ export interface Setting<out A, out Many extends boolean = boolean> {
   readonly isSwitch?: boolean
   /** Its text must not be shown. */
   readonly isSecret?: boolean
+  /** Which texts, numbers and booleans it can be, as far as an editor of config files should know. */
+  readonly json?: JsonSchema.JsonSchema
+  /** How one value is written in a config file, where that can be more than its text. */
+  readonly form?: Forms.Form<A>
+}
+
+/** A setting with a structure, which only the config file has. */
+export interface Structured<out A> {
+  readonly description: string
+  readonly form: Forms.Form<A>
+  readonly default: A
+  readonly defaultText: string
 }
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "none"
@@ -48,6 +62,10 @@ const duration = (options: {
     metavar: "DURATION",
     read,
     expected: `a duration such as 500ms, 10s, 15m or 1h${options.canBeOff ? ", or off" : ""}`,
+    json: {
+      type: "string",
+      pattern: `^\\d{1,9}(\\.\\d{1,3})?(ms|s|m|h|d)$${options.canBeOff ? "|^off$" : ""}`
+    },
     default: Option.getOrThrow(read(options.default)),
     defaultText: options.default
   }
@@ -58,6 +76,7 @@ const file = (description: string): Setting<string | undefined, false> => ({
   metavar: "FILE",
   read: Texts.path,
   expected: "the path of a file",
+  json: { type: "string", minLength: 1 },
   default: undefined,
   defaultText: "none"
 })
@@ -71,6 +90,7 @@ const count = <Word extends string>(
   metavar: "COUNT",
   read: (text) => (text === word ? Option.some(word) : Texts.count(text)),
   expected: `a whole number above 0, or ${word}`,
+  json: { anyOf: [{ type: "integer", minimum: 1, maximum: 999_999_999 }, { enum: [word] }] },
   default: initially,
   defaultText: String(initially)
 })
@@ -80,6 +100,7 @@ const toggle = (description: string, initially: boolean): Setting<boolean, false
   metavar: "",
   read: Texts.toggle,
   expected: "true or false",
+  json: { type: "boolean" },
   default: initially,
   defaultText: String(initially),
   isSwitch: true
@@ -97,7 +118,8 @@ export const server = {
       "settings of its own",
     metavar: "ADDRESS",
     read: ListenAddress.fromString,
-    expected: "HOST:PORT, such as 127.0.0.1:1080 or [::1]:1080, nor unix:/path, systemd or tls:HOST:PORT",
+    expected: ListenAddress.expected,
+    form: ListenAddress.form,
     default: [Host.hostPortUnsafe(Host.hostFromStringUnsafe("127.0.0.1"), 1080)],
     defaultText: "127.0.0.1:1080",
     separator: /[\s,]+/
@@ -107,6 +129,7 @@ export const server = {
     metavar: "PROTOCOL",
     read: Texts.protocol,
     expected: "one of socks5, socks4 and http",
+    json: { enum: [...Texts.protocols] },
     default: ["socks5", "socks4", "http"],
     defaultText: "socks5, socks4, http",
     separator: /[\s,]+/
@@ -133,6 +156,7 @@ export const server = {
     metavar: "MODE",
     read: Texts.mode,
     expected: "file permissions in octal, such as 0600 or 0660",
+    json: { type: ["string", "integer"], pattern: "^0?[0-7]{3}$" },
     default: 0o600,
     defaultText: "0600"
   }),
@@ -220,6 +244,7 @@ export const server = {
     metavar: "FIRST-LAST",
     read: (text) => (text === "any" ? Option.some(text) : Texts.portRange(text)),
     expected: "a range of ports such as 40000-40999, or any",
+    json: { type: "string", pattern: "^[1-9]\\d{0,4}-[1-9]\\d{0,4}$|^any$" },
     default: "any",
     defaultText: "any"
   }),
@@ -260,13 +285,21 @@ export const server = {
   })
 } as const
 
+/** What the server goes by that has more structure than a text. */
+export const structured = {} as const satisfies Readonly<Record<string, Structured<unknown>>>
+
 /** What the program around the server goes by. */
 export const program = {
+  config: file(
+    "Config file, YAML or JSON, whose keys are the flags of this list without the dashes; variables and flags " +
+      "go before what it says"
+  ),
   logLevel: single<LogLevel>({
     description: "Least level that is logged: trace, debug, info, warn, error or none",
     metavar: "LEVEL",
     read: (text) => Texts.literal(text, ["trace", "debug", "info", "warn", "error", "none"]),
     expected: "one of trace, debug, info, warn, error and none",
+    json: { enum: ["trace", "debug", "info", "warn", "error", "none"] },
     default: "info",
     defaultText: "info"
   }),
@@ -275,10 +308,27 @@ export const program = {
     metavar: "FORMAT",
     read: (text) => Texts.literal(text, ["auto", "pretty", "json"]),
     expected: "one of auto, pretty and json",
+    json: { enum: ["auto", "pretty", "json"] },
     default: "auto",
     defaultText: "auto"
   })
 } as const
+
+/** All that can be written as text, as flags and variables are. */
+export const texts = { ...server, ...program } as const
+
+/** How a setting is written in the config file. */
+export const formOf = (setting: Setting<unknown>): Forms.Form<unknown> => {
+  const { read, separator, isSecret, default: initially } = setting
+  const one =
+    setting.form ??
+    Forms.text({
+      ...setting,
+      // What would be two in a variable is not one in a secret's own file.
+      read: (text) => (isSecret && separator?.test(text) ? Option.none() : read(text))
+    })
+  return separator ? Forms.list(one, { canBeEmpty: Array.isArray(initially) && initially.length === 0 }) : one
+}
 
 /** The values of a table of settings. */
 export type Values<Table extends Readonly<Record<string, { readonly default: unknown }>>> = {

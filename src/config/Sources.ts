@@ -1,14 +1,19 @@
 /**
- * Where settings come from: flags, then environment variables, then defaults.
+ * Where settings come from: flags, then environment variables, then the config
+ * file, then defaults.
  */
 
 import * as EnvConfig from "effect/Config"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
-import { BadSetting } from "../Errors.ts"
+import { BadSetting, BadSettings, type Place } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
-import { flagName, type Setting, type Values, variableName } from "./Settings.ts"
+import * as ConfigFile from "./ConfigFile.ts"
+import { Files } from "./Files.ts"
+import * as Settings from "./Settings.ts"
+import { defaults, flagName, type Setting, type Values, variableName } from "./Settings.ts"
 
 type Table = Readonly<Record<string, Setting<unknown>>>
 
@@ -39,45 +44,105 @@ export const flags = (table: Table): Record<string, Flag.Flag<ReadonlyArray<stri
     })
   )
 
-/**
- * The values of a table, a flag before a variable before the default. Fails with
- * the first setting whose text cannot be read.
- */
+/** The values of a table, a flag before a variable before the default. Fails with all that cannot be read. */
 export const values = Effect.fnUntraced(function* <T extends Table>(
   table: T,
   given: Given
-): Effect.fn.Return<Values<T>, BadSetting> {
-  const read: Record<string, unknown> = {}
-  for (const [name, setting] of Object.entries(table)) {
-    read[name] = yield* value(name, setting, given[name] ?? [])
-  }
-  return read as Values<T>
+): Effect.fn.Return<Values<T>, BadSettings> {
+  const { said, errors } = yield* fromTexts(table, given)
+  const [first, ...others] = errors
+  if (first) return yield* new BadSettings({ errors: [first, ...others] })
+  return { ...defaults(table), ...said } as Values<T>
 })
 
-const value = Effect.fnUntraced(function* (
+/** All that is set, and where it comes from. */
+export interface Read {
+  readonly values: Values<typeof Settings.texts & typeof Settings.structured>
+  /** Where in the config file the values are that come from there, by setting. */
+  readonly places: ReadonlyMap<string, Place>
+  /** Everything that was read: the config file, and those with secrets. */
+  readonly files: ReadonlySet<string>
+}
+
+/**
+ * All settings from where they come from: a flag before a variable before the
+ * config file before the default. Changes nothing, and can be done again at any
+ * time. Fails with all that is wrong in any of the three.
+ */
+export const read = Effect.fnUntraced(function* (
+  given: Given
+): Effect.fn.Return<Read, BadSettings, FileSystem.FileSystem> {
+  const files = yield* Files.make
+  const { said, errors } = yield* fromTexts(Settings.texts, given)
+  const file = typeof said.config === "string" ? yield* fromFile(said.config, files) : nothing
+  const [first, ...others] = [...errors, ...file.errors]
+  if (first) return yield* new BadSettings({ errors: [first, ...others] })
+  return {
+    values: {
+      ...defaults({ ...Settings.texts, ...Settings.structured }),
+      ...file.values,
+      ...said
+    } as Read["values"],
+    places: new Map(Array.from(file.places).filter(([name]) => !(name in said))),
+    files: files.seen
+  }
+})
+
+/** An error about a setting, with the place of its value if that is in the config file. */
+export const placed = (error: BadSetting, places: Read["places"]): BadSetting => {
+  const name = Array.from(places.keys()).find((name) => error.setting === `--${flagName(name)}`)
+  const place = name === undefined ? undefined : places.get(name)
+  return place === undefined || name === undefined
+    ? error
+    : new BadSetting({ ...error, setting: flagName(name), place })
+}
+
+const nothing = { values: {}, places: new Map<string, Place>(), errors: [] }
+
+const fromFile = (path: string, files: Files["Service"]) =>
+  ConfigFile.read(path).pipe(
+    Effect.provideService(Files, files),
+    Effect.map((read) => ({ ...read, errors: [] })),
+    Effect.catch(({ errors }) => Effect.succeed({ ...nothing, errors }))
+  )
+
+/** The values that flags and variables give, and what is wrong with the others. */
+const fromTexts = Effect.fnUntraced(function* (table: Table, given: Given) {
+  const said: Record<string, unknown> = {}
+  const errors: Array<BadSetting> = []
+  for (const [name, setting] of Object.entries(table)) {
+    const { source, texts } = yield* textsOf(name, setting, given[name] ?? [])
+    if (texts.length === 0) continue
+    const values: Array<unknown> = []
+    for (const text of texts) {
+      const value = setting.read(text)
+      if (Option.isSome(value)) values.push(value.value)
+      else errors.push(bad(source, text, setting))
+    }
+    said[name] = setting.separator ? values : values.at(-1)
+  }
+  return { said, errors }
+})
+
+const textsOf = Effect.fnUntraced(function* (
   name: string,
   setting: Setting<unknown>,
   given: ReadonlyArray<string>
-): Effect.fn.Return<unknown, BadSetting> {
-  const variable = yield* Effect.orDie(EnvConfig.option(EnvConfig.String(variableName(name))))
-  const [source, texts] =
-    given.length > 0
-      ? [`--${flagName(name)}`, given.flatMap((text) => list(text, setting))]
-      : [variableName(name), Option.isSome(variable) ? split(variable.value, setting) : []]
-  if (texts.length === 0) return setting.default
-  const values = yield* Effect.forEach(texts, (text) =>
-    Effect.mapError(
-      Effect.fromOption(setting.read(text)),
-      () =>
-        new BadSetting({
-          setting: source,
-          value: setting.isSecret ? "what was given" : `"${printable(text)}"`,
-          expected: setting.expected
-        })
-    )
-  )
-  return setting.separator ? values : values.at(-1)
+) {
+  if (given.length > 0) {
+    return { source: `--${flagName(name)}`, texts: given.flatMap((text) => list(text, setting)) }
+  }
+  const source = variableName(name)
+  const variable = yield* Effect.orDie(EnvConfig.option(EnvConfig.String(source)))
+  return { source, texts: Option.isSome(variable) ? split(variable.value, setting) : [] }
 })
+
+const bad = (source: string, text: string, { isSecret, expected }: Setting<unknown>): BadSetting =>
+  new BadSetting({
+    setting: source,
+    value: isSecret ? "what was given" : `"${printable(text)}"`,
+    expected
+  })
 
 const split = (text: string, { separator }: Setting<unknown>): ReadonlyArray<string> =>
   separator ? text.split(separator).filter((part) => part !== "") : [text]

@@ -75,9 +75,11 @@ export const portRange = (text: string): Option.Option<PortRange> => {
   return first > 0 && first <= last && last <= 65_535 ? Option.some([first, last]) : Option.none()
 }
 
-export type Protocol = "socks5" | "socks4" | "http"
+export const protocols = ["socks5", "socks4", "http"] as const
 
-export const protocol = (text: string): Option.Option<Protocol> => literal(text, ["socks5", "socks4", "http"])
+export type Protocol = (typeof protocols)[number]
+
+export const protocol = (text: string): Option.Option<Protocol> => literal(text, protocols)
 
 /** `true` or `1`, `false` or `0`. */
 export const toggle = (text: string): Option.Option<boolean> => {

@@ -21,7 +21,12 @@ const values = (given: Sources.Given, env: Readonly<Record<string, string>> = {}
 describe("Sources", () => {
   it.effect("falls back on the defaults", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* values({}), { ...Config.defaults, logLevel: "info", logFormat: "auto" })
+      assert.deepStrictEqual(yield* values({}), {
+        ...Config.defaults,
+        config: undefined,
+        logLevel: "info",
+        logFormat: "auto"
+      })
     })
   )
 
@@ -115,7 +120,7 @@ describe("Sources", () => {
     Effect.gen(function* () {
       for (const text of ["hunter2", ":hunter2", "alice:", `alice:hunter2${"x".repeat(255)}`]) {
         const error = yield* Effect.flip(values({ user: ["bob:hunter2", text] }))
-        assert.strictEqual(error._tag, "BadSetting")
+        assert.strictEqual(error._tag, "BadSettings")
         const all = `${error.message} ${error} ${JSON.stringify(error)} ${error.stack}`
         assert.notInclude(all, "hunter2")
         assert.notInclude(all, "alice")

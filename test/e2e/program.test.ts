@@ -78,6 +78,7 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   logDecisions: ["some", /one of auto, all, denied and none/],
   advertise: ["proxy.example", /address/],
   maxSessions: ["0", /a whole number above 0, or auto/],
+  config: ["", /the path of a file/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],
   logFormat: ["xml", /one of auto, pretty and json/]
 }

@@ -1,0 +1,66 @@
+/**
+ * `effect-socks check`: whether a server could start with these settings, without
+ * starting one.
+ */
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Config, type Values } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import * as Sources from "../config/Sources.ts"
+import type { BadSetting, OpenProxyRefused } from "../Errors.ts"
+import { Authenticator } from "../policy/Authenticator.ts"
+import { Policy } from "../policy/Policy.ts"
+import * as Exposure from "../server/Exposure.ts"
+import * as TlsFiles from "../server/TlsFiles.ts"
+import { printable } from "../wire/Text.ts"
+
+/** What is wrong with the settings together, though each can be read; one sentence a line. */
+export class Unfit extends Data.TaggedError("Unfit")<{ readonly message: string }> {}
+
+/** Prints what the settings come to. Fails with all that is wrong with them. */
+export const run = Effect.fnUntraced(function* (given: Sources.Given) {
+  const { values, places } = yield* Sources.read(given)
+  const { config, logLevel: _level, logFormat: _format, ...settings } = values
+  const built = Layer.provideMerge(Layer.merge(Authenticator.layer, Policy.layer), Config.layer(settings))
+  const { errors, asksPassword } = yield* trial(settings).pipe(Effect.provide(built))
+  if (errors.length > 0) {
+    const sentences = errors.map((error) =>
+      error._tag === "BadSetting" ? Sources.placed(error, places).message : error.message
+    )
+    return yield* new Unfit({ message: sentences.join("\n") })
+  }
+  for (const warning of warnings(settings)) yield* Console.error(`warning: ${warning}`)
+  yield* Console.log(
+    [
+      config === undefined ? "the settings are right" : `${printable(config)} is right`,
+      "",
+      ...settings.listen.map(
+        (at) => `  listens on ${ListenAddress.format(at)}, for ${admitted(at, settings, asksPassword)}`
+      ),
+      `  users: ${settings.user.map(({ name }) => printable(name)).join(", ") || "none"}`
+    ].join("\n")
+  )
+})
+
+/** What is right but hardly meant, a sentence each: here each part of the policy says what it finds. */
+const warnings = (_settings: Values): ReadonlyArray<string> => []
+
+/** All that a server does with its settings before it listens. */
+const trial = Effect.fnUntraced(function* ({ listen, unixMode }: Values) {
+  const steps: ReadonlyArray<Effect.Effect<unknown, BadSetting | OpenProxyRefused, Config | Authenticator>> =
+    [TlsFiles.load, ...listen.map((at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))]
+  const [, errors] = yield* Effect.partition(steps, (step) => step)
+  return { errors, asksPassword: yield* Exposure.asksPassword }
+})
+
+const admitted = (
+  at: ListenAddress.ListenAddress,
+  { tlsClientCa }: Values,
+  asksPassword: boolean
+): string => {
+  if (ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined)
+    return "clients with a certificate"
+  return asksPassword ? "users with their password" : "everyone who can reach it"
+}

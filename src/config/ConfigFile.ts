@@ -1,0 +1,154 @@
+/**
+ * The config file: one `Schema`, from which come the values, every message about
+ * what is wrong in a file, and the JSON Schema for editors.
+ */
+import * as EnvConfig from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaParser from "effect/SchemaParser"
+import { BadFile, BadSetting, BadSettings, type Place } from "../Errors.ts"
+import { printable } from "../wire/Text.ts"
+import { Files } from "./Files.ts"
+import type { Form } from "./Forms.ts"
+import { nearest } from "./Nearest.ts"
+import * as Problems from "./Problems.ts"
+import * as Settings from "./Settings.ts"
+import * as Variables from "./Variables.ts"
+import * as Yaml from "./Yaml.ts"
+
+/** How each setting is written, by its name in this program. */
+export type Forms = Readonly<Record<string, Form<unknown>>>
+
+export interface Read {
+  /** By the names of the forms; only what the file says. */
+  readonly values: Readonly<Record<string, unknown>>
+  /** Where the keys of these are. */
+  readonly places: ReadonlyMap<string, Place>
+}
+
+/** Of every setting that a file can have: it does not name another file. */
+export const all: Forms = Object.fromEntries([
+  ...Object.entries(Settings.texts)
+    .filter(([name]) => name !== "config")
+    .map(([name, setting]) => [name, Settings.formOf(setting)]),
+  ...Object.entries<Settings.Structured<unknown>>(Settings.structured).map(([name, { form }]) => [name, form])
+])
+
+/** Of a whole file, in its own keys. */
+export const schema = (forms: Forms) =>
+  Schema.Struct({
+    /** For editors. */
+    $schema: Schema.optionalKey(Schema.String),
+    ...Object.fromEntries(
+      Object.entries(forms).map(([name, form]) => [Settings.flagName(name), Schema.optionalKey(form)])
+    )
+  })
+
+/** What a file says. Fails with all that is wrong in it. */
+export const read = Effect.fnUntraced(function* (
+  path: string,
+  forms: Forms = all
+): Effect.fn.Return<Read, BadSettings, Files> {
+  const file = printable(path)
+  const files = yield* Files
+  const text = yield* Effect.mapError(
+    files.read(path),
+    (reason) => new BadSettings({ errors: [new BadFile({ at: file, reason })] })
+  )
+  const variables = new Map<string, Option.Option<string>>()
+  for (const name of Variables.names(text)) {
+    variables.set(name, yield* Effect.orDie(EnvConfig.option(EnvConfig.String(name))))
+  }
+  const { written, slips } = yield* Yaml.parse(text, (name) => variables.get(name) ?? Option.none())
+  const errors: Array<BadFile | BadSetting> = slips.map(
+    ({ reason, line, column }) => new BadFile({ at: { file, line, column }, reason })
+  )
+  const decoded =
+    written === undefined
+      ? Result.succeed({})
+      : yield* Effect.result(SchemaParser.decodeUnknownEffect(schema(forms))(written.value, strictly))
+  if (written && Result.isFailure(decoded)) {
+    const problems = Problems.fromIssue(decoded.failure).map((problem) => error(file, written, problem))
+    errors.push(
+      ...problems.filter(({ at }) => !slips.some((slip) => isSame(slip, at))).map(({ error }) => error)
+    )
+  }
+  const [first, ...others] = errors.toSorted((one, other) => order(placeOf(one), placeOf(other)))
+  if (first) return yield* new BadSettings({ errors: [first, ...others] })
+  const said = Result.getOrElse(decoded, () => ({})) as Readonly<Record<string, unknown>>
+  const names = Object.keys(forms).filter((name) => Settings.flagName(name) in said)
+  return {
+    values: Object.fromEntries(names.map((name) => [name, said[Settings.flagName(name)]])),
+    places: new Map(
+      names.map((name) => [name, { file, ...written!.children.get(Settings.flagName(name))!.at }])
+    )
+  }
+})
+
+const strictly = { errors: "all", onExcessProperty: "error" } as const
+
+const error = (file: string, root: Yaml.Written, { path, kind, isSecret }: Problems.Problem) => {
+  const { found, rest } = follow(root, path)
+  const setting = name(path)
+  const at = kind._tag === "Unknown" ? (found.key ?? found.at) : found.at
+  const place = { file, line: at.line, column: at.column }
+  const bad = (reason: string) => ({ at, error: new BadFile({ at: place, reason }) })
+  switch (kind._tag) {
+    case "Said":
+      return bad(`${setting}: ${kind.message}`)
+    case "Missing":
+      return bad(`${setting} is missing`)
+    case "Unknown": {
+      const key = String(path.at(-1))
+      const meant = nearest(key, kind.known)
+      // A colon too many, and a secret is a key.
+      const isShown = !isSecret || /^[\w-]*$/.test(key)
+      return bad(
+        `${isShown ? setting : "this"} is no setting${meant === undefined ? "" : `; did you mean ${meant}?`}`
+      )
+    }
+    case "Wrong": {
+      if (path.length === 0) return bad("this is no map of settings and their values")
+      if (found.value === null && rest === 0) {
+        return bad(`${setting} has no value${path.length === 1 ? "; leave it out for its default" : ""}`)
+      }
+      const value = isSecret ? "what was given" : shown(found.value)
+      return { at, error: new BadSetting({ setting, value, expected: kind.expected, place }) }
+    }
+  }
+}
+
+/** What is at the end of the way, or how much of the way is left where it ends. */
+const follow = (root: Yaml.Written, path: Problems.Problem["path"]) => {
+  let found = root
+  for (const [index, key] of path.entries()) {
+    const child = found.children.get(key)
+    if (child === undefined) return { found, rest: path.length - index }
+    found = child
+  }
+  return { found, rest: 0 }
+}
+
+/** `listen[1].udp` */
+const name = (path: Problems.Problem["path"]): string =>
+  path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${printable(String(key))}`))
+    .join("")
+    .replace(/^\./, "")
+
+const shown = (value: unknown): string => {
+  if (typeof value === "string") return `"${printable(value)}"`
+  return Array.isArray(value) ? "a list" : typeof value === "object" ? "a map" : String(value)
+}
+
+const placeOf = (error: BadFile | BadSetting): Yaml.Position => {
+  const place = error._tag === "BadFile" ? error.at : error.place
+  return typeof place === "object" ? place : { line: 0, column: 0 }
+}
+
+const order = (one: Yaml.Position, other: Yaml.Position): number =>
+  one.line - other.line || one.column - other.column
+
+const isSame = (one: Yaml.Position, other: Yaml.Position): boolean => order(one, other) === 0

@@ -1,0 +1,93 @@
+/**
+ * The JSON Schema of the config file, for editors: what each setting means, its
+ * default, and which values it can have. Draft 7, which editors know best.
+ */
+import * as JsonSchema from "effect/JsonSchema"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import * as ConfigFile from "./ConfigFile.ts"
+import { flagName, type Setting, type Structured, structured, texts } from "./Settings.ts"
+
+/** The whole document. */
+export const make = (): JsonSchema.JsonSchema => {
+  const { schema, definitions } = JsonSchema.toDocumentDraft07(
+    SchemaRepresentation.toJsonSchemaDocument(
+      // As it is written, which is JSON already.
+      Schema.toRepresentation(Schema.toEncoded(ConfigFile.schema(ConfigFile.all))),
+      { onExcessProperty: "error" }
+    )
+  )
+  const properties = schema.properties as Readonly<Record<string, JsonSchema.JsonSchema>>
+  return {
+    $schema: JsonSchema.META_SCHEMA_URI_DRAFT_07,
+    title: "The config file of effect-socks",
+    ...schema,
+    properties: {
+      ...properties,
+      ...Object.fromEntries(
+        described.map(([name, said]) => [
+          flagName(name),
+          { ...said, ...orVariable(properties[flagName(name)]!) }
+        ])
+      )
+    },
+    definitions: {
+      variable: { description: "The environment variable NAME", type: "string", pattern: "\\$\\{[A-Za-z_]" },
+      ...Object.fromEntries(
+        Object.entries(definitions).map(([name, definition]) => [name, orVariable(definition)])
+      )
+    }
+  }
+}
+
+/** What is said of a setting beside its form. */
+const describedText = ({ description, defaultText, read, separator, ...setting }: Setting<unknown>) => {
+  const texts = separator ? defaultText.split(", ") : [defaultText]
+  // Some defaults are no value that can be written.
+  if (setting.default === undefined || !texts.every((text) => Option.isSome(read(text))))
+    return { description }
+  const values = texts.map((text) => (/^(?:true|false|[1-9]\d*)$/.test(text) ? JSON.parse(text) : text))
+  return { description, default: separator ? values : values[0] }
+}
+
+const described = [
+  ...Object.entries(texts)
+    .filter(([name]) => name in ConfigFile.all)
+    .map(([name, setting]) => [name, describedText(setting)] as const),
+  ...Object.entries<Structured<unknown>>(structured).map(
+    ([name, { description }]) => [name, { description }] as const
+  )
+]
+
+const variable: JsonSchema.JsonSchema = { $ref: "#/definitions/variable" }
+
+/** The same, but with `${NAME}` wherever there can be a text, a number or a boolean. */
+const orVariable = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema => {
+  const alternatives = schema.anyOf
+  if (Array.isArray(alternatives)) {
+    const { anyOf: _, ...rest } = schema
+    return { ...rest, anyOf: flat(alternatives.map(orVariable)) }
+  }
+  if (isObject(schema.items)) return { ...schema, items: orVariable(schema.items) }
+  if (isObject(schema.properties)) {
+    const properties = Object.entries(schema.properties as Readonly<Record<string, JsonSchema.JsonSchema>>)
+    return {
+      ...schema,
+      properties: Object.fromEntries(properties.map(([key, property]) => [key, orVariable(property)]))
+    }
+  }
+  return isScalar(schema) ? { anyOf: [schema, variable] } : schema
+}
+
+/** Alternatives of alternatives are alternatives, and one variable is enough. */
+const flat = (schemas: ReadonlyArray<JsonSchema.JsonSchema>): ReadonlyArray<JsonSchema.JsonSchema> => {
+  const all = schemas.flatMap((schema) => (Array.isArray(schema.anyOf) ? schema.anyOf : [schema]))
+  return all.includes(variable) ? [...all.filter((schema) => schema !== variable), variable] : all
+}
+
+const isScalar = ({ type, enum: words }: JsonSchema.JsonSchema): boolean =>
+  Array.isArray(words) || [type].flat().some((it) => /^(?:string|integer|number|boolean)$/.test(String(it)))
+
+const isObject = (value: unknown): value is JsonSchema.JsonSchema =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -1,0 +1,54 @@
+/**
+ * The files that settings are read from: the config file, and those in which
+ * secrets are.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
+
+export class Files extends Context.Service<
+  Files,
+  {
+    /** All of a file as text. Fails with the end of a sentence that begins with its name. */
+    readonly read: (path: string) => Effect.Effect<string, string>
+    /** The paths that were asked for so far. */
+    readonly seen: ReadonlySet<string>
+  }
+>()("effect-socks/config/Files") {
+  /** The largest file that is read, in bytes. */
+  static readonly limit = 16 * 1024 * 1024
+
+  static readonly make: Effect.Effect<Files["Service"], never, FileSystem.FileSystem> = Effect.map(
+    FileSystem.FileSystem,
+    (files) => {
+      const seen = new Set<string>()
+      return {
+        seen,
+        read: (path) =>
+          Effect.gen(function* () {
+            seen.add(path)
+            const { type, size } = yield* Effect.mapError(files.stat(path), reason)
+            // A device may have no end; a pipe has one, and no size.
+            if (type !== "File" && type !== "FIFO") return yield* Effect.fail("is no file")
+            if (Number(size) > Files.limit) return yield* Effect.fail("is larger than 16 MiB")
+            const bytes = yield* Effect.mapError(files.readFile(path), reason)
+            return yield* Effect.try({ try: () => utf8.decode(bytes), catch: () => "is not UTF-8" })
+          })
+      }
+    }
+  )
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+const reason = ({ reason }: PlatformError): string => {
+  switch (reason._tag) {
+    case "NotFound":
+      return "does not exist"
+    case "PermissionDenied":
+      return "may not be read by this process"
+    default:
+      return "cannot be read"
+  }
+}

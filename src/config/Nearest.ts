@@ -1,0 +1,27 @@
+/**
+ * What was meant by a word that is nearly one of those there are.
+ */
+
+/** The nearest of the words; nothing if none is near. `idleTimeout` is `idle-timeout` but for its form. */
+export const nearest = (word: string, words: ReadonlyArray<string>): string | undefined => {
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z\d]/g, "")
+  const [best] = words
+    .map((candidate) => ({ candidate, away: distance(plain(word), plain(candidate)) }))
+    .filter(({ candidate, away }) => away <= Math.max(1, Math.floor(candidate.length / 4)))
+    .toSorted((one, other) => one.away - other.away)
+  return best?.candidate
+}
+
+/** Letters to add, leave out or replace (Levenshtein); nothing long is near. */
+const distance = (one: string, other: string): number => {
+  if (Math.abs(one.length - other.length) > 8) return Number.POSITIVE_INFINITY
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (const [i, letter] of Array.from(one).entries()) {
+    const next = [i + 1]
+    for (let j = 0; j < other.length; j++) {
+      next.push(Math.min(row[j + 1]! + 1, next[j]! + 1, row[j]! + (letter === other[j] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[other.length]!
+}

@@ -1,0 +1,180 @@
+/**
+ * What a `Schema` has against a value, as sentences for the one who wrote it.
+ */
+import type * as SchemaAST from "effect/SchemaAST"
+import type * as SchemaIssue from "effect/SchemaIssue"
+
+export interface Problem {
+  readonly path: ReadonlyArray<PropertyKey>
+  readonly kind:
+    | { readonly _tag: "Wrong"; readonly expected: string }
+    | { readonly _tag: "Said"; readonly message: string }
+    | { readonly _tag: "Missing" }
+    | { readonly _tag: "Unknown"; readonly known: ReadonlyArray<string> }
+  /** The value is a secret, or may have one in it. */
+  readonly isSecret: boolean
+}
+
+type Path = Problem["path"]
+
+/** All problems, in the order of the schema. */
+export const fromIssue = (
+  issue: SchemaIssue.Issue,
+  path: Path = [],
+  isSecret = false
+): ReadonlyArray<Problem> => {
+  const wrong = (expected: string): ReadonlyArray<Problem> => [
+    { path, kind: { _tag: "Wrong", expected }, isSecret }
+  ]
+  const said = (message: string): ReadonlyArray<Problem> => [
+    { path, kind: { _tag: "Said", message }, isSecret }
+  ]
+  const within = (ast: SchemaAST.AST, inner: SchemaIssue.Issue) =>
+    fromIssue(inner, path, isSecret || isMarked(ast))
+  switch (issue._tag) {
+    case "Pointer":
+      return fromIssue(issue.issue, [...path, ...issue.path], isSecret)
+    case "Composite":
+      return summed(
+        issue.ast,
+        path,
+        issue.issues.flatMap((inner) => within(issue.ast, inner))
+      )
+    case "Encoding":
+      return summed(issue.ast, path, within(issue.ast, issue.issue))
+    case "AnyOf": {
+      if (issue.issues.length === 0) return fromType(issue.ast, path, isSecret)
+      return summed(
+        issue.ast,
+        path,
+        nearest(
+          issue.issues.map((inner) => within(issue.ast, inner)),
+          path
+        )
+      )
+    }
+    case "Filter": {
+      const inner = fromIssue(issue.issue, path, isSecret)
+      if (inner.some(({ path: { length }, kind }) => length > path.length || kind._tag !== "Wrong"))
+        return inner
+      const { message, expected } = issue.filter.annotations ?? {}
+      if (typeof message === "string") return said(message)
+      return typeof expected === "string" ? wrong(expected) : inner
+    }
+    case "InvalidValue": {
+      const { message, expected } = issue.annotations ?? {}
+      if (typeof message === "string") return said(message)
+      return wrong(typeof expected === "string" ? expected : "valid")
+    }
+    case "MissingKey":
+      return [{ path, kind: { _tag: "Missing" }, isSecret }]
+    case "UnexpectedKey":
+      return [
+        {
+          path,
+          kind: { _tag: "Unknown", known: keysOf(issue.ast) },
+          isSecret: isSecret || hasSecret(issue.ast)
+        }
+      ]
+    case "InvalidType":
+      return fromType(issue.ast, path, isSecret)
+    case "OneOf":
+      return fromType(issue.ast, path, isSecret)
+    case "Forbidden":
+      return wrong("allowed")
+  }
+}
+
+/** The value is of the wrong kind altogether. */
+const fromType = (ast: SchemaAST.AST, path: Path, isSecret: boolean): ReadonlyArray<Problem> => [
+  { path, kind: { _tag: "Wrong", expected: expectedOf(ast) }, isSecret: isSecret || hasSecret(ast) }
+]
+
+/** In the words of the schema around them, if those problems are with all of a value. */
+const summed = (ast: SchemaAST.AST, path: Path, problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
+  const expected = annotation(ast, "expected")
+  const isWhole = problems.every(
+    ({ path: { length }, kind }) => length === path.length && kind._tag === "Wrong"
+  )
+  return typeof expected === "string" && isWhole
+    ? [{ path, kind: { _tag: "Wrong", expected }, isSecret: problems.some(({ isSecret }) => isSecret) }]
+    : problems
+}
+
+/** Of several forms that did not fit, the one that was meant: that with the fewest problems inside the value. */
+const nearest = (alternatives: ReadonlyArray<ReadonlyArray<Problem>>, path: Path): ReadonlyArray<Problem> => {
+  const [inside] = alternatives
+    .filter((problems) =>
+      problems.every(({ path: { length }, kind }) => length > path.length || kind._tag === "Said")
+    )
+    .toSorted((one, other) => one.length - other.length)
+  if (inside) return inside
+  const whole = alternatives.flat().filter(({ path: { length } }) => length === path.length)
+  const expected = new Set(whole.flatMap(({ kind }) => (kind._tag === "Wrong" ? [kind.expected] : [])))
+  return [
+    {
+      path,
+      kind: { _tag: "Wrong", expected: Array.from(expected).join(", nor ") },
+      isSecret: alternatives.flat().some(({ isSecret }) => isSecret)
+    }
+  ]
+}
+
+/** Annotations of a schema with checks are those of the last check. */
+const annotation = (ast: SchemaAST.AST, name: string): unknown =>
+  ast.checks?.at(-1)?.annotations?.[name] ?? ast.annotations?.[name]
+
+const isMarked = (ast: SchemaAST.AST): boolean => annotation(ast, "isSecret") === true
+
+const expectedOf = (ast: SchemaAST.AST): string => {
+  const expected = annotation(ast, "expected")
+  if (typeof expected === "string") return expected
+  switch (ast._tag) {
+    case "String":
+      return "a text"
+    case "Number":
+      return "a number"
+    case "Boolean":
+      return "true or false"
+    case "Literal":
+      return String(ast.literal)
+    case "Arrays":
+      return "a list"
+    case "Objects":
+      return "a map of keys and values"
+    case "Union":
+      return listed(ast.types.map(expectedOf))
+    default:
+      return "valid"
+  }
+}
+
+/** `one of a, b and c`. */
+const listed = (alternatives: ReadonlyArray<string>): string => {
+  const all = Array.from(new Set(alternatives))
+  return all.length < 2 ? all.join() : `one of ${all.slice(0, -1).join(", ")} and ${all.at(-1)}`
+}
+
+const keysOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
+  ast._tag === "Objects" ? ast.propertySignatures.map(({ name }) => String(name)) : []
+
+/** Whether something that was meant for this schema may be, or hold, a secret. */
+const hasSecret = (ast: SchemaAST.AST): boolean => {
+  if (isMarked(ast) || (ast.encoding?.some(({ to }) => hasSecret(to)) ?? false)) return true
+  switch (ast._tag) {
+    case "Arrays":
+      return [...ast.elements, ...ast.rest].some(hasSecret)
+    case "Objects":
+      return (
+        ast.propertySignatures.some(({ type }) => hasSecret(type)) ||
+        ast.indexSignatures.some(({ type }) => hasSecret(type))
+      )
+    case "Union":
+      return ast.types.some(hasSecret)
+    case "Suspend":
+      // There is no end to look for.
+      return true
+    default:
+      return false
+  }
+}

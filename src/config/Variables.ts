@@ -1,0 +1,33 @@
+/**
+ * Environment variables in the texts of the config file: `${NAME}`, or
+ * `${NAME:-TEXT}` for a text where there is none; `$${` is `${` itself.
+ */
+import * as Option from "effect/Option"
+
+/** The names that may be variables in a text, and perhaps more. */
+export const names = (text: string): ReadonlySet<string> =>
+  new Set(Array.from(text.matchAll(/\$\{([A-Za-z_]\w*)/g), ([, name]) => name!))
+
+/** A text with its variables replaced, once each; what a variable holds is not looked at again. */
+export const substitute = (
+  text: string,
+  variable: (name: string) => Option.Option<string>
+): { readonly text: string; readonly slips: ReadonlyArray<string> } => {
+  const slips: Array<string> = []
+  const replaced = text.replace(
+    /\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-([^}]*))?\})?/g,
+    (whole: string, name: string | undefined, otherwise: string | undefined) => {
+      if (whole === "$${") return "${"
+      if (name === undefined) {
+        slips.push(
+          `a \${ that begins no variable, as \${NAME} and \${NAME:-TEXT} do; write $\${ for the characters themselves`
+        )
+        return ""
+      }
+      const value = Option.getOrElse(variable(name), () => otherwise)
+      if (value === undefined) slips.push(`the environment variable ${name} is not set`)
+      return value ?? ""
+    }
+  )
+  return { text: replaced, slips }
+}

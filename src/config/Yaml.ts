@@ -1,0 +1,205 @@
+/**
+ * A YAML 1.2 text, JSON among them, as values that know where they are written.
+ *
+ * A plain scalar is a number or a boolean only where text and value are the same
+ * to the letter, so that `0600` and `1e3` stay what was written. `${NAME}` is
+ * replaced by an environment variable after the text was taken apart, so that no
+ * variable can add more than a value.
+ */
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Yaml from "yaml"
+import { substitute } from "./Variables.ts"
+
+/** A line and a column, both from 1. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+/** What is wrong with a text, and where. */
+export interface Slip extends Position {
+  readonly reason: string
+}
+
+/** A value and where it is written. */
+export interface Written {
+  /** Of plain objects, arrays, texts, numbers, booleans and null. */
+  readonly value: unknown
+  readonly at: Position
+  /** Where the key to it is, if there is one. */
+  readonly key?: Position
+  readonly children: ReadonlyMap<PropertyKey, Written>
+  /** How many values are in it, counted again at each alias. */
+  readonly size: number
+}
+
+/** How deep values may lie in values: the parser, and who reads what comes of it, call themselves. */
+const maxDepth = 100
+
+/** How many values aliases may stand for. */
+const maxAliased = 100_000
+
+/**
+ * Everything that is written, or all that is wrong with it. `variable` gives the
+ * environment variables. No slip shows a value.
+ */
+export const parse = Effect.fnUntraced(function* (
+  text: string,
+  variable: (name: string) => Option.Option<string>
+): Effect.fn.Return<{ readonly written: Written | undefined; readonly slips: ReadonlyArray<Slip> }> {
+  if (lineDepth.test(text)) return { written: undefined, slips: [tooDeep] }
+  const yaml = yield* Effect.promise(() => import("yaml"))
+  const lines = new yaml.LineCounter()
+  const position = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset)
+    return { line, column: col }
+  }
+  const tokens = Array.from(new yaml.Parser(lines.addNewLine).parse(text))
+  if (tokens.some(isTooDeep)) return { written: undefined, slips: [tooDeep] }
+  // Every scalar a text, and all that is said of it said here.
+  const options = { schema: "failsafe", uniqueKeys: false } as const
+  const [document, second] = new yaml.Composer(options).compose(tokens, true, text.length)
+  if (document === undefined) return { written: undefined, slips: [] }
+  const slips = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
+    ...position(pos[0]),
+    reason: sentences[code] ?? message.charAt(0).toLowerCase() + message.slice(1)
+  }))
+  if (second)
+    slips.push({ ...position(second.range[0]), reason: "a second document begins, and a config file is one" })
+  if (slips.length > 0) return { written: undefined, slips }
+  return reading(yaml, position, variable)(document.contents)
+})
+
+/** Begins a line with more lists in one another than the parser should follow. */
+const lineDepth = /^[ \t]*(?:[-?][ \t]+){100}/m
+
+const tooDeep: Slip = { line: 1, column: 1, reason: `values lie in one another more than ${maxDepth} deep` }
+
+/** Without calling itself, which the parser's own reading of tokens does. */
+const isTooDeep = (token: Yaml.CST.Token): boolean => {
+  let level: ReadonlyArray<Yaml.CST.Token> = [token]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) return true
+    level = level.flatMap((token) => {
+      if (token.type === "document") return token.value ? [token.value] : []
+      if (!("items" in token)) return []
+      return token.items.flatMap((item) => [item.key ?? [], item.value ?? []].flat())
+    })
+  }
+  return false
+}
+
+/** Instead of the parser's own, where those would quote the text or be of little help. */
+const sentences: Readonly<Record<string, string>> = {
+  BAD_DQ_ESCAPE: "this is no escape of double-quoted text; in single quotes a backslash is only that",
+  BAD_SCALAR_START: "a text that begins with this character has to be put in quotes",
+  BLOCK_AS_IMPLICIT_KEY:
+    "this is a map in the middle of a line; put a text with a colon and a space in it in quotes",
+  RESOURCE_EXHAUSTION: tooDeep.reason,
+  TAB_AS_INDENT: "tabs cannot indent, only spaces",
+  TAG_RESOLVE_FAILED: "tags such as !include mean nothing here",
+  UNEXPECTED_TOKEN: "this does not belong here"
+}
+
+/** Turns nodes into values, each from the place where it is. */
+const reading = (
+  yaml: typeof Yaml,
+  position: (offset: number) => Position,
+  variable: (name: string) => Option.Option<string>
+) => {
+  const slips: Array<Slip> = []
+  const anchors = new Map<string, Written>()
+  let aliased = 0
+
+  const offsetOf = (node: unknown): number => (yaml.isNode(node) ? (node.range?.[0] ?? 0) : 0)
+  const slip = (offset: number, reason: string) => slips.push({ ...position(offset), reason })
+
+  const read = (node: unknown): Written => {
+    if (yaml.isAlias(node)) return alias(node)
+    const written = yaml.isMap(node) ? map(node) : yaml.isSeq(node) ? list(node) : scalar(node)
+    if (yaml.isNode(node) && "anchor" in node && node.anchor) anchors.set(node.anchor, written)
+    return written
+  }
+
+  const alias = (node: Yaml.Alias): Written => {
+    const at = position(offsetOf(node))
+    const written = anchors.get(node.source)
+    aliased += written?.size ?? 0
+    if (written && aliased <= maxAliased) return { ...written, at }
+    slip(
+      offsetOf(node),
+      written ? `aliases stand for more than ${maxAliased} values` : "no such anchor before this alias"
+    )
+    return { value: "", at, children: new Map(), size: 1 }
+  }
+
+  const scalar = (node: unknown): Written => {
+    const leaf = { at: position(offsetOf(node)), children: new Map(), size: 1 }
+    if (!yaml.isScalar(node)) return { ...leaf, value: null }
+    const text = typeof node.value === "string" ? node.value : ""
+    const isPlain = node.type === "PLAIN" && node.tag === undefined
+    if (!text.includes("${")) return { ...leaf, value: isPlain ? plain(text) : text }
+    const replaced = substitute(text, variable)
+    for (const reason of replaced.slips) slip(offsetOf(node), reason)
+    return { ...leaf, value: isPlain ? numberOrBoolean(replaced.text) : replaced.text }
+  }
+
+  const list = (node: Yaml.YAMLSeq): Written => {
+    const items = node.items.map(read)
+    return collected(
+      node,
+      items.map(({ value }) => value),
+      new Map(items.entries())
+    )
+  }
+
+  const map = (node: Yaml.YAMLMap): Written => {
+    const children = new Map<string, Written>()
+    const merged: Array<Written> = []
+    for (const { key, value } of node.items) {
+      const written = read(value)
+      const at = position(offsetOf(key))
+      if (!yaml.isScalar(key) || typeof key.value !== "string") {
+        slip(offsetOf(key ?? node), "a key has to be a text")
+      } else if (key.value === "<<" && key.type === "PLAIN") {
+        merged.push(...(Array.isArray(written.value) ? written.children.values() : [written]))
+      } else if (children.has(key.value)) {
+        slip(offsetOf(key), `this key is here twice, first in line ${children.get(key.value)?.key?.line}`)
+      } else {
+        // Nothing after the colon is missing where its key is.
+        children.set(key.value, { ...written, key: at, ...(written.value === null && { at }) })
+      }
+    }
+    // What the map itself says goes before what it takes from others.
+    for (const from of merged) {
+      if (typeof from.value !== "object" || from.value === null || Array.isArray(from.value)) {
+        slip(offsetOf(node), "<< takes a map, or a list of maps")
+      }
+      for (const [key, child] of from.children) {
+        if (typeof key === "string" && !children.has(key)) children.set(key, child)
+      }
+    }
+    const values = Array.from(children, ([key, { value }]) => [key, value])
+    return collected(node, Object.fromEntries(values), children)
+  }
+
+  const collected = (
+    node: Yaml.Node,
+    value: unknown,
+    children: ReadonlyMap<PropertyKey, Written>
+  ): Written => {
+    let size = 1
+    for (const child of children.values()) size += child.size
+    return { value, at: position(offsetOf(node)), children, size }
+  }
+
+  return (contents: unknown) => ({ written: contents === null ? undefined : read(contents), slips })
+}
+
+const plain = (text: string): unknown => (/^(?:|~|null|Null|NULL)$/.test(text) ? null : numberOrBoolean(text))
+
+const numberOrBoolean = (text: string): unknown => {
+  if (text === "true" || text === "false") return text === "true"
+  return text !== "" && Number.isFinite(Number(text)) && String(Number(text)) === text ? Number(text) : text
+}
