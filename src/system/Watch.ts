@@ -1,0 +1,104 @@
+/**
+ * When files change, however that is done: written in place, replaced by another
+ * under their name, as editors do, or by a link that now leads elsewhere, as
+ * Kubernetes does.
+ *
+ * Their directories are watched, since a watched file is gone once another has
+ * its name. That only says when to look: whether something changed, the files
+ * themselves tell. Where a directory cannot be watched, or a link leads out of
+ * it, a look every few seconds finds it.
+ */
+import { type BigIntStats, type FSWatcher, statSync, watch } from "node:fs"
+import { stat } from "node:fs/promises"
+import { dirname } from "node:path"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+
+export interface Options {
+  /** How long a change has to be over before it is told. */
+  readonly settle?: Duration.Input
+  /** How often to look without being told to. */
+  readonly poll?: Duration.Input
+}
+
+/**
+ * One element for each time that any of these files changed since the stream
+ * began, or several if nobody took the first. A file that is not there has not
+ * changed: it may be back in a moment. Keeps no process alive.
+ */
+export const changes = (
+  paths: Iterable<string>,
+  { settle = "100 millis", poll = "3 seconds" }: Options = {}
+): Stream.Stream<void> =>
+  Stream.callback(
+    (queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const changed = () => Queue.offerUnsafe(queue, undefined)
+          return start(Array.from(paths), Duration.toMillis(settle), Duration.toMillis(poll), changed)
+        }),
+        (stop) => Effect.sync(stop)
+      ),
+    { bufferSize: 1, strategy: "sliding" }
+  )
+
+/** Returns how to stop. */
+const start = (paths: ReadonlyArray<string>, settle: number, poll: number, changed: () => void) => {
+  const marks = new Map(
+    paths.map((path) => [path, mark(statSync(path, { bigint: true, throwIfNoEntry: false }))])
+  )
+  let told = Array.from(marks.values()).join()
+  let before = told
+  let isLooking = false
+  let isStopped = false
+  let soon: NodeJS.Timeout | undefined
+
+  const look = async () => {
+    soon = undefined
+    if (isLooking) return
+    isLooking = true
+    for (const path of paths) {
+      const found = await stat(path, { bigint: true }).catch(() => undefined)
+      if (found) marks.set(path, mark(found))
+    }
+    isLooking = false
+    const now = Array.from(marks.values()).join()
+    if (isStopped || now === told) return
+    // Twice the same: whoever writes is done.
+    if (now === before) {
+      told = now
+      changed()
+    } else {
+      before = now
+      lookSoon()
+    }
+  }
+  const lookSoon = () => {
+    soon ??= setTimeout(look, settle).unref()
+  }
+
+  const often = setInterval(look, poll).unref()
+  const watchers = Array.from(new Set(paths.map(dirname)), (directory) => observe(directory, lookSoon))
+  return () => {
+    isStopped = true
+    clearInterval(often)
+    clearTimeout(soon)
+    for (const watcher of watchers) watcher?.close()
+  }
+}
+
+/** Nothing where it cannot be: too many are watched, or it is not there. */
+const observe = (directory: string, onEvent: () => void): FSWatcher | undefined => {
+  try {
+    const watcher = watch(directory, { persistent: false }, onEvent)
+    return watcher.on("error", () => watcher.close())
+  } catch {
+    return undefined
+  }
+}
+
+/** The same for the same file with the same content, and hardly ever for another. */
+const mark = (stats: BigIntStats | undefined): string =>
+  stats ? [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":") : ""
