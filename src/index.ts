@@ -13,7 +13,7 @@
  */
 export { Config, type Values as ConfigValues } from "./config/Config.ts"
 export * as ListenAddress from "./config/ListenAddress.ts"
-export type { User } from "./config/Texts.ts"
+export type { User } from "./config/User.ts"
 export * as Errors from "./Errors.ts"
 export type { Client as DatagramClient } from "./network/Association.ts"
 export { Binder, type Listening } from "./network/Binder.ts"

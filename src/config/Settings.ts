@@ -14,6 +14,7 @@ import * as Forms from "./Forms.ts"
 import * as ListenAddress from "./ListenAddress.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 import * as Texts from "./Texts.ts"
+import * as User from "./User.ts"
 
 /** One setting. `read` turns a text into a value, or into nothing if the text is not what is `expected`. */
 export interface Setting<out A, out Many extends boolean = boolean> {
@@ -134,10 +135,10 @@ export const server = {
     defaultText: "socks5, socks4, http",
     separator: /[\s,]+/
   }),
-  user: many({
+  user: many<User.User>({
     description: "User who may come in; with one or more, everyone has to give a password",
     metavar: "NAME:PASSWORD",
-    read: Texts.user,
+    read: User.fromString,
     expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
     default: [],
     defaultText: "nobody, and no password is asked",

@@ -5,14 +5,7 @@ import * as Duration from "effect/Duration"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-
-/** A user who may come in. */
-export interface User {
-  readonly name: string
-  readonly password: Redacted.Redacted
-}
 
 /** Ports, from the first to the last. */
 export type PortRange = readonly [first: number, last: number]
@@ -53,20 +46,18 @@ export const rate = (text: string): Option.Option<number> => bytes(text.replace(
 export const count = (text: string): Option.Option<number> =>
   /^[1-9]\d{0,8}$/.test(text) ? Option.some(Number(text)) : Option.none()
 
-/** `NAME:PASSWORD`; the password may have colons too. */
-export const user = (text: string): Option.Option<User> => {
-  const colon = text.indexOf(":")
-  const name = text.slice(0, colon)
-  const password = text.slice(colon + 1)
-  return colon !== -1 && isField(name) && isField(password)
-    ? Option.some({ name, password: Redacted.make(password) })
-    : Option.none()
-}
-
-// RFC 1929 §2: a length of 1 to 255, in one byte.
-const isField = (text: string): boolean => {
-  const { length } = new TextEncoder().encode(text)
-  return length >= 1 && length <= 255
+/**
+ * `2027-03-31`, which is over with that day in UTC, or `2027-03-31T18:00:00Z`, or with another offset: in
+ * milliseconds since the epoch.
+ */
+export const expiry = (text: string): Option.Option<number> => {
+  const [, day, time] =
+    /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/.exec(text) ?? []
+  const midnight = Date.parse(`${day}T00:00:00Z`)
+  const millis = time === undefined ? midnight + milliseconds.d : Date.parse(text)
+  // There is no 30th of February, whatever the parser makes of it.
+  const isDay = !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(String(day))
+  return isDay && !Number.isNaN(millis) ? Option.some(millis) : Option.none()
 }
 
 /** `40000-40999`; neither port 0. */

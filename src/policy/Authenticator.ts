@@ -11,7 +11,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { Config } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
-import type { User } from "../config/Texts.ts"
+import type { User } from "../config/User.ts"
 import { AuthenticationFailed } from "../Errors.ts"
 import { type Credentials, Method } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
@@ -49,10 +49,9 @@ export class Authenticator extends Context.Service<
   /** Lets these users in by their passwords. */
   static readonly users = (users: ReadonlyArray<User>): Layer.Layer<Authenticator> => {
     const table = new Map(
-      users.map(({ name, password }) => [
-        key(utf8.encode(name)),
-        field(utf8.encode(Redacted.value(password)))
-      ])
+      users.flatMap(({ name, password }) =>
+        password ? [[key(utf8.encode(name)), field(utf8.encode(Redacted.value(password)))] as const] : []
+      )
     )
     return Layer.succeed(Authenticator, {
       methods: [Method.UsernamePassword],

@@ -77,7 +77,7 @@ describe("Sources", () => {
     Effect.gen(function* () {
       const read = yield* values({}, { SOCKS_USER: "alice:a, b c\n\nbob:d\n" })
       assert.deepStrictEqual(
-        read.user.map(({ name, password }) => [name, Redacted.value(password)]),
+        read.user.map(({ name, password }) => [name, Redacted.value(password!)]),
         [
           ["alice", "a, b c"],
           ["bob", "d"]

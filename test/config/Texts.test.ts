@@ -4,16 +4,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
 import * as Texts from "../../src/config/Texts.ts"
 
 const millis = (text: string) => Option.getOrUndefined(Option.map(Texts.duration(text), Duration.toMillis))
-
-const user = (text: string) =>
-  Option.getOrUndefined(
-    Option.map(Texts.user(text), ({ name, password }) => [name, Redacted.value(password)])
-  )
 
 describe("Texts", () => {
   it.each([
@@ -98,33 +92,27 @@ describe("Texts", () => {
   })
 
   it.each([
-    ["alice:secret", ["alice", "secret"]],
-    ["a:b:c:", ["a", "b:c:"]],
-    ["alice::", ["alice", ":"]],
-    [" a : b ", [" a ", " b "]],
-    ["jürgen:päss", ["jürgen", "päss"]],
-    [`${"n".repeat(255)}:${"p".repeat(255)}`, ["n".repeat(255), "p".repeat(255)]]
-  ])("reads %s as a user", (text, expected) => {
-    assert.deepStrictEqual(user(text), expected)
+    ["2027-03-31", "2027-04-01T00:00:00.000Z"],
+    ["2028-02-29", "2028-03-01T00:00:00.000Z"],
+    ["2027-03-31T18:00Z", "2027-03-31T18:00:00.000Z"],
+    ["2027-03-31T18:00:30+02:00", "2027-03-31T16:00:30.000Z"]
+  ])("reads %s as the moment when something is over", (text, expected) => {
+    assert.strictEqual(new Date(Option.getOrThrow(Texts.expiry(text))).toISOString(), expected)
   })
 
   it.each([
     "",
-    ":",
-    "alice",
-    "alice:",
-    ":secret",
-    `${"n".repeat(256)}:p`,
-    `n:${"p".repeat(256)}`,
-    // 128 characters, 256 bytes.
-    `${"ü".repeat(128)}:p`
-  ])("reads %j as no user", (text) => {
-    assert.strictEqual(user(text), undefined)
-  })
-
-  it("does not show a password", () => {
-    const read = Option.getOrThrow(Texts.user("alice:hunter2"))
-    assert.notInclude(`${JSON.stringify(read)} ${read.password} ${String(read)}`, "hunter2")
+    "2027",
+    "2027-3-31",
+    "2027-02-29",
+    "2027-02-30T10:00Z",
+    "2027-13-01",
+    "2027-03-31T24:01Z",
+    "2027-03-31T18:00",
+    "2027-03-31 18:00Z",
+    "never"
+  ])("reads %j as no such moment", (text) => {
+    assert.isTrue(Option.isNone(Texts.expiry(text)))
   })
 
   it("reads switches", () => {

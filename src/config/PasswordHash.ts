@@ -1,0 +1,101 @@
+/**
+ * Hashes of passwords, as files have them:
+ *
+ *     $scrypt$ln=15,r=8,p=3$SALT$KEY    RFC 7914, in the PHC string format; Base64 without padding
+ *     $2y$10$…                          bcrypt, as htpasswd -B makes it; also $2a$ and $2b$
+ *
+ * Others are refused: they are guessed too fast, or nothing here computes them.
+ */
+import * as Base64 from "effect/encoding/Base64"
+import * as Result from "effect/Result"
+
+export type PasswordHash = Scrypt | Bcrypt
+
+export interface Scrypt {
+  readonly _tag: "Scrypt"
+  /** The cost N as its binary logarithm. */
+  readonly ln: number
+  readonly r: number
+  readonly p: number
+  readonly salt: Uint8Array
+  readonly key: Uint8Array
+}
+
+export interface Bcrypt {
+  readonly _tag: "Bcrypt"
+  /** The binary logarithm of the rounds. */
+  readonly cost: number
+  readonly text: string
+}
+
+/** Fails with a clause that says what it is instead, without a word of its text. */
+export const fromString = (text: string): Result.Result<PasswordHash, string> => {
+  const bcrypt = /^\$2[aby]\$(\d\d)\$[./\dA-Za-z]{53}$/.exec(text)
+  if (bcrypt) return fromBcrypt(text, Number(bcrypt[1]))
+  if (text.startsWith("$scrypt$")) return fromPhc(text)
+  return Result.fail(others.find(([pattern]) => pattern.test(text))?.[1] ?? "this is none that is known")
+}
+
+/** As it is read. */
+export const format = (hash: PasswordHash): string =>
+  hash._tag === "Bcrypt"
+    ? hash.text
+    : `$scrypt$ln=${hash.ln},r=${hash.r},p=${hash.p}$${unpadded(hash.salt)}$${unpadded(hash.key)}`
+
+/** The memory that it takes to compute, in bytes. */
+export const memory = ({ ln, r, p }: Pick<Scrypt, "ln" | "r" | "p">): number => 128 * r * (2 ** ln + p)
+
+/** What hashes that take equally long have in common. */
+export const costOf = (hash: PasswordHash): string =>
+  hash._tag === "Bcrypt" ? `bcrypt ${hash.cost}` : `scrypt ${hash.ln} ${hash.r} ${hash.p}`
+
+/** A hash that takes as long as this one, and is of no password that anyone knows. */
+export const decoyOf = (hash: PasswordHash): PasswordHash =>
+  hash._tag === "Bcrypt"
+    ? { ...hash, text: `${hash.text.slice(0, 7)}${".".repeat(53)}` }
+    : { ...hash, salt: new Uint8Array(hash.salt.length), key: new Uint8Array(hash.key.length) }
+
+/** At most this much for one login: two are computed at once. */
+const mostMemory = 256 * 2 ** 20
+
+/** At most this many blocks are mixed for one login, about two seconds' worth. */
+const mostWork = 2 ** 22
+
+/** About four seconds' worth. */
+const mostRounds = 15
+
+const tooCostly = "this one takes longer, or more memory, than a login may"
+
+const fromBcrypt = (text: string, cost: number): Result.Result<Bcrypt, string> =>
+  cost >= 4 && cost <= mostRounds
+    ? Result.succeed({ _tag: "Bcrypt", cost, text })
+    : Result.fail(cost < 4 ? "this one has no cost that bcrypt knows" : tooCostly)
+
+const fromPhc = (text: string): Result.Result<Scrypt, string> => {
+  const [, ...parts] =
+    /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([\dA-Za-z+/]+)\$([\dA-Za-z+/]+)$/.exec(text) ?? []
+  const [ln = 0, r = 0, p = 0] = parts.slice(0, 3).map(Number)
+  const [salt, key] = parts.slice(3).map(padded)
+  if (!salt || !key || ln < 1 || r < 1 || p < 1) return Result.fail("this one is no whole scrypt hash")
+  if (memory({ ln, r, p }) > mostMemory || 2 ** ln * r * p > mostWork) return Result.fail(tooCostly)
+  if (salt.length < 8 || salt.length > 64 || key.length < 16 || key.length > 64) {
+    return Result.fail("this one has a salt or a key of another length than 8 to 64 and 16 to 64 bytes")
+  }
+  return Result.succeed({ _tag: "Scrypt", ln, r, p, salt, key })
+}
+
+const unpadded = (bytes: Uint8Array): string => Base64.encode(bytes).replace(/=+$/, "")
+
+const padded = (text: string): Uint8Array | undefined =>
+  Result.getOrUndefined(Base64.decode(text + "=".repeat(-text.length & 3)))
+
+const others: ReadonlyArray<readonly [pattern: RegExp, name: string]> = [
+  [/^\$(apr1|1)\$/, "this one is MD5, which is guessed too fast"],
+  [/^\{SHA\}/, "this one is SHA-1, which is guessed too fast"],
+  [/^\$[56]\$/, "this one is of crypt(3) with SHA-2, which is not supported"],
+  [/^\$argon2/, "this one is Argon2, which is not supported"],
+  [/^\$y\$|^\$7\$|^\$gy\$/, "this one is yescrypt, which is not supported"],
+  [/^\$2/, "this one is no whole bcrypt hash"],
+  [/^[./\dA-Za-z]{13}$/, "this one is of crypt(3) with DES, which is guessed too fast"],
+  [/^[^${]/, "this is a password in plain text"]
+]

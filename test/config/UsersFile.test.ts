@@ -1,0 +1,83 @@
+/**
+ * Files of users, good and bad.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Result from "effect/Result"
+import * as UsersFile from "../../src/config/UsersFile.ts"
+
+const bcrypt = `$2y$10$${"a".repeat(53)}`
+const scrypt = "$scrypt$ln=15,r=8,p=3$c2FsdHNhbHQ$AAECAwQFBgcICQoLDA0ODw"
+
+const names = (path: string, text: string) =>
+  Result.getOrThrow(UsersFile.parse(path, text)).map(({ name }) => name)
+
+describe("UsersFile", () => {
+  it("reads what htpasswd makes, and scrypt", () => {
+    const text = `\ufeff# people\r\nalice:${bcrypt}\r\n\r\nbob b:${scrypt}\n`
+    assert.deepStrictEqual(names("/etc/users", text), ["alice", "bob b"])
+    assert.deepStrictEqual(names("/etc/users", ""), [])
+  })
+
+  it("reads a list of users", () => {
+    const yaml = `- alice:secret\n- name: bob\n  password-hash: ${bcrypt}\n  groups: [staff]\n`
+    for (const path of ["users.yaml", "users.YML"])
+      assert.deepStrictEqual(names(path, yaml), ["alice", "bob"])
+    assert.deepStrictEqual(names("users.json", '["alice:secret", {"name": "bob"}]'), ["alice", "bob"])
+    assert.deepStrictEqual(names("users.json", "[]"), [])
+  })
+
+  it.each([
+    ["users", "alice", "line 1", "NAME:HASH, the name 1 to 255 bytes"],
+    ["users", `\n:${bcrypt}`, "line 2", "NAME:HASH, the name 1 to 255 bytes"],
+    [
+      "users",
+      `alice:${bcrypt}\nbob:hunter2`,
+      "line 2",
+      "NAME:HASH with a hash of scrypt or bcrypt: this is a password in plain text"
+    ],
+    [
+      "users",
+      "#\nbob:$apr1$abcdefgh$hunter2",
+      "line 2",
+      "NAME:HASH with a hash of scrypt or bcrypt: this one is MD5, which is guessed too fast"
+    ],
+    [
+      "users",
+      `alice:${bcrypt}\nbob:${bcrypt}\n\nalice:${scrypt}`,
+      "line 4",
+      'the only user of its name: line 1 has "alice" too'
+    ],
+    ["users.yaml", "- alice:a\n- alice:b", "user 2", 'the only user of its name: user 1 has "alice" too'],
+    ["users.yaml", "alice: hunter2", "all of it", "a list of users"],
+    ["users.yaml", "", "all of it", "a list of users"],
+    ["users.yaml", "- name: bob\n  password: *hunter2", "all of it", "YAML"],
+    ["users.yaml", "- name: bob\n\tpassword: hunter2", "line 2", "YAML"],
+    ["users.json", '["alice:hunter2"', "all of it", "JSON"],
+    ["users.json", "[5]", "user 1", "NAME:PASSWORD, or an object with a name"],
+    ["users.yaml", "- hunter2", "user 1", "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon"],
+    ["users.yaml", "- password: hunter2", "user 1, name", "there"],
+    ["users.yaml", "- name: bob\n  passwrod: hunter2", "user 1, passwrod", "a setting of a user"],
+    [
+      "users.yaml",
+      "- name: bob\n  password: 123456",
+      "user 1, password",
+      "a text of 1 to 255 bytes, in quotes if it looks like something else"
+    ],
+    [
+      "users.yaml",
+      `- name: bob\n  password: hunter2\n  password-hash: ${bcrypt}`,
+      "user 1",
+      "a user with a password or with a hash of one, but not with both"
+    ],
+    [
+      "users.yaml",
+      "- name: bob\n  limits: {sessions: 0}",
+      "user 1, limits, sessions",
+      "a whole number above 0, or off"
+    ]
+  ])("tells what is wrong: %s, %j", (path, text, where, expected) => {
+    const flaw = Result.getOrThrow(Result.flip(UsersFile.parse(path, text)))
+    assert.deepStrictEqual(flaw, { where, expected })
+    assert.notMatch(JSON.stringify(flaw), /hunter2|123456/)
+  })
+})
