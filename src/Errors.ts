@@ -59,9 +59,19 @@ export class MalformedCredentials extends TaggedError("MalformedCredentials")<{
   readonly reason: string
 }> {}
 
-/** Unknown user or wrong password; which of the two, nobody is told. */
+/** Unknown user or wrong password; which of the two, the log alone is told. */
 export class AuthenticationFailed extends TaggedError("AuthenticationFailed")<{
   readonly user: string
+  readonly reason?: Refusal
+}> {}
+
+/** Why someone is not let in: `refused` is all that an authentication service says. */
+export type Refusal = "unknown user" | "wrong password" | "expired" | "not from this network" | "refused"
+
+/** The certificate is good, but whose it is may not come in. */
+export class CertificateRefused extends TaggedError("CertificateRefused")<{
+  readonly user: string
+  readonly reason: Refusal
 }> {}
 
 /** The request is not one of RFC 1928 §4. */
@@ -154,6 +164,16 @@ export class ResponseTimeout extends TaggedError("ResponseTimeout") {}
 /** So many connections are still in their handshake that no more are taken on. */
 export class TooManyHandshakes extends TaggedError("TooManyHandshakes")<{
   readonly limit: number
+}> {}
+
+/** So many passwords are being verified that no more are taken on. */
+export class TooManyLogins extends TaggedError("TooManyLogins")<{
+  readonly limit: number
+}> {}
+
+/** The authentication service was asked, and did not say whether it knows the client. */
+export class AuthenticationUnavailable extends TaggedError("AuthenticationUnavailable")<{
+  readonly reason: string
 }> {}
 
 /** As many sessions as allowed are running. */
@@ -253,14 +273,17 @@ const listenReasons: Readonly<Record<string, string>> = {
 // Unions, by where they can occur --------------------------------------------
 
 /** Before there is a protocol to answer in. */
-export type ArrivalError = MalformedProxyHeader | TlsFailed
+export type ArrivalError = MalformedProxyHeader | TlsFailed | CertificateRefused
 
 /** Before the client has proved who it is. */
 export type AuthenticationError =
   | UnknownProtocol
   | NoAcceptableMethod
   | MalformedCredentials
-  | AuthenticationFailed
+  | VerificationError
+
+/** In finding out whose credentials they are. */
+export type VerificationError = AuthenticationFailed | TooManyLogins | AuthenticationUnavailable
 
 /** In the client's request itself. */
 export type RequestError =

@@ -39,6 +39,7 @@ export const answers = {
   UnknownProtocol: silence(400, "http_protocol_error"),
   MalformedProxyHeader: silence(400, "http_protocol_error"),
   TlsFailed: silence(400, "tls_protocol_error"),
+  CertificateRefused: silence(403, "http_request_denied"),
   TooManyHandshakes: silence(503, "connection_limit_reached"),
 
   // RFC 1928 §3 and RFC 1929 §2 have an answer of their own before the request.
@@ -53,6 +54,14 @@ export const answers = {
   AuthenticationFailed: {
     socks: { message: "status", code: 0x01 },
     http: { status: 407, error: "http_request_denied" }
+  },
+  TooManyLogins: {
+    socks: { message: "status", code: 0x01 },
+    http: { status: 503, error: "proxy_internal_error" }
+  },
+  AuthenticationUnavailable: {
+    socks: { message: "status", code: 0x01 },
+    http: { status: 503, error: "proxy_internal_error" }
   },
 
   MalformedRequest: reply(ReplyCode.GeneralFailure, 400, "http_request_error"),

@@ -61,6 +61,14 @@ const admitting = (error: Errors.TooManySessions, code: number): Case => ({
   ).pipe(Layer.provide(layer()))
 })
 
+const verifying = (error: Errors.VerificationError): Case => ({
+  replacements: {
+    authenticator: Layer.succeed(Authenticator, { methods: [0x02], verify: () => Effect.fail(error) })
+  },
+  sends: [...greeting(0x02), ...credentials("alice", "secret")],
+  gets: [...password, 0x01, 0x01]
+})
+
 const asAlice: Replacements = {
   authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
 }
@@ -78,6 +86,14 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
     gets: []
   },
   TlsFailed: { secure: () => Effect.fail(new Errors.TlsFailed({ code: "EPROTO" })), sends: [0x16], gets: [] },
+  CertificateRefused: {
+    secure: (duplex) => Effect.succeed({ duplex, subject: "alice" }),
+    replacements: {
+      authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret"), expires: 0 }])
+    },
+    sends: [0x16],
+    gets: []
+  },
   TooManyHandshakes: {
     sends: greeting(0x00),
     gets: [],
@@ -101,6 +117,8 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
     sends: [...greeting(0x02), ...credentials("alice", "guess")],
     gets: [...password, 0x01, 0x01]
   },
+  TooManyLogins: verifying(new Errors.TooManyLogins({ limit: 0 })),
+  AuthenticationUnavailable: verifying(new Errors.AuthenticationUnavailable({ reason: "ECONNREFUSED" })),
 
   MalformedRequest: requesting([0x04, 0x01, 0x00, 0x01], 0x01),
   CommandNotSupported: requesting(request("192.0.2.1", 80, 0x02), 0x07),

@@ -50,6 +50,14 @@ const asAlice: Replacements = {
   authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
 }
 
+const verifying = (error: Errors.VerificationError): Case => ({
+  replacements: {
+    authenticator: Layer.succeed(Authenticator, { methods: [0x02], verify: () => Effect.fail(error) })
+  },
+  sends: get(`Proxy-Authorization: Basic ${btoa("alice:secret")}`),
+  gets: [503, "proxy_internal_error"]
+})
+
 const unreachable = "destination_ip_unroutable"
 
 /** What happens before anyone knows it for HTTP, and what no HTTP client can ask for. */
@@ -59,6 +67,7 @@ type Unheard =
   | "UnknownProtocol"
   | "MalformedProxyHeader"
   | "TlsFailed"
+  | "CertificateRefused"
 
 const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
   ClientGone: { sends: message(["GET"]).slice(0, 2) },
@@ -90,6 +99,8 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
     gets: [407, "http_request_denied"],
     says: "authentication failed"
   },
+  TooManyLogins: verifying(new Errors.TooManyLogins({ limit: 0 })),
+  AuthenticationUnavailable: verifying(new Errors.AuthenticationUnavailable({ reason: "ECONNREFUSED" })),
 
   MalformedRequest: {
     sends: message(["GET ftp://target.example/ HTTP/1.1", "Host: target.example"]),

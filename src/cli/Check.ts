@@ -10,10 +10,11 @@ import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
 import type { BadSetting, OpenProxyRefused } from "../Errors.ts"
-import { Authenticator } from "../policy/Authenticator.ts"
+import type { Authenticator } from "../policy/Authenticator.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Exposure from "../server/Exposure.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
+import * as Logins from "../system/Logins.ts"
 import { printable } from "../wire/Text.ts"
 
 /** What is wrong with the settings together, though each can be read; one sentence a line. */
@@ -23,7 +24,7 @@ export class Unfit extends Data.TaggedError("Unfit")<{ readonly message: string 
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const { values, places } = yield* Sources.read(given)
   const { config, logLevel: _level, logFormat: _format, ...settings } = values
-  const built = Layer.provideMerge(Layer.merge(Authenticator.layer, Policy.layer), Config.layer(settings))
+  const built = Layer.provideMerge(Layer.merge(Logins.layer, Policy.layer), Config.layer(settings))
   const { errors, asksPassword } = yield* trial(settings).pipe(Effect.provide(built))
   if (errors.length > 0) {
     const sentences = errors.map((error) =>

@@ -9,6 +9,7 @@ import * as Host from "effect/net/Host"
 import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Forms from "./Forms.ts"
 import * as ListenAddress from "./ListenAddress.ts"
@@ -144,6 +145,41 @@ export const server = {
     defaultText: "nobody, and no password is asked",
     separator: /\n+/,
     isSecret: true
+  }),
+  usersFile: file(
+    "More users: lines of NAME:HASH as htpasswd -B makes them (bcrypt) or hash-password (scrypt), or a list of " +
+      "users in .yaml or .json; read again when it changes"
+  ),
+  authUrl: single<string | undefined>({
+    description:
+      "Service that decides about users who are not listed: gets POST {user, password, client} in JSON, answers " +
+      "200 {groups, limits, ttl} or 401",
+    metavar: "URL",
+    read: Texts.serviceUrl,
+    expected:
+      "a URL of https:, or of http: on this machine, without a password in it; insecure: before it sends " +
+      "passwords over http: anywhere",
+    default: undefined,
+    defaultText: "none"
+  }),
+  authToken: single<Redacted.Redacted | undefined>({
+    description: "Bearer token for that service",
+    metavar: "TOKEN",
+    read: (text) => (/^[\w.~+/-]+=*$/.test(text) ? Option.some(Redacted.make(text)) : Option.none()),
+    expected: "a bearer token (RFC 6750): letters, digits and - . _ ~ + /",
+    default: undefined,
+    defaultText: "none",
+    isSecret: true
+  }),
+  trust: many<IpNetwork.IpNetwork>({
+    description:
+      "Network whose clients need no password (they may give one); with this and no users, nobody else comes in",
+    metavar: "CIDR",
+    read: Texts.network,
+    expected: "a network such as 10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix, nor an address",
+    default: [],
+    defaultText: "none",
+    separator: /[\s,]+/
   }),
   open: toggle("Serve everyone: listen beyond loopback although no password is asked", false),
   tlsCert: file("Certificate of the tls: listeners, and those that lead to its issuer (PEM)"),

@@ -83,6 +83,22 @@ export const toggle = (text: string): Option.Option<boolean> => {
 export const literal = <A extends string>(text: string, allowed: ReadonlyArray<A>): Option.Option<A> =>
   Option.fromUndefinedOr(allowed.find((value) => value === text))
 
+/**
+ * `https://auth.example/check`, or `http:` where nobody reads what is said: on this machine, or elsewhere if
+ * `insecure:` before it says that this is known. Without that word.
+ */
+export const serviceUrl = (text: string): Option.Option<string> => {
+  const [, insecure, url = ""] = /^(insecure:)?(https?:.*)$/s.exec(text) ?? []
+  if (!URL.canParse(url)) return Option.none()
+  const { protocol, hostname, username, password } = new URL(url)
+  const isSecure = protocol === "https:" || isLoopback(hostname) || insecure !== undefined
+  return isSecure && username === "" && password === "" ? Option.some(url) : Option.none()
+}
+
+/** A host of a URL, which has its IPv4 addresses in one form and its IPv6 addresses in brackets. */
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host)
+
 /** A path; not opened here. */
 export const path = (text: string): Option.Option<string> =>
   text === "" || text.includes("\0") ? Option.none() : Option.some(text)

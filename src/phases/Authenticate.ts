@@ -2,9 +2,10 @@
  * Second phase: the client proves who it is (RFC 1929), where that was agreed.
  */
 import * as Effect from "effect/Effect"
-import type { AuthenticationFailed, ClientGone, MalformedCredentials } from "../Errors.ts"
+import type { ClientGone, MalformedCredentials, VerificationError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
-import { Authenticator, type Identity } from "../policy/Authenticator.ts"
+import { Authenticator } from "../policy/Authenticator.ts"
+import { type Identity, nobody } from "../policy/Identity.ts"
 import * as Socks5 from "../wire/Socks5.ts"
 import type { Known } from "./Dialect.ts"
 import type { Negotiated } from "./Negotiate.ts"
@@ -24,8 +25,8 @@ export interface Authenticated {
 export const run = Effect.fnUntraced(function* (
   { client, method }: Negotiated,
   { certified, peer }: Pick<Known, "certified" | "peer">
-): Effect.fn.Return<Authenticated, ClientGone | MalformedCredentials | AuthenticationFailed, Authenticator> {
-  if (method === Socks5.Method.NoAuthentication) return admit(client, certified ?? { user: undefined })
+): Effect.fn.Return<Authenticated, ClientGone | MalformedCredentials | VerificationError, Authenticator> {
+  if (method === Socks5.Method.NoAuthentication) return admit(client, certified ?? nobody)
   const { verify } = yield* Authenticator
   const verified = yield* verify(yield* client.read(Socks5.credentials), peer.remote)
   yield* client.reply(Socks5.credentialsStatus(0x00))

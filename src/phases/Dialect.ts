@@ -10,8 +10,9 @@ import type { Client } from "../network/Client.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Exchange } from "../network/Requests.ts"
 import type { Access } from "../policy/Access.ts"
-import type { Authenticator, Identity } from "../policy/Authenticator.ts"
+import type { Authenticator } from "../policy/Authenticator.ts"
 import type { Decision } from "../policy/Decision.ts"
+import { type Identity, nobody } from "../policy/Identity.ts"
 import type { Head } from "../wire/Http.ts"
 import type { Target } from "../wire/Target.ts"
 
@@ -56,6 +57,8 @@ export interface Known {
   startedAt: number
   /** Who the connection itself proves the client to be, by a certificate; nobody else is asked then. */
   certified?: Identity
+  /** Whether it comes from where no password is needed. */
+  trusted?: boolean
   dialect?: Dialect
   conversation?: Conversation
   identity?: Identity
@@ -72,7 +75,7 @@ export interface Known {
 
 /** What a policy goes by. */
 export const accessOf = (
-  { identity = { user: undefined }, peer, dialect }: Known,
+  { identity = nobody, peer, dialect }: Known,
   { command, target }: Request
 ): Access & { readonly target: Target } => ({
   identity,

@@ -3,13 +3,14 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { type AuthenticationFailed, MalformedCredentials, NoAcceptableMethod } from "../Errors.ts"
+import { MalformedCredentials, NoAcceptableMethod, NotAllowed, type VerificationError } from "../Errors.ts"
 import * as Requests from "../network/Requests.ts"
-import { Authenticator, type Identity } from "../policy/Authenticator.ts"
+import { Authenticator } from "../policy/Authenticator.ts"
+import { type Identity, nobody } from "../policy/Identity.ts"
 import * as Reply from "../Reply.ts"
 import * as Wire from "../wire/Http.ts"
 import { Method } from "../wire/Socks5.ts"
-import type { Conversation, Dialect, Known, Peer } from "./Dialect.ts"
+import type { Conversation, Dialect, Known } from "./Dialect.ts"
 
 export const Http: Dialect = {
   name: "HTTP",
@@ -25,7 +26,7 @@ export const Http: Dialect = {
         // A session does not begin with the wait for it.
         if (count++ > 0) known.startedAt = yield* Clock.currentTimeMillis
         const destination = yield* Effect.fromResult(Wire.destination(head))
-        known.identity = known.certified ?? (yield* authenticate(head.fields, known.peer))
+        known.identity = known.certified ?? (yield* authenticate(head.fields, known))
         const { target } = destination
         return destination._tag === "Tunnel" || exchange === undefined
           ? { command: "CONNECT", target }
@@ -55,18 +56,20 @@ export const Http: Dialect = {
 /** Who the client is, if anyone asks (RFC 9110 §11.7). */
 const authenticate = Effect.fnUntraced(function* (
   fields: Wire.Fields,
-  { remote }: Peer
+  { peer, trusted }: Known
 ): Effect.fn.Return<
   Identity,
-  MalformedCredentials | AuthenticationFailed | NoAcceptableMethod,
+  MalformedCredentials | VerificationError | NoAcceptableMethod | NotAllowed,
   Authenticator
 > {
   const { methods, verify } = yield* Authenticator
   const [credentials, ...others] = Wire.values(fields, "proxy-authorization")
   if (others.length > 0) return yield* new MalformedCredentials({ reason: "more than one of them" })
   if (credentials !== undefined && methods.includes(Method.UsernamePassword)) {
-    return yield* verify(yield* Effect.fromResult(Wire.basic(credentials)), remote)
+    return yield* verify(yield* Effect.fromResult(Wire.basic(credentials)), peer.remote)
   }
-  if (methods.includes(Method.NoAuthentication)) return { user: undefined }
+  if (trusted || methods.includes(Method.NoAuthentication)) return nobody
+  // To ask for a password would be no use.
+  if (methods.length === 0) return yield* new NotAllowed({ reason: "the client's network is not trusted" })
   return yield* new NoAcceptableMethod({ offered: [] })
 })

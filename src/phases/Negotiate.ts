@@ -17,15 +17,21 @@ export interface Negotiated {
 
 /**
  * The preference is the server's, whatever the order of the client's offer. Who
- * has said who he is, in his certificate, is not asked again.
+ * has said who he is, in his certificate, is not asked again; who is trusted
+ * without that may still say who he is.
  */
 export const run = Effect.fnUntraced(function* (
   client: Client,
-  { certified }: Pick<Known, "certified"> = {}
+  { certified, trusted }: Pick<Known, "certified" | "trusted"> = {}
 ): Effect.fn.Return<Negotiated, ClientGone | UnknownProtocol | NoAcceptableMethod, Authenticator> {
   const { methods } = yield* Authenticator
   const offered = yield* client.read(Socks5.greeting)
-  const accepted = certified ? [Socks5.Method.NoAuthentication, ...methods] : methods
+  const { NoAuthentication } = Socks5.Method
+  const accepted = certified
+    ? [NoAuthentication, ...methods]
+    : trusted
+      ? [...methods, NoAuthentication]
+      : methods
   const method = accepted.find((candidate) => offered.includes(candidate))
   if (method === undefined) return yield* new NoAcceptableMethod({ offered: [...offered] })
   yield* client.reply(Socks5.methodSelection(method))

@@ -4,11 +4,10 @@
  * a header from elsewhere is not read as one.
  */
 import * as Effect from "effect/Effect"
-import * as IpNetwork from "effect/net/IpNetwork"
-import * as NetAddress from "effect/net/NetAddress"
 import { Config } from "../config/Config.ts"
 import type { ClientGone, MalformedProxyHeader } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
+import { isFrom } from "../policy/Networks.ts"
 import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
 import type { Peer } from "./Dialect.ts"
 
@@ -23,5 +22,6 @@ export const run = Effect.fnUntraced(function* (
   return source ? { ...peer, remote: source, via: peer.remote } : peer
 })
 
-const isFrom = (remote: NetAddress.SocketAddress, networks: ReadonlyArray<IpNetwork.IpNetwork>): boolean =>
-  NetAddress.isInetAddress(remote) && networks.some((network) => IpNetwork.contains(network, remote.address))
+/** Whether it comes from where no password is needed. */
+export const isTrusted = (peer: Peer): Effect.Effect<boolean, never, Config> =>
+  Effect.map(Config, ({ trust }) => isFrom(peer.remote, trust))

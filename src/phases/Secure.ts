@@ -2,18 +2,19 @@
  * TLS, on listeners that have it: before any protocol, and under its deadline.
  */
 import * as Effect from "effect/Effect"
-import { type ClientGone, type TlsFailed, UnknownProtocol } from "../Errors.ts"
+import { type CertificateRefused, type ClientGone, type TlsFailed, UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import type { Secure } from "../network/Tls.ts"
+import { Authenticator } from "../policy/Authenticator.ts"
 import { firstByte } from "./Detect.ts"
 import type { Known } from "./Dialect.ts"
 
-/** A client with a certificate has said who it is. */
+/** A client with a certificate has said who it is. A user of that name is what is known of them. */
 export const run = Effect.fnUntraced(function* (
   client: Client,
   known: Known,
   secure: Secure
-): Effect.fn.Return<void, ClientGone | UnknownProtocol | TlsFailed> {
+): Effect.fn.Return<void, ClientGone | UnknownProtocol | TlsFailed | CertificateRefused, Authenticator> {
   const first = yield* client.read(firstByte)
   // TLS would wait for more of what cannot become TLS.
   if (first !== handshakeRecord)
@@ -21,12 +22,16 @@ export const run = Effect.fnUntraced(function* (
       firstByte: first,
       hint: "the client speaks no TLS, and this listener nothing else"
     })
+  let user: string | undefined
   yield* client.upgrade((duplex) =>
     Effect.map(secure(duplex), (secured) => {
-      if (secured.subject !== undefined) known.certified = { user: secured.subject }
+      user = secured.subject
       return secured.duplex
     })
   )
+  if (user === undefined) return
+  const { recognize } = yield* Authenticator
+  known.certified = (yield* recognize?.(user, known.peer.remote) ?? Effect.undefined) ?? { user }
 })
 
 /** RFC 8446 §5.1, ContentType. */

@@ -3,7 +3,7 @@
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import type { Target } from "../wire/Target.ts"
-import type { Identity } from "./Authenticator.ts"
+import type { Identity } from "./Identity.ts"
 
 export interface Access {
   readonly identity: Identity

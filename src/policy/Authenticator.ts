@@ -8,91 +8,129 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import { Config } from "../config/Config.ts"
-import type { Limits } from "../config/Limits.ts"
 import type { User } from "../config/User.ts"
-import { AuthenticationFailed } from "../Errors.ts"
+import { AuthenticationFailed, type CertificateRefused, type VerificationError } from "../Errors.ts"
 import { type Credentials, Method } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
+import * as AuthService from "./AuthService.ts"
+import type { Identity } from "./Identity.ts"
+import * as Login from "./Login.ts"
+import { PasswordHashes } from "./PasswordHashes.ts"
+import { Users } from "./Users.ts"
 
-/** Someone let in. */
-export interface Identity {
-  /** Printable; nothing for a client that was not asked who it is. */
-  readonly user: string | undefined
-  readonly groups?: ReadonlyArray<string>
-  /** What beats the limits of the settings. */
-  readonly limits?: Limits
-}
+export type { Identity } from "./Identity.ts"
 
 export class Authenticator extends Context.Service<
   Authenticator,
   {
-    /** The methods accepted, the most wanted first (RFC 1928 §3). */
+    /** The methods accepted, the most wanted first (RFC 1928 §3); none where only other proof lets clients in. */
     readonly methods: ReadonlyArray<Method>
     /**
      * Whose credentials these are, of a client there. Takes as long for a user who does not exist as
-     * for a wrong password, and fails alike. Asked only with a method that has any.
+     * for a wrong password. Asked only with a method that has any.
      */
     readonly verify: (
       credentials: Credentials,
       from: NetAddress.SocketAddress
-    ) => Effect.Effect<Identity, AuthenticationFailed>
+    ) => Effect.Effect<Identity, VerificationError>
+    /** What else is known of someone whose certificate has this name; nothing, of a stranger. Left out where nothing ever is. */
+    readonly recognize?: (
+      name: string,
+      from: NetAddress.SocketAddress
+    ) => Effect.Effect<Identity | undefined, CertificateRefused>
   }
 >()("effect-socks/policy/Authenticator") {
   /** Lets everyone in, unasked. */
   static readonly anyone = Layer.succeed(Authenticator, {
     methods: [Method.NoAuthentication],
-    verify: ({ username }) => Effect.fail(new AuthenticationFailed({ user: printable(username) }))
+    verify: ({ username }) => unknown(username)
   })
 
-  /** Lets these users in by their passwords. */
-  static readonly users = (users: ReadonlyArray<User>): Layer.Layer<Authenticator> => {
-    const table = new Map(
-      users.flatMap(({ name, password }) =>
-        password ? [[key(utf8.encode(name)), field(utf8.encode(Redacted.value(password)))] as const] : []
+  /** Lets nobody in who has no other proof: a certificate, or a network that is trusted. */
+  static readonly noone = Layer.succeed(Authenticator, {
+    methods: [],
+    verify: ({ username }) => unknown(username)
+  })
+
+  /** Lets these users in by their passwords in plain text. */
+  static readonly users = (
+    users: ReadonlyArray<Omit<User, "passwordHash"> & { readonly password: Redacted.Redacted }>
+  ): Layer.Layer<Authenticator> =>
+    Authenticator.directory.pipe(
+      // Of which no hash is asked about, because there is none.
+      Layer.provide([
+        Users.fixed(users),
+        Layer.succeed(PasswordHashes, { digest: () => "", verify: () => Effect.succeed(false) })
+      ])
+    )
+
+  /** Lets the users in that there are at the moment, by their passwords. */
+  static readonly directory: Layer.Layer<Authenticator, never, Users | PasswordHashes> = Layer.effect(
+    Authenticator,
+    Effect.map(Login.make, (login) => ({ methods: [Method.UsernamePassword], ...login }))
+  )
+
+  /** Lets in whom a service of the operator's knows, which is asked over HTTP. */
+  static readonly http = (options: AuthService.Options): Layer.Layer<Authenticator, never, PasswordHashes> =>
+    Layer.effect(
+      Authenticator,
+      Effect.map(AuthService.make(options), (verify) => ({ methods: [Method.UsernamePassword], verify }))
+    )
+
+  /** The first that knows a user decides about them. How long that takes may tell which one it is. */
+  static readonly firstOf = <E, R>(
+    layers: ReadonlyArray<Layer.Layer<Authenticator, E, R>>
+  ): Layer.Layer<Authenticator, E, R> =>
+    Layer.effect(
+      Authenticator,
+      Effect.map(
+        Effect.forEach(layers, (layer) =>
+          Effect.map(Layer.build(layer), (context) => Context.get(context, Authenticator))
+        ),
+        first
       )
     )
-    return Layer.succeed(Authenticator, {
-      methods: [Method.UsernamePassword],
-      verify: ({ username, password }) =>
-        Effect.suspend(() => {
-          const expected = table.get(key(username))
-          // Compares for an unknown user too, so that both take equally long.
-          const isSame = equal(field(password), expected ?? noPassword)
-          const user = printable(username)
-          return expected !== undefined && isSame
-            ? Effect.succeed({ user })
-            : Effect.fail(new AuthenticationFailed({ user }))
-        })
-    })
-  }
 
-  /** The users of the configuration; anyone, if it names none. */
-  static readonly layer: Layer.Layer<Authenticator, never, Config> = Layer.unwrap(
-    Effect.map(Config, ({ user }) => (user.length === 0 ? Authenticator.anyone : Authenticator.users(user)))
+  /**
+   * The one of the configuration: its users and its authentication service, in this order; without
+   * either, whoever comes from a trusted network; without one of those, anyone.
+   */
+  static readonly layer: Layer.Layer<Authenticator, never, Config | Users | PasswordHashes> = Layer.unwrap(
+    Effect.map(Config, ({ user, usersFile, authUrl, authToken, trust }) => {
+      const layers: ReadonlyArray<Layer.Layer<Authenticator, never, Users | PasswordHashes>> = [
+        ...(user.length > 0 || usersFile !== undefined ? [Authenticator.directory] : []),
+        ...(authUrl === undefined ? [] : [Authenticator.http({ url: authUrl, token: authToken })])
+      ]
+      if (layers.length > 0) return Authenticator.firstOf(layers)
+      return trust.length > 0 ? Authenticator.noone : Authenticator.anyone
+    })
   )
 }
 
-const utf8 = new TextEncoder()
+const unknown = (username: Uint8Array) =>
+  Effect.fail(new AuthenticationFailed({ user: printable(username), reason: "unknown user" }))
 
-/** Bytes as a map key, one character each, so that no two names meet in one. */
-const key = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
+const first = (all: ReadonlyArray<Authenticator["Service"]>): Authenticator["Service"] => ({
+  methods: preferred.filter((method) => all.some(({ methods }) => methods.includes(method))),
+  verify: (credentials, from) =>
+    all
+      .filter(({ methods }) => methods.includes(Method.UsernamePassword))
+      .reduce<Effect.Effect<Identity, VerificationError>>(
+        (before, { verify }) =>
+          Effect.catchTag(before, "AuthenticationFailed", (error) =>
+            error.reason === "unknown user" ? verify(credentials, from) : Effect.fail(error)
+          ),
+        unknown(credentials.username)
+      ),
+  recognize: Effect.fnUntraced(function* (name, from) {
+    for (const { recognize } of all) {
+      const identity = yield* recognize?.(name, from) ?? Effect.undefined
+      if (identity !== undefined) return identity
+    }
+    return undefined
+  })
+})
 
-/** Up to 255 bytes as 256 of them, the length first: all passwords compare alike, with NULs in them or not. */
-const field = (bytes: Uint8Array): Uint8Array => {
-  const padded = new Uint8Array(256)
-  padded[0] = bytes.length
-  padded.set(bytes.subarray(0, 255), 1)
-  return padded
-}
-
-/** Length 0, which no client can send. */
-const noPassword = field(new Uint8Array(0))
-
-/** Looks at every byte, wherever the first difference is. */
-const equal = (one: Uint8Array, other: Uint8Array): boolean => {
-  let difference = 0
-  for (let i = 0; i < 256; i++) difference |= one[i]! ^ other[i]!
-  return difference === 0
-}
+const preferred = [Method.UsernamePassword, Method.NoAuthentication]

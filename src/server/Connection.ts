@@ -91,6 +91,7 @@ const begin = Effect.fnUntraced(function* (
 ) {
   const sessions = yield* Sessions
   yield* sessions.attribute(session, yield* Origin.run(client, session.peer))
+  session.trusted = yield* Origin.isTrusted(session.peer)
   if (secure) yield* Secured.run(client, session, secure)
   session.dialect = yield* Detect.run(client)
   return session.dialect.begin(client)

@@ -11,10 +11,15 @@ import { OpenProxyRefused } from "../Errors.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { Method } from "../wire/Socks5.ts"
 
-/** Whether a client has to say who it is. */
+/** Whether a client has to say who it is, unless its network is trusted. */
 export const asksPassword: Effect.Effect<boolean, never, Authenticator> = Effect.map(
   Authenticator,
-  ({ methods }) => !methods.includes(Method.NoAuthentication)
+  ({ methods }) => methods.includes(Method.UsernamePassword) && !methods.includes(Method.NoAuthentication)
+)
+
+/** Whether anyone comes in who reaches it. */
+const letsAnyoneIn: Effect.Effect<boolean, never, Authenticator> = Effect.map(Authenticator, ({ methods }) =>
+  methods.includes(Method.NoAuthentication)
 )
 
 /**
@@ -28,7 +33,7 @@ export const check = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, OpenProxyRefused, Config | Authenticator> {
   const { open, tlsClientCa } = yield* Config
   const asksCertificate = at._tag === "Tls" && tlsClientCa !== undefined
-  if (open || asksCertificate || (yield* asksPassword)) return
+  if (open || asksCertificate || !(yield* letsAnyoneIn)) return
   if (isReachable(ListenAddress.placeOf(at), modeOf)) {
     return yield* new OpenProxyRefused({ address: ListenAddress.format(at) })
   }

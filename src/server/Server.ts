@@ -17,6 +17,7 @@ import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { Policy } from "../policy/Policy.ts"
+import * as Logins from "../system/Logins.ts"
 import * as Connection from "./Connection.ts"
 import * as Doors from "./Doors.ts"
 import * as Exposure from "./Exposure.ts"
@@ -62,15 +63,16 @@ export class Server extends Context.Service<
   ).pipe(Layer.provide(Sessions.layer))
 
   /** This package's own implementation of every service that a server takes. */
-  static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, never, Config> = Layer.mergeAll(
-    Authenticator.layer,
-    Policy.layer,
-    Resolver.layer,
-    Dialer.layer,
-    Binder.layer,
-    Relay.layer,
-    DatagramRelay.layer
-  )
+  static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, BadSetting, Config> =
+    Layer.mergeAll(
+      Logins.layer,
+      Policy.layer,
+      Resolver.layer,
+      Dialer.layer,
+      Binder.layer,
+      Relay.layer,
+      DatagramRelay.layer
+    )
 
   /** A server of these. */
   static readonly layerDefault: Layer.Layer<Server, Refusal, Config> = Server.layer.pipe(
@@ -101,11 +103,13 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   let addresses: ReadonlyArray<NetAddress.InetAddress> = []
 
   // Never those of a generation that is past.
+  const asked = () => Context.get(generation.services, Authenticator)
   const authenticator: Authenticator["Service"] = {
     get methods() {
-      return Context.get(generation.services, Authenticator).methods
+      return asked().methods
     },
-    verify: (credentials, from) => Context.get(generation.services, Authenticator).verify(credentials, from)
+    verify: (credentials, from) => asked().verify(credentials, from),
+    recognize: (name, from) => asked().recognize?.(name, from) ?? Effect.undefined
   }
   const policy: Policy["Service"] = {
     judge: (access, address) => Context.get(generation.services, Policy).judge(access, address)

@@ -14,10 +14,11 @@ import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
-import { Authenticator } from "../policy/Authenticator.ts"
+import type { Authenticator } from "../policy/Authenticator.ts"
 import { Policy } from "../policy/Policy.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import { Sessions } from "../server/Sessions.ts"
+import * as Logins from "../system/Logins.ts"
 import { pair } from "./Connection.ts"
 import * as Peer from "./Peer.ts"
 
@@ -59,7 +60,7 @@ export interface Replacements {
 export const layer = (replacements: Replacements = {}): Layer.Layer<Services> => {
   const config = Config.layer(replacements.config)
   return Layer.mergeAll(
-    replacements.authenticator ?? Authenticator.layer,
+    replacements.authenticator ?? Layer.orDie(Logins.layer),
     replacements.policy ?? Policy.layer,
     replacements.resolver ?? Resolver.fixed({ "target.example": [targetAddress.address] }),
     replacements.dialer ?? dialer((target) => target.duplex.pipe(target.duplex)),

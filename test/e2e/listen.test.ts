@@ -45,6 +45,7 @@ describe("listening", () => {
 
   for (const [how, flags] of Object.entries({
     "--user": ["--user", "alice:secret"],
+    "--trust": ["--trust", "10.0.0.0/8"],
     "--open": ["--open"]
   })) {
     it.live(`listens beyond loopback with ${how}`, () =>

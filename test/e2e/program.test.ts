@@ -48,6 +48,10 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   listen: ["localhost", /HOST:PORT, such as 127\.0\.0\.1:1080/],
   user: ["opensesame", /NAME:PASSWORD/],
   protocols: ["gopher", /one of socks5, socks4 and http/],
+  usersFile: ["", /the path of a file/],
+  authUrl: ["http://192.0.2.1/check", /a URL of https:, or of http: on this machine/],
+  authToken: ["open sesame", /a bearer token/],
+  trust: ["10.0.0.1/8", /a network such as 10\.0\.0\.0\/8/],
   open: ["maybe", /true/],
   tlsCert: ["", /the path of a file/],
   tlsKey: ["", /the path of a file/],
@@ -85,7 +89,7 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
 
 describe.concurrent("a setting it cannot use", () => {
   for (const [name, [text, expected]] of Object.entries(wrong)) {
-    const isSecret = name === "user"
+    const isSecret = name === "user" || name === "authToken"
     const check = ({ code, stdout, stderr }: Processes.Finished, setting: string) => {
       assert.strictEqual(code, 2)
       assert.strictEqual(stdout, "")

@@ -9,12 +9,12 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import {
-  Authenticator,
   Binder,
   Config,
   type ConfigValues,
   DatagramRelay,
   Dialer,
+  Logins,
   Policy,
   Relay,
   Resolver,
@@ -51,7 +51,7 @@ export const serverOf = (
 ) =>
   Server.layer.pipe(
     Layer.provide([
-      Authenticator.layer,
+      Logins.layer,
       Resolver.layer,
       dialer,
       policy,

@@ -1,0 +1,77 @@
+/**
+ * Answers that take long to find: looked for once by all who want the same one
+ * at the same time, and remembered for as long as each holds.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+
+export interface Answer<out A> {
+  readonly value: A
+  /** In milliseconds; 0 for not to be remembered at all. */
+  readonly holdsFor: number
+}
+
+export interface Answers<in out A, in out E> {
+  /** The answer to the question that has this key. `find` stops when nobody waits for it any more. */
+  readonly get: (key: string, find: Effect.Effect<Answer<A>, E>) => Effect.Effect<A, E>
+}
+
+interface Search<A, E> {
+  readonly fiber: Fiber.Fiber<A, E>
+  waiting: number
+}
+
+/** Remembers at most `limit` answers, of which the oldest go first. */
+export const make = Effect.fnUntraced(function* <A, E>(
+  limit: number
+): Effect.fn.Return<Answers<A, E>, never, Scope.Scope> {
+  const fork = yield* FiberSet.makeRuntime<never, A, E>()
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const known = new Map<string, { readonly value: A; readonly until: number }>()
+  const searches = new Map<string, Search<A, E>>()
+
+  const remember = (key: string, { value, holdsFor }: Answer<A>): A => {
+    known.delete(key)
+    if (holdsFor > 0) known.set(key, { value, until: clock.currentTimeMillisUnsafe() + holdsFor })
+    if (known.size > limit) known.delete(known.keys().next().value!)
+    return value
+  }
+
+  const join = (key: string, find: Effect.Effect<Answer<A>, E>): Search<A, E> => {
+    let search = searches.get(key)
+    if (search === undefined) {
+      const started = { fiber: fork(Effect.map(find, (answer) => remember(key, answer))), waiting: 0 }
+      started.fiber.addObserver(() => forget(key, started))
+      searches.set(key, started)
+      search = started
+    }
+    search.waiting++
+    return search
+  }
+
+  const leave = (key: string, search: Search<A, E>) => {
+    if (--search.waiting > 0) return
+    forget(key, search)
+    search.fiber.interruptUnsafe()
+  }
+
+  const forget = (key: string, search: Search<A, E>) => {
+    if (searches.get(key) === search) searches.delete(key)
+  }
+
+  return {
+    get: (key, find) =>
+      Effect.suspend(() => {
+        const answer = known.get(key)
+        if (answer && answer.until > clock.currentTimeMillisUnsafe()) return Effect.succeed(answer.value)
+        return Effect.acquireUseRelease(
+          Effect.sync(() => join(key, find)),
+          ({ fiber }) => Fiber.join(fiber),
+          (search) => Effect.sync(() => leave(key, search))
+        )
+      })
+  }
+})

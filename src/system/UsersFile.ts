@@ -1,0 +1,86 @@
+/**
+ * The users of the configuration and of its file, which is read again when it
+ * changes. A file that cannot be used keeps the server from starting; later, it
+ * leaves the users as they were.
+ */
+import { readFile, stat } from "node:fs/promises"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Config } from "../config/Config.ts"
+import type { User } from "../config/User.ts"
+import * as UsersFile from "../config/UsersFile.ts"
+import { BadSetting } from "../Errors.ts"
+import { directory, Users } from "../policy/Users.ts"
+import { printable } from "../wire/Text.ts"
+
+/** Between two looks at the file. */
+const interval = "2 seconds"
+
+export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
+  Users,
+  Effect.gen(function* () {
+    const { user, usersFile } = yield* Config
+    if (usersFile === undefined) {
+      const fixed = directory(yield* together(user, []))
+      return { current: Effect.succeed(fixed) }
+    }
+    const load = Effect.map(
+      Effect.flatMap(read(usersFile), (others) => together(user, others)),
+      directory
+    )
+    let stamp = yield* stampOf(usersFile)
+    let users = yield* load
+    let last = stamp
+    const look = Effect.gen(function* () {
+      const now = yield* stampOf(usersFile)
+      // Who is still writing it is left to finish.
+      const isSettled = now === last
+      last = now
+      if (now === stamp || !isSettled) return
+      stamp = now
+      users = yield* load
+      yield* Effect.logInfo("the users file was read again", { file: printable(usersFile) })
+    }).pipe(
+      Effect.catch(({ message }) =>
+        Effect.logError("the users file cannot be used; the users that it had stay", { error: message })
+      )
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
+    return { current: Effect.sync(() => users) }
+  })
+)
+
+/** The users of a file, each name once. */
+export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+  Effect.flatMap(
+    Effect.tryPromise({
+      try: () => readFile(path, "utf8"),
+      catch: (error) =>
+        bad(`"${printable(path)}"`, `a file that can be read (${(error as NodeJS.ErrnoException).code})`)
+    }),
+    (text) =>
+      Effect.mapError(Effect.fromResult(UsersFile.parse(path, text)), ({ where, expected }) =>
+        bad(`${where} of "${printable(path)}"`, expected)
+      )
+  )
+
+/** Both, if no name is in them twice. */
+const together = (own: ReadonlyArray<User>, others: ReadonlyArray<User>) => {
+  const names = new Set<string>()
+  const twice = [...own, ...others].find(({ name }) => names.size === names.add(name).size)
+  return twice
+    ? Effect.fail(bad(`"${printable(twice.name)}"`, "the only user of its name", "--user"))
+    : Effect.succeed([...own, ...others])
+}
+
+/** Another one whenever the file is, or is gone. */
+const stampOf = (path: string): Effect.Effect<string> =>
+  Effect.promise(() =>
+    stat(path).then(
+      ({ ino, size, mtimeMs, ctimeMs }) => [ino, size, mtimeMs, ctimeMs].join(" "),
+      () => "gone"
+    )
+  )
+
+const bad = (value: string, expected: string, setting = "--users-file"): BadSetting =>
+  new BadSetting({ setting, value, expected })
