@@ -31,8 +31,10 @@ export const layer: Layer.Layer<PasswordHashes> = Layer.effect(
         hash._tag === "Bcrypt"
           ? thread(bcrypt(password, hash.text))
           : pool(
-              Effect.map(derive(password, hash, hash.key.length), (derived) =>
-                timingSafeEqual(derived, hash.key)
+              Effect.map(
+                derive(password, hash, hash.key.length),
+                // HMAC takes NULs behind a password for none (RFC 2104 §2).
+                (derived) => timingSafeEqual(derived, hash.key) && password.at(-1) !== 0
               )
             )
     }

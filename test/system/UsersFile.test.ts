@@ -1,0 +1,151 @@
+/**
+ * The file of users on disk: refused at the start if it is bad, read again when
+ * it changes, and never the reason for anyone to lose their users.
+ */
+import { chmod, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { TestClock } from "effect/testing"
+import { Config } from "../../src/config/Config.ts"
+import { Users } from "../../src/policy/Users.ts"
+import * as UsersFile from "../../src/system/UsersFile.ts"
+import { utf8 } from "../support/bytes.ts"
+import { captured } from "../support/logs.ts"
+import * as Temporary from "../support/temporary.ts"
+
+const hash = `$2y$10$${"a".repeat(53)}`
+const alice = { name: "alice", password: Redacted.make("secret") }
+
+const users = (usersFile: string, user: Config["Service"]["user"] = []) =>
+  Layer.provide(UsersFile.layer, Config.layer({ user, usersFile }))
+
+const error = (path: string, user: Config["Service"]["user"] = []) =>
+  Effect.map(Effect.flip(Layer.build(users(path, user))), ({ message }) => message)
+
+/** Which of these names are known. */
+const known = (...names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const { current } = yield* Users
+    const { find } = yield* current
+    return names.filter((name) => find(utf8(name)) !== undefined)
+  })
+
+/** A look at the file, with as much of the system's work behind it as it takes. */
+const look = Effect.andThen(
+  TestClock.adjust("2 seconds"),
+  Effect.promise(async () => {
+    for (let time = 0; time < 5; time++) await readFile(import.meta.filename)
+  })
+)
+const looked = Effect.repeat(look, { times: 2 })
+
+const write = (path: string, text: string) => Effect.promise(() => writeFile(path, text))
+
+describe("a file of users", () => {
+  it.effect("adds to those of the configuration", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users.yaml")
+      yield* write(path, "- bob:secret\n")
+      const found = yield* Effect.provide(known("alice", "bob", "mallory"), users(path, [alice]))
+      assert.deepStrictEqual(found, ["alice", "bob"])
+    })
+  )
+
+  it.effect("is refused at the start, with the place and the reason", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users")
+      assert.strictEqual(
+        yield* error(path),
+        `--users-file: "${path}" is not a file that can be read (ENOENT)`
+      )
+      yield* write(path, `bob:${hash}\nalice:hunter2\n`)
+      assert.strictEqual(
+        yield* error(path),
+        `--users-file: line 2 of "${path}" is not NAME:HASH with a hash of scrypt or bcrypt: this is a ` +
+          "password in plain text"
+      )
+      yield* write(path, `bob:${hash}\n\nbob:${hash}\n`)
+      assert.strictEqual(
+        yield* error(path),
+        `--users-file: line 3 of "${path}" is not the only user of its name: line 1 has "bob" too`
+      )
+      yield* write(path, `alice:${hash}\n`)
+      assert.strictEqual(yield* error(path, [alice]), '--user: "alice" is not the only user of its name')
+      assert.strictEqual(
+        yield* error(path, [alice, alice]),
+        '--user: "alice" is not the only user of its name'
+      )
+    })
+  )
+
+  it.effect("is read again when it changes", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users")
+      yield* write(path, `alice:${hash}\n`)
+      yield* Effect.gen(function* () {
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
+        yield* write(`${path}.new`, `bob:${hash}\n`)
+        yield* Effect.promise(() => rename(`${path}.new`, path))
+        yield* looked
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["bob"])
+        yield* write(path, "")
+        yield* looked
+        assert.deepStrictEqual(yield* known("alice", "bob"), [])
+      }).pipe(Effect.provide(users(path)))
+    })
+  )
+
+  it.effect("is not read while someone writes it", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users")
+      yield* write(path, `alice:${hash}\n`)
+      yield* Effect.gen(function* () {
+        for (let size = 1; size < 5; size++) {
+          yield* write(path, `bob:${hash}\n`.repeat(size))
+          yield* look
+          assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
+        }
+        yield* write(path, `bob:${hash}\n`)
+        yield* looked
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["bob"])
+      }).pipe(Effect.provide(users(path)))
+    })
+  )
+
+  it.effect("leaves the users as they were when it goes bad, says so once, and is read when it is good", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users")
+      const { lines, layer } = captured()
+      const said = () => lines.splice(0).map(({ level, fields }) => [level, fields.error ?? fields.file])
+      yield* write(path, `alice:${hash}\n`)
+      yield* Effect.gen(function* () {
+        yield* write(path, `alice:${hash}\nbob:hunter2\n`)
+        yield* looked
+        yield* looked
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
+        assert.deepStrictEqual(said(), [
+          [
+            "Error",
+            `--users-file: line 2 of "${path}" is not NAME:HASH with a hash of scrypt or bcrypt: this is a ` +
+              "password in plain text"
+          ]
+        ])
+        yield* Effect.promise(() => rm(path))
+        yield* looked
+        yield* looked
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
+        assert.deepStrictEqual(said(), [
+          ["Error", `--users-file: "${path}" is not a file that can be read (ENOENT)`]
+        ])
+        yield* write(path, `bob:${hash}\n`)
+        yield* Effect.promise(() => chmod(path, 0o600))
+        yield* looked
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["bob"])
+        assert.deepStrictEqual(said(), [["Info", path]])
+      }).pipe(Effect.provide(users(path)), Effect.provide(layer))
+    })
+  )
+})
