@@ -11,10 +11,10 @@ import type * as Scope from "effect/Scope"
 import type { InvalidTarget, NotAllowed, ResolveError } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Policy } from "../policy/Policy.ts"
+import * as Recent from "../policy/Recent.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import * as Permit from "./Permit.ts"
-import * as Recent from "./Recent.ts"
 import type { Resolver } from "./Resolver.ts"
 
 /** The other end of a datagram's way, as the sockets have it. */

@@ -5,9 +5,11 @@
  * when that is full, the old one is forgotten. Finding something young, which is
  * nearly always, is one look-up and moves nothing.
  */
-export interface Recent<in K, in out V> {
+export interface Recent<in out K, in out V> {
   readonly get: (key: K) => V | undefined
   readonly set: (key: K, value: V) => void
+  /** All that is remembered; the ones used last are among the last. */
+  readonly entries: () => ReadonlyArray<readonly [K, V]>
 }
 
 /** Remembers at least the `limit` keys used last, and never more than twice as many. */
@@ -29,6 +31,7 @@ export const make = <K, V>(limit: number): Recent<K, V> => {
       if (older !== undefined) set(key, older)
       return older
     },
-    set
+    set,
+    entries: () => [...new Map([...old, ...young])]
   }
 }
