@@ -66,7 +66,19 @@ export class AuthenticationFailed extends TaggedError("AuthenticationFailed")<{
 }> {}
 
 /** Why someone is not let in: `refused` is all that an authentication service says. */
-export type Refusal = "unknown user" | "wrong password" | "expired" | "not from this network" | "refused"
+export type Refusal =
+  | "unknown user"
+  | "wrong password"
+  | "expired"
+  | "not from this network"
+  | "refused"
+  | "too soon after others"
+  | "banned"
+
+/** The client's network is banned. */
+export class Banned extends TaggedError("Banned")<{
+  readonly network: string
+}> {}
 
 /** The certificate is good, but whose it is may not come in. */
 export class CertificateRefused extends TaggedError("CertificateRefused")<{
@@ -273,7 +285,7 @@ const listenReasons: Readonly<Record<string, string>> = {
 // Unions, by where they can occur --------------------------------------------
 
 /** Before there is a protocol to answer in. */
-export type ArrivalError = MalformedProxyHeader | TlsFailed | CertificateRefused
+export type ArrivalError = Banned | MalformedProxyHeader | TlsFailed | CertificateRefused
 
 /** Before the client has proved who it is. */
 export type AuthenticationError =

@@ -36,6 +36,7 @@ export const answers = {
   // Nobody is listening, or there is no telling in which protocol to answer.
   ClientGone: silence(400, "http_request_error"),
   HandshakeTimeout: silence(408, "http_request_error"),
+  Banned: silence(403, "http_request_denied"),
   UnknownProtocol: silence(400, "http_protocol_error"),
   MalformedProxyHeader: silence(400, "http_protocol_error"),
   TlsFailed: silence(400, "tls_protocol_error"),

@@ -3,6 +3,7 @@
  * and the exact bytes that the client gets for it.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -12,6 +13,7 @@ import * as Errors from "../src/Errors.ts"
 import { Dialer } from "../src/network/Dialer.ts"
 import type { Secure } from "../src/network/Tls.ts"
 import { Authenticator } from "../src/policy/Authenticator.ts"
+import { Bans } from "../src/policy/Bans.ts"
 import type { answers } from "../src/Reply.ts"
 import { Sessions } from "../src/server/Sessions.ts"
 import {
@@ -28,7 +30,8 @@ interface Case {
   readonly sends: ReadonlyArray<number>
   readonly gets: ReadonlyArray<number>
   readonly replacements?: Replacements
-  readonly sessions?: Layer.Layer<Sessions>
+  /** Added to the services, or in the place of some. */
+  readonly instead?: Layer.Layer<never, never, Bans>
   readonly secure?: Secure
 }
 
@@ -55,7 +58,7 @@ const requesting = (sends: ReadonlyArray<number>, code: number): Case => ({
 
 const admitting = (error: Errors.TooManySessions, code: number): Case => ({
   ...requesting(request("192.0.2.1", 80), code),
-  sessions: Layer.effect(
+  instead: Layer.effect(
     Sessions,
     Effect.map(Sessions, (sessions) => ({ ...sessions, admit: () => Effect.fail(error) }))
   ).pipe(Layer.provide(layer()))
@@ -73,12 +76,19 @@ const asAlice: Replacements = {
   authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
 }
 
+const banned = Layer.effectDiscard(
+  Effect.flatMap(Bans, ({ ban }) =>
+    ban(IpNetwork.fromStringUnsafe("203.0.113.0/24"), Duration.minutes(1), "a test")
+  )
+)
+
 /** What only HTTP can earn: see `ReplyHttp.test.ts`, which has all the others too. */
 type OnlyHttp = "HeadTooLarge" | "NotForProxy" | "LoopDetected" | "BadResponse" | "ResponseTimeout"
 
 const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   ClientGone: { sends: [0x05], gets: [] },
   HandshakeTimeout: { sends: greeting(0x00), gets: noAuthentication },
+  Banned: { instead: banned, sends: greeting(0x00), gets: [] },
   UnknownProtocol: { sends: [0x16, 0x03, 0x01], gets: [] },
   MalformedProxyHeader: {
     replacements: { config: { proxyProtocolFrom: [IpNetwork.fromStringUnsafe("203.0.113.0/24")] } },
@@ -97,7 +107,7 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   TooManyHandshakes: {
     sends: greeting(0x00),
     gets: [],
-    sessions: Layer.effect(
+    instead: Layer.effect(
       Sessions,
       Effect.map(Sessions, (sessions) => ({
         ...sessions,
@@ -160,8 +170,8 @@ describe("Reply", () => {
     )
   }
 
-  for (const [tag, { sends, gets, replacements = {}, sessions, secure }] of Object.entries(cases)) {
-    const services = sessions ? Layer.provideMerge(sessions, layer(replacements)) : layer(replacements)
+  for (const [tag, { sends, gets, replacements = {}, instead, secure }] of Object.entries(cases)) {
+    const services = instead ? Layer.provideMerge(instead, layer(replacements)) : layer(replacements)
     it.effect(
       `${tag}: ${gets.map((byte) => byte.toString(16).padStart(2, "0")).join(" ") || "silence"}`,
       () =>

@@ -64,6 +64,7 @@ const unreachable = "destination_ip_unroutable"
 type Unheard =
   | "CommandNotSupported"
   | "AddressTypeNotSupported"
+  | "Banned"
   | "UnknownProtocol"
   | "MalformedProxyHeader"
   | "TlsFailed"

@@ -181,6 +181,19 @@ export const server = {
     defaultText: "none",
     separator: /[\s,]+/
   }),
+  banAfter: count(
+    "Failed logins after which a client's network (an IPv4 address, or the /64 of an IPv6 one) is banned",
+    "off",
+    10
+  ),
+  banWindow: duration({
+    description: "Failed logins are forgotten when none follows for this long",
+    default: "10m"
+  }),
+  banTime: duration({
+    description: "How long a ban lasts; each further one twice as long, up to a day",
+    default: "10m"
+  }),
   open: toggle("Serve everyone: listen beyond loopback although no password is asked", false),
   tlsCert: file("Certificate of the tls: listeners, and those that lead to its issuer (PEM)"),
   tlsKey: file("Key of that certificate (PEM, without a passphrase)"),

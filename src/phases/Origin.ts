@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { Config } from "../config/Config.ts"
 import type { ClientGone, MalformedProxyHeader } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
-import { isFrom } from "../policy/Networks.ts"
+import * as ClientNetwork from "../policy/ClientNetwork.ts"
 import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
 import type { Peer } from "./Dialect.ts"
 
@@ -17,11 +17,11 @@ export const run = Effect.fnUntraced(function* (
   peer: Peer
 ): Effect.fn.Return<Peer, ClientGone | MalformedProxyHeader, Config> {
   const { proxyProtocolFrom } = yield* Config
-  if (!isFrom(peer.remote, proxyProtocolFrom)) return peer
+  if (!ClientNetwork.isIn(peer.remote, proxyProtocolFrom)) return peer
   const source = yield* client.read(ProxyProtocol.header)
   return source ? { ...peer, remote: source, via: peer.remote } : peer
 })
 
 /** Whether it comes from where no password is needed. */
 export const isTrusted = (peer: Peer): Effect.Effect<boolean, never, Config> =>
-  Effect.map(Config, ({ trust }) => isFrom(peer.remote, trust))
+  Effect.map(Config, ({ trust }) => ClientNetwork.isIn(peer.remote, trust))

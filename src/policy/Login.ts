@@ -15,8 +15,8 @@ import { AuthenticationFailed, CertificateRefused, type TooManyLogins } from "..
 import type { Credentials } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
 import * as Answers from "./Answers.ts"
+import * as ClientNetwork from "./ClientNetwork.ts"
 import type { Identity } from "./Identity.ts"
-import { isFrom } from "./Networks.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 import { type Entry, field, noPassword, Users } from "./Users.ts"
 
@@ -99,7 +99,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
 const barOf = ({ expires, networks }: User, from: NetAddress.SocketAddress) =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     if (expires !== undefined && now >= expires) return "expired" as const
-    if (networks !== undefined && !isFrom(from, networks)) return "not from this network" as const
+    if (networks !== undefined && !ClientNetwork.isIn(from, networks)) return "not from this network" as const
     return undefined
   })
 

@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
 import { HandshakeTimeout, ServerFault, type SessionError } from "../Errors.ts"
 import * as Client from "../network/Client.ts"
 import { reset } from "../network/Duplexes.ts"
@@ -17,12 +18,13 @@ import type { Peer } from "../phases/Dialect.ts"
 import * as Origin from "../phases/Origin.ts"
 import * as Secured from "../phases/Secure.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
+import { Bans, type FailedLogin } from "../policy/Bans.ts"
 import * as Reply from "../Reply.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 
 /** What serving a connection takes. */
-export type Services = Authenticator | Command.Services | Sessions
+export type Services = Authenticator | Bans | Command.Services | Sessions
 
 /**
  * Serves a connection until both sides are done with it, with TLS first where
@@ -31,6 +33,8 @@ export type Services = Authenticator | Command.Services | Sessions
 export const handle = Effect.fnUntraced(
   function* (duplex: Duplex, peer: Peer, secure?: Secure) {
     const { blurFailures } = yield* Config
+    const bans = yield* Bans
+    yield* bans.admit(peer)
     const sessions = yield* Sessions
     const session = yield* sessions.open(peer)
     const client = yield* Client.make(duplex)
@@ -40,6 +44,9 @@ export const handle = Effect.fnUntraced(
         Effect.catchDefect((defect) =>
           Effect.andThen(Effect.logError("a service died", defect), new ServerFault({ defect }))
         ),
+        Effect.tapErrorTag("AuthenticationFailed", (error) => bans.log(error, loginOf(session))),
+        // Announced by a proxy, when the door was open already.
+        Effect.tapErrorTag("Banned", () => Effect.sync(() => reset(duplex))),
         Effect.catch((error) => {
           session.told = blurFailures ? Reply.blurred(error) : error
           return Effect.as(session.conversation?.failed(session.told) ?? Effect.void, error)
@@ -51,7 +58,7 @@ export const handle = Effect.fnUntraced(
   },
   Effect.scoped,
   (connection, duplex) =>
-    Effect.catchTag(connection, "TooManyHandshakes", () => Effect.sync(() => reset(duplex)))
+    Effect.catchTag(connection, ["Banned", "TooManyHandshakes"], () => Effect.sync(() => reset(duplex)))
 )
 
 const converse = Effect.fnUntraced(function* (
@@ -91,8 +98,15 @@ const begin = Effect.fnUntraced(function* (
 ) {
   const sessions = yield* Sessions
   yield* sessions.attribute(session, yield* Origin.run(client, session.peer))
+  if (session.peer.via) yield* (yield* Bans).admit(session.peer)
   session.trusted = yield* Origin.isTrusted(session.peer)
   if (secure) yield* Secured.run(client, session, secure)
   session.dialect = yield* Detect.run(client)
   return session.dialect.begin(client)
+})
+
+const loginOf = ({ peer, dialect }: Session): FailedLogin => ({
+  client: peer.remote,
+  listener: ListenAddress.format(peer.local),
+  protocol: dialect?.name
 })

@@ -16,6 +16,7 @@ import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
+import { Bans } from "../policy/Bans.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Logins from "../system/Logins.ts"
 import * as Connection from "./Connection.ts"
@@ -57,10 +58,10 @@ export class Server extends Context.Service<
    * Refuses to let others in unasked unless `open` is set, and files for TLS that
    * cannot be used; fails where the system does not let it listen.
    */
-  static readonly layer: Layer.Layer<Server, Refusal, Generation.Services> = Layer.effect(
+  static readonly layer: Layer.Layer<Server | Bans, Refusal, Generation.Services> = Layer.effect(
     Server,
     Effect.suspend(() => make)
-  ).pipe(Layer.provide(Sessions.layer))
+  ).pipe(Layer.provide(Sessions.layer), Layer.provideMerge(Bans.layer))
 
   /** This package's own implementation of every service that a server takes. */
   static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, BadSetting, Config> =
@@ -75,7 +76,7 @@ export class Server extends Context.Service<
     )
 
   /** A server of these. */
-  static readonly layerDefault: Layer.Layer<Server, Refusal, Config> = Server.layer.pipe(
+  static readonly layerDefault: Layer.Layer<Server | Bans, Refusal, Config> = Server.layer.pipe(
     Layer.provide(Server.services)
   )
 }
@@ -87,7 +88,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<
 > {
   const first = yield* Effect.context<Connection.Services>()
   const connections = yield* FiberSet.make()
-  const fork = yield* FiberSet.runtime(connections)<Sessions>()
+  const fork = yield* FiberSet.runtime(connections)<Bans | Sessions>()
+  const bans = yield* Bans
   let generation = yield* Generation.make(first, () => {})
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
@@ -126,13 +128,15 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         next.services
       )
       // What a listener has of its own, put together once and not for each connection.
+      const config = { ...next.config, ...ListenAddress.settingsOf(door.at) }
       const services = next.services.pipe(
-        Context.add(Config, { ...next.config, ...ListenAddress.settingsOf(door.at) }),
+        Context.add(Config, config),
         Context.add(
           Dialer,
           SelfGuard.dialer(Context.get(next.services, Dialer), () => addresses, next.config.allowTarget)
         ),
-        Context.add(Authenticator, authenticator),
+        Context.add(Bans, bans),
+        Context.add(Authenticator, bans.guard(authenticator, config)),
         Context.add(Policy, policy)
       )
       const secure = ListenAddress.doorOf(door.at)._tag === "Tls" ? next.secure : undefined

@@ -58,8 +58,13 @@ export const log = Effect.fnUntraced(function* (session: Session) {
     : Effect.logInfo("session", record)
 })
 
-/** Failures that any passer-by causes, of interest to nobody who is not looking for them. */
+/**
+ * Failures that any passer-by causes, of interest to nobody who is not looking
+ * for them, or that have a line of their own, as failed logins do.
+ */
 const unremarkable: ReadonlySet<string> = new Set([
+  "AuthenticationFailed",
+  "Banned",
   "ClientGone",
   "UnknownProtocol",
   "HandshakeTimeout",

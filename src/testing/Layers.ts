@@ -15,6 +15,7 @@ import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
+import { Bans } from "../policy/Bans.ts"
 import { Policy } from "../policy/Policy.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import { Sessions } from "../server/Sessions.ts"
@@ -67,6 +68,7 @@ export const layer = (replacements: Replacements = {}): Layer.Layer<Services> =>
     replacements.binder ?? Binder.layer,
     replacements.relay ?? Relay.layer,
     replacements.datagramRelay ?? DatagramRelay.layer,
+    Bans.layer,
     Sessions.layer
   ).pipe(Layer.provideMerge(config))
 }

@@ -74,7 +74,7 @@ describeWith(["curl"], () => {
       assert.strictEqual(none.code, refusedByProxy)
       assert.match(none.stderr, /No authentication method was acceptable/)
       assert.deepStrictEqual(seen, [])
-      yield* server.logged({ outcome: "AuthenticationFailed", user: "username" })
+      yield* server.logged({ message: "authentication failed", user: "username" })
       yield* server.logged({ outcome: "NoAcceptableMethod" })
     })
   )
@@ -116,8 +116,8 @@ describeWith(["curl"], () => {
         }
       }
       assert.deepStrictEqual(seen, [])
-      yield* server.logged({ protocol: "SOCKS4", user: "", outcome: "AuthenticationFailed" })
-      yield* server.logged({ protocol: "SOCKS4", user: "username", outcome: "AuthenticationFailed" })
+      yield* server.logged({ protocol: "SOCKS4", user: "", message: "authentication failed" })
+      yield* server.logged({ protocol: "SOCKS4", user: "username", message: "authentication failed" })
     })
   )
 
@@ -139,7 +139,7 @@ describeWith(["curl"], () => {
       assert.strictEqual(secure.stdout, Origin.page, secure.stderr)
       yield* server.logged({ command: "CONNECT", user: "username", status: 200, target: secureUrl.slice(8) })
       assert.match((yield* through("username:guess", "-p", url)).stderr, /response 407/)
-      yield* server.logged({ protocol: "HTTP", outcome: "AuthenticationFailed", status: 407 })
+      yield* server.logged({ protocol: "HTTP", message: "authentication failed" })
     })
   )
 })

@@ -97,7 +97,7 @@ describeWith(["curl"], () => {
       assert.match(stderr, /Re-using existing connection/)
       const wrong = yield* curl(server, "-x", `http://alice:guess@${server.address}`, url)
       assert.strictEqual(wrong.stdout, "effect-socks: authentication failed\n")
-      yield* server.logged({ outcome: "AuthenticationFailed", user: "alice", status: 407 })
+      yield* server.logged({ message: "authentication failed", user: "alice", protocol: "HTTP" })
     })
   )
 

@@ -93,27 +93,29 @@ for (const format of ["json", "pretty"]) {
       return { port: Number(port), rest }
     })
 
-    it.live("is one line for each session, whatever the client sends, and never a password", () =>
-      Effect.gen(function* () {
-        const { port, rest } = yield* serve
-        const forged = '\u001b[2J\u009b\r\n{"message":"session"}\u202e\u2028\0'
-        yield* Tcp.logIn(port, `eve${forged}`, "open wheat")
-        const client = yield* Tcp.connect(port)
-        yield* Tcp.authenticate(client, "alice", "open sesame")
-        yield* client.send(request(`mallory${forged}`, 80))
-        assert.strictEqual((yield* client.receive(10))[1], 0x01)
-        yield* client.end
-        yield* Tcp.logIn(port, "nobody", "open barley")
+    it.live(
+      "is one line for each session and each failed login, whatever the client sends, and never a password",
+      () =>
+        Effect.gen(function* () {
+          const { port, rest } = yield* serve
+          const forged = '\u001b[2J\u009b\r\n{"message":"session"}\u202e\u2028\0'
+          yield* Tcp.logIn(port, `eve${forged}`, "open wheat")
+          const client = yield* Tcp.connect(port)
+          yield* Tcp.authenticate(client, "alice", "open sesame")
+          yield* client.send(request(`mallory${forged}`, 80))
+          assert.strictEqual((yield* client.receive(10))[1], 0x01)
+          yield* client.end
+          yield* Tcp.logIn(port, "nobody", "open barley")
 
-        const { all, lines } = yield* rest
-        assert.notMatch(all, /[^\n\P{C}]|[\p{Zl}\p{Zp}]/u)
-        assert.include(all, "eve")
-        assert.include(all, "mallory")
-        assert.include(all, "nobody")
-        assert.lengthOf(lines, 3, all)
-        // Right or wrong; as text, base64, hex, or a list of bytes.
-        assert.notMatch(all, /sesame|barley|wheat|b3Blbi|6f70656e|111,112,101,110/)
-      })
+          const { all, lines } = yield* rest
+          assert.notMatch(all, /[^\n\P{C}]|[\p{Zl}\p{Zp}]/u)
+          assert.include(all, "eve")
+          assert.include(all, "mallory")
+          assert.include(all, "nobody")
+          assert.lengthOf(lines, 3 + 2, all)
+          // Right or wrong; as text, base64, hex, or a list of bytes.
+          assert.notMatch(all, /sesame|barley|wheat|b3Blbi|6f70656e|111,112,101,110/)
+        })
     )
   })
 }

@@ -1,0 +1,208 @@
+/**
+ * What guessing passwords leads to: first attempts are refused unheard for a
+ * growing time, then the client's network is turned away at the door.
+ *
+ * Here is only what has to be remembered, bounded whatever comes; how strict to
+ * be is read from the configuration each time, so that all this outlives it.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
+import * as Layer from "effect/Layer"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import { Config, type Values } from "../config/Config.ts"
+import { AuthenticationFailed, Banned, type Refusal } from "../Errors.ts"
+import { printable } from "../wire/Text.ts"
+import type { Authenticator } from "./Authenticator.ts"
+import * as BanList from "./BanList.ts"
+import * as ClientNetwork from "./ClientNetwork.ts"
+import * as FailureLog from "./FailureLog.ts"
+import * as Failures from "./Failures.ts"
+import * as Turns from "./Turns.ts"
+
+export type Ban = BanList.Ban
+
+/** A failed login, as the log has it. */
+export interface FailedLogin {
+  readonly client: NetAddress.SocketAddress
+  readonly listener: string
+  readonly protocol: string | undefined
+}
+
+/** What there is to know of a network that is not banned yet. */
+export interface Suspect {
+  readonly network: string
+  readonly failures: number
+  /** Milliseconds since the epoch; no attempt from there is heard before. */
+  readonly waitsUntil: number
+}
+
+export class Bans extends Context.Service<
+  Bans,
+  {
+    /**
+     * Fails if who connected is banned. Of a connection by a proxy whose PROXY
+     * header is yet to come, nobody can tell: the one that it announces, with
+     * `via`, is to be asked about.
+     */
+    readonly admit: (peer: {
+      readonly remote: NetAddress.SocketAddress
+      readonly via?: NetAddress.SocketAddress
+    }) => Effect.Effect<void, Banned, Config>
+    /** An authenticator whose failures count as these settings say, and which does not hear who comes too soon. */
+    readonly guard: (authenticator: Authenticator["Service"], config: Values) => Authenticator["Service"]
+    /** Logs a failed login, unless there were too many to log. */
+    readonly log: (error: AuthenticationFailed, login: FailedLogin) => Effect.Effect<void>
+    /** Bans a network, of any size, from now on for a time. */
+    readonly ban: (
+      network: IpNetwork.IpNetwork,
+      duration: Duration.Duration,
+      reason: string
+    ) => Effect.Effect<void>
+    /** Puts back a ban of before. */
+    readonly restore: (ban: Ban) => Effect.Effect<void>
+    /** Lifts every ban that holds for any address of a network, and says which. */
+    readonly lift: (network: IpNetwork.IpNetwork) => Effect.Effect<ReadonlyArray<Ban>>
+    /** The bans that hold now. */
+    readonly list: Effect.Effect<ReadonlyArray<Ban>>
+    /** Another number whenever that list may have changed otherwise than by time. */
+    readonly revision: Effect.Effect<number>
+    /** Networks with failed logins. */
+    readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, Config>
+    /** Connections turned away so far. */
+    readonly turnedAway: Effect.Effect<number>
+  }
+>()("effect-socks/policy/Bans") {
+  /** Nobody banned, and nothing held against anyone. */
+  static readonly layer: Layer.Layer<Bans> = Layer.effect(
+    Bans,
+    Effect.sync(() => make())
+  )
+}
+
+/** Passwords of one network that are checked at once: whoever sends more together is not heard more often. */
+const atOnce = 8
+
+const make = (): Bans["Service"] => {
+  const bans = BanList.make()
+  const failures = Failures.make()
+  const failureLog = FailureLog.make()
+  const inTurn = Turns.make(atOnce)
+  let turnedAway = 0
+
+  const punish = Effect.fnUntraced(function* (
+    address: NetAddress.IpAddress,
+    count: number,
+    now: number,
+    { banAfter, banTime }: Values
+  ) {
+    if (banAfter === "off" || count < banAfter || isHere(address)) return
+    // Those checked together with the one it is for change nothing.
+    if (bans.find(address, now)) return
+    const network = ClientNetwork.of(address)
+    const { until } = bans.punish(network, count, now, Duration.toMillis(banTime))
+    failures.clear(IpNetwork.format(network))
+    yield* Effect.logWarning("banned", {
+      network: IpNetwork.format(network),
+      until: new Date(until).toISOString(),
+      failures: count
+    })
+  })
+
+  return {
+    admit: Effect.fnUntraced(function* ({ remote, via }) {
+      const { proxyProtocolFrom, trust } = yield* Config
+      if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return
+      if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return
+      const ban = bans.find(remote.address, yield* Clock.currentTimeMillis)
+      if (ban === undefined || isHere(remote.address)) return
+      turnedAway++
+      const network = IpNetwork.format(ban.network)
+      yield* Effect.logDebug("turned away", { client: NetAddress.formatHost(remote), network })
+      return yield* new Banned({ network })
+    }),
+
+    guard: (inner, config) => ({
+      // Another one after a reload.
+      get methods() {
+        return inner.methods
+      },
+      ...(inner.recognize && { recognize: inner.recognize }),
+      verify: (credentials, from) => {
+        const window = Duration.toMillis(config.banWindow)
+        // Who comes through the file system has this machine's leave.
+        if (!NetAddress.isInetAddress(from)) return inner.verify(credentials, from)
+        const { address } = from
+        const network = ClientNetwork.nameOf(address)
+        const user = printable(credentials.username)
+        // Some take upper for lower case; none is to be had twice.
+        const name = Hash.string(user.toLowerCase())
+        const refusal = (reason: Refusal) => Effect.fail(new AuthenticationFailed({ user, reason }))
+        const hear = Effect.clockWith((clock) => {
+          const attempt = () => ({ network, name, now: clock.currentTimeMillisUnsafe(), window })
+          const before = attempt()
+          if (!isHere(address) && bans.find(address, before.now)) return refusal("banned")
+          if (failures.isTooSoon(before)) {
+            const count = failures.refused(before)
+            return Effect.andThen(
+              punish(address, count, before.now, config),
+              refusal("too soon after others")
+            )
+          }
+          return inner.verify(credentials, from).pipe(
+            Effect.tap(() => Effect.sync(() => failures.succeeded(attempt()))),
+            Effect.tapErrorTag("AuthenticationFailed", () => {
+              const after = attempt()
+              return punish(address, failures.failed(after), after.now, config)
+            })
+          )
+        })
+        return inTurn(network, hear)
+      }
+    }),
+
+    log: Effect.fnUntraced(function* ({ _tag, user, ...details }, { client, ...where }) {
+      const address = NetAddress.isInetAddress(client) ? NetAddress.formatHost(client) : client.path
+      const now = yield* Clock.currentTimeMillis
+      const { isShown, leftOut } = failureLog.note(networkOf(client), now)
+      if (leftOut > 0) {
+        yield* Effect.logWarning("more logins failed than were logged", { leftOut })
+      }
+      if (isShown) {
+        const short = Array.from(user)
+        yield* Effect.logWarning("authentication failed", {
+          client: address,
+          user: short.length > 64 ? `${short.slice(0, 64).join("")}…` : user,
+          ...where,
+          ...details
+        })
+      }
+    }),
+
+    ban: Effect.fnUntraced(function* (network, duration, reason) {
+      const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(duration)
+      bans.set({ network, until, reason, failures: 0 })
+    }),
+    restore: (ban) => Effect.sync(() => bans.set(ban)),
+    lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => bans.lift(network, now)),
+    list: Effect.map(Clock.currentTimeMillis, bans.list),
+    revision: Effect.sync(bans.revision),
+    suspects: Effect.gen(function* () {
+      const { banWindow } = yield* Config
+      return failures
+        .list(yield* Clock.currentTimeMillis, Duration.toMillis(banWindow))
+        .map(([network, { count, until }]) => ({ network, failures: count, waitsUntil: until }))
+    }),
+    turnedAway: Effect.sync(() => turnedAway)
+  }
+}
+
+/** This machine, whose users have other means than to guess, and which is where tunnels and helpers end. */
+const isHere = (address: NetAddress.IpAddress): boolean =>
+  NetAddress.isLoopback(NetAddress.toCanonical(address))
+
+const networkOf = (client: NetAddress.SocketAddress): string =>
+  NetAddress.isInetAddress(client) ? ClientNetwork.nameOf(client.address) : client.path

@@ -1,0 +1,40 @@
+/**
+ * Which failed logins get a line in the log, so that whoever floods the server
+ * does not fill its disk: a few of each network, not many of all.
+ */
+
+export interface FailureLog {
+  /** Whether this one gets a line, and how many of the period before it, now over, got none. */
+  readonly note: (network: string, now: number) => { readonly isShown: boolean; readonly leftOut: number }
+}
+
+/** Milliseconds, and lines in that time. */
+export const period = 10_000
+const most = { each: 5, all: 50 }
+
+export const make = (): FailureLog => {
+  let since = -Infinity
+  let lines = 0
+  let silent = 0
+  // Never more of them than there are lines.
+  const byNetwork = new Map<string, number>()
+  return {
+    note: (network, now) => {
+      let leftOut = 0
+      if (now - since >= period || now < since) {
+        leftOut = silent
+        since = now
+        lines = 0
+        silent = 0
+        byNetwork.clear()
+      }
+      const own = byNetwork.get(network) ?? 0
+      const isShown = lines < most.all && own < most.each
+      if (isShown) {
+        lines++
+        byNetwork.set(network, own + 1)
+      } else silent++
+      return { isShown, leftOut }
+    }
+  }
+}
