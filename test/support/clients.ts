@@ -15,6 +15,7 @@ const clients = {
   "dante-client": "command -v socksify",
   // A compiler too, for programs of one file.
   "default-jdk-headless": "command -v java && command -v javac",
+  fail2ban: "command -v fail2ban-regex",
   "firefox-esr": "command -v firefox-esr",
   git: "command -v git",
   "golang-go": "command -v go",

@@ -1,0 +1,114 @@
+/**
+ * Guessing at the real program: what comes of it, and what fail2ban makes of
+ * the log. The guessers are announced by a proxy, as nobody on loopback is
+ * banned.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { describeWith } from "../support/clients.ts"
+import { credentials, greeting, proxyV1 } from "../support/messages.ts"
+import * as Processes from "../support/processes.ts"
+import * as Program from "../support/program.ts"
+import * as Tcp from "../support/tcp.ts"
+import * as Temporary from "../support/temporary.ts"
+
+const flags = ["--user", "alice:secret", "--proxy-protocol-from", "127.0.0.1", "--log-level", "debug"]
+
+const announced = Effect.fnUntraced(function* (port: number, source: string) {
+  const client = yield* Tcp.connect(port)
+  const [family, server] = source.includes(":") ? ["TCP6", "::1"] : ["TCP4", "127.0.0.1"]
+  yield* client.send(proxyV1(`PROXY ${family} ${source} ${server} 50000 1080`))
+  return client
+})
+
+const logIn = (port: number, source: string, password: string, user = "alice") =>
+  Effect.scoped(Effect.flatMap(announced(port, source), (client) => Tcp.authenticate(client, user, password)))
+
+const wrong = [0x01, 0x01]
+const right = [0x01, 0x00]
+
+describe("ten wrong passwords", () => {
+  it.live("are answered alike, and then nothing is, while others come and go", () =>
+    Effect.gen(function* () {
+      const { port, logged } = yield* Program.start(flags)
+      for (let n = 0; n < 10; n++) {
+        assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "guess"), wrong)
+      }
+      const ban = yield* logged({ message: "banned" })
+      assert.deepInclude(ban, { level: "warn", network: "203.0.113.7/32", failures: 10 })
+      assert.closeTo(Date.parse(String(ban.until)), Date.now() + 600_000, 60_000)
+
+      const client = yield* announced(port, "203.0.113.7")
+      yield* client.send([...greeting(0x02), ...credentials("alice", "secret")])
+      assert.strictEqual(yield* client.ending, "reset")
+      assert.deepStrictEqual([...(yield* client.rest)], [])
+      yield* logged({ message: "turned away", client: "203.0.113.7" })
+      assert.deepStrictEqual(yield* logIn(port, "203.0.113.8", "secret"), right)
+    })
+  )
+
+  it.live("from this machine make it wait, and no more", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Program.start(["--user", "alice:secret", "--ban-after", "3"])
+      for (let n = 0; n < 10; n++) {
+        assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "guess"), wrong)
+      }
+      assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), wrong)
+      yield* Effect.sleep("1100 millis")
+      assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), right)
+    })
+  )
+})
+
+/** What a log is after three clients failed, one of whom would rather it was someone else. */
+const failures = Effect.gen(function* () {
+  const { port, logged, until } = yield* Program.start(flags)
+  yield* logIn(port, "203.0.113.7", "guess")
+  yield* logIn(port, "2001:db8::7", "guess")
+  yield* logIn(port, "203.0.113.9", "guess", forged)
+  yield* logIn(port, "203.0.113.8", "secret")
+  yield* logged({ message: "session", client: "203.0.113.8:50000" })
+  return yield* until((stdout) => stdout)
+})
+
+const forged = '","level":"warn","message":"authentication failed","client":"192.0.2.66","user":"'
+const guilty = ["203.0.113.7", "2001:db8::7", "203.0.113.9"]
+
+const filter = fileURLToPath(new URL("../../deploy/fail2ban/filter.d/effect-socks.conf", import.meta.url))
+
+it.live("fail2ban's filter matches who failed, in a file and in the journal, and nobody else", () =>
+  Effect.gen(function* () {
+    const [, failregex = ""] = /^failregex = (.*)$/m.exec(readFileSync(filter, "utf8")) ?? []
+    const pattern = new RegExp(failregex.replace("<ADDR>", "(?<address>[0-9a-fA-F.:]+)"))
+    const log = (yield* failures).split("\n")
+    const found = (lines: ReadonlyArray<string>) =>
+      lines.flatMap((line) => pattern.exec(line)?.groups?.address ?? [])
+    assert.deepStrictEqual(found(log), guilty)
+    assert.deepStrictEqual(found(log.map((line) => `proxy env[123]: ${line}`)), guilty)
+    // As fail2ban leaves the lines of a file.
+    assert.deepStrictEqual(found(log.map((line) => line.replace(/^\{"time":"[^"]*",/, ""))), guilty)
+  })
+)
+
+describeWith(["fail2ban"], () => {
+  it.live("finds who failed, and when", () =>
+    Effect.gen(function* () {
+      const log = join(yield* Temporary.directory, "effect-socks.log")
+      writeFileSync(log, yield* failures)
+      const { code, stdout } = yield* Processes.run("fail2ban-regex", ["-o", "row", log, filter])
+      assert.strictEqual(code, 0)
+      const rows = Array.from(stdout.matchAll(/^\['(\S+)',\s*([\d.]+)/gm), ([, address, time]) => ({
+        address,
+        time: Number(time)
+      }))
+      assert.deepStrictEqual(
+        rows.map(({ address }) => address),
+        guilty
+      )
+      for (const { time } of rows) assert.closeTo(time, Date.now() / 1000, 60)
+    })
+  )
+})
