@@ -20,6 +20,7 @@ import * as ListenAddress from "./config/ListenAddress.ts"
 import * as Reach from "./config/Reach.ts"
 import * as Settings from "./config/Settings.ts"
 import * as Sources from "./config/Sources.ts"
+import * as BansReport from "./server/BansReport.ts"
 import * as Log from "./server/Log.ts"
 import { Server } from "./server/Server.ts"
 import * as Systemd from "./server/Systemd.ts"
@@ -47,7 +48,7 @@ export const command = root.pipe(
       )
       const server = Layer.provideMerge(Server.layerDefault, Config.layer(settings))
       const announced = Layer.effectDiscard(Effect.flatMap(Server, isJson ? announce : banner))
-      const told = Layer.merge(announced, Systemd.notifying)
+      const told = Layer.mergeAll(announced, Systemd.notifying, BansReport.onSignal)
       return yield* Layer.launch(Layer.provide(told, server)).pipe(
         Effect.provide(logging),
         Effect.catchTag("BadSetting", (error) => Effect.fail(Sources.placed(error, places)))

@@ -194,6 +194,9 @@ export const server = {
     description: "How long a ban lasts; each further one twice as long, up to a day",
     default: "10m"
   }),
+  bansFile: file(
+    "Where bans are kept, so that they outlive a restart, one JSON object a line; to delete a line lifts a ban"
+  ),
   open: toggle("Serve everyone: listen beyond loopback although no password is asked", false),
   tlsCert: file("Certificate of the tls: listeners, and those that lead to its issuer (PEM)"),
   tlsKey: file("Key of that certificate (PEM, without a passphrase)"),

@@ -183,7 +183,8 @@ const make = (): Bans["Service"] => {
     }),
 
     ban: Effect.fnUntraced(function* (network, duration, reason) {
-      const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(duration)
+      // Not beyond what can be written as a date.
+      const until = Math.min((yield* Clock.currentTimeMillis) + Duration.toMillis(duration), 8.64e15)
       bans.set({ network, until, reason, failures: 0 })
     }),
     restore: (ban) => Effect.sync(() => bans.set(ban)),

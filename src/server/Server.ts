@@ -18,6 +18,7 @@ import { Resolver } from "../network/Resolver.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { Bans } from "../policy/Bans.ts"
 import { Policy } from "../policy/Policy.ts"
+import * as BansFile from "../system/BansFile.ts"
 import * as Logins from "../system/Logins.ts"
 import * as Connection from "./Connection.ts"
 import * as Doors from "./Doors.ts"
@@ -28,6 +29,9 @@ import { Sessions } from "./Sessions.ts"
 
 /** Why a server does not start, or does not change to other settings. */
 export type Refusal = BadSetting | ListenFailed | OpenProxyRefused
+
+/** Those of the file, if there is one. */
+const bansLayer = Layer.provideMerge(BansFile.layer, Bans.layer)
 
 export class Server extends Context.Service<
   Server,
@@ -61,7 +65,7 @@ export class Server extends Context.Service<
   static readonly layer: Layer.Layer<Server | Bans, Refusal, Generation.Services> = Layer.effect(
     Server,
     Effect.suspend(() => make)
-  ).pipe(Layer.provide(Sessions.layer), Layer.provideMerge(Bans.layer))
+  ).pipe(Layer.provide(Sessions.layer), Layer.provideMerge(bansLayer))
 
   /** This package's own implementation of every service that a server takes. */
   static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, BadSetting, Config> =

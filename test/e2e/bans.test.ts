@@ -63,6 +63,28 @@ describe("ten wrong passwords", () => {
   )
 })
 
+it.live("bans outlive a restart, are listed on SIGUSR2, and end with their line in the file", () =>
+  Effect.gen(function* () {
+    const file = join(yield* Temporary.directory, "bans.jsonl")
+    const start = Program.start([...flags, "--ban-after", "3", "--bans-file", file])
+    const first = yield* start
+    for (let n = 0; n < 3; n++) yield* logIn(first.port, "203.0.113.7", "guess")
+    yield* logIn(first.port, "203.0.113.8", "guess")
+    yield* first.kill("SIGUSR2")
+    yield* first.logged({ message: "bans", banned: 1, suspected: 1, turnedAway: 0 })
+    yield* first.logged({ message: "ban", network: "203.0.113.7/32", failures: 3, level: "info" })
+    yield* first.logged({ message: "failed logins", network: "203.0.113.8/32", failures: 1 })
+    assert.strictEqual((yield* first.stop).code, 0)
+
+    const { port, logged } = yield* start
+    const client = yield* announced(port, "203.0.113.7")
+    assert.strictEqual(yield* client.ending, "reset")
+    writeFileSync(file, "")
+    yield* logged({ message: "ban lifted", network: "203.0.113.7/32" })
+    assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "secret"), right)
+  })
+)
+
 /** What a log is after three clients failed, one of whom would rather it was someone else. */
 const failures = Effect.gen(function* () {
   const { port, logged, until } = yield* Program.start(flags)

@@ -54,6 +54,7 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   trust: ["10.0.0.1/8", /a network such as 10\.0\.0\.0\/8/],
   banAfter: ["0", /a whole number above 0, or off/],
   banWindow: ["off", /a duration such as 500ms/],
+  bansFile: ["", /the path of a file/],
   banTime: ["forever", /a duration such as 500ms/],
   open: ["maybe", /true/],
   tlsCert: ["", /the path of a file/],

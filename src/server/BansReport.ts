@@ -1,0 +1,48 @@
+/**
+ * SIGUSR2: who is banned and who failed to log in, for the log.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as Queue from "effect/Queue"
+import type { Config } from "../config/Config.ts"
+import { Bans } from "../policy/Bans.ts"
+
+/** Of each kind; the first line says how many there are. */
+const most = 1000
+
+/** Tells the log whenever the process gets the signal. */
+export const onSignal: Layer.Layer<never, never, Bans | Config> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const asked = yield* Queue.sliding<void>(1)
+    const ask = () => void Queue.offerUnsafe(asked, undefined)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => process.on("SIGUSR2", ask)),
+      () => Effect.sync(() => process.off("SIGUSR2", ask))
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Queue.take(asked), report)))
+  })
+)
+
+/** A line with the numbers, and one for each network. */
+export const report: Effect.Effect<void, never, Bans | Config> = Effect.gen(function* () {
+  const { list, suspects, turnedAway } = yield* Bans
+  const banned = yield* list
+  const suspected = yield* suspects
+  yield* Effect.logInfo("bans", {
+    banned: banned.length,
+    suspected: suspected.length,
+    turnedAway: yield* turnedAway
+  })
+  for (const { network, until, reason, failures } of banned.slice(0, most)) {
+    yield* Effect.logInfo("ban", {
+      network: IpNetwork.format(network),
+      until: new Date(until).toISOString(),
+      reason,
+      failures
+    })
+  }
+  for (const { network, failures } of suspected.slice(0, most)) {
+    yield* Effect.logInfo("failed logins", { network, failures })
+  }
+})
