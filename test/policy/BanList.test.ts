@@ -32,7 +32,7 @@ describe("BanList", () => {
   it("finds what a look at every ban would find", () => {
     const operation = fc.tuple(fc.constantFrom("set", "punish", "lift"), anyNetwork, fc.nat(100))
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 30 }), (operations) => {
+      fc.property(fc.array(operation, { maxLength: 30, size: "max" }), (operations) => {
         const list = BanList.make()
         let all: ReadonlyArray<BanList.Ban> = []
         operations.forEach(([what, network, time], now) => {
@@ -94,7 +94,7 @@ describe("BanList", () => {
 
   it("never holds more than its limit, and longest those that last", () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(255), { maxLength: 100 }), (times) => {
+      fc.property(fc.array(fc.nat(255), { maxLength: 100, size: "max" }), (times) => {
         const list = BanList.make(16)
         list.set(ban("198.51.100.0/24", Number.MAX_SAFE_INTEGER))
         times.forEach((time, n) => {

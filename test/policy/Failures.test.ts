@@ -103,7 +103,7 @@ describe("Failures", () => {
   it("are never held of more than twice the limit, nor forgotten while fewer others fail", () => {
     const step = fc.tuple(fc.constantFrom("failed", "refused", "succeeded"), fc.nat(200), fc.nat(200))
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 500 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
         const limit = 10
         const failures = Failures.make(limit)
         let last: ReadonlyArray<string> = []
