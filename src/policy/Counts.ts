@@ -1,0 +1,25 @@
+/**
+ * How many there are of each.
+ */
+export interface Counts {
+  readonly of: (key: string) => number
+  /** One more, or one less of those that were added. */
+  readonly change: (key: string, by: 1 | -1) => void
+  /** How many keys have any. */
+  readonly size: () => number
+}
+
+/** Keeps nothing of a key of which there is none. */
+export const make = (): Counts => {
+  const counts = new Map<string, number>()
+  const of = (key: string) => counts.get(key) ?? 0
+  return {
+    of,
+    change: (key, by) => {
+      const count = of(key) + by
+      if (count === 0) counts.delete(key)
+      else counts.set(key, count)
+    },
+    size: () => counts.size
+  }
+}

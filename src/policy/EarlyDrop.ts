@@ -1,0 +1,27 @@
+/**
+ * Random early drop, as sshd's MaxStartups has it: the more there are, the
+ * likelier it is that one more is turned away, so that those who only take up
+ * room do not keep everyone else out.
+ */
+export interface EarlyDrop {
+  /** As many as this are never turned away. */
+  readonly start: number
+  /** Percent that are turned away from there on, growing evenly. */
+  readonly rate: number
+  /** As many as there can be. */
+  readonly full: number
+}
+
+/** How likely one more is turned away when there are so many: 0 to 1. */
+export const chance = (count: number, { start, rate, full }: EarlyDrop): number => {
+  if (count < start) return 0
+  if (count >= full) return 1
+  return (rate + ((100 - rate) * (count - start)) / (full - start)) / 100
+}
+
+/** For room for so many: begins at half of it, with a chance of three in ten. */
+export const upTo = (full: number): EarlyDrop => ({
+  start: Math.max(Math.floor(full / 2), 1),
+  rate: 30,
+  full
+})
