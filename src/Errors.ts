@@ -125,6 +125,33 @@ export class NotAllowed extends TaggedError("NotAllowed")<{
   readonly rule?: string
 }> {}
 
+/** Someone has as many sessions as allowed to one of their kind. */
+export class SessionLimitReached extends TaggedError("SessionLimitReached")<{
+  readonly whose: Whose
+  readonly limit: number
+}> {}
+
+/** Someone has begun as many sessions in a second as allowed to one of their kind. */
+export class TooManyNewSessions extends TaggedError("TooManyNewSessions")<{
+  readonly whose: Whose
+  readonly limit: number
+  /** Seconds. */
+  readonly retryAfter: number
+}> {}
+
+/** Someone has used up the bytes of a day or a month. */
+export class QuotaExceeded extends TaggedError("QuotaExceeded")<{
+  readonly whose: Whose
+  readonly period: "day" | "month"
+  /** Bytes. */
+  readonly limit: number
+  /** Seconds to the next day or month. */
+  readonly retryAfter: number
+}> {}
+
+/** What a limit is for: a user, a client's address, or everyone whom a rule lets in. */
+export type Whose = "user" | "client" | "rule"
+
 // The network's doing --------------------------------------------------------
 
 /** The name has no address. */
@@ -261,6 +288,16 @@ export class OpenProxyRefused extends TaggedError("OpenProxyRefused")<{
   }
 }
 
+/** What is kept over restarts cannot be read, or not be written. */
+export class StateFailed extends TaggedError("StateFailed")<{
+  readonly path: string
+  readonly reason: string
+}> {
+  override get message() {
+    return `cannot keep the state in ${this.path}: ${this.reason}`
+  }
+}
+
 /** The server cannot listen there. `code` is the system's. */
 export class ListenFailed extends TaggedError("ListenFailed")<{
   readonly address: string
@@ -324,6 +361,9 @@ export type DialError =
 /** In asking the target in the client's place. */
 export type ForwardError = BadResponse | ResponseTimeout
 
+/** In what a user, an address or a rule may have. */
+export type LimitError = SessionLimitReached | TooManyNewSessions | QuotaExceeded
+
 /** Everything that can keep a connection from becoming a session. */
 export type SessionError =
   | ClientGone
@@ -334,6 +374,7 @@ export type SessionError =
   | ResolveError
   | DialError
   | ForwardError
+  | LimitError
   | TooManyHandshakes
   | TooManySessions
   | ServerFault

@@ -76,6 +76,9 @@ export const answers = {
   LoopDetected: silence(508, "proxy_loop_detected"),
 
   NotAllowed: reply(ReplyCode.NotAllowed, 403, "http_request_denied"),
+  SessionLimitReached: reply(ReplyCode.NotAllowed, 429, "connection_limit_reached"),
+  TooManyNewSessions: reply(ReplyCode.NotAllowed, 429, "http_request_denied"),
+  QuotaExceeded: reply(ReplyCode.NotAllowed, 429, "http_request_denied"),
 
   // No SOCKS code means "no such name"; careful servers agree on host unreachable.
   NameNotFound: reply(ReplyCode.HostUnreachable, 502, "dns_error"),
@@ -147,7 +150,8 @@ export const http = (error: SessionError): Http.Answer => {
       ["Proxy-Status", proxyStatus(error, kind)],
       ...(status === 407
         ? ([["Proxy-Authenticate", 'Basic realm="effect-socks", charset="UTF-8"']] as const)
-        : [])
+        : []),
+      ...("retryAfter" in error ? ([["Retry-After", String(error.retryAfter)]] as const) : [])
     ],
     body: isPage ? page : `effect-socks: ${sentence(error)}\n`
   }
@@ -170,6 +174,7 @@ const sentence = (error: SessionError): string => {
     error._tag === "MalformedCredentials" ||
     error._tag === "InvalidTarget" ||
     error._tag === "NotAllowed"
+  if (error._tag === "QuotaExceeded") return `${words}: for this ${error.period}`
   return isTold ? `${words}: ${printable(error.reason)}` : words
 }
 

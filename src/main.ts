@@ -2,8 +2,8 @@
 /**
  * The process: what it is given, how it is told to stop, and its exit code.
  *
- * 0 after a graceful stop, 1 if it cannot listen, 2 if settings or flags cannot be
- * used.
+ * 0 after a graceful stop, 1 if it cannot listen or keep its state, 2 if settings or
+ * flags cannot be used.
  */
 import { createRequire } from "node:module"
 import * as NodeServices from "@effect/platform-node/NodeServices"

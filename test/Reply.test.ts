@@ -56,7 +56,7 @@ const requesting = (sends: ReadonlyArray<number>, code: number): Case => ({
   gets: [...noAuthentication, ...reply(code)]
 })
 
-const admitting = (error: Errors.TooManySessions, code: number): Case => ({
+const admitting = (error: Errors.TooManySessions | Errors.LimitError, code: number): Case => ({
   ...requesting(request("192.0.2.1", 80), code),
   instead: Layer.effect(
     Sessions,
@@ -136,6 +136,15 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   InvalidTarget: requesting(request("127.0.0.1\0x", 80), 0x01),
 
   NotAllowed: dialing(new Errors.NotAllowed({ reason: "a rule" }), 0x02),
+  SessionLimitReached: admitting(new Errors.SessionLimitReached({ whose: "user", limit: 0 }), 0x02),
+  TooManyNewSessions: admitting(
+    new Errors.TooManyNewSessions({ whose: "client", limit: 0, retryAfter: 1 }),
+    0x02
+  ),
+  QuotaExceeded: admitting(
+    new Errors.QuotaExceeded({ whose: "user", period: "day", limit: 0, retryAfter: 1 }),
+    0x02
+  ),
   NameNotFound: resolving(new Errors.NameNotFound({ name: "target.example" }), 0x04),
   ResolutionFailed: resolving(
     new Errors.ResolutionFailed({ name: "target.example", code: "ESERVFAIL" }),

@@ -29,6 +29,7 @@ interface Case {
   /** Status and error type; nothing where the client gets nothing. */
   readonly gets?: readonly [status: number, error: string, details?: string]
   readonly says?: string
+  readonly retryAfter?: string
   readonly replacements?: Replacements
   readonly sessions?: Layer.Layer<Sessions>
 }
@@ -44,6 +45,17 @@ const dialing = (error: Errors.DialError, ...gets: readonly [number, string]): C
 const resolving = (error: Errors.ResolveError, ...gets: readonly [number, string]): Case => ({
   replacements: { resolver: failingResolver(error) },
   gets
+})
+
+const admitting = (
+  error: Errors.TooManySessions | Errors.LimitError,
+  ...gets: readonly [number, string]
+): Case => ({
+  gets,
+  sessions: Layer.effect(
+    Sessions,
+    Effect.map(Sessions, (sessions) => ({ ...sessions, admit: () => Effect.fail(error) }))
+  ).pipe(Layer.provide(layer()))
 })
 
 const asAlice: Replacements = {
@@ -148,16 +160,29 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
     gets: [504, "http_response_timeout"]
   },
 
-  TooManySessions: {
-    gets: [503, "connection_limit_reached"],
-    sessions: Layer.effect(
-      Sessions,
-      Effect.map(Sessions, (sessions) => ({
-        ...sessions,
-        admit: () => Effect.fail(new Errors.TooManySessions({ limit: 0 }))
-      }))
-    ).pipe(Layer.provide(layer()))
+  SessionLimitReached: admitting(
+    new Errors.SessionLimitReached({ whose: "user", limit: 0 }),
+    429,
+    "connection_limit_reached"
+  ),
+  TooManyNewSessions: {
+    ...admitting(
+      new Errors.TooManyNewSessions({ whose: "client", limit: 0, retryAfter: 1 }),
+      429,
+      "http_request_denied"
+    ),
+    retryAfter: "1"
   },
+  QuotaExceeded: {
+    ...admitting(
+      new Errors.QuotaExceeded({ whose: "user", period: "month", limit: 0, retryAfter: 86_400 }),
+      429,
+      "http_request_denied"
+    ),
+    says: "quota exceeded: for this month",
+    retryAfter: "86400"
+  },
+  TooManySessions: admitting(new Errors.TooManySessions({ limit: 0 }), 503, "connection_limit_reached"),
   OutOfResources: dialing(new Errors.OutOfResources({ code: "EMFILE" }), 503, "proxy_internal_error"),
   ServerFault: {
     gets: [500, "proxy_internal_error"],
@@ -172,7 +197,9 @@ const patience: Readonly<Record<string, string>> = {
 }
 
 describe("Reply to HTTP", () => {
-  for (const [tag, { sends = get(), gets, says, replacements = {}, sessions }] of Object.entries(cases)) {
+  for (const [tag, { sends = get(), gets, says, retryAfter, replacements = {}, sessions }] of Object.entries(
+    cases
+  )) {
     const services = sessions ? Layer.provideMerge(sessions, layer(replacements)) : layer(replacements)
     it.effect(`${tag}: ${gets?.join(" ") ?? "silence"}`, () =>
       Effect.gen(function* () {
@@ -195,6 +222,7 @@ describe("Reply to HTTP", () => {
         )
         assert.strictEqual(fields["content-length"], String(body.length))
         assert.strictEqual(fields.connection, "close")
+        assert.strictEqual(fields["retry-after"], retryAfter)
         if (says) assert.strictEqual(body, `effect-socks: ${says}\n`)
         assert.notMatch(body, /script|EMFILE|EPROTO|bug/)
       }).pipe(Effect.provide(services))

@@ -97,6 +97,15 @@ const count = <Word extends string>(
   defaultText: String(initially)
 })
 
+const quota = (description: string): Setting<number | "off", false> => ({
+  description,
+  metavar: "SIZE",
+  read: (text) => (text === "off" ? Option.some(text) : Texts.bytes(text)),
+  expected: "a number of bytes such as 500MB, 512MiB or 5GiB, or off",
+  default: "off",
+  defaultText: "off"
+})
+
 const toggle = (description: string, initially: boolean): Setting<boolean, false> => ({
   description,
   metavar: "",
@@ -290,7 +299,37 @@ export const server = {
     description: "Time that the target of a BIND has to connect",
     default: "2m"
   }),
+  maxHandshakes: single<Texts.EarlyDrop | "auto">({
+    description:
+      "Connections at once that have not yet asked for anything: from START on RATE percent are dropped at " +
+      "random, growing to all of them at FULL; half of FULL may come from one address; auto is half of what " +
+      "the limit on open files allows, and begins with 30 percent at a quarter",
+    metavar: "START:RATE:FULL",
+    read: (text) => (text === "auto" ? Option.some(text) : Texts.earlyDrop(text)),
+    expected: "START:RATE:FULL such as 10:30:100, with a rate of 1 to 100, or auto",
+    default: "auto",
+    defaultText: "auto"
+  }),
   maxSessions: count("Sessions at once; auto is what the limit on open files allows", "auto", "auto"),
+  maxSessionsPerClient: count("Sessions at once of one address, or /64 network of IPv6", "off", "off"),
+  maxSessionsPerUser: count("Sessions at once of a user", "off", "off"),
+  sessionRate: count(
+    "New sessions a second of a user, or an address without one; requests of HTTP count each",
+    "off",
+    "off"
+  ),
+  maxLifetime: duration({
+    description: "End every session after this long, however busy it is",
+    default: "off",
+    canBeOff: true
+  }),
+  dailyQuota: quota("Bytes that a user may move in a day (UTC), both ways together"),
+  monthlyQuota: quota("Bytes that a user may move in a month (UTC), both ways together"),
+  stateDir: {
+    ...file("Directory in which what users have used of their quotas is kept over restarts"),
+    metavar: "DIR",
+    expected: "the path of a directory"
+  },
   udp: toggle("Relay datagrams (UDP ASSOCIATE)", true),
   udpPorts: single<Texts.PortRange | "any">({
     description: "Ports at which clients' datagrams are taken; any leaves the choice to the system",

@@ -60,6 +60,21 @@ export const expiry = (text: string): Option.Option<number> => {
   return isDay && !Number.isNaN(millis) ? Option.some(millis) : Option.none()
 }
 
+/** When connections are turned away at random: from so many on, so many percent, and at most so many. */
+export interface EarlyDrop {
+  readonly start: number
+  readonly rate: number
+  readonly full: number
+}
+
+/** `10:30:100`, as sshd has it: START:RATE:FULL, the rate in percent. */
+export const earlyDrop = (text: string): Option.Option<EarlyDrop> => {
+  const [, start = 0, rate = 0, full = 0] = /^(\d{1,9}):(\d{1,3}):(\d{1,9})$/.exec(text)?.map(Number) ?? []
+  return start >= 1 && start <= full && rate >= 1 && rate <= 100
+    ? Option.some({ start, rate, full })
+    : Option.none()
+}
+
 /** `40000-40999`; neither port 0. */
 export const portRange = (text: string): Option.Option<PortRange> => {
   const [, first = 0, last = 0] = /^([1-9]\d{0,4})-([1-9]\d{0,4})$/.exec(text)?.map(Number) ?? []

@@ -16,7 +16,15 @@ export interface Traffic {
 }
 
 /** How a relay came to its end. */
-export type Ending = "finished" | "client reset" | "target reset" | "idle" | "half-closed"
+export type Ending =
+  | "finished"
+  | "client reset"
+  | "target reset"
+  | "idle"
+  | "half-closed"
+  // For what a whole session may have, by whoever counts that.
+  | "lifetime"
+  | "quota"
 
 /** What is to be connected, both ends paused. */
 export interface Ends {

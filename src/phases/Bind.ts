@@ -6,7 +6,13 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
-import { type ClientGone, CommandNotSupported, type DialError, type ResolveError } from "../Errors.ts"
+import {
+  type ClientGone,
+  CommandNotSupported,
+  type DialError,
+  type LimitError,
+  type ResolveError
+} from "../Errors.ts"
 import { Binder } from "../network/Binder.ts"
 import * as Permit from "../network/Permit.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
@@ -21,10 +27,10 @@ export const run = Effect.fnUntraced(function* (
   order: Order
 ): Effect.fn.Return<
   Ending,
-  ClientGone | CommandNotSupported | ResolveError | DialError,
+  ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
   Config | Policy | Binder | Resolver | Relay | Scope.Scope
 > {
-  const { client, request, known, succeeded } = order
+  const { client, request, known, granted, succeeded } = order
   const { bind } = yield* Config
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
   const binder = yield* Binder
@@ -32,13 +38,18 @@ export const run = Effect.fnUntraced(function* (
   const { host, ...port } = request.target
   const isAnyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)
   yield* Permit.admit(isAnyone ? { ...access, target: undefined } : access)
+  const permitted = Effect.fnUntraced(function* (whom: Parameters<typeof Permit.grant>[0]) {
+    const { addresses, decision } = yield* Permit.grant(whom)
+    yield* granted(decision)
+    return addresses[0]
+  })
   const incoming = Effect.gen(function* () {
-    const [expected] = isAnyone ? [host] : (yield* Permit.grant(access)).addresses
+    const expected = isAnyone ? host : yield* permitted(access)
     const listening = yield* binder.listen(expected, localAddress(known.peer))
     yield* succeeded(listening.bound)
     const target = yield* listening.accepted
     // Anyone is still not everyone.
-    if (isAnyone) yield* Permit.grant({ ...access, target: { ...port, host: target.remote.address } })
+    if (isAnyone) yield* permitted({ ...access, target: { ...port, host: target.remote.address } })
     return target
   })
   const target = yield* Effect.raceFirst(incoming, client.gone)

@@ -5,7 +5,13 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { type ClientGone, type DialError, InvalidTarget, type ResolveError } from "../Errors.ts"
+import {
+  type ClientGone,
+  type DialError,
+  InvalidTarget,
+  type LimitError,
+  type ResolveError
+} from "../Errors.ts"
 import { Dialer, type Outgoing } from "../network/Dialer.ts"
 import * as Permit from "../network/Permit.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
@@ -20,7 +26,7 @@ export const run = Effect.fnUntraced(function* (
   order: Order
 ): Effect.fn.Return<
   Ending,
-  ClientGone | InvalidTarget | ResolveError | DialError,
+  ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
   Policy | Resolver | Dialer | Relay | Scope.Scope
 > {
   const { client } = order
@@ -45,10 +51,11 @@ export const join = Effect.fnUntraced(function* (
 /** A connection to one of the target's addresses. Exactly the ones allowed are dialled. */
 export const open = Effect.fnUntraced(function* ({
   request,
-  known
-}: Pick<Order, "request" | "known">): Effect.fn.Return<
+  known,
+  granted
+}: Pick<Order, "request" | "known" | "granted">): Effect.fn.Return<
   Outgoing,
-  InvalidTarget | ResolveError | DialError,
+  InvalidTarget | ResolveError | DialError | LimitError,
   Policy | Resolver | Dialer | Scope.Scope
 > {
   const { target } = request
@@ -69,6 +76,6 @@ export const open = Effect.fnUntraced(function* ({
   }
   const dialer = yield* Dialer
   const { addresses, decision } = yield* Permit.grant(accessOf(known, request))
-  known.decision = decision
+  yield* granted(decision)
   return yield* dialer.connect(addresses, port)
 })

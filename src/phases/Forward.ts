@@ -21,7 +21,8 @@ export const pseudonym = `effect-socks-${globalThis.crypto.randomUUID().slice(0,
 export const run = Effect.fnUntraced(function* ({
   client,
   request,
-  known
+  known,
+  granted
 }: Order<Forwarding>): Effect.fn.Return<
   Ending,
   SessionError,
@@ -31,7 +32,7 @@ export const run = Effect.fnUntraced(function* ({
   const { target, head, path, exchange } = request
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
   const gone = Effect.raceFirst(client.gone, exchange.broken)
-  const outgoing = yield* Effect.raceFirst(Connect.open({ request, known }), gone)
+  const outgoing = yield* Effect.raceFirst(Connect.open({ request, known, granted }), gone)
   known.address = outgoing.remote
   return yield* Effect.raceFirst(
     Forward.run({

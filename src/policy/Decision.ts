@@ -1,6 +1,7 @@
 /**
  * What comes of judging an access.
  */
+
 import type * as NetAddress from "effect/net/NetAddress"
 import type { Limits } from "../config/Limits.ts"
 import type { Access } from "./Access.ts"

@@ -3,14 +3,7 @@
  * likelier it is that one more is turned away, so that those who only take up
  * room do not keep everyone else out.
  */
-export interface EarlyDrop {
-  /** As many as this are never turned away. */
-  readonly start: number
-  /** Percent that are turned away from there on, growing evenly. */
-  readonly rate: number
-  /** As many as there can be. */
-  readonly full: number
-}
+import type { EarlyDrop } from "../config/Texts.ts"
 
 /** How likely one more is turned away when there are so many: 0 to 1. */
 export const chance = (count: number, { start, rate, full }: EarlyDrop): number => {

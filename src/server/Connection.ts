@@ -19,6 +19,7 @@ import * as Origin from "../phases/Origin.ts"
 import * as Secured from "../phases/Secure.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
 import { Bans, type FailedLogin } from "../policy/Bans.ts"
+import type { Decision } from "../policy/Decision.ts"
 import * as Reply from "../Reply.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
@@ -28,7 +29,8 @@ export type Services = Authenticator | Bans | Command.Services | Sessions
 
 /**
  * Serves a connection until both sides are done with it, with TLS first where
- * `secure` does its handshake. Never fails: every failure ends here.
+ * `secure` does its handshake. Never fails: every failure ends here. Takes a fiber
+ * of its own, which is interrupted when the session has had all that it may.
  */
 export const handle = Effect.fnUntraced(
   function* (duplex: Duplex, peer: Peer, secure?: Secure) {
@@ -75,7 +77,8 @@ const converse = Effect.fnUntraced(function* (
   })
   yield* sessions.admit(session)
   const { succeeded } = conversation
-  return yield* Command.run({ client, request, known: session, succeeded })
+  const granted = (decision: Decision) => sessions.allot(session, decision)
+  return yield* Command.run({ client, request, known: session, granted, succeeded })
 })
 
 const handshake = Effect.fnUntraced(function* (

@@ -9,7 +9,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import type { BadSetting, ListenFailed, OpenProxyRefused } from "../Errors.ts"
+import type { BadSetting, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import { Binder } from "../network/Binder.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
@@ -24,6 +24,7 @@ import * as Connection from "./Connection.ts"
 import * as Doors from "./Doors.ts"
 import * as Exposure from "./Exposure.ts"
 import * as Generation from "./Generation.ts"
+import { Quotas } from "./Quotas.ts"
 import * as SelfGuard from "./SelfGuard.ts"
 import { Sessions } from "./Sessions.ts"
 
@@ -60,12 +61,13 @@ export class Server extends Context.Service<
    * its sessions the drain timeout to finish, and then resets what is left.
    *
    * Refuses to let others in unasked unless `open` is set, and files for TLS that
-   * cannot be used; fails where the system does not let it listen.
+   * cannot be used; fails where the system does not let it listen or keep state.
    */
-  static readonly layer: Layer.Layer<Server | Bans, Refusal, Generation.Services> = Layer.effect(
-    Server,
-    Effect.suspend(() => make)
-  ).pipe(Layer.provide(Sessions.layer), Layer.provideMerge(bansLayer))
+  static readonly layer: Layer.Layer<Server | Bans, Refusal | StateFailed, Generation.Services> =
+    Layer.effect(
+      Server,
+      Effect.suspend(() => make)
+    ).pipe(Layer.provide(Sessions.layer), Layer.provide(Quotas.layer), Layer.provideMerge(bansLayer))
 
   /** This package's own implementation of every service that a server takes. */
   static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, BadSetting, Config> =
@@ -80,7 +82,7 @@ export class Server extends Context.Service<
     )
 
   /** A server of these. */
-  static readonly layerDefault: Layer.Layer<Server | Bans, Refusal, Config> = Server.layer.pipe(
+  static readonly layerDefault: Layer.Layer<Server | Bans, Refusal | StateFailed, Config> = Server.layer.pipe(
     Layer.provide(Server.services)
   )
 }

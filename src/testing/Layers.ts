@@ -18,6 +18,7 @@ import type { Authenticator } from "../policy/Authenticator.ts"
 import { Bans } from "../policy/Bans.ts"
 import { Policy } from "../policy/Policy.ts"
 import { handle, type Services } from "../server/Connection.ts"
+import { Quotas } from "../server/Quotas.ts"
 import { Sessions } from "../server/Sessions.ts"
 import * as Logins from "../system/Logins.ts"
 import { pair } from "./Connection.ts"
@@ -69,7 +70,7 @@ export const layer = (replacements: Replacements = {}): Layer.Layer<Services> =>
     replacements.relay ?? Relay.layer,
     replacements.datagramRelay ?? DatagramRelay.layer,
     Bans.layer,
-    Sessions.layer
+    Layer.provide(Sessions.layer, Layer.orDie(Quotas.layer))
   ).pipe(Layer.provideMerge(config))
 }
 

@@ -70,11 +70,16 @@ describe("Settings", () => {
   it("turns off what can be off, and nothing else", () => {
     const off = Object.entries(table).filter(
       ([, { metavar, isSecret, read }]) =>
-        !["FILE", "TARGET"].includes(metavar) && !isSecret && Option.isSome(read("off"))
+        !["FILE", "DIR", "TARGET"].includes(metavar) && !isSecret && Option.isSome(read("off"))
     )
     assert.deepStrictEqual(
       off.map(([name]) => name),
-      ["idleTimeout", "halfCloseTimeout", "udpIdleTimeout", "udpRate", "udpAssociations"]
+      [
+        ...["idleTimeout", "halfCloseTimeout"],
+        ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
+        ...["dailyQuota", "monthlyQuota"],
+        ...["udpIdleTimeout", "udpRate", "udpAssociations"]
+      ]
     )
     assert.deepStrictEqual(Settings.server.idleTimeout.read("off"), Option.some(Duration.infinity))
   })

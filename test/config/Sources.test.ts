@@ -96,7 +96,7 @@ describe("Sources", () => {
 
   for (const [name, setting] of Object.entries<Settings.Setting<unknown>>(table)) {
     // Any text but an empty one can be a path.
-    if (setting.metavar === "FILE") continue
+    if (["FILE", "DIR"].includes(setting.metavar)) continue
     it.effect(`says what is wrong with a bad ${name}, as the operator wrote it`, () =>
       Effect.gen(function* () {
         const bad = "%\x1b[31m\nsecret"

@@ -115,6 +115,24 @@ describe("Texts", () => {
     assert.isTrue(Option.isNone(Texts.expiry(text)))
   })
 
+  it("reads when to drop connections at random", () => {
+    const read = (text: string) => Option.getOrUndefined(Texts.earlyDrop(text))
+    assert.deepStrictEqual(read("10:30:100"), { start: 10, rate: 30, full: 100 })
+    assert.deepStrictEqual(read("1:100:1"), { start: 1, rate: 100, full: 1 })
+    for (const text of [
+      "",
+      "10",
+      "10:30",
+      "0:30:100",
+      "101:30:100",
+      "10:0:100",
+      "10:101:100",
+      "10:30:100:",
+      "a:b:c"
+    ])
+      assert.strictEqual(read(text), undefined, text)
+  })
+
   it("reads switches", () => {
     const read = (text: string) => Option.getOrUndefined(Texts.toggle(text))
     assert.deepStrictEqual(["true", "1", "false", "0"].map(read), [true, true, false, false])

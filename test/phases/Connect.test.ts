@@ -29,6 +29,7 @@ const connected = (client: Client, host: string) =>
       peer: { remote: clientAddress, local: serverAddress },
       traffic: { sent: 0, received: 0 }
     },
+    granted: () => Effect.void,
     succeeded: () => Effect.void
   })
 

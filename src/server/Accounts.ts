@@ -1,0 +1,60 @@
+/**
+ * Whose a session is: everyone and everything that its limits are for.
+ */
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import type { Values } from "../config/Config.ts"
+import type { Limits } from "../config/Limits.ts"
+import type { Whose } from "../Errors.ts"
+import type { Known, Peer } from "../phases/Dialect.ts"
+import type { Decision } from "../policy/Decision.ts"
+
+/** One of them. All sessions with the same key count together. */
+export interface Account {
+  readonly whose: Whose
+  readonly key: string
+  readonly limits: Limits
+}
+
+/** A client's address counts by itself, and so does its user, whose own limits beat those of the settings. */
+export const ofClient = ({ peer, identity }: Known, config: Values): ReadonlyArray<Account> => {
+  const sessionRate = numberOf(config.sessionRate)
+  const client = { whose: "client", key: `client ${hostOf(peer)}` } as const
+  const sessions = numberOf(config.maxSessionsPerClient)
+  if (identity?.user === undefined) return [{ ...client, limits: { sessions, sessionRate } }]
+  return [
+    { ...client, limits: { sessions } },
+    {
+      whose: "user",
+      key: `user ${identity.user}`,
+      limits: {
+        sessions: numberOf(config.maxSessionsPerUser),
+        sessionRate,
+        dailyQuota: numberOf(config.dailyQuota),
+        monthlyQuota: numberOf(config.monthlyQuota),
+        ...identity.limits
+      }
+    }
+  ]
+}
+
+/** Everyone whom a rule lets in counts together, if it has limits. */
+export const ofRule = ({ rule, limits }: Decision): ReadonlyArray<Account> =>
+  limits ? [{ whose: "rule", key: `rule ${rule}`, limits }] : []
+
+/** Whose a session is, in one word: its user's, or if nobody was asked, its address's. */
+export const ownerOf = ({ identity, peer }: Known): Pick<Account, "whose" | "key"> =>
+  identity?.user === undefined
+    ? { whose: "client", key: `client ${hostOf(peer)}` }
+    : { whose: "user", key: `user ${identity.user}` }
+
+/** What clients are counted by: those of a Unix-domain socket as one, and those of a /64 network, which is one's home. */
+export const hostOf = ({ remote }: Peer): string => {
+  if (!NetAddress.isInetAddress(remote)) return remote.path
+  const { address } = remote
+  return NetAddress.isIpv6Address(address)
+    ? IpNetwork.format(IpNetwork.fromAddressUnsafe(address, 64))
+    : NetAddress.formatIp(address)
+}
+
+const numberOf = (limit: number | "off"): number => (limit === "off" ? Number.POSITIVE_INFINITY : limit)

@@ -1,0 +1,122 @@
+/**
+ * Who is let in, and what for: each session holds what it takes from the limits,
+ * and gives it back however it ends.
+ */
+import * as Duration from "effect/Duration"
+import type { Values } from "../config/Config.ts"
+import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
+import type { Ending } from "../network/Relay.ts"
+import * as Counts from "../policy/Counts.ts"
+import type { Decision } from "../policy/Decision.ts"
+import * as Accounts from "./Accounts.ts"
+import * as Ledger from "./Ledger.ts"
+import type { Quotas } from "./Quotas.ts"
+import type { Session } from "./Session.ts"
+
+/** All at once: nothing can come between a question and what is done about its answer. */
+export interface Admission {
+  /** Lets a session in, or tells why not. `free` is how many descriptors are left. */
+  readonly admit: (
+    session: Session,
+    config: Values,
+    free: number,
+    now: number
+  ) => TooManySessions | LimitError | undefined
+  /** Counts one that was let in for the rule, too, that let it through, or tells why not. */
+  readonly allot: (session: Session, decision: Decision, now: number) => LimitError | undefined
+  /** Takes back what it got, if it was let in, and says whether it was. */
+  readonly dismiss: (session: Session, now: number) => boolean
+  /** Charges all of them for what they have moved, and finds those that have had what they may. */
+  readonly sweep: (now: number) => ReadonlyArray<readonly [Session, Ending]>
+  /** Descriptors that all of them use, beside their connections' own. */
+  readonly descriptors: () => number
+}
+
+/** What a session has got. */
+interface Hold {
+  /** Descriptors, beside its connection's own. */
+  readonly takes: number
+  readonly accounts: Array<Accounts.Account>
+  /** Milliseconds since the epoch. */
+  endsAt: number
+  /** Bytes that its accounts were charged for. */
+  charged: number
+}
+
+/** `budget` is how many descriptors there are. */
+export const make = (quotas: Quotas["Service"], budget: number): Admission => {
+  const ledger = Ledger.make(quotas)
+  const holds = new Map<Session, Hold>()
+  const associations = Counts.make()
+  let descriptors = 0
+
+  /** Why there is no room for it, whoever it is of, or whose it is as one that uses UDP. */
+  const refusal = (session: Session, takes: number, config: Values, free: number) => {
+    const limit = config.maxSessions === "auto" ? Math.floor(budget / 2) : config.maxSessions
+    if (holds.size >= limit || takes > free) return new TooManySessions({ limit })
+    const { whose, key } = Accounts.ownerOf(session)
+    const most = config.udpAssociations
+    return isAssociation(session) && most !== "off" && associations.of(key) >= most
+      ? new SessionLimitReached({ whose, limit: most })
+      : undefined
+  }
+
+  const charge = ({ traffic }: Session, hold: Hold, now: number) => {
+    const moved = traffic.sent + traffic.received
+    for (const account of hold.accounts) quotas.charge(account, moved - hold.charged, now)
+    hold.charged = moved
+  }
+
+  return {
+    admit: (session, config, free, now) => {
+      // A target's connection; or the relay port and a socket per family.
+      const takes = isAssociation(session) ? 3 : 1
+      const accounts = Accounts.ofClient(session, config)
+      const error = refusal(session, takes, config, free) ?? ledger.enter(accounts, now)
+      if (error) return error
+      const endsAt = Math.min(
+        endOf(session, config.maxLifetime),
+        endOf(session, session.identity?.limits?.lifetime)
+      )
+      holds.set(session, { takes, accounts: [...accounts], endsAt, charged: 0 })
+      descriptors += takes
+      if (isAssociation(session)) associations.change(Accounts.ownerOf(session).key, 1)
+      return undefined
+    },
+    allot: (session, decision, now) => {
+      const hold = holds.get(session)
+      if (hold === undefined) return undefined
+      const accounts = Accounts.ofRule(decision)
+      const error = ledger.enter(accounts, now)
+      if (error) return error
+      hold.accounts.push(...accounts)
+      hold.endsAt = Math.min(hold.endsAt, endOf(session, decision.limits?.lifetime))
+      return undefined
+    },
+    dismiss: (session, now) => {
+      const hold = holds.get(session)
+      if (hold === undefined) return false
+      charge(session, hold, now)
+      holds.delete(session)
+      ledger.leave(hold.accounts)
+      descriptors -= hold.takes
+      if (isAssociation(session)) associations.change(Accounts.ownerOf(session).key, -1)
+      return true
+    },
+    sweep: (now) => {
+      for (const [session, hold] of holds) charge(session, hold, now)
+      const spent: Array<readonly [Session, Ending]> = []
+      for (const [session, { accounts, endsAt }] of holds) {
+        if (now >= endsAt) spent.push([session, "lifetime"])
+        else if (accounts.some((account) => quotas.exceeded(account, now))) spent.push([session, "quota"])
+      }
+      return spent
+    },
+    descriptors: () => descriptors
+  }
+}
+
+const isAssociation = ({ request }: Session): boolean => request?.command === "ASSOCIATE"
+
+const endOf = ({ startedAt }: Session, lifetime: Duration.Duration = Duration.infinity): number =>
+  startedAt + Duration.toMillis(lifetime)

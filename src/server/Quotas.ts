@@ -1,0 +1,92 @@
+/**
+ * What accounts have used of their quotas, for as long as days and months last:
+ * over restarts too, where there is a directory to keep it in.
+ */
+import { join } from "node:path"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { Config } from "../config/Config.ts"
+import { QuotaExceeded, type StateFailed } from "../Errors.ts"
+import * as Usage from "../policy/Usage.ts"
+import * as State from "../system/State.ts"
+import type { Account } from "./Accounts.ts"
+
+export class Quotas extends Context.Service<
+  Quotas,
+  {
+    /** Counts bytes that moved, of an account that has a quota. */
+    readonly charge: (account: Account, bytes: number, now: number) => void
+    /** Which quota of an account is used up, if one is. */
+    readonly exceeded: (account: Account, now: number) => QuotaExceeded | undefined
+  }
+>()("effect-socks/server/Quotas") {
+  /** In memory, and in `stateDir` if there is one. Fails for a state that cannot be read or written. */
+  static readonly layer: Layer.Layer<Quotas, StateFailed, Config> = Layer.effect(
+    Quotas,
+    Effect.gen(function* () {
+      const { stateDir, dailyQuota, monthlyQuota } = yield* Config
+      if (stateDir !== undefined) return make(yield* kept(join(stateDir, fileName)))
+      if (dailyQuota !== "off" || monthlyQuota !== "off") {
+        yield* Effect.logWarning("quotas begin anew at every start, as there is no --state-dir")
+      }
+      return make(Usage.make())
+    })
+  )
+}
+
+const make = (usage: Usage.Usage): Quotas["Service"] => ({
+  charge: (account, bytes, now) => {
+    if (hasQuota(account)) usage.add(account.key, bytes, now)
+  },
+  exceeded: (account, now) => {
+    if (!hasQuota(account)) return undefined
+    const { whose, key, limits } = account
+    const used = usage.of(key, now)
+    // First the one that lasts longer.
+    for (const [period, limit = Infinity] of [
+      ["month", limits.monthlyQuota],
+      ["day", limits.dailyQuota]
+    ] as const) {
+      if (used[period] < limit) continue
+      const retryAfter = Math.ceil((Usage.endOf(period, now) - now) / 1000)
+      return new QuotaExceeded({ whose, period, limit, retryAfter })
+    }
+    return undefined
+  }
+})
+
+const hasQuota = ({ limits: { dailyQuota = Infinity, monthlyQuota = Infinity } }: Account): boolean =>
+  dailyQuota < Infinity || monthlyQuota < Infinity
+
+const fileName = "quotas.json"
+
+/** The form of the file. Another form is another version, which this one does not begin to read. */
+const Kept = Schema.Struct({
+  version: Schema.Literal(1),
+  date: Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\d$/)),
+  accounts: Schema.Array(Schema.Struct({ name: Schema.String, day: Schema.Natural, month: Schema.Natural }))
+})
+
+/** Usage that is written to a file now, when it has changed, and at the end. */
+const kept = Effect.fnUntraced(function* (path: string) {
+  const usage = Usage.make(Option.getOrUndefined(yield* State.read(path, Kept)))
+  let written = ""
+  const save = Effect.gen(function* () {
+    const snapshot = usage.snapshot(yield* Clock.currentTimeMillis)
+    const text = JSON.stringify(snapshot)
+    if (text === written) return
+    yield* State.write(path, Kept, { version: 1, ...snapshot })
+    written = text
+  })
+  // Now, as later nobody is there to be told that it cannot be.
+  yield* save
+  const saveOrSay = Effect.catch(save, ({ message }) => Effect.logError(message))
+  yield* Effect.addFinalizer(() => saveOrSay)
+  yield* Effect.forkScoped(Effect.schedule(saveOrSay, Schedule.spaced("10 seconds")))
+  return usage
+})

@@ -1,0 +1,76 @@
+/**
+ * A small state that outlives the process: a file of JSON, replaced as a whole,
+ * so that it is the old one or the new one whenever the power fails.
+ */
+import { open, readFile, rename } from "node:fs/promises"
+import { dirname } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { StateFailed } from "../Errors.ts"
+
+/** What is in the file; nothing, if there is none. Fails for what is not whole, or of another form. */
+export const read = Effect.fnUntraced(function* <A>(
+  path: string,
+  schema: Schema.Codec<A, unknown>
+): Effect.fn.Return<Option.Option<A>, StateFailed> {
+  const text = yield* Effect.tryPromise({
+    try: () => readFile(path, "utf8"),
+    catch: (cause) => cause as NodeJS.ErrnoException
+  }).pipe(
+    Effect.catch((cause) =>
+      cause.code === "ENOENT" ? Effect.succeed(undefined) : new StateFailed({ path, reason: reasonOf(cause) })
+    )
+  )
+  if (text === undefined) return Option.none()
+  return yield* Schema.decodeUnknownEffect(Schema.fromJsonString(schema))(text).pipe(
+    Effect.mapBoth({
+      onFailure: () => new StateFailed({ path, reason: "it is not whole, or of another version" }),
+      onSuccess: Option.some
+    })
+  )
+})
+
+/** Puts this in the file's place. Its directory has to exist. */
+export const write = Effect.fnUntraced(function* <A>(
+  path: string,
+  schema: Schema.Codec<A, unknown>,
+  state: A
+): Effect.fn.Return<void, StateFailed> {
+  const text = yield* Effect.orDie(Schema.encodeEffect(Schema.fromJsonString(schema))(state))
+  yield* Effect.tryPromise({
+    try: () => replace(path, text),
+    catch: (cause) => new StateFailed({ path, reason: reasonOf(cause as NodeJS.ErrnoException) })
+  })
+}, Effect.uninterruptible)
+
+const replace = async (path: string, text: string): Promise<void> => {
+  const next = `${path}.new`
+  await synced(next, "w", (file) => file.writeFile(text))
+  await rename(next, path)
+  // The new name is in the directory, which is a file too.
+  await synced(dirname(path), "r", async () => {})
+}
+
+const synced = async (
+  path: string,
+  flags: "r" | "w",
+  use: (file: Awaited<ReturnType<typeof open>>) => Promise<void>
+): Promise<void> => {
+  const file = await open(path, flags, 0o600)
+  try {
+    await use(file)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+const reasonOf = ({ code = "", message }: NodeJS.ErrnoException): string => reasons[code] ?? (code || message)
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "its directory does not exist",
+  EACCES: "this process may not",
+  EROFS: "its file system is read-only",
+  ENOSPC: "its disk is full"
+}
