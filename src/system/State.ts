@@ -15,13 +15,9 @@ export const read = Effect.fnUntraced(function* <A>(
   schema: Schema.Codec<A, unknown>
 ): Effect.fn.Return<Option.Option<A>, StateFailed> {
   const text = yield* Effect.tryPromise({
-    try: () => readFile(path, "utf8"),
-    catch: (cause) => cause as NodeJS.ErrnoException
-  }).pipe(
-    Effect.catch((cause) =>
-      cause.code === "ENOENT" ? Effect.succeed(undefined) : new StateFailed({ path, reason: reasonOf(cause) })
-    )
-  )
+    try: () => readFile(path, "utf8").catch(absent),
+    catch: (cause) => new StateFailed({ path, reason: reasonOf(cause as NodeJS.ErrnoException) })
+  })
   if (text === undefined) return Option.none()
   return yield* Schema.decodeUnknownEffect(Schema.fromJsonString(schema))(text).pipe(
     Effect.mapBoth({
@@ -43,6 +39,10 @@ export const write = Effect.fnUntraced(function* <A>(
     catch: (cause) => new StateFailed({ path, reason: reasonOf(cause as NodeJS.ErrnoException) })
   })
 }, Effect.uninterruptible)
+
+const absent = (cause: NodeJS.ErrnoException): undefined => {
+  if (cause.code !== "ENOENT") throw cause
+}
 
 const replace = async (path: string, text: string): Promise<void> => {
   const next = `${path}.new`

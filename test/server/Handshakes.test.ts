@@ -1,0 +1,102 @@
+/**
+ * Connections that never ask for anything, and those who want to get past them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import { Config, type Values } from "../../src/config/Config.ts"
+import { Quotas } from "../../src/server/Quotas.ts"
+import { Sessions } from "../../src/server/Sessions.ts"
+import { admit, layer, lot, open } from "../support/sessions.ts"
+
+const maxHandshakes = { start: 20, rate: 30, full: 100 }
+
+/** Of this many connections, each from its own address and gone again at once, how many are dropped. */
+const dropped = (count: number) =>
+  Effect.map(
+    Effect.forEach(Array.from({ length: count }), (_, i) =>
+      open(`198.18.${i >> 8}.${i & 255}`).pipe(
+        Effect.flatMap(({ close }) => Effect.as(close, 0)),
+        Effect.catchTag("TooManyHandshakes", () => Effect.succeed(1))
+      )
+    ),
+    (drops) => drops.reduce((sum, one) => sum + one, 0)
+  )
+
+/** Half-open connections that stay, from so many addresses, whatever was drawn. */
+const hoard = (count: number) =>
+  Effect.forEach(
+    Array.from({ length: count }, (_, i) => `203.0.${i}.1`),
+    (host) => Effect.provide(open(host), lot(0.999_999))
+  )
+
+const random = (values: Partial<Values>) =>
+  Sessions.layer.pipe(Layer.provide(Layer.orDie(Quotas.layer)), Layer.provideMerge(Config.layer(values)))
+
+describe("Half-open connections", () => {
+  for (const [count, expected] of [
+    [0, 0],
+    [19, 0],
+    [20, 0.3],
+    [60, 0.65],
+    [99, 0.99125]
+  ] as const) {
+    it.effect(`${count} of them drop others with a chance of ${expected}`, () =>
+      Effect.gen(function* () {
+        yield* hoard(count)
+        const share = (yield* dropped(2000)) / 2000
+        // Four standard deviations.
+        const tolerance = 4 * Math.sqrt((expected * (1 - expected)) / 2000)
+        assert.approximately(share, expected, tolerance)
+      }).pipe(Effect.provide(random({ maxHandshakes })), Random.withSeed(`half-open ${count}`))
+    )
+  }
+
+  it.effect("drop everyone when there are as many as can be, and nobody once they are sessions", () =>
+    Effect.gen(function* () {
+      const all = yield* hoard(100)
+      assert.strictEqual(yield* Effect.provide(dropped(50), lot(0.999_999)), 50)
+      for (const { session } of all.slice(0, 81)) yield* admit(session)
+      assert.strictEqual(yield* Effect.provide(dropped(50), lot(0)), 0)
+    }).pipe(Effect.provide(layer({ maxHandshakes })))
+  )
+
+  it.effect("let those through who try again, which no fixed limit does", () =>
+    Effect.gen(function* () {
+      yield* hoard(60)
+      // An attacker takes whatever becomes free; the drop takes most of the attacker's too.
+      const attempts = yield* dropped(20)
+      assert.isBelow(attempts, 20)
+    }).pipe(Effect.provide(random({ maxHandshakes })), Random.withSeed("again"))
+  )
+
+  it.effect("are at most half of all from one address, or network of IPv6", () =>
+    Effect.gen(function* () {
+      for (let i = 0; i < 50; i++) yield* open("203.0.113.1")
+      assert.propertyVal(yield* Effect.flip(open("203.0.113.1")), "limit", 50)
+      for (let i = 0; i < 49; i++) yield* open(`2001:db8::${i}`)
+      yield* open("2001:db8:0:0:f::1")
+      assert.strictEqual((yield* Effect.flip(open("2001:db8::ffff")))._tag, "TooManyHandshakes")
+    }).pipe(Effect.provide(layer({ maxHandshakes })))
+  )
+
+  it.effect("leave no count behind", () =>
+    Effect.gen(function* () {
+      for (let round = 0; round < 5; round++) {
+        const all = yield* hoard(100)
+        yield* Effect.forEach(round % 2 ? all : all.reverse(), ({ close }) => close)
+      }
+      assert.strictEqual(yield* Effect.provide(dropped(50), lot(0)), 0)
+    }).pipe(Effect.provide(layer({ maxHandshakes })))
+  )
+
+  it.effect("go by the settings of now", () =>
+    Effect.gen(function* () {
+      yield* hoard(10)
+      yield* open("198.18.0.1")
+      const now = Config.layer({ maxHandshakes: { start: 5, rate: 30, full: 10 } })
+      assert.propertyVal(yield* Effect.flip(Effect.provide(open("198.18.0.2"), now)), "limit", 10)
+    }).pipe(Effect.provide(layer({ maxHandshakes })))
+  )
+})
