@@ -12,6 +12,7 @@
  * ```
  */
 export { Config, type Values as ConfigValues } from "./config/Config.ts"
+export type { Limits } from "./config/Limits.ts"
 export * as ListenAddress from "./config/ListenAddress.ts"
 export type { User } from "./config/User.ts"
 export * as Errors from "./Errors.ts"
@@ -32,6 +33,7 @@ export { Policy } from "./policy/Policy.ts"
 export { Users } from "./policy/Users.ts"
 export * as Reply from "./Reply.ts"
 export * as Connection from "./server/Connection.ts"
+export { Quotas } from "./server/Quotas.ts"
 export { Server } from "./server/Server.ts"
 export type { Session } from "./server/Session.ts"
 export { Sessions } from "./server/Sessions.ts"

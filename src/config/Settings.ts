@@ -326,7 +326,9 @@ export const server = {
   dailyQuota: quota("Bytes that a user may move in a day (UTC), both ways together"),
   monthlyQuota: quota("Bytes that a user may move in a month (UTC), both ways together"),
   stateDir: {
-    ...file("Directory in which what users have used of their quotas is kept over restarts"),
+    ...file(
+      "Directory in which what users have used of their quotas is kept over restarts; read at the start only"
+    ),
     metavar: "DIR",
     expected: "the path of a directory"
   },

@@ -6,13 +6,17 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
+import { ConnectionRefused } from "../../src/Errors.ts"
+import { Binder } from "../../src/network/Binder.ts"
+import { Dialer } from "../../src/network/Dialer.ts"
 import { Authenticator } from "../../src/policy/Authenticator.ts"
-import { type Decision, Policy } from "../../src/policy/Policy.ts"
+import type { Decision } from "../../src/policy/Decision.ts"
+import { Policy } from "../../src/policy/Policy.ts"
 import { Sessions } from "../../src/server/Sessions.ts"
-import { connect } from "../../src/testing/index.ts"
+import { connect, serverAddress } from "../../src/testing/index.ts"
 import { Method } from "../../src/wire/Socks5.ts"
 import { message } from "../support/http.ts"
-import { credentials, greeting, request } from "../support/messages.ts"
+import { credentials, greeting, reply, request } from "../support/messages.ts"
 import { scripted, tunnel } from "../support/scripted.ts"
 import { settled } from "../support/streams.ts"
 
@@ -69,6 +73,41 @@ describe("The lifetime of a session", () => {
       assert.strictEqual(yield* client.ending, "reset")
       yield* settled
       assert.deepStrictEqual(outcomes(), ["lifetime"])
+    }).pipe(Effect.provide(services))
+  })
+
+  it.effect("ends a wait for a BIND's target", () => {
+    const { outcomes, services } = scripted({
+      binder: Layer.succeed(Binder, {
+        listen: () => Effect.succeed({ bound: serverAddress, accepted: Effect.never })
+      })
+    })
+    return Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send([...greeting(0x00), ...request("192.0.2.1", 80, 0x02)])
+      yield* client.receive(12)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* client.ending, "reset")
+      yield* settled
+      assert.deepStrictEqual(outcomes(), ["lifetime"])
+    }).pipe(Effect.provide(services))
+  })
+
+  it.effect("does not touch one that has failed and is being told so", () => {
+    const slow = Effect.andThen(Effect.sleep("59 seconds"), new ConnectionRefused())
+    const { outcomes, services } = scripted({ dialer: Layer.succeed(Dialer, { connect: () => slow }) })
+    return Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(tunnel)
+      yield* settled
+      yield* TestClock.adjust("59 seconds")
+      assert.deepStrictEqual([...(yield* client.rest)].slice(2), reply(0x05))
+      yield* TestClock.adjust("1500 millis")
+      yield* settled
+      assert.deepStrictEqual(outcomes(), [])
+      yield* client.end
+      yield* settled
+      assert.deepStrictEqual(outcomes(), ["ConnectionRefused"])
     }).pipe(Effect.provide(services))
   })
 
