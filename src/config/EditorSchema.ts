@@ -64,20 +64,18 @@ const variable: JsonSchema.JsonSchema = { $ref: "#/definitions/variable" }
 
 /** The same, but with `${NAME}` wherever there can be a text, a number or a boolean. */
 const orVariable = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema => {
-  const alternatives = schema.anyOf
-  if (Array.isArray(alternatives)) {
-    const { anyOf: _, ...rest } = schema
-    return { ...rest, anyOf: flat(alternatives.map(orVariable)) }
-  }
-  if (isObject(schema.items)) return { ...schema, items: orVariable(schema.items) }
-  if (isObject(schema.properties)) {
-    const properties = Object.entries(schema.properties as Readonly<Record<string, JsonSchema.JsonSchema>>)
-    return {
-      ...schema,
-      properties: Object.fromEntries(properties.map(([key, property]) => [key, orVariable(property)]))
-    }
-  }
-  return isScalar(schema) ? { anyOf: [schema, variable] } : schema
+  if (isScalar(schema)) return { anyOf: [schema, variable] }
+  return Object.fromEntries(
+    Object.entries(schema).map(([keyword, argument]) => {
+      if (keyword === "anyOf" || keyword === "oneOf") return ["anyOf", flat(argument.map(orVariable))]
+      if (keyword === "properties" || keyword === "patternProperties") {
+        const all = Object.entries<JsonSchema.JsonSchema>(argument)
+        return [keyword, Object.fromEntries(all.map(([key, property]) => [key, orVariable(property)]))]
+      }
+      const isInner = keyword === "items" || keyword === "additionalProperties"
+      return [keyword, isInner && isMap(argument) ? orVariable(argument) : argument]
+    })
+  )
 }
 
 /** Alternatives of alternatives are alternatives, and one variable is enough. */
@@ -89,5 +87,5 @@ const flat = (schemas: ReadonlyArray<JsonSchema.JsonSchema>): ReadonlyArray<Json
 const isScalar = ({ type, enum: words }: JsonSchema.JsonSchema): boolean =>
   Array.isArray(words) || [type].flat().some((it) => /^(?:string|integer|number|boolean)$/.test(String(it)))
 
-const isObject = (value: unknown): value is JsonSchema.JsonSchema =>
+const isMap = (value: unknown): value is JsonSchema.JsonSchema =>
   typeof value === "object" && value !== null && !Array.isArray(value)

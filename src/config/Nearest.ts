@@ -7,7 +7,7 @@ export const nearest = (word: string, words: ReadonlyArray<string>): string | un
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z\d]/g, "")
   const [best] = words
     .map((candidate) => ({ candidate, away: distance(plain(word), plain(candidate)) }))
-    .filter(({ candidate, away }) => away <= Math.max(1, Math.floor(candidate.length / 4)))
+    .filter(({ candidate, away }) => away <= Math.max(1, Math.min(3, Math.floor(candidate.length / 3))))
     .toSorted((one, other) => one.away - other.away)
   return best?.candidate
 }

@@ -61,9 +61,9 @@ export const parse = Effect.fnUntraced(function* (
   const options = { schema: "failsafe", uniqueKeys: false } as const
   const [document, second] = new yaml.Composer(options).compose(tokens, true, text.length)
   if (document === undefined) return { written: undefined, slips: [] }
-  const slips = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
-    ...position(pos[0]),
-    reason: sentences[code] ?? message.charAt(0).toLowerCase() + message.slice(1)
+  const slips = [...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }) => ({
+    ...position(offset),
+    reason: (sentences[code] ?? message.charAt(0).toLowerCase() + message.slice(1)) + hint(text, offset)
   }))
   if (second)
     slips.push({ ...position(second.range[0]), reason: "a second document begins, and a config file is one" })
@@ -92,6 +92,7 @@ const isTooDeep = (token: Yaml.CST.Token): boolean => {
 
 /** Instead of the parser's own, where those would quote the text or be of little help. */
 const sentences: Readonly<Record<string, string>> = {
+  BAD_DIRECTIVE: "a line that begins with % is a directive, which means nothing here",
   BAD_DQ_ESCAPE: "this is no escape of double-quoted text; in single quotes a backslash is only that",
   BAD_SCALAR_START: "a text that begins with this character has to be put in quotes",
   BLOCK_AS_IMPLICIT_KEY:
@@ -100,6 +101,12 @@ const sentences: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "tabs cannot indent, only spaces",
   TAG_RESOLVE_FAILED: "tags such as !include mean nothing here",
   UNEXPECTED_TOKEN: "this does not belong here"
+}
+
+/** For what looks right and is not: braces have a meaning of their own there. */
+const hint = (text: string, offset: number): string => {
+  const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1).split("\n", 1)[0]
+  return /[[{].*\$\{/.test(line ?? "") ? `; between [ ] and { }, \${NAME} has to be in quotes` : ""
 }
 
 /** Turns nodes into values, each from the place where it is. */

@@ -1,0 +1,313 @@
+/**
+ * What a config file says, and every way in which it can be wrong.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as fc from "fast-check"
+import * as ConfigFile from "../../src/config/ConfigFile.ts"
+import { Files } from "../../src/config/Files.ts"
+import * as Forms from "../../src/config/Forms.ts"
+import * as ListenAddress from "../../src/config/ListenAddress.ts"
+import type { User } from "../../src/config/Texts.ts"
+import * as MemoryFiles from "../support/files.ts"
+
+const read = (
+  text: string | Uint8Array,
+  {
+    files = {},
+    env = {},
+    forms
+  }: {
+    readonly files?: Readonly<Record<string, string>>
+    readonly env?: Readonly<Record<string, string>>
+    readonly forms?: ConfigFile.Forms
+  } = {}
+) =>
+  Effect.gen(function* () {
+    const reader = yield* Files.make
+    return yield* ConfigFile.read("f.yaml", forms).pipe(Effect.provideService(Files, reader))
+  }).pipe(
+    Effect.provide(MemoryFiles.layer({ "f.yaml": text, ...files })),
+    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env })))
+  )
+
+/** Each error on its line. */
+const errors = (...args: Parameters<typeof read>) =>
+  Effect.map(Effect.flip(read(...args)), ({ message }) => message.split("\n"))
+
+describe("a config file", () => {
+  it.effect("has values as texts, numbers, booleans, lists and maps", () =>
+    Effect.gen(function* () {
+      const { values } = yield* read(`
+listen:
+  - 127.0.0.1:1080
+  - address: tls:[::1]:1443
+    protocols: [socks5, http]
+    udp: false
+  - { address: unix:/run/socks.sock, protocols: socks5 }
+  - { address: systemd }
+protocols: http
+user: [alice:secret, "bob: s p a c e"]
+idle-timeout: off
+unix-mode: 0660
+max-sessions: 500
+bind: true
+udp: "false"
+`)
+      const { listen, user, idleTimeout, ...others } = values as {
+        readonly listen: ReadonlyArray<ListenAddress.ListenAddress>
+        readonly user: ReadonlyArray<User>
+        readonly idleTimeout: Duration.Duration
+      }
+      assert.deepStrictEqual(listen.map(ListenAddress.format), [
+        "127.0.0.1:1080",
+        "tls:[::1]:1443?protocols=socks5+http&udp=false",
+        "unix:/run/socks.sock?protocols=socks5",
+        "systemd"
+      ])
+      assert.deepStrictEqual(
+        user.map(({ name, password }) => [name, Redacted.value(password)]),
+        [
+          ["alice", "secret"],
+          ["bob", " s p a c e"]
+        ]
+      )
+      assert.strictEqual(idleTimeout, Duration.infinity)
+      assert.deepStrictEqual<object>(others, {
+        protocols: ["http"],
+        unixMode: 0o660,
+        maxSessions: 500,
+        bind: true,
+        udp: false
+      })
+    })
+  )
+
+  it.effect("can be JSON, with a schema named for editors", () =>
+    Effect.gen(function* () {
+      const { values } = yield* read(
+        '{\n\t"$schema": "./s.json",\n\t"max-sessions": 5,\n\t"protocols": ["http"]\n}'
+      )
+      assert.deepStrictEqual(values, { maxSessions: 5, protocols: ["http"] })
+    })
+  )
+
+  it.effect("can say nothing", () =>
+    Effect.gen(function* () {
+      for (const text of ["", "# nothing\n", "{}"]) assert.deepStrictEqual((yield* read(text)).values, {})
+    })
+  )
+
+  it.effect("knows where its values are", () =>
+    Effect.gen(function* () {
+      const { places } = yield* read("udp: true\n\nmax-sessions: 5\n")
+      assert.deepStrictEqual(
+        places,
+        new Map([
+          ["maxSessions", { file: "f.yaml", line: 3, column: 15 }],
+          ["udp", { file: "f.yaml", line: 1, column: 6 }]
+        ])
+      )
+    })
+  )
+
+  it.effect("has variables in it, and secrets in files", () =>
+    Effect.gen(function* () {
+      const text = `max-sessions: \${MAX}\nbind: \${BIND:-true}\nuser: ["\${NAME}:secret", { file: "\${DIR}/bob" }]`
+      const env = { MAX: "7", NAME: "alice", DIR: "/run" }
+      const files = { "/run/bob": "bob:hunter2\n" }
+      const { values } = yield* read(text, { env, files })
+      const { user, ...others } = values as { readonly user: ReadonlyArray<User> }
+      assert.deepStrictEqual<object>(others, { maxSessions: 7, bind: true })
+      assert.deepStrictEqual(
+        user.map(({ name, password }) => [name, Redacted.value(password)]),
+        [
+          ["alice", "secret"],
+          ["bob", "hunter2"]
+        ]
+      )
+    })
+  )
+})
+
+const address = "HOST:PORT, such as 127.0.0.1:1080 or [::1]:1080, nor unix:/path, systemd or tls:HOST:PORT"
+
+describe("a mistake", () => {
+  it.effect.each<[text: string, message: string]>([
+    [
+      "idle-timeout: 5 minutes",
+      '1:15: idle-timeout: "5 minutes" is not a duration such as 500ms, 10s, 15m or 1h, or off'
+    ],
+    ["max-sessions: 0", "1:15: max-sessions: 0 is not a whole number above 0, or auto"],
+    ["bind: yes", '1:7: bind: "yes" is not true or false'],
+    ["bind:", "1:1: bind has no value; leave it out for its default"],
+    ["bind: [true]", "1:7: bind: a list is not true or false"],
+    ["tls-cert: {}", "1:11: tls-cert: a map is not the path of a file"],
+    ["log-level: 1e3", '1:12: log-level: "1e3" is not one of trace, debug, info, warn, error and none'],
+    ["listen:\n  - 1080", `2:5: listen[0]: 1080 is not ${address}`],
+    ["listen: [[a]]", `1:10: listen[0]: a list is not ${address}`],
+    ["listen: []", "1:9: listen: an empty list says nothing; leave it out for its default"],
+    ["listen:\n  - ", "2:5: listen[0] has no value"],
+    ["listen: { udp: false }", "1:9: listen.address is missing"],
+    ["listen:\n  - { address: x, udp: maybe }", `2:16: listen[0].address: "x" is not ${address}`],
+    ["listen: { address: systemd, adress: x }", "1:29: listen.adress is no setting; did you mean address?"],
+    ["protocols: socks5, http", '1:12: protocols: "socks5, http" is not one of socks5, socks4 and http'],
+    ["idleTimeout: 1s", "1:1: idleTimeout is no setting; did you mean idle-timeout?"],
+    ["password: x", "1:1: password is no setting"],
+    ["config: other.yaml", "1:1: config is no setting"],
+    ['"\\u001b[2J": 1', "1:1: this is no setting"],
+    ["- a", "1:1: this is no map of settings and their values"],
+    ["just text", "1:1: this is no map of settings and their values"],
+    ["udp: true\nudp: false", "2:1: this key is here twice, first in line 1"],
+    [`max-sessions: \${NOPE}`, "1:15: the environment variable NOPE is not set"],
+    ["user: { file: /nowhere }", '1:7: user: "/nowhere" does not exist'],
+    [
+      "user: { file: lines }",
+      "1:7: user: what was given is not NAME:PASSWORD, each 1 to 255 bytes, the name without a colon"
+    ],
+    ["user: { fil: x, file: lines2 }", "1:9: user.fil is no setting; did you mean file?"]
+  ])("is told with its place: %j", ([text, message]) =>
+    Effect.gen(function* () {
+      const [first] = yield* errors(text, { files: { lines: "alice:a\nbob:b\n", lines2: "alice:a" } })
+      assert.strictEqual(first, `f.yaml:${message}`)
+    })
+  )
+
+  it.effect("does not keep the others from being told, in the order of the file", () =>
+    Effect.gen(function* () {
+      const text = `udp: maybe
+listen:
+  - 127.0.0.1:1080
+  - localhost
+  - { protocols: gopher, tls: true }
+max-session: 5
+max-sessions: \${NOPE}
+bind: maybe
+`
+      assert.deepStrictEqual(yield* errors(text), [
+        'f.yaml:1:6: udp: "maybe" is not true or false',
+        `f.yaml:4:5: listen[1]: "localhost" is not ${address}`,
+        "f.yaml:5:5: listen[2].address is missing",
+        'f.yaml:5:18: listen[2].protocols: "gopher" is not one of socks5, socks4 and http',
+        "f.yaml:5:26: listen[2].tls is no setting",
+        "f.yaml:6:1: max-session is no setting; did you mean max-sessions?",
+        "f.yaml:7:15: the environment variable NOPE is not set",
+        'f.yaml:8:7: bind: "maybe" is not true or false'
+      ])
+    })
+  )
+
+  it.effect("can be the file itself", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* errors(new Uint8Array([0x61, 0xff])), ["f.yaml: is not UTF-8"])
+      const large = new Uint8Array(16 * 1024 * 1024 + 1).fill(0x23)
+      assert.deepStrictEqual(yield* errors(large), ["f.yaml: is larger than 16 MiB"])
+      assert.deepStrictEqual((yield* read(large.subarray(1))).values, {})
+      assert.deepStrictEqual(yield* errors("Directory"), ["f.yaml: is no file"])
+    })
+  )
+
+  it.effect("never shows a secret", () =>
+    Effect.gen(function* () {
+      for (const text of [
+        "user: hunter2",
+        "user: [alice:a, hunter2]",
+        "user: { alice: hunter2 }",
+        "user: [[hunter2]]",
+        "user: alice:hunter2: b",
+        "user:\n  - alice:hunter2: b",
+        'user: "alice:hunter2',
+        "alice:hunter2: b",
+        "user: { file: [hunter2] }"
+      ]) {
+        const error = yield* Effect.flip(read(text))
+        const all = `${error.message} ${error} ${JSON.stringify(error)} ${error.stack}`
+        assert.notInclude(all, "hunter2", text)
+      }
+    })
+  )
+
+  it.effect("is all that random bytes can be", () =>
+    Effect.promise(() =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.oneof(
+            fc.uint8Array(),
+            fc
+              .constantFrom(...Object.keys(ConfigFile.all))
+              .chain((key) => fc.string().map((text) => `${key}: ${text}`))
+          ),
+          async (text) => {
+            await Effect.runPromise(Effect.catchTag(read(text), "BadSettings", () => Effect.void))
+          }
+        )
+      )
+    )
+  )
+})
+
+describe("a setting with a structure", () => {
+  const forms = {
+    rules: Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        action: Schema.Literals(["allow", "deny"]),
+        to: Schema.optionalKey(
+          Forms.list(
+            Forms.text({
+              read: Option.liftPredicate((text: string) => text.includes("/")),
+              expected: "a network"
+            }),
+            { canBeEmpty: true }
+          )
+        ),
+        rate: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
+      }).check(Schema.makeFilter(({ name }) => name !== "default" || "default is the name of another rule"))
+    ),
+    users: Schema.Array(Schema.Struct({ name: Schema.String, password: Forms.secret }))
+  }
+
+  it.effect("is read by its schema", () =>
+    Effect.gen(function* () {
+      const text =
+        "rules: [{ name: a, action: deny, to: 10.0.0.0/8, rate: 5 }]\nusers: [{ name: alice, password: 0123 }]"
+      const { values } = yield* read(text, { forms })
+      const { rules, users } = values as { readonly rules: unknown; readonly users: ReadonlyArray<User> }
+      assert.deepStrictEqual(rules, [{ name: "a", action: "deny", to: ["10.0.0.0/8"], rate: 5 }])
+      assert.strictEqual(Redacted.value(users[0]!.password), "0123")
+    })
+  )
+
+  it.effect("says what its schema says", () =>
+    Effect.gen(function* () {
+      const text = `rules:
+  - { name: 5, action: permit, to: x, rate: 0 }
+  - { name: default, action: deny }
+  - deny
+  - { action: deny, nam: x }
+users:
+  - alice:hunter2
+  - { name: bob, password: [hunter2] }
+  - { name: carol, password: { file: secret } }
+`
+      assert.deepStrictEqual(yield* errors(text, { forms }), [
+        "f.yaml:2:13: rules[0].name: 5 is not a text",
+        'f.yaml:2:24: rules[0].action: "permit" is not one of allow and deny',
+        'f.yaml:2:36: rules[0].to: "x" is not a network',
+        "f.yaml:2:45: rules[0].rate: 0 is not a value greater than 0",
+        "f.yaml:3:5: rules[1]: default is the name of another rule",
+        'f.yaml:4:5: rules[2]: "deny" is not a map of keys and values',
+        "f.yaml:5:5: rules[3].name is missing",
+        "f.yaml:5:21: rules[3].nam is no setting; did you mean name?",
+        "f.yaml:7:5: users[0]: what was given is not a map of keys and values",
+        "f.yaml:8:28: users[1].password: what was given is not a text or { file: PATH }",
+        'f.yaml:9:30: users[2].password: "secret" does not exist'
+      ])
+    })
+  )
+})

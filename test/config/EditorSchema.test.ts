@@ -1,0 +1,81 @@
+/**
+ * What editors know of the config file.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as EditorSchema from "../../src/config/EditorSchema.ts"
+import * as Settings from "../../src/config/Settings.ts"
+import { isValid } from "../support/json-schema.ts"
+
+// As it is printed.
+const schema = JSON.parse(JSON.stringify(EditorSchema.make()))
+
+type Property = { readonly description: string; readonly default?: unknown }
+const properties: Readonly<Record<string, Property>> = schema.properties
+
+describe("the JSON Schema", () => {
+  it("has every setting, with what it means and what it is if not said", () => {
+    const { config: _, ...inFile } = Settings.texts
+    assert.sameMembers(Object.keys(properties), ["$schema", ...Object.keys(inFile).map(Settings.flagName)])
+    for (const [name, setting] of Object.entries<Settings.Setting<unknown>>(inFile)) {
+      const property = properties[Settings.flagName(name)]!
+      assert.strictEqual(property.description, setting.description)
+      if (property.default === undefined) continue
+      assert.isTrue(isValid({ [Settings.flagName(name)]: property.default }, schema), name)
+      assert.strictEqual([property.default].flat().map(String).join(", "), setting.defaultText)
+    }
+    assert.deepStrictEqual(properties.udp?.default, true)
+    assert.deepStrictEqual(properties["udp-associations"]?.default, 256)
+    assert.deepStrictEqual(properties.protocols?.default, ["socks5", "socks4", "http"])
+    assert.notProperty(properties.user, "default")
+    assert.notProperty(properties["tls-cert"], "default")
+  })
+
+  it.each<[document: unknown]>([
+    [{}],
+    [{ $schema: "./effect-socks.schema.json", "max-sessions": 500, bind: true }],
+    [{ listen: "127.0.0.1:1080", protocols: "http", user: "alice:secret" }],
+    [{ listen: ["systemd", { address: "tls:[::1]:1443", protocols: ["socks5", "http"], udp: false }] }],
+    [{ listen: { address: "unix:/run/socks.sock" }, "unix-mode": "0660" }],
+    [{ user: ["alice:secret", { file: "/run/secrets/bob" }] }],
+    [{ "max-sessions": "auto", "udp-rate": "off", "udp-ports": "40000-40999", "unix-mode": 600 }],
+    [{ "idle-timeout": "off", "connect-timeout": "1.5s", "log-level": "none" }],
+    [
+      {
+        "max-sessions": `\${MAX}`,
+        bind: `\${BIND:-true}`,
+        "idle-timeout": `\${HOURS}h`,
+        listen: [`\${LISTEN}`]
+      }
+    ],
+    [{ listen: { address: `\${LISTEN}`, udp: `\${UDP}`, protocols: [`\${ONE}`] }, "log-level": `\${LEVEL}` }]
+  ])("takes %j", (document) => {
+    assert.isTrue(isValid(document, schema))
+  })
+
+  it.each<[document: unknown]>([
+    [[]],
+    [{ "idle-timout": "1s" }],
+    [{ idleTimeout: "1s" }],
+    [{ config: "other.yaml" }],
+    [{ listen: [] }],
+    [{ listen: "localhost" }],
+    [{ listen: { protocols: ["http"] } }],
+    [{ listen: { address: "systemd", tls: true } }],
+    [{ listen: { address: "systemd", udp: "maybe" } }],
+    [{ protocols: ["gopher"] }],
+    [{ user: { path: "x" } }],
+    [{ "max-sessions": 0 }],
+    [{ "max-sessions": 1.5 }],
+    [{ "max-sessions": "many" }],
+    [{ bind: "yes" }],
+    [{ bind: null }],
+    [{ "idle-timeout": 10 }],
+    [{ "connect-timeout": "off" }],
+    [{ "unix-mode": "rw" }],
+    [{ "udp-ports": "40000" }],
+    [{ "log-level": "loud" }],
+    [{ "tls-cert": "" }]
+  ])("does not take %j", (document) => {
+    assert.isFalse(isValid(document, schema))
+  })
+})
