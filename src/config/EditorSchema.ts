@@ -67,20 +67,25 @@ const orVariable = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema => {
   if (isScalar(schema)) return { anyOf: [schema, variable] }
   return Object.fromEntries(
     Object.entries(schema).map(([keyword, argument]) => {
-      if (keyword === "anyOf" || keyword === "oneOf") return ["anyOf", flat(argument.map(orVariable))]
-      if (keyword === "properties" || keyword === "patternProperties") {
-        const all = Object.entries<JsonSchema.JsonSchema>(argument)
+      if (Array.isArray(argument) && (keyword === "anyOf" || keyword === "oneOf")) {
+        return ["anyOf", flat(argument.map(orVariable))]
+      }
+      if (!isMap(argument)) return [keyword, argument]
+      if (keyword === "properties") {
+        const all = Object.entries(argument as Readonly<Record<string, JsonSchema.JsonSchema>>)
         return [keyword, Object.fromEntries(all.map(([key, property]) => [key, orVariable(property)]))]
       }
       const isInner = keyword === "items" || keyword === "additionalProperties"
-      return [keyword, isInner && isMap(argument) ? orVariable(argument) : argument]
+      return [keyword, isInner ? orVariable(argument) : argument]
     })
   )
 }
 
 /** Alternatives of alternatives are alternatives, and one variable is enough. */
 const flat = (schemas: ReadonlyArray<JsonSchema.JsonSchema>): ReadonlyArray<JsonSchema.JsonSchema> => {
-  const all = schemas.flatMap((schema) => (Array.isArray(schema.anyOf) ? schema.anyOf : [schema]))
+  const all = schemas.flatMap((schema) =>
+    Array.isArray(schema.anyOf) && Object.keys(schema).length === 1 ? schema.anyOf : [schema]
+  )
   return all.includes(variable) ? [...all.filter((schema) => schema !== variable), variable] : all
 }
 

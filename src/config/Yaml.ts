@@ -61,10 +61,14 @@ export const parse = Effect.fnUntraced(function* (
   const options = { schema: "failsafe", uniqueKeys: false } as const
   const [document, second] = new yaml.Composer(options).compose(tokens, true, text.length)
   if (document === undefined) return { written: undefined, slips: [] }
-  const slips = [...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }) => ({
-    ...position(offset),
-    reason: (sentences[code] ?? message.charAt(0).toLowerCase() + message.slice(1)) + hint(text, offset)
-  }))
+  const toldLines = new Set<number>()
+  const slips = [...document.errors, ...document.warnings]
+    .map(({ code, message, pos: [offset] }) => ({
+      ...position(offset),
+      reason: (sentences[code] ?? message.charAt(0).toLowerCase() + message.slice(1)) + hint(text, offset)
+    }))
+    // What follows in a line often follows from the first.
+    .filter(({ line }) => !toldLines.has(line) && toldLines.add(line))
   if (second)
     slips.push({ ...position(second.range[0]), reason: "a second document begins, and a config file is one" })
   if (slips.length > 0) return { written: undefined, slips }

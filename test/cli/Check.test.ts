@@ -1,0 +1,72 @@
+/**
+ * What `effect-socks check` says of settings.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as TestConsole from "effect/testing/TestConsole"
+import * as Check from "../../src/cli/Check.ts"
+import type * as Sources from "../../src/config/Sources.ts"
+import * as MemoryFiles from "../support/files.ts"
+
+const check = (given: Sources.Given, file = "") =>
+  Check.run(given).pipe(
+    Effect.andThen(TestConsole.logLines),
+    Effect.map((lines) => lines.join("\n")),
+    Effect.provide(MemoryFiles.layer({ "a.yaml": file })),
+    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({})))
+  )
+
+describe("settings that are right", () => {
+  it.effect("are summed up", () =>
+    Effect.gen(function* () {
+      const file = "listen: [0.0.0.0:1080, unix:/run/socks.sock]\nuser: [alice:secret, bob:hunter2]"
+      assert.strictEqual(
+        yield* check({ config: ["a.yaml"] }, file),
+        `a.yaml is right
+
+  listens on 0.0.0.0:1080, for users with their password
+  listens on unix:/run/socks.sock, for users with their password
+  users: alice, bob`
+      )
+    })
+  )
+
+  it.effect("need no file", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* check({}),
+        "the settings are right\n\n  listens on 127.0.0.1:1080, for everyone who can reach it\n  users: none"
+      )
+    })
+  )
+})
+
+describe("settings that are wrong", () => {
+  it.effect("are all told, each as one error", () =>
+    Effect.gen(function* () {
+      const file =
+        "listen: [0.0.0.0:1080, unix:/run/socks.sock, '[::]:1080']\nunix-mode: 0666\ntls-cert: cert.pem"
+      const error = yield* Effect.flip(check({ config: ["a.yaml"], tlsKey: ["key.pem"] }, file))
+      assert.strictEqual(error._tag, "Unfit")
+      const reason =
+        "others can reach it and no password is set. Add a user with --user NAME:PASSWORD (or SOCKS_USER), " +
+        "or pass --open to let everyone in."
+      assert.deepStrictEqual(error.message.split("\n"), [
+        'a.yaml:3:11: tls-cert: "cert.pem" is not used by any listener: put tls: before the address that it is for',
+        `refusing to listen on 0.0.0.0:1080: ${reason}`,
+        `refusing to listen on unix:/run/socks.sock: ${reason}`,
+        `refusing to listen on [::]:1080: ${reason}`
+      ])
+    })
+  )
+
+  it.effect("are not summed up if they cannot be read", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(check({ config: ["a.yaml"], open: ["maybe"] }, "bind: maybe"))
+      assert.strictEqual(error._tag, "BadSettings")
+      assert.strictEqual(error.message.split("\n").length, 2)
+      assert.deepStrictEqual(yield* TestConsole.logLines, [])
+    })
+  )
+})

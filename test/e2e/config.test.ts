@@ -1,0 +1,168 @@
+/**
+ * The program with a config file: started with one, asked whether it is right,
+ * and asked for its schema.
+ */
+import { readFileSync } from "node:fs"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Certificates from "../support/certificates.ts"
+import { isValid } from "../support/json-schema.ts"
+import * as Program from "../support/program.ts"
+import * as Temporary from "../support/temporary.ts"
+
+/** A file of this content, in a directory of its own. */
+const file = Effect.fnUntraced(function* (name: string, content: string) {
+  const path = join(yield* Temporary.directory, name)
+  yield* Effect.promise(() => writeFile(path, content))
+  return path
+})
+
+/** Starts the program with these flags alone, and waits until it listens. */
+const start = Effect.fnUntraced(function* (
+  flags: ReadonlyArray<string>,
+  env?: Readonly<Record<string, string>>
+) {
+  const running = yield* Program.spawn(flags, env)
+  const { addresses, asksPassword } = yield* running.until((stdout) =>
+    Program.lines(stdout).find(({ message }) => message === "listening")
+  )
+  return { addresses, asksPassword } as {
+    readonly addresses: ReadonlyArray<string>
+    readonly asksPassword: boolean
+  }
+})
+
+describe.concurrent("a program with a config file", () => {
+  it.live("does what YAML says", () =>
+    Effect.gen(function* () {
+      const path = yield* file(
+        "a.yaml",
+        `listen:
+  - 127.0.0.1:0
+  - { address: "[::1]:0", protocols: [http], udp: false }
+user: \${NAME}:secret
+`
+      )
+      const { addresses, asksPassword } = yield* start(["--config", path], { NAME: "alice" })
+      assert.match(addresses[0]!, /^127\.0\.0\.1:\d+$/)
+      assert.match(addresses[1]!, /^\[::1\]:\d+\?protocols=http&udp=false$/)
+      assert.isTrue(asksPassword)
+    })
+  )
+
+  it.live("does what JSON says, less what flags and variables say", () =>
+    Effect.gen(function* () {
+      const path = yield* file(
+        "a.json",
+        JSON.stringify({ listen: ["0.0.0.0:1"], user: "a:b", "log-level": "none" })
+      )
+      const env = { SOCKS_CONFIG: path, SOCKS_LISTEN: "127.0.0.1:1" }
+      const { addresses, asksPassword } = yield* start(["--listen", "127.0.0.1:0", "--log-level=info"], env)
+      assert.strictEqual(addresses.length, 1)
+      assert.match(addresses[0]!, /^127\.0\.0\.1:\d\d+$/)
+      assert.isTrue(asksPassword)
+    })
+  )
+
+  it.live("does not start with a file that is wrong, and says all that is", () =>
+    Effect.gen(function* () {
+      const path = yield* file("a.yaml", "idle-timeout: 5 minutes\nbind: maybe\n")
+      const { code, stdout, stderr } = yield* Program.run(["--config", path])
+      assert.strictEqual(code, 2)
+      assert.strictEqual(stdout, "")
+      assert.strictEqual(
+        stderr,
+        `${path}:1:15: idle-timeout: "5 minutes" is not a duration such as 500ms, 10s, 15m or 1h, or off\n` +
+          `${path}:2:7: bind: "maybe" is not true or false\n`
+      )
+    })
+  )
+
+  it.live("says where the file is wrong about other files", () =>
+    Effect.gen(function* () {
+      const path = yield* file(
+        "a.yaml",
+        "listen: tls:127.0.0.1:0\ntls-cert: /nowhere.pem\ntls-key: /nowhere.key\n"
+      )
+      const { code, stderr } = yield* Program.run(["--config", path])
+      assert.strictEqual(code, 2)
+      assert.strictEqual(
+        stderr,
+        `${path}:2:11: tls-cert: "/nowhere.pem" is not a file that can be read (ENOENT)\n`
+      )
+    })
+  )
+})
+
+describe.concurrent("effect-socks check", () => {
+  it.live("starts nothing, with flags before it or behind it", () =>
+    Effect.gen(function* () {
+      const path = yield* file("a.yaml", "listen: 127.0.0.1:1080\n")
+      for (const flags of [
+        ["check", "--config", path, "--user", "alice:secret"],
+        ["--config", path, "--user", "alice:secret", "check"]
+      ]) {
+        const { code, stdout } = yield* Program.run(flags)
+        assert.strictEqual(code, 0)
+        assert.strictEqual(
+          stdout,
+          `${path} is right\n\n  listens on 127.0.0.1:1080, for users with their password\n  users: alice\n`
+        )
+      }
+    })
+  )
+
+  it.live("looks at the files for TLS too", () =>
+    Effect.gen(function* () {
+      const directory = yield* Temporary.directory
+      const good = Certificates.certificate(directory, "good", "/CN=good")
+      const other = Certificates.certificate(directory, "other", "/CN=other")
+      const text = (key: string) =>
+        `listen: tls:127.0.0.1:1443\ntls-cert: ${good.certFile}\ntls-key: ${key}\n`
+      const right = yield* Program.run(["check", "--config", yield* file("a.yaml", text(good.keyFile))])
+      assert.strictEqual(right.code, 0, right.stderr)
+      const path = yield* file("b.yaml", text(other.keyFile))
+      const wrong = yield* Program.run(["check", "--config", path])
+      assert.strictEqual(wrong.code, 2)
+      assert.strictEqual(
+        wrong.stderr,
+        `${path}:3:10: tls-key: "${other.keyFile}" is not the key of the certificate in "${good.certFile}"\n`
+      )
+    })
+  )
+})
+
+describe.concurrent("the README's config file", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+  const [, example] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? []
+
+  it.live("is right, and editors take it for right", () =>
+    Effect.gen(function* () {
+      const secret = yield* file("bob", "bob:secret\n")
+      const path = yield* file("effect-socks.yaml", String(example).replace("/run/secrets/bob", secret))
+      const { code, stdout, stderr } = yield* Program.run(["check", "--config", path], {
+        ALICE_PASSWORD: "secret"
+      })
+      assert.strictEqual(stderr, "")
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "users: alice, bob")
+
+      const printed = yield* Program.run(["schema"])
+      assert.strictEqual(printed.code, 0)
+      const { parse } = yield* Effect.promise(() => import("yaml"))
+      assert.isTrue(isValid(parse(String(example)), JSON.parse(printed.stdout)))
+    })
+  )
+
+  it.live("starts a server", () =>
+    Effect.gen(function* () {
+      const secret = yield* file("bob", "bob:secret\n")
+      const path = yield* file("effect-socks.yaml", String(example).replace("/run/secrets/bob", secret))
+      const flags = ["--config", path, "--listen", "127.0.0.1:0"]
+      const { asksPassword } = yield* start(flags, { ALICE_PASSWORD: "secret" })
+      assert.isTrue(asksPassword)
+    })
+  )
+})
