@@ -61,7 +61,8 @@ describe("a value", () => {
           fc.pre(!text.includes(`\${`))
           assert.deepStrictEqual(await value(text), JSON.parse(JSON.stringify(json)))
         }
-      )
+      ),
+      { numRuns: 30 }
     )
   })
 
@@ -232,7 +233,7 @@ describe("what cannot be read", () => {
           }
         }
       ),
-      { numRuns: 300 }
+      { numRuns: 200 }
     )
   })
 })
