@@ -12,7 +12,7 @@ import { type Compiled, hold, isOneOf, type Known, type Terms } from "./Terms.ts
 export interface Foresight {
   /**
    * Which rule decides, given the first that matches for certain and a target whose address is not known, or
-   * none. Of several that all deny, the last. Nothing if it depends.
+   * none. If all that can match deny, the one that matches for certain. Nothing if it depends.
    */
   readonly settle: (first: number, known: Known, target: Target | undefined) => number | undefined
 }
