@@ -20,6 +20,7 @@ describe("the banner", () => {
       const shown = yield* start("--listen", "127.0.0.1:0")
       const [, port] = /listens on 127\.0\.0\.1:(\d+)\n/.exec(shown) ?? []
       assert.include(shown, "lets everyone in")
+      assert.include(shown, "Clients can go to private addresses")
       assert.include(shown, `curl -x socks5h://127.0.0.1:${port} https://example.com`)
     })
   )
@@ -30,10 +31,27 @@ describe("the banner", () => {
       const [, port] = /listens on \[::1\]:(\d+)\n/.exec(shown) ?? []
       assert.match(shown, /listens on 0\.0\.0\.0:\d+\n/)
       assert.include(shown, "asks for a user name and a password")
+      assert.include(shown, "Clients cannot go to private addresses")
       assert.include(shown, `curl -x socks5h://NAME:PASSWORD@[::1]:${port} https://example.com`)
       assert.notInclude(shown, "secret")
     })
   )
+})
+
+describe("the line that it listens", () => {
+  for (const [listen, flags, privateTargets] of [
+    ["127.0.0.1:0", [], true],
+    ["127.0.0.1:0", ["--private-targets", "deny"], false],
+    ["0.0.0.0:0", ["--open"], false],
+    ["0.0.0.0:0", ["--open", "--private-targets", "allow"], true]
+  ] as const) {
+    it.live(`${listen} ${flags.join(" ")}: ${privateTargets ? "" : "no "}private targets`, () =>
+      Effect.gen(function* () {
+        const { logged } = yield* Program.start(["--listen", listen, ...flags])
+        assert.include(yield* logged({ message: "listening" }), { privateTargets })
+      })
+    )
+  }
 })
 
 describe("the line of a session", () => {
