@@ -37,11 +37,17 @@ export const make = ({ privateTargets, allow, deny }: Options): Judge => {
   const allowed = allow.map(compile)
   return ({ target }, address) => {
     if (target === undefined) return undecided
-    for (const pattern of denied) if (hasTarget(pattern, target)) return denial(pattern)
+    for (const pattern of denied) {
+      if (hasTarget(pattern, target))
+        return denial("deny-target", TargetPattern.format(pattern.source), "denied")
+    }
     if (address === undefined) return undecided
 
     const words = Words.ofAddress(address)
-    for (const pattern of denied) if (reachesInto(pattern, words, target.port)) return denial(pattern)
+    for (const pattern of denied) {
+      if (reachesInto(pattern, words, target.port))
+        return denial("deny-target", naming(target, address), "denied")
+    }
 
     const finding = classify(words)
     if (finding === undefined || (finding.kind === "special" && privateTargets)) return fine
@@ -52,13 +58,7 @@ export const make = ({ privateTargets, allow, deny }: Options): Judge => {
           (finding.kind === "special" || pattern.isExact) &&
           (hasTarget(pattern, target) || hasAddress(pattern, words, target.port))
       )
-    return isAllowed
-      ? opened
-      : {
-          verdict: "deny",
-          rule: "address guard",
-          reason: `${NetAddress.formatIp(address)} is ${finding.is}`
-        }
+    return isAllowed ? opened : denial("address guard", naming(target, address), finding.is)
   }
 }
 
@@ -81,11 +81,15 @@ const compile = (source: TargetPattern.TargetPattern): Pattern => {
   return { source, prefix: Words.prefix(network), isExact }
 }
 
-const denial = ({ source }: Pattern): Decision => ({
+const denial = (rule: string, what: string, is: string): Decision => ({
   verdict: "deny",
-  rule: "deny-target",
-  reason: `${TargetPattern.format(source)} is denied`
+  rule,
+  reason: `${what} is ${is}`
 })
+
+/** Clients are told the reason, and need not know where a name leads that is closed to them. */
+const naming = ({ host }: Target, address: NetAddress.IpAddress): string =>
+  typeof host === "string" ? `an address of ${host}` : NetAddress.formatIp(address)
 
 /** Whether this is what the client asked for, as far as a name and a port tell. */
 const hasTarget = ({ source }: Pattern, { host, port }: Target): boolean =>

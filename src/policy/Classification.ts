@@ -1,7 +1,6 @@
 /**
  * What there is to say against an address, by nothing but its bits.
  */
-import * as NetAddress from "effect/net/NetAddress"
 import * as Embedded from "./Embedded.ts"
 import * as Metadata from "./Metadata.ts"
 import * as SpecialPurpose from "./SpecialPurpose.ts"
@@ -10,7 +9,7 @@ import * as Words from "./Words.ts"
 export interface Finding {
   /** From the least to the worst: set aside for some purpose; a cloud's metadata service; no host at all. */
   readonly kind: "special" | "metadata" | "nobody"
-  /** Completes the sentence "… is …". */
+  /** Completes the sentence "… is …". Has no address in it, which not everyone need know. */
   readonly is: string
 }
 
@@ -25,8 +24,7 @@ export const classify = (words: Words.Words): Finding | undefined => {
     if (finding === undefined || rank(finding) <= rank(worst)) continue
     // Zeros where an address could be, but is not, say nothing.
     if (form.isAmbiguous && finding.kind !== "metadata") continue
-    const text = NetAddress.formatIp(Words.toIpv4(address))
-    worst = { kind: finding.kind, is: `${text} ${form.how}, which is ${finding.is}` }
+    worst = { kind: finding.kind, is: `an address ${form.where} that is ${finding.is}` }
   }
   return rank(worst) >= rank(own) ? worst : own
 }

@@ -7,7 +7,7 @@ import * as Words from "./Words.ts"
 
 export interface Form {
   /** Completes the sentence "… is 10.0.0.5 …". */
-  readonly how: string
+  readonly where: string
   readonly has: (words: Words.Words) => boolean
   /** The IPv4 addresses in it. */
   readonly addresses: (words: Words.Words) => ReadonlyArray<number>
@@ -36,32 +36,32 @@ const compatible = under("::/96")
 
 const forms: ReadonlyArray<Form> = [
   {
-    how: "in IPv6 form (RFC 4291)",
+    where: "in IPv6 form (RFC 4291)",
     has: under("::ffff:0:0/96"),
     addresses: last,
     isAmbiguous: false
   },
   {
-    how: "in IPv6 form (RFC 4291)",
+    where: "in IPv6 form (RFC 4291)",
     // :: and ::1 are addresses in their own right.
     has: (words) => compatible(words) && words.w3 >>> 1 !== 0,
     addresses: last,
     isAmbiguous: false
   },
   {
-    how: "behind a translator (RFC 2765)",
+    where: "behind a translator (RFC 2765)",
     has: under("::ffff:0:0:0/96"),
     addresses: last,
     isAmbiguous: false
   },
   {
-    how: "behind a translator (RFC 6052)",
+    where: "behind a translator (RFC 6052)",
     has: under("64:ff9b::/96"),
     addresses: last,
     isAmbiguous: false
   },
   {
-    how: "behind a translator (RFC 8215)",
+    where: "behind a translator (RFC 8215)",
     has: under("64:ff9b:1::/48"),
     // RFC 6052 §2.2, prefixes of 48, 56, 64 and 96 bits: around bits 64 to 71, which are always zero.
     addresses: ({ w1, w2, w3 }) => [
@@ -73,20 +73,20 @@ const forms: ReadonlyArray<Form> = [
     isAmbiguous: true
   },
   {
-    how: "at the end of a tunnel (RFC 3056)",
+    where: "at the end of a tunnel (RFC 3056)",
     has: under("2002::/16"),
     addresses: ({ w0, w1 }) => [across(w0, w1, 16)],
     isAmbiguous: false
   },
   {
-    how: "at the end of a tunnel (RFC 4380)",
+    where: "at the end of a tunnel (RFC 4380)",
     has: under("2001::/32"),
     // The tunnel's server; and its client, every bit of it turned.
     addresses: ({ w1, w3 }) => [w1, ~w3],
     isAmbiguous: false
   },
   {
-    how: "at the end of a tunnel (RFC 5214)",
+    where: "at the end of a tunnel (RFC 5214)",
     // In every network there is; the bits for "universal" and "group" say nothing of that.
     has: ({ w2 }) => (w2 & ~0x0300_0000) === 0x5efe,
     addresses: last,

@@ -30,9 +30,6 @@ export const ofAddress = (address: NetAddress.IpAddress): Words => {
 
 export const ofIpv4 = (word: number): Words => ({ isIpv4: true, w0: 0, w1: 0, w2: 0, w3: word })
 
-export const toIpv4 = (word: number): NetAddress.Ipv4Address =>
-  NetAddress.ipv4FromBytesUnsafe(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word))
-
 /** A network: which bits count, and what they are. */
 export interface Prefix {
   readonly bits: Words

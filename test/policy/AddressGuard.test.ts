@@ -49,9 +49,10 @@ const ok = "allow: none"
 const opened = "allow: allow-target"
 const guarded = (reason: string) => `deny: address guard: ${reason}`
 const private10 = guarded("10.0.0.5 is private (RFC 1918)")
+const named = (reason: string) => guarded(`an address of db.corp.example is ${reason}`)
 const imds = guarded("169.254.169.254 is the metadata service of AWS, Google Cloud, Azure and others")
 const wrapped = guarded(
-  "64:ff9b::a9fe:a9fe is 169.254.169.254 behind a translator (RFC 6052), which is the metadata service of " +
+  "64:ff9b::a9fe:a9fe is an address behind a translator (RFC 6052) that is the metadata service of " +
     "AWS, Google Cloud, Azure and others"
 )
 
@@ -75,10 +76,11 @@ describe("AddressGuard", () => {
     ["allow", "::", guarded(":: is unspecified (RFC 4291)")]
   ] as const)("private targets %s: %s", (privateTargets, host, expected) => {
     assert.strictEqual(judged(guard(privateTargets), host, 80), expected)
-    // However it was asked for.
+    // However it was asked for, and without a word of where the name leads.
+    const address = host.replace(/^::ffff:/, "")
     assert.strictEqual(
-      judged(guard(privateTargets), "name.example", 80, host.replace(/^::ffff:/, "")),
-      expected
+      judged(guard(privateTargets), "name.example", 80, address),
+      expected.replace(/guard: \S+ is/, "guard: an address of name.example is")
     )
   })
 
@@ -112,11 +114,15 @@ describe("AddressGuard", () => {
     ["db.corp.example", "10.0.0.5", opened],
     ["*.corp.example", "10.0.0.5", opened],
     ["*.corp.example:443", "10.0.0.5", opened],
-    ["*.corp.example:80", "10.0.0.5", private10],
-    ["*.db.corp.example", "10.0.0.5", private10],
-    ["corp.example", "10.0.0.5", private10],
+    ["*.corp.example:80", "10.0.0.5", named("private (RFC 1918)")],
+    ["*.db.corp.example", "10.0.0.5", named("private (RFC 1918)")],
+    ["corp.example", "10.0.0.5", named("private (RFC 1918)")],
     ["10.0.0.0/8", "10.0.0.5", opened],
-    ["*.corp.example", "169.254.169.254", imds],
+    [
+      "*.corp.example",
+      "169.254.169.254",
+      named("the metadata service of AWS, Google Cloud, Azure and others")
+    ],
     ["db.corp.example", "169.254.169.254", opened],
     ["db.corp.example", "224.0.0.1", "deny"]
   ])("allow-target %s opens a name with the address %s: %s", (allow, address, expected) => {
@@ -131,11 +137,11 @@ describe("AddressGuard", () => {
     ["mail.example", "MAIL.example.", 26, undefined, "early: deny-target: mail.example is denied"],
     ["*.example:20-30", "mail.example", 26, undefined, "early: deny-target: *.example:20-30 is denied"],
     ["*.example", "example", 26, "8.8.8.8", ok],
-    ["8.8.8.0/24", "mail.example", 26, "8.8.8.8", "deny: deny-target: 8.8.8.0/24 is denied"],
-    ["8.8.8.0/24", "8.8.8.8", 26, undefined, "deny: deny-target: 8.8.8.0/24 is denied"],
-    ["8.8.8.0/24", "64:ff9b::8.8.8.8", 26, undefined, "deny: deny-target: 8.8.8.0/24 is denied"],
+    ["8.8.8.0/24", "mail.example", 26, "8.8.8.8", "deny: deny-target: an address of mail.example is denied"],
+    ["8.8.8.0/24", "8.8.8.8", 26, undefined, "deny: deny-target: 8.8.8.8 is denied"],
+    ["8.8.8.0/24", "64:ff9b::8.8.8.8", 26, undefined, "deny: deny-target: 64:ff9b::808:808 is denied"],
     ["8.8.8.0/24:80", "8.8.8.8", 26, undefined, ok],
-    ["2606::/16", "2606::1", 26, undefined, "deny: deny-target: 2606::/16 is denied"],
+    ["2606::/16", "2606::1", 26, undefined, "deny: deny-target: 2606::1 is denied"],
     ["2606::/16", "8.8.8.8", 26, undefined, ok],
     ["10.0.0.5", "10.0.0.5", 26, undefined, "deny: deny-target: 10.0.0.5 is denied"],
     ["169.254.169.254", "169.254.169.254", 26, undefined, "deny: deny-target: 169.254.169.254 is denied"]

@@ -140,15 +140,15 @@ describe("Classification", () => {
     ["168.63.129.16", "the metadata service of Azure"],
     ["100.100.100.200", "the metadata service of Alibaba Cloud"],
     ["fd00:ec2::254", "the metadata service of AWS"],
-    ["64:ff9b::a00:5", "10.0.0.5 behind a translator (RFC 6052), which is private (RFC 1918)"],
+    ["64:ff9b::a00:5", "an address behind a translator (RFC 6052) that is private (RFC 1918)"],
     ["64:ff9b:1:a00:0:500::", "a translator's (RFC 8215)"],
-    ["2002:a00:5::1", "10.0.0.5 at the end of a tunnel (RFC 3056), which is private (RFC 1918)"],
+    ["2002:a00:5::1", "an address at the end of a tunnel (RFC 3056) that is private (RFC 1918)"],
     ["2002:808:808::1", "a tunnel's (RFC 3056)"],
     [
       "2001:0:808:808:0:0:f5ff:fffa",
-      "10.0.0.5 at the end of a tunnel (RFC 4380), which is private (RFC 1918)"
+      "an address at the end of a tunnel (RFC 4380) that is private (RFC 1918)"
     ],
-    ["2606::5efe:a00:5", "10.0.0.5 at the end of a tunnel (RFC 5214), which is private (RFC 1918)"],
+    ["2606::5efe:a00:5", "an address at the end of a tunnel (RFC 5214) that is private (RFC 1918)"],
     ["fe80::5efe:808:808", "link-local (RFC 4291)"],
     ["ff02::5efe:a00:5", "multicast (RFC 4291)"]
   ])("%s is %s", (text, is) => {
