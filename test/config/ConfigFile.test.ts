@@ -13,7 +13,7 @@ import * as ConfigFile from "../../src/config/ConfigFile.ts"
 import { Files } from "../../src/config/Files.ts"
 import * as Forms from "../../src/config/Forms.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import type { User } from "../../src/config/Texts.ts"
+import type { User } from "../../src/config/User.ts"
 import * as MemoryFiles from "../support/files.ts"
 
 const read = (
