@@ -58,10 +58,13 @@ const written = <A>(options: {
   readonly write: (value: A) => string
   /** Says more of what is expected. */
   readonly why?: (text: string) => string
+  readonly isSecret?: boolean
 }) => {
-  const { description, expected, value, read, write, why } = options
+  const { description, expected, value, read, write, why, isSecret = false } = options
   return Schema.String.annotate({
     description: `${description}: ${expected}`,
+    expected,
+    isSecret,
     // Without it, a number where a text should be is only said to be no string.
     message: `Expected ${expected}`
   }).pipe(
@@ -92,7 +95,8 @@ const password = written({
   expected: "a text of 1 to 255 bytes, in quotes if it looks like something else",
   value: Schema.Redacted(Schema.String),
   read: (text) => (isField(text) ? Option.some(Redacted.make(text)) : Option.none()),
-  write: Redacted.value
+  write: Redacted.value,
+  isSecret: true
 })
 
 const passwordHash = written({
@@ -101,7 +105,8 @@ const passwordHash = written({
   value: Schema.Redacted(Schema.Any as Schema.Codec<PasswordHash.PasswordHash>),
   read: (text) => Option.map(Result.getSuccess(PasswordHash.fromString(text)), (hash) => Redacted.make(hash)),
   why: (text) => Option.getOrElse(Result.getFailure(PasswordHash.fromString(text)), () => ""),
-  write: (hash) => PasswordHash.format(Redacted.value(hash))
+  write: (hash) => PasswordHash.format(Redacted.value(hash)),
+  isSecret: true
 })
 
 const expires = written({
@@ -153,7 +158,8 @@ const short = written({
   expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
   value: user,
   read: fromString,
-  write: ({ name, password }) => `${name}:${password === undefined ? "" : Redacted.value(password)}`
+  write: ({ name, password }) => `${name}:${password === undefined ? "" : Redacted.value(password)}`,
+  isSecret: true
 })
 
 /** A user as a file has them: one of the forms above. */
