@@ -14,6 +14,7 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import * as Check from "./cli/Check.ts"
+import * as HashPassword from "./cli/HashPassword.ts"
 import { Config } from "./config/Config.ts"
 import * as EditorSchema from "./config/EditorSchema.ts"
 import * as ListenAddress from "./config/ListenAddress.ts"
@@ -55,7 +56,7 @@ export const command = root.pipe(
       )
     })
   ),
-  Command.withSubcommands([check, schema]),
+  Command.withSubcommands([check, schema, HashPassword.command]),
   Command.withDescription("A SOCKS and HTTP proxy server"),
   Command.withExamples([
     { command: "effect-socks", description: "Serve this machine on 127.0.0.1:1080" },
@@ -100,7 +101,7 @@ const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Serve
 
 const banner = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
   const config = yield* Config
-  const { protocols, tlsClientCa } = config
+  const { protocols, tlsClientCa, trust } = config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
   const door = (at: ListenAddress.ListenAddress) =>
     ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined
@@ -112,7 +113,9 @@ const banner = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server[
       ...listeners.map((at) => `  effect-socks listens on ${ListenAddress.format(at)}${door(at)}`),
       asksPassword
         ? "  and asks for a user name and a password."
-        : "  and lets everyone in who can reach it.",
+        : trust.length > 0
+          ? "  and lets in whoever comes from a trusted network."
+          : "  and lets everyone in who can reach it.",
       Reach.allowsPrivateTargets(config)
         ? "  Clients can go to private addresses, as this machine can."
         : "  Clients cannot go to private addresses (--private-targets, --allow-target).",

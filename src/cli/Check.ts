@@ -25,7 +25,10 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const { values, places } = yield* Sources.read(given)
   const { config, logLevel: _level, logFormat: _format, ...settings } = values
   const built = Layer.provideMerge(Layer.merge(Logins.layer, Policy.layer), Config.layer(settings))
-  const { errors, asksPassword } = yield* trial(settings).pipe(Effect.provide(built))
+  const { errors, asksPassword } = yield* trial(settings).pipe(
+    Effect.provide(built),
+    Effect.catchTag("BadSetting", (error) => Effect.fail(Sources.placed(error, places)))
+  )
   if (errors.length > 0) {
     const sentences = errors.map((error) =>
       error._tag === "BadSetting" ? Sources.placed(error, places).message : error.message
@@ -40,10 +43,17 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       ...settings.listen.map(
         (at) => `  listens on ${ListenAddress.format(at)}, for ${admitted(at, settings, asksPassword)}`
       ),
-      `  users: ${settings.user.map(({ name }) => printable(name)).join(", ") || "none"}`
+      `  users: ${settings.user.map(({ name }) => printable(name)).join(", ") || "none"}${others(settings)}`
     ].join("\n")
   )
 })
+
+/** Who else there is. */
+const others = ({ usersFile, authUrl }: Values): string =>
+  [
+    ...(usersFile === undefined ? [] : [`, those in ${printable(usersFile)}`]),
+    ...(authUrl === undefined ? [] : [`, those whom ${printable(authUrl)} knows`])
+  ].join("")
 
 /** What is right but hardly meant, a sentence each: here each part of the policy says what it finds. */
 const warnings = (_settings: Values): ReadonlyArray<string> => []
@@ -58,10 +68,11 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode }: Values) {
 
 const admitted = (
   at: ListenAddress.ListenAddress,
-  { tlsClientCa }: Values,
+  { tlsClientCa, trust }: Values,
   asksPassword: boolean
 ): string => {
   if (ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined)
     return "clients with a certificate"
-  return asksPassword ? "users with their password" : "everyone who can reach it"
+  if (asksPassword) return "users with their password"
+  return trust.length > 0 ? "clients from trusted networks" : "everyone who can reach it"
 }

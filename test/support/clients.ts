@@ -26,6 +26,7 @@ const clients = {
   "openssh-client": "command -v ssh",
   "openssh-server": "test -x /usr/sbin/sshd",
   proxychains4: "command -v proxychains4",
+  python3: `test -x ${python}`,
   "python3-pyftpdlib": `${python} -c "import pyftpdlib"`,
   "python3-socks": `${python} -c "import socks"`,
   tnftp: "command -v tnftp",

@@ -1,0 +1,88 @@
+/**
+ * `effect-socks hash-password`: the hash of a password, for a users file or a
+ * config file. It comes from standard input; a terminal does not show it.
+ */
+import * as Console from "effect/Console"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import * as Terminal from "effect/Terminal"
+import * as PasswordHash from "../config/PasswordHash.ts"
+import { BadSetting } from "../Errors.ts"
+import * as Hashing from "../system/Hashing.ts"
+import { printable } from "../wire/Text.ts"
+
+export const command = Command.make(
+  "hash-password",
+  {
+    cost: Flag.String("cost").pipe(
+      Flag.withMetavar("COST"),
+      Flag.withDescription(
+        "Memory for each login, as the binary logarithm of scrypt's N: 15 for 32 MiB, 16 for 64 MiB, 17 for " +
+          "128 MiB; all take about as long"
+      ),
+      Flag.withDefault("15")
+    )
+  },
+  Effect.fnUntraced(function* ({ cost: text }) {
+    const cost = Hashing.costs.find((cost) => String(cost) === text)
+    if (cost === undefined) {
+      return yield* new BadSetting({
+        setting: "--cost",
+        value: `"${printable(text)}"`,
+        expected: `one of ${Hashing.costs.join(", ")}`
+      })
+    }
+    const password = (yield* (yield* Stdio.Stdio).stdinIsTerminal) ? yield* typed : yield* piped
+    if (password.length < 1 || password.length > 255 || password.includes(0)) {
+      return yield* new BadSetting({
+        setting: "the password",
+        value: "what was given",
+        expected: "1 to 255 bytes, none of them NUL"
+      })
+    }
+    yield* Console.log(PasswordHash.format(yield* Hashing.hash(password, cost)))
+  })
+).pipe(
+  Command.withDescription("Hash a password from standard input, for a users file or a config file"),
+  Command.withExamples([
+    {
+      command: "effect-socks hash-password",
+      description: "Ask for a password, and print what goes behind NAME: in a users file"
+    }
+  ])
+)
+
+/** All of standard input, less a line break at its end. */
+const piped = Effect.gen(function* () {
+  const { stdin } = yield* Stdio.Stdio
+  const bytes = Buffer.concat(yield* Stream.runCollect(stdin))
+  const isBroken = bytes.at(-1) === lineFeed
+  return bytes.subarray(0, bytes.length - (isBroken ? (bytes.at(-2) === carriageReturn ? 2 : 1) : 0))
+})
+
+const lineFeed = 0x0a
+const carriageReturn = 0x0d
+
+/** A line, asked for where it does not get in the way of what is printed; nothing, of who breaks it off. */
+const typed = Effect.gen(function* () {
+  const keys = yield* (yield* Terminal.Terminal).readInput
+  yield* Effect.sync(() => process.stderr.write("Password: "))
+  const characters: Array<string> = []
+  while (true) {
+    const { input, key } = yield* Queue.take(keys)
+    if (key.name === "return" || key.name === "enter") return utf8.encode(characters.join(""))
+    if (key.name === "backspace") characters.pop()
+    else if (Option.isSome(input) && /^\P{Cc}$/u.test(input.value)) characters.push(input.value)
+  }
+}).pipe(
+  Effect.scoped,
+  Effect.catchTag("Done", () => Effect.succeed(new Uint8Array(0))),
+  Effect.ensuring(Effect.sync(() => process.stderr.write("\n")))
+)
+
+const utf8 = new TextEncoder()
