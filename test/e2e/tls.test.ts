@@ -23,6 +23,7 @@ const certificates = Effect.map(directory, (path) => {
     ca,
     server: certificate(path, "server", "/CN=localhost"),
     alice: certificate(path, "alice", "/CN=alice", ca),
+    bob: certificate(path, "bob", "/CN=bob", ca),
     stranger: certificate(path, "stranger", "/CN=alice")
   }
 })
@@ -175,6 +176,25 @@ describe("with certificates of clients", () => {
       assert.deepStrictEqual([...(yield* client.receive(4))], [5, 0, 5, 0])
       yield* client.end
       yield* logged({ message: "session", user: "alice", outcome: "finished" })
+    }))
+
+  it("a user of that name is what is known of them, and is not let in once expired", () =>
+    Effect.gen(function* () {
+      const { server, ca, alice, bob, path } = yield* certificates
+      const users = join(path, "users.yaml")
+      writeFileSync(users, "- { name: alice, groups: [staff] }\n- { name: bob, expires: 2001-01-01 }\n")
+      const { addresses, logged } = yield* start([
+        ...["--listen", "tls:127.0.0.1:0", "--users-file", users],
+        ...["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
+      ])
+      const trust = { ca: server.cert }
+      const one = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
+      yield* one.send(open(yield* echo))
+      assert.deepStrictEqual([...(yield* one.receive(4))], [5, 0, 5, 0])
+      const other = yield* dial(addresses[0]!, { ...trust, cert: bob.cert, key: bob.key })
+      yield* other.send(greeting(0x00))
+      assert.deepStrictEqual([...(yield* other.rest)], [])
+      yield* logged({ outcome: "CertificateRefused", user: "bob", reason: "expired", level: "info" })
     }))
 
   it("whoever has none, or one from elsewhere, is not", () =>

@@ -141,6 +141,28 @@ describe("a TLS listener with an authority for clients", () => {
     )
   }
 
+  it.effect("knows what else there is to know of a user of that name", () =>
+    Effect.gen(function* () {
+      const { server, ca, alice } = yield* certificates
+      const client = yield* dial(Tls.make({ ...server, clientCa: ca.cert }), {
+        cert: alice.cert,
+        key: alice.key
+      })
+      yield* client.send(conversation)
+      yield* client.receive(12)
+      const [session] = yield* (yield* Sessions).list
+      assert.deepStrictEqual(session?.identity, { user: "alice", groups: ["staff"] })
+    }).pipe(
+      Effect.provide(
+        layer({
+          authenticator: Authenticator.users([
+            { name: "alice", password: Redacted.make("secret"), groups: ["staff"] }
+          ])
+        })
+      )
+    )
+  )
+
   it.effect("knows a client of SOCKS4 by the certificate, not by the user id", () =>
     Effect.gen(function* () {
       const { server, ca, alice } = yield* certificates
