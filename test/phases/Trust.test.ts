@@ -81,7 +81,11 @@ describe("SOCKS5 from a trusted network", () => {
     }).pipe(
       Effect.provide(
         layer({
-          config: { trust: networks, proxyProtocolFrom: [IpNetwork.fromStringUnsafe("198.51.100.7/32")] }
+          config: {
+            trust: networks,
+            proxyProtocolFrom: [IpNetwork.fromStringUnsafe("198.51.100.7/32")],
+            privateTargets: "allow"
+          }
         })
       )
     )

@@ -145,7 +145,7 @@ describe("a file of users", () => {
         yield* looked
         assert.deepStrictEqual(yield* known("alice", "bob"), ["bob"])
         assert.deepStrictEqual(said(), [["Info", path]])
-      }).pipe(Effect.provide(users(path)), Effect.provide(layer))
+      }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
     })
   )
 })
