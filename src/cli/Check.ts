@@ -43,7 +43,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       ...settings.listen.map(
         (at) => `  listens on ${ListenAddress.format(at)}, for ${admitted(at, settings, asksPassword)}`
       ),
-      `  users: ${settings.user.map(({ name }) => printable(name)).join(", ") || "none"}${others(settings)}`
+      `  users: ${[...settings.user, ...settings.users].map(({ name }) => printable(name)).join(", ") || "none"}${others(settings)}`
     ].join("\n")
   )
 })

@@ -47,7 +47,7 @@ export interface Rule extends Conditions {
   readonly route?: string
   /** For those whom it allows something. */
   readonly limits?: Limits.Limits
-  /** Nothing any more: `TargetFiles.load` has put what it says into `to`. */
+  /** Nothing any more: `TargetFiles` has put what it says into `to`. */
   readonly "to-file"?: never
 }
 

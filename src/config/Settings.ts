@@ -13,6 +13,8 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Forms from "./Forms.ts"
 import * as ListenAddress from "./ListenAddress.ts"
+import type * as Rule from "./Rule.ts"
+import * as TargetFiles from "./TargetFiles.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 import * as Texts from "./Texts.ts"
 import * as User from "./User.ts"
@@ -380,7 +382,23 @@ export const server = {
 } as const
 
 /** What the server goes by that has more structure than a text. */
-export const structured = {} as const satisfies Readonly<Record<string, Structured<unknown>>>
+export const structured = {
+  users: {
+    description:
+      "More users: NAME:PASSWORD, or name, password or password-hash, groups, expires, networks and limits",
+    form: Forms.list(User.form, { canBeEmpty: true }),
+    default: [] as ReadonlyArray<User.User>,
+    defaultText: "none"
+  },
+  rules: {
+    description:
+      "Who may go where: the first rule whose conditions all hold decides; where there are rules, what none of " +
+      "them allows is denied",
+    form: Forms.list(TargetFiles.ruleForm, { canBeEmpty: true }),
+    default: [] as ReadonlyArray<Rule.Rule>,
+    defaultText: "none, and everything is allowed"
+  }
+} as const satisfies Readonly<Record<string, Structured<unknown>>>
 
 /** What the program around the server goes by. */
 export const program = {

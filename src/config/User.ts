@@ -16,6 +16,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
+import * as Forms from "./Forms.ts"
 import * as Limits from "./Limits.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 import * as Texts from "./Texts.ts"
@@ -134,10 +135,15 @@ const fields = {
   password: Schema.optionalKey(password)
 }
 const user = Schema.toType(Schema.Struct({ ...fields, passwordHash: Schema.optionalKey(passwordHash) }))
+
+const notBoth = Schema.makeFilter(
+  (user: { readonly password?: unknown; readonly "password-hash"?: unknown }) =>
+    user.password === undefined || user["password-hash"] === undefined,
+  { expected: "a user with a password or with a hash of one, but not with both" }
+)
+
 const asWritten = Schema.Struct({ ...fields, "password-hash": Schema.optionalKey(passwordHash) }).check(
-  Schema.makeFilter((user) => user.password === undefined || user["password-hash"] === undefined, {
-    expected: "a user with a password or with a hash of one, but not with both"
-  })
+  notBoth
 )
 
 /** The field is renamed last, so that a flaw is told of under the name that was written. */
@@ -166,3 +172,24 @@ const short = written({
 export const schema = Schema.Union([described, short]).annotate({
   message: "Expected NAME:PASSWORD, or an object with a name"
 }) satisfies Schema.Codec<User, unknown>
+
+const inConfig = Forms.further(
+  Schema.Struct({
+    ...fields,
+    password: Schema.optionalKey(
+      Forms.text({
+        read: (text) => (isField(text) ? Option.some(Redacted.make(text)) : Option.none()),
+        expected: "a text of 1 to 255 bytes, in quotes if it looks like something else",
+        isSecret: true
+      })
+    ),
+    "password-hash": Schema.optionalKey(passwordHash)
+  }).check(notBoth),
+  ({ "password-hash": passwordHash, ...rest }) =>
+    Effect.succeed<User>(passwordHash ? { ...rest, passwordHash } : rest)
+)
+
+/** The same in the config file, where a password may be `{ file: PATH }` instead. */
+export const form: Forms.Form<User> = Schema.Union([inConfig, short]).annotate({
+  message: "Expected NAME:PASSWORD, or an object with a name"
+})

@@ -8,8 +8,9 @@
 import * as NetAddress from "effect/net/NetAddress"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { Target } from "../wire/Target.ts"
+import type { Access } from "./Access.ts"
 import { classify } from "./Classification.ts"
-import type { Decision, Judge } from "./Decision.ts"
+import type { Decision } from "./Decision.ts"
 import * as Embedded from "./Embedded.ts"
 import * as Words from "./Words.ts"
 
@@ -32,7 +33,11 @@ export interface Options {
  *
  * An IPv4 address in an IPv6 one counts like the IPv6 one itself.
  */
-export const make = ({ privateTargets, allow, deny }: Options): Judge => {
+export const make = ({
+  privateTargets,
+  allow,
+  deny
+}: Options): ((access: Pick<Access, "target">, address?: NetAddress.IpAddress) => Decision) => {
   const denied = deny.map(compile)
   const allowed = allow.map(compile)
   return ({ target }, address) => {

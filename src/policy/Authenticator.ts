@@ -98,9 +98,9 @@ export class Authenticator extends Context.Service<
    * either, whoever comes from a trusted network; without one of those, anyone.
    */
   static readonly layer: Layer.Layer<Authenticator, never, Config | Users | PasswordHashes> = Layer.unwrap(
-    Effect.map(Config, ({ user, usersFile, authUrl, authToken, trust }) => {
+    Effect.map(Config, ({ user, users, usersFile, authUrl, authToken, trust }) => {
       const layers: ReadonlyArray<Layer.Layer<Authenticator, never, Users | PasswordHashes>> = [
-        ...(user.length > 0 || usersFile !== undefined ? [Authenticator.directory] : []),
+        ...(user.length + users.length > 0 || usersFile !== undefined ? [Authenticator.directory] : []),
         ...(authUrl === undefined ? [] : [Authenticator.http({ url: authUrl, token: authToken })])
       ]
       if (layers.length > 0) return Authenticator.firstOf(layers)

@@ -21,5 +21,5 @@ export interface Decision {
   readonly limits?: Limits
 }
 
-/** `address` is one of the target's, never an IPv4 address in IPv6 form; left out while it is not known. */
-export type Judge = (access: Access, address?: NetAddress.IpAddress) => Decision
+/** At a time in milliseconds since the epoch. `address` is one of the target's, never an IPv4 address in IPv6 form; left out while it is not known. */
+export type Judge = (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision

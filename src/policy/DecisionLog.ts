@@ -28,9 +28,10 @@ export const DecisionLog = Context.Reference<{
   defaultValue: () => ({
     write: (decided) =>
       Effect.flatMap(Effect.serviceOption(Config), (config) => {
-        const { logDecisions } = Option.getOrElse(config, () => Config.defaults)
+        const { logDecisions, rules } = Option.getOrElse(config, () => Config.defaults)
+        const which = logDecisions === "auto" ? (rules.length > 0 ? "all" : "denied") : logDecisions
         const { verdict, isReport } = decided.decision
-        const isWanted = isReport || verdict === "deny" ? logDecisions !== "none" : logDecisions === "all"
+        const isWanted = isReport || verdict === "deny" ? which !== "none" : which === "all"
         return isWanted ? Effect.logInfo("decision", line(decided)) : Effect.void
       })
   })

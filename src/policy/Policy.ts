@@ -9,11 +9,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
-import { Config } from "../config/Config.ts"
+import { Config, type Values } from "../config/Config.ts"
 import * as Reach from "../config/Reach.ts"
 import type { Access } from "./Access.ts"
 import * as AddressGuard from "./AddressGuard.ts"
 import type { Decision, Judge } from "./Decision.ts"
+import * as Ruleset from "./Ruleset.ts"
 
 export class Policy extends Context.Service<
   Policy,
@@ -25,13 +26,9 @@ export class Policy extends Context.Service<
   /** Whatever one of these denies is denied; else the last of them decides. */
   static readonly make = (...judges: readonly [Judge, ...Array<Judge>]): Policy["Service"] => ({
     judge: (access, address) =>
-      Effect.sync(() => {
-        let decision = judges[0](access, address)
-        for (let i = 1; i < judges.length && decision.verdict !== "deny"; i++) {
-          decision = judges[i]!(access, address)
-        }
-        return decision
-      })
+      Effect.clockWith((clock) =>
+        Effect.sync(() => together(judges)(access, address, clock.currentTimeMillisUnsafe()))
+      )
   })
 
   /** Lets everyone go everywhere: for tests, and for networks that something else guards. */
@@ -44,16 +41,32 @@ export class Policy extends Context.Service<
   static readonly layer: Layer.Layer<Policy, never, Config> = Layer.effect(
     Policy,
     Effect.map(Config, (config) => {
-      const guard = AddressGuard.make({
-        privateTargets: Reach.allowsPrivateTargets(config),
-        allow: config.allowTarget,
-        deny: config.denyTarget.filter((target) => target !== "none")
-      })
-      const policy = Policy.make(guard)
+      const policy = Policy.make(judgeOf(config))
       return config.reportOnly ? reporting(policy) : policy
     })
   )
 }
+
+/** What the configuration has judges for: addresses that nobody should reach, and rules. */
+export const judgeOf = (config: Values): Judge => {
+  const guard = AddressGuard.make({
+    privateTargets: Reach.allowsPrivateTargets(config),
+    allow: config.allowTarget,
+    deny: config.denyTarget.filter((target) => target !== "none")
+  })
+  return together([guard, Ruleset.make(config.rules).judge])
+}
+
+/** Whatever one of these denies is denied; else the last of them decides. */
+const together =
+  (judges: readonly [Judge, ...ReadonlyArray<Judge>]): Judge =>
+  (access, address, now) => {
+    let decision = judges[0](access, address, now)
+    for (let i = 1; i < judges.length && decision.verdict !== "deny"; i++) {
+      decision = judges[i]!(access, address, now)
+    }
+    return decision
+  }
 
 /** The same policy, which denies nothing and says what it would have denied. */
 export const reporting = ({ judge }: Policy["Service"]): Policy["Service"] => ({

@@ -7,6 +7,7 @@ import { nameOf, type Rule } from "../config/Rule.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { PortRange } from "../config/Texts.ts"
 import * as TimeWindow from "../config/TimeWindow.ts"
+import { printable } from "../wire/Text.ts"
 
 /** Whom there is, as far as that is known. */
 export interface Whom {
@@ -14,10 +15,17 @@ export interface Whom {
   readonly groups?: Iterable<string> | undefined
 }
 
+/** A name in a rule, and why it cannot be meant: "… is not …". */
+export interface Problem {
+  readonly value: string
+  readonly expected: string
+}
+
 /** What must not be: a rule about someone who does not exist, whose name is then most likely misspelt. */
-export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<string> => {
+export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<Problem> => {
   const missing = (
     kind: string,
+    expected: string,
     known: Iterable<string> | undefined,
     of: (rule: Rule) => ReadonlyArray<string> | undefined
   ) => {
@@ -26,12 +34,12 @@ export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<
     return rules.flatMap((rule, index) =>
       (of(rule) ?? [])
         .filter((name) => !all.has(name))
-        .map((name) => `${nameOf(rule, index)}: there is no ${kind} ${name}`)
+        .map((name) => ({ value: `${kind} "${printable(name)}" of ${nameOf(rule, index)}`, expected }))
     )
   }
   return [
-    ...missing("user", whom.users, ({ users }) => users),
-    ...missing("group", whom.groups, ({ groups }) => groups)
+    ...missing("user", "one of the users", whom.users, ({ users }) => users),
+    ...missing("group", "a group of any user", whom.groups, ({ groups }) => groups)
   ]
 }
 

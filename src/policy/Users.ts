@@ -15,6 +15,7 @@ export interface Entry {
 }
 
 export interface Directory {
+  readonly users: ReadonlyArray<User>
   /** A name as bytes, which no two names share. */
   readonly find: (name: Uint8Array) => Entry | undefined
   /** What to compute for who is not in it; nothing if no user has a hash. */
@@ -39,7 +40,7 @@ export const directory = (users: ReadonlyArray<User>): Directory => {
       { user, field: user.password ? field(utf8.encode(Redacted.value(user.password))) : noPassword }
     ])
   )
-  return { find: (name) => entries.get(key(name)), decoy: decoyAmong(users) }
+  return { users, find: (name) => entries.get(key(name)), decoy: decoyAmong(users) }
 }
 
 /** Like the hashes that most users have. */

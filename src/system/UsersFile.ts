@@ -19,17 +19,18 @@ const interval = "2 seconds"
 export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
   Users,
   Effect.gen(function* () {
-    const { user, usersFile } = yield* Config
+    const { user, users, usersFile } = yield* Config
+    const own = [...user, ...users]
     if (usersFile === undefined) {
-      const fixed = directory(yield* together(user, []))
+      const fixed = directory(yield* together(own, []))
       return { current: Effect.succeed(fixed) }
     }
     const load = Effect.map(
-      Effect.flatMap(read(usersFile), (others) => together(user, others)),
+      Effect.flatMap(read(usersFile), (others) => together(own, others)),
       directory
     )
     let stamp = yield* stampOf(usersFile)
-    let users = yield* load
+    let current = yield* load
     let last = stamp
     const look = Effect.gen(function* () {
       const now = yield* stampOf(usersFile)
@@ -38,7 +39,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
       last = now
       if (now === stamp || !isSettled) return
       stamp = now
-      users = yield* load
+      current = yield* load
       yield* Effect.logInfo("the users file was read again", { file: printable(usersFile) })
     }).pipe(
       Effect.catch(({ message }) =>
@@ -46,7 +47,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
       )
     )
     yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
-    return { current: Effect.sync(() => users) }
+    return { current: Effect.sync(() => current) }
   })
 )
 

@@ -71,7 +71,7 @@ udp: "false"
         "systemd"
       ])
       assert.deepStrictEqual(
-        user.map(({ name, password }) => [name, Redacted.value(password)]),
+        user.map(({ name, password }) => [name, Redacted.value(password!)]),
         [
           ["alice", "secret"],
           ["bob", " s p a c e"]
@@ -125,7 +125,7 @@ udp: "false"
       const { user, ...others } = values as { readonly user: ReadonlyArray<User> }
       assert.deepStrictEqual<object>(others, { maxSessions: 7, bind: true })
       assert.deepStrictEqual(
-        user.map(({ name, password }) => [name, Redacted.value(password)]),
+        user.map(({ name, password }) => [name, Redacted.value(password!)]),
         [
           ["alice", "secret"],
           ["bob", "hunter2"]
@@ -279,7 +279,7 @@ describe("a setting with a structure", () => {
       const { values } = yield* read(text, { forms })
       const { rules, users } = values as { readonly rules: unknown; readonly users: ReadonlyArray<User> }
       assert.deepStrictEqual(rules, [{ name: "a", action: "deny", to: ["10.0.0.0/8"], rate: 5 }])
-      assert.strictEqual(Redacted.value(users[0]!.password), "0123")
+      assert.strictEqual(Redacted.value(users[0]!.password!), "0123")
     })
   )
 

@@ -7,12 +7,11 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import * as AddressGuard from "../../src/policy/AddressGuard.ts"
-import type { Judge } from "../../src/policy/Decision.ts"
 import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { utf8 } from "../support/bytes.ts"
 
-const guard = (privateTargets: "allow" | "deny", allow = "", deny = ""): Judge => {
+const guard = (privateTargets: "allow" | "deny", allow = "", deny = ""): ReturnType<typeof AddressGuard.make> => {
   const patterns = (text: string) =>
     text
       .split(" ")
@@ -26,7 +25,12 @@ const guard = (privateTargets: "allow" | "deny", allow = "", deny = ""): Judge =
 }
 
 /** What becomes of asking for a host, whose address this is if it is a name. */
-const judged = (judge: Judge, host: string, port: number, address?: string) => {
+const judged = (
+  judge: ReturnType<typeof AddressGuard.make>,
+  host: string,
+  port: number,
+  address?: string
+) => {
   const target = Result.getOrThrow(Target.fromName(utf8(host), port))
   const access = {
     identity: { user: undefined },

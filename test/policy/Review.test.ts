@@ -100,12 +100,15 @@ describe("Review", () => {
     )
     assert.deepStrictEqual(
       Review.problems(rules, { users: ["alice", "bob"], groups: new Set(["staff", "guests"]) }),
-      ["us: there is no user bbo", "rule 2: there is no group gests"]
+      [
+        { value: 'user "bbo" of us', expected: "one of the users" },
+        { value: 'group "gests" of rule 2', expected: "a group of any user" }
+      ]
     )
     assert.deepStrictEqual(Review.problems(rules, {}), [])
     assert.deepStrictEqual(Review.problems(rules, { users: [] }), [
-      "us: there is no user alice",
-      "us: there is no user bbo"
+      { value: 'user "alice" of us', expected: "one of the users" },
+      { value: 'user "bbo" of us', expected: "one of the users" }
     ])
   })
 })
