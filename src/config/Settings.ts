@@ -108,6 +108,15 @@ const quota = (description: string): Setting<number | "off", false> => ({
   defaultText: "off"
 })
 
+const bandwidth = (description: string): Setting<Texts.Rates, false> => ({
+  description,
+  metavar: "UP/DOWN",
+  read: Texts.rates,
+  expected: "bytes a second such as 1MiB/10MiB, up and down, or 10MiB for each way, or off",
+  default: { upload: Infinity, download: Infinity },
+  defaultText: "off"
+})
+
 const toggle = (description: string, initially: boolean): Setting<boolean, false> => ({
   description,
   metavar: "",
@@ -334,6 +343,11 @@ export const server = {
     metavar: "DIR",
     expected: "the path of a directory"
   },
+  bandwidthSession: bandwidth(
+    "Bytes a second of each session, from the client and to it: 1MiB/10MiB, or 10MiB for each way"
+  ),
+  bandwidthUser: bandwidth("The same for all sessions of a user, or of an address without one, together"),
+  bandwidthTotal: bandwidth("The same for all sessions together"),
   udp: toggle("Relay datagrams (UDP ASSOCIATE)", true),
   udpPorts: single<Texts.PortRange | "any">({
     description: "Ports at which clients' datagrams are taken; any leaves the choice to the system",

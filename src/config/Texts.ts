@@ -42,6 +42,21 @@ export const bytes = (text: string): Option.Option<number> => {
 /** `10MiB` or `10MiB/s`: bytes a second. */
 export const rate = (text: string): Option.Option<number> => bytes(text.replace(/\/s$/, ""))
 
+/** Bytes a second, each way; `Infinity` where there is no limit. */
+export interface Rates {
+  readonly upload: number
+  readonly download: number
+}
+
+/** `1MiB/10MiB`: up and down; one such as `10MiB` for each way; `off`, also for one of them. */
+export const rates = (text: string): Option.Option<Rates> => {
+  const [up = "", down = up, ...rest] = text.split("/")
+  const read = (way: string) => (way === "off" ? Option.some(Infinity) : bytes(way))
+  return rest.length > 0
+    ? Option.none()
+    : Option.zipWith(read(up), read(down), (upload, download) => ({ upload, download }))
+}
+
 /** A whole number above 0. */
 export const count = (text: string): Option.Option<number> =>
   /^[1-9]\d{0,8}$/.test(text) ? Option.some(Number(text)) : Option.none()

@@ -78,6 +78,7 @@ describe("Settings", () => {
         ...["idleTimeout", "halfCloseTimeout"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
+        ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],
         ...["udpIdleTimeout", "udpRate", "udpAssociations"]
       ]
     )

@@ -92,6 +92,25 @@ describe("Texts", () => {
   })
 
   it.each([
+    ["1MiB/10MiB", [1_048_576, 10_485_760]],
+    ["512KiB", [524_288, 524_288]],
+    ["1000/2kB", [1000, 2000]],
+    ["off/10MB", [Infinity, 10_000_000]],
+    ["1/off", [1, Infinity]],
+    ["off", [Infinity, Infinity]]
+  ])("reads %s as rates, up and down", (text, expected) => {
+    const { upload, download } = Option.getOrThrow(Texts.rates(text))
+    assert.deepStrictEqual([upload, download], expected)
+  })
+
+  it.each(["", "/", "1/", "/1", "1/2/3", "0", "1/0", "1MiB/s", "fast", "1 / 2", "Off"])(
+    "reads %j as no rates",
+    (text) => {
+      assert.isTrue(Option.isNone(Texts.rates(text)))
+    }
+  )
+
+  it.each([
     ["2027-03-31", "2027-04-01T00:00:00.000Z"],
     ["2028-02-29", "2028-03-01T00:00:00.000Z"],
     ["2027-03-31T18:00Z", "2027-03-31T18:00:00.000Z"],
