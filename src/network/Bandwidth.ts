@@ -1,0 +1,96 @@
+/**
+ * How fast the bytes of a session may go: which limits hold for it, and with
+ * whom it shares them.
+ */
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { Config } from "../config/Config.ts"
+import type { Limits } from "../config/Limits.ts"
+import type { Rates } from "../config/Texts.ts"
+import * as Bucket from "./Bucket.ts"
+import * as Pacer from "./Pacer.ts"
+import * as SharedBuckets from "./SharedBuckets.ts"
+
+export interface Usage {
+  /** Whose session it is. All that are the same owner's share a limit. */
+  readonly owner: string
+  /** The owner's own limits, to which those of the settings give way. */
+  readonly own: Limits | undefined
+  /** Of the rule that let the session in; all that it lets in share them. */
+  readonly rule: { readonly name: string; readonly limits: Limits } | undefined
+}
+
+export class Bandwidth extends Context.Service<
+  Bandwidth,
+  {
+    /**
+     * What a session has to keep to until the scope closes; nothing if it has no
+     * limit. Goes by the configuration that holds now. Where a shared limit has
+     * changed since, it changes for all who share it.
+     */
+    readonly pace: (usage: Usage) => Effect.Effect<Pacer.Pace | undefined, never, Config | Scope.Scope>
+  }
+>()("effect-socks/network/Bandwidth") {
+  static readonly layer: Layer.Layer<Bandwidth> = Layer.effect(
+    Bandwidth,
+    Effect.gen(function* () {
+      const clock = yield* Clock.clockWith(Effect.succeed)
+      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
+      const isBusy = Latch.makeUnsafe()
+      const pacer = Pacer.make(now, () => Latch.openUnsafe(isBusy))
+      const shared = SharedBuckets.make(now)
+      // One for all, which stands still while nobody waits.
+      const tick = Effect.sync(() => {
+        if (!pacer.tick()) Latch.closeUnsafe(isBusy)
+      })
+      yield* Latch.await(isBusy).pipe(
+        Effect.andThen(Effect.sleep(Pacer.interval)),
+        Effect.andThen(tick),
+        Effect.forever,
+        Effect.forkScoped
+      )
+
+      /** A direction's lane, with what gives back all that it takes. */
+      const enter = (session: number, others: ReadonlyArray<readonly [name: string, rate: number]>) => {
+        const names = others.filter(([, rate]) => rate < Infinity)
+        const buckets = [
+          ...(session < Infinity ? [Bucket.make(session, now())] : []),
+          ...names.map(([name, rate]) => shared.take(name, rate))
+        ]
+        const lane = Arr.isReadonlyArrayNonEmpty(buckets) ? pacer.lane(buckets) : undefined
+        const leave = () => {
+          lane?.leave()
+          for (const [name] of names) shared.giveBack(name)
+        }
+        return { lane, leave }
+      }
+
+      return {
+        pace: Effect.fnUntraced(function* ({ owner, own, rule }) {
+          const { bandwidthSession, bandwidthUser, bandwidthTotal } = yield* Config
+          const enterWay = (way: keyof Rates) =>
+            enter(bandwidthSession[way], [
+              [`${way} of ${owner}`, own?.[way] ?? bandwidthUser[way]],
+              [`${way} by ${rule?.name}`, rule?.limits[way] ?? Infinity],
+              [`${way}`, bandwidthTotal[way]]
+            ])
+          const upload = enterWay("upload")
+          const download = enterWay("download")
+          if (upload.lane === undefined && download.lane === undefined) return undefined
+          yield* Effect.addFinalizer(() =>
+            Effect.sync(() => {
+              upload.leave()
+              download.leave()
+            })
+          )
+          return { upload: upload.lane, download: download.lane }
+        })
+      }
+    })
+  )
+}

@@ -1,0 +1,46 @@
+/**
+ * A token bucket: how many bytes may pass, filled at a steady rate.
+ *
+ * What was read is passed on whole, so a bucket can fall into debt. That is paid
+ * off before more passes, which keeps the rate right however large the pieces.
+ */
+
+export interface Bucket {
+  /** Bytes a second. */
+  rate: number
+  /** Bytes that may pass now; below zero, those that passed before their time. */
+  tokens: number
+  /** In milliseconds, up to when it has been filled. */
+  filledAt: number
+  /** How many wait for it, or for another that they need as well. */
+  waiting: number
+}
+
+/** Seconds' worth that an unused bucket holds. */
+const burst = 0.25
+
+/** A full one. */
+export const make = (rate: number, now: number): Bucket => ({
+  rate,
+  tokens: rate * burst,
+  filledAt: now,
+  waiting: 0
+})
+
+/** Fills it up to now. */
+export const fill = (bucket: Bucket, now: number): void => {
+  bucket.tokens = Math.min(
+    bucket.tokens + ((now - bucket.filledAt) / 1000) * bucket.rate,
+    bucket.rate * burst
+  )
+  bucket.filledAt = now
+}
+
+/** Goes on at another rate. Debts stay. */
+export const setRate = (bucket: Bucket, rate: number, now: number): void => {
+  fill(bucket, now)
+  bucket.rate = rate
+  fill(bucket, now)
+}
+
+export const isFull = ({ tokens, rate }: Bucket): boolean => tokens >= rate * burst
