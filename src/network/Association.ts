@@ -20,6 +20,7 @@ import * as Reassembly from "../wire/Reassembly.ts"
 import { fromNode } from "./Addresses.ts"
 import { bind } from "./Datagrams.ts"
 import * as Destinations from "./Destinations.ts"
+import type { Lane, Pace } from "./Pacer.ts"
 import type { Traffic } from "./Relay.ts"
 import type { Resolver } from "./Resolver.ts"
 
@@ -31,6 +32,8 @@ export interface Client {
   /** And only from this port; with 0, from that of the first one. */
   readonly port: number
   readonly traffic: Traffic
+  /** How fast the datagrams may go, where that is limited; what goes beyond is dropped. */
+  readonly pace?: Pace | undefined
 }
 
 export interface Rules {
@@ -63,7 +66,7 @@ export const make = Effect.fnUntraced(function* (
   { udpRate, udpFragments, udpFullCone }: Rules,
   relay: Socket
 ): Effect.fn.Return<Association, never, Policy | Resolver | Scope.Scope> {
-  const { traffic } = client
+  const { traffic, pace } = client
   traffic.dropped = 0
   const clock = yield* Clock.clockWith(Effect.succeed)
   const peers = Recent.make<string, Destinations.Remote>(peerLimit)
@@ -78,12 +81,13 @@ export const make = Effect.fnUntraced(function* (
   const dropOne = () => drop()
   const reassembly = udpFragments ? Reassembly.make(drop) : undefined
 
-  /** Room for one more, or it is dropped. */
-  const takes = (): boolean => {
-    if (pending >= pendingLimit) {
+  /** Room for one more of this size, or it is dropped. */
+  const takes = (size: number, lane: Lane | undefined): boolean => {
+    if (pending >= pendingLimit || lane?.isWaiting()) {
       drop()
       return false
     }
+    lane?.pass(size, nothing)
     pending++
     movedAt = clock.currentTimeMillisUnsafe()
     return true
@@ -102,7 +106,7 @@ export const make = Effect.fnUntraced(function* (
       peers.set(peer.key, peer)
     }
     if (peer === undefined || source === undefined) return drop()
-    if (!takes()) return
+    if (!takes(bytes.length, pace?.download)) return
     traffic.received += bytes.length
     relay.send([peer.header, bytes], source.port, source.address, taken)
   }
@@ -129,11 +133,11 @@ export const make = Effect.fnUntraced(function* (
   const forward = (bytes: Buffer, headerSize: number, remote: Destinations.Remote) => {
     const socket = socketFor(remote)
     if (socket === undefined) return drop()
-    if (!takes()) return
+    const size = bytes.length - headerSize
+    if (!takes(size, pace?.upload)) return
     if (peers.get(remote.key) === undefined) peers.set(remote.key, remote)
-    const { length } = bytes
-    traffic.sent += length - headerSize
-    socket.send(bytes, headerSize, length - headerSize, remote.port, remote.address, taken)
+    traffic.sent += size
+    socket.send(bytes, headerSize, size, remote.port, remote.address, taken)
   }
   const send = yield* Destinations.make(client.access, forward, dropOne)
 
@@ -171,3 +175,5 @@ export const make = Effect.fnUntraced(function* (
     movedAt: () => movedAt
   }
 })
+
+const nothing = () => {}

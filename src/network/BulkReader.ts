@@ -14,6 +14,9 @@ import type { Duplex } from "node:stream"
 /** A read of this size was a full one. */
 export const fullRead = 64 * 1024
 
+/** A buffer of this size takes in one read what a fast sender has sent since the last. */
+export const largeSize = 256 * 1024
+
 /**
  * Takes a chunk. Returns whether it is written already; if not, calls `written`
  * when it is, and until then its bytes must not change.
@@ -22,11 +25,11 @@ export type Deliver = (chunk: Buffer, written: () => void) => boolean
 
 /**
  * Moves the connection of `socket` to a new socket, paused, that delivers what it
- * reads from a large buffer and has no `data` event. `socket` is closed without
- * its connection. Nothing happens, and nothing is returned, where this cannot be
+ * reads, at most `size` bytes at once, and has no `data` event. `socket` is closed
+ * without its connection. Nothing happens, and nothing is returned, where this cannot be
  * done: other kinds of streams, ends that are closing, writes under way.
  */
-export const promote = (socket: Duplex, deliver: Deliver): Socket | undefined => {
+export const promote = (socket: Duplex, deliver: Deliver, size = largeSize): Socket | undefined => {
   if (!(socket instanceof Socket) || "encrypted" in socket) return undefined
   const inner = socket as unknown as Internals
   const handle = inner._handle
@@ -41,7 +44,7 @@ export const promote = (socket: Duplex, deliver: Deliver): Socket | undefined =>
   socket.on("error", () => {})
   for (let rest = socket.read(); rest !== null; rest = socket.read()) deliver(rest, () => {})
   socket.destroy()
-  return makeReader(handle, deliver)
+  return makeReader(handle, deliver, size)
 }
 
 /** What Node does not document of its sockets, and has had unchanged since version 12. */
@@ -55,21 +58,20 @@ interface Handle {
   readStop(): void
 }
 
-/** A buffer of this size takes in one read what a fast sender has sent since the last. */
-const largeSize = 256 * 1024
 const smallSize = 4 * 1024
 
 /** Short reads in a row after which a reader gives its large buffer back. */
 const quiet = 8
 
-const makeReader = (handle: Handle, deliver: Deliver): Socket => {
-  let buffer = takeLarge()
+const makeReader = (handle: Handle, deliver: Deliver, size: number): Socket => {
+  let buffer = size < largeSize ? Buffer.allocUnsafeSlow(size) : takeLarge()
   let shortReads = 0
   let isWriting = false
 
   const written = () => {
     isWriting = false
-    reader.resume()
+    // Nor does whoever paused it want more yet.
+    if (!reader.isPaused()) reader.resume()
   }
   const reader = new Socket({
     handle,
@@ -88,6 +90,7 @@ const makeReader = (handle: Handle, deliver: Deliver): Socket => {
   } as ConstructorParameters<typeof Socket>[0])
 
   const fitting = (count: number): Buffer => {
+    if (size < largeSize) return buffer
     shortReads = count < smallSize ? shortReads + 1 : 0
     if (buffer.length === smallSize && count === smallSize) return takeLarge()
     if (buffer.length === largeSize && shortReads >= quiet) {

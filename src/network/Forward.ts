@@ -10,6 +10,8 @@ import { BadResponse, MalformedRequest, ResponseTimeout } from "../Errors.ts"
 import * as Http from "../wire/Http.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import { probe, reset } from "./Duplexes.ts"
+import * as Paced from "./Paced.ts"
+import type { Pace } from "./Pacer.ts"
 import type { Ending, Traffic } from "./Relay.ts"
 import { type Exchange, headLimit, pairs } from "./Requests.ts"
 
@@ -23,6 +25,8 @@ export interface Order {
   readonly pseudonym: string
   /** Of bodies. */
   readonly traffic: Traffic
+  /** How fast bodies may go, where that is limited. */
+  readonly pace?: Pace | undefined
   /** Time in which nothing need move. */
   readonly idleTimeout: Duration.Duration
   readonly onStatus: (status: number) => void
@@ -37,7 +41,7 @@ export const run = (order: Order): Effect.Effect<Ending, BadResponse | Malformed
 
 const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedRequest> =>
   Effect.callback<Ending, BadResponse | MalformedRequest>((resume) => {
-    const { target, traffic, pseudonym } = order
+    const { target, traffic, pseudonym, pace } = order
     const { request, response, duplex } = order.exchange
     const fail = (error: BadResponse | MalformedRequest) => resume(Effect.fail(error))
     const cutOff = (ending: Ending) => {
@@ -83,9 +87,10 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
       }
       order.onStatus(status)
       response.flushHeaders()
-      incoming.on("data", (chunk: Buffer) => (traffic.received += chunk.length))
-      incoming.pipe(response, { end: false })
-      incoming.on("end", () => {
+      const body = pace?.download ? incoming.pipe(Paced.make(pace.download)) : incoming
+      body.on("data", (chunk: Buffer) => (traffic.received += chunk.length))
+      body.pipe(response, { end: false })
+      body.on("end", () => {
         if (!incoming.complete) return
         attempt(() => response.addTrailers(HttpFields.trailers(pairs(incoming.rawTrailers)) as never))
         if (isFramed) response.end()
@@ -105,9 +110,10 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
       if (response.writableFinished) resume(Effect.succeed("finished"))
       else cutOff("client reset")
     })
-    request.on("data", (chunk: Buffer) => (traffic.sent += chunk.length))
-    request.pipe(outgoing, { end: false })
-    request.on("end", () => {
+    const body = pace?.upload ? request.pipe(Paced.make(pace.upload)) : request
+    body.on("data", (chunk: Buffer) => (traffic.sent += chunk.length))
+    body.pipe(outgoing, { end: false })
+    body.on("end", () => {
       attempt(() => outgoing.addTrailers(HttpFields.trailers(pairs(request.rawTrailers)) as never))
       outgoing.end()
     })
@@ -122,11 +128,13 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
 /** When nothing has moved for as long as may be. */
 const silence = Effect.fnUntraced(function* ({
   traffic,
+  pace,
   idleTimeout,
   exchange
 }: Order): Effect.fn.Return<Ending, ResponseTimeout> {
   let before = -1
-  while (before !== traffic.sent + traffic.received) {
+  const isHeld = () => pace?.upload?.isWaiting() || pace?.download?.isWaiting()
+  while (before !== traffic.sent + traffic.received || isHeld()) {
     before = traffic.sent + traffic.received
     yield* Duration.isFinite(idleTimeout) ? Effect.sleep(idleTimeout) : Effect.never
   }

@@ -4,6 +4,7 @@
 import type { Duplex } from "node:stream"
 import * as BulkReader from "./BulkReader.ts"
 import { probe, reset } from "./Duplexes.ts"
+import type { Lane, Pace } from "./Pacer.ts"
 
 /** Bytes moved so far, kept up to date while they move. */
 export interface Traffic {
@@ -33,6 +34,8 @@ export interface Ends {
   /** What the client sent ahead of its session. */
   readonly early: Uint8Array
   readonly traffic: Traffic
+  /** How fast the bytes may go, where that is limited. */
+  readonly pace?: Pace | undefined
 }
 
 export interface Link {
@@ -40,6 +43,8 @@ export interface Link {
   movedAt: number
   /** One direction has ended. */
   isHalfClosed: boolean
+  /** Nothing moves because it would be too fast. */
+  readonly isHeld: () => boolean
   /** Resets both ends. */
   readonly end: (ending: Ending) => void
 }
@@ -50,11 +55,18 @@ interface Side {
   readonly count: (bytes: number) => void
   /** What it is called when this side breaks off. */
   readonly cutOff: Ending
+  /** What limits how fast its bytes go. */
+  readonly lane: Lane | undefined
+  /** Has sent all it may for now. */
+  isHeld: boolean
 }
+
+/** Notes bytes that an end has sent. */
+type Charge = (bytes: number) => void
 
 /** Connects two paused ends, and calls `onEnd` once when both are closed. */
 export const make = (
-  { client, target, early, traffic }: Ends,
+  { client, target, early, traffic, pace }: Ends,
   now: () => number,
   onEnd: (ending: Ending) => void
 ): Link => {
@@ -66,19 +78,24 @@ export const make = (
     count: (bytes) => {
       traffic.sent += bytes
     },
-    cutOff: "client reset"
+    cutOff: "client reset",
+    lane: pace?.upload,
+    isHeld: false
   }
   const other: Side = {
     duplex: target,
     count: (bytes) => {
       traffic.received += bytes
     },
-    cutOff: "target reset"
+    cutOff: "target reset",
+    lane: pace?.download,
+    isHeld: false
   }
 
   const link: Link = {
     movedAt: now(),
     isHalfClosed: false,
+    isHeld: () => one.isHeld || other.isHeld,
     end: (reason) => {
       if (ending === "finished") ending = reason
       reset(one.duplex)
@@ -91,8 +108,43 @@ export const make = (
     link.movedAt = now()
   }
 
+  /** Reads on, unless it is too early for that. */
+  const proceed = (side: Side) => {
+    if (!side.isHeld) side.duplex.resume()
+  }
+
+  /** What charges a lane for the bytes of its end, and holds that back where it has to wait. */
+  const charging = (lane: Lane, from: Side, to: Side): Charge => {
+    const go = () => {
+      from.isHeld = false
+      link.movedAt = now()
+      if (to.duplex.writableLength === 0) from.duplex.resume()
+      else to.duplex.write(nothing, () => proceed(from))
+    }
+    return (bytes) => {
+      if (lane.pass(bytes, go)) return
+      from.isHeld = true
+      from.duplex.pause()
+    }
+  }
+
+  /** Passes on what an end sends and how it ends. */
+  const start = (from: Side, to: Side, early: number) => {
+    const { lane } = from
+    const charge = lane && charging(lane, from, to)
+    // Where little may pass, one read as usual would be too much.
+    const isSlow = lane !== undefined && lane.slice < BulkReader.fullRead
+    if (!isSlow || !promote(from, to, charge)) {
+      stream(from, to, charge)
+      watch(from, to)
+    }
+    // What came early is charged too, and nobody starts ahead of those who wait.
+    charge?.(early)
+    proceed(from)
+  }
+
   /** Passes on what an end sends, until it sends much. */
-  const stream = (from: Side, to: Side) => {
+  const stream = (from: Side, to: Side, charge: Charge | undefined) => {
     const source = from.duplex
     const limit = to.duplex.writableHighWaterMark
     let isPromoting = false
@@ -102,26 +154,29 @@ export const make = (
       // Not what `write` returns: that is false for every large chunk, even one
       // that the kernel has taken whole.
       if (to.duplex.writableLength > limit) source.pause()
+      if (charge !== undefined) charge(chunk.length)
       if (chunk.length < BulkReader.fullRead || isPromoting) return
       isPromoting = true
       setImmediate(() => {
-        isPromoting = promote(from, to)
+        isPromoting = promote(from, to, charge)
       })
     })
   }
 
-  const promote = (from: Side, to: Side): boolean => {
-    const reader = BulkReader.promote(from.duplex, (chunk, written) => {
+  const promote = (from: Side, to: Side, charge: Charge | undefined): boolean => {
+    const deliver: BulkReader.Deliver = (chunk, written) => {
       moved(from, chunk.length)
       to.duplex.write(chunk)
+      if (charge !== undefined) charge(chunk.length)
       if (to.duplex.writableLength === 0) return true
       to.duplex.write(nothing, written)
       return false
-    })
+    }
+    const reader = BulkReader.promote(from.duplex, deliver, from.lane?.slice)
     if (reader === undefined) return false
     from.duplex = reader
     watch(from, to)
-    reader.resume()
+    proceed(from)
     return true
   }
 
@@ -131,6 +186,8 @@ export const make = (
     let isFinished = false
     const finished = () => {
       isFinished = true
+      from.isHeld = false
+      from.lane?.leave()
       link.isHalfClosed = true
       link.movedAt = now()
       to.duplex.end()
@@ -142,7 +199,7 @@ export const make = (
       else if (!duplex.writableFinished) to.duplex.removeAllListeners("data").resume()
       if (--open === 0) onEnd(ending)
     }
-    duplex.on("drain", () => to.duplex.resume())
+    duplex.on("drain", () => proceed(to))
     duplex.on("error", () => {
       if (ending === "finished") ending = from.cutOff
     })
@@ -163,12 +220,8 @@ export const make = (
     moved(one, early.length)
     target.write(early)
   }
-  stream(one, other)
-  stream(other, one)
-  watch(one, other)
-  watch(other, one)
-  client.resume()
-  target.resume()
+  start(one, other, early.length)
+  start(other, one, 0)
   return link
 }
 

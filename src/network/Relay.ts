@@ -66,6 +66,7 @@ interface Watch {
 const sweep = (watch: Watch): void => {
   watch.now++
   for (const link of watch.links) {
+    if (link.isHeld()) link.movedAt = watch.now
     const quiet = watch.now - link.movedAt
     if (link.isHalfClosed && quiet > watch.halfClosed) link.end("half-closed")
     else if (quiet > watch.idle) link.end("idle")

@@ -7,6 +7,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
+import type { Bandwidth } from "../network/Bandwidth.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { hungUp } from "../network/Duplexes.ts"
 import * as Permit from "../network/Permit.ts"
@@ -16,6 +17,7 @@ import type { Policy } from "../policy/Policy.ts"
 import * as Target from "../wire/Target.ts"
 import { accessOf, localAddress } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
+import * as Pace from "./Pace.ts"
 
 /** Either end of the association ends the other: the connection, or datagrams staying out. */
 export const run = Effect.fnUntraced(function* ({
@@ -26,7 +28,7 @@ export const run = Effect.fnUntraced(function* ({
 }: Order): Effect.fn.Return<
   Ending,
   CommandNotSupported | NotAllowed | OutOfResources,
-  Config | Policy | DatagramRelay | Resolver | Scope.Scope
+  Bandwidth | Config | Policy | DatagramRelay | Resolver | Scope.Scope
 > {
   const { udp, udpStrict, advertise } = yield* Config
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
@@ -41,8 +43,9 @@ export const run = Effect.fnUntraced(function* ({
   if (udpStrict && port === 0) {
     return yield* new NotAllowed({ reason: "the port that datagrams will come from is not declared" })
   }
+  const pace = yield* Pace.of(known)
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
-    { access, address, port, traffic },
+    { access, address, port, traffic, pace },
     // Not all of the machine's addresses: answers have to come from where the
     // client sent its datagrams.
     localAddress(peer)

@@ -13,6 +13,7 @@ import {
   type LimitError,
   type ResolveError
 } from "../Errors.ts"
+import type { Bandwidth } from "../network/Bandwidth.ts"
 import { Binder } from "../network/Binder.ts"
 import * as Permit from "../network/Permit.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
@@ -28,7 +29,7 @@ export const run = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Ending,
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
-  Config | Policy | Binder | Resolver | Relay | Scope.Scope
+  Bandwidth | Config | Policy | Binder | Resolver | Relay | Scope.Scope
 > {
   const { client, request, known, granted, succeeded } = order
   const { bind } = yield* Config

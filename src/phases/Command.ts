@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
 import type { SessionError } from "../Errors.ts"
+import type { Bandwidth } from "../network/Bandwidth.ts"
 import type { Binder } from "../network/Binder.ts"
 import type { DatagramRelay } from "../network/DatagramRelay.ts"
 import type { Dialer } from "../network/Dialer.ts"
@@ -19,7 +20,7 @@ import * as Forward from "./Forward.ts"
 import type { Order } from "./Order.ts"
 
 /** What the commands use. */
-export type Services = Config | Policy | Resolver | Dialer | Binder | Relay | DatagramRelay
+export type Services = Bandwidth | Config | Policy | Resolver | Dialer | Binder | Relay | DatagramRelay
 
 /** Carries a request out to its end. */
 export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {

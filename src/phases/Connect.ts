@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import type { Config } from "../config/Config.ts"
 import {
   type ClientGone,
   type DialError,
@@ -12,6 +13,7 @@ import {
   type LimitError,
   type ResolveError
 } from "../Errors.ts"
+import type { Bandwidth } from "../network/Bandwidth.ts"
 import { Dialer, type Outgoing } from "../network/Dialer.ts"
 import * as Permit from "../network/Permit.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
@@ -20,6 +22,7 @@ import type { Policy } from "../policy/Policy.ts"
 import * as Target from "../wire/Target.ts"
 import { accessOf } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
+import * as Pace from "./Pace.ts"
 
 /** The client is told of the connection before any byte of the target's. */
 export const run = Effect.fnUntraced(function* (
@@ -27,7 +30,7 @@ export const run = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Ending,
   ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
-  Policy | Resolver | Dialer | Relay | Scope.Scope
+  Bandwidth | Config | Policy | Resolver | Dialer | Relay | Scope.Scope
 > {
   const { client } = order
   // Nobody waits for a connection whose client has gone.
@@ -40,12 +43,13 @@ export const join = Effect.fnUntraced(function* (
   { client, known, succeeded }: Order,
   target: Outgoing,
   bound: NetAddress.InetAddress
-): Effect.fn.Return<Ending, never, Relay> {
+): Effect.fn.Return<Ending, never, Bandwidth | Config | Relay | Scope.Scope> {
   const relay = yield* Relay
   known.address = target.remote
   yield* succeeded(bound)
+  const pace = yield* Pace.of(known)
   const { duplex, early } = client.detach()
-  return yield* relay.run({ client: duplex, target: target.duplex, early, traffic: known.traffic })
+  return yield* relay.run({ client: duplex, target: target.duplex, early, traffic: known.traffic, pace })
 })
 
 /** A connection to one of the target's addresses. Exactly the ones allowed are dialled. */

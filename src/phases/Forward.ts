@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { LoopDetected, type SessionError } from "../Errors.ts"
+import type { Bandwidth } from "../network/Bandwidth.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import * as Forward from "../network/Forward.ts"
 import type { Ending } from "../network/Relay.ts"
@@ -14,6 +15,7 @@ import * as HttpFields from "../wire/HttpFields.ts"
 import * as Connect from "./Connect.ts"
 import type { Forwarding } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
+import * as Pace from "./Pace.ts"
 
 /** Tells this process from others of its kind, which a request may well pass on its way. */
 export const pseudonym = `effect-socks-${globalThis.crypto.randomUUID().slice(0, 8)}`
@@ -26,7 +28,7 @@ export const run = Effect.fnUntraced(function* ({
 }: Order<Forwarding>): Effect.fn.Return<
   Ending,
   SessionError,
-  Config | Policy | Resolver | Dialer | Scope.Scope
+  Bandwidth | Config | Policy | Resolver | Dialer | Scope.Scope
 > {
   const { idleTimeout } = yield* Config
   const { target, head, path, exchange } = request
@@ -34,6 +36,7 @@ export const run = Effect.fnUntraced(function* ({
   const gone = Effect.raceFirst(client.gone, exchange.broken)
   const outgoing = yield* Effect.raceFirst(Connect.open({ request, known, granted }), gone)
   known.address = outgoing.remote
+  const pace = yield* Pace.of(known)
   return yield* Effect.raceFirst(
     Forward.run({
       exchange,
@@ -43,6 +46,7 @@ export const run = Effect.fnUntraced(function* ({
       fields: HttpFields.request(head, target, pseudonym),
       pseudonym,
       traffic: known.traffic,
+      pace,
       idleTimeout,
       onStatus: (status) => {
         known.status = status

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, OpenProxyRefused } from "../Errors.ts"
+import type { Bandwidth } from "../network/Bandwidth.ts"
 import type { Secure } from "../network/Tls.ts"
 import type { Bans } from "../policy/Bans.ts"
 import type * as Connection from "./Connection.ts"
@@ -16,7 +17,7 @@ import type { Sessions } from "./Sessions.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 
 /** What a generation consists of; what is counted is counted across all of them. */
-export type Services = Exclude<Connection.Services, Bans | Sessions>
+export type Services = Exclude<Connection.Services, Bandwidth | Bans | Sessions>
 
 export interface Generation {
   readonly services: Context.Context<Services>

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
+import { Bandwidth } from "../network/Bandwidth.ts"
 import { Binder } from "../network/Binder.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
@@ -67,7 +68,7 @@ export class Server extends Context.Service<
     Layer.effect(
       Server,
       Effect.suspend(() => make)
-    ).pipe(Layer.provide(Sessions.layer), Layer.provide(Quotas.layer), Layer.provideMerge(bansLayer))
+    ).pipe(Layer.provide([Bandwidth.layer, Sessions.layer]), Layer.provide(Quotas.layer), Layer.provideMerge(bansLayer))
 
   /** This package's own implementation of every service that a server takes. */
   static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, BadSetting, Config> =
@@ -94,7 +95,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
 > {
   const first = yield* Effect.context<Connection.Services>()
   const connections = yield* FiberSet.make()
-  const fork = yield* FiberSet.runtime(connections)<Bans | Sessions>()
+  const fork = yield* FiberSet.runtime(connections)<Bandwidth | Bans | Sessions>()
   const bans = yield* Bans
   let generation = yield* Generation.make(first, () => {})
   yield* Effect.addFinalizer(() =>

@@ -8,6 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config, type Values } from "../config/Config.ts"
 import type { DialError, ResolveError } from "../Errors.ts"
+import { Bandwidth } from "../network/Bandwidth.ts"
 import { Binder } from "../network/Binder.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { Dialer } from "../network/Dialer.ts"
@@ -69,6 +70,7 @@ export const layer = (replacements: Replacements = {}): Layer.Layer<Services> =>
     replacements.binder ?? Binder.layer,
     replacements.relay ?? Relay.layer,
     replacements.datagramRelay ?? DatagramRelay.layer,
+    Bandwidth.layer,
     Bans.layer,
     Layer.provide(Sessions.layer, Layer.orDie(Quotas.layer))
   ).pipe(Layer.provideMerge(config))

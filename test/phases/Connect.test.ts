@@ -8,6 +8,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import { Config } from "../../src/config/Config.ts"
+import { Bandwidth } from "../../src/network/Bandwidth.ts"
 import type { Client } from "../../src/network/Client.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import { Relay } from "../../src/network/Relay.ts"
@@ -56,7 +58,10 @@ const services = (answers: boolean) => {
       })
   })
   const relay = Layer.succeed(Relay, { run: () => Effect.succeed("finished") })
-  return { events, layer: Layer.mergeAll(resolver, dialer, relay, Policy.anything) }
+  return {
+    events,
+    layer: Layer.mergeAll(resolver, dialer, relay, Policy.anything, Bandwidth.layer, Config.layer())
+  }
 }
 
 describe("Connect", () => {

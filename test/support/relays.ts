@@ -2,6 +2,7 @@
  * A relay at work, with both its ends in the hands of a test.
  */
 import * as Effect from "effect/Effect"
+import type { Pace } from "../../src/network/Pacer.ts"
 import { Relay, type Traffic } from "../../src/network/Relay.ts"
 import { type Peer, pair, peer } from "../../src/testing/index.ts"
 import { utf8 } from "./bytes.ts"
@@ -14,9 +15,16 @@ export interface Options {
   readonly isGone?: "client" | "target"
   /** Who does not read. Only its `duplex` is of use. */
   readonly silent?: "client" | "target"
+  readonly pace?: Pace | undefined
 }
 
-export const relaying = Effect.fnUntraced(function* ({ early = "", hasEnded, isGone, silent }: Options = {}) {
+export const relaying = Effect.fnUntraced(function* ({
+  early = "",
+  hasEnded,
+  isGone,
+  silent,
+  pace
+}: Options = {}) {
   const [clientNear, clientEnd] = pair()
   const [targetNear, targetEnd] = pair()
   const unread = (duplex: Peer["duplex"]) => ({ duplex }) as Peer
@@ -32,7 +40,7 @@ export const relaying = Effect.fnUntraced(function* ({ early = "", hasEnded, isG
 
   const { run } = yield* Relay
   const traffic: Traffic = { sent: 0, received: 0 }
-  const ends = { client: clientEnd, target: targetEnd, early: utf8(early), traffic }
+  const ends = { client: clientEnd, target: targetEnd, early: utf8(early), traffic, pace }
   const fiber = yield* Effect.forkChild(run(ends))
   yield* settled
   return { client, target, clientEnd, targetEnd, traffic, fiber }
