@@ -42,6 +42,10 @@ const world = () => {
         if (isTicking) isTicking = pacer.tick()
       }
     },
+    /** Lets milliseconds pass in which nothing happens. */
+    sleep: (millis: number) => {
+      time += millis
+    },
     isTicking: () => isTicking
   }
 }
@@ -108,10 +112,12 @@ describe("Pacer", () => {
   })
 
   it("lets nobody start ahead of those who wait", () => {
-    const { pacer, bucket, greedy, pass } = world()
+    const { pacer, bucket, greedy, pass, sleep } = world()
     const shared = bucket(64 * KiB)
     greedy(pacer.lane([shared]))
     pass(1)
+    // There would be something for whoever looks first.
+    sleep(2000)
     let isLetIn = false
     const newcomer = pacer.lane([shared])
     assert.isFalse(newcomer.pass(0, () => (isLetIn = true)))
@@ -149,6 +155,20 @@ describe("Pacer", () => {
     pass(10)
     assert.closeTo((sent.bytes - before) / MiB, 10, 0.5)
     assert.isAbove(before / MiB, 4.5)
+  })
+
+  it("takes back what it gave to those who want less", () => {
+    const { pacer, bucket, greedy, pass } = world()
+    const shared = bucket(100 * MiB)
+    const sent = greedy(pacer.lane([shared]))
+    const modest = pacer.lane([shared])
+    pass(1)
+    const before = sent.bytes
+    for (let i = 0; i < 100; i++) {
+      modest.pass(300 * KiB, () => {})
+      pass(0.1)
+    }
+    assert.closeTo((sent.bytes - before) / MiB, 1000 - 30, 10)
   })
 
   it("stands still when nobody waits", () => {

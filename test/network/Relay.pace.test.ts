@@ -152,6 +152,18 @@ describe("Relay, paced", () => {
     }).pipe(Effect.provide(limited(64 * KiB, 64 * KiB)))
   )
 
+  it.effect("goes on after a reader that was slower, and had not let much wait", () =>
+    Effect.gen(function* () {
+      const { client, target, traffic, fiber } = yield* pacing({ silent: "target" })
+      yield* send(client, pattern(200 * KiB), KiB)
+      yield* pass(5)
+      target.duplex.resume()
+      yield* pass(5)
+      assert.strictEqual(traffic.sent, 200 * KiB)
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide(limited(64 * KiB, 64 * KiB)))
+  )
+
   it.effect("does not take waiting for idling, nor idling for waiting", () =>
     Effect.gen(function* () {
       const { client, traffic, fiber } = yield* pacing()
