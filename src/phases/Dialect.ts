@@ -3,6 +3,7 @@
  * what it wants, and is told what came of it.
  */
 import type * as Effect from "effect/Effect"
+import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
@@ -49,6 +50,15 @@ export interface Peer {
 /** The address of this machine that the client uses; loopback if it came through the file system. */
 export const localAddress = ({ local }: Peer): NetAddress.IpAddress =>
   NetAddress.isInetAddress(local) ? local.address : NetAddress.ipv4Loopback
+
+/** What clients are counted by: those of a Unix-domain socket as one, and those of a /64 network, which is one's home. */
+export const hostOf = ({ remote }: Peer): string => {
+  if (!NetAddress.isInetAddress(remote)) return remote.path
+  const { address } = remote
+  return NetAddress.isIpv6Address(address)
+    ? IpNetwork.format(IpNetwork.fromAddressUnsafe(address, 64))
+    : NetAddress.formatIp(address)
+}
 
 /** What is known of a session, filled in as it becomes so. */
 export interface Known {

@@ -2,12 +2,11 @@
  * How fast the bytes of a session may go, by whose it is and what let it in.
  */
 import * as Effect from "effect/Effect"
-import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
 import { Bandwidth } from "../network/Bandwidth.ts"
 import type { Pace } from "../network/Pacer.ts"
-import type { Known } from "./Dialect.ts"
+import { hostOf, type Known } from "./Dialect.ts"
 
 /** Until the scope closes; nothing if there is no limit. */
 export const of = Effect.fnUntraced(function* (
@@ -22,10 +21,9 @@ export const of = Effect.fnUntraced(function* (
   })
 })
 
-/** Its user, or where nobody has proven to be one, the client's address; clients of a Unix-domain socket as one. */
-const ownerOf = ({ identity, certified, dialect, peer: { remote } }: Known): string => {
+/** Its user, or where nobody has proven to be one, its address. */
+const ownerOf = ({ identity, certified, dialect, peer }: Known): string => {
   // Whoever likes can say another name each time.
   const isClaim = dialect?.name === "SOCKS4" && certified === undefined
-  if (identity?.user !== undefined && !isClaim) return `user ${identity.user}`
-  return NetAddress.isInetAddress(remote) ? NetAddress.formatHost(remote) : remote.path
+  return identity?.user === undefined || isClaim ? `client ${hostOf(peer)}` : `user ${identity.user}`
 }

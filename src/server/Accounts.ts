@@ -1,12 +1,10 @@
 /**
  * Whose a session is: everyone and everything that its limits are for.
  */
-import * as IpNetwork from "effect/net/IpNetwork"
-import * as NetAddress from "effect/net/NetAddress"
 import type { Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Whose } from "../Errors.ts"
-import type { Known, Peer } from "../phases/Dialect.ts"
+import { hostOf, type Known } from "../phases/Dialect.ts"
 import type { Decision } from "../policy/Decision.ts"
 
 /** One of them. All sessions with the same key count together. */
@@ -47,14 +45,5 @@ export const ownerOf = ({ identity, peer }: Known): Pick<Account, "whose" | "key
   identity?.user === undefined
     ? { whose: "client", key: `client ${hostOf(peer)}` }
     : { whose: "user", key: `user ${identity.user}` }
-
-/** What clients are counted by: those of a Unix-domain socket as one, and those of a /64 network, which is one's home. */
-export const hostOf = ({ remote }: Peer): string => {
-  if (!NetAddress.isInetAddress(remote)) return remote.path
-  const { address } = remote
-  return NetAddress.isIpv6Address(address)
-    ? IpNetwork.format(IpNetwork.fromAddressUnsafe(address, 64))
-    : NetAddress.formatIp(address)
-}
 
 const numberOf = (limit: number | "off"): number => (limit === "off" ? Number.POSITIVE_INFINITY : limit)

@@ -68,7 +68,11 @@ export class Server extends Context.Service<
     Layer.effect(
       Server,
       Effect.suspend(() => make)
-    ).pipe(Layer.provide([Bandwidth.layer, Sessions.layer]), Layer.provide(Quotas.layer), Layer.provideMerge(bansLayer))
+    ).pipe(
+      Layer.provide([Bandwidth.layer, Sessions.layer]),
+      Layer.provide(Quotas.layer),
+      Layer.provideMerge(bansLayer)
+    )
 
   /** This package's own implementation of every service that a server takes. */
   static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, BadSetting, Config> =

@@ -12,9 +12,8 @@ import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
 import type { Ending } from "../network/Relay.ts"
-import type { Peer } from "../phases/Dialect.ts"
+import { hostOf, type Peer } from "../phases/Dialect.ts"
 import type { Decision } from "../policy/Decision.ts"
-import * as Accounts from "./Accounts.ts"
 import * as Admission from "./Admission.ts"
 import * as Descriptors from "./Descriptors.ts"
 import * as Handshakes from "./Handshakes.ts"
@@ -57,13 +56,13 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
 
   /** Back to where it was before `admit`, if it ever went there. */
   const dismiss = (session: Session, now: number) => {
-    if (admission.dismiss(session, now)) handshakes.change(Accounts.hostOf(session.peer), 1)
+    if (admission.dismiss(session, now)) handshakes.change(hostOf(session.peer), 1)
   }
 
   const close = Effect.fnUntraced(function* (session: Session) {
     dismiss(session, yield* Clock.currentTimeMillis)
     live.delete(session)
-    handshakes.change(Accounts.hostOf(session.peer), -1)
+    handshakes.change(hostOf(session.peer), -1)
     yield* log(session)
   })
 
@@ -87,7 +86,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   return {
     open: Effect.fnUntraced(function* (peer) {
       const config = yield* Config
-      const host = Accounts.hostOf(peer)
+      const host = hostOf(peer)
       const now = yield* Clock.currentTimeMillis
       const lot = yield* Random.next
       const taken = Effect.withFiber<Session, TooManyHandshakes>((fiber) => {
@@ -102,7 +101,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       return yield* Effect.acquireRelease(taken, close)
     }),
     attribute: Effect.fnUntraced(function* (session, peer) {
-      const [before, host] = [Accounts.hostOf(session.peer), Accounts.hostOf(peer)]
+      const [before, host] = [hostOf(session.peer), hostOf(peer)]
       const refusal = host === before ? undefined : handshakes.refusalOf(host, yield* Config)
       if (refusal) return yield* refusal
       handshakes.change(before, -1)
@@ -114,7 +113,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       const now = yield* Clock.currentTimeMillis
       const refusal = admission.admit(session, config, free(), now)
       if (refusal) return yield* refusal
-      handshakes.change(Accounts.hostOf(session.peer), -1)
+      handshakes.change(hostOf(session.peer), -1)
     }),
     allot: Effect.fnUntraced(function* (session, decision) {
       session.decision = decision
