@@ -19,6 +19,9 @@ export interface Bucket {
 /** Seconds' worth that an unused bucket holds. */
 const burst = 0.25
 
+/** The same, while someone waits: what a busy machine is late with is not lost. */
+const backlog = 1
+
 /** A full one. */
 export const make = (rate: number, now: number): Bucket => ({
   rate,
@@ -29,10 +32,9 @@ export const make = (rate: number, now: number): Bucket => ({
 
 /** Fills it up to now. */
 export const fill = (bucket: Bucket, now: number): void => {
-  bucket.tokens = Math.min(
-    bucket.tokens + ((now - bucket.filledAt) / 1000) * bucket.rate,
-    bucket.rate * burst
-  )
+  const { rate, tokens, filledAt, waiting } = bucket
+  const most = rate * (waiting > 0 ? backlog : burst)
+  bucket.tokens = Math.min(tokens + ((now - filledAt) / 1000) * rate, most)
   bucket.filledAt = now
 }
 

@@ -24,6 +24,19 @@ describe("Bucket", () => {
     assert.isFalse(Bucket.isFull(bucket))
   })
 
+  it("holds a second's worth while someone waits", () => {
+    const bucket = Bucket.make(1000, 0)
+    bucket.waiting = 1
+    bucket.tokens = -200
+    Bucket.fill(bucket, 1000)
+    assert.closeTo(bucket.tokens, 800, 1e-6)
+    Bucket.fill(bucket, 5000)
+    assert.strictEqual(bucket.tokens, 1000)
+    bucket.waiting = 0
+    Bucket.fill(bucket, 5000)
+    assert.strictEqual(bucket.tokens, 250)
+  })
+
   it("changes its rate from now on, and keeps its debt", () => {
     const bucket = Bucket.make(1000, 0)
     bucket.tokens = -1000

@@ -1,13 +1,14 @@
 /**
  * How fast bytes come, and how evenly.
  */
+import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { Duplex } from "node:stream"
 import * as Effect from "effect/Effect"
 
 export interface Rate {
   /** Bytes a second. */
   readonly rate: number
-  /** The longest time without any, in seconds. */
+  /** The longest time without any, in seconds, less what this process itself was late. */
   readonly gap: number
 }
 
@@ -35,15 +36,18 @@ export const measured = (sinks: ReadonlyArray<Duplex>, seconds: number): Effect.
       return meter
     })
     yield* Effect.sleep("1 seconds")
+    const delay = monitorEventLoopDelay({ resolution: 10 })
+    delay.enable()
     const before = meters.map((meter) => {
       meter.gap = 0
       return meter.bytes
     })
     const start = performance.now()
     yield* Effect.sleep(`${seconds} seconds`)
+    delay.disable()
     const elapsed = (performance.now() - start) / 1000
     return meters.map(({ bytes, gap }, index) => ({
       rate: (bytes - before[index]!) / elapsed,
-      gap: gap / 1000
+      gap: gap / 1000 - delay.max / 1e9
     }))
   })
