@@ -2,7 +2,7 @@
 /**
  * The process: what it is given, how it is told to stop, and its exit code.
  *
- * 0 after a graceful stop, 1 if it cannot listen or keep its state, 2 if settings or
+ * 0 after a graceful stop, 1 if it cannot listen or keep its state (or `explain` is a denial), 2 if settings or
  * flags cannot be used.
  */
 import { createRequire } from "node:module"
@@ -24,6 +24,8 @@ const program = Command.run(cli.command, { version }).pipe(
     switch (error._tag) {
       case "ShowHelp":
         return Effect.succeed(error.errors.length > 0 ? 2 : 0)
+      case "Denied":
+        return Effect.succeed(1)
       case "BadSetting":
       case "BadSettings":
       case "Unfit":

@@ -12,6 +12,7 @@ import * as Sources from "../config/Sources.ts"
 import type { BadSetting, OpenProxyRefused } from "../Errors.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
 import { Policy } from "../policy/Policy.ts"
+import * as Review from "../policy/Review.ts"
 import * as Exposure from "../server/Exposure.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import * as Logins from "../system/Logins.ts"
@@ -56,7 +57,8 @@ const others = ({ usersFile, authUrl }: Values): string =>
   ].join("")
 
 /** What is right but hardly meant, a sentence each: here each part of the policy says what it finds. */
-const warnings = (_settings: Values): ReadonlyArray<string> => []
+const warnings = ({ rules }: Values): ReadonlyArray<string> =>
+  Review.warnings(rules).map((sentence) => `rules: ${sentence}`)
 
 /** All that a server does with its settings before it listens. */
 const trial = Effect.fnUntraced(function* ({ listen, unixMode }: Values) {

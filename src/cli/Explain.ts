@@ -2,15 +2,48 @@
  * What the rules would say of an access, and why, in lines for people.
  */
 import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import { Config } from "../config/Config.ts"
 import type { Rule } from "../config/Rule.ts"
+import * as Sources from "../config/Sources.ts"
 import type { ResolveError } from "../Errors.ts"
-import { addressesOf, type Resolver } from "../network/Resolver.ts"
+import { addressesOf, Resolver } from "../network/Resolver.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Explain from "../policy/Explain.ts"
-import type { Question } from "./Question.ts"
+import { judgeOf } from "../policy/Policy.ts"
+import { Users } from "../policy/Users.ts"
+import * as UsersFile from "../system/UsersFile.ts"
+import * as Question from "./Question.ts"
+
+/** It is denied: an exit code of its own. */
+export class Denied extends Data.TaggedError("Denied") {}
+
+/** Prints what the policy of these settings makes of a question. Fails if that is a denial. */
+export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Question.Given) {
+  // What is a user to let in elsewhere is a user who asks here.
+  const { user = [], ...others } = given
+  const { values } = yield* Sources.read({ ...others, logLevel: [] })
+  const name = user.at(-1)
+  const question = yield* Question.fromFlags(asked, name)
+  const config = Config.layer(values)
+  const { lines, code } = yield* Effect.gen(function* () {
+    const { users } = yield* (yield* Users).current
+    const groups = users.find((known) => known.name === name)?.groups ?? []
+    const { access } = question
+    const identity = { ...access.identity, groups: [...(access.identity.groups ?? []), ...groups] }
+    return yield* explain(
+      { rules: values.rules, judge: judgeOf(values) },
+      { ...question, access: { ...access, identity } }
+    )
+  }).pipe(Effect.provide(Layer.provide(Layer.merge(UsersFile.layer, Resolver.layer), config)))
+  yield* Console.log(lines.join("\n"))
+  if (code === 1) return yield* new Denied()
+})
 
 /** What is explained: the rules, and what judges by them, with whatever else has a say. */
 export interface Inputs {
@@ -27,7 +60,7 @@ export interface Explanation {
 /** Judges as the server does: first what is asked for, then each of its addresses. */
 export const explain = Effect.fnUntraced(function* (
   { rules, judge }: Inputs,
-  { access, address, at }: Question
+  { access, address, at }: Question.Question
 ): Effect.fn.Return<Explanation, ResolveError, Resolver> {
   const now = at ?? (yield* Clock.currentTimeMillis)
   const isAllowed = (where: NetAddress.IpAddress | undefined) => judge(access, where, now).verdict !== "deny"

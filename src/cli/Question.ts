@@ -26,7 +26,6 @@ const text = (name: string, metavar: string, description: string) =>
 /** The flags of `effect-socks explain`, beside those of the settings. */
 export const flags = {
   to: text("to", "HOST:PORT", "Target that is asked for; left out for UDP ASSOCIATE itself"),
-  user: text("user", "NAME", "Who asks (default: someone who was not asked who they are)"),
   group: Flag.String("group").pipe(
     Flag.withMetavar("NAME"),
     Flag.withDescription("Group of who asks; more than once for several"),
@@ -49,7 +48,6 @@ export const flags = {
 /** What the flags give. */
 export interface Given {
   readonly to: Option.Option<string>
-  readonly user: Option.Option<string>
   readonly group: ReadonlyArray<string>
   readonly client: Option.Option<string>
   readonly listener: Option.Option<string>
@@ -59,7 +57,11 @@ export interface Given {
   readonly address: Option.Option<string>
 }
 
-export const fromFlags = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Question, BadSetting> {
+/** What is asked by someone of this name; by someone who was not asked who they are, if there is none. */
+export const fromFlags = Effect.fnUntraced(function* (
+  given: Given,
+  user?: string
+): Effect.fn.Return<Question, BadSetting> {
   const target = yield* read("--to", given.to, targetFrom, "HOST:PORT, such as example.com:443")
   const client = yield* read("--client", given.client, addressFrom, "an IP address")
   const address = yield* read("--address", given.address, addressFrom, "an IP address")
@@ -70,7 +72,7 @@ export const fromFlags = Effect.fnUntraced(function* (given: Given): Effect.fn.R
   return {
     access: {
       identity: {
-        user: Option.getOrUndefined(Option.map(given.user, (user) => printable(user))),
+        user: user === undefined ? undefined : printable(user),
         groups: given.group
       },
       client: client ?? NetAddress.ipv4Loopback,

@@ -27,7 +27,6 @@ const names = Resolver.fixed({
 
 const given = (flags: Partial<Record<keyof Question.Given, string>>): Question.Given => ({
   to: Option.fromUndefinedOr(flags.to),
-  user: Option.fromUndefinedOr(flags.user),
   group: flags.group === undefined ? [] : [flags.group],
   client: Option.fromUndefinedOr(flags.client),
   listener: Option.fromUndefinedOr(flags.listener),
@@ -127,7 +126,6 @@ describe("Question", () => {
       const question = yield* Question.fromFlags(
         given({
           to: "BÜCHER.example.:443",
-          user: "al\u202eice",
           group: "staff",
           client: "::ffff:10.1.2.3",
           listener: "unix:/run/s",
@@ -135,7 +133,8 @@ describe("Question", () => {
           protocol: "http",
           address: "192.0.2.1",
           at: "2026-11-22T10:00Z"
-        })
+        }),
+        "al\u202eice"
       )
       assert.deepStrictEqual(question, {
         access: {

@@ -11,7 +11,11 @@ import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { utf8 } from "../support/bytes.ts"
 
-const guard = (privateTargets: "allow" | "deny", allow = "", deny = ""): ReturnType<typeof AddressGuard.make> => {
+const guard = (
+  privateTargets: "allow" | "deny",
+  allow = "",
+  deny = ""
+): ReturnType<typeof AddressGuard.make> => {
   const patterns = (text: string) =>
     text
       .split(" ")

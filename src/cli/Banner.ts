@@ -1,0 +1,63 @@
+/**
+ * What people are told at the start: where it listens, whom it lets in, and what
+ * to try.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
+import { Config } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import * as Reach from "../config/Reach.ts"
+import type { Server } from "../server/Server.ts"
+
+export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
+  const config = yield* Config
+  const { protocols, tlsClientCa, trust } = config
+  const user = asksPassword ? "NAME:PASSWORD@" : ""
+  const door = (at: ListenAddress.ListenAddress) =>
+    ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined
+      ? ", for clients with a certificate"
+      : ""
+  yield* Console.log(
+    [
+      "",
+      ...listeners.map((at) => `  effect-socks listens on ${ListenAddress.format(at)}${door(at)}`),
+      asksPassword
+        ? "  and asks for a user name and a password."
+        : trust.length > 0
+          ? "  and lets in whoever comes from a trusted network."
+          : "  and lets everyone in who can reach it.",
+      Reach.allowsPrivateTargets(config)
+        ? "  Clients can go to private addresses, as this machine can."
+        : "  Clients cannot go to private addresses (--private-targets, --allow-target).",
+      "",
+      ...listeners
+        .flatMap((at) =>
+          urlOf(ListenAddress.doorOf(at), user, ListenAddress.settingsOf(at).protocols ?? protocols)
+        )
+        .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
+      ""
+    ].join("\n")
+  )
+})
+
+/** A listener as curl takes it, if it does: it speaks no SOCKS over TLS, and no HTTP to sockets in files. */
+const urlOf = (
+  at: ListenAddress.Door,
+  user: string,
+  protocols: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  const isTls = at._tag === "Tls"
+  const place = ListenAddress.placeOf(at)
+  const scheme = isTls ? "https" : protocols.includes("socks5") ? "socks5h" : "http"
+  if (scheme !== "socks5h" && !protocols.includes("http")) return []
+  if (place._tag === "HostPort") {
+    const isAny = NetAddress.isIpAddress(place.host) && NetAddress.isUnspecified(place.host)
+    const host = isAny ? "127.0.0.1" : Host.formatHost(place.host)
+    return [`${scheme}://${user}${NetAddress.formatUrlHostString(host)}:${place.port}`]
+  }
+  return place._tag === "UnixPathAddress" && scheme === "socks5h"
+    ? [`socks5h://${user}localhost${encodeURI(place.path)}`]
+    : []
+}

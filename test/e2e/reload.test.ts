@@ -1,0 +1,134 @@
+/**
+ * A program whose settings change while it runs: at SIGHUP, and when its files do.
+ */
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { greeting, reply, request } from "../support/messages.ts"
+import * as Program from "../support/program.ts"
+import * as Tcp from "../support/tcp.ts"
+import * as Temporary from "../support/temporary.ts"
+
+const open = "listen: 127.0.0.1:0\n"
+const closed = `${open}users: [{ name: alice, password: secret, groups: [staff] }]\n`
+
+/** A program with a config file, and what makes another of that. */
+const started = Effect.fnUntraced(function* (content: string) {
+  const path = join(yield* Temporary.directory, "effect-socks.yaml")
+  const write = (text: string) => Effect.promise(() => writeFile(path, text))
+  yield* write(content)
+  const running = yield* Program.spawn(["--config", path])
+  const logged = (message: string, count = 1) =>
+    running.until((stdout) => Program.lines(stdout).filter((line) => line.message === message)[count - 1])
+  const { addresses } = (yield* logged("listening")) as { addresses: ReadonlyArray<string> }
+  return { running, path, write, logged, port: Number(addresses[0]!.split(":").at(-1)) }
+})
+
+/** The method that a server selects, of none and a password. */
+const selects = (port: number, ...methods: ReadonlyArray<number>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const client = yield* Tcp.connect(port)
+      yield* client.send(greeting(...methods))
+      return (yield* client.receive(2))[1]
+    })
+  )
+
+describe.concurrent("a program", () => {
+  it.live("goes on with what its file says now, and leaves sessions alone", () =>
+    Effect.gen(function* () {
+      const { write, logged, port } = yield* started(open)
+      const { client, origin } = yield* Tcp.session(port)
+      yield* write(closed)
+      yield* logged("reloaded")
+      assert.strictEqual(yield* selects(port, 0x00), 0xff)
+      assert.strictEqual(yield* selects(port, 0x00, 0x02), 0x02)
+      yield* client.send("still here")
+      assert.strictEqual(new TextDecoder().decode(yield* origin.receive(10)), "still here")
+    })
+  )
+
+  it.live(
+    "changes nothing for a file that is wrong, says all that is, and takes the next that is right",
+    () =>
+      Effect.gen(function* () {
+        const { path, write, logged, port } = yield* started(closed)
+        yield* write("listen: 127.0.0.1:0\nbind: maybe\nidle-timeout: 5 minutes\n")
+        const { level, reason } = yield* logged("not reloaded: what was in force stays in force")
+        assert.strictEqual(level, "error")
+        assert.strictEqual(
+          reason,
+          `${path}:2:7: bind: "maybe" is not true or false\n` +
+            `${path}:3:15: idle-timeout: "5 minutes" is not a duration such as 500ms, 10s, 15m or 1h, or off`
+        )
+        assert.strictEqual(yield* selects(port, 0x00), 0xff)
+        yield* write(open)
+        yield* logged("reloaded")
+        assert.strictEqual(yield* selects(port, 0x00), 0x00)
+      })
+  )
+
+  it.live("refuses to go on without users, or with rules about someone who does not exist", () =>
+    Effect.gen(function* () {
+      const { write, logged, port } = yield* started(closed)
+      yield* write(`${closed}rules: [{ allow: true, groups: stuff }]\n`)
+      const { reason } = yield* logged("not reloaded: what was in force stays in force")
+      assert.include(String(reason), 'group "stuff" of rule 1 is not a group of any user')
+      yield* write("listen: [127.0.0.1:0, 0.0.0.0:0]\n")
+      const second = yield* logged("not reloaded: what was in force stays in force", 2)
+      assert.include(String(second.reason), "others can reach it and no password is set")
+      assert.strictEqual(yield* selects(port, 0x00), 0xff)
+    })
+  )
+
+  it.live("reads its settings again at SIGHUP", () =>
+    Effect.gen(function* () {
+      const { running, logged } = yield* started(open)
+      yield* running.kill("SIGHUP")
+      yield* logged("reloaded")
+      yield* running.kill("SIGHUP")
+      yield* logged("reloaded", 2)
+    })
+  )
+
+  it.live("decides by new rules what is asked next", () =>
+    Effect.gen(function* () {
+      const { write, logged, port } = yield* started(open)
+      const { port: targetPort } = yield* Tcp.target
+      yield* write(`${open}rules: [{ name: closed, deny: closed today }]\n`)
+      yield* logged("reloaded")
+      const client = yield* Tcp.connect(port)
+      yield* client.send([...greeting(0x00), ...request("127.0.0.1", targetPort)])
+      assert.deepStrictEqual([...(yield* client.rest)], [0x05, 0x00, ...reply(0x02)])
+      const { verdict, rule, reason } = yield* logged("decision")
+      assert.deepStrictEqual(
+        { verdict, rule, reason },
+        { verdict: "deny", rule: "closed", reason: "closed today" }
+      )
+    })
+  )
+})
+
+describe("explain", () => {
+  it.live("says which rule decides, and exits with what it decides", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "a.yaml")
+      const rules = `rules:
+  - { name: no mail, deny: we send no mail, ports: 25 }
+  - { name: ours, allow: true, groups: staff, to: 127.0.0.1 }
+`
+      yield* Effect.promise(() => writeFile(path, `${closed}${rules}`))
+      const ask = (...flags: ReadonlyArray<string>) => Program.run(["explain", "--config", path, ...flags])
+      const allowed = yield* ask("--user", "alice", "--to", "localhost:443", "--address", "127.0.0.1")
+      assert.strictEqual(allowed.code, 0)
+      assert.match(
+        allowed.stdout,
+        /no mail: does not match \(ports: 25\)\n.*ours: matches\nAllowed by: ours\n$/s
+      )
+      const denied = yield* ask("--user", "bob", "--to", "127.0.0.1:443")
+      assert.deepStrictEqual([denied.code, denied.stderr], [1, ""])
+      assert.match(denied.stdout, /Denied by: no rule matches \(no rule allows it\)\n$/)
+    })
+  )
+})
