@@ -27,6 +27,8 @@ export interface TextOptions<A> {
   readonly json?: JsonSchema.JsonSchema
   /** May be in a file of its own, and is shown nowhere. */
   readonly isSecret?: boolean
+  /** Says more of what is wrong with a text, and nothing of what it is. */
+  readonly why?: (text: string) => string
 }
 
 /** A form that makes something else of what one has read. */
@@ -57,10 +59,21 @@ const scalar = (json: JsonSchema.JsonSchema = { type: ["string", "number", "bool
   )
 
 /** What is written as one text, the same in flags, variables and files. There a number or boolean is its own text. */
-export const text = <A>({ read, expected, json, isSecret = false }: TextOptions<A>): Form<A> =>
-  further(isSecret ? secretText : scalar(json), (text) =>
-    Effect.mapError(Effect.fromOption(read(text)), () => new SchemaIssue.InvalidValue({ expected }))
+export const text = <A>({ read, expected, json, isSecret = false, why }: TextOptions<A>): Form<A> =>
+  further(isSecret ? secretText : further(scalar(json), (text) => Effect.succeed({ text })), (found: Found) =>
+    Effect.mapError(Effect.fromOption(read(found.text)), () => {
+      if (found.file === undefined && !why) return new SchemaIssue.InvalidValue({ expected })
+      const what = found.file === undefined ? "what was given" : `what is in "${found.file}"`
+      const more = why ? `: ${why(found.text)}` : ""
+      return new SchemaIssue.InvalidValue({ message: `${what} is not ${expected}${more}` })
+    })
   ).annotate({ expected, isSecret })
+
+/** A text, and the printable name of the file it was in, if it was in one. */
+interface Found {
+  readonly text: string
+  readonly file?: string
+}
 
 /** `true` or `false`. */
 export const toggle: Form<boolean> = text({
@@ -92,17 +105,17 @@ const path = text({
   json: { type: "string", minLength: 1 }
 })
 
-const secretText: Form<string> = Schema.Union([
-  scalar(),
+const secretText: Form<Found> = Schema.Union([
+  further(scalar(), (text) => Effect.succeed({ text })),
   further(Schema.Struct({ file: path }), ({ file }) =>
     Files.use(({ read }) => read(file)).pipe(
-      Effect.map((text) => text.replace(/\r?\n$/, "")),
+      Effect.map((text) => ({ text: text.replace(/\r?\n$/, ""), file: printable(file) })),
       Effect.mapError((reason) => new SchemaIssue.InvalidValue({ message: `"${printable(file)}" ${reason}` }))
     )
   )
 ]).annotate({ expected: "a text or { file: PATH }", isSecret: true })
 
 /** A text that is not shown: itself, or `{ file: PATH }` for what is in a file, less a line break at its end. */
-export const secret: Form<Redacted.Redacted> = further(secretText, (text) =>
+export const secret: Form<Redacted.Redacted> = further(secretText, ({ text }) =>
   Effect.succeed(Redacted.make(text))
 )

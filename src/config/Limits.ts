@@ -31,7 +31,7 @@ export interface Limits {
   readonly monthlyQuota?: number
 }
 
-const text = Schema.Union([Schema.Number, Schema.String])
+const text = Schema.Union([Schema.Finite, Schema.String])
 
 /** What is written as a text or as a bare number, such as `10MiB` or `50`, or as `off`. */
 const limit = <A>(options: {

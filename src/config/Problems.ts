@@ -86,13 +86,17 @@ export const fromIssue = (
 }
 
 /** The value is of the wrong kind altogether. */
-const fromType = (ast: SchemaAST.AST, path: Path, isSecret: boolean): ReadonlyArray<Problem> => [
-  { path, kind: { _tag: "Wrong", expected: expectedOf(ast) }, isSecret: isSecret || hasSecret(ast) }
-]
+const fromType = (ast: SchemaAST.AST, path: Path, isSecret: boolean): ReadonlyArray<Problem> => {
+  const message = annotation(ast, "message")
+  const kind: Problem["kind"] =
+    typeof message === "string" ? { _tag: "Said", message } : { _tag: "Wrong", expected: expectedOf(ast) }
+  return [{ path, kind, isSecret: isSecret || hasSecret(ast) }]
+}
 
 /** In the words of the schema around them, if those problems are with all of a value. */
 const summed = (ast: SchemaAST.AST, path: Path, problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
-  const expected = annotation(ast, "expected")
+  // That of a check is for those who fail the check.
+  const expected = ast.annotations?.expected
   const isWhole = problems.every(
     ({ path: { length }, kind }) => length === path.length && kind._tag === "Wrong"
   )
@@ -124,7 +128,10 @@ const nearest = (alternatives: ReadonlyArray<ReadonlyArray<Problem>>, path: Path
 const annotation = (ast: SchemaAST.AST, name: string): unknown =>
   ast.checks?.at(-1)?.annotations?.[name] ?? ast.annotations?.[name]
 
-const isMarked = (ast: SchemaAST.AST): boolean => annotation(ast, "isSecret") === true
+/** Said to be a secret, or made one. */
+const isMarked = (ast: SchemaAST.AST): boolean =>
+  annotation(ast, "isSecret") === true ||
+  (ast._tag === "Declaration" && ast.annotations?.expected === "Redacted")
 
 const expectedOf = (ast: SchemaAST.AST): string => {
   const expected = annotation(ast, "expected")

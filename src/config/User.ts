@@ -91,21 +91,30 @@ const name = written({
   write: (text) => text
 })
 
-const password = written({
-  description: "In plain text",
+const passwordText = {
   expected: "a text of 1 to 255 bytes, in quotes if it looks like something else",
+  read: (text: string) => (isField(text) ? Option.some(Redacted.make(text)) : Option.none())
+}
+
+const password = written({
+  ...passwordText,
+  description: "In plain text",
   value: Schema.Redacted(Schema.String),
-  read: (text) => (isField(text) ? Option.some(Redacted.make(text)) : Option.none()),
   write: Redacted.value,
   isSecret: true
 })
 
-const passwordHash = written({
-  description: "As effect-socks hash-password makes it, or htpasswd -B",
+const hashText = {
   expected: "a hash of scrypt or bcrypt",
+  read: (text: string) =>
+    Option.map(Result.getSuccess(PasswordHash.fromString(text)), (hash) => Redacted.make(hash)),
+  why: (text: string) => Option.getOrElse(Result.getFailure(PasswordHash.fromString(text)), () => "")
+}
+
+const passwordHash = written({
+  ...hashText,
+  description: "As effect-socks hash-password makes it, or htpasswd -B",
   value: Schema.Redacted(Schema.Any as Schema.Codec<PasswordHash.PasswordHash>),
-  read: (text) => Option.map(Result.getSuccess(PasswordHash.fromString(text)), (hash) => Redacted.make(hash)),
-  why: (text) => Option.getOrElse(Result.getFailure(PasswordHash.fromString(text)), () => ""),
   write: (hash) => PasswordHash.format(Redacted.value(hash)),
   isSecret: true
 })
@@ -159,9 +168,11 @@ const described = asWritten.pipe(
   )
 )
 
+const expected = "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon"
+
 const short = written({
   description: "A user",
-  expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
+  expected,
   value: user,
   read: fromString,
   write: ({ name, password }) => `${name}:${password === undefined ? "" : Redacted.value(password)}`,
@@ -173,23 +184,21 @@ export const schema = Schema.Union([described, short]).annotate({
   message: "Expected NAME:PASSWORD, or an object with a name"
 }) satisfies Schema.Codec<User, unknown>
 
-const inConfig = Forms.further(
-  Schema.Struct({
-    ...fields,
-    password: Schema.optionalKey(
-      Forms.text({
-        read: (text) => (isField(text) ? Option.some(Redacted.make(text)) : Option.none()),
-        expected: "a text of 1 to 255 bytes, in quotes if it looks like something else",
-        isSecret: true
-      })
-    ),
-    "password-hash": Schema.optionalKey(passwordHash)
-  }).check(notBoth),
-  ({ "password-hash": passwordHash, ...rest }) =>
-    Effect.succeed<User>(passwordHash ? { ...rest, passwordHash } : rest)
-)
-
-/** The same in the config file, where a password may be `{ file: PATH }` instead. */
-export const form: Forms.Form<User> = Schema.Union([inConfig, short]).annotate({
-  message: "Expected NAME:PASSWORD, or an object with a name"
-})
+/** The same in the config file, where a password, a hash and `NAME:PASSWORD` can each be `{ file: PATH }` instead. */
+export const form: Forms.Form<User> = Schema.Union([
+  Forms.further(
+    Schema.Struct({
+      ...fields,
+      password: Schema.optionalKey(Forms.text({ ...passwordText, isSecret: true })),
+      "password-hash": Schema.optionalKey(Forms.text({ ...hashText, isSecret: true }))
+    }).check(notBoth),
+    ({ "password-hash": passwordHash, ...rest }) =>
+      Effect.succeed(passwordHash ? { ...rest, passwordHash } : rest)
+  ),
+  Forms.text<User>({
+    // Several lines are several users, and this is one.
+    read: (text) => (text.includes("\n") ? Option.none() : fromString(text)),
+    expected,
+    isSecret: true
+  })
+])
