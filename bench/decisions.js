@@ -3,8 +3,8 @@
  *
  *     npm run build && node bench/decisions.js
  *
- * Every figure is the median of several rounds, in microseconds, of decisions
- * for clients and targets of which some meet a rule and some meet none.
+ * Every figure is the best of several rounds, in microseconds, of decisions for
+ * clients and targets of which some meet a rule and some meet none.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
@@ -86,16 +86,11 @@ const kinds = {
   }
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
-
 const measure = ({ rules, ask }, count) => {
-  const before = process.memoryUsage()
-  const started = performance.now()
   const written = rules(count)
-  const made = performance.now()
+  const start = performance.now()
   const { judge } = Ruleset.make(written)
-  const compiled = performance.now() - made
-  void started
+  const compiled = performance.now() - start
   const accesses = list(asks, (i) => {
     const { user, groups = [], target, address } = ask(spread(i) % (count * 2))
     const identity = { user, groups }
@@ -112,13 +107,12 @@ const measure = ({ rules, ask }, count) => {
       address
     }
   })
-  void before
   const times = list(rounds, () => {
     const start = performance.now()
     for (const { access, address } of accesses) judge(access, address, 1_790_000_000_000)
     return ((performance.now() - start) * 1000) / asks
   })
-  return { decision: median(times), compiled }
+  return { decision: Math.min(...times), compiled }
 }
 
 console.log(
