@@ -149,7 +149,7 @@ describe("an authentication service", () => {
           assert.deepStrictEqual(yield* login("alice"), unavailable)
           assert.deepStrictEqual(yield* login("alice"), unavailable)
           assert.deepStrictEqual(yield* login("alice"), { user: "alice" })
-        }).pipe(Effect.provide(authenticator({ url })), Effect.provide(layer))
+        }).pipe(Effect.provide(Layer.provideMerge(authenticator({ url }), layer)))
         assert.deepStrictEqual(lines, [
           {
             level: "Error",
