@@ -224,8 +224,8 @@ describe("an authentication service", () => {
       assert.deepStrictEqual(yield* answers("carol", "hunter2"), [5, 2, 1, 0, 5, 0])
       assert.deepStrictEqual(yield* answers("carol", "hunter3"), [5, 2, 1, 1])
       assert.lengthOf(asked, 2)
-      yield* server.logged({ outcome: "AuthenticationFailed", user: "alice", reason: "refused" })
-      yield* server.logged({ outcome: "AuthenticationFailed", user: "carol", reason: "wrong password" })
+      yield* server.logged({ message: "authentication failed", user: "alice", reason: "refused" })
+      yield* server.logged({ message: "authentication failed", user: "carol", reason: "wrong password" })
       const { stdout, stderr } = yield* server.stop
       assert.notMatch(stdout + stderr, /hunter|sesame|barley|t0ken/)
     })
