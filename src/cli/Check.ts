@@ -9,11 +9,12 @@ import * as Layer from "effect/Layer"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
-import type { BadSetting, OpenProxyRefused } from "../Errors.ts"
+import type { BadSetting, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Review from "../policy/Review.ts"
 import * as Exposure from "../server/Exposure.ts"
+import * as Quotas from "../server/Quotas.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import * as Logins from "../system/Logins.ts"
 import { printable } from "../wire/Text.ts"
@@ -57,13 +58,20 @@ const others = ({ usersFile, authUrl }: Values): string =>
   ].join("")
 
 /** What is right but hardly meant, a sentence each: here each part of the policy says what it finds. */
-const warnings = ({ rules }: Values): ReadonlyArray<string> =>
-  Review.warnings(rules).map((sentence) => `rules: ${sentence}`)
+const warnings = (settings: Values): ReadonlyArray<string> => [
+  ...Review.warnings(settings.rules).map((sentence) => `rules: ${sentence}`),
+  ...Quotas.warnings(settings)
+]
 
 /** All that a server does with its settings before it listens. */
 const trial = Effect.fnUntraced(function* ({ listen, unixMode }: Values) {
-  const steps: ReadonlyArray<Effect.Effect<unknown, BadSetting | OpenProxyRefused, Config | Authenticator>> =
-    [TlsFiles.load, ...listen.map((at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))]
+  const steps: ReadonlyArray<
+    Effect.Effect<unknown, BadSetting | OpenProxyRefused | StateFailed, Config | Authenticator>
+  > = [
+    TlsFiles.load,
+    Quotas.check,
+    ...listen.map((at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))
+  ]
   const [, errors] = yield* Effect.partition(steps, (step) => step)
   return { errors, asksPassword: yield* Exposure.asksPassword }
 })

@@ -104,6 +104,12 @@ const quota = (description: string): Setting<number | "off", false> => ({
   metavar: "SIZE",
   read: (text) => (text === "off" ? Option.some(text) : Texts.bytes(text)),
   expected: "a number of bytes such as 500MB, 512MiB or 5GiB, or off",
+  json: {
+    anyOf: [
+      { type: "integer", minimum: 1 },
+      { type: "string", pattern: "^\\d{1,15}(\\.\\d{1,3})?([kKMGT]?B|[KMGT]iB|)$|^off$" }
+    ]
+  },
   default: "off",
   defaultText: "off"
 })
@@ -318,6 +324,7 @@ export const server = {
     metavar: "START:RATE:FULL",
     read: (text) => (text === "auto" ? Option.some(text) : Texts.earlyDrop(text)),
     expected: "START:RATE:FULL such as 10:30:100, with a rate of 1 to 100, or auto",
+    json: { type: "string", pattern: "^\\d{1,9}:\\d{1,3}:\\d{1,9}$|^auto$" },
     default: "auto",
     defaultText: "auto"
   }),

@@ -10,7 +10,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { Config } from "../config/Config.ts"
+import { Config, type Values } from "../config/Config.ts"
+import type { Limits } from "../config/Limits.ts"
 import { QuotaExceeded, type StateFailed } from "../Errors.ts"
 import * as Usage from "../policy/Usage.ts"
 import * as State from "../system/State.ts"
@@ -29,22 +30,35 @@ export class Quotas extends Context.Service<
   static readonly layer: Layer.Layer<Quotas, StateFailed, Config> = Layer.effect(
     Quotas,
     Effect.gen(function* () {
-      const { stateDir, dailyQuota, monthlyQuota } = yield* Config
-      if (stateDir !== undefined) return make(yield* kept(join(stateDir, fileName)))
-      if (dailyQuota !== "off" || monthlyQuota !== "off") {
-        yield* Effect.logWarning("quotas begin anew at every start, as there is no --state-dir")
-      }
-      return make(Usage.make())
+      const config = yield* Config
+      for (const warning of warnings(config)) yield* Effect.logWarning(warning)
+      const path = fileOf(config)
+      return make(path === undefined ? Usage.make() : yield* kept(path))
     })
   )
 }
 
+/** What is right but hardly meant, a sentence each. */
+export const warnings = ({ stateDir, dailyQuota, monthlyQuota, user }: Values): ReadonlyArray<string> => {
+  const isAnySet =
+    dailyQuota !== "off" || monthlyQuota !== "off" || user.some(({ limits = {} }) => isQuota(limits))
+  return isAnySet && stateDir === undefined
+    ? ["quotas begin anew at every start, as there is no --state-dir"]
+    : []
+}
+
+/** Whether what is kept can be read. Nothing is written, as a server may be running. */
+export const check: Effect.Effect<void, StateFailed, Config> = Effect.gen(function* () {
+  const path = fileOf(yield* Config)
+  if (path !== undefined) yield* State.read(path, Kept)
+})
+
 const make = (usage: Usage.Usage): Quotas["Service"] => ({
   charge: (account, bytes, now) => {
-    if (hasQuota(account)) usage.add(account.key, bytes, now)
+    if (isQuota(account.limits)) usage.add(account.key, bytes, now)
   },
   exceeded: (account, now) => {
-    if (!hasQuota(account)) return undefined
+    if (!isQuota(account.limits)) return undefined
     const { whose, key, limits } = account
     const used = usage.of(key, now)
     // First the one that lasts longer.
@@ -60,10 +74,11 @@ const make = (usage: Usage.Usage): Quotas["Service"] => ({
   }
 })
 
-const hasQuota = ({ limits: { dailyQuota = Infinity, monthlyQuota = Infinity } }: Account): boolean =>
+/** Whether there is one in these limits. */
+const isQuota = ({ dailyQuota = Infinity, monthlyQuota = Infinity }: Limits): boolean =>
   dailyQuota < Infinity || monthlyQuota < Infinity
 
-const fileName = "quotas.json"
+const fileOf = ({ stateDir }: Values): string | undefined => stateDir && join(stateDir, "quotas.json")
 
 /** The form of the file. Another form is another version, which this one does not begin to read. */
 const Kept = Schema.Struct({

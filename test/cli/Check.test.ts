@@ -1,6 +1,8 @@
 /**
  * What `effect-socks check` says of settings.
  */
+import { readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
@@ -8,6 +10,7 @@ import * as TestConsole from "effect/testing/TestConsole"
 import * as Check from "../../src/cli/Check.ts"
 import type * as Sources from "../../src/config/Sources.ts"
 import * as MemoryFiles from "../support/files.ts"
+import * as Temporary from "../support/temporary.ts"
 
 const check = (given: Sources.Given, file = "") =>
   Check.run(given).pipe(
@@ -37,6 +40,38 @@ describe("settings that are right", () => {
       assert.strictEqual(
         yield* check({}),
         "the settings are right\n\n  listens on 127.0.0.1:1080, for everyone who can reach it\n  users: none"
+      )
+    })
+  )
+})
+
+describe("quotas", () => {
+  const forgetful = "warning: quotas begin anew at every start, as there is no --state-dir"
+  for (const [what, file, warnings] of [
+    ["for everyone", "daily-quota: 5GiB", [forgetful]],
+    ["for everyone, by the month,", "monthly-quota: 5GiB", [forgetful]],
+    ["of nobody", "user: alice:secret", []]
+  ] as const) {
+    it.effect(`${what} without a directory ${warnings.length > 0 ? "are warned of" : "are no matter"}`, () =>
+      Effect.gen(function* () {
+        yield* check({ config: ["a.yaml"] }, file)
+        assert.deepStrictEqual(yield* TestConsole.errorLines, warnings)
+      })
+    )
+  }
+
+  it.effect("need a state that can be read, and leave it as it is", () =>
+    Effect.gen(function* () {
+      const directory = yield* Temporary.directory
+      const settings = { dailyQuota: ["5GiB"], stateDir: [directory] }
+      yield* check(settings)
+      assert.deepStrictEqual(yield* TestConsole.errorLines, [])
+      assert.deepStrictEqual(readdirSync(directory), [])
+      writeFileSync(join(directory, "quotas.json"), "{")
+      const { message } = yield* Effect.flip(check(settings))
+      assert.strictEqual(
+        message,
+        `cannot keep the state in ${directory}/quotas.json: it is not whole, or of another version`
       )
     })
   )

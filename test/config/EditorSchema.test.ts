@@ -38,6 +38,7 @@ describe("the JSON Schema", () => {
     [{ listen: { address: "unix:/run/socks.sock" }, "unix-mode": "0660" }],
     [{ user: ["alice:secret", { file: "/run/secrets/bob" }] }],
     [{ "max-sessions": "auto", "udp-rate": "off", "udp-ports": "40000-40999", "unix-mode": 600 }],
+    [{ "max-handshakes": "10:30:100", "daily-quota": "1.5GiB", "monthly-quota": 5_000_000_000 }],
     [{ "idle-timeout": "off", "connect-timeout": "1.5s", "log-level": "none" }],
     [
       {
@@ -57,6 +58,8 @@ describe("the JSON Schema", () => {
     [{ "idle-timout": "1s" }],
     [{ idleTimeout: "1s" }],
     [{ config: "other.yaml" }],
+    [{ "daily-quota": "5G" }],
+    [{ "max-handshakes": "10:30" }],
     [{ listen: [] }],
     [{ listen: "localhost" }],
     [{ listen: { protocols: ["http"] } }],

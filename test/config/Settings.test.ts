@@ -75,7 +75,7 @@ describe("Settings", () => {
     assert.deepStrictEqual(
       off.map(([name]) => name),
       [
-        ...["idleTimeout", "halfCloseTimeout"],
+        ...["banAfter", "idleTimeout", "halfCloseTimeout"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
         ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],

@@ -95,10 +95,14 @@ describe("Quotas with a directory", () => {
       const { lines, layer: logs } = captured()
       yield* Effect.provide(Effect.scoped(quotas({})), logs)
       yield* Effect.provide(Effect.scoped(quotas({ dailyQuota: "off" })), logs)
+      const user = [{ name: "alice", limits: { monthlyQuota: 100, dailyQuota: Infinity } }]
+      yield* Effect.provide(Effect.scoped(quotas({ dailyQuota: "off", user })), logs)
+      const free = [{ name: "alice", limits: { sessions: 1, dailyQuota: Infinity } }]
+      yield* Effect.provide(Effect.scoped(quotas({ dailyQuota: "off", user: free })), logs)
       yield* Effect.provide(Effect.scoped(quotas({ stateDir: yield* Temporary.directory })), logs)
       assert.deepStrictEqual(
         lines.map(({ level, message }) => [level, message]),
-        [["Warn", "quotas begin anew at every start, as there is no --state-dir"]]
+        Array(2).fill(["Warn", "quotas begin anew at every start, as there is no --state-dir"])
       )
     })
   )
