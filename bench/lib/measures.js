@@ -1,0 +1,114 @@
+// What is measured: what the load generator is told, and what of its answer is shown.
+
+/**
+ * @typedef {{ readonly field: string, readonly title: string, readonly digits: number, readonly scale?: number,
+ *   readonly isCost?: boolean }} Figure costs are compared with the bare Node proxy, the lower the better
+ * @typedef {{
+ *   readonly name: string, readonly group: string, readonly title: string,
+ *   readonly full: string[], readonly quick: string[],
+ *   readonly figures: readonly Figure[]
+ * }} Measure
+ */
+
+/** @type {readonly Figure[]} */
+const bytes = [
+  { field: "cpuPerGib", title: "CPU-s/GiB", digits: 2, isCost: true },
+  { field: "mbPerSecond", title: "MB/s", digits: 0 }
+]
+/** @type {readonly Figure[]} */
+const datagrams = [
+  { field: "cpuUs", title: "CPU-µs", digits: 1, isCost: true },
+  { field: "perSecond", title: "datagrams/s", digits: 0 },
+  { field: "lost", title: "lost", digits: 0 }
+]
+
+/** @param {string} name @param {string} title @param {string[]} args @returns {Measure} */
+const bulk = (name, title, args) => ({
+  name,
+  group: "bulk",
+  title,
+  full: ["bulk", ...args, "--seconds", "2"],
+  quick: ["bulk", ...args, "--seconds", "0.7"],
+  figures: bytes
+})
+
+/** @param {string} name @param {string} title @param {string} size @returns {Measure} */
+const udp = (name, title, size) => ({
+  name,
+  group: "udp",
+  title,
+  full: ["udp", "--size", size, "--streams", "32", "--seconds", "2"],
+  quick: ["udp", "--size", size, "--streams", "32", "--seconds", "0.7"],
+  figures: datagrams
+})
+
+/** @type {readonly Measure[]} */
+export const measures = [
+  bulk("down1", "1 download", ["--streams", "1"]),
+  bulk("down16", "16 downloads", ["--streams", "16"]),
+  bulk("up1", "1 upload", ["--streams", "1", "--up"]),
+  bulk("up16", "16 uploads", ["--streams", "16", "--up"]),
+  {
+    name: "rate",
+    group: "rate",
+    title: "sessions, 32 at once",
+    full: ["rate", "--streams", "32", "--first", "2000", "--seconds", "3"],
+    quick: ["rate", "--streams", "32", "--first", "2000", "--seconds", "1"],
+    figures: [
+      { field: "firstCpuUs", title: "CPU-µs, the first 2,000", digits: 0, isCost: true },
+      { field: "cpuUs", title: "CPU-µs, after them", digits: 0, isCost: true },
+      { field: "perSecond", title: "sessions/s", digits: 0 },
+      { field: "p50Us", title: "half within µs", digits: 0 },
+      { field: "p99Us", title: "99 % within µs", digits: 0 }
+    ]
+  },
+  {
+    name: "pingpong",
+    group: "pingpong",
+    title: "64 bytes there and back, 64 sessions",
+    full: ["pingpong", "--streams", "64", "--seconds", "2"],
+    quick: ["pingpong", "--streams", "64", "--seconds", "0.7"],
+    figures: [
+      { field: "cpuUs", title: "CPU-µs", digits: 1, isCost: true },
+      { field: "perSecond", title: "round trips/s", digits: 0 },
+      { field: "p50Us", title: "half within µs", digits: 0 },
+      { field: "p99Us", title: "99 % within µs", digits: 0 }
+    ]
+  },
+  {
+    name: "idle",
+    group: "idle",
+    title: "sessions that do nothing",
+    full: ["idle", "--streams", "5000", "--hold", "3"],
+    quick: ["idle", "--streams", "2000", "--hold", "1"],
+    figures: [
+      { field: "rssPerSession", title: "KB of memory each (RSS)", digits: 1, scale: 1e-3 },
+      {
+        field: "pssPerSession",
+        title: "KB, shared pages divided (PSS)",
+        digits: 1,
+        scale: 1e-3,
+        isCost: true
+      },
+      { field: "sessions", title: "sessions", digits: 0 },
+      { field: "cpuPerSecond", title: "CPU-ms a second, all together", digits: 0, scale: 1e3 }
+    ]
+  },
+  udp("udp64", "datagrams of 64 bytes", "64"),
+  udp("udp1400", "datagrams of 1400 bytes", "1400"),
+  {
+    name: "start",
+    group: "start",
+    title: "from spawned to listening",
+    full: [],
+    quick: [],
+    figures: [
+      { field: "ms", title: "ms", digits: 0 },
+      { field: "cpuMs", title: "CPU-ms", digits: 0, isCost: true },
+      { field: "rss", title: "MB of memory then (RSS)", digits: 0, scale: 1e-6, isCost: true }
+    ]
+  }
+]
+
+/** Names for `--only`. */
+export const groups = [...new Set(measures.map(({ group }) => group)), "growth", "heap"]

@@ -1,0 +1,103 @@
+// A server as a process: started on its core, and ended.
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
+import net from "node:net"
+import { cpus, tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+
+function hasTaskset() {
+  return spawnSync("taskset", ["--version"]).status === 0
+}
+
+/** The server has a core, the generator another, where there are two and `taskset` is here. */
+export const cores = {
+  server: 0,
+  generator: cpus().length > 1 && hasTaskset() ? cpus().length - 1 : undefined
+}
+
+/**
+ * @typedef {{ readonly pid: number, readonly port: number, readonly scratch: string, readonly msToListen: number,
+ *   readonly stop: () => Promise<void> }} Running
+ */
+
+/**
+ * Resolves when the server takes connections. Its output goes to a file, as that of
+ * a server whose log is kept does.
+ *
+ * @param {import("./servers.js").Server} server
+ * @param {{ readonly env?: NodeJS.ProcessEnv, readonly args?: readonly string[], readonly nodeArgs?: readonly string[] }} [more]
+ * @returns {Promise<Running>}
+ */
+export const start = async (server, more = {}) => {
+  const scratch = mkdtempSync(join(tmpdir(), "effect-socks-bench-"))
+  const port = await freePort()
+  const [program, ...args] = server.command(port, scratch)
+  const pinned = cores.generator === undefined ? [] : ["taskset", "-c", String(cores.server)]
+  const [first, ...rest] = [...pinned, program, ...(more.nodeArgs ?? []), ...args, ...(more.args ?? [])]
+  const log = openSync(join(scratch, "log"), "w")
+  const began = performance.now()
+  const child = spawn(String(first), rest.map(String), {
+    cwd: scratch,
+    env: { ...withoutSettings, ...more.env },
+    stdio: ["ignore", log, log],
+    // A group of its own, so that its children end with it.
+    detached: true
+  })
+  const ended = once(child, "exit")
+  const stop = async () => {
+    for (const signal of /** @type {const} */ (["SIGTERM", "SIGKILL"])) {
+      signalGroup(child, signal)
+      await Promise.race([ended, sleep(1000)])
+    }
+    rmSync(scratch, { recursive: true, force: true })
+  }
+  let msToListen = 0
+  while (!(await accepts(port))) {
+    msToListen = performance.now() - began
+    if (child.exitCode !== null || msToListen > 15_000) {
+      const said = readFileSync(join(scratch, "log"), "utf8").trim().slice(-500)
+      await stop()
+      throw new Error(`${server.name} does not listen: ${said}`)
+    }
+    await sleep(2)
+  }
+  msToListen = performance.now() - began
+  return { pid: Number(child.pid), port, scratch, msToListen, stop }
+}
+
+// Whoever runs this may have settings of the server in the environment.
+const withoutSettings = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith("SOCKS_"))
+)
+
+/** @param {import("node:child_process").ChildProcess} child @param {NodeJS.Signals} signal */
+const signalGroup = (child, signal) => {
+  try {
+    process.kill(-Number(child.pid), signal)
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
+/** @returns {Promise<number>} */
+const freePort = async () => {
+  const server = net.createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = /** @type {net.AddressInfo} */ (server.address())
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+/** @param {number} port @returns {Promise<boolean>} */
+const accepts = (port) =>
+  new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1")
+    socket.on("connect", () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on("error", () => resolve(false))
+  })

@@ -1,0 +1,60 @@
+// Measures servers in turn, round by round, so that what the machine does
+// meanwhile hits all of them alike. Each figure is of a fresh process.
+import { load } from "./load.js"
+import { costOf } from "./proc.js"
+import { start } from "./process.js"
+
+/**
+ * @param {readonly import("./servers.js").Server[]} servers
+ * @param {readonly import("./measures.js").Measure[]} measures
+ * @param {{ readonly rounds: number, readonly quick: boolean, readonly verify: boolean }} options
+ * @returns {Promise<readonly import("./statistics.js").Run[]>}
+ */
+export const measureRounds = async (servers, measures, options) => {
+  /** @type {import("./statistics.js").Run[]} */
+  const runs = []
+  for (let round = 1; round <= options.rounds; round++) {
+    console.error(`round ${round} of ${options.rounds}`)
+    for (const measure of measures) {
+      for (const server of servers) {
+        if (server.groups && !server.groups.includes(measure.group)) continue
+        if (server.skips?.includes(measure.group)) continue
+        const result = await measureOnce(server, measure, options)
+        runs.push({ round, server: server.name, measure: measure.name, ...result })
+        console.error(`  ${measure.name.padEnd(9)} ${server.name.padEnd(26)} ${brief(measure, result)}`)
+      }
+    }
+  }
+  return runs
+}
+
+/**
+ * @param {import("./servers.js").Server} server @param {import("./measures.js").Measure} measure
+ * @param {{ readonly quick: boolean, readonly verify: boolean }} options
+ * @returns {Promise<{ readonly figures: Record<string, number> } | { readonly failure: string }>}
+ */
+const measureOnce = async (server, measure, { quick, verify }) => {
+  /** @type {import("./process.js").Running | undefined} */
+  let running
+  try {
+    running = await start(server)
+    if (measure.name === "start") return { figures: { ms: running.msToListen, ...costOf(running.pid) } }
+    const args = quick ? measure.quick : measure.full
+    return { figures: await load(running, verify ? [...args, "--verify"] : args) }
+  } catch (error) {
+    return { failure: error instanceof Error ? error.message : String(error) }
+  } finally {
+    await running?.stop()
+  }
+}
+
+/** @param {import("./measures.js").Measure} measure @param {Awaited<ReturnType<typeof measureOnce>>} result */
+const brief = (measure, result) => {
+  if ("failure" in result) return `failed: ${result.failure}`
+  const shown = measure.figures.map(
+    ({ field, title, digits, scale = 1 }) =>
+      `${(Number(result.figures[field]) * scale).toFixed(digits)} ${title}`
+  )
+  const errors = result.figures.errors ? `, ${result.figures.errors} errors` : ""
+  return shown.join(", ") + errors
+}

@@ -1,0 +1,149 @@
+// The servers that are measured, how each is started on a port, and its version.
+import { execFileSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { inBench, inProject } from "./paths.js"
+
+/**
+ * @typedef {{
+ *   readonly name: string,
+ *   readonly command: (port: number, scratch: string) => readonly string[],
+ *   readonly version: () => string,
+ *   readonly groups?: readonly string[],
+ *   readonly skips?: readonly string[]
+ * }} Server only for these groups of measures, and not for those
+ */
+
+/** @param {string} node @param {string} suffix @returns {readonly Server[]} */
+const onNode = (node, suffix) => [
+  {
+    name: `effect-socks${suffix}`,
+    command: (port) => [node, inProject("dist/main.js"), "--listen", `127.0.0.1:${port}`, ...reachLoopback()],
+    version: () => `${packageVersion(inProject("package.json"))} (${commit()}), Node ${nodeVersion(node)}`
+  },
+  {
+    name: `node-pipe${suffix}`,
+    command: (port) => [node, inBench("servers/node-pipe.js"), String(port)],
+    version: () => `Node ${nodeVersion(node)}`,
+    skips: ["udp"]
+  },
+  {
+    name: `node-udp${suffix}`,
+    command: (port) => [node, inBench("servers/node-udp.js"), String(port)],
+    version: () => `Node ${nodeVersion(node)}`,
+    groups: ["udp"]
+  }
+]
+
+/** @param {string} name @param {string} file @returns {Server} */
+const peer = (name, file) => ({
+  name,
+  command: (port) => [process.execPath, inBench(`servers/${file}`), String(port)],
+  version: () => packageVersion(inBench(`node_modules/${name}/package.json`)),
+  skips: ["udp"]
+})
+
+/** @type {readonly Server[]} */
+export const servers = [
+  ...onNode(process.execPath, ""),
+  ...(process.env.NODE24 ? onNode(process.env.NODE24, "-on-node24") : []),
+  peer("@mongodb-js/socksv5", "mongodb-socksv5.js"),
+  peer("@pondwader/socks5-server", "pondwader.js"),
+  peer("simple-socks", "simple-socks.js"),
+  {
+    name: "microsocks",
+    command: (port) => ["microsocks", "-i", "127.0.0.1", "-p", String(port)],
+    version: () => installed("microsocks", "microsocks"),
+    skips: ["udp"]
+  },
+  {
+    name: "dante",
+    command: (port, scratch) => ["danted", "-f", written(join(scratch, "danted.conf"), danteConfig(port))],
+    version: () => installed("danted", "dante-server")
+  },
+  {
+    name: "3proxy",
+    command: (port, scratch) => ["3proxy", written(join(scratch, "3proxy.cfg"), threeProxyConfig(port))],
+    version: () => installed("3proxy", "3proxy")
+  },
+  {
+    name: "hev-socks5-server",
+    command: (port, scratch) => ["hev-socks5-server", written(join(scratch, "hev.yml"), hevConfig(port))],
+    version: () => installed("hev-socks5-server", "hev-socks5-server")
+  }
+]
+
+/** @param {Server} server @returns {string | undefined} nothing if it is not on this machine */
+export const versionIfHere = (server) => {
+  try {
+    return server.version()
+  } catch {
+    return undefined
+  }
+}
+
+/** @param {number} port */
+const danteConfig = (port) => `
+logoutput: /dev/null
+internal: 127.0.0.1 port = ${port}
+external: 127.0.0.1
+clientmethod: none
+socksmethod: none
+client pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }
+socks pass { from: 127.0.0.0/8 to: 127.0.0.0/8 }
+`
+
+/** @param {number} port */
+const threeProxyConfig = (port) => `
+auth none
+maxconn 20000
+socks -i127.0.0.1 -p${port}
+`
+
+/** @param {number} port */
+const hevConfig = (port) => `
+main:
+  workers: 1
+  listen-address: 127.0.0.1
+  port: ${port}
+`
+
+/** @param {string} path @param {string} text */
+const written = (path, text) => {
+  writeFileSync(path, text)
+  return path
+}
+
+/** Flags without which the targets, which are on this machine, would be out of bounds. */
+const reachLoopback = () => {
+  const help = run(process.execPath, inProject("dist/main.js"), "--help")
+  return help.includes("--allow-target") ? ["--allow-target", "127.0.0.0/8"] : []
+}
+
+/** @param {string} path */
+const packageVersion = (path) => JSON.parse(readFileSync(path, "utf8")).version
+
+/** @param {string} program @param {string} debianPackage */
+const installed = (program, debianPackage) => {
+  run("sh", "-c", `command -v ${program}`)
+  try {
+    return run("dpkg-query", "-W", "-f", "$" + "{Version}", debianPackage)
+  } catch {
+    return "of unknown version"
+  }
+}
+
+const commit = () => {
+  try {
+    return run("git", "-C", inProject("."), "describe", "--always", "--dirty")
+  } catch {
+    return "no commit"
+  }
+}
+
+/** @param {string} node */
+const nodeVersion = (node) => run(node, "--version").slice(1)
+
+/** @param {string} program @param {readonly string[]} args */
+const run = (program, ...args) =>
+  execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim()

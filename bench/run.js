@@ -1,0 +1,72 @@
+// Measures this server beside others: see README.md, or npm run bench -- --help.
+import { execFileSync } from "node:child_process"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
+import { growthReport, measureGrowth } from "./lib/growth.js"
+import { heapReport, measureHeap } from "./lib/heap.js"
+import { build } from "./lib/load.js"
+import { describe, sentence } from "./lib/machine.js"
+import { measures } from "./lib/measures.js"
+import { readOptions } from "./lib/options.js"
+import { inBench } from "./lib/paths.js"
+import { publish } from "./lib/publish.js"
+import { measureRounds } from "./lib/rounds.js"
+import { servers, versionIfHere } from "./lib/servers.js"
+import { resultTables } from "./lib/tables.js"
+
+const main = async () => {
+  const options = readOptions(
+    process.argv.slice(2),
+    servers.map(({ name }) => name)
+  )
+  if (!existsSync(inBench("node_modules"))) {
+    console.error("Installing the servers of npm that this one is measured beside…")
+    execFileSync("npm", ["ci", "--silent", "--ignore-scripts", "--prefix", inBench(".")], {
+      stdio: "inherit"
+    })
+  }
+  if (options.list) {
+    for (const server of servers)
+      console.log(`${server.name.padEnd(26)} ${versionIfHere(server) ?? "not here"}`)
+    return
+  }
+  build()
+
+  const wanted = servers.filter(({ name }) => options.servers.includes(name))
+  const here = wanted.filter((server) => versionIfHere(server) !== undefined)
+  const missing = wanted.filter((server) => !here.includes(server)).map(({ name }) => name)
+  if (missing.length > 0) console.error(`Not on this machine: ${missing.join(", ")}`)
+
+  const machine = describe(here)
+  const chosen = measures.filter(({ group }) => options.only.includes(group))
+  const runs = await measureRounds(here, chosen, options)
+  const growth = options.only.includes("growth") ? await measureGrowth(here, options) : undefined
+  const heap = options.only.includes("heap") ? await measureHeap(options) : undefined
+
+  /** @type {Record<string, string>} */
+  const sections = {
+    ...(runs.length > 0 && { results: `${sentence(machine, options.rounds)}\n\n${resultTables(runs)}` }),
+    ...(growth && { growth: growthReport(growth) }),
+    ...(heap && { heap: heapReport(heap) })
+  }
+  console.log(Object.values(sections).join("\n\n"))
+  const results = `${JSON.stringify({ machine, options, runs, growth, heap }, null, 1)}\n`
+  write(options.json ?? inBench("results/latest.json"), results)
+  if (options.publish) {
+    publish(sections)
+    write(inBench("results/published.json"), results)
+  }
+  if (runs.some(({ failure }) => failure !== undefined)) process.exitCode = 1
+}
+
+/** @param {string} path @param {string} text */
+const write = (path, text) => {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  console.error(`Figures are in ${path}`)
+}
+
+main().catch((error) => {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+})
