@@ -5,15 +5,15 @@ import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { load, loader } from "./load.js"
-import { costOf } from "./proc.js"
+import { byOwner } from "./owners.js"
 import { start } from "./process.js"
 import { servers } from "./servers.js"
 import { countObjects, difference } from "./snapshot.js"
-import { number, table } from "./tables.js"
+import { bars, number, table } from "./tables.js"
 
 /**
- * @typedef {{ readonly server: string, readonly sessions: number, readonly rss: number, readonly heap: number,
- *   readonly rows: readonly import("./snapshot.js").Share[] }} Holding bytes of one session
+ * @typedef {{ readonly server: string, readonly sessions: number, readonly rows: readonly import("./snapshot.js").Share[]
+ * }} Holding of one session
  */
 
 /** @param {{ readonly quick: boolean }} options @returns {Promise<readonly Holding[]>} */
@@ -28,19 +28,16 @@ export const measureHeap = async ({ quick }) => {
 const holding = async (server, sessions) => {
   const running = await start(server, { nodeArgs: ["--heapsnapshot-signal=SIGUSR2"] })
   try {
+    // What the first sessions bring with them is not theirs.
     await load(running, ["rate", "--streams", "32", "--total", "2000"])
     await sleep(500)
     const before = countObjects(await snapshot(running))
-    const rss = costOf(running.pid).rss
     const generator = loader(running, ["idle", "--streams", String(sessions), "--wait"])
     await once(generator.stdout, "data")
-    const held = costOf(running.pid).rss - rss
     const after = countObjects(await snapshot(running))
     generator.stdin.end()
     await once(generator, "exit")
-    const rows = difference(before, after, sessions)
-    const heap = rows.reduce((sum, row) => sum + row.bytes, 0)
-    return { server: server.name, sessions, rss: held / sessions, heap, rows: rows.slice(0, 30) }
+    return { server: server.name, sessions, rows: difference(before, after, sessions) }
   } finally {
     await running.stop()
   }
@@ -64,9 +61,19 @@ const snapshot = async ({ pid, scratch }) => {
 /** @param {readonly Holding[]} all */
 export const heapReport = (all) =>
   all
-    .map(({ server, sessions, rss, heap, rows }) => {
-      const head = `**${server}**: ${number(heap, 0)} bytes of live heap and ${number(rss, 0)} bytes of memory (RSS) a session, of ${number(sessions, 0)}.`
-      const body = rows.map(({ name, count, bytes }) => [name, number(count, 1), number(bytes, 0)])
-      return `${head}\n\n${table([["what", "how many", "bytes"], ...body])}`
+    .map(({ server, sessions, rows }) => {
+      const total = rows.reduce((sum, { bytes }) => sum + bytes, 0)
+      const graph = bars(
+        byOwner(rows).filter(([, bytes]) => bytes >= 8),
+        (bytes) => number(bytes, 0)
+      )
+      const body = rows
+        .filter(({ bytes }) => bytes >= 24)
+        .map(({ name, count, bytes }) => [`\`${name}\``, number(count, 1), number(bytes, 0)])
+      return [
+        `**${server}**: ${number(total, 0)} bytes of live heap a session, of ${number(sessions, 0)}`,
+        `\`\`\`\n${graph}\n\`\`\``,
+        `<details><summary>one by one</summary>\n\n${table([["what", "how many", "bytes"], ...body])}\n\n</details>`
+      ].join("\n\n")
     })
     .join("\n\n")

@@ -1,40 +1,94 @@
-// Reads a heap snapshot of V8.
+// Reads a heap snapshot of V8: how many objects of which kind, and their bytes.
 
 /**
  * @typedef {{ readonly count: number, readonly bytes: number }} Amount
  * @typedef {{ readonly name: string, readonly count: number, readonly bytes: number }} Share of one session
+ * @typedef {{
+ *   readonly snapshot: { readonly meta: {
+ *     readonly node_fields: string[], readonly node_types: readonly [string[], ...unknown[]],
+ *     readonly edge_fields: string[], readonly edge_types: readonly [string[], ...unknown[]]
+ *   } },
+ *   readonly nodes: number[], readonly edges: number[], readonly strings: string[], readonly locations: number[]
+ * }} Snapshot
  */
 
-/**
- * The objects of a snapshot by kind and constructor.
- *
- * @param {{ snapshot: { meta: { node_fields: string[], node_types: [string[]] } }, nodes: number[], strings: string[] }} heap
- * @returns {Map<string, Amount>}
- */
-export const countObjects = ({ snapshot, nodes, strings }) => {
-  const { node_fields: fields, node_types: types } = snapshot.meta
-  const [type, name, size] = ["type", "name", "self_size"].map((field) => fields.indexOf(field))
+/** @param {Snapshot} heap @returns {Map<string, Amount>} by what they are */
+export const countObjects = (heap) => {
+  const { nodes, strings, locations } = heap
+  const { node_fields: fields, node_types: types, edge_types: edgeTypes } = heap.snapshot.meta
+  const [type, name, size, degree] = ["type", "name", "self_size", "edge_count"].map((it) =>
+    fields.indexOf(it)
+  )
+  const lines = new Map()
+  for (let at = 0; at < locations.length; at += 4) lines.set(locations[at], Number(locations[at + 2]) + 1)
+
+  /** @param {number} node @param {number | undefined} field */
+  const get = (node, field) => Number(nodes[node + Number(field)])
+  /** @param {number} node */
+  const typeOf = (node) => String(types[0][get(node, type)])
+  /** @param {number} node */
+  const nameOf = (node) => String(strings[get(node, name)])
+
+  /** Names of what it refers to by name, of a type of edge. @param {string} wanted @param {number} from @param {number} count */
+  const names = (wanted, from, count) =>
+    range(from, count).flatMap((edge) =>
+      edgeTypes[0][Number(heap.edges[edge])] === wanted ? [String(strings[Number(heap.edges[edge + 1])])] : []
+    )
+  /** The node that an internal edge leads to. @param {RegExp} wanted @param {number} from @param {number} count */
+  const follow = (wanted, from, count) => {
+    const edge = range(from, count).find(
+      (it) =>
+        edgeTypes[0][Number(heap.edges[it])] === "internal" &&
+        wanted.test(String(strings[Number(heap.edges[it + 1])]))
+    )
+    return edge === undefined ? undefined : heap.edges[edge + 2]
+  }
+  const firstEdges = new Map()
+  for (let node = 0, edge = 0; node < nodes.length; node += fields.length) {
+    firstEdges.set(node, edge)
+    edge += get(node, degree) * 3
+  }
+  /** Where a function is written. @param {number} node @param {number} from @param {number} count */
+  const place = (node, from, count) => {
+    const shared = follow(/^shared$/, from, count)
+    const script = shared && follow(/^script/, firstEdges.get(shared), get(shared, degree))
+    if (!script) return ""
+    const file = nameOf(script).replace(/^.*\/node_modules\/|^.*\/(?=(dist|servers)\/)/, "")
+    return ` ${file}:${lines.get(node) ?? "?"}`
+  }
+
+  /** @param {number} node */
+  const label = (node) => {
+    const [kind, called, from, count] = [typeOf(node), nameOf(node), firstEdges.get(node), get(node, degree)]
+    if (kind === "closure") return `function ${called}${place(node, from, count)}`
+    if (kind === "object" && called === "Object")
+      return `object { ${visible(names("property", from, count))} }`
+    if (called === "system / Context")
+      return `variables of closures: ${visible(names("context", from, count))}`
+    return kind === "object" || kind === "native" ? `${kind} ${called.slice(0, 60)}` : kind
+  }
+
   /** @type {Map<string, { count: number, bytes: number }>} */
   const kinds = new Map()
-  for (let at = 0; at < nodes.length; at += fields.length) {
-    const kind = String(types[0][Number(nodes[at + Number(type)])])
-    const key = label(kind, String(strings[Number(nodes[at + Number(name)])]))
+  for (let node = 0; node < nodes.length; node += fields.length) {
+    const key = label(node)
     const amount = kinds.get(key) ?? { count: 0, bytes: 0 }
     amount.count++
-    amount.bytes += Number(nodes[at + Number(size)])
+    amount.bytes += get(node, size)
     kinds.set(key, amount)
   }
   return kinds
 }
 
-/** Objects and what is native have a name worth telling, closures that of their function. @param {string} kind @param {string} name */
-const label = (kind, name) => {
-  if (kind === "object" || kind === "native") return `${kind} \`${name.slice(0, 60)}\``
-  if (kind === "closure") return `function \`${name || "(anonymous)"}\``
-  if (kind === "object shape" || kind === "code" || kind === "hidden") return kind
-  if (kind === "array") return `array ${name ? `\`${name.slice(0, 40)}\`` : "(elements, tables)"}`
-  return kind === "string" || kind === "concatenated string" || kind === "sliced string" ? "string" : kind
-}
+/** Indices of edges, each of three numbers. @param {number} from @param {number} count */
+const range = (from, count) => Array.from({ length: count }, (_, i) => from + 3 * i)
+
+/** @param {readonly string[]} names */
+const visible = (names) =>
+  names
+    .filter((name) => !name.startsWith("__"))
+    .slice(0, 8)
+    .join(", ")
 
 /**
  * What came between, divided by the number of sessions, the largest first.
