@@ -3,7 +3,7 @@
 import { load } from "./load.js"
 import { costOf } from "./proc.js"
 import { start } from "./process.js"
-import { tenThousandRules } from "./rules.js"
+import { manyRules } from "./rules.js"
 import { median } from "./statistics.js"
 import { bars, number, table } from "./tables.js"
 
@@ -51,7 +51,7 @@ const withUsers = (servers, options) => {
 /** @param {readonly import("./servers.js").Server[]} servers @param {Options} options @returns {Promise<Series>} */
 const withRules = async (servers, options) => {
   const amounts = options.quick ? [1, 10_000] : [1, 100, 10_000]
-  const rules = tenThousandRules()
+  const rules = manyRules()
   if (rules === undefined)
     return { title: "rules", points: [], note: "skipped: this build takes no file of rules" }
   return series("rules", servers, amounts, options, (server, amount) =>

@@ -2,8 +2,8 @@
 
 /** @type {readonly (readonly [owner: string, names: RegExp])[]} */
 const owners = [
+  ["Effect's functions", /^function .* (effect|@effect\/[\w-]+)\/dist\//],
   ["this program's functions", /^function .* (dist|servers)\//],
-  ["Effect's functions", /^function .* effect\//],
   [
     "Effect's fibers, and what they are to do next",
     /^object (\w+Impl|Generator|SingleShotGen|Arguments|Latch)$|^object \{ (~effect|_tag|scheduler|cacheRoot|key, value, parent)/

@@ -1,4 +1,5 @@
 // Reads a heap snapshot of V8: how many objects of which kind, and their bytes.
+import { placeOf } from "./places.js"
 
 /**
  * @typedef {{ readonly count: number, readonly bytes: number }} Amount
@@ -53,8 +54,7 @@ export const countObjects = (heap) => {
     const shared = follow(/^shared$/, from, count)
     const script = shared && follow(/^script/, firstEdges.get(shared), get(shared, degree))
     if (!script) return ""
-    const file = nameOf(script).replace(/^.*\/node_modules\/|^.*\/(?=(dist|servers)\/)/, "")
-    return ` ${file}:${lines.get(node) ?? "?"}`
+    return ` ${placeOf(nameOf(script), lines.get(node) ?? 0)}`
   }
 
   /** @param {number} node */

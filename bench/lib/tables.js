@@ -47,7 +47,19 @@ const groupTable = (runs, shown) => {
       measure.figures[0]?.title === title ? `${measure.title}: ${title}` : title
     )
   )
-  return table([["server", ...header], ...servers.map((server) => [server, ...cells(runs, server, shown)])])
+  const body = servers.map((server) => [server, ...cells(runs, server, shown)])
+  return [table([["server", ...header], ...body]), ...troubles(runs, names)].join("\n\n")
+}
+
+/** @param {readonly import("./statistics.js").Run[]} runs @param {readonly string[]} names of measures */
+const troubles = (runs, names) => {
+  const lines = runs.flatMap(({ round, server, measure, figures, failure }) => {
+    const trouble = failure ?? (figures?.errors ? `${figures.errors} sessions failed` : undefined)
+    return trouble !== undefined && names.includes(measure)
+      ? [`* ${server}, ${measure}, round ${round}: ${trouble}`]
+      : []
+  })
+  return lines.length > 0 ? [lines.join("\n")] : []
 }
 
 /**
