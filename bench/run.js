@@ -38,31 +38,38 @@ const main = async () => {
   if (missing.length > 0) console.error(`Not on this machine: ${missing.join(", ")}`)
 
   const machine = describe(here)
-  const chosen = measures.filter(({ group }) => options.only.includes(group))
+  const chosen = measures.filter(
+    ({ group, quick }) => options.only.includes(group) && (quick || !options.quick)
+  )
   const runs = await measureRounds(here, chosen, options)
-  const growth = options.only.includes("growth") ? await measureGrowth(here, options) : undefined
-  const heap = options.only.includes("heap") ? await measureHeap(options) : undefined
+  const growth = options.only.includes("growth") ? await measureGrowth(here, options) : []
+  const heap = options.only.includes("heap") ? await measureHeap(options) : []
 
+  const sections = Object.entries({ results: runs, growth, heap }).filter(([, figures]) => figures.length > 0)
   /** @type {Record<string, string>} */
-  const sections = {
-    ...(runs.length > 0 && { results: `${sentence(machine, options.rounds)}\n\n${resultTables(runs)}` }),
-    ...(growth && { growth: growthReport(growth) }),
-    ...(heap && { heap: heapReport(heap) })
+  const texts = {
+    results: `${sentence(machine, `medians of rounds: ${options.rounds}`, has(runs))}\n\n${resultTables(runs)}`,
+    growth: `${sentence(machine, "medians", has(growth.flatMap(({ points }) => points)))}\n\n${growthReport(growth)}`,
+    heap: `${sentence(machine, "one run", has(heap))}\n\n${heapReport(heap)}`
   }
-  console.log(Object.values(sections).join("\n\n"))
-  const results = `${JSON.stringify({ machine, options, runs, growth, heap }, null, 1)}\n`
-  write(options.json ?? inBench("results/latest.json"), results)
-  if (options.publish) {
-    publish(sections)
-    write(inBench("results/published.json"), results)
+  for (const [name, figures] of sections) {
+    console.log(`${texts[name]}\n`)
+    if (options.publish) {
+      publish(name, String(texts[name]))
+      write(inBench(`results/${name}.json`), { machine, options, figures })
+    }
   }
+  write(options.json ?? inBench("results/latest.json"), { machine, options, ...Object.fromEntries(sections) })
   if (runs.some(({ failure }) => failure !== undefined)) process.exitCode = 1
 }
 
-/** @param {string} path @param {string} text */
-const write = (path, text) => {
+/** @param {readonly { readonly server: string }[]} figures @returns {(server: string) => boolean} */
+const has = (figures) => (name) => figures.some(({ server }) => server === name)
+
+/** @param {string} path @param {unknown} figures */
+const write = (path, figures) => {
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
+  writeFileSync(path, `${JSON.stringify(figures, null, 1)}\n`)
   console.error(`Figures are in ${path}`)
 }
 

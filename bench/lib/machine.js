@@ -14,9 +14,15 @@ export const describe = (servers) => ({
   servers: Object.fromEntries(servers.map((server) => [server.name, versionIfHere(server) ?? "not here"]))
 })
 
-/** @param {ReturnType<typeof describe>} machine @param {number} rounds */
-export const sentence = (machine, rounds) =>
-  `${machine.date}, ${machine.processor}, ${machine.cores} cores, ${machine.kernel}; pinned: ${machine.pinned}; ` +
-  `medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}. ${Object.entries(machine.servers)
-    .map(([name, version]) => `${name} ${version}`)
-    .join("; ")}.`
+/**
+ * @param {ReturnType<typeof describe>} machine
+ * @param {string} how figures were made of several
+ * @param {(server: string) => boolean} isThere
+ */
+export const sentence = (machine, how, isThere) => {
+  const versions = Object.entries(machine.servers).filter(([name]) => isThere(name))
+  return (
+    `${machine.date}: ${machine.processor}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}; ` +
+    `pinned: ${machine.pinned}; ${how}. ${versions.map(([name, version]) => `${name} ${version}`).join("; ")}.`
+  )
+}

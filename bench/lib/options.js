@@ -4,17 +4,19 @@ import { groups } from "./measures.js"
 
 const help = `npm run bench -- [options]
 
-  --quick             one short round, under three minutes
+  --quick             one short round without the heap, under three minutes
   --only NAMES        only these: ${groups.join(", ")}
   --servers NAMES     only these (see --list); figures are compared with node-pipe if it is among them
   --rounds COUNT      5, or 1 with --quick
   --verify            check every byte, which costs the generator time and the figures some truth
   --json FILE         where the figures go: bench/results/latest.json
-  --publish           put the tables into bench/README.md and the figures into bench/results/published.json
+  --publish           put the tables into bench/README.md and the figures into bench/results
   --list              print the servers, and whether they are here
 
 NODE24=/path/to/node adds rows on that Node.
 `
+
+const quickGroups = groups.filter((group) => group !== "heap").join(",")
 
 /** @param {string[]} args @param {string[]} servers the names that there are */
 export const readOptions = (args, servers) => {
@@ -42,7 +44,7 @@ export const readOptions = (args, servers) => {
   return {
     ...values,
     rounds,
-    only: names("--only", values.only, groups),
+    only: names("--only", values.only ?? (values.quick ? quickGroups : undefined), groups),
     servers: names("--servers", values.servers, servers)
   }
 }

@@ -13,12 +13,8 @@ export const between = (text, name, content) => {
   return `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`
 }
 
-/** @param {Readonly<Record<string, string>>} sections content by the name of its markers */
-export const publish = (sections) => {
+/** @param {string} name @param {string} content */
+export const publish = (name, content) => {
   const path = inBench("README.md")
-  const text = Object.entries(sections).reduce(
-    (text, [name, content]) => between(text, name, content),
-    readFileSync(path, "utf8")
-  )
-  writeFileSync(path, text)
+  writeFileSync(path, between(readFileSync(path, "utf8"), name, content))
 }

@@ -39,7 +39,7 @@ const measureOnce = async (server, measure, { quick, verify }) => {
   try {
     running = await start(server)
     if (measure.name === "start") return { figures: { ms: running.msToListen, ...costOf(running.pid) } }
-    const args = quick ? measure.quick : measure.full
+    const args = (quick && measure.quick) || measure.full
     return { figures: await load(running, verify ? [...args, "--verify"] : args) }
   } catch (error) {
     return { failure: error instanceof Error ? error.message : String(error) }

@@ -18,8 +18,9 @@ import { inBench, inProject } from "./paths.js"
 const onNode = (node, suffix) => [
   {
     name: `effect-socks${suffix}`,
-    command: (port) => [node, inProject("dist/main.js"), "--listen", `127.0.0.1:${port}`, ...reachLoopback()],
-    version: () => `${packageVersion(inProject("package.json"))} (${commit()}), Node ${nodeVersion(node)}`
+    command: (port) => [node, inProject("dist/main.js"), "--listen", `127.0.0.1:${port}`],
+    version: () =>
+      `${packageVersion(inProject("package.json"))} (commit ${commit()})${suffix && `, Node ${nodeVersion(node)}`}`
   },
   {
     name: `node-pipe${suffix}`,
@@ -112,12 +113,6 @@ main:
 const written = (path, text) => {
   writeFileSync(path, text)
   return path
-}
-
-/** Flags without which the targets, which are on this machine, would be out of bounds. */
-const reachLoopback = () => {
-  const help = run(process.execPath, inProject("dist/main.js"), "--help")
-  return help.includes("--allow-target") ? ["--allow-target", "127.0.0.0/8"] : []
 }
 
 /** @param {string} path */
