@@ -129,10 +129,10 @@ const inProcess = async (server, more, options, args) => {
  * @returns {Promise<Point>}
  */
 const point = async (server, running, amount, { quick }, args) => {
-  const seconds = ["--seconds", quick ? "0.7" : "2"]
-  const rate = await load(running, ["rate", "--streams", "32", "--first", "2000", ...seconds, ...args])
-  const pingpong = await load(running, ["pingpong", "--streams", "64", ...seconds, ...args])
-  const [session, trip] = [Number(rate.cpuUs), Number(pingpong.cpuUs)]
+  const rate = ["rate", "--streams", "32", "--first", "2000", "--total", quick ? "2000" : "6000"]
+  const pingpong = ["pingpong", "--streams", "64", "--seconds", quick ? "0.7" : "2"]
+  const session = Number((await load(running, [...rate, ...args])).cpuUs)
+  const trip = Number((await load(running, [...pingpong, ...args])).cpuUs)
   const { rss } = costOf(running.pid)
   console.error(`  growth ${server.name} ${args.join(" ")} ${amount || ""}: ${session} and ${trip} CPU-µs`)
   return { server: server.name, amount, session, trip, rss }
