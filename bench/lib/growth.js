@@ -53,7 +53,7 @@ const besideRules = async (servers, options) => {
   const amounts = options.quick ? [1, 10_000] : [1, 100, 1000, 10_000]
   try {
     return await series("rules", servers, amounts, options, (server, amount) =>
-      inProcess(server, { args: withRules(amount) }, options, [])
+      inProcess(server, { args: (scratch) => withRules(scratch, amount) }, options, [])
     )
   } catch (error) {
     // A build that does not know them yet.

@@ -1,7 +1,7 @@
 // A server as a process: started on its core, and ended.
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import net from "node:net"
 import { cpus, tmpdir } from "node:os"
 import { join } from "node:path"
@@ -27,7 +27,8 @@ export const cores = {
  * a server whose log is kept does.
  *
  * @param {import("./servers.js").Server} server
- * @param {{ readonly env?: NodeJS.ProcessEnv, readonly args?: readonly string[], readonly nodeArgs?: readonly string[] }} [more]
+ * @param {{ readonly env?: NodeJS.ProcessEnv, readonly args?: (scratch: string) => readonly string[],
+ *   readonly nodeArgs?: readonly string[] }} [more]
  * @returns {Promise<Running>}
  */
 export const start = async (server, more = {}) => {
@@ -35,7 +36,13 @@ export const start = async (server, more = {}) => {
   const port = await freePort()
   const [program, ...args] = server.command(port, scratch)
   const pinned = cores.generator === undefined ? [] : ["taskset", "-c", String(cores.server)]
-  const [first, ...rest] = [...pinned, program, ...(more.nodeArgs ?? []), ...args, ...(more.args ?? [])]
+  const [first, ...rest] = [
+    ...pinned,
+    program,
+    ...(more.nodeArgs ?? []),
+    ...args,
+    ...(more.args?.(scratch) ?? [])
+  ]
   const log = openSync(join(scratch, "log"), "w")
   const began = performance.now()
   const child = spawn(String(first), rest.map(String), {
@@ -45,12 +52,15 @@ export const start = async (server, more = {}) => {
     // A group of its own, so that its children end with it.
     detached: true
   })
+  closeSync(log)
   const ended = once(child, "exit")
+  groups.add(Number(child.pid))
   const stop = async () => {
     for (const signal of /** @type {const} */ (["SIGTERM", "SIGKILL"])) {
-      signalGroup(child, signal)
+      signalGroup(Number(child.pid), signal)
       await Promise.race([ended, sleep(1000)])
     }
+    groups.delete(Number(child.pid))
     rmSync(scratch, { recursive: true, force: true })
   }
   let msToListen = 0
@@ -72,10 +82,21 @@ const withoutSettings = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith("SOCKS_"))
 )
 
-/** @param {import("node:child_process").ChildProcess} child @param {NodeJS.Signals} signal */
-const signalGroup = (child, signal) => {
+/** @type {Set<number>} */
+const groups = new Set()
+
+// No server outlives a run that is broken off.
+for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
+  process.once(signal, () => {
+    for (const group of groups) signalGroup(group, "SIGKILL")
+    process.exit(130)
+  })
+}
+
+/** @param {number} group @param {NodeJS.Signals} signal */
+const signalGroup = (group, signal) => {
   try {
-    process.kill(-Number(child.pid), signal)
+    process.kill(-group, signal)
   } catch {
     // Nobody is left in it.
   }
