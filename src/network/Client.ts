@@ -3,13 +3,16 @@
  * replies out, a clean goodbye. Afterwards its Duplex goes to the relay.
  */
 import type { Duplex } from "node:stream"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { ClientGone } from "../Errors.ts"
 import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
+import * as Deadline from "./Deadline.ts"
 import { probe, reset } from "./Duplexes.ts"
+import { unless } from "./Unless.ts"
 
 export interface Client {
   /** The next message, as soon as its last byte is here. What follows it is kept. */
@@ -17,10 +20,11 @@ export interface Client {
   /** Sends a message, if there is one and the connection was not handed over, in one write. */
   readonly reply: (bytes: Uint8Array | undefined) => Effect.Effect<void>
   /**
-   * Fails when the client goes away. A client that has sent payload ahead of the
-   * reply and then its end is only done sending, and is not gone.
+   * Does something for the client, and gives up when the client goes away. One that
+   * has sent payload ahead of the reply and then its end is only done sending, and
+   * is not gone.
    */
-  readonly gone: Effect.Effect<never, ClientGone>
+  readonly whileHere: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ClientGone, R>
   /**
    * Puts in the connection's place what `wrap` makes of it, such as its decrypted
    * form. It gets the connection paused, with what was read but not asked for back
@@ -37,7 +41,7 @@ export interface Client {
 const earlyLimit = 64 * 1024
 
 /** How long a client may take to read the last reply and hang up. */
-const grace = "2 seconds"
+const grace = Duration.seconds(2)
 
 /**
  * Takes over a connection. When the scope closes, what was written is delivered
@@ -90,6 +94,16 @@ export const make = Effect.fnUntraced(function* (
       })
     })
 
+  const left = (happen: () => void) => {
+    wake = () => {
+      if (duplex.destroyed || (isOver && pending.length === 0)) happen()
+    }
+    wake()
+    return () => {
+      wake = undefined
+    }
+  }
+
   const detach = () => {
     duplex.pause()
     duplex.off("data", onData).off("end", onEnd)
@@ -135,7 +149,7 @@ export const make = Effect.fnUntraced(function* (
         pending = empty
         return Effect.map(wrap(duplex), take)
       }),
-    gone: waitFor(() => (duplex.destroyed || (isOver && pending.length === 0) ? gone : undefined)),
+    whileHere: (effect) => unless(effect, left, gone),
     detach,
     attach
   }
@@ -147,12 +161,18 @@ export const make = Effect.fnUntraced(function* (
  * throw the reply away.
  */
 const close = (duplex: Duplex): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (duplex.destroyed) return resume(Effect.void)
-    duplex.once("close", () => resume(Effect.void))
-    if (!duplex.writableEnded) duplex.end()
-    duplex.resume()
-  }).pipe(Effect.timeoutOption(grace), Effect.andThen(Effect.sync(() => duplex.destroy())))
+  Effect.withFiber((fiber) =>
+    Effect.callback<void>((resume) => {
+      if (duplex.destroyed) return resume(Effect.void)
+      const cancel = Deadline.after(fiber, grace, () => duplex.destroy())
+      duplex.once("close", () => {
+        cancel()
+        resume(Effect.void)
+      })
+      if (!duplex.writableEnded) duplex.end()
+      duplex.resume()
+    })
+  )
 
 const gone = Effect.fail(new ClientGone())
 

@@ -22,6 +22,7 @@ import {
   OutOfResources
 } from "../Errors.ts"
 import { fromNode } from "./Addresses.ts"
+import * as Deadline from "./Deadline.ts"
 import * as HappyEyeballs from "./HappyEyeballs.ts"
 
 /** A connection to a target. */
@@ -51,15 +52,13 @@ export class Dialer extends Context.Service<
     Dialer,
     Effect.map(Config, ({ connectTimeout }) => ({
       connect: ([head, ...tail], port) =>
-        HappyEyeballs.first(
-          [attempt(head, port), ...tail.map((address) => attempt(address, port))],
-          delay
-        ).pipe(
-          Effect.mapError(mostTelling),
-          Effect.timeoutOrElse({
-            duration: connectTimeout,
-            orElse: () => Effect.fail(new ConnectTimeout())
-          })
+        Deadline.within(
+          HappyEyeballs.first(
+            [attempt(head, port), ...tail.map((address) => attempt(address, port))],
+            delay
+          ).pipe(Effect.mapError(mostTelling)),
+          connectTimeout,
+          Effect.suspend(() => new ConnectTimeout())
         )
     }))
   )

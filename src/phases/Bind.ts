@@ -53,6 +53,6 @@ export const run = Effect.fnUntraced(function* (
     if (isAnyone) yield* permitted({ ...access, target: { ...port, host: target.remote.address } })
     return target
   })
-  const target = yield* Effect.raceFirst(incoming, client.gone)
+  const target = yield* client.whileHere(incoming)
   return yield* Connect.join(order, target, target.remote)
 })

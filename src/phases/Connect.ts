@@ -34,7 +34,7 @@ export const run = Effect.fnUntraced(function* (
 > {
   const { client } = order
   // Nobody waits for a connection whose client has gone.
-  const outgoing = yield* Effect.raceFirst(open(order), client.gone)
+  const outgoing = yield* client.whileHere(open(order))
   return yield* join(order, outgoing, outgoing.local)
 })
 

@@ -33,8 +33,9 @@ export const run = Effect.fnUntraced(function* ({
   const { idleTimeout } = yield* Config
   const { target, head, path, exchange } = request
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
-  const gone = Effect.raceFirst(client.gone, exchange.broken)
-  const outgoing = yield* Effect.raceFirst(Connect.open({ request, known, granted }), gone)
+  const outgoing = yield* client.whileHere(
+    Effect.raceFirst(Connect.open({ request, known, granted }), exchange.broken)
+  )
   known.address = outgoing.remote
   const pace = yield* Pace.of(known)
   return yield* Effect.raceFirst(

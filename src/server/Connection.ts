@@ -9,6 +9,7 @@ import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { HandshakeTimeout, ServerFault, type SessionError } from "../Errors.ts"
 import * as Client from "../network/Client.ts"
+import * as Deadline from "../network/Deadline.ts"
 import { reset } from "../network/Duplexes.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Secure } from "../network/Tls.ts"
@@ -71,10 +72,11 @@ const converse = Effect.fnUntraced(function* (
   const { handshakeTimeout } = yield* Config
   const sessions = yield* Sessions
   // One deadline, which no byte puts off.
-  const { conversation, request } = yield* Effect.timeoutOrElse(handshake(client, session, secure), {
-    duration: handshakeTimeout,
-    orElse: () => Effect.fail(new HandshakeTimeout())
-  })
+  const { conversation, request } = yield* Deadline.within(
+    handshake(client, session, secure),
+    handshakeTimeout,
+    Effect.suspend(() => new HandshakeTimeout())
+  )
   yield* sessions.admit(session)
   const { succeeded } = conversation
   const granted = (decision: Decision) => sessions.allot(session, decision)

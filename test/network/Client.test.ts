@@ -79,7 +79,7 @@ describe("Client", () => {
     it.effect(`is gone after ${how}, if it sent nothing ahead`, () =>
       Effect.gen(function* () {
         const { peer, client } = yield* accepted
-        const gone = yield* Effect.forkChild(Effect.flip(client.gone))
+        const gone = yield* Effect.forkChild(Effect.flip(client.whileHere(Effect.never)))
         yield* settled
         assert.isUndefined(gone.pollUnsafe())
         yield* peer[how]
@@ -91,7 +91,7 @@ describe("Client", () => {
   it.effect("is not gone when it has sent its payload and then its end, until it resets", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
-      const gone = yield* Effect.forkChild(Effect.flip(client.gone))
+      const gone = yield* Effect.forkChild(Effect.flip(client.whileHere(Effect.never)))
       yield* peer.send("payload")
       yield* peer.end
       yield* settled
@@ -106,7 +106,7 @@ describe("Client", () => {
       const { peer, client } = yield* accepted
       yield* peer.end
       yield* settled
-      assert.strictEqual((yield* Effect.flip(client.gone))._tag, "ClientGone")
+      assert.strictEqual((yield* Effect.flip(client.whileHere(Effect.never)))._tag, "ClientGone")
     })
   )
 
