@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as TestConsole from "effect/testing/TestConsole"
 import * as Check from "../../src/cli/Check.ts"
 import type * as Sources from "../../src/config/Sources.ts"
@@ -16,8 +17,12 @@ const check = (given: Sources.Given, file = "") =>
   Check.run(given).pipe(
     Effect.andThen(TestConsole.logLines),
     Effect.map((lines) => lines.join("\n")),
-    Effect.provide(MemoryFiles.layer({ "a.yaml": file })),
-    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({})))
+    Effect.provide(
+      Layer.merge(
+        MemoryFiles.layer({ "a.yaml": file }),
+        ConfigProvider.layer(ConfigProvider.fromEnvRecord({}))
+      )
+    )
   )
 
 describe("settings that are right", () => {

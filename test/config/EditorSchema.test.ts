@@ -15,7 +15,10 @@ const properties: Readonly<Record<string, Property>> = schema.properties
 describe("the JSON Schema", () => {
   it("has every setting, with what it means and what it is if not said", () => {
     const { config: _, ...inFile } = Settings.texts
-    assert.sameMembers(Object.keys(properties), ["$schema", ...Object.keys(inFile).map(Settings.flagName)])
+    assert.sameMembers(Object.keys(properties), [
+      "$schema",
+      ...Object.keys({ ...inFile, ...Settings.structured }).map(Settings.flagName)
+    ])
     for (const [name, setting] of Object.entries<Settings.Setting<unknown>>(inFile)) {
       const property = properties[Settings.flagName(name)]!
       assert.strictEqual(property.description, setting.description)

@@ -32,8 +32,9 @@ describe("Settings", () => {
 
   it("has them all in the configuration, at their defaults", () => {
     const defaults: Readonly<Record<string, unknown>> = { ...Config.defaults }
-    assert.sameMembers(Object.keys(defaults), Object.keys(Settings.server))
-    for (const [name, setting] of Object.entries(Settings.server)) {
+    const settings = { ...Settings.server, ...Settings.structured }
+    assert.sameMembers(Object.keys(defaults), Object.keys(settings))
+    for (const [name, setting] of Object.entries(settings)) {
       assert.strictEqual(defaults[name], setting.default)
     }
   })

@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
 import { Config } from "../../src/config/Config.ts"
@@ -21,8 +22,9 @@ const read = (
   }: { readonly files?: Readonly<Record<string, string>>; readonly env?: Readonly<Record<string, string>> }
 ) =>
   Sources.read(given).pipe(
-    Effect.provide(MemoryFiles.layer(files)),
-    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env })))
+    Effect.provide(
+      Layer.merge(MemoryFiles.layer(files), ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env })))
+    )
   )
 
 const files = {

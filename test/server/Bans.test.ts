@@ -89,7 +89,8 @@ describe("a failed login", () => {
           client: "203.0.113.7",
           user: `al\\u{a}${"i".repeat(57)}…`,
           listener: "198.51.100.1:1080",
-          protocol: "SOCKS5"
+          protocol: "SOCKS5",
+          reason: "unknown user"
         }
       })
       yield* TestClock.adjust("10 seconds")

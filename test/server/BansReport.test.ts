@@ -4,6 +4,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import { Bans } from "../../src/policy/Bans.ts"
 import { report } from "../../src/server/BansReport.ts"
@@ -30,5 +31,5 @@ it.effect("tells how many there are, and of each", () =>
         ["Info", "failed logins", { network: "203.0.113.7/32", failures: 1 }]
       ]
     )
-  }).pipe(Effect.provide(layer()), Effect.provide(logs))
+  }).pipe(Effect.provide(Layer.merge(layer(), logs)))
 )

@@ -3,6 +3,7 @@
  */
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as ConfigFile from "../../src/config/ConfigFile.ts"
 import { Files } from "../../src/config/Files.ts"
 import * as MemoryFiles from "./files.ts"
@@ -24,8 +25,12 @@ export const read = (
     const reader = yield* Files.make
     return yield* ConfigFile.read("f.yaml", forms).pipe(Effect.provideService(Files, reader))
   }).pipe(
-    Effect.provide(MemoryFiles.layer({ "f.yaml": text, ...files })),
-    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env })))
+    Effect.provide(
+      Layer.merge(
+        MemoryFiles.layer({ "f.yaml": text, ...files }),
+        ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env }))
+      )
+    )
   )
 
 /** All that is wrong with it, each error on its line. */

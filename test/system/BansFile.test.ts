@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import { Bans } from "../../src/policy/Bans.ts"
 import * as BansFile from "../../src/system/BansFile.ts"
@@ -170,6 +171,6 @@ describe("BansFile", () => {
         told.map(({ level, fields }) => [level, fields.code]),
         [["Error", "EISDIR"]]
       )
-    }).pipe(Effect.provide(Bans.layer), Effect.provide(logs))
+    }).pipe(Effect.provide(Layer.merge(Bans.layer, logs)))
   )
 })
