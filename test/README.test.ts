@@ -17,7 +17,11 @@ const reference = [
   ...Object.entries({ ...Settings.server, ...Settings.program }).map(([name, setting]) => {
     const flag = [`--${Settings.flagName(name)}`, setting.metavar].join(" ").trim()
     return `| \`${flag}\` | \`${Settings.variableName(name)}\` | ${setting.defaultText} | ${setting.description} |`
-  })
+  }),
+  ...Object.entries(Settings.structured).map(
+    ([name, { defaultText, description }]) =>
+      `| \`${Settings.flagName(name)}\` | only in the config file | ${defaultText} | ${description} |`
+  )
 ].join("\n")
 
 describe("README", () => {

@@ -76,7 +76,8 @@ describe("Settings", () => {
     assert.deepStrictEqual(
       off.map(([name]) => name),
       [
-        ...["banAfter", "idleTimeout", "halfCloseTimeout"],
+        "banAfter",
+        ...["idleTimeout", "halfCloseTimeout"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
         ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],

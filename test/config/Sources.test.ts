@@ -21,13 +21,7 @@ const values = (given: Sources.Given, env: Readonly<Record<string, string>> = {}
 describe("Sources", () => {
   it.effect("falls back on the defaults", () =>
     Effect.gen(function* () {
-      const { users: _, rules: __, ...texts } = Config.defaults
-      assert.deepStrictEqual(yield* values({}), {
-        ...texts,
-        config: undefined,
-        logLevel: "info",
-        logFormat: "auto"
-      })
+      assert.deepStrictEqual(yield* values({}), Settings.defaults(table))
     })
   )
 

@@ -136,18 +136,17 @@ describe.concurrent("effect-socks check", () => {
 
 describe.concurrent("the README's config file", () => {
   const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+  const passwords = { ALICE_PASSWORD: "secret", CAROL_PASSWORD: "0123" }
   const [, example] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? []
 
   it.live("is right, and editors take it for right", () =>
     Effect.gen(function* () {
       const secret = yield* file("bob", "bob:secret\n")
       const path = yield* file("effect-socks.yaml", String(example).replace("/run/secrets/bob", secret))
-      const { code, stdout, stderr } = yield* Program.run(["check", "--config", path], {
-        ALICE_PASSWORD: "secret"
-      })
+      const { code, stdout, stderr } = yield* Program.run(["check", "--config", path], passwords)
       assert.strictEqual(stderr, "")
       assert.strictEqual(code, 0)
-      assert.include(stdout, "users: alice, bob")
+      assert.include(stdout, "users: alice, bob, carol")
 
       const printed = yield* Program.run(["schema"])
       assert.strictEqual(printed.code, 0)
@@ -161,7 +160,7 @@ describe.concurrent("the README's config file", () => {
       const secret = yield* file("bob", "bob:secret\n")
       const path = yield* file("effect-socks.yaml", String(example).replace("/run/secrets/bob", secret))
       const flags = ["--config", path, "--listen", "127.0.0.1:0"]
-      const { asksPassword } = yield* start(flags, { ALICE_PASSWORD: "secret" })
+      const { asksPassword } = yield* start(flags, passwords)
       assert.isTrue(asksPassword)
     })
   )
