@@ -133,8 +133,10 @@ const make = (): Bans["Service"] => {
       ...(inner.recognize && { recognize: inner.recognize }),
       verify: (credentials, from) => {
         const window = Duration.toMillis(config.banWindow)
-        // Who comes through the file system has this machine's leave.
-        if (!NetAddress.isInetAddress(from)) return inner.verify(credentials, from)
+        // Who comes through the file system has this machine's leave, others that of the settings.
+        if (!NetAddress.isInetAddress(from) || ClientNetwork.isIn(from, config.trust)) {
+          return inner.verify(credentials, from)
+        }
         const { address } = from
         const network = ClientNetwork.nameOf(address)
         const user = printable(credentials.username)

@@ -107,6 +107,19 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer()))
   )
 
+  it.effect("hold nothing against a trusted network, and an operator cannot ban it either", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual([...new Set(yield* guesses(20, "198.51.100.9"))], ["wrong"])
+      const { ban, suspects } = yield* Bans
+      assert.deepStrictEqual([yield* banned, yield* suspects], [[], []])
+      yield* ban(IpNetwork.fromStringUnsafe("0.0.0.0/0"), Duration.minutes(1), "all")
+      assert.isTrue(yield* isAdmitted("198.51.100.9"))
+      assert.isTrue(yield* isAdmitted("198.51.100.9", "203.0.113.1"))
+      assert.strictEqual(yield* attempt("198.51.100.9", "secret"), "in")
+      assert.isFalse(yield* isAdmitted("203.0.113.1"))
+    }).pipe(Effect.provide(layer({ trust: [IpNetwork.fromStringUnsafe("198.51.100.0/24")] })))
+  )
+
   it.effect("turn away whom a proxy announces, never the proxy", () =>
     Effect.gen(function* () {
       yield* guesses(10, "198.51.100.9")
