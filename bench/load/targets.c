@@ -33,12 +33,17 @@ static struct end *watch(int fd, enum role role, bool listens) {
   return end;
 }
 
+/** @returns the port, or 0 if this one is taken. */
 static uint16_t offer(enum role role, int last_byte, uint16_t port) {
   int fd = socket(AF_INET, (role == DATAGRAMS ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + last_byte);
   socklen_t length = sizeof address;
-  if (fd < 0 || bind(fd, (void *)&address, sizeof address) < 0) fail("a target's port");
+  if (fd < 0) fail("socket");
+  if (bind(fd, (void *)&address, sizeof address) < 0) {
+    close(fd);
+    return 0;
+  }
   if (role != DATAGRAMS && listen(fd, 4096) < 0) fail("listen");
   if (getsockname(fd, (void *)&address, &length) < 0) fail("getsockname");
   watch(fd, role, true);
@@ -106,6 +111,18 @@ static _Noreturn void run(void) {
   }
 }
 
+/** One port on each of its addresses: a client may have that of the first on another, so tries some. */
+static bool offer_echo(void) {
+  for (int tries = 0; tries < 100; tries++) {
+    // Listeners of a try that failed stay: nobody is told of them.
+    targets.echo = offer(ECHO, 0, 0);
+    int count = 1;
+    while (count < SPREAD && targets.echo && offer(ECHO, count, targets.echo)) count++;
+    if (count == SPREAD) return true;
+  }
+  return false;
+}
+
 void targets_start(void) {
   targets.counters = mmap(NULL, sizeof *targets.counters, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (targets.counters == MAP_FAILED) fail("mmap");
@@ -113,8 +130,7 @@ void targets_start(void) {
   targets.source = offer(SOURCE, 0, 0);
   targets.sink = offer(SINK, 0, 0);
   targets.datagrams = offer(DATAGRAMS, 0, 0);
-  targets.echo = offer(ECHO, 0, 0);
-  for (int i = 1; i < SPREAD; i++) offer(ECHO, i, targets.echo);
+  if (!targets.source || !targets.sink || !targets.datagrams || !offer_echo()) fail("the targets' ports");
   targets.pid = fork();
   if (targets.pid < 0) fail("fork");
   if (targets.pid == 0) {
