@@ -14,6 +14,7 @@
 export { Config, type Values as ConfigValues } from "./config/Config.ts"
 export type { Limits } from "./config/Limits.ts"
 export * as ListenAddress from "./config/ListenAddress.ts"
+export type { Rule } from "./config/Rule.ts"
 export * as TargetPattern from "./config/TargetPattern.ts"
 export type { User } from "./config/User.ts"
 export * as Errors from "./Errors.ts"

@@ -378,6 +378,10 @@ export const server = {
     "Put fragmented datagrams together (FRAG of RFC 1928) instead of dropping them",
     false
   ),
+  endDenied: toggle(
+    "When the settings change, end sessions of users who are gone, and those that the policy would deny now",
+    false
+  ),
   reportOnly: toggle("Deny nothing that the policy denies, and log what would have been denied", false),
   logDecisions: single<"auto" | "all" | "denied" | "none">({
     description:

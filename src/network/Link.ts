@@ -26,6 +26,8 @@ export type Ending =
   // For what a whole session may have, by whoever counts that.
   | "lifetime"
   | "quota"
+  // By whoever decides that it may be there no longer.
+  | "denied"
 
 /** What is to be connected, both ends paused. */
 export interface Ends {

@@ -60,6 +60,15 @@ export const hostOf = ({ remote }: Peer): string => {
     : NetAddress.formatIp(address)
 }
 
+/** Whose a session is: its user's, or if nobody was asked, its address's. */
+export const ownerOf = ({
+  identity,
+  peer
+}: Known): { readonly whose: "client" | "user"; readonly key: string } =>
+  identity?.user === undefined
+    ? { whose: "client", key: `client ${hostOf(peer)}` }
+    : { whose: "user", key: `user ${identity.user}` }
+
 /** What is known of a session, filled in as it becomes so. */
 export interface Known {
   peer: Peer
@@ -72,6 +81,8 @@ export interface Known {
   dialect?: Dialect
   conversation?: Conversation
   identity?: Identity
+  /** Who the client says it is, printable, and nobody believes it. */
+  claimed?: string
   request?: Request
   /** What allowed it. */
   decision?: Decision

@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
 import { Bandwidth } from "../network/Bandwidth.ts"
 import type { Pace } from "../network/Pacer.ts"
-import { hostOf, type Known } from "./Dialect.ts"
+import { type Known, ownerOf } from "./Dialect.ts"
 
 /** Until the scope closes; nothing if there is no limit. */
 export const of = Effect.fnUntraced(function* (
@@ -15,15 +15,8 @@ export const of = Effect.fnUntraced(function* (
   const { pace } = yield* Bandwidth
   const { identity, decision } = known
   return yield* pace({
-    owner: ownerOf(known),
+    owner: ownerOf(known).key,
     own: identity?.limits,
     rule: decision?.limits && { name: decision.rule, limits: decision.limits }
   })
 })
-
-/** Its user, or where nobody has proven to be one, its address. */
-const ownerOf = ({ identity, certified, dialect, peer }: Known): string => {
-  // Whoever likes can say another name each time.
-  const isClaim = dialect?.name === "SOCKS4" && certified === undefined
-  return identity?.user === undefined || isClaim ? `client ${hostOf(peer)}` : `user ${identity.user}`
-}

@@ -1,8 +1,7 @@
 /**
  * SOCKS4 and SOCKS4A: one message says it all, and proves nothing. So it is for
- * servers that ask nobody who he is; the user id is taken at its word. Where
- * others have to prove a name, it is worth nothing: then clients that are trusted
- * come in without one.
+ * servers that ask nobody who he is, and for clients that are trusted or have a
+ * certificate. The user id is for the log: no rule and no limit goes by it.
  */
 import * as Effect from "effect/Effect"
 import { AuthenticationFailed, CommandNotSupported } from "../Errors.ts"
@@ -28,8 +27,8 @@ export const Socks4: Dialect = {
       const user = printable(userId)
       const asksNobody = methods.includes(Method.NoAuthentication)
       if (!known.certified && !known.trusted && !asksNobody) return yield* new AuthenticationFailed({ user })
-      const isBelieved = asksNobody || methods.length === 0
-      known.identity = known.certified ?? (isBelieved && user !== "" ? { user } : nobody)
+      known.identity = known.certified ?? nobody
+      if (user !== "") known.claimed = user
       const name = commands[command]
       if (name === undefined) return yield* new CommandNotSupported({ command })
       return { command: name, target: yield* Effect.fromResult(target) }

@@ -40,10 +40,4 @@ export const ofClient = ({ peer, identity }: Known, config: Values): ReadonlyArr
 export const ofRule = ({ rule, limits }: Decision): ReadonlyArray<Account> =>
   limits ? [{ whose: "rule", key: `rule ${rule}`, limits }] : []
 
-/** Whose a session is, in one word: its user's, or if nobody was asked, its address's. */
-export const ownerOf = ({ identity, peer }: Known): Pick<Account, "whose" | "key"> =>
-  identity?.user === undefined
-    ? { whose: "client", key: `client ${hostOf(peer)}` }
-    : { whose: "user", key: `user ${identity.user}` }
-
 const numberOf = (limit: number | "off"): number => (limit === "off" ? Number.POSITIVE_INFINITY : limit)

@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import type { Values } from "../config/Config.ts"
 import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
 import type { Ending } from "../network/Relay.ts"
+import { ownerOf } from "../phases/Dialect.ts"
 import * as Counts from "../policy/Counts.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Accounts from "./Accounts.ts"
@@ -54,7 +55,7 @@ export const make = (quotas: Quotas["Service"], budget: number): Admission => {
   const refusal = (session: Session, takes: number, config: Values, free: number) => {
     const limit = config.maxSessions === "auto" ? Math.floor(budget / 2) : config.maxSessions
     if (holds.size >= limit || takes > free) return new TooManySessions({ limit })
-    const { whose, key } = Accounts.ownerOf(session)
+    const { whose, key } = ownerOf(session)
     const most = config.udpAssociations
     return isAssociation(session) && most !== "off" && associations.of(key) >= most
       ? new SessionLimitReached({ whose, limit: most })
@@ -80,7 +81,7 @@ export const make = (quotas: Quotas["Service"], budget: number): Admission => {
       )
       holds.set(session, { takes, accounts: [...accounts], endsAt, charged: 0 })
       descriptors += takes
-      if (isAssociation(session)) associations.change(Accounts.ownerOf(session).key, 1)
+      if (isAssociation(session)) associations.change(ownerOf(session).key, 1)
       return undefined
     },
     allot: (session, decision, now) => {
@@ -100,7 +101,7 @@ export const make = (quotas: Quotas["Service"], budget: number): Admission => {
       holds.delete(session)
       ledger.leave(hold.accounts)
       descriptors -= hold.takes
-      if (isAssociation(session)) associations.change(Accounts.ownerOf(session).key, -1)
+      if (isAssociation(session)) associations.change(ownerOf(session).key, -1)
       return true
     },
     sweep: (now) => {

@@ -28,6 +28,7 @@ import * as Generation from "./Generation.ts"
 import { Quotas } from "./Quotas.ts"
 import * as SelfGuard from "./SelfGuard.ts"
 import { Sessions } from "./Sessions.ts"
+import * as Standing from "./Standing.ts"
 
 /** Why a server does not start, or does not change to other settings. */
 export type Refusal = BadSetting | ListenFailed | OpenProxyRefused
@@ -158,6 +159,14 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       }
     })
 
+  const sessions = yield* Sessions
+  const endDenied = Effect.gen(function* () {
+    const deciders = { config: generation.config, authenticator: asked(), policy }
+    for (const session of yield* sessions.list) {
+      if (!(yield* Standing.stands(session, deciders))) yield* sessions.cut(session, "denied")
+    }
+  })
+
   const reload = Effect.fnUntraced(function* (next: Generation.Generation) {
     const past = generation
     yield* doors.rearrange(next.config, staff(next), (open) => {
@@ -165,7 +174,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       listeners = open.flatMap(listenersOf)
       addresses = listeners.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf)
     })
-    if (past !== next) past.retire()
+    if (past === next) return
+    past.retire()
+    if (next.config.endDenied) yield* endDenied
   }, Effect.uninterruptible)
 
   yield* reload(generation)

@@ -33,6 +33,8 @@ export class Sessions extends Context.Service<
     readonly allot: (session: Session, decision: Decision) => Effect.Effect<void, LimitError>
     /** Ends the session of a connection, and makes a new one of it. */
     readonly renew: (session: Session) => Effect.Effect<void>
+    /** Breaks a session off, which resets both its sides. */
+    readonly cut: (session: Session, ending: Ending) => Effect.Effect<void>
     /** All connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session>>
   }
@@ -66,7 +68,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     yield* log(session)
   })
 
-  /** Breaks a session off, which resets both its sides. One that has ended is as good as gone. */
+  /** One that has ended is as good as gone. */
   const cut = (session: Session, ending: Ending) => {
     if (session.outcome !== undefined) return
     session.outcome = ending
@@ -126,6 +128,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       dismiss(session, now)
       for (const known of [
         "identity",
+        "claimed",
         "request",
         "decision",
         "address",
@@ -137,6 +140,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       }
       Object.assign(session, fresh(now))
     }),
+    cut: (session, ending) => Effect.sync(() => cut(session, ending)),
     list: Effect.sync(() => [...live.keys()])
   }
 })

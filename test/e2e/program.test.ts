@@ -85,6 +85,7 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   udpStrict: ["maybe", /true/],
   udpFullCone: ["maybe", /true/],
   udpFragments: ["maybe", /true/],
+  endDenied: ["maybe", /true/],
   reportOnly: ["maybe", /true/],
   logDecisions: ["some", /one of auto, all, denied and none/],
   advertise: ["proxy.example", /address/],

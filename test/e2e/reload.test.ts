@@ -82,6 +82,37 @@ describe.concurrent("a program", () => {
     })
   )
 
+  it.live("ends sessions that it would not let in now, if that is wanted", () =>
+    Effect.gen(function* () {
+      const users = (...names: ReadonlyArray<string>) =>
+        `users: [${names.map((name) => `"${name}:secret"`).join(", ")}]\nend-denied: true\n`
+      const { write, logged, port } = yield* started(`${open}${users("alice", "bob")}`)
+      const targets = [yield* Tcp.target, yield* Tcp.target, yield* Tcp.target]
+      const session = Effect.fnUntraced(function* (name: string, target: Tcp.Target) {
+        const client = yield* Tcp.connect(port)
+        yield* Tcp.authenticate(client, name, "secret")
+        yield* client.send(request("127.0.0.1", target.port))
+        const origin = yield* target.accept
+        yield* client.receive(10)
+        return { client, origin }
+      })
+      const gone = yield* session("alice", targets[0]!)
+      const denied = yield* session("bob", targets[1]!)
+      const fine = yield* session("bob", targets[2]!)
+      yield* write(
+        `${open}${users("bob")}rules: [{ deny: true, ports: ${targets[1]!.port} }, { allow: true }]\n`
+      )
+      yield* logged("reloaded")
+      for (const { client, origin } of [gone, denied]) {
+        assert.strictEqual(yield* client.ending, "reset")
+        assert.strictEqual(yield* origin.ending, "reset")
+      }
+      yield* fine.client.send("still here")
+      assert.strictEqual(new TextDecoder().decode(yield* fine.origin.receive(10)), "still here")
+      assert.strictEqual((yield* logged("session")).outcome, "denied")
+    })
+  )
+
   it.live("reads its settings again at SIGHUP", () =>
     Effect.gen(function* () {
       const { running, logged } = yield* started(open)

@@ -20,14 +20,14 @@ const rejected = [0x00, 0x5b, 0, 0, 0, 0, 0, 0]
 const users = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
 
 describe("Socks4", () => {
-  it.effect("connects to an address, takes the user id at its word, and moves bytes", () =>
+  it.effect("connects to an address, notes the user id and makes no user of it, and moves bytes", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send([...request(0x01, [192, 0, 2, 1], "fred"), ...utf8("early")])
       assert.deepStrictEqual([...(yield* client.receive(8))], granted)
       assert.strictEqual(new TextDecoder().decode(yield* client.receive(5)), "early")
       const [session] = yield* (yield* Sessions).list
-      assert.deepStrictEqual(session?.identity, { user: "fred" })
+      assert.deepStrictEqual([session?.identity, session?.claimed], [{ user: undefined }, "fred"])
     }).pipe(Effect.provide(layer()))
   )
 

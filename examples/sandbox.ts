@@ -1,0 +1,59 @@
+/**
+ * The only way out of a sandbox, for an AI agent, a CI job or a scraper: a proxy
+ * that reaches what is on its list and nothing else.
+ *
+ * It listens on a socket in the file system. Mount that into a container that has
+ * no network (`docker run --network none -v /run/egress:/run/egress …`), and
+ *
+ *     curl -x socks5h://localhost/run/egress/proxy.sock https://api.example.com
+ *
+ * is all that gets out. Each request leaves a line that says what decided it.
+ *
+ *     node examples/sandbox.ts      (Node 22.18 and later run TypeScript as it is)
+ */
+
+import { NodeRuntime } from "@effect/platform-node"
+import { Duration, Effect, Layer, Option } from "effect"
+import { NetAddress } from "effect/net"
+import { Config, type Rule, Server, TargetPattern } from "effect-socks"
+
+const to = (...patterns: ReadonlyArray<string>) =>
+  patterns.map((it) => Option.getOrThrow(TargetPattern.fromString(it)))
+
+/** What the sandbox may reach. Names on the list open no raw addresses, and what is not on it stays closed. */
+export const rules: ReadonlyArray<Rule> = [
+  {
+    name: "packages",
+    allow: true,
+    to: to("registry.npmjs.org:443", "*.pythonhosted.org:443", "pypi.org:443")
+  },
+  {
+    name: "source",
+    allow: true,
+    commands: ["connect"],
+    to: to("github.com:443", "*.githubusercontent.com:443")
+  },
+  { name: "the model", allow: true, to: to("api.example.com:443"), limits: { upload: 1024 * 1024 } }
+]
+
+/** The proxy at this path, for who may open it: nobody but this program's own user. */
+export const EgressLive = (path: string, allowed: ReadonlyArray<Rule> = rules) =>
+  Server.layerDefault.pipe(
+    Layer.provide(
+      Config.layer({
+        listen: [NetAddress.unixPathAddress(path)],
+        unixMode: 0o600,
+        rules: allowed,
+        // Whoever gets in here is not this machine's user: nothing private, nothing but TCP.
+        privateTargets: "deny",
+        udp: false,
+        maxLifetime: Duration.hours(1)
+      })
+    )
+  )
+
+if (process.argv[1] === import.meta.filename) {
+  const path = process.argv[2] ?? "/run/egress/proxy.sock"
+  const program = Effect.andThen(Effect.log(`the way out is at ${path}`), Effect.never)
+  program.pipe(Effect.provide(EgressLive(path)), NodeRuntime.runMain)
+}
