@@ -100,7 +100,6 @@ const make = Effect.gen(function* (): Effect.fn.Return<
 > {
   const first = yield* Effect.context<Connection.Services>()
   const connections = yield* FiberSet.make()
-  const fork = yield* FiberSet.runtime(connections)<Bandwidth | Bans | Sessions>()
   const bans = yield* Bans
   let generation = yield* Generation.make(first, () => {})
   yield* Effect.addFinalizer(() =>
@@ -141,7 +140,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       )
       // What a listener has of its own, put together once and not for each connection.
       const config = { ...next.config, ...ListenAddress.settingsOf(door.at) }
-      const services = next.services.pipe(
+      const services = Context.merge(first, next.services).pipe(
         Context.add(Config, config),
         Context.add(
           Dialer,
@@ -151,10 +150,12 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         Context.add(Authenticator, bans.guard(authenticator, config)),
         Context.add(Policy, policy)
       )
+      const fork = Effect.runForkWith(services)
       const secure = ListenAddress.doorOf(door.at)._tag === "Tls" ? next.secure : undefined
       return (socket, peer) => {
         next.enter()
-        const fiber = fork(Effect.provideContext(Connection.handle(socket, peer, secure), services))
+        const fiber = fork(Connection.handle(socket, peer, secure))
+        FiberSet.addUnsafe(connections, fiber)
         fiber.addObserver(next.leave)
       }
     })
