@@ -17,8 +17,8 @@ import * as Pacer from "./Pacer.ts"
 import * as SharedBuckets from "./SharedBuckets.ts"
 
 export interface Usage {
-  /** Whose session it is. All that are the same owner's share a limit. */
-  readonly owner: string
+  /** Whose session it is, asked where there is a limit. All that are the same owner's share it. */
+  readonly owner: () => string
   /** The owner's own limits, to which those of the settings give way. */
   readonly own: Limits | undefined
   /** Of the rule that let the session in; all that it lets in share them. */
@@ -56,32 +56,33 @@ export class Bandwidth extends Context.Service<
       )
 
       /** A direction's lane, with what gives back all that it takes. */
-      const enter = (session: number, others: ReadonlyArray<readonly [name: string, rate: number]>) => {
-        const names = others.filter(([, rate]) => rate < Infinity)
+      const enter = (way: keyof Rates, { owner, rule }: Usage, limits: Held) => {
+        const named = [
+          [`${way} of ${owner()}`, limits.user],
+          [`${way} by ${rule?.name}`, limits.rule],
+          [way, limits.total]
+        ] as const
+        const shares = named.filter(([, rate]) => rate < Infinity)
         const buckets = [
-          ...(session < Infinity ? [Bucket.make(session, now())] : []),
-          ...names.map(([name, rate]) => shared.take(name, rate))
+          ...(limits.session < Infinity ? [Bucket.make(limits.session, now())] : []),
+          ...shares.map(([name, rate]) => shared.take(name, rate))
         ]
         const lane = Arr.isReadonlyArrayNonEmpty(buckets) ? pacer.lane(buckets) : undefined
         const leave = () => {
           lane?.leave()
-          for (const [name] of names) shared.giveBack(name)
+          for (const [name] of shares) shared.giveBack(name)
         }
         return { lane, leave }
       }
 
       return {
-        pace: Effect.fnUntraced(function* ({ owner, own, rule }) {
-          const { bandwidthSession, bandwidthUser, bandwidthTotal } = yield* Config
-          const enterWay = (way: keyof Rates) =>
-            enter(bandwidthSession[way], [
-              [`${way} of ${owner}`, own?.[way] ?? bandwidthUser[way]],
-              [`${way} by ${rule?.name}`, rule?.limits[way] ?? Infinity],
-              [`${way}`, bandwidthTotal[way]]
-            ])
-          const upload = enterWay("upload")
-          const download = enterWay("download")
-          if (upload.lane === undefined && download.lane === undefined) return undefined
+        pace: Effect.fnUntraced(function* (usage) {
+          const config = yield* Config
+          const up = held("upload", usage, config)
+          const down = held("download", usage, config)
+          if (!isLimited(up) && !isLimited(down)) return undefined
+          const upload = enter("upload", usage, up)
+          const download = enter("download", usage, down)
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {
               upload.leave()
@@ -94,3 +95,21 @@ export class Bandwidth extends Context.Service<
     })
   )
 }
+
+/** The limits of one direction, of everyone who has one there: bytes a second, or `Infinity`. */
+interface Held {
+  readonly session: number
+  readonly user: number
+  readonly rule: number
+  readonly total: number
+}
+
+const held = (way: keyof Rates, { own, rule }: Usage, config: Config["Service"]): Held => ({
+  session: config.bandwidthSession[way],
+  user: own?.[way] ?? config.bandwidthUser[way],
+  rule: rule?.limits[way] ?? Infinity,
+  total: config.bandwidthTotal[way]
+})
+
+const isLimited = ({ session, user, rule, total }: Held): boolean =>
+  Math.min(session, user, rule, total) < Infinity

@@ -15,7 +15,7 @@ export const of = Effect.fnUntraced(function* (
   const { pace } = yield* Bandwidth
   const { identity, decision } = known
   return yield* pace({
-    owner: ownerOf(known).key,
+    owner: () => ownerOf(known).key,
     own: identity?.limits,
     rule: decision?.limits && { name: decision.rule, limits: decision.limits }
   })

@@ -13,7 +13,7 @@ const both = (rate: number) => ({ upload: rate, download: rate })
 /** A session's pace, where these settings hold. */
 const paceOf = (values: Partial<Values>, usage: Partial<Usage> = {}) =>
   Effect.flatMap(Bandwidth, ({ pace }) =>
-    pace({ owner: "user alice", own: undefined, rule: undefined, ...usage })
+    pace({ owner: () => "user alice", own: undefined, rule: undefined, ...usage })
   ).pipe(Effect.provide(Config.layer(values)))
 
 /** Bytes a second that each of these gets through, all at the same time. */
@@ -79,10 +79,14 @@ describe("Bandwidth", () => {
     "the sessions of one user": [{ bandwidthUser: both(100_000) }, {}, {}],
     "the sessions that one rule lets in": [
       {},
-      { owner: "user alice", rule: { name: "video", limits: both(100_000) } },
-      { owner: "user bob", rule: { name: "video", limits: both(100_000) } }
+      { owner: () => "user alice", rule: { name: "video", limits: both(100_000) } },
+      { owner: () => "user bob", rule: { name: "video", limits: both(100_000) } }
     ],
-    "all sessions": [{ bandwidthTotal: both(100_000) }, { owner: "user alice" }, { owner: "user bob" }]
+    "all sessions": [
+      { bandwidthTotal: both(100_000) },
+      { owner: () => "user alice" },
+      { owner: () => "user bob" }
+    ]
   }
   for (const [name, [values, one, other]] of Object.entries(shared)) {
     it.effect(`is shared evenly by ${name}`, () =>
@@ -95,7 +99,7 @@ describe("Bandwidth", () => {
   it.effect("is not shared by users, nor by the sessions of one where each has its own", () =>
     Effect.gen(function* () {
       for (const values of [{ bandwidthUser: both(50_000) }, { bandwidthSession: both(50_000) }]) {
-        const usages = values.bandwidthUser ? [{}, { owner: "user bob" }] : [{}, {}]
+        const usages = values.bandwidthUser ? [{}, { owner: () => "user bob" }] : [{}, {}]
         close(yield* measured(values, usages), 50_000, 50_000)
       }
     }).pipe(Effect.provide(Bandwidth.layer))

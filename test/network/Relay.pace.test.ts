@@ -27,7 +27,7 @@ const pacing = Effect.fnUntraced(function* (options: Options = {}) {
   const { pace } = yield* Bandwidth
   return yield* relaying({
     ...options,
-    pace: yield* pace({ owner: "anyone", own: undefined, rule: undefined })
+    pace: yield* pace({ owner: () => "anyone", own: undefined, rule: undefined })
   })
 })
 
