@@ -123,6 +123,17 @@ const bandwidth = (description: string): Setting<Texts.Rates, false> => ({
   defaultText: "off"
 })
 
+const networks = (description: string): Setting<IpNetwork.IpNetwork, true> =>
+  many({
+    description,
+    metavar: "CIDR",
+    read: Texts.network,
+    expected: "a network such as 10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix, nor an address",
+    default: [],
+    defaultText: "none",
+    separator: /[\s,]+/
+  })
+
 const toggle = (description: string, initially: boolean): Setting<boolean, false> => ({
   description,
   metavar: "",
@@ -197,16 +208,9 @@ export const server = {
     defaultText: "none",
     isSecret: true
   }),
-  trust: many<IpNetwork.IpNetwork>({
-    description:
-      "Network whose clients need no password (they may give one); with this and no users, nobody else comes in",
-    metavar: "CIDR",
-    read: Texts.network,
-    expected: "a network such as 10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix, nor an address",
-    default: [],
-    defaultText: "none",
-    separator: /[\s,]+/
-  }),
+  trust: networks(
+    "Network whose clients need no password (they may give one); with this and no users, nobody else comes in"
+  ),
   banAfter: count(
     "Failed logins after which a client's network (an IPv4 address, or the /64 of an IPv6 one) is banned",
     "off",
@@ -239,17 +243,10 @@ export const server = {
     default: 0o600,
     defaultText: "0600"
   }),
-  proxyProtocolFrom: many<IpNetwork.IpNetwork>({
-    description:
-      "Network of proxies in front of this server, whose connections must begin with a PROXY header (version 1 " +
-      "or 2) that says where they come from; from elsewhere none is accepted",
-    metavar: "CIDR",
-    read: Texts.network,
-    expected: "a network such as 10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix, nor an address",
-    default: [],
-    defaultText: "none",
-    separator: /[\s,]+/
-  }),
+  proxyProtocolFrom: networks(
+    "Network of proxies in front of this server, whose connections must begin with a PROXY header (version 1 " +
+      "or 2) that says where they come from; from elsewhere none is accepted"
+  ),
   privateTargets: single<"auto" | "allow" | "deny">({
     description:
       "Let clients go to private, loopback and other special addresses: auto lets them where nobody but this " +
