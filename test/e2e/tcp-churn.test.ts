@@ -56,7 +56,7 @@ describe("A server after many connections", () => {
         yield* client.send("still there")
         assert.lengthOf(yield* client.receive(11), 11)
       }),
-    60_000
+    180_000
   )
 })
 
