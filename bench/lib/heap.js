@@ -37,7 +37,9 @@ const holding = async (server, sessions) => {
     const after = countObjects(await snapshot(running))
     generator.stdin.end()
     await once(generator, "exit")
-    return { server: server.name, sessions, rows: difference(before, after, sessions) }
+    const rows = difference(before, after, sessions)
+    // Less than a word each is not the sessions'.
+    return { server: server.name, sessions, rows: rows.filter(({ bytes }) => Math.abs(bytes) >= 8) }
   } finally {
     await running.stop()
   }
@@ -63,10 +65,7 @@ export const heapReport = (all) =>
   all
     .map(({ server, sessions, rows }) => {
       const total = rows.reduce((sum, { bytes }) => sum + bytes, 0)
-      const graph = bars(
-        byOwner(rows).filter(([, bytes]) => bytes >= 8),
-        (bytes) => number(bytes, 0)
-      )
+      const graph = bars(byOwner(rows), (bytes) => number(bytes, 0))
       const body = rows
         .filter(({ bytes }) => bytes >= 24)
         .map(({ name, count, bytes }) => [`\`${name}\``, number(count, 1), number(bytes, 0)])

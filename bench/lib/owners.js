@@ -14,7 +14,7 @@ const owners = [
   ],
   ["buffers", /Buffer|JSArrayBufferData/],
   ["variables that functions hold", /^variables /],
-  ["arrays and tables", /^array$|^object (Array|Map|Set)$/],
+  ["arrays and tables", /^array |^object (Array|Map|Set)$/],
   ["strings and numbers", /^(string|number)$/],
   ["V8's own: shapes, code, the hidden", /^(object shape|code|hidden)$/]
 ]

@@ -2,16 +2,23 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-/** @type {Map<string, readonly string[]>} */
-const texts = new Map()
+/** @typedef {{ readonly path: string, readonly line: number }} Header */
+
+/** @type {Map<string, readonly Header[]>} the last first */
+const known = new Map()
 
 /** @param {string} script as V8 names it @param {number} line from 1 @returns {string} `dist/network/Link.js:40`, or a module of Node's */
 export const placeOf = (script, line) => {
   if (!script.startsWith("file:")) return `${script}:${line}`
-  const lines = texts.get(script) ?? readFileSync(fileURLToPath(script), "utf8").split("\n")
-  texts.set(script, lines)
-  // The bundler puts a module's path in a line of its own before it.
-  const header = lines.findLastIndex((text, index) => index < line && /^\/\/ \S+\.js$/.test(text))
-  const [path, at] = header < 0 ? [script, line] : [String(lines[header]).slice(3), line - header - 1]
-  return `${path.replace(/^(.*\/)?node_modules\/|^.*\/(?=(dist|servers)\/)/, "")}:${at}`
+  const headers = known.get(script) ?? headersOf(script)
+  known.set(script, headers)
+  const { path, line: first } = headers.find((header) => header.line <= line) ?? { path: script, line: 0 }
+  return `${path.replace(/^(.*\/)?node_modules\/|^.*\/(?=(dist|servers)\/)/, "")}:${line - first}`
 }
+
+/** The lines in which a bundler puts the path of the module that follows. @param {string} script */
+const headersOf = (script) =>
+  readFileSync(fileURLToPath(script), "utf8")
+    .split("\n")
+    .flatMap((text, index) => (/^\/\/ \S+\.js$/.test(text) ? [{ path: text.slice(3), line: index + 1 }] : []))
+    .reverse()

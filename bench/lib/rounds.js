@@ -13,7 +13,7 @@ import { start } from "./process.js"
 export const measureRounds = async (servers, measures, options) => {
   /** @type {import("./statistics.js").Run[]} */
   const runs = []
-  for (let round = 1; round <= options.rounds; round++) {
+  for (let round = 1; round <= options.rounds && measures.length > 0; round++) {
     console.error(`round ${round} of ${options.rounds}`)
     for (const measure of measures) {
       for (const server of servers) {

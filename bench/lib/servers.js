@@ -130,9 +130,10 @@ const installed = (program, debianPackage) => {
 
 const commit = () => {
   try {
-    return run("git", "-C", inProject("."), "describe", "--always", "--dirty")
+    const changed = run("git", "-C", inProject("."), "status", "--porcelain", "--", "src") !== ""
+    return run("git", "-C", inProject("."), "rev-parse", "--short", "HEAD") + (changed ? " with changes" : "")
   } catch {
-    return "no commit"
+    return "unknown"
   }
 }
 

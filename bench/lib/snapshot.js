@@ -65,6 +65,7 @@ export const countObjects = (heap) => {
       return `object { ${visible(names("property", from, count))} }`
     if (called === "system / Context")
       return `variables of closures: ${visible(names("context", from, count))}`
+    if (kind === "array") return `array of ${get(node, size)} bytes`
     return kind === "object" || kind === "native" ? `${kind} ${called.slice(0, 60)}` : kind
   }
 
