@@ -137,7 +137,8 @@ describe.concurrent("effect-socks check", () => {
 describe.concurrent("the README's config file", () => {
   const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
   const passwords = { ALICE_PASSWORD: "secret", CAROL_PASSWORD: "0123" }
-  const [, example] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? []
+  const [, example] = /```yaml\n(# yaml-[\s\S]*?)```/.exec(readme) ?? []
+  const [, rules] = /```yaml\n( *rules:[\s\S]*?)```/.exec(readme) ?? []
 
   it.live("is right, and editors take it for right", () =>
     Effect.gen(function* () {
@@ -152,6 +153,17 @@ describe.concurrent("the README's config file", () => {
       assert.strictEqual(printed.code, 0)
       const { parse } = yield* Effect.promise(() => import("yaml"))
       assert.isTrue(isValid(parse(String(example)), JSON.parse(printed.stdout)))
+    })
+  )
+
+  it.live("can have the rules that are shown", () =>
+    Effect.gen(function* () {
+      const names = yield* file("names.txt", "example.org\n")
+      const users = "users: [{ name: alice, password: secret, groups: [staff] }]\n"
+      const text = String(rules).replace(/^ {2}/gm, "").replace("names.txt", names)
+      const path = yield* file("rules.yaml", users + text)
+      const { code, stderr } = yield* Program.run(["check", "--config", path])
+      assert.deepStrictEqual([code, stderr], [0, ""])
     })
   )
 
