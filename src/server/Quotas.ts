@@ -39,9 +39,11 @@ export class Quotas extends Context.Service<
 }
 
 /** What is right but hardly meant, a sentence each. */
-export const warnings = ({ stateDir, dailyQuota, monthlyQuota, user }: Values): ReadonlyArray<string> => {
+export const warnings = ({ stateDir, user, users, rules, ...all }: Values): ReadonlyArray<string> => {
   const isAnySet =
-    dailyQuota !== "off" || monthlyQuota !== "off" || user.some(({ limits = {} }) => isQuota(limits))
+    all.dailyQuota !== "off" ||
+    all.monthlyQuota !== "off" ||
+    [...user, ...users, ...rules].some(({ limits = {} }) => isQuota(limits))
   return isAnySet && stateDir === undefined
     ? ["quotas begin anew at every start, as there is no --state-dir"]
     : []

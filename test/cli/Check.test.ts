@@ -55,6 +55,8 @@ describe("quotas", () => {
   for (const [what, file, warnings] of [
     ["for everyone", "daily-quota: 5GiB", [forgetful]],
     ["for everyone, by the month,", "monthly-quota: 5GiB", [forgetful]],
+    ["of a user", "users: [{ name: alice, password: secret, limits: { daily-quota: 5GiB } }]", [forgetful]],
+    ["of a rule", "rules: [{ allow: true, limits: { monthly-quota: 5GiB } }]", [forgetful]],
     ["of nobody", "user: alice:secret", []]
   ] as const) {
     it.effect(`${what} without a directory ${warnings.length > 0 ? "are warned of" : "are no matter"}`, () =>
