@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { InvalidTarget, NotAllowed, ResolveError } from "../Errors.ts"
+import { type InvalidTarget, NotAllowed, type ResolveError } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Recent from "../policy/Recent.ts"
@@ -117,7 +117,14 @@ const find = Effect.fnUntraced(function* (
   bytes: Uint8Array
 ): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed, Policy | Resolver> {
   const target = yield* Effect.fromResult(Datagram.target(bytes))
-  const { addresses } = yield* Permit.grant({ ...access, target })
+  const { addresses, decision } = yield* Permit.grant({ ...access, target })
+  // A rule's limits are counted by connections, and datagrams must be no way round them.
+  if (decision.limits) {
+    return yield* new NotAllowed({
+      reason: "a rule with limits lets no datagrams through",
+      rule: decision.rule
+    })
+  }
   const address = addresses.find(NetAddress.isIpv4Address) ?? addresses[0]
   return remoteAt(NetAddress.inetAddressUnsafe(address, target.port))
 })

@@ -18,6 +18,7 @@ import { Resolver } from "../../src/network/Resolver.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import { datagram } from "../support/messages.ts"
+import { settled } from "../support/streams.ts"
 import { echo, open } from "../support/udp.ts"
 
 const services = (values: Partial<Values> = {}) =>
@@ -139,6 +140,21 @@ describe("DatagramRelay", () => {
     }).pipe(
       Effect.provide(Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.anything)),
       Effect.provideService(Resolver, { resolve: () => Effect.never })
+    )
+  )
+
+  it.effect("lets no datagram through a rule with limits, which it could not hold to them", () =>
+    Effect.gen(function* () {
+      const { bound, traffic } = yield* associate
+      const [client, target] = [yield* open(), yield* echo()]
+      yield* client.send(datagram("127.0.0.1", target.port, [1]), bound.port)
+      while (traffic.dropped === 0) yield* settled
+      assert.deepStrictEqual([traffic.dropped, traffic.sent], [1, 0])
+    }).pipe(
+      Effect.provideService(Policy, {
+        judge: () => Effect.succeed({ verdict: "allow", rule: "limited", limits: { sessions: 1 } })
+      }),
+      services()
     )
   )
 
