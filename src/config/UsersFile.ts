@@ -54,7 +54,8 @@ const listed = (path: string, text: string): Result.Result<ReadonlyArray<Entry>,
     try: (): unknown => (isJson ? JSON.parse(text.replace(/^\uFEFF/, "")) : Yaml.parse(text)),
     // What parsers say may have a password in it.
     catch: (error): Flaw => {
-      const line = /\bline (\d+)/.exec(String(error))?.[1]
+      // Only some versions of Node say where JSON ends to be JSON.
+      const line = isJson ? undefined : /\bline (\d+)/.exec(String(error))?.[1]
       return { where: line ? `line ${line}` : "all of it", expected: isJson ? "JSON" : "YAML" }
     }
   })
