@@ -2,6 +2,7 @@
  * What systemd passes and is told, with Python in its place.
  */
 
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -104,11 +105,13 @@ while "STOPPING=1" not in messages:
 print(",".join(m for m in messages if m in ("READY=1", "STOPPING=1")))
 `
     const told = yield* Effect.forkScoped(output("python3", ["-c", receiver, path]))
+    while (!existsSync(path)) {
+      yield* Effect.sleep("20 millis")
+    }
     const { logged, stop } = yield* start(["--listen", "127.0.0.1:0"], {
       env: { ...process.env, NOTIFY_SOCKET: path }
     })
     yield* logged({ message: "listening" })
-    yield* Effect.sleep("500 millis")
     assert.strictEqual(yield* stop, 0)
     assert.strictEqual((yield* Fiber.join(told)).trim(), "READY=1,STOPPING=1")
   })
