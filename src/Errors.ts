@@ -361,6 +361,9 @@ export type DialError =
 /** In asking the target in the client's place. */
 export type ForwardError = BadResponse | ResponseTimeout
 
+/** Why a client was not heard out. */
+export type NotHeard = ClientGone | HandshakeTimeout
+
 /** In what a user, an address or a rule may have. */
 export type LimitError = SessionLimitReached | TooManyNewSessions | QuotaExceeded
 

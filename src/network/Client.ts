@@ -7,18 +7,24 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import * as Scope from "effect/Scope"
-import { ClientGone } from "../Errors.ts"
+import { ClientGone, HandshakeTimeout, type NotHeard } from "../Errors.ts"
 import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
 import * as Deadline from "./Deadline.ts"
 import { probe, reset } from "./Duplexes.ts"
-import { unless } from "./Unless.ts"
+import { type Event, unless } from "./Unless.ts"
 
 export interface Client {
   /** The next message, as soon as its last byte is here. What follows it is kept. */
-  readonly read: <A, E>(decoder: Decoder<A, E>) => Effect.Effect<A, E | ClientGone>
+  readonly read: <A, E>(decoder: Decoder<A, E>) => Effect.Effect<A, E | NotHeard>
   /** Sends a message, if there is one and the connection was not handed over, in one write. */
   readonly reply: (bytes: Uint8Array | undefined) => Effect.Effect<void>
+  /**
+   * Hears the client out, with one deadline that no byte puts off: for all that is
+   * read, and for what is done `inTime`.
+   */
+  readonly hear: <A, E, R>(effect: Effect.Effect<A, E, R>, time: Duration.Duration) => Effect.Effect<A, E, R>
+  /** Does something else than to read, and gives it up when the client has had its time. */
+  readonly inTime: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | HandshakeTimeout, R>
   /**
    * Does something for the client, and gives up when the client goes away. One that
    * has sent payload ahead of the reply and then its end is only done sending, and
@@ -35,6 +41,11 @@ export interface Client {
   readonly detach: () => { readonly duplex: Duplex; readonly early: Uint8Array }
   /** Takes the connection back, with bytes that were read from it and not used. */
   readonly attach: (unused: Uint8Array) => void
+  /**
+   * Ends the connection: what was written is delivered, within the grace. If what
+   * was done with it was interrupted, it is reset.
+   */
+  readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
 /** How much a client may send ahead of the reply before it is no longer listened to. */
@@ -43,17 +54,12 @@ const earlyLimit = 64 * 1024
 /** How long a client may take to read the last reply and hang up. */
 const grace = Duration.seconds(2)
 
-/**
- * Takes over a connection. When the scope closes, what was written is delivered
- * and the connection closed, within the grace; if the scope's effect was
- * interrupted or the bytes were handed over and not all moved, it is reset.
- */
-export const make = Effect.fnUntraced(function* (
-  connection: Duplex
-): Effect.fn.Return<Client, never, Scope.Scope> {
+/** Takes over a connection, until it is closed. */
+export const make = (connection: Duplex): Client => {
   let duplex = connection
   let pending: Buffer = empty
   let isOver = false
+  let isLate = false
   let isDetached = false
   let wake: (() => void) | undefined
 
@@ -94,15 +100,18 @@ export const make = Effect.fnUntraced(function* (
       })
     })
 
-  const left = (happen: () => void) => {
-    wake = () => {
-      if (duplex.destroyed || (isOver && pending.length === 0)) happen()
+  /** The event that this has become true. */
+  const once =
+    (isSo: () => boolean): Event =>
+    (happen) => {
+      wake = () => {
+        if (isSo()) happen()
+      }
+      wake()
+      return () => {
+        wake = undefined
+      }
     }
-    wake()
-    return () => {
-      wake = undefined
-    }
-  }
 
   const detach = () => {
     duplex.pause()
@@ -120,22 +129,17 @@ export const make = Effect.fnUntraced(function* (
     onData(Buffer.from(unused))
   }
 
-  yield* Scope.addFinalizerExit(yield* Effect.scope, (exit) => {
-    detach()
-    if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => reset(duplex))
-    return close(duplex)
-  })
-
   return {
     read: <A, E>(decoder: Decoder<A, E>) =>
-      waitFor<A, E | ClientGone>(() => {
+      waitFor<A, E | NotHeard>(() => {
         const decoded = decoder(pending)
         if (Result.isSuccess(decoded)) {
           pending = pending.subarray(decoded.success.size)
           return Effect.succeed(decoded.success.value)
         }
         if (!isIncomplete(decoded.failure)) return Effect.fail(decoded.failure)
-        return isOver ? gone : undefined
+        if (isOver) return gone
+        return isLate ? timeout : undefined
       }),
     reply: (bytes) =>
       Effect.sync(() => {
@@ -149,11 +153,36 @@ export const make = Effect.fnUntraced(function* (
         pending = empty
         return Effect.map(wrap(duplex), take)
       }),
-    whileHere: (effect) => unless(effect, left, gone),
+    hear: (effect, time) =>
+      Effect.withFiber((fiber) => {
+        isLate = false
+        const callOff = Deadline.after(fiber, time, () => {
+          isLate = true
+          wake?.()
+        })
+        return Effect.onExit(effect, () => Effect.sync(callOff))
+      }),
+    inTime: (effect) =>
+      unless(
+        effect,
+        once(() => isLate),
+        timeout
+      ),
+    whileHere: (effect) =>
+      unless(
+        effect,
+        once(() => duplex.destroyed || (isOver && pending.length === 0)),
+        gone
+      ),
     detach,
-    attach
+    attach,
+    close: (exit) => {
+      detach()
+      if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => reset(duplex))
+      return close(duplex)
+    }
   }
-})
+}
 
 /**
  * FIN after the last reply, and reading on until the client's own: closing with
@@ -175,5 +204,6 @@ const close = (duplex: Duplex): Effect.Effect<void> =>
   )
 
 const gone = Effect.fail(new ClientGone())
+const timeout = Effect.fail(new HandshakeTimeout())
 
 const empty: Buffer = Buffer.alloc(0)

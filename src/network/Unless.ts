@@ -6,6 +6,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 
 /** Calls `happen` when something comes to pass, at once if it has already. Returns what ends the wait for it. */
@@ -20,16 +21,19 @@ export const unless = <A, E, R, A2, E2, R2>(
   event: Event,
   otherwise: Effect.Effect<A2, E2, R2>
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
-  Effect.contextWith((context: Context.Context<R | R2>) =>
-    Effect.callback<A | A2, E | E2, R | R2>((resume) => {
-      const fiber = Effect.runForkWith(context)(effect)
-      const over = fiber.pollUnsafe()
-      if (over) return resume(over)
-      const cancel = event(() => resume(Effect.andThen(Fiber.interrupt(fiber), otherwise)))
-      fiber.addObserver((exit) => {
-        cancel()
-        resume(exit)
-      })
-      return Fiber.interrupt(fiber)
-    })
-  )
+  // What is there already needs no waiting for.
+  Exit.isExit(effect)
+    ? effect
+    : Effect.contextWith((context: Context.Context<R | R2>) =>
+        Effect.callback<A | A2, E | E2, R | R2>((resume) => {
+          const fiber = Effect.runForkWith(context)(effect)
+          const over = fiber.pollUnsafe()
+          if (over) return resume(over)
+          const cancel = event(() => resume(Effect.andThen(Fiber.interrupt(fiber), otherwise)))
+          fiber.addObserver((exit) => {
+            cancel()
+            resume(exit)
+          })
+          return Fiber.interrupt(fiber)
+        })
+      )

@@ -2,7 +2,7 @@
  * Second phase: the client proves who it is (RFC 1929), where that was agreed.
  */
 import * as Effect from "effect/Effect"
-import type { ClientGone, MalformedCredentials, VerificationError } from "../Errors.ts"
+import type { MalformedCredentials, NotHeard, VerificationError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { type Identity, nobody } from "../policy/Identity.ts"
@@ -25,10 +25,11 @@ export interface Authenticated {
 export const run = Effect.fnUntraced(function* (
   { client, method }: Negotiated,
   { certified, peer }: Pick<Known, "certified" | "peer">
-): Effect.fn.Return<Authenticated, ClientGone | MalformedCredentials | VerificationError, Authenticator> {
+): Effect.fn.Return<Authenticated, NotHeard | MalformedCredentials | VerificationError, Authenticator> {
   if (method === Socks5.Method.NoAuthentication) return admit(client, certified ?? nobody)
   const { verify } = yield* Authenticator
-  const verified = yield* verify(yield* client.read(Socks5.credentials), peer.remote)
+  const credentials = yield* client.read(Socks5.credentials)
+  const verified = yield* client.inTime(verify(credentials, peer.remote))
   yield* client.reply(Socks5.credentialsStatus(0x00))
   return admit(client, verified)
 })

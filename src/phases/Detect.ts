@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { Config } from "../config/Config.ts"
 import type { Protocol } from "../config/Texts.ts"
-import { type ClientGone, UnknownProtocol } from "../Errors.ts"
+import { type NotHeard, UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import { complete, type Decoder, incomplete } from "../wire/Decoder.ts"
 import type { Dialect } from "./Dialect.ts"
@@ -17,7 +17,7 @@ const dialects: Readonly<Record<Protocol, Dialect>> = { socks5: Socks5, socks4: 
 /** One that the configuration leaves out is as unknown as any other. */
 export const run = Effect.fnUntraced(function* (
   client: Client
-): Effect.fn.Return<Dialect, ClientGone | UnknownProtocol, Config> {
+): Effect.fn.Return<Dialect, NotHeard | UnknownProtocol, Config> {
   const { protocols } = yield* Config
   const first = yield* client.read(firstByte)
   const protocol = protocols.find((candidate) => startsWith[candidate](first))

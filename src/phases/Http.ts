@@ -22,11 +22,11 @@ export const Http: Dialect = {
     return {
       receive: Effect.fnUntraced(function* (known) {
         current = known
-        const { head, exchange } = yield* requests.next
+        const { head, exchange } = yield* client.inTime(requests.next)
         // A session does not begin with the wait for it.
         if (count++ > 0) known.startedAt = yield* Clock.currentTimeMillis
         const destination = yield* Effect.fromResult(Wire.destination(head))
-        known.identity = known.certified ?? (yield* authenticate(head.fields, known))
+        known.identity = known.certified ?? (yield* client.inTime(authenticate(head.fields, known)))
         const { target } = destination
         return destination._tag === "Tunnel" || exchange === undefined
           ? { command: "CONNECT", target }

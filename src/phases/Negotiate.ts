@@ -3,7 +3,7 @@
  * (RFC 1928 §3).
  */
 import * as Effect from "effect/Effect"
-import { type ClientGone, NoAcceptableMethod, type UnknownProtocol } from "../Errors.ts"
+import { NoAcceptableMethod, type NotHeard, type UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import * as Socks5 from "../wire/Socks5.ts"
@@ -23,7 +23,7 @@ export interface Negotiated {
 export const run = Effect.fnUntraced(function* (
   client: Client,
   { certified, trusted }: Pick<Known, "certified" | "trusted"> = {}
-): Effect.fn.Return<Negotiated, ClientGone | UnknownProtocol | NoAcceptableMethod, Authenticator> {
+): Effect.fn.Return<Negotiated, NotHeard | UnknownProtocol | NoAcceptableMethod, Authenticator> {
   const { methods } = yield* Authenticator
   const offered = yield* client.read(Socks5.greeting)
   const { NoAuthentication } = Socks5.Method

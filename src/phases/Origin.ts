@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Config } from "../config/Config.ts"
-import type { ClientGone, MalformedProxyHeader } from "../Errors.ts"
+import type { MalformedProxyHeader, NotHeard } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import * as ClientNetwork from "../policy/ClientNetwork.ts"
 import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
@@ -15,7 +15,7 @@ import type { Peer } from "./Dialect.ts"
 export const run = Effect.fnUntraced(function* (
   client: Client,
   peer: Peer
-): Effect.fn.Return<Peer, ClientGone | MalformedProxyHeader, Config> {
+): Effect.fn.Return<Peer, NotHeard | MalformedProxyHeader, Config> {
   const { proxyProtocolFrom } = yield* Config
   if (!ClientNetwork.isIn(peer.remote, proxyProtocolFrom)) return peer
   const source = yield* client.read(ProxyProtocol.header)

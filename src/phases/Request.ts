@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type ClientGone, CommandNotSupported, type RequestError } from "../Errors.ts"
+import { CommandNotSupported, type NotHeard, type RequestError } from "../Errors.ts"
 import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
 import type { Authenticated } from "./Authenticate.ts"
@@ -18,7 +18,7 @@ const commands: Readonly<Record<number, Connection["command"]>> = {
 /** Read whole before it is judged: a command not carried out is that, whatever its target. */
 export const read = Effect.fnUntraced(function* ({
   client
-}: Authenticated): Effect.fn.Return<Request, ClientGone | RequestError> {
+}: Authenticated): Effect.fn.Return<Request, NotHeard | RequestError> {
   const { command, target } = yield* client.read(Socks5.request)
   const name = commands[command]
   if (name === undefined) return yield* new CommandNotSupported({ command })

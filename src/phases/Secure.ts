@@ -2,7 +2,7 @@
  * TLS, on listeners that have it: before any protocol, and under its deadline.
  */
 import * as Effect from "effect/Effect"
-import { type CertificateRefused, type ClientGone, type TlsFailed, UnknownProtocol } from "../Errors.ts"
+import { type CertificateRefused, type NotHeard, type TlsFailed, UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import type { Secure } from "../network/Tls.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
@@ -14,7 +14,7 @@ export const run = Effect.fnUntraced(function* (
   client: Client,
   known: Known,
   secure: Secure
-): Effect.fn.Return<void, ClientGone | UnknownProtocol | TlsFailed | CertificateRefused, Authenticator> {
+): Effect.fn.Return<void, NotHeard | UnknownProtocol | TlsFailed | CertificateRefused, Authenticator> {
   const first = yield* client.read(firstByte)
   // TLS would wait for more of what cannot become TLS.
   if (first !== handshakeRecord)
@@ -24,14 +24,16 @@ export const run = Effect.fnUntraced(function* (
     })
   let user: string | undefined
   yield* client.upgrade((duplex) =>
-    Effect.map(secure(duplex), (secured) => {
+    Effect.map(client.inTime(secure(duplex)), (secured) => {
       user = secured.subject
       return secured.duplex
     })
   )
   if (user === undefined) return
   const { recognize } = yield* Authenticator
-  known.certified = (yield* recognize?.(user, known.peer.remote) ?? Effect.undefined) ?? { user }
+  known.certified = (yield* client.inTime(recognize?.(user, known.peer.remote) ?? Effect.undefined)) ?? {
+    user
+  }
 })
 
 /** RFC 8446 §5.1, ContentType. */

@@ -1,21 +1,25 @@
 /**
  * One connection, from its first byte to its last: the phases in their order,
  * and the one place where a failure becomes a reply.
+ *
+ * Each connection passes here, and while bytes are relayed its fiber stands here:
+ * so there is one fiber, and it holds no more than it needs to go on.
  */
 import type { Duplex } from "node:stream"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import { Config } from "../config/Config.ts"
+import * as Result from "effect/Result"
+import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import { HandshakeTimeout, ServerFault, type SessionError } from "../Errors.ts"
+import { ServerFault, type SessionError } from "../Errors.ts"
 import * as Client from "../network/Client.ts"
-import * as Deadline from "../network/Deadline.ts"
 import { reset } from "../network/Duplexes.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Secure } from "../network/Tls.ts"
 import * as Command from "../phases/Command.ts"
 import * as Detect from "../phases/Detect.ts"
-import type { Peer } from "../phases/Dialect.ts"
+import type { Peer, Request } from "../phases/Dialect.ts"
 import * as Origin from "../phases/Origin.ts"
 import * as Secured from "../phases/Secure.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
@@ -28,82 +32,104 @@ import { Sessions } from "./Sessions.ts"
 /** What serving a connection takes. */
 export type Services = Authenticator | Bans | Command.Services | Sessions
 
+/** A connection that was taken on, and what is asked at every turn. */
+interface Connection {
+  readonly duplex: Duplex
+  readonly client: Client.Client
+  readonly session: Session
+  /** Does the handshake of TLS, where there is one to come. */
+  readonly secure: Secure | undefined
+  readonly config: Values
+  readonly bans: Bans["Service"]
+  readonly sessions: Sessions["Service"]
+}
+
 /**
  * Serves a connection until both sides are done with it, with TLS first where
  * `secure` does its handshake. Never fails: every failure ends here. Takes a fiber
  * of its own, which is interrupted when the session has had all that it may.
  */
-export const handle = Effect.fnUntraced(
-  function* (duplex: Duplex, peer: Peer, secure?: Secure) {
-    const { blurFailures } = yield* Config
-    const bans = yield* Bans
-    yield* bans.admit(peer)
-    const sessions = yield* Sessions
-    const session = yield* sessions.open(peer)
-    const client = yield* Client.make(duplex)
-    while (true) {
-      session.outcome = yield* Effect.scoped(converse(client, session, secure)).pipe(
-        // A bug ends its own session, with a reply that every client takes for a failure.
-        Effect.catchDefect((defect) =>
-          Effect.andThen(Effect.logError("a service died", defect), new ServerFault({ defect }))
-        ),
-        Effect.tapErrorTag("AuthenticationFailed", (error) => bans.log(error, loginOf(session))),
-        // Announced by a proxy, when the door was open already.
-        Effect.tapErrorTag("Banned", () => Effect.sync(() => reset(duplex))),
-        Effect.catch((error) => {
-          session.told = blurFailures ? Reply.blurred(error) : error
-          return Effect.as(session.conversation?.failed(session.told) ?? Effect.void, error)
-        })
-      )
-      if (!session.conversation?.goesOn?.()) return
-      yield* sessions.renew(session)
-    }
-  },
-  Effect.scoped,
-  (connection, duplex) =>
-    Effect.catchTag(connection, ["Banned", "TooManyHandshakes"], () => Effect.sync(() => reset(duplex)))
-)
+export const handle = (duplex: Duplex, peer: Peer, secure?: Secure): Effect.Effect<void, never, Services> =>
+  Effect.contextWith((services: Context.Context<Services>) => {
+    const config = Context.get(services, Config)
+    const bans = Context.get(services, Bans)
+    const sessions = Context.get(services, Sessions)
+    const taken = Effect.map(Effect.andThen(bans.admit(peer), sessions.open(peer)), (session) => {
+      const client = Client.make(duplex)
+      return { duplex, client, session, secure, config, bans, sessions }
+    })
+    return Effect.acquireUseRelease(taken, serve, ({ client, session }, exit) =>
+      Effect.andThen(client.close(exit), sessions.close(session))
+    ).pipe(Effect.catchTag(["Banned", "TooManyHandshakes"], () => Effect.sync(() => reset(duplex))))
+  })
 
-const converse = Effect.fnUntraced(function* (
-  client: Client.Client,
-  session: Session,
-  secure: Secure | undefined
-): Effect.fn.Return<Ending, SessionError, Services | Scope.Scope> {
-  const { handshakeTimeout } = yield* Config
-  const sessions = yield* Sessions
-  // One deadline, which no byte puts off.
-  const { conversation, request } = yield* Deadline.within(
-    handshake(client, session, secure),
-    handshakeTimeout,
-    Effect.suspend(() => new HandshakeTimeout())
-  )
-  yield* sessions.admit(session)
-  const { succeeded } = conversation
-  const granted = (decision: Decision) => sessions.allot(session, decision)
-  return yield* Command.run({ client, request, known: session, granted, succeeded })
+/** One session after the other, as long as the conversation goes on. */
+const serve = (connection: Connection): Effect.Effect<void, never, Services> =>
+  Effect.matchCauseEffect(converse(connection), {
+    onSuccess: (ending) => {
+      connection.session.outcome = ending
+      return goOn(connection)
+    },
+    onFailure: (cause) => Effect.andThen(fail(connection, cause), goOn(connection))
+  })
+
+const goOn = (connection: Connection): Effect.Effect<void, never, Services> =>
+  Effect.suspend(() => {
+    const { session, sessions } = connection
+    return session.conversation?.goesOn?.()
+      ? Effect.andThen(sessions.renew(session), serve(connection))
+      : Effect.void
+  })
+
+/** Tells the client, as far as it is for the client to know. */
+const fail = Effect.fnUntraced(function* (
+  { duplex, session, config, bans }: Connection,
+  cause: Cause.Cause<SessionError>
+) {
+  const error = yield* errorOf(cause)
+  session.outcome = error
+  if (error._tag === "AuthenticationFailed") yield* bans.log(error, loginOf(session))
+  // Announced by a proxy, when the door was open already.
+  if (error._tag === "Banned") reset(duplex)
+  session.told = config.blurFailures ? Reply.blurred(error) : error
+  yield* session.conversation?.failed(session.told) ?? Effect.void
 })
 
+/** A bug ends its own session, with a reply that every client takes for a failure. An interrupt stays one. */
+const errorOf = (cause: Cause.Cause<SessionError>): Effect.Effect<SessionError> => {
+  if (Cause.hasInterrupts(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+  const failure = Cause.findError(cause)
+  if (Result.isSuccess(failure)) return Effect.succeed(failure.success)
+  const defect = Cause.squash(cause)
+  return Effect.as(Effect.logError("a service died", defect), new ServerFault({ defect }))
+}
+
+const converse = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
+  const { client, session, config, sessions } = connection
+  return client.hear(handshake(connection), config.handshakeTimeout).pipe(
+    Effect.tap(() => sessions.admit(session)),
+    Effect.flatMap((request) => {
+      const { succeeded } = session.conversation!
+      const granted = (decision: Decision) => sessions.allot(session, decision)
+      return Effect.scoped(Command.run({ client, request, known: session, granted, succeeded }))
+    })
+  )
+}
+
 const handshake = Effect.fnUntraced(function* (
-  client: Client.Client,
-  session: Session,
-  secure: Secure | undefined
-) {
-  session.conversation ??= yield* begin(client, session, secure)
-  const { conversation } = session
-  const request = yield* conversation.receive(session)
+  connection: Connection
+): Effect.fn.Return<Request, SessionError, Services> {
+  const { session } = connection
+  session.conversation ??= yield* begin(connection)
+  const request = yield* session.conversation.receive(session)
   session.request = request
-  return { conversation, request }
+  return request
 })
 
 /** Who it is that speaks, and how: said once on a connection. */
-const begin = Effect.fnUntraced(function* (
-  client: Client.Client,
-  session: Session,
-  secure: Secure | undefined
-) {
-  const sessions = yield* Sessions
+const begin = Effect.fnUntraced(function* ({ client, session, secure, bans, sessions }: Connection) {
   yield* sessions.attribute(session, yield* Origin.run(client, session.peer))
-  if (session.peer.via) yield* (yield* Bans).admit(session.peer)
+  if (session.peer.via) yield* bans.admit(session.peer)
   session.trusted = yield* Origin.isTrusted(session.peer)
   if (secure) yield* Secured.run(client, session, secure)
   session.dialect = yield* Detect.run(client)

@@ -23,8 +23,10 @@ import { log, type Session } from "./Session.ts"
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** Takes on a connection, for the length of the scope. To end it before, the fiber that did this is interrupted. */
-    readonly open: (peer: Peer) => Effect.Effect<Session, TooManyHandshakes, Config | Scope.Scope>
+    /** Takes on a connection, until it is closed. To end it before, the fiber that did this is interrupted. */
+    readonly open: (peer: Peer) => Effect.Effect<Session, TooManyHandshakes, Config>
+    /** Lets go of a connection that has ended, and logs its session. */
+    readonly close: (session: Session) => Effect.Effect<void>
     /** Counts a connection as one from elsewhere, once a proxy has said whose it is. */
     readonly attribute: (session: Session, peer: Peer) => Effect.Effect<void, TooManyHandshakes, Config>
     /** Makes a connection whose request is read a session, which needs more descriptors. */
@@ -61,12 +63,13 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     if (admission.dismiss(session, now)) handshakes.change(hostOf(session.peer), 1)
   }
 
-  const close = Effect.fnUntraced(function* (session: Session) {
-    dismiss(session, yield* Clock.currentTimeMillis)
-    live.delete(session)
-    handshakes.change(hostOf(session.peer), -1)
-    yield* log(session)
-  })
+  const close = (session: Session) =>
+    Effect.withFiber((fiber) => {
+      dismiss(session, nowOf(fiber))
+      live.delete(session)
+      handshakes.change(hostOf(session.peer), -1)
+      return log(session)
+    })
 
   /** One that has ended is as good as gone. */
   const cut = (session: Session, ending: Ending) => {
@@ -86,22 +89,19 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   )
 
   return {
-    open: Effect.fnUntraced(function* (peer) {
-      const config = yield* Config
-      const host = hostOf(peer)
-      const now = yield* Clock.currentTimeMillis
-      const lot = yield* Random.next
-      const taken = Effect.withFiber<Session, TooManyHandshakes>((fiber) => {
-        const refusal = handshakes.refusal(host, config, lot)
+    open: (peer) =>
+      Effect.withFiber((fiber) => {
+        const host = hostOf(peer)
+        const lot = fiber.getRef(Random.Random).nextDoubleUnsafe()
+        const refusal = handshakes.refusal(host, configOf(fiber), lot)
         if (refusal) return Effect.fail(refusal)
         if (free() <= 0) return Effect.fail(new TooManyHandshakes({ limit: budget }))
-        const session = { ...fresh(now), peer }
+        const session = { ...fresh(nowOf(fiber)), peer }
         live.set(session, fiber)
         handshakes.change(host, 1)
         return Effect.succeed(session)
-      })
-      return yield* Effect.acquireRelease(taken, close)
-    }),
+      }),
+    close,
     attribute: Effect.fnUntraced(function* (session, peer) {
       const [before, host] = [hostOf(session.peer), hostOf(peer)]
       const refusal = host === before ? undefined : handshakes.refusalOf(host, yield* Config)
@@ -110,18 +110,19 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       handshakes.change(host, 1)
       session.peer = peer
     }),
-    admit: Effect.fnUntraced(function* (session) {
-      const config = yield* Config
-      const now = yield* Clock.currentTimeMillis
-      const refusal = admission.admit(session, config, free(), now)
-      if (refusal) return yield* refusal
-      handshakes.change(hostOf(session.peer), -1)
-    }),
-    allot: Effect.fnUntraced(function* (session, decision) {
-      session.decision = decision
-      const refusal = admission.allot(session, decision, yield* Clock.currentTimeMillis)
-      if (refusal) return yield* refusal
-    }),
+    admit: (session) =>
+      Effect.withFiber((fiber) => {
+        const refusal = admission.admit(session, configOf(fiber), free(), nowOf(fiber))
+        if (refusal) return Effect.fail(refusal)
+        handshakes.change(hostOf(session.peer), -1)
+        return Effect.void
+      }),
+    allot: (session, decision) =>
+      Effect.withFiber((fiber) => {
+        session.decision = decision
+        const refusal = admission.allot(session, decision, nowOf(fiber))
+        return refusal ? Effect.fail(refusal) : Effect.void
+      }),
     renew: Effect.fnUntraced(function* (session) {
       yield* log(session)
       const now = yield* Clock.currentTimeMillis
@@ -144,3 +145,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     list: Effect.sync(() => [...live.keys()])
   }
 })
+
+// Asked of the fiber, as every connection asks several times.
+const configOf = (fiber: Fiber.Fiber<unknown, unknown>): Config["Service"] =>
+  Context.getUnsafe(fiber.context, Config)
+const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>
+  fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()

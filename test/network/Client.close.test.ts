@@ -6,7 +6,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import * as Client from "../../src/network/Client.ts"
 import { pair, peer } from "../../src/testing/index.ts"
@@ -14,16 +13,15 @@ import { settled } from "../support/streams.ts"
 
 const lastWords = Uint8Array.of(5, 255)
 
-/** A client whose scope the test closes by hand. */
-const opened = Effect.gen(function* () {
+/** A client that the test closes. */
+const opened = Effect.sync(() => {
   const [near, far] = pair()
-  const scope = yield* Scope.make()
-  const client = yield* Scope.provide(Client.make(far), scope)
-  const close = (exit: Exit.Exit<void>) => Effect.forkChild(Scope.close(scope, exit))
+  const client = Client.make(far)
+  const close = (exit: Exit.Exit<void>) => Effect.forkChild(client.close(exit))
   return { near, far, client, close }
 })
 
-describe("Client, when its scope closes", () => {
+describe("Client, when it is closed", () => {
   it.effect("delivers the last reply and waits for the client to hang up", () =>
     Effect.gen(function* () {
       const { near, far, client, close } = yield* opened

@@ -15,7 +15,7 @@ const alice = { user: "alice" }
 /** A session for as long as the scope. */
 const beginScoped = Effect.fnUntraced(function* (user: string) {
   const sessions = yield* Sessions
-  const session = yield* sessions.open(from("203.0.113.1"))
+  const session = yield* Effect.acquireRelease(sessions.open(from("203.0.113.1")), sessions.close)
   session.identity = { user }
   yield* sessions.admit(session)
 })

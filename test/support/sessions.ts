@@ -2,11 +2,9 @@
  * Connections as `Sessions` sees them, with nobody at their ends.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
 import { Config, type Values } from "../../src/config/Config.ts"
 import type { Connection } from "../../src/phases/Dialect.ts"
 import type { Identity } from "../../src/policy/Authenticator.ts"
@@ -36,9 +34,8 @@ export const from = (host: string, port = 50_000) => ({
 /** A connection that stays until it is closed by hand. */
 export const open = Effect.fnUntraced(function* (host: string) {
   const sessions = yield* Sessions
-  const scope = yield* Scope.make()
-  const session: Session = yield* Scope.provide(sessions.open(from(host)), scope)
-  return { session, close: Scope.close(scope, Exit.void) }
+  const session: Session = yield* sessions.open(from(host))
+  return { session, close: sessions.close(session) }
 })
 
 export const admit = (session: Session) => Effect.flatMap(Sessions, (sessions) => sessions.admit(session))

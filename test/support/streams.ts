@@ -14,7 +14,11 @@ export const settled: Effect.Effect<void> = Effect.promise(async () => {
 /** A client at both ends: as a test plays it, and as the server sees it. */
 export const accepted = Effect.gen(function* () {
   const [near, far] = pair()
-  return { peer: peer(near), far, client: yield* Client.make(far) }
+  const client = yield* Effect.acquireRelease(
+    Effect.sync(() => Client.make(far)),
+    (client, exit) => client.close(exit)
+  )
+  return { peer: peer(near), far, client }
 })
 
 /** Bytes of which each says where it stands, so that none can be lost, doubled or moved. */
