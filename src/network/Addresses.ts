@@ -1,5 +1,5 @@
 /**
- * Addresses as Node gives them.
+ * Addresses as Node gives them, and takes them.
  */
 import * as NetAddress from "effect/net/NetAddress"
 

@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type * as Arr from "effect/Array"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
@@ -52,14 +53,17 @@ export class Dialer extends Context.Service<
     Dialer,
     Effect.map(Config, ({ connectTimeout }) => ({
       connect: ([head, ...tail], port) =>
-        Deadline.within(
-          HappyEyeballs.first(
-            [attempt(head, port), ...tail.map((address) => attempt(address, port))],
-            delay
-          ).pipe(Effect.mapError(mostTelling)),
-          connectTimeout,
-          Effect.suspend(() => new ConnectTimeout())
-        )
+        tail.length === 0
+          ? // Nothing to choose from, and so nothing to take turns.
+            attempt(head, port, connectTimeout)
+          : Deadline.within(
+              HappyEyeballs.first(
+                [attempt(head, port), ...tail.map((address) => attempt(address, port))],
+                delay
+              ).pipe(Effect.mapError(mostTelling)),
+              connectTimeout,
+              timeout
+            )
     }))
   )
 }
@@ -67,46 +71,62 @@ export class Dialer extends Context.Service<
 /** RFC 8305 §5, Connection Attempt Delay. */
 const delay = "250 millis"
 
+const timeout = Effect.suspend(() => Effect.fail(new ConnectTimeout()))
+
 /**
  * A literal address leaves nothing to resolve, so what answers is what was
  * judged, and asking the socket for its peer would only cost a system call.
  */
-const attempt = Effect.fnUntraced(function* (
+const attempt = (
   address: NetAddress.IpAddress,
-  port: number
-): Effect.fn.Return<Outgoing, DialError, Scope.Scope> {
-  const socket = connect({
-    host: NetAddress.formatIp(address),
-    port,
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
-    // Node's own choice among addresses drops a good but slow one after 250 ms.
-    autoSelectFamily: false
-  })
-  yield* Scope.addFinalizer(
-    yield* Effect.scope,
-    Effect.sync(() => socket.destroy())
-  )
-  yield* connected(socket)
-  return {
-    duplex: socket,
-    local: fromNode(socket.localAddress!, socket.localPort!),
-    remote: NetAddress.inetAddressUnsafe(address, port)
-  }
-})
-
-const connected = (socket: Socket): Effect.Effect<void, DialError> =>
-  Effect.callback((resume) => {
-    // Stays on: whoever uses the socket next may not have its own in place yet.
-    socket.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(fromCode(error.code))))
-    socket.once("connect", () => {
-      // A peer that resets at once can leave a connected socket without an address.
-      resume(socket.localAddress === undefined ? Effect.fail(new ConnectionRefused()) : Effect.void)
+  port: number,
+  within = Duration.infinity
+): Effect.Effect<Outgoing, DialError, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+    const socket = connect({
+      host: NetAddress.formatIp(address),
+      port,
+      allowHalfOpen: true,
+      noDelay: true,
+      // Node's own choice among addresses drops a good but slow one after 250 ms.
+      autoSelectFamily: false
     })
-    return Effect.sync(() => socket.destroy())
+    const closing = Effect.sync(() => socket.destroy())
+    return Effect.andThen(
+      Scope.addFinalizer(Context.get(context, Scope.Scope), closing),
+      connected(socket, NetAddress.inetAddressUnsafe(address, port), within)
+    )
   })
+
+const connected = (
+  socket: Socket,
+  remote: NetAddress.InetAddress,
+  within: Duration.Duration
+): Effect.Effect<Outgoing, DialError> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback((resume) => {
+      const callOff = Deadline.after(fiber, within, () => resume(timeout))
+      // Stays on: whoever uses the socket next may not have its own in place yet.
+      socket.on("error", (error: NodeJS.ErrnoException) => {
+        callOff()
+        resume(Effect.fail(fromCode(error.code)))
+      })
+      socket.once("connect", () => {
+        callOff()
+        const { localAddress, localPort } = socket
+        resume(
+          localAddress === undefined
+            ? // A peer that resets at once can leave a connected socket without an address.
+              Effect.fail(new ConnectionRefused())
+            : Effect.succeed({ duplex: socket, local: fromNode(localAddress, localPort!), remote })
+        )
+      })
+      return Effect.sync(() => {
+        callOff()
+        socket.destroy()
+      })
+    })
+  )
 
 /** What a system error code of `connect` means to a client. */
 export const fromCode = (code = "unknown"): DialError => codes[code]?.(code) ?? new ConnectFailed({ code })

@@ -2,7 +2,6 @@
  * From a target to the addresses that may be dialled.
  */
 import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import { NotAllowed, type ResolveError } from "../Errors.ts"
@@ -28,19 +27,28 @@ export const grant = Effect.fnUntraced(function* (
   access: Access & { readonly target: Target }
 ): Effect.fn.Return<Permit, NotAllowed | ResolveError, Policy | Resolver> {
   const { judge } = yield* Policy
-  const startedAt = yield* Clock.currentTimeNanos
+  const clock = yield* Effect.clockWith(Effect.succeed)
+  const startedAt = clock.monotonicTimeNanosUnsafe()
   const early = yield* judge(access)
   if (early.verdict === "deny") return yield* deny({ access, decision: early, addresses: [], duration: 0 })
   const addresses = Arr.map(yield* addressesOf(access.target.host), (address) =>
     NetAddress.toCanonical(address)
   )
-  const decisions = yield* Effect.forEach(addresses, (address) => judge(access, address))
-  const duration = Number((yield* Clock.currentTimeNanos) - startedAt) / 1e6
-  const allowed = addresses.filter((_, index) => decisions[index]!.verdict === "allow")
-  if (!Arr.isReadonlyArrayNonEmpty(allowed)) {
-    return yield* deny({ access, decision: decisions[0]!, addresses, duration })
+  const allowed: Array<NetAddress.IpAddress> = []
+  let first: Decision | undefined
+  let firstAllowing: Decision | undefined
+  for (const address of addresses) {
+    const decision = yield* judge(access, address)
+    first ??= decision
+    if (decision.verdict !== "allow") continue
+    firstAllowing ??= decision
+    allowed.push(address)
   }
-  const decision = early.isReport ? early : decisions.find(({ verdict }) => verdict === "allow")!
+  const duration = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
+  if (!Arr.isArrayNonEmpty(allowed)) {
+    return yield* deny({ access, decision: first!, addresses, duration })
+  }
+  const decision = early.isReport ? early : firstAllowing!
   yield* (yield* DecisionLog).write({ access, decision, addresses, duration })
   return { addresses: allowed, decision }
 })

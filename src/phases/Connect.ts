@@ -25,32 +25,33 @@ import type { Order } from "./Order.ts"
 import * as Pace from "./Pace.ts"
 
 /** The client is told of the connection before any byte of the target's. */
-export const run = Effect.fnUntraced(function* (
+export const run = (
   order: Order
-): Effect.fn.Return<
+): Effect.Effect<
   Ending,
   ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
   Bandwidth | Config | Policy | Resolver | Dialer | Relay | Scope.Scope
-> {
-  const { client } = order
+> =>
   // Nobody waits for a connection whose client has gone.
-  const outgoing = yield* client.whileHere(open(order))
-  return yield* join(order, outgoing, outgoing.local)
-})
+  Effect.flatMap(order.client.whileHere(open(order)), (outgoing) => join(order, outgoing, outgoing.local))
 
 /** Tells the client of its target's connection, and makes the two each other's. */
-export const join = Effect.fnUntraced(function* (
+export const join = (
   { client, known, succeeded }: Order,
   target: Outgoing,
   bound: NetAddress.InetAddress
-): Effect.fn.Return<Ending, never, Bandwidth | Config | Relay | Scope.Scope> {
-  const relay = yield* Relay
+): Effect.Effect<Ending, never, Bandwidth | Config | Relay | Scope.Scope> => {
   known.address = target.remote
-  yield* succeeded(bound)
-  const pace = yield* Pace.of(known)
-  const { duplex, early } = client.detach()
-  return yield* relay.run({ client: duplex, target: target.duplex, early, traffic: known.traffic, pace })
-})
+  // No generator, which would stay for as long as the relay runs.
+  return succeeded(bound).pipe(
+    Effect.andThen(Pace.of(known)),
+    Effect.flatMap((pace) => {
+      const { duplex, early } = client.detach()
+      const ends = { client: duplex, target: target.duplex, early, traffic: known.traffic, pace }
+      return Effect.flatMap(Relay, (relay) => relay.run(ends))
+    })
+  )
+}
 
 /** A connection to one of the target's addresses. Exactly the ones allowed are dialled. */
 export const open = Effect.fnUntraced(function* ({

@@ -75,22 +75,22 @@ export interface Known {
   /** Milliseconds since the epoch. */
   startedAt: number
   /** Who the connection itself proves the client to be, by a certificate; nobody else is asked then. */
-  certified?: Identity
+  certified?: Identity | undefined
   /** Whether it comes from where no password is needed. */
-  trusted?: boolean
-  dialect?: Dialect
-  conversation?: Conversation
-  identity?: Identity
+  trusted?: boolean | undefined
+  dialect?: Dialect | undefined
+  conversation?: Conversation | undefined
+  identity?: Identity | undefined
   /** Who the client says it is, printable, and nobody believes it. */
-  claimed?: string
-  request?: Request
+  claimed?: string | undefined
+  request?: Request | undefined
   /** What allowed it. */
-  decision?: Decision
+  decision?: Decision | undefined
   /** The target's address that answered. */
-  address?: NetAddress.InetAddress
-  outcome?: Ending | SessionError
+  address?: NetAddress.InetAddress | undefined
+  outcome?: Ending | SessionError | undefined
   /** What the client was told, in HTTP. */
-  status?: number
+  status?: number | undefined
   readonly traffic: Traffic
 }
 

@@ -9,14 +9,12 @@ import type { Pace } from "../network/Pacer.ts"
 import { type Known, ownerOf } from "./Dialect.ts"
 
 /** Until the scope closes; nothing if there is no limit. */
-export const of = Effect.fnUntraced(function* (
-  known: Known
-): Effect.fn.Return<Pace | undefined, never, Bandwidth | Config | Scope.Scope> {
-  const { pace } = yield* Bandwidth
-  const { identity, decision } = known
-  return yield* pace({
-    owner: () => ownerOf(known).key,
-    own: identity?.limits,
-    rule: decision?.limits && { name: decision.rule, limits: decision.limits }
+export const of = (known: Known): Effect.Effect<Pace | undefined, never, Bandwidth | Config | Scope.Scope> =>
+  Effect.flatMap(Bandwidth, ({ pace }) => {
+    const { identity, decision } = known
+    return pace({
+      owner: () => ownerOf(known).key,
+      own: identity?.limits,
+      rule: decision?.limits && { name: decision.rule, limits: decision.limits }
+    })
   })
-})

@@ -27,8 +27,11 @@ export const DecisionLog = Context.Reference<{
 }>("effect-socks/policy/DecisionLog", {
   defaultValue: () => ({
     write: (decided) =>
-      Effect.flatMap(Effect.serviceOption(Config), (config) => {
-        const { logDecisions, rules } = Option.getOrElse(config, () => Config.defaults)
+      Effect.contextWith((context: Context.Context<never>) => {
+        const { logDecisions, rules } = Option.getOrElse(
+          Context.getOption(context, Config),
+          () => Config.defaults
+        )
         const which = logDecisions === "auto" ? (rules.length > 0 ? "all" : "denied") : logDecisions
         const { verdict, isReport } = decided.decision
         const isWanted = isReport || verdict === "deny" ? which !== "none" : which === "all"

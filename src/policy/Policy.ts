@@ -27,7 +27,7 @@ export class Policy extends Context.Service<
   static readonly make = (...judges: readonly [Judge, ...Array<Judge>]): Policy["Service"] => ({
     judge: (access, address) =>
       Effect.clockWith((clock) =>
-        Effect.sync(() => together(judges)(access, address, clock.currentTimeMillisUnsafe()))
+        Effect.succeed(together(judges)(access, address, clock.currentTimeMillisUnsafe()))
       )
   })
 

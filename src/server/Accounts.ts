@@ -4,8 +4,8 @@
 import type { Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Whose } from "../Errors.ts"
-import { hostOf, type Known } from "../phases/Dialect.ts"
 import type { Decision } from "../policy/Decision.ts"
+import type { Session } from "./Session.ts"
 
 /** One of them. All sessions with the same key count together. */
 export interface Account {
@@ -15,9 +15,12 @@ export interface Account {
 }
 
 /** A client's address counts by itself, and so does its user, whose own limits beat those of the settings. */
-export const ofClient = ({ peer, identity }: Known, config: Values): ReadonlyArray<Account> => {
+export const ofClient = (
+  { host, identity }: Pick<Session, "host" | "identity">,
+  config: Values
+): ReadonlyArray<Account> => {
   const sessionRate = numberOf(config.sessionRate)
-  const client = { whose: "client", key: `client ${hostOf(peer)}` } as const
+  const client = { whose: "client", key: `client ${host}` } as const
   const sessions = numberOf(config.maxSessionsPerClient)
   if (identity?.user === undefined) return [{ ...client, limits: { sessions, sessionRate } }]
   return [

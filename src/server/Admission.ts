@@ -55,11 +55,10 @@ export const make = (quotas: Quotas["Service"], budget: number): Admission => {
   const refusal = (session: Session, takes: number, config: Values, free: number) => {
     const limit = config.maxSessions === "auto" ? Math.floor(budget / 2) : config.maxSessions
     if (holds.size >= limit || takes > free) return new TooManySessions({ limit })
-    const { whose, key } = ownerOf(session)
     const most = config.udpAssociations
-    return isAssociation(session) && most !== "off" && associations.of(key) >= most
-      ? new SessionLimitReached({ whose, limit: most })
-      : undefined
+    if (!isAssociation(session) || most === "off") return undefined
+    const { whose, key } = ownerOf(session)
+    return associations.of(key) >= most ? new SessionLimitReached({ whose, limit: most }) : undefined
   }
 
   const charge = ({ traffic }: Session, hold: Hold, now: number) => {

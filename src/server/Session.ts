@@ -1,12 +1,11 @@
 /**
  * What is known of a connection, and the line that it leaves in the log.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
-import type { Known } from "../phases/Dialect.ts"
+import type { Known, Peer } from "../phases/Dialect.ts"
 import { type Answer, answers } from "../Reply.ts"
 import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
@@ -14,50 +13,70 @@ import * as Target from "../wire/Target.ts"
 /** A connection, and what is known of it so far. */
 export interface Session extends Known {
   readonly id: number
+  /** What its client is counted by. */
+  host: string
   /** The error that the client was told of, which can be less than the outcome says. */
-  told?: SessionError
+  told?: SessionError | undefined
+}
+
+/** What is known of a session at its beginning. `id` differs from that of every other, `startedAt` is in milliseconds since the epoch. */
+const fresh = (id: number, startedAt: number) => ({
+  id,
+  startedAt,
+  identity: undefined,
+  claimed: undefined,
+  request: undefined,
+  decision: undefined,
+  address: undefined,
+  outcome: undefined,
+  told: undefined,
+  status: undefined,
+  traffic: { sent: 0, received: 0 }
+})
+
+/** The first session of a connection. It has all its fields from the start, as each that came later would make another shape of object of it. */
+export const make = (id: number, startedAt: number, peer: Peer, host: string): Session => ({
+  ...fresh(id, startedAt),
+  peer,
+  host,
+  certified: undefined,
+  trusted: undefined,
+  dialect: undefined,
+  conversation: undefined
+})
+
+/** Makes the next session of a connection out of the one before. */
+export const renew = (session: Session, id: number, startedAt: number): void => {
+  Object.assign(session, fresh(id, startedAt))
 }
 
 /** One line for a session that has ended. */
-export const log = Effect.fnUntraced(function* (session: Session) {
-  const {
-    id,
-    peer,
-    startedAt,
-    dialect,
-    identity,
-    claimed,
-    request,
-    address,
-    outcome = "closed by server",
-    told,
-    status,
-    traffic
-  } = session
-  const record = {
-    id,
-    client: ListenAddress.format(peer.remote),
-    ...(peer.via && { via: ListenAddress.format(peer.via) }),
-    listener: ListenAddress.format(peer.local),
-    protocol: dialect?.name,
-    user: identity?.user ?? claimed,
-    command: request?.command,
-    target: request && Target.format(request.target),
-    address: address && NetAddress.formatInet(address),
-    ...(typeof outcome === "string"
-      ? { outcome, reply: Socks5.ReplyCode.Succeeded }
-      : failure(outcome, told)),
+export const log = (session: Session): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const { id, peer, startedAt, dialect, identity, claimed, request, address, traffic } = session
+    const { outcome = "closed by server", told, status } = session
     // SOCKS and HTTP each have codes of their own.
-    ...(status !== undefined && { reply: undefined, status }),
-    sent: traffic.sent,
-    received: traffic.received,
-    ...(traffic.dropped !== undefined && { dropped: traffic.dropped }),
-    duration: (yield* Clock.currentTimeMillis) - startedAt
-  }
-  yield* request === undefined && unremarkable.has(record.outcome)
-    ? Effect.logDebug("session", record)
-    : Effect.logInfo("session", record)
-})
+    const reply = status === undefined ? { reply: Socks5.ReplyCode.Succeeded } : { status }
+    const record = {
+      id,
+      client: ListenAddress.format(peer.remote),
+      via: peer.via && ListenAddress.format(peer.via),
+      listener: ListenAddress.format(peer.local),
+      protocol: dialect?.name,
+      user: identity?.user ?? claimed,
+      command: request?.command,
+      target: request && Target.format(request.target),
+      address: address && NetAddress.formatInet(address),
+      ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, told, status)),
+      sent: traffic.sent,
+      received: traffic.received,
+      dropped: traffic.dropped,
+      duration: clock.currentTimeMillisUnsafe() - startedAt
+    }
+    return request === undefined && unremarkable.has(record.outcome)
+      ? Effect.logDebug("session", record)
+      : Effect.logInfo("session", record)
+  })
 
 /**
  * Failures that any passer-by causes, of interest to nobody who is not looking
@@ -74,8 +93,9 @@ const unremarkable: ReadonlySet<string> = new Set([
 ])
 
 /** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
-const failure = (error: SessionError, told = error) => {
+const failure = (error: SessionError, told = error, status: number | undefined) => {
   const { _tag, ...details } = error
   const { socks }: Answer = answers[told._tag]
-  return { outcome: _tag, reply: socks.message === "none" ? undefined : socks.code, ...details }
+  const reply = status === undefined && socks.message !== "none" ? socks.code : undefined
+  return { outcome: _tag, reply, ...details, ...(status !== undefined && { status }) }
 }

@@ -18,27 +18,30 @@ import * as Admission from "./Admission.ts"
 import * as Descriptors from "./Descriptors.ts"
 import * as Handshakes from "./Handshakes.ts"
 import { Quotas } from "./Quotas.ts"
-import { log, type Session } from "./Session.ts"
+import * as Session from "./Session.ts"
 
 export class Sessions extends Context.Service<
   Sessions,
   {
     /** Takes on a connection, until it is closed. To end it before, the fiber that did this is interrupted. */
-    readonly open: (peer: Peer) => Effect.Effect<Session, TooManyHandshakes, Config>
+    readonly open: (peer: Peer) => Effect.Effect<Session.Session, TooManyHandshakes, Config>
     /** Lets go of a connection that has ended, and logs its session. */
-    readonly close: (session: Session) => Effect.Effect<void>
+    readonly close: (session: Session.Session) => Effect.Effect<void>
     /** Counts a connection as one from elsewhere, once a proxy has said whose it is. */
-    readonly attribute: (session: Session, peer: Peer) => Effect.Effect<void, TooManyHandshakes, Config>
+    readonly attribute: (
+      session: Session.Session,
+      peer: Peer
+    ) => Effect.Effect<void, TooManyHandshakes, Config>
     /** Makes a connection whose request is read a session, which needs more descriptors. */
-    readonly admit: (session: Session) => Effect.Effect<void, TooManySessions | LimitError, Config>
+    readonly admit: (session: Session.Session) => Effect.Effect<void, TooManySessions | LimitError, Config>
     /** Notes what let a session through, and counts it for that rule too. */
-    readonly allot: (session: Session, decision: Decision) => Effect.Effect<void, LimitError>
+    readonly allot: (session: Session.Session, decision: Decision) => Effect.Effect<void, LimitError>
     /** Ends the session of a connection, and makes a new one of it. */
-    readonly renew: (session: Session) => Effect.Effect<void>
+    readonly renew: (session: Session.Session) => Effect.Effect<void>
     /** Breaks a session off, which resets both its sides. */
-    readonly cut: (session: Session, ending: Ending) => Effect.Effect<void>
+    readonly cut: (session: Session.Session, ending: Ending) => Effect.Effect<void>
     /** All connections, the oldest first. */
-    readonly list: Effect.Effect<ReadonlyArray<Session>>
+    readonly list: Effect.Effect<ReadonlyArray<Session.Session>>
   }
 >()("effect-socks/server/Sessions") {
   /** What it counts outlives a change of the settings, which it reads each time. */
@@ -52,27 +55,26 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   const budget = yield* Descriptors.budget
   const handshakes = Handshakes.make(Math.ceil(budget / 2))
   const admission = Admission.make(yield* Quotas, budget)
-  const live = new Map<Session, Fiber.Fiber<unknown, unknown>>()
+  const live = new Map<Session.Session, Fiber.Fiber<unknown, unknown>>()
   let count = 0
 
   const free = () => budget - live.size - admission.descriptors()
-  const fresh = (now: number) => ({ id: ++count, startedAt: now, traffic: { sent: 0, received: 0 } })
 
   /** Back to where it was before `admit`, if it ever went there. */
-  const dismiss = (session: Session, now: number) => {
-    if (admission.dismiss(session, now)) handshakes.change(hostOf(session.peer), 1)
+  const dismiss = (session: Session.Session, now: number) => {
+    if (admission.dismiss(session, now)) handshakes.change(session.host, 1)
   }
 
-  const close = (session: Session) =>
+  const close = (session: Session.Session) =>
     Effect.withFiber((fiber) => {
       dismiss(session, nowOf(fiber))
       live.delete(session)
-      handshakes.change(hostOf(session.peer), -1)
-      return log(session)
+      handshakes.change(session.host, -1)
+      return Session.log(session)
     })
 
   /** One that has ended is as good as gone. */
-  const cut = (session: Session, ending: Ending) => {
+  const cut = (session: Session.Session, ending: Ending) => {
     if (session.outcome !== undefined) return
     session.outcome = ending
     live.get(session)?.interruptUnsafe()
@@ -96,25 +98,28 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const refusal = handshakes.refusal(host, configOf(fiber), lot)
         if (refusal) return Effect.fail(refusal)
         if (free() <= 0) return Effect.fail(new TooManyHandshakes({ limit: budget }))
-        const session = { ...fresh(nowOf(fiber)), peer }
+        const session = Session.make(++count, nowOf(fiber), peer, host)
         live.set(session, fiber)
         handshakes.change(host, 1)
         return Effect.succeed(session)
       }),
     close,
-    attribute: Effect.fnUntraced(function* (session, peer) {
-      const [before, host] = [hostOf(session.peer), hostOf(peer)]
-      const refusal = host === before ? undefined : handshakes.refusalOf(host, yield* Config)
-      if (refusal) return yield* refusal
-      handshakes.change(before, -1)
-      handshakes.change(host, 1)
-      session.peer = peer
-    }),
+    attribute: (session, peer) =>
+      Effect.withFiber((fiber) => {
+        const host = hostOf(peer)
+        const refusal = host === session.host ? undefined : handshakes.refusalOf(host, configOf(fiber))
+        if (refusal) return Effect.fail(refusal)
+        handshakes.change(session.host, -1)
+        handshakes.change(host, 1)
+        session.host = host
+        session.peer = peer
+        return Effect.void
+      }),
     admit: (session) =>
       Effect.withFiber((fiber) => {
         const refusal = admission.admit(session, configOf(fiber), free(), nowOf(fiber))
         if (refusal) return Effect.fail(refusal)
-        handshakes.change(hostOf(session.peer), -1)
+        handshakes.change(session.host, -1)
         return Effect.void
       }),
     allot: (session, decision) =>
@@ -123,24 +128,16 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const refusal = admission.allot(session, decision, nowOf(fiber))
         return refusal ? Effect.fail(refusal) : Effect.void
       }),
-    renew: Effect.fnUntraced(function* (session) {
-      yield* log(session)
-      const now = yield* Clock.currentTimeMillis
-      dismiss(session, now)
-      for (const known of [
-        "identity",
-        "claimed",
-        "request",
-        "decision",
-        "address",
-        "outcome",
-        "told",
-        "status"
-      ] as const) {
-        delete session[known]
-      }
-      Object.assign(session, fresh(now))
-    }),
+    renew: (session) =>
+      Effect.andThen(
+        Session.log(session),
+        Effect.withFiber((fiber) => {
+          const now = nowOf(fiber)
+          dismiss(session, now)
+          Session.renew(session, ++count, now)
+          return Effect.void
+        })
+      ),
     cut: (session, ending) => Effect.sync(() => cut(session, ending)),
     list: Effect.sync(() => [...live.keys()])
   }

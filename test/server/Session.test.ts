@@ -37,7 +37,13 @@ const line = Effect.fnUntraced(function* (
   return { ...about[0]!, whole: JSON.stringify(lines) }
 })
 
-const peer = { id: 1, client: "203.0.113.7:50000", listener: "198.51.100.1:1080" }
+const peer = {
+  id: 1,
+  client: "203.0.113.7:50000",
+  via: undefined,
+  listener: "198.51.100.1:1080",
+  dropped: undefined
+}
 const unknown = {
   protocol: undefined,
   user: undefined,
