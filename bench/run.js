@@ -34,8 +34,11 @@ const main = async () => {
 
   const wanted = servers.filter(({ name }) => options.servers.includes(name))
   const here = wanted.filter((server) => versionIfHere(server) !== undefined)
-  const missing = wanted.filter((server) => !here.includes(server)).map(({ name }) => name)
-  if (missing.length > 0) console.error(`Not on this machine: ${missing.join(", ")}`)
+  for (const server of wanted) {
+    if (here.includes(server)) continue
+    const hint = server.debian ? ` (Debian: apt-get install ${server.debian})` : ""
+    console.error(`Not on this machine, and left out: ${server.name}${hint}`)
+  }
 
   const machine = describe(here)
   const chosen = measures.filter(

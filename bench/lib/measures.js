@@ -2,7 +2,8 @@
 
 /**
  * @typedef {{ readonly field: string, readonly title: string, readonly digits: number, readonly scale?: number,
- *   readonly isCost?: boolean }} Figure costs are compared with the bare Node proxy, the lower the better
+ *   readonly isCost?: boolean, readonly of?: string }} Figure costs are compared with the bare Node proxy, the lower the
+ *   better; with `of` only how many times that server's it is
  * @typedef {{
  *   readonly name: string, readonly group: string, readonly title: string,
  *   readonly full: string[], readonly quick?: string[],
@@ -59,6 +60,7 @@ export const measures = [
     figures: [
       { field: "firstCpuUs", title: "CPU-µs, the first 2,000", digits: 0, isCost: true },
       { field: "cpuUs", title: "CPU-µs, after them", digits: 0, isCost: true },
+      { field: "cpuUs", title: "times go-socks5's", digits: 2, of: "go-socks5" },
       { field: "perSecond", title: "sessions/s", digits: 0 },
       { field: "p50Us", title: "half within µs", digits: 0 },
       { field: "p99Us", title: "99 % within µs", digits: 0 }

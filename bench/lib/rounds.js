@@ -51,10 +51,12 @@ const measureOnce = async (server, measure, { quick, verify }) => {
 /** @param {import("./measures.js").Measure} measure @param {Awaited<ReturnType<typeof measureOnce>>} result */
 const brief = (measure, result) => {
   if ("failure" in result) return `failed: ${result.failure}`
-  const shown = measure.figures.map(
-    ({ field, title, digits, scale = 1 }) =>
-      `${(Number(result.figures[field]) * scale).toFixed(digits)} ${title}`
-  )
+  const shown = measure.figures
+    .filter(({ of }) => of === undefined)
+    .map(
+      ({ field, title, digits, scale = 1 }) =>
+        `${(Number(result.figures[field]) * scale).toFixed(digits)} ${title}`
+    )
   const errors = result.figures.errors ? `, ${result.figures.errors} errors` : ""
   return shown.join(", ") + errors
 }

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { buildGo, goProgram } from "./go.js"
 import { inBench, inProject } from "./paths.js"
 
 /**
@@ -10,8 +11,10 @@ import { inBench, inProject } from "./paths.js"
  *   readonly command: (port: number, scratch: string) => readonly string[],
  *   readonly version: () => string,
  *   readonly groups?: readonly string[],
- *   readonly skips?: readonly string[]
- * }} Server only for these groups of measures, and not for those
+ *   readonly skips?: readonly string[],
+ *   readonly debian?: string
+ * }} Server `version` throws if it is not on this machine; only for these groups of measures, and not for those;
+ *   Debian's packages that bring it
  */
 
 /** @param {string} node @param {string} suffix @returns {readonly Server[]} */
@@ -52,15 +55,27 @@ export const servers = [
   peer("@pondwader/socks5-server", "pondwader.js"),
   peer("simple-socks", "simple-socks.js"),
   {
+    name: "go-socks5",
+    command: (port) => [goProgram("go-socks5"), String(port)],
+    version: () => {
+      const go = buildGo("go-socks5", "github.com/armon/go-socks5")
+      return `${installed("go", "golang-github-armon-go-socks5-dev")}, ${go}`
+    },
+    skips: ["udp"],
+    debian: "golang-go golang-github-armon-go-socks5-dev"
+  },
+  {
     name: "microsocks",
     command: (port) => ["microsocks", "-i", "127.0.0.1", "-p", String(port)],
     version: () => installed("microsocks", "microsocks"),
-    skips: ["udp"]
+    skips: ["udp"],
+    debian: "microsocks"
   },
   {
     name: "dante",
     command: (port, scratch) => ["danted", "-f", written(join(scratch, "danted.conf"), danteConfig(port))],
-    version: () => installed("danted", "dante-server")
+    version: () => installed("danted", "dante-server"),
+    debian: "dante-server"
   },
   {
     name: "3proxy",

@@ -28,13 +28,17 @@ export const resultTables = (runs) => {
   const groups = [...new Set(measures.map(({ group }) => group))]
   return groups
     .flatMap((group) => {
-      const shown = measures.filter(
-        (it) => it.group === group && runs.some(({ measure }) => measure === it.name)
-      )
+      const shown = measures
+        .filter((it) => it.group === group && runs.some(({ measure }) => measure === it.name))
+        .map((it) => ({ ...it, figures: it.figures.filter(({ of }) => isThere(runs, it.name, of)) }))
       return shown.length === 0 ? [] : [`**${group}**\n\n${groupTable(runs, shown)}`]
     })
     .join("\n\n")
 }
+
+/** @param {readonly import("./statistics.js").Run[]} runs @param {string} name of a measure @param {string} [other] server */
+const isThere = (runs, name, other) =>
+  other === undefined || runs.some(({ server, measure }) => server === other && measure === name)
 
 /** @param {readonly import("./statistics.js").Run[]} runs @param {readonly import("./measures.js").Measure[]} shown */
 const groupTable = (runs, shown) => {
@@ -69,7 +73,11 @@ const troubles = (runs, names) => {
 const cells = (runs, server, shown) =>
   shown.flatMap((measure) => {
     const baseline = measure.group === "udp" ? "node-udp" : "node-pipe"
-    return measure.figures.map(({ field, digits, scale = 1, isCost }) => {
+    return measure.figures.map(({ field, digits, scale = 1, isCost, of }) => {
+      if (of !== undefined) {
+        const times = ratioOf(runs, server, of, measure.name, field)
+        return times === undefined ? "–" : `${times.toFixed(digits)}×`
+      }
       const value = medianOf(runs, server, measure.name, field)
       const ratio = isCost ? ratioOf(runs, server, baseline, measure.name, field) : undefined
       const text = number(value === undefined ? undefined : value * scale, digits)

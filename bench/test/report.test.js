@@ -37,6 +37,15 @@ test("a run that failed counts for nothing, and is told", () => {
   assert.match(resultTables(runs), /a, rate, round 2: it was refused/)
 })
 
+test("a column of ratios to another server is there if the server is", () => {
+  const alone = [run(1, "a", 30), run(1, "node-pipe", 20)]
+  assert.doesNotMatch(resultTables(alone), /go-socks5/)
+  assert.match(
+    resultTables([...alone, run(1, "go-socks5", 12)]),
+    /times go-socks5's.*\n.*\n\| a .* \| 2\.50× \|/
+  )
+})
+
 test("tables and bars are text", () => {
   assert.equal(
     table([
