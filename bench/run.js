@@ -36,7 +36,7 @@ const main = async () => {
   const here = wanted.filter((server) => versionIfHere(server) !== undefined)
   for (const server of wanted) {
     if (here.includes(server)) continue
-    const hint = server.debian ? ` (Debian: apt-get install ${server.debian})` : ""
+    const hint = server.hint ? ` (${server.hint})` : ""
     console.error(`Not on this machine, and left out: ${server.name}${hint}`)
   }
 

@@ -20,8 +20,8 @@ import { bars, number, table } from "./tables.js"
  * @returns {Promise<readonly Series[]>}
  */
 export const measureGrowth = async (servers, options) => {
-  const own = servers.filter(({ name }) => name.startsWith("effect-socks"))
-  const both = servers.filter(({ name }) => /^(effect-socks|node-pipe)/.test(name))
+  const own = servers.filter(({ name }) => name === "effect-socks")
+  const both = servers.filter(({ name }) => name === "effect-socks" || name === "node-pipe")
   return [
     await besideIdle(both, options),
     await withUsers(own, options),

@@ -13,7 +13,7 @@ const help = `npm run bench -- [options]
   --publish           put the tables into bench/README.md and the figures into bench/results
   --list              print the servers, and whether they are here
 
-NODE24=/path/to/node adds rows on that Node.
+NODE24=/path/to/node adds rows on that Node, of bulk, rate, pingpong and idle.
 `
 
 const quickGroups = groups.filter((group) => group !== "heap").join(",")

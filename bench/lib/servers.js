@@ -1,7 +1,7 @@
 // The servers that are measured, how each is started on a port, and its version.
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { buildGo, goProgram } from "./go.js"
 import { inBench, inProject } from "./paths.js"
 
@@ -12,32 +12,44 @@ import { inBench, inProject } from "./paths.js"
  *   readonly version: () => string,
  *   readonly groups?: readonly string[],
  *   readonly skips?: readonly string[],
- *   readonly debian?: string
- * }} Server `version` throws if it is not on this machine; only for these groups of measures, and not for those;
- *   Debian's packages that bring it
+ *   readonly hint?: string
+ * }} Server `version` throws if it is not on this machine; only for these groups of measures, and not for those; what to
+ *   do where it is not here
  */
 
-/** @param {string} node @param {string} suffix @returns {readonly Server[]} */
-const onNode = (node, suffix) => [
-  {
-    name: `effect-socks${suffix}`,
-    command: (port) => [node, inProject("dist/main.js"), "--listen", `127.0.0.1:${port}`],
-    version: () =>
-      `${packageVersion(inProject("package.json"))} (commit ${commit()})${suffix && `, Node ${nodeVersion(node)}`}`
-  },
-  {
-    name: `node-pipe${suffix}`,
-    command: (port) => [node, inBench("servers/node-pipe.js"), String(port)],
-    version: () => `Node ${nodeVersion(node)}`,
-    skips: ["udp"]
-  },
-  {
-    name: `node-udp${suffix}`,
-    command: (port) => [node, inBench("servers/node-udp.js"), String(port)],
-    version: () => `Node ${nodeVersion(node)}`,
-    groups: ["udp"]
+// Servers run in a directory of their own.
+const NODE24 = process.env.NODE24 && resolve(process.env.NODE24)
+
+/** @param {string} node @returns {Server} */
+const own = (node) => ({
+  name: "effect-socks",
+  command: (port) => [node, inProject("dist/main.js"), "--listen", `127.0.0.1:${port}`],
+  version: () => `${packageVersion(inProject("package.json"))} (commit ${commit()})`
+})
+
+/** @param {string} node @returns {Server} */
+const nodePipe = (node) => ({
+  name: "node-pipe",
+  command: (port) => [node, inBench("servers/node-pipe.js"), String(port)],
+  version: () => `Node ${nodeVersion(node)}`,
+  skips: ["udp"]
+})
+
+/** Where another Node may make a difference. @param {string} node @returns {readonly Server[]} */
+const onNode24 = (node) => {
+  const version = () => {
+    const found = nodeVersion(node)
+    if (!found.startsWith("24.")) throw new Error(`it is Node ${found}`)
+    return `Node ${found}`
   }
-]
+  return [own(node), nodePipe(node)].map((server) => ({
+    ...server,
+    name: `${server.name}-on-node24`,
+    version,
+    groups: ["bulk", "rate", "pingpong", "idle"],
+    hint: `NODE24=${node} is no Node 24`
+  }))
+}
 
 /** @param {string} name @param {string} file @returns {Server} */
 const peer = (name, file) => ({
@@ -49,8 +61,15 @@ const peer = (name, file) => ({
 
 /** @type {readonly Server[]} */
 export const servers = [
-  ...onNode(process.execPath, ""),
-  ...(process.env.NODE24 ? onNode(process.env.NODE24, "-on-node24") : []),
+  own(process.execPath),
+  ...(NODE24 ? onNode24(NODE24) : []),
+  nodePipe(process.execPath),
+  {
+    name: "node-udp",
+    command: (port) => [process.execPath, inBench("servers/node-udp.js"), String(port)],
+    version: () => `Node ${nodeVersion(process.execPath)}`,
+    groups: ["udp"]
+  },
   peer("@mongodb-js/socksv5", "mongodb-socksv5.js"),
   peer("@pondwader/socks5-server", "pondwader.js"),
   peer("simple-socks", "simple-socks.js"),
@@ -62,20 +81,20 @@ export const servers = [
       return `${installed("go", "golang-github-armon-go-socks5-dev")}, ${go}`
     },
     skips: ["udp"],
-    debian: "golang-go golang-github-armon-go-socks5-dev"
+    hint: "Debian: apt-get install golang-go golang-github-armon-go-socks5-dev"
   },
   {
     name: "microsocks",
     command: (port) => ["microsocks", "-i", "127.0.0.1", "-p", String(port)],
     version: () => installed("microsocks", "microsocks"),
     skips: ["udp"],
-    debian: "microsocks"
+    hint: "Debian: apt-get install microsocks"
   },
   {
     name: "dante",
     command: (port, scratch) => ["danted", "-f", written(join(scratch, "danted.conf"), danteConfig(port))],
     version: () => installed("danted", "dante-server"),
-    debian: "dante-server"
+    hint: "Debian: apt-get install dante-server"
   },
   {
     name: "3proxy",
