@@ -1,7 +1,6 @@
 // Whether the cost of a session or of a message grows with what else there is:
 // idle sessions, rules, users, and sessions served before.
 import { load } from "./load.js"
-import { costOf } from "./proc.js"
 import { start } from "./process.js"
 import { withRules } from "./rules.js"
 import { median } from "./statistics.js"
@@ -133,7 +132,7 @@ const point = async (server, running, amount, { quick }, args) => {
   const pingpong = ["pingpong", "--streams", "64", "--seconds", quick ? "0.7" : "2"]
   const session = Number((await load(running, [...rate, ...args])).cpuUs)
   const trip = Number((await load(running, [...pingpong, ...args])).cpuUs)
-  const { rss } = costOf(running.pid)
+  const rss = Number((await load(running, ["cost"])).rss)
   console.error(`  growth ${server.name} ${args.join(" ")} ${amount || ""}: ${session} and ${trip} CPU-µs`)
   return { server: server.name, amount, session, trip, rss }
 }

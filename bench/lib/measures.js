@@ -61,6 +61,8 @@ export const measures = [
       { field: "firstCpuUs", title: "CPU-µs, the first 2,000", digits: 0, isCost: true },
       { field: "cpuUs", title: "CPU-µs, after them", digits: 0, isCost: true },
       { field: "cpuUs", title: "times go-socks5's", digits: 2, of: "go-socks5" },
+      { field: "userUs", title: "in user mode", digits: 0 },
+      { field: "systemUs", title: "in the kernel", digits: 0 },
       { field: "perSecond", title: "sessions/s", digits: 0 },
       { field: "p50Us", title: "half within µs", digits: 0 },
       { field: "p99Us", title: "99 % within µs", digits: 0 }

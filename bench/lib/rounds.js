@@ -1,7 +1,6 @@
 // Measures servers in turn, round by round, so that what the machine does
 // meanwhile hits all of them alike. Each figure is of a fresh process.
 import { load } from "./load.js"
-import { costOf } from "./proc.js"
 import { start } from "./process.js"
 
 /**
@@ -38,7 +37,8 @@ const measureOnce = async (server, measure, { quick, verify }) => {
   let running
   try {
     running = await start(server)
-    if (measure.name === "start") return { figures: { ms: running.msToListen, ...costOf(running.pid) } }
+    if (measure.name === "start")
+      return { figures: { ms: running.msToListen, ...(await load(running, ["cost"])) } }
     const args = (quick && measure.quick) || measure.full
     return { figures: await load(running, verify ? [...args, "--verify"] : args) }
   } catch (error) {

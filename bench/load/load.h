@@ -92,12 +92,16 @@ void idle_open(int count);  // sessions that have said one byte, and from then o
 
 // ---- what the server costs (process.c)
 
+struct times {
+  double user, system;  // seconds, of all processes together, those that ended included
+};
 struct usage {
-  double cpu;               // seconds, of all processes together, those that ended included
-  double rss, pss;          // bytes; pss counts a page that several share once
+  double cpu;       // both of these times
+  double rss, pss;  // bytes; pss counts a page that several share once
   int processes, threads;
 };
 struct usage usage_of(pid_t);
+struct times times_of(pid_t);
 double cpu_of(pid_t);
 
 // ---- times (latency.c)
@@ -113,5 +117,6 @@ int rate(void);
 int pingpong(void);
 int idle(void);
 int udp(void);
+int cost(void);
 
 #endif

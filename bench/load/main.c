@@ -14,7 +14,7 @@ struct options opt = {.streams = 16, .size = 64, .seconds = 2};
 static const struct {
   const char *name;
   int (*run)(void);
-} modes[] = {{"bulk", bulk}, {"rate", rate}, {"pingpong", pingpong}, {"idle", idle}, {"udp", udp}};
+} modes[] = {{"bulk", bulk}, {"rate", rate}, {"pingpong", pingpong}, {"idle", idle}, {"udp", udp}, {"cost", cost}};
 
 _Noreturn void fail(const char *what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));

@@ -1,4 +1,5 @@
-// What a process and all that descend from it cost, as /proc tells.
+// What a process and all that descend from it cost, as /proc tells. It is taken to
+// lead a session of its own, to which those belong whose parent has ended.
 #include "load.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -6,8 +7,8 @@
 #include <unistd.h>
 
 struct process {
-  pid_t pid, parent;
-  double ticks;
+  pid_t pid, parent, session;
+  double user, system;  // in ticks
   int threads;
   bool counted;
 };
@@ -24,12 +25,14 @@ static bool read_process(pid_t pid, struct process *process) {
   const char *rest = strrchr(text, ')');
   unsigned long own_user, own_system;
   long ended_user, ended_system, threads;
-  if (!rest || sscanf(rest + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld %*d %*d %ld",
-                      &process->parent, &own_user, &own_system, &ended_user, &ended_system, &threads) != 6)
+  if (!rest || sscanf(rest + 2, "%*c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld %*d %*d %ld",
+                      &process->parent, &process->session, &own_user, &own_system, &ended_user, &ended_system,
+                      &threads) != 7)
     return false;
   process->pid = pid;
   // Children that have ended live on in these two sums of their parent.
-  process->ticks = (double)own_user + own_system + ended_user + ended_system;
+  process->user = (double)own_user + ended_user;
+  process->system = (double)own_system + ended_system;
   process->threads = threads;
   process->counted = false;
   return true;
@@ -48,7 +51,7 @@ static void read_memory(pid_t pid, struct usage *usage) {
   fclose(file);
 }
 
-static struct usage sum(pid_t root, bool memory) {
+static struct times sum(pid_t root, struct usage *usage) {
   static struct process all[65536];
   int count = 0;
   DIR *proc = opendir("/proc");
@@ -57,28 +60,48 @@ static struct usage sum(pid_t root, bool memory) {
     if (isdigit((unsigned char)entry->d_name[0]) && read_process(atoi(entry->d_name), &all[count])) count++;
   closedir(proc);
 
-  struct usage usage = {0};
+  struct times times = {0};
+  int counted = 0;
   // A child may have a lower number than its parent: look until nobody is new.
   for (bool grew = true; grew;) {
     grew = false;
     for (int i = 0; i < count; i++) {
       if (all[i].counted) continue;
-      bool belongs = all[i].pid == root;
+      bool belongs = all[i].pid == root || all[i].session == root;
       for (int j = 0; j < count && !belongs; j++) belongs = all[j].counted && all[j].pid == all[i].parent;
       if (!belongs) continue;
       all[i].counted = grew = true;
-      usage.cpu += all[i].ticks / sysconf(_SC_CLK_TCK);
-      usage.threads += all[i].threads;
-      usage.processes++;
-      if (memory) read_memory(all[i].pid, &usage);
+      counted++;
+      times.user += all[i].user / sysconf(_SC_CLK_TCK);
+      times.system += all[i].system / sysconf(_SC_CLK_TCK);
+      if (!usage) continue;
+      usage->threads += all[i].threads;
+      usage->processes++;
+      read_memory(all[i].pid, usage);
     }
   }
-  if (usage.processes == 0) {
+  if (counted == 0) {
     fprintf(stderr, "the server, process %d, is gone\n", root);
     exit(1);
   }
-  return usage;
+  return times;
 }
 
-struct usage usage_of(pid_t root) { return sum(root, true); }
-double cpu_of(pid_t root) { return sum(root, false).cpu; }
+struct times times_of(pid_t root) { return sum(root, NULL); }
+struct usage usage_of(pid_t root) {
+  struct usage usage = {0};
+  struct times times = sum(root, &usage);
+  usage.cpu = times.user + times.system;
+  return usage;
+}
+double cpu_of(pid_t root) {
+  struct times times = times_of(root);
+  return times.user + times.system;
+}
+
+int cost(void) {
+  struct usage usage = usage_of(opt.pid);
+  printf("{\"cpuMs\":%.0f,\"rss\":%.0f,\"pss\":%.0f,\"threads\":%d,\"processes\":%d,\"errors\":0}\n", usage.cpu * 1000,
+         usage.rss, usage.pss, usage.threads, usage.processes);
+  return 0;
+}

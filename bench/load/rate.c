@@ -48,20 +48,24 @@ int rate(void) {
 
   uint64_t before = done;
   latency_reset();
-  cpu = cpu_of(opt.pid), began = now();
+  struct times from = times_of(opt.pid);
+  began = now();
   goal = before + opt.total;
   if (opt.total > 0) pump(&handlers, began + 600, reached);
   else pump(&handlers, began + opt.seconds, hopeless);
   double elapsed = now() - began;
-  cpu = cpu_of(opt.pid) - cpu;
+  struct times to = times_of(opt.pid);
+  double user = to.user - from.user, system = to.system - from.system;
   uint64_t count = done - before;
   closing = true;
   pump(&handlers, now() + 0.2, NULL);
   struct usage after = usage_of(opt.pid);
   if (count == 0) nothing();
-  printf("{\"sessions\":%llu,\"seconds\":%.3f,\"cpu\":%.2f,\"perSecond\":%.1f,\"cpuUs\":%.2f,\"firstCpuUs\":%.2f,"
+  printf("{\"sessions\":%llu,\"seconds\":%.3f,\"cpu\":%.2f,\"perSecond\":%.1f,\"cpuUs\":%.2f,"
+         "\"userUs\":%.2f,\"systemUs\":%.2f,\"firstCpuUs\":%.2f,"
          "\"p50Us\":%.0f,\"p99Us\":%.0f,\"rssAfter\":%.0f,\"errors\":%llu}\n",
-         (unsigned long long)count, elapsed, cpu, count / elapsed, cpu / count * 1e6, first_cpu * 1e6,
-         latency_percentile(50), latency_percentile(99), after.rss, (unsigned long long)errors);
+         (unsigned long long)count, elapsed, user + system, count / elapsed, (user + system) / count * 1e6,
+         user / count * 1e6, system / count * 1e6, first_cpu * 1e6, latency_percentile(50), latency_percentile(99),
+         after.rss, (unsigned long long)errors);
   return 0;
 }

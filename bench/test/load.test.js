@@ -60,6 +60,19 @@ test("idle sessions are held, and their memory is told", async () => {
   assert.equal(figures.sessions, 300)
 })
 
+test("processes that a server has started count, also those that have ended", async () => {
+  const busy = 'node -e "while (process.cpuUsage().user < 4e5);"'
+  const it = await start({
+    ...server("servers/node-pipe.js"),
+    command: (port) => ["sh", "-c", `${busy}; node ${inBench("servers/node-pipe.js")} ${port} & wait`]
+  })
+  running.push(it)
+  const { cpuMs, processes } = await load(it, ["cost"])
+  assert.equal(processes, 2)
+  // Of the one that listens, at least the start of a process.
+  assert.ok(Number(cpuMs) >= 420, `${cpuMs} ms`)
+})
+
 test("figures of a server through which nothing comes are none", async () => {
   await assert.rejects(load(await started("servers/node-udp.js"), ["bulk", ...short]), /nothing came through/)
 })
