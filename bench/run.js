@@ -11,7 +11,7 @@ import { readOptions } from "./lib/options.js"
 import { inBench } from "./lib/paths.js"
 import { publish } from "./lib/publish.js"
 import { measureRounds } from "./lib/rounds.js"
-import { servers, versionIfHere } from "./lib/servers.js"
+import { servers, takesPart, versionIfHere } from "./lib/servers.js"
 import { resultTables } from "./lib/tables.js"
 
 const main = async () => {
@@ -32,7 +32,11 @@ const main = async () => {
   }
   build()
 
-  const wanted = servers.filter(({ name }) => options.servers.includes(name))
+  const wanted = servers.filter(
+    (server) =>
+      [server.name, server.variantOf ?? ""].some((name) => options.servers.includes(name)) &&
+      options.only.some((group) => takesPart(server, group))
+  )
   const here = wanted.filter((server) => versionIfHere(server) !== undefined)
   for (const server of wanted) {
     if (here.includes(server)) continue

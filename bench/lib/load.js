@@ -3,7 +3,6 @@ import { execFile, spawn, spawnSync } from "node:child_process"
 import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { promisify } from "node:util"
 import { inBench } from "./paths.js"
-import { cores } from "./process.js"
 
 const program = inBench(".build/load")
 
@@ -25,7 +24,7 @@ export const build = () => {
 }
 
 /**
- * @param {{ readonly pid: number, readonly port: number }} server
+ * @param {Pick<import("./process.js").Running, "pid" | "port" | "generatorCore">} server
  * @param {readonly string[]} args
  * @returns {Promise<Record<string, number>>} what it measured
  */
@@ -42,9 +41,9 @@ export const load = async (server, args) => {
 /** The same as a process, for who wants to talk with it. @param {Parameters<typeof load>} args */
 export const loader = (...args) => spawn(program, loadArgs(...args), { stdio: ["pipe", "pipe", "inherit"] })
 
-/** @param {{ readonly pid: number, readonly port: number }} server @param {readonly string[]} args */
-const loadArgs = ({ pid, port }, args) => [
+/** @param {Pick<import("./process.js").Running, "pid" | "port" | "generatorCore">} server @param {readonly string[]} args */
+const loadArgs = ({ pid, port, generatorCore }, args) => [
   ...args,
   ...["--proxy", String(port), "--pid", String(pid)],
-  ...(cores.generator === undefined ? [] : ["--core", String(cores.generator)])
+  ...(generatorCore === undefined ? [] : ["--core", String(generatorCore)])
 ]

@@ -2,13 +2,14 @@
 
 /**
  * @typedef {{ readonly field: string, readonly title: string, readonly digits: number, readonly scale?: number,
- *   readonly isCost?: boolean, readonly of?: string }} Figure costs are compared with the bare Node proxy, the lower the
- *   better; with `of` only how many times that server's it is
+ *   readonly isCost?: boolean, readonly ratio?: (server: string) => readonly [string, string] }} Figure costs
+ *   are compared with the bare Node proxy, the lower the better; with `ratio` only that of these two servers is shown
  * @typedef {{
  *   readonly name: string, readonly group: string, readonly title: string,
- *   readonly full: string[], readonly quick?: string[],
+ *   readonly full: string[], readonly quick?: string[], readonly before?: string[], readonly isFree?: boolean,
  *   readonly figures: readonly Figure[]
- * }} Measure `full` and `quick` are for the load generator; what has no `quick` is left out of a quick run
+ * }} Measure `full` and `quick` are for the load generator, and `before` is too, of what is not measured; what has no
+ *   `quick` is left out of a quick run; if it is free, nothing has a core of its own
  */
 
 /** @type {readonly Figure[]} */
@@ -44,6 +45,9 @@ const udp = (name, title, size) => ({
   figures: datagrams
 })
 
+/** What one worker takes by what these take: 1 if more of them cost nothing. @type {Figure["ratio"]} */
+const toOneWorker = (server) => [server.replace(/-\d+-workers?/, "-1-worker"), server]
+
 /** @type {readonly Measure[]} */
 export const measures = [
   bulk("down1", "1 download", ["--streams", "1"]),
@@ -60,7 +64,7 @@ export const measures = [
     figures: [
       { field: "firstCpuUs", title: "CPU-µs, the first 2,000", digits: 0, isCost: true },
       { field: "cpuUs", title: "CPU-µs, after them", digits: 0, isCost: true },
-      { field: "cpuUs", title: "times go-socks5's", digits: 2, of: "go-socks5" },
+      { field: "cpuUs", title: "times go-socks5's", digits: 2, ratio: (server) => [server, "go-socks5"] },
       { field: "userUs", title: "in user mode", digits: 0 },
       { field: "systemUs", title: "in the kernel", digits: 0 },
       { field: "perSecond", title: "sessions/s", digits: 0 },
@@ -98,6 +102,36 @@ export const measures = [
       },
       { field: "sessions", title: "sessions", digits: 0 },
       { field: "cpuPerSecond", title: "CPU-ms a second, all together", digits: 0, scale: 1e3 }
+    ]
+  },
+  {
+    name: "cores-rate",
+    group: "cores",
+    title: "sessions, 32 at once, on all cores",
+    // Each worker has its own code to compile.
+    full: ["rate", "--streams", "32", "--first", "4000", "--total", "10000"],
+    quick: ["rate", "--streams", "32", "--first", "4000", "--total", "4000"],
+    isFree: true,
+    figures: [
+      { field: "perSecond", title: "sessions/s", digits: 0 },
+      { field: "cpuUs", title: "CPU-µs of all processes", digits: 0 },
+      { field: "cpuUs", title: "efficiency", digits: 2, ratio: toOneWorker },
+      { field: "pssAfter", title: "MB of memory then (PSS)", digits: 0, scale: 1e-6 }
+    ]
+  },
+  {
+    name: "cores-down16",
+    group: "cores",
+    title: "16 downloads, on all cores",
+    // Until each worker is there and has had some sessions.
+    before: ["rate", "--streams", "32", "--total", "2000"],
+    full: ["bulk", "--streams", "16", "--seconds", "2"],
+    quick: ["bulk", "--streams", "16", "--seconds", "0.7"],
+    isFree: true,
+    figures: [
+      { field: "mbPerSecond", title: "MB/s", digits: 0 },
+      { field: "cpuPerGib", title: "CPU-s/GiB of all processes", digits: 2 },
+      { field: "cpuPerGib", title: "efficiency", digits: 2, ratio: toOneWorker }
     ]
   },
   udp("udp64", "datagrams of 64 bytes", "64"),

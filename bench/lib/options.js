@@ -4,7 +4,7 @@ import { groups } from "./measures.js"
 
 const help = `npm run bench -- [options]
 
-  --quick             one short round without the heap, under three minutes
+  --quick             one short round without cores and heap, under three minutes
   --only NAMES        only these: ${groups.join(", ")}
   --servers NAMES     only these (see --list); figures are compared with node-pipe if it is among them
   --rounds COUNT      5, or 1 with --quick
@@ -16,7 +16,7 @@ const help = `npm run bench -- [options]
 NODE24=/path/to/node adds rows on that Node, of bulk, rate, pingpong and idle.
 `
 
-const quickGroups = groups.filter((group) => group !== "heap").join(",")
+const quickGroups = groups.filter((group) => group !== "heap" && group !== "cores").join(",")
 
 /** @param {string[]} args @param {string[]} servers the names that there are */
 export const readOptions = (args, servers) => {

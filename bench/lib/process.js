@@ -19,7 +19,7 @@ export const cores = {
 
 /**
  * @typedef {{ readonly pid: number, readonly port: number, readonly scratch: string, readonly msToListen: number,
- *   readonly stop: () => Promise<void> }} Running
+ *   readonly generatorCore: number | undefined, readonly stop: () => Promise<void> }} Running
  */
 
 /**
@@ -28,14 +28,16 @@ export const cores = {
  *
  * @param {import("./servers.js").Server} server
  * @param {{ readonly env?: NodeJS.ProcessEnv, readonly args?: (scratch: string) => readonly string[],
- *   readonly nodeArgs?: readonly string[] }} [more]
+ *   readonly nodeArgs?: readonly string[], readonly isFree?: boolean }} [more] if it is free, server and generator have all
+ *   cores
  * @returns {Promise<Running>}
  */
 export const start = async (server, more = {}) => {
   const scratch = mkdtempSync(join(tmpdir(), "effect-socks-bench-"))
   const port = await freePort()
   const [program, ...args] = server.command(port, scratch)
-  const pinned = cores.generator === undefined ? [] : ["taskset", "-c", String(cores.server)]
+  const generatorCore = more.isFree ? undefined : cores.generator
+  const pinned = generatorCore === undefined ? [] : ["taskset", "-c", String(cores.server)]
   const [first, ...rest] = [
     ...pinned,
     program,
@@ -74,7 +76,7 @@ export const start = async (server, more = {}) => {
     await sleep(2)
   }
   msToListen = performance.now() - began
-  return { pid: Number(child.pid), port, scratch, msToListen, stop }
+  return { pid: Number(child.pid), port, scratch, msToListen, generatorCore, stop }
 }
 
 // Whoever runs this may have settings of the server in the environment.

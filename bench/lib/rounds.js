@@ -2,6 +2,7 @@
 // meanwhile hits all of them alike. Each figure is of a fresh process.
 import { load } from "./load.js"
 import { start } from "./process.js"
+import { takesPart } from "./servers.js"
 
 /**
  * @param {readonly import("./servers.js").Server[]} servers
@@ -16,8 +17,7 @@ export const measureRounds = async (servers, measures, options) => {
     console.error(`round ${round} of ${options.rounds}`)
     for (const measure of measures) {
       for (const server of servers) {
-        if (server.groups && !server.groups.includes(measure.group)) continue
-        if (server.skips?.includes(measure.group)) continue
+        if (!takesPart(server, measure.group)) continue
         const result = await measureOnce(server, measure, options)
         runs.push({ round, server: server.name, measure: measure.name, ...result })
         console.error(`  ${measure.name.padEnd(9)} ${server.name.padEnd(26)} ${brief(measure, result)}`)
@@ -36,9 +36,10 @@ const measureOnce = async (server, measure, { quick, verify }) => {
   /** @type {import("./process.js").Running | undefined} */
   let running
   try {
-    running = await start(server)
+    running = await start(server, measure.isFree ? { isFree: true } : {})
     if (measure.name === "start")
       return { figures: { ms: running.msToListen, ...(await load(running, ["cost"])) } }
+    if (measure.before) await load(running, measure.before)
     const args = (quick && measure.quick) || measure.full
     return { figures: await load(running, verify ? [...args, "--verify"] : args) }
   } catch (error) {
@@ -52,7 +53,7 @@ const measureOnce = async (server, measure, { quick, verify }) => {
 const brief = (measure, result) => {
   if ("failure" in result) return `failed: ${result.failure}`
   const shown = measure.figures
-    .filter(({ of }) => of === undefined)
+    .filter(({ ratio }) => ratio === undefined)
     .map(
       ({ field, title, digits, scale = 1 }) =>
         `${(Number(result.figures[field]) * scale).toFixed(digits)} ${title}`

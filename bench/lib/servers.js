@@ -12,7 +12,8 @@ import { inBench, inProject } from "./paths.js"
  *   readonly version: () => string,
  *   readonly groups?: readonly string[],
  *   readonly skips?: readonly string[],
- *   readonly hint?: string
+ *   readonly hint?: string,
+ *   readonly variantOf?: string
  * }} Server `version` throws if it is not on this machine; only for these groups of measures, and not for those; what to
  *   do where it is not here
  */
@@ -32,8 +33,23 @@ const nodePipe = (node) => ({
   name: "node-pipe",
   command: (port) => [node, inBench("servers/node-pipe.js"), String(port)],
   version: () => `Node ${nodeVersion(node)}`,
-  skips: ["udp"]
+  skips: ["udp", "cores"]
 })
+
+/** This server with processes that share its work. @param {string} node @param {string} [suffix] @returns {readonly Server[]} */
+const withWorkers = (node, suffix = "") =>
+  ["1-worker", "2-workers"].map((workers) => ({
+    name: `effect-socks-${workers}${suffix}`,
+    command: (port) => [...own(node).command(port, ""), "--workers", String(Number.parseInt(workers, 10))],
+    version: () => {
+      if (!run(node, inProject("dist/main.js"), "--help").includes("--workers"))
+        throw new Error("no such flag")
+      return own(node).version()
+    },
+    groups: ["cores"],
+    hint: "this build of effect-socks has no --workers",
+    variantOf: `effect-socks${suffix}`
+  }))
 
 /** Where another Node may make a difference. @param {string} node @returns {readonly Server[]} */
 const onNode24 = (node) => {
@@ -42,13 +58,15 @@ const onNode24 = (node) => {
     if (!found.startsWith("24.")) throw new Error(`it is Node ${found}`)
     return `Node ${found}`
   }
-  return [own(node), nodePipe(node)].map((server) => ({
+  const hint = `NODE24=${node} is no Node 24`
+  const both = [own(node), nodePipe(node)].map((server) => ({
     ...server,
     name: `${server.name}-on-node24`,
     version,
     groups: ["bulk", "rate", "pingpong", "idle"],
-    hint: `NODE24=${node} is no Node 24`
+    hint
   }))
+  return [...both, ...withWorkers(node, "-on-node24")]
 }
 
 /** @param {string} name @param {string} file @returns {Server} */
@@ -56,12 +74,13 @@ const peer = (name, file) => ({
   name,
   command: (port) => [process.execPath, inBench(`servers/${file}`), String(port)],
   version: () => packageVersion(inBench(`node_modules/${name}/package.json`)),
-  skips: ["udp"]
+  skips: ["udp", "cores"]
 })
 
 /** @type {readonly Server[]} */
 export const servers = [
   own(process.execPath),
+  ...withWorkers(process.execPath),
   ...(NODE24 ? onNode24(NODE24) : []),
   nodePipe(process.execPath),
   {
@@ -80,14 +99,14 @@ export const servers = [
       const go = buildGo("go-socks5", "github.com/armon/go-socks5")
       return `${installed("go", "golang-github-armon-go-socks5-dev")}, ${go}`
     },
-    skips: ["udp"],
+    skips: ["udp", "cores"],
     hint: "Debian: apt-get install golang-go golang-github-armon-go-socks5-dev"
   },
   {
     name: "microsocks",
     command: (port) => ["microsocks", "-i", "127.0.0.1", "-p", String(port)],
     version: () => installed("microsocks", "microsocks"),
-    skips: ["udp"],
+    skips: ["udp", "cores"],
     hint: "Debian: apt-get install microsocks"
   },
   {
@@ -108,8 +127,21 @@ export const servers = [
   }
 ]
 
+/** Whether it is to be measured so. @param {Server} server @param {string} group of measures */
+export const takesPart = ({ groups, skips = ["cores"] }, group) =>
+  groups ? groups.includes(group) : !skips.includes(group)
+
 /** @param {Server} server @returns {string | undefined} nothing if it is not on this machine */
 export const versionIfHere = (server) => {
+  if (!versions.has(server)) versions.set(server, versionOf(server))
+  return versions.get(server)
+}
+
+/** @type {Map<Server, string | undefined>} */
+const versions = new Map()
+
+/** @param {Server} server */
+const versionOf = (server) => {
   try {
     return server.version()
   } catch {

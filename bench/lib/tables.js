@@ -30,15 +30,22 @@ export const resultTables = (runs) => {
     .flatMap((group) => {
       const shown = measures
         .filter((it) => it.group === group && runs.some(({ measure }) => measure === it.name))
-        .map((it) => ({ ...it, figures: it.figures.filter(({ of }) => isThere(runs, it.name, of)) }))
+        .map((it) => ({ ...it, figures: it.figures.filter(({ ratio }) => isThere(runs, it.name, ratio)) }))
       return shown.length === 0 ? [] : [`**${group}**\n\n${groupTable(runs, shown)}`]
     })
     .join("\n\n")
 }
 
-/** @param {readonly import("./statistics.js").Run[]} runs @param {string} name of a measure @param {string} [other] server */
-const isThere = (runs, name, other) =>
-  other === undefined || runs.some(({ server, measure }) => server === other && measure === name)
+/**
+ * @param {readonly import("./statistics.js").Run[]} runs @param {string} name of a measure
+ * @param {import("./measures.js").Figure["ratio"]} ratio
+ */
+const isThere = (runs, name, ratio) =>
+  ratio === undefined ||
+  runs.some((run) => {
+    const [, other] = ratio(run.server)
+    return runs.some(({ server, measure }) => server === other && measure === name)
+  })
 
 /** @param {readonly import("./statistics.js").Run[]} runs @param {readonly import("./measures.js").Measure[]} shown */
 const groupTable = (runs, shown) => {
@@ -73,11 +80,8 @@ const troubles = (runs, names) => {
 const cells = (runs, server, shown) =>
   shown.flatMap((measure) => {
     const baseline = measure.group === "udp" ? "node-udp" : "node-pipe"
-    return measure.figures.map(({ field, digits, scale = 1, isCost, of }) => {
-      if (of !== undefined) {
-        const times = ratioOf(runs, server, of, measure.name, field)
-        return times === undefined ? "–" : `${times.toFixed(digits)}×`
-      }
+    return measure.figures.map(({ field, digits, scale = 1, isCost, ratio: between }) => {
+      if (between) return number(ratioOf(runs, ...between(server), measure.name, field), digits)
       const value = medianOf(runs, server, measure.name, field)
       const ratio = isCost ? ratioOf(runs, server, baseline, measure.name, field) : undefined
       const text = number(value === undefined ? undefined : value * scale, digits)

@@ -63,9 +63,9 @@ int rate(void) {
   if (count == 0) nothing();
   printf("{\"sessions\":%llu,\"seconds\":%.3f,\"cpu\":%.2f,\"perSecond\":%.1f,\"cpuUs\":%.2f,"
          "\"userUs\":%.2f,\"systemUs\":%.2f,\"firstCpuUs\":%.2f,"
-         "\"p50Us\":%.0f,\"p99Us\":%.0f,\"rssAfter\":%.0f,\"errors\":%llu}\n",
+         "\"p50Us\":%.0f,\"p99Us\":%.0f,\"rssAfter\":%.0f,\"pssAfter\":%.0f,\"errors\":%llu}\n",
          (unsigned long long)count, elapsed, user + system, count / elapsed, (user + system) / count * 1e6,
          user / count * 1e6, system / count * 1e6, first_cpu * 1e6, latency_percentile(50), latency_percentile(99),
-         after.rss, (unsigned long long)errors);
+         after.rss, after.pss, (unsigned long long)errors);
   return 0;
 }

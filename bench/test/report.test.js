@@ -42,8 +42,19 @@ test("a column of ratios to another server is there if the server is", () => {
   assert.doesNotMatch(resultTables(alone), /go-socks5/)
   assert.match(
     resultTables([...alone, run(1, "go-socks5", 12)]),
-    /times go-socks5's.*\n.*\n\| a .* \| 2\.50× \|/
+    /times go-socks5's.*\n.*\n\| a .* \| 2\.50 \|/
   )
+})
+
+test("workers are compared with one worker on the same Node, and waste counts against them", () => {
+  const runs = [
+    { ...run(1, "effect-socks-1-worker", 80), measure: "cores-rate" },
+    { ...run(1, "effect-socks-2-workers", 100), measure: "cores-rate" },
+    { ...run(1, "effect-socks-1-worker-on-node24", 60), measure: "cores-rate" },
+    { ...run(1, "effect-socks-2-workers-on-node24", 60), measure: "cores-rate" }
+  ]
+  assert.match(resultTables(runs), /effect-socks-2-workers \| – \| 100 \| 0\.80 \|/)
+  assert.match(resultTables(runs), /effect-socks-2-workers-on-node24 \| – \| 60 \| 1\.00 \|/)
 })
 
 test("tables and bars are text", () => {
