@@ -2,7 +2,8 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
-import { growthReport, measureGrowth } from "./lib/growth.js"
+import { growthRounds, measureGrowth } from "./lib/growth.js"
+import { growthReport } from "./lib/growthReport.js"
 import { heapReport, measureHeap } from "./lib/heap.js"
 import { build } from "./lib/load.js"
 import { describe, sentence } from "./lib/machine.js"
@@ -56,7 +57,7 @@ const main = async () => {
   /** @type {Record<string, string>} */
   const texts = {
     results: `${sentence(machine, `medians of rounds: ${options.rounds}`, has(runs))}\n\n${resultTables(runs)}`,
-    growth: `${sentence(machine, "medians", has(growth.flatMap(({ points }) => points)))}\n\n${growthReport(growth)}`,
+    growth: `${sentence(machine, `medians of rounds: ${growthRounds(options)}`, has(growth.flatMap(({ points }) => points)))}\n\n${growthReport(growth)}`,
     heap: `${sentence(machine, "one run", has(heap))}\n\n${heapReport(heap)}`
   }
   for (const [name, figures] of sections) {

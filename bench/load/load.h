@@ -17,10 +17,9 @@
 struct options {
   const char *mode;
   struct sockaddr_in proxy;
-  const char *user, *password;  // both, or neither
+  int users;                    // that log in by turns: user0 with password0, and so on
   pid_t pid;                    // of the server, whose tree of processes is measured
   int streams;                  // sessions at once
-  int idle;                     // sessions beside those, which do nothing
   int first;                    // rate: sessions counted apart, at the beginning
   int total;                    // rate: stop after so many instead of after `seconds`
   int size;                     // bytes of a message or of a datagram

@@ -60,19 +60,16 @@ static void read_options(int count, char **arguments) {
       else if (strcmp(name, "--pid") == 0) opt.pid = atoi(value);
       else if (strcmp(name, "--core") == 0) stay_on(atoi(value));
       else if (strcmp(name, "--streams") == 0) opt.streams = atoi(value);
-      else if (strcmp(name, "--idle") == 0) opt.idle = atoi(value);
       else if (strcmp(name, "--first") == 0) opt.first = atoi(value);
       else if (strcmp(name, "--total") == 0) opt.total = atoi(value);
       else if (strcmp(name, "--size") == 0) opt.size = atoi(value);
       else if (strcmp(name, "--seconds") == 0) opt.seconds = atof(value);
       else if (strcmp(name, "--hold") == 0) opt.hold = atof(value);
-      else if (strcmp(name, "--user") == 0) opt.user = value;
-      else if (strcmp(name, "--password") == 0) opt.password = value;
+      else if (strcmp(name, "--users") == 0) opt.users = atoi(value);
       else misused(name);
     }
   }
-  bool isUsable = opt.proxy.sin_port && opt.pid > 0 && opt.streams > 0 && opt.size >= 8 && opt.size <= 65000 &&
-                  !opt.user == !opt.password;
+  bool isUsable = opt.proxy.sin_port && opt.pid > 0 && opt.streams > 0 && opt.size >= 8 && opt.size <= 65000;
   if (!isUsable) misused("these values");
 }
 

@@ -31,7 +31,6 @@ static void ready(struct session *s, uint32_t events) {
 }
 
 int pingpong(void) {
-  if (opt.idle > 0) idle_open(opt.idle);
   struct session *all = sessions_open(opt.streams, targets.echo);
   for (int i = 0; i < opt.streams; i++) {
     session_watch(&all[i], EPOLLIN);

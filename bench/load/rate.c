@@ -35,7 +35,6 @@ static bool reached(void) { return done >= goal || errors >= 1000; }
 static bool hopeless(void) { return errors >= 1000; }
 
 int rate(void) {
-  if (opt.idle > 0) idle_open(opt.idle);
   struct session *all = calloc(opt.streams, sizeof *all);
   const struct handlers handlers = {opened, ready, failed};
   double first_cpu = 0, cpu = cpu_of(opt.pid), began = now();

@@ -25,7 +25,7 @@ static int heard(struct session *s, size_t length) {
 
 static bool greet(struct session *s) {
   s->stage = METHOD;
-  return say(s, opt.user ? "\5\1\2" : "\5\1\0", 3);
+  return say(s, opt.users > 0 ? "\5\1\2" : "\5\1\0", 3);
 }
 
 static bool ask(struct session *s) {
@@ -37,13 +37,14 @@ static bool ask(struct session *s) {
 }
 
 static bool log_in(struct session *s) {
-  uint8_t message[3 + 255 + 255], *at = message;
-  size_t user = strlen(opt.user), password = strlen(opt.password);
-  *at++ = 1;
-  *at++ = user, memcpy(at, opt.user, user), at += user;
-  *at++ = password, memcpy(at, opt.password, password), at += password;
+  static unsigned turn;
+  int number = turn++ % opt.users;
+  char user[32], password[32], message[3 + sizeof user + sizeof password];
+  int user_length = snprintf(user, sizeof user, "user%d", number);
+  int password_length = snprintf(password, sizeof password, "password%d", number);
+  int length = sprintf(message, "\1%c%s%c%s", user_length, user, password_length, password);
   s->stage = PASSWORD, s->have = 0;
-  return say(s, message, at - message);
+  return say(s, message, length);
 }
 
 static bool read_reply(struct session *s) {
@@ -86,7 +87,7 @@ bool session_step(struct session *s) {
   int here = heard(s, 2);
   if (here <= 0) return here == 0;
   if (s->stage == PASSWORD) return s->in[1] == 0 && ask(s);
-  if (s->in[1] == 2 && opt.user) return log_in(s);
+  if (s->in[1] == 2 && opt.users > 0) return log_in(s);
   return s->in[1] == 0 && ask(s);
 }
 
