@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
+import { duration, estimate } from "./lib/estimate.js"
 import { growthRounds, measureGrowth } from "./lib/growth.js"
 import { growthReport } from "./lib/growthReport.js"
 import { heapReport, measureHeap } from "./lib/heap.js"
@@ -49,9 +50,16 @@ const main = async () => {
   const chosen = measures.filter(
     ({ group, quick }) => options.only.includes(group) && (quick || !options.quick)
   )
+  const began = performance.now()
+  console.error(
+    `About ${duration(estimate(here, chosen, options))}, and longer where other work needs the cores: ` +
+      `servers: ${here.length}, rounds: ${options.rounds}`
+  )
   const runs = await measureRounds(here, chosen, options)
   const growth = options.only.includes("growth") ? await measureGrowth(here, options) : []
   const heap = options.only.includes("heap") ? await measureHeap(options) : []
+
+  console.error(`Measured in ${duration((performance.now() - began) / 1000)}`)
 
   const sections = Object.entries({ results: runs, growth, heap }).filter(([, figures]) => figures.length > 0)
   /** @type {Record<string, string>} */

@@ -4,10 +4,10 @@ import { groups } from "./measures.js"
 
 const help = `npm run bench -- [options]
 
-  --quick             one short round without cores and heap, under three minutes
+  --quick             one short round without cores, growth and heap, under three minutes
   --only NAMES        only these: ${groups.join(", ")}
   --servers NAMES     only these (see --list); figures are compared with node-pipe if it is among them
-  --rounds COUNT      5, or 1 with --quick
+  --rounds COUNT      3, or 1 with --quick; growth has 3 at most
   --verify            check every byte, which costs the generator time and the figures some truth
   --json FILE         where the figures go: bench/results/latest.json
   --publish           put the tables into bench/README.md and the figures into bench/results
@@ -16,7 +16,7 @@ const help = `npm run bench -- [options]
 NODE24=/path/to/node adds rows on that Node, of bulk, rate, pingpong and idle.
 `
 
-const quickGroups = groups.filter((group) => group !== "heap" && group !== "cores").join(",")
+const quickGroups = groups.filter((group) => !["cores", "growth", "heap"].includes(group)).join(",")
 
 /** @param {string[]} args @param {string[]} servers the names that there are */
 export const readOptions = (args, servers) => {
@@ -38,7 +38,7 @@ export const readOptions = (args, servers) => {
     console.log(help)
     process.exit(0)
   }
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`--rounds ${values.rounds}: not a whole number above 0`)
   return {

@@ -40,7 +40,7 @@ const measureOnce = async (server, measure, { quick, verify }) => {
     if (measure.name === "start")
       return { figures: { ms: running.msToListen, ...(await load(running, ["cost"])) } }
     if (measure.before) await load(running, measure.before)
-    const args = (quick && measure.quick) || measure.full
+    const args = fitting((quick && measure.quick) || measure.full, server)
     return { figures: await load(running, verify ? [...args, "--verify"] : args) }
   } catch (error) {
     return { failure: error instanceof Error ? error.message : String(error) }
@@ -48,6 +48,12 @@ const measureOnce = async (server, measure, { quick, verify }) => {
     await running?.stop()
   }
 }
+
+/** With no more idle sessions than the server can hold. @param {readonly string[]} args @param {import("./servers.js").Server} server */
+const fitting = (args, { mostIdle }) =>
+  args[0] === "idle" && mostIdle
+    ? args.map((arg, i) => (args[i - 1] === "--streams" ? String(Math.min(Number(arg), mostIdle)) : arg))
+    : args
 
 /** @param {import("./measures.js").Measure} measure @param {Awaited<ReturnType<typeof measureOnce>>} result */
 const brief = (measure, result) => {
