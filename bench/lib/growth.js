@@ -25,7 +25,7 @@ export const measureGrowth = async (servers, options) => {
   const own = servers.filter(({ name }) => name === "effect-socks")
   const both = servers.filter(({ name }) => name === "effect-socks" || name === "node-pipe")
   const { quick } = options
-  return [
+  const all = [
     await series("other sessions, idle", quick ? [0, 2000] : [0, 1000, 5000], both, options, besideIdle),
     await series("rules", quick ? [0, 10_000] : [0, 100, 10_000], own, options, (server, amount) =>
       inProcess(server, (scratch) => withRules(scratch, amount), options, [])
@@ -35,6 +35,7 @@ export const measureGrowth = async (servers, options) => {
     ),
     await orNote("sessions served before", () => afterSessions(both, options))
   ]
+  return all.filter(({ points, note }) => points.length > 0 || note !== undefined)
 }
 
 /** @param {Server} server @param {number} amount @param {Options} options */

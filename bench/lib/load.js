@@ -30,7 +30,7 @@ export const build = () => {
  */
 export const load = async (server, args) => {
   try {
-    const { stdout } = await promisify(execFile)(program, loadArgs(server, args), { timeout: 300_000 })
+    const { stdout } = await promisify(execFile)(program, loadArgs(server, args), { timeout: 700_000 })
     return JSON.parse(stdout)
   } catch (error) {
     const { stderr, stdout } = /** @type {{ stderr?: string, stdout?: string }} */ (error)
