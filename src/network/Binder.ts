@@ -66,7 +66,7 @@ const listen = Effect.fnUntraced(function* (
   first: Deferred.Deferred<Socket>
 ): Effect.fn.Return<NetAddress.InetAddress, DialError, Scope.Scope> {
   const accepted: Array<Socket> = []
-  const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: true })
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
   server.on("connection", (socket) => {
     accepted.push(socket)
     socket.on("error", () => {})

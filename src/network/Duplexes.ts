@@ -32,6 +32,17 @@ export const setCarrier = (duplex: Duplex, carrier: Duplex): void => {
 const carriers = new WeakMap<Duplex, Duplex>()
 
 /**
+ * Has the system find out about an end that vanished without a word, by asking
+ * after it once a minute while the connection is quiet. Elsewhere than on TCP it
+ * does nothing.
+ */
+export const keepAlive = (duplex: Duplex): void => {
+  const carrier = carriers.get(duplex)
+  if (carrier) keepAlive(carrier)
+  else if (duplex instanceof Socket) duplex.setKeepAlive(true, 60_000)
+}
+
+/**
  * Brings to light whether an end was one. RST that arrives together with the
  * last bytes is an orderly end to Node 20; writing nothing to such a connection
  * breaks it, before the next turn of the event loop. Elsewhere it does nothing.

@@ -3,7 +3,7 @@
  */
 import type { Duplex } from "node:stream"
 import * as BulkReader from "./BulkReader.ts"
-import { probe, reset } from "./Duplexes.ts"
+import { keepAlive, probe, reset } from "./Duplexes.ts"
 import type { Lane, Pace } from "./Pacer.ts"
 
 /** Bytes moved so far, kept up to date while they move. */
@@ -40,191 +40,240 @@ export interface Ends {
   readonly pace?: Pace | undefined
 }
 
-export interface Link {
-  /** When a byte last moved, by the clock that `make` was given. */
+/** The time in ticks, of whatever length. */
+export interface Clock {
+  readonly now: number
+}
+
+/** One relay. Each session has one for as long as it lasts, mostly doing nothing: so it is two objects and a link between them, and no closures. */
+export class Link {
+  /** When a byte last moved. */
   movedAt: number
   /** One direction has ended. */
-  isHalfClosed: boolean
+  isHalfClosed = false
+  /** Has been quiet, so that the system looks whether both ends are still there. */
+  isKeptAlive = false
+  readonly clock: Clock
+  private readonly one: Side
+  private readonly other: Side
+  private readonly onEnd: (ending: Ending) => void
+  private ending: Ending = "finished"
+  private open = 2
+
+  /** Connects two paused ends, and calls `onEnd` once when both are closed. */
+  constructor({ client, target, early, traffic, pace }: Ends, clock: Clock, onEnd: (ending: Ending) => void) {
+    this.clock = clock
+    this.movedAt = clock.now
+    this.onEnd = onEnd
+    this.one = new Side(this, client, "client reset", traffic, "sent", pace?.upload)
+    this.other = new Side(this, target, "target reset", traffic, "received", pace?.download)
+    this.one.other = this.other
+    this.other.other = this.one
+    if (early.length > 0) {
+      this.one.moved(early.length)
+      target.write(early)
+    }
+    this.one.start(early.length)
+    this.other.start(0)
+  }
+
   /** Nothing moves because it would be too fast. */
-  readonly isHeld: () => boolean
+  isHeld(): boolean {
+    return this.one.isHeld || this.other.isHeld
+  }
+
+  /** Has the system find out whether both ends are still there while they are quiet. */
+  keepAlive(): void {
+    this.isKeptAlive = true
+    keepAlive(this.one.duplex)
+    keepAlive(this.other.duplex)
+  }
+
   /** Resets both ends. */
-  readonly end: (ending: Ending) => void
+  end(reason: Ending): void {
+    this.blame(reason)
+    reset(this.one.duplex)
+    reset(this.other.duplex)
+  }
+
+  /** Notes how this came to its end, unless that is known. */
+  blame(reason: Ending): void {
+    if (this.ending === "finished") this.ending = reason
+  }
+
+  /** One of the ends is closed. */
+  closed(): void {
+    if (--this.open === 0) this.onEnd(this.ending)
+  }
 }
 
 /** One end of a link, which is also where the other end's bytes go. */
-interface Side {
+class Side {
   duplex: Duplex
-  readonly count: (bytes: number) => void
-  /** What it is called when this side breaks off. */
-  readonly cutOff: Ending
-  /** What limits how fast its bytes go. */
-  readonly lane: Lane | undefined
+  other!: Side
   /** Has sent all it may for now. */
-  isHeld: boolean
-}
+  isHeld = false
+  private readonly link: Link
+  /** What it is called when this side breaks off. */
+  private readonly cutOff: Ending
+  private readonly traffic: Traffic
+  private readonly way: "sent" | "received"
+  /** What limits how fast its bytes go. */
+  private readonly lane: Lane | undefined
+  private isFinished = false
+  private isPromoting = false
 
-/** Notes bytes that an end has sent. */
-type Charge = (bytes: number) => void
-
-/** Connects two paused ends, and calls `onEnd` once when both are closed. */
-export const make = (
-  { client, target, early, traffic, pace }: Ends,
-  now: () => number,
-  onEnd: (ending: Ending) => void
-): Link => {
-  let ending: Ending = "finished"
-  let open = 2
-
-  const one: Side = {
-    duplex: client,
-    count: (bytes) => {
-      traffic.sent += bytes
-    },
-    cutOff: "client reset",
-    lane: pace?.upload,
-    isHeld: false
-  }
-  const other: Side = {
-    duplex: target,
-    count: (bytes) => {
-      traffic.received += bytes
-    },
-    cutOff: "target reset",
-    lane: pace?.download,
-    isHeld: false
+  constructor(
+    link: Link,
+    duplex: Duplex,
+    cutOff: Ending,
+    traffic: Traffic,
+    way: "sent" | "received",
+    lane: Lane | undefined
+  ) {
+    this.link = link
+    this.duplex = duplex
+    this.cutOff = cutOff
+    this.traffic = traffic
+    this.way = way
+    this.lane = lane
   }
 
-  const link: Link = {
-    movedAt: now(),
-    isHalfClosed: false,
-    isHeld: () => one.isHeld || other.isHeld,
-    end: (reason) => {
-      if (ending === "finished") ending = reason
-      reset(one.duplex)
-      reset(other.duplex)
+  moved(bytes: number): void {
+    this.traffic[this.way] += bytes
+    this.link.movedAt = this.link.clock.now
+  }
+
+  /** Passes on what this end sends and how it ends. */
+  start(early: number): void {
+    // Where little may pass, one read as usual would be too much.
+    const isSlow = this.lane !== undefined && this.lane.slice < BulkReader.fullRead
+    if (!isSlow || !this.promote()) {
+      this.watch()
+      this.duplex.on("data", onData)
     }
-  }
-
-  const moved = (side: Side, bytes: number) => {
-    side.count(bytes)
-    link.movedAt = now()
+    // What came early is charged too, and nobody starts ahead of those who wait.
+    if (this.lane !== undefined) this.charge(this.lane, early)
+    this.proceed()
   }
 
   /** Reads on, unless it is too early for that. */
-  const proceed = (side: Side) => {
-    if (!side.isHeld) side.duplex.resume()
+  proceed(): void {
+    if (!this.isHeld) this.duplex.resume()
   }
 
-  /** What charges a lane for the bytes of its end, and holds that back where it has to wait. */
-  const charging = (lane: Lane, from: Side, to: Side): Charge => {
+  /** Charges the lane for bytes, and holds this end back where it has to wait. */
+  private charge(lane: Lane, bytes: number): void {
     const go = () => {
-      from.isHeld = false
-      link.movedAt = now()
-      if (to.duplex.writableLength === 0) from.duplex.resume()
-      else to.duplex.write(nothing, () => proceed(from))
+      this.isHeld = false
+      this.link.movedAt = this.link.clock.now
+      const { duplex } = this.other
+      if (duplex.writableLength === 0) this.duplex.resume()
+      else duplex.write(nothing, () => this.proceed())
     }
-    return (bytes) => {
-      if (lane.pass(bytes, go)) return
-      from.isHeld = true
-      from.duplex.pause()
-    }
+    if (lane.pass(bytes, go)) return
+    this.isHeld = true
+    this.duplex.pause()
   }
 
-  /** Passes on what an end sends and how it ends. */
-  const start = (from: Side, to: Side, early: number) => {
-    const { lane } = from
-    const charge = lane && charging(lane, from, to)
-    // Where little may pass, one read as usual would be too much.
-    const isSlow = lane !== undefined && lane.slice < BulkReader.fullRead
-    if (!isSlow || !promote(from, to, charge)) {
-      stream(from, to, charge)
-      watch(from, to)
-    }
-    // What came early is charged too, and nobody starts ahead of those who wait.
-    charge?.(early)
-    proceed(from)
-  }
-
-  /** Passes on what an end sends, until it sends much. */
-  const stream = (from: Side, to: Side, charge: Charge | undefined) => {
-    const source = from.duplex
-    const limit = to.duplex.writableHighWaterMark
-    let isPromoting = false
-    source.on("data", (chunk: Buffer) => {
-      moved(from, chunk.length)
-      to.duplex.write(chunk)
-      // Not what `write` returns: that is false for every large chunk, even one
-      // that the kernel has taken whole.
-      if (to.duplex.writableLength > limit) source.pause()
-      if (charge !== undefined) charge(chunk.length)
-      if (chunk.length < BulkReader.fullRead || isPromoting) return
-      isPromoting = true
-      setImmediate(() => {
-        isPromoting = promote(from, to, charge)
-      })
+  /** Passes on what this end sends, until it sends much. */
+  pass(chunk: Buffer): void {
+    const to = this.other.duplex
+    this.moved(chunk.length)
+    to.write(chunk)
+    // Not what `write` returns: that is false for every large chunk, even one
+    // that the kernel has taken whole.
+    if (to.writableLength > to.writableHighWaterMark) this.duplex.pause()
+    if (this.lane !== undefined) this.charge(this.lane, chunk.length)
+    if (chunk.length < BulkReader.fullRead || this.isPromoting) return
+    this.isPromoting = true
+    setImmediate(() => {
+      this.isPromoting = this.promote()
     })
   }
 
-  const promote = (from: Side, to: Side, charge: Charge | undefined): boolean => {
+  /** Reads in bulk from now on, if that can be. */
+  private promote(): boolean {
     const deliver: BulkReader.Deliver = (chunk, written) => {
-      moved(from, chunk.length)
-      to.duplex.write(chunk)
-      if (charge !== undefined) charge(chunk.length)
-      if (to.duplex.writableLength === 0) return true
-      to.duplex.write(nothing, written)
+      const to = this.other.duplex
+      this.moved(chunk.length)
+      to.write(chunk)
+      if (this.lane !== undefined) this.charge(this.lane, chunk.length)
+      if (to.writableLength === 0) return true
+      to.write(nothing, written)
       return false
     }
-    const reader = BulkReader.promote(from.duplex, deliver, from.lane?.slice)
+    const reader = BulkReader.promote(this.duplex, deliver, this.lane?.slice)
     if (reader === undefined) return false
-    from.duplex = reader
-    watch(from, to)
-    proceed(from)
+    this.duplex = reader
+    this.watch()
+    this.proceed()
     return true
   }
 
-  /** Passes on how an end ends. */
-  const watch = (from: Side, to: Side) => {
-    const { duplex } = from
-    let isFinished = false
-    const finished = () => {
-      isFinished = true
-      from.isHeld = false
-      from.lane?.leave()
-      link.isHalfClosed = true
-      link.movedAt = now()
-      to.duplex.end()
-    }
-    const closed = () => {
-      if (!isFinished && (duplex.errored || !duplex.readableEnded)) link.end(from.cutOff)
-      // An end that had sent all it had and then broke has cut nothing off: the
-      // other one still gets the rest, and what it sends goes nowhere.
-      else if (!duplex.writableFinished) to.duplex.removeAllListeners("data").resume()
-      if (--open === 0) onEnd(ending)
-    }
-    duplex.on("drain", () => proceed(to))
-    duplex.on("error", () => {
-      if (ending === "finished") ending = from.cutOff
-    })
-    if (duplex.readableEnded) finished()
-    else {
-      duplex.once("end", () => {
-        probe(duplex)
-        setImmediate(() => {
-          if (!duplex.errored) finished()
-        })
-      })
-    }
-    if (duplex.destroyed) setImmediate(closed)
-    else duplex.once("close", closed)
+  /** Passes on how this end ends. */
+  private watch(): void {
+    const { duplex } = this
+    Object.assign(duplex, { [side]: this })
+    duplex.on("drain", onDrain).on("error", onError)
+    if (duplex.readableEnded) this.finished()
+    else duplex.on("end", onEnd)
+    if (duplex.destroyed) setImmediate(() => this.closed())
+    else duplex.on("close", onClose)
   }
 
-  if (early.length > 0) {
-    moved(one, early.length)
-    target.write(early)
+  broken(): void {
+    this.link.blame(this.cutOff)
   }
-  start(one, other, early.length)
-  start(other, one, 0)
-  return link
+
+  /** This end has sent all it had. */
+  finished(): void {
+    this.isFinished = true
+    this.isHeld = false
+    this.lane?.leave()
+    this.link.isHalfClosed = true
+    this.link.movedAt = this.link.clock.now
+    this.other.duplex.end()
+  }
+
+  closed(): void {
+    const { duplex } = this
+    if (!this.isFinished && (duplex.errored || !duplex.readableEnded)) this.link.end(this.cutOff)
+    // An end that had sent all it had and then broke has cut nothing off: the
+    // other one still gets the rest, and what it sends goes nowhere.
+    else if (!duplex.writableFinished) this.other.duplex.removeAllListeners("data").resume()
+    this.link.closed()
+  }
 }
 
 const nothing = Buffer.alloc(0)
+
+// Listeners, the same for all ends: Node calls them with the end as `this`.
+
+function onData(this: Duplex, chunk: Buffer): void {
+  sideOf(this).pass(chunk)
+}
+
+function onDrain(this: Duplex): void {
+  sideOf(this).other.proceed()
+}
+
+function onError(this: Duplex): void {
+  sideOf(this).broken()
+}
+
+function onEnd(this: Duplex): void {
+  probe(this)
+  setImmediate(ended, this)
+}
+
+function onClose(this: Duplex): void {
+  sideOf(this).closed()
+}
+
+const ended = (duplex: Duplex): void => {
+  if (!duplex.errored) sideOf(duplex).finished()
+}
+
+const side = Symbol("side")
+const sideOf = (duplex: Duplex & { [side]?: Side }): Side => duplex[side]!

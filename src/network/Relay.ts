@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { Config } from "../config/Config.ts"
-import * as Link from "./Link.ts"
+import { type Ending, type Ends, Link } from "./Link.ts"
 
 export type { Ending, Ends, Traffic } from "./Link.ts"
 
@@ -20,7 +20,7 @@ export class Relay extends Context.Service<
   Relay,
   {
     /** Moves bytes until both directions have ended, or one end is reset or has been quiet for too long. */
-    readonly run: (ends: Link.Ends) => Effect.Effect<Link.Ending>
+    readonly run: (ends: Ends) => Effect.Effect<Ending>
   }
 >()("effect-socks/network/Relay") {
   static readonly layer: Layer.Layer<Relay, never, Config> = Layer.effect(
@@ -42,6 +42,7 @@ export class Relay extends Context.Service<
         now: 0,
         idle: ticks(idleTimeout),
         halfClosed: ticks(halfCloseTimeout),
+        quiet: ticks(quietTime),
         links: new Set()
       }
       yield* Effect.forkScoped(
@@ -60,8 +61,12 @@ interface Watch {
   now: number
   readonly idle: number
   readonly halfClosed: number
-  readonly links: Set<Link.Link>
+  readonly quiet: number
+  readonly links: Set<Link>
 }
+
+/** Without a byte for so long, a session counts as one that lasts; what it takes to keep it is not spent on the others. */
+const quietTime = Duration.seconds(10)
 
 const sweep = (watch: Watch): void => {
   watch.now++
@@ -70,19 +75,16 @@ const sweep = (watch: Watch): void => {
     const quiet = watch.now - link.movedAt
     if (link.isHalfClosed && quiet > watch.halfClosed) link.end("half-closed")
     else if (quiet > watch.idle) link.end("idle")
+    else if (quiet > watch.quiet && !link.isKeptAlive) link.keepAlive()
   }
 }
 
-const run = (ends: Link.Ends, watch: Watch): Effect.Effect<Link.Ending> =>
+const run = (ends: Ends, watch: Watch): Effect.Effect<Ending> =>
   Effect.callback((resume) => {
-    const link = Link.make(
-      ends,
-      () => watch.now,
-      (ending) => {
-        watch.links.delete(link)
-        resume(Effect.succeed(ending))
-      }
-    )
+    const link = new Link(ends, watch, (ending) => {
+      watch.links.delete(link)
+      resume(Effect.succeed(ending))
+    })
     watch.links.add(link)
     return Effect.sync(() => {
       watch.links.delete(link)

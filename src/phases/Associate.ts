@@ -9,7 +9,7 @@ import { Config } from "../config/Config.ts"
 import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
 import type { Bandwidth } from "../network/Bandwidth.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
-import { hungUp } from "../network/Duplexes.ts"
+import { hungUp, keepAlive } from "../network/Duplexes.ts"
 import * as Permit from "../network/Permit.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
@@ -51,7 +51,9 @@ export const run = Effect.fnUntraced(function* ({
     localAddress(peer)
   )
   yield* succeeded(advertise === "bound" ? bound : NetAddress.inetAddressUnsafe(advertise, bound.port))
-  return yield* Effect.raceFirst(hungUp(client.detach().duplex), Effect.as(idle, "idle" as const))
+  const { duplex } = client.detach()
+  keepAlive(duplex)
+  return yield* Effect.raceFirst(hungUp(duplex), Effect.as(idle, "idle" as const))
 })
 
 /**

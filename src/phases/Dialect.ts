@@ -51,6 +51,16 @@ export interface Peer {
 export const localAddress = ({ local }: Peer): NetAddress.IpAddress =>
   NetAddress.isInetAddress(local) ? local.address : NetAddress.ipv4Loopback
 
+/** The address of this server that the client uses, as it is written: once for the many connections that have the same object for it. */
+export const listenerOf = ({ local }: Peer): string => {
+  const known = written.get(local)
+  if (known !== undefined) return known
+  const text = ListenAddress.format(local)
+  written.set(local, text)
+  return text
+}
+const written = new WeakMap<NetAddress.SocketAddress, string>()
+
 /** What clients are counted by: those of a Unix-domain socket as one, and those of a /64 network, which is one's home. */
 export const hostOf = ({ remote }: Peer): string => {
   if (!NetAddress.isInetAddress(remote)) return remote.path
@@ -101,7 +111,7 @@ export const accessOf = (
 ): Access & { readonly target: Target } => ({
   identity,
   client: NetAddress.isInetAddress(peer.remote) ? peer.remote.address : undefined,
-  listener: ListenAddress.format(peer.local),
+  listener: listenerOf(peer),
   protocol: dialect?.name ?? "SOCKS5",
   command,
   target

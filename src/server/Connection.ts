@@ -11,7 +11,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { Config, type Values } from "../config/Config.ts"
-import * as ListenAddress from "../config/ListenAddress.ts"
 import { ServerFault, type SessionError } from "../Errors.ts"
 import * as Client from "../network/Client.ts"
 import { reset } from "../network/Duplexes.ts"
@@ -19,7 +18,7 @@ import type { Ending } from "../network/Relay.ts"
 import type { Secure } from "../network/Tls.ts"
 import * as Command from "../phases/Command.ts"
 import * as Detect from "../phases/Detect.ts"
-import type { Peer, Request } from "../phases/Dialect.ts"
+import { listenerOf, type Peer, type Request } from "../phases/Dialect.ts"
 import * as Origin from "../phases/Origin.ts"
 import * as Secured from "../phases/Secure.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
@@ -138,6 +137,6 @@ const begin = Effect.fnUntraced(function* ({ client, session, secure, bans, sess
 
 const loginOf = ({ peer, dialect }: Session): FailedLogin => ({
   client: peer.remote,
-  listener: ListenAddress.format(peer.local),
+  listener: listenerOf(peer),
   protocol: dialect?.name
 })

@@ -67,20 +67,16 @@ const accepting = Effect.fnUntraced(function* (
   path: string | undefined,
   onConnection: Options["onConnection"]
 ): Effect.fn.Return<Bound, string, Scope.Scope> {
-  const server = createServer({
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000
-  })
+  const server = createServer({ allowHalfOpen: true, noDelay: true })
   yield* Effect.acquireRelease(started(server, start), () => Effect.sync(() => server.close()))
   const bound = boundOf(server, path)
   // Out of descriptors, for one. The kernel keeps the connection or drops it; the
   // listener stays.
   server.on("error", () => {})
+  const peerOf = introducing(bound)
   server.on("connection", (socket) => {
-    socket.on("error", () => {})
-    const peer = peerOf(socket, bound)
+    socket.on("error", ignored)
+    const peer = peerOf(socket)
     if (peer) onConnection(socket, peer)
     else socket.destroy()
   })
@@ -105,13 +101,33 @@ const boundOf = (server: Server, path = ""): Bound => {
     : NetAddress.unixPathAddress(path)
 }
 
-/** Both addresses, IPv4 as IPv4 on listeners of both families; nothing if the client is gone already. */
-const peerOf = (
-  { remoteAddress, remotePort, localAddress, localPort }: Socket,
-  bound: Bound
-): Peer | undefined => {
-  if (bound._tag === "UnixPathAddress") return { remote: bound, local: bound }
-  return remoteAddress === undefined || localAddress === undefined
-    ? undefined
-    : { remote: fromNode(remoteAddress, remotePort!), local: fromNode(localAddress, localPort!) }
+const ignored = () => {}
+
+/**
+ * Both addresses of a connection, IPv4 as IPv4 on listeners of both families;
+ * nothing if the client is gone already. This end's is mostly the same, and then
+ * the same object.
+ */
+const introducing = (bound: Bound): ((socket: Socket) => Peer | undefined) => {
+  if (bound._tag === "UnixPathAddress") {
+    const peer = { remote: bound, local: bound }
+    return () => peer
+  }
+  const { host, port } = bound
+  const isOne = NetAddress.isIpAddress(host) && !NetAddress.isUnspecified(host)
+  const only = isOne ? NetAddress.inetAddressUnsafe(host, port) : undefined
+  let last: { readonly text: string; readonly address: NetAddress.InetAddress } | undefined
+  const localOf = ({ localAddress }: Socket) => {
+    if (localAddress !== undefined && last?.text !== localAddress) {
+      last = { text: localAddress, address: fromNode(localAddress, port) }
+    }
+    return localAddress === undefined ? undefined : last?.address
+  }
+  return (socket) => {
+    const { remoteAddress, remotePort } = socket
+    const local = only ?? localOf(socket)
+    return remoteAddress === undefined || local === undefined
+      ? undefined
+      : { remote: fromNode(remoteAddress, remotePort!), local }
+  }
 }

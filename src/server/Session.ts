@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
-import type { Known, Peer } from "../phases/Dialect.ts"
+import { type Known, listenerOf, type Peer } from "../phases/Dialect.ts"
 import { type Answer, answers } from "../Reply.ts"
 import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
@@ -19,10 +19,20 @@ export interface Session extends Known {
   told?: SessionError | undefined
 }
 
-/** What is known of a session at its beginning. `id` differs from that of every other, `startedAt` is in milliseconds since the epoch. */
-const fresh = (id: number, startedAt: number) => ({
+/**
+ * The first session of a connection, at a time in milliseconds since the epoch.
+ * It has all its fields from the start, as each that came later would make
+ * another shape of object of it.
+ */
+export const make = (id: number, startedAt: number, peer: Peer, host: string): Session => ({
   id,
   startedAt,
+  peer,
+  host,
+  certified: undefined,
+  trusted: undefined,
+  dialect: undefined,
+  conversation: undefined,
   identity: undefined,
   claimed: undefined,
   request: undefined,
@@ -34,20 +44,11 @@ const fresh = (id: number, startedAt: number) => ({
   traffic: { sent: 0, received: 0 }
 })
 
-/** The first session of a connection. It has all its fields from the start, as each that came later would make another shape of object of it. */
-export const make = (id: number, startedAt: number, peer: Peer, host: string): Session => ({
-  ...fresh(id, startedAt),
-  peer,
-  host,
-  certified: undefined,
-  trusted: undefined,
-  dialect: undefined,
-  conversation: undefined
-})
-
 /** Makes the next session of a connection out of the one before. */
 export const renew = (session: Session, id: number, startedAt: number): void => {
-  Object.assign(session, fresh(id, startedAt))
+  const { certified, trusted, dialect, conversation } = session
+  const lasting = { certified, trusted, dialect, conversation }
+  Object.assign(session, make(id, startedAt, session.peer, session.host), lasting)
 }
 
 /** One line for a session that has ended. */
@@ -61,7 +62,7 @@ export const log = (session: Session): Effect.Effect<void> =>
       id,
       client: ListenAddress.format(peer.remote),
       via: peer.via && ListenAddress.format(peer.via),
-      listener: ListenAddress.format(peer.local),
+      listener: listenerOf(peer),
       protocol: dialect?.name,
       user: identity?.user ?? claimed,
       command: request?.command,

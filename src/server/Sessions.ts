@@ -106,6 +106,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     close,
     attribute: (session, peer) =>
       Effect.withFiber((fiber) => {
+        if (peer === session.peer) return Effect.void
         const host = hostOf(peer)
         const refusal = host === session.host ? undefined : handshakes.refusalOf(host, configOf(fiber))
         if (refusal) return Effect.fail(refusal)

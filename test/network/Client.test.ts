@@ -3,9 +3,11 @@
  * pieces, a bounded number of early bytes, who is gone and who is not.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
+import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { complete, type Decoder, incomplete } from "../../src/wire/Decoder.ts"
 import { cut } from "../support/bytes.ts"
@@ -107,6 +109,57 @@ describe("Client", () => {
       yield* peer.end
       yield* settled
       assert.strictEqual((yield* Effect.flip(client.whileHere(Effect.never)))._tag, "ClientGone")
+    })
+  )
+
+  it.effect("has one deadline for all that is read, which no byte puts off", () =>
+    Effect.gen(function* () {
+      const { peer, client } = yield* accepted
+      const twice = Effect.andThen(client.read(message), client.read(message))
+      const hearing = yield* Effect.forkChild(Effect.flip(client.hear(twice, Duration.seconds(10))))
+      for (const byte of [1, 7, 2]) {
+        yield* TestClock.adjust("3 seconds")
+        yield* peer.send([byte])
+        yield* settled
+      }
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(hearing.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual((yield* Fiber.join(hearing))._tag, "HandshakeTimeout")
+      peer.duplex.destroy()
+    })
+  )
+
+  it.effect("has the same deadline for what else is done in time, and interrupts it", () =>
+    Effect.gen(function* () {
+      const { peer, client } = yield* accepted
+      let isInterrupted = false
+      const stuck = Effect.onInterrupt(Effect.never, () =>
+        Effect.sync(() => {
+          isInterrupted = true
+        })
+      )
+      const hearing = yield* Effect.forkChild(
+        Effect.flip(client.hear(client.inTime(stuck), Duration.seconds(10)))
+      )
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(hearing))._tag, "HandshakeTimeout")
+      assert.isTrue(isInterrupted)
+      peer.duplex.destroy()
+    })
+  )
+
+  it.effect("has time without end once it was heard", () =>
+    Effect.gen(function* () {
+      const { peer, client } = yield* accepted
+      yield* peer.send([1, 7])
+      assert.deepStrictEqual([...(yield* client.hear(client.read(message), Duration.seconds(10)))], [7])
+      const reading = yield* Effect.forkChild(client.read(message))
+      yield* TestClock.adjust("1 hours")
+      assert.isUndefined(reading.pollUnsafe())
+      yield* peer.send([1, 8])
+      assert.deepStrictEqual([...(yield* Fiber.join(reading))], [8])
+      peer.duplex.destroy()
     })
   )
 

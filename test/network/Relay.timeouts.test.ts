@@ -1,6 +1,7 @@
 /**
  * How long a relay lives in which nothing moves.
  */
+import { Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,7 +18,34 @@ const layer = (idle: Duration.Duration, halfClose: Duration.Duration) =>
 
 const tenAndTwo = layer(Duration.seconds(10), Duration.seconds(2))
 
+/** A TCP connection, not connected, that notes when it is to be kept alive. */
+const kept = () => {
+  const calls: Array<ReadonlyArray<unknown>> = []
+  const socket = Object.assign(new Socket(), {
+    setKeepAlive: (...call: ReadonlyArray<unknown>) => {
+      calls.push(call)
+      return socket
+    }
+  })
+  return { socket, calls }
+}
+
 describe("Relay, when it is quiet", () => {
+  it.effect("has the system see whether both sides are still there, once it is", () =>
+    Effect.gen(function* () {
+      const [client, target] = [kept(), kept()]
+      const { run } = yield* Relay
+      const ends = { client: client.socket, target: target.socket, early: new Uint8Array(0) }
+      const fiber = yield* Effect.forkChild(run({ ...ends, traffic: { sent: 0, received: 0 } }))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual([...client.calls, ...target.calls], [])
+      yield* TestClock.adjust("1 minutes")
+      assert.deepStrictEqual(client.calls, [[true, 60_000]])
+      assert.deepStrictEqual(target.calls, [[true, 60_000]])
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide(layer(Duration.hours(1), Duration.minutes(10))))
+  )
+
   it.effect("ends an idle session, both sides with a reset", () =>
     Effect.gen(function* () {
       const { client, target, fiber } = yield* relaying()
