@@ -10,7 +10,7 @@ import * as Result from "effect/Result"
 import { ClientGone, HandshakeTimeout, type NotHeard } from "../Errors.ts"
 import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
 import * as Deadline from "./Deadline.ts"
-import { probe, reset } from "./Duplexes.ts"
+import { makeNote, probe, reset } from "./Duplexes.ts"
 import { type Event, unless } from "./Unless.ts"
 
 export interface Client {
@@ -55,133 +55,167 @@ const earlyLimit = 64 * 1024
 const grace = Duration.seconds(2)
 
 /** Takes over a connection, until it is closed. */
-export const make = (connection: Duplex): Client => {
-  let duplex = connection
-  let pending: Buffer = empty
-  let isOver = false
-  let isLate = false
-  let isDetached = false
-  let wake: (() => void) | undefined
+export const make = (connection: Duplex): Client => new Accepted(connection)
 
-  const onData = (chunk: Buffer) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
-    if (pending.length >= earlyLimit) duplex.pause()
-    wake?.()
-  }
-  const onOver = () => {
-    isOver = true
-    wake?.()
-  }
-  const onEnd = () => {
-    probe(duplex)
-    onOver()
-  }
-  const listen = () => {
-    isOver = duplex.readableEnded || duplex.destroyed
-    duplex.on("end", onEnd).on("data", onData)
-  }
-  const take = (next: Duplex) => {
-    duplex = next.on("error", onOver).on("close", onOver)
-    listen()
-  }
-  take(connection)
+/** One object and no closures: it is there for as long as its connection, and has mostly nothing to do. */
+class Accepted implements Client {
+  private duplex!: Duplex
+  private pending: Buffer = empty
+  private isOver = false
+  private isLate = false
+  private isDetached = false
+  private wake: (() => void) | undefined = undefined
 
-  const waitFor = <A, E>(poll: () => Effect.Effect<A, E> | undefined) =>
-    Effect.callback<A, E>((resume) => {
-      wake = () => {
-        const result = poll()
+  constructor(connection: Duplex) {
+    this.take(connection)
+  }
+
+  read<A, E>(decoder: Decoder<A, E>): Effect.Effect<A, E | NotHeard> {
+    return Effect.callback((resume) => {
+      this.wake = () => {
+        const result = this.poll(decoder)
         if (result === undefined) return
-        wake = undefined
+        this.wake = undefined
         resume(result)
       }
-      wake()
+      this.wake()
       return Effect.sync(() => {
-        wake = undefined
+        this.wake = undefined
       })
     })
+  }
 
-  /** The event that this has become true. */
-  const once =
-    (isSo: () => boolean): Event =>
-    (happen) => {
-      wake = () => {
-        if (isSo()) happen()
-      }
-      wake()
-      return () => {
-        wake = undefined
-      }
-    }
+  reply(bytes: Uint8Array | undefined): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const { duplex, isDetached } = this
+      if (bytes && bytes.length > 0 && duplex.writable && !isDetached) duplex.write(bytes)
+    })
+  }
 
-  const detach = () => {
+  hear<A, E, R>(effect: Effect.Effect<A, E, R>, time: Duration.Duration): Effect.Effect<A, E, R> {
+    return Effect.withFiber((fiber) => {
+      this.isLate = false
+      const callOff = Deadline.after(fiber, time, () => {
+        this.isLate = true
+        this.wake?.()
+      })
+      return Effect.onExit(effect, () => Effect.sync(callOff))
+    })
+  }
+
+  inTime<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | HandshakeTimeout, R> {
+    return unless(
+      effect,
+      this.once(() => this.isLate),
+      timeout
+    )
+  }
+
+  whileHere<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ClientGone, R> {
+    return unless(
+      effect,
+      this.once(() => this.duplex.destroyed || (this.isOver && this.pending.length === 0)),
+      gone
+    )
+  }
+
+  upgrade<E>(wrap: (duplex: Duplex) => Effect.Effect<Duplex, E>): Effect.Effect<void, E> {
+    return Effect.suspend(() => {
+      const { duplex, pending } = this
+      duplex.pause()
+      duplex.off("data", onData).off("end", onEnd).off("close", onOver)
+      if (pending.length > 0) duplex.unshift(pending)
+      this.pending = empty
+      return Effect.map(wrap(duplex), (wrapped) => this.take(wrapped))
+    })
+  }
+
+  detach(): { readonly duplex: Duplex; readonly early: Uint8Array } {
+    const { duplex, pending: early } = this
     duplex.pause()
     duplex.off("data", onData).off("end", onEnd)
-    const early = pending
-    pending = empty
-    isDetached = true
+    this.pending = empty
+    this.isDetached = true
     return { duplex, early }
   }
 
-  const attach = (unused: Uint8Array) => {
-    isDetached = false
-    listen()
-    duplex.resume()
-    onData(Buffer.from(unused))
+  attach(unused: Uint8Array): void {
+    this.isDetached = false
+    this.listen()
+    this.duplex.resume()
+    this.heard(Buffer.from(unused))
   }
 
-  return {
-    read: <A, E>(decoder: Decoder<A, E>) =>
-      waitFor<A, E | NotHeard>(() => {
-        const decoded = decoder(pending)
-        if (Result.isSuccess(decoded)) {
-          pending = pending.subarray(decoded.success.size)
-          return Effect.succeed(decoded.success.value)
-        }
-        if (!isIncomplete(decoded.failure)) return Effect.fail(decoded.failure)
-        if (isOver) return gone
-        return isLate ? timeout : undefined
-      }),
-    reply: (bytes) =>
-      Effect.sync(() => {
-        if (bytes && bytes.length > 0 && duplex.writable && !isDetached) duplex.write(bytes)
-      }),
-    upgrade: (wrap) =>
-      Effect.suspend(() => {
-        duplex.pause()
-        duplex.off("data", onData).off("end", onEnd).off("close", onOver)
-        if (pending.length > 0) duplex.unshift(pending)
-        pending = empty
-        return Effect.map(wrap(duplex), take)
-      }),
-    hear: (effect, time) =>
-      Effect.withFiber((fiber) => {
-        isLate = false
-        const callOff = Deadline.after(fiber, time, () => {
-          isLate = true
-          wake?.()
-        })
-        return Effect.onExit(effect, () => Effect.sync(callOff))
-      }),
-    inTime: (effect) =>
-      unless(
-        effect,
-        once(() => isLate),
-        timeout
-      ),
-    whileHere: (effect) =>
-      unless(
-        effect,
-        once(() => duplex.destroyed || (isOver && pending.length === 0)),
-        gone
-      ),
-    detach,
-    attach,
-    close: (exit) => {
-      detach()
-      if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => reset(duplex))
-      return close(duplex)
+  close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    const { duplex } = this.detach()
+    if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => reset(duplex))
+    return close(duplex)
+  }
+
+  heard(chunk: Buffer): void {
+    this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk])
+    if (this.pending.length >= earlyLimit) this.duplex.pause()
+    this.wake?.()
+  }
+
+  over(): void {
+    this.isOver = true
+    this.wake?.()
+  }
+
+  private take(duplex: Duplex): void {
+    this.duplex = duplex
+    clients.set(duplex, this)
+    duplex.on("error", onOver).on("close", onOver)
+    this.listen()
+  }
+
+  private listen(): void {
+    this.isOver = this.duplex.readableEnded || this.duplex.destroyed
+    this.duplex.on("end", onEnd).on("data", onData)
+  }
+
+  /** The message, or why there will be none; nothing while that cannot be told. */
+  private poll<A, E>(decoder: Decoder<A, E>): Effect.Effect<A, E | NotHeard> | undefined {
+    const decoded = decoder(this.pending)
+    if (Result.isSuccess(decoded)) {
+      this.pending = this.pending.subarray(decoded.success.size)
+      return Effect.succeed(decoded.success.value)
+    }
+    if (!isIncomplete(decoded.failure)) return Effect.fail(decoded.failure)
+    if (this.isOver) return gone
+    return this.isLate ? timeout : undefined
+  }
+
+  /** The event that this has become true. */
+  private once(isSo: () => boolean): Event {
+    return (happen) => {
+      this.wake = () => {
+        if (isSo()) happen()
+      }
+      this.wake()
+      return () => {
+        this.wake = undefined
+      }
     }
   }
+}
+
+const clients = makeNote<Accepted>()
+
+// Listeners, the same for all: Node calls them with the connection as `this`.
+
+function onData(this: Duplex, chunk: Buffer): void {
+  clients.of(this).heard(chunk)
+}
+
+function onOver(this: Duplex): void {
+  clients.of(this).over()
+}
+
+function onEnd(this: Duplex): void {
+  probe(this)
+  clients.of(this).over()
 }
 
 /**

@@ -106,13 +106,15 @@ const connected = (
   Effect.withFiber((fiber) =>
     Effect.callback((resume) => {
       const callOff = Deadline.after(fiber, within, () => resume(timeout))
-      // Stays on: whoever uses the socket next may not have its own in place yet.
-      socket.on("error", (error: NodeJS.ErrnoException) => {
+      const failed = (error: NodeJS.ErrnoException) => {
         callOff()
         resume(Effect.fail(fromCode(error.code)))
-      })
+      }
+      socket.on("error", failed)
       socket.once("connect", () => {
         callOff()
+        // Whoever uses the socket next may not have a listener in place yet; this one would keep all that was here.
+        socket.on("error", ignored).off("error", failed)
         const { localAddress, localPort } = socket
         resume(
           localAddress === undefined
@@ -127,6 +129,8 @@ const connected = (
       })
     })
   )
+
+const ignored = () => {}
 
 /** What a system error code of `connect` means to a client. */
 export const fromCode = (code = "unknown"): DialError => codes[code]?.(code) ?? new ConnectFailed({ code })

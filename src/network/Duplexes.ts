@@ -31,6 +31,22 @@ export const setCarrier = (duplex: Duplex, carrier: Duplex): void => {
 
 const carriers = new WeakMap<Duplex, Duplex>()
 
+/** What those who serve a connection note on it, so that their listeners can be the same for all connections. */
+export const makeNote = <A>(): {
+  readonly set: (duplex: Duplex, value: A) => void
+  /** Of a connection on which it was noted. */
+  readonly of: (duplex: Duplex) => A
+} => {
+  const key = Symbol("note")
+  type Noted = Duplex & { [key]: A }
+  return {
+    set: (duplex, value) => {
+      ;(duplex as Noted)[key] = value
+    },
+    of: (duplex) => (duplex as Noted)[key]
+  }
+}
+
 /**
  * Has the system find out about an end that vanished without a word, by asking
  * after it once a minute while the connection is quiet. Elsewhere than on TCP it

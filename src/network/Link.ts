@@ -3,7 +3,7 @@
  */
 import type { Duplex } from "node:stream"
 import * as BulkReader from "./BulkReader.ts"
-import { keepAlive, probe, reset } from "./Duplexes.ts"
+import { keepAlive, makeNote, probe, reset } from "./Duplexes.ts"
 import type { Lane, Pace } from "./Pacer.ts"
 
 /** Bytes moved so far, kept up to date while they move. */
@@ -214,7 +214,7 @@ class Side {
   /** Passes on how this end ends. */
   private watch(): void {
     const { duplex } = this
-    Object.assign(duplex, { [side]: this })
+    sides.set(duplex, this)
     duplex.on("drain", onDrain).on("error", onError)
     if (duplex.readableEnded) this.finished()
     else duplex.on("end", onEnd)
@@ -251,15 +251,15 @@ const nothing = Buffer.alloc(0)
 // Listeners, the same for all ends: Node calls them with the end as `this`.
 
 function onData(this: Duplex, chunk: Buffer): void {
-  sideOf(this).pass(chunk)
+  sides.of(this).pass(chunk)
 }
 
 function onDrain(this: Duplex): void {
-  sideOf(this).other.proceed()
+  sides.of(this).other.proceed()
 }
 
 function onError(this: Duplex): void {
-  sideOf(this).broken()
+  sides.of(this).broken()
 }
 
 function onEnd(this: Duplex): void {
@@ -268,12 +268,11 @@ function onEnd(this: Duplex): void {
 }
 
 function onClose(this: Duplex): void {
-  sideOf(this).closed()
+  sides.of(this).closed()
 }
 
 const ended = (duplex: Duplex): void => {
-  if (!duplex.errored) sideOf(duplex).finished()
+  if (!duplex.errored) sides.of(duplex).finished()
 }
 
-const side = Symbol("side")
-const sideOf = (duplex: Duplex & { [side]?: Side }): Side => duplex[side]!
+const sides = makeNote<Side>()

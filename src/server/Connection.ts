@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { Config, type Values } from "../config/Config.ts"
 import { ServerFault, type SessionError } from "../Errors.ts"
@@ -53,24 +54,37 @@ export const handle = (duplex: Duplex, peer: Peer, secure?: Secure): Effect.Effe
     const config = Context.get(services, Config)
     const bans = Context.get(services, Bans)
     const sessions = Context.get(services, Sessions)
-    const taken = Effect.map(Effect.andThen(bans.admit(peer), sessions.open(peer)), (session) => {
-      const client = Client.make(duplex)
-      return { duplex, client, session, secure, config, bans, sessions }
+    const taken = Effect.match(Effect.andThen(bans.admit(peer), sessions.open(peer)), {
+      onSuccess: (session): Connection => {
+        const client = Client.make(duplex)
+        return { duplex, client, session, secure, config, bans, sessions }
+      },
+      // Banned, or one too many.
+      onFailure: () => reset(duplex)
     })
-    return Effect.acquireUseRelease(taken, serve, ({ client, session }, exit) =>
-      Effect.andThen(client.close(exit), sessions.close(session))
-    ).pipe(Effect.catchTag(["Banned", "TooManyHandshakes"], () => Effect.sync(() => reset(duplex))))
+    return Effect.acquireUseRelease(
+      taken,
+      (connection) => (connection ? serve(connection) : Effect.void),
+      (connection, exit) => (connection ? close(connection, exit) : Effect.void)
+    )
   })
+
+const close = ({ client, session, sessions }: Connection, exit: Exit.Exit<void>): Effect.Effect<void> =>
+  Effect.andThen(client.close(exit), sessions.close(session))
 
 /** One session after the other, as long as the conversation goes on. */
 const serve = (connection: Connection): Effect.Effect<void, never, Services> =>
-  Effect.matchCauseEffect(converse(connection), {
-    onSuccess: (ending) => {
-      connection.session.outcome = ending
-      return goOn(connection)
-    },
-    onFailure: (cause) => Effect.andThen(fail(connection, cause), goOn(connection))
-  })
+  Effect.matchCauseEffect(
+    // What this makes of itself is held until its end.
+    Effect.suspend(() => converse(connection)),
+    {
+      onSuccess: (ending) => {
+        connection.session.outcome = ending
+        return goOn(connection)
+      },
+      onFailure: (cause) => Effect.andThen(fail(connection, cause), goOn(connection))
+    }
+  )
 
 const goOn = (connection: Connection): Effect.Effect<void, never, Services> =>
   Effect.suspend(() => {
