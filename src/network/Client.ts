@@ -54,7 +54,7 @@ const earlyLimit = 64 * 1024
 /** How long a client may take to read the last reply and hang up. */
 const grace = Duration.seconds(2)
 
-/** Takes over a connection, until it is closed. */
+/** Takes over a connection, whose errors someone listens to, until it is closed. */
 export const make = (connection: Duplex): Client => new Accepted(connection)
 
 /** One object and no closures: it is there for as long as its connection, and has mostly nothing to do. */
@@ -123,7 +123,7 @@ class Accepted implements Client {
     return Effect.suspend(() => {
       const { duplex, pending } = this
       duplex.pause()
-      duplex.off("data", onData).off("end", onEnd).off("close", onOver)
+      duplex.off("data", onData).off("end", onEnd).off("close", onClose)
       if (pending.length > 0) duplex.unshift(pending)
       this.pending = empty
       return Effect.map(wrap(duplex), (wrapped) => this.take(wrapped))
@@ -166,7 +166,8 @@ class Accepted implements Client {
   private take(duplex: Duplex): void {
     this.duplex = duplex
     clients.set(duplex, this)
-    duplex.on("error", onOver).on("close", onOver)
+    // Also what follows an error, of which others have heard.
+    duplex.on("close", onClose)
     this.listen()
   }
 
@@ -209,7 +210,7 @@ function onData(this: Duplex, chunk: Buffer): void {
   clients.of(this).heard(chunk)
 }
 
-function onOver(this: Duplex): void {
+function onClose(this: Duplex): void {
   clients.of(this).over()
 }
 

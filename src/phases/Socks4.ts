@@ -4,14 +4,15 @@
  * certificate. The user id is for the log: no rule and no limit goes by it.
  */
 import * as Effect from "effect/Effect"
-import { AuthenticationFailed, CommandNotSupported } from "../Errors.ts"
+import { AuthenticationFailed, CommandNotSupported, type SessionError } from "../Errors.ts"
+import type { Client } from "../network/Client.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { nobody } from "../policy/Identity.ts"
 import * as Reply from "../Reply.ts"
 import * as Wire from "../wire/Socks4.ts"
 import { Method } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
-import type { Connection, Dialect } from "./Dialect.ts"
+import type { Connection, Dialect, Known, Request } from "./Dialect.ts"
 
 const commands: Readonly<Record<number, Connection["command"]>> = {
   [Wire.Command.Connect]: "CONNECT",
@@ -21,19 +22,24 @@ const commands: Readonly<Record<number, Connection["command"]>> = {
 export const Socks4: Dialect = {
   name: "SOCKS4",
   begin: (client) => ({
-    receive: Effect.fnUntraced(function* (known) {
-      const { methods } = yield* Authenticator
-      const { command, target, userId } = yield* client.read(Wire.request)
-      const user = printable(userId)
-      const asksNobody = methods.includes(Method.NoAuthentication)
-      if (!known.certified && !known.trusted && !asksNobody) return yield* new AuthenticationFailed({ user })
-      known.identity = known.certified ?? nobody
-      if (user !== "") known.claimed = user
-      const name = commands[command]
-      if (name === undefined) return yield* new CommandNotSupported({ command })
-      return { command: name, target: yield* Effect.fromResult(target) }
-    }),
+    receive: (known) => receive(client, known),
     succeeded: (bound) => client.reply(Wire.reply(Wire.ReplyCode.Granted, bound)),
     failed: (error) => client.reply(Reply.socks4(error))
   })
 }
+
+const receive = Effect.fnUntraced(function* (
+  client: Client,
+  known: Known
+): Effect.fn.Return<Request, SessionError, Authenticator> {
+  const { methods } = yield* Authenticator
+  const { command, target, userId } = yield* client.read(Wire.request)
+  const user = printable(userId)
+  const asksNobody = methods.includes(Method.NoAuthentication)
+  if (!known.certified && !known.trusted && !asksNobody) return yield* new AuthenticationFailed({ user })
+  known.identity = known.certified ?? nobody
+  if (user !== "") known.claimed = user
+  const name = commands[command]
+  if (name === undefined) return yield* new CommandNotSupported({ command })
+  return { command: name, target: yield* Effect.fromResult(target) }
+})

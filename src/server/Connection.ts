@@ -54,16 +54,18 @@ export const handle = (duplex: Duplex, peer: Peer, secure?: Secure): Effect.Effe
     const config = Context.get(services, Config)
     const bans = Context.get(services, Bans)
     const sessions = Context.get(services, Sessions)
-    const taken = Effect.match(Effect.andThen(bans.admit(peer), sessions.open(peer)), {
-      onSuccess: (session): Connection => {
-        const client = Client.make(duplex)
-        return { duplex, client, session, secure, config, bans, sessions }
-      },
-      // Banned, or one too many.
-      onFailure: () => reset(duplex)
-    })
+    const taken = () =>
+      Effect.match(Effect.andThen(bans.admit(peer), sessions.open(peer)), {
+        onSuccess: (session): Connection => {
+          const client = Client.make(duplex)
+          return { duplex, client, session, secure, config, bans, sessions }
+        },
+        // Banned, or one too many.
+        onFailure: () => reset(duplex)
+      })
     return Effect.acquireUseRelease(
-      taken,
+      // Suspended, as what is acquired with is held until the release.
+      Effect.suspend(taken),
       (connection) => (connection ? serve(connection) : Effect.void),
       (connection, exit) => (connection ? close(connection, exit) : Effect.void)
     )
@@ -124,7 +126,8 @@ const converse = (connection: Connection): Effect.Effect<Ending, SessionError, S
     Effect.flatMap((request) => {
       const { succeeded } = session.conversation!
       const granted = (decision: Decision) => sessions.allot(session, decision)
-      return Effect.scoped(Command.run({ client, request, known: session, granted, succeeded }))
+      const order = { client, request, known: session, granted, succeeded }
+      return Effect.scoped(Effect.suspend(() => Command.run(order)))
     })
   )
 }
