@@ -100,6 +100,7 @@ const makeReader = (handle: Handle, deliver: Deliver, size: number): Socket => {
     return buffer
   }
 
+  reader.on("error", () => {})
   reader.once("close", () => {
     // One that a write has not finished with goes to the collector.
     if (!isWriting && buffer.length === largeSize) giveBack(buffer)

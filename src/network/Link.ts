@@ -29,7 +29,7 @@ export type Ending =
   // By whoever decides that it may be there no longer.
   | "denied"
 
-/** What is to be connected, both ends paused. */
+/** What is to be connected, both ends paused; others listen to their errors. */
 export interface Ends {
   readonly client: Duplex
   readonly target: Duplex
@@ -56,15 +56,15 @@ export class Link {
   readonly clock: Clock
   private readonly one: Side
   private readonly other: Side
-  private readonly onEnd: (ending: Ending) => void
+  /** Called once, when both ends are closed: never before this is made. */
+  onEnd: (ending: Ending) => void = () => {}
   private ending: Ending = "finished"
   private open = 2
 
-  /** Connects two paused ends, and calls `onEnd` once when both are closed. */
-  constructor({ client, target, early, traffic, pace }: Ends, clock: Clock, onEnd: (ending: Ending) => void) {
+  /** Connects two paused ends. */
+  constructor({ client, target, early, traffic, pace }: Ends, clock: Clock) {
     this.clock = clock
     this.movedAt = clock.now
-    this.onEnd = onEnd
     this.one = new Side(this, client, "client reset", traffic, "sent", pace?.upload)
     this.other = new Side(this, target, "target reset", traffic, "received", pace?.download)
     this.one.other = this.other
@@ -215,15 +215,11 @@ class Side {
   private watch(): void {
     const { duplex } = this
     sides.set(duplex, this)
-    duplex.on("drain", onDrain).on("error", onError)
+    duplex.on("drain", onDrain)
     if (duplex.readableEnded) this.finished()
     else duplex.on("end", onEnd)
     if (duplex.destroyed) setImmediate(() => this.closed())
     else duplex.on("close", onClose)
-  }
-
-  broken(): void {
-    this.link.blame(this.cutOff)
   }
 
   /** This end has sent all it had. */
@@ -238,6 +234,7 @@ class Side {
 
   closed(): void {
     const { duplex } = this
+    if (duplex.errored) this.link.blame(this.cutOff)
     if (!this.isFinished && (duplex.errored || !duplex.readableEnded)) this.link.end(this.cutOff)
     // An end that had sent all it had and then broke has cut nothing off: the
     // other one still gets the rest, and what it sends goes nowhere.
@@ -256,10 +253,6 @@ function onData(this: Duplex, chunk: Buffer): void {
 
 function onDrain(this: Duplex): void {
   sides.of(this).other.proceed()
-}
-
-function onError(this: Duplex): void {
-  sides.of(this).broken()
 }
 
 function onEnd(this: Duplex): void {

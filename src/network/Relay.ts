@@ -80,14 +80,21 @@ const sweep = (watch: Watch): void => {
 }
 
 const run = (ends: Ends, watch: Watch): Effect.Effect<Ending> =>
-  Effect.callback((resume) => {
-    const link = new Link(ends, watch, (ending) => {
-      watch.links.delete(link)
-      resume(Effect.succeed(ending))
-    })
-    watch.links.add(link)
-    return Effect.sync(() => {
-      watch.links.delete(link)
-      link.end("finished")
-    })
+  Effect.callback((resume) => takeOn(new Link(ends, watch), watch, resume))
+
+/** Takes a link on, without what it was made of, and calls `resume` at its end. Returns what breaks it off. */
+const takeOn = (
+  link: Link,
+  { links }: Watch,
+  resume: (ending: Effect.Effect<Ending>) => void
+): Effect.Effect<void> => {
+  link.onEnd = (ending) => {
+    links.delete(link)
+    resume(Effect.succeed(ending))
+  }
+  links.add(link)
+  return Effect.sync(() => {
+    links.delete(link)
+    link.end("finished")
   })
+}

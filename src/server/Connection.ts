@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import { Config, type Values } from "../config/Config.ts"
 import { ServerFault, type SessionError } from "../Errors.ts"
 import * as Client from "../network/Client.ts"
@@ -19,7 +20,7 @@ import type { Ending } from "../network/Relay.ts"
 import type { Secure } from "../network/Tls.ts"
 import * as Command from "../phases/Command.ts"
 import * as Detect from "../phases/Detect.ts"
-import { listenerOf, type Peer, type Request } from "../phases/Dialect.ts"
+import { listenerOf, type Peer } from "../phases/Dialect.ts"
 import * as Origin from "../phases/Origin.ts"
 import * as Secured from "../phases/Secure.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
@@ -61,18 +62,22 @@ export const handle = (duplex: Duplex, peer: Peer, secure?: Secure): Effect.Effe
           return { duplex, client, session, secure, config, bans, sessions }
         },
         // Banned, or one too many.
-        onFailure: () => reset(duplex)
+        onFailure: () => {
+          reset(duplex)
+          return undefined
+        }
       })
-    return Effect.acquireUseRelease(
-      // Suspended, as what is acquired with is held until the release.
-      Effect.suspend(taken),
-      (connection) => (connection ? serve(connection) : Effect.void),
-      (connection, exit) => (connection ? close(connection, exit) : Effect.void)
-    )
+    // Suspended, as what it was acquired with is held until the release.
+    return Effect.acquireUseRelease(Effect.suspend(taken), use, release)
   })
 
-const close = ({ client, session, sessions }: Connection, exit: Exit.Exit<void>): Effect.Effect<void> =>
-  Effect.andThen(client.close(exit), sessions.close(session))
+const use = (connection: Connection | undefined): Effect.Effect<void, never, Services> =>
+  connection ? serve(connection) : Effect.void
+
+const release = (connection: Connection | undefined, exit: Exit.Exit<void>): Effect.Effect<void> =>
+  connection
+    ? Effect.andThen(connection.client.close(exit), connection.sessions.close(connection.session))
+    : Effect.void
 
 /** One session after the other, as long as the conversation goes on. */
 const serve = (connection: Connection): Effect.Effect<void, never, Services> =>
@@ -121,25 +126,30 @@ const errorOf = (cause: Cause.Cause<SessionError>): Effect.Effect<SessionError> 
 
 const converse = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
   const { client, session, config, sessions } = connection
-  return client.hear(handshake(connection), config.handshakeTimeout).pipe(
-    Effect.tap(() => sessions.admit(session)),
-    Effect.flatMap((request) => {
-      const { succeeded } = session.conversation!
-      const granted = (decision: Decision) => sessions.allot(session, decision)
-      const order = { client, request, known: session, granted, succeeded }
-      return Effect.scoped(Effect.suspend(() => Command.run(order)))
-    })
-  )
+  return client
+    .hear(handshake(connection), config.handshakeTimeout)
+    .pipe(
+      Effect.andThen(Effect.suspend(() => sessions.admit(session))),
+      Effect.andThen(Effect.scoped(Effect.suspend(() => carryOut(connection))))
+    )
+}
+
+const carryOut = ({
+  client,
+  session,
+  sessions
+}: Connection): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
+  const { succeeded } = session.conversation!
+  const granted = (decision: Decision) => sessions.allot(session, decision)
+  return Command.run({ client, request: session.request!, known: session, granted, succeeded })
 }
 
 const handshake = Effect.fnUntraced(function* (
   connection: Connection
-): Effect.fn.Return<Request, SessionError, Services> {
+): Effect.fn.Return<void, SessionError, Services> {
   const { session } = connection
   session.conversation ??= yield* begin(connection)
-  const request = yield* session.conversation.receive(session)
-  session.request = request
-  return request
+  session.request = yield* session.conversation.receive(session)
 })
 
 /** Who it is that speaks, and how: said once on a connection. */

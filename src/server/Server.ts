@@ -3,7 +3,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
@@ -99,15 +99,15 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   Connection.Services | Scope.Scope
 > {
   const first = yield* Effect.context<Connection.Services>()
-  const connections = yield* FiberSet.make()
+  const connections = new Set<Fiber.Fiber<void>>()
+  yield* Effect.addFinalizer(() => Fiber.interruptAll(connections))
   const bans = yield* Bans
   let generation = yield* Generation.make(first, () => {})
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
-      const left = yield* FiberSet.size(connections)
-      if (left === 0) return
-      yield* Effect.logInfo("draining", { connections: left })
-      yield* Effect.timeoutOption(FiberSet.awaitEmpty(connections), generation.config.drainTimeout)
+      if (connections.size === 0) return
+      yield* Effect.logInfo("draining", { connections: connections.size })
+      yield* Effect.timeoutOption(Fiber.awaitAll(connections), generation.config.drainTimeout)
     })
   )
   const doors = yield* Doors.make
@@ -155,8 +155,11 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       return (socket, peer) => {
         next.enter()
         const fiber = fork(Connection.handle(socket, peer, secure))
-        FiberSet.addUnsafe(connections, fiber)
-        fiber.addObserver(next.leave)
+        connections.add(fiber)
+        fiber.addObserver(() => {
+          connections.delete(fiber)
+          next.leave()
+        })
       }
     })
 
