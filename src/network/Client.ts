@@ -71,18 +71,7 @@ class Accepted implements Client {
   }
 
   read<A, E>(decoder: Decoder<A, E>): Effect.Effect<A, E | NotHeard> {
-    return Effect.callback((resume) => {
-      this.wake = () => {
-        const result = this.poll(decoder)
-        if (result === undefined) return
-        this.wake = undefined
-        resume(result)
-      }
-      this.wake()
-      return Effect.sync(() => {
-        this.wake = undefined
-      })
-    })
+    return Effect.suspend(() => this.poll(decoder) ?? this.wait(decoder))
   }
 
   reply(bytes: Uint8Array | undefined): Effect.Effect<void> {
@@ -186,6 +175,20 @@ class Accepted implements Client {
     if (!isIncomplete(decoded.failure)) return Effect.fail(decoded.failure)
     if (this.isOver) return gone
     return this.isLate ? timeout : undefined
+  }
+
+  private wait<A, E>(decoder: Decoder<A, E>): Effect.Effect<A, E | NotHeard> {
+    return Effect.callback((resume) => {
+      this.wake = () => {
+        const result = this.poll(decoder)
+        if (result === undefined) return
+        this.wake = undefined
+        resume(result)
+      }
+      return Effect.sync(() => {
+        this.wake = undefined
+      })
+    })
   }
 
   /** The event that this has become true. */

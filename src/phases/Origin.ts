@@ -12,15 +12,17 @@ import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
 import type { Peer } from "./Dialect.ts"
 
 /** The peer as the proxy announces it; as it is where there is no proxy, or none that knows better. */
-export const run = Effect.fnUntraced(function* (
+export const run = (
   client: Client,
   peer: Peer
-): Effect.fn.Return<Peer, NotHeard | MalformedProxyHeader, Config> {
-  const { proxyProtocolFrom } = yield* Config
-  if (!ClientNetwork.isIn(peer.remote, proxyProtocolFrom)) return peer
-  const source = yield* client.read(ProxyProtocol.header)
-  return source ? { ...peer, remote: source, via: peer.remote } : peer
-})
+): Effect.Effect<Peer, NotHeard | MalformedProxyHeader, Config> =>
+  Effect.flatMap(Config, ({ proxyProtocolFrom }) =>
+    ClientNetwork.isIn(peer.remote, proxyProtocolFrom)
+      ? Effect.map(client.read(ProxyProtocol.header), (source) =>
+          source ? { ...peer, remote: source, via: peer.remote } : peer
+        )
+      : Effect.succeed(peer)
+  )
 
 /** Whether it comes from where no password is needed. */
 export const isTrusted = (peer: Peer): Effect.Effect<boolean, never, Config> =>
