@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as cli from "./cli.ts"
+import * as Role from "./workers/Role.ts"
 
 const { version } = createRequire(import.meta.url)("../package.json")
 
@@ -39,16 +40,21 @@ const program = Command.run(cli.command, { version }).pipe(
 
 const fiber = Effect.runFork(program)
 
+// Signals are the primary's to follow, though a terminal sends them to all.
+const isWorker = await Role.isWorker()
+
 // The first signal drains, the second does not wait for that.
 let isStopping = false
 const stopOn = (signal: NodeJS.Signals, code: number) =>
   process.on(signal, () => {
+    if (isWorker) return
     if (isStopping) process.exit(code)
     isStopping = true
     fiber.interruptUnsafe()
   })
 stopOn("SIGINT", 130)
 stopOn("SIGTERM", 143)
+if (isWorker) for (const signal of ["SIGHUP", "SIGUSR2"] as const) process.on(signal, () => {})
 
 fiber.addObserver((exit) => {
   if (Exit.isSuccess(exit)) return process.exit(exit.value)

@@ -10,6 +10,7 @@ import { assert, describe, it } from "@effect/vitest"
 const floors = [
   ["main"],
   ["cli", "index", "testing"],
+  ["workers"],
   ["admin", "server"],
   ["phases"],
   ["network", "system"],
@@ -18,7 +19,7 @@ const floors = [
 ]
 
 /** Who may touch the platform. */
-const onNode = ["main", "testing", "admin", "server", "network", "system"]
+const onNode = ["main", "testing", "admin", "server", "workers", "network", "system"]
 
 const src = join(import.meta.dirname, "../src")
 

@@ -25,7 +25,7 @@ export class Unfit extends Data.TaggedError("Unfit")<{ readonly message: string 
 /** Prints what the settings come to. Fails with all that is wrong with them. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const { values, places } = yield* Sources.read(given)
-  const { config, logLevel: _level, logFormat: _format, ...settings } = values
+  const { config, workers: _workers, logLevel: _level, logFormat: _format, ...settings } = values
   const built = Layer.provideMerge(Layer.merge(Logins.layer, Policy.layer), Config.layer(settings))
   const { errors, asksPassword } = yield* trial(settings).pipe(
     Effect.provide(built),

@@ -5,55 +5,52 @@
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
 import * as Sources from "../config/Sources.ts"
 import * as BansReport from "../server/BansReport.ts"
-import * as Log from "../server/Log.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as Signal from "../system/Signal.ts"
 import * as Watch from "../system/Watch.ts"
+import * as Role from "../workers/Role.ts"
 import * as Banner from "./Banner.ts"
+import * as Setup from "./Setup.ts"
 
 /** Serves by the settings that these flags, the environment and the config file give. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
+  // What is for several processes is loaded where there are several.
+  if (yield* Effect.promise(Role.isWorker)) {
+    const Work = yield* Effect.promise(() => import("./Work.ts"))
+    return yield* Work.run(given)
+  }
   const first = yield* Sources.read(given)
-  const { logFormat } = first.values
-  const isJson = logFormat === "json" || (logFormat === "auto" && !process.stdout.isTTY)
-  const server = Layer.provideMerge(Server.layerDefault, settingsOf(first))
-  const announced = Layer.effectDiscard(Effect.flatMap(Server, isJson ? announce : Banner.print))
+  const follower = yield* following(given, first)
+  const workers = yield* Role.count(first.values.workers)
+  const server =
+    workers === 1
+      ? Server.layerDefault
+      : (yield* Effect.promise(() => import("../workers/Primary.ts"))).layer({
+          count: workers,
+          texts: () => follower.last().texts
+        })
+  const announced = Layer.effectDiscard(Effect.flatMap(Server, Setup.isJson(first) ? announce : Banner.print))
   const alongside = Layer.mergeAll(
     announced,
     Systemd.notifying,
     BansReport.onSignal,
-    Layer.effectDiscard(Effect.forkScoped(followed(given, first)))
+    Layer.effectDiscard(Effect.forkScoped(follower.follow))
   )
-  return yield* Layer.launch(Layer.provide(alongside, server)).pipe(
-    Effect.provide(Logger.layer([Log.toStdout(isJson ? Log.json : Log.pretty)])),
+  return yield* Layer.launch(
+    Layer.provide(alongside, Layer.provideMerge(server, Setup.settings(first)))
+  ).pipe(
+    Effect.provide(Setup.logging(first)),
     Effect.catchTag("BadSetting", (error) => Effect.fail(Sources.placed(error, first.places)))
   )
 })
-
-/** The settings, and the least level that is logged with them. */
-const settingsOf = ({ values }: Sources.Read) => {
-  const { config: _, logFormat: __, logLevel, ...settings } = values
-  return Layer.merge(Config.layer(settings), Layer.succeed(References.MinimumLogLevel, levels[logLevel]))
-}
-
-const levels = {
-  trace: "Trace",
-  debug: "Debug",
-  info: "Info",
-  warn: "Warn",
-  error: "Error",
-  none: "None"
-} as const
 
 const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
   const privateTargets = Reach.allowsPrivateTargets(yield* Config)
@@ -64,22 +61,30 @@ const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Serve
   })
 })
 
-/** Reads everything again at SIGHUP, and whenever one of the files that was read has changed. */
-const followed = Effect.fnUntraced(function* (given: Sources.Given, first: Sources.Read) {
+/** What was read last, and how it is followed: everything is read again at SIGHUP, and when a file that was read has changed. */
+const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sources.Read) {
   let last = first
+  let { workers } = first.values
   const services = Effect.map(Sources.read(given), (read) => {
     last = read
-    return Layer.provideMerge(Server.services, settingsOf(read))
+    return Layer.provideMerge(Server.services, Setup.settings(read))
   })
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
-  const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform))
-  while (true) {
-    yield* Stream.merge(Watch.changes(filesOf(last)), Signal.received("SIGHUP")).pipe(
-      Stream.take(1),
-      Stream.runDrain
-    )
-    yield* reload
-  }
+  const follow = Effect.gen(function* () {
+    const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform))
+    while (true) {
+      yield* Stream.merge(Watch.changes(filesOf(last)), Signal.received("SIGHUP")).pipe(
+        Stream.take(1),
+        Stream.runDrain
+      )
+      yield* reload
+      if (last.values.workers !== workers) {
+        workers = last.values.workers
+        yield* Effect.logWarning("to serve with another number of workers takes a restart", { workers })
+      }
+    }
+  })
+  return { follow, last: () => last }
 })
 
 /** What the settings are in, and the certificates that they name. */

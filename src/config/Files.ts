@@ -14,6 +14,8 @@ export class Files extends Context.Service<
     readonly read: (path: string) => Effect.Effect<string, string>
     /** The paths that were asked for so far. */
     readonly seen: ReadonlySet<string>
+    /** What those that could be read had in them. */
+    readonly texts: ReadonlyMap<string, string>
   }
 >()("effect-socks/config/Files") {
   /** The largest file that is read, in bytes. */
@@ -23,22 +25,33 @@ export class Files extends Context.Service<
     FileSystem.FileSystem,
     (files) => {
       const seen = new Set<string>()
+      const texts = new Map<string, string>()
       return {
         seen,
+        texts,
         read: (path) =>
           Effect.gen(function* () {
             seen.add(path)
+            const known = (yield* Known).get(path)
+            if (known !== undefined) return known
             const { type, size } = yield* Effect.mapError(files.stat(path), reason)
             // A device may have no end; a pipe has one, and no size.
             if (type !== "File" && type !== "FIFO") return yield* Effect.fail("is no file")
             if (Number(size) > Files.limit) return yield* Effect.fail("is larger than 16 MiB")
             const bytes = yield* Effect.mapError(files.readFile(path), reason)
-            return yield* Effect.try({ try: () => utf8.decode(bytes), catch: () => "is not UTF-8" })
+            const text = yield* Effect.try({ try: () => utf8.decode(bytes), catch: () => "is not UTF-8" })
+            texts.set(path, text)
+            return text
           })
       }
     }
   )
 }
+
+/** What files have in them, by path, for those who are not to read them again. */
+export const Known = Context.Reference<ReadonlyMap<string, string>>("effect-socks/config/Files/Known", {
+  defaultValue: () => new Map()
+})
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 

@@ -422,8 +422,23 @@ export const structured = {
   }
 } as const satisfies Readonly<Record<string, Structured<unknown>>>
 
+/** More than any machine has use for; what is one by mistake starts no flood of processes. */
+const mostWorkers = 256
+
 /** What the program around the server goes by. */
 export const program = {
+  workers: single<number | "auto">({
+    description:
+      "Processes that serve together, on as many cores; limits and bans hold for all of them as one; auto is as " +
+      "many as there are cores; read at the start only",
+    metavar: "COUNT",
+    read: (text) =>
+      text === "auto" ? Option.some(text) : Option.filter(Texts.count(text), (count) => count <= mostWorkers),
+    expected: `a whole number from 1 to ${mostWorkers}, or auto`,
+    json: { anyOf: [{ type: "integer", minimum: 1, maximum: mostWorkers }, { enum: ["auto"] }] },
+    default: 1,
+    defaultText: "1"
+  }),
   config: file(
     "Config file, YAML or JSON, whose keys are the flags of this list without the dashes; variables and flags " +
       "go before what it says"

@@ -62,6 +62,8 @@ export interface Read {
   readonly places: ReadonlyMap<string, Place>
   /** Everything that was read: the config file, and those with secrets. */
   readonly files: ReadonlySet<string>
+  /** What was in them. */
+  readonly texts: ReadonlyMap<string, string>
 }
 
 /**
@@ -84,7 +86,8 @@ export const read = Effect.fnUntraced(function* (
       ...said
     } as Read["values"],
     places: new Map(Array.from(file.places).filter(([name]) => !(name in said))),
-    files: files.seen
+    files: files.seen,
+    texts: files.texts
   }
 })
 

@@ -82,7 +82,10 @@ const listen = Effect.fnUntraced(function* (
   )
   yield* Effect.callback<void, DialError>((resume) => {
     server.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(fromCode(error.code))))
-    server.listen({ host: NetAddress.formatIp(address), port: 0, backlog: 1 }, () => resume(Effect.void))
+    // Exclusive: also where processes share what the server itself listens on.
+    server.listen({ host: NetAddress.formatIp(address), port: 0, backlog: 1, exclusive: true }, () =>
+      resume(Effect.void)
+    )
   })
   return NetAddress.inetAddressUnsafe(address, (server.address() as { readonly port: number }).port)
 })

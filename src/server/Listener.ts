@@ -10,8 +10,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
 import { fromNode } from "../network/Addresses.ts"
 import type { Peer } from "../phases/Dialect.ts"
-import * as Systemd from "./Systemd.ts"
-import * as UnixSocket from "./UnixSocket.ts"
+import { Sockets } from "./Sockets.ts"
 
 export interface Options {
   /** Permission bits of the sockets that it makes in the file system. */
@@ -34,23 +33,26 @@ export const listen = Effect.fnUntraced(function* (
   { unixMode, onConnection }: Options
 ): Effect.fn.Return<ReadonlyArray<Bound>, ListenFailed, Scope.Scope> {
   const open = (start: (server: Server) => void, path?: string) => accepting(start, path, onConnection)
+  const { reusePort, clear, withMode, passed } = yield* Sockets
   const opened = Effect.gen(function* () {
     switch (place._tag) {
       case "HostPort": {
         const options = { backlog, host: Host.formatHost(place.host), port: place.port }
-        return [yield* open((server) => server.listen(options))]
+        // Of a port that is yet to be chosen, each process would get another.
+        const shared = reusePort && place.port !== 0 ? { reusePort } : {}
+        return [yield* open((server) => server.listen({ ...options, ...shared }))]
       }
       case "UnixPathAddress": {
         const { path } = place
-        yield* UnixSocket.clear(path)
+        yield* clear(path)
         const start = (server: Server) => server.listen({ backlog, path })
-        return [yield* open((server) => UnixSocket.withMode(unixMode, () => start(server)), path)]
+        return [yield* open((server) => withMode(unixMode, () => start(server)), path)]
       }
       case "Systemd": {
-        const descriptors = Systemd.descriptors(place.name)
-        if (descriptors.length === 0) return yield* Effect.fail("ENODATA")
-        return yield* Effect.forEach(descriptors, (fd) =>
-          open((server) => server.listen({ fd, backlog }), Systemd.pathOf(fd))
+        const sockets = passed(place.name)
+        if (sockets.length === 0) return yield* Effect.fail("ENODATA")
+        return yield* Effect.forEach(sockets, ({ fd, path }) =>
+          open((server) => server.listen({ fd, backlog }), path)
         )
       }
     }

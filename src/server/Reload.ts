@@ -10,27 +10,28 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type * as Generation from "./Generation.ts"
-import { Server } from "./Server.ts"
+import { type Refusal, Server } from "./Server.ts"
 
-/**
- * An effect that builds these services anew and has the server go on with them,
- * as often as it is run, one time after the other. It does not fail: the log is
- * told how it went.
- */
+/** Builds these services anew and has the server go on with them. What fails changes nothing. */
+export const once = Effect.fnUntraced(function* <E>(
+  services: Layer.Layer<Generation.Services, E>
+): Effect.fn.Return<void, E | Refusal, Server> {
+  const server = yield* Server
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const scope = yield* Scope.make()
+  const release = () => void fork(Scope.close(scope, Exit.void))
+  yield* Layer.buildWithScope(Layer.fresh(services), scope).pipe(
+    Effect.flatMap((built) => server.reload(built, release)),
+    Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+  )
+})
+
+/** The same, as often as it is run, one time after the other. It does not fail: the log is told how it went. */
 export const make = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>
 ): Effect.fn.Return<Effect.Effect<void>, never, Server> {
   const server = yield* Server
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const reload = Effect.gen(function* () {
-    const scope = yield* Scope.make()
-    const release = () => void fork(Scope.close(scope, Exit.void))
-    yield* Layer.buildWithScope(Layer.fresh(services), scope).pipe(
-      Effect.flatMap((built) => server.reload(built, release)),
-      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-    )
-  })
-  return reload.pipe(
+  return Effect.provideService(once(services), Server, server).pipe(
     Effect.matchCauseEffect({
       onSuccess: () =>
         Effect.logInfo("reloaded", {

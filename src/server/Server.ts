@@ -34,7 +34,7 @@ import * as Standing from "./Standing.ts"
 export type Refusal = BadSetting | ListenFailed | OpenProxyRefused
 
 /** Those of the file, if there is one. */
-const bansLayer = Layer.provideMerge(BansFile.layer, Bans.layer)
+export const keptBans: Layer.Layer<Bans, BadSetting, Config> = Layer.provideMerge(BansFile.layer, Bans.layer)
 
 export class Server extends Context.Service<
   Server,
@@ -58,6 +58,12 @@ export class Server extends Context.Service<
     ) => Effect.Effect<void, Refusal>
   }
 >()("effect-socks/server/Server") {
+  /** What `layer` is, without what counts across connections. */
+  static readonly counted: Layer.Layer<Server, Refusal, Connection.Services> = Layer.effect(
+    Server,
+    Effect.suspend(() => make)
+  )
+
   /**
    * A server for as long as the layer lives. On release it stops accepting, gives
    * its sessions the drain timeout to finish, and then resets what is left.
@@ -66,13 +72,10 @@ export class Server extends Context.Service<
    * cannot be used; fails where the system does not let it listen or keep state.
    */
   static readonly layer: Layer.Layer<Server | Bans, Refusal | StateFailed, Generation.Services> =
-    Layer.effect(
-      Server,
-      Effect.suspend(() => make)
-    ).pipe(
+    Server.counted.pipe(
       Layer.provide([Bandwidth.layer, Sessions.layer]),
       Layer.provide(Quotas.layer),
-      Layer.provideMerge(bansLayer)
+      Layer.provideMerge(keptBans)
     )
 
   /** This package's own implementation of every service that a server takes. */
@@ -176,7 +179,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     yield* doors.rearrange(next.config, staff(next), (open) => {
       generation = next
       listeners = open.flatMap(listenersOf)
-      addresses = listeners.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf)
+      addresses = addressesOf(listeners)
     })
     if (past === next) return
     past.retire()
@@ -204,6 +207,12 @@ const listenersOf = ({ at, bound }: Doors.Door): ReadonlyArray<ListenAddress.Lis
   const opened = isTls ? bound.map(ListenAddress.tls) : bound
   return at._tag === "Particular" ? opened.map((it) => ListenAddress.particular(it, at.settings)) : opened
 }
+
+/** The addresses of those of them that listen on TCP. */
+export const addressesOf = (
+  listeners: ReadonlyArray<ListenAddress.ListenAddress>
+): ReadonlyArray<NetAddress.InetAddress> =>
+  listeners.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf)
 
 const inetOf = (place: ListenAddress.Place): ReadonlyArray<NetAddress.InetAddress> =>
   place._tag === "HostPort" && NetAddress.isIpAddress(place.host)

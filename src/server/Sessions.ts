@@ -15,6 +15,7 @@ import type { Ending } from "../network/Relay.ts"
 import { hostOf, type Peer } from "../phases/Dialect.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Admission from "./Admission.ts"
+import { Counting } from "./Counting.ts"
 import * as Descriptors from "./Descriptors.ts"
 import * as Handshakes from "./Handshakes.ts"
 import { Quotas } from "./Quotas.ts"
@@ -53,10 +54,10 @@ export class Sessions extends Context.Service<
 
 const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], never, Quotas | Scope.Scope> {
   const budget = yield* Descriptors.budget
+  const { nextId } = (yield* Counting)()
   const handshakes = Handshakes.make(Math.ceil(budget / 2))
   const admission = Admission.make(yield* Quotas, budget)
   const live = new Map<Session.Session, Fiber.Fiber<unknown, unknown>>()
-  let count = 0
 
   const free = () => budget - live.size - admission.descriptors()
 
@@ -98,7 +99,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const refusal = handshakes.refusal(host, configOf(fiber), lot)
         if (refusal) return Effect.fail(refusal)
         if (free() <= 0) return Effect.fail(new TooManyHandshakes({ limit: budget }))
-        const session = Session.make(++count, nowOf(fiber), peer, host)
+        const session = Session.make(nextId(), nowOf(fiber), peer, host)
         live.set(session, fiber)
         handshakes.change(host, 1)
         return Effect.succeed(session)
@@ -135,7 +136,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         Effect.withFiber((fiber) => {
           const now = nowOf(fiber)
           dismiss(session, now)
-          Session.renew(session, ++count, now)
+          Session.renew(session, nextId(), now)
           return Effect.void
         })
       ),

@@ -10,19 +10,27 @@ import * as Layer from "effect/Layer"
 /** The first descriptor that systemd passes. */
 const first = 3
 
-/** The descriptors of this name, of any for none; no descriptors if they are meant for another process. */
-export const descriptors = (name: string | undefined): ReadonlyArray<number> => {
+export interface Passed {
+  readonly fd: number
+  /** Its FileDescriptorName=. */
+  readonly name: string | undefined
+  /** Where in the file system it is, if it is. */
+  readonly path: string | undefined
+}
+
+/** The sockets of this name, of any for none; no sockets if they are meant for another process. */
+export const passed = (name: string | undefined): ReadonlyArray<Passed> => {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES = "" } = process.env
   const count =
     /^\d{1,4}$/.test(LISTEN_FDS ?? "") && LISTEN_PID === String(process.pid) ? Number(LISTEN_FDS) : 0
   const names = LISTEN_FDNAMES.split(":")
   return Array.from({ length: count }, (_, index) => index)
     .filter((index) => name === undefined || names[index] === name)
-    .map((index) => first + index)
+    .map((index) => ({ fd: first + index, name: names[index], path: pathOf(first + index) }))
 }
 
 /** Where in the file system a passed socket is; nothing if it is not there, or there is no telling. */
-export const pathOf = (descriptor: number): string | undefined => {
+const pathOf = (descriptor: number): string | undefined => {
   try {
     const { ino } = fstatSync(descriptor)
     // Num RefCount Protocol Flags Type St Inode Path (proc_net(5)); Node knows the path only of sockets it bound.

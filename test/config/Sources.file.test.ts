@@ -60,6 +60,7 @@ describe("a config file", () => {
       assert.deepStrictEqual(values, {
         ...Config.defaults,
         config: undefined,
+        workers: 1,
         logLevel: "info",
         logFormat: "auto"
       })

@@ -98,6 +98,7 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   dailyQuota: ["5G", /a number of bytes such as .*, or off/],
   monthlyQuota: ["5GiB/s", /a number of bytes such as .*, or off/],
   stateDir: ["", /the path of a directory/],
+  workers: ["0", /a whole number from 1 to 256, or auto/],
   config: ["", /the path of a file/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],
   logFormat: ["xml", /one of auto, pretty and json/]

@@ -1,0 +1,33 @@
+/**
+ * What a server takes that settings were read for: the settings themselves, and
+ * how it logs.
+ */
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import { Config } from "../config/Config.ts"
+import type * as Sources from "../config/Sources.ts"
+import * as Log from "../server/Log.ts"
+
+/** The settings, and the least level that is logged with them. */
+export const settings = ({ values }: Sources.Read) => {
+  const { config: _, workers: __, logFormat: ___, logLevel, ...settings } = values
+  return Layer.merge(Config.layer(settings), Layer.succeed(References.MinimumLogLevel, levels[logLevel]))
+}
+
+/** Whether lines are for programs. */
+export const isJson = ({ values: { logFormat } }: Sources.Read): boolean =>
+  logFormat === "json" || (logFormat === "auto" && !process.stdout.isTTY)
+
+/** Writes to standard output. */
+export const logging = (read: Sources.Read) =>
+  Logger.layer([Log.toStdout(isJson(read) ? Log.json : Log.pretty)])
+
+const levels = {
+  trace: "Trace",
+  debug: "Debug",
+  info: "Info",
+  warn: "Warn",
+  error: "Error",
+  none: "None"
+} as const

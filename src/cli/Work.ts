@@ -1,0 +1,65 @@
+/**
+ * What a worker does: it serves as its primary says, and as long as it says.
+ */
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import { Known } from "../config/Files.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import * as Sources from "../config/Sources.ts"
+import { Counting } from "../server/Counting.ts"
+import * as Reload from "../server/Reload.ts"
+import { Server } from "../server/Server.ts"
+import { Sockets } from "../server/Sockets.ts"
+import * as Counted from "../workers/Counted.ts"
+import * as Link from "../workers/Link.ts"
+import * as Messages from "../workers/Messages.ts"
+import * as Setup from "./Setup.ts"
+
+/** Serves by the settings that the primary has read, until it says that it is time to stop. */
+export const run = Effect.fnUntraced(function* (given: Sources.Given) {
+  const link = yield* Link.open
+  const { texts, reusePort, passed } = link.welcome
+  const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
+  const read = (texts: Messages.Texts) => Effect.provideService(Sources.read(given), Known, new Map(texts))
+
+  const report = Effect.map(Server, ({ listeners, asksPassword }) =>
+    link.send({ _tag: "serving", addresses: listeners.map(ListenAddress.format), asksPassword })
+  )
+  const refuse = (error: Error) => link.send({ _tag: "refused", error: Messages.write(error) })
+  const follow = Effect.forever(
+    Effect.flatMap(link.reload, (texts) => {
+      const services = Effect.map(read(texts), (read) =>
+        Layer.provideMerge(Server.services, Setup.settings(read))
+      )
+      return Reload.once(Layer.provide(Layer.unwrap(services), platform)).pipe(
+        Effect.andThen(report),
+        Effect.catch((error) => Effect.sync(() => refuse(error)))
+      )
+    })
+  )
+
+  const sockets = Layer.succeed(Sockets, {
+    reusePort,
+    // The primary has made way, and it is the one that binds.
+    clear: () => Effect.void,
+    withMode: (_, bind) => bind(),
+    passed: (name) => passed.filter((socket) => name === undefined || socket.name === name)
+  })
+  const counting = Layer.succeed(Counting, () => Counted.make(link))
+  const first = yield* read(texts)
+  const server = Layer.provideMerge(Server.layerDefault, Setup.settings(first))
+  const serving = Layer.effectDiscard(Effect.andThen(report, Effect.forkScoped(follow)))
+  return yield* Layer.launch(
+    Layer.provide(serving, Layer.provide(server, Layer.merge(sockets, counting)))
+  ).pipe(
+    Effect.provide(Setup.logging(first)),
+    Effect.catch((error) =>
+      Effect.andThen(
+        Effect.sync(() => refuse(error)),
+        Effect.never
+      )
+    ),
+    Effect.raceFirst(link.stop)
+  )
+})

@@ -1,0 +1,62 @@
+/**
+ * A worker's end of the line to the primary. A worker whose primary is gone is
+ * told to stop by that.
+ */
+import cluster from "node:cluster"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Mail from "./Mail.ts"
+import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
+
+export interface Link {
+  readonly send: (message: ToPrimary) => void
+  readonly welcome: Extract<ToWorker, { readonly _tag: "welcome" }>
+  /** Calls this with whatever else the primary says from now on. */
+  readonly onOther: (receive: (message: Other) => void) => void
+  /** Comes with what the settings are in, each time that they have changed. */
+  readonly reload: Effect.Effect<Texts>
+  /** Comes when it is time to stop. */
+  readonly stop: Effect.Effect<void>
+}
+
+type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "stop" }>
+
+/** Says that this worker is there, and waits to be welcomed. */
+export const open: Effect.Effect<Link> = Effect.gen(function* () {
+  const welcome = Deferred.makeUnsafe<Link["welcome"]>()
+  const stop = Deferred.makeUnsafe<void>()
+  const reloads = yield* Queue.unbounded<Texts>()
+  let other = (_: Other) => {}
+  const receive = (message: ToWorker) => {
+    switch (message._tag) {
+      case "welcome":
+        return Deferred.doneUnsafe(welcome, Effect.succeed(message))
+      case "reload":
+        return Queue.offerUnsafe(reloads, message.texts)
+      case "stop":
+        return Deferred.doneUnsafe(stop, Effect.void)
+      default:
+        return other(message)
+    }
+  }
+  // Else this process would end at once when its primary does.
+  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
+  process.on("message", (batch: ReadonlyArray<ToWorker>) => {
+    for (const message of batch) receive(message)
+  })
+  process.on("disconnect", () => receive({ _tag: "stop" }))
+  const send = Mail.outgoing<ToPrimary>((batch) => {
+    if (process.connected) process.send?.(batch, undefined, undefined, () => {})
+  })
+  send({ _tag: "hello" })
+  return {
+    send,
+    welcome: yield* Deferred.await(welcome),
+    onOther: (receive) => {
+      other = receive
+    },
+    reload: Queue.take(reloads),
+    stop: Deferred.await(stop)
+  }
+})

@@ -1,0 +1,149 @@
+/**
+ * The processes of the workers: as many as there should be, whatever becomes of
+ * each.
+ */
+import cluster, { type Worker } from "node:cluster"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Mail from "./Mail.ts"
+import type { ToPrimary, ToWorker } from "./Messages.ts"
+
+/** One worker process. */
+export interface Member {
+  readonly pid: number
+  readonly send: (message: ToWorker) => void
+  /** Ends it in good order; another takes its place at once. */
+  readonly retire: () => void
+  /** It cannot start: it ends, and another one is tried. */
+  readonly fail: (reason: string) => void
+}
+
+export interface Office {
+  /** What a member says. */
+  readonly onMessage: (member: Member, message: ToPrimary) => void
+  /** It is no more. */
+  readonly onEnd: (member: Member) => void
+}
+
+export interface Pool {
+  /** Starts the members. */
+  readonly start: () => void
+  /** The first member that ended before `settled` was called, which is how none but the first ones can. */
+  readonly broken: Effect.Effect<never>
+  /** From now on, members that end are replaced. */
+  readonly settled: () => void
+}
+
+/** Milliseconds: who lives longer was no failure from the start. */
+const youth = 10_000
+
+/** Milliseconds before another try, which double up to the last. */
+const delays = { first: 100, last: 10_000 }
+
+/** So many processes of this very program, which are told to stop when the scope closes, and waited for. */
+export const make = Effect.fnUntraced(function* (
+  count: number,
+  { onMessage, onEnd }: Office
+): Effect.fn.Return<Pool, never, Scope.Scope> {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const members = new Map<Member, Worker>()
+  const timers = new Set<NodeJS.Timeout>()
+  const empty = Deferred.makeUnsafe<void>()
+  const broken = Deferred.makeUnsafe<never>()
+  let phase: "starting" | "settled" | "stopping" = "starting"
+  /** Members in a row that died young. */
+  let deaths = 0
+
+  cluster.schedulingPolicy = cluster.SCHED_NONE
+
+  const enter = () => {
+    const worker = cluster.fork()
+    const bornAt = performance.now()
+    let isRetired = false
+    let hasFailed = false
+    const post = Mail.outgoing<ToWorker>((batch) => {
+      // One that is gone has no use for it.
+      if (worker.isConnected()) worker.process.send(batch, undefined, undefined, () => {})
+    })
+    /** What it is told before it listens would be lost. */
+    let early: Array<ToWorker> | undefined = []
+    const send = (message: ToWorker) => (early ? void early.push(message) : post(message))
+    const retire = () => {
+      isRetired = true
+      send({ _tag: "stop" })
+      enter()
+    }
+    const pid = worker.process.pid ?? 0
+    const fail = (reason: string) => {
+      hasFailed = true
+      fork(Effect.logError("a worker could not start", { pid, reason }))
+      send({ _tag: "stop" })
+    }
+    const member: Member = { pid, send, retire, fail }
+    members.set(member, worker)
+    worker.on("message", (batch: ReadonlyArray<ToPrimary>) => {
+      const kept = early ?? []
+      early = undefined
+      kept.forEach(post)
+      for (const message of batch) onMessage(member, message)
+    })
+    worker.on("error", () => {})
+    worker.on("exit", (code: number | null, signal: NodeJS.Signals | null) => {
+      members.delete(member)
+      onEnd(member)
+      if (phase === "stopping") {
+        if (members.size === 0) Deferred.doneUnsafe(empty, Effect.void)
+      } else if (!isRetired) {
+        if (!hasFailed) mourn(pid, code, signal)
+        replace(performance.now() - bornAt)
+      }
+    })
+  }
+
+  const mourn = (pid: number, code: number | null, signal: NodeJS.Signals | null) => {
+    const details = { pid, code, signal }
+    if (phase === "settled") return void fork(Effect.logError("a worker died", details))
+    const error = new Error(`a worker ended before it listened: ${JSON.stringify(details)}`)
+    Deferred.doneUnsafe(broken, Effect.die(error))
+  }
+
+  const replace = (age: number) => {
+    if (phase === "starting") return
+    deaths = age < youth ? deaths + 1 : 0
+    if (deaths <= 1) return enter()
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer)
+        enter()
+      },
+      Math.min(delays.first * 2 ** (deaths - 2), delays.last)
+    )
+    timers.add(timer)
+  }
+
+  const killAll = () => {
+    for (const worker of members.values()) worker.process.kill("SIGKILL")
+  }
+  process.on("exit", killAll)
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      phase = "stopping"
+      for (const timer of timers) clearTimeout(timer)
+      for (const { send } of members.keys()) send({ _tag: "stop" })
+      if (members.size > 0) yield* Deferred.await(empty)
+      process.off("exit", killAll)
+    })
+  )
+
+  return {
+    start: () => {
+      for (let i = 0; i < count; i++) enter()
+    },
+    broken: Deferred.await(broken),
+    settled: () => {
+      phase = "settled"
+    }
+  }
+})

@@ -1,0 +1,213 @@
+/**
+ * A server whose connections are served by other processes: the workers. This
+ * one serves none itself. It reads the settings, keeps as many workers as there
+ * should be, and is what the operator and the system know as the server.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { Config, type Values } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import { ListenFailed } from "../Errors.ts"
+import type { Bans } from "../policy/Bans.ts"
+import * as Generation from "../server/Generation.ts"
+import { addressesOf, keptBans, type Refusal, Server } from "../server/Server.ts"
+import * as Systemd from "../server/Systemd.ts"
+import * as UnixSocket from "../server/UnixSocket.ts"
+import * as Ids from "./Ids.ts"
+import * as Messages from "./Messages.ts"
+import * as Pool from "./Pool.ts"
+import * as Ports from "./Ports.ts"
+
+export interface Options {
+  /** How many workers there are. */
+  readonly count: number
+  /** What the settings of now were read from. */
+  readonly texts: () => ReadonlyMap<string, string>
+}
+
+/** `Server` as others see it, with workers behind it. */
+export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal, Config> =>
+  Layer.effect(
+    Server,
+    Effect.suspend(() => make(options))
+  ).pipe(Layer.provideMerge(keptBans))
+
+const make = Effect.fnUntraced(function* ({
+  count,
+  texts
+}: Options): Effect.fn.Return<Server["Service"], Refusal, Config | Scope.Scope> {
+  let config = yield* Config
+  // As a worker will build them, so that what is wrong is found before there is one.
+  yield* Effect.scoped(
+    Effect.flatMap(
+      Layer.build(Layer.provideMerge(Server.services, Layer.succeed(Config, config))),
+      (services) => Generation.make(services, () => {})
+    )
+  )
+  const canReuse = yield* Ports.canReuse
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  yield* prepare(config, [], canReuse)
+
+  /** What the workers go by. */
+  let inForce: Messages.Texts = [...texts()]
+  let open: Messages.Open = { addresses: [], asksPassword: false }
+  /** Those that serve, and by which texts. */
+  const serving = new Map<Pool.Member, Messages.Texts>()
+  /** Those that were told to change to other texts, and have not answered yet. */
+  const changing = new Map<Pool.Member, { readonly texts: Messages.Texts; readonly answer: Answer }>()
+  let isStarted = false
+  const started = Deferred.makeUnsafe<void, Refusal | Messages.WorkerFault>()
+
+  const change = (member: Pool.Member, next: Messages.Texts): Effect.Effect<void, Problem> => {
+    const answer: Answer = Deferred.makeUnsafe()
+    changing.set(member, { texts: next, answer })
+    member.send({ _tag: "reload", texts: next })
+    return Deferred.await(answer)
+  }
+
+  /** One that cannot do as the others do makes way for one that does from the start. */
+  const follow = (member: Pool.Member) =>
+    Effect.catch(change(member, inForce), (problem) =>
+      Effect.gen(function* () {
+        if (problem === "gone") return
+        yield* Effect.logError("a worker is replaced: it could not be reloaded", {
+          pid: member.pid,
+          reason: problem.message
+        })
+        serving.delete(member)
+        member.retire()
+      })
+    )
+
+  /** Of the first ones, the line that says where they listen tells enough. */
+  const announce = ({ pid }: Pool.Member) =>
+    isStarted ? Effect.logInfo("a worker serves", { pid }) : Effect.logDebug("a worker serves", { pid })
+
+  const enter = (member: Pool.Member, at: Messages.Open, known: Messages.Texts) => {
+    open = { addresses: at.addresses, asksPassword: at.asksPassword }
+    serving.set(member, known)
+    if (serving.size === count) Deferred.doneUnsafe(started, Exit.void)
+    // The settings changed while it started.
+    if (known !== inForce) fork(follow(member))
+  }
+
+  const nextBlock = Ids.blocks()
+  /** What each was welcomed with. */
+  const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
+  const receive = (member: Pool.Member, message: Messages.ToPrimary) => {
+    switch (message._tag) {
+      case "hello":
+        welcomed.set(member, inForce)
+        return member.send({
+          _tag: "welcome",
+          texts: inForce,
+          reusePort: canReuse,
+          passed: Systemd.passed(undefined),
+          ids: nextBlock()
+        })
+      case "ids":
+        return member.send({ _tag: "ids", ids: nextBlock() })
+      case "serving": {
+        const change = changing.get(member)
+        changing.delete(member)
+        if (change) Deferred.doneUnsafe(change.answer, Exit.void)
+        else fork(announce(member))
+        return enter(member, message, change?.texts ?? welcomed.get(member) ?? [])
+      }
+      case "refused": {
+        const error = Messages.read(message.error)
+        const change = changing.get(member)
+        changing.delete(member)
+        if (change) return Deferred.doneUnsafe(change.answer, Effect.fail(error))
+        if (isStarted) return member.fail(message.error.message)
+        return Deferred.doneUnsafe(started, Effect.fail(error))
+      }
+    }
+  }
+
+  const pool = yield* Pool.make(count, {
+    onMessage: (member, message) => void receive(member, message),
+    onEnd: (member) => {
+      serving.delete(member)
+      const change = changing.get(member)
+      changing.delete(member)
+      if (change) Deferred.doneUnsafe(change.answer, Effect.fail("gone" as const))
+    }
+  })
+  pool.start()
+  yield* Effect.raceFirst(Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die), pool.broken)
+  pool.settled()
+  isStarted = true
+
+  /** Tells one after the other until one has an answer: yes, or why not. */
+  const lead = Effect.fnUntraced(function* (
+    next: Messages.Texts
+  ): Effect.fn.Return<Pool.Member | undefined, Refusal> {
+    for (const member of serving.keys()) {
+      const exit = yield* Effect.exit(change(member, next))
+      if (Exit.isSuccess(exit)) return member
+      const problem = Option.getOrThrow(Exit.findErrorOption(exit))
+      if (problem === "gone") continue
+      return yield* problem._tag === "WorkerFault" ? Effect.die(problem) : Effect.fail(problem)
+    }
+    return undefined
+  })
+
+  return {
+    get listeners() {
+      return listenersOf(open)
+    },
+    get addresses() {
+      return addressesOf(listenersOf(open))
+    },
+    get asksPassword() {
+      return open.asksPassword
+    },
+    reload: (services, release = () => {}) =>
+      Effect.gen(function* () {
+        const next = yield* Generation.make(services, () => {})
+        const upcoming: Messages.Texts = [...texts()]
+        yield* prepare(next.config, config.listen, canReuse)
+        // What fails with one changes nothing with the others.
+        const first = yield* lead(upcoming)
+        inForce = upcoming
+        config = next.config
+        const others = [...serving.keys()].filter((member) => member !== first)
+        yield* Effect.forEach(others, follow, { concurrency: "unbounded", discard: true })
+        release()
+      }).pipe(Effect.uninterruptible)
+  }
+})
+
+type Problem = Refusal | Messages.WorkerFault | "gone"
+type Answer = Deferred.Deferred<void, Problem>
+
+/** What one process has to do before several can listen. `before` is where they do already. */
+const prepare = Effect.fnUntraced(function* (
+  { listen, unixMode }: Values,
+  before: Values["listen"],
+  canReuse: boolean
+): Effect.fn.Return<void, ListenFailed> {
+  const known = new Set(before.map(placeOf).map(ListenAddress.format))
+  const places = listen.map(placeOf).filter((place) => !known.has(ListenAddress.format(place)))
+  if (canReuse) yield* Ports.check(places)
+  const paths = places.filter((place) => place._tag === "UnixPathAddress")
+  for (const place of paths) {
+    yield* Effect.mapError(
+      UnixSocket.clear(place.path),
+      (code) => new ListenFailed({ address: ListenAddress.format(place), code })
+    )
+  }
+  // It is this process that binds them, whenever a worker asks it to; the worker opens them to others.
+  if (listen.some((at) => placeOf(at)._tag === "UnixPathAddress")) process.umask(0o177 | (0o777 & ~unixMode))
+})
+
+const placeOf = (at: ListenAddress.ListenAddress): ListenAddress.Place =>
+  ListenAddress.placeOf(ListenAddress.doorOf(at))
+
+const listenersOf = ({ addresses }: Messages.Open): ReadonlyArray<ListenAddress.ListenAddress> =>
+  addresses.flatMap((text) => Option.toArray(ListenAddress.fromString(text)))

@@ -1,0 +1,14 @@
+/**
+ * One process or several. Asked at every start, so it loads nothing where there
+ * is one.
+ */
+import { availableParallelism } from "node:os"
+import * as Effect from "effect/Effect"
+
+/** Whether this process is one of several workers. */
+export const isWorker = async (): Promise<boolean> =>
+  process.connected === true && (await import("node:cluster")).default.isWorker
+
+/** How many workers there are to be. */
+export const count = (workers: number | "auto"): Effect.Effect<number> =>
+  Effect.sync(() => (workers === "auto" ? availableParallelism() : workers))

@@ -1,0 +1,169 @@
+/**
+ * Several processes that serve as one: who comes in, how they start and stop,
+ * and what is lost when one of them dies.
+ */
+import { existsSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { greeting, request } from "../support/messages.ts"
+import * as Program from "../support/program.ts"
+import * as Tcp from "../support/tcp.ts"
+import * as Temporary from "../support/temporary.ts"
+import * as Workers from "../support/workers.ts"
+
+describe("Workers", () => {
+  for (const kind of ["a port that the system chooses", "a port of the operator's"]) {
+    it.live(`share ${kind}, and end in order`, () =>
+      Effect.gen(function* () {
+        const port = kind.includes("operator") ? yield* Workers.freePort : 0
+        const server = yield* Workers.start(["--listen", `127.0.0.1:${port}`])
+        const sessions = yield* Workers.sessions(server.port, yield* server.pids)
+        assert.isAbove(sessions.length, 1)
+
+        yield* server.kill("SIGTERM")
+        yield* server.logged({ message: "draining" })
+        assert.strictEqual(yield* Effect.flip(Tcp.connect(server.port)), "ECONNREFUSED")
+        for (const { client, origin } of sessions) {
+          yield* client.send("a question")
+          yield* client.end
+          yield* origin.end
+          yield* client.rest
+        }
+        const { code, stdout, stderr } = yield* server.within("5 seconds")
+        assert.deepStrictEqual([code, stderr], [0, ""])
+        const finished = Program.lines(stdout).filter(({ outcome }) => outcome === "finished")
+        assert.lengthOf(finished, sessions.length)
+        assert.strictEqual(new Set(finished.map(({ id }) => id)).size, sessions.length)
+      })
+    )
+  }
+
+  it.live("end at once on a second signal", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start(["--drain-timeout", "1m"])
+      const [session] = yield* Workers.sessions(server.port, yield* server.pids)
+      yield* server.kill("SIGINT")
+      yield* server.logged({ message: "draining" })
+      yield* server.kill("SIGTERM")
+      assert.strictEqual((yield* server.within("5 seconds")).code, 143)
+      yield* session!.client.ending
+    })
+  )
+
+  it.live("die one by one: the sessions of one end, others go on, and another takes its place", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start()
+      const pids = yield* server.pids
+      const sessions = yield* Workers.sessions(server.port, pids)
+      const [victim, survivor] = pids as [number, number]
+      process.kill(victim, "SIGKILL")
+      const died = yield* server.logged({ message: "a worker died" })
+      assert.deepInclude(died, { level: "error", pid: victim, code: null, signal: "SIGKILL" })
+      for (const { client, origin, pid } of sessions) {
+        if (pid === victim) {
+          yield* client.ending
+        } else {
+          yield* client.send("still there")
+          yield* origin.receive(11)
+        }
+      }
+      const now = yield* server.pids
+      assert.include(now, survivor)
+      assert.notInclude(now, victim)
+      yield* Workers.sessions(server.port, now)
+    })
+  )
+
+  it.live("drain and end when the one who started them is gone", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start()
+      const pids = yield* server.pids
+      const sessions = yield* Workers.sessions(server.port, pids)
+      yield* server.kill("SIGKILL")
+      for (const { client, origin } of sessions) {
+        yield* client.send("still there")
+        yield* origin.receive(11)
+        yield* client.end
+        yield* origin.end
+      }
+      while (pids.some((pid) => existsSync(`/proc/${pid}/fd/0`))) yield* Effect.sleep("20 millis")
+    })
+  )
+
+  it.live("are refused a port that is taken, as one process is", () =>
+    Effect.gen(function* () {
+      const first = yield* Program.start([
+        "--workers",
+        "2",
+        "--listen",
+        `127.0.0.1:${yield* Workers.freePort}`
+      ])
+      const taken = ["--listen", first.address]
+      const one = yield* Program.run(taken)
+      const several = yield* Program.run(["--workers", "2", ...taken])
+      assert.strictEqual(one.code, 1)
+      assert.match(one.stderr, /cannot listen on .*: another program has taken it/)
+      assert.deepStrictEqual(several, one)
+      const twice = ["--listen", "127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"]
+      assert.deepStrictEqual(yield* Program.run(["--workers", "2", ...twice]), yield* Program.run(twice))
+    })
+  )
+
+  it.live("share a socket in the file system, with the permissions asked for, that is gone after them", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "socket")
+      const flags = ["--listen", `unix:${path}`, "--unix-mode", "0660"]
+      const server = yield* Workers.start(flags)
+      assert.deepStrictEqual(server.addresses, [`unix:${path}`])
+      assert.strictEqual(statSync(path).mode & 0o777, 0o660)
+      const [victim] = yield* server.pids
+      process.kill(victim!, "SIGKILL")
+      yield* server.logged({ message: "a worker died" })
+      yield* server.pids
+      const second = yield* Program.run(["--workers", "2", ...flags])
+      assert.strictEqual(second.stderr, `cannot listen on unix:${path}: another program has taken it\n`)
+      assert.isTrue(existsSync(path))
+      assert.strictEqual((yield* server.stop).code, 0)
+      assert.isFalse(existsSync(path))
+    })
+  )
+
+  it.live("go on with other settings together, or none of them does", () =>
+    Effect.gen(function* () {
+      const file = join(yield* Temporary.directory, "settings.yaml")
+      const write = (text: string) => writeFileSync(file, text)
+      write("workers: 2\nlisten: 127.0.0.1:0\n")
+      const server = yield* Workers.start(["--config", file, "--drain-timeout", "300ms"])
+      const before = yield* Workers.sessions(server.port, yield* server.pids)
+      write("workers: 2\nlisten: 127.0.0.1:0\nuser: alice:secret\n")
+      yield* server.logged({ message: "reloaded", asksPassword: true })
+      // Whoever answers.
+      for (let i = 0; i < 20; i++) {
+        const client = yield* Tcp.connect(server.port)
+        yield* client.send([...greeting(0x00), ...request("127.0.0.1", 9)])
+        assert.deepStrictEqual([...(yield* client.rest)], [5, 0xff])
+      }
+      write("workers: 3\nlisten: 127.0.0.1:0\nuser: alice:changed\n")
+      yield* server.logged({ message: "to serve with another number of workers takes a restart" })
+      write("listen: nowhere\n")
+      yield* server.logged({ level: "error" })
+      // One that begins now goes by what is in force.
+      const [victim, survivor] = yield* server.pids
+      process.kill(victim!, "SIGKILL")
+      yield* server.logged({ message: "a worker died" })
+      yield* server.pids
+      for (let i = 0; i < 20; i++) {
+        assert.deepStrictEqual(yield* Tcp.logIn(server.port, "alice", "changed"), [1, 0])
+      }
+      const kept = before.find(({ pid }) => pid === survivor)!
+      yield* kept.client.send("still there")
+      yield* kept.origin.receive(11)
+      const { code, stdout } = yield* server.stop
+      assert.strictEqual(code, 0)
+      const count = (message: string) =>
+        Program.lines(stdout).filter((line) => String(line.message).startsWith(message)).length
+      assert.deepStrictEqual([count("reloaded"), count("not reloaded")], [2, 1])
+    })
+  )
+})
