@@ -5,6 +5,8 @@ export interface Counts {
   readonly of: (key: string) => number
   /** One more, or one less of those that were added. */
   readonly change: (key: string, by: 1 | -1) => void
+  /** Those that have any. */
+  readonly keys: () => Iterable<string>
   /** How many keys have any. */
   readonly size: () => number
 }
@@ -20,6 +22,7 @@ export const make = (): Counts => {
       if (count === 0) counts.delete(key)
       else counts.set(key, count)
     },
+    keys: () => counts.keys(),
     size: () => counts.size
   }
 }
