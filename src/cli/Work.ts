@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
@@ -33,6 +34,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
         Layer.provideMerge(Server.services, Setup.settings(read))
       )
       return Reload.once(Layer.provide(Layer.unwrap(services), platform)).pipe(
+        Effect.tap(() => Effect.sync(counted.declare)),
         Effect.andThen(report),
         Effect.catch((error) => Effect.sync(() => refuse(error)))
       )
@@ -46,10 +48,15 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     withMode: (_, bind) => bind(),
     passed: (name) => passed.filter((socket) => name === undefined || socket.name === name)
   })
-  const counting = Layer.succeed(Counting, () => Counted.make(link))
+  const counted = Counted.make(link)
+  link.onOther(counted.receive)
+  const counting = Layer.succeed(Counting, () => counted)
+  const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
   const first = yield* read(texts)
   const server = Layer.provideMerge(Server.layerDefault, Setup.settings(first))
-  const serving = Layer.effectDiscard(Effect.andThen(report, Effect.forkScoped(follow)))
+  const serving = Layer.effectDiscard(
+    Effect.andThen(report, Effect.andThen(Effect.forkScoped(follow), Effect.forkScoped(sweeping)))
+  )
   return yield* Layer.launch(
     Layer.provide(serving, Layer.provide(server, Layer.merge(sockets, counting)))
   ).pipe(

@@ -7,9 +7,9 @@ import type { Values } from "../config/Config.ts"
 import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
 import type { Ending } from "../network/Relay.ts"
 import { ownerOf } from "../phases/Dialect.ts"
-import * as Counts from "../policy/Counts.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Accounts from "./Accounts.ts"
+import type { Counting, Refused } from "./Counting.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Quotas } from "./Quotas.ts"
 import type { Session } from "./Session.ts"
@@ -17,14 +17,9 @@ import type { Session } from "./Session.ts"
 /** All at once: nothing can come between a question and what is done about its answer. */
 export interface Admission {
   /** Lets a session in, or tells why not. `free` is how many descriptors are left. */
-  readonly admit: (
-    session: Session,
-    config: Values,
-    free: number,
-    now: number
-  ) => TooManySessions | LimitError | undefined
+  readonly admit: (session: Session, config: Values, free: number, now: number) => Refused | undefined
   /** Counts one that was let in for the rule, too, that let it through, or tells why not. */
-  readonly allot: (session: Session, decision: Decision, now: number) => LimitError | undefined
+  readonly allot: (session: Session, decision: Decision, now: number) => Refused<LimitError> | undefined
   /** Takes back what it got, if it was let in, and says whether it was. */
   readonly dismiss: (session: Session, now: number) => boolean
   /** Charges all of them for what they have moved, and finds those that have had what they may. */
@@ -45,20 +40,40 @@ interface Hold {
 }
 
 /** `budget` is how many descriptors there are. */
-export const make = (quotas: Quotas["Service"], budget: number): Admission => {
-  const ledger = Ledger.make(quotas)
+export const make = (quotas: Quotas["Service"], counting: Counting, budget: number): Admission => {
+  const ledger = Ledger.make(quotas, counting)
+  const { places } = counting
   const holds = new Map<Session, Hold>()
-  const associations = Counts.make()
   let descriptors = 0
 
   /** Why there is no room for it, whoever it is of, or whose it is as one that uses UDP. */
-  const refusal = (session: Session, takes: number, config: Values, free: number) => {
-    const limit = config.maxSessions === "auto" ? Math.floor(budget / 2) : config.maxSessions
-    if (holds.size >= limit || takes > free) return new TooManySessions({ limit })
-    const most = config.udpAssociations
-    if (!isAssociation(session) || most === "off") return undefined
-    const { whose, key } = ownerOf(session)
-    return associations.of(key) >= most ? new SessionLimitReached({ whose, limit: most }) : undefined
+  const refusal = (
+    session: Session,
+    takes: number,
+    { maxSessions, udpAssociations }: Values,
+    free: number
+  ): Refused | undefined => {
+    const limit = maxSessions === "auto" ? Math.floor(budget / 2) : maxSessions
+    const error = () => new TooManySessions({ limit })
+    if (takes > free) return { error }
+    if (maxSessions === "auto") {
+      if (holds.size >= limit) return { error }
+    } else if (!places.hasRoom(all, limit)) return { error, lack: { of: "place", key: all, limit } }
+    if (!isAssociation(session) || udpAssociations === "off") return undefined
+    const { whose } = ownerOf(session)
+    const key = associationsOf(session)
+    return places.hasRoom(key, udpAssociations)
+      ? undefined
+      : {
+          error: () => new SessionLimitReached({ whose, limit: udpAssociations }),
+          lack: { of: "place", key, limit: udpAssociations }
+        }
+  }
+
+  /** Everything that it counts for, whoever's it is. */
+  const count = (session: Session, by: 1 | -1) => {
+    places.change(all, by)
+    if (isAssociation(session)) places.change(associationsOf(session), by)
   }
 
   const charge = ({ traffic }: Session, hold: Hold, now: number) => {
@@ -72,23 +87,23 @@ export const make = (quotas: Quotas["Service"], budget: number): Admission => {
       // A target's connection; or the relay port and a socket per family.
       const takes = isAssociation(session) ? 3 : 1
       const accounts = Accounts.ofClient(session, config)
-      const error = refusal(session, takes, config, free) ?? ledger.enter(accounts, now)
-      if (error) return error
+      const refused = refusal(session, takes, config, free) ?? ledger.enter(accounts, now)
+      if (refused) return refused
       const endsAt = Math.min(
         endOf(session, config.maxLifetime),
         endOf(session, session.identity?.limits?.lifetime)
       )
       holds.set(session, { takes, accounts: [...accounts], endsAt, charged: 0 })
       descriptors += takes
-      if (isAssociation(session)) associations.change(ownerOf(session).key, 1)
+      count(session, 1)
       return undefined
     },
     allot: (session, decision, now) => {
       const hold = holds.get(session)
       if (hold === undefined) return undefined
       const accounts = Accounts.ofRule(decision)
-      const error = ledger.enter(accounts, now)
-      if (error) return error
+      const refused = ledger.enter(accounts, now)
+      if (refused) return refused
       hold.accounts.push(...accounts)
       hold.endsAt = Math.min(hold.endsAt, endOf(session, decision.limits?.lifetime))
       return undefined
@@ -100,7 +115,7 @@ export const make = (quotas: Quotas["Service"], budget: number): Admission => {
       holds.delete(session)
       ledger.leave(hold.accounts)
       descriptors -= hold.takes
-      if (isAssociation(session)) associations.change(ownerOf(session).key, -1)
+      count(session, -1)
       return true
     },
     sweep: (now) => {
@@ -115,6 +130,11 @@ export const make = (quotas: Quotas["Service"], budget: number): Admission => {
     descriptors: () => descriptors
   }
 }
+
+/** The key of all sessions together. */
+const all = "all"
+
+const associationsOf = (session: Session): string => `UDP of ${ownerOf(session).key}`
 
 const isAssociation = ({ request }: Session): boolean => request?.command === "ASSOCIATE"
 

@@ -2,44 +2,54 @@
  * What accounts have: sessions at once, new ones, and bytes.
  */
 import { type LimitError, SessionLimitReached, TooManyNewSessions } from "../Errors.ts"
-import * as Counts from "../policy/Counts.ts"
-import * as Rates from "../policy/Rates.ts"
 import type { Account } from "./Accounts.ts"
+import type { Counting, Refused } from "./Counting.ts"
 import type { Quotas } from "./Quotas.ts"
 
 export interface Ledger {
   /** Counts a session for all of these accounts; or for none of them, if one has no room. */
-  readonly enter: (accounts: ReadonlyArray<Account>, now: number) => LimitError | undefined
+  readonly enter: (accounts: ReadonlyArray<Account>, now: number) => Refused<LimitError> | undefined
   readonly leave: (accounts: ReadonlyArray<Account>) => void
 }
 
-export const make = (quotas: Quotas["Service"]): Ledger => {
-  const sessions = Counts.make()
-  const rates = Rates.make()
-
-  const hasNoRoom = ({ whose, key, limits }: Account) => {
+export const make = (
+  quotas: Quotas["Service"],
+  { places, rates }: Pick<Counting, "places" | "rates">
+): Ledger => {
+  const hasNoRoom = ({ whose, key, limits }: Account): Refused<LimitError> | undefined => {
     const { sessions: limit = Infinity } = limits
-    return sessions.of(key) >= limit ? new SessionLimitReached({ whose, limit }) : undefined
+    if (limit === Infinity || places.hasRoom(key, limit)) return undefined
+    return { error: () => new SessionLimitReached({ whose, limit }), lack: { of: "place", key, limit } }
   }
 
-  const isTooFast = ({ whose, key, limits }: Account, now: number) => {
+  const isSpent = (account: Account, now: number): Refused<LimitError> | undefined => {
+    const error = quotas.exceeded(account, now)
+    return error && { error: () => error }
+  }
+
+  const isTooFast = ({ whose, key, limits }: Account, now: number): Refused<LimitError> | undefined => {
     const { sessionRate: limit = Infinity } = limits
-    const wait = limit === Infinity ? 0 : rates.take(key, limit, now)
-    return wait > 0 ? new TooManyNewSessions({ whose, limit, retryAfter: Math.ceil(wait / 1000) }) : undefined
+    const here = limit === Infinity ? 0 : rates.take(key, limit, now)
+    if (here === 0) return undefined
+    return {
+      error: (wait) =>
+        new TooManyNewSessions({ whose, limit, retryAfter: Math.ceil(Math.max(wait, here) / 1000) }),
+      lack: { of: "token", key, limit }
+    }
   }
 
   return {
     enter: (accounts, now) => {
       // Last what costs something to ask.
-      const error =
+      const refused =
         first(accounts, hasNoRoom) ??
-        first(accounts, (account) => quotas.exceeded(account, now)) ??
+        first(accounts, (account) => isSpent(account, now)) ??
         first(accounts, (account) => isTooFast(account, now))
-      if (error === undefined) for (const { key } of accounts) sessions.change(key, 1)
-      return error
+      if (refused === undefined) for (const { key } of accounts) places.change(key, 1)
+      return refused
     },
     leave: (accounts) => {
-      for (const { key } of accounts) sessions.change(key, -1)
+      for (const { key } of accounts) places.change(key, -1)
     }
   }
 }

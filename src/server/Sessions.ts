@@ -15,7 +15,7 @@ import type { Ending } from "../network/Relay.ts"
 import { hostOf, type Peer } from "../phases/Dialect.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Admission from "./Admission.ts"
-import { Counting } from "./Counting.ts"
+import * as Counting from "./Counting.ts"
 import * as Descriptors from "./Descriptors.ts"
 import * as Handshakes from "./Handshakes.ts"
 import { Quotas } from "./Quotas.ts"
@@ -54,9 +54,10 @@ export class Sessions extends Context.Service<
 
 const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], never, Quotas | Scope.Scope> {
   const budget = yield* Descriptors.budget
-  const { nextId } = (yield* Counting)()
+  const counting = (yield* Counting.Counting)()
+  const { nextId, more } = counting
   const handshakes = Handshakes.make(Math.ceil(budget / 2))
-  const admission = Admission.make(yield* Quotas, budget)
+  const admission = Admission.make(yield* Quotas, counting, budget)
   const live = new Map<Session.Session, Fiber.Fiber<unknown, unknown>>()
 
   const free = () => budget - live.size - admission.descriptors()
@@ -80,6 +81,21 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     session.outcome = ending
     live.get(session)?.interruptUnsafe()
   }
+
+  /** Tries again with what others have to spare, until there is nothing to be had. */
+  const insist = Effect.fnUntraced(function* <E extends LimitError | TooManySessions>(
+    attempt: (now: number) => Counting.Refused<E> | undefined,
+    first: Counting.Refused<E>
+  ): Effect.fn.Return<void, E> {
+    let refused: Counting.Refused<E> | undefined = first
+    while (refused) {
+      const got: Counting.More = refused.lack && more ? yield* more(refused.lack) : { wait: 0 }
+      if ("wait" in got) return yield* Effect.fail(refused.error(got.wait))
+      const now = yield* Clock.currentTimeMillis
+      got.release()
+      refused = attempt(now)
+    }
+  })
 
   // One clock for all, as a session need not end to the second.
   yield* Effect.forkScoped(
@@ -119,16 +135,21 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       }),
     admit: (session) =>
       Effect.withFiber((fiber) => {
-        const refusal = admission.admit(session, configOf(fiber), free(), nowOf(fiber))
-        if (refusal) return Effect.fail(refusal)
-        handshakes.change(session.host, -1)
-        return Effect.void
+        const config = configOf(fiber)
+        const attempt = (now: number) => {
+          const refused = admission.admit(session, config, free(), now)
+          if (refused === undefined) handshakes.change(session.host, -1)
+          return refused
+        }
+        const refused = attempt(nowOf(fiber))
+        return refused ? insist(attempt, refused) : Effect.void
       }),
     allot: (session, decision) =>
       Effect.withFiber((fiber) => {
         session.decision = decision
-        const refusal = admission.allot(session, decision, nowOf(fiber))
-        return refusal ? Effect.fail(refusal) : Effect.void
+        const attempt = (now: number) => admission.allot(session, decision, now)
+        const refused = attempt(nowOf(fiber))
+        return refused ? insist(attempt, refused) : Effect.void
       }),
     renew: (session) =>
       Effect.andThen(

@@ -7,6 +7,8 @@ import { BadSetting, ListenFailed, OpenProxyRefused } from "../Errors.ts"
 import type { Refusal } from "../server/Server.ts"
 import type { Passed } from "../server/Systemd.ts"
 import type { Block } from "./Ids.ts"
+import type { Claim, Ruling } from "./Lessor.ts"
+import type { Token, Wish } from "./Tokens.ts"
 
 /** Where a worker listens, as it is written, and whether clients have to say who they are. */
 export interface Open {
@@ -26,6 +28,8 @@ export type ToPrimary =
   | { readonly _tag: "refused"; readonly error: Written }
   /** Its sessions will need more numbers soon. */
   | { readonly _tag: "ids" }
+  | Claim
+  | Wish
 
 export type ToWorker =
   | {
@@ -38,6 +42,8 @@ export type ToWorker =
     }
   | { readonly _tag: "reload"; readonly texts: Texts }
   | { readonly _tag: "ids"; readonly ids: Block }
+  | Ruling
+  | Token
   | { readonly _tag: "stop" }
 
 /** An error with what it carries. */

@@ -13,11 +13,13 @@ import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
 import type { Bans } from "../policy/Bans.ts"
+import * as Rates from "../policy/Rates.ts"
 import * as Generation from "../server/Generation.ts"
 import { addressesOf, keptBans, type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as UnixSocket from "../server/UnixSocket.ts"
 import * as Ids from "./Ids.ts"
+import * as Lessor from "./Lessor.ts"
 import * as Messages from "./Messages.ts"
 import * as Pool from "./Pool.ts"
 import * as Ports from "./Ports.ts"
@@ -96,6 +98,8 @@ const make = Effect.fnUntraced(function* ({
   }
 
   const nextBlock = Ids.blocks()
+  const lessor = Lessor.make<Pool.Member>((member, ruling) => member.send(ruling))
+  const rates = Rates.make()
   /** What each was welcomed with. */
   const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
   const receive = (member: Pool.Member, message: Messages.ToPrimary) => {
@@ -111,6 +115,14 @@ const make = Effect.fnUntraced(function* ({
         })
       case "ids":
         return member.send({ _tag: "ids", ids: nextBlock() })
+      case "token": {
+        const { id, key, limit } = message
+        return member.send({ _tag: "token", id, wait: rates.take(key, limit, performance.now()) })
+      }
+      case "ask":
+      case "own":
+      case "back":
+        return lessor.receive(member, message)
       case "serving": {
         const change = changing.get(member)
         changing.delete(member)
@@ -133,6 +145,7 @@ const make = Effect.fnUntraced(function* ({
     onMessage: (member, message) => void receive(member, message),
     onEnd: (member) => {
       serving.delete(member)
+      lessor.remove(member)
       const change = changing.get(member)
       changing.delete(member)
       if (change) Deferred.doneUnsafe(change.answer, Effect.fail("gone" as const))

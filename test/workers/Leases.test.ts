@@ -116,7 +116,7 @@ const action = fc.tuple(
 )
 
 const run = (
-  { workers, ...world }: ReturnType<typeof world>,
+  { workers, ...all }: ReturnType<typeof world>,
   actions: ReadonlyArray<readonly [string, number]>,
   limit: number,
   check: () => void
@@ -124,14 +124,14 @@ const run = (
   for (const [what, number] of actions) {
     const index = number % workers.length
     const worker = workers[index]!
-    if (what === "begin") world.begin(worker, limit)
-    else if (what === "slowly") world.begin(worker, limit, false)
-    else if (what === "use") world.use(worker)
-    else if (what === "end") world.end(worker)
-    else if (what === "sweep") world.sweep(worker)
-    else if (what === "up") world.up(worker)
-    else if (what === "down") world.down(worker)
-    else if (number % 5 === 0) world.kill(index)
+    if (what === "begin") all.begin(worker, limit)
+    else if (what === "slowly") all.begin(worker, limit, false)
+    else if (what === "use") all.use(worker)
+    else if (what === "end") all.end(worker)
+    else if (what === "sweep") all.sweep(worker)
+    else if (what === "up") all.up(worker)
+    else if (what === "down") all.down(worker)
+    else if (number % 5 === 0) all.kill(index)
     check()
   }
 }
