@@ -8,9 +8,13 @@ import * as Schedule from "effect/Schedule"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
+import { Bandwidth } from "../network/Bandwidth.ts"
+import { Bans } from "../policy/Bans.ts"
 import { Counting } from "../server/Counting.ts"
+import { Quotas } from "../server/Quotas.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
+import { Sessions } from "../server/Sessions.ts"
 import { Sockets } from "../server/Sockets.ts"
 import * as Counted from "../workers/Counted.ts"
 import * as Link from "../workers/Link.ts"
@@ -20,7 +24,7 @@ import * as Setup from "./Setup.ts"
 /** Serves by the settings that the primary has read, until it says that it is time to stop. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const link = yield* Link.open
-  const { texts, reusePort, passed } = link.welcome
+  const { texts, reusePort, passed, count } = link.welcome
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const read = (texts: Messages.Texts) => Effect.provideService(Sources.read(given), Known, new Map(texts))
 
@@ -53,7 +57,12 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const counting = Layer.succeed(Counting, () => counted)
   const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
   const first = yield* read(texts)
-  const server = Layer.provideMerge(Server.layerDefault, Setup.settings(first))
+  const server = Server.counted.pipe(
+    Layer.provide([Bandwidth.layer, Sessions.layer]),
+    Layer.provide([Quotas.layerOf(counted.usage), Bans.layerOf(counted.guesses, 1 / count)]),
+    Layer.provide(Server.services),
+    Layer.provideMerge(Setup.settings(first))
+  )
   const serving = Layer.effectDiscard(
     Effect.andThen(report, Effect.andThen(Effect.forkScoped(follow), Effect.forkScoped(sweeping)))
   )
@@ -67,6 +76,8 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
         Effect.never
       )
     ),
-    Effect.raceFirst(link.stop)
+    Effect.raceFirst(link.stop),
+    // What the last sessions have moved is counted, too.
+    Effect.ensuring(Effect.andThen(Effect.sync(counted.sweep), link.flush))
   )
 })

@@ -17,10 +17,10 @@ import { Config, type Values } from "../config/Config.ts"
 import { AuthenticationFailed, Banned, type Refusal } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import type { Authenticator } from "./Authenticator.ts"
-import * as BanList from "./BanList.ts"
+import type * as BanList from "./BanList.ts"
 import * as ClientNetwork from "./ClientNetwork.ts"
 import * as FailureLog from "./FailureLog.ts"
-import * as Failures from "./Failures.ts"
+import * as Guesses from "./Guesses.ts"
 import * as Turns from "./Turns.ts"
 
 export type Ban = BanList.Ban
@@ -79,47 +79,32 @@ export class Bans extends Context.Service<
   /** Nobody banned, and nothing held against anyone. */
   static readonly layer: Layer.Layer<Bans> = Layer.effect(
     Bans,
-    Effect.sync(() => make())
+    Effect.sync(() => make(Guesses.make()))
   )
+
+  /**
+   * By these guesses, in one of several processes, which does its part of what may
+   * be done at once and be logged.
+   */
+  static readonly layerOf = (guesses: Guesses.Guesses, part: number): Layer.Layer<Bans> =>
+    Layer.sync(Bans, () => make(guesses, part))
 }
 
 /** Passwords of one network that are checked at once: whoever sends more together is not heard more often. */
 const atOnce = 8
 
-const make = (): Bans["Service"] => {
-  const bans = BanList.make()
-  const failures = Failures.make()
-  const failureLog = FailureLog.make()
-  const inTurn = Turns.make(atOnce)
-  let turnedAway = 0
-
-  const punish = Effect.fnUntraced(function* (
-    address: NetAddress.IpAddress,
-    count: number,
-    now: number,
-    { banAfter, banTime }: Values
-  ) {
-    if (banAfter === "off" || count < banAfter || isHere(address)) return
-    // Those checked together with the one it is for change nothing.
-    if (bans.find(address, now)) return
-    const network = ClientNetwork.of(address)
-    const { until } = bans.punish(network, count, now, Duration.toMillis(banTime))
-    failures.clear(IpNetwork.format(network))
-    yield* Effect.logWarning("banned", {
-      network: IpNetwork.format(network),
-      until: new Date(until).toISOString(),
-      failures: count
-    })
-  })
+const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
+  const failureLog = FailureLog.make(part)
+  const inTurn = Turns.make(Math.ceil(atOnce * part))
 
   return {
     admit: Effect.fnUntraced(function* ({ remote, via }) {
       const { proxyProtocolFrom, trust } = yield* Config
       if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return
       if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return
-      const ban = bans.find(remote.address, yield* Clock.currentTimeMillis)
-      if (ban === undefined || isHere(remote.address)) return
-      turnedAway++
+      const ban = guesses.find(remote.address, yield* Clock.currentTimeMillis)
+      if (ban === undefined || Guesses.isHere(remote.address)) return
+      guesses.turnedAway++
       const network = IpNetwork.format(ban.network)
       yield* Effect.logDebug("turned away", { client: NetAddress.formatHost(remote), network })
       return yield* new Banned({ network })
@@ -146,20 +131,18 @@ const make = (): Bans["Service"] => {
         const hear = Effect.clockWith((clock) => {
           const attempt = () => ({ network, name, now: clock.currentTimeMillisUnsafe(), window })
           const before = attempt()
-          if (!isHere(address) && bans.find(address, before.now)) return refusal("banned")
-          if (failures.isTooSoon(before)) {
-            const count = failures.refused(before)
+          if (!Guesses.isHere(address) && guesses.find(address, before.now)) return refusal("banned")
+          if (guesses.isTooSoon(before)) {
             return Effect.andThen(
-              punish(address, count, before.now, config),
+              guesses.failed("refused", address, before, config),
               refusal("too soon after others")
             )
           }
           return inner.verify(credentials, from).pipe(
-            Effect.tap(() => Effect.sync(() => failures.succeeded(attempt()))),
-            Effect.tapErrorTag("AuthenticationFailed", () => {
-              const after = attempt()
-              return punish(address, failures.failed(after), after.now, config)
-            })
+            Effect.tap(() => Effect.sync(() => guesses.succeeded(attempt()))),
+            Effect.tapErrorTag("AuthenticationFailed", () =>
+              guesses.failed("failed", address, attempt(), config)
+            )
           )
         })
         return inTurn(network, hear)
@@ -187,25 +170,21 @@ const make = (): Bans["Service"] => {
     ban: Effect.fnUntraced(function* (network, duration, reason) {
       // Not beyond what can be written as a date.
       const until = Math.min((yield* Clock.currentTimeMillis) + Duration.toMillis(duration), 8.64e15)
-      bans.set({ network, until, reason, failures: 0 })
+      guesses.ban({ network, until, reason, failures: 0 })
     }),
-    restore: (ban) => Effect.sync(() => bans.set(ban)),
-    lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => bans.lift(network, now)),
-    list: Effect.map(Clock.currentTimeMillis, bans.list),
-    revision: Effect.sync(bans.revision),
+    restore: (ban) => Effect.sync(() => guesses.ban(ban)),
+    lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => guesses.lift(network, now)),
+    list: Effect.map(Clock.currentTimeMillis, guesses.list),
+    revision: Effect.sync(guesses.revision),
     suspects: Effect.gen(function* () {
       const { banWindow } = yield* Config
-      return failures
-        .list(yield* Clock.currentTimeMillis, Duration.toMillis(banWindow))
+      return guesses
+        .suspects(yield* Clock.currentTimeMillis, Duration.toMillis(banWindow))
         .map(([network, { count, until }]) => ({ network, failures: count, waitsUntil: until }))
     }),
-    turnedAway: Effect.sync(() => turnedAway)
+    turnedAway: Effect.sync(() => guesses.turnedAway)
   }
 }
-
-/** This machine, whose users have other means than to guess, and which is where tunnels and helpers end. */
-const isHere = (address: NetAddress.IpAddress): boolean =>
-  NetAddress.isLoopback(NetAddress.toCanonical(address))
 
 const networkOf = (client: NetAddress.SocketAddress): string =>
   NetAddress.isInetAddress(client) ? ClientNetwork.nameOf(client.address) : client.path

@@ -12,7 +12,8 @@ export interface FailureLog {
 export const period = 10_000
 const most = { each: 5, all: 50 }
 
-export const make = (): FailureLog => {
+/** With a part of the lines, where others have the rest. */
+export const make = (part = 1): FailureLog => {
   let since = -Infinity
   let lines = 0
   let silent = 0
@@ -29,7 +30,7 @@ export const make = (): FailureLog => {
         byNetwork.clear()
       }
       const own = byNetwork.get(network) ?? 0
-      const isShown = lines < most.all && own < most.each
+      const isShown = lines < most.all * part && own < most.each * part
       if (isShown) {
         lines++
         byNetwork.set(network, own + 1)

@@ -30,6 +30,11 @@ export interface Attempt {
   readonly window: number
 }
 
+/** A tally, of a network or of a name. */
+export interface Entry extends Omit<Tally, "names"> {
+  readonly key: string | number
+}
+
 export interface Failures {
   /** Whether it is too soon for this attempt. */
   readonly isTooSoon: (attempt: Attempt) => boolean
@@ -41,6 +46,9 @@ export interface Failures {
   readonly succeeded: (attempt: Attempt) => void
   /** Forgets a network's failures. */
   readonly clear: (network: string) => void
+  /** What is held against whom, without the names in it; to be put into another table. */
+  readonly entries: () => ReadonlyArray<Entry>
+  readonly put: (entry: Entry) => void
   /** By network, those that are not forgotten. */
   readonly list: (now: number, window: number) => ReadonlyArray<readonly [network: string, Tally]>
 }
@@ -121,6 +129,17 @@ export const make = (limit = 8192): Failures => {
       known.set(name, places)
     },
     clear: (network) => networks.set(network, { count: 0, last: 0, until: 0 }),
+    entries: () =>
+      [...networks.entries(), ...names.entries()].map(([key, { count, last, until }]) => ({
+        key,
+        count,
+        last,
+        until
+      })),
+    put: ({ key, count, last, until }) => {
+      if (typeof key === "string") networks.set(key, { count, last, until })
+      else names.set(key, { count, last, until })
+    },
     list: (now, window) =>
       networks.entries().filter(([, { count, last }]) => count > 0 && now - last <= window)
   }

@@ -20,6 +20,8 @@ export interface Usage {
   readonly add: (name: string, bytes: number, now: number) => void
   readonly of: (name: string, now: number) => Used
   readonly snapshot: (now: number) => Snapshot
+  /** These have used that much at least, if it is still that day. */
+  readonly raise: (to: Snapshot, now: number) => void
 }
 
 /** Goes on from what was kept, however long ago that was. */
@@ -48,6 +50,14 @@ export const make = (kept?: Snapshot): Usage => {
     of: (name, now) => {
       turn(now)
       return used.get(name) ?? nothing
+    },
+    raise: ({ date: on, accounts }, now) => {
+      turn(now)
+      if (on !== date) return
+      for (const { name, day, month } of accounts) {
+        const { day: knownDay, month: knownMonth } = used.get(name) ?? nothing
+        used.set(name, { day: Math.max(day, knownDay), month: Math.max(month, knownMonth) })
+      }
     },
     snapshot: (now) => {
       turn(now)

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { Config, type Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import { QuotaExceeded, type StateFailed } from "../Errors.ts"
@@ -29,14 +30,20 @@ export class Quotas extends Context.Service<
   /** In memory, and in `stateDir` if there is one. Fails for a state that cannot be read or written. */
   static readonly layer: Layer.Layer<Quotas, StateFailed, Config> = Layer.effect(
     Quotas,
-    Effect.gen(function* () {
-      const config = yield* Config
-      for (const warning of warnings(config)) yield* Effect.logWarning(warning)
-      const path = fileOf(config)
-      return make(path === undefined ? Usage.make() : yield* kept(path))
-    })
+    Effect.suspend(() => Effect.map(usage, make))
   )
+
+  /** Of usage that someone else keeps. */
+  static readonly layerOf = (usage: Usage.Usage): Layer.Layer<Quotas> => Layer.sync(Quotas, () => make(usage))
 }
+
+/** What was used so far, kept as the settings say. */
+export const usage: Effect.Effect<Usage.Usage, StateFailed, Config | Scope.Scope> = Effect.gen(function* () {
+  const config = yield* Config
+  for (const warning of warnings(config)) yield* Effect.logWarning(warning)
+  const path = fileOf(config)
+  return path === undefined ? Usage.make() : yield* kept(path)
+})
 
 /** What is right but hardly meant, a sentence each. */
 export const warnings = ({ stateDir, user, users, rules, ...all }: Values): ReadonlyArray<string> => {

@@ -34,7 +34,7 @@ import * as Standing from "./Standing.ts"
 export type Refusal = BadSetting | ListenFailed | OpenProxyRefused
 
 /** Those of the file, if there is one. */
-export const keptBans: Layer.Layer<Bans, BadSetting, Config> = Layer.provideMerge(BansFile.layer, Bans.layer)
+const keptBans = Layer.provideMerge(BansFile.layer, Bans.layer)
 
 export class Server extends Context.Service<
   Server,

@@ -3,26 +3,47 @@
  */
 import * as Effect from "effect/Effect"
 import type { Counting, Lack, More } from "../server/Counting.ts"
+import * as Guessed from "./Guessed.ts"
 import * as Ids from "./Ids.ts"
 import * as Lessee from "./Lessee.ts"
 import type { Link } from "./Link.ts"
-import type { ToWorker } from "./Messages.ts"
+import type { Count } from "./Messages.ts"
 import * as Tokens from "./Tokens.ts"
+import * as Used from "./Used.ts"
 
 export interface Counted extends Counting {
-  readonly receive: (message: Extract<ToWorker, { readonly _tag: Counts }>) => void
+  readonly guesses: Guessed.Guessed
+  readonly usage: Used.Used
+  readonly receive: (message: Count) => void
   /** Makes known what is in use of everything, when other limits may hold. */
   readonly declare: () => void
-  /** Gives back what is not used; to be called every second. */
+  /** Gives back what is not used, and says what is to be added up; to be called every second. */
   readonly sweep: () => void
 }
-
-type Counts = "ids" | "grant" | "full" | "recall" | "token"
 
 export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted => {
   const ids = Ids.make(welcome.ids, () => send({ _tag: "ids" }))
   const lessee = Lessee.make(send)
   const tokens = Tokens.make(send)
+  const guesses = Guessed.make(send)
+  const usage = Used.make(send)
+  const receive = (message: Count) => {
+    switch (message._tag) {
+      case "ids":
+        return ids.add(message.ids)
+      case "token":
+        return tokens.receive(message)
+      case "used":
+        return usage.receive(message)
+      case "grant":
+      case "full":
+      case "recall":
+        return lessee.receive(message)
+      default:
+        return guesses.receive(message)
+    }
+  }
+  welcome.news.forEach(receive)
   return {
     nextId: ids.next,
     places: lessee,
@@ -32,20 +53,12 @@ export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted
         if (of === "token") tokens.ask(key, limit, (more) => resume(Effect.succeed(more)))
         else lessee.ask(key, limit, (slot) => resume(Effect.succeed(slot ?? { wait: 0 })))
       }),
-    receive: (message) => {
-      switch (message._tag) {
-        case "ids":
-          return ids.add(message.ids)
-        case "token":
-          return tokens.receive(message)
-        default:
-          return lessee.receive(message)
-      }
-    },
+    guesses,
+    usage,
+    receive,
     declare: lessee.declare,
     sweep: () => {
-      lessee.sweep()
-      tokens.sweep()
+      for (const part of [lessee, tokens, guesses, usage]) part.sweep()
     }
   }
 }

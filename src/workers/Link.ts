@@ -12,6 +12,8 @@ import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
 export interface Link {
   readonly send: (message: ToPrimary) => void
   readonly welcome: Extract<ToWorker, { readonly _tag: "welcome" }>
+  /** Ends when all that was sent is on its way. */
+  readonly flush: Effect.Effect<void>
   /** Calls this with whatever else the primary says from now on. */
   readonly onOther: (receive: (message: Other) => void) => void
   /** Comes with what the settings are in, each time that they have changed. */
@@ -46,13 +48,17 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
     for (const message of batch) receive(message)
   })
   process.on("disconnect", () => receive({ _tag: "stop" }))
-  const send = Mail.outgoing<ToPrimary>((batch) => {
-    if (process.connected) process.send?.(batch, undefined, undefined, () => {})
-  })
+  const post = (batch: ReadonlyArray<ToPrimary>, done: () => void) => {
+    if (process.connected && process.send) process.send(batch, undefined, undefined, done)
+    else done()
+  }
+  const send = Mail.outgoing<ToPrimary>((batch) => post(batch, () => {}))
   send({ _tag: "hello" })
   return {
     send,
     welcome: yield* Deferred.await(welcome),
+    // Behind what is sent in this turn.
+    flush: Effect.callback((resume) => void setImmediate(post, [], () => resume(Effect.void))),
     onOther: (receive) => {
       other = receive
     },

@@ -6,9 +6,11 @@ import * as Data from "effect/Data"
 import { BadSetting, ListenFailed, OpenProxyRefused } from "../Errors.ts"
 import type { Refusal } from "../server/Server.ts"
 import type { Passed } from "../server/Systemd.ts"
+import type { Judgement, Report } from "./Guessed.ts"
 import type { Block } from "./Ids.ts"
 import type { Claim, Ruling } from "./Lessor.ts"
 import type { Token, Wish } from "./Tokens.ts"
+import type { Moved, Sum } from "./Used.ts"
 
 /** Where a worker listens, as it is written, and whether clients have to say who they are. */
 export interface Open {
@@ -26,10 +28,7 @@ export type ToPrimary =
   | ({ readonly _tag: "serving" } & Open)
   /** It does not start, or does not change to other settings. */
   | { readonly _tag: "refused"; readonly error: Written }
-  /** Its sessions will need more numbers soon. */
-  | { readonly _tag: "ids" }
-  | Claim
-  | Wish
+  | Counted
 
 export type ToWorker =
   | {
@@ -38,13 +37,23 @@ export type ToWorker =
       /** How it listens. */
       readonly reusePort: boolean
       readonly passed: ReadonlyArray<Passed>
+      /** How many workers there are. */
+      readonly count: number
       readonly ids: Block
+      /** What is counted so far. */
+      readonly news: ReadonlyArray<Count>
     }
   | { readonly _tag: "reload"; readonly texts: Texts }
-  | { readonly _tag: "ids"; readonly ids: Block }
-  | Ruling
-  | Token
+  | Count
   | { readonly _tag: "stop" }
+
+/** What a worker counts, for all of them. */
+export type Counted =
+  /** Its sessions will need more numbers soon. */
+  { readonly _tag: "ids" } | Claim | Wish | Report | Moved
+
+/** What all of them come to, as far as a worker has to know it. */
+export type Count = { readonly _tag: "ids"; readonly ids: Block } | Ruling | Token | Judgement | Sum
 
 /** An error with what it carries. */
 export interface Written {

@@ -89,7 +89,10 @@ export const make = Effect.fnUntraced(function* (
       for (const message of batch) onMessage(member, message)
     })
     worker.on("error", () => {})
-    worker.on("exit", (code: number | null, signal: NodeJS.Signals | null) => {
+    // What it said last may come after its end.
+    const isSilent = new Promise((resolve) => worker.once("disconnect", resolve))
+    worker.once("exit", async (code: number | null, signal: NodeJS.Signals | null) => {
+      await isSilent
       members.delete(member)
       onEnd(member)
       if (phase === "stopping") {

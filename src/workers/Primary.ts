@@ -8,19 +8,21 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import { ListenFailed } from "../Errors.ts"
-import type { Bans } from "../policy/Bans.ts"
-import * as Rates from "../policy/Rates.ts"
+import { ListenFailed, type StateFailed } from "../Errors.ts"
+import { Bans } from "../policy/Bans.ts"
+import * as Guesses from "../policy/Guesses.ts"
 import * as Generation from "../server/Generation.ts"
-import { addressesOf, keptBans, type Refusal, Server } from "../server/Server.ts"
+import * as Quotas from "../server/Quotas.ts"
+import { addressesOf, type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as UnixSocket from "../server/UnixSocket.ts"
-import * as Ids from "./Ids.ts"
-import * as Lessor from "./Lessor.ts"
+import * as BansFile from "../system/BansFile.ts"
 import * as Messages from "./Messages.ts"
+import * as Office from "./Office.ts"
 import * as Pool from "./Pool.ts"
 import * as Ports from "./Ports.ts"
 
@@ -32,16 +34,28 @@ export interface Options {
 }
 
 /** `Server` as others see it, with workers behind it. */
-export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal, Config> =>
-  Layer.effect(
-    Server,
-    Effect.suspend(() => make(options))
-  ).pipe(Layer.provideMerge(keptBans))
+export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config> =>
+  Layer.suspend(() => {
+    const listeners = new Set<(news: Guesses.News) => void>()
+    const guesses = Guesses.make((news) => {
+      for (const tell of listeners) tell(news)
+    })
+    return Layer.effect(Server, make({ ...options, guesses, listeners })).pipe(
+      Layer.provideMerge(Layer.provideMerge(BansFile.layer, Bans.layerOf(guesses, 1)))
+    )
+  })
+
+interface Parts extends Options {
+  readonly guesses: Guesses.Copy
+  readonly listeners: Set<(news: Guesses.News) => void>
+}
 
 const make = Effect.fnUntraced(function* ({
   count,
-  texts
-}: Options): Effect.fn.Return<Server["Service"], Refusal, Config | Scope.Scope> {
+  texts,
+  guesses,
+  listeners
+}: Parts): Effect.fn.Return<Server["Service"], Refusal | StateFailed, Config | Scope.Scope> {
   let config = yield* Config
   // As a worker will build them, so that what is wrong is found before there is one.
   yield* Effect.scoped(
@@ -52,6 +66,14 @@ const make = Effect.fnUntraced(function* ({
   )
   const canReuse = yield* Ports.canReuse
   const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const office = Office.make<Pool.Member>({
+    guesses,
+    usage: yield* Quotas.usage,
+    config: () => config,
+    run: fork
+  })
+  listeners.add(office.tell)
+  yield* Effect.forkScoped(Effect.schedule(Effect.sync(office.sweep), Schedule.spaced("1 second")))
   yield* prepare(config, [], canReuse)
 
   /** What the workers go by. */
@@ -97,9 +119,6 @@ const make = Effect.fnUntraced(function* ({
     if (known !== inForce) fork(follow(member))
   }
 
-  const nextBlock = Ids.blocks()
-  const lessor = Lessor.make<Pool.Member>((member, ruling) => member.send(ruling))
-  const rates = Rates.make()
   /** What each was welcomed with. */
   const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
   const receive = (member: Pool.Member, message: Messages.ToPrimary) => {
@@ -111,18 +130,9 @@ const make = Effect.fnUntraced(function* ({
           texts: inForce,
           reusePort: canReuse,
           passed: Systemd.passed(undefined),
-          ids: nextBlock()
+          count,
+          ...office.enter(member)
         })
-      case "ids":
-        return member.send({ _tag: "ids", ids: nextBlock() })
-      case "token": {
-        const { id, key, limit } = message
-        return member.send({ _tag: "token", id, wait: rates.take(key, limit, performance.now()) })
-      }
-      case "ask":
-      case "own":
-      case "back":
-        return lessor.receive(member, message)
       case "serving": {
         const change = changing.get(member)
         changing.delete(member)
@@ -138,6 +148,8 @@ const make = Effect.fnUntraced(function* ({
         if (isStarted) return member.fail(message.error.message)
         return Deferred.doneUnsafe(started, Effect.fail(error))
       }
+      default:
+        return office.receive(member, message)
     }
   }
 
@@ -145,7 +157,7 @@ const make = Effect.fnUntraced(function* ({
     onMessage: (member, message) => void receive(member, message),
     onEnd: (member) => {
       serving.delete(member)
-      lessor.remove(member)
+      office.remove(member)
       const change = changing.get(member)
       changing.delete(member)
       if (change) Deferred.doneUnsafe(change.answer, Effect.fail("gone" as const))

@@ -2,12 +2,16 @@
  * Limits of several processes that serve as one: they hold for all of them
  * together, to the last session.
  */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Peer } from "../../src/testing/index.ts"
-import { request } from "../support/messages.ts"
+import { proxyV1, request } from "../support/messages.ts"
+import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
+import * as Temporary from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
 
 /** Asks for a session of alice's: the client's end, and the reply. */
@@ -56,13 +60,6 @@ describe("limits of several workers", () => {
           again.filter(({ code }) => code === 0),
           lost
         )
-
-        // One ends, and another one is let in, by whichever worker.
-        for (const { client } of open.filter((_, index) => servers[index] !== victim)) {
-          yield* client.end
-          const origin = yield* target.accept
-          yield* origin.end
-        }
       })
   )
 
@@ -90,6 +87,88 @@ describe("limits of several workers", () => {
         7
       )
       yield* few.logged({ message: "session", outcome: "TooManySessions", limit: 7 })
+    })
+  )
+
+  it.live("of failed logins: those over all workers lead to one ban, which all of them know", () =>
+    Effect.gen(function* () {
+      const file = join(yield* Temporary.directory, "bans.jsonl")
+      const proxied = ["--proxy-protocol-from", "127.0.0.1", "--ban-after", "10", "--bans-file", file]
+      const server = yield* Workers.start([...alice, ...proxied])
+      const pids = yield* server.pids
+      const announced = Effect.fnUntraced(function* (source: string) {
+        const client = yield* Tcp.connect(server.port)
+        yield* client.send(proxyV1(`PROXY TCP4 ${source} 127.0.0.1 50000 1080`))
+        return client
+      })
+      const logIn = (source: string, password: string) =>
+        Effect.scoped(
+          Effect.flatMap(announced(source), (client) => Tcp.authenticate(client, "alice", password))
+        )
+      for (let n = 0; n < 10; n++) {
+        assert.deepStrictEqual(yield* logIn("203.0.113.7", "guess"), [1, 1])
+      }
+      yield* server.logged({ message: "banned", network: "203.0.113.7/32", failures: 10 })
+      const turnedAway: Array<number | undefined> = []
+      while (pids.some((pid) => !turnedAway.includes(pid))) {
+        const client = yield* Tcp.connect(server.port)
+        yield* client.send([])
+        turnedAway.push(Workers.serverOf(client, pids))
+        yield* client.send(proxyV1("PROXY TCP4 203.0.113.7 127.0.0.1 50000 1080"))
+        assert.strictEqual(yield* client.ending, "reset")
+      }
+      assert.deepStrictEqual(yield* logIn("203.0.113.8", "secret"), [1, 0])
+
+      // Also one that begins now.
+      process.kill(pids[0]!, "SIGKILL")
+      yield* server.logged({ message: "a worker died" })
+      yield* server.pids
+      for (let n = 0; n < 10; n++) {
+        const client = yield* announced("203.0.113.7")
+        assert.strictEqual(yield* client.ending, "reset")
+      }
+      yield* server.kill("SIGUSR2")
+      yield* server.logged({ message: "ban", network: "203.0.113.7/32", failures: 10 })
+
+      writeFileSync(file, "")
+      yield* server.logged({ message: "ban lifted", network: "203.0.113.7/32" })
+      yield* Effect.sleep("50 millis")
+      for (let n = 0; n < 10; n++) {
+        assert.deepStrictEqual(yield* logIn("203.0.113.7", "secret"), [1, 0])
+      }
+      const { stdout } = yield* server.stop
+      const lines = Program.lines(stdout).filter(({ message }) => message === "banned")
+      assert.lengthOf(lines, 1)
+    })
+  )
+
+  it.live("of bytes: a quota is one, and is remembered", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* Temporary.directory
+      const flags = [...alice, "--monthly-quota", "40kB", "--state-dir", stateDir]
+      const server = yield* Workers.start(flags)
+      const pids = yield* server.pids
+      const target = yield* Tcp.target
+      const begun: Array<{ readonly client: Peer; readonly origin: Peer; readonly pid: number | undefined }> =
+        []
+      while (pids.some((pid) => begun.every((session) => session.pid !== pid))) {
+        const { client, code } = yield* ask(server.port, target.port)
+        assert.strictEqual(code, 0)
+        begun.push({ client, origin: yield* target.accept, pid: Workers.serverOf(client, pids) })
+      }
+      // Half of it by each.
+      for (const pid of pids) {
+        const { client, origin } = begun.find((session) => session.pid === pid)!
+        yield* client.send(new Uint8Array(20_000))
+        yield* origin.receive(20_000)
+      }
+      for (const { client } of begun) assert.strictEqual(yield* client.ending, "reset")
+      assert.strictEqual((yield* ask(server.port, target.port)).code, 2)
+      assert.strictEqual((yield* server.stop).code, 0)
+      const kept = JSON.parse(readFileSync(join(stateDir, "quotas.json"), "utf8"))
+      assert.deepStrictEqual(kept.accounts, [{ name: "user alice", day: 40_000, month: 40_000 }])
+      const again = yield* Workers.start(flags)
+      assert.strictEqual((yield* ask(again.port, target.port)).code, 2)
     })
   )
 })

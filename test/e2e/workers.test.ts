@@ -6,6 +6,7 @@ import { existsSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { greeting, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
@@ -23,7 +24,9 @@ describe("Workers", () => {
 
         yield* server.kill("SIGTERM")
         yield* server.logged({ message: "draining" })
-        assert.strictEqual(yield* Effect.flip(Tcp.connect(server.port)), "ECONNREFUSED")
+        // Each closes its own door.
+        const refused = Effect.retry(Effect.flip(Tcp.connect(server.port)), Schedule.spaced("10 millis"))
+        assert.strictEqual(yield* refused, "ECONNREFUSED")
         for (const { client, origin } of sessions) {
           yield* client.send("a question")
           yield* client.end

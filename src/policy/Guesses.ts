@@ -1,0 +1,150 @@
+/**
+ * What is remembered of those who guess passwords: failures, and the bans that
+ * they led to. Of several processes, one decides and tells the others, who keep a
+ * copy to look things up in.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import type { Values } from "../config/Config.ts"
+import * as Texts from "../config/Texts.ts"
+import * as BanList from "./BanList.ts"
+import * as ClientNetwork from "./ClientNetwork.ts"
+import * as Failures from "./Failures.ts"
+
+/** What came of an attempt: it was not heard, or it had a wrong or the right password. */
+export type Outcome = "refused" | "failed" | "succeeded"
+
+/** What others have to know, to have the same copy. */
+export type News =
+  | ({ readonly _tag: "guess"; readonly outcome: Outcome } & Failures.Attempt)
+  | ({ readonly _tag: "tally" } & Failures.Entry)
+  | ({ readonly _tag: "ban"; readonly network: string } & Omit<BanList.Ban, "network">)
+  | { readonly _tag: "lift"; readonly network: string; readonly now: number }
+
+export interface Guesses {
+  /** The ban that this address is under. */
+  readonly find: (address: NetAddress.IpAddress, now: number) => BanList.Ban | undefined
+  /** Whether it is too soon for this attempt. */
+  readonly isTooSoon: (attempt: Failures.Attempt) => boolean
+  readonly succeeded: (attempt: Failures.Attempt) => void
+  /** Counts one that did not, which may lead to a ban. */
+  readonly failed: (
+    outcome: Exclude<Outcome, "succeeded">,
+    address: NetAddress.IpAddress,
+    attempt: Failures.Attempt,
+    config: Values
+  ) => Effect.Effect<void>
+  readonly ban: (ban: BanList.Ban) => void
+  readonly lift: (network: IpNetwork.IpNetwork, now: number) => ReadonlyArray<BanList.Ban>
+  readonly list: (now: number) => ReadonlyArray<BanList.Ban>
+  readonly revision: () => number
+  readonly suspects: Failures.Failures["list"]
+  /** Connections turned away, since it was asked last. */
+  turnedAway: number
+}
+
+/** One that is a copy of another. */
+export interface Copy extends Guesses {
+  readonly follow: (news: News) => void
+  /** All that there is to be told of it. */
+  readonly all: (now: number) => ReadonlyArray<News>
+}
+
+/** One that decides for itself, and tells others. */
+export const make = (tell?: (news: News) => void): Copy => {
+  const bans = BanList.make()
+  const failures = Failures.make()
+
+  const count = (outcome: Outcome, attempt: Failures.Attempt): number => {
+    tell?.({ _tag: "guess", outcome, ...attempt })
+    if (outcome === "succeeded") failures.succeeded(attempt)
+    return outcome === "succeeded" ? 0 : failures[outcome](attempt)
+  }
+
+  const put = (ban: BanList.Ban) => {
+    bans.set(ban)
+    tell?.(written(ban))
+  }
+
+  const lift = (network: IpNetwork.IpNetwork, now: number) => {
+    tell?.({ _tag: "lift", network: IpNetwork.format(network), now })
+    return bans.lift(network, now)
+  }
+
+  return {
+    find: bans.find,
+    isTooSoon: failures.isTooSoon,
+    succeeded: (attempt) => void count("succeeded", attempt),
+    failed: (outcome, address, attempt, { banAfter, banTime }) =>
+      Effect.suspend(() => {
+        const { now } = attempt
+        const failed = count(outcome, attempt)
+        if (banAfter === "off" || failed < banAfter || isHere(address)) return Effect.void
+        // Those checked together with the one it is for change nothing.
+        if (bans.find(address, now)) return Effect.void
+        const network = ClientNetwork.of(address)
+        const ban = bans.punish(network, failed, now, Duration.toMillis(banTime))
+        failures.clear(IpNetwork.format(network))
+        tell?.(written(ban))
+        return Effect.logWarning("banned", {
+          network: IpNetwork.format(network),
+          until: new Date(ban.until).toISOString(),
+          failures: failed
+        })
+      }),
+    ban: put,
+    lift,
+    list: bans.list,
+    revision: bans.revision,
+    suspects: failures.list,
+    turnedAway: 0,
+    follow: (news) => {
+      switch (news._tag) {
+        case "guess":
+          return void count(news.outcome, news)
+        case "tally":
+          return failures.put(news)
+        case "ban": {
+          const ban = read(news)
+          if (ban.failures > 0) failures.clear(news.network)
+          return put(ban)
+        }
+        case "lift":
+          return void lift(networkOf(news.network), news.now)
+      }
+    },
+    all: (now) => [
+      ...failures.entries().map((entry) => ({ _tag: "tally" as const, ...entry })),
+      ...bans.list(now).map(written)
+    ]
+  }
+}
+
+/** This machine, whose users have other means than to guess, and which is where tunnels and helpers end. */
+export const isHere = (address: NetAddress.IpAddress): boolean =>
+  NetAddress.isLoopback(NetAddress.toCanonical(address))
+
+const written = ({ network, until, reason, failures }: BanList.Ban): News => ({
+  _tag: "ban",
+  network: IpNetwork.format(network),
+  until,
+  reason,
+  failures
+})
+
+const read = ({
+  network,
+  until,
+  reason,
+  failures
+}: Extract<News, { readonly _tag: "ban" }>): BanList.Ban => ({
+  network: networkOf(network),
+  until,
+  reason,
+  failures
+})
+
+const networkOf = (text: string): IpNetwork.IpNetwork => Option.getOrThrow(Texts.network(text))
