@@ -9,6 +9,7 @@ import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
 import { Bandwidth } from "../network/Bandwidth.ts"
+import { Shares } from "../network/Shares.ts"
 import { Bans } from "../policy/Bans.ts"
 import { Counting } from "../server/Counting.ts"
 import { Quotas } from "../server/Quotas.ts"
@@ -54,7 +55,10 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   })
   const counted = Counted.make(link)
   link.onOther(counted.receive)
-  const counting = Layer.succeed(Counting, () => counted)
+  const counting = Layer.merge(
+    Layer.succeed(Counting, () => counted),
+    Layer.succeed(Shares, counted.shares)
+  )
   const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
   const first = yield* read(texts)
   const server = Server.counted.pipe(

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
@@ -15,6 +16,7 @@ import type { Rates } from "../config/Texts.ts"
 import * as Bucket from "./Bucket.ts"
 import * as Pacer from "./Pacer.ts"
 import * as SharedBuckets from "./SharedBuckets.ts"
+import { Shares } from "./Shares.ts"
 
 export interface Usage {
   /** Whose session it is, asked where there is a limit. All that are the same owner's share it. */
@@ -43,7 +45,12 @@ export class Bandwidth extends Context.Service<
       const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
       const isBusy = Latch.makeUnsafe()
       const pacer = Pacer.make(now, () => Latch.openUnsafe(isBusy))
-      const shared = SharedBuckets.make(now)
+      const shares = yield* Shares
+      const shared = SharedBuckets.make(now, shares)
+      if (shares) {
+        const report = Effect.sync(() => shared.report())
+        yield* Effect.forkScoped(Effect.schedule(report, Schedule.spaced("1 second")))
+      }
       // One for all, which stands still while nobody waits.
       const tick = Effect.sync(() => {
         if (!pacer.tick()) Latch.closeUnsafe(isBusy)

@@ -8,6 +8,8 @@
 export interface Bucket {
   /** Bytes a second. */
   rate: number
+  /** The same, with what other processes have of it now. */
+  whole: number
   /** Bytes that may pass now; below zero, those that passed before their time. */
   tokens: number
   /** In milliseconds, up to when it has been filled. */
@@ -25,6 +27,7 @@ const backlog = 1
 /** A full one. */
 export const make = (rate: number, now: number): Bucket => ({
   rate,
+  whole: rate,
   tokens: rate * burst,
   filledAt: now,
   waiting: 0
@@ -44,5 +47,7 @@ export const setRate = (bucket: Bucket, rate: number, now: number): void => {
   bucket.rate = rate
   fill(bucket, now)
 }
+
+export const isHalfFull = ({ tokens, rate }: Bucket): boolean => tokens >= (rate * burst) / 2
 
 export const isFull = ({ tokens, rate }: Bucket): boolean => tokens >= rate * burst

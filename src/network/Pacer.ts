@@ -156,6 +156,6 @@ const giveBack = (state: State, keep: number): void => {
 
 /** A sixteenth of a second's worth, within what reads can be. */
 const sliceFor = (buckets: ReadonlyArray<Bucket.Bucket>): number => {
-  const rate = Math.min(...buckets.map(({ rate }) => rate))
+  const rate = Math.min(...buckets.map(({ whole }) => whole))
   return Math.min(Math.max(2 ** Math.floor(Math.log2(rate / 16)), 4 * 1024), 256 * 1024)
 }

@@ -2,18 +2,21 @@
  * A worker's part in what all of them count together.
  */
 import * as Effect from "effect/Effect"
+import type { Shares } from "../network/Shares.ts"
 import type { Counting, Lack, More } from "../server/Counting.ts"
 import * as Guessed from "./Guessed.ts"
 import * as Ids from "./Ids.ts"
 import * as Lessee from "./Lessee.ts"
 import type { Link } from "./Link.ts"
 import type { Count } from "./Messages.ts"
+import * as Shared from "./Shared.ts"
 import * as Tokens from "./Tokens.ts"
 import * as Used from "./Used.ts"
 
 export interface Counted extends Counting {
   readonly guesses: Guessed.Guessed
   readonly usage: Used.Used
+  readonly shares: Shares
   readonly receive: (message: Count) => void
   /** Makes known what is in use of everything, when other limits may hold. */
   readonly declare: () => void
@@ -27,6 +30,7 @@ export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted
   const tokens = Tokens.make(send)
   const guesses = Guessed.make(send)
   const usage = Used.make(send)
+  const shares = Shared.make(send)
   const receive = (message: Count) => {
     switch (message._tag) {
       case "ids":
@@ -35,6 +39,8 @@ export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted
         return tokens.receive(message)
       case "used":
         return usage.receive(message)
+      case "share":
+        return shares.receive(message)
       case "grant":
       case "full":
       case "recall":
@@ -55,6 +61,7 @@ export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted
       }),
     guesses,
     usage,
+    shares,
     receive,
     declare: lessee.declare,
     sweep: () => {

@@ -39,11 +39,13 @@ interface Lease {
   idle: number
   slots: Set<Slot>
   waiting: Array<Waiter>
+  /** The primary was asked for more, and has not answered. */
+  isAsking: boolean
 }
 
 interface Waiter {
   readonly answer: (slot: Slot | undefined) => void
-  /** The primary was asked on its behalf too. */
+  /** The primary was asked since it waits. */
   isAsked: boolean
 }
 
@@ -63,7 +65,7 @@ export const make = (send: (claim: Claim) => void): Lessee => {
   const leaseOf = (key: string, limit: number): Lease => {
     const known = leases.get(key)
     if (known) return known
-    const lease: Lease = { limit, count: 0, over: 0, idle: 0, slots: new Set(), waiting: [] }
+    const lease: Lease = { limit, count: 0, over: 0, idle: 0, slots: new Set(), waiting: [], isAsking: false }
     leases.set(key, lease)
     return lease
   }
@@ -77,7 +79,8 @@ export const make = (send: (claim: Claim) => void): Lessee => {
   }
 
   const ask = (key: string, lease: Lease) => {
-    if (lease.waiting.length === 0 || lease.waiting.some(({ isAsked }) => isAsked)) return
+    if (lease.isAsking || lease.waiting.length === 0) return
+    lease.isAsking = true
     for (const waiter of lease.waiting) waiter.isAsked = true
     send({ _tag: "ask", key, limit: lease.limit, over: own(key, lease) })
   }
@@ -137,12 +140,13 @@ export const make = (send: (claim: Claim) => void): Lessee => {
           // One that nobody waits for any more is there for the next.
           const known = lease ?? leaseOf(key, Infinity)
           known.count += ruling.count
-          for (const waiter of known.waiting) waiter.isAsked = false
+          known.isAsking = false
           settle(key, known)
           return ask(key, known)
         }
         case "full": {
           if (lease === undefined) return
+          lease.isAsking = false
           const refused = lease.waiting.filter(({ isAsked }) => isAsked)
           lease.waiting = lease.waiting.filter(({ isAsked }) => !isAsked)
           for (const { answer } of refused) answer(undefined)
@@ -165,7 +169,7 @@ export const make = (send: (claim: Claim) => void): Lessee => {
         }
         if (lease.idle > 0) give(key, lease, lease.idle)
         lease.idle = Math.max(free(key, lease), 0)
-        if (lease.count === 0 && lease.waiting.length === 0) leases.delete(key)
+        if (lease.count === 0 && lease.waiting.length === 0 && !lease.isAsking) leases.delete(key)
       }
     },
     declare: () => {

@@ -9,6 +9,7 @@ import type { Passed } from "../server/Systemd.ts"
 import type { Judgement, Report } from "./Guessed.ts"
 import type { Block } from "./Ids.ts"
 import type { Claim, Ruling } from "./Lessor.ts"
+import type { Need, Share } from "./Sharer.ts"
 import type { Token, Wish } from "./Tokens.ts"
 import type { Moved, Sum } from "./Used.ts"
 
@@ -50,10 +51,10 @@ export type ToWorker =
 /** What a worker counts, for all of them. */
 export type Counted =
   /** Its sessions will need more numbers soon. */
-  { readonly _tag: "ids" } | Claim | Wish | Report | Moved
+  { readonly _tag: "ids" } | Claim | Wish | Report | Moved | Need
 
 /** What all of them come to, as far as a worker has to know it. */
-export type Count = { readonly _tag: "ids"; readonly ids: Block } | Ruling | Token | Judgement | Sum
+export type Count = { readonly _tag: "ids"; readonly ids: Block } | Ruling | Token | Judgement | Sum | Share
 
 /** An error with what it carries. */
 export interface Written {

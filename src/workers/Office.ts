@@ -10,6 +10,7 @@ import type * as Usage from "../policy/Usage.ts"
 import * as Ids from "./Ids.ts"
 import * as Lessor from "./Lessor.ts"
 import type { Count, Counted } from "./Messages.ts"
+import * as Sharer from "./Sharer.ts"
 
 /** A worker, as far as it is told what is counted. */
 export interface Clerk {
@@ -39,6 +40,7 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
   const workers = new Set<Worker>()
   const nextBlock = Ids.blocks()
   const lessor = Lessor.make<Worker>((worker, ruling) => worker.send(ruling))
+  const sharer = Sharer.make<Worker>((worker, share) => worker.send(share))
   const rates = Rates.make()
   let moved = new Set<string>()
 
@@ -75,6 +77,11 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
             )
           )
         }
+        case "enter":
+        case "demand":
+        case "leave":
+        case "kept":
+          return sharer.receive(worker, message)
         case "turnedAway":
           guesses.turnedAway += message.count
           return
@@ -91,6 +98,7 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
     remove: (worker) => {
       workers.delete(worker)
       lessor.remove(worker)
+      sharer.remove(worker)
     },
     tell,
     sweep: () => {

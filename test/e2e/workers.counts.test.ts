@@ -130,6 +130,7 @@ describe("limits of several workers", () => {
       yield* server.kill("SIGUSR2")
       yield* server.logged({ message: "ban", network: "203.0.113.7/32", failures: 10 })
 
+      while (!readFileSync(file, "utf8").includes("203.0.113.7")) yield* Effect.sleep("20 millis")
       writeFileSync(file, "")
       yield* server.logged({ message: "ban lifted", network: "203.0.113.7/32" })
       yield* Effect.sleep("50 millis")
@@ -169,6 +170,28 @@ describe("limits of several workers", () => {
       assert.deepStrictEqual(kept.accounts, [{ name: "user alice", day: 40_000, month: 40_000 }])
       const again = yield* Workers.start(flags)
       assert.strictEqual((yield* ask(again.port, target.port)).code, 2)
+    })
+  )
+
+  it.live("of bandwidth: all workers together are as fast as one may be", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start(["--bandwidth-total", "off/1MiB"])
+      const pids = yield* server.pids
+      const sessions = yield* Workers.sessions(server.port, pids)
+      const received = { bytes: 0 }
+      for (const { client, origin } of sessions) {
+        client.duplex.on("data", (chunk: Buffer) => {
+          received.bytes += chunk.length
+        })
+        yield* Effect.forkScoped(origin.send(new Uint8Array(16 * 1024 * 1024)))
+      }
+      // What buckets hold at first.
+      yield* Effect.sleep("500 millis")
+      const [before, begin] = [received.bytes, performance.now()]
+      yield* Effect.sleep("3 seconds")
+      const rate = (received.bytes - before) / ((performance.now() - begin) / 1000)
+      assert.isAtMost(rate, 1.15 * 2 ** 20)
+      assert.isAtLeast(rate, 0.7 * 2 ** 20)
     })
   )
 })

@@ -48,4 +48,33 @@ describe("SharedBuckets", () => {
     assert.strictEqual(shared.size(), 1)
     assert.strictEqual(shared.take("used", 1000), used)
   })
+
+  it("of several processes have their share of the rate, and leave it when they are not used", () => {
+    const clock = { now: 0 }
+    const said: Array<string> = []
+    let change = (_: number) => {}
+    const shared = SharedBuckets.make(() => clock.now, {
+      enter: (name, onChange) => {
+        said.push(`enter ${name}`)
+        change = onChange
+      },
+      demand: (_, isBusy) => said.push(isBusy ? "busy" : "idle"),
+      leave: (name) => said.push(`leave ${name}`)
+    })
+    const bucket = shared.take("total", 1000)
+    assert.deepStrictEqual([bucket.rate, bucket.whole, bucket.tokens], [0, 1000, 0])
+    change(0.5)
+    assert.strictEqual(bucket.rate, 500)
+    shared.take("total", 2000)
+    assert.strictEqual(bucket.rate, 1000)
+    bucket.tokens = -1
+    shared.report()
+    shared.giveBack("total")
+    shared.giveBack("total")
+    shared.report()
+    clock.now = 1000
+    shared.report()
+    assert.deepStrictEqual(said, ["enter total", "busy", "busy", "idle", "leave total"])
+    assert.strictEqual(shared.size(), 0)
+  })
 })

@@ -142,7 +142,7 @@ describe("Leases", () => {
       fc.property(
         fc.integer({ min: 1, max: 4 }),
         fc.integer({ min: 1, max: 12 }),
-        fc.array(action, { maxLength: 300 }),
+        fc.array(action, { maxLength: 300, size: "max" }),
         (count, limit, actions) => {
           const all = world(count)
           run(all, actions, limit, () => assert.isAtMost(all.total(), limit))
@@ -164,7 +164,7 @@ describe("Leases", () => {
 
   it("end with nothing, when all sessions have", () => {
     fc.assert(
-      fc.property(fc.array(action, { maxLength: 200 }), (actions) => {
+      fc.property(fc.array(action, { maxLength: 200, size: "max" }), (actions) => {
         const all = world(3)
         run(all, actions, 5, () => {})
         all.settle()

@@ -1,0 +1,110 @@
+/**
+ * Who may use which share of a rate that is limited: the primary's side.
+ *
+ * Those who use a limit share it in equal parts, but who needs no more than he
+ * has leaves most of his to those who do. Nobody gets a share before those have
+ * said that they use less who had it.
+ */
+
+/** From a worker. */
+export type Need =
+  /** It uses this limit now, and has no share of it yet. */
+  | { readonly _tag: "enter"; readonly name: string; readonly id: number }
+  | { readonly _tag: "demand"; readonly name: string; readonly isBusy: boolean }
+  | { readonly _tag: "leave"; readonly name: string }
+  /** It keeps to the share of this turn from now on. */
+  | { readonly _tag: "kept"; readonly name: string; readonly turn: number }
+
+/** To a worker: what it may use, from 0 to 1, since it entered with this number. */
+export interface Share {
+  readonly _tag: "share"
+  readonly name: string
+  readonly id: number
+  readonly turn: number
+  readonly share: number
+}
+
+export interface Sharer<in Worker> {
+  readonly receive: (worker: Worker, need: Need) => void
+  /** It is no more. */
+  readonly remove: (worker: Worker) => void
+}
+
+interface Holding {
+  readonly id: number
+  /** What it may be using: the most of what it was told and has not said to be past. */
+  share: number
+  /** What it was told last, and when. */
+  told: number
+  turn: number
+  isBusy: boolean
+}
+
+/** What someone without need has, to someone else's whole part. */
+const idle = 1 / 8
+
+/** What sums of fractions are off by. */
+const tolerance = 1e-9
+
+export const make = <Worker>(send: (worker: Worker, share: Share) => void): Sharer<Worker> => {
+  let turns = 0
+  const limits = new Map<string, Map<Worker, Holding>>()
+
+  const settle = (name: string, holdings: Map<Worker, Holding>) => {
+    if (holdings.size === 0) return void limits.delete(name)
+    const weights = [...holdings.values()].map(({ isBusy }) => (isBusy ? 1 : idle))
+    const whole = weights.reduce((sum, weight) => sum + weight)
+    let free = 1
+    for (const { share } of holdings.values()) free -= share
+    // At first who gets less.
+    const all = [...holdings].map(([worker, holding], index) => ({
+      worker,
+      holding,
+      target: weights[index]! / whole
+    }))
+    for (const { worker, holding, target } of all.sort((one, other) => less(one) - less(other))) {
+      const share = Math.min(target, holding.share + Math.max(free, 0))
+      if (Math.abs(share - holding.told) < tolerance) continue
+      if (share > holding.share) {
+        free -= share - holding.share
+        holding.share = share
+      }
+      holding.told = share
+      holding.turn = ++turns
+      send(worker, { _tag: "share", name, id: holding.id, turn: turns, share })
+    }
+  }
+
+  return {
+    receive: (worker, need) => {
+      const { name } = need
+      const holdings = limits.get(name) ?? new Map<Worker, Holding>()
+      const holding = holdings.get(worker)
+      limits.set(name, holdings)
+      switch (need._tag) {
+        case "enter":
+          holdings.set(worker, { id: need.id, share: 0, told: 0, turn: 0, isBusy: true })
+          break
+        case "demand":
+          if (holding) holding.isBusy = need.isBusy
+          break
+        case "leave":
+          holdings.delete(worker)
+          break
+        case "kept":
+          // If it was told otherwise since, that is what counts.
+          if (holding?.turn === need.turn) holding.share = holding.told
+          break
+      }
+      settle(name, holdings)
+    },
+    remove: (worker) => {
+      for (const [name, holdings] of [...limits]) {
+        if (holdings.delete(worker)) settle(name, holdings)
+      }
+    }
+  }
+}
+
+const less = ({ holding, target }: { readonly holding: Holding; readonly target: number }): number =>
+  target - holding.share
