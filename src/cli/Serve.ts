@@ -47,7 +47,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   return yield* Layer.launch(
     Layer.provide(alongside, Layer.provideMerge(server, Setup.settings(first)))
   ).pipe(
-    Effect.provide(Setup.logging(first)),
+    Effect.provide(Setup.logging(first, workers > 1)),
     Effect.catchTag("BadSetting", (error) => Effect.fail(Sources.placed(error, first.places)))
   )
 })

@@ -19,9 +19,12 @@ export const settings = ({ values }: Sources.Read) => {
 export const isJson = ({ values: { logFormat } }: Sources.Read): boolean =>
   logFormat === "json" || (logFormat === "auto" && !process.stdout.isTTY)
 
-/** Writes to standard output. */
-export const logging = (read: Sources.Read) =>
-  Logger.layer([Log.toStdout(isJson(read) ? Log.json : Log.pretty)])
+/** Writes to standard output, and says whether others do as well. */
+export const logging = (read: Sources.Read, isShared: boolean) =>
+  Logger.layer([Log.toStdout(isJson(read) ? Log.json : Log.pretty, isShared ? pipeSize : Infinity)])
+
+/** PIPE_BUF of Linux; of other systems at least 512, with which lines of usual length get by. */
+const pipeSize = 4096
 
 const levels = {
   trace: "Trace",

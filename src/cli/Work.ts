@@ -73,7 +73,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   return yield* Layer.launch(
     Layer.provide(serving, Layer.provide(server, Layer.merge(sockets, counting)))
   ).pipe(
-    Effect.provide(Setup.logging(first)),
+    Effect.provide(Setup.logging(first, true)),
     Effect.catch((error) =>
       Effect.andThen(
         Effect.sync(() => refuse(error)),

@@ -18,3 +18,13 @@ export const upTo = (full: number): EarlyDrop => ({
   rate: 30,
   full
 })
+
+/** For one of several processes that get about as many each. At most so many in all, but one for each. */
+export const partOf = (drop: EarlyDrop, part: number): EarlyDrop =>
+  part === 1
+    ? drop
+    : {
+        start: Math.ceil(drop.start * part),
+        rate: drop.rate,
+        full: Math.max(Math.floor(drop.full * part), 1)
+      }

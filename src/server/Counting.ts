@@ -42,6 +42,8 @@ export interface Counting {
   readonly nextId: () => number
   readonly places: Places
   readonly rates: Pick<Rates.Rates, "take">
+  /** Which part of the handshakes is this process's, from 0 to 1: they are not counted together. */
+  readonly part: number
   readonly more?: (lack: Lack) => Effect.Effect<More>
 }
 
@@ -51,6 +53,7 @@ export const alone = (): Counting => {
   let count = 0
   return {
     nextId: () => ++count,
+    part: 1,
     places: { hasRoom: (key, limit) => counts.of(key) < limit, change: counts.change },
     rates: Rates.make()
   }

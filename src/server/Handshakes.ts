@@ -16,13 +16,16 @@ export interface Handshakes {
   readonly change: (host: string, by: 1 | -1) => void
 }
 
-/** `room` is how many there can be where the configuration does not say. */
-export const make = (room: number): Handshakes => {
+/**
+ * `room` is how many there can be where the configuration does not say. Of what
+ * it says, this process has a part, if others have the rest.
+ */
+export const make = (room: number, part = 1): Handshakes => {
   const each = Counts.make()
   let count = 0
 
   const dropOf = ({ maxHandshakes }: Values) =>
-    maxHandshakes === "auto" ? EarlyDrop.upTo(room) : maxHandshakes
+    maxHandshakes === "auto" ? EarlyDrop.upTo(room) : EarlyDrop.partOf(maxHandshakes, part)
 
   const refusalOf = (host: string, config: Values) => {
     const limit = Math.ceil(dropOf(config).full / 2)

@@ -39,12 +39,37 @@ export const pretty = Logger.make<unknown, string>(({ date, logLevel, message, c
 /**
  * Writes lines to standard output, several at once: a write for each costs a busy
  * server as much as all else it does for a session outside the kernel.
+ *
+ * Where several processes write, what each writes at once must not be longer than
+ * `atOnce` bytes, or their lines would be mixed up in a pipe (PIPE_BUF of pipe(7)).
  */
-export const toStdout = (format: Logger.Logger<unknown, string>) =>
+export const toStdout = (format: Logger.Logger<unknown, string>, atOnce = Infinity) =>
   Logger.batched(format, {
     window: "50 millis",
-    flush: (lines) => Effect.sync(() => process.stdout.write(`${lines.join("\n")}\n`))
+    flush: (lines) =>
+      Effect.sync(() => {
+        for (const piece of pieces(lines, atOnce)) process.stdout.write(piece)
+      })
   })
+
+/** Whole lines, as many together as are no longer than this, in bytes. */
+export const pieces = (lines: ReadonlyArray<string>, atOnce: number): ReadonlyArray<string> => {
+  if (atOnce === Infinity) return [`${lines.join("\n")}\n`]
+  const found: Array<string> = []
+  let piece = ""
+  let size = 0
+  for (const line of lines) {
+    const length = Buffer.byteLength(line) + 1
+    if (size + length > atOnce && size > 0) {
+      found.push(piece)
+      piece = ""
+      size = 0
+    }
+    piece += `${line}\n`
+    size += length
+  }
+  return [...found, piece]
+}
 
 const parts = (message: unknown): { readonly text: string; readonly fields: object } => {
   const [text, fields] = Array.isArray(message) ? message : [message]

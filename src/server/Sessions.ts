@@ -56,7 +56,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   const budget = yield* Descriptors.budget
   const counting = (yield* Counting.Counting)()
   const { nextId, more } = counting
-  const handshakes = Handshakes.make(Math.ceil(budget / 2))
+  const handshakes = Handshakes.make(Math.ceil(budget / 2), counting.part)
   const admission = Admission.make(yield* Quotas, counting, budget)
   const live = new Map<Session.Session, Fiber.Fiber<unknown, unknown>>()
 

@@ -52,6 +52,7 @@ export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted
   welcome.news.forEach(receive)
   return {
     nextId: ids.next,
+    part: 1 / welcome.count,
     places: lessee,
     rates: tokens,
     more: ({ of, key, limit }: Lack) =>

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { chance, upTo } from "../../src/policy/EarlyDrop.ts"
+import { chance, partOf, upTo } from "../../src/policy/EarlyDrop.ts"
 
 const settings = fc
   .tuple(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 100 }), fc.nat(500))
@@ -49,5 +49,16 @@ describe("EarlyDrop", () => {
       assert.strictEqual(chance(0, drop), 0)
       assert.strictEqual(chance(full, drop), 1)
     }
+  })
+})
+
+it("is divided among processes, with one for each at least", () => {
+  const drop = { start: 10, rate: 30, full: 101 }
+  assert.deepStrictEqual(partOf(drop, 1), drop)
+  assert.deepStrictEqual(partOf(drop, 1 / 2), { start: 5, rate: 30, full: 50 })
+  assert.deepStrictEqual(partOf({ start: 1, rate: 30, full: 2 }, 1 / 4), {
+    start: 1,
+    rate: 30,
+    full: 1
   })
 })

@@ -12,6 +12,8 @@ interface Worker {
   lessee: Lessee.Lessee
   sessions: number
   kept: Array<Lessee.Slot>
+  /** Who waits for an answer. */
+  waiting: number
   toPrimary: Array<Lessor.Claim>
   toWorker: Array<Lessor.Ruling>
 }
@@ -21,14 +23,22 @@ const world = (count: number) => {
   const employ = (): Worker => {
     const toPrimary: Array<Lessor.Claim> = []
     const lessee = Lessee.make((claim) => void toPrimary.push(claim))
-    return { lessee, sessions: 0, kept: [], toPrimary, toWorker: [] }
+    return { lessee, sessions: 0, kept: [], waiting: 0, toPrimary, toWorker: [] }
   }
   const workers = Array.from({ length: count }, employ)
   let freed = 0
-  let waiting = 0
   let refused = 0
 
   const total = () => workers.reduce((sum, { sessions, kept }) => sum + sessions + kept.length, 0)
+  /** Slots that are on their way to someone who waits. */
+  const promised = () =>
+    workers.reduce((sum, { toWorker, waiting }) => {
+      const granted = toWorker.reduce(
+        (count, ruling) => count + (ruling._tag === "grant" ? ruling.count : 0),
+        0
+      )
+      return sum + Math.min(granted, waiting)
+    }, 0)
   const enter = (worker: Worker) => {
     worker.sessions++
     worker.lessee.change("key", 1)
@@ -37,13 +47,13 @@ const world = (count: number) => {
   const begin = (worker: Worker, limit: number, isPrompt = true) => {
     if (worker.lessee.hasRoom("key", limit)) return enter(worker)
     const before = freed
-    waiting++
+    worker.waiting++
     worker.lessee.ask("key", limit, (slot) => {
       if (!workers.includes(worker)) return
-      waiting--
+      worker.waiting--
       if (slot === undefined) {
         refused++
-        if (freed === before) assert.isAtLeast(total(), limit, "refused while there was room")
+        if (freed === before) assert.isAtLeast(total() + promised(), limit, "refused while there was room")
       } else if (isPrompt) {
         slot.release()
         enter(worker)
@@ -92,7 +102,6 @@ const world = (count: number) => {
     workers,
     lessor,
     ...{ begin, use, end, sweep, up, down, kill, settle, total },
-    waiting: () => waiting,
     refused: () => refused
   }
 }
@@ -149,6 +158,7 @@ describe("Leases", () => {
           all.settle()
           // Everybody has an answer, and those who come now are as many as there is room for.
           assert.isTrue(all.workers.every(({ toWorker }) => toWorker.length === 0))
+          assert.isTrue(all.workers.every(({ waiting }) => waiting === 0))
           for (const worker of all.workers) while (worker.kept.length > 0) all.use(worker)
           for (let i = 0; i < limit + 1; i++) {
             const before = all.total()
