@@ -57,6 +57,29 @@ itNeeds("python3", "curl")("listens on every socket passed, and takes no new por
   })
 )
 
+itNeeds("python3", "curl")("listens on every socket passed with all of several workers, and again", () =>
+  Effect.gen(function* () {
+    const path = join(yield* directory, "socket")
+    const by = activate("web=127.0.0.1", `local=${path}`)
+    const flags = ["--workers", "2", "--listen", "systemd", "--open", ...toLoopback]
+    const { addresses, logged, stop } = yield* start(flags, {}, by)
+    assert.match(addresses[0]!, anyPort)
+    assert.strictEqual(addresses[1], `unix:${path}`)
+    const url = yield* page
+    const passes = Effect.gen(function* () {
+      for (const proxy of [`socks5h://${addresses[0]}`, `socks5h://localhost${path}`]) {
+        assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, url]), "it works")
+      }
+    })
+    yield* passes
+    const { pid } = yield* logged({ message: "a worker serves" })
+    process.kill(Number(pid), "SIGKILL")
+    yield* logged({ message: "a worker serves", level: "info" })
+    yield* passes
+    assert.strictEqual(yield* stop, 0)
+  })
+)
+
 itNeeds("python3")("listens on the sockets of a name", () =>
   Effect.gen(function* () {
     const by = activate("web=127.0.0.1", "admin=127.0.0.2", "web=127.0.0.3")

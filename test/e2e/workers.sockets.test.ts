@@ -1,0 +1,60 @@
+/**
+ * What workers do not share: the sockets of single sessions.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { datagram, greeting, reply, request } from "../support/messages.ts"
+import * as Sockets from "../support/sockets.ts"
+import * as Udp from "../support/udp.ts"
+import * as Workers from "../support/workers.ts"
+
+describe("sockets of several workers", () => {
+  it.live("for datagrams are each session's own", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start()
+      const pids = yield* server.pids
+      const target = yield* Udp.echo()
+      const begun: Array<{ readonly associated: Udp.Associated; readonly pid: number | undefined }> = []
+      while (begun.length < 10 || pids.some((pid) => begun.every((one) => one.pid !== pid))) {
+        const associated = yield* Udp.associate(server.port)
+        assert.strictEqual(associated.code, 0)
+        begun.push({ associated, pid: Workers.serverOf(associated.control, pids) })
+      }
+      assert.strictEqual(new Set(begun.map(({ associated }) => associated.port)).size, begun.length)
+      for (const [index, { associated }] of begun.entries()) {
+        const client = yield* Udp.open()
+        for (let n = 0; n < 20; n++) {
+          const message = datagram("127.0.0.1", target.port, [index, n])
+          yield* client.send(message, associated.port)
+          const { bytes, from } = yield* client.receive
+          assert.deepStrictEqual([bytes, from.port], [message, associated.port])
+        }
+      }
+    })
+  )
+
+  it.live("for BIND are each session's own", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start(["--bind"])
+      const pids = yield* server.pids
+      const begun: Array<{ readonly client: Sockets.TcpPeer; readonly port: number; readonly pid: unknown }> =
+        []
+      while (begun.length < 6 || pids.some((pid) => begun.every((one) => one.pid !== pid))) {
+        const client = yield* Sockets.connect(server.port)
+        const pid = Workers.serverOf(client, pids)
+        yield* client.send([...greeting(0x00), ...request("127.0.0.1", 0, 0x02)])
+        const [, , , code, , , , , , , high, low] = yield* client.receive(2 + 10)
+        assert.strictEqual(code, 0)
+        begun.push({ client, port: high! * 256 + low!, pid })
+      }
+      for (const { client, port } of begun) {
+        const target = yield* Sockets.connect(port)
+        const from = target.duplex.localPort!
+        assert.deepStrictEqual(
+          [...(yield* client.receive(10))],
+          reply(0x00, [0x01, 127, 0, 0, 1, from >> 8, from & 0xff])
+        )
+      }
+    })
+  )
+})
