@@ -29,7 +29,9 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
   const welcome = Deferred.makeUnsafe<Link["welcome"]>()
   const stop = Deferred.makeUnsafe<void>()
   const reloads = yield* Queue.unbounded<Texts>()
-  let other = (_: Other) => {}
+  // Nothing that comes behind the welcome is lost.
+  const early: Array<Other> = []
+  let other: (message: Other) => void = (message) => void early.push(message)
   const receive = (message: ToWorker) => {
     switch (message._tag) {
       case "welcome":
@@ -61,6 +63,7 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
     flush: Effect.callback((resume) => void setImmediate(post, [], () => resume(Effect.void))),
     onOther: (receive) => {
       other = receive
+      early.splice(0).forEach(receive)
     },
     reload: Queue.take(reloads),
     stop: Deferred.await(stop)

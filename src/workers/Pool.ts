@@ -15,6 +15,8 @@ export interface Member {
   readonly send: (message: ToWorker) => void
   /** Ends it in good order; another takes its place at once. */
   readonly retire: () => void
+  /** Ends it at once; another one takes its place. */
+  readonly kill: () => void
   /** It cannot start: it ends, and another one is tried. */
   readonly fail: (reason: string) => void
 }
@@ -80,7 +82,8 @@ export const make = Effect.fnUntraced(function* (
       fork(Effect.logError("a worker could not start", { pid, reason }))
       send({ _tag: "stop" })
     }
-    const member: Member = { pid, send, retire, fail }
+    const kill = () => void worker.process.kill("SIGKILL")
+    const member: Member = { pid, send, retire, kill, fail }
     members.set(member, worker)
     worker.on("message", (batch: ReadonlyArray<ToPrimary>) => {
       const kept = early ?? []

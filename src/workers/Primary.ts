@@ -90,7 +90,14 @@ const make = Effect.fnUntraced(function* ({
     const answer: Answer = Deferred.makeUnsafe()
     changing.set(member, { texts: next, answer })
     member.send({ _tag: "reload", texts: next })
-    return Deferred.await(answer)
+    // One that does not even answer holds up nobody.
+    return Effect.timeoutOrElse(Deferred.await(answer), {
+      duration: patience,
+      orElse: () => {
+        member.kill()
+        return Effect.fail("gone" as const)
+      }
+    })
   }
 
   /** One that cannot do as the others do makes way for one that does from the start. */
@@ -207,6 +214,9 @@ const make = Effect.fnUntraced(function* ({
       }).pipe(Effect.uninterruptible)
   }
 })
+
+/** How long a worker may take to change to other settings. */
+const patience = "30 seconds"
 
 type Problem = Refusal | Messages.WorkerFault | "gone"
 type Answer = Deferred.Deferred<void, Problem>
