@@ -47,7 +47,10 @@ describe("limits of several workers", () => {
           all.filter(({ code }) => code === 2),
           60 - limit
         )
-        const servers = open.map(({ client }) => Workers.serverOf(client, pids))
+        const servers = Workers.serversOf(
+          open.map(({ client }) => client),
+          pids
+        )
         assert.sameMembers([...new Set(servers)], [...pids])
 
         const [victim] = pids

@@ -42,15 +42,25 @@ export const freePort = Effect.callback<number>((resume) => {
   })
 })
 
-/** The process that has the other end of this client's connection. */
-export const serverOf = (client: Peer, pids: ReadonlyArray<number>): number | undefined => {
-  const { localPort, remotePort } = client.duplex as unknown as {
-    readonly localPort: number
-    readonly remotePort: number
-  }
-  const inode = connections().find(({ local, remote }) => local === remotePort && remote === localPort)?.inode
-  return pids.find((pid) => inode !== undefined && sockets(pid).has(inode))
+/** The processes that have the other ends of these clients' connections, in one look: it takes long on a busy machine. */
+export const serversOf = (
+  clients: ReadonlyArray<Peer>,
+  pids: ReadonlyArray<number>
+): ReadonlyArray<number | undefined> => {
+  const inodes = connections()
+  const owners = new Map(pids.flatMap((pid) => Array.from(sockets(pid), (inode) => [inode, pid] as const)))
+  return clients.map(({ duplex }) => {
+    const { localPort, remotePort } = duplex as unknown as {
+      readonly localPort: number
+      readonly remotePort: number
+    }
+    return owners.get(inodes.get(`${remotePort} ${localPort}`) ?? "")
+  })
 }
+
+/** The process that has the other end of this one's. */
+export const serverOf = (client: Peer, pids: ReadonlyArray<number>): number | undefined =>
+  serversOf([client], pids)[0]
 
 /** Sessions, at least one of them with each worker. */
 export const sessions = Effect.fnUntraced(function* (
@@ -61,26 +71,30 @@ export const sessions = Effect.fnUntraced(function* (
   string,
   Scope.Scope
 > {
-  const begun: Array<{ readonly client: Peer; readonly origin: Peer; readonly pid: number }> = []
+  let begun: ReadonlyArray<{ readonly client: Peer; readonly origin: Peer; readonly pid: number }> = []
   while (pids.some((pid) => begun.every((session) => session.pid !== pid))) {
-    if (begun.length === 200) return yield* Effect.fail("one worker gets everything")
-    const { client, origin } = yield* Tcp.session(port)
-    begun.push({ client, origin, pid: serverOf(client, pids) ?? 0 })
+    if (begun.length > 200) return yield* Effect.fail("one worker gets everything")
+    const more = yield* Effect.forEach([1, 2, 3, 4, 5, 6], () => Tcp.session(port))
+    const servers = serversOf(
+      more.map(({ client }) => client),
+      pids
+    )
+    begun = [...begun, ...more.map((session, index) => ({ ...session, pid: servers[index] ?? 0 }))]
   }
   return begun
 })
 
-/** proc_net(5): sl local rem st tx:rx tr:tm retrnsmt uid timeout inode */
-const connections = () =>
-  readFileSync("/proc/net/tcp", "utf8")
-    .split("\n")
-    .slice(1, -1)
-    .map((line) => line.trim().split(/\s+/))
-    .map(([, local, remote, , , , , , , inode]) => ({
-      local: Number.parseInt(String(local?.split(":")[1]), 16),
-      remote: Number.parseInt(String(remote?.split(":")[1]), 16),
-      inode: String(inode)
-    }))
+/** proc_net(5): sl local rem st tx:rx tr:tm retrnsmt uid timeout inode. Inodes of those that are established, by both ports. */
+const connections = (): ReadonlyMap<string, string> =>
+  new Map(
+    Array.from(
+      readFileSync("/proc/net/tcp", "utf8").matchAll(
+        /^ *\d+: \w+:(\w{4}) \w+:(\w{4}) 01 \S+ \S+ \S+ +\d+ +\d+ (\d+)/gm
+      ),
+      ([, local = "", remote = "", inode = ""]) =>
+        [`${Number.parseInt(local, 16)} ${Number.parseInt(remote, 16)}`, inode] as const
+    )
+  )
 
 const sockets = (pid: number): ReadonlySet<string> => {
   const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
