@@ -117,8 +117,9 @@ export const make = (tell?: (news: News) => void): Copy => {
       }
     },
     all: (now) => [
-      ...failures.entries().map((entry) => ({ _tag: "tally" as const, ...entry })),
-      ...bans.list(now).map(written)
+      // First what would clear the others.
+      ...bans.list(now).map(written),
+      ...failures.entries().map((entry) => ({ _tag: "tally" as const, ...entry }))
     ]
   }
 }

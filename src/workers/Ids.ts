@@ -30,8 +30,9 @@ export const make = (first: Block, ask: () => void): Ids => {
   return {
     next: () => {
       if (next === end - size / 2) ask()
-      if (next === end && spare) {
-        ;[next, end] = spare
+      if (next === end) {
+        // Without an answer to so many sessions, it takes numbers that nobody else will get to.
+        ;[next, end] = spare ?? [process.pid * 2 ** 31, Infinity]
         spare = undefined
       }
       return next++
