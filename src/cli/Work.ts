@@ -20,6 +20,7 @@ import { Sockets } from "../server/Sockets.ts"
 import * as Counted from "../workers/Counted.ts"
 import * as Link from "../workers/Link.ts"
 import * as Messages from "../workers/Messages.ts"
+import * as Roll from "../workers/Roll.ts"
 import * as Setup from "./Setup.ts"
 
 /** Serves by the settings that the primary has read, until it says that it is time to stop. */
@@ -62,13 +63,22 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
   const first = yield* read(texts)
   const server = Server.counted.pipe(
-    Layer.provide([Bandwidth.layer, Sessions.layer]),
+    Layer.provide(Bandwidth.layer),
+    Layer.provideMerge(Sessions.layer),
     Layer.provide([Quotas.layerOf(counted.usage), Bans.layerOf(counted.guesses, 1 / count)]),
     Layer.provide(Server.services),
     Layer.provideMerge(Setup.settings(first))
   )
+  const answering = Effect.gen(function* () {
+    const id = yield* link.list
+    const sessions = yield* (yield* Sessions).list
+    link.send({ _tag: "listed", id, sessions: sessions.map(Roll.listed) })
+  })
   const serving = Layer.effectDiscard(
-    Effect.andThen(report, Effect.andThen(Effect.forkScoped(follow), Effect.forkScoped(sweeping)))
+    Effect.gen(function* () {
+      yield* report
+      for (const each of [follow, Effect.forever(answering), sweeping]) yield* Effect.forkScoped(each)
+    })
   )
   return yield* Layer.launch(
     Layer.provide(serving, Layer.provide(server, Layer.merge(sockets, counting)))

@@ -18,17 +18,20 @@ export interface Link {
   readonly onOther: (receive: (message: Other) => void) => void
   /** Comes with what the settings are in, each time that they have changed. */
   readonly reload: Effect.Effect<Texts>
+  /** Comes with the number of a question for the sessions there are. */
+  readonly list: Effect.Effect<number>
   /** Comes when it is time to stop. */
   readonly stop: Effect.Effect<void>
 }
 
-type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "stop" }>
+type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "list" | "stop" }>
 
 /** Says that this worker is there, and waits to be welcomed. */
 export const open: Effect.Effect<Link> = Effect.gen(function* () {
   const welcome = Deferred.makeUnsafe<Link["welcome"]>()
   const stop = Deferred.makeUnsafe<void>()
   const reloads = yield* Queue.unbounded<Texts>()
+  const lists = yield* Queue.unbounded<number>()
   // Nothing that comes behind the welcome is lost.
   const early: Array<Other> = []
   let other: (message: Other) => void = (message) => void early.push(message)
@@ -38,6 +41,8 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
         return Deferred.doneUnsafe(welcome, Effect.succeed(message))
       case "reload":
         return Queue.offerUnsafe(reloads, message.texts)
+      case "list":
+        return Queue.offerUnsafe(lists, message.id)
       case "stop":
         return Deferred.doneUnsafe(stop, Effect.void)
       default:
@@ -66,6 +71,7 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
       early.splice(0).forEach(receive)
     },
     reload: Queue.take(reloads),
+    list: Queue.take(lists),
     stop: Deferred.await(stop)
   }
 })

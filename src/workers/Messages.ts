@@ -9,6 +9,7 @@ import type { Passed } from "../server/Systemd.ts"
 import type { Judgement, Report } from "./Guessed.ts"
 import type { Block } from "./Ids.ts"
 import type { Claim, Ruling } from "./Lessor.ts"
+import type { Answer, Call } from "./Roll.ts"
 import type { Need, Share } from "./Sharer.ts"
 import type { Token, Wish } from "./Tokens.ts"
 import type { Moved, Sum } from "./Used.ts"
@@ -29,6 +30,7 @@ export type ToPrimary =
   | ({ readonly _tag: "serving" } & Open)
   /** It does not start, or does not change to other settings. */
   | { readonly _tag: "refused"; readonly error: Written }
+  | Answer
   | Counted
 
 export type ToWorker =
@@ -45,6 +47,7 @@ export type ToWorker =
       readonly news: ReadonlyArray<Count>
     }
   | { readonly _tag: "reload"; readonly texts: Texts }
+  | Call
   | Count
   | { readonly _tag: "stop" }
 

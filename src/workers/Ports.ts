@@ -1,13 +1,15 @@
 /**
- * Ports that several processes listen on, each with a socket of its own
- * (SO_REUSEPORT): whether the platform has that, and who may begin to.
+ * What one process does so that several can listen, each with a socket of its own
+ * for the same port (SO_REUSEPORT) where the platform has that.
  */
 import { createServer, type ListenOptions, type Server } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import type * as Scope from "effect/Scope"
+import type { Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
+import * as UnixSocket from "../server/UnixSocket.ts"
 
 /** Whether two sockets of one port can listen. */
 export const canReuse: Effect.Effect<boolean> = Effect.gen(function* () {
@@ -20,11 +22,34 @@ export const canReuse: Effect.Effect<boolean> = Effect.gen(function* () {
   Effect.orElseSucceed(() => false)
 )
 
+/** What one process has to do before several can listen. `before` is where they do already. */
+export const prepare = Effect.fnUntraced(function* (
+  { listen, unixMode }: Values,
+  before: Values["listen"],
+  canReuse: boolean
+): Effect.fn.Return<void, ListenFailed> {
+  const known = new Set(before.map(placeOf).map(ListenAddress.format))
+  const places = listen.map(placeOf).filter((place) => !known.has(ListenAddress.format(place)))
+  if (canReuse) yield* check(places)
+  const paths = places.filter((place) => place._tag === "UnixPathAddress")
+  for (const place of paths) {
+    yield* Effect.mapError(
+      UnixSocket.clear(place.path),
+      (code) => new ListenFailed({ address: ListenAddress.format(place), code })
+    )
+  }
+  // It is this process that binds them, whenever a worker asks it to; the worker opens them to others.
+  if (listen.some((at) => placeOf(at)._tag === "UnixPathAddress")) process.umask(0o177 | (0o777 & ~unixMode))
+})
+
+const placeOf = (at: ListenAddress.ListenAddress): ListenAddress.Place =>
+  ListenAddress.placeOf(ListenAddress.doorOf(at))
+
 /**
  * Fails where another program listens already: the kernel would let a server of
  * the same user join in, and give it a part of the connections.
  */
-export const check = (places: ReadonlyArray<ListenAddress.Place>): Effect.Effect<void, ListenFailed> =>
+const check = (places: ReadonlyArray<ListenAddress.Place>): Effect.Effect<void, ListenFailed> =>
   Effect.forEach(
     places.filter((place) => place._tag === "HostPort").filter(({ port }) => port !== 0),
     (place) =>

@@ -10,21 +10,23 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { Config, type Values } from "../config/Config.ts"
+import * as Stream from "effect/Stream"
+import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import { ListenFailed, type StateFailed } from "../Errors.ts"
+import type { StateFailed } from "../Errors.ts"
 import { Bans } from "../policy/Bans.ts"
 import * as Guesses from "../policy/Guesses.ts"
 import * as Generation from "../server/Generation.ts"
 import * as Quotas from "../server/Quotas.ts"
 import { addressesOf, type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
-import * as UnixSocket from "../server/UnixSocket.ts"
 import * as BansFile from "../system/BansFile.ts"
+import * as Signal from "../system/Signal.ts"
 import * as Messages from "./Messages.ts"
 import * as Office from "./Office.ts"
 import * as Pool from "./Pool.ts"
 import * as Ports from "./Ports.ts"
+import * as Roll from "./Roll.ts"
 
 export interface Options {
   /** How many workers there are. */
@@ -74,7 +76,7 @@ const make = Effect.fnUntraced(function* ({
   })
   listeners.add(office.tell)
   yield* Effect.forkScoped(Effect.schedule(Effect.sync(office.sweep), Schedule.spaced("1 second")))
-  yield* prepare(config, [], canReuse)
+  yield* Ports.prepare(config, [], canReuse)
 
   /** What the workers go by. */
   let inForce: Messages.Texts = [...texts()]
@@ -126,6 +128,16 @@ const make = Effect.fnUntraced(function* ({
     if (known !== inForce) fork(follow(member))
   }
 
+  const roll = Roll.make<Pool.Member>()
+  /** How many sessions each has, for the log. */
+  const report = Effect.gen(function* () {
+    const answers = yield* roll.call(serving.keys())
+    yield* Effect.logInfo("sessions", {
+      sessions: answers.reduce((sum, [, sessions]) => sum + sessions.length, 0),
+      workers: answers.map(([{ pid }, sessions]) => ({ pid, sessions: sessions.length }))
+    })
+  })
+
   /** What each was welcomed with. */
   const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
   const receive = (member: Pool.Member, message: Messages.ToPrimary) => {
@@ -140,6 +152,8 @@ const make = Effect.fnUntraced(function* ({
           count,
           ...office.enter(member)
         })
+      case "listed":
+        return roll.receive(message)
       case "serving": {
         const change = changing.get(member)
         changing.delete(member)
@@ -174,6 +188,7 @@ const make = Effect.fnUntraced(function* ({
   yield* Effect.raceFirst(Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die), pool.broken)
   pool.settled()
   isStarted = true
+  yield* Effect.forkScoped(Stream.runForEach(Signal.received("SIGUSR2"), () => report))
 
   /** Tells one after the other until one has an answer: yes, or why not. */
   const lead = Effect.fnUntraced(function* (
@@ -203,7 +218,7 @@ const make = Effect.fnUntraced(function* ({
       Effect.gen(function* () {
         const next = yield* Generation.make(services, () => {})
         const upcoming: Messages.Texts = [...texts()]
-        yield* prepare(next.config, config.listen, canReuse)
+        yield* Ports.prepare(next.config, config.listen, canReuse)
         // What fails with one changes nothing with the others.
         const first = yield* lead(upcoming)
         inForce = upcoming
@@ -220,29 +235,6 @@ const patience = "30 seconds"
 
 type Problem = Refusal | Messages.WorkerFault | "gone"
 type Answer = Deferred.Deferred<void, Problem>
-
-/** What one process has to do before several can listen. `before` is where they do already. */
-const prepare = Effect.fnUntraced(function* (
-  { listen, unixMode }: Values,
-  before: Values["listen"],
-  canReuse: boolean
-): Effect.fn.Return<void, ListenFailed> {
-  const known = new Set(before.map(placeOf).map(ListenAddress.format))
-  const places = listen.map(placeOf).filter((place) => !known.has(ListenAddress.format(place)))
-  if (canReuse) yield* Ports.check(places)
-  const paths = places.filter((place) => place._tag === "UnixPathAddress")
-  for (const place of paths) {
-    yield* Effect.mapError(
-      UnixSocket.clear(place.path),
-      (code) => new ListenFailed({ address: ListenAddress.format(place), code })
-    )
-  }
-  // It is this process that binds them, whenever a worker asks it to; the worker opens them to others.
-  if (listen.some((at) => placeOf(at)._tag === "UnixPathAddress")) process.umask(0o177 | (0o777 & ~unixMode))
-})
-
-const placeOf = (at: ListenAddress.ListenAddress): ListenAddress.Place =>
-  ListenAddress.placeOf(ListenAddress.doorOf(at))
 
 const listenersOf = ({ addresses }: Messages.Open): ReadonlyArray<ListenAddress.ListenAddress> =>
   addresses.flatMap((text) => Option.toArray(ListenAddress.fromString(text)))

@@ -21,6 +21,9 @@ describe("Workers", () => {
         const server = yield* Workers.start(["--listen", `127.0.0.1:${port}`])
         const sessions = yield* Workers.sessions(server.port, yield* server.pids)
         assert.isAbove(sessions.length, 1)
+        yield* server.kill("SIGUSR2")
+        const { workers } = yield* server.logged({ message: "sessions", sessions: sessions.length })
+        assert.lengthOf(workers as ReadonlyArray<unknown>, 2)
 
         yield* server.kill("SIGTERM")
         yield* server.logged({ message: "draining" })
