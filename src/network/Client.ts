@@ -137,6 +137,7 @@ class Accepted implements Client {
 
   close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const { duplex } = this.detach()
+    if (duplex.destroyed) return Effect.void
     if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => reset(duplex))
     return close(duplex)
   }
@@ -230,7 +231,6 @@ function onEnd(this: Duplex): void {
 const close = (duplex: Duplex): Effect.Effect<void> =>
   Effect.withFiber((fiber) =>
     Effect.callback<void>((resume) => {
-      if (duplex.destroyed) return resume(Effect.void)
       const cancel = Deadline.after(fiber, grace, () => duplex.destroy())
       duplex.once("close", () => {
         cancel()

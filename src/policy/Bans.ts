@@ -98,17 +98,21 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
   const inTurn = Turns.make(Math.ceil(atOnce * part))
 
   return {
-    admit: Effect.fnUntraced(function* ({ remote, via }) {
-      const { proxyProtocolFrom, trust } = yield* Config
-      if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return
-      if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return
-      const ban = guesses.find(remote.address, yield* Clock.currentTimeMillis)
-      if (ban === undefined || Guesses.isHere(remote.address)) return
-      guesses.turnedAway++
-      const network = IpNetwork.format(ban.network)
-      yield* Effect.logDebug("turned away", { client: NetAddress.formatHost(remote), network })
-      return yield* new Banned({ network })
-    }),
+    // Asked of every connection, of which nearly none is banned.
+    admit: ({ remote, via }) =>
+      Effect.withFiber((fiber) => {
+        const { proxyProtocolFrom, trust } = Context.getUnsafe(fiber.context, Config)
+        if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return Effect.void
+        if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return Effect.void
+        const ban = guesses.find(remote.address, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+        if (ban === undefined || Guesses.isHere(remote.address)) return Effect.void
+        guesses.turnedAway++
+        const network = IpNetwork.format(ban.network)
+        return Effect.andThen(
+          Effect.logDebug("turned away", { client: NetAddress.formatHost(remote), network }),
+          Effect.fail(new Banned({ network }))
+        )
+      }),
 
     guard: (inner, config) => ({
       // Another one after a reload.

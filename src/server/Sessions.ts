@@ -62,16 +62,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
 
   const free = () => budget - live.size - admission.descriptors()
 
-  /** Back to where it was before `admit`, if it ever went there. */
-  const dismiss = (session: Session.Session, now: number) => {
-    if (admission.dismiss(session, now)) handshakes.change(session.host, 1)
-  }
-
   const close = (session: Session.Session) =>
     Effect.withFiber((fiber) => {
-      dismiss(session, nowOf(fiber))
       live.delete(session)
-      handshakes.change(session.host, -1)
+      if (!admission.dismiss(session, nowOf(fiber))) handshakes.change(session.host, -1)
       return Session.log(session)
     })
 
@@ -156,7 +150,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         Session.log(session),
         Effect.withFiber((fiber) => {
           const now = nowOf(fiber)
-          dismiss(session, now)
+          // Back to where it was before `admit`, if it ever went there.
+          if (admission.dismiss(session, now)) handshakes.change(session.host, 1)
           Session.renew(session, nextId(), now)
           return Effect.void
         })
