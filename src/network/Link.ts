@@ -140,7 +140,8 @@ class Side {
   }
 
   moved(bytes: number): void {
-    this.traffic[this.way] += bytes
+    if (this.way === "sent") this.traffic.sent += bytes
+    else this.traffic.received += bytes
     this.link.movedAt = this.link.clock.now
   }
 
@@ -183,7 +184,8 @@ class Side {
     to.write(chunk)
     // Not what `write` returns: that is false for every large chunk, even one
     // that the kernel has taken whole.
-    if (to.writableLength > to.writableHighWaterMark) this.duplex.pause()
+    const waiting = to.writableLength
+    if (waiting > 0 && waiting > to.writableHighWaterMark) this.duplex.pause()
     if (this.lane !== undefined) this.charge(this.lane, chunk.length)
     if (chunk.length < BulkReader.fullRead || this.isPromoting) return
     this.isPromoting = true
