@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Mail from "./Mail.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
+import { mark } from "./Role.ts"
 
 /** One worker process. */
 export interface Member {
@@ -60,7 +61,7 @@ export const make = Effect.fnUntraced(function* (
   cluster.schedulingPolicy = cluster.SCHED_NONE
 
   const enter = () => {
-    const worker = cluster.fork()
+    const worker = cluster.fork({ [mark]: "1" })
     const bornAt = performance.now()
     let isRetired = false
     let hasFailed = false

@@ -5,9 +5,14 @@
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
 
+/** A variable that the primary gives its workers, as there are others who start programs with a line to themselves. */
+export const mark = "EFFECT_SOCKS_WORKER"
+
 /** Whether this process is one of several workers. */
 export const isWorker = async (): Promise<boolean> =>
-  process.connected === true && (await import("node:cluster")).default.isWorker
+  process.connected === true &&
+  process.env[mark] !== undefined &&
+  (await import("node:cluster")).default.isWorker
 
 /** How many workers there are to be. */
 export const count = (workers: number | "auto"): Effect.Effect<number> =>
