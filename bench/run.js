@@ -11,6 +11,7 @@ import { describe, sentence } from "./lib/machine.js"
 import { measures } from "./lib/measures.js"
 import { readOptions } from "./lib/options.js"
 import { inBench } from "./lib/paths.js"
+import { measureProfile, profileReport } from "./lib/profile.js"
 import { publish } from "./lib/publish.js"
 import { measureRounds } from "./lib/rounds.js"
 import { servers, takesPart, versionIfHere } from "./lib/servers.js"
@@ -58,21 +59,26 @@ const main = async () => {
   const runs = await measureRounds(here, chosen, options)
   const growth = options.only.includes("growth") ? await measureGrowth(here, options) : []
   const heap = options.only.includes("heap") ? await measureHeap(options) : []
+  const profile = options.only.includes("profile") ? await measureProfile(options) : []
 
   console.error(`Measured in ${duration((performance.now() - began) / 1000)}`)
 
-  const sections = Object.entries({ results: runs, growth, heap }).filter(([, figures]) => figures.length > 0)
+  const sections = Object.entries({ results: runs, growth, heap, profile }).filter(
+    ([, figures]) => figures.length > 0
+  )
   /** @type {Record<string, string>} */
   const texts = {
     results: `${sentence(machine, `medians of rounds: ${options.rounds}`, has(runs))}\n\n${resultTables(runs)}`,
     growth: `${sentence(machine, `medians of rounds: ${growthRounds(options)}`, has(growth.flatMap(({ points }) => points)))}\n\n${growthReport(growth)}`,
-    heap: `${sentence(machine, "one run", has(heap))}\n\n${heapReport(heap)}`
+    heap: `${sentence(machine, "one run", has(heap))}\n\n${heapReport(heap)}`,
+    profile: `${sentence(machine, "one run", has(profile))}\n\n${profileReport(profile)}`
   }
   for (const [name, figures] of sections) {
     console.log(`${texts[name]}\n`)
     if (options.publish) {
       publish(name, String(texts[name]))
-      write(inBench(`results/${name}.json`), { machine, options, figures })
+      // Where else they went is this machine's affair.
+      write(inBench(`results/${name}.json`), { machine, options: { ...options, json: undefined }, figures })
     }
   }
   write(options.json ?? inBench("results/latest.json"), { machine, options, ...Object.fromEntries(sections) })

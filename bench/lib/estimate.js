@@ -18,7 +18,8 @@ export const estimate = (servers, measures, options) => {
   return (
     rounds * round.reduce((sum, seconds) => sum + seconds, 0) +
     (only.includes("growth") ? growth : 0) +
-    (only.includes("heap") ? 40 : 0)
+    (only.includes("heap") ? 40 : 0) +
+    (only.includes("profile") ? 60 : 0)
   )
 }
 

@@ -151,4 +151,4 @@ export const measures = [
 ]
 
 /** Names for `--only`. */
-export const groups = [...new Set(measures.map(({ group }) => group)), "growth", "heap"]
+export const groups = [...new Set(measures.map(({ group }) => group)), "growth", "heap", "profile"]

@@ -4,7 +4,7 @@ import { groups } from "./measures.js"
 
 const help = `npm run bench -- [options]
 
-  --quick             one short round without cores, growth and heap, under three minutes
+  --quick             one short round without cores, growth, heap and profile, under three minutes
   --only NAMES        only these: ${groups.join(", ")}
   --servers NAMES     only these (see --list); figures are compared with node-pipe if it is among them
   --rounds COUNT      3, or 1 with --quick; growth has 3 at most
@@ -16,7 +16,9 @@ const help = `npm run bench -- [options]
 NODE24=/path/to/node adds rows on that Node, of bulk, rate, pingpong and idle.
 `
 
-const quickGroups = groups.filter((group) => !["cores", "growth", "heap"].includes(group)).join(",")
+const quickGroups = groups
+  .filter((group) => !["cores", "growth", "heap", "profile"].includes(group))
+  .join(",")
 
 /** @param {string[]} args @param {string[]} servers the names that there are */
 export const readOptions = (args, servers) => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { byOwner } from "../lib/owners.js"
+import { shares } from "../lib/profile.js"
 import { between } from "../lib/publish.js"
 import { countObjects, difference } from "../lib/snapshot.js"
 import { median, medianOf, ratioOf } from "../lib/statistics.js"
@@ -108,4 +109,28 @@ test("a heap is counted by what its objects are", () => {
     byOwner(shares).map(([, bytes]) => bytes),
     [272, 40]
   )
+})
+
+test("a profile is counted by whose code it is, and idle time is nobody's", () => {
+  /** @param {number} id @param {string} functionName @param {string} url */
+  const node = (id, functionName, url) => ({ id, callFrame: { functionName, url, lineNumber: 9 } })
+  const rows = shares(
+    {
+      nodes: [
+        node(1, "(idle)", ""),
+        node(2, "writeBuffer", ""),
+        node(3, "(garbage collector)", ""),
+        node(4, "emit", "node:events"),
+        node(5, "emit", "node:events")
+      ],
+      samples: [1, 2, 3, 4, 5, 2],
+      timeDeltas: [1000, 30, 10, 20, 5, 30]
+    },
+    10
+  )
+  assert.deepEqual(rows, [
+    { name: "writeBuffer", owner: "system calls: write, connect, close, shutdown", us: 6 },
+    { name: "emit node:events:10", owner: "Node's JavaScript", us: 2.5 },
+    { name: "(garbage collector)", owner: "collecting garbage", us: 1 }
+  ])
 })
