@@ -120,6 +120,7 @@ class Side {
   private readonly way: "sent" | "received"
   /** What limits how fast its bytes go. */
   private readonly lane: Lane | undefined
+  private go: (() => void) | undefined = undefined
   private isFinished = false
   private isPromoting = false
 
@@ -165,16 +166,19 @@ class Side {
 
   /** Charges the lane for bytes, and holds this end back where it has to wait. */
   private charge(lane: Lane, bytes: number): void {
-    const go = () => {
-      this.isHeld = false
-      this.link.movedAt = this.link.clock.now
-      const { duplex } = this.other
-      if (duplex.writableLength === 0) this.duplex.resume()
-      else duplex.write(nothing, () => this.proceed())
-    }
-    if (lane.pass(bytes, go)) return
+    // Once for each side that has a lane, and not for each chunk.
+    this.go ??= () => this.letGo()
+    if (lane.pass(bytes, this.go)) return
     this.isHeld = true
     this.duplex.pause()
+  }
+
+  private letGo(): void {
+    this.isHeld = false
+    this.link.movedAt = this.link.clock.now
+    const { duplex } = this.other
+    if (duplex.writableLength === 0) this.duplex.resume()
+    else duplex.write(nothing, () => this.proceed())
   }
 
   /** Passes on what this end sends, until it sends much. */
