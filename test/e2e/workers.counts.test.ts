@@ -51,9 +51,9 @@ describe("limits of several workers", () => {
           open.map(({ client }) => client),
           pids
         )
-        assert.sameMembers([...new Set(servers)], [...pids])
 
-        const [victim] = pids
+        // The kernel may give one worker more than the other, and seldom even all.
+        const [victim] = servers
         const lost = servers.filter((pid) => pid === victim).length
         process.kill(victim!, "SIGKILL")
         yield* server.logged({ message: "a worker died" })
@@ -70,15 +70,16 @@ describe("limits of several workers", () => {
     Effect.gen(function* () {
       const target = yield* Tcp.target
       const fast = yield* Workers.start([...alice, "--session-rate", "5"])
+      const startedAt = performance.now()
       const codes = yield* Effect.forEach(
-        Array.from({ length: 20 }),
+        Array.from({ length: 60 }),
         () => Effect.map(ask(fast.port, target.port), ({ code }) => code),
         { concurrency: "unbounded" }
       )
       const begun = codes.filter((code) => code === 0).length
       assert.isAtLeast(begun, 5)
       // A machine that is busy takes longer than a second for them.
-      assert.isAtMost(begun, 12)
+      assert.isAtMost(begun, 5 + Math.ceil(((performance.now() - startedAt) / 1000) * 5))
       yield* fast.logged({ message: "session", outcome: "TooManyNewSessions", retryAfter: 1 })
 
       const few = yield* Workers.start([...alice, "--max-sessions", "7"])
