@@ -2,6 +2,7 @@
  * `effect-socks` without a command: a server that serves until it is interrupted,
  * and goes on with other settings when they change.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -27,8 +28,9 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     const Work = yield* Effect.promise(() => import("./Work.ts"))
     return yield* Work.run(given)
   }
+  const readAt = yield* Clock.currentTimeMillis
   const first = yield* Sources.read(given)
-  const follower = yield* following(given, first)
+  const follower = yield* following(given, first, readAt)
   const workers = yield* Role.count(first.values.workers)
   const server =
     workers === 1
@@ -62,8 +64,10 @@ const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Serve
 })
 
 /** What was read last, and how it is followed: everything is read again at SIGHUP, and when a file that was read has changed. */
-const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sources.Read) {
+const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sources.Read, readAt: number) {
   let last = first
+  // It takes a while to start, in which nobody watches. Only then does a time tell: a file system's clock can be ahead.
+  let since = readAt
   let { workers } = first.values
   const services = Effect.map(Sources.read(given), (read) => {
     last = read
@@ -73,10 +77,11 @@ const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sour
   const follow = Effect.gen(function* () {
     const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform))
     while (true) {
-      yield* Stream.merge(Watch.changes(filesOf(last)), Signal.received("SIGHUP")).pipe(
+      yield* Stream.merge(Watch.changes(filesOf(last), { since }), Signal.received("SIGHUP")).pipe(
         Stream.take(1),
         Stream.runDrain
       )
+      since = Number.POSITIVE_INFINITY
       yield* reload
       if (last.values.workers !== workers) {
         workers = last.values.workers

@@ -21,6 +21,8 @@ export interface Options {
   readonly settle?: Duration.Input
   /** How often to look without being told to. */
   readonly poll?: Duration.Input
+  /** Milliseconds since the epoch: what changed after this counts too, though the stream began later. */
+  readonly since?: number
 }
 
 /**
@@ -30,14 +32,15 @@ export interface Options {
  */
 export const changes = (
   paths: Iterable<string>,
-  { settle = "100 millis", poll = "3 seconds" }: Options = {}
+  { settle = "100 millis", poll = "3 seconds", since = Infinity }: Options = {}
 ): Stream.Stream<void> =>
   Stream.callback(
     (queue) =>
       Effect.acquireRelease(
         Effect.sync(() => {
           const changed = () => Queue.offerUnsafe(queue, undefined)
-          return start(Array.from(paths), Duration.toMillis(settle), Duration.toMillis(poll), changed)
+          const watched = Array.from(paths)
+          return start(watched, Duration.toMillis(settle), Duration.toMillis(poll), since, changed)
         }),
         (stop) => Effect.sync(stop)
       ),
@@ -45,12 +48,18 @@ export const changes = (
   )
 
 /** Returns how to stop. */
-const start = (paths: ReadonlyArray<string>, settle: number, poll: number, changed: () => void) => {
-  const marks = new Map(
-    paths.map((path) => [path, mark(statSync(path, { bigint: true, throwIfNoEntry: false }))])
-  )
-  let told = Array.from(marks.values()).join()
-  let before = told
+const start = (
+  paths: ReadonlyArray<string>,
+  settle: number,
+  poll: number,
+  since: number,
+  changed: () => void
+) => {
+  const found = paths.map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }))
+  const marks = new Map(found.map((stats, index) => [paths[index]!, mark(stats)]))
+  const isLate = found.some((stats) => stats && Number(stats.ctimeMs) > since - coarseness)
+  let before = Array.from(marks.values()).join()
+  let told = isLate ? "" : before
   let isLooking = false
   let isStopped = false
   let soon: NodeJS.Timeout | undefined
@@ -80,6 +89,7 @@ const start = (paths: ReadonlyArray<string>, settle: number, poll: number, chang
   }
 
   const often = setInterval(look, poll).unref()
+  if (isLate) lookSoon()
   const watchers = Array.from(new Set(paths.map(dirname)), (directory) => observe(directory, lookSoon))
   return () => {
     isStopped = true
@@ -88,6 +98,9 @@ const start = (paths: ReadonlyArray<string>, settle: number, poll: number, chang
     for (const watcher of watchers) watcher?.close()
   }
 }
+
+/** Milliseconds by which the clock of file systems may be behind. */
+const coarseness = 10
 
 /** Nothing where it cannot be: too many are watched, or it is not there. */
 const observe = (directory: string, onEvent: () => void): FSWatcher | undefined => {

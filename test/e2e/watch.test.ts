@@ -149,3 +149,22 @@ it.live("keeps no process alive", () =>
     assert.strictEqual(stdout, "began\n")
   })
 )
+
+describe.concurrent("a change from before the watch began", () => {
+  const soon = { settle: "50 millis", poll: "1 hour" } as const
+
+  it.live("is told once, if it came after the time that counts", () =>
+    Effect.gen(function* () {
+      const { once, quiet } = yield* watched({ ...soon, since: Date.now() - 1000 })
+      yield* once
+      yield* quiet
+    })
+  )
+
+  it.live("is not told if it came before", () =>
+    Effect.gen(function* () {
+      const { quiet } = yield* watched({ ...soon, since: Date.now() + 1000 })
+      yield* quiet
+    })
+  )
+})
