@@ -52,7 +52,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Effect.provide(Setup.logging(first, workers > 1)),
     Effect.catchTag("BadSetting", (error) => Effect.fail(Sources.placed(error, first.places)))
   )
-})
+}, Effect.scoped)
 
 const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
   const privateTargets = Reach.allowsPrivateTargets(yield* Config)
@@ -69,6 +69,8 @@ const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sour
   // It takes a while to start, in which nobody watches. Only then does a time tell: a file system's clock can be ahead.
   let since = readAt
   let { workers } = first.values
+  // Before anyone can know that it serves: until then the signal would end it.
+  const askedTo = yield* Signal.listen("SIGHUP")
   const services = Effect.map(Sources.read(given), (read) => {
     last = read
     return Layer.provideMerge(Server.services, Setup.settings(read))
@@ -77,10 +79,7 @@ const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sour
   const follow = Effect.gen(function* () {
     const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform))
     while (true) {
-      yield* Stream.merge(Watch.changes(filesOf(last), { since }), Signal.received("SIGHUP")).pipe(
-        Stream.take(1),
-        Stream.runDrain
-      )
+      yield* Effect.raceFirst(Stream.runHead(Watch.changes(filesOf(last), { since })), askedTo)
       since = Number.POSITIVE_INFINITY
       yield* reload
       if (last.values.workers !== workers) {

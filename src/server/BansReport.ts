@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
-import * as Queue from "effect/Queue"
 import type { Config } from "../config/Config.ts"
 import { Bans } from "../policy/Bans.ts"
+import * as Signal from "../system/Signal.ts"
 
 /** Of each kind; the first line says how many there are. */
 const most = 1000
@@ -14,13 +14,8 @@ const most = 1000
 /** Tells the log whenever the process gets the signal. */
 export const onSignal: Layer.Layer<never, never, Bans | Config> = Layer.effectDiscard(
   Effect.gen(function* () {
-    const asked = yield* Queue.sliding<void>(1)
-    const ask = () => void Queue.offerUnsafe(asked, undefined)
-    yield* Effect.acquireRelease(
-      Effect.sync(() => process.on("SIGUSR2", ask)),
-      () => Effect.sync(() => process.off("SIGUSR2", ask))
-    )
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Queue.take(asked), report)))
+    const asked = yield* Signal.listen("SIGUSR2")
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(asked, report)))
   })
 )
 

@@ -3,19 +3,21 @@
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
 
-/** An element for each time that the process gets the signal, or one for several if nobody took the first. */
-export const received = (signal: NodeJS.Signals): Stream.Stream<void> =>
-  Stream.callback(
-    (queue) =>
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const notice = () => void Queue.offerUnsafe(queue, undefined)
-          process.on(signal, notice)
-          return notice
-        }),
-        (notice) => Effect.sync(() => process.off(signal, notice))
-      ),
-    { bufferSize: 1, strategy: "sliding" }
+/**
+ * From now on, until the scope closes, the signal does not end the process. What
+ * this returns comes for each one, at once if it came before, or once for several
+ * that nobody waited for.
+ */
+export const listen = Effect.fnUntraced(function* (
+  signal: NodeJS.Signals
+): Effect.fn.Return<Effect.Effect<void>, never, Scope.Scope> {
+  const received = yield* Queue.sliding<void>(1)
+  const notice = () => void Queue.offerUnsafe(received, undefined)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.on(signal, notice)),
+    () => Effect.sync(() => process.off(signal, notice))
   )
+  return Queue.take(received)
+})

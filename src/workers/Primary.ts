@@ -10,7 +10,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { StateFailed } from "../Errors.ts"
@@ -188,7 +187,8 @@ const make = Effect.fnUntraced(function* ({
   yield* Effect.raceFirst(Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die), pool.broken)
   pool.settled()
   isStarted = true
-  yield* Effect.forkScoped(Stream.runForEach(Signal.received("SIGUSR2"), () => report))
+  const asked = yield* Signal.listen("SIGUSR2")
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(asked, report)))
 
   /** Tells one after the other until one has an answer: yes, or why not. */
   const lead = Effect.fnUntraced(function* (

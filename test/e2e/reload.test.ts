@@ -123,6 +123,17 @@ describe.concurrent("a program", () => {
     })
   )
 
+  it.live("lives through more of those signals than it can follow", () =>
+    Effect.gen(function* () {
+      const { running, logged, port } = yield* started(open)
+      yield* Effect.forEach(Array.from({ length: 40 }), () =>
+        Effect.andThen(running.kill("SIGHUP"), Effect.sleep("5 millis"))
+      )
+      yield* logged("reloaded", 2)
+      assert.strictEqual(yield* selects(port, 0x00), 0x00)
+    })
+  )
+
   it.live("decides by new rules what is asked next", () =>
     Effect.gen(function* () {
       const { write, logged, port } = yield* started(open)
