@@ -18,13 +18,7 @@ export type Attempts<A, E> = Arr.NonEmptyReadonlyArray<Effect.Effect<A, E, Scope
  * acquired is released. When all have failed, so does this, with the errors in
  * the order of the attempts.
  */
-export const first = <A, E>(
-  attempts: Attempts<A, E>,
-  delay: Duration.Input
-): Effect.Effect<A, Arr.NonEmptyReadonlyArray<E>, Scope.Scope> =>
-  attempts.length === 1 ? Effect.mapError(attempts[0], (error) => [error]) : race(attempts, delay)
-
-const race = Effect.fnUntraced(function* <A, E>(
+export const first = Effect.fnUntraced(function* <A, E>(
   attempts: Attempts<A, E>,
   delay: Duration.Input
 ): Effect.fn.Return<A, Arr.NonEmptyReadonlyArray<E>, Scope.Scope> {
