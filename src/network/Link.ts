@@ -123,6 +123,8 @@ class Side {
   private go: (() => void) | undefined = undefined
   private isFinished = false
   private isPromoting = false
+  /** Finished while the other end had yet to take some of what it sent. */
+  private isBehind = false
 
   constructor(
     link: Link,
@@ -184,6 +186,10 @@ class Side {
   /** Passes on what this end sends, until it sends much. */
   pass(chunk: Buffer): void {
     const to = this.other.duplex
+    if (to.destroyed) {
+      this.other.missed()
+      return
+    }
     this.moved(chunk.length)
     to.write(chunk)
     // Not what `write` returns: that is false for every large chunk, even one
@@ -202,6 +208,10 @@ class Side {
   private promote(): boolean {
     const deliver: BulkReader.Deliver = (chunk, written) => {
       const to = this.other.duplex
+      if (to.destroyed) {
+        this.other.missed()
+        return true
+      }
       this.moved(chunk.length)
       to.write(chunk)
       if (this.lane !== undefined) this.charge(this.lane, chunk.length)
@@ -235,17 +245,29 @@ class Side {
     this.lane?.leave()
     this.link.isHalfClosed = true
     this.link.movedAt = this.link.clock.now
+    this.isBehind = this.other.duplex.writableLength > 0
     this.other.duplex.end()
   }
 
   closed(): void {
-    const { duplex } = this
-    if (duplex.errored) this.link.blame(this.cutOff)
+    const { duplex, other } = this
     if (!this.isFinished && (duplex.errored || !duplex.readableEnded)) this.link.end(this.cutOff)
     // An end that had sent all it had and then broke has cut nothing off: the
     // other one still gets the rest, and what it sends goes nowhere.
-    else if (!duplex.writableFinished) this.other.duplex.removeAllListeners("data").resume()
+    else if (!duplex.writableFinished) {
+      if (other.isBehind) this.missed()
+      other.duplex.resume()
+    }
     this.link.closed()
+  }
+
+  /**
+   * This end broke before it had all that was for it. One that broke with nothing
+   * left to get did no more than not wait: so do TLS clients that close before
+   * the target has said goodbye.
+   */
+  missed(): void {
+    this.link.blame(this.cutOff)
   }
 }
 

@@ -116,6 +116,25 @@ describe("Relay", () => {
     )
   }
 
+  for (const [first, second] of [
+    ["client", "target"],
+    ["target", "client"]
+  ] as const) {
+    it.effect(`is finished when the ${first} breaks that had sent and got all there was`, () =>
+      Effect.gen(function* () {
+        const ends = yield* relaying()
+        yield* ends[first].end
+        yield* ends[second].ending
+        yield* ends[second].send("goodbye")
+        yield* ends[first].receive(7)
+        yield* ends[first].reset
+        yield* settled
+        yield* ends[second].end
+        assert.strictEqual(yield* Fiber.join(ends.fiber), "finished")
+      }).pipe(Effect.provide(layer))
+    )
+  }
+
   it.effect("does not cut the client off when a target breaks that had sent all it had", () =>
     Effect.gen(function* () {
       const { client, target, targetEnd, fiber } = yield* relaying()
