@@ -113,11 +113,8 @@ describe("limits of several workers", () => {
         assert.deepStrictEqual(yield* logIn("203.0.113.7", "guess"), [1, 1])
       }
       yield* server.logged({ message: "banned", network: "203.0.113.7/32", failures: 10 })
-      const turnedAway: Array<number | undefined> = []
-      while (pids.some((pid) => !turnedAway.includes(pid))) {
-        const client = yield* Tcp.connect(server.port)
-        yield* client.send([])
-        turnedAway.push(Workers.serverOf(client, pids))
+      const connected = Effect.map(Tcp.connect(server.port), (client) => ({ client }))
+      for (const { client } of yield* Workers.spread(pids, connected)) {
         yield* client.send(proxyV1("PROXY TCP4 203.0.113.7 127.0.0.1 50000 1080"))
         assert.strictEqual(yield* client.ending, "reset")
       }
@@ -154,13 +151,14 @@ describe("limits of several workers", () => {
       const server = yield* Workers.start(flags)
       const pids = yield* server.pids
       const target = yield* Tcp.target
-      const begun: Array<{ readonly client: Peer; readonly origin: Peer; readonly pid: number | undefined }> =
-        []
-      while (pids.some((pid) => begun.every((session) => session.pid !== pid))) {
-        const { client, code } = yield* ask(server.port, target.port)
-        assert.strictEqual(code, 0)
-        begun.push({ client, origin: yield* target.accept, pid: Workers.serverOf(client, pids) })
-      }
+      const begun = yield* Workers.spread(
+        pids,
+        Effect.gen(function* () {
+          const { client, code } = yield* ask(server.port, target.port)
+          assert.strictEqual(code, 0)
+          return { client, origin: yield* target.accept }
+        })
+      )
       // Half of it by each.
       for (const pid of pids) {
         const { client, origin } = begun.find((session) => session.pid === pid)!

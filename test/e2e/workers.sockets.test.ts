@@ -14,12 +14,14 @@ describe("sockets of several workers", () => {
       const server = yield* Workers.start()
       const pids = yield* server.pids
       const target = yield* Udp.echo()
-      const begun: Array<{ readonly associated: Udp.Associated; readonly pid: number | undefined }> = []
-      while (begun.length < 10 || pids.some((pid) => begun.every((one) => one.pid !== pid))) {
-        const associated = yield* Udp.associate(server.port)
-        assert.strictEqual(associated.code, 0)
-        begun.push({ associated, pid: Workers.serverOf(associated.control, pids) })
-      }
+      const begun = yield* Workers.spread(
+        pids,
+        Effect.gen(function* () {
+          const associated = yield* Udp.associate(server.port)
+          assert.strictEqual(associated.code, 0)
+          return { associated, client: associated.control }
+        })
+      )
       assert.strictEqual(new Set(begun.map(({ associated }) => associated.port)).size, begun.length)
       for (const [index, { associated }] of begun.entries()) {
         const client = yield* Udp.open()
@@ -37,16 +39,16 @@ describe("sockets of several workers", () => {
     Effect.gen(function* () {
       const server = yield* Workers.start(["--bind"])
       const pids = yield* server.pids
-      const begun: Array<{ readonly client: Sockets.TcpPeer; readonly port: number; readonly pid: unknown }> =
-        []
-      while (begun.length < 6 || pids.some((pid) => begun.every((one) => one.pid !== pid))) {
-        const client = yield* Sockets.connect(server.port)
-        const pid = Workers.serverOf(client, pids)
-        yield* client.send([...greeting(0x00), ...request("127.0.0.1", 0, 0x02)])
-        const [, , , code, , , , , , , high, low] = yield* client.receive(2 + 10)
-        assert.strictEqual(code, 0)
-        begun.push({ client, port: high! * 256 + low!, pid })
-      }
+      const begun = yield* Workers.spread(
+        pids,
+        Effect.gen(function* () {
+          const client = yield* Sockets.connect(server.port)
+          yield* client.send([...greeting(0x00), ...request("127.0.0.1", 0, 0x02)])
+          const [, , , code, , , , , , , high, low] = yield* client.receive(2 + 10)
+          assert.strictEqual(code, 0)
+          return { client, port: high! * 256 + low! }
+        })
+      )
       for (const { client, port } of begun) {
         const target = yield* Sockets.connect(port)
         const from = target.duplex.localPort!

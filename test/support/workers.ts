@@ -58,31 +58,26 @@ export const serversOf = (
   })
 }
 
-/** The process that has the other end of this one's. */
-export const serverOf = (client: Peer, pids: ReadonlyArray<number>): number | undefined =>
-  serversOf([client], pids)[0]
-
-/** Sessions, at least one of them with each worker. */
-export const sessions = Effect.fnUntraced(function* (
-  port: number,
-  pids: ReadonlyArray<number>
-): Effect.fn.Return<
-  ReadonlyArray<{ readonly client: Peer; readonly origin: Peer; readonly pid: number }>,
-  string,
-  Scope.Scope
-> {
-  let begun: ReadonlyArray<{ readonly client: Peer; readonly origin: Peer; readonly pid: number }> = []
-  while (pids.some((pid) => begun.every((session) => session.pid !== pid))) {
+/** Does something with one client after the other, until each worker serves at least one of them. */
+export const spread = Effect.fnUntraced(function* <A extends { readonly client: Peer }, E, R>(
+  pids: ReadonlyArray<number>,
+  begin: Effect.Effect<A, E, R>
+): Effect.fn.Return<ReadonlyArray<A & { readonly pid: number }>, E | string, R> {
+  let begun: ReadonlyArray<A & { readonly pid: number }> = []
+  while (pids.some((pid) => begun.every((one) => one.pid !== pid))) {
     if (begun.length > 200) return yield* Effect.fail("one worker gets everything")
-    const more = yield* Effect.forEach([1, 2, 3, 4, 5, 6], () => Tcp.session(port))
+    const more = yield* Effect.replicateEffect(begin, 6)
     const servers = serversOf(
       more.map(({ client }) => client),
       pids
     )
-    begun = [...begun, ...more.map((session, index) => ({ ...session, pid: servers[index] ?? 0 }))]
+    begun = [...begun, ...more.map((one, index) => ({ ...one, pid: servers[index] ?? 0 }))]
   }
   return begun
 })
+
+/** Sessions, at least one of them with each worker. */
+export const sessions = (port: number, pids: ReadonlyArray<number>) => spread(pids, Tcp.session(port))
 
 /** proc_net(5): sl local rem st tx:rx tr:tm retrnsmt uid timeout inode. Inodes of those that are established, by both ports. */
 const connections = (): ReadonlyMap<string, string> =>
