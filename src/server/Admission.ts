@@ -11,7 +11,7 @@ import type { Decision } from "../policy/Decision.ts"
 import * as Accounts from "./Accounts.ts"
 import type { Counting, Refused } from "./Counting.ts"
 import * as Ledger from "./Ledger.ts"
-import type { Quotas } from "./Quotas.ts"
+import { isQuota, type Quotas } from "./Quotas.ts"
 import type { Session } from "./Session.ts"
 
 /** All at once: nothing can come between a question and what is done about its answer. */
@@ -44,6 +44,8 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
   const ledger = Ledger.make(quotas, counting)
   const { places } = counting
   const holds = new Map<Session, Hold>()
+  /** Those of sessions that end when they have had what they may. */
+  const bounded = new Map<Session, Hold>()
   let descriptors = 0
 
   /** Why there is no room for it, whoever it is of, or whose it is as one that uses UDP. */
@@ -76,6 +78,12 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
     if (isAssociation(session)) places.change(associationsOf(session), by)
   }
 
+  const bind = (session: Session, hold: Hold) => {
+    if (hold.endsAt < Infinity || hold.accounts.some(({ limits }) => isQuota(limits))) {
+      bounded.set(session, hold)
+    }
+  }
+
   const charge = ({ traffic }: Session, hold: Hold, now: number) => {
     const moved = traffic.sent + traffic.received
     for (const account of hold.accounts) quotas.charge(account, moved - hold.charged, now)
@@ -93,7 +101,9 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
         endOf(session, config.maxLifetime),
         endOf(session, session.identity?.limits?.lifetime)
       )
-      holds.set(session, { takes, accounts: [...accounts], endsAt, charged: 0 })
+      const hold = { takes, accounts: [...accounts], endsAt, charged: 0 }
+      holds.set(session, hold)
+      bind(session, hold)
       descriptors += takes
       count(session, 1)
       return undefined
@@ -106,6 +116,7 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       if (refused) return refused
       hold.accounts.push(...accounts)
       hold.endsAt = Math.min(hold.endsAt, endOf(session, decision.limits?.lifetime))
+      bind(session, hold)
       return undefined
     },
     dismiss: (session, now) => {
@@ -113,15 +124,16 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       if (hold === undefined) return false
       charge(session, hold, now)
       holds.delete(session)
+      bounded.delete(session)
       ledger.leave(hold.accounts)
       descriptors -= hold.takes
       count(session, -1)
       return true
     },
     sweep: (now) => {
-      for (const [session, hold] of holds) charge(session, hold, now)
+      for (const [session, hold] of bounded) charge(session, hold, now)
       const spent: Array<readonly [Session, Ending]> = []
-      for (const [session, { accounts, endsAt }] of holds) {
+      for (const [session, { accounts, endsAt }] of bounded) {
         if (now >= endsAt) spent.push([session, "lifetime"])
         else if (accounts.some((account) => quotas.exceeded(account, now))) spent.push([session, "quota"])
       }

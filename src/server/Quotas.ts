@@ -84,7 +84,7 @@ const make = (usage: Usage.Usage): Quotas["Service"] => ({
 })
 
 /** Whether there is one in these limits. */
-const isQuota = ({ dailyQuota = Infinity, monthlyQuota = Infinity }: Limits): boolean =>
+export const isQuota = ({ dailyQuota = Infinity, monthlyQuota = Infinity }: Limits): boolean =>
   dailyQuota < Infinity || monthlyQuota < Infinity
 
 const fileOf = ({ stateDir }: Values): string | undefined => stateDir && join(stateDir, "quotas.json")
