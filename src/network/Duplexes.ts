@@ -67,6 +67,13 @@ export const probe = (duplex: Duplex): void => {
   if (isTcp(duplex) && duplex.writable) duplex.write(nothing)
 }
 
+/**
+ * Whether the other side has sent all it had. One that then broke has too: after
+ * FIN, RST leaves EPIPE to whoever writes next, and alone it leaves ECONNRESET.
+ */
+export const hasEnded = ({ readableEnded, errored }: Duplex): boolean =>
+  readableEnded && (!errored || (errored as NodeJS.ErrnoException).code === "EPIPE")
+
 const nothing = new Uint8Array(0)
 
 // Sockets in the file system have no address, and break at a write of nothing

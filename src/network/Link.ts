@@ -3,7 +3,7 @@
  */
 import type { Duplex } from "node:stream"
 import * as BulkReader from "./BulkReader.ts"
-import { keepAlive, makeNote, probe, reset } from "./Duplexes.ts"
+import { hasEnded, keepAlive, makeNote, probe, reset } from "./Duplexes.ts"
 import type { Lane, Pace } from "./Pacer.ts"
 
 /** Bytes moved so far, kept up to date while they move. */
@@ -240,6 +240,7 @@ class Side {
 
   /** This end has sent all it had. */
   finished(): void {
+    if (this.isFinished) return
     this.isFinished = true
     this.isHeld = false
     this.lane?.leave()
@@ -251,7 +252,8 @@ class Side {
 
   closed(): void {
     const { duplex, other } = this
-    if (!this.isFinished && (duplex.errored || !duplex.readableEnded)) this.link.end(this.cutOff)
+    if (hasEnded(duplex)) this.finished()
+    if (!this.isFinished) this.link.end(this.cutOff)
     // An end that had sent all it had and then broke has cut nothing off: the
     // other one still gets the rest, and what it sends goes nowhere.
     else if (!duplex.writableFinished) {
@@ -293,7 +295,7 @@ function onClose(this: Duplex): void {
 }
 
 const ended = (duplex: Duplex): void => {
-  if (!duplex.errored) sides.of(duplex).finished()
+  if (hasEnded(duplex)) sides.of(duplex).finished()
 }
 
 const sides = makeNote<Side>()

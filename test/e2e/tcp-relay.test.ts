@@ -85,6 +85,28 @@ layer(Spawned.layer(), { excludeTestServices: true })("A session over TCP", (it)
     )
   }
 
+  for (const side of ["client", "target"] as const) {
+    it.effect(`takes the end of a ${side} for one, though it breaks before that is noticed`, () =>
+      Effect.gen(function* () {
+        const ends = yield* pair
+        const [from, to] = side === "client" ? [ends.client, ends.target] : [ends.target, ends.client]
+        yield* from.send("all of it")
+        yield* to.receive(9)
+        // As a TLS client does that closes without waiting for the other's goodbye,
+        // which then gets there first.
+        process.kill(ends.program.pid, "SIGSTOP")
+        yield* to.send("goodbye")
+        from.duplex.destroy()
+        yield* Effect.sleep("20 millis")
+        process.kill(ends.program.pid, "SIGCONT")
+        assert.strictEqual(yield* to.ending, "end")
+        yield* to.end
+        assert.strictEqual((yield* ends.program.session(ends.clientPort)).outcome, "finished")
+        // In which order the system tells of both is left to chance.
+      }).pipe(Effect.scoped, Effect.repeat({ times: 5 }))
+    )
+  }
+
   it.effect("shows a reset also to a side that has finished sending", () =>
     Effect.gen(function* () {
       const { client, target } = yield* pair
