@@ -86,6 +86,12 @@ export const servers = [
   ...(NODE24 ? onNode24(NODE24) : []),
   nodePipe(process.execPath),
   {
+    name: "bare-relay",
+    command: (port) => [process.execPath, inBench("servers/bare-relay.js"), String(port)],
+    version: () => `of ${own(process.execPath).version()}`,
+    groups: ["rate", "pingpong", "idle"]
+  },
+  {
     name: "node-udp",
     command: (port) => [process.execPath, inBench("servers/node-udp.js"), String(port)],
     version: () => `Node ${nodeVersion(process.execPath)}`,
