@@ -3,6 +3,7 @@
  * is sent there to the IPv4 address, so it is judged as well.
  */
 import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Words from "./Words.ts"
 
 export interface Form {
@@ -20,6 +21,16 @@ export const formOf = (words: Words.Words): Form | undefined => {
   if (words.isIpv4) return undefined
   for (const form of forms) if (form.has(words)) return form
   return undefined
+}
+
+/** The IPv4 addresses that an address leads to through a tunnel or a translator; none for most. */
+export const within = (address: NetAddress.IpAddress): ReadonlyArray<NetAddress.Ipv4Address> => {
+  if (NetAddress.isIpv4Address(address)) return []
+  const words = Words.ofAddress(address)
+  const found = formOf(words)?.addresses(words) ?? []
+  return found.map((word) =>
+    NetAddress.ipv4FromBytesUnsafe(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word))
+  )
 }
 
 const under = (network: string) => {

@@ -12,6 +12,7 @@ import * as TimeWindow from "../config/TimeWindow.ts"
 import { printable } from "../wire/Text.ts"
 import type { Access } from "./Access.ts"
 import * as Calendar from "./Calendar.ts"
+import * as Embedded from "./Embedded.ts"
 
 /** A rule that was looked at. */
 export interface Step {
@@ -83,7 +84,7 @@ const conditions = (
     ...ask("listeners", rule.listeners, word, (name) => isListener(name, listener)),
     ...ask("commands", rule.commands, word, (name) => name.toUpperCase() === command),
     ...ask("protocols", rule.protocols, word, (name) => name.toUpperCase() === protocol),
-    ...ask("to", rule.to, TargetPattern.format, (pattern) => isTo(pattern, access, address)),
+    ...ask("to", rule.to, TargetPattern.format, (pattern) => isTo(pattern, rule, access, address)),
     ...ask(
       "ports",
       rule.ports,
@@ -106,6 +107,7 @@ const isListener = (name: string, listener: string): boolean => {
 
 const isTo = (
   pattern: TargetPattern.TargetPattern,
+  rule: Rule,
   { target }: Access,
   address: NetAddress.IpAddress | undefined
 ): Answer["holds"] | boolean => {
@@ -116,7 +118,9 @@ const isTo = (
   if (host._tag === "Any") return "yes"
   if (host._tag !== "Network") return isName && TargetPattern.matchesName(host, String(target.host))
   const where = address ?? (NetAddress.isIpAddress(target.host) ? target.host : undefined)
-  return where === undefined ? "maybe" : IpNetwork.contains(host.network, where)
+  if (where === undefined) return "maybe"
+  const all = allows(rule) ? [where] : [where, ...Embedded.within(where)]
+  return all.some((each) => IpNetwork.contains(host.network, each))
 }
 
 /** The first few of them. */

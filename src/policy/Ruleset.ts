@@ -33,11 +33,14 @@ export const make = (rules: ReadonlyArray<Rule>): Ruleset => {
     judge: (access, address, now) => {
       const { target } = access
       const known = { facts: vocabulary.facts(access, address), now }
-      const decisive = index.first(known.facts, compiled.length, (number) => {
-        const { terms, ports, to } = compiled[number]!
+      // What is denied is denied through a tunnel or a translator too. What is allowed is just what was named.
+      const reached = vocabulary.reached(access, address)
+      const denied = reached.length === 0 ? known.facts : [...known.facts, ...reached]
+      const decisive = index.first(denied, compiled.length, (number) => {
+        const { rule, terms, ports, to } = compiled[number]!
         return (
           (ports === undefined || (target !== undefined && isOneOf(ports, target.port))) &&
-          (to === undefined || ClauseIndex.meets(known.facts, to)) &&
+          (to === undefined || ClauseIndex.meets(allows(rule) ? known.facts : denied, to)) &&
           hold(terms, known)
         )
       })

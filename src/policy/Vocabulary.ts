@@ -4,11 +4,12 @@
  * is a list of numbers of which it takes one.
  */
 import * as IpNetwork from "effect/net/IpNetwork"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import type { Rule } from "../config/Rule.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import { printable } from "../wire/Text.ts"
 import type { Access } from "./Access.ts"
+import * as Embedded from "./Embedded.ts"
 import * as PrefixTree from "./PrefixTree.ts"
 import * as TargetIndex from "./TargetIndex.ts"
 
@@ -28,6 +29,8 @@ export interface Vocabulary {
   readonly clauses: ReadonlyArray<Clauses>
   /** The numbers of all that is true of an access, as far as it is known. */
   readonly facts: (access: Access, address: NetAddress.IpAddress | undefined) => ReadonlyArray<number>
+  /** The numbers of the targets that are reached by way of the address, which has them inside: none for most. */
+  readonly reached: (access: Access, address: NetAddress.IpAddress | undefined) => ReadonlyArray<number>
 }
 
 export const make = (rules: ReadonlyArray<Rule>): Vocabulary => {
@@ -104,6 +107,13 @@ export const make = (rules: ReadonlyArray<Rule>): Vocabulary => {
         for (const at of found) facts.push(targetNumbers[at]!)
       }
       return facts
+    },
+    reached: ({ target }, address) => {
+      const where = address ?? target?.host
+      if (target === undefined || !NetAddress.isIpv6Address(where)) return []
+      const found: Array<number> = []
+      for (const host of Embedded.within(where)) targetIndex.match({ ...target, host }, undefined, found)
+      return found.map((at) => targetNumbers[at]!)
     }
   }
 }
