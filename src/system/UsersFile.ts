@@ -6,10 +6,11 @@
 import { readFile, stat } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Config } from "../config/Config.ts"
+import { Config, type Values } from "../config/Config.ts"
 import type { User } from "../config/User.ts"
 import * as UsersFile from "../config/UsersFile.ts"
 import { BadSetting } from "../Errors.ts"
+import * as Review from "../policy/Review.ts"
 import { directory, Users } from "../policy/Users.ts"
 import { printable } from "../wire/Text.ts"
 
@@ -19,7 +20,8 @@ const interval = "2 seconds"
 export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
   Users,
   Effect.gen(function* () {
-    const { user, users, usersFile } = yield* Config
+    const config = yield* Config
+    const { user, users, usersFile } = config
     const own = [...user, ...users]
     if (usersFile === undefined) {
       const fixed = directory(yield* together(own, []))
@@ -39,7 +41,9 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
       last = now
       if (now === stamp || !isSettled) return
       stamp = now
-      current = yield* load
+      const next = yield* load
+      yield* fitRules(config, next.users)
+      current = next
       yield* Effect.logInfo("the users file was read again", { file: printable(usersFile) })
     }).pipe(
       Effect.catch(({ message }) =>
@@ -50,6 +54,20 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
     return { current: Effect.sync(() => current) }
   })
 )
+
+/** Fails for a rule about someone who is none of these users: it would never match, whoever comes. */
+export const fitRules = (
+  { rules, authUrl, tlsClientCa }: Values,
+  users: ReadonlyArray<User>
+): Effect.Effect<void, BadSetting> => {
+  // A service may know more users and groups, and a certificate may be anyone's.
+  if (authUrl !== undefined) return Effect.void
+  const [problem] = Review.problems(rules, {
+    users: tlsClientCa === undefined ? users.map(({ name }) => name) : undefined,
+    groups: users.flatMap(({ groups = [] }) => groups)
+  })
+  return problem === undefined ? Effect.void : Effect.fail(new BadSetting({ setting: "--rules", ...problem }))
+}
 
 /** The users of a file, each name once. */
 export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSetting> =>

@@ -148,4 +148,27 @@ describe("a file of users", () => {
       }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
     })
   )
+
+  it.effect("is refused when a rule names a group that it has no more", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users.yaml")
+      const { lines, layer } = captured()
+      yield* write(path, "- { name: alice, password: secret, groups: [staff] }\n")
+      const rules = [{ deny: true, groups: ["staff"] }] as const
+      yield* Effect.gen(function* () {
+        yield* write(path, "- { name: alice, password: secret, groups: [stuff] }\n")
+        yield* looked
+        const { users } = yield* (yield* Users).current
+        assert.deepStrictEqual(users[0]?.groups, ["staff"])
+        assert.deepStrictEqual(
+          lines.map(({ level, fields }) => [level, fields.error]),
+          [["Error", '--rules: group "staff" of rule 1 is not a group of any user']]
+        )
+      }).pipe(
+        Effect.provide(
+          Layer.provideMerge(Layer.provide(UsersFile.layer, Config.layer({ usersFile: path, rules })), layer)
+        )
+      )
+    })
+  )
 })
