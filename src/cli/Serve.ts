@@ -77,7 +77,9 @@ const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sour
   })
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const follow = Effect.gen(function* () {
-    const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform))
+    const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform), (error) =>
+      error._tag === "BadSetting" ? Sources.placed(error, last.places) : error
+    )
     while (true) {
       yield* Effect.raceFirst(Stream.runHead(Watch.changes(filesOf(last), { since })), askedTo)
       since = Number.POSITIVE_INFINITY

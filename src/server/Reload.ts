@@ -26,12 +26,17 @@ export const once = Effect.fnUntraced(function* <E>(
   )
 })
 
-/** The same, as often as it is run, one time after the other. It does not fail: the log is told how it went. */
+/**
+ * The same, as often as it is run, one time after the other. It does not fail: the log is told how it went,
+ * with errors as `placed` has them.
+ */
 export const make = Effect.fnUntraced(function* <E>(
-  services: Layer.Layer<Generation.Services, E>
+  services: Layer.Layer<Generation.Services, E>,
+  placed: (error: E | Refusal) => E | Refusal = (error) => error
 ): Effect.fn.Return<Effect.Effect<void>, never, Server> {
   const server = yield* Server
   return Effect.provideService(once(services), Server, server).pipe(
+    Effect.mapError(placed),
     Effect.matchCauseEffect({
       onSuccess: () =>
         Effect.logInfo("reloaded", {

@@ -71,10 +71,14 @@ describe.concurrent("a program", () => {
 
   it.live("refuses to go on without users, or with rules about someone who does not exist", () =>
     Effect.gen(function* () {
-      const { write, logged, port } = yield* started(closed)
+      const { path, write, logged, port } = yield* started(closed)
       yield* write(`${closed}rules: [{ allow: true, groups: stuff }]\n`)
       const { reason } = yield* logged("not reloaded: what was in force stays in force")
-      assert.include(String(reason), 'group "stuff" of rule 1 is not a group of any user')
+      const line = closed.split("\n").length
+      assert.strictEqual(
+        reason,
+        `${path}:${line}:8: rules: group "stuff" of rule 1 is not a group of any user`
+      )
       yield* write("listen: [127.0.0.1:0, 0.0.0.0:0]\n")
       const second = yield* logged("not reloaded: what was in force stays in force", 2)
       assert.include(String(second.reason), "others can reach it and no password is set")
