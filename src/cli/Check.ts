@@ -16,6 +16,7 @@ import * as Review from "../policy/Review.ts"
 import * as Exposure from "../server/Exposure.ts"
 import * as Quotas from "../server/Quotas.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
+import * as BansFile from "../system/BansFile.ts"
 import * as Logins from "../system/Logins.ts"
 import { printable } from "../wire/Text.ts"
 
@@ -70,6 +71,7 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode }: Values) {
   > = [
     TlsFiles.load,
     Quotas.check,
+    BansFile.check,
     ...listen.map((at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))
   ]
   const [, errors] = yield* Effect.partition(steps, (step) => step)

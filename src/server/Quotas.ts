@@ -56,10 +56,12 @@ export const warnings = ({ stateDir, user, users, rules, ...all }: Values): Read
     : []
 }
 
-/** Whether what is kept can be read. Nothing is written, as a server may be running. */
+/** Whether what is kept can be read, and kept. Nothing is written, as a server may be running. */
 export const check: Effect.Effect<void, StateFailed, Config> = Effect.gen(function* () {
   const path = fileOf(yield* Config)
-  if (path !== undefined) yield* State.read(path, Kept)
+  if (path === undefined) return
+  yield* State.read(path, Kept)
+  yield* State.canWrite(path)
 })
 
 const make = (usage: Usage.Usage): Quotas["Service"] => ({

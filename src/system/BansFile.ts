@@ -2,7 +2,8 @@
  * Bans that outlive the process: in a file, which follows them, and which they
  * follow when an operator changes it. To delete a line lifts a ban.
  */
-import { readFile, rename, stat, writeFile } from "node:fs/promises"
+import { access, constants, readFile, rename, stat, writeFile } from "node:fs/promises"
+import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -25,6 +26,17 @@ export const layer: Layer.Layer<never, BadSetting, Bans | Config> = Layer.effect
     yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
   })
 )
+
+/** Whether the file of the configuration can be kept, if there is one. Nothing is written, as a server may be running. */
+export const check: Effect.Effect<void, BadSetting, Config> = Effect.gen(function* () {
+  const { bansFile } = yield* Config
+  if (bansFile === undefined) return
+  const attempts = Effect.gen(function* () {
+    yield* attempt(() => access(dirname(bansFile), constants.W_OK))
+    if ((yield* stampOf(bansFile)) !== "gone") yield* attempt(() => readFile(bansFile))
+  })
+  yield* Effect.mapError(attempts, unkept(bansFile))
+})
 
 export interface BansFile {
   /** Follows what changed in the file, or else writes what changed since it was written. */
@@ -108,15 +120,7 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
   })
 
   // Written at once, so that what cannot be kept is known now.
-  yield* Effect.mapError(
-    Effect.andThen(read, save),
-    (code) =>
-      new BadSetting({
-        setting: "--bans-file",
-        value: `"${file}"`,
-        expected: `a file that can be read and written (${code})`
-      })
-  )
+  yield* Effect.mapError(Effect.andThen(read, save), unkept(path))
   let isTold = false
   const loudlyOnce = (effect: Effect.Effect<void, string>) =>
     Effect.matchEffect(effect, {
@@ -132,6 +136,13 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
     })
   return { look: loudlyOnce(look), finish: loudlyOnce(finish) }
 })
+
+const unkept = (path: string) => (code: string) =>
+  new BadSetting({
+    setting: "--bans-file",
+    value: `"${printable(path)}"`,
+    expected: `a file that can be read and written (${code})`
+  })
 
 const keyOf = ({ network }: Ban): string => IpNetwork.format(network)
 

@@ -2,7 +2,7 @@
  * A small state that outlives the process: a file of JSON, replaced as a whole,
  * so that it is the old one or the new one whenever the power fails.
  */
-import { open, readFile, rename } from "node:fs/promises"
+import { access, constants, open, readFile, rename } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -26,6 +26,13 @@ export const read = Effect.fnUntraced(function* <A>(
     })
   )
 })
+
+/** Whether it could be written, as far as can be told without that. */
+export const canWrite = (path: string): Effect.Effect<void, StateFailed> =>
+  Effect.tryPromise({
+    try: () => access(dirname(path), constants.W_OK),
+    catch: (cause) => new StateFailed({ path, reason: reasonOf(cause as NodeJS.ErrnoException) })
+  })
 
 /** Puts this in the file's place. Its directory has to exist. */
 export const write = Effect.fnUntraced(function* <A>(

@@ -85,6 +85,23 @@ describe("quotas", () => {
 })
 
 describe("settings that are wrong", () => {
+  it.effect("are those of files that could not be kept, of which none is made", () =>
+    Effect.gen(function* () {
+      const directory = yield* Temporary.directory
+      const away = join(directory, "away")
+      const file = `state-dir: ${away}\nbans-file: ${away}/bans\n`
+      const { message } = yield* Effect.flip(check({ config: ["a.yaml"] }, file))
+      assert.deepStrictEqual(message.split("\n"), [
+        `cannot keep the state in ${away}/quotas.json: its directory does not exist`,
+        `a.yaml:2:12: bans-file: "${away}/bans" is not a file that can be read and written (ENOENT)`
+      ])
+      const isDirectory = yield* Effect.flip(check({ bansFile: [directory] }))
+      assert.include(isDirectory.message, "(EISDIR)")
+      yield* check({ bansFile: [join(directory, "bans")] })
+      assert.deepStrictEqual(readdirSync(directory), [])
+    })
+  )
+
   it.effect("are all told, each as one error", () =>
     Effect.gen(function* () {
       const file =
