@@ -3,7 +3,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as IpNetwork from "effect/net/IpNetwork"
-import { nameOf, type Rule } from "../config/Rule.ts"
+import { allows, nameOf, type Rule } from "../config/Rule.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { PortRange } from "../config/Texts.ts"
 import * as TimeWindow from "../config/TimeWindow.ts"
@@ -43,11 +43,18 @@ export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<
   ]
 }
 
-/**
- * What is most likely not meant: rules that never match. Says nothing where it
- * takes more than one rule to see that, or very many.
- */
-export const warnings = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => {
+/** What is most likely not meant: rules that never match, and routes, which nothing takes yet. */
+export const warnings = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => [
+  ...unmatched(rules),
+  ...rules.flatMap((rule, index) =>
+    rule.route !== undefined && allows(rule)
+      ? [`${nameOf(rule, index)} has a route, and there are none yet: what it allows goes there directly`]
+      : []
+  )
+]
+
+/** Says nothing where it takes more than one rule to see that, or very many. */
+const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => {
   const same = new Map<string, number>()
   const wide: Array<number> = []
   return rules.flatMap((rule, index) => {

@@ -55,6 +55,18 @@ describe("Review", () => {
     )
   })
 
+  it("says that nothing takes a route", () => {
+    assert.deepStrictEqual(
+      Review.warnings(
+        read({ name: "out", ...allow, users: "us", route: "tor" }, { ...deny, route: "x" }, allow)
+      ),
+      [
+        "rule 3 never matches: rule 2 has decided before",
+        "out has a route, and there are none yet: what it allows goes there directly"
+      ]
+    )
+  })
+
   it("finds the same again, however much of it there is", () => {
     const to = Array.from({ length: 1000 }, (_, i) => `host${i}.example`)
     assert.deepStrictEqual(never({ ...allow, to }, { ...allow, to: "a.b" }, { ...deny, to }), [3])
