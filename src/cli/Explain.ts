@@ -18,6 +18,7 @@ import * as Explain from "../policy/Explain.ts"
 import { judgeOf } from "../policy/Policy.ts"
 import { Users } from "../policy/Users.ts"
 import * as UsersFile from "../system/UsersFile.ts"
+import { printable } from "../wire/Text.ts"
 import * as Question from "./Question.ts"
 
 /** It is denied: an exit code of its own. */
@@ -33,7 +34,12 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Que
   const config = Config.layer(values)
   const { lines, code } = yield* Effect.gen(function* () {
     const { users } = yield* (yield* Users).current
-    const groups = users.find((known) => known.name === name)?.groups ?? []
+    const user = users.find((known) => known.name === name)
+    // A service may know more users, and a certificate may be anyone's.
+    if (name !== undefined && user === undefined && !values.authUrl && !values.tlsClientCa) {
+      yield* Console.error(`warning: "${printable(name)}" is none of the users`)
+    }
+    const groups = user?.groups ?? []
     const { access } = question
     const identity = { ...access.identity, groups: [...(access.identity.groups ?? []), ...groups] }
     return yield* explain(

@@ -2,13 +2,17 @@
  * What the command line is told of a decision, and with which exit code.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import { explain } from "../../src/cli/Explain.ts"
+import * as TestConsole from "effect/testing/TestConsole"
+import * as Explain from "../../src/cli/Explain.ts"
 import * as Question from "../../src/cli/Question.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
+import * as MemoryFiles from "../support/files.ts"
 import { ip, read } from "../support/rules.ts"
 
 const rules = read(
@@ -38,7 +42,7 @@ const given = (flags: Partial<Record<keyof Question.Given, string>>): Question.G
 
 const ask = (flags: Partial<Record<keyof Question.Given, string>>) =>
   Question.fromFlags(given(flags)).pipe(
-    Effect.flatMap((question) => explain(inputs, question)),
+    Effect.flatMap((question) => Explain.explain(inputs, question)),
     Effect.provide(names)
   )
 
@@ -112,7 +116,7 @@ describe("explain", () => {
     Effect.gen(function* () {
       const rules = read(...Array.from({ length: 30 }, (_, i) => ({ deny: true, to: `host${i}.example` })))
       const question = yield* Question.fromFlags(given({ to: "192.0.2.1:443" }))
-      const { lines } = yield* explain({ rules, judge: Ruleset.make(rules).judge }, question)
+      const { lines } = yield* Explain.explain({ rules, judge: Ruleset.make(rules).judge }, question)
       assert.strictEqual(lines.length, 22)
       assert.strictEqual(lines[0], "  10 rules before: 10 do not match, 0 may")
       assert.strictEqual(lines.at(-1), "Denied by: no rule matches (no rule allows it)")
@@ -173,4 +177,25 @@ describe("Question", () => {
       })
     )
   }
+})
+
+describe("explain, of settings", () => {
+  const run = (name: string, settings = "") =>
+    Effect.exit(Explain.run({ config: ["a.yaml"], user: [name] }, given({ to: "192.0.2.1:443" }))).pipe(
+      Effect.andThen(TestConsole.errorLines),
+      Effect.provide(
+        Layer.merge(
+          MemoryFiles.layer({ "a.yaml": `users: [{ name: alice, password: secret }]\n${settings}` }),
+          ConfigProvider.layer(ConfigProvider.fromEnvRecord({}))
+        )
+      )
+    )
+
+  it.effect("says so if nobody is called that", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* run("alice"), [])
+      assert.deepStrictEqual(yield* run("alcie", "auth-url: http://127.0.0.1:1/"), [])
+      assert.deepStrictEqual(yield* run("alcie\n"), ['warning: "alcie\\u{a}" is none of the users'])
+    })
+  )
 })

@@ -173,7 +173,7 @@ describe("explain", () => {
         /no mail: does not match \(ports: 25\)\n.*ours: matches\nAllowed by: ours\n$/s
       )
       const denied = yield* ask("--user", "bob", "--to", "127.0.0.1:443")
-      assert.deepStrictEqual([denied.code, denied.stderr], [1, ""])
+      assert.deepStrictEqual([denied.code, denied.stderr], [1, 'warning: "bob" is none of the users\n'])
       assert.match(denied.stdout, /Denied by: no rule matches \(no rule allows it\)\n$/)
     })
   )
