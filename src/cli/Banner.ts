@@ -13,7 +13,7 @@ import type { Server } from "../server/Server.ts"
 
 export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
   const config = yield* Config
-  const { protocols, tlsClientCa, trust } = config
+  const { protocols, tlsClientCa, trust, reportOnly } = config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
   const door = (at: ListenAddress.ListenAddress) =>
     ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined
@@ -28,9 +28,11 @@ export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: S
         : trust.length > 0
           ? "  and lets in whoever comes from a trusted network."
           : "  and lets everyone in who can reach it.",
-      Reach.allowsPrivateTargets(config)
-        ? "  Clients can go to private addresses, as this machine can."
-        : "  Clients cannot go to private addresses (--private-targets, --allow-target).",
+      reportOnly
+        ? "  Clients can go everywhere, to private addresses too: what is denied is only logged (--report-only)."
+        : Reach.allowsPrivateTargets(config)
+          ? "  Clients can go to private addresses, as this machine can."
+          : "  Clients cannot go to private addresses (--private-targets, --allow-target).",
       "",
       ...listeners
         .flatMap((at) =>

@@ -61,7 +61,8 @@ const others = ({ usersFile, authUrl }: Values): string =>
 /** What is right but hardly meant, a sentence each: here each part of the policy says what it finds. */
 const warnings = (settings: Values): ReadonlyArray<string> => [
   ...Review.warnings(settings.rules).map((sentence) => `rules: ${sentence}`),
-  ...Quotas.warnings(settings)
+  ...Quotas.warnings(settings),
+  ...(settings.reportOnly ? ["report-only: what the policy denies is logged, and not denied"] : [])
 ]
 
 /** All that a server does with its settings before it listens. */

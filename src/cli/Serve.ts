@@ -55,11 +55,13 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
 }, Effect.scoped)
 
 const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
-  const privateTargets = Reach.allowsPrivateTargets(yield* Config)
+  const config = yield* Config
+  const { reportOnly } = config
   yield* Effect.logInfo("listening", {
     addresses: listeners.map(ListenAddress.format),
     asksPassword,
-    privateTargets
+    privateTargets: reportOnly || Reach.allowsPrivateTargets(config),
+    ...(reportOnly && { reportOnly })
   })
 })
 

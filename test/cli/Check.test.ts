@@ -84,6 +84,17 @@ describe("quotas", () => {
   )
 })
 
+describe("report mode", () => {
+  it.effect("is warned of", () =>
+    Effect.gen(function* () {
+      yield* check({ reportOnly: ["true"] })
+      assert.deepStrictEqual(yield* TestConsole.errorLines, [
+        "warning: report-only: what the policy denies is logged, and not denied"
+      ])
+    })
+  )
+})
+
 describe("settings that are wrong", () => {
   it.effect("are those of files that could not be kept, of which none is made", () =>
     Effect.gen(function* () {

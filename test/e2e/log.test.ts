@@ -36,6 +36,14 @@ describe("the banner", () => {
       assert.notInclude(shown, "secret")
     })
   )
+
+  it.live("shows that report mode opens everything", () =>
+    Effect.gen(function* () {
+      const shown = yield* start("--listen", "0.0.0.0:0", "--open", "--report-only")
+      assert.notInclude(shown, "cannot go")
+      assert.include(shown, "Clients can go everywhere, to private addresses too")
+    })
+  )
 })
 
 describe("the line that it listens", () => {
@@ -43,12 +51,15 @@ describe("the line that it listens", () => {
     ["127.0.0.1:0", [], true],
     ["127.0.0.1:0", ["--private-targets", "deny"], false],
     ["0.0.0.0:0", ["--open"], false],
+    ["0.0.0.0:0", ["--open", "--report-only"], true],
     ["0.0.0.0:0", ["--open", "--private-targets", "allow"], true]
   ] as const) {
     it.live(`${listen} ${flags.join(" ")}: ${privateTargets ? "" : "no "}private targets`, () =>
       Effect.gen(function* () {
         const { logged } = yield* Program.start(["--listen", listen, ...flags])
-        assert.include(yield* logged({ message: "listening" }), { privateTargets })
+        const line = yield* logged({ message: "listening" })
+        assert.include(line, { privateTargets })
+        assert.strictEqual(line.reportOnly, flags.includes("--report-only" as never) || undefined)
       })
     )
   }
