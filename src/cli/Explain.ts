@@ -7,16 +7,18 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import { Config } from "../config/Config.ts"
+import { Config, type Values } from "../config/Config.ts"
 import type { Rule } from "../config/Rule.ts"
 import * as Sources from "../config/Sources.ts"
 import type { ResolveError } from "../Errors.ts"
-import { addressesOf, Resolver } from "../network/Resolver.ts"
+import { Resolver, addressesOf as resolved } from "../network/Resolver.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Explain from "../policy/Explain.ts"
 import { judgeOf } from "../policy/Policy.ts"
 import { Users } from "../policy/Users.ts"
+import * as SelfGuard from "../server/SelfGuard.ts"
+import { addressesOf } from "../server/Server.ts"
 import * as UsersFile from "../system/UsersFile.ts"
 import { printable } from "../wire/Text.ts"
 import * as Question from "./Question.ts"
@@ -43,13 +45,20 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Que
     const { access } = question
     const identity = { ...access.identity, groups: [...(access.identity.groups ?? []), ...groups] }
     return yield* explain(
-      { rules: values.rules, judge: judgeOf(values) },
+      { rules: values.rules, judge: judging(values) },
       { ...question, access: { ...access, identity } }
     )
   }).pipe(Effect.provide(Layer.provide(Layer.merge(UsersFile.layer, Resolver.layer), config)))
   yield* Console.log(lines.join("\n"))
   if (code === 1) return yield* new Denied()
 })
+
+/** All that decides in a server of these settings. */
+const judging = (values: Values): Inputs["judge"] => {
+  const own = SelfGuard.judge(() => addressesOf(values.listen), values.allowTarget)
+  const others = judgeOf(values)
+  return (access, address, now) => own(access, address) ?? others(access, address, now)
+}
 
 /** What is explained: the rules, and what judges by them, with whatever else has a say. */
 export interface Inputs {
@@ -90,7 +99,7 @@ const addressesIn = Effect.fnUntraced(function* (
   address: NetAddress.IpAddress | undefined
 ): Effect.fn.Return<ReadonlyArray<NetAddress.IpAddress | undefined>, ResolveError, Resolver> {
   if (address !== undefined || target === undefined) return [address]
-  const found = yield* addressesOf(target.host)
+  const found = yield* resolved(target.host)
   return found.map((each) => NetAddress.toCanonical(each))
 })
 

@@ -10,28 +10,75 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { TargetPattern } from "../config/TargetPattern.ts"
 import { NotAllowed } from "../Errors.ts"
 import type { Dialer } from "../network/Dialer.ts"
+import type { Access } from "../policy/Access.ts"
+import type { Decision } from "../policy/Decision.ts"
+import type { Policy } from "../policy/Policy.ts"
 
-/**
- * The same dialer, but for the addresses of these listeners, by whatever name
- * they were asked for. One address with one port in `allow` is let through.
- */
+/** What there is to say against a connection to one of these listeners, by whatever name it is asked for. */
+export const judge =
+  (listeners: Listeners, allow: ReadonlyArray<TargetPattern>) =>
+  (
+    { command, target }: Pick<Access, "command" | "target">,
+    address?: NetAddress.IpAddress
+  ): Decision | undefined => {
+    const where = address ?? target?.host
+    return (command === "CONNECT" || command === "FORWARD") &&
+      target !== undefined &&
+      NetAddress.isIpAddress(where) &&
+      isClosed(listeners, allow, where, target.port)
+      ? { verdict: "deny", ...denial }
+      : undefined
+  }
+
+/** The same policy, which denies these listeners too, even where it only reports. */
+export const policy = (
+  inner: Policy["Service"],
+  listeners: Listeners,
+  allow: ReadonlyArray<TargetPattern>
+): Policy["Service"] => {
+  const own = judge(listeners, allow)
+  return {
+    judge: (access, address) => {
+      const decision = own(access, address)
+      return decision === undefined ? inner.judge(access, address) : Effect.succeed(decision)
+    }
+  }
+}
+
+/** The same dialer, which whatever policy there is does not get to the listeners either. */
 export const dialer = (
   inner: Dialer["Service"],
-  listeners: () => ReadonlyArray<NetAddress.InetAddress>,
+  listeners: Listeners,
   allow: ReadonlyArray<TargetPattern>
 ): Dialer["Service"] => ({
   connect: (addresses, port) => {
-    const samePort = listeners().filter((listener) => listener.port === port)
-    if (samePort.length === 0) return inner.connect(addresses, port)
-    const isOpen = (address: NetAddress.IpAddress) =>
-      !samePort.some((listener) => reaches(address, listener)) ||
-      allow.some((pattern) => isExactly(pattern, address, port))
-    const others = addresses.filter((address) => isOpen(NetAddress.toCanonical(address)))
+    const others = addresses.filter((address) => !isClosed(listeners, allow, address, port))
     return Arr.isReadonlyArrayNonEmpty(others)
       ? inner.connect(others, port)
-      : Effect.fail(new NotAllowed({ reason: "this is the server itself", rule: "address guard" }))
+      : Effect.fail(new NotAllowed(denial))
   }
 })
+
+/** Where the server listens, at the moment. */
+type Listeners = () => ReadonlyArray<NetAddress.InetAddress>
+
+const denial = { rule: "address guard", reason: "this is the server itself" }
+
+/** Whether this is a listener. One address with one port in `allow` is let through. */
+const isClosed = (
+  listeners: Listeners,
+  allow: ReadonlyArray<TargetPattern>,
+  at: NetAddress.IpAddress,
+  port: number
+): boolean => {
+  const own = listeners()
+  if (!own.some((listener) => listener.port === port)) return false
+  const address = NetAddress.toCanonical(at)
+  return (
+    own.some((listener) => listener.port === port && reaches(address, listener)) &&
+    !allow.some((pattern) => isExactly(pattern, address, port))
+  )
+}
 
 /** Whether who connects to this address, at its port, gets the listener. */
 const reaches = (address: NetAddress.IpAddress, listener: NetAddress.InetAddress): boolean =>

@@ -151,7 +151,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         ),
         Context.add(Bans, bans),
         Context.add(Authenticator, bans.guard(authenticator, config)),
-        Context.add(Policy, policy)
+        Context.add(
+          Policy,
+          SelfGuard.policy(policy, () => addresses, next.config.allowTarget)
+        )
       )
       const fork = Effect.runForkWith(services)
       const secure = ListenAddress.doorOf(door.at)._tag === "Tls" ? next.secure : undefined

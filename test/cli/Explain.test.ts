@@ -198,4 +198,22 @@ describe("explain, of settings", () => {
       assert.deepStrictEqual(yield* run("alcie\n"), ['warning: "alcie\\u{a}" is none of the users'])
     })
   )
+
+  it.effect("knows the server itself", () =>
+    Effect.gen(function* () {
+      const asked = (to: string) =>
+        Effect.exit(Explain.run({ listen: ["127.0.0.1:1080"] }, given({ to }))).pipe(
+          Effect.andThen(TestConsole.logLines),
+          Effect.map((lines) => String(lines.at(-1)).split("\n").at(-1)),
+          Effect.provide(
+            Layer.merge(MemoryFiles.layer({}), ConfigProvider.layer(ConfigProvider.fromEnvRecord({})))
+          )
+        )
+      assert.strictEqual(
+        yield* asked("127.0.0.1:1080"),
+        "Denied by: address guard (this is the server itself)"
+      )
+      assert.strictEqual(yield* asked("127.0.0.1:1081"), "Allowed by: no rules")
+    })
+  )
 })

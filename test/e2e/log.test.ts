@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { request } from "../support/messages.ts"
+import { greeting, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 
@@ -63,6 +63,22 @@ describe("the line that it listens", () => {
       })
     )
   }
+})
+
+describe("the line of a decision", () => {
+  it.live("says so of who asked for the server itself", () =>
+    Effect.gen(function* () {
+      const { port, logged } = yield* Program.start(["--report-only"])
+      const client = yield* Tcp.connect(port)
+      yield* client.send([...greeting(0x00), ...request("127.0.0.1", port)])
+      assert.strictEqual((yield* client.receive(4))[3], 0x02)
+      assert.include(yield* logged({ message: "decision" }), {
+        verdict: "deny",
+        rule: "address guard",
+        reason: "this is the server itself"
+      })
+    })
+  )
 })
 
 describe("the line of a session", () => {

@@ -35,6 +35,21 @@ const dialled = Effect.fnUntraced(function* (
   return _tag === "NotAllowed" ? "itself" : tried
 }, Effect.scoped)
 
+/** What a policy that allows everything, or reports, says then. */
+const judged = (allow: string, command: "CONNECT" | "FORWARD" | "BIND" | "ASSOCIATE", host: string) =>
+  SelfGuard.policy(
+    { judge: () => Effect.succeed({ verdict: "allow", rule: "anything", isReport: true }) },
+    () => [NetAddress.inetAddressFromStringUnsafe("127.0.0.1:1080")],
+    [Option.getOrThrow(TargetPattern.fromString(allow))]
+  ).judge(
+    {
+      ...{ identity: { user: undefined }, client: undefined, listener: "127.0.0.1:1080", protocol: "SOCKS5" },
+      command,
+      target: { host: NetAddress.ipFromStringUnsafe(host), port: 1080 }
+    },
+    NetAddress.ipFromStringUnsafe(host)
+  )
+
 const [elsewhere = "127.0.0.1"] = Object.values(networkInterfaces())
   .flatMap((all) => all ?? [])
   .filter(({ family }) => family === "IPv4")
@@ -80,4 +95,18 @@ describe("SelfGuard", () => {
       })
     )
   }
+
+  it.effect("is a decision of the policy's, for connections", () =>
+    Effect.gen(function* () {
+      const denied = { verdict: "deny", rule: "address guard", reason: "this is the server itself" }
+      for (const command of ["CONNECT", "FORWARD"] as const) {
+        assert.deepStrictEqual<unknown>(yield* judged("10.0.0.1", command, "127.0.0.1"), denied)
+        assert.strictEqual((yield* judged("10.0.0.1", command, "127.0.0.2")).verdict, "allow")
+        assert.strictEqual((yield* judged("127.0.0.1:1080", command, "127.0.0.1")).verdict, "allow")
+      }
+      // No datagram gets to a listener of TCP, and nobody is connected to by BIND.
+      assert.strictEqual((yield* judged("10.0.0.1", "ASSOCIATE", "127.0.0.1")).verdict, "allow")
+      assert.strictEqual((yield* judged("10.0.0.1", "BIND", "127.0.0.1")).verdict, "allow")
+    })
+  )
 })
