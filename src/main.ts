@@ -44,12 +44,14 @@ const fiber = Effect.runFork(program)
 const isWorker = await Role.isWorker()
 
 // The first signal drains, the second does not wait for that.
-let isStopping = false
+let first: { readonly signal: NodeJS.Signals; readonly at: number } | undefined
 const stopOn = (signal: NodeJS.Signals, code: number) =>
   process.on(signal, () => {
     if (isWorker) return
-    if (isStopping) process.exit(code)
-    isStopping = true
+    // Terminals, npm and timeout(1) send one to a process and to its group, and it gets both.
+    const isEcho = first?.signal === signal && performance.now() - first.at < 1000
+    if (first && !isEcho) process.exit(code)
+    first ??= { signal, at: performance.now() }
     fiber.interruptUnsafe()
   })
 stopOn("SIGINT", 130)

@@ -70,6 +70,21 @@ describe("stopping", () => {
     })
   )
 
+  it.live("takes the same signal twice for one, as terminals and others send it", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start()
+      const { client, origin } = yield* Tcp.session(server.port)
+      yield* server.kill("SIGTERM")
+      yield* server.logged({ message: "draining" })
+      yield* server.kill("SIGTERM")
+      yield* client.send("a question")
+      yield* client.end
+      assert.strictEqual(text(yield* origin.rest), "a question")
+      yield* origin.end
+      assert.strictEqual((yield* server.within("5 seconds")).code, 0)
+    })
+  )
+
   it.live("is not held up by a client that has stopped reading", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--drain-timeout", "300ms"])

@@ -97,8 +97,8 @@ const stop = (child: ChildProcess): Effect.Effect<void> =>
     if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
     child.once("exit", () => resume(Effect.void))
     child.kill("SIGTERM")
-    // Not its graceful stop is on trial here: a second signal ends it at once.
-    child.kill("SIGTERM")
+    // Not its graceful stop is on trial here: another signal ends it at once.
+    child.kill("SIGINT")
     const timer = setTimeout(() => child.kill("SIGKILL"), 1000)
     child.once("exit", () => clearTimeout(timer))
   })
