@@ -10,7 +10,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { type InvalidTarget, NotAllowed, type ResolveError } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
-import type { Policy } from "../policy/Policy.ts"
+import { Policy } from "../policy/Policy.ts"
 import * as Recent from "../policy/Recent.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
@@ -31,6 +31,8 @@ export interface Remote {
 /** What there is on one header. */
 interface Destination {
   until: number
+  /** Of the policy that judges it. */
+  readonly revision: number
   remote: Remote | undefined
   /** While it is being found: the datagrams for it, with the size of their headers. */
   waiting: Array<readonly [bytes: Buffer, headerSize: number]> | undefined
@@ -48,7 +50,7 @@ const limit = 1024
 /** The longest that a queue may be. */
 const queueLimit = 32
 
-/** How long an answer holds, in milliseconds: addresses of names change, rules too. */
+/** How long an answer holds, in milliseconds: addresses of names change, and what rules say of the time. */
 const foundFor = 60_000
 const refusedFor = 5_000
 
@@ -63,6 +65,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<(bytes: Buffer, headerSize: number) => void, never, Policy | Resolver | Scope.Scope> {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
+  const { revision = () => 0 } = yield* Policy
   const known = Recent.make<string, Destination>(limit)
   // Name servers that do not answer are no reason to keep those waiting who ask them nothing.
   const names: Queue = { length: 0 }
@@ -81,7 +84,13 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const seek = (bytes: Buffer, queue: Queue): Destination => {
-    const destination: Destination = { until: Infinity, remote: undefined, waiting: [], queue }
+    const destination: Destination = {
+      until: Infinity,
+      revision: revision(),
+      remote: undefined,
+      waiting: [],
+      queue
+    }
     fork(
       Effect.matchCause(find(access, bytes), {
         onFailure: () => settle(destination),
@@ -94,7 +103,11 @@ export const make = Effect.fnUntraced(function* (
   return (bytes, headerSize) => {
     const key = bytes.toString("latin1", Address.start, headerSize)
     let destination = known.get(key)
-    if (destination === undefined || destination.until <= clock.currentTimeMillisUnsafe()) {
+    if (
+      destination === undefined ||
+      destination.until <= clock.currentTimeMillisUnsafe() ||
+      destination.revision !== revision()
+    ) {
       const queue = bytes[Address.start] === Address.AddressType.DomainName ? names : addresses
       if (queue.length >= queueLimit) return drop()
       destination = seek(bytes, queue)

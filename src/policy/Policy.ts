@@ -21,6 +21,8 @@ export class Policy extends Context.Service<
   {
     /** `address` is one of the target's, never an IPv4 address in IPv6 form; left out while it is not known. */
     readonly judge: (access: Access, address?: NetAddress.IpAddress) => Effect.Effect<Decision>
+    /** Another number once others decide: what is remembered of decisions is void. Left out where that never happens. */
+    readonly revision?: () => number
   }
 >()("effect-socks/policy/Policy") {
   /** Whatever one of these denies is denied; else the last of them decides. */

@@ -38,6 +38,7 @@ export const policy = (
 ): Policy["Service"] => {
   const own = judge(listeners, allow)
   return {
+    ...inner,
     judge: (access, address) => {
       const decision = own(access, address)
       return decision === undefined ? inner.judge(access, address) : Effect.succeed(decision)

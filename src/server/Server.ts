@@ -115,6 +115,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   )
   const doors = yield* Doors.make
 
+  let revision = 0
   let listeners: ReadonlyArray<ListenAddress.ListenAddress> = []
   let addresses: ReadonlyArray<NetAddress.InetAddress> = []
 
@@ -128,7 +129,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     recognize: (name, from) => asked().recognize?.(name, from) ?? Effect.undefined
   }
   const policy: Policy["Service"] = {
-    judge: (access, address) => Context.get(generation.services, Policy).judge(access, address)
+    judge: (access, address) => Context.get(generation.services, Policy).judge(access, address),
+    revision: () => revision
   }
 
   /** How connections that come in by this door are served. */
@@ -181,6 +183,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     const past = generation
     yield* doors.rearrange(next.config, staff(next), (open) => {
       generation = next
+      revision++
       listeners = open.flatMap(listenersOf)
       addresses = addressesOf(listeners)
     })
