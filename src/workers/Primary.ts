@@ -21,6 +21,7 @@ import { addressesOf, type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as BansFile from "../system/BansFile.ts"
 import * as Signal from "../system/Signal.ts"
+import * as Changes from "./Changes.ts"
 import * as Messages from "./Messages.ts"
 import * as Office from "./Office.ts"
 import * as Pool from "./Pool.ts"
@@ -82,28 +83,13 @@ const make = Effect.fnUntraced(function* ({
   let open: Messages.Open = { addresses: [], asksPassword: false }
   /** Those that serve, and by which texts. */
   const serving = new Map<Pool.Member, Messages.Texts>()
-  /** Those that were told to change to other texts, and have not answered yet. */
-  const changing = new Map<Pool.Member, { readonly texts: Messages.Texts; readonly answer: Answer }>()
+  const changes = Changes.make<Pool.Member>()
   let isStarted = false
   const started = Deferred.makeUnsafe<void, Refusal | Messages.WorkerFault>()
 
-  const change = (member: Pool.Member, next: Messages.Texts): Effect.Effect<void, Problem> => {
-    const answer: Answer = Deferred.makeUnsafe()
-    changing.set(member, { texts: next, answer })
-    member.send({ _tag: "reload", texts: next })
-    // One that does not even answer holds up nobody.
-    return Effect.timeoutOrElse(Deferred.await(answer), {
-      duration: patience,
-      orElse: () => {
-        member.kill()
-        return Effect.fail("gone" as const)
-      }
-    })
-  }
-
   /** One that cannot do as the others do makes way for one that does from the start. */
   const follow = (member: Pool.Member) =>
-    Effect.catch(change(member, inForce), (problem) =>
+    Effect.catch(changes.ask(member, inForce), (problem) =>
       Effect.gen(function* () {
         if (problem === "gone") return
         yield* Effect.logError("a worker is replaced: it could not be reloaded", {
@@ -123,8 +109,8 @@ const make = Effect.fnUntraced(function* ({
     open = { addresses: at.addresses, asksPassword: at.asksPassword }
     serving.set(member, known)
     if (serving.size === count) Deferred.doneUnsafe(started, Exit.void)
-    // The settings changed while it started.
-    if (known !== inForce) fork(follow(member))
+    // The settings changed while it started, and nobody has told it.
+    if (known !== inForce && !changes.isAsked(member)) fork(follow(member))
   }
 
   const roll = Roll.make<Pool.Member>()
@@ -154,17 +140,13 @@ const make = Effect.fnUntraced(function* ({
       case "listed":
         return roll.receive(message)
       case "serving": {
-        const change = changing.get(member)
-        changing.delete(member)
-        if (change) Deferred.doneUnsafe(change.answer, Exit.void)
-        else fork(announce(member))
-        return enter(member, message, change?.texts ?? welcomed.get(member) ?? [])
+        const changed = changes.answer(member, Exit.void)
+        if (changed === undefined) fork(announce(member))
+        return enter(member, message, changed ?? welcomed.get(member) ?? [])
       }
       case "refused": {
         const error = Messages.read(message.error)
-        const change = changing.get(member)
-        changing.delete(member)
-        if (change) return Deferred.doneUnsafe(change.answer, Effect.fail(error))
+        if (changes.answer(member, Exit.fail(error))) return
         if (isStarted) return member.fail(message.error.message)
         return Deferred.doneUnsafe(started, Effect.fail(error))
       }
@@ -178,9 +160,7 @@ const make = Effect.fnUntraced(function* ({
     onEnd: (member) => {
       serving.delete(member)
       office.remove(member)
-      const change = changing.get(member)
-      changing.delete(member)
-      if (change) Deferred.doneUnsafe(change.answer, Effect.fail("gone" as const))
+      changes.remove(member)
     }
   })
   pool.start()
@@ -195,7 +175,7 @@ const make = Effect.fnUntraced(function* ({
     next: Messages.Texts
   ): Effect.fn.Return<Pool.Member | undefined, Refusal> {
     for (const member of serving.keys()) {
-      const exit = yield* Effect.exit(change(member, next))
+      const exit = yield* Effect.exit(changes.ask(member, next))
       if (Exit.isSuccess(exit)) return member
       const problem = Option.getOrThrow(Exit.findErrorOption(exit))
       if (problem === "gone") continue
@@ -229,12 +209,6 @@ const make = Effect.fnUntraced(function* ({
       }).pipe(Effect.uninterruptible)
   }
 })
-
-/** How long a worker may take to change to other settings. */
-const patience = "30 seconds"
-
-type Problem = Refusal | Messages.WorkerFault | "gone"
-type Answer = Deferred.Deferred<void, Problem>
 
 const listenersOf = ({ addresses }: Messages.Open): ReadonlyArray<ListenAddress.ListenAddress> =>
   addresses.flatMap((text) => Option.toArray(ListenAddress.fromString(text)))
