@@ -60,8 +60,23 @@ export const make = Effect.fnUntraced(function* (
 
   cluster.schedulingPolicy = cluster.SCHED_NONE
 
-  const enter = () => {
-    const worker = cluster.fork({ [mark]: "1" })
+  const begin = (): Worker | undefined => {
+    try {
+      return cluster.fork({ [mark]: "1" })
+    } catch (error) {
+      // Out of memory, for one; other errors are told later.
+      if (phase === "starting") throw error
+      fork(Effect.logError("a worker could not start", { reason: (error as Error).message }))
+      return undefined
+    }
+  }
+
+  const enter = (): void => {
+    const worker = begin()
+    if (worker === undefined) {
+      replace(0)
+      return
+    }
     const bornAt = performance.now()
     let isRetired = false
     let hasFailed = false
@@ -73,18 +88,19 @@ export const make = Effect.fnUntraced(function* (
     let early: Array<ToWorker> | undefined = []
     const send = (message: ToWorker) => (early ? void early.push(message) : post(message))
     const retire = () => {
+      if (isRetired || phase === "stopping") return
       isRetired = true
       send({ _tag: "stop" })
       enter()
     }
-    const pid = worker.process.pid ?? 0
+    const { pid } = worker.process
     const fail = (reason: string) => {
       hasFailed = true
       fork(Effect.logError("a worker could not start", { pid, reason }))
       send({ _tag: "stop" })
     }
     const kill = () => void worker.process.kill("SIGKILL")
-    const member: Member = { pid, send, retire, kill, fail }
+    const member: Member = { pid: pid ?? 0, send, retire, kill, fail }
     members.set(member, worker)
     worker.on("message", (batch: ReadonlyArray<ToPrimary>) => {
       const kept = early ?? []
@@ -92,23 +108,31 @@ export const make = Effect.fnUntraced(function* (
       kept.forEach(post)
       for (const message of batch) onMessage(member, message)
     })
-    worker.on("error", () => {})
+    worker.on("error", ({ message }) => {
+      // No process came of it, so none will exit.
+      if (pid !== undefined || !members.has(member)) return
+      fail(message)
+      ended(null, null)
+    })
     // What it said last may come after its end.
     const isSilent = new Promise((resolve) => worker.once("disconnect", resolve))
     worker.once("exit", async (code: number | null, signal: NodeJS.Signals | null) => {
       await isSilent
+      ended(code, signal)
+    })
+    const ended = (code: number | null, signal: NodeJS.Signals | null) => {
       members.delete(member)
       onEnd(member)
       if (phase === "stopping") {
         if (members.size === 0) Deferred.doneUnsafe(empty, Effect.void)
       } else if (!isRetired) {
-        if (!hasFailed) mourn(pid, code, signal)
+        if (!hasFailed || phase === "starting") mourn(pid, code, signal)
         replace(performance.now() - bornAt)
       }
-    })
+    }
   }
 
-  const mourn = (pid: number, code: number | null, signal: NodeJS.Signals | null) => {
+  const mourn = (pid: number | undefined, code: number | null, signal: NodeJS.Signals | null) => {
     const details = { pid, code, signal }
     if (phase === "settled") return void fork(Effect.logError("a worker died", details))
     const error = new Error(`a worker ended before it listened: ${JSON.stringify(details)}`)

@@ -1,0 +1,39 @@
+/**
+ * Several processes on a machine that has not enough for them.
+ */
+import { execFileSync } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { itNeeds } from "../support/needs.ts"
+import * as Workers from "../support/workers.ts"
+
+/** Lets a process have only so many files open; those it has stay open. */
+const limitFiles = (pid: number, count: number) =>
+  execFileSync("prlimit", [`--pid=${pid}`, `--nofile=${count}:`])
+
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1])
+
+describe("Workers", () => {
+  itNeeds("prlimit")("are replaced as soon as there can be another process, and end in order without", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start(["--drain-timeout", "300ms"])
+      const [first, second] = (yield* server.pids) as [number, number]
+      const primary = parentOf(first)
+      const open = readdirSync(`/proc/${primary}/fd`).length
+      limitFiles(primary, open - 3)
+      process.kill(first, "SIGKILL")
+      yield* server.logged({ message: "a worker could not start" })
+      limitFiles(primary, 1024)
+      const pids = yield* server.pids
+      assert.include(pids, second)
+      yield* Workers.sessions(server.port, pids)
+
+      limitFiles(primary, open - 3)
+      process.kill(second, "SIGKILL")
+      yield* server.logged({ message: "a worker died", pid: second })
+      assert.strictEqual((yield* server.stop).code, 0)
+    })
+  )
+})
