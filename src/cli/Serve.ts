@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -68,8 +69,6 @@ const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Serve
 /** What was read last, and how it is followed: everything is read again at SIGHUP, and when a file that was read has changed. */
 const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sources.Read, readAt: number) {
   let last = first
-  // It takes a while to start, in which nobody watches. Only then does a time tell: a file system's clock can be ahead.
-  let since = readAt
   let { workers } = first.values
   // Before anyone can know that it serves: until then the signal would end it.
   const askedTo = yield* Signal.listen("SIGHUP")
@@ -78,14 +77,25 @@ const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sour
     return Layer.provideMerge(Server.services, Setup.settings(read))
   })
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
+  const watching = (since = Number.POSITIVE_INFINITY) =>
+    Effect.forkChild(Stream.runHead(Watch.changes(filesOf(last), { since })), { startImmediately: true })
   const follow = Effect.gen(function* () {
     const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform), (error) =>
       error._tag === "BadSetting" ? Sources.placed(error, last.places) : error
     )
+    // It takes a while to start, in which nobody watches. Only then does a time tell: a file system's clock can be ahead.
+    let change = yield* watching(readAt)
     while (true) {
-      yield* Effect.raceFirst(Stream.runHead(Watch.changes(filesOf(last), { since })), askedTo)
-      since = Number.POSITIVE_INFINITY
+      yield* Effect.raceFirst(Fiber.join(change), askedTo)
+      yield* Fiber.interrupt(change)
+      // Before it reads: a reload takes a while, too.
+      const [watched, now] = [filesOf(last), yield* Clock.currentTimeMillis]
+      change = yield* watching()
       yield* reload
+      if (filesOf(last).join() !== watched.join()) {
+        yield* Fiber.interrupt(change)
+        change = yield* watching(now)
+      }
       if (last.values.workers !== workers) {
         workers = last.values.workers
         yield* Effect.logWarning("to serve with another number of workers takes a restart", { workers })

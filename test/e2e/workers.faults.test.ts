@@ -1,11 +1,14 @@
 /**
- * Several processes on a machine that has not enough for them.
+ * Several processes on a machine that has not enough for them, and those that take
+ * long for what they do.
  */
 import { execFileSync } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
-import { assert, describe } from "@effect/vitest"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { itNeeds } from "../support/needs.ts"
+import * as Temporary from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
 
 /** Lets a process have only so many files open; those it has stay open. */
@@ -34,6 +37,24 @@ describe("Workers", () => {
       process.kill(second, "SIGKILL")
       yield* server.logged({ message: "a worker died", pid: second })
       assert.strictEqual((yield* server.stop).code, 0)
+    })
+  )
+
+  it.live("go on with what their file says at last, though it changed while they were at a change", () =>
+    Effect.gen(function* () {
+      const file = join(yield* Temporary.directory, "settings.yaml")
+      const write = (text: string) => writeFileSync(file, `workers: 2\nlisten: 127.0.0.1:0\n${text}`)
+      write("")
+      const server = yield* Workers.start(["--config", file, "--drain-timeout", "300ms"])
+      const pids = yield* server.pids
+      for (const pid of pids) process.kill(pid, "SIGSTOP")
+      write("session-rate: 100\n")
+      // It is read, and the workers are told.
+      yield* Effect.sleep("500 millis")
+      write("user: alice:secret\n")
+      yield* Effect.sleep("200 millis")
+      for (const pid of pids) process.kill(pid, "SIGCONT")
+      yield* server.logged({ message: "reloaded", asksPassword: true })
     })
   )
 })
