@@ -11,6 +11,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import type { ListenFailed } from "../Errors.ts"
 import type { Peer } from "../phases/Dialect.ts"
 import * as Listener from "./Listener.ts"
+import { Sockets } from "./Sockets.ts"
 import * as UnixSocket from "./UnixSocket.ts"
 
 /** Takes a connection that came in. */
@@ -36,7 +37,10 @@ export interface Doors {
 }
 
 /** None yet; those that come close with the scope. */
-export const make: Effect.Effect<Doors, never, Scope.Scope> = Effect.map(Effect.scope, (parent) => {
+export const make: Effect.Effect<Doors, never, Scope.Scope> = Effect.gen(function* () {
+  const parent = yield* Effect.scope
+  // Also for those that come later, whoever asks for them.
+  const sockets = yield* Sockets
   let open: ReadonlyArray<Open> = []
   return {
     rearrange: Effect.fnUntraced(function* (config, staff, onChange) {
@@ -45,7 +49,9 @@ export const make: Effect.Effect<Doors, never, Scope.Scope> = Effect.map(Effect.
       const next = yield* Effect.gen(function* () {
         const doors = yield* Effect.forEach(keyed(config.listen), ({ key, at }) => {
           const door = kept.get(key)
-          return door ? Effect.succeed({ ...door, at }) : listen(key, at, config, fresh)
+          return door
+            ? Effect.succeed({ ...door, at })
+            : Effect.provideService(listen(key, at, config, fresh), Sockets, sockets)
         })
         const serves = yield* Effect.forEach(doors, staff)
         return doors.map((door, index) => ({ door, serve: serves[index]! }))

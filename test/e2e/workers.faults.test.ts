@@ -57,4 +57,25 @@ describe("Workers", () => {
       yield* server.logged({ message: "reloaded", asksPassword: true })
     })
   )
+
+  it.live("listen in the same way where they did not listen from the start", () =>
+    Effect.gen(function* () {
+      const directory = yield* Temporary.directory
+      const file = join(directory, "settings.yaml")
+      const write = (...listen: ReadonlyArray<string>) =>
+        writeFileSync(file, JSON.stringify({ workers: 2, "drain-timeout": "300ms", listen }))
+      const [first, second] = [`127.0.0.1:${yield* Workers.freePort}`, `127.0.0.1:${yield* Workers.freePort}`]
+      write(first)
+      const server = yield* Workers.start(["--config", file], {}, true)
+      const pids = yield* server.pids
+      write(first, `unix:${join(directory, "socket")}`, second)
+      yield* server.logged({ message: "reloaded" })
+      assert.deepStrictEqual(yield* server.pids, pids)
+      process.kill(pids[0]!, "SIGKILL")
+      yield* server.logged({ message: "a worker died" })
+      yield* Workers.sessions(Number(second.split(":")[1]), yield* server.pids)
+      const { stdout } = yield* server.stop
+      assert.notMatch(stdout, /replaced|could not start/)
+    })
+  )
 })

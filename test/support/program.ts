@@ -31,12 +31,12 @@ export const run = (flags: ReadonlyArray<string>, env?: Readonly<Record<string, 
 export const spawn = (flags: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) =>
   Processes.start(process.execPath, [main, ...flags], { ...(env && { env }) })
 
-/** Starts it, and waits until it listens: on a free port of 127.0.0.1, unless told otherwise. */
+/** Starts it, and waits until it listens: on a free port of 127.0.0.1, unless told otherwise, which its config file can do too. */
 export const start = Effect.fnUntraced(function* (
   flags: ReadonlyArray<string> = [],
-  env: Readonly<Record<string, string>> = {}
+  env: Readonly<Record<string, string>> = {},
+  isPlaced = flags.includes("--listen") || "SOCKS_LISTEN" in env
 ): Effect.fn.Return<Program, never, Scope.Scope> {
-  const isPlaced = flags.includes("--listen") || "SOCKS_LISTEN" in env
   const running = yield* spawn([...(isPlaced ? [] : ["--listen", "127.0.0.1:0"]), ...flags], env)
   const logged = (fields: Line) =>
     running.until((stdout) =>

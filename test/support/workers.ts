@@ -17,11 +17,13 @@ export interface Workers extends Program.Program {
 /** Serves when this returns. */
 export const start = Effect.fnUntraced(function* (
   flags: ReadonlyArray<string> = [],
-  env: Readonly<Record<string, string>> = {}
+  env: Readonly<Record<string, string>> = {},
+  isPlaced?: boolean
 ): Effect.fn.Return<Workers, never, Scope.Scope> {
   const program = yield* Program.start(
     [...(flags.includes("--config") ? [] : ["--workers", "2"]), "--log-level", "debug", ...flags],
-    env
+    env,
+    isPlaced
   )
   const pids = program.until((stdout) => {
     const found = Program.lines(stdout)
