@@ -52,7 +52,8 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     // The primary has made way, and it is the one that binds.
     clear: () => Effect.void,
     withMode: (_, bind) => bind(),
-    passed: (name) => passed.filter((socket) => name === undefined || socket.name === name)
+    passed: (name) => passed.filter((socket) => name === undefined || socket.name === name),
+    lost: link.lost
   })
   const counted = Counted.make(link)
   link.onOther(counted.receive)

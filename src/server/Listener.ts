@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
 import { fromNode } from "../network/Addresses.ts"
+import type { Event } from "../network/Unless.ts"
 import type { Peer } from "../phases/Dialect.ts"
 import { Sockets } from "./Sockets.ts"
 
@@ -32,8 +33,8 @@ export const listen = Effect.fnUntraced(function* (
   place: ListenAddress.Place,
   { unixMode, onConnection }: Options
 ): Effect.fn.Return<ReadonlyArray<Bound>, ListenFailed, Scope.Scope> {
-  const open = (start: (server: Server) => void, path?: string) => accepting(start, path, onConnection)
-  const { reusePort, clear, withMode, passed } = yield* Sockets
+  const { reusePort, clear, withMode, passed, lost } = yield* Sockets
+  const open = (start: (server: Server) => void, path?: string) => accepting(start, path, onConnection, lost)
   const opened = Effect.gen(function* () {
     switch (place._tag) {
       case "HostPort": {
@@ -67,10 +68,11 @@ export const listen = Effect.fnUntraced(function* (
 const accepting = Effect.fnUntraced(function* (
   start: (server: Server) => void,
   path: string | undefined,
-  onConnection: Options["onConnection"]
+  onConnection: Options["onConnection"],
+  lost: Event
 ): Effect.fn.Return<Bound, string, Scope.Scope> {
   const server = createServer({ allowHalfOpen: true, noDelay: true })
-  yield* Effect.acquireRelease(started(server, start), () => Effect.sync(() => server.close()))
+  yield* Effect.acquireRelease(started(server, start, lost), () => Effect.sync(() => server.close()))
   const bound = boundOf(server, path)
   // Out of descriptors, for one. The kernel keeps the connection or drops it; the
   // listener stays.
@@ -85,15 +87,20 @@ const accepting = Effect.fnUntraced(function* (
   return bound
 })
 
-const started = (server: Server, start: (server: Server) => void): Effect.Effect<void, string> =>
+const started = (server: Server, start: (server: Server) => void, lost: Event): Effect.Effect<void, string> =>
   Effect.callback((resume) => {
-    const failed = (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? error.message))
+    const failed = (error: NodeJS.ErrnoException) => {
+      cancel()
+      resume(Effect.fail(error.code ?? error.message))
+    }
     server.once("error", failed)
     server.once("listening", () => {
+      cancel()
       server.off("error", failed)
       resume(Effect.void)
     })
     start(server)
+    const cancel = lost(() => resume(Effect.fail("EPIPE")))
   })
 
 const boundOf = (server: Server, path = ""): Bound => {

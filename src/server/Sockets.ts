@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { Event } from "../network/Unless.ts"
 import * as Systemd from "./Systemd.ts"
 import * as UnixSocket from "./UnixSocket.ts"
 
@@ -16,6 +17,8 @@ export interface Sockets {
   readonly withMode: <A>(mode: number, bind: () => A) => A
   /** Those of this name that systemd passed, of any for none. */
   readonly passed: (name: string | undefined) => ReadonlyArray<Systemd.Passed>
+  /** Comes when the process is gone that others get their sockets from: none that was asked for will come. */
+  readonly lost: Event
 }
 
 /** Of a process that shares nothing, unless it says otherwise. */
@@ -24,6 +27,7 @@ export const Sockets = Context.Reference<Sockets>("effect-socks/server/Sockets",
     reusePort: false,
     clear: UnixSocket.clear,
     withMode: UnixSocket.withMode,
-    passed: Systemd.passed
+    passed: Systemd.passed,
+    lost: () => () => {}
   })
 })

@@ -6,6 +6,7 @@ import cluster from "node:cluster"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import type { Event } from "../network/Unless.ts"
 import * as Mail from "./Mail.ts"
 import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
 
@@ -22,6 +23,8 @@ export interface Link {
   readonly list: Effect.Effect<number>
   /** Comes when it is time to stop. */
   readonly stop: Effect.Effect<void>
+  /** Comes when the primary is gone. */
+  readonly lost: Event
 }
 
 type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "list" | "stop" }>
@@ -51,6 +54,8 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
   }
   // Else this process would end at once when its primary does.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
+  // That it could not be written to is followed by "disconnect".
+  cluster.worker?.on("error", () => {})
   process.on("message", (batch: ReadonlyArray<ToWorker>) => {
     for (const message of batch) receive(message)
   })
@@ -72,6 +77,11 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
     },
     reload: Queue.take(reloads),
     list: Queue.take(lists),
-    stop: Deferred.await(stop)
+    stop: Deferred.await(stop),
+    lost: (happen) => {
+      process.once("disconnect", happen)
+      if (!process.connected) happen()
+      return () => process.off("disconnect", happen)
+    }
   }
 })

@@ -3,7 +3,7 @@
  * long for what they do.
  */
 import { execFileSync } from "node:child_process"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -78,4 +78,45 @@ describe("Workers", () => {
       assert.notMatch(stdout, /replaced|could not start/)
     })
   )
+
+  it.live("drain and end when the one dies whom a worker has asked for another listener", () =>
+    Effect.gen(function* () {
+      const directory = yield* Temporary.directory
+      const [file, hook] = [join(directory, "settings.yaml"), join(directory, "hook.cjs")]
+      writeFileSync(hook, dying)
+      writeFileSync(file, "workers: 2\nlisten: 127.0.0.1:0\n")
+      const env = { NODE_OPTIONS: `--require ${hook}`, ARMED: join(directory, "armed") }
+      const server = yield* Workers.start(["--config", file], env, true)
+      const pids = yield* server.pids
+      const primary = parentOf(pids[0]!)
+      const sessions = yield* Workers.sessions(server.port, pids)
+      writeFileSync(env.ARMED, "")
+      writeFileSync(file, "workers: 2\nlisten: [127.0.0.1:0, 127.0.0.1:0]\n")
+      while (isThere(primary)) yield* Effect.sleep("20 millis")
+      yield* Effect.sleep("200 millis")
+      for (const { client, origin } of sessions) {
+        yield* client.send("still there")
+        yield* origin.receive(11)
+        yield* client.end
+        yield* origin.end
+      }
+      while (pids.some(isThere)) yield* Effect.sleep("20 millis")
+    })
+  )
 })
+
+const isThere = (pid: number): boolean => existsSync(`/proc/${pid}/fd/0`)
+
+/** Has a worker end its primary in the middle of Node's own talk about a listener: it has asked, and gets no answer. */
+const dying = `
+if (process.env.EFFECT_SOCKS_WORKER) {
+  const { send } = process
+  process.send = function (message, ...rest) {
+    if (message?.act === "queryServer" && require("node:fs").existsSync(process.env.ARMED)) {
+      process.kill(process.ppid, "SIGSTOP")
+      setTimeout(() => process.kill(process.ppid, "SIGKILL"), 50)
+    }
+    return send.call(this, message, ...rest)
+  }
+}
+`
