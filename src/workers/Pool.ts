@@ -4,7 +4,9 @@
  */
 import cluster, { type Worker } from "node:cluster"
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Mail from "./Mail.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
@@ -27,6 +29,8 @@ export interface Office {
   readonly onMessage: (member: Member, message: ToPrimary) => void
   /** It is no more. */
   readonly onEnd: (member: Member) => void
+  /** How long members may take to end. */
+  readonly patience: () => Duration.Duration
 }
 
 export interface Pool {
@@ -44,10 +48,10 @@ const youth = 10_000
 /** Milliseconds before another try, which double up to the last. */
 const delays = { first: 100, last: 10_000 }
 
-/** So many processes of this very program, which are told to stop when the scope closes, and waited for. */
+/** So many processes of this very program, which are told to stop when the scope closes, waited for, and in the end killed. */
 export const make = Effect.fnUntraced(function* (
   count: number,
-  { onMessage, onEnd }: Office
+  { onMessage, onEnd, patience }: Office
 ): Effect.fn.Return<Pool, never, Scope.Scope> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const members = new Map<Member, Worker>()
@@ -163,7 +167,14 @@ export const make = Effect.fnUntraced(function* (
       phase = "stopping"
       for (const timer of timers) clearTimeout(timer)
       for (const { send } of members.keys()) send({ _tag: "stop" })
-      if (members.size > 0) yield* Deferred.await(empty)
+      if (members.size > 0) {
+        const ended = yield* Effect.timeoutOption(Deferred.await(empty), patience())
+        if (Option.isNone(ended)) {
+          yield* Effect.logError("workers are killed: they did not end", { workers: members.size })
+          killAll()
+          yield* Deferred.await(empty)
+        }
+      }
       process.off("exit", killAll)
     })
   )

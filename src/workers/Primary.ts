@@ -4,6 +4,7 @@
  * should be, and is what the operator and the system know as the server.
  */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -161,7 +162,8 @@ const make = Effect.fnUntraced(function* ({
       serving.delete(member)
       office.remove(member)
       changes.remove(member)
-    }
+    },
+    patience: () => Duration.sum(config.drainTimeout, grace)
   })
   pool.start()
   yield* Effect.raceFirst(Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die), pool.broken)
@@ -209,6 +211,9 @@ const make = Effect.fnUntraced(function* ({
       }).pipe(Effect.uninterruptible)
   }
 })
+
+/** How long a worker may take to stop when its sessions have had their time. */
+const grace = Duration.seconds(5)
 
 const listenersOf = ({ addresses }: Messages.Open): ReadonlyArray<ListenAddress.ListenAddress> =>
   addresses.flatMap((text) => Option.toArray(ListenAddress.fromString(text)))

@@ -79,6 +79,17 @@ describe("Workers", () => {
     })
   )
 
+  it.live("are killed in the end, if they do not hear that it is time to stop", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start(["--drain-timeout", "100ms"])
+      const [first] = yield* server.pids
+      process.kill(first!, "SIGSTOP")
+      yield* server.kill("SIGTERM")
+      assert.strictEqual((yield* server.within("10 seconds")).code, 0)
+      assert.isFalse(isThere(first!))
+    })
+  )
+
   it.live("drain and end when the one dies whom a worker has asked for another listener", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
