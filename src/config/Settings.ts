@@ -376,7 +376,8 @@ export const server = {
     false
   ),
   endDenied: toggle(
-    "When the settings change, end sessions of users who are gone, and those that the policy would deny now",
+    "When the settings or the users file change, end sessions of users who are gone, and those that the policy " +
+      "would deny now",
     false
   ),
   reportOnly: toggle("Deny nothing that the policy denies, and log what would have been denied", false),

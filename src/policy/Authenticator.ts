@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { Config } from "../config/Config.ts"
 import type { User } from "../config/User.ts"
 import { AuthenticationFailed, type CertificateRefused, type VerificationError } from "../Errors.ts"
@@ -40,6 +41,8 @@ export class Authenticator extends Context.Service<
       name: string,
       from: NetAddress.SocketAddress
     ) => Effect.Effect<Identity | undefined, CertificateRefused>
+    /** An element whenever `recognize` may have another answer for someone; left out where it never has. */
+    readonly changes?: Stream.Stream<unknown>
   }
 >()("effect-socks/policy/Authenticator") {
   /** Lets everyone in, unasked. */
@@ -69,7 +72,11 @@ export class Authenticator extends Context.Service<
   /** Lets the users in that there are at the moment, by their passwords. */
   static readonly directory: Layer.Layer<Authenticator, never, Users | PasswordHashes> = Layer.effect(
     Authenticator,
-    Effect.map(Login.make, (login) => ({ methods: [Method.UsernamePassword], ...login }))
+    Effect.zipWith(Login.make, Users, (login, { changes }) => ({
+      methods: [Method.UsernamePassword],
+      ...login,
+      ...(changes && { changes })
+    }))
   )
 
   /** Lets in whom a service of the operator's knows, which is asked over HTTP. */
@@ -130,7 +137,11 @@ const first = (all: ReadonlyArray<Authenticator["Service"]>): Authenticator["Ser
       if (identity !== undefined) return identity
     }
     return undefined
-  })
+  }),
+  changes: Stream.mergeAll(
+    all.map(({ changes = Stream.empty }) => changes),
+    { concurrency: "unbounded" }
+  )
 })
 
 const preferred = [Method.UsernamePassword, Method.NoAuthentication]

@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import type * as Stream from "effect/Stream"
 import * as PasswordHash from "../config/PasswordHash.ts"
 import type { User } from "../config/User.ts"
 
@@ -26,6 +27,8 @@ export class Users extends Context.Service<
   Users,
   {
     readonly current: Effect.Effect<Directory>
+    /** Those of now, and from then on those of each change; left out where there never is one. */
+    readonly changes?: Stream.Stream<Directory>
   }
 >()("effect-socks/policy/Users") {
   /** These, for good. */

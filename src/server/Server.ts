@@ -4,9 +4,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
@@ -173,12 +175,14 @@ const make = Effect.gen(function* (): Effect.fn.Return<
 
   const sessions = yield* Sessions
   const endDenied = Effect.gen(function* () {
+    if (!generation.config.endDenied) return
     const deciders = { config: generation.config, authenticator: asked(), policy }
     for (const session of yield* sessions.list) {
       if (!(yield* Standing.stands(session, deciders))) yield* sessions.cut(session, "denied")
     }
   })
 
+  const watching = yield* FiberHandle.make()
   const reload = Effect.fnUntraced(function* (next: Generation.Generation) {
     const past = generation
     yield* doors.rearrange(next.config, staff(next), (open) => {
@@ -187,9 +191,13 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       listeners = open.flatMap(listenersOf)
       addresses = addressesOf(listeners)
     })
+    yield* FiberHandle.run(
+      watching,
+      Stream.runForEach(asked().changes ?? Stream.empty, () => endDenied)
+    )
     if (past === next) return
     past.retire()
-    if (next.config.endDenied) yield* endDenied
+    yield* endDenied
   }, Effect.uninterruptible)
 
   yield* reload(generation)

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type { Values } from "../config/Config.ts"
 import { accessOf, type Known } from "../phases/Dialect.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
+import { type Identity, nobody } from "../policy/Identity.ts"
 import type { Policy } from "../policy/Policy.ts"
 
 /** Who decides that now. */
@@ -17,18 +18,33 @@ export interface Deciders {
 /** Nothing is held against a session that has not asked for anything yet: it will be judged when it does. */
 export const stands = Effect.fnUntraced(function* (
   known: Known,
-  { config, authenticator, policy }: Deciders
+  deciders: Deciders
 ): Effect.fn.Return<boolean> {
-  const { request, address, identity, peer } = known
+  const { request, address } = known
   if (request === undefined) return true
-  const user = identity?.user
-  // A service that is asked over the network is not asked about every session at once.
-  if (user !== undefined && config.authUrl === undefined && authenticator.recognize !== undefined) {
-    const found = yield* Effect.catch(authenticator.recognize(user, peer.remote), () => Effect.undefined)
-    if (found === undefined) return false
-  }
-  const access = accessOf(known, request)
+  const identity = yield* identified(known, deciders)
+  if (identity === undefined) return false
+  const access = { ...accessOf(known, request), identity }
   const asked = request.command === "ASSOCIATE" ? { ...access, target: undefined } : access
-  const { verdict } = yield* policy.judge(asked, address?.address)
+  const { verdict } = yield* deciders.policy.judge(asked, address?.address)
   return verdict !== "deny"
 })
+
+/** Who someone would come in as; nothing if they would not. */
+const identified = (
+  { certified, peer, identity = nobody }: Known,
+  { config, authenticator }: Deciders
+): Effect.Effect<Identity | undefined> => {
+  const { user } = identity
+  if (user === undefined || authenticator.recognize === undefined) return Effect.succeed(identity)
+  return Effect.match(authenticator.recognize(user, peer.remote), {
+    onFailure: () => undefined,
+    onSuccess: (found) => {
+      if (found !== undefined) return found
+      // A stranger's certificate is enough.
+      if (certified !== undefined) return { user }
+      // A service that is asked over the network is not asked about every session at once.
+      return config.authUrl === undefined ? undefined : identity
+    }
+  })
+}

@@ -6,6 +6,7 @@
 import { readFile, stat } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Config, type Values } from "../config/Config.ts"
 import type { User } from "../config/User.ts"
 import * as UsersFile from "../config/UsersFile.ts"
@@ -32,7 +33,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
       directory
     )
     let stamp = yield* stampOf(usersFile)
-    let current = yield* load
+    const current = yield* SubscriptionRef.make(yield* load)
     let last = stamp
     const look = Effect.gen(function* () {
       const now = yield* stampOf(usersFile)
@@ -43,7 +44,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
       stamp = now
       const next = yield* load
       yield* fitRules(config, next.users)
-      current = next
+      yield* SubscriptionRef.set(current, next)
       yield* Effect.logInfo("the users file was read again", { file: printable(usersFile) })
     }).pipe(
       Effect.catch(({ message }) =>
@@ -51,7 +52,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
       )
     )
     yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
-    return { current: Effect.sync(() => current) }
+    return { current: SubscriptionRef.get(current), changes: SubscriptionRef.changes(current) }
   })
 )
 

@@ -1,0 +1,87 @@
+/**
+ * A program whose users file changes while some of them are there.
+ */
+import { rename, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Peer } from "../../src/testing/index.ts"
+import { request } from "../support/messages.ts"
+import * as Program from "../support/program.ts"
+import * as Tcp from "../support/tcp.ts"
+import * as Temporary from "../support/temporary.ts"
+
+const entry = (name: string, rest = "groups: [staff]") => `- { name: ${name}, password: secret, ${rest} }\n`
+const before = ["removed", "expired", "moved", "demoted", "fine"].map((name) => entry(name)).join("")
+const after =
+  entry("expired", "groups: [staff], expires: 2020-01-01") +
+  entry("moved", "groups: [staff], networks: [192.0.2.0/24]") +
+  entry("demoted", "groups: []") +
+  entry("fine")
+
+/** A program with these settings and those users, a session of each of them, and what gives it other users. */
+const started = Effect.fnUntraced(function* (settings: string, ...names: ReadonlyArray<string>) {
+  const directory = yield* Temporary.directory
+  const usersFile = join(directory, "users.yaml")
+  const write = (text: string) =>
+    Effect.promise(async () => {
+      await writeFile(`${usersFile}.new`, text)
+      await rename(`${usersFile}.new`, usersFile)
+    })
+  yield* write(before)
+  const config = join(directory, "effect-socks.yaml")
+  const rules = "rules: [{ allow: true, groups: staff }]\n"
+  yield* Effect.promise(() => writeFile(config, `${settings}users-file: ${usersFile}\n${rules}`))
+  const { port, kill, logged } = yield* Program.start(["--config", config, "--listen", "127.0.0.1:0"])
+  const reload = Effect.andThen(kill("SIGHUP"), logged({ message: "reloaded" }))
+  const session = Effect.fnUntraced(function* (name: string) {
+    const target = yield* Tcp.target
+    const client = yield* Tcp.connect(port)
+    yield* Tcp.authenticate(client, name, "secret")
+    yield* client.send(request("127.0.0.1", target.port))
+    const origin = yield* target.accept
+    yield* client.receive(10)
+    return { client, origin }
+  })
+  const sessions = yield* Effect.forEach(names, session)
+  return { port, write, reload, sessions }
+})
+
+const goesOn = Effect.fnUntraced(function* ({ client, origin }: Record<"client" | "origin", Peer>) {
+  yield* client.send("still here")
+  assert.strictEqual(new TextDecoder().decode(yield* origin.receive(10)), "still here")
+})
+
+describe.concurrent("a users file that changes", () => {
+  for (const [how, workers, isReloaded] of [
+    ["", 1, false],
+    [", after a reload too", 1, true],
+    [", of workers", 2, false]
+  ] as const) {
+    it.live(`ends the sessions that its users would not have now, if that is wanted${how}`, () =>
+      Effect.gen(function* () {
+        const { write, reload, sessions } = yield* started(
+          `end-denied: true\nworkers: ${workers}\n`,
+          ...["removed", "expired", "moved", "demoted", "fine"]
+        )
+        if (isReloaded) yield* reload
+        yield* write(after)
+        for (const { client, origin } of sessions.slice(0, 4)) {
+          assert.strictEqual(yield* client.ending, "reset")
+          assert.strictEqual(yield* origin.ending, "reset")
+        }
+        yield* goesOn(sessions[4]!)
+      })
+    )
+  }
+
+  it.live("leaves sessions alone otherwise", () =>
+    Effect.gen(function* () {
+      const { port, write, sessions } = yield* started("", "removed")
+      yield* write(after)
+      const isGone = Effect.map(Tcp.logIn(port, "removed", "secret"), ([, status]) => status !== 0)
+      while (!(yield* isGone)) yield* Effect.sleep("200 millis")
+      yield* goesOn(sessions[0]!)
+    })
+  )
+})
