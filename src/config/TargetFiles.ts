@@ -43,4 +43,4 @@ export const fill = Effect.fnUntraced(function* ({
 export const ruleForm: Forms.Form<Rule.Rule> = Forms.further(Rule.schema, fill)
 
 const issue = (file: string, reason: string): Issue.Issue =>
-  new Issue.InvalidValue({ message: `"${printable(file)}" ${reason}` })
+  new Issue.Pointer(["to-file"], new Issue.InvalidValue({ message: `"${printable(file)}" ${reason}` }))

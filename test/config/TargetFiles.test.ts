@@ -59,7 +59,7 @@ describe("TargetFiles", () => {
       Effect.gen(function* () {
         const text = `rules:\n  - deny: true\n  - { allow: true, to-file: ${file} }\n`
         const error = yield* Effect.flip(reading(text))
-        assert.include(error.message, "f.yaml:3:5: rules[1]: ")
+        assert.include(error.message, "f.yaml:3:29: rules[1].to-file: ")
         assert.include(error.message, message)
       })
     )
