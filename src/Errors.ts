@@ -248,6 +248,8 @@ export class BadSetting extends TaggedError("BadSetting")<{
   readonly setting: string
   readonly value: string
   readonly expected: string
+  /** The way from the setting to what is wrong in it, where that is a part: indices and keys of the config file. */
+  readonly path?: ReadonlyArray<PropertyKey>
   readonly place?: Place
 }> {
   override get message() {

@@ -9,14 +9,15 @@ import * as Layer from "effect/Layer"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
-import type { BadSetting, OpenProxyRefused, StateFailed } from "../Errors.ts"
-import type { Authenticator } from "../policy/Authenticator.ts"
-import { Policy } from "../policy/Policy.ts"
+import type { BadSetting, BadSettings, OpenProxyRefused, StateFailed } from "../Errors.ts"
+import { Authenticator } from "../policy/Authenticator.ts"
 import * as Review from "../policy/Review.ts"
+import { Users } from "../policy/Users.ts"
 import * as Exposure from "../server/Exposure.ts"
 import * as Quotas from "../server/Quotas.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import * as BansFile from "../system/BansFile.ts"
+import * as Hashing from "../system/Hashing.ts"
 import * as Logins from "../system/Logins.ts"
 import { printable } from "../wire/Text.ts"
 
@@ -25,17 +26,11 @@ export class Unfit extends Data.TaggedError("Unfit")<{ readonly message: string 
 
 /** Prints what the settings come to. Fails with all that is wrong with them. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
-  const { values, places } = yield* Sources.read(given)
+  const { values, locate } = yield* Sources.read(given)
   const { config, workers: _workers, logLevel: _level, logFormat: _format, ...settings } = values
-  const built = Layer.provideMerge(Layer.merge(Logins.layer, Policy.layer), Config.layer(settings))
-  const { errors, asksPassword } = yield* trial(settings).pipe(
-    Effect.provide(built),
-    Effect.catchTag("BadSetting", (error) => Effect.fail(Sources.placed(error, places)))
-  )
+  const { errors, asksPassword } = yield* Effect.provide(trial(settings), Config.layer(settings))
   if (errors.length > 0) {
-    const sentences = errors.map((error) =>
-      error._tag === "BadSetting" ? Sources.placed(error, places).message : error.message
-    )
+    const sentences = errors.map((error) => Sources.placed(error, locate).message)
     return yield* new Unfit({ message: sentences.join("\n") })
   }
   for (const warning of warnings(settings)) yield* Console.error(`warning: ${warning}`)
@@ -65,18 +60,23 @@ const warnings = (settings: Values): ReadonlyArray<string> => [
   ...(settings.reportOnly ? ["report-only: what the policy denies is logged, and not denied"] : [])
 ]
 
-/** All that a server does with its settings before it listens. */
-const trial = Effect.fnUntraced(function* ({ listen, unixMode }: Values) {
+/** All that a server does with its settings before it listens, each step whatever comes of the others. */
+const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Values) {
   const steps: ReadonlyArray<
-    Effect.Effect<unknown, BadSetting | OpenProxyRefused | StateFailed, Config | Authenticator>
+    Effect.Effect<unknown, BadSetting | BadSettings | OpenProxyRefused | StateFailed, Config | Authenticator>
   > = [
+    Effect.scoped(Layer.build(Logins.layer)),
     TlsFiles.load,
     Quotas.check,
     BansFile.check,
     ...listen.map((at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))
   ]
-  const [, errors] = yield* Effect.partition(steps, (step) => step)
-  return { errors, asksPassword: yield* Exposure.asksPassword }
+  // How someone comes in does not depend on who is in the users file.
+  const logins = Layer.provide(Authenticator.layer, [Users.fixed([...user, ...users]), Hashing.layer])
+  return yield* Effect.gen(function* () {
+    const [, errors] = yield* Effect.partition(steps, (step) => step)
+    return { errors, asksPassword: yield* Exposure.asksPassword }
+  }).pipe(Effect.provide(logins))
 })
 
 const admitted = (

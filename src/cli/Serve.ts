@@ -51,7 +51,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Layer.provide(alongside, Layer.provideMerge(server, Setup.settings(first)))
   ).pipe(
     Effect.provide(Setup.logging(first, workers > 1)),
-    Effect.catchTag("BadSetting", (error) => Effect.fail(Sources.placed(error, first.places)))
+    Effect.mapError((error) => Sources.placed(error, first.locate))
   )
 }, Effect.scoped)
 
@@ -81,7 +81,7 @@ const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sour
     Effect.forkChild(Stream.runHead(Watch.changes(filesOf(last), { since })), { startImmediately: true })
   const follow = Effect.gen(function* () {
     const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform), (error) =>
-      error._tag === "BadSetting" ? Sources.placed(error, last.places) : error
+      Sources.placed(error, last.locate)
     )
     // It takes a while to start, in which nobody watches. Only then does a time tell: a file system's clock can be ahead.
     let change = yield* watching(readAt)

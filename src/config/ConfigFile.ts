@@ -24,9 +24,13 @@ export type Forms = Readonly<Record<string, Form<unknown>>>
 export interface Read {
   /** By the names of the forms; only what the file says. */
   readonly values: Readonly<Record<string, unknown>>
-  /** Where the keys of these are. */
-  readonly places: ReadonlyMap<string, Place>
+  readonly locate: Locate
 }
+
+/** A value in a config file, by its path in the file's own keys, and as near to it as the file has it. */
+export type Locate = (
+  path: ReadonlyArray<PropertyKey>
+) => { readonly setting: string; readonly place: Place } | undefined
 
 /** Of every setting that a file can have: it does not name another file. */
 export const all: Forms = Object.fromEntries([
@@ -81,9 +85,13 @@ export const read = Effect.fnUntraced(function* (
   const names = Object.keys(forms).filter((name) => Settings.flagName(name) in said)
   return {
     values: Object.fromEntries(names.map((name) => [name, said[Settings.flagName(name)]])),
-    places: new Map(
-      names.map((name) => [name, { file, ...written!.children.get(Settings.flagName(name))!.at }])
-    )
+    locate: (path) => {
+      if (written === undefined) return undefined
+      const { found, rest } = follow(written, path)
+      return found === written
+        ? undefined
+        : { setting: name(path.slice(0, path.length - rest)), place: { file, ...found.at } }
+    }
   }
 })
 

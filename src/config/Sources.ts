@@ -8,7 +8,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
-import { BadSetting, BadSettings, type Place } from "../Errors.ts"
+import { BadSetting, BadSettings } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import * as ConfigFile from "./ConfigFile.ts"
 import { Files } from "./Files.ts"
@@ -58,8 +58,8 @@ export const values = Effect.fnUntraced(function* <T extends Table>(
 /** All that is set, and where it comes from. */
 export interface Read {
   readonly values: Values<typeof Settings.texts & typeof Settings.structured>
-  /** Where in the config file the values are that come from there, by setting. */
-  readonly places: ReadonlyMap<string, Place>
+  /** Where in the config file the values are that come from there. */
+  readonly locate: ConfigFile.Locate
   /** Everything that was read: the config file, and those with secrets. */
   readonly files: ReadonlySet<string>
   /** What was in them. */
@@ -79,28 +79,32 @@ export const read = Effect.fnUntraced(function* (
   const file = typeof said.config === "string" ? yield* fromFile(said.config, files) : nothing
   const [first, ...others] = [...errors, ...file.errors]
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
+  const overridden = new Set<PropertyKey | undefined>(Object.keys(said).map(flagName))
   return {
     values: {
       ...defaults({ ...Settings.texts, ...Settings.structured }),
       ...file.values,
       ...said
     } as Read["values"],
-    places: new Map(Array.from(file.places).filter(([name]) => !(name in said))),
+    locate: (path) => (overridden.has(path[0]) ? undefined : file.locate(path)),
     files: files.seen,
     texts: files.texts
   }
 })
 
-/** An error about a setting, with the place of its value if that is in the config file. */
-export const placed = (error: BadSetting, places: Read["places"]): BadSetting => {
-  const name = Array.from(places.keys()).find((name) => error.setting === `--${flagName(name)}`)
-  const place = name === undefined ? undefined : places.get(name)
-  return place === undefined || name === undefined
-    ? error
-    : new BadSetting({ ...error, setting: flagName(name), place })
+/** An error, with the place of each value that it is about and that is in the config file. */
+export const placed = <E>(error: E, locate: ConfigFile.Locate): E | BadSetting | BadSettings => {
+  const place = <A>(each: A): A | BadSetting => {
+    if (!(each instanceof BadSetting)) return each
+    const found = locate([each.setting.replace(/^--/, ""), ...(each.path ?? [])])
+    return found === undefined ? each : new BadSetting({ ...each, ...found })
+  }
+  if (!(error instanceof BadSettings)) return place(error)
+  const [first, ...others] = error.errors
+  return new BadSettings({ errors: [place(first), ...others.map(place)] })
 }
 
-const nothing = { values: {}, places: new Map<string, Place>(), errors: [] }
+const nothing = { values: {}, locate: () => undefined, errors: [] }
 
 const fromFile = (path: string, files: Files["Service"]) =>
   ConfigFile.read(path).pipe(

@@ -17,30 +17,28 @@ export interface Whom {
 
 /** A name in a rule, and why it cannot be meant: "… is not …". */
 export interface Problem {
+  /** Where it is in the list of rules. */
+  readonly path: ReadonlyArray<PropertyKey>
   readonly value: string
   readonly expected: string
 }
 
 /** What must not be: a rule about someone who does not exist, whose name is then most likely misspelt. */
 export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<Problem> => {
-  const missing = (
-    kind: string,
-    expected: string,
-    known: Iterable<string> | undefined,
-    of: (rule: Rule) => ReadonlyArray<string> | undefined
-  ) => {
-    if (known === undefined) return []
-    const all = new Set(known)
-    return rules.flatMap((rule, index) =>
-      (of(rule) ?? [])
-        .filter((name) => !all.has(name))
-        .map((name) => ({ value: `${kind} "${printable(name)}" of ${nameOf(rule, index)}`, expected }))
-    )
-  }
-  return [
-    ...missing("user", "one of the users", whom.users, ({ users }) => users),
-    ...missing("group", "a group of any user", whom.groups, ({ groups }) => groups)
-  ]
+  const users = whom.users && new Set(whom.users)
+  const groups = whom.groups && new Set(whom.groups)
+  return rules.flatMap((rule, index) => {
+    const missing = (key: "users" | "groups", known: ReadonlySet<string> | undefined, expected: string) =>
+      (rule[key] ?? []).flatMap((name, position) => {
+        if (known?.has(name) ?? true) return []
+        const value = `${key.slice(0, -1)} "${printable(name)}" of ${nameOf(rule, index)}`
+        return [{ path: [index, key, position], value, expected }]
+      })
+    return [
+      ...missing("users", users, "one of the users"),
+      ...missing("groups", groups, "a group of any user")
+    ]
+  })
 }
 
 /** What is most likely not meant: rules that never match, and routes, which nothing takes yet. */

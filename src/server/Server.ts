@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import type { BadSetting, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
+import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import { Bandwidth } from "../network/Bandwidth.ts"
 import { Binder } from "../network/Binder.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
@@ -33,7 +33,7 @@ import { Sessions } from "./Sessions.ts"
 import * as Standing from "./Standing.ts"
 
 /** Why a server does not start, or does not change to other settings. */
-export type Refusal = BadSetting | ListenFailed | OpenProxyRefused
+export type Refusal = BadSetting | BadSettings | ListenFailed | OpenProxyRefused
 
 /** Those of the file, if there is one. */
 const keptBans = Layer.provideMerge(BansFile.layer, Bans.layer)
@@ -81,16 +81,19 @@ export class Server extends Context.Service<
     )
 
   /** This package's own implementation of every service that a server takes. */
-  static readonly services: Layer.Layer<Exclude<Generation.Services, Config>, BadSetting, Config> =
-    Layer.mergeAll(
-      Logins.layer,
-      Policy.layer,
-      Resolver.layer,
-      Dialer.layer,
-      Binder.layer,
-      Relay.layer,
-      DatagramRelay.layer
-    )
+  static readonly services: Layer.Layer<
+    Exclude<Generation.Services, Config>,
+    BadSetting | BadSettings,
+    Config
+  > = Layer.mergeAll(
+    Logins.layer,
+    Policy.layer,
+    Resolver.layer,
+    Dialer.layer,
+    Binder.layer,
+    Relay.layer,
+    DatagramRelay.layer
+  )
 
   /** A server of these. */
   static readonly layerDefault: Layer.Layer<Server | Bans, Refusal | StateFailed, Config> = Server.layer.pipe(

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Config } from "../config/Config.ts"
-import type { BadSetting } from "../Errors.ts"
+import type { BadSetting, BadSettings } from "../Errors.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import { Users } from "../policy/Users.ts"
 import * as Hashing from "./Hashing.ts"
@@ -15,7 +15,7 @@ const rulesNameUsers = Effect.gen(function* () {
   yield* UsersFile.fitRules(yield* Config, users)
 })
 
-export const layer: Layer.Layer<Authenticator, BadSetting, Config> = Layer.provide(
+export const layer: Layer.Layer<Authenticator, BadSetting | BadSettings, Config> = Layer.provide(
   Layer.merge(Authenticator.layer, Layer.effectDiscard(rulesNameUsers)),
   [Hashing.layer, UsersFile.layer]
 )

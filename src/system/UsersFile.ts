@@ -10,7 +10,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Config, type Values } from "../config/Config.ts"
 import type { User } from "../config/User.ts"
 import * as UsersFile from "../config/UsersFile.ts"
-import { BadSetting } from "../Errors.ts"
+import { BadSetting, BadSettings } from "../Errors.ts"
 import * as Review from "../policy/Review.ts"
 import { directory, Users } from "../policy/Users.ts"
 import { printable } from "../wire/Text.ts"
@@ -56,18 +56,19 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
   })
 )
 
-/** Fails for a rule about someone who is none of these users: it would never match, whoever comes. */
+/** Fails for rules about someone who is none of these users: they would never match, whoever comes. */
 export const fitRules = (
   { rules, authUrl, tlsClientCa }: Values,
   users: ReadonlyArray<User>
-): Effect.Effect<void, BadSetting> => {
+): Effect.Effect<void, BadSettings> => {
   // A service may know more users and groups, and a certificate may be anyone's.
   if (authUrl !== undefined) return Effect.void
-  const [problem] = Review.problems(rules, {
+  const problems = Review.problems(rules, {
     users: tlsClientCa === undefined ? users.map(({ name }) => name) : undefined,
     groups: users.flatMap(({ groups = [] }) => groups)
   })
-  return problem === undefined ? Effect.void : Effect.fail(new BadSetting({ setting: "--rules", ...problem }))
+  const [first, ...others] = problems.map((problem) => new BadSetting({ setting: "--rules", ...problem }))
+  return first === undefined ? Effect.void : Effect.fail(new BadSettings({ errors: [first, ...others] }))
 }
 
 /** The users of a file, each name once. */

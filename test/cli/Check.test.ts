@@ -131,6 +131,37 @@ describe("settings that are wrong", () => {
     })
   )
 
+  it.effect("are rules about users and groups that do not exist, each where it is", () =>
+    Effect.gen(function* () {
+      const file = `users: [{ name: alice, password: secret, groups: [staff] }]
+rules:
+  - { allow: true, users: [alice, bob], groups: staff }
+  - allow: true
+    groups:
+      - staff
+      - stuff
+`
+      const { message } = yield* Effect.flip(check({ config: ["a.yaml"] }, file))
+      assert.deepStrictEqual(message.split("\n"), [
+        'a.yaml:3:35: rules[0].users[1]: user "bob" of rule 1 is not one of the users',
+        'a.yaml:7:9: rules[1].groups[1]: group "stuff" of rule 2 is not a group of any user'
+      ])
+    })
+  )
+
+  it.effect("are told with a users file that cannot be used", () =>
+    Effect.gen(function* () {
+      const file =
+        "users-file: /nowhere/users\ntls-cert: cert.pem\nlisten: 127.0.0.1:0\nbans-file: /nowhere/bans"
+      const { message } = yield* Effect.flip(check({ config: ["a.yaml"] }, file))
+      assert.deepStrictEqual(message.split("\n"), [
+        'a.yaml:1:13: users-file: "/nowhere/users" is not a file that can be read (ENOENT)',
+        'a.yaml:2:11: tls-cert: "cert.pem" is not used by any listener: put tls: before the address that it is for',
+        'a.yaml:4:12: bans-file: "/nowhere/bans" is not a file that can be read and written (ENOENT)'
+      ])
+    })
+  )
+
   it.effect("are not summed up if they cannot be read", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(check({ config: ["a.yaml"], open: ["maybe"] }, "bind: maybe"))

@@ -76,14 +76,13 @@ udp: "false"
 
   it.effect("knows where its values are", () =>
     Effect.gen(function* () {
-      const { places } = yield* read("udp: true\n\nmax-sessions: 5\n")
-      assert.deepStrictEqual(
-        places,
-        new Map([
-          ["maxSessions", { file: "f.yaml", line: 3, column: 15 }],
-          ["udp", { file: "f.yaml", line: 1, column: 6 }]
-        ])
-      )
+      const { locate } = yield* read("udp: true\nuser:\n  - a:b\n  - c:d\nprotocols: http\n")
+      const at = (line: number, column: number) => ({ file: "f.yaml", line, column })
+      assert.deepStrictEqual(locate(["udp"]), { setting: "udp", place: at(1, 6) })
+      assert.deepStrictEqual(locate(["user", 1]), { setting: "user[1]", place: at(4, 5) })
+      // One value for a list of it.
+      assert.deepStrictEqual(locate(["protocols", 0]), { setting: "protocols", place: at(5, 12) })
+      assert.isUndefined(locate(["max-sessions"]))
     })
   )
 

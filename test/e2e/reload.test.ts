@@ -77,7 +77,7 @@ describe.concurrent("a program", () => {
       const line = closed.split("\n").length
       assert.strictEqual(
         reason,
-        `${path}:${line}:8: rules: group "stuff" of rule 1 is not a group of any user`
+        `${path}:${line}:32: rules[0].groups: group "stuff" of rule 1 is not a group of any user`
       )
       yield* write("listen: [127.0.0.1:0, 0.0.0.0:0]\n")
       const second = yield* logged("not reloaded: what was in force stays in force", 2)

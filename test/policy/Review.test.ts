@@ -113,14 +113,14 @@ describe("Review", () => {
     assert.deepStrictEqual(
       Review.problems(rules, { users: ["alice", "bob"], groups: new Set(["staff", "guests"]) }),
       [
-        { value: 'user "bbo" of us', expected: "one of the users" },
-        { value: 'group "gests" of rule 2', expected: "a group of any user" }
+        { path: [0, "users", 1], value: 'user "bbo" of us', expected: "one of the users" },
+        { path: [1, "groups", 0], value: 'group "gests" of rule 2', expected: "a group of any user" }
       ]
     )
     assert.deepStrictEqual(Review.problems(rules, {}), [])
     assert.deepStrictEqual(Review.problems(rules, { users: [] }), [
-      { value: 'user "alice" of us', expected: "one of the users" },
-      { value: 'user "bbo" of us', expected: "one of the users" }
+      { path: [0, "users", 0], value: 'user "alice" of us', expected: "one of the users" },
+      { path: [0, "users", 1], value: 'user "bbo" of us', expected: "one of the users" }
     ])
   })
 })
