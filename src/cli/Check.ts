@@ -13,6 +13,7 @@ import type { BadSetting, BadSettings, OpenProxyRefused, StateFailed } from "../
 import { Authenticator } from "../policy/Authenticator.ts"
 import * as Review from "../policy/Review.ts"
 import { Users } from "../policy/Users.ts"
+import * as Doors from "../server/Doors.ts"
 import * as Exposure from "../server/Exposure.ts"
 import * as Quotas from "../server/Quotas.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
@@ -67,6 +68,7 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Va
   > = [
     Effect.scoped(Layer.build(Logins.layer)),
     TlsFiles.load,
+    Doors.check(listen),
     Quotas.check,
     BansFile.check,
     ...listen.map((at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))

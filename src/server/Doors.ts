@@ -8,8 +8,9 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import type { ListenFailed } from "../Errors.ts"
+import { BadSetting, type ListenFailed } from "../Errors.ts"
 import type { Peer } from "../phases/Dialect.ts"
+import { printable } from "../wire/Text.ts"
 import * as Listener from "./Listener.ts"
 import { Sockets } from "./Sockets.ts"
 import * as UnixSocket from "./UnixSocket.ts"
@@ -34,6 +35,20 @@ export interface Doors {
     staff: (door: Door) => Effect.Effect<Serve, E>,
     onChange: (doors: ReadonlyArray<Door>) => void
   ) => Effect.Effect<void, ListenFailed | E>
+}
+
+/** Fails for a place that is there twice. The system may choose one port after the other. */
+export const check = (listen: Values["listen"]): Effect.Effect<void, BadSetting> => {
+  const places = new Set<string>()
+  const index = listen.map(ListenAddress.doorOf).findIndex((door) => {
+    const place = ListenAddress.placeOf(door)
+    const isChosen = place._tag === "HostPort" && place.port === 0
+    return !isChosen && places.size === places.add(ListenAddress.format(place)).size
+  })
+  if (index === -1) return Effect.void
+  const value = `"${printable(ListenAddress.format(listen[index]!))}"`
+  const expected = "the only listener at its place"
+  return Effect.fail(new BadSetting({ setting: "--listen", value, expected, path: [index] }))
 }
 
 /** None yet; those that come close with the scope. */

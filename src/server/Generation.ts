@@ -12,6 +12,7 @@ import type { Bandwidth } from "../network/Bandwidth.ts"
 import type { Secure } from "../network/Tls.ts"
 import type { Bans } from "../policy/Bans.ts"
 import type * as Connection from "./Connection.ts"
+import * as Doors from "./Doors.ts"
 import * as Exposure from "./Exposure.ts"
 import type { Sessions } from "./Sessions.ts"
 import * as TlsFiles from "./TlsFiles.ts"
@@ -38,6 +39,7 @@ export const make = Effect.fnUntraced(function* (
   release: () => void
 ): Effect.fn.Return<Generation, BadSetting | OpenProxyRefused> {
   const config = Context.get(services, Config)
+  yield* Doors.check(config.listen)
   const [secure, asksPassword] = yield* Effect.provide(
     Effect.all([
       TlsFiles.load,

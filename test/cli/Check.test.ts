@@ -149,6 +149,22 @@ rules:
     })
   )
 
+  it.effect("are two listeners at one place", () =>
+    Effect.gen(function* () {
+      const file = "open: true\nlisten:\n  - 127.0.0.1:0\n  - 127.0.0.1:0\n  - 127.0.0.1:1080\n"
+      yield* check({ config: ["a.yaml"] }, file)
+      for (const twice of ["127.0.0.1:1080", '{ address: "127.0.0.1:1080", udp: false }']) {
+        const { message } = yield* Effect.flip(check({ config: ["a.yaml"] }, `${file}  - ${twice}\n`))
+        assert.match(
+          message,
+          /^a.yaml:6:5: listen\[3\]: "127.0.0.1:1080(\?udp=false)?" is not the only listener at its place$/
+        )
+      }
+      const { message } = yield* Effect.flip(check({ listen: ["unix:/run/s,unix:/run/s"] }))
+      assert.strictEqual(message, '--listen: "unix:/run/s" is not the only listener at its place')
+    })
+  )
+
   it.effect("are told with a users file that cannot be used", () =>
     Effect.gen(function* () {
       const file =
