@@ -21,20 +21,28 @@ import * as BansFile from "../system/BansFile.ts"
 import * as Hashing from "../system/Hashing.ts"
 import * as Logins from "../system/Logins.ts"
 import { printable } from "../wire/Text.ts"
+import * as Warnings from "./Warnings.ts"
 
 /** What is wrong with the settings together, though each can be read; one sentence a line. */
 export class Unfit extends Data.TaggedError("Unfit")<{ readonly message: string }> {}
 
 /** Prints what the settings come to. Fails with all that is wrong with them. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
-  const { values, locate } = yield* Sources.read(given)
+  const read = yield* Sources.read(given)
+  const { values, locate } = read
   const { config, workers: _workers, logLevel: _level, logFormat: _format, ...settings } = values
   const { errors, asksPassword } = yield* Effect.provide(trial(settings), Config.layer(settings))
   if (errors.length > 0) {
     const sentences = errors.map((error) => Sources.placed(error, locate).message)
     return yield* new Unfit({ message: sentences.join("\n") })
   }
-  for (const warning of warnings(settings)) yield* Console.error(`warning: ${warning}`)
+  const warnings = [
+    ...Review.unmatched(settings.rules).map((sentence) => `rules: ${sentence}`),
+    ...(yield* Warnings.of(read, Object.keys(process.env))),
+    ...Quotas.warnings(settings),
+    ...(settings.reportOnly ? ["report-only: what the policy denies is logged, and not denied"] : [])
+  ]
+  for (const warning of warnings) yield* Console.error(`warning: ${warning}`)
   yield* Console.log(
     [
       config === undefined ? "the settings are right" : `${printable(config)} is right`,
@@ -53,13 +61,6 @@ const others = ({ usersFile, authUrl }: Values): string =>
     ...(usersFile === undefined ? [] : [`, those in ${printable(usersFile)}`]),
     ...(authUrl === undefined ? [] : [`, those whom ${printable(authUrl)} knows`])
   ].join("")
-
-/** What is right but hardly meant, a sentence each: here each part of the policy says what it finds. */
-const warnings = (settings: Values): ReadonlyArray<string> => [
-  ...Review.warnings(settings.rules).map((sentence) => `rules: ${sentence}`),
-  ...Quotas.warnings(settings),
-  ...(settings.reportOnly ? ["report-only: what the policy denies is logged, and not denied"] : [])
-]
 
 /** All that a server does with its settings before it listens, each step whatever comes of the others. */
 const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Values) {

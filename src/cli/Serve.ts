@@ -21,6 +21,7 @@ import * as Watch from "../system/Watch.ts"
 import * as Role from "../workers/Role.ts"
 import * as Banner from "./Banner.ts"
 import * as Setup from "./Setup.ts"
+import * as Warnings from "./Warnings.ts"
 
 /** Serves by the settings that these flags, the environment and the config file give. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
@@ -45,6 +46,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     announced,
     Systemd.notifying,
     BansReport.onSignal,
+    Layer.effectDiscard(Warnings.log(first)),
     Layer.effectDiscard(Effect.forkScoped(follower.follow))
   )
   return yield* Layer.launch(
@@ -72,9 +74,10 @@ const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sour
   let { workers } = first.values
   // Before anyone can know that it serves: until then the signal would end it.
   const askedTo = yield* Signal.listen("SIGHUP")
-  const services = Effect.map(Sources.read(given), (read) => {
-    last = read
-    return Layer.provideMerge(Server.services, Setup.settings(read))
+  const services = Effect.gen(function* () {
+    last = yield* Sources.read(given)
+    yield* Warnings.log(last)
+    return Layer.provideMerge(Server.services, Setup.settings(last))
   })
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const watching = (since = Number.POSITIVE_INFINITY) =>

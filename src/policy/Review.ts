@@ -2,7 +2,12 @@
  * What is wrong with rules, although each of them can be read.
  */
 import * as DateTime from "effect/DateTime"
+import * as Equal from "effect/Equal"
+import type * as Host from "effect/net/Host"
 import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as ListenAddress from "../config/ListenAddress.ts"
 import { allows, nameOf, type Rule } from "../config/Rule.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { PortRange } from "../config/Texts.ts"
@@ -41,18 +46,53 @@ export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<
   })
 }
 
-/** What is most likely not meant: rules that never match, and routes, which nothing takes yet. */
-export const warnings = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => [
-  ...unmatched(rules),
-  ...rules.flatMap((rule, index) =>
-    rule.route !== undefined && allows(rule)
-      ? [`${nameOf(rule, index)} has a route, and there are none yet: what it allows goes there directly`]
-      : []
-  )
-]
+/** What nothing comes of: routes, which nothing takes yet, and what a denial does not need. */
+export const idle = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> =>
+  rules.flatMap((rule, index) => {
+    const name = nameOf(rule, index)
+    if (allows(rule)) {
+      return rule.route === undefined
+        ? []
+        : [`${name} has a route, and there are none yet: what it allows goes there directly`]
+    }
+    const idle = (["route", "limits"] as const).filter((key) => rule[key] !== undefined)
+    return idle.length === 0 ? [] : [`${name} denies, so nothing comes of its ${idle.join(" and its ")}`]
+  })
 
-/** Says nothing where it takes more than one rule to see that, or very many. */
-const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => {
+/** Rules for listeners that are none of these, as far as it is known where those will be. */
+export const unheard = (
+  rules: ReadonlyArray<Rule>,
+  listen: ReadonlyArray<ListenAddress.ListenAddress>
+): ReadonlyArray<string> => {
+  const places = listen.map(ListenAddress.doorOf).map(ListenAddress.placeOf)
+  return rules.flatMap((rule, index) =>
+    (rule.listeners ?? [])
+      .filter((listener) => !places.some((place) => canBe(place, listener)))
+      .map(
+        (listener) => `${nameOf(rule, index)} is for the listener ${printable(listener)}, and there is none`
+      )
+  )
+}
+
+/** Whether a connection to this place can be to a listener of that name. */
+const canBe = (place: ListenAddress.Place, listener: string): boolean => {
+  if (place._tag === "Systemd") return true
+  if (place._tag === "UnixPathAddress") return ListenAddress.format(place) === listener
+  const named = Option.getOrUndefined(ListenAddress.fromString(listener))
+  if (named?._tag !== "HostPort") return false
+  const isAnywhere = ({ host }: Host.HostPort) =>
+    !NetAddress.isIpAddress(host) || NetAddress.isUnspecified(host)
+  return (
+    (place.port === 0 || place.port === named.port) &&
+    (isAnywhere(place) || isAnywhere(named) || Equal.equals(place.host, named.host))
+  )
+}
+
+/**
+ * Rules that never match. Says nothing where it takes more than one rule to see that, or very many. Compares
+ * rules with one another: of 100,000 it takes a second.
+ */
+export const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => {
   const same = new Map<string, number>()
   const wide: Array<number> = []
   return rules.flatMap((rule, index) => {

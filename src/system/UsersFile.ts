@@ -22,16 +22,9 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
   Users,
   Effect.gen(function* () {
     const config = yield* Config
-    const { user, users, usersFile } = config
-    const own = [...user, ...users]
-    if (usersFile === undefined) {
-      const fixed = directory(yield* together(own, []))
-      return { current: Effect.succeed(fixed) }
-    }
-    const load = Effect.map(
-      Effect.flatMap(read(usersFile), (others) => together(own, others)),
-      directory
-    )
+    const { usersFile } = config
+    const load = Effect.map(everyone(config), directory)
+    if (usersFile === undefined) return { current: Effect.succeed(yield* load) }
     let stamp = yield* stampOf(usersFile)
     const current = yield* SubscriptionRef.make(yield* load)
     let last = stamp
@@ -70,6 +63,16 @@ export const fitRules = (
   const [first, ...others] = problems.map((problem) => new BadSetting({ setting: "--rules", ...problem }))
   return first === undefined ? Effect.void : Effect.fail(new BadSettings({ errors: [first, ...others] }))
 }
+
+/** The users of the configuration, and those that its file has now. */
+export const everyone = ({
+  user,
+  users,
+  usersFile
+}: Values): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+  Effect.flatMap(usersFile === undefined ? Effect.succeed([]) : read(usersFile), (others) =>
+    together([...user, ...users], others)
+  )
 
 /** The users of a file, each name once. */
 export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSetting> =>

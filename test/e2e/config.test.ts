@@ -52,6 +52,23 @@ user: \${NAME}:secret
     })
   )
 
+  it.live("warns of what is hardly meant, at the start and when it has changed", () =>
+    Effect.gen(function* () {
+      const settings = "listen: 127.0.0.1:0\nauth-token: abc\n"
+      const path = yield* file("a.yaml", settings)
+      const running = yield* Program.spawn(["--config", path], { SOCKS_BIN: "true" })
+      const warned = (message: string) =>
+        running.until((stdout) =>
+          Program.lines(stdout).find((line) => line.level === "warn" && line.message === message)
+        )
+      yield* warned("auth-token: there is no auth-url that it would be for")
+      yield* warned("the environment variable SOCKS_BIN is no setting; did you mean SOCKS_BIND?")
+      yield* running.until((stdout) => Program.lines(stdout).find(({ message }) => message === "listening"))
+      yield* Effect.promise(() => writeFile(path, `${settings}rules: [{ allow: true, route: tor }]\n`))
+      yield* warned("rules: rule 1 has a route, and there are none yet: what it allows goes there directly")
+    })
+  )
+
   it.live("does what JSON says, less what flags and variables say", () =>
     Effect.gen(function* () {
       const path = yield* file(

@@ -2,7 +2,9 @@
  * Which rules are pointed out, and that none is without reason.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Option from "effect/Option"
 import * as fc from "fast-check"
+import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import { nameOf } from "../../src/config/Rule.ts"
 import * as Review from "../../src/policy/Review.ts"
 import { access, asked, hosts, naive, port, read, targetOf, universe, writtenRule } from "../support/rules.ts"
@@ -12,7 +14,7 @@ const deny = { deny: true }
 
 /** Which rules never match, by their number. */
 const never = (...rules: ReadonlyArray<object>) =>
-  Review.warnings(read(...rules)).map((warning) => Number(/^rule (\d+) never matches/.exec(warning)?.[1]))
+  Review.unmatched(read(...rules)).map((warning) => Number(/^rule (\d+) never matches/.exec(warning)?.[1]))
 
 const pairs: ReadonlyArray<readonly [first: object, second: object, isCovered: boolean]> = [
   [{}, {}, true],
@@ -50,22 +52,56 @@ describe("Review", () => {
 
   it("says which rule is in the way", () => {
     assert.deepStrictEqual(
-      Review.warnings(read({ name: "all", ...deny }, { name: "us", ...allow, users: "us" })),
+      Review.unmatched(read({ name: "all", ...deny }, { name: "us", ...allow, users: "us" })),
       ["us never matches: all has decided before"]
     )
   })
 
   it("says that nothing takes a route", () => {
     assert.deepStrictEqual(
-      Review.warnings(
-        read({ name: "out", ...allow, users: "us", route: "tor" }, { ...deny, route: "x" }, allow)
-      ),
+      Review.idle(read({ name: "out", ...allow, users: "us", route: "tor" }, { ...deny, route: "x" }, allow)),
       [
-        "rule 3 never matches: rule 2 has decided before",
-        "out has a route, and there are none yet: what it allows goes there directly"
+        "out has a route, and there are none yet: what it allows goes there directly",
+        "rule 2 denies, so nothing comes of its route"
       ]
     )
   })
+
+  it("says that a denial has no limits", () => {
+    assert.deepStrictEqual(
+      Review.idle(
+        read({ ...deny, route: "x", limits: { sessions: 1 } }, { ...allow, limits: { sessions: 1 } })
+      ),
+      ["rule 1 denies, so nothing comes of its route and its limits"]
+    )
+  })
+
+  const heard: ReadonlyArray<readonly [listen: string, listener: string, isThere: boolean]> = [
+    ["127.0.0.1:1080", "127.0.0.1:1080", true],
+    ["127.0.0.1:1080", "127.0.0.1:1081", false],
+    ["127.0.0.1:1080", "127.0.0.2:1080", false],
+    ["127.0.0.1:1080", "0.0.0.0:1080", true],
+    ["127.0.0.1:1080", "0.0.0.0:1081", false],
+    ["127.0.0.1:1080", "unix:/run/s", false],
+    ["0.0.0.0:1080", "192.0.2.1:1080", true],
+    ["[::]:1080", "192.0.2.1:1080", true],
+    ["[::1]:1080", "[::1]:1080", true],
+    ["127.0.0.1:0", "127.0.0.1:1080", true],
+    ["proxy.example:1080", "192.0.2.1:1080", true],
+    ["unix:/run/s", "unix:/run/s", true],
+    ["unix:/run/s", "unix:/run/t", false],
+    ["tls:127.0.0.1:1080?udp=false", "127.0.0.1:1080", true],
+    ["systemd", "127.0.0.1:1080", true]
+  ]
+  for (const [listen, listener, isThere] of heard) {
+    it(`${isThere ? "may find" : "misses"} ${listener} where it listens on ${listen}`, () => {
+      const rules = read(allow, { name: "us", ...allow, listeners: listener })
+      assert.deepStrictEqual(
+        Review.unheard(rules, [Option.getOrThrow(ListenAddress.fromString(listen))]),
+        isThere ? [] : [`us is for the listener ${listener}, and there is none`]
+      )
+    })
+  }
 
   it("finds the same again, however much of it there is", () => {
     const to = Array.from({ length: 1000 }, (_, i) => `host${i}.example`)
@@ -79,7 +115,7 @@ describe("Review", () => {
 
   it("takes few seconds for very many", () => {
     const rules = read(...Array.from({ length: 20_000 }, (_, i) => ({ ...allow, to: `host${i}.example` })))
-    assert.deepStrictEqual(Review.warnings(rules), [])
+    assert.deepStrictEqual(Review.unmatched(rules), [])
   })
 
   it("never says so of a rule that decides something", () => {
@@ -96,7 +132,7 @@ describe("Review", () => {
           for (const where of [target, { host: address, port }]) {
             const decisive = naive(rules, { ...access(asked), target: where }, address)
             if (decisive === -1) continue
-            const said = Review.warnings(rules).map((warning) => warning.split(" never")[0])
+            const said = Review.unmatched(rules).map((warning) => warning.split(" never")[0])
             assert.notInclude(said, nameOf(rules[decisive]!, decisive))
           }
         }

@@ -1,0 +1,67 @@
+/**
+ * What is right in settings but hardly meant, a sentence each: for `check`, and
+ * for the log of a server, which has no time to compare many rules.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { nearest } from "../config/Nearest.ts"
+import * as Settings from "../config/Settings.ts"
+import type * as Sources from "../config/Sources.ts"
+import type { User } from "../config/User.ts"
+import * as Variables from "../config/Variables.ts"
+import * as Review from "../policy/Review.ts"
+import * as UsersFile from "../system/UsersFile.ts"
+import { printable } from "../wire/Text.ts"
+
+/** Of these settings, in an environment with these variables. */
+export const of = Effect.fnUntraced(function* (
+  { values, texts }: Sources.Read,
+  variables: ReadonlyArray<string>
+): Effect.fn.Return<ReadonlyArray<string>> {
+  const { rules, listen, authToken, authUrl } = values
+  // What is wrong with them is not for here.
+  const users = yield* Effect.orElseSucceed(UsersFile.everyone(values), () => [])
+  return [
+    ...[...Review.idle(rules), ...Review.unheard(rules, listen)].map((sentence) => `rules: ${sentence}`),
+    ...(authToken !== undefined && authUrl === undefined
+      ? ["auth-token: there is no auth-url that it would be for"]
+      : []),
+    ...expired(users, yield* Clock.currentTimeMillis),
+    ...strange(variables, [...texts.values()])
+  ]
+})
+
+/** Logs them. */
+export const log = (read: Sources.Read): Effect.Effect<void> =>
+  Effect.flatMap(of(read, Object.keys(process.env)), (warnings) =>
+    Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
+  )
+
+const expired = (users: ReadonlyArray<User>, now: number): ReadonlyArray<string> => {
+  const names = users.flatMap(({ name, expires = Infinity }) => (expires <= now ? [printable(name)] : []))
+  if (names.length === 0) return []
+  const more = names.length > most ? `, and ${names.length - most} more` : ""
+  return [`users: expired, and not let in: ${names.slice(0, most).join(", ")}${more}`]
+}
+
+const most = 10
+
+/** Variables that look like settings, and are none, nor used in the config file. */
+const strange = (variables: ReadonlyArray<string>, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const prefix = "SOCKS_"
+  const known = new Map(
+    Object.keys(Settings.texts)
+      .map(Settings.variableName)
+      .map((variable) => [variable.slice(prefix.length), variable])
+  )
+  const used = new Set(texts.flatMap((text) => [...Variables.names(text)]))
+  return variables
+    .filter((variable) => variable.startsWith(prefix) && !used.has(variable))
+    .map((variable) => variable.slice(prefix.length))
+    .filter((name) => !known.has(name))
+    .map((name) => {
+      const meant = nearest(name, [...known.keys()])
+      const question = meant === undefined ? "" : `; did you mean ${known.get(meant)}?`
+      return `the environment variable ${printable(prefix + name)} is no setting${question}`
+    })
+}

@@ -1,0 +1,81 @@
+/**
+ * What is pointed out in settings, and that nothing is without reason.
+ */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { TestClock } from "effect/testing"
+import * as Warnings from "../../src/cli/Warnings.ts"
+import * as Sources from "../../src/config/Sources.ts"
+import * as MemoryFiles from "../support/files.ts"
+import * as Temporary from "../support/temporary.ts"
+
+/** Those of a config file, in this environment, at noon of 2026-11-22. */
+const warnings = (file: string, env: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(Date.parse("2026-11-22T12:00:00Z"))
+    return yield* Warnings.of(yield* Sources.read({ config: ["a.yaml"] }), Object.keys(env))
+  }).pipe(
+    Effect.provide(
+      Layer.merge(
+        MemoryFiles.layer({ "a.yaml": file }),
+        ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env }))
+      )
+    )
+  )
+
+describe("warnings", () => {
+  it.effect("are of rules", () =>
+    Effect.gen(function* () {
+      const file = `rules:
+  - { deny: true, ports: 25, limits: { sessions: 1 } }
+  - { allow: true, listeners: ["127.0.0.1:1081"], route: tor }
+`
+      assert.deepStrictEqual(yield* warnings(file), [
+        "rules: rule 1 denies, so nothing comes of its limits",
+        "rules: rule 2 has a route, and there are none yet: what it allows goes there directly",
+        "rules: rule 2 is for the listener 127.0.0.1:1081, and there is none"
+      ])
+    })
+  )
+
+  it.effect("are of a token for nobody", () =>
+    Effect.gen(function* () {
+      const token = "auth-token: hunter2\n"
+      assert.deepStrictEqual(yield* warnings(token), [
+        "auth-token: there is no auth-url that it would be for"
+      ])
+      assert.deepStrictEqual(yield* warnings(`${token}auth-url: https://auth.example/`), [])
+    })
+  )
+
+  it.effect("are of users who have expired, those of a file too", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users.yaml")
+      const user = (name: string, expires: string) =>
+        `- { name: ${name}, password: x, expires: ${expires} }\n`
+      writeFileSync(path, user("carol", "2020-01-01") + user("dave", "2030-01-01"))
+      const users = `${user("alice", "2026-11-21")}${user("bob", "2026-11-22")}`
+      assert.deepStrictEqual(yield* warnings(`users-file: ${path}\nusers:\n${users}`), [
+        "users: expired, and not let in: alice, carol"
+      ])
+      const many = Array.from({ length: 12 }, (_, index) => user(`u${index}`, "2020-01-01")).join("")
+      assert.deepStrictEqual(yield* warnings(`users:\n${many}`), [
+        "users: expired, and not let in: u0, u1, u2, u3, u4, u5, u6, u7, u8, u9, and 2 more"
+      ])
+    })
+  )
+
+  it.effect("are of variables that look like settings", () =>
+    Effect.gen(function* () {
+      const env = { SOCKS_LISTN: "x", SOCKS_HOST: "x", SOCKS_UDP: "true", SOCKS_ALICE: "alice:x", PATH: "x" }
+      assert.deepStrictEqual(yield* warnings(`user: \${SOCKS_ALICE}`, env), [
+        "the environment variable SOCKS_LISTN is no setting; did you mean SOCKS_LISTEN?",
+        "the environment variable SOCKS_HOST is no setting"
+      ])
+    })
+  )
+})
