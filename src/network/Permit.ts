@@ -49,7 +49,7 @@ export const grant = Effect.fnUntraced(function* (
     return yield* deny({ access, decision: first!, addresses, duration })
   }
   const decision = early.isReport ? early : firstAllowing!
-  yield* (yield* DecisionLog).write({ access, decision, addresses, duration })
+  yield* (yield* DecisionLog).write({ access, decision, addresses: allowed, duration })
   return { addresses: allowed, decision }
 })
 

@@ -15,7 +15,7 @@ import type { Decision } from "./Decision.ts"
 export interface Decided {
   readonly access: Access
   readonly decision: Decision
-  /** What the target's name was resolved to; empty where that was not asked. */
+  /** What the target's name was resolved to, and of that, if any is allowed, what is; empty where that was not asked. */
   readonly addresses: ReadonlyArray<NetAddress.IpAddress>
   /** Milliseconds that the decision took, with the name servers' share. */
   readonly duration: number

@@ -93,8 +93,9 @@ describe("Permit", () => {
   it.effect("denies a name that has no other addresses than denied ones", () =>
     Effect.gen(function* () {
       const found = [NetAddress.ipFromStringUnsafe("10.0.0.1"), NetAddress.ipFromStringUnsafe("10.0.0.2")]
-      const { outcome } = yield* granting("target.example", { found })
+      const { outcome, lines } = yield* granting("target.example", { found })
       assert.deepStrictEqual(outcome, { reason: "a private address", rule: "addresses" })
+      assert.deepStrictEqual(lines[0]?.addresses, ["10.0.0.1", "10.0.0.2"])
     })
   )
 
@@ -122,7 +123,7 @@ describe("Permit", () => {
           rule: "addresses",
           reason: undefined,
           target: "target.example:443",
-          addresses: ["192.0.2.1", "2001:db8::1", "10.0.0.1"],
+          addresses: ["192.0.2.1", "2001:db8::1"],
           duration: 12
         }
       ])
