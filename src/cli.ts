@@ -2,6 +2,7 @@
  * The program: settings in, a running server out, and commands about settings.
  */
 
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Console from "effect/Console"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
@@ -52,7 +53,9 @@ export const command = root.pipe(
 )
 
 /** How the command line behaves. */
-export const behaviour = Layer.merge(
+export const behaviour = Layer.mergeAll(
+  // Who is told that a variable is empty need not look for it.
+  ConfigProvider.layer(ConfigProvider.fromEnv({ preserveEmptyStrings: true })),
   // `--log-level` is a setting like the others.
   CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
   // A slip earns a sentence, not the whole help.

@@ -141,7 +141,8 @@ const textsOf = Effect.fnUntraced(function* (
   }
   const source = variableName(name)
   const variable = yield* Effect.orDie(EnvConfig.option(EnvConfig.String(source)))
-  return { source, texts: Option.isSome(variable) ? split(variable.value, setting) : [] }
+  const text = Option.getOrElse(variable, () => "")
+  return { source, texts: text === "" ? [] : split(text, setting) }
 })
 
 const bad = (source: string, text: string, { isSecret, expected }: Setting<unknown>): BadSetting =>

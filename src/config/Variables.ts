@@ -1,6 +1,7 @@
 /**
  * Environment variables in the texts of the config file: `${NAME}`, or
- * `${NAME:-TEXT}` for a text where there is none; `$${` is `${` itself.
+ * `${NAME:-TEXT}` for a text where there is none, or an empty one; `$${` is `${`
+ * itself.
  */
 import * as Option from "effect/Option"
 
@@ -24,9 +25,12 @@ export const substitute = (
         )
         return ""
       }
-      const value = Option.getOrElse(variable(name), () => otherwise)
-      if (value === undefined) slips.push(`the environment variable ${name} is not set`)
-      return value ?? ""
+      const value = variable(name)
+      if (Option.isSome(value) && value.value !== "") return value.value
+      if (otherwise === undefined) {
+        slips.push(`the environment variable ${name} is ${Option.isSome(value) ? "empty" : "not set"}`)
+      }
+      return otherwise ?? ""
     }
   )
   return { text: replaced, slips }

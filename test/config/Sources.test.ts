@@ -15,7 +15,9 @@ const table = { ...Settings.server, ...Settings.program }
 
 const values = (given: Sources.Given, env: Readonly<Record<string, string>> = {}) =>
   Sources.values(table, given).pipe(
-    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env })))
+    Effect.provide(
+      ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env }, { preserveEmptyStrings: true }))
+    )
   )
 
 describe("Sources", () => {
@@ -33,6 +35,13 @@ describe("Sources", () => {
       assert.isFalse(read.open)
       assert.strictEqual(read.logLevel, "debug")
       assert.deepStrictEqual(read.resolveTimeout, Config.defaults.resolveTimeout)
+    })
+  )
+
+  it.effect("takes an empty variable for none", () =>
+    Effect.gen(function* () {
+      const env = { SOCKS_OPEN: "", SOCKS_LISTEN: "", SOCKS_USERS_FILE: "", SOCKS_MAX_SESSIONS: "" }
+      assert.deepStrictEqual(yield* values({}, env), Settings.defaults(table))
     })
   )
 

@@ -7,7 +7,12 @@ import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as Yaml from "../../src/config/Yaml.ts"
 
-const variables: Readonly<Record<string, string>> = { NAME: "value", COUNT: "5", INJECTION: "a: b\n- c" }
+const variables: Readonly<Record<string, string>> = {
+  NAME: "value",
+  EMPTY: "",
+  COUNT: "5",
+  INJECTION: "a: b\n- c"
+}
 
 const parse = (text: string) =>
   Effect.runPromise(Yaml.parse(text, (name) => Option.fromUndefinedOr(variables[name])))
@@ -111,6 +116,8 @@ describe("a variable", () => {
     [`"\${COUNT}"`, "5"],
     [`\${NOPE:-7}`, 7],
     [`\${NOPE:-}`, ""],
+    [`\${EMPTY:-7}`, 7],
+    [`\${EMPTY:-}`, ""],
     [`\${NAME:-other}`, "value"],
     [`$\${NAME}`, `\${NAME}`],
     ["$NAME", "$NAME"],
@@ -133,6 +140,7 @@ describe("what cannot be read", () => {
       `a: 1\nb: \${NOPE}\nc: ["\${NADA}"]`,
       ["2:4: the environment variable NOPE is not set", "3:5: the environment variable NADA is not set"]
     ],
+    [`a: x\${EMPTY}`, ["1:4: the environment variable EMPTY is empty"]],
     [
       `a: \${`,
       [

@@ -114,6 +114,17 @@ user: \${NAME}:secret
 })
 
 describe.concurrent("effect-socks check", () => {
+  it.live("says of a variable that it is empty, or that there is none", () =>
+    Effect.gen(function* () {
+      const path = yield* file("a.yaml", "users-file: $EMPTY\nbans-file: $NONE\n".replace(/\w+$/gm, "{$&}"))
+      const { stderr } = yield* Program.run(["check", "--config", path], { EMPTY: "", SOCKS_OPEN: "" })
+      assert.deepStrictEqual(stderr.trim().split("\n"), [
+        `${path}:1:13: the environment variable EMPTY is empty`,
+        `${path}:2:12: the environment variable NONE is not set`
+      ])
+    })
+  )
+
   it.live("starts nothing, with flags before it or behind it", () =>
     Effect.gen(function* () {
       const path = yield* file("a.yaml", "listen: 127.0.0.1:1080\n")
