@@ -13,6 +13,7 @@ import { hungUp, keepAlive } from "../network/Duplexes.ts"
 import * as Permit from "../network/Permit.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import { nobody } from "../policy/Identity.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Target from "../wire/Target.ts"
 import { accessOf, localAddress } from "./Dialect.ts"
@@ -36,8 +37,15 @@ export const run = Effect.fnUntraced(function* ({
   // Who came through the file system has no address from which to take datagrams.
   if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })
   const { address } = peer.remote
-  // Not where to: that each datagram says for itself.
-  const access = { ...accessOf(known, request), target: undefined }
+  const access = {
+    ...accessOf(known, request),
+    // Not where to: that each datagram says for itself.
+    target: undefined,
+    // Another, if what is known of the user changes.
+    get identity() {
+      return known.identity ?? nobody
+    }
+  }
   yield* Permit.admit(access)
   const port = declaredPort(request.target, address)
   if (udpStrict && port === 0) {

@@ -181,8 +181,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     if (!generation.config.endDenied) return
     const deciders = { config: generation.config, authenticator: asked(), policy }
     for (const session of yield* sessions.list) {
-      if (!(yield* Standing.stands(session, deciders))) yield* sessions.cut(session, "denied")
+      if (!(yield* Standing.review(session, deciders))) yield* sessions.cut(session, "denied")
     }
+    // Datagrams of the others are those of someone else now.
+    revision++
   })
 
   const watching = yield* FiberHandle.make()

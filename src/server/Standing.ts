@@ -1,5 +1,5 @@
 /**
- * Whether sessions that are there would still be let in.
+ * Whether sessions that are there would still be let in, and as whom.
  */
 import * as Effect from "effect/Effect"
 import type { Values } from "../config/Config.ts"
@@ -15,16 +15,23 @@ export interface Deciders {
   readonly policy: Policy["Service"]
 }
 
-/** Nothing is held against a session that has not asked for anything yet: it will be judged when it does. */
-export const stands = Effect.fnUntraced(function* (
+/**
+ * Whether a session stands. If it does, its user is from now on who they are now, for what is still to be judged:
+ * datagrams, and what is asked next on a connection with a certificate. Nothing else is held against a session
+ * that has not asked for anything yet.
+ */
+export const review = Effect.fnUntraced(function* (
   known: Known,
   deciders: Deciders
 ): Effect.fn.Return<boolean> {
-  const { request, address } = known
-  if (request === undefined) return true
+  const { request, address, certified } = known
+  if (request === undefined && certified === undefined) return true
   const identity = yield* identified(known, deciders)
   if (identity === undefined) return false
-  const access = { ...accessOf(known, request), identity }
+  if (certified !== undefined) known.certified = identity
+  if (request === undefined) return true
+  known.identity = identity
+  const access = accessOf(known, request)
   const asked = request.command === "ASSOCIATE" ? { ...access, target: undefined } : access
   const { verdict } = yield* deciders.policy.judge(asked, address?.address)
   return verdict !== "deny"
@@ -32,7 +39,7 @@ export const stands = Effect.fnUntraced(function* (
 
 /** Who someone would come in as; nothing if they would not. */
 const identified = (
-  { certified, peer, identity = nobody }: Known,
+  { certified, peer, identity = certified ?? nobody }: Known,
   { config, authenticator }: Deciders
 ): Effect.Effect<Identity | undefined> => {
   const { user } = identity

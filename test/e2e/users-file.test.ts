@@ -5,11 +5,13 @@ import { rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Peer } from "../../src/testing/index.ts"
-import { request } from "../support/messages.ts"
+import { datagram, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
+import * as Udp from "../support/udp.ts"
 
 const entry = (name: string, rest = "groups: [staff]") => `- { name: ${name}, password: secret, ${rest} }\n`
 const before = ["removed", "expired", "moved", "demoted", "fine"].map((name) => entry(name)).join("")
@@ -30,7 +32,7 @@ const started = Effect.fnUntraced(function* (settings: string, ...names: Readonl
     })
   yield* write(before)
   const config = join(directory, "effect-socks.yaml")
-  const rules = "rules: [{ allow: true, groups: staff }]\n"
+  const rules = "rules: [{ allow: true, groups: staff }, { allow: true, to: 192.0.2.0/24 }]\n"
   yield* Effect.promise(() => writeFile(config, `${settings}users-file: ${usersFile}\n${rules}`))
   const { port, kill, logged } = yield* Program.start(["--config", config, "--listen", "127.0.0.1:0"])
   const reload = Effect.andThen(kill("SIGHUP"), logged({ message: "reloaded" }))
@@ -74,6 +76,27 @@ describe.concurrent("a users file that changes", () => {
       })
     )
   }
+
+  it.live("ends what datagrams its users may send, and not their association", () =>
+    Effect.gen(function* () {
+      const { port, write, sessions } = yield* started("end-denied: true\n", "removed")
+      const control = yield* Tcp.connect(port)
+      yield* Tcp.authenticate(control, "demoted", "secret")
+      yield* control.send(request("0.0.0.0", 0, 0x03))
+      const [high = 0, low = 0] = (yield* control.receive(10)).subarray(8)
+      const target = yield* Udp.echo()
+      const client = yield* Udp.open()
+      const send = client.send(datagram("127.0.0.1", target.port, [1, 2, 3]), (high << 8) | low)
+      yield* send
+      yield* client.receive
+      yield* write(after)
+      assert.strictEqual(yield* sessions[0]!.client.ending, "reset")
+      yield* send
+      assert.isTrue(Option.isNone(yield* Effect.timeoutOption(client.receive, "500 millis")))
+      yield* control.end
+      assert.strictEqual(yield* control.ending, "end")
+    })
+  )
 
   it.live("leaves sessions alone otherwise", () =>
     Effect.gen(function* () {

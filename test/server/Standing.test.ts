@@ -26,7 +26,7 @@ const stands = (
   recognize: Authenticator["Service"]["recognize"],
   config: Partial<Values> = {}
 ) =>
-  Standing.stands(known, {
+  Standing.review(known, {
     config: { ...Config.defaults, ...config },
     authenticator: { methods: [], verify: () => Effect.die("asked"), ...(recognize && { recognize }) },
     policy: {
@@ -60,6 +60,21 @@ describe("a session", () => {
       assert.isTrue(yield* stands(session(alice), known(undefined), { authUrl }))
       assert.isFalse(yield* stands(session(alice), known({ user: "alice" }), { authUrl }))
       assert.isFalse(yield* stands(session(alice), barred, { authUrl }))
+    })
+  )
+
+  it.effect("is of its user as they are now", () =>
+    Effect.gen(function* () {
+      const now = { user: "alice", groups: ["staff", "guests"] }
+      const asking = session(alice)
+      yield* stands(asking, known(now))
+      assert.deepStrictEqual([asking.identity, asking.certified], [now, undefined])
+      const between = { ...session(alice, true), identity: undefined, request: undefined }
+      assert.isTrue(yield* stands(between, known(now)))
+      assert.deepStrictEqual([between.identity, between.certified], [undefined, now])
+      assert.isFalse(yield* stands(between, barred))
+      const unknown = { ...session(alice), identity: undefined, request: undefined }
+      assert.isTrue(yield* stands(unknown, barred))
     })
   )
 
