@@ -119,8 +119,9 @@ const accepts = (port) =>
   new Promise((resolve) => {
     const socket = net.connect(port, "127.0.0.1")
     socket.on("connect", () => {
+      // A socket that gets the port it connects to is connected to itself.
+      resolve(socket.localPort !== port)
       socket.destroy()
-      resolve(true)
     })
     socket.on("error", () => resolve(false))
   })
