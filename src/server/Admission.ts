@@ -37,6 +37,8 @@ interface Hold {
   endsAt: number
   /** Bytes that its accounts were charged for. */
   charged: number
+  /** Its session ends when it has had what it may; most have all they want, and are not looked at. */
+  isBounded: boolean
 }
 
 /** `budget` is how many descriptors there are. */
@@ -44,8 +46,6 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
   const ledger = Ledger.make(quotas, counting)
   const { places } = counting
   const holds = new Map<Session, Hold>()
-  /** Those of sessions that end when they have had what they may. */
-  const bounded = new Map<Session, Hold>()
   let descriptors = 0
 
   /** Why there is no room for it, whoever it is of, or whose it is as one that uses UDP. */
@@ -78,12 +78,6 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
     if (isAssociation(session)) places.change(associationsOf(session), by)
   }
 
-  const bind = (session: Session, hold: Hold) => {
-    if (hold.endsAt < Infinity || hold.accounts.some(({ limits }) => isQuota(limits))) {
-      bounded.set(session, hold)
-    }
-  }
-
   const charge = ({ traffic }: Session, hold: Hold, now: number) => {
     const moved = traffic.sent + traffic.received
     for (const account of hold.accounts) quotas.charge(account, moved - hold.charged, now)
@@ -101,9 +95,13 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
         endOf(session, config.maxLifetime),
         endOf(session, session.identity?.limits?.lifetime)
       )
-      const hold = { takes, accounts: [...accounts], endsAt, charged: 0 }
-      holds.set(session, hold)
-      bind(session, hold)
+      holds.set(session, {
+        takes,
+        accounts: [...accounts],
+        endsAt,
+        charged: 0,
+        isBounded: isBounded(accounts, endsAt)
+      })
       descriptors += takes
       count(session, 1)
       return undefined
@@ -116,7 +114,7 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       if (refused) return refused
       hold.accounts.push(...accounts)
       hold.endsAt = Math.min(hold.endsAt, endOf(session, decision.limits?.lifetime))
-      bind(session, hold)
+      hold.isBounded = isBounded(hold.accounts, hold.endsAt)
       return undefined
     },
     dismiss: (session, now) => {
@@ -124,16 +122,16 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       if (hold === undefined) return false
       charge(session, hold, now)
       holds.delete(session)
-      bounded.delete(session)
       ledger.leave(hold.accounts)
       descriptors -= hold.takes
       count(session, -1)
       return true
     },
     sweep: (now) => {
-      for (const [session, hold] of bounded) charge(session, hold, now)
+      for (const [session, hold] of holds) if (hold.isBounded) charge(session, hold, now)
       const spent: Array<readonly [Session, Ending]> = []
-      for (const [session, { accounts, endsAt }] of bounded) {
+      for (const [session, { accounts, endsAt, isBounded }] of holds) {
+        if (!isBounded) continue
         if (now >= endsAt) spent.push([session, "lifetime"])
         else if (accounts.some((account) => quotas.exceeded(account, now))) spent.push([session, "quota"])
       }
@@ -147,6 +145,9 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
 const all = "all"
 
 const associationsOf = (session: Session): string => `UDP of ${ownerOf(session).key}`
+
+const isBounded = (accounts: ReadonlyArray<Accounts.Account>, endsAt: number): boolean =>
+  endsAt < Infinity || accounts.some(({ limits }) => isQuota(limits))
 
 const isAssociation = ({ request }: Session): boolean => request?.command === "ASSOCIATE"
 

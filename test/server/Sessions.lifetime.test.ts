@@ -17,7 +17,7 @@ import { connect, serverAddress } from "../../src/testing/index.ts"
 import { Method } from "../../src/wire/Socks5.ts"
 import { message } from "../support/http.ts"
 import { credentials, greeting, reply, request } from "../support/messages.ts"
-import { scripted, tunnel } from "../support/scripted.ts"
+import { config, scripted, tunnel } from "../support/scripted.ts"
 import { settled } from "../support/streams.ts"
 
 describe("The lifetime of a session", () => {
@@ -141,7 +141,12 @@ describe("The lifetime of a session", () => {
     ["a user's own, if shorter", identified(Duration.seconds(20)), 20],
     ["not a user's own, if longer", identified(Duration.hours(1)), 60],
     ["a rule's, if shorter", decided(Duration.seconds(30)), 30],
-    ["not a rule's, if longer", decided(Duration.infinity), 60]
+    ["not a rule's, if longer", decided(Duration.infinity), 60],
+    [
+      "a rule's, where there is no other",
+      { ...decided(Duration.seconds(30)), config: { ...config, maxLifetime: Duration.infinity } },
+      30
+    ]
   ] as const) {
     it.effect(`is ${what}`, () => {
       const { outcomes, services } = scripted(replacements)
