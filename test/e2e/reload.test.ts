@@ -92,17 +92,9 @@ describe.concurrent("a program", () => {
         `users: [${names.map((name) => `"${name}:secret"`).join(", ")}]\nend-denied: true\n`
       const { write, logged, port } = yield* started(`${open}${users("alice", "bob")}`)
       const targets = [yield* Tcp.target, yield* Tcp.target, yield* Tcp.target]
-      const session = Effect.fnUntraced(function* (name: string, target: Tcp.Target) {
-        const client = yield* Tcp.connect(port)
-        yield* Tcp.authenticate(client, name, "secret")
-        yield* client.send(request("127.0.0.1", target.port))
-        const origin = yield* target.accept
-        yield* client.receive(10)
-        return { client, origin }
-      })
-      const gone = yield* session("alice", targets[0]!)
-      const denied = yield* session("bob", targets[1]!)
-      const fine = yield* session("bob", targets[2]!)
+      const gone = yield* Tcp.sessionOf("alice", port, targets[0]!)
+      const denied = yield* Tcp.sessionOf("bob", port, targets[1]!)
+      const fine = yield* Tcp.sessionOf("bob", port, targets[2]!)
       yield* write(
         `${open}${users("bob")}rules: [{ deny: true, ports: ${targets[1]!.port} }, { allow: true }]\n`
       )

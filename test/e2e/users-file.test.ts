@@ -36,16 +36,9 @@ const started = Effect.fnUntraced(function* (settings: string, ...names: Readonl
   yield* Effect.promise(() => writeFile(config, `${settings}users-file: ${usersFile}\n${rules}`))
   const { port, kill, logged } = yield* Program.start(["--config", config, "--listen", "127.0.0.1:0"])
   const reload = Effect.andThen(kill("SIGHUP"), logged({ message: "reloaded" }))
-  const session = Effect.fnUntraced(function* (name: string) {
-    const target = yield* Tcp.target
-    const client = yield* Tcp.connect(port)
-    yield* Tcp.authenticate(client, name, "secret")
-    yield* client.send(request("127.0.0.1", target.port))
-    const origin = yield* target.accept
-    yield* client.receive(10)
-    return { client, origin }
-  })
-  const sessions = yield* Effect.forEach(names, session)
+  const sessions = yield* Effect.forEach(names, (name) =>
+    Effect.flatMap(Tcp.target, (target) => Tcp.sessionOf(name, port, target))
+  )
   return { port, write, reload, sessions }
 })
 

@@ -135,6 +135,22 @@ describe("Relay", () => {
     )
   }
 
+  it.effect("is not when a client breaks that did not take all there was", () =>
+    Effect.gen(function* () {
+      const { client, clientEnd, target, fiber } = yield* relaying({ silent: "client" })
+      client.duplex.end()
+      yield* target.ending
+      while (clientEnd.writableLength === 0) {
+        yield* target.send(new Uint8Array(1024))
+        yield* settled
+      }
+      yield* target.end
+      yield* settled
+      client.duplex.destroy()
+      assert.strictEqual(yield* Fiber.join(fiber), "client reset")
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("does not cut the client off when a target breaks that had sent all it had", () =>
     Effect.gen(function* () {
       const { client, target, targetEnd, fiber } = yield* relaying()

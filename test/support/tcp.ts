@@ -68,3 +68,17 @@ export const authenticate = Effect.fnUntraced(function* (client: Peer, name: str
 /** The same, on a connection of its own. */
 export const logIn = (port: number, name: string, password: string) =>
   Effect.scoped(Effect.flatMap(connect(port), (client) => authenticate(client, name, password)))
+
+/** A session of a user's, whose password is `secret`, to a target of the test's. */
+export const sessionOf = Effect.fnUntraced(function* (
+  name: string,
+  port: number,
+  { port: to, accept }: Target
+) {
+  const client = yield* connect(port)
+  yield* authenticate(client, name, "secret")
+  yield* client.send(request("127.0.0.1", to))
+  const origin = yield* accept
+  yield* client.receive(10)
+  return { client, origin }
+})
