@@ -5,6 +5,7 @@ import { createHash } from "node:crypto"
 import type { Socket } from "node:net"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { connect, listen, socketOf, type TcpPeer, tunnel } from "../support/sockets.ts"
 import * as Spawned from "../support/spawned.ts"
 
@@ -106,6 +107,21 @@ layer(Spawned.layer(), { excludeTestServices: true })("A session over TCP", (it)
       }).pipe(Effect.scoped, Effect.repeat({ times: 5 }))
     )
   }
+
+  it.effect("says that a client left which had sent all, and not taken all that came", () =>
+    Effect.gen(function* () {
+      const { program, client, target, clientPort } = yield* pair
+      yield* client.end
+      yield* target.ending
+      const sending = yield* Effect.forkChild(Effect.forever(target.send(large)))
+      yield* client.receive(large.length)
+      yield* client.reset
+      yield* Effect.sleep("100 millis")
+      yield* Fiber.interrupt(sending)
+      yield* target.end
+      assert.strictEqual((yield* program.session(clientPort)).outcome, "client reset")
+    })
+  )
 
   it.effect("shows a reset also to a side that has finished sending", () =>
     Effect.gen(function* () {
