@@ -2,8 +2,8 @@
  * Bans that outlive the process: in a file, which follows them, and which they
  * follow when an operator changes it. To delete a line lifts a ban.
  */
-import { access, constants, readFile, rename, stat, writeFile } from "node:fs/promises"
-import { dirname } from "node:path"
+import type { BigIntStats } from "node:fs"
+import { readFile, stat } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -12,6 +12,7 @@ import { BadSetting } from "../Errors.ts"
 import * as BanLines from "../policy/BanLines.ts"
 import { type Ban, Bans } from "../policy/Bans.ts"
 import { printable } from "../wire/Text.ts"
+import * as AtomicFile from "./AtomicFile.ts"
 
 /** Between two looks at the file and at the bans. */
 const interval = "2 seconds"
@@ -32,7 +33,7 @@ export const check: Effect.Effect<void, BadSetting, Config> = Effect.gen(functio
   const { bansFile } = yield* Config
   if (bansFile === undefined) return
   const attempts = Effect.gen(function* () {
-    yield* attempt(() => access(dirname(bansFile), constants.W_OK))
+    yield* attempt(() => AtomicFile.canReplace(bansFile))
     if ((yield* stampOf(bansFile)) !== "gone") yield* attempt(() => readFile(bansFile))
   })
   yield* Effect.mapError(attempts, unkept(bansFile))
@@ -89,14 +90,10 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
     const revision = yield* bans.revision
     if (!isSound || revision === saved) return
     const list = yield* bans.list
-    const next = `${path}.new`
-    yield* attempt(() => writeFile(next, BanLines.format(list), { mode: 0o600 }))
-    // The same file, by another name.
-    const now = yield* stampOf(next)
-    yield* attempt(() => rename(next, path))
+    const stats = yield* attempt(() => AtomicFile.replace(path, BanLines.format(list)))
     held = new Set(list.map(keyOf))
-    stamp = now
-    last = now
+    stamp = mark(stats)
+    last = stamp
     saved = revision
   })
 
@@ -148,12 +145,9 @@ const keyOf = ({ network }: Ban): string => IpNetwork.format(network)
 
 /** Another one whenever the file is, whatever its name, or is gone. */
 const stampOf = (path: string): Effect.Effect<string> =>
-  Effect.promise(() =>
-    stat(path, { bigint: true }).then(
-      ({ ino, size, mtimeNs }) => [ino, size, mtimeNs].join(" "),
-      () => "gone"
-    )
-  )
+  Effect.promise(() => stat(path, { bigint: true }).then(mark, () => "gone"))
+
+const mark = ({ ino, size, mtimeNs }: BigIntStats): string => [ino, size, mtimeNs].join(" ")
 
 /** Fails with the system's code. */
 const attempt = <A>(use: () => Promise<A>): Effect.Effect<A, string> =>

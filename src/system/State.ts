@@ -1,13 +1,12 @@
 /**
- * A small state that outlives the process: a file of JSON, replaced as a whole,
- * so that it is the old one or the new one whenever the power fails.
+ * A small state that outlives the process: a file of JSON, replaced as a whole.
  */
-import { access, constants, open, readFile, rename } from "node:fs/promises"
-import { dirname } from "node:path"
+import { readFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { StateFailed } from "../Errors.ts"
+import * as AtomicFile from "./AtomicFile.ts"
 
 /** What is in the file; nothing, if there is none. Fails for what is not whole, or of another form. */
 export const read = Effect.fnUntraced(function* <A>(
@@ -30,7 +29,7 @@ export const read = Effect.fnUntraced(function* <A>(
 /** Whether it could be written, as far as can be told without that. */
 export const canWrite = (path: string): Effect.Effect<void, StateFailed> =>
   Effect.tryPromise({
-    try: () => access(dirname(path), constants.W_OK),
+    try: () => AtomicFile.canReplace(path),
     catch: (cause) => new StateFailed({ path, reason: reasonOf(cause as NodeJS.ErrnoException) })
   })
 
@@ -42,35 +41,13 @@ export const write = Effect.fnUntraced(function* <A>(
 ): Effect.fn.Return<void, StateFailed> {
   const text = yield* Effect.orDie(Schema.encodeEffect(Schema.fromJsonString(schema))(state))
   yield* Effect.tryPromise({
-    try: () => replace(path, text),
+    try: () => AtomicFile.replace(path, text),
     catch: (cause) => new StateFailed({ path, reason: reasonOf(cause as NodeJS.ErrnoException) })
   })
 }, Effect.uninterruptible)
 
 const absent = (cause: NodeJS.ErrnoException): undefined => {
   if (cause.code !== "ENOENT") throw cause
-}
-
-const replace = async (path: string, text: string): Promise<void> => {
-  const next = `${path}.new`
-  await synced(next, "w", (file) => file.writeFile(text))
-  await rename(next, path)
-  // The new name is in the directory, which is a file too.
-  await synced(dirname(path), "r", async () => {})
-}
-
-const synced = async (
-  path: string,
-  flags: "r" | "w",
-  use: (file: Awaited<ReturnType<typeof open>>) => Promise<void>
-): Promise<void> => {
-  const file = await open(path, flags, 0o600)
-  try {
-    await use(file)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
 }
 
 const reasonOf = ({ code = "", message }: NodeJS.ErrnoException): string => reasons[code] ?? (code || message)

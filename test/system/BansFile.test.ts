@@ -1,7 +1,7 @@
 /**
  * Bans and their file: each follows the other.
  */
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { lstatSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
@@ -148,6 +148,21 @@ describe("BansFile", () => {
     }).pipe(Effect.provide(Bans.layer))
   )
 
+  it.effect("is written past a link that lies beside it, and never into what that leads to", () =>
+    Effect.gen(function* () {
+      const path = yield* anyPath
+      const other = `${path}.other`
+      writeFileSync(other, "precious")
+      symlinkSync(other, `${path}.new`)
+      const { looks, lines } = yield* started(path)
+      yield* ban("203.0.113.7/32")
+      yield* looks
+      assert.strictEqual(readFileSync(other, "utf8"), "precious")
+      assert.lengthOf(lines(), 1)
+      assert.isTrue(lstatSync(path).isFile())
+    }).pipe(Effect.provide(Bans.layer))
+  )
+
   it.effect("must be one that can be read and written", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
@@ -161,15 +176,16 @@ describe("BansFile", () => {
   const { lines: told, layer: logs } = captured()
   it.effect("says once that it cannot be kept", () =>
     Effect.gen(function* () {
-      const path = yield* anyPath
-      const { looks } = yield* started(path)
-      mkdirSync(`${path}.new`)
+      const directory = join(yield* Temporary.directory, "bans")
+      mkdirSync(directory)
+      const { looks } = yield* started(join(directory, "bans.jsonl"))
+      rmSync(directory, { recursive: true })
       yield* ban("203.0.113.7/32")
       yield* looks
       yield* looks
       assert.deepStrictEqual(
         told.map(({ level, fields }) => [level, fields.code]),
-        [["Error", "EISDIR"]]
+        [["Error", "ENOENT"]]
       )
     }).pipe(Effect.provide(Layer.merge(Bans.layer, logs)))
   )

@@ -1,7 +1,15 @@
 /**
  * A file that is the old state or the new one, and refused where it is neither.
  */
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -35,6 +43,17 @@ describe("State", () => {
       yield* State.write(path, Form, { version: 1, count: 1 })
       assert.strictEqual(statSync(path).mode & 0o777, 0o600)
       assert.deepStrictEqual(readdirSync(join(path, "..")), ["state.json"])
+    })
+  )
+
+  it.effect("is written past a link that lies beside it, and never into what that leads to", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      writeFileSync(`${path}.other`, "precious")
+      symlinkSync(`${path}.other`, `${path}.new`)
+      yield* State.write(path, Form, { version: 1, count: 1 })
+      assert.strictEqual(readFileSync(`${path}.other`, "utf8"), "precious")
+      assert.isTrue(lstatSync(path).isFile())
     })
   )
 
