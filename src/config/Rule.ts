@@ -43,8 +43,6 @@ export interface Rule extends Conditions {
   readonly allow?: true
   /** The reason, which clients and the log are told. */
   readonly deny?: true | string
-  /** The way to take. */
-  readonly route?: string
   /** For those whom it allows something. */
   readonly limits?: Limits.Limits
   /** Nothing any more: `TargetFiles` has put what it says into `to`. */
@@ -181,7 +179,6 @@ export const schema = Schema.Struct({
   ports: some(portRange, "At which port"),
   when: some(timeWindow, "When in the week"),
   timezone: Schema.optionalKey(timeZone),
-  route: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "The way to take" })),
   limits: Schema.optionalKey(Limits.schema)
 }).check(allowOrDeny, zoneOfTimes) satisfies Schema.Codec<Written, unknown>
 

@@ -15,8 +15,6 @@ export interface Decision {
   readonly reason?: string
   /** It would be denied, were that not only to be reported. */
   readonly isReport?: true
-  /** The way to take, if the rule that allows it names one. */
-  readonly route?: string
   /** What the rule that allows it has for limits. */
   readonly limits?: Limits
 }

@@ -46,18 +46,13 @@ export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<
   })
 }
 
-/** What nothing comes of: routes, which nothing takes yet, and what a denial does not need. */
+/** Limits of rules that deny, which have no effect. */
 export const idle = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> =>
-  rules.flatMap((rule, index) => {
-    const name = nameOf(rule, index)
-    if (allows(rule)) {
-      return rule.route === undefined
-        ? []
-        : [`${name} has a route, and there are none yet: what it allows goes there directly`]
-    }
-    const idle = (["route", "limits"] as const).filter((key) => rule[key] !== undefined)
-    return idle.length === 0 ? [] : [`${name} denies, so nothing comes of its ${idle.join(" and its ")}`]
-  })
+  rules.flatMap((rule, index) =>
+    allows(rule) || rule.limits === undefined
+      ? []
+      : [`${nameOf(rule, index)} denies, so nothing comes of its limits`]
+  )
 
 /** Rules for listeners that are none of these, as far as it is known where those will be. */
 export const unheard = (
@@ -108,8 +103,7 @@ export const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => 
   })
 }
 
-const conditionsOf = ({ name: _, allow: __, deny: ___, route: ____, limits: _____, ...conditions }: Rule) =>
-  conditions
+const conditionsOf = ({ name: _, allow: __, deny: ___, limits: ____, ...conditions }: Rule) => conditions
 
 /** How much there is to compare another with. */
 const sizeOf = ({ to = [], users = [], groups = [], clients = [] }: Rule): number =>

@@ -64,7 +64,6 @@ const decisionOf = (rule: Rule | undefined, number: number): Decision => {
     ? {
         verdict: "allow",
         rule: nameOf(rule, number),
-        ...(rule.route !== undefined && { route: rule.route }),
         ...(rule.limits !== undefined && { limits: rule.limits })
       }
     : {

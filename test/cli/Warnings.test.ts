@@ -32,11 +32,10 @@ describe("warnings", () => {
     Effect.gen(function* () {
       const file = `rules:
   - { deny: true, ports: 25, limits: { sessions: 1 } }
-  - { allow: true, listeners: ["127.0.0.1:1081"], route: tor }
+  - { allow: true, listeners: ["127.0.0.1:1081"] }
 `
       assert.deepStrictEqual(yield* warnings(file), [
         "rules: rule 1 denies, so nothing comes of its limits",
-        "rules: rule 2 has a route, and there are none yet: what it allows goes there directly",
         "rules: rule 2 is for the listener 127.0.0.1:1081, and there is none"
       ])
     })

@@ -33,7 +33,7 @@ describe("Rule", () => {
     [{ allow: true, "to-file": "names.txt" }],
     [{ allow: true, when: "mon,tue 08:00-18:00", timezone: "Europe/Berlin" }],
     [{ allow: true, when: ["sat,sun", "22:00-06:00"], timezone: "+02:00" }],
-    [{ allow: true, route: "pool-a", limits: { sessions: 5 } }]
+    [{ allow: true, limits: { sessions: 5 } }]
   ])("reads %j, and writes it so", (written) => {
     assert.deepStrictEqual(rewritten(written) as object, written)
   })
@@ -71,6 +71,9 @@ describe("Rule", () => {
     [{ deny: "" }, ["deny"]],
     [{ allow: true, user: "alice" }, ["excess", "user"]],
     [{ allow: true, toFile: "names.txt" }, ["excess", "toFile"]],
+    // There are no routes: what such a rule allows would go directly.
+    [{ allow: true, route: "tor" }, ["excess", "route"]],
+    [{ deny: true, route: "tor" }, ["excess", "route"]],
     [{ allow: true, users: [] }, ["one value or more", "users"]],
     [{ allow: true, clients: "10.0.0.1/8" }, ["a network such as 10.0.0.0/8", "clients"]],
     [{ allow: true, clients: "10.0.0.0/8:25" }, ["a network such as 10.0.0.0/8", "clients"]],

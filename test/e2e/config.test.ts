@@ -64,8 +64,10 @@ user: \${NAME}:secret
       yield* warned("auth-token: there is no auth-url that it would be for")
       yield* warned("the environment variable SOCKS_BIN is no setting; did you mean SOCKS_BIND?")
       yield* running.until((stdout) => Program.lines(stdout).find(({ message }) => message === "listening"))
-      yield* Effect.promise(() => writeFile(path, `${settings}rules: [{ allow: true, route: tor }]\n`))
-      yield* warned("rules: rule 1 has a route, and there are none yet: what it allows goes there directly")
+      yield* Effect.promise(() =>
+        writeFile(path, `${settings}rules: [{ allow: true, listeners: 127.0.0.1:1 }]\n`)
+      )
+      yield* warned("rules: rule 1 is for the listener 127.0.0.1:1, and there is none")
     })
   )
 

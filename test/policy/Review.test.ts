@@ -57,22 +57,12 @@ describe("Review", () => {
     )
   })
 
-  it("says that nothing takes a route", () => {
-    assert.deepStrictEqual(
-      Review.idle(read({ name: "out", ...allow, users: "us", route: "tor" }, { ...deny, route: "x" }, allow)),
-      [
-        "out has a route, and there are none yet: what it allows goes there directly",
-        "rule 2 denies, so nothing comes of its route"
-      ]
-    )
-  })
-
   it("says that a denial has no limits", () => {
     assert.deepStrictEqual(
       Review.idle(
-        read({ ...deny, route: "x", limits: { sessions: 1 } }, { ...allow, limits: { sessions: 1 } })
+        read({ ...deny, limits: { sessions: 1 } }, { ...deny }, { ...allow, limits: { sessions: 1 } })
       ),
-      ["rule 1 denies, so nothing comes of its route and its limits"]
+      ["rule 1 denies, so nothing comes of its limits"]
     )
   })
 

@@ -170,7 +170,7 @@ describe("Ruleset", () => {
     const rules = [
       { name: "no mail", deny: "we send no mail", ports: 25 },
       { deny: true, ports: 23 },
-      { allow: true, ports: 443, route: "pool-a", limits }
+      { allow: true, ports: 443, limits }
     ]
     assert.deepStrictEqual(judge(rules, { to: "e.com:25" }), {
       verdict: "deny",
@@ -181,7 +181,6 @@ describe("Ruleset", () => {
     assert.deepStrictEqual(judge(rules, { to: "e.com:443" }), {
       verdict: "allow",
       rule: "rule 3",
-      route: "pool-a",
       limits
     })
     assert.deepStrictEqual(judge(rules, { to: "e.com:80" }), {
