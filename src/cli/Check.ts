@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
+import * as Texts from "../config/Texts.ts"
 import type { BadSetting, BadSettings, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import { Authenticator } from "../policy/Authenticator.ts"
 import * as Review from "../policy/Review.ts"
@@ -59,7 +60,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
 const others = ({ usersFile, authUrl }: Values): string =>
   [
     ...(usersFile === undefined ? [] : [`, those in ${printable(usersFile)}`]),
-    ...(authUrl === undefined ? [] : [`, those whom ${printable(authUrl)} knows`])
+    ...(authUrl === undefined ? [] : [`, those whom ${printable(Texts.shownUrl(authUrl))} knows`])
   ].join("")
 
 /** All that a server does with its settings before it listens, each step whatever comes of the others. */

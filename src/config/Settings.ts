@@ -194,10 +194,12 @@ export const server = {
     metavar: "URL",
     read: Texts.serviceUrl,
     expected:
-      "a URL of https:, or of http: on this machine, without a password in it; insecure: before it sends " +
-      "passwords over http: anywhere",
+      "a URL of https:, or of http: on this machine, without a user or a password in it, which --auth-token is " +
+      "for; insecure: before it sends passwords over http: anywhere",
     default: undefined,
-    defaultText: "none"
+    defaultText: "none",
+    // Some are written with a password, which is refused, or with a key.
+    isSecret: true
   }),
   authToken: single<Redacted.Redacted | undefined>({
     description: "Bearer token for that service",

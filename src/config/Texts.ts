@@ -125,6 +125,12 @@ export const serviceUrl = (text: string): Option.Option<string> => {
   return isSecure && username === "" && password === "" ? Option.some(url) : Option.none()
 }
 
+/** Without what may be a key in it, for people to read. */
+export const shownUrl = (url: string): string => {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
+}
+
 /** A host of a URL, which has its IPv4 addresses in one form and its IPv6 addresses in brackets. */
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host)

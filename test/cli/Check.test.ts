@@ -40,6 +40,14 @@ describe("settings that are right", () => {
     })
   )
 
+  it.effect("are summed up without what a URL has for a key", () =>
+    Effect.gen(function* () {
+      const summary = yield* check({ authUrl: ["insecure:http://auth.example/check?key=SECRET#SECRET"] })
+      assert.include(summary, "users: none, those whom http://auth.example/check knows")
+      assert.notInclude(summary, "SECRET")
+    })
+  )
+
   it.effect("need no file", () =>
     Effect.gen(function* () {
       assert.strictEqual(

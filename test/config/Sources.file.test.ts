@@ -207,3 +207,14 @@ describe("a text", () => {
     )
   )
 })
+
+it.effect("shows no URL of a service, which may have a password in it, nor as a list or a map", () =>
+  Effect.gen(function* () {
+    for (const url of ["https://svc:SECRET@auth.example/", "[https://svc:SECRET@a]", "{ svc:SECRET@a: x }"]) {
+      const files = { "a.yaml": `auth-url: ${url}\n` }
+      const { message } = yield* Effect.flip(read({ config: ["a.yaml"] }, { files }))
+      assert.notInclude(message, "SECRET")
+      assert.include(message, "a.yaml:1:")
+    }
+  })
+)

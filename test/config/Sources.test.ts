@@ -120,6 +120,16 @@ describe("Sources", () => {
     )
   }
 
+  it.effect("never shows a URL of a service, which may have a password in it", () =>
+    Effect.gen(function* () {
+      for (const url of ["https://svc:SECRET@auth.example/", "htps://svc:SECRET@x", "ftp://x/?key=SECRET"]) {
+        const { message } = yield* Effect.flip(values({ authUrl: [url] }))
+        assert.notInclude(message, "SECRET")
+        assert.include(message, "without a user or a password in it, which --auth-token is for")
+      }
+    })
+  )
+
   it.effect("never shows what was given as a password", () =>
     Effect.gen(function* () {
       for (const text of ["hunter2", ":hunter2", "alice:", `alice:hunter2${"x".repeat(255)}`]) {

@@ -65,9 +65,9 @@ user: \${NAME}:secret
       yield* warned("the environment variable SOCKS_BIN is no setting; did you mean SOCKS_BIND?")
       yield* running.until((stdout) => Program.lines(stdout).find(({ message }) => message === "listening"))
       yield* Effect.promise(() =>
-        writeFile(path, `${settings}rules: [{ allow: true, listeners: 127.0.0.1:1 }]\n`)
+        writeFile(path, `${settings}rules: [{ deny: true, limits: { sessions: 1 } }]\n`)
       )
-      yield* warned("rules: rule 1 is for the listener 127.0.0.1:1, and there is none")
+      yield* warned("rules: rule 1 denies, so nothing comes of its limits")
     })
   )
 

@@ -106,7 +106,7 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
 
 describe.concurrent("a setting it cannot use", () => {
   for (const [name, [text, expected]] of Object.entries(wrong)) {
-    const isSecret = name === "user" || name === "authToken"
+    const isSecret = name === "user" || name === "authUrl" || name === "authToken"
     const check = ({ code, stdout, stderr }: Processes.Finished, setting: string) => {
       assert.strictEqual(code, 2)
       assert.strictEqual(stdout, "")
