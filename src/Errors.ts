@@ -17,8 +17,11 @@ const TaggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.Tagge
     constructor(args: unknown) {
       const limit = Error.stackTraceLimit
       Error.stackTraceLimit = 0
-      super(args)
-      Error.stackTraceLimit = limit
+      try {
+        super(args)
+      } finally {
+        Error.stackTraceLimit = limit
+      }
     }
   }
   return Traceless as never

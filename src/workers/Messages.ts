@@ -3,7 +3,7 @@
  * JSON, an array of these at a time.
  */
 import * as Data from "effect/Data"
-import { BadSetting, ListenFailed, OpenProxyRefused } from "../Errors.ts"
+import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from "../Errors.ts"
 import type { Refusal } from "../server/Server.ts"
 import type { Passed } from "../server/Systemd.ts"
 import type { Judgement, Report } from "./Guessed.ts"
@@ -59,10 +59,11 @@ export type Counted =
 /** What all of them come to, as far as a worker has to know it. */
 export type Count = { readonly _tag: "ids"; readonly ids: Block } | Ruling | Token | Judgement | Sum | Share
 
-/** An error with what it carries. */
+/** An error with what it carries, and for a list of errors, each of them. */
 export interface Written {
   readonly _tag: string
   readonly message: string
+  readonly errors?: ReadonlyArray<Written>
 }
 
 /** A worker failed in a way that it should not have. */
@@ -71,19 +72,30 @@ export class WorkerFault extends Data.TaggedError("WorkerFault")<{ readonly mess
 export const write = (error: Error & { readonly _tag?: string }): Written => ({
   ...error,
   _tag: error._tag ?? "WorkerFault",
-  message: error.message
+  message: error.message,
+  ...(error instanceof BadSettings && { errors: error.errors.map(write) })
 })
 
 /** The same error, made again. */
-export const read = ({ _tag, message, ...fields }: Written): Refusal | WorkerFault => {
-  switch (_tag) {
-    case "BadSetting":
-      return new BadSetting(fields as never)
-    case "ListenFailed":
-      return new ListenFailed(fields as never)
-    case "OpenProxyRefused":
-      return new OpenProxyRefused(fields as never)
-    default:
-      return new WorkerFault({ message })
-  }
+export const read = (written: Written): Refusal | WorkerFault => {
+  const [first, ...others] = written.errors?.flatMap((error) => made(listed, error)) ?? []
+  if (written._tag === "BadSettings" && first) return new BadSettings({ errors: [first, ...others] })
+  const [error] = made(single, written)
+  return error ?? new WorkerFault({ message: written.message })
 }
+
+/** The class of each error. One that is missing here does not compile. */
+type Classes<E extends { readonly _tag: string }> = {
+  readonly [Tag in E["_tag"]]: new (
+    fields: never
+  ) => Extract<E, { readonly _tag: Tag }>
+}
+
+const single: Classes<Exclude<Refusal, BadSettings>> = { BadSetting, ListenFailed, OpenProxyRefused }
+const listed: Classes<BadSettings["errors"][number]> = { BadFile, BadSetting }
+
+/** The error, if it has one of these classes. */
+const made = <E extends { readonly _tag: string }>(
+  classes: Classes<E>,
+  { _tag, message: _, ...fields }: Written
+): ReadonlyArray<E> => (Object.hasOwn(classes, _tag) ? [new classes[_tag as E["_tag"]](fields as never)] : [])
