@@ -8,11 +8,16 @@ import * as References from "effect/References"
 import { Config } from "../config/Config.ts"
 import type * as Sources from "../config/Sources.ts"
 import * as Log from "../server/Log.ts"
+import * as Systemd from "../server/Systemd.ts"
 
-/** The settings, and the least level that is logged with them. */
-export const settings = ({ values }: Sources.Read) => {
+/** The settings, with what is known of the sockets that systemd passed, and the least level that is logged with them. */
+export const settings = ({ values }: Sources.Read, passed?: ReadonlyArray<Systemd.Passed>) => {
   const { config: _, workers: __, logFormat: ___, logLevel, ...settings } = values
-  return Layer.merge(Config.layer(settings), Layer.succeed(References.MinimumLogLevel, levels[logLevel]))
+  const listen = Systemd.known(settings.listen, passed)
+  return Layer.merge(
+    Config.layer({ ...settings, listen }),
+    Layer.succeed(References.MinimumLogLevel, levels[logLevel])
+  )
 }
 
 /** Whether lines are for programs. */

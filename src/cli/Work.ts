@@ -17,6 +17,7 @@ import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import { Sessions } from "../server/Sessions.ts"
 import { Sockets } from "../server/Sockets.ts"
+import * as Systemd from "../server/Systemd.ts"
 import * as Counted from "../workers/Counted.ts"
 import * as Link from "../workers/Link.ts"
 import * as Messages from "../workers/Messages.ts"
@@ -37,7 +38,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const follow = Effect.forever(
     Effect.flatMap(link.reload, (texts) => {
       const services = Effect.map(read(texts), (read) =>
-        Layer.provideMerge(Server.services, Setup.settings(read))
+        Layer.provideMerge(Server.services, Setup.settings(read, passed))
       )
       return Reload.once(Layer.provide(Layer.unwrap(services), platform)).pipe(
         Effect.tap(() => Effect.sync(counted.declare)),
@@ -52,7 +53,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     // The primary has made way, and it is the one that binds.
     clear: () => Effect.void,
     withMode: (_, bind) => bind(),
-    passed: (name) => passed.filter((socket) => name === undefined || socket.name === name),
+    passed: (name) => Systemd.named(passed, name),
     lost: link.lost
   })
   const counted = Counted.make(link)
@@ -68,7 +69,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Layer.provideMerge(Sessions.layer),
     Layer.provide([Quotas.layerOf(counted.usage), Bans.layerOf(counted.guesses, 1 / count)]),
     Layer.provide(Server.services),
-    Layer.provideMerge(Setup.settings(first))
+    Layer.provideMerge(Setup.settings(first, passed))
   )
   const answering = Effect.gen(function* () {
     const id = yield* link.list

@@ -33,6 +33,8 @@ export interface Systemd {
   readonly _tag: "Systemd"
   /** Nothing for all of them. */
   readonly name: string | undefined
+  /** Whether it is known of all these sockets that only this machine can connect to them. */
+  readonly isOurs: boolean
 }
 
 export interface Tls {
@@ -40,7 +42,7 @@ export interface Tls {
   readonly place: Place
 }
 
-export const systemd = (name?: string): Systemd => ({ _tag: "Systemd", name })
+export const systemd = (name?: string, isOurs = false): Systemd => ({ _tag: "Systemd", name, isOurs })
 
 /** A door with settings of its own, which go before those of the server. */
 export interface Particular {
@@ -71,6 +73,13 @@ export const tls = (place: Place): Tls => ({ _tag: "Tls", place })
 
 /** Without the TLS. */
 export const placeOf = (at: Door): Place => (at._tag === "Tls" ? at.place : at)
+
+/** The same at another place. */
+export const mapPlace = (at: ListenAddress, change: (place: Place) => Place): ListenAddress => {
+  const changed = change(placeOf(doorOf(at)))
+  const door = doorOf(at)._tag === "Tls" ? tls(changed) : changed
+  return at._tag === "Particular" ? particular(door, at.settings) : door
+}
 
 /** One of the forms above; nothing for any other text. */
 export const fromString = (text: string): Option.Option<ListenAddress> => {

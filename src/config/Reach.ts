@@ -21,17 +21,22 @@ export const allowsPrivateTargets = (values: Values): boolean =>
   (values.privateTargets === "auto" &&
     // Who connects to a proxy in front of this server could be anyone.
     values.proxyProtocolFrom.length === 0 &&
-    values.listen.every((at) => isOurs(ListenAddress.placeOf(ListenAddress.doorOf(at)), values.unixMode)))
+    values.listen.every((at) =>
+      isOurs(ListenAddress.placeOf(ListenAddress.doorOf(at)), () => values.unixMode)
+    ))
 
-/** Whether nobody can connect but this machine, and to a socket in the file system, its own user. */
-const isOurs = (place: ListenAddress.Place, unixMode: number): boolean => {
+/**
+ * Whether nobody can connect but this machine, and to a socket in the file system,
+ * its own user. `modeOf` gives the permission bits of such a socket.
+ */
+export const isOurs = (place: ListenAddress.Place, modeOf: (path: string) => number): boolean => {
   switch (place._tag) {
     case "HostPort":
       return isLoopback(place.host)
     case "UnixPathAddress":
-      return (unixMode & 0o077) === 0
-    // Where it listens is the unit's business, and not known yet.
+      return (modeOf(place.path) & 0o077) === 0
+    // Where it listens is the unit's business, and known once it is passed.
     case "Systemd":
-      return false
+      return place.isOurs
   }
 }

@@ -3,9 +3,14 @@
  * (sd_listen_fds(3)), and when it is ready and stopping (sd_notify(3)).
  */
 import { spawn } from "node:child_process"
-import { fstatSync, readFileSync } from "node:fs"
+import { fstatSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { Values } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import * as Reach from "../config/Reach.ts"
+import * as Exposure from "./Exposure.ts"
+import * as SocketTable from "./SocketTable.ts"
 
 /** The first descriptor that systemd passes. */
 const first = 3
@@ -16,28 +21,56 @@ export interface Passed {
   readonly name: string | undefined
   /** Where in the file system it is, if it is. */
   readonly path: string | undefined
+  /** Whether only this machine can connect to it; not so where there is no telling. */
+  readonly isOurs: boolean
 }
 
 /** The sockets of this name, of any for none; no sockets if they are meant for another process. */
 export const passed = (name: string | undefined): ReadonlyArray<Passed> => {
+  all ??= readAll()
+  return named(all, name)
+}
+
+/** Those of them that have this name, of any for none. */
+export const named = (sockets: ReadonlyArray<Passed>, name: string | undefined): ReadonlyArray<Passed> =>
+  name === undefined ? sockets : sockets.filter((socket) => socket.name === name)
+
+/** Listeners, with what is known of the sockets that systemd passed for them. */
+export const known = (
+  listen: Values["listen"],
+  sockets: ReadonlyArray<Passed> = passed(undefined)
+): Values["listen"] =>
+  listen.map((at) =>
+    ListenAddress.mapPlace(at, (place) => {
+      if (place._tag !== "Systemd") return place
+      const own = named(sockets, place.name)
+      return ListenAddress.systemd(place.name, own.length > 0 && own.every(({ isOurs }) => isOurs))
+    })
+  )
+
+/** Once only: they stay the same, and the tables of a busy machine are long. */
+let all: ReadonlyArray<Passed> | undefined
+
+const readAll = (): ReadonlyArray<Passed> => {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES = "" } = process.env
   const count =
     /^\d{1,4}$/.test(LISTEN_FDS ?? "") && LISTEN_PID === String(process.pid) ? Number(LISTEN_FDS) : 0
   const names = LISTEN_FDNAMES.split(":")
-  return Array.from({ length: count }, (_, index) => index)
-    .filter((index) => name === undefined || names[index] === name)
-    .map((index) => ({ fd: first + index, name: names[index], path: pathOf(first + index) }))
+  return Array.from({ length: count }, (_, index) => {
+    const place = placeOf(first + index)
+    return {
+      fd: first + index,
+      name: names[index],
+      path: place?._tag === "UnixPathAddress" ? place.path : undefined,
+      isOurs: place !== undefined && Reach.isOurs(place, Exposure.currentMode)
+    }
+  })
 }
 
-/** Where in the file system a passed socket is; nothing if it is not there, or there is no telling. */
-const pathOf = (descriptor: number): string | undefined => {
+/** Where a descriptor listens; nothing if it is not there, or there is no telling. */
+const placeOf = (descriptor: number): SocketTable.Place | undefined => {
   try {
-    const { ino } = fstatSync(descriptor)
-    // Num RefCount Protocol Flags Type St Inode Path (proc_net(5)); Node knows the path only of sockets it bound.
-    const line = readFileSync("/proc/net/unix", "utf8")
-      .split("\n")
-      .find((line) => line.split(/ +/)[6] === String(ino))
-    return line?.split(/ +/).slice(7).join(" ")
+    return SocketTable.placeOf(fstatSync(descriptor).ino)
   } catch {
     return undefined
   }

@@ -50,6 +50,14 @@ describe("Reach", () => {
     assert.strictEqual(Reach.allowsPrivateTargets(values), expected)
   })
 
+  it.each([
+    [ListenAddress.systemd(undefined, true), true],
+    [ListenAddress.tls(ListenAddress.systemd("socks", true)), true],
+    [ListenAddress.systemd("socks", false), false]
+  ])("on %o, by what was passed: %s", (at, expected) => {
+    assert.strictEqual(Reach.allowsPrivateTargets({ ...Config.defaults, listen: [at] }), expected)
+  })
+
   it("not behind a proxy that passes on other people's connections", () => {
     const proxyProtocolFrom = [Option.getOrThrow(Texts.network("127.0.0.1"))]
     assert.isFalse(Reach.allowsPrivateTargets({ ...listening("127.0.0.1:1080"), proxyProtocolFrom }))

@@ -23,7 +23,7 @@ names, passed = [], []
 for item in sys.argv[1].split(","):
     name, address = item.split("=")
     path = address.startswith("/")
-    s = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+    s = socket.socket(socket.AF_UNIX if path else socket.AF_INET6 if ":" in address else socket.AF_INET)
     s.bind(address if path else (address, 0))
     s.listen()
     names.append(name)
@@ -38,7 +38,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
     main
   ] as const
 
-/** Who can reach what systemd passes is not known, so that it takes a word. */
+/** Sockets in the file system that others may use are no sockets of this machine alone. */
 const toLoopback = ["--private-targets", "allow"]
 
 const anyPort = /^127\.0\.0\.1:\d+$/
@@ -79,6 +79,35 @@ itNeeds("python3", "curl")("listens on every socket passed with all of several w
     assert.strictEqual(yield* stop, 0)
   })
 )
+
+for (const workers of ["1", "2"]) {
+  itNeeds("python3", "curl")(
+    `lets clients of sockets that only this machine reaches go everywhere, with ${workers}`,
+    () =>
+      Effect.gen(function* () {
+        const url = yield* page
+        const flags = ["--workers", workers, "--listen", "systemd"]
+        const ours = yield* start(flags, {}, activate("web=127.0.0.1", "more=127.8.8.8", "six=::1"))
+        assert.deepInclude(yield* ours.logged({ message: "listening" }), { privateTargets: true })
+        for (const address of ours.addresses) {
+          assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${address}`, url]), "it works")
+        }
+      })
+  )
+}
+
+for (const other of ["0.0.0.0", "::", "/"]) {
+  itNeeds("python3", "curl")(`keeps clients from private targets if it listens on ${other} as well`, () =>
+    Effect.gen(function* () {
+      const address = other === "/" ? join(yield* directory, "socket") : other
+      const flags = ["--listen", "systemd:web", "--listen", "systemd:ours", "--open"]
+      const { addresses, logged } = yield* start(flags, {}, activate(`web=${address}`, "ours=127.0.0.1"))
+      assert.deepInclude(yield* logged({ message: "listening" }), { privateTargets: false })
+      const curl = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-x", `http://${addresses[1]}`]
+      assert.strictEqual(yield* output("curl", [...curl, yield* page]), "403")
+    })
+  )
+}
 
 itNeeds("python3")("listens on the sockets of a name", () =>
   Effect.gen(function* () {
