@@ -32,6 +32,8 @@ export interface BanList {
   /** Lifts every ban that holds for any of these addresses, and forgets it. */
   readonly lift: (network: IpNetwork.IpNetwork, now: number) => ReadonlyArray<Ban>
   readonly list: (now: number) => ReadonlyArray<Ban>
+  /** Those that are over too, as far as they are remembered: a clock that says so may be wrong. */
+  readonly all: () => ReadonlyArray<Ban>
   /** Another number after every change. */
   readonly revision: () => number
 }
@@ -95,6 +97,7 @@ export const make = (limit = 32_768): BanList => {
       if (found.length > 0) revision++
       return found.map(([, entry]) => entry).filter(({ until }) => until > now)
     },
+    all: () => [...entries.values()],
     list: (now) => [...entries.values()].filter(({ until }) => until > now),
     revision: () => revision
   }

@@ -50,7 +50,7 @@ export interface Guesses {
 export interface Copy extends Guesses {
   readonly follow: (news: News) => void
   /** All that there is to be told of it. */
-  readonly all: (now: number) => ReadonlyArray<News>
+  readonly all: () => ReadonlyArray<News>
 }
 
 /** One that decides for itself, and tells others. */
@@ -116,9 +116,9 @@ export const make = (tell?: (news: News) => void): Copy => {
           return void lift(networkOf(news.network), news.now)
       }
     },
-    all: (now) => [
+    all: () => [
       // First what would clear the others.
-      ...bans.list(now).map(written),
+      ...bans.all().map(written),
       ...failures.entries().map((entry) => ({ _tag: "tally" as const, ...entry }))
     ]
   }

@@ -8,11 +8,17 @@ export interface Used {
   readonly month: number
 }
 
-/** All of it, as it is kept. */
-export interface Snapshot {
+/** What was used on a day, and in its month so far. */
+export interface Day {
   /** Which day it is: `2026-11-22`. */
   readonly date: string
   readonly accounts: ReadonlyArray<Used & { readonly name: string }>
+}
+
+/** All of it, as it is kept. */
+export interface Snapshot extends Day {
+  /** Days that a clock says are not today, although they may be: see `make`. */
+  readonly others?: ReadonlyArray<Day>
 }
 
 /** Times are milliseconds since the epoch. */
@@ -20,24 +26,54 @@ export interface Usage {
   readonly add: (name: string, bytes: number, now: number) => void
   readonly of: (name: string, now: number) => Used
   readonly snapshot: (now: number) => Snapshot
-  /** These have used that much at least, if it is still that day. */
+  /** These have used that much at least, on the days that are still of use. */
   readonly raise: (to: Snapshot, now: number) => void
 }
 
-/** Goes on from what was kept, however long ago that was. */
-export const make = (kept?: Snapshot): Usage => {
-  let today = kept ? dayOf(Date.parse(kept.date)) : Number.NaN
-  let date = kept?.date ?? ""
-  let used = new Map<string, Used>(kept?.accounts.map(({ name, day, month }) => [name, { day, month }]))
+/** Of more days that are over, the one left first is forgotten: a clock is not wrong that often. */
+const mostPast = 4
 
-  /** Begins another day, and month, where it is one: earlier ones too, if the clock was set back. */
+/**
+ * Goes on from what was kept, however long ago that was.
+ *
+ * A clock may be wrong for a while: it begins in 1970, or is set to another year
+ * by mistake. So a day that is yet to come is kept until it comes, and the day
+ * that a leap of the clock leaves behind is kept too, since the clock may come back.
+ */
+export const make = (kept?: Snapshot): Usage => {
+  type Ledger = Map<string, Used>
+  let today = Number.NaN
+  let date = ""
+  let used: Ledger = new Map()
+  /** By their date. */
+  const others = new Map<string, Ledger>()
+
+  if (kept) {
+    for (const { date, accounts } of kept.others ?? []) others.set(date, ledgerOf(accounts))
+    date = kept.date
+    used = ledgerOf(kept.accounts)
+    today = dayOf(Date.parse(date))
+  }
+
+  /** Begins another day, and month, where it is one. */
   const turn = (now: number) => {
     if (dayOf(now) === today) return
-    const before = date
+    const isNextDay = dayOf(now) === today + 1
+    if (date !== "" && !isNextDay) others.set(date, used)
+    const next = new Date(now).toISOString().slice(0, 10)
+    const before = [...others, [date, used] as const].filter(([date]) => monthOf(date) === monthOf(next))
+    const known = others.get(next)
+    others.delete(next)
+    used = new Map(known)
+    // What was used in a month was, on whichever of its days the clock was.
+    for (const [name, { month }] of before.flatMap(([, ledger]) => [...ledger])) {
+      const { day, month: least } = used.get(name) ?? nothing
+      used.set(name, { day, month: Math.max(month, least) })
+    }
     today = dayOf(now)
-    date = new Date(now).toISOString().slice(0, 10)
-    const isSameMonth = date.slice(0, 7) === before.slice(0, 7)
-    used = new Map(isSameMonth ? Array.from(used, ([name, { month }]) => [name, { day: 0, month }]) : [])
+    date = next
+    const past = [...others.keys()].filter((other) => other < date)
+    for (const other of past.slice(0, -mostPast)) others.delete(other)
   }
 
   return {
@@ -51,20 +87,34 @@ export const make = (kept?: Snapshot): Usage => {
       turn(now)
       return used.get(name) ?? nothing
     },
-    raise: ({ date: on, accounts }, now) => {
+    raise: ({ others: more = [], ...first }, now) => {
       turn(now)
-      if (on !== date) return
-      for (const { name, day, month } of accounts) {
-        const { day: knownDay, month: knownMonth } = used.get(name) ?? nothing
-        used.set(name, { day: Math.max(day, knownDay), month: Math.max(month, knownMonth) })
+      for (const { date: on, accounts } of [...more, first]) {
+        // Of a day that is over there is no more to know.
+        if (on < date && !others.has(on)) continue
+        const ledger = on === date ? used : (others.get(on) ?? new Map<string, Used>())
+        if (on !== date) others.set(on, ledger)
+        for (const { name, day, month } of accounts) {
+          const { day: knownDay, month: knownMonth } = ledger.get(name) ?? nothing
+          ledger.set(name, { day: Math.max(day, knownDay), month: Math.max(month, knownMonth) })
+        }
       }
     },
     snapshot: (now) => {
       turn(now)
-      return { date, accounts: Array.from(used, ([name, { day, month }]) => ({ name, day, month })) }
+      const kept = Array.from(others, ([date, ledger]) => ({ date, accounts: accountsOf(ledger) }))
+      return { date, accounts: accountsOf(used), ...(kept.length > 0 && { others: kept }) }
     }
   }
 }
+
+const ledgerOf = (accounts: Day["accounts"]) =>
+  new Map(accounts.map(({ name, day, month }): [string, Used] => [name, { day, month }]))
+
+const accountsOf = (ledger: ReadonlyMap<string, Used>): Day["accounts"] =>
+  Array.from(ledger, ([name, { day, month }]) => ({ name, day, month }))
+
+const monthOf = (date: string): string => date.slice(0, 7)
 
 /** When the day or month ends that it is now. */
 export const endOf = (period: keyof Used, now: number): number => {

@@ -91,11 +91,16 @@ export const isQuota = ({ dailyQuota = Infinity, monthlyQuota = Infinity }: Limi
 
 const fileOf = ({ stateDir }: Values): string | undefined => stateDir && join(stateDir, "quotas.json")
 
+const day = {
+  date: Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\d$/)),
+  accounts: Schema.Array(Schema.Struct({ name: Schema.String, day: Schema.Natural, month: Schema.Natural }))
+}
+
 /** The form of the file. Another form is another version, which this one does not begin to read. */
 const Kept = Schema.Struct({
   version: Schema.Literal(1),
-  date: Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\d$/)),
-  accounts: Schema.Array(Schema.Struct({ name: Schema.String, day: Schema.Natural, month: Schema.Natural }))
+  ...day,
+  others: Schema.optionalKey(Schema.Array(Schema.Struct(day)))
 })
 
 /** Usage that is written to a file now, when it has changed, and at the end. */

@@ -4,6 +4,7 @@
  */
 import type { BigIntStats } from "node:fs"
 import { readFile, stat } from "node:fs/promises"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -55,6 +56,8 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
   let stamp = "gone"
   let last = stamp
   let saved = Number.NaN
+  /** When it was looked at last, by a clock that may be wrong. */
+  let lookedAt = Number.NEGATIVE_INFINITY
   /** With a line in it that is no ban, it is left as it is. */
   let isSound = true
 
@@ -98,6 +101,10 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
   })
 
   const look = Effect.gen(function* () {
+    const time = yield* Clock.currentTimeMillis
+    // Bans that were over by the time of before hold again, and may not be in the file.
+    if (time < lookedAt) saved = Number.NaN
+    lookedAt = time
     const now = yield* stampOf(path)
     // Who is still writing it is left to finish.
     const isSettled = now === last

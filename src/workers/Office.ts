@@ -52,7 +52,7 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
     enter: (worker) => {
       workers.add(worker)
       const now = Date.now()
-      return { ids: nextBlock(), news: [...guesses.all(now), { _tag: "used", ...usage.snapshot(now) }] }
+      return { ids: nextBlock(), news: [...guesses.all(), { _tag: "used", ...usage.snapshot(now) }] }
     },
     receive: (worker, message) => {
       switch (message._tag) {

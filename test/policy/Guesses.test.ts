@@ -66,7 +66,7 @@ describe("Guesses", () => {
           now += each.later
         }
         const late = Guesses.make()
-        for (const news of original.all(now)) late.follow(sent(news))
+        for (const news of original.all()) late.follow(sent(news))
         const { bans, found, suspects } = answers(original, now)
         const others = answers(late, now)
         assert.sameDeepMembers(others.bans, bans)

@@ -35,6 +35,43 @@ describe("Usage", () => {
     assert.deepStrictEqual(Usage.make(kept).of("alice", at(after)), left)
   })
 
+  it.each([
+    ["in 1970", ["1970-01-01T00:00:05Z"]],
+    ["a day behind", ["2026-11-21T12:00:00Z"]],
+    ["a month behind", ["2026-10-22T12:00:00Z"]],
+    ["in 2099", ["2099-01-01T12:00:00Z", "2099-01-02T12:00:00Z"]],
+    ["here and there", ["1970-01-01T12:00:00Z", "2099-01-01T12:00:00Z", "2026-10-01T12:00:00Z"]]
+  ])("loses nothing by a clock that was %s for a while, with a restart then or without", (_, wrong) => {
+    const now = at("2026-11-22T12:00:00Z")
+    const usage = Usage.make()
+    usage.add("alice", 9, now)
+    let restarted = Usage.make(usage.snapshot(now))
+    for (const time of wrong.map(at)) {
+      for (const each of [usage, restarted]) {
+        assert.strictEqual(each.of("alice", time).day, 0)
+        each.add("bob", 1, time)
+      }
+      restarted = Usage.make(restarted.snapshot(time))
+    }
+    for (const each of [usage, restarted, Usage.make(usage.snapshot(now))]) {
+      assert.deepStrictEqual(each.of("alice", now), { day: 9, month: 9 })
+    }
+  })
+
+  it("counts in a month what was used on whichever of its days the clock was", () => {
+    const usage = Usage.make()
+    usage.add("alice", 9, at("2026-11-22T12:00:00Z"))
+    usage.add("alice", 5, at("2026-11-20T12:00:00Z"))
+    assert.deepStrictEqual(usage.of("alice", at("2026-11-20T12:00:00Z")), { day: 5, month: 14 })
+    assert.deepStrictEqual(usage.of("alice", at("2026-11-22T12:00:00Z")), { day: 9, month: 14 })
+  })
+
+  it("does not grow with the leaps of a clock", () => {
+    const usage = Usage.make()
+    for (let day = 0; day < 60; day += 2) usage.add("alice", 1, at("2026-11-22") + day * 86_400_000)
+    assert.isAtMost(usage.snapshot(at("2027-01-20")).others?.length ?? 0, 5)
+  })
+
   it("forgets who used nothing this month", () => {
     const usage = Usage.make()
     usage.add("alice", 9, at("2026-11-30T12:00:00Z"))

@@ -45,6 +45,20 @@ describe("Quotas with a directory", () => {
     })
   )
 
+  it.effect("are remembered by a start with a clock that is wrong", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(noon)
+      const directory = yield* Temporary.directory
+      assert.strictEqual(yield* run(directory, 100), "QuotaExceeded")
+      for (const wrong of ["1970-01-01T00:00:10Z", "2099-01-01T00:00:10Z", "2026-11-29T00:00:10Z"]) {
+        yield* TestClock.setTime(Date.parse(wrong))
+        yield* Effect.scoped(quotas({ stateDir: directory }))
+      }
+      yield* TestClock.setTime(noon)
+      assert.strictEqual(yield* run(directory, 0), "QuotaExceeded")
+    })
+  )
+
   it.effect("are written ten seconds after a change, and not without one", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(noon)

@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
+import { TestClock } from "effect/testing"
 import { Bans } from "../../src/policy/Bans.ts"
 import * as BansFile from "../../src/system/BansFile.ts"
 import { captured } from "../support/logs.ts"
@@ -131,6 +132,35 @@ describe("BansFile", () => {
       yield* looks
       assert.lengthOf(lines(), 4)
     }).pipe(Effect.provide(Bans.layer))
+  )
+
+  it.effect("has the bans again that a clock, wrong for a while, called over", () =>
+    Effect.gen(function* () {
+      const path = yield* anyPath
+      const now = Date.parse("2026-11-22T12:00:00Z")
+      yield* TestClock.setTime(now)
+      const before = yield* Effect.gen(function* () {
+        const { looks, lines, finish } = yield* started(path)
+        yield* ban("203.0.113.7/32")
+        yield* looks
+        yield* TestClock.setTime(Date.parse("2099-01-01T00:00:00Z"))
+        yield* ban("203.0.113.8/32")
+        yield* looks
+        yield* TestClock.setTime(now)
+        yield* looks
+        yield* finish
+        return lines()
+      }).pipe(Effect.provide(Bans.layer))
+      assert.lengthOf(before, 2)
+      yield* TestClock.setTime(Date.parse("1970-01-01T00:00:10Z"))
+      yield* Effect.gen(function* () {
+        const { looks, lines } = yield* started(path)
+        yield* looks
+        assert.lengthOf(lines(), 2)
+        yield* TestClock.setTime(now)
+        assert.deepStrictEqual(yield* banned, ["203.0.113.7/32", "203.0.113.8/32"])
+      }).pipe(Effect.provide(Bans.layer))
+    })
   )
 
   it.effect("is written anew when it is gone, and when the program ends", () =>
