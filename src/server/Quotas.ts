@@ -42,7 +42,9 @@ export const usage: Effect.Effect<Usage.Usage, StateFailed, Config | Scope.Scope
   const config = yield* Config
   for (const warning of warnings(config)) yield* Effect.logWarning(warning)
   const path = fileOf(config)
-  return path === undefined ? Usage.make() : yield* kept(path)
+  if (config.stateDir === undefined || path === undefined) return Usage.make()
+  yield* State.lock(config.stateDir)
+  return yield* kept(path)
 })
 
 /** What is right but hardly meant, a sentence each. */

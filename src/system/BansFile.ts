@@ -14,6 +14,7 @@ import * as BanLines from "../policy/BanLines.ts"
 import { type Ban, Bans } from "../policy/Bans.ts"
 import { printable } from "../wire/Text.ts"
 import * as AtomicFile from "./AtomicFile.ts"
+import * as Lock from "./Lock.ts"
 
 /** Between two looks at the file and at the bans. */
 const interval = "2 seconds"
@@ -23,6 +24,9 @@ export const layer: Layer.Layer<never, BadSetting, Bans | Config> = Layer.effect
   Effect.gen(function* () {
     const { bansFile } = yield* Config
     if (bansFile === undefined) return
+    yield* Effect.mapError(Lock.hold(`${bansFile}.lock`), (problem) =>
+      problem._tag === "Failed" ? unkept(bansFile)(problem.code) : shared(bansFile, problem.by)
+    )
     const { look, finish } = yield* make(bansFile)
     yield* Effect.addFinalizer(() => finish)
     yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
@@ -146,6 +150,13 @@ const unkept = (path: string) => (code: string) =>
     setting: "--bans-file",
     value: `"${printable(path)}"`,
     expected: `a file that can be read and written (${code})`
+  })
+
+const shared = (path: string, by: string) =>
+  new BadSetting({
+    setting: "--bans-file",
+    value: `"${printable(path)}"`,
+    expected: `a file of this server alone: ${by} keeps its bans there`
   })
 
 const keyOf = ({ network }: Ban): string => IpNetwork.format(network)

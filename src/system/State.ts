@@ -2,11 +2,14 @@
  * A small state that outlives the process: a file of JSON, replaced as a whole.
  */
 import { readFile } from "node:fs/promises"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { StateFailed } from "../Errors.ts"
 import * as AtomicFile from "./AtomicFile.ts"
+import * as Lock from "./Lock.ts"
 
 /** What is in the file; nothing, if there is none. Fails for what is not whole, or of another form. */
 export const read = Effect.fnUntraced(function* <A>(
@@ -32,6 +35,20 @@ export const canWrite = (path: string): Effect.Effect<void, StateFailed> =>
     try: () => AtomicFile.canReplace(path),
     catch: (cause) => new StateFailed({ path, reason: reasonOf(cause as NodeJS.ErrnoException) })
   })
+
+/** Keeps a directory of states for this process alone. */
+export const lock = (directory: string): Effect.Effect<void, StateFailed, Scope.Scope> =>
+  Effect.mapError(
+    Lock.hold(join(directory, "lock")),
+    (problem) =>
+      new StateFailed({
+        path: directory,
+        reason:
+          problem._tag === "Held"
+            ? `${problem.by} keeps its state there; each server needs a directory of its own`
+            : (reasons[problem.code] ?? problem.code)
+      })
+  )
 
 /** Puts this in the file's place. Its directory has to exist. */
 export const write = Effect.fnUntraced(function* <A>(

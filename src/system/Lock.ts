@@ -1,0 +1,156 @@
+/**
+ * What one server alone may keep: a lock beside it that ends with the process,
+ * however that ends.
+ *
+ * The lock is a socket in the file system on which its holder listens. The system
+ * stops listening for a process that is killed, so that a lock nobody answers at is
+ * left over and may be taken. That holds across containers that share a directory
+ * too, in which process ids mean nothing, and needs no address of the network.
+ */
+import { randomBytes } from "node:crypto"
+import { closeSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs"
+import { connect, createServer, type Server } from "node:net"
+import { basename, dirname, join } from "node:path"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/** Why a lock is not to be had: another holds it, as a part of a sentence, or the system says no, in its code. */
+export type Problem =
+  | { readonly _tag: "Held"; readonly by: string }
+  | { readonly _tag: "Failed"; readonly code: string }
+
+/** Holds a lock until the scope closes. */
+export const hold = (path: string): Effect.Effect<void, Problem, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(Effect.tryPromise({ try: () => take(path), catch: problemOf }), (release) =>
+      Effect.sync(release)
+    )
+  )
+
+const take = async (path: string): Promise<() => void> => {
+  const directory = openDirectory(dirname(path))
+  const name = `${basename(path)}.${randomBytes(8).toString("hex")}`
+  const own = directory.at(name)
+  try {
+    const server = await listen(own)
+    try {
+      const inode = inodeOf(own)
+      while (!isLinked(own, directory.at(basename(path)))) await clear(directory, basename(path))
+      return () => {
+        // Not one that somebody else has taken since, by hand.
+        if (inodeOf(path) === inode) remove(path)
+        server.close()
+      }
+    } catch (error) {
+      server.close()
+      throw error
+    } finally {
+      remove(own)
+    }
+  } finally {
+    directory.close()
+  }
+}
+
+interface Directory {
+  readonly at: (name: string) => string
+  readonly close: () => void
+}
+
+/** Where the address of a socket has no room for a long path, Linux has a short one for each open directory. */
+const openDirectory = (path: string): Directory => {
+  const plain = { at: (name: string) => join(path, name), close: () => {} }
+  if (process.platform !== "linux") return plain
+  try {
+    const descriptor = openSync(path, "r")
+    return {
+      at: (name) => `/proc/self/fd/${descriptor}/${name}`,
+      close: () => closeSync(descriptor)
+    }
+  } catch (error) {
+    // To put files into a directory takes no leave to read it.
+    if (codeOf(error) === "EACCES") return plain
+    throw error
+  }
+}
+
+/** One who listens, tells each who asks its process id, and keeps no process alive. */
+const listen = (path: string): Promise<Server> =>
+  new Promise((resolve, reject) => {
+    const server = createServer((socket) => void socket.on("error", () => {}).end(`${process.pid}\n`))
+    server.once("error", reject)
+    server.listen({ path, exclusive: true }, () => resolve(server.unref()))
+  })
+
+/** Gives the lock's name to this socket, if no other has it. */
+const isLinked = (own: string, path: string): boolean => {
+  try {
+    linkSync(own, path)
+    return true
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false
+    throw error
+  }
+}
+
+/** Removes a lock that was left behind. Fails if it is held. */
+const clear = async (directory: Directory, name: string): Promise<void> => {
+  const path = directory.at(name)
+  const inode = inodeOf(path)
+  if (inode === undefined) return
+  const holder = await ask(path)
+  if (holder !== undefined) {
+    const by = /^\d+$/.test(holder) ? `another server (process ${holder})` : "another server"
+    throw { _tag: "Held", by } satisfies Problem
+  }
+  // By a name of its own first, as somebody else may have done all this in the meantime.
+  const aside = directory.at(`${name}.${randomBytes(8).toString("hex")}`)
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return
+    throw error
+  }
+  const isOther = inodeOf(aside) !== inode
+  if (isOther) isLinked(aside, path)
+  remove(aside)
+}
+
+/** Who listens there, as far as they say so; nothing if nobody does. */
+const ask = (path: string): Promise<string | undefined> =>
+  new Promise((resolve, reject) => {
+    let said = ""
+    const socket = connect({ path })
+    const answer = () => {
+      socket.destroy()
+      resolve(said.trim())
+    }
+    // One that is stopped holds it all the same.
+    socket.setTimeout(1000, answer)
+    socket.on("data", (data) => {
+      said += data.toString("latin1").slice(0, 20)
+    })
+    socket.once("end", answer)
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(undefined)
+      else if (error.code === "ECONNRESET" || error.code === "EPIPE" || error.code === "EAGAIN") answer()
+      else reject(error)
+    })
+  })
+
+const inodeOf = (path: string): number | undefined => lstatSync(path, { throwIfNoEntry: false })?.ino
+
+const remove = (path: string): void => {
+  try {
+    unlinkSync(path)
+  } catch {
+    // Gone.
+  }
+}
+
+const problemOf = (error: unknown): Problem =>
+  typeof error === "object" && error !== null && "_tag" in error
+    ? (error as Problem)
+    : { _tag: "Failed", code: codeOf(error) }
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
