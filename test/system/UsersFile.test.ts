@@ -84,17 +84,65 @@ describe("a file of users", () => {
   it.effect("is read again when it changes", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users")
-      yield* write(path, `alice:${hash}\n`)
+      const { lines, layer } = captured()
+      yield* write(path, `alice:${hash}\ncarol:${hash}\n`)
       yield* Effect.gen(function* () {
-        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
-        yield* write(`${path}.new`, `bob:${hash}\n`)
+        assert.deepStrictEqual(yield* known("alice", "bob", "carol"), ["alice", "carol"])
+        yield* write(`${path}.new`, `bob:${hash}\ncarol:${hash}\n`)
         yield* Effect.promise(() => rename(`${path}.new`, path))
         yield* looked
-        assert.deepStrictEqual(yield* known("alice", "bob"), ["bob"])
-        yield* write(path, "")
+        assert.deepStrictEqual(yield* known("alice", "bob", "carol"), ["bob", "carol"])
+        assert.deepStrictEqual(
+          lines.map(({ level, fields }) => [level, fields.gone, fields.came]),
+          [["Info", 1, 1]]
+        )
+      }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
+    })
+  )
+
+  it.effect("throws nobody out while it is emptied and slowly filled again", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users")
+      const { lines, layer } = captured()
+      const names = ["alice", "bob", "carol", "dave"]
+      const text = (some: ReadonlyArray<string>) => some.map((name) => `${name}:${hash}\n`).join("")
+      yield* write(path, text(names))
+      yield* Effect.gen(function* () {
+        for (let count = 0; count < names.length; count++) {
+          yield* write(path, text(names.slice(0, count)))
+          for (let time = 0; time < 5; time++) yield* look
+          assert.deepStrictEqual(yield* known(...names), names)
+        }
+        yield* write(path, text([...names, "erin"]))
         yield* looked
-        assert.deepStrictEqual(yield* known("alice", "bob"), [])
-      }).pipe(Effect.provide(users(path)))
+        assert.deepStrictEqual(yield* known(...names, "erin"), [...names, "erin"])
+        assert.deepStrictEqual(
+          lines.map(({ level, fields }) => [level, fields.gone, fields.came]),
+          [...[4, 3, 2, 1].map((gone) => ["Error", gone, 0]), ["Info", 0, 1]]
+        )
+      }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
+    })
+  )
+
+  it.effect("is believed about who is gone when it has stood still, and about who is new at once", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users")
+      const { lines, layer } = captured()
+      yield* write(path, `alice:${hash}\n`)
+      yield* Effect.gen(function* () {
+        yield* write(path, `bob:${hash}\n`)
+        yield* looked
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice", "bob"])
+        for (let time = 0; time < 16; time++) yield* look
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["bob"])
+        assert.deepStrictEqual(
+          lines.map(({ level, fields }) => [level, fields.gone]),
+          [
+            ["Error", 1],
+            ["Warn", 1]
+          ]
+        )
+      }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
     })
   )
 
@@ -110,7 +158,7 @@ describe("a file of users", () => {
         }
         yield* write(path, `bob:${hash}\n`)
         yield* looked
-        assert.deepStrictEqual(yield* known("alice", "bob"), ["bob"])
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice", "bob"])
       }).pipe(Effect.provide(users(path)))
     })
   )
@@ -140,10 +188,10 @@ describe("a file of users", () => {
         assert.deepStrictEqual(said(), [
           ["Error", `--users-file: "${path}" is not a file that can be read (ENOENT)`]
         ])
-        yield* write(path, `bob:${hash}\n`)
+        yield* write(path, `alice:${hash}\nbob:${hash}\n`)
         yield* Effect.promise(() => chmod(path, 0o600))
         yield* looked
-        assert.deepStrictEqual(yield* known("alice", "bob"), ["bob"])
+        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice", "bob"])
         assert.deepStrictEqual(said(), [["Info", path]])
       }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
     })
