@@ -40,8 +40,8 @@ const AuthenticatorLive = Layer.succeed(Authenticator, {
 const DialerLive = Layer.effect(
   Dialer,
   Effect.map(Dialer, ({ connect }) => ({
-    connect: (addresses, port) =>
-      port === 81 ? Effect.fail(new Errors.NetworkUnreachable()) : connect(addresses, port)
+    connect: (address, port) =>
+      port === 81 ? Effect.fail(new Errors.NetworkUnreachable()) : connect(address, port)
   }))
 ).pipe(Layer.provide(Dialer.layer))
 

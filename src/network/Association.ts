@@ -8,6 +8,7 @@
  */
 import type { RemoteInfo, Socket } from "node:dgram"
 import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
@@ -20,9 +21,10 @@ import * as Reassembly from "../wire/Reassembly.ts"
 import { fromNode } from "./Addresses.ts"
 import { bind } from "./Datagrams.ts"
 import * as Destinations from "./Destinations.ts"
-import type { Lane, Pace } from "./Pacer.ts"
+import type { Pace } from "./Pacer.ts"
 import type { Traffic } from "./Relay.ts"
 import type { Resolver } from "./Resolver.ts"
+import * as RuleUses from "./RuleUses.ts"
 
 /** Who may use an association, and what is kept of it. */
 export interface Client {
@@ -34,6 +36,8 @@ export interface Client {
   readonly traffic: Traffic
   /** How fast the datagrams may go, where that is limited; what goes beyond is dropped. */
   readonly pace?: Pace | undefined
+  /** Asked before datagrams go by a rule with limits. */
+  readonly enter: RuleUses.Enter
 }
 
 export interface Rules {
@@ -43,6 +47,8 @@ export interface Rules {
   readonly udpRate: number | "off"
   /** Anyone may send to the client; else only who it has sent to, address and port. */
   readonly udpFullCone: boolean
+  /** A rule is given back that nothing has gone by for so long. */
+  readonly udpIdleTimeout: Duration.Duration
 }
 
 export interface Association {
@@ -63,7 +69,7 @@ const pendingLimit = 64
 /** An association that answers its client from `relay`, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   client: Client,
-  { udpRate, udpFragments, udpFullCone }: Rules,
+  { udpRate, udpFragments, udpFullCone, udpIdleTimeout }: Rules,
   relay: Socket
 ): Effect.fn.Return<Association, never, Policy | Resolver | Scope.Scope> {
   const { traffic, pace } = client
@@ -81,15 +87,19 @@ export const make = Effect.fnUntraced(function* (
   const dropOne = () => drop()
   const reassembly = udpFragments ? Reassembly.make(drop) : undefined
 
-  /** Room for one more of this size, or it is dropped. */
-  const takes = (size: number, lane: Lane | undefined): boolean => {
-    if (pending >= pendingLimit || lane?.isWaiting()) {
+  /** Room for one more of this size, this way, or it is dropped. */
+  const takes = (size: number, way: keyof Pace, use: RuleUses.RuleUse | undefined): boolean => {
+    const lane = pace?.[way]
+    const ofRule = use?.pace?.[way]
+    if (pending >= pendingLimit || use?.isOver || lane?.isWaiting() || ofRule?.isWaiting()) {
       drop()
       return false
     }
     lane?.pass(size, nothing)
+    ofRule?.pass(size, nothing)
     pending++
     movedAt = clock.currentTimeMillisUnsafe()
+    if (use) use.movedAt = movedAt
     return true
   }
   const taken = (error: Error | null) => {
@@ -106,8 +116,9 @@ export const make = Effect.fnUntraced(function* (
       peers.set(peer.key, peer)
     }
     if (peer === undefined || source === undefined) return drop()
-    if (!takes(bytes.length, pace?.download)) return
+    if (!takes(bytes.length, "download", peer.use)) return
     traffic.received += bytes.length
+    if (peer.use) peer.use.traffic.received += bytes.length
     relay.send([peer.header, bytes], source.port, source.address, taken)
   }
 
@@ -134,12 +145,15 @@ export const make = Effect.fnUntraced(function* (
     const socket = socketFor(remote)
     if (socket === undefined) return drop()
     const size = bytes.length - headerSize
-    if (!takes(size, pace?.upload)) return
-    if (peers.get(remote.key) === undefined) peers.set(remote.key, remote)
+    if (!takes(size, "upload", remote.use)) return
+    const peer = peers.get(remote.key)
+    if (peer === undefined || peer.use !== remote.use) peers.set(remote.key, remote)
     traffic.sent += size
+    if (remote.use) remote.use.traffic.sent += size
     socket.send(bytes, headerSize, size, remote.port, remote.address, taken)
   }
-  const send = yield* Destinations.make(client.access, forward, dropOne)
+  const uses = yield* RuleUses.make(client.enter, udpIdleTimeout)
+  const send = yield* Destinations.make(client.access, uses, forward, dropOne)
 
   const mostEachSecond = udpRate === "off" ? Infinity : udpRate
   let second = 0

@@ -24,7 +24,12 @@ export interface Usage {
   /** The owner's own limits, to which those of the settings give way. */
   readonly own: Limits | undefined
   /** Of the rule that let the session in; all that it lets in share them. */
-  readonly rule: { readonly name: string; readonly limits: Limits } | undefined
+  readonly rule: LimitedRule | undefined
+}
+
+export interface LimitedRule {
+  readonly name: string
+  readonly limits: Limits
 }
 
 export class Bandwidth extends Context.Service<
@@ -36,6 +41,8 @@ export class Bandwidth extends Context.Service<
      * changed since, it changes for all who share it.
      */
     readonly pace: (usage: Usage) => Effect.Effect<Pacer.Pace | undefined, never, Config | Scope.Scope>
+    /** What a part of a session has to keep to, beside that, which this rule lets through. */
+    readonly paceOf: (rule: LimitedRule) => Effect.Effect<Pacer.Pace | undefined, never, Scope.Scope>
   }
 >()("effect-socks/network/Bandwidth") {
   static readonly layer: Layer.Layer<Bandwidth> = Layer.effect(
@@ -62,16 +69,11 @@ export class Bandwidth extends Context.Service<
         Effect.forkScoped
       )
 
-      /** A direction's lane, with what gives back all that it takes. */
-      const enter = (way: keyof Rates, { owner, rule }: Usage, limits: Held) => {
-        const named = [
-          [`${way} of ${owner()}`, limits.user],
-          [`${way} by ${rule?.name}`, limits.rule],
-          [way, limits.total]
-        ] as const
+      /** A lane for these limits, with what gives back all that it takes. */
+      const enter = (named: ReadonlyArray<readonly [name: string, rate: number]>, session = Infinity) => {
         const shares = named.filter(([, rate]) => rate < Infinity)
         const buckets = [
-          ...(limits.session < Infinity ? [Bucket.make(limits.session, now())] : []),
+          ...(session < Infinity ? [Bucket.make(session, now())] : []),
           ...shares.map(([name, rate]) => shared.take(name, rate))
         ]
         const lane = Arr.isReadonlyArrayNonEmpty(buckets) ? pacer.lane(buckets) : undefined
@@ -88,20 +90,47 @@ export class Bandwidth extends Context.Service<
           const up = held("upload", usage, config)
           const down = held("download", usage, config)
           if (!isLimited(up) && !isLimited(down)) return undefined
-          const upload = enter("upload", usage, up)
-          const download = enter("download", usage, down)
-          yield* Effect.addFinalizer(() =>
-            Effect.sync(() => {
-              upload.leave()
-              download.leave()
-            })
-          )
-          return { upload: upload.lane, download: download.lane }
-        })
+          return yield* paced((way) => {
+            const limits = way === "upload" ? up : down
+            const shared = [
+              [`${way} of ${usage.owner()}`, limits.user],
+              [byRule(way, usage.rule?.name), limits.rule],
+              [way, limits.total]
+            ] as const
+            return enter(shared, limits.session)
+          })
+        }),
+        paceOf: ({ name, limits: { upload = Infinity, download = Infinity } }) =>
+          Math.min(upload, download) === Infinity
+            ? Effect.undefined
+            : paced((way) => enter([[byRule(way, name), way === "upload" ? upload : download]]))
       }
     })
   )
 }
+
+interface Entered {
+  readonly lane: Pacer.Lane | undefined
+  readonly leave: () => void
+}
+
+/** Both ways, until the scope closes. */
+const paced = Effect.fnUntraced(function* (
+  enter: (way: keyof Rates) => Entered
+): Effect.fn.Return<Pacer.Pace, never, Scope.Scope> {
+  const upload = enter("upload")
+  const download = enter("download")
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      upload.leave()
+      download.leave()
+    })
+  )
+  return { upload: upload.lane, download: download.lane }
+})
+
+/** The name of a limit that is a rule's. */
+const byRule = (way: keyof Rates, name: string | undefined): string => `${way} by ${name}`
 
 /** The limits of one direction, of everyone who has one there: bytes a second, or `Infinity`. */
 interface Held {

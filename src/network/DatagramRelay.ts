@@ -2,9 +2,7 @@
  * Passing on datagrams for the clients that ask for it (RFC 1928 §7).
  */
 import type { Socket } from "node:dgram"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
@@ -16,6 +14,7 @@ import { OutOfResources } from "../Errors.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Association from "./Association.ts"
 import { bind } from "./Datagrams.ts"
+import { quiet } from "./Quiet.ts"
 import type { Resolver } from "./Resolver.ts"
 
 /** What a client was given. */
@@ -91,15 +90,3 @@ const portsOf = (range: PortRange | "any") => {
       })
   }
 }
-
-const quiet = (movedAt: () => number, timeout: Duration.Duration): Effect.Effect<void> =>
-  Duration.isFinite(timeout)
-    ? Effect.gen(function* () {
-        const limit = Duration.toMillis(timeout)
-        let left = limit
-        while (left > 0) {
-          yield* Effect.sleep(left)
-          left = movedAt() + limit - (yield* Clock.currentTimeMillis)
-        }
-      })
-    : Effect.never

@@ -3,19 +3,23 @@
  * and judged once and not again for every datagram.
  */
 import { SocketAddress } from "node:net"
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Order from "effect/Order"
 import type * as Scope from "effect/Scope"
-import { type InvalidTarget, NotAllowed, type ResolveError } from "../Errors.ts"
+import type { InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Recent from "../policy/Recent.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
+import * as Target from "../wire/Target.ts"
 import * as Permit from "./Permit.ts"
 import type { Resolver } from "./Resolver.ts"
+import type { RuleUse, RuleUses } from "./RuleUses.ts"
 
 /** The other end of a datagram's way, as the sockets have it. */
 export interface Remote {
@@ -26,6 +30,8 @@ export interface Remote {
   readonly key: string
   /** What stands before datagrams from there when they go to the client. */
   readonly header: Uint8Array
+  /** Of the rule that allows it, if that has limits. */
+  readonly use: RuleUse | undefined
 }
 
 /** What there is on one header. */
@@ -60,6 +66,7 @@ const refusedFor = 5_000
  */
 export const make = Effect.fnUntraced(function* (
   access: Access,
+  uses: RuleUses,
   forward: (bytes: Buffer, headerSize: number, remote: Remote) => void,
   drop: () => void
 ): Effect.fn.Return<(bytes: Buffer, headerSize: number) => void, never, Policy | Resolver | Scope.Scope> {
@@ -92,7 +99,7 @@ export const make = Effect.fnUntraced(function* (
       queue
     }
     fork(
-      Effect.matchCause(find(access, bytes), {
+      Effect.matchCause(find(access, uses, bytes), {
         onFailure: () => settle(destination),
         onSuccess: (remote) => settle(destination, remote)
       })
@@ -106,7 +113,8 @@ export const make = Effect.fnUntraced(function* (
     if (
       destination === undefined ||
       destination.until <= clock.currentTimeMillisUnsafe() ||
-      destination.revision !== revision()
+      destination.revision !== revision() ||
+      destination.remote?.use?.isOver === true
     ) {
       const queue = bytes[Address.start] === Address.AddressType.DomainName ? names : addresses
       if (queue.length >= queueLimit) return drop()
@@ -122,33 +130,38 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /**
- * The first address that is allowed, IPv4 before IPv6: nothing tells of a
- * datagram that there was no route for it, so it has to be the likelier one.
+ * The first address that is allowed by a rule with room, IPv4 before IPv6: nothing
+ * tells of a datagram that there was no route for it, so it has to be the likelier
+ * one.
  */
 const find = Effect.fnUntraced(function* (
   access: Access,
+  uses: RuleUses,
   bytes: Uint8Array
-): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed, Policy | Resolver> {
+): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed | LimitError, Policy | Resolver> {
   const target = yield* Effect.fromResult(Datagram.target(bytes))
-  const { addresses, decision } = yield* Permit.grant({ ...access, target })
-  // A rule's limits are counted by connections, and datagrams must be no way round them.
-  if (decision.limits) {
-    return yield* new NotAllowed({
-      reason: "a rule with limits lets no datagrams through",
-      rule: decision.rule
-    })
-  }
-  const address = addresses.find(NetAddress.isIpv4Address) ?? addresses[0]
-  return remoteAt(NetAddress.inetAddressUnsafe(address, target.port))
+  const permit = yield* Permit.grant({ ...access, target })
+  const [{ address }, use] = yield* Permit.firstToEnter(likelierFirst(permit), uses.of).pipe(
+    Effect.tapError(({ _tag }) =>
+      Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
+    )
+  )
+  return remoteAt(NetAddress.inetAddressUnsafe(address, target.port), use)
 })
 
+const likelierFirst = (permit: Permit.Permit): Permit.Permit =>
+  Arr.sort(
+    permit,
+    Order.mapInput(Order.Boolean, ({ address }: Permit.Permitted) => !NetAddress.isIpv4Address(address))
+  )
+
 /** The text of the address is the system's, which the socket will give for what comes back. */
-export const remoteAt = (at: NetAddress.InetAddress): Remote => {
+export const remoteAt = (at: NetAddress.InetAddress, use?: RuleUse): Remote => {
   const isIpv4 = NetAddress.isIpv4Address(at.address)
   const family = isIpv4 ? "ipv4" : "ipv6"
   const { address } = new SocketAddress({ address: NetAddress.formatIp(at.address), port: at.port, family })
   const { port } = at
-  return { address, port, isIpv4, key: keyOf({ address, port }), header: Datagram.header(at) }
+  return { address, port, isIpv4, key: keyOf({ address, port }), header: Datagram.header(at), use }
 }
 
 /** The key of the remote that a datagram came from. */

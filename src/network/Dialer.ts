@@ -1,11 +1,10 @@
 /**
- * Connecting to a target's addresses.
+ * Connecting to an address.
  */
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import type * as Arr from "effect/Array"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
@@ -24,14 +23,13 @@ import {
 } from "../Errors.ts"
 import { fromNode } from "./Addresses.ts"
 import * as Deadline from "./Deadline.ts"
-import * as HappyEyeballs from "./HappyEyeballs.ts"
 
 /** A connection to a target. */
 export interface Outgoing {
   readonly duplex: Duplex
   /** This end's address, which the client is told as BND.ADDR and BND.PORT. */
   readonly local: NetAddress.InetAddress
-  /** The address among the candidates that answered. */
+  /** The address that answered. */
   readonly remote: NetAddress.InetAddress
 }
 
@@ -39,39 +37,25 @@ export class Dialer extends Context.Service<
   Dialer,
   {
     /**
-     * Connects to the first of the addresses that answers. Exactly these are
-     * tried: nothing is resolved again. The connection closes with the scope.
+     * Connects to just this address: what was judged is what is dialled, and
+     * nothing is resolved again. The connection closes with the scope.
      */
     readonly connect: (
-      addresses: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>,
+      address: NetAddress.IpAddress,
       port: number
     ) => Effect.Effect<Outgoing, DialError, Scope.Scope>
   }
 >()("effect-socks/network/Dialer") {
-  /** TCP, with a staggered start for each address and one deadline for all of them. */
+  /** TCP. */
   static readonly layer: Layer.Layer<Dialer, never, Config> = Layer.effect(
     Dialer,
     Effect.map(Config, ({ connectTimeout }) => ({
-      connect: ([head, ...tail], port) =>
-        tail.length === 0
-          ? // Nothing to choose from, and so nothing to take turns.
-            attempt(head, port, connectTimeout)
-          : Deadline.within(
-              HappyEyeballs.first(
-                [attempt(head, port), ...tail.map((address) => attempt(address, port))],
-                delay
-              ).pipe(Effect.mapError(mostTelling)),
-              connectTimeout,
-              timeout
-            )
+      connect: (address, port) => attempt(address, port, connectTimeout)
     }))
   )
 }
 
-/** RFC 8305 §5, Connection Attempt Delay. */
-const delay = "250 millis"
-
-const timeout = Effect.suspend(() => Effect.fail(new ConnectTimeout()))
+const timeout = Effect.fail(new ConnectTimeout())
 
 /**
  * A literal address leaves nothing to resolve, so what answers is what was
@@ -80,7 +64,7 @@ const timeout = Effect.suspend(() => Effect.fail(new ConnectTimeout()))
 const attempt = (
   address: NetAddress.IpAddress,
   port: number,
-  within = Duration.infinity
+  within: Duration.Duration
 ): Effect.Effect<Outgoing, DialError, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
     const socket = connect({
@@ -105,7 +89,10 @@ const connected = (
 ): Effect.Effect<Outgoing, DialError> =>
   Effect.withFiber((fiber) =>
     Effect.callback((resume) => {
-      const callOff = Deadline.after(fiber, within, () => resume(timeout))
+      const callOff = Deadline.after(fiber, within, () => {
+        socket.destroy()
+        resume(timeout)
+      })
       const failed = (error: NodeJS.ErrnoException) => {
         callOff()
         resume(Effect.fail(fromCode(error.code)))
@@ -155,19 +142,3 @@ const codes: Readonly<Record<string, (code: string) => DialError>> = {
   ENOMEM: outOfResources,
   EADDRNOTAVAIL: outOfResources
 }
-
-/** Of the errors of several addresses, the one from nearest the target. */
-const mostTelling = (errors: Arr.NonEmptyReadonlyArray<DialError>): DialError =>
-  errors.reduce((best, error) => (rank(error) < rank(best) ? error : best))
-
-const rank = ({ _tag }: DialError): number => {
-  const index = nearestFirst.indexOf(_tag)
-  return index === -1 ? nearestFirst.length : index
-}
-
-const nearestFirst: ReadonlyArray<DialError["_tag"]> = [
-  "ConnectionRefused",
-  "HostUnreachable",
-  "NetworkUnreachable",
-  "ConnectTimeout"
-]

@@ -4,19 +4,21 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import { NotAllowed, type ResolveError } from "../Errors.ts"
+import { type LimitError, NotAllowed, type ResolveError } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Decision } from "../policy/Decision.ts"
 import { type Decided, DecisionLog } from "../policy/DecisionLog.ts"
 import { Policy } from "../policy/Policy.ts"
 import type { Target } from "../wire/Target.ts"
-import { type Addresses, addressesOf, type Resolver } from "./Resolver.ts"
+import { addressesOf, type Resolver } from "./Resolver.ts"
 
-/** What may be dialled, and what decided it. */
-export interface Permit {
-  readonly addresses: Addresses
+/** An address that may be used, and what decided that: its limits are for those who use this address. */
+export interface Permitted {
+  readonly address: NetAddress.IpAddress
   readonly decision: Decision
 }
+
+export type Permit = Arr.NonEmptyReadonlyArray<Permitted>
 
 /**
  * The addresses of the access's target that are allowed, in the order in which
@@ -34,24 +36,46 @@ export const grant = Effect.fnUntraced(function* (
   const addresses = Arr.map(yield* addressesOf(access.target.host), (address) =>
     NetAddress.toCanonical(address)
   )
-  const allowed: Array<NetAddress.IpAddress> = []
+  const allowed: Array<Permitted> = []
   let first: Decision | undefined
-  let firstAllowing: Decision | undefined
   for (const address of addresses) {
     const decision = yield* judge(access, address)
     first ??= decision
-    if (decision.verdict !== "allow") continue
-    firstAllowing ??= decision
-    allowed.push(address)
+    if (decision.verdict === "allow") allowed.push({ address, decision })
   }
   const duration = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
   if (!Arr.isArrayNonEmpty(allowed)) {
     return yield* deny({ access, decision: first!, addresses, duration })
   }
-  const decision = early.isReport ? early : firstAllowing!
-  yield* (yield* DecisionLog).write({ access, decision, addresses: allowed, duration })
-  return { addresses: allowed, decision }
+  const { write } = yield* DecisionLog
+  for (const group of early.isReport ? [allowed] : byDecision(allowed)) {
+    const decision = early.isReport ? early : group[0]!.decision
+    yield* write({ access, decision, addresses: group.map(({ address }) => address), duration })
+  }
+  return allowed
 })
+
+/** The first of the addresses whose rule has room, and what came of entering; fails as the first one did if none has. */
+export const firstToEnter = <A, R>(
+  [head, ...tail]: Permit,
+  enter: (decision: Decision) => Effect.Effect<A, LimitError, R>
+): Effect.Effect<readonly [Permitted, A], LimitError, R> => {
+  const attempt = (permitted: Permitted) =>
+    Effect.map(enter(permitted.decision), (entered) => [permitted, entered] as const)
+  const first = attempt(head)
+  return tail.length === 0
+    ? first
+    : Effect.catch(first, (error) => Effect.firstSuccessOf([...tail.map(attempt), Effect.fail(error)]))
+}
+
+/** Those that the same rule decided together: nearly always one group of all. */
+const byDecision = (all: Permit): ReadonlyArray<ReadonlyArray<Permitted>> => {
+  const isAsFirst = ({ decision: { rule, isReport } }: Permitted) =>
+    rule === all[0].decision.rule && isReport === all[0].decision.isReport
+  return all.every(isAsFirst)
+    ? [all]
+    : Object.values(Arr.groupBy(all, ({ decision: { rule, isReport } }) => `${isReport} ${rule}`))
+}
 
 /** Whether the command may be carried out at all, as far as can be told before there is a target. */
 export const admit = Effect.fnUntraced(function* (

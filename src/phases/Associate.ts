@@ -7,12 +7,13 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
-import type { Bandwidth } from "../network/Bandwidth.ts"
+import { Bandwidth } from "../network/Bandwidth.ts"
 import { DatagramRelay } from "../network/DatagramRelay.ts"
 import { hungUp, keepAlive } from "../network/Duplexes.ts"
 import * as Permit from "../network/Permit.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type * as RuleUses from "../network/RuleUses.ts"
 import { nobody } from "../policy/Identity.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Target from "../wire/Target.ts"
@@ -25,6 +26,7 @@ export const run = Effect.fnUntraced(function* ({
   client,
   request,
   known,
+  enter,
   succeeded
 }: Order): Effect.fn.Return<
   Ending,
@@ -52,8 +54,14 @@ export const run = Effect.fnUntraced(function* ({
     return yield* new NotAllowed({ reason: "the port that datagrams will come from is not declared" })
   }
   const pace = yield* Pace.of(known)
+  const bandwidth = yield* Bandwidth
+  const enterPaced: RuleUses.Enter = (decision, traffic) =>
+    Effect.andThen(
+      enter(decision, traffic),
+      Effect.provideService(Pace.ofRule(decision), Bandwidth, bandwidth)
+    )
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
-    { access, address, port, traffic, pace },
+    { access, address, port, traffic, pace, enter: enterPaced },
     // Not all of the machine's addresses: answers have to come from where the
     // client sent its datagrams.
     localAddress(peer)

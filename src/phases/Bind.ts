@@ -31,7 +31,7 @@ export const run = Effect.fnUntraced(function* (
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
   Bandwidth | Config | Policy | Binder | Resolver | Relay | Scope.Scope
 > {
-  const { client, request, known, granted, succeeded } = order
+  const { client, request, known, enter, succeeded } = order
   const { bind } = yield* Config
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
   const binder = yield* Binder
@@ -40,9 +40,10 @@ export const run = Effect.fnUntraced(function* (
   const isAnyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)
   yield* Permit.admit(isAnyone ? { ...access, target: undefined } : access)
   const permitted = Effect.fnUntraced(function* (whom: Parameters<typeof Permit.grant>[0]) {
-    const { addresses, decision } = yield* Permit.grant(whom)
-    yield* granted(decision)
-    return addresses[0]
+    const permit = yield* Permit.grant(whom)
+    const [{ address, decision }] = yield* Permit.firstToEnter(permit, enter)
+    known.decision = decision
+    return address
   })
   const incoming = Effect.gen(function* () {
     const expected = isAnyone ? host : yield* permitted(access)

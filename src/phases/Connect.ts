@@ -14,7 +14,8 @@ import {
   type ResolveError
 } from "../Errors.ts"
 import type { Bandwidth } from "../network/Bandwidth.ts"
-import { Dialer, type Outgoing } from "../network/Dialer.ts"
+import type { Dialer, Outgoing } from "../network/Dialer.ts"
+import * as Dialling from "../network/Dialling.ts"
 import * as Permit from "../network/Permit.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
@@ -57,11 +58,11 @@ export const join = (
 export const open = Effect.fnUntraced(function* ({
   request,
   known,
-  granted
-}: Pick<Order, "request" | "known" | "granted">): Effect.fn.Return<
+  enter
+}: Pick<Order, "request" | "known" | "enter">): Effect.fn.Return<
   Outgoing,
   InvalidTarget | ResolveError | DialError | LimitError,
-  Policy | Resolver | Dialer | Scope.Scope
+  Config | Policy | Resolver | Dialer | Scope.Scope
 > {
   const { target } = request
   const { host, port } = target
@@ -79,8 +80,8 @@ export const open = Effect.fnUntraced(function* ({
       reason: "the unspecified address is nobody's"
     })
   }
-  const dialer = yield* Dialer
-  const { addresses, decision } = yield* Permit.grant(accessOf(known, request))
-  yield* granted(decision)
-  return yield* dialer.connect(addresses, port)
+  const permit = yield* Permit.grant(accessOf(known, request))
+  const { outgoing, decision } = yield* Dialling.connect(permit, port, enter)
+  known.decision = decision
+  return outgoing
 })

@@ -94,7 +94,7 @@ export interface Known {
   /** Who the client says it is, printable, and nobody believes it. */
   claimed?: string | undefined
   request?: Request | undefined
-  /** What allowed it. */
+  /** What allowed the address that is used. */
   decision?: Decision | undefined
   /** The target's address that answered. */
   address?: NetAddress.InetAddress | undefined

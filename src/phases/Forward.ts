@@ -24,7 +24,7 @@ export const run = Effect.fnUntraced(function* ({
   client,
   request,
   known,
-  granted
+  enter
 }: Order<Forwarding>): Effect.fn.Return<
   Ending,
   SessionError,
@@ -34,7 +34,7 @@ export const run = Effect.fnUntraced(function* ({
   const { target, head, path, exchange } = request
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
   const outgoing = yield* client.whileHere(
-    Effect.raceFirst(Connect.open({ request, known, granted }), exchange.broken)
+    Effect.raceFirst(Connect.open({ request, known, enter }), exchange.broken)
   )
   known.address = outgoing.remote
   const pace = yield* Pace.of(known)

@@ -3,8 +3,10 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
 import type { LimitError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
+import type { Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Known, Request } from "./Dialect.ts"
 
@@ -13,8 +15,12 @@ export interface Order<out Asked = Request> {
   readonly client: Client
   readonly request: Asked
   readonly known: Known
-  /** Notes what let the request through, which may have limits of its own. */
-  readonly granted: (decision: Decision) => Effect.Effect<void, LimitError>
+  /**
+   * Takes what the limits of a rule say that it takes to use what the rule
+   * allows, until the scope closes. What moves is counted in `traffic`, the
+   * session's own where it is left out.
+   */
+  readonly enter: (decision: Decision, traffic?: Traffic) => Effect.Effect<void, LimitError, Scope.Scope>
   /** Tells the client that it has what it asked for, at this address. */
   readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
 }

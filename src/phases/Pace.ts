@@ -4,8 +4,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
-import { Bandwidth } from "../network/Bandwidth.ts"
+import { Bandwidth, type LimitedRule } from "../network/Bandwidth.ts"
 import type { Pace } from "../network/Pacer.ts"
+import type { Decision } from "../policy/Decision.ts"
 import { type Known, ownerOf } from "./Dialect.ts"
 
 /** Until the scope closes; nothing if there is no limit. */
@@ -15,6 +16,16 @@ export const of = (known: Known): Effect.Effect<Pace | undefined, never, Bandwid
     return pace({
       owner: () => ownerOf(known).key,
       own: identity?.limits,
-      rule: decision?.limits && { name: decision.rule, limits: decision.limits }
+      rule: decision && limitedRule(decision)
     })
   })
+
+/** The same for what a rule lets through of a session that uses several. */
+export const ofRule = (
+  decision: Decision
+): Effect.Effect<Pace | undefined, never, Bandwidth | Scope.Scope> => {
+  const rule = limitedRule(decision)
+  return rule ? Effect.flatMap(Bandwidth, ({ paceOf }) => paceOf(rule)) : Effect.undefined
+}
+
+const limitedRule = ({ rule, limits }: Decision): LimitedRule | undefined => limits && { name: rule, limits }

@@ -40,7 +40,7 @@ export const ofClient = (
 }
 
 /** Everyone whom a rule lets in counts together, if it has limits. */
-export const ofRule = ({ rule, limits }: Decision): ReadonlyArray<Account> =>
-  limits ? [{ whose: "rule", key: `rule ${rule}`, limits }] : []
+export const ofRule = ({ rule, limits }: Decision): Account | undefined =>
+  limits && { whose: "rule", key: `rule ${rule}`, limits }
 
 const numberOf = (limit: number | "off"): number => (limit === "off" ? Number.POSITIVE_INFINITY : limit)

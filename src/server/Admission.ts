@@ -5,10 +5,9 @@
 import * as Duration from "effect/Duration"
 import type { Values } from "../config/Config.ts"
 import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
-import type { Ending } from "../network/Relay.ts"
+import type { Ending, Traffic } from "../network/Relay.ts"
 import { ownerOf } from "../phases/Dialect.ts"
-import type { Decision } from "../policy/Decision.ts"
-import * as Accounts from "./Accounts.ts"
+import { type Account, ofClient } from "./Accounts.ts"
 import type { Counting, Refused } from "./Counting.ts"
 import * as Ledger from "./Ledger.ts"
 import { isQuota, type Quotas } from "./Quotas.ts"
@@ -18,8 +17,15 @@ import type { Session } from "./Session.ts"
 export interface Admission {
   /** Lets a session in, or tells why not. `free` is how many descriptors are left. */
   readonly admit: (session: Session, config: Values, free: number, now: number) => Refused | undefined
-  /** Counts one that was let in for the rule, too, that let it through, or tells why not. */
-  readonly allot: (session: Session, decision: Decision, now: number) => Refused<LimitError> | undefined
+  /** Counts one that was let in for a rule, too, that it uses, or tells why not. */
+  readonly allot: (
+    session: Session,
+    rule: Account,
+    traffic: Traffic,
+    now: number
+  ) => Refused<LimitError> | undefined
+  /** Counts it for that rule no more, once that was said as often as it was allotted. */
+  readonly giveBack: (session: Session, rule: Account, now: number) => void
   /** Takes back what it got, if it was let in, and says whether it was. */
   readonly dismiss: (session: Session, now: number) => boolean
   /** Charges all of them for what they have moved, and finds those that have had what they may. */
@@ -32,13 +38,26 @@ export interface Admission {
 interface Hold {
   /** Descriptors, beside its connection's own. */
   readonly takes: number
-  readonly accounts: Array<Accounts.Account>
+  readonly accounts: ReadonlyArray<Account>
   /** Milliseconds since the epoch. */
-  endsAt: number
+  readonly endsAt: number
   /** Bytes that its accounts were charged for. */
   charged: number
+  /** What it has got of rules, by the keys of their accounts; most have nothing. */
+  shares: Map<string, Share> | undefined
   /** Its session ends when it has had what it may; most have all they want, and are not looked at. */
   isBounded: boolean
+}
+
+/** What a session has got of a rule. */
+interface Share {
+  account: Account
+  /** What is charged to the rule. */
+  readonly traffic: Traffic
+  readonly endsAt: number
+  charged: number
+  /** How often it was allotted. */
+  uses: number
 }
 
 /** `budget` is how many descriptors there are. */
@@ -78,17 +97,34 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
     if (isAssociation(session)) places.change(associationsOf(session), by)
   }
 
-  const charge = ({ traffic }: Session, hold: Hold, now: number) => {
+  const chargeTo = (
+    accounts: ReadonlyArray<Account>,
+    on: { charged: number },
+    traffic: Traffic,
+    now: number
+  ) => {
     const moved = traffic.sent + traffic.received
-    for (const account of hold.accounts) quotas.charge(account, moved - hold.charged, now)
-    hold.charged = moved
+    for (const account of accounts) quotas.charge(account, moved - on.charged, now)
+    on.charged = moved
+  }
+
+  const charge = ({ traffic }: Session, hold: Hold, now: number) => {
+    chargeTo(hold.accounts, hold, traffic, now)
+    for (const share of sharesOf(hold)) chargeTo([share.account], share, share.traffic, now)
+  }
+
+  const endingOf = ({ accounts, endsAt, shares }: Hold, now: number): Ending | undefined => {
+    const rules = shares === undefined ? [] : [...shares.values()]
+    if (now >= endsAt || rules.some((share) => now >= share.endsAt)) return "lifetime"
+    const isSpent = (account: Account) => quotas.exceeded(account, now) !== undefined
+    return accounts.some(isSpent) || rules.some(({ account }) => isSpent(account)) ? "quota" : undefined
   }
 
   return {
     admit: (session, config, free, now) => {
       // A target's connection; or the relay port and a socket per family.
       const takes = isAssociation(session) ? 3 : 1
-      const accounts = Accounts.ofClient(session, config)
+      const accounts = ofClient(session, config)
       const refused = refusal(session, takes, config, free) ?? ledger.enter(accounts, now)
       if (refused) return refused
       const endsAt = Math.min(
@@ -97,32 +133,54 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       )
       holds.set(session, {
         takes,
-        accounts: [...accounts],
+        accounts,
         endsAt,
         charged: 0,
+        shares: undefined,
         isBounded: isBounded(accounts, endsAt)
       })
       descriptors += takes
       count(session, 1)
       return undefined
     },
-    allot: (session, decision, now) => {
+    allot: (session, account, traffic, now) => {
       const hold = holds.get(session)
       if (hold === undefined) return undefined
-      const accounts = Accounts.ofRule(decision)
-      const refused = ledger.enter(accounts, now)
+      const share = hold.shares?.get(account.key)
+      if (share) {
+        share.uses++
+        share.account = account
+        return undefined
+      }
+      const refused = ledger.enter([account], now)
       if (refused) return refused
-      hold.accounts.push(...accounts)
-      hold.endsAt = Math.min(hold.endsAt, endOf(session, decision.limits?.lifetime))
-      hold.isBounded = isBounded(hold.accounts, hold.endsAt)
+      // An association may have been there for long before it uses a rule.
+      const since = isAssociation(session) ? now : session.startedAt
+      const endsAt = since + millisOf(account.limits.lifetime)
+      hold.shares ??= new Map()
+      hold.shares.set(account.key, {
+        account,
+        traffic,
+        endsAt,
+        charged: traffic.sent + traffic.received,
+        uses: 1
+      })
+      hold.isBounded ||= isBounded([account], endsAt)
       return undefined
+    },
+    giveBack: (session, { key }, now) => {
+      const share = holds.get(session)?.shares?.get(key)
+      if (share === undefined || --share.uses > 0) return
+      chargeTo([share.account], share, share.traffic, now)
+      ledger.leave([share.account])
+      holds.get(session)?.shares?.delete(key)
     },
     dismiss: (session, now) => {
       const hold = holds.get(session)
       if (hold === undefined) return false
       charge(session, hold, now)
       holds.delete(session)
-      ledger.leave(hold.accounts)
+      ledger.leave([...hold.accounts, ...Array.from(sharesOf(hold), ({ account }) => account)])
       descriptors -= hold.takes
       count(session, -1)
       return true
@@ -130,10 +188,9 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
     sweep: (now) => {
       for (const [session, hold] of holds) if (hold.isBounded) charge(session, hold, now)
       const spent: Array<readonly [Session, Ending]> = []
-      for (const [session, { accounts, endsAt, isBounded }] of holds) {
-        if (!isBounded) continue
-        if (now >= endsAt) spent.push([session, "lifetime"])
-        else if (accounts.some((account) => quotas.exceeded(account, now))) spent.push([session, "quota"])
+      for (const [session, hold] of holds) {
+        const ending = hold.isBounded ? endingOf(hold, now) : undefined
+        if (ending) spent.push([session, ending])
       }
       return spent
     },
@@ -146,10 +203,13 @@ const all = "all"
 
 const associationsOf = (session: Session): string => `UDP of ${ownerOf(session).key}`
 
-const isBounded = (accounts: ReadonlyArray<Accounts.Account>, endsAt: number): boolean =>
+const sharesOf = ({ shares }: Hold): Iterable<Share> => shares?.values() ?? []
+
+const isBounded = (accounts: ReadonlyArray<Account>, endsAt: number): boolean =>
   endsAt < Infinity || accounts.some(({ limits }) => isQuota(limits))
 
 const isAssociation = ({ request }: Session): boolean => request?.command === "ASSOCIATE"
 
-const endOf = ({ startedAt }: Session, lifetime: Duration.Duration = Duration.infinity): number =>
-  startedAt + Duration.toMillis(lifetime)
+const endOf = ({ startedAt }: Session, lifetime?: Duration.Duration): number => startedAt + millisOf(lifetime)
+
+const millisOf = (lifetime: Duration.Duration = Duration.infinity): number => Duration.toMillis(lifetime)

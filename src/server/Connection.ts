@@ -16,7 +16,7 @@ import { Config, type Values } from "../config/Config.ts"
 import { ServerFault, type SessionError } from "../Errors.ts"
 import * as Client from "../network/Client.ts"
 import { reset } from "../network/Duplexes.ts"
-import type { Ending } from "../network/Relay.ts"
+import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Secure } from "../network/Tls.ts"
 import * as Command from "../phases/Command.ts"
 import * as Detect from "../phases/Detect.ts"
@@ -140,8 +140,8 @@ const carryOut = ({
   sessions
 }: Connection): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
   const { succeeded } = session.conversation!
-  const granted = (decision: Decision) => sessions.allot(session, decision)
-  return Command.run({ client, request: session.request!, known: session, granted, succeeded })
+  const enter = (decision: Decision, traffic?: Traffic) => sessions.allot(session, decision, traffic)
+  return Command.run({ client, request: session.request!, known: session, enter, succeeded })
 }
 
 const handshake = Effect.fnUntraced(function* (

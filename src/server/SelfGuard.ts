@@ -3,7 +3,6 @@
  * nobody wants what is at the end.
  */
 import { networkInterfaces } from "node:os"
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
@@ -52,12 +51,10 @@ export const dialer = (
   listeners: Listeners,
   allow: ReadonlyArray<TargetPattern>
 ): Dialer["Service"] => ({
-  connect: (addresses, port) => {
-    const others = addresses.filter((address) => !isClosed(listeners, allow, address, port))
-    return Arr.isReadonlyArrayNonEmpty(others)
-      ? inner.connect(others, port)
-      : Effect.fail(new NotAllowed(denial))
-  }
+  connect: (address, port) =>
+    isClosed(listeners, allow, address, port)
+      ? Effect.fail(new NotAllowed(denial))
+      : inner.connect(address, port)
 })
 
 /** Where the server listens, at the moment. */

@@ -11,9 +11,10 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
-import type { Ending } from "../network/Relay.ts"
+import type { Ending, Traffic } from "../network/Relay.ts"
 import { hostOf, type Peer } from "../phases/Dialect.ts"
 import type { Decision } from "../policy/Decision.ts"
+import * as Accounts from "./Accounts.ts"
 import * as Admission from "./Admission.ts"
 import * as Counting from "./Counting.ts"
 import * as Descriptors from "./Descriptors.ts"
@@ -35,8 +36,16 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<void, TooManyHandshakes, Config>
     /** Makes a connection whose request is read a session, which needs more descriptors. */
     readonly admit: (session: Session.Session) => Effect.Effect<void, TooManySessions | LimitError, Config>
-    /** Notes what let a session through, and counts it for that rule too. */
-    readonly allot: (session: Session.Session, decision: Decision) => Effect.Effect<void, LimitError>
+    /**
+     * Counts a session for the rule of this decision too, if that has limits, until
+     * the scope closes: once, however often it is asked for. The rule's quotas are
+     * for what moves in `traffic`, the session's own where it is left out.
+     */
+    readonly allot: (
+      session: Session.Session,
+      decision: Decision,
+      traffic?: Traffic
+    ) => Effect.Effect<void, LimitError, Scope.Scope>
     /** Ends the session of a connection, and makes a new one of it. */
     readonly renew: (session: Session.Session) => Effect.Effect<void>
     /** Breaks a session off, which resets both its sides. */
@@ -138,13 +147,29 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const refused = attempt(nowOf(fiber))
         return refused ? insist(attempt, refused) : Effect.void
       }),
-    allot: (session, decision) =>
-      Effect.withFiber((fiber) => {
-        session.decision = decision
-        const attempt = (now: number) => admission.allot(session, decision, now)
-        const refused = attempt(nowOf(fiber))
-        return refused ? insist(attempt, refused) : Effect.void
-      }),
+    allot: (session, decision, traffic = session.traffic) => {
+      const account = Accounts.ofRule(decision)
+      if (account === undefined) return Effect.void
+      return Effect.withFiber((fiber) => {
+        let isAllotted = false
+        const attempt = (now: number) => {
+          const refused = admission.allot(session, account, traffic, now)
+          isAllotted = refused === undefined
+          return refused
+        }
+        const giveBack = Effect.map(Clock.currentTimeMillis, (now) => {
+          if (isAllotted) admission.giveBack(session, account, now)
+        })
+        // Before there is anything to give back: nothing can come between the two.
+        return Effect.andThen(
+          Effect.addFinalizer(() => giveBack),
+          Effect.suspend(() => {
+            const refused = attempt(nowOf(fiber))
+            return refused ? insist(attempt, refused) : Effect.void
+          })
+        )
+      })
+    },
     renew: (session) =>
       Effect.andThen(
         Session.log(session),

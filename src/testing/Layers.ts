@@ -81,7 +81,7 @@ export const dialer = (
   serve: (target: Peer.Peer, address: NetAddress.IpAddress, port: number) => void
 ): Layer.Layer<Dialer> =>
   Layer.succeed(Dialer, {
-    connect: ([address], port) =>
+    connect: (address, port) =>
       Effect.gen(function* () {
         const [near, far] = pair()
         yield* Effect.addFinalizer(() => Effect.sync(() => near.destroy()))

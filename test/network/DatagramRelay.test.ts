@@ -13,12 +13,14 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Config, type Values } from "../../src/config/Config.ts"
+import { SessionLimitReached } from "../../src/Errors.ts"
 import { DatagramRelay } from "../../src/network/DatagramRelay.ts"
+import type { Lane } from "../../src/network/Pacer.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
+import type { Enter } from "../../src/network/RuleUses.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import { datagram } from "../support/messages.ts"
-import { settled } from "../support/streams.ts"
 import { echo, open } from "../support/udp.ts"
 
 const services = (values: Partial<Values> = {}) =>
@@ -37,11 +39,18 @@ const access: Access = {
   target: undefined
 }
 
-const associate = Effect.gen(function* () {
+const associateBy = Effect.fnUntraced(function* (enter: Enter) {
   const { associate } = yield* DatagramRelay
   const traffic = { sent: 0, received: 0, dropped: 0 }
-  const client = { access, address: NetAddress.ipv4Loopback, port: 0, traffic }
+  const client = { access, address: NetAddress.ipv4Loopback, port: 0, traffic, enter }
   return { ...(yield* associate(client, NetAddress.ipv4Loopback)), traffic }
+})
+
+const associate = associateBy(() => Effect.undefined)
+
+/** Allows everything, by a rule with limits. */
+const limiting = (limits = { sessions: 1 }): Policy["Service"] => ({
+  judge: () => Effect.sync(() => ({ verdict: "allow", rule: "limited", limits: { ...limits } }))
 })
 
 const descriptors = () => readdirSync("/proc/self/fd").length
@@ -143,20 +152,117 @@ describe("DatagramRelay", () => {
     )
   )
 
-  it.effect("lets no datagram through a rule with limits, which it could not hold to them", () =>
-    Effect.gen(function* () {
-      const { bound, traffic } = yield* associate
-      const [client, target] = [yield* open(), yield* echo()]
-      yield* client.send(datagram("127.0.0.1", target.port, [1]), bound.port)
-      while (traffic.dropped === 0) yield* settled
-      assert.deepStrictEqual([traffic.dropped, traffic.sent], [1, 0])
-    }).pipe(
-      Effect.provideService(Policy, {
-        judge: () => Effect.succeed({ verdict: "allow", rule: "limited", limits: { sessions: 1 } })
-      }),
-      services()
-    )
+  it.effect(
+    "asks before datagrams go by a rule with limits, and gives it back when none has for a while",
+    () => {
+      let entered = 0
+      let held = 0
+      let room = 1
+      const enter: Enter = () =>
+        Effect.gen(function* () {
+          entered++
+          if (held === room) return yield* new SessionLimitReached({ whose: "rule", limit: room })
+          held++
+          yield* Effect.addFinalizer(() => Effect.sync(() => held--))
+          return undefined
+        })
+      return Effect.gen(function* () {
+        const [client, target] = [yield* open(), yield* open()]
+        const scope = yield* Scope.make()
+        const { bound, traffic } = yield* Scope.provide(associateBy(enter), scope)
+        const send = (data: number) => client.send(datagram("127.0.0.1", target.port, [data]), bound.port)
+        const dropped = (count: number) =>
+          Effect.promise(async () => {
+            while (traffic.dropped < count) await new Promise((resume) => setImmediate(resume))
+          })
+        yield* send(1)
+        const outside = (yield* target.receive).from.port
+        yield* TestClock.adjust("40 seconds")
+        yield* target.send([2], outside)
+        yield* client.receive
+        yield* TestClock.adjust("40 seconds")
+        assert.deepStrictEqual([entered, held], [1, 1])
+        yield* TestClock.adjust("20 seconds")
+        assert.deepStrictEqual([entered, held], [1, 0])
+        // Given back, it lets nothing more in, nor out while it is full.
+        yield* target.send([3], outside)
+        yield* dropped(1)
+        room = 0
+        yield* send(4)
+        yield* dropped(2)
+        assert.deepStrictEqual([entered, held], [2, 0])
+        room = 1
+        yield* TestClock.adjust("5 seconds")
+        yield* send(5)
+        assert.deepStrictEqual((yield* target.receive).bytes, [5])
+        assert.deepStrictEqual([entered, held], [3, 1])
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(held, 0)
+      }).pipe(Effect.provideService(Policy, limiting()), services())
+    }
   )
+
+  it.effect("drops what goes beyond the bandwidth of a rule, both ways", () => {
+    const lane = (size: number): Lane => {
+      let left = size
+      return {
+        slice: 1,
+        isWaiting: () => left <= 0,
+        leave: () => {},
+        pass: (bytes) => {
+          left -= bytes
+          return left > 0
+        }
+      }
+    }
+    const enter: Enter = () => Effect.sync(() => ({ upload: lane(2), download: lane(1) }))
+    return Effect.gen(function* () {
+      const { bound, traffic } = yield* associateBy(enter)
+      const [client, target] = [yield* open(), yield* open()]
+      const send = (data: number) => client.send(datagram("127.0.0.1", target.port, [data]), bound.port)
+      for (const data of [1, 2, 3]) yield* send(data)
+      const outside = (yield* target.receive).from.port
+      assert.deepStrictEqual((yield* target.receive).bytes, [2])
+      for (const data of [4, 5]) yield* target.send([data], outside)
+      assert.strictEqual((yield* client.receive).bytes.at(-1), 4)
+      yield* Effect.promise(async () => {
+        while (traffic.dropped < 2) await new Promise((resume) => setImmediate(resume))
+      })
+      assert.deepStrictEqual(traffic, { sent: 2, received: 1, dropped: 2 })
+    }).pipe(Effect.provideService(Policy, limiting()), services())
+  })
+
+  it.effect("goes by other limits as soon as the rule has them", () => {
+    const entered: Array<number | undefined> = []
+    let held = 0
+    const enter: Enter = ({ limits }) =>
+      Effect.gen(function* () {
+        entered.push(limits?.sessions)
+        held++
+        yield* Effect.addFinalizer(() => Effect.sync(() => held--))
+        return undefined
+      })
+    const rule = { sessions: 1 }
+    return Effect.gen(function* () {
+      const { bound } = yield* associateBy(enter)
+      const [client, target] = [yield* open(), yield* open()]
+      const sent = Effect.gen(function* () {
+        yield* client.send(datagram("127.0.0.1", target.port, [1]), bound.port)
+        yield* target.receive
+        // So that it is asked again, and the rule stays in use.
+        yield* TestClock.adjust("59 seconds")
+        yield* client.send(datagram("127.0.0.1", target.port, [2]), bound.port)
+        yield* target.receive
+        yield* TestClock.adjust("1 second")
+      })
+      yield* sent
+      yield* sent
+      assert.deepStrictEqual([entered, held], [[1], 1])
+      rule.sessions = 2
+      yield* sent
+      assert.deepStrictEqual([entered, held], [[1, 2], 1])
+    }).pipe(Effect.provideService(Policy, limiting(rule)), services())
+  })
 
   it.effect("sends what waited for a name in its order, and asks again after a minute", () => {
     let asked = 0

@@ -31,6 +31,7 @@ describe("Destinations", () => {
       const outcome: Array<string> = []
       const send = yield* Destinations.make(
         { ...access({}), command: "ASSOCIATE", target: undefined },
+        { of: () => Effect.undefined },
         (_bytes, _size, { address }) => outcome.push(address),
         () => outcome.push("drop")
       )

@@ -5,7 +5,7 @@
 import { EventEmitter } from "node:events"
 import { connect } from "node:net"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -16,6 +16,7 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Config } from "../../src/config/Config.ts"
 import { Dialer, fromCode } from "../../src/network/Dialer.ts"
+import * as Dialling from "../../src/network/Dialling.ts"
 
 vi.mock("node:net", async (original) => ({ ...(await original<object>()), connect: vi.fn() }))
 
@@ -51,15 +52,21 @@ beforeEach(() => {
 })
 
 const dialing = Effect.fnUntraced(function* (...addresses: Arr.NonEmptyReadonlyArray<string>) {
-  const { connect } = yield* Dialer
   const scope = yield* Scope.make()
-  const [first, ...rest] = addresses.map(NetAddress.ipFromStringUnsafe)
-  const fiber = yield* connect([first!, ...rest], 443).pipe(Scope.provide(scope), Effect.forkChild)
+  const permit = Arr.map(addresses, (address) => ({
+    address: NetAddress.ipFromStringUnsafe(address),
+    decision: { verdict: "allow", rule: "one" } as const
+  }))
+  const fiber = yield* Dialling.connect(permit, 443, () => Effect.void).pipe(
+    Effect.map(({ outgoing }) => outgoing),
+    Scope.provide(scope),
+    Effect.forkChild
+  )
   yield* Effect.yieldNow
   return { fiber, close: Scope.close(scope, Exit.void) }
 })
 
-const layer = Layer.provide(Dialer.layer, Config.layer())
+const layer = Layer.provideMerge(Dialer.layer, Config.layer())
 
 /** The error reported when connecting to as many addresses fails with these codes. */
 const reported = Effect.fnUntraced(function* (codes: ReadonlyArray<string>) {

@@ -63,10 +63,9 @@ const granting = (
     }
   })
   return Permit.grant(access(host)).pipe(
-    Effect.map(({ addresses, decision }) => ({
-      dials: addresses.map(NetAddress.formatIp),
-      by: decision.rule
-    })),
+    Effect.map((permit) =>
+      permit.map(({ address, decision }) => `${NetAddress.formatIp(address)} by ${decision.rule}`)
+    ),
     Effect.catchTag("NotAllowed", ({ reason, rule }) => Effect.succeed({ reason, rule })),
     Effect.map((outcome) => ({ outcome, asked, lines: lines.map(({ fields }) => fields) })),
     Effect.provide(Layer.mergeAll(resolver, Layer.succeed(Policy, policy), config, logs))
@@ -85,7 +84,7 @@ describe("Permit", () => {
   it.effect("dials those of a name's addresses that are allowed, in their order", () =>
     Effect.gen(function* () {
       const { outcome, asked } = yield* granting("target.example")
-      assert.deepStrictEqual(outcome, { dials: ["192.0.2.1", "2001:db8::1"], by: "addresses" })
+      assert.deepStrictEqual(outcome, ["192.0.2.1 by addresses", "2001:db8::1 by addresses"])
       assert.deepStrictEqual(asked, ["target.example"])
     })
   )
@@ -158,6 +157,43 @@ describe("Permit", () => {
     )
   }
 
+  const perFamily: Policy["Service"]["judge"] = (_, address) =>
+    Effect.succeed(
+      address === undefined
+        ? { verdict: "undecided", rule: "rules" }
+        : NetAddress.isIpv4Address(address)
+          ? { verdict: "allow", rule: "limited", limits: { sessions: 1 } }
+          : { verdict: "allow", rule: "free" }
+    )
+
+  it.effect("says of each address which rule allows it, in a line for each rule", () =>
+    Effect.gen(function* () {
+      const { outcome, lines } = yield* granting("target.example", { policy: { judge: perFamily } })
+      assert.deepStrictEqual(outcome, ["192.0.2.1 by limited", "2001:db8::1 by free", "10.0.0.1 by limited"])
+      assert.deepStrictEqual(
+        lines.map(({ rule, addresses }) => ({ rule, addresses })),
+        [
+          { rule: "limited", addresses: ["192.0.2.1", "10.0.0.1"] },
+          { rule: "free", addresses: ["2001:db8::1"] }
+        ]
+      )
+    })
+  )
+
+  it.effect("reports of several addresses those that would be denied, and takes the others for allowed", () =>
+    Effect.gen(function* () {
+      const { outcome, lines } = yield* granting("target.example", { policy: reporting({ judge }) })
+      assert.lengthOf(outcome as ReadonlyArray<string>, 3)
+      assert.deepStrictEqual(
+        lines.map(({ verdict, addresses }) => ({ verdict, addresses })),
+        [
+          { verdict: "allow", addresses: ["192.0.2.1", "2001:db8::1"] },
+          { verdict: "would deny", addresses: ["10.0.0.1"] }
+        ]
+      )
+    })
+  )
+
   it.effect("denies nothing where that is only to be reported, and says what it would have denied", () =>
     Effect.gen(function* () {
       const policy = reporting({ judge })
@@ -166,7 +202,7 @@ describe("Permit", () => {
         ["10.0.0.1", "a private address"]
       ] as const) {
         const { outcome, lines } = yield* granting(host, { policy, config: Config.layer() })
-        assert.property(outcome, "dials")
+        assert.isArray(outcome)
         assert.deepInclude(lines[0]!, { verdict: "would deny", reason })
       }
     })

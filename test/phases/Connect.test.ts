@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { Config } from "../../src/config/Config.ts"
+import { ConnectionRefused } from "../../src/Errors.ts"
 import { Bandwidth } from "../../src/network/Bandwidth.ts"
 import type { Client } from "../../src/network/Client.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
@@ -31,7 +32,7 @@ const connected = (client: Client, host: string) =>
       peer: { remote: clientAddress, local: serverAddress },
       traffic: { sent: 0, received: 0 }
     },
-    granted: () => Effect.void,
+    enter: () => Effect.void,
     succeeded: () => Effect.void
   })
 
@@ -48,13 +49,14 @@ const services = (answers: boolean) => {
     }
   })
   const dialer = Layer.succeed(Dialer, {
-    connect: (addresses, port) =>
+    connect: (address, port) =>
       Effect.gen(function* () {
-        events.push(`dial ${addresses.map(NetAddress.formatIp).join(" ")} ${port}`)
+        events.push(`dial ${NetAddress.formatIp(address)} ${port}`)
         yield* Effect.addFinalizer(() => Effect.sync(() => events.push("hung up")))
         if (!answers) return yield* Effect.never
+        if (NetAddress.formatIp(address) === "192.0.2.7") return yield* new ConnectionRefused()
         const [duplex] = pair()
-        return { duplex, local: serverAddress, remote: NetAddress.inetAddressUnsafe(addresses[0], port) }
+        return { duplex, local: serverAddress, remote: NetAddress.inetAddressUnsafe(address, port) }
       })
   })
   const relay = Layer.succeed(Relay, { run: () => Effect.succeed("finished") })
@@ -70,7 +72,13 @@ describe("Connect", () => {
     return Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* Effect.scoped(connected(client, "example.com"))
-      assert.deepStrictEqual(events, ["resolve example.com", "dial 192.0.2.7 2001:db8::7 443", "hung up"])
+      assert.deepStrictEqual(events, [
+        "resolve example.com",
+        "dial 192.0.2.7 443",
+        "dial 2001:db8::7 443",
+        "hung up",
+        "hung up"
+      ])
       yield* peer.reset
     }).pipe(Effect.provide(layer))
   })

@@ -4,17 +4,21 @@
  */
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import type { Values } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
 import * as Destinations from "../../src/network/Destinations.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
+import * as RuleUses from "../../src/network/RuleUses.ts"
 import * as SelfGuard from "../../src/server/SelfGuard.ts"
-import { clientAddress, connect, layer } from "../../src/testing/index.ts"
+import { Sessions } from "../../src/server/Sessions.ts"
+import { clientAddress, connect, layer, pair } from "../../src/testing/index.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
 import { printable } from "../../src/wire/Text.ts"
 import { utf8 } from "../support/bytes.ts"
@@ -22,6 +26,8 @@ import * as Hostile from "../support/hostile.ts"
 import { message } from "../support/http.ts"
 import { captured } from "../support/logs.ts"
 import { datagram, greeting, request } from "../support/messages.ts"
+import { read } from "../support/rules.ts"
+import { begin } from "../support/sessions.ts"
 import { settled } from "../support/streams.ts"
 
 /** Beyond loopback, and so without private targets. */
@@ -30,15 +36,22 @@ const config = { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:10
 /** An address that nothing but the server's listening there is to be said against. */
 const own = NetAddress.inetAddressFromStringUnsafe("8.8.4.4:1080")
 
-/** A server, and what it dials and looks up. */
-const server = () => {
+/** A server, and what it dials and looks up. Nothing answers but `answering`. */
+const server = (settings: Partial<Values> = config, answering?: string) => {
   const dialled: Array<string> = []
   const asked: Array<string> = []
   const dialer = SelfGuard.dialer(
     {
-      connect: (addresses) => {
-        dialled.push(...addresses.map(NetAddress.formatIp))
-        return Effect.fail(new ConnectionRefused())
+      connect: (address, port) => {
+        const text = NetAddress.formatIp(address)
+        dialled.push(text)
+        return text === answering
+          ? Effect.succeed({
+              duplex: pair()[0],
+              local: own,
+              remote: NetAddress.inetAddressUnsafe(address, port)
+            })
+          : Effect.fail(new ConnectionRefused())
       }
     },
     () => [own],
@@ -53,7 +66,7 @@ const server = () => {
       : Effect.fail(new NameNotFound({ name }))
   }
   const services = layer({
-    config,
+    config: settings,
     dialer: Layer.succeed(Dialer, dialer),
     resolver: Layer.succeed(Resolver, { resolve })
   })
@@ -110,6 +123,11 @@ const protocols = {
       named ? [0, 0, 0, ...named, port >> 8, port & 0xff, 1] : datagram(host, port, [1])
     )
     const outcome: Array<string> = []
+    const { allot } = yield* Sessions
+    const { session, close } = yield* begin({ host: "203.0.113.9", command: "ASSOCIATE" })
+    yield* Effect.addFinalizer(() => close)
+    const enter: RuleUses.Enter = (decision, traffic) =>
+      Effect.andThen(allot(session, decision, traffic), Effect.undefined)
     const send = yield* Destinations.make(
       {
         identity: { user: undefined },
@@ -119,6 +137,7 @@ const protocols = {
         command: "ASSOCIATE",
         target: undefined
       },
+      yield* RuleUses.make(enter, Duration.seconds(60)),
       (_bytes, _size, { address }) => outcome.push(`to ${address}`),
       () => outcome.push("drop")
     )
@@ -134,6 +153,27 @@ const status = (lines: ReadonlyArray<string>) =>
   Effect.map(answer(message(lines), 12), (head) => Buffer.from(head).toString("latin1", 9, 12) || "closed")
 
 const table: Array<string> = []
+
+/** Two rules, of which one is for one session at once: what `both.example` has an address of each of. */
+const limited: Partial<Values> = {
+  ...config,
+  rules: read(
+    { name: "free", allow: true, to: ["2a00::/16"] },
+    { name: "limited", allow: true, to: ["9.0.0.0/8"], limits: { sessions: 1 } }
+  )
+}
+
+/** What comes of asking for a name while somebody has the one session of that rule. */
+const whileFull = (ask: (typeof protocols)[keyof typeof protocols], host: string) => {
+  const { dialled, services } = server(limited, "9.0.0.5")
+  return Effect.gen(function* () {
+    const other = yield* connect
+    yield* other.send(socks5([9, 0, 0, 5], 80))
+    assert.deepStrictEqual([...(yield* other.receive(4))].slice(2), [0x05, 0x00])
+    dialled.length = 0
+    return { answer: yield* ask(host, 80)!, dialled }
+  }).pipe(Effect.scoped, Effect.provide(services))
+}
 
 const label = (host: Hostile.Host) =>
   typeof host === "string" ? printable(host, 40) || "(empty)" : Buffer.from(host).toString("hex")
@@ -165,6 +205,15 @@ const refusals: Record<string, ReadonlyArray<string>> = {
   UDP: ["drop"]
 }
 
+/** What says that there are as many as there may be. */
+const full: Record<string, ReadonlyArray<string>> = {
+  SOCKS5: ["02"],
+  SOCKS4: ["5b"],
+  CONNECT: ["429"],
+  GET: ["429"],
+  UDP: ["drop"]
+}
+
 describe("Hostile targets", () => {
   afterAll(() => {
     const protocol = Object.keys(protocols).map((name) => name.padEnd(7))
@@ -193,6 +242,24 @@ describe("Hostile targets", () => {
           assert.strictEqual(dialled, address, protocol)
           assert.isAtMost(asked, 1, protocol)
         }
+      })
+    )
+  }
+
+  for (const [protocol, ask] of Object.entries(protocols)) {
+    it.effect(`both.example by ${protocol} does not get at the address whose rule is full`, () =>
+      Effect.gen(function* () {
+        const { answer, dialled } = yield* whileFull(ask, "both.example")
+        assert.deepStrictEqual(dialled, protocol === "UDP" ? [] : ["2a00::1"])
+        assert.include(protocol === "UDP" ? ["to 2a00::1"] : (full[protocol] ?? []), answer)
+      })
+    )
+
+    it.effect(`limited.example by ${protocol} is not dialled while its rule is full`, () =>
+      Effect.gen(function* () {
+        const { answer, dialled } = yield* whileFull(ask, "limited.example")
+        assert.deepStrictEqual(dialled, [])
+        assert.include(full[protocol] ?? [], answer)
       })
     )
   }

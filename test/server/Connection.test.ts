@@ -184,10 +184,10 @@ describe("Connection", () => {
           const good = yield* Dialer
           const bad = Effect.provide(Dialer, broken)
           return {
-            connect: (addresses, port) =>
+            connect: (address, port) =>
               port === 666
-                ? Effect.flatMap(bad, ({ connect }) => connect(addresses, port))
-                : good.connect(addresses, port)
+                ? Effect.flatMap(bad, ({ connect }) => connect(address, port))
+                : good.connect(address, port)
           }
         })
       ).pipe(Layer.provide(dialer(({ duplex }) => duplex.pipe(duplex))))

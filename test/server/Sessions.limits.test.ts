@@ -2,8 +2,11 @@
  * What each user and each address may have: never more, and all of it back.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Config } from "../../src/config/Config.ts"
 import { Sessions } from "../../src/server/Sessions.ts"
@@ -145,6 +148,62 @@ describe("Sessions that a rule lets through", () => {
       yield* three.close
       yield* allot((yield* begin({})).session, limited)
     }).pipe(Effect.provide(Layer.fresh(layer())))
+  )
+
+  it.effect("count once each, however often they use the rule, until the last use has ended", () =>
+    Effect.gen(function* () {
+      const { allot } = yield* Sessions
+      const limited = rule({ sessions: 1, sessionRate: 1 })
+      const { session } = yield* begin({ identity: alice })
+      const { session: other } = yield* begin({ identity: bob })
+      const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+      yield* Scope.provide(allot(session, limited), first)
+      yield* Scope.provide(allot(session, limited), second)
+      yield* TestClock.adjust("1 second")
+      yield* Scope.close(first, Exit.void)
+      assert.strictEqual((yield* Effect.flip(allot(other, limited)))._tag, "SessionLimitReached")
+      yield* Scope.close(second, Exit.void)
+      yield* allot(other, limited)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("charge the quota of a rule for what goes by it, and no more", () =>
+    Effect.gen(function* () {
+      const { allot, list } = yield* Sessions
+      const { session } = yield* begin({ command: "ASSOCIATE" })
+      session.traffic.sent = 5000
+      const limited = rule({ dailyQuota: 1000 })
+      const traffic = { sent: 0, received: 0 }
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* allot(session, limited, traffic)
+          traffic.received = 999
+          yield* TestClock.adjust("1 second")
+          assert.isUndefined((yield* list)[0]!.outcome)
+          traffic.received = 1000
+        })
+      )
+      assert.strictEqual((yield* Effect.flip(allot(session, limited)))._tag, "QuotaExceeded")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("end with the lifetime of a rule, that of datagrams from when they began to use it", () =>
+    Effect.gen(function* () {
+      const { allot, list } = yield* Sessions
+      const association = Effect.gen(function* () {
+        const { session } = yield* begin({ command: "ASSOCIATE" })
+        yield* Effect.sleep("1 hour")
+        yield* allot(session, rule({ lifetime: Duration.minutes(1) }))
+        return yield* Effect.never
+      })
+      yield* Effect.forkScoped(Effect.scoped(association))
+      yield* TestClock.adjust("1 hour")
+      const [session] = yield* list
+      yield* TestClock.adjust("59 seconds")
+      assert.isUndefined(session!.outcome)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(session!.outcome, "lifetime")
+    }).pipe(Effect.provide(layer()))
   )
 
   it.effect("are so many a second", () =>

@@ -29,7 +29,9 @@ export const names: Readonly<Record<string, ReadonlyArray<string>>> = {
   "azure.example": ["168.63.129.16"],
   "mixed.example": ["10.0.0.5", "8.8.8.8", "::1", "64:ff9b::a9fe:a9fe"],
   "xn--bcher-kva.example": ["10.0.0.5"],
-  "own.example": ["8.8.4.4"]
+  "own.example": ["8.8.4.4"],
+  "both.example": ["2a00::1", "9.0.0.1"],
+  "limited.example": ["9.0.0.1"]
 }
 
 /** Targets that nobody may be connected to, by what they try. */

@@ -65,7 +65,7 @@ export const serverOf = (
 const loopbackDialer = Layer.effect(
   Dialer,
   Effect.map(Dialer, ({ connect }) => ({
-    connect: (_, port) => connect([NetAddress.ipv4Loopback], port)
+    connect: (_, port) => connect(NetAddress.ipv4Loopback, port)
   }))
 ).pipe(Layer.provide(Dialer.layer))
 
