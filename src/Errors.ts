@@ -83,10 +83,10 @@ export class Banned extends TaggedError("Banned")<{
   readonly network: string
 }> {}
 
-/** The certificate is good, but whose it is may not come in. */
+/** The certificate is good, but it does not say which user it is for, or that user may not come in. */
 export class CertificateRefused extends TaggedError("CertificateRefused")<{
   readonly user: string
-  readonly reason: Refusal
+  readonly reason: Refusal | "several common names" | "an unusable common name" | "an unusable subject"
 }> {}
 
 /** The request is not one of RFC 1928 §4. */

@@ -97,7 +97,7 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   },
   TlsFailed: { secure: () => Effect.fail(new Errors.TlsFailed({ code: "EPROTO" })), sends: [0x16], gets: [] },
   CertificateRefused: {
-    secure: (duplex) => Effect.succeed({ duplex, subject: "alice" }),
+    secure: (duplex) => Effect.succeed({ duplex, subject: { commonNames: ["alice"], whole: "CN=alice" } }),
     replacements: {
       authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret"), expires: 0 }])
     },

@@ -111,8 +111,8 @@ const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sour
 /** What the settings are in, and the certificates that they name. */
 const filesOf = ({
   files,
-  values: { tlsCert, tlsKey, tlsClientCa }
+  values: { tlsCert, tlsKey, tlsClientCa, tlsClientCrl }
 }: Sources.Read): ReadonlyArray<string> => [
   ...files,
-  ...[tlsCert, tlsKey, tlsClientCa].filter((path) => path !== undefined)
+  ...[tlsCert, tlsKey, tlsClientCa, tlsClientCrl].filter((path) => path !== undefined)
 ]

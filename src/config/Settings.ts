@@ -236,6 +236,10 @@ export const server = {
     "Whose certificates clients of tls: listeners must have (PEM); the common name in it is the user, and no " +
       "password is asked"
   ),
+  tlsClientCrl: file(
+    "Which of those certificates are revoked: a revocation list (PEM) of each authority, without which or after " +
+      "whose time nobody comes in; read again when it changes"
+  ),
   unixMode: single({
     description: "Permissions of the sockets of unix: listeners",
     metavar: "MODE",

@@ -7,11 +7,11 @@
  * with it, so a client whose sending was cut short by someone on the path looks
  * as if it had finished.
  */
+import { constants } from "node:crypto"
 import type { Duplex } from "node:stream"
 import { createServer, type TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { ClientGone, TlsFailed } from "../Errors.ts"
-import { printable } from "../wire/Text.ts"
 import { setCarrier } from "./Duplexes.ts"
 
 /** PEM texts. */
@@ -20,13 +20,23 @@ export interface Credentials {
   readonly key: string
   /** Who issues the certificates that clients must have; nothing if they need none. */
   readonly clientCa: string | undefined
+  /** Which of those certificates are revoked: a list of each of the authorities. */
+  readonly clientCrl?: string | undefined
+}
+
+/** Whom a certificate is for. */
+export interface Subject {
+  /** As they are in the certificate: with NUL and line breaks, if the certificate has some. */
+  readonly commonNames: ReadonlyArray<string>
+  /** All of the subject, as text for people, in which control bytes are escaped. */
+  readonly whole: string
 }
 
 /** A connection after its handshake. */
 export interface Secured {
   readonly duplex: Duplex
-  /** The common name in the client's certificate, printable; nothing if it was asked for none. */
-  readonly subject: string | undefined
+  /** Whom the client's certificate is for; nothing if the client was asked for none. */
+  readonly subject: Subject | undefined
 }
 
 /** Does the handshake on a connection. */
@@ -35,7 +45,7 @@ export type Secure = (duplex: Duplex) => Effect.Effect<Secured, TlsFailed | Clie
 /** Node has its own deadline, of two minutes; the server's comes first, whatever it is. */
 const noTimeout = 2 ** 31 - 1
 
-export const make = ({ cert, key, clientCa }: Credentials): Secure => {
+export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure => {
   // Never listens: connections are given to it, which may have said something
   // before. Only as a server does Node judge the certificates of clients.
   const server = createServer({
@@ -43,8 +53,27 @@ export const make = ({ cert, key, clientCa }: Credentials): Secure => {
     key,
     minVersion: "TLSv1.2",
     handshakeTimeout: noTimeout,
-    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true })
+    ...(clientCa !== undefined && {
+      ca: clientCa,
+      requestCert: true,
+      rejectUnauthorized: true,
+      // A session that is resumed (RFC 8446 §2.2) is not judged again: an expired or revoked certificate would go
+      // on by it for as long as its holder likes. Without tickets, and with nobody who keeps sessions, there is none.
+      secureOptions: constants.SSL_OP_NO_TICKET
+    }),
+    ...(clientCrl !== undefined && { crl: revocationLists(clientCrl) })
   })
+  let isToldOfList = false
+  /** No certificate is good then, and its owner cannot know why. */
+  const tellOfList = ({ code }: TlsFailed) =>
+    Effect.suspend(() => {
+      if (isToldOfList || !/^CRL_(HAS_EXPIRED|NOT_YET_VALID)$/.test(code)) return Effect.void
+      isToldOfList = true
+      return Effect.logError(
+        "clients with a certificate are turned away: their revocation list is not valid now",
+        { code }
+      )
+    })
 
   const secured = (duplex: Duplex, socket: TLSSocket): Secured => {
     setCarrier(socket, duplex)
@@ -52,7 +81,7 @@ export const make = ({ cert, key, clientCa }: Credentials): Secure => {
     return { duplex: socket, subject: clientCa === undefined ? undefined : subjectOf(socket) }
   }
 
-  return (duplex) =>
+  const handshake: Secure = (duplex) =>
     Effect.callback((resume) => {
       if (duplex.destroyed) return resume(Effect.fail(new ClientGone()))
       // Node's events do not say which connection they are of. So each connection
@@ -66,7 +95,17 @@ export const make = ({ cert, key, clientCa }: Credentials): Secure => {
       }
       Reflect.apply(server.emit, Object.create(server, { emit: { value: emit } }), ["connection", duplex])
     })
+  return clientCrl === undefined
+    ? handshake
+    : (duplex) =>
+        Effect.tapError(handshake(duplex), (error) =>
+          error._tag === "TlsFailed" ? tellOfList(error) : Effect.void
+        )
 }
+
+/** Each of the lists in a PEM text, of which Node reads one. */
+export const revocationLists = (pem: string): Array<string> =>
+  pem.match(/-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g) ?? []
 
 const failure = (
   { code, message }: NodeJS.ErrnoException,
@@ -77,9 +116,12 @@ const failure = (
   return code === "ECONNRESET" ? new ClientGone() : new TlsFailed({ code: code ?? message })
 }
 
-/** A certificate without a common name still names someone: its whole subject. */
-const subjectOf = (socket: TLSSocket): string => {
-  const certificate = socket.getPeerX509Certificate()
-  const name = /^CN=(.+)$/m.exec(certificate?.subject ?? "")?.[1]
-  return printable(name ?? certificate?.subject ?? "")
+/** Read from the structure: in printed text, what is in a name cannot be told from what is around it. */
+const subjectOf = (socket: TLSSocket): Subject => {
+  const { CN = [] }: { readonly CN?: string | ReadonlyArray<string> } =
+    socket.getPeerCertificate().subject ?? {}
+  return {
+    commonNames: typeof CN === "string" ? [CN] : CN,
+    whole: socket.getPeerX509Certificate()?.subject ?? ""
+  }
 }

@@ -3,6 +3,7 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
+import { createSecureContext } from "node:tls"
 import * as Effect from "effect/Effect"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -11,7 +12,9 @@ import { BadSetting } from "../Errors.ts"
 import * as Tls from "../network/Tls.ts"
 import { printable } from "../wire/Text.ts"
 
-type Name = "tlsCert" | "tlsKey" | "tlsClientCa"
+const names = ["tlsCert", "tlsKey", "tlsClientCa", "tlsClientCrl"] as const
+
+type Name = (typeof names)[number]
 
 /**
  * How to do the handshake on connections of TLS listeners; nothing if there are
@@ -20,10 +23,10 @@ type Name = "tlsCert" | "tlsKey" | "tlsClientCa"
  */
 export const load = Effect.gen(function* (): Effect.fn.Return<Tls.Secure | undefined, BadSetting, Config> {
   const { listen, ...paths } = yield* Config
-  const { tlsCert, tlsKey, tlsClientCa } = paths
+  const { tlsCert, tlsKey, tlsClientCa, tlsClientCrl } = paths
   const first = listen.find((at) => ListenAddress.doorOf(at)._tag === "Tls")
   if (first === undefined) {
-    for (const name of ["tlsCert", "tlsKey", "tlsClientCa"] as const) {
+    for (const name of names) {
       if (paths[name] !== undefined) {
         return yield* bad(
           name,
@@ -50,9 +53,24 @@ export const load = Effect.gen(function* (): Effect.fn.Return<Tls.Secure | undef
   if (tlsClientCa !== undefined && clientCa !== undefined) {
     yield* parsed("tlsClientCa", tlsClientCa, "a PEM certificate", () => new X509Certificate(clientCa))
   }
+  if (tlsClientCrl !== undefined && tlsClientCa === undefined) {
+    return yield* bad(
+      "tlsClientCrl",
+      tlsClientCrl,
+      "used without --tls-client-ca, whose certificates it revokes"
+    )
+  }
+  const clientCrl = tlsClientCrl === undefined ? undefined : yield* pem("tlsClientCrl", tlsClientCrl)
+  if (tlsClientCrl !== undefined && clientCrl !== undefined) {
+    yield* parsed("tlsClientCrl", tlsClientCrl, "a PEM certificate revocation list", () => {
+      const lists = Tls.revocationLists(clientCrl)
+      if (lists.length === 0) throw new Error("none")
+      createSecureContext({ crl: lists })
+    })
+  }
   // What is left to be wrong is the rest of a chain, or a certificate too weak for the system's policy.
   return yield* parsed("tlsCert", tlsCert, "a certificate that TLS accepts", () =>
-    Tls.make({ cert, key, clientCa })
+    Tls.make({ cert, key, clientCa, clientCrl })
   )
 })
 

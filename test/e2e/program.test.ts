@@ -60,6 +60,7 @@ const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program
   tlsCert: ["", /the path of a file/],
   tlsKey: ["", /the path of a file/],
   tlsClientCa: ["", /the path of a file/],
+  tlsClientCrl: ["", /the path of a file/],
   unixMode: ["rw", /file permissions in octal/],
   proxyProtocolFrom: ["10.0.0.1/8", /a network such as 10\.0\.0\.0\/8/],
   privateTargets: ["maybe", /one of auto, allow and deny/],

@@ -8,7 +8,7 @@ import { type ConnectionOptions, connect as connectTls } from "node:tls"
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { peer } from "../../src/testing/index.ts"
-import { certificate, directory } from "../support/certificates.ts"
+import { certificate, directory, revocationList } from "../support/certificates.ts"
 import { greeting, request } from "../support/messages.ts"
 import { itNeeds } from "../support/needs.ts"
 import { output, refuse, start } from "../support/operator.ts"
@@ -197,6 +197,35 @@ describe("with certificates of clients", () => {
       yield* logged({ outcome: "CertificateRefused", user: "bob", reason: "expired", level: "info" })
     }))
 
+  it("one that is revoked is not let in once the list says so", () =>
+    Effect.gen(function* () {
+      const { path, server, ca, alice, bob } = yield* certificates
+      const crl = join(path, "crl.pem")
+      writeFileSync(crl, revocationList(path, ca, []))
+      const { addresses, logged } = yield* start([
+        ...["--listen", "tls:127.0.0.1:0", "--tls-client-crl", crl],
+        ...["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
+      ])
+      const port = yield* echo
+      const ask = Effect.fnUntraced(function* ({
+        cert,
+        key
+      }: {
+        readonly cert: string
+        readonly key: string
+      }) {
+        const client = yield* dial(addresses[0]!, { ca: server.cert, cert, key })
+        yield* client.send(open(port))
+        return client
+      })
+      assert.deepStrictEqual([...(yield* (yield* ask(bob)).receive(4))], [5, 0, 5, 0])
+      writeFileSync(crl, revocationList(path, ca, [bob]))
+      yield* logged({ message: "reloaded" })
+      assert.deepStrictEqual([...(yield* (yield* ask(bob)).rest)], [])
+      yield* logged({ outcome: "TlsFailed", code: "CERT_REVOKED" })
+      assert.deepStrictEqual([...(yield* (yield* ask(alice)).receive(4))], [5, 0, 5, 0])
+    }))
+
   it("whoever has none, or one from elsewhere, is not", () =>
     Effect.gen(function* () {
       const { addresses, logged, trust, stranger } = yield* started
@@ -249,6 +278,16 @@ describe("refused at the start", () => {
         `--tls-key: "${text}" is not a PEM private key without a passphrase`
       )
       yield* refused(files(certFile, keyFile, text), `--tls-client-ca: "${text}" is not a PEM certificate`)
+      const withList = (path: string) => [...files(certFile, keyFile), "--tls-client-crl", path]
+      yield* refused(withList(missing), unreadable("tls-client-crl"))
+      yield* refused(
+        withList(certFile),
+        `--tls-client-crl: "${certFile}" is not a PEM certificate revocation list`
+      )
+      yield* refused(
+        [...listen, "--tls-cert", certFile, "--tls-key", keyFile, "--tls-client-crl", certFile],
+        `--tls-client-crl: "${certFile}" is not used without --tls-client-ca, whose certificates it revokes`
+      )
       yield* refused(
         files(certFile, alice.keyFile),
         `--tls-key: "${alice.keyFile}" is not the key of the certificate in "${certFile}"`

@@ -2,7 +2,8 @@
  * Certificates for a test, made by openssl in a directory that goes with it.
  */
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { X509Certificate } from "node:crypto"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -18,6 +19,34 @@ export interface Certificate {
   readonly keyFile: string
   readonly cert: string
   readonly key: string
+}
+
+/**
+ * The revocation list of an authority (PEM), which has these certificates on it. It holds for a day, or was to be
+ * followed by another one years ago.
+ */
+export const revocationList = (
+  path: string,
+  issuer: Certificate,
+  revoked: ReadonlyArray<Certificate>,
+  { isOld = false } = {}
+): string => {
+  const index = join(path, "index.txt")
+  const config = join(path, "ca.cnf")
+  const serial = ({ cert }: Certificate) => new X509Certificate(cert).serialNumber
+  writeFileSync(
+    index,
+    revoked.map((each) => `R\t490101000000Z\t260101000000Z\t${serial(each)}\tunknown\t/CN=revoked\n`).join("")
+  )
+  writeFileSync(config, `[ca]\ndefault_ca = it\n[it]\ndatabase = ${index}\ndefault_md = sha256\n`)
+  const times = isOld
+    ? ["-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200102000000Z"]
+    : ["-crldays", "1"]
+  const signer = ["-cert", issuer.certFile, "-keyfile", issuer.keyFile]
+  return execFileSync("openssl", ["ca", "-config", config, "-gencrl", ...signer, ...times], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"]
+  })
 }
 
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -36,7 +65,7 @@ export const certificate = (
   const files = ["-keyout", keyFile, "-out", certFile]
   execFileSync(
     "openssl",
-    ["req", "-x509", ...newKey, ...signer, "-days", "2", "-subj", subject, ...names, ...files],
+    ["req", "-x509", "-utf8", ...newKey, ...signer, "-days", "2", "-subj", subject, ...names, ...files],
     {
       stdio: "ignore"
     }
