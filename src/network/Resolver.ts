@@ -3,9 +3,11 @@
  *
  * `dns.lookup` would be the obvious choice, but it runs on four threads that it
  * shares with hashing: a few names whose servers do not answer stop every other
- * session. So the queries go out on the event loop (c-ares), and what else the
- * system's resolver does for people, the hosts file and the search list, is
- * done here.
+ * session. So the queries go out on the event loop (c-ares), and the hosts file,
+ * which the system's resolver reads for people, is read here.
+ *
+ * The search list of the system is not used: the name that is resolved is the
+ * name that the policy has judged, and no other.
  */
 import { Resolver as Queries } from "node:dns/promises"
 import { readFile } from "node:fs/promises"
@@ -18,7 +20,8 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { Config } from "../config/Config.ts"
-import { NameNotFound, ResolutionFailed, ResolutionTimeout, type ResolveError } from "../Errors.ts"
+import { NameNotFound, ResolutionTimeout, type ResolveError } from "../Errors.ts"
+import * as DnsCache from "./DnsCache.ts"
 
 export type Addresses = Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>
 
@@ -29,16 +32,17 @@ export class Resolver extends Context.Service<
     readonly resolve: (name: Host.DomainName) => Effect.Effect<Addresses, ResolveError>
   }
 >()("effect-socks/network/Resolver") {
-  /** The name servers, hosts file and search list of this machine. */
+  /** The name servers and the hosts file of this machine. Answers are kept as long as their TTL allows. */
   static readonly layer: Layer.Layer<Resolver, never, Config> = Layer.effect(
     Resolver,
     Effect.gen(function* () {
       const { resolveTimeout } = yield* Config
+      const cache = yield* DnsCache.make(resolveTimeout)
       // Read again now and then: they change when a machine changes networks.
       const system = yield* Effect.cachedWithTTL(readSystem, "10 seconds")
       return {
         resolve: (name) =>
-          Effect.flatMap(system, (current) => resolveWith(current, name)).pipe(
+          Effect.flatMap(system, (current) => resolveWith(current, cache, name)).pipe(
             Effect.timeoutOrElse({
               duration: resolveTimeout,
               orElse: () => Effect.fail(new ResolutionTimeout({ name }))
@@ -69,91 +73,58 @@ export const addressesOf = (
 
 /** How names are resolved on this machine. */
 interface System {
-  readonly queries: Queries
+  readonly servers: DnsCache.Servers
   readonly hosts: Host.HostsTable
-  readonly search: ReadonlyArray<string>
-  /** Names with fewer dots are first tried in the search list. */
-  readonly dots: number
 }
 
 const readSystem: Effect.Effect<System> = Effect.gen(function* () {
   const [hosts, conf] = yield* Effect.all([readText("/etc/hosts"), readText("/etc/resolv.conf")])
   return {
-    queries: new Queries({ timeout: 2000, tries: 2 }),
-    hosts: Host.parseHostsFile(hosts),
-    search:
-      conf
-        .match(/^(?:search|domain)[ \t]+(.*)$/m)?.[1]
-        ?.trim()
-        .split(/\s+/) ?? [],
-    dots: Number(conf.match(/^options\b.*\bndots:(\d+)/m)?.[1] ?? 1)
+    // Of other servers, the answers may be others.
+    servers: { key: conf, queries: new Queries({ timeout: 2000, tries: 2 }) },
+    hosts: Host.parseHostsFile(hosts)
   }
 })
 
 const readText = (path: string): Effect.Effect<string> =>
   Effect.promise(() => readFile(path, "utf8").catch(() => ""))
 
-const resolveWith = Effect.fnUntraced(function* (
-  system: System,
+const resolveWith = (
+  { servers, hosts }: System,
+  cache: DnsCache.DnsCache,
   name: Host.DomainName
-): Effect.fn.Return<Addresses, ResolveError> {
+): Effect.Effect<Addresses, ResolveError> => {
   // RFC 6761 §6.3: the name servers are not asked about localhost.
-  if (name === "localhost" || name.endsWith(".localhost")) return NetAddress.loopbackAddresses
-  const known = system.hosts.get(name)
-  if (known) return known
-  const { search, dots } = system
-  const inSearch = search.map((suffix) => `${name}.${suffix}`)
-  const candidates = name.split(".").length > dots ? [name, ...inSearch] : [...inSearch, name]
-  for (const candidate of candidates) {
-    const addresses = yield* query(system.queries, candidate).pipe(
-      Effect.catchTag("NameNotFound", () => Effect.void)
-    )
-    if (addresses) return addresses
-  }
-  return yield* new NameNotFound({ name })
-})
+  if (name === "localhost" || name.endsWith(".localhost")) return Effect.succeed(NetAddress.loopbackAddresses)
+  const known = hosts.get(name)
+  return known ? Effect.succeed(known) : query(servers, cache, name)
+}
 
 /** Time the other family has after one has answered (RFC 8305 §3). */
 const resolutionDelay = "50 millis"
 
 /** Asks for both families at once; when one has answered, the other has a moment left. */
 const query = Effect.fnUntraced(function* (
-  queries: Queries,
-  name: string
+  servers: DnsCache.Servers,
+  cache: DnsCache.DnsCache,
+  name: Host.DomainName
 ): Effect.fn.Return<Addresses, ResolveError> {
   const answered = Deferred.makeUnsafe<void>()
-  const family = (ask: () => Promise<ReadonlyArray<string>>) =>
-    records(name, ask).pipe(
+  const family = (version: 4 | 6) =>
+    cache.lookup(servers, name, version).pipe(
       Effect.tap((addresses) =>
         addresses.length === 0 ? Effect.void : Deferred.succeed(answered, undefined)
       ),
       Effect.raceFirst(Deferred.await(answered).pipe(Effect.delay(resolutionDelay), Effect.as([]))),
       Effect.result
     )
-  const answers = yield* Effect.all(
-    [family(() => queries.resolve6(name)), family(() => queries.resolve4(name))],
-    { concurrency: "unbounded" }
-  )
-  const [v6, v4] = answers.map(Result.getOrElse((): Array<NetAddress.IpAddress> => []))
+  const answers = yield* Effect.all([family(6), family(4)], { concurrency: "unbounded" })
+  const [v6, v4] = answers.map(Result.getOrElse((): ReadonlyArray<NetAddress.IpAddress> => []))
   const addresses = interleave(v6!, v4!)
   if (Arr.isReadonlyArrayNonEmpty(addresses)) return addresses
   const failure = answers.find(Result.isFailure)
   return yield* failure ? failure.failure : new NameNotFound({ name })
 })
-
-const records = (
-  name: string,
-  ask: () => Promise<ReadonlyArray<string>>
-): Effect.Effect<Array<NetAddress.IpAddress>, ResolutionFailed | ResolutionTimeout> =>
-  Effect.tryPromise({ try: ask, catch: (error) => (error as NodeJS.ErrnoException).code ?? "unknown" }).pipe(
-    Effect.map((answers) => answers.map(NetAddress.ipFromStringUnsafe)),
-    Effect.catch((code) => {
-      if (code === "ENOTFOUND" || code === "ENODATA") return Effect.succeed([])
-      return Effect.fail(
-        code === "ETIMEOUT" ? new ResolutionTimeout({ name }) : new ResolutionFailed({ name, code })
-      )
-    })
-  )
 
 /** Families by turns, IPv6 first (RFC 8305 §4). */
 const interleave = <A>(first: ReadonlyArray<A>, second: ReadonlyArray<A>): Array<A> =>

@@ -15,7 +15,10 @@ export interface Answer<out A> {
 }
 
 export interface Answers<in out A, in out E> {
-  /** The answer to the question that has this key. `find` stops when nobody waits for it any more. */
+  /**
+   * The answer to the question that has this key. `find` stops when nobody waits for
+   * it any more, unless few enough go on without anybody.
+   */
   readonly get: (key: string, find: Effect.Effect<Answer<A>, E>) => Effect.Effect<A, E>
 }
 
@@ -24,14 +27,19 @@ interface Search<A, E> {
   waiting: number
 }
 
-/** Remembers at most `limit` answers, of which the oldest go first. */
+/**
+ * Remembers at most `limit` answers, of which the oldest go first. At most
+ * `unattended` searches go on to their end when nobody waits for them any more.
+ */
 export const make = Effect.fnUntraced(function* <A, E>(
-  limit: number
+  limit: number,
+  unattended = 0
 ): Effect.fn.Return<Answers<A, E>, never, Scope.Scope> {
   const fork = yield* FiberSet.makeRuntime<never, A, E>()
   const clock = yield* Clock.clockWith(Effect.succeed)
   const known = new Map<string, { readonly value: A; readonly until: number }>()
   const searches = new Map<string, Search<A, E>>()
+  const alone = new Set<Search<A, E>>()
 
   const remember = (key: string, { value, holdsFor }: Answer<A>): A => {
     known.delete(key)
@@ -48,17 +56,23 @@ export const make = Effect.fnUntraced(function* <A, E>(
       searches.set(key, started)
       search = started
     }
+    alone.delete(search)
     search.waiting++
     return search
   }
 
   const leave = (key: string, search: Search<A, E>) => {
     if (--search.waiting > 0) return
+    if (searches.get(key) === search && alone.size < unattended) {
+      alone.add(search)
+      return
+    }
     forget(key, search)
     search.fiber.interruptUnsafe()
   }
 
   const forget = (key: string, search: Search<A, E>) => {
+    alone.delete(search)
     if (searches.get(key) === search) searches.delete(key)
   }
 

@@ -20,7 +20,9 @@ type Answer = ReadonlyArray<string> | string | "silence"
 const world = vi.hoisted(() => ({
   files: {} as Record<string, string>,
   records: {} as Record<string, { v4?: Answer; v6?: Answer }>,
-  asked: [] as Array<string>
+  asked: [] as Array<string>,
+  /** How long answers hold, in seconds. */
+  ttl: 60
 }))
 
 vi.mock("node:fs/promises", () => ({
@@ -35,7 +37,7 @@ vi.mock("node:dns/promises", () => {
       : "ENOTFOUND"
     if (answer === "silence") return new Promise(() => {})
     if (typeof answer === "string") throw Object.assign(new Error(answer), { code: answer })
-    return answer
+    return answer.map((address) => ({ address, ttl: world.ttl }))
   }
   return {
     Resolver: class {
@@ -49,6 +51,7 @@ beforeEach(() => {
   world.files = {}
   world.records = {}
   world.asked = []
+  world.ttl = 60
 })
 
 const resolving = (name: string) =>
@@ -144,21 +147,18 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("tries the search list first for names with few dots, and last for others", () =>
+  it.effect("asks for the name that it was given, and no other", () =>
     Effect.gen(function* () {
-      world.files["/etc/resolv.conf"] = "nameserver 192.0.2.53\nsearch one.example two.example\n"
-      world.records = { "db.two.example": { v4: ["192.0.2.1"] }, "db.eu.one.example": { v4: ["192.0.2.2"] } }
-      assert.deepStrictEqual(yield* resolving("db"), ["192.0.2.1"])
-      assert.deepStrictEqual(
-        world.asked.filter((query) => query.endsWith("v4")),
-        ["db.one.example v4", "db.two.example v4"]
-      )
-      world.asked = []
-      assert.deepStrictEqual(yield* resolving("db.eu"), ["192.0.2.2"])
-      assert.deepStrictEqual(
-        world.asked.filter((query) => query.endsWith("v4")),
-        ["db.eu v4", "db.eu.one.example v4"]
-      )
+      world.files["/etc/resolv.conf"] =
+        "nameserver 192.0.2.53\nsearch corp.example\noptions ndots:5\ndomain corp.example\n"
+      world.records = {
+        "intranet.corp.example": { v4: ["192.0.2.1"] },
+        "db.corp.example": { v4: ["192.0.2.2"] }
+      }
+      for (const name of ["intranet", "db"]) {
+        assert.strictEqual(yield* Effect.flip(resolving(name)), "NameNotFound")
+      }
+      assert.sameMembers(world.asked, ["intranet v6", "intranet v4", "db v6", "db v4"])
     }).pipe(Effect.provide(layer))
   )
 
@@ -170,6 +170,97 @@ describe("Resolver", () => {
       assert.deepStrictEqual(yield* resolving("printer"), ["192.0.2.1"])
       yield* TestClock.adjust("11 seconds")
       assert.deepStrictEqual(yield* resolving("printer"), ["192.0.2.2"])
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("Resolver's cache", () => {
+  /** How often each of these queries was made since the last time. */
+  const queries = (): ReadonlyArray<string> => world.asked.splice(0)
+
+  it.effect("asks once for as long as the TTL holds, and then again", () =>
+    Effect.gen(function* () {
+      world.records = { "web.example": { v4: ["192.0.2.1"], v6: ["2001:db8::1"] } }
+      for (let i = 0; i < 5; i++) yield* resolving("web.example")
+      assert.sameMembers([...queries()], ["web.example v6", "web.example v4"])
+      world.records = { "web.example": { v4: ["192.0.2.2"] } }
+      yield* TestClock.adjust("59 seconds")
+      assert.deepStrictEqual(yield* resolving("web.example"), ["2001:db8::1", "192.0.2.1"])
+      assert.deepStrictEqual(queries(), [])
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(yield* resolving("web.example"), ["192.0.2.2"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("keeps nothing whose TTL is zero, and nothing longer than an hour", () =>
+    Effect.gen(function* () {
+      world.records = { "web.example": { v4: ["192.0.2.1"], v6: ["2001:db8::1"] } }
+      world.ttl = 0
+      yield* resolving("web.example")
+      yield* resolving("web.example")
+      assert.lengthOf(queries(), 4)
+      world.ttl = 1_000_000
+      yield* resolving("web.example")
+      queries()
+      yield* TestClock.adjust("3599 seconds")
+      yield* resolving("web.example")
+      assert.deepStrictEqual(queries(), [])
+      yield* TestClock.adjust("1 seconds")
+      yield* resolving("web.example")
+      assert.lengthOf(queries(), 2)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("remembers for a while that there is no such name, and for a moment that servers fail", () =>
+    Effect.gen(function* () {
+      world.records = { "broken.example": { v4: "ESERVFAIL", v6: "ESERVFAIL" } }
+      for (const name of ["none.example", "none.example", "broken.example", "broken.example"]) {
+        yield* Effect.flip(resolving(name))
+      }
+      assert.lengthOf(queries(), 4)
+      yield* TestClock.adjust("1 seconds")
+      for (const name of ["none.example", "broken.example"]) yield* Effect.flip(resolving(name))
+      assert.sameMembers([...queries()], ["broken.example v6", "broken.example v4"])
+      yield* TestClock.adjust("9 seconds")
+      yield* Effect.flip(resolving("none.example"))
+      assert.lengthOf(queries(), 2)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("makes one query for all who ask at the same time, and lets it end when they are gone", () =>
+    Effect.gen(function* () {
+      world.records = { "slow.example": { v4: "silence", v6: "silence" } }
+      const fibers = yield* Effect.forEach(Array.from({ length: 10 }), () =>
+        Effect.forkChild(resolving("slow.example"))
+      )
+      yield* settled
+      assert.lengthOf(queries(), 2)
+      yield* Fiber.interruptAll(fibers)
+      yield* Effect.forkChild(resolving("slow.example"))
+      yield* settled
+      assert.deepStrictEqual(queries(), [])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("asks other name servers anew", () =>
+    Effect.gen(function* () {
+      world.files["/etc/resolv.conf"] = "nameserver 192.0.2.53\n"
+      world.records = { "web.example": { v4: ["192.0.2.1"], v6: [] } }
+      yield* resolving("web.example")
+      queries()
+      world.files["/etc/resolv.conf"] = "nameserver 192.0.2.54\n"
+      yield* TestClock.adjust("11 seconds")
+      yield* resolving("web.example")
+      assert.lengthOf(queries(), 2)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("keeps no more addresses of an answer than one would try", () =>
+    Effect.gen(function* () {
+      world.records = {
+        "many.example": { v4: Array.from({ length: 200 }, (_, i) => `192.0.2.${i}`), v6: [] }
+      }
+      assert.lengthOf(yield* resolving("many.example"), 32)
     }).pipe(Effect.provide(layer))
   )
 })

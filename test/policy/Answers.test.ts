@@ -72,6 +72,31 @@ describe("Answers", () => {
       assert.strictEqual(yield* get("a", Effect.succeed({ value: 1, holdsFor: 0 })), 1)
     })
   )
+
+  it.effect("lets few enough searches go on that nobody waits for", () =>
+    Effect.gen(function* () {
+      const { get } = yield* Answers.make<string, never>(10, 1)
+      const stopped: Array<string> = []
+      const slow = (key: string) =>
+        Effect.sleep("1 second").pipe(
+          Effect.as({ value: key, holdsFor: 60_000 }),
+          Effect.onInterrupt(() => Effect.sync(() => stopped.push(key)))
+        )
+      const fibers = yield* Effect.forEach(["a", "b"], (key) => Effect.forkChild(get(key, slow(key))))
+      yield* settled
+      yield* Fiber.interruptAll(fibers)
+      yield* settled
+      assert.deepStrictEqual(stopped, ["b"])
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* get("a", Effect.die("searched again")), "a")
+      // Its place is free again.
+      const other = yield* Effect.forkChild(get("c", slow("c")))
+      yield* settled
+      yield* Fiber.interrupt(other)
+      yield* settled
+      assert.deepStrictEqual(stopped, ["b"])
+    })
+  )
 })
 
 describe("Gate", () => {
