@@ -10,6 +10,7 @@ import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
 import type { Server } from "../server/Server.ts"
+import * as Unprotected from "./Unprotected.ts"
 
 export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
   const config = yield* Config
@@ -22,7 +23,10 @@ export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: S
   yield* Console.log(
     [
       "",
-      ...listeners.map((at) => `  effect-socks listens on ${ListenAddress.format(at)}${door(at)}`),
+      ...listeners.map(
+        (at) =>
+          `  effect-socks listens on ${ListenAddress.format(at)}${door(at)}${Unprotected.noteOn(at, config)}`
+      ),
       asksPassword
         ? "  and asks for a user name and a password."
         : trust.length > 0

@@ -22,6 +22,7 @@ import * as BansFile from "../system/BansFile.ts"
 import * as Hashing from "../system/Hashing.ts"
 import * as Logins from "../system/Logins.ts"
 import { printable } from "../wire/Text.ts"
+import * as Unprotected from "./Unprotected.ts"
 import * as Warnings from "./Warnings.ts"
 
 /** What is wrong with the settings together, though each can be read; one sentence a line. */
@@ -49,7 +50,9 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       config === undefined ? "the settings are right" : `${printable(config)} is right`,
       "",
       ...settings.listen.map(
-        (at) => `  listens on ${ListenAddress.format(at)}, for ${admitted(at, settings, asksPassword)}`
+        (at) =>
+          `  listens on ${ListenAddress.format(at)}, for ${admitted(at, settings, asksPassword)}` +
+          Unprotected.noteOn(at, settings)
       ),
       `  users: ${[...settings.user, ...settings.users].map(({ name }) => printable(name)).join(", ") || "none"}${others(settings)}`
     ].join("\n")

@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as ListenAddress from "../config/ListenAddress.ts"
 import { nearest } from "../config/Nearest.ts"
 import * as Settings from "../config/Settings.ts"
 import type * as Sources from "../config/Sources.ts"
@@ -12,6 +13,7 @@ import * as Variables from "../config/Variables.ts"
 import * as Review from "../policy/Review.ts"
 import * as UsersFile from "../system/UsersFile.ts"
 import { printable } from "../wire/Text.ts"
+import * as Unprotected from "./Unprotected.ts"
 
 /** Of these settings, in an environment with these variables. */
 export const of = Effect.fnUntraced(function* (
@@ -23,6 +25,13 @@ export const of = Effect.fnUntraced(function* (
   const users = yield* Effect.orElseSucceed(UsersFile.everyone(values), () => [])
   return [
     ...[...Review.idle(rules), ...Review.unheard(rules, listen)].map((sentence) => `rules: ${sentence}`),
+    ...listen
+      .filter((at) => Unprotected.isAt(at, values))
+      .map(
+        (at) =>
+          `listen: datagrams of ${ListenAddress.format(at)} go in the clear, and those of anyone at a client's ` +
+          "address are taken for the client's; udp-strict has clients declare their ports"
+      ),
     ...(authToken !== undefined && authUrl === undefined
       ? ["auth-token: there is no auth-url that it would be for"]
       : []),

@@ -65,8 +65,14 @@ export const particular = (door: Door, settings: OwnSettings): Particular => ({
 /** Without its settings. */
 export const doorOf = (at: ListenAddress): Door => (at._tag === "Particular" ? at.door : at)
 
-/** Its settings, if it has any. */
-export const settingsOf = (at: ListenAddress): OwnSettings => (at._tag === "Particular" ? at.settings : {})
+/**
+ * Its settings, if it has any. With TLS there is no UDP unless it says so: the
+ * datagrams would go in the clear, and be anyone's who has the client's address.
+ */
+export const settingsOf = (at: ListenAddress): OwnSettings => {
+  const own = at._tag === "Particular" ? at.settings : {}
+  return doorOf(at)._tag === "Tls" ? { udp: false, ...own } : own
+}
 
 /** The same place, with TLS. */
 export const tls = (place: Place): Tls => ({ _tag: "Tls", place })

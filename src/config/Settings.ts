@@ -154,7 +154,7 @@ export const server = {
       "Where to listen: HOST:PORT (port 0 lets the system choose one), unix:/path, or systemd for the sockets " +
       "that systemd passes (systemd:NAME for those of this FileDescriptorName), which are used only if asked " +
       "for; tls: before any of these puts TLS on it, and ?protocols=socks5+http&udp=false behind it gives it " +
-      "settings of its own",
+      "settings of its own; with tls: there is no UDP unless it has udp=true there",
     metavar: "ADDRESS",
     read: ListenAddress.fromString,
     expected: ListenAddress.expected,
@@ -358,7 +358,10 @@ export const server = {
   ),
   bandwidthUser: bandwidth("The same for all sessions of a user, or of an address without one, together"),
   bandwidthTotal: bandwidth("The same for all sessions together"),
-  udp: toggle("Relay datagrams (UDP ASSOCIATE)", true),
+  udp: toggle(
+    "Relay datagrams (UDP ASSOCIATE), but for clients of tls: listeners that do not have udp=true behind them",
+    true
+  ),
   udpPorts: single<Texts.PortRange | "any">({
     description: "Ports at which clients' datagrams are taken; any leaves the choice to the system",
     metavar: "FIRST-LAST",

@@ -41,6 +41,21 @@ describe("warnings", () => {
     })
   )
 
+  it.effect("are of datagrams that TLS does not protect", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* warnings('listen: ["tls:127.0.0.1:1443", "127.0.0.1:1080?udp=true"]\n'),
+        []
+      )
+      const file = 'listen: "tls:127.0.0.1:1443?udp=true"\n'
+      assert.deepStrictEqual(yield* warnings(file), [
+        "listen: datagrams of tls:127.0.0.1:1443?udp=true go in the clear, and those of anyone at a client's " +
+          "address are taken for the client's; udp-strict has clients declare their ports"
+      ])
+      assert.deepStrictEqual(yield* warnings('listen: "tls:127.0.0.1:1443?protocols=http&udp=true"\n'), [])
+    })
+  )
+
   it.effect("are of a token for nobody", () =>
     Effect.gen(function* () {
       const token = "auth-token: hunter2\n"

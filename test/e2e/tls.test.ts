@@ -11,8 +11,9 @@ import { peer } from "../../src/testing/index.ts"
 import { certificate, directory, revocationList } from "../support/certificates.ts"
 import { greeting, request } from "../support/messages.ts"
 import { itNeeds } from "../support/needs.ts"
-import { output, refuse, start } from "../support/operator.ts"
+import { main, output, refuse, start } from "../support/operator.ts"
 import { echo, tcp } from "../support/targets.ts"
+import * as Tcp from "../support/tcp.ts"
 
 const it = itNeeds("openssl")
 
@@ -49,6 +50,50 @@ describe("over TLS", () => {
     const program = yield* start([...args, "--tls-cert", server.certFile, "--tls-key", server.keyFile])
     return { ...files, ...program, trust: { ca: server.cert } }
   })
+
+  it("nobody gets UDP, which would go in the clear, but where the listener is told so", () =>
+    Effect.gen(function* () {
+      const { server } = yield* certificates
+      const program = yield* start([
+        ...["--udp", "--tls-cert", server.certFile, "--tls-key", server.keyFile],
+        ...["tls:127.0.0.1:0", "tls:127.0.0.1:0?udp=true", "127.0.0.1:0"].flatMap((at) => ["--listen", at])
+      ])
+      const trust = { ca: server.cert }
+      const answers = [
+        dial(program.addresses[0]!, trust),
+        dial(program.addresses[1]!.replace(/\?.*/, ""), trust),
+        Tcp.connect(portOf(program.addresses[2]!))
+      ].map((dialled) =>
+        Effect.gen(function* () {
+          const client = yield* dialled
+          yield* client.send([...greeting(0x00), ...request("0.0.0.0", 0, 0x03)])
+          return (yield* client.receive(12))[3]
+        })
+      )
+      assert.deepStrictEqual(yield* Effect.all(answers), [0x07, 0x00, 0x00])
+    }))
+
+  it("the program says whether there is UDP, before it starts", () =>
+    Effect.gen(function* () {
+      const { server } = yield* certificates
+      const says = (listen: string, ...more: ReadonlyArray<string>) =>
+        Effect.map(
+          output(process.execPath, [
+            ...[main, "check", "--listen", listen, "--tls-cert", server.certFile],
+            ...["--tls-key", server.keyFile, ...more]
+          ]),
+          (text) => /listens on .*?who can reach it(.*)/.exec(text)?.[1]
+        )
+      const off = ", without UDP, which TLS does not protect (?udp=true)"
+      assert.strictEqual(yield* says("tls:127.0.0.1:1443"), off)
+      assert.strictEqual(yield* says("tls:127.0.0.1:1443?udp=true"), ", with UDP in the clear (udp=true)")
+      for (const silent of [
+        says("tls:127.0.0.1:1443?protocols=http"),
+        says("tls:127.0.0.1:1443", "--no-udp")
+      ]) {
+        assert.strictEqual(yield* silent, "")
+      }
+    }))
 
   it("a client can finish sending and still receive", () =>
     Effect.gen(function* () {

@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import type { Values } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
+import { DatagramRelay } from "../../src/network/DatagramRelay.ts"
 import * as Destinations from "../../src/network/Destinations.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
@@ -260,6 +261,26 @@ describe("Hostile targets", () => {
         const { answer, dialled } = yield* whileFull(ask, "limited.example")
         assert.deepStrictEqual(dialled, [])
         assert.include(full[protocol] ?? [], answer)
+      })
+    )
+  }
+
+  for (const [listener, code] of [
+    ["tls:0.0.0.0:1443", 0x07],
+    ["tls:0.0.0.0:1443?protocols=socks5", 0x07],
+    ["tls:0.0.0.0:1443?udp=true", 0x00],
+    ["0.0.0.0:1080", 0x00]
+  ] as const) {
+    it.effect(`datagrams of a client of ${listener} are ${code === 0x07 ? "not " : ""}relayed`, () =>
+      Effect.gen(function* () {
+        const at = Option.getOrThrow(ListenAddress.fromString(listener))
+        const datagramRelay = Layer.succeed(DatagramRelay, {
+          associate: () => Effect.succeed({ bound: own, idle: Effect.never })
+        })
+        const settings = { ...config, udp: true, ...ListenAddress.settingsOf(at) }
+        const associate = answer([...greeting(0x00), ...request("0.0.0.0", 0, 0x03)], 4)
+        const [, , , reply] = yield* Effect.provide(associate, layer({ config: settings, datagramRelay }))
+        assert.strictEqual(reply, code)
       })
     )
   }
