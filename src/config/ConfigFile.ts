@@ -14,7 +14,10 @@ import { Files } from "./Files.ts"
 import type { Form } from "./Forms.ts"
 import { nearest } from "./Nearest.ts"
 import * as Problems from "./Problems.ts"
+import * as Rule from "./Rule.ts"
 import * as Settings from "./Settings.ts"
+import * as Slices from "./Slices.ts"
+import * as TargetFiles from "./TargetFiles.ts"
 import * as Variables from "./Variables.ts"
 import * as Yaml from "./Yaml.ts"
 
@@ -65,7 +68,10 @@ export const read = Effect.fnUntraced(function* (
   for (const name of Variables.names(text)) {
     variables.set(name, yield* Effect.orDie(EnvConfig.option(EnvConfig.String(name))))
   }
-  const { written, slips } = yield* Yaml.parse(text, (name) => variables.get(name) ?? Option.none())
+  const variable = (name: string) => variables.get(name) ?? Option.none()
+  const plainly = yield* readPlainly(file, text, variable, forms)
+  if (plainly !== undefined) return yield* plainly
+  const { written, slips } = yield* Yaml.parse(text, variable)
   const errors: Array<BadFile | BadSetting> = slips.map(
     ({ reason, line, column }) => new BadFile({ at: { file, line, column }, reason })
   )
@@ -82,18 +88,87 @@ export const read = Effect.fnUntraced(function* (
   const [first, ...others] = errors.toSorted((one, other) => order(placeOf(one), placeOf(other)))
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
   const said = Result.getOrElse(decoded, () => ({})) as Readonly<Record<string, unknown>>
-  const names = Object.keys(forms).filter((name) => Settings.flagName(name) in said)
-  return {
-    values: Object.fromEntries(names.map((name) => [name, said[Settings.flagName(name)]])),
-    locate: (path) => {
-      if (written === undefined) return undefined
-      const { found, rest } = follow(written, path)
-      return found === written
-        ? undefined
-        : { setting: name(path.slice(0, path.length - rest)), place: { file, ...found.at } }
-    }
-  }
+  return { values: valuesOf(said, forms), locate: (path) => locateIn(file, written, path) }
 })
+
+/** The same for a text that is plain enough to be read fast, in pieces. Nothing for any other. */
+const readPlainly = Effect.fnUntraced(function* (
+  file: string,
+  text: string,
+  variable: (name: string) => Option.Option<string>,
+  forms: Forms
+): Effect.fn.Return<Effect.Effect<Read, BadSettings> | undefined, never, Files> {
+  const written = yield* Slices.run(Yaml.plainly(text, variable))
+  if (written === undefined) return undefined
+  const { said, problems } = yield* decode(written.value, forms)
+  if (problems.length > 0) {
+    const places = yield* Slices.run(
+      Yaml.plainly(
+        text,
+        variable,
+        problems.map(({ path }) => path)
+      )
+    )
+    if (places === undefined) return undefined
+    const [first, ...others] = problems
+      .map((problem) => error(file, places, problem).error)
+      .toSorted((one, other) => order(placeOf(one), placeOf(other)))
+    return Effect.fail(new BadSettings({ errors: [first!, ...others] }))
+  }
+  return Effect.succeed({
+    values: valuesOf(said, forms),
+    locate: (path) => locateIn(file, Slices.runSync(Yaml.plainly(text, variable, [path])), path)
+  })
+})
+
+/** What a value says, and what is wrong with it. Rules, of which there may be very many, are read one after the other. */
+const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms) {
+  const decodeAs = <A>(form: Form<A>, value: unknown, path: ReadonlyArray<PropertyKey>) =>
+    SchemaParser.decodeUnknownEffect(form)(value, strictly).pipe(
+      Effect.map((said) => ({ said, problems: [] as ReadonlyArray<Problems.Problem> })),
+      Effect.catch((issue) => Effect.succeed({ said: undefined, problems: Problems.fromIssue(issue, path) }))
+    )
+  const all = schema(forms) as Form<Readonly<Record<string, unknown>>>
+  const isMap = typeof value === "object" && value !== null && !Array.isArray(value)
+  const { rules, ...rest }: Record<string, unknown> = isMap ? { ...value } : {}
+  if (forms.rules !== Settings.structured.rules.form || !Array.isArray(rules)) {
+    const { said = {}, problems } = yield* decodeAs(all, value, [])
+    return { said, problems }
+  }
+  const { said = {}, problems } = yield* decodeAs(all, rest, [])
+  const wrong = [...problems]
+  const read: Array<unknown> = []
+  yield* Slices.run(
+    Slices.each(rules, (rule) => {
+      read.push(Rule.quick(rule))
+    })
+  )
+  for (let index = 0; index < rules.length; index++) {
+    if (read[index] !== undefined) continue
+    const one = yield* decodeAs(TargetFiles.ruleForm, rules[index], ["rules", index])
+    read[index] = one.said
+    wrong.push(...one.problems)
+    if (index % 64 === 0) yield* Effect.yieldNow
+  }
+  return { said: { ...said, rules: read }, problems: wrong }
+})
+
+const valuesOf = (said: Readonly<Record<string, unknown>>, forms: Forms): Read["values"] => {
+  const names = Object.keys(forms).filter((name) => Settings.flagName(name) in said)
+  return Object.fromEntries(names.map((name) => [name, said[Settings.flagName(name)]]))
+}
+
+const locateIn = (
+  file: string,
+  written: Yaml.Written | undefined,
+  path: ReadonlyArray<PropertyKey>
+): ReturnType<Locate> => {
+  if (written === undefined) return undefined
+  const { found, rest } = follow(written, path)
+  return found === written
+    ? undefined
+    : { setting: name(path.slice(0, path.length - rest)), place: { file, ...found.at } }
+}
 
 const strictly = { errors: "all", onExcessProperty: "error" } as const
 

@@ -9,6 +9,7 @@ import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
 import * as Forms from "./Forms.ts"
 import * as Rule from "./Rule.ts"
+import * as Slices from "./Slices.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 
 /** The rule with what its file says put behind its own targets. */
@@ -21,23 +22,29 @@ export const fill = Effect.fnUntraced(function* ({
     Files.use(({ read }) => read(file)),
     (reason) => issue(file, reason)
   )
+  const read = yield* Slices.run(targets(text))
+  if ("wrong" in read) return yield* Effect.fail(issue(file, `${read.wrong} is not ${Rule.expectedTarget}`))
+  return { ...rule, to: [...(rule.to ?? []), ...read.targets] }
+})
+
+type Read = { readonly targets: ReadonlyArray<TargetPattern.TargetPattern> } | { readonly wrong: string }
+
+function* targets(text: string): Slices.Work<Read> {
   const targets: Array<TargetPattern.TargetPattern> = []
-  for (const [index, line] of text
-    .replace(/^\ufeff/, "")
-    .split("\n")
-    .entries()) {
+  let number = 0
+  for (let start = text.startsWith("\ufeff") ? 1 : 0; start <= text.length; ) {
+    const end = text.indexOf("\n", start)
+    const line = text.slice(start, end === -1 ? text.length : end)
+    start = end === -1 ? text.length + 1 : end + 1
+    if ((++number & 255) === 0) yield
     const written = line.replace(/#.*/s, "").trim()
     if (written === "") continue
     const target = TargetPattern.fromString(written)
-    if (Option.isNone(target)) {
-      return yield* Effect.fail(
-        issue(file, `line ${index + 1}: "${printable(written)}" is not ${Rule.expectedTarget}`)
-      )
-    }
+    if (Option.isNone(target)) return { wrong: `line ${number}: "${printable(written)}"` }
     targets.push(target.value)
   }
-  return { ...rule, to: [...(rule.to ?? []), ...targets] }
-})
+  return { targets }
+}
 
 /** A rule as the config file has it. */
 export const ruleForm: Forms.Form<Rule.Rule> = Forms.further(Rule.schema, fill)

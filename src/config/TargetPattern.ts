@@ -37,6 +37,22 @@ export type HostPattern =
 
 /** One of the forms above; nothing for any other text. */
 export const fromString = (text: string): Option.Option<TargetPattern> => {
+  const host = simpleName(text)
+  if (host !== undefined) return Option.some({ host })
+  return inGeneral(text)
+}
+
+/** A name as it is written most often, of long lists too: what is done with others would change nothing in it. */
+const simpleName = (text: string): HostPattern | undefined => {
+  if (text.length > 200 || text.includes("--") || !simple.test(text)) return undefined
+  return text.startsWith("*.")
+    ? { _tag: "Suffix", suffix: text.slice(2) as Host.DomainName }
+    : { _tag: "Name", name: text as Host.DomainName }
+}
+
+const simple = /^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+
+const inGeneral = (text: string): Option.Option<TargetPattern> => {
   // Without brackets, two colons or more are an IPv6 address's own.
   const isBare = /^[^[\]]*:[^[\]]*:[^[\]]*$/.test(text)
   const [, bracketed, plain = "", digits] =

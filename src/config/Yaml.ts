@@ -9,6 +9,8 @@
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Yaml from "yaml"
+import * as PlainYaml from "./PlainYaml.ts"
+import type * as Slices from "./Slices.ts"
 import { substitute } from "./Variables.ts"
 
 /** A line and a column, both from 1. */
@@ -74,6 +76,49 @@ export const parse = Effect.fnUntraced(function* (
   if (slips.length > 0) return { written: undefined, slips }
   return reading(yaml, position, variable)(document.contents)
 })
+
+/**
+ * The value of a text that is plain enough to be read fast, with others in between; and where those parts of it
+ * are that these paths lead to, as far as they lead. Nothing for other texts, and for those with anything wrong.
+ */
+export const plainly = (
+  text: string,
+  variable: (name: string) => Option.Option<string>,
+  paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = []
+): Slices.Work<Written | undefined> => readPlainly(text.replaceAll("\r\n", "\n"), variable, paths)
+
+function* readPlainly(
+  text: string,
+  variable: (name: string) => Option.Option<string>,
+  paths: ReadonlyArray<ReadonlyArray<PropertyKey>>
+): Slices.Work<Written | undefined> {
+  const read = (text: string, isQuoted: boolean) => {
+    if (!text.includes("${")) return { value: isQuoted ? text : plain(text) }
+    const replaced = substitute(text, variable)
+    if (replaced.slips.length > 0) return undefined
+    return { value: isQuoted ? replaced.text : numberOrBoolean(replaced.text) }
+  }
+  const wanted = PlainYaml.wanted(paths)
+  const parsed = yield* PlainYaml.parse(text, { read }, wanted)
+  if (parsed === undefined) return undefined
+  const positionOf = (offset: number): Position => {
+    const before = text.slice(0, offset)
+    const start = before.lastIndexOf("\n") + 1
+    let line = 1
+    for (let at = before.indexOf("\n"); at !== -1; at = before.indexOf("\n", at + 1)) line++
+    return { line, column: offset - start + 1 }
+  }
+  const written = (value: unknown, place: PlainYaml.Wanted): Written => {
+    const children = new Map<PropertyKey, Written>()
+    for (const [key, child] of place.children) {
+      if (child.at === undefined) continue
+      children.set(key, written((value as Record<PropertyKey, unknown>)[key], child))
+    }
+    const at = positionOf(place.at ?? 0)
+    return { value, at, ...(place.key !== undefined && { key: positionOf(place.key) }), children, size: 1 }
+  }
+  return written(parsed.value, wanted)
+}
 
 /** Begins a line with more lists in one another than the parser should follow. */
 const lineDepth = /^[ \t]*(?:[-?][ \t]+){100}/m

@@ -2,6 +2,7 @@
  * The first of many items that takes what is known, without a look at most of
  * them: each is found by whichever of its clauses the fewest others share.
  */
+import * as Slices from "../config/Slices.ts"
 import type { Clause } from "./Vocabulary.ts"
 
 export interface ClauseIndex {
@@ -13,17 +14,17 @@ export interface ClauseIndex {
 }
 
 /** Of items by their clauses, in whose numbers all are less than `size`. */
-export const make = (items: ReadonlyArray<ReadonlyArray<Clause>>, size: number): ClauseIndex => {
+export function* making(items: ReadonlyArray<ReadonlyArray<Clause>>, size: number): Slices.Work<ClauseIndex> {
   const uses = new Uint32Array(size)
   const each = (clause: Clause, f: (number: number) => void) => {
     for (let i = 0; i < clause.length; i++) f(clause[i]!)
   }
-  for (const clauses of items) {
+  yield* Slices.each(items, (clauses) => {
     for (const clause of clauses)
       each(clause, (number) => {
         uses[number]!++
       })
-  }
+  })
 
   const rarest = (clauses: ReadonlyArray<Clause>): Clause | undefined => {
     let best: Clause | undefined
@@ -42,16 +43,17 @@ export const make = (items: ReadonlyArray<ReadonlyArray<Clause>>, size: number):
   }
 
   // The items of a number, and then those without a clause, one after another in one array.
-  const keys = items.map(rarest)
+  const keys = yield* Slices.map(items, rarest)
   const starts = new Uint32Array(size + 2)
-  for (const key of keys)
+  yield* Slices.each(keys, (key) =>
     each(key ?? [size], (number) => {
       starts[number + 1]!++
     })
+  )
   for (let i = 0; i <= size; i++) starts[i + 1]! += starts[i]!
   const lists = new Uint32Array(starts[size + 1]!)
   const filled = starts.slice()
-  keys.forEach((key, item) => {
+  yield* Slices.each(keys, (key, item) => {
     each(key ?? [size], (number) => {
       lists[filled[number]!++] = item
     })

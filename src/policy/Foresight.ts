@@ -3,6 +3,7 @@
  * target: a denial that is certain needs no name looked up.
  */
 import { allows } from "../config/Rule.ts"
+import * as Slices from "../config/Slices.ts"
 import type { PortRange } from "../config/Texts.ts"
 import type { Target } from "../wire/Target.ts"
 import * as ClauseIndex from "./ClauseIndex.ts"
@@ -30,9 +31,9 @@ interface Group {
 /** More networks than this are not compared with one another; then it depends. */
 const most = 64
 
-export const make = (rules: ReadonlyArray<Compiled>, size: number): Foresight => {
-  const withoutAddress = groupsOf(rules, size, networkPortsOf)
-  const withoutTarget = groupsOf(rules, size, ({ to, ports }) =>
+export function* making(rules: ReadonlyArray<Compiled>, size: number): Slices.Work<Foresight> {
+  const withoutAddress = yield* groupsOf(rules, size, networkPortsOf)
+  const withoutTarget = yield* groupsOf(rules, size, ({ to, ports }) =>
     (to === undefined && ports === undefined) || to?.length === 0 ? [] : [[]]
   )
 
@@ -96,13 +97,13 @@ export const make = (rules: ReadonlyArray<Compiled>, size: number): Foresight =>
 }
 
 /** The rules in groups; `portsOf` has the port ranges with which a rule may match, of several each in turn. */
-const groupsOf = (
+function* groupsOf(
   rules: ReadonlyArray<Compiled>,
   size: number,
   portsOf: (rule: Compiled) => ReadonlyArray<Group["ports"]>
-) => {
+): Slices.Work<{ readonly groups: ReadonlyArray<Group>; readonly index: ClauseIndex.ClauseIndex }> {
   const byTerms = new Map<Terms, Map<string, Group>>()
-  rules.forEach((compiled, number) => {
+  yield* Slices.each(rules, (compiled, number) => {
     const { rule, terms } = compiled
     for (const ports of portsOf(compiled)) {
       const byPorts = byTerms.get(terms) ?? new Map<string, Group>()
@@ -117,7 +118,7 @@ const groupsOf = (
   const groups = [...byTerms.values()].flatMap((byPorts) => [...byPorts.values()])
   return {
     groups,
-    index: ClauseIndex.make(
+    index: yield* ClauseIndex.making(
       groups.map(({ terms }) => terms.clauses),
       size
     )
@@ -127,7 +128,9 @@ const groupsOf = (
 const networkPortsOf = ({ rule, ports, to }: Compiled): ReadonlyArray<Group["ports"]> => {
   if (to === undefined) return []
   const own = ports === undefined ? [] : [ports]
-  const all = (rule.to ?? []).flatMap((pattern) => (pattern.host._tag === "Network" ? [pattern.ports] : []))
-  const distinct = new Map(all.map((range) => [String(range), range]))
+  const distinct = new Map<string, PortRange | undefined>()
+  for (const { host, ports } of rule.to ?? []) {
+    if (host._tag === "Network") distinct.set(ports === undefined ? "" : String(ports), ports)
+  }
   return [...distinct.values()].map((range) => (range === undefined ? own : [...own, [range]]))
 }

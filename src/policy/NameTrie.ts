@@ -6,6 +6,7 @@
  * integers. Their text is that of the names they came from, so that 100,000
  * names take no more beside themselves than a few arrays.
  */
+import * as Slices from "../config/Slices.ts"
 
 /** A name without a trailing dot; or if `below`, every name that ends in it, at any depth, but not itself. */
 export interface Key {
@@ -20,8 +21,14 @@ export interface NameTrie {
 }
 
 /** Of keys that all differ. */
-export const make = (keys: ReadonlyArray<Key>): NameTrie => {
-  const most = keys.reduce((sum, { name }) => sum + labelsOf(name), 1)
+export const make = (keys: ReadonlyArray<Key>): NameTrie => Slices.runSync(making(keys))
+
+/** The same in pieces. */
+export function* making(keys: ReadonlyArray<Key>): Slices.Work<NameTrie> {
+  let most = 1
+  yield* Slices.each(keys, ({ name }) => {
+    most += labelsOf(name)
+  })
   // Of each node but the root: the one above it, and where its label stands.
   const parents = new Int32Array(most)
   const sources = new Int32Array(most)
@@ -52,7 +59,7 @@ export const make = (keys: ReadonlyArray<Key>): NameTrie => {
     return slot
   }
 
-  keys.forEach((key, position) => {
+  yield* Slices.each(keys, (key, position) => {
     const { name } = key
     let node = 0
     for (let end = name.length; end > 0; ) {

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import { Config, type Values } from "../config/Config.ts"
 import * as Reach from "../config/Reach.ts"
+import * as Slices from "../config/Slices.ts"
 import type { Access } from "./Access.ts"
 import * as AddressGuard from "./AddressGuard.ts"
 import type { Decision, Judge } from "./Decision.ts"
@@ -42,21 +43,25 @@ export class Policy extends Context.Service<
   /** The policy of the configuration. */
   static readonly layer: Layer.Layer<Policy, never, Config> = Layer.effect(
     Policy,
-    Effect.map(Config, (config) => {
-      const policy = Policy.make(judgeOf(config))
-      return config.reportOnly ? reporting(policy) : policy
-    })
+    Effect.flatMap(Config, (config) =>
+      Effect.map(Slices.run(judging(config)), (judge) => {
+        const policy = Policy.make(judge)
+        return config.reportOnly ? reporting(policy) : policy
+      })
+    )
   )
 }
 
 /** What the configuration has judges for: addresses that nobody should reach, and rules. */
-export const judgeOf = (config: Values): Judge => {
+export const judgeOf = (config: Values): Judge => Slices.runSync(judging(config))
+
+function* judging(config: Values): Slices.Work<Judge> {
   const guard = AddressGuard.make({
     privateTargets: Reach.allowsPrivateTargets(config),
     allow: config.allowTarget,
     deny: config.denyTarget.filter((target) => target !== "none")
   })
-  return together([guard, Ruleset.make(config.rules).judge])
+  return together([guard, (yield* Ruleset.making(config.rules)).judge])
 }
 
 /** Whatever one of these denies is denied; else the last of them decides. */

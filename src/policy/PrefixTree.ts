@@ -8,6 +8,7 @@
  */
 import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Slices from "../config/Slices.ts"
 
 export interface PrefixTree {
   /** Puts the positions of the networks that an address is in behind what is found already, the widest first. */
@@ -15,11 +16,15 @@ export interface PrefixTree {
 }
 
 /** Of networks that all differ. */
-export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): PrefixTree => {
+export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): PrefixTree =>
+  Slices.runSync(making(networks))
+
+/** The same in pieces. */
+export function* making(networks: ReadonlyArray<IpNetwork.IpNetwork>): Slices.Work<PrefixTree> {
   const count = networks.reduce((sum, { address }) => sum + (NetAddress.isIpv4Address(address) ? 1 : 0), 0)
   const v4 = new Tree(1, count)
   const v6 = new Tree(4, networks.length - count)
-  networks.forEach(({ address, prefixLength }, position) => {
+  yield* Slices.each(networks, ({ address, prefixLength }, position) => {
     if (NetAddress.isIpv4Address(address)) v4.add(wordsOf(address), prefixLength, position)
     else v6.add(wordsOf(address), prefixLength, position)
   })

@@ -4,6 +4,7 @@
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import { allows, nameOf, type Rule } from "../config/Rule.ts"
+import * as Slices from "../config/Slices.ts"
 import type { Access } from "./Access.ts"
 import * as ClauseIndex from "./ClauseIndex.ts"
 import type { Decision } from "./Decision.ts"
@@ -19,15 +20,18 @@ export interface Ruleset {
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision
 }
 
-export const make = (rules: ReadonlyArray<Rule>): Ruleset => {
+export const make = (rules: ReadonlyArray<Rule>): Ruleset => Slices.runSync(making(rules))
+
+/** The same in pieces, of which there are many where there are many rules. */
+export function* making(rules: ReadonlyArray<Rule>): Slices.Work<Ruleset> {
   if (rules.length === 0) return { judge: () => ({ verdict: "allow", rule: "no rules" }) }
-  const vocabulary = Vocabulary.make(rules)
-  const compiled = compile(rules, vocabulary)
-  const index = ClauseIndex.make(
-    vocabulary.clauses.map(({ of, to }) => (to === undefined ? of : [...of, to])),
+  const vocabulary = yield* Vocabulary.making(rules)
+  const compiled = yield* compile(rules, vocabulary)
+  const index = yield* ClauseIndex.making(
+    yield* Slices.map(vocabulary.clauses, ({ of, to }) => (to === undefined ? of : [...of, to])),
     vocabulary.size
   )
-  const foresight = Foresight.make(compiled, vocabulary.size)
+  const foresight = yield* Foresight.making(compiled, vocabulary.size)
 
   return {
     judge: (access, address, now) => {

@@ -3,6 +3,7 @@
  */
 import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Slices from "../config/Slices.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { Target } from "../wire/Target.ts"
 import * as NameTrie from "./NameTrie.ts"
@@ -17,7 +18,11 @@ export interface TargetIndex {
 }
 
 /** Of patterns that all differ. */
-export const make = (patterns: ReadonlyArray<TargetPattern.TargetPattern>): TargetIndex => {
+export const make = (patterns: ReadonlyArray<TargetPattern.TargetPattern>): TargetIndex =>
+  Slices.runSync(making(patterns))
+
+/** The same in pieces. */
+export function* making(patterns: ReadonlyArray<TargetPattern.TargetPattern>): Slices.Work<TargetIndex> {
   const names: Array<NameTrie.Key> = []
   const networks: Array<IpNetwork.IpNetwork> = []
   // Patterns of the same host, which differ in their ports, are chained from the last of them.
@@ -42,7 +47,7 @@ export const make = (patterns: ReadonlyArray<TargetPattern.TargetPattern>): Targ
   const enterName = (name: string, below: boolean, text: string, pattern: number) =>
     enter({ name, below }, text, names, nameEnds, pattern)
 
-  patterns.forEach(({ host, ports }, pattern) => {
+  yield* Slices.each(patterns, ({ host, ports }, pattern) => {
     if (ports) [firstPorts[pattern], lastPorts[pattern]] = ports
     const text = TargetPattern.format({ host })
     if (host._tag === "AnyName") enterName("", true, text, pattern)
@@ -55,8 +60,8 @@ export const make = (patterns: ReadonlyArray<TargetPattern.TargetPattern>): Targ
     }
   })
 
-  const trie = NameTrie.make(names)
-  const tree = PrefixTree.make(networks)
+  const trie = yield* NameTrie.making(names)
+  const tree = yield* PrefixTree.making(networks)
   const nameChains = Int32Array.from(nameEnds)
   const networkChains = Int32Array.from(networkEnds)
 

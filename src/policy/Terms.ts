@@ -3,6 +3,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import type { Rule } from "../config/Rule.ts"
+import * as Slices from "../config/Slices.ts"
 import type { PortRange } from "../config/Texts.ts"
 import * as TimeWindow from "../config/TimeWindow.ts"
 import * as Calendar from "./Calendar.ts"
@@ -33,10 +34,13 @@ export interface Known {
   readonly now: number
 }
 
-export const compile = (rules: ReadonlyArray<Rule>, vocabulary: Vocabulary): ReadonlyArray<Compiled> => {
+export function* compile(
+  rules: ReadonlyArray<Rule>,
+  vocabulary: Vocabulary
+): Slices.Work<ReadonlyArray<Compiled>> {
   const shared = new Map<string, Terms>()
   const timeOf = times()
-  return rules.map((rule, number): Compiled => {
+  return yield* Slices.map(rules, (rule, number): Compiled => {
     const { of, to } = vocabulary.clauses[number]!
     const key = `${of.map((clause) => Array.prototype.join.call(clause, ",")).join(" ")} ${timeText(rule)}`
     let terms = shared.get(key)

@@ -6,6 +6,7 @@
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Rule } from "../config/Rule.ts"
+import * as Slices from "../config/Slices.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import { printable } from "../wire/Text.ts"
 import type { Access } from "./Access.ts"
@@ -33,7 +34,10 @@ export interface Vocabulary {
   readonly reached: (access: Access, address: NetAddress.IpAddress | undefined) => ReadonlyArray<number>
 }
 
-export const make = (rules: ReadonlyArray<Rule>): Vocabulary => {
+export const make = (rules: ReadonlyArray<Rule>): Vocabulary => Slices.runSync(making(rules))
+
+/** The same in pieces. */
+export function* making(rules: ReadonlyArray<Rule>): Slices.Work<Vocabulary> {
   let size = 0
   const users = new Map<string, number>()
   const groups = new Map<string, number>()
@@ -54,30 +58,41 @@ export const make = (rules: ReadonlyArray<Rule>): Vocabulary => {
     return size++
   }
 
-  const clause = <A>(
-    values: ReadonlyArray<A> | undefined,
-    numberOf: (value: A) => number
-  ): ReadonlyArray<Clause> =>
-    values === undefined ? [] : [compact([...new Set(values.map(numberOf))].sort((a, b) => a - b))]
-
-  const clauses = rules.map((rule) => ({
-    of: [
-      ...clause(rule.users, (user) => number(users, printable(user), user)),
-      ...clause(rule.groups, (group) => number(groups, group, group)),
-      ...clause(rule.clients, (client) => number(clients, IpNetwork.format(client), client, networks)),
-      ...clause(rule.listeners, (listener) => number(listeners, listener, listener)),
-      ...clause(rule.commands, (command) => number(commands, command.toUpperCase(), command)),
-      ...clause(rule.protocols, (protocol) => number(protocols, protocol.toUpperCase(), protocol))
-    ],
-    to: clause(isAnything(rule.to) ? undefined : rule.to, (pattern) =>
-      number(targets, TargetPattern.format(pattern), pattern, patterns)
-    )[0]
-  }))
+  const clauses: Array<Clauses> = []
+  for (const rule of rules) {
+    const of: Array<Clause> = []
+    if (rule.users) of.push(yield* clause(rule.users, (user) => number(users, printable(user), user)))
+    if (rule.groups) of.push(yield* clause(rule.groups, (group) => number(groups, group, group)))
+    if (rule.clients) {
+      of.push(
+        yield* clause(rule.clients, (client) => number(clients, IpNetwork.format(client), client, networks))
+      )
+    }
+    if (rule.listeners) {
+      of.push(yield* clause(rule.listeners, (listener) => number(listeners, listener, listener)))
+    }
+    if (rule.commands) {
+      of.push(yield* clause(rule.commands, (command) => number(commands, command.toUpperCase(), command)))
+    }
+    if (rule.protocols) {
+      of.push(
+        yield* clause(rule.protocols, (protocol) => number(protocols, protocol.toUpperCase(), protocol))
+      )
+    }
+    const to =
+      rule.to === undefined || isAnything(rule.to)
+        ? undefined
+        : yield* clause(rule.to, (pattern) =>
+            number(targets, TargetPattern.format(pattern), pattern, patterns)
+          )
+    clauses.push({ of, to })
+    if ((clauses.length & 255) === 0) yield
+  }
 
   const clientNumbers = Int32Array.from(clients.values())
   const targetNumbers = Int32Array.from(targets.values())
-  const clientTree = PrefixTree.make(networks)
-  const targetIndex = TargetIndex.make(patterns)
+  const clientTree = yield* PrefixTree.making(networks)
+  const targetIndex = yield* TargetIndex.making(patterns)
   const hasWildListener = [...listeners.keys()].some((listener) => /^(0\.0\.0\.0|\[::\]):/.test(listener))
 
   return {
@@ -122,9 +137,13 @@ const add = (facts: Array<number>, fact: number | undefined): void => {
   if (fact !== undefined) facts.push(fact)
 }
 
-/** An array of its own for a few numbers takes less than a typed one. */
-const compact = (numbers: ReadonlyArray<number>): Clause =>
-  numbers.length > 16 ? Int32Array.from(numbers) : numbers
+/** The numbers of values, each once. An array of its own for a few of them takes less than a typed one. */
+function* clause<A>(values: ReadonlyArray<A>, numberOf: (value: A) => number): Slices.Work<Clause> {
+  if (values.length <= 16) return [...new Set(values.map(numberOf))].sort((a, b) => a - b)
+  const numbers = Int32Array.from(yield* Slices.map(values, numberOf)).sort()
+  const distinct = numbers.filter((number, at) => at === 0 || number !== numbers[at - 1])
+  return distinct.length > 16 ? distinct : [...distinct]
+}
 
 /** Whether targets are all there are: `*`, or both families. */
 const isAnything = (to: Rule["to"] = []): boolean => {
