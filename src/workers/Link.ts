@@ -27,7 +27,7 @@ export interface Link {
   readonly lost: Event
 }
 
-type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "list" | "stop" }>
+type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "list" | "ping" | "stop" }>
 
 /** Says that this worker is there, and waits to be welcomed. */
 export const open: Effect.Effect<Link> = Effect.gen(function* () {
@@ -46,6 +46,8 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
         return Queue.offerUnsafe(reloads, message.texts)
       case "list":
         return Queue.offerUnsafe(lists, message.id)
+      case "ping":
+        return send({ _tag: "pong" })
       case "stop":
         return Deferred.doneUnsafe(stop, Effect.void)
       default:

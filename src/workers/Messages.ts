@@ -7,6 +7,7 @@ import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from
 import type { Refusal } from "../server/Server.ts"
 import type { Passed } from "../server/Systemd.ts"
 import type { Judgement, Report } from "./Guessed.ts"
+import type { Ping, Pong } from "./Heartbeat.ts"
 import type { Block } from "./Ids.ts"
 import type { Claim, Ruling } from "./Lessor.ts"
 import type { Answer, Call } from "./Roll.ts"
@@ -31,6 +32,7 @@ export type ToPrimary =
   /** It does not start, or does not change to other settings. */
   | { readonly _tag: "refused"; readonly error: Written }
   | Answer
+  | Pong
   | Counted
 
 export type ToWorker =
@@ -48,6 +50,7 @@ export type ToWorker =
     }
   | { readonly _tag: "reload"; readonly texts: Texts }
   | Call
+  | Ping
   | Count
   | { readonly _tag: "stop" }
 

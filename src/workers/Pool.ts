@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Mail from "./Mail.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
+import * as Respawn from "./Respawn.ts"
 import { mark } from "./Role.ts"
 
 /** One worker process. */
@@ -42,11 +43,11 @@ export interface Pool {
   readonly settled: () => void
 }
 
-/** Milliseconds: who lives longer was no failure from the start. */
-const youth = 10_000
-
-/** Milliseconds before another try, which double up to the last. */
-const delays = { first: 100, last: 10_000 }
+/** Where one worker is at a time. */
+interface Slot {
+  /** Workers that ended since the last one began to serve. */
+  ends: number
+}
 
 /** So many processes of this very program, which are told to stop when the scope closes, waited for, and in the end killed. */
 export const make = Effect.fnUntraced(function* (
@@ -59,8 +60,8 @@ export const make = Effect.fnUntraced(function* (
   const empty = Deferred.makeUnsafe<void>()
   const broken = Deferred.makeUnsafe<never>()
   let phase: "starting" | "settled" | "stopping" = "starting"
-  /** Members in a row that died young. */
-  let deaths = 0
+  /** Those that serve. */
+  const serving = new Set<Member>()
 
   cluster.schedulingPolicy = cluster.SCHED_NONE
 
@@ -75,13 +76,12 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 
-  const enter = (): void => {
+  const enter = (slot: Slot): void => {
     const worker = begin()
     if (worker === undefined) {
-      replace(0)
+      replace(slot)
       return
     }
-    const bornAt = performance.now()
     let isRetired = false
     let hasFailed = false
     const post = Mail.outgoing<ToWorker>((batch) => {
@@ -94,8 +94,9 @@ export const make = Effect.fnUntraced(function* (
     const retire = () => {
       if (isRetired || phase === "stopping") return
       isRetired = true
+      serving.delete(member)
       send({ _tag: "stop" })
-      enter()
+      enter(slot)
     }
     const { pid } = worker.process
     const fail = (reason: string) => {
@@ -110,7 +111,13 @@ export const make = Effect.fnUntraced(function* (
       const kept = early ?? []
       early = undefined
       kept.forEach(post)
-      for (const message of batch) onMessage(member, message)
+      for (const message of batch) {
+        if (message._tag === "serving") {
+          serving.add(member)
+          slot.ends = 0
+        }
+        onMessage(member, message)
+      }
     })
     worker.on("error", ({ message }) => {
       // No process came of it, so none will exit.
@@ -126,12 +133,13 @@ export const make = Effect.fnUntraced(function* (
     })
     const ended = (code: number | null, signal: NodeJS.Signals | null) => {
       members.delete(member)
+      serving.delete(member)
       onEnd(member)
       if (phase === "stopping") {
         if (members.size === 0) Deferred.doneUnsafe(empty, Effect.void)
       } else if (!isRetired) {
         if (!hasFailed || phase === "starting") mourn(pid, code, signal)
-        replace(performance.now() - bornAt)
+        replace(slot)
       }
     }
   }
@@ -143,17 +151,14 @@ export const make = Effect.fnUntraced(function* (
     Deferred.doneUnsafe(broken, Effect.die(error))
   }
 
-  const replace = (age: number) => {
+  const replace = (slot: Slot) => {
     if (phase === "starting") return
-    deaths = age < youth ? deaths + 1 : 0
-    if (deaths <= 1) return enter()
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer)
-        enter()
-      },
-      Math.min(delays.first * 2 ** (deaths - 2), delays.last)
-    )
+    const delay = Respawn.delayAfter(++slot.ends, serving.size > 0)
+    if (delay === 0) return enter(slot)
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      enter(slot)
+    }, delay)
     timers.add(timer)
   }
 
@@ -181,7 +186,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     start: () => {
-      for (let i = 0; i < count; i++) enter()
+      for (let i = 0; i < count; i++) enter({ ends: 0 })
     },
     broken: Deferred.await(broken),
     settled: () => {

@@ -7,6 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -23,6 +24,7 @@ import * as Systemd from "../server/Systemd.ts"
 import * as BansFile from "../system/BansFile.ts"
 import * as Signal from "../system/Signal.ts"
 import * as Changes from "./Changes.ts"
+import * as Heartbeat from "./Heartbeat.ts"
 import * as Messages from "./Messages.ts"
 import * as Office from "./Office.ts"
 import * as Pool from "./Pool.ts"
@@ -85,6 +87,7 @@ const make = Effect.fnUntraced(function* ({
   /** Those that serve, and by which texts. */
   const serving = new Map<Pool.Member, Messages.Texts>()
   const changes = Changes.make<Pool.Member>()
+  const heartbeat = Heartbeat.make<Pool.Member>(Heartbeat.isStopped)
   let isStarted = false
   const started = Deferred.makeUnsafe<void, Refusal | Messages.WorkerFault>()
 
@@ -130,6 +133,7 @@ const make = Effect.fnUntraced(function* ({
     switch (message._tag) {
       case "hello":
         welcomed.set(member, inForce)
+        heartbeat.add(member)
         return member.send({
           _tag: "welcome",
           texts: inForce,
@@ -138,6 +142,8 @@ const make = Effect.fnUntraced(function* ({
           count,
           ...office.enter(member)
         })
+      case "pong":
+        return heartbeat.receive(member)
       case "listed":
         return roll.receive(message)
       case "serving": {
@@ -160,6 +166,7 @@ const make = Effect.fnUntraced(function* ({
     onMessage: (member, message) => void receive(member, message),
     onEnd: (member) => {
       serving.delete(member)
+      heartbeat.remove(member)
       office.remove(member)
       changes.remove(member)
     },
@@ -169,15 +176,34 @@ const make = Effect.fnUntraced(function* ({
   yield* Effect.raceFirst(Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die), pool.broken)
   pool.settled()
   isStarted = true
+  const beat = Effect.suspend(() =>
+    Effect.forEach(
+      heartbeat.beat(),
+      ({ pid }) => Effect.logError("a worker is killed: it does not answer", { pid }),
+      { discard: true }
+    )
+  )
+  yield* Effect.forkScoped(Effect.schedule(beat, Schedule.spaced(Heartbeat.interval)))
   const asked = yield* Signal.listen("SIGUSR2")
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(asked, report)))
+
+  /** Comes when a worker has not answered for so long that nobody need wait for it. */
+  const lateness = (member: Pool.Member) =>
+    Effect.sync(() => heartbeat.isLate(member)).pipe(
+      Effect.repeat({ until: (isLate) => isLate, schedule: Schedule.spaced(Heartbeat.interval) }),
+      Effect.asVoid
+    )
 
   /** Tells one after the other until one has an answer: yes, or why not. */
   const lead = Effect.fnUntraced(function* (
     next: Messages.Texts
   ): Effect.fn.Return<Pool.Member | undefined, Refusal> {
-    for (const member of serving.keys()) {
-      const exit = yield* Effect.exit(changes.ask(member, next))
+    // At first those that answered last. The very last is waited for in any case.
+    const members = [...serving.keys()].sort((one, other) => heartbeat.missed(one) - heartbeat.missed(other))
+    for (const member of members) {
+      const asking = Fiber.await(fork(changes.ask(member, next)))
+      const exit = yield* member === members.at(-1) ? asking : Effect.raceFirst(asking, lateness(member))
+      if (exit === undefined) continue
       if (Exit.isSuccess(exit)) return member
       const problem = Option.getOrThrow(Exit.findErrorOption(exit))
       if (problem === "gone") continue
@@ -185,6 +211,10 @@ const make = Effect.fnUntraced(function* ({
     }
     return undefined
   })
+
+  /** Has a worker follow, and waits for that unless it is late. */
+  const followed = (member: Pool.Member) =>
+    Effect.suspend(() => Effect.raceFirst(Fiber.join(fork(follow(member))), lateness(member)))
 
   return {
     get listeners() {
@@ -206,7 +236,7 @@ const make = Effect.fnUntraced(function* ({
         inForce = upcoming
         config = next.config
         const others = [...serving.keys()].filter((member) => member !== first)
-        yield* Effect.forEach(others, follow, { concurrency: "unbounded", discard: true })
+        yield* Effect.forEach(others, followed, { concurrency: "unbounded", discard: true })
         release()
       }).pipe(Effect.uninterruptible)
   }

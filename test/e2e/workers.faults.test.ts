@@ -7,7 +7,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { request } from "../support/messages.ts"
 import { itNeeds } from "../support/needs.ts"
+import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
 
@@ -17,6 +19,14 @@ const limitFiles = (pid: number, count: number) =>
 
 const parentOf = (pid: number): number =>
   Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1])
+
+/** Those that have not ended yet. */
+const childrenOf = (pid: number): ReadonlyArray<number> =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .split(" ")
+    .filter((child) => child !== "")
+    .map(Number)
+    .filter(isThere)
 
 describe("Workers", () => {
   itNeeds("prlimit")("are replaced as soon as there can be another process, and end in order without", () =>
@@ -55,6 +65,77 @@ describe("Workers", () => {
       yield* Effect.sleep("200 millis")
       for (const pid of pids) process.kill(pid, "SIGCONT")
       yield* server.logged({ message: "reloaded", asksPassword: true })
+    })
+  )
+
+  it.live(
+    "are replaced when they are stopped, and hold up no reload: a user who is removed does not get in",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* Temporary.directory
+        const file = join(directory, "settings.yaml")
+        const write = (user: string) =>
+          writeFileSync(file, `workers: 2\nlisten: 127.0.0.1:0\ndrain-timeout: 300ms\nuser: ${user}\n`)
+        write("alice:secret")
+        const server = yield* Workers.start(["--config", file])
+        const [stopped, other] = yield* server.pids
+        process.kill(stopped!, "SIGSTOP")
+        const start = performance.now()
+        write("bob:secret")
+        yield* server.logged({ message: "reloaded" })
+        assert.isBelow(performance.now() - start, 10_000)
+        assert.deepInclude(yield* server.logged({ message: "a worker died", pid: stopped }), {
+          signal: "SIGKILL"
+        })
+        const pids = yield* server.pids
+        assert.include(pids, other)
+        for (let i = 0; i < 12; i++) {
+          assert.deepStrictEqual(yield* Tcp.logIn(server.port, "bob", "secret"), [1, 0])
+        }
+        for (let i = 0; i < 3; i++) {
+          assert.deepStrictEqual(yield* Tcp.logIn(server.port, "alice", "secret"), [1, 1])
+        }
+      })
+  )
+
+  it.live("keep no places that others ask for when they are stopped", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start(["--user", "alice:secret", "--max-sessions-per-user", "1"])
+      const pids = yield* server.pids
+      const target = yield* Tcp.target
+      const first = yield* Tcp.sessionOf("alice", server.port, target)
+      const [stopped] = Workers.serversOf([first.client], pids)
+      process.kill(stopped!, "SIGSTOP")
+      const ask = Effect.gen(function* () {
+        const client = yield* Tcp.connect(server.port)
+        yield* Tcp.authenticate(client, "alice", "secret")
+        yield* client.send(request("127.0.0.1", target.port))
+        return (yield* client.receive(10))[1]
+      })
+      // Some of them are the stopped one's, and end with it.
+      const asks = Effect.forEach(Array.from({ length: 20 }), () => Effect.exit(ask), {
+        concurrency: "unbounded"
+      })
+      yield* Effect.forkScoped(asks)
+      yield* target.accept
+      yield* server.logged({ message: "a worker died", pid: stopped })
+    })
+  )
+
+  it.live("are there again at once, however often they were killed before they served", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start(["--listen", `127.0.0.1:${yield* Workers.freePort}`])
+      const [first] = yield* server.pids
+      const primary = parentOf(first!)
+      for (let i = 0; i < 8; i++) {
+        for (const pid of childrenOf(primary)) process.kill(pid, "SIGKILL")
+        yield* Effect.sleep("300 millis")
+      }
+      for (const pid of childrenOf(primary)) process.kill(pid, "SIGKILL")
+      const start = performance.now()
+      while (childrenOf(primary).length < 2) yield* Effect.sleep("20 millis")
+      assert.isBelow(performance.now() - start, 2000)
+      yield* Workers.sessions(server.port, yield* server.pids)
     })
   )
 
