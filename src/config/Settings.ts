@@ -322,8 +322,9 @@ export const server = {
   maxHandshakes: single<Texts.EarlyDrop | "auto">({
     description:
       "Connections at once that have not yet asked for anything: from START on RATE percent are dropped at " +
-      "random, growing to all of them at FULL; half of FULL may come from one address; auto is half of what " +
-      "the limit on open files allows, and begins with 30 percent at a quarter",
+      "random, growing to all of them at FULL, first where most are open; an address or /64 network may have " +
+      "an eighth of what is left of FULL, a /48 a quarter, this machine half; auto is half of what the limit on " +
+      "open files allows, and begins with 30 percent at a quarter",
     metavar: "START:RATE:FULL",
     read: (text) => (text === "auto" ? Option.some(text) : Texts.earlyDrop(text)),
     expected: "START:RATE:FULL such as 10:30:100, with a rate of 1 to 100, or auto",

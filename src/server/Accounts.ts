@@ -16,7 +16,7 @@ export interface Account {
 
 /** A client's address counts by itself, and so does its user, whose own limits beat those of the settings. */
 export const ofClient = (
-  { host, identity }: Pick<Session, "host" | "identity">,
+  { origin: { host }, identity }: Pick<Session, "origin" | "identity">,
   config: Values
 ): ReadonlyArray<Account> => {
   const sessionRate = numberOf(config.sessionRate)

@@ -9,12 +9,13 @@ import { type Known, listenerOf, type Peer } from "../phases/Dialect.ts"
 import { type Answer, answers } from "../Reply.ts"
 import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
+import type { Origin } from "./Handshakes.ts"
 
 /** A connection, and what is known of it so far. */
 export interface Session extends Known {
   readonly id: number
-  /** What its client is counted by. */
-  host: string
+  /** What its handshake is counted by. */
+  origin: Origin
   /** The error that the client was told of, which can be less than the outcome says. */
   told?: SessionError | undefined
 }
@@ -24,11 +25,11 @@ export interface Session extends Known {
  * It has all its fields from the start, as each that came later would make
  * another shape of object of it.
  */
-export const make = (id: number, startedAt: number, peer: Peer, host: string): Session => ({
+export const make = (id: number, startedAt: number, peer: Peer, origin: Origin): Session => ({
   id,
   startedAt,
   peer,
-  host,
+  origin,
   certified: undefined,
   trusted: undefined,
   dialect: undefined,
@@ -48,7 +49,7 @@ export const make = (id: number, startedAt: number, peer: Peer, host: string): S
 export const renew = (session: Session, id: number, startedAt: number): void => {
   const { certified, trusted, dialect, conversation } = session
   const lasting = { certified, trusted, dialect, conversation }
-  Object.assign(session, make(id, startedAt, session.peer, session.host), lasting)
+  Object.assign(session, make(id, startedAt, session.peer, session.origin), lasting)
 }
 
 /** One line for a session that has ended. */

@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
-import { hostOf, type Peer } from "../phases/Dialect.ts"
+import type { Peer } from "../phases/Dialect.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Accounts from "./Accounts.ts"
 import * as Admission from "./Admission.ts"
@@ -74,7 +74,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   const close = (session: Session.Session) =>
     Effect.withFiber((fiber) => {
       live.delete(session)
-      if (!admission.dismiss(session, nowOf(fiber))) handshakes.change(session.host, -1)
+      if (!admission.dismiss(session, nowOf(fiber))) handshakes.change(session.origin, -1)
       return Session.log(session)
     })
 
@@ -113,26 +113,29 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   return {
     open: (peer) =>
       Effect.withFiber((fiber) => {
-        const host = hostOf(peer)
+        const config = configOf(fiber)
+        const origin = Handshakes.originOf(peer, config)
         const lot = fiber.getRef(Random.Random).nextDoubleUnsafe()
-        const refusal = handshakes.refusal(host, configOf(fiber), lot)
+        const refusal = handshakes.refusal(origin, config, lot)
         if (refusal) return Effect.fail(refusal)
         if (free() <= 0) return Effect.fail(new TooManyHandshakes({ limit: budget }))
-        const session = Session.make(nextId(), nowOf(fiber), peer, host)
+        const session = Session.make(nextId(), nowOf(fiber), peer, origin)
         live.set(session, fiber)
-        handshakes.change(host, 1)
+        handshakes.change(origin, 1)
         return Effect.succeed(session)
       }),
     close,
     attribute: (session, peer) =>
       Effect.withFiber((fiber) => {
         if (peer === session.peer) return Effect.void
-        const host = hostOf(peer)
-        const refusal = host === session.host ? undefined : handshakes.refusalOf(host, configOf(fiber))
+        const config = configOf(fiber)
+        const origin = Handshakes.originOf(peer, config)
+        const isSame = origin.host === session.origin.host
+        const refusal = isSame ? undefined : handshakes.refusalOf(origin, config)
         if (refusal) return Effect.fail(refusal)
-        handshakes.change(session.host, -1)
-        handshakes.change(host, 1)
-        session.host = host
+        handshakes.change(session.origin, -1)
+        handshakes.change(origin, 1)
+        session.origin = origin
         session.peer = peer
         return Effect.void
       }),
@@ -141,7 +144,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const config = configOf(fiber)
         const attempt = (now: number) => {
           const refused = admission.admit(session, config, free(), now)
-          if (refused === undefined) handshakes.change(session.host, -1)
+          if (refused === undefined) handshakes.change(session.origin, -1)
           return refused
         }
         const refused = attempt(nowOf(fiber))
@@ -176,7 +179,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         Effect.withFiber((fiber) => {
           const now = nowOf(fiber)
           // Back to where it was before `admit`, if it ever went there.
-          if (admission.dismiss(session, now)) handshakes.change(session.host, 1)
+          if (admission.dismiss(session, now)) handshakes.change(session.origin, 1)
           Session.renew(session, nextId(), now)
           return Effect.void
         })

@@ -4,7 +4,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as IpNetwork from "effect/net/IpNetwork"
 import * as Random from "effect/Random"
+import * as Result from "effect/Result"
 import { Config, type Values } from "../../src/config/Config.ts"
 import { Quotas } from "../../src/server/Quotas.ts"
 import { Sessions } from "../../src/server/Sessions.ts"
@@ -62,13 +64,56 @@ describe("Half-open connections", () => {
     }).pipe(Effect.provide(layer({ maxHandshakes })))
   )
 
-  it.effect("are at most half of all from one address, or network of IPv6", () =>
+  /** Opens connections of this host until one is refused, and says how many there are then. */
+  const fill = Effect.fnUntraced(function* (hostOf: (index: number) => string) {
+    for (let count = 0; ; count++) {
+      const result = yield* Effect.result(open(hostOf(count)))
+      if (Result.isFailure(result)) return count
+    }
+  })
+
+  it.effect("are a small part of all from one address, and a smaller one the more there are", () =>
     Effect.gen(function* () {
-      for (let i = 0; i < 50; i++) yield* open("203.0.113.1")
-      assert.propertyVal(yield* Effect.flip(open("203.0.113.1")), "limit", 50)
-      for (let i = 0; i < 49; i++) yield* open(`2001:db8::${i}`)
-      yield* open("2001:db8:0:0:f::1")
-      assert.strictEqual((yield* Effect.flip(open("2001:db8::ffff")))._tag, "TooManyHandshakes")
+      assert.strictEqual(yield* fill(() => "203.0.113.1"), 11)
+      const others = yield* Effect.forEach([2, 3, 4, 5, 6, 7, 8], (last) => fill(() => `203.0.113.${last}`))
+      assert.deepStrictEqual(others, [10, 8, 8, 7, 6, 5, 5])
+      // There is room for those who come now.
+      for (let i = 0; i < 20; i++) yield* open(`198.18.0.${i}`)
+    }).pipe(Effect.provide(layer({ maxHandshakes })))
+  )
+
+  it.effect("are a small part of all from one network of IPv6, /64 or /48", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* fill((i) => `2001:db8::${i}`), 11)
+      yield* open("2001:db8:0:1::1")
+      assert.isAtMost(yield* fill((i) => `2001:db8:0:${(i + 2).toString(16)}::1`), 10)
+      assert.strictEqual((yield* Effect.flip(open("2001:db8:0:ffff::1")))._tag, "TooManyHandshakes")
+      yield* open("2001:db8:1::1")
+    }).pipe(Effect.provide(layer({ maxHandshakes })))
+  )
+
+  it.effect("are half of all from this machine, and from a proxy until it says whose they are", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* fill(() => "127.0.0.1"), 50)
+      assert.strictEqual(yield* fill(() => "203.0.113.9"), 25)
+      yield* open("203.0.113.1")
+    }).pipe(
+      Effect.provide(
+        layer({ maxHandshakes, proxyProtocolFrom: [IpNetwork.fromStringUnsafe("203.0.113.9/32")] })
+      )
+    )
+  )
+
+  it.effect("are dropped at random first where most are open, and not where few are", () =>
+    Effect.gen(function* () {
+      for (let i = 0; i < 60; i++)
+        yield* Effect.provide(open("127.0.0.1"), lot(0.999_999)).pipe(Effect.ignore)
+      // Of those, there are 50; where only one more is open, there is no pressure.
+      const draw = (host: string, value: number) =>
+        Effect.provide(Effect.result(open(host)), lot(value)).pipe(Effect.map(Result.isSuccess))
+      for (let i = 0; i < 19; i++) assert.isTrue(yield* draw(`198.18.0.${i}`, 0))
+      assert.isFalse(yield* draw("198.18.1.1", 0))
+      assert.isTrue(yield* draw("198.18.1.1", 0.31))
     }).pipe(Effect.provide(layer({ maxHandshakes })))
   )
 
