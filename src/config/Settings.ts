@@ -11,6 +11,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as AllowTarget from "./AllowTarget.ts"
 import * as Forms from "./Forms.ts"
 import * as ListenAddress from "./ListenAddress.ts"
 import type * as Rule from "./Rule.ts"
@@ -263,13 +264,14 @@ export const server = {
     default: "auto",
     defaultText: "auto"
   }),
-  allowTarget: many<TargetPattern.TargetPattern>({
+  allowTarget: many<AllowTarget.AllowTarget>({
     description:
       "Target that clients may go to although it is special: a network, an address, a name, *.SUFFIX or *, with " +
-      ":PORT or :FIRST-LAST behind it if need be, IPv6 in brackets then",
+      ":PORT or :FIRST-LAST behind it if need be, IPv6 in brackets then; a name or * opens no loopback and no " +
+      "link-local address, unless it is localhost or has local: before it",
     metavar: "TARGET",
-    read: TargetPattern.fromString,
-    expected: `a target such as ${targetForms}`,
+    read: AllowTarget.fromString,
+    expected: `a target such as ${targetForms}, local: only before a name or *`,
     default: [],
     defaultText: "none",
     separator: /[\s,]+/

@@ -6,10 +6,11 @@
  * dialled. What was a name's good address a moment ago does not matter.
  */
 import * as NetAddress from "effect/net/NetAddress"
+import * as AllowTarget from "../config/AllowTarget.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { Target } from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
-import { classify } from "./Classification.ts"
+import { classify, type Kind } from "./Classification.ts"
 import type { Decision } from "./Decision.ts"
 import * as Embedded from "./Embedded.ts"
 import * as Words from "./Words.ts"
@@ -18,7 +19,7 @@ export interface Options {
   /** Private and other special addresses may be reached, but for the few that are closed everywhere. */
   readonly privateTargets: boolean
   /** What may be reached nevertheless. This opens the guard; it does not close it for anything else. */
-  readonly allow: ReadonlyArray<TargetPattern.TargetPattern>
+  readonly allow: ReadonlyArray<AllowTarget.AllowTarget>
   /** What may not be reached, whatever else is allowed. */
   readonly deny: ReadonlyArray<TargetPattern.TargetPattern>
 }
@@ -28,8 +29,12 @@ export interface Options {
  * without an address. An address is denied
  *
  * - for ever, if no host has it: multicast, broadcast, the unspecified one;
- * - as a cloud's metadata service, unless `allow` has exactly this address or name;
- * - as any other special one, unless those are allowed, or `allow` has it.
+ * - as a cloud's metadata service, unless `allow` has exactly this address;
+ * - as loopback or link-local, unless special ones are allowed, or `allow` has the
+ *   address, or the name with leave for these: a name leads where somebody else
+ *   says, who must not be the one to open this machine;
+ * - as any other special one, unless those are allowed, or `allow` has the address
+ *   or the name.
  *
  * An IPv4 address in an IPv6 one counts like the IPv6 one itself.
  */
@@ -55,13 +60,15 @@ export const make = ({
     }
 
     const finding = classify(words)
-    if (finding === undefined || (finding.kind === "special" && privateTargets)) return fine
+    if (finding === undefined) return fine
+    const { kind } = finding
+    if (privateTargets && (kind === "special" || kind === "local")) return fine
     const isAllowed =
-      finding.kind !== "nobody" &&
+      kind !== "nobody" &&
       allowed.some(
         (pattern) =>
-          (finding.kind === "special" || pattern.isExact) &&
-          (hasTarget(pattern, target) || hasAddress(pattern, words, target.port))
+          (pattern.opensByTarget[kind] && hasTarget(pattern, target)) ||
+          ((kind !== "metadata" || pattern.isExact) && hasAddress(pattern, words, target.port))
       )
     return isAllowed ? opened : denial("address guard", naming(target, address), finding.is)
   }
@@ -74,16 +81,19 @@ const opened: Decision = { verdict: "allow", rule: "allow-target" }
 interface Pattern {
   readonly source: TargetPattern.TargetPattern
   readonly prefix: Words.Prefix | undefined
-  /** One name, or one address. */
+  /** One address. */
   readonly isExact: boolean
+  /** Which kinds of addresses it opens by what the client asked for, whatever the address. */
+  readonly opensByTarget: Readonly<Record<Exclude<Kind, "nobody">, boolean>>
 }
 
-const compile = (source: TargetPattern.TargetPattern): Pattern => {
+const compile = (source: AllowTarget.AllowTarget): Pattern => {
   const { host } = source
-  if (host._tag !== "Network") return { source, prefix: undefined, isExact: host._tag === "Name" }
+  const opensByTarget = { special: true, local: AllowTarget.opensLocal(source), metadata: false }
+  if (host._tag !== "Network") return { source, prefix: undefined, isExact: false, opensByTarget }
   const { network } = host
   const isExact = network.prefixLength === NetAddress.width(network.address)
-  return { source, prefix: Words.prefix(network), isExact }
+  return { source, prefix: Words.prefix(network), isExact, opensByTarget }
 }
 
 const denial = (rule: string, what: string, is: string): Decision => ({

@@ -7,10 +7,23 @@ import * as SpecialPurpose from "./SpecialPurpose.ts"
 import * as Words from "./Words.ts"
 
 export interface Finding {
-  /** From the least to the worst: set aside for some purpose; a cloud's metadata service; no host at all. */
-  readonly kind: "special" | "metadata" | "nobody"
+  /** From the least to the worst, as in `severity`. */
+  readonly kind: Kind
   /** Completes the sentence "… is …". Has no address in it, which not everyone need know. */
   readonly is: string
+}
+
+export type Kind = keyof typeof severity
+
+const severity = {
+  /** Set aside for some purpose. */
+  special: 1,
+  /** Loopback and link-local: of this machine and its link. */
+  local: 2,
+  /** A cloud's metadata service. */
+  metadata: 3,
+  /** No host has it. */
+  nobody: 4
 }
 
 /** The worst there is; nothing for an ordinary address of the Internet. */
@@ -32,5 +45,4 @@ export const classify = (words: Words.Words): Finding | undefined => {
 const itself = (words: Words.Words): Finding | undefined =>
   Metadata.serviceAt(words) ?? SpecialPurpose.rangeOf(words)
 
-const rank = (finding: Finding | undefined): number =>
-  finding === undefined ? 0 : finding.kind === "special" ? 1 : finding.kind === "metadata" ? 2 : 3
+const rank = (finding: Finding | undefined): number => (finding === undefined ? 0 : severity[finding.kind])

@@ -14,8 +14,8 @@ export interface Range {
   readonly prefix: Words.Prefix
   /** As its registry has it. */
   readonly name: string
-  /** Of addresses that no host has, or of those that are for something special. */
-  readonly kind: "special" | "nobody"
+  /** Of addresses that no host has, of this machine and its link, or of what else is special. */
+  readonly kind: "special" | "local" | "nobody"
   /** Completes the sentence "… is …", with the document that set it aside. */
   readonly is: string
 }
@@ -46,8 +46,8 @@ const ipv4: ReadonlyArray<Range> = [
   range("0.0.0.0/8", "This network", "RFC 791", "of this network"),
   range("10.0.0.0/8", "Private-Use", "RFC 1918", "private"),
   range("100.64.0.0/10", "Shared Address Space", "RFC 6598", "a provider's own"),
-  range("127.0.0.0/8", "Loopback", "RFC 1122", "loopback"),
-  range("169.254.0.0/16", "Link Local", "RFC 3927", "link-local"),
+  range("127.0.0.0/8", "Loopback", "RFC 1122", "loopback", "local"),
+  range("169.254.0.0/16", "Link Local", "RFC 3927", "link-local", "local"),
   range("172.16.0.0/12", "Private-Use", "RFC 1918", "private"),
   range("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "a translator's"),
   range("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "a dummy"),
@@ -72,7 +72,7 @@ const ipv4: ReadonlyArray<Range> = [
 
 const ipv6: ReadonlyArray<Range> = [
   range("::/128", "Unspecified Address", "RFC 4291", "unspecified", "nobody"),
-  range("::1/128", "Loopback Address", "RFC 4291", "loopback"),
+  range("::1/128", "Loopback Address", "RFC 4291", "loopback", "local"),
   range("::/96", "IPv4-Compatible Address", "RFC 4291", "IPv4 in IPv6"),
   range("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "IPv4 in IPv6"),
   range("::ffff:0:0:0/96", "IPv4-Translated Address", "RFC 2765", "a translator's"),
@@ -106,7 +106,7 @@ const ipv6: ReadonlyArray<Range> = [
   range("3fff::/20", "Documentation", "RFC 9637", "for documentation"),
   range("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "a router's"),
   range("fc00::/7", "Unique-Local", "RFC 4193", "private"),
-  range("fe80::/10", "Link-Local Unicast", "RFC 4291", "link-local"),
+  range("fe80::/10", "Link-Local Unicast", "RFC 4291", "link-local", "local"),
   range("fec0::/10", "Site-Local Unicast", "RFC 3879", "private"),
   range("ff00::/8", "Multicast", "RFC 4291", "multicast", "nobody")
 ]

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as TargetPattern from "../../src/config/TargetPattern.ts"
+import * as AllowTarget from "../../src/config/AllowTarget.ts"
 import * as AddressGuard from "../../src/policy/AddressGuard.ts"
 import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 import * as Target from "../../src/wire/Target.ts"
@@ -20,7 +20,7 @@ const guard = (
     text
       .split(" ")
       .filter((pattern) => pattern !== "")
-      .map((pattern) => Option.getOrThrow(TargetPattern.fromString(pattern)))
+      .map((pattern) => Option.getOrThrow(AllowTarget.fromString(pattern)))
   return AddressGuard.make({
     privateTargets: privateTargets === "allow",
     allow: patterns(allow),
@@ -58,6 +58,8 @@ const opened = "allow: allow-target"
 const guarded = (reason: string) => `deny: address guard: ${reason}`
 const private10 = guarded("10.0.0.5 is private (RFC 1918)")
 const named = (reason: string) => guarded(`an address of db.corp.example is ${reason}`)
+const loopback = named("loopback (RFC 1122)")
+const metadata = named("the metadata service of AWS, Google Cloud, Azure and others")
 const imds = guarded("169.254.169.254 is the metadata service of AWS, Google Cloud, Azure and others")
 const wrapped = guarded(
   "64:ff9b::a9fe:a9fe is an address behind a translator (RFC 6052) that is the metadata service of " +
@@ -131,10 +133,43 @@ describe("AddressGuard", () => {
       "169.254.169.254",
       named("the metadata service of AWS, Google Cloud, Azure and others")
     ],
-    ["db.corp.example", "169.254.169.254", opened],
-    ["db.corp.example", "224.0.0.1", "deny"]
+    // Whoever says where a name leads does not open what is the machine's own business.
+    ["db.corp.example", "169.254.169.254", metadata],
+    ["local:db.corp.example", "169.254.169.254", metadata],
+    ["db.corp.example", "168.63.129.16", named("the metadata service of Azure")],
+    ["169.254.169.254", "169.254.169.254", opened],
+    ["db.corp.example", "127.0.0.1", loopback],
+    ["*.corp.example", "127.0.0.1", loopback],
+    ["**", "127.0.0.1", loopback],
+    ["*", "127.0.0.1", loopback],
+    ["* localhost", "127.0.0.1", loopback],
+    ["db.corp.example", "::1", named("loopback (RFC 4291)")],
+    ["db.corp.example", "169.254.1.1", named("link-local (RFC 3927)")],
+    ["db.corp.example", "fe80::1", named("link-local (RFC 4291)")],
+    ["db.corp.example", "64:ff9b::7f00:1", "deny"],
+    ["local:db.corp.example", "127.0.0.1", opened],
+    ["local:db.corp.example:443", "::1", opened],
+    ["local:db.corp.example:80", "127.0.0.1", loopback],
+    ["local:*.corp.example", "169.254.1.1", opened],
+    ["local:*", "fe80::1", opened],
+    ["127.0.0.0/8", "127.0.0.1", opened],
+    ["db.corp.example", "224.0.0.1", "deny"],
+    ["local:db.corp.example", "224.0.0.1", "deny"]
   ])("allow-target %s opens a name with the address %s: %s", (allow, address, expected) => {
     assert.include(judged(guard("deny", allow), "db.corp.example", 443, address), expected)
+  })
+
+  it.each([
+    ["localhost", "localhost", "127.0.0.1", opened],
+    ["localhost", "localhost", "::1", opened],
+    ["localhost:80", "localhost", "127.0.0.1", "deny"],
+    ["*.localhost", "app.localhost", "::1", opened],
+    ["app.localhost", "app.localhost", "127.0.0.1", opened],
+    ["*", "localhost", "127.0.0.1", "deny"],
+    ["localhost.example", "localhost.example", "127.0.0.1", "deny"],
+    ["notlocalhost", "notlocalhost", "127.0.0.1", "deny"]
+  ])("allow-target %s opens %s with the address %s: %s", (allow, host, address, expected) => {
+    assert.include(judged(guard("deny", allow), host, 443, address), expected)
   })
 
   it.each([

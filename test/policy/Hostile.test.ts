@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as AllowTarget from "../../src/config/AllowTarget.ts"
 import type { Values } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
@@ -180,10 +181,10 @@ const label = (host: Hostile.Host) =>
   typeof host === "string" ? printable(host, 40) || "(empty)" : Buffer.from(host).toString("hex")
 
 /** Tries a target through everything; each attempt with its answer and the addresses it led to. */
-const tried = Effect.fnUntraced(function* (host: Hostile.Host, port: number) {
+const tried = Effect.fnUntraced(function* (host: Hostile.Host, port: number, settings = config) {
   const attempts: Array<{ protocol: string; answer: string; dialled: string; asked: number }> = []
   for (const [protocol, ask] of Object.entries(protocols)) {
-    const { dialled, asked, services } = server()
+    const { dialled, asked, services } = server(settings)
     const attempt = ask(host, port)
     if (attempt === undefined) continue
     const answer = yield* Effect.provide(attempt, services)
@@ -284,6 +285,45 @@ describe("Hostile targets", () => {
       })
     )
   }
+
+  describe("though a name or * is allowed that leads there", () => {
+    const settings = {
+      ...config,
+      allowTarget: [...Hostile.opened].map((text) => Option.getOrThrow(AllowTarget.fromString(text)))
+    }
+    for (const host of Hostile.closedNevertheless) {
+      it.effect(`${label(host)} is never dialled`, () =>
+        Effect.gen(function* () {
+          for (const { protocol, answer, dialled } of yield* tried(host, 80, settings)) {
+            assert.strictEqual(dialled, "", protocol)
+            assert.include(refusals[protocol] ?? [], answer, protocol)
+          }
+        })
+      )
+    }
+
+    it.effect("the server itself is never dialled", () =>
+      Effect.gen(function* () {
+        for (const { protocol, answer, dialled } of yield* tried("own.example", 1080, settings)) {
+          if (protocol === "UDP") continue
+          assert.strictEqual(dialled, "", protocol)
+          assert.include(refusals[protocol] ?? [], answer, protocol)
+        }
+      })
+    )
+
+    for (const [host, addresses] of Hostile.openedNames) {
+      it.effect(`${label(host)} is dialled at ${addresses.join(" and ")}`, () =>
+        Effect.gen(function* () {
+          for (const { protocol, dialled } of yield* tried(host, 80, settings)) {
+            const all = addresses.join()
+            assert.include([all, [...addresses].reverse().join(), addresses[0]], dialled, protocol)
+            if (protocol !== "UDP") assert.include(all, dialled.split(",")[0]!)
+          }
+        })
+      )
+    }
+  })
 
   for (const [host, port, why] of [
     ["8.8.8.8", 0, "port 0"],

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import * as TargetPattern from "../../src/config/TargetPattern.ts"
+import * as AllowTarget from "../../src/config/AllowTarget.ts"
 import { ConnectionRefused } from "../../src/Errors.ts"
 import * as SelfGuard from "../../src/server/SelfGuard.ts"
 
@@ -26,7 +26,7 @@ const dialled = Effect.fnUntraced(function* (
       }
     },
     () => listeners.map(NetAddress.inetAddressFromStringUnsafe),
-    allow.map((text) => Option.getOrThrow(TargetPattern.fromString(text)))
+    allow.map((text) => Option.getOrThrow(AllowTarget.fromString(text)))
   )
   const { _tag } = yield* Effect.flip(connect(NetAddress.ipFromStringUnsafe(target), port))
   return _tag === "NotAllowed" ? "itself" : tried
@@ -37,7 +37,7 @@ const judged = (allow: string, command: "CONNECT" | "FORWARD" | "BIND" | "ASSOCI
   SelfGuard.policy(
     { judge: () => Effect.succeed({ verdict: "allow", rule: "anything", isReport: true }) },
     () => [NetAddress.inetAddressFromStringUnsafe("127.0.0.1:1080")],
-    [Option.getOrThrow(TargetPattern.fromString(allow))]
+    [Option.getOrThrow(AllowTarget.fromString(allow))]
   ).judge(
     {
       ...{ identity: { user: undefined }, client: undefined, listener: "127.0.0.1:1080", protocol: "SOCKS5" },
@@ -83,7 +83,9 @@ describe("SelfGuard", () => {
     ["127.0.0.1:1000-2000", "127.0.0.1:1080", "127.0.0.1", "itself"],
     ["127.0.0.1:1081", "127.0.0.1:1080", "127.0.0.1", "itself"],
     ["127.0.0.0/8:1080", "127.0.0.1:1080", "127.0.0.1", "itself"],
-    ["*:1080", "127.0.0.1:1080", "127.0.0.1", "itself"]
+    ["*:1080", "127.0.0.1:1080", "127.0.0.1", "itself"],
+    ["localhost:1080", "127.0.0.1:1080", "127.0.0.1", "itself"],
+    ["local:*:1080", "127.0.0.1:1080", "127.0.0.1", "itself"]
   ] as const) {
     it.effect(`on ${listener}, opened for ${allow}, asked for ${target}`, () =>
       Effect.gen(function* () {

@@ -30,6 +30,11 @@ export const names: Readonly<Record<string, ReadonlyArray<string>>> = {
   "mixed.example": ["10.0.0.5", "8.8.8.8", "::1", "64:ff9b::a9fe:a9fe"],
   "xn--bcher-kva.example": ["10.0.0.5"],
   "own.example": ["8.8.4.4"],
+  "link.example": ["169.254.1.1"],
+  "link6.example": ["fe80::1"],
+  "loopback6.example": ["::1"],
+  "wrapped.example": ["64:ff9b::7f00:1"],
+  "dev.example": ["127.0.0.1"],
   "both.example": ["2a00::1", "9.0.0.1"],
   "limited.example": ["9.0.0.1"]
 }
@@ -191,6 +196,31 @@ export const closed: Readonly<Record<string, ReadonlyArray<Host>>> = {
     "a".repeat(255)
   ]
 }
+
+/** What an operator allows by name. */
+export const opened: ReadonlyArray<string> = [
+  ...["*", "**", "*.example", "loopback.example", "azure.example", "metadata.google.internal"],
+  ...["own.example", "own.example:1080", "localhost", "local:dev.example"]
+]
+
+/** Where these names and all others may not lead nevertheless. */
+export const closedNevertheless: ReadonlyArray<Host> = [
+  ...["loopback.example", "loopback6.example", "link.example", "link6.example", "wrapped.example"],
+  ...["azure.example", "metadata.google.internal", "zero.example", "many.example", "foo.localhost"],
+  ...["127.0.0.1", "169.254.1.1", "169.254.169.254", "168.63.129.16"],
+  v4("127.0.0.1"),
+  v4("169.254.169.254"),
+  v6("fe80:0:0:0:0:0:0:1")
+]
+
+/** And where they may. */
+export const openedNames: ReadonlyArray<readonly [Host, readonly [string, ...Array<string>]]> = [
+  ["localhost", ["127.0.0.1", "::1"]],
+  ["dev.example", ["127.0.0.1"]],
+  ["private.example", ["10.0.0.5"]],
+  ["ula.example", ["fd00::5"]],
+  ["10.0.0.5", ["10.0.0.5"]]
+]
 
 /** And those that somebody may want, with the one address that is dialled for each. */
 export const open: ReadonlyArray<readonly [Host, string]> = [
