@@ -139,8 +139,11 @@ const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms) {
   const wrong = [...problems]
   const read: Array<unknown> = []
   yield* Slices.run(
-    Slices.each(rules, (rule) => {
-      read.push(Rule.quick(rule))
+    Slices.each(rules, (rule, index) => {
+      const one = Rule.quick(rule)
+      read.push(one)
+      // There may be very many, and twice as many are too many.
+      if (one !== undefined) rules[index] = undefined
     })
   )
   for (let index = 0; index < rules.length; index++) {

@@ -372,7 +372,9 @@ class Reader {
   private skipInFlow(column: number): void {
     while (true) {
       const code = this.text.charCodeAt(this.at)
-      if (code === space || code === tab) this.at++
+      if (code === space) this.at++
+      // Where it indents, one may not in a block; in brackets alone it may.
+      else if (code === tab && column < 0) this.at++
       else if (code === newline) {
         this.at++
         this.line = this.at

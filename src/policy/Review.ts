@@ -33,6 +33,7 @@ export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<
   const users = whom.users && new Set(whom.users)
   const groups = whom.groups && new Set(whom.groups)
   return rules.flatMap((rule, index) => {
+    if (rule.users === undefined && rule.groups === undefined) return []
     const missing = (key: "users" | "groups", known: ReadonlySet<string> | undefined, expected: string) =>
       (rule[key] ?? []).flatMap((name, position) => {
         if (known?.has(name) ?? true) return []

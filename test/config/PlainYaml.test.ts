@@ -73,6 +73,7 @@ const other: ReadonlyArray<string> = [
   "<<: { a: 1 }\n",
   "__proto__: 1\n",
   "a: [\n1\n]\n",
+  "a: [\n\t1\n ]\n",
   "a: 'b\n c'\n",
   '"a":1\n',
   `a: ${"[".repeat(60)}${"]".repeat(60)}\n`
