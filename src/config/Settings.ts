@@ -215,7 +215,7 @@ export const server = {
     "Network whose clients need no password (they may give one); with this and no users, nobody else comes in"
   ),
   banAfter: count(
-    "Failed logins after which a client's network (an IPv4 address, or the /64 of an IPv6 one) is banned",
+    "Different wrong logins after which a client's network (an IPv4 address, or the /64 of an IPv6 one) is banned; four times as many for a /56, sixteen times for a /48",
     "off",
     10
   ),
@@ -228,7 +228,7 @@ export const server = {
     default: "10m"
   }),
   bansFile: file(
-    "Where bans are kept, so that they outlive a restart, one JSON object a line; to delete a line lifts a ban"
+    "Where bans are kept, so that they outlive a restart, one JSON object a line; to delete a line lifts a ban; FILE.known has who logged in from where"
   ),
   open: toggle("Serve everyone: listen beyond loopback although no password is asked", false),
   tlsCert: file("Certificate of the tls: listeners, and those that lead to its issuer (PEM)"),
@@ -351,7 +351,7 @@ export const server = {
   monthlyQuota: quota("Bytes that a user may move in a month (UTC), both ways together"),
   stateDir: {
     ...file(
-      "Directory in which what users have used of their quotas is kept over restarts; read at the start only"
+      "Directory in which what users have used of their quotas is kept over restarts, and who logged in from where if there is no --bans-file; read at the start only"
     ),
     metavar: "DIR",
     expected: "the path of a directory"

@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
@@ -20,7 +19,9 @@ import type { Authenticator } from "./Authenticator.ts"
 import type * as BanList from "./BanList.ts"
 import * as ClientNetwork from "./ClientNetwork.ts"
 import * as FailureLog from "./FailureLog.ts"
+import type { Attempt } from "./Failures.ts"
 import * as Guesses from "./Guesses.ts"
+import { KeyedHash } from "./KeyedHash.ts"
 import * as Turns from "./Turns.ts"
 
 export type Ban = BanList.Ban
@@ -70,6 +71,11 @@ export class Bans extends Context.Service<
     readonly list: Effect.Effect<ReadonlyArray<Ban>>
     /** Another number whenever that list may have changed otherwise than by time. */
     readonly revision: Effect.Effect<number>
+    /** Who logged in from where, to be kept and put back at the next start. */
+    readonly kept: Effect.Effect<Guesses.Kept>
+    /** Another number whenever that may have changed. */
+    readonly keptRevision: Effect.Effect<number>
+    readonly restoreKept: (kept: Guesses.Kept) => Effect.Effect<void>
     /** Networks with failed logins. */
     readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, Config>
     /** Connections turned away so far. */
@@ -77,9 +83,9 @@ export class Bans extends Context.Service<
   }
 >()("effect-socks/policy/Bans") {
   /** Nobody banned, and nothing held against anyone. */
-  static readonly layer: Layer.Layer<Bans> = Layer.effect(
+  static readonly layer: Layer.Layer<Bans, never, KeyedHash> = Layer.effect(
     Bans,
-    Effect.sync(() => make(Guesses.make()))
+    Effect.map(KeyedHash, (hashes) => make(Guesses.make(hashes)))
   )
 
   /**
@@ -96,6 +102,8 @@ const atOnce = 8
 const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
   const failureLog = FailureLog.make(part)
   const inTurn = Turns.make(Math.ceil(atOnce * part))
+  /** What is heard out of turn, one at a time: each wrong password uses up some of the network's credit. */
+  const welcomed = Turns.make(1)
 
   return {
     // Asked of every connection, of which nearly none is banned.
@@ -104,8 +112,11 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
         const { proxyProtocolFrom, trust } = Context.getUnsafe(fiber.context, Config)
         if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return Effect.void
         if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return Effect.void
-        const ban = guesses.find(remote.address, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+        const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+        const ban = guesses.find(remote.address, now)
         if (ban === undefined || Guesses.isHere(remote.address)) return Effect.void
+        // The guesses of others keep no known user out: the guard hears those, and no one else from there.
+        if (isForGuessing(ban) && guesses.hasKnown(remote.address, now)) return Effect.void
         guesses.turnedAway++
         const network = IpNetwork.format(ban.network)
         return Effect.andThen(
@@ -127,29 +138,39 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
           return inner.verify(credentials, from)
         }
         const { address } = from
-        const network = ClientNetwork.nameOf(address)
-        const user = printable(credentials.username)
-        // Some take upper for lower case; none is to be had twice.
-        const name = Hash.string(user.toLowerCase())
+        const [network = "", ...wider] = ClientNetwork.around(address).map(IpNetwork.format)
+        const area = ClientNetwork.areaOf(address)
+        const { username, password } = credentials
+        const user = printable(username)
+        const account = guesses.digest(username)
+        const guess = guesses.digest(utf8.encode(network), username, password)
         const refusal = (reason: Refusal) => Effect.fail(new AuthenticationFailed({ user, reason }))
-        const hear = Effect.clockWith((clock) => {
-          const attempt = () => ({ network, name, now: clock.currentTimeMillisUnsafe(), window })
-          const before = attempt()
-          if (!Guesses.isHere(address) && guesses.find(address, before.now)) return refusal("banned")
-          if (guesses.isTooSoon(before)) {
-            return Effect.andThen(
-              guesses.failed("refused", address, before, config),
-              refusal("too soon after others")
+        return Effect.clockWith((clock) => {
+          const attempt = (): Attempt => ({
+            ...{ network, wider, area, account, guess },
+            ...{ now: clock.currentTimeMillisUnsafe(), window }
+          })
+          const hear = Effect.suspend(() => {
+            const before = attempt()
+            const ban = Guesses.isHere(address) ? undefined : guesses.find(address, before.now)
+            if (ban && !(isForGuessing(ban) && guesses.isWelcome(before))) return refusal("banned")
+            if (guesses.isTooSoon(before)) {
+              return Effect.andThen(
+                guesses.failed("refused", address, before, config),
+                refusal("too soon after others")
+              )
+            }
+            return inner.verify(credentials, from).pipe(
+              Effect.tap(() => Effect.sync(() => guesses.succeeded(attempt()))),
+              Effect.tapErrorTag("AuthenticationFailed", () =>
+                guesses.failed("failed", address, attempt(), config)
+              )
             )
-          }
-          return inner.verify(credentials, from).pipe(
-            Effect.tap(() => Effect.sync(() => guesses.succeeded(attempt()))),
-            Effect.tapErrorTag("AuthenticationFailed", () =>
-              guesses.failed("failed", address, attempt(), config)
-            )
-          )
+          })
+          const first = attempt()
+          if (guesses.isRight(first)) return hear
+          return guesses.isWelcome(first) ? welcomed(network, hear) : inTurn(network, hear)
         })
-        return inTurn(network, hear)
       }
     }),
 
@@ -180,6 +201,9 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
     lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => guesses.lift(network, now)),
     list: Effect.map(Clock.currentTimeMillis, guesses.list),
     revision: Effect.sync(guesses.revision),
+    kept: Effect.sync(guesses.kept),
+    keptRevision: Effect.sync(guesses.keptRevision),
+    restoreKept: (kept) => Effect.sync(() => guesses.restore(kept)),
     suspects: Effect.gen(function* () {
       const { banWindow } = yield* Config
       return guesses
@@ -189,6 +213,11 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
     turnedAway: Effect.sync(() => guesses.turnedAway)
   }
 }
+
+/** Whether it is for failed logins, and not by hand. */
+const isForGuessing = ({ failures }: Ban): boolean => failures > 0
+
+const utf8 = new TextEncoder()
 
 const networkOf = (client: NetAddress.SocketAddress): string =>
   NetAddress.isInetAddress(client) ? ClientNetwork.nameOf(client.address) : client.path

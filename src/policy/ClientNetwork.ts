@@ -11,7 +11,22 @@ export const of = (address: NetAddress.IpAddress): IpNetwork.IpNetwork => {
   return IpNetwork.fromAddressUnsafe(canonical, NetAddress.isIpv4Address(canonical) ? 32 : 64)
 }
 
-/** The same, as it is written: what tables have it under. */
+/** That network, and those around it that may be one customer's too: the /56 and the /48 of an IPv6 address. */
+export const around = (address: NetAddress.IpAddress): ReadonlyArray<IpNetwork.IpNetwork> => {
+  const canonical = NetAddress.toCanonical(address)
+  return NetAddress.isIpv4Address(canonical)
+    ? [IpNetwork.fromAddressUnsafe(canonical, 32)]
+    : [64, 56, 48].map((length) => IpNetwork.fromAddressUnsafe(canonical, length))
+}
+
+/** What stands for one place where addresses are cheap to have: the /24 of an IPv4 address, the /48 of an IPv6 one. */
+export const areaOf = (address: NetAddress.IpAddress): string => {
+  const canonical = NetAddress.toCanonical(address)
+  const length = NetAddress.isIpv4Address(canonical) ? 24 : 48
+  return IpNetwork.format(IpNetwork.fromAddressUnsafe(canonical, length))
+}
+
+/** What is held against a client, as it is written: what tables have it under. */
 export const nameOf = (address: NetAddress.IpAddress): string => {
   const canonical = NetAddress.toCanonical(address)
   // Said in short, for it is asked at each login.

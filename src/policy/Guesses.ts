@@ -13,6 +13,8 @@ import * as Texts from "../config/Texts.ts"
 import * as BanList from "./BanList.ts"
 import * as ClientNetwork from "./ClientNetwork.ts"
 import * as Failures from "./Failures.ts"
+import type { Digest, KeyedHash } from "./KeyedHash.ts"
+import type { Pair } from "./KnownPairs.ts"
 
 /** What came of an attempt: it was not heard, or it had a wrong or the right password. */
 export type Outcome = "refused" | "failed" | "succeeded"
@@ -20,15 +22,29 @@ export type Outcome = "refused" | "failed" | "succeeded"
 /** What others have to know, to have the same copy. */
 export type News =
   | ({ readonly _tag: "guess"; readonly outcome: Outcome } & Failures.Attempt)
-  | ({ readonly _tag: "tally" } & Failures.Entry)
+  /** The key that names and passwords are hashed by; first of all. */
+  | { readonly _tag: "key"; readonly key: string }
+  | ({ readonly _tag: "known" } & Pair)
+  | { readonly _tag: "tally"; readonly entry: Failures.Entry }
   | ({ readonly _tag: "ban"; readonly network: string } & Omit<BanList.Ban, "network">)
   | { readonly _tag: "lift"; readonly network: string; readonly now: number }
 
+/** Who logged in from where, as it outlives the process. */
+export interface Kept {
+  readonly key: string
+  readonly known: ReadonlyArray<Omit<Pair, "guess" | "failures">>
+}
+
 export interface Guesses {
+  /** The keyed hash that attempts have names and passwords by. */
+  readonly digest: Digest
   /** The ban that this address is under. */
   readonly find: (address: NetAddress.IpAddress, now: number) => BanList.Ban | undefined
-  /** Whether it is too soon for this attempt. */
-  readonly isTooSoon: (attempt: Failures.Attempt) => boolean
+  readonly isTooSoon: Failures.Failures["isTooSoon"]
+  readonly isWelcome: Failures.Failures["isWelcome"]
+  readonly isRight: Failures.Failures["isRight"]
+  /** Whether any user is known from the network of this address. */
+  readonly hasKnown: (address: NetAddress.IpAddress, now: number) => boolean
   readonly succeeded: (attempt: Failures.Attempt) => void
   /** Counts one that did not, which may lead to a ban. */
   readonly failed: (
@@ -41,6 +57,11 @@ export interface Guesses {
   readonly lift: (network: IpNetwork.IpNetwork, now: number) => ReadonlyArray<BanList.Ban>
   readonly list: (now: number) => ReadonlyArray<BanList.Ban>
   readonly revision: () => number
+  readonly kept: () => Kept
+  /** Another number whenever that may have changed. */
+  readonly keptRevision: () => number
+  /** Goes on with what was kept, before anything else is. */
+  readonly restore: (kept: Kept) => void
   readonly suspects: Failures.Failures["list"]
   /** Connections turned away, since it was asked last. */
   turnedAway: number
@@ -54,14 +75,28 @@ export interface Copy extends Guesses {
 }
 
 /** One that decides for itself, and tells others. */
-export const make = (tell?: (news: News) => void): Copy => {
+export const make = (hashes: KeyedHash["Service"], tell?: (news: News) => void): Copy => {
   const bans = BanList.make()
   const failures = Failures.make()
+  const { known } = failures
+  let key = hashes.newKey()
+  let digest = hashes.make(key)
 
-  const count = (outcome: Outcome, attempt: Failures.Attempt): number => {
+  const setKey = (next: string) => {
+    key = next
+    digest = hashes.make(next)
+    tell?.({ _tag: "key", key })
+  }
+
+  const count = (outcome: Outcome, attempt: Failures.Attempt): ReadonlyArray<number> => {
     tell?.({ _tag: "guess", outcome, ...attempt })
     if (outcome === "succeeded") failures.succeeded(attempt)
-    return outcome === "succeeded" ? 0 : failures[outcome](attempt)
+    return outcome === "succeeded" ? [] : failures[outcome](attempt)
+  }
+
+  const know = (pair: Pair) => {
+    known.put(pair)
+    tell?.({ _tag: "known", ...pair })
   }
 
   const put = (ban: BanList.Ban) => {
@@ -75,17 +110,32 @@ export const make = (tell?: (news: News) => void): Copy => {
   }
 
   return {
+    digest: (...parts) => digest(...parts),
     find: bans.find,
     isTooSoon: failures.isTooSoon,
+    isWelcome: failures.isWelcome,
+    isRight: failures.isRight,
+    hasKnown: (address, now) => known.hasAny(ClientNetwork.nameOf(address), now),
+    kept: () => ({
+      key,
+      known: known.entries().map(({ account, network, at }) => ({ account, network, at }))
+    }),
+    keptRevision: known.revision,
+    restore: ({ key, known }) => {
+      setKey(key)
+      for (const pair of known) know({ ...pair, failures: 0 })
+    },
     succeeded: (attempt) => void count("succeeded", attempt),
     failed: (outcome, address, attempt, { banAfter, banTime }) =>
       Effect.suspend(() => {
         const { now } = attempt
-        const failed = count(outcome, attempt)
-        if (banAfter === "off" || failed < banAfter || isHere(address)) return Effect.void
+        const counts = count(outcome, attempt)
+        if (banAfter === "off" || isHere(address)) return Effect.void
+        const level = counts.findIndex((count, index) => count >= banAfter * Failures.scales[index]!)
         // Those checked together with the one it is for change nothing.
-        if (bans.find(address, now)) return Effect.void
-        const network = ClientNetwork.of(address)
+        if (level === -1 || bans.find(address, now)) return Effect.void
+        const network = ClientNetwork.around(address)[level]!
+        const failed = counts[level]!
         const ban = bans.punish(network, failed, now, Duration.toMillis(banTime))
         failures.clear(IpNetwork.format(network))
         tell?.(written(ban))
@@ -105,8 +155,14 @@ export const make = (tell?: (news: News) => void): Copy => {
       switch (news._tag) {
         case "guess":
           return void count(news.outcome, news)
+        case "key":
+          return setKey(news.key)
+        case "known": {
+          const { account, network, at, guess, failures } = news
+          return know({ account, network, at, guess, failures })
+        }
         case "tally":
-          return failures.put(news)
+          return failures.put(news.entry)
         case "ban": {
           const ban = read(news)
           if (ban.failures > 0) failures.clear(news.network)
@@ -117,9 +173,11 @@ export const make = (tell?: (news: News) => void): Copy => {
       }
     },
     all: () => [
+      { _tag: "key" as const, key },
       // First what would clear the others.
       ...bans.all().map(written),
-      ...failures.entries().map((entry) => ({ _tag: "tally" as const, ...entry }))
+      ...known.entries().map((pair) => ({ _tag: "known" as const, ...pair })),
+      ...failures.entries().map((entry) => ({ _tag: "tally" as const, entry }))
     ]
   }
 }

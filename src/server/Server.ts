@@ -22,6 +22,8 @@ import { Authenticator } from "../policy/Authenticator.ts"
 import { Bans } from "../policy/Bans.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as BansFile from "../system/BansFile.ts"
+import * as Hmac from "../system/Hmac.ts"
+import * as KnownFile from "../system/KnownFile.ts"
 import * as Logins from "../system/Logins.ts"
 import * as Connection from "./Connection.ts"
 import * as Doors from "./Doors.ts"
@@ -35,8 +37,11 @@ import * as Standing from "./Standing.ts"
 /** Why a server does not start, or does not change to other settings. */
 export type Refusal = BadSetting | BadSettings | ListenFailed | OpenProxyRefused
 
-/** Those of the file, if there is one. */
-const keptBans = Layer.provideMerge(BansFile.layer, Bans.layer)
+/** Those of the file, if there is one, and the users who are known. */
+const keptBans = Layer.provideMerge(
+  Layer.merge(BansFile.layer, KnownFile.layer),
+  Layer.provide(Bans.layer, Hmac.layer)
+)
 
 export class Server extends Context.Service<
   Server,

@@ -3,13 +3,14 @@
  * of four threads, of which two are left to files and names, and bcrypt in a
  * thread of its own.
  */
-import { createHmac, scrypt as deriveKey, randomBytes, timingSafeEqual } from "node:crypto"
+import { scrypt as deriveKey, randomBytes, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { memory, type Scrypt } from "../config/PasswordHash.ts"
 import * as Gate from "../policy/Gate.ts"
 import { PasswordHashes } from "../policy/PasswordHashes.ts"
 import * as BcryptThread from "./BcryptThread.ts"
+import * as Hmac from "./Hmac.ts"
 
 /** Logins that may wait for each kind of hash. */
 const waiting = 64
@@ -17,16 +18,11 @@ const waiting = 64
 export const layer: Layer.Layer<PasswordHashes> = Layer.effect(
   PasswordHashes,
   Effect.gen(function* () {
-    const key = randomBytes(32)
     const bcrypt = yield* BcryptThread.make
     const pool = Gate.make(2, waiting)
     const thread = Gate.make(1, waiting)
     return {
-      digest: (...parts) => {
-        const hmac = createHmac("sha256", key)
-        for (const part of parts) hmac.update(`${part.length}:`).update(part)
-        return hmac.digest("base64")
-      },
+      digest: Hmac.digest(Hmac.newKey()),
       verify: (password, hash) =>
         hash._tag === "Bcrypt"
           ? thread(bcrypt(password, hash.text))

@@ -21,6 +21,7 @@ import { Policy } from "../policy/Policy.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import { Quotas } from "../server/Quotas.ts"
 import { Sessions } from "../server/Sessions.ts"
+import * as Hmac from "../system/Hmac.ts"
 import * as Logins from "../system/Logins.ts"
 import { pair } from "./Connection.ts"
 import * as Peer from "./Peer.ts"
@@ -71,7 +72,7 @@ export const layer = (replacements: Replacements = {}): Layer.Layer<Services> =>
     replacements.relay ?? Relay.layer,
     replacements.datagramRelay ?? DatagramRelay.layer,
     Bandwidth.layer,
-    Bans.layer,
+    Layer.provide(Bans.layer, Hmac.layer),
     Layer.provide(Sessions.layer, Layer.orDie(Quotas.layer))
   ).pipe(Layer.provideMerge(config))
 }

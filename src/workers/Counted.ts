@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import type { Shares } from "../network/Shares.ts"
 import type { Counting, Lack, More } from "../server/Counting.ts"
+import * as Hmac from "../system/Hmac.ts"
 import * as Guessed from "./Guessed.ts"
 import * as Ids from "./Ids.ts"
 import * as Lessee from "./Lessee.ts"
@@ -28,7 +29,7 @@ export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted
   const ids = Ids.make(welcome.ids, () => send({ _tag: "ids" }))
   const lessee = Lessee.make(send)
   const tokens = Tokens.make(send)
-  const guesses = Guessed.make(send)
+  const guesses = Guessed.make(Hmac.hashes, send)
   const usage = Used.make(send)
   const shares = Shared.make(send)
   const receive = (message: Count) => {

@@ -7,6 +7,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Attempt } from "../policy/Failures.ts"
 import * as Guesses from "../policy/Guesses.ts"
+import type { KeyedHash } from "../policy/KeyedHash.ts"
 import * as Recent from "../policy/Recent.ts"
 
 /** To the primary. */
@@ -33,37 +34,34 @@ export interface Guessed extends Guesses.Guesses {
 /** Milliseconds for which it need not be said again that someone came in. */
 const known = 60 * 60 * 1000
 
-export const make = (send: (report: Report) => void): Guessed => {
-  const copy = Guesses.make()
+export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): Guessed => {
+  const copy = Guesses.make(hashes)
   const asked = new Map<number, () => void>()
   /** When it was said that a name came in from a network, and when something was held against a network. */
   const welcomed = Recent.make<string, number>(8192)
   const suspected = Recent.make<string, number>(8192)
   let count = 0
 
-  const isNews = ({ name, network, now }: Attempt): boolean => {
-    const at = welcomed.get(`${name} ${network}`)
-    return at === undefined || now - at > known || (suspected.get(network) ?? 0) >= at
+  const isNews = (attempt: Attempt): boolean => {
+    const { account, network, now } = attempt
+    const at = welcomed.get(`${account} ${network}`)
+    const isOld = at === undefined || now - at > known || (suspected.get(network) ?? 0) >= at
+    return isOld || !copy.isRight(attempt)
   }
 
   const guessed: Guessed = {
     ...copy,
     succeeded: (attempt) => {
       if (!isNews(attempt)) return
-      const { network, name, now, window } = attempt
-      welcomed.set(`${name} ${network}`, now)
-      send({ _tag: "guess", outcome: "succeeded", network, name, now, window })
+      welcomed.set(`${attempt.account} ${attempt.network}`, attempt.now)
+      send({ _tag: "guess", outcome: "succeeded", ...attempt })
       copy.succeeded(attempt)
     },
     failed: (outcome, address, attempt) =>
       Effect.callback<void>((resume) => {
         const id = ++count
         asked.set(id, () => resume(Effect.void))
-        const { network, name, now, window } = attempt
-        send({
-          ...{ _tag: "guessed", id, outcome, address: NetAddress.formatIp(address) },
-          ...{ network, name, now, window }
-        })
+        send({ _tag: "guessed", id, outcome, address: NetAddress.formatIp(address), ...attempt })
         return Effect.sync(() => void asked.delete(id))
       }),
     ban: ({ network, ...ban }) => send({ _tag: "ban", network: IpNetwork.format(network), ...ban }),

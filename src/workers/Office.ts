@@ -67,9 +67,9 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
         case "back":
           return lessor.receive(worker, message)
         case "guessed": {
-          const { id, outcome, address, network, name, now, window } = message
+          const { _tag, id, outcome, address, ...attempt } = message
           const ip = NetAddress.ipFromStringUnsafe(address)
-          const counted = guesses.failed(outcome, ip, { network, name, now, window }, config())
+          const counted = guesses.failed(outcome, ip, attempt, config())
           return run(
             Effect.ensuring(
               counted,

@@ -22,6 +22,8 @@ import * as Quotas from "../server/Quotas.ts"
 import { addressesOf, type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as BansFile from "../system/BansFile.ts"
+import * as Hmac from "../system/Hmac.ts"
+import * as KnownFile from "../system/KnownFile.ts"
 import * as Signal from "../system/Signal.ts"
 import * as Changes from "./Changes.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -42,11 +44,13 @@ export interface Options {
 export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config> =>
   Layer.suspend(() => {
     const listeners = new Set<(news: Guesses.News) => void>()
-    const guesses = Guesses.make((news) => {
+    const guesses = Guesses.make(Hmac.hashes, (news) => {
       for (const tell of listeners) tell(news)
     })
     return Layer.effect(Server, make({ ...options, guesses, listeners })).pipe(
-      Layer.provideMerge(Layer.provideMerge(BansFile.layer, Bans.layerOf(guesses, 1)))
+      Layer.provideMerge(
+        Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer), Bans.layerOf(guesses, 1))
+      )
     )
   })
 

@@ -3,7 +3,7 @@
  * the log. The guessers are announced by a proxy, as nobody on loopback is
  * banned.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
@@ -35,7 +35,7 @@ describe("ten wrong passwords", () => {
     Effect.gen(function* () {
       const { port, logged } = yield* Program.start(flags)
       for (let n = 0; n < 10; n++) {
-        assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "guess"), wrong)
+        assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", `guess ${n}`), wrong)
       }
       const ban = yield* logged({ message: "banned" })
       assert.deepInclude(ban, { level: "warn", network: "203.0.113.7/32", failures: 10 })
@@ -54,7 +54,7 @@ describe("ten wrong passwords", () => {
     Effect.gen(function* () {
       const { port } = yield* Program.start(["--user", "alice:secret", "--ban-after", "3"])
       for (let n = 0; n < 10; n++) {
-        assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "guess"), wrong)
+        assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", `guess ${n}`), wrong)
       }
       assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), wrong)
       yield* Effect.sleep("1100 millis")
@@ -68,7 +68,7 @@ it.live("bans outlive a restart, are listed on SIGUSR2, and end with their line 
     const file = join(yield* Temporary.directory, "bans.jsonl")
     const start = Program.start([...flags, "--ban-after", "3", "--bans-file", file])
     const first = yield* start
-    for (let n = 0; n < 3; n++) yield* logIn(first.port, "203.0.113.7", "guess")
+    for (let n = 0; n < 3; n++) yield* logIn(first.port, "203.0.113.7", `guess ${n}`)
     yield* logIn(first.port, "203.0.113.8", "guess")
     yield* first.kill("SIGUSR2")
     yield* first.logged({ message: "bans", banned: 1, suspected: 1, turnedAway: 0 })
@@ -81,6 +81,25 @@ it.live("bans outlive a restart, are listed on SIGUSR2, and end with their line 
     assert.strictEqual(yield* client.ending, "reset")
     writeFileSync(file, "")
     yield* logged({ message: "ban lifted", network: "203.0.113.7/32" })
+    assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "secret"), right)
+  })
+)
+
+it.live("a user who has logged in from a network is heard there after a restart, though it is banned", () =>
+  Effect.gen(function* () {
+    const file = join(yield* Temporary.directory, "bans.jsonl")
+    const start = Program.start([...flags, "--ban-after", "3", "--bans-file", file])
+    const first = yield* start
+    assert.deepStrictEqual(yield* logIn(first.port, "203.0.113.7", "secret"), right)
+    for (let n = 0; n < 3; n++) yield* logIn(first.port, "203.0.113.7", "guess", `other ${n}`)
+    yield* first.logged({ message: "banned", network: "203.0.113.7/32" })
+    assert.strictEqual((yield* first.stop).code, 0)
+    const kept = readFileSync(`${file}.known`, "utf8")
+    assert.notMatch(kept, /alice|secret/)
+    assert.strictEqual(statSync(`${file}.known`).mode & 0o777, 0o600)
+
+    const { port } = yield* start
+    assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "secret", "bob"), wrong)
     assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "secret"), right)
   })
 )

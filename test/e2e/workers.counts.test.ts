@@ -105,13 +105,18 @@ describe("limits of several workers", () => {
         yield* client.send(proxyV1(`PROXY TCP4 ${source} 127.0.0.1 50000 1080`))
         return client
       })
-      const logIn = (source: string, password: string) =>
-        Effect.scoped(
-          Effect.flatMap(announced(source), (client) => Tcp.authenticate(client, "alice", password))
-        )
+      const logIn = (source: string, password: string, user = "alice") =>
+        Effect.scoped(Effect.flatMap(announced(source), (client) => Tcp.authenticate(client, user, password)))
       for (let n = 0; n < 10; n++) {
-        assert.deepStrictEqual(yield* logIn("203.0.113.7", "guess"), [1, 1])
+        assert.deepStrictEqual(yield* logIn("203.0.113.7", `guess ${n}`), [1, 1])
       }
+      // A program with an old password is one guess, whichever worker it comes to, and who is known is heard.
+      assert.deepStrictEqual(yield* logIn("203.0.113.10", "secret"), [1, 0])
+      for (let n = 0; n < 10; n++) {
+        if (n % 3 === 0) assert.deepStrictEqual(yield* logIn("203.0.113.9", "old"), [1, 1])
+        assert.deepStrictEqual(yield* logIn("203.0.113.10", "guess", `other ${n}`), [1, 1])
+      }
+      yield* server.logged({ message: "banned", network: "203.0.113.10/32" })
       yield* server.logged({ message: "banned", network: "203.0.113.7/32", failures: 10 })
       const connected = Effect.map(Tcp.connect(server.port), (client) => ({ client }))
       for (const { client } of yield* Workers.spread(pids, connected)) {
@@ -128,8 +133,11 @@ describe("limits of several workers", () => {
         const client = yield* announced("203.0.113.7")
         assert.strictEqual(yield* client.ending, "reset")
       }
+      for (let n = 0; n < 4; n++) assert.deepStrictEqual(yield* logIn("203.0.113.10", "secret"), [1, 0])
+      assert.deepStrictEqual(yield* logIn("203.0.113.10", "secret", "bob"), [1, 1])
       yield* server.kill("SIGUSR2")
       yield* server.logged({ message: "ban", network: "203.0.113.7/32", failures: 10 })
+      yield* server.logged({ message: "failed logins", network: "203.0.113.9/32", failures: 1 })
 
       while (!readFileSync(file, "utf8").includes("203.0.113.7")) yield* Effect.sleep("20 millis")
       writeFileSync(file, "")
@@ -140,7 +148,7 @@ describe("limits of several workers", () => {
       }
       const { stdout } = yield* server.stop
       const lines = Program.lines(stdout).filter(({ message }) => message === "banned")
-      assert.lengthOf(lines, 1)
+      assert.lengthOf(lines, 2)
     })
   )
 

@@ -9,6 +9,7 @@ import { Config, type Values } from "../../src/config/Config.ts"
 import type { VerificationError } from "../../src/Errors.ts"
 import { Authenticator } from "../../src/policy/Authenticator.ts"
 import { Bans } from "../../src/policy/Bans.ts"
+import * as Hmac from "../../src/system/Hmac.ts"
 import { utf8 } from "./bytes.ts"
 
 /** What a try came to; `unheard` is as good as `wrong` to who tried. */
@@ -18,14 +19,16 @@ export const address = (host: string, port = 50_000) =>
   NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe(host), port)
 
 export const layer = (values: Partial<Values> = {}, authenticator = alice) =>
-  Layer.mergeAll(Bans.layer, Config.layer(values), authenticator)
+  Layer.mergeAll(Layer.provide(Bans.layer, Hmac.layer), Config.layer(values), authenticator)
 
 export const alice = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
 
-/** A password that someone gives, of a host or at a socket. */
+let guesses = 0
+
+/** A password that someone gives, of a host or at a socket; another wrong one each time unless it is said. */
 export const attempt = Effect.fnUntraced(function* (
   from: string | NetAddress.SocketAddress,
-  password = "guess",
+  password = `guess ${++guesses}`,
   username = "alice"
 ): Effect.fn.Return<Outcome, never, Authenticator | Bans | Config> {
   const { verify } = (yield* Bans).guard(yield* Authenticator, yield* Config)

@@ -11,6 +11,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import { TestClock } from "effect/testing"
 import { Bans } from "../../src/policy/Bans.ts"
 import * as BansFile from "../../src/system/BansFile.ts"
+import * as Hmac from "../../src/system/Hmac.ts"
 import { captured } from "../support/logs.ts"
 import * as Temporary from "../support/temporary.ts"
 
@@ -20,6 +21,8 @@ const ban = (network: string) =>
 const banned = Effect.flatMap(Bans, ({ list }) =>
   Effect.map(list, (bans) => bans.map(({ network }) => IpNetwork.format(network)).sort())
 )
+
+const bansLayer = Layer.provide(Bans.layer, Hmac.layer)
 
 /** A file, with bans as if they were of a program just started. */
 const started = (path: string) =>
@@ -53,11 +56,11 @@ describe("BansFile", () => {
         })
         assert.lengthOf(lines(), 2)
         assert.strictEqual(statSync(path).mode & 0o777, 0o600)
-      }).pipe(Effect.provide(Bans.layer))
+      }).pipe(Effect.provide(bansLayer))
       yield* Effect.gen(function* () {
         yield* started(path)
         assert.deepStrictEqual(yield* banned, ["2001:db8::/64", "203.0.113.7/32"])
-      }).pipe(Effect.provide(Bans.layer))
+      }).pipe(Effect.provide(bansLayer))
     })
   )
 
@@ -75,7 +78,7 @@ describe("BansFile", () => {
       assert.deepStrictEqual(yield* banned, ["192.0.2.7/32", "198.51.100.7/32", "203.0.113.7/32"])
       yield* looks
       assert.lengthOf(lines(), 3)
-    }).pipe(Effect.provide(Bans.layer))
+    }).pipe(Effect.provide(bansLayer))
   )
 
   it.effect("bans whom a line is added for, and as long as one is changed to", () =>
@@ -94,7 +97,7 @@ describe("BansFile", () => {
         (yield* list).map(({ until }) => until),
         Date.UTC(1971, 0, 1, 1)
       )
-    }).pipe(Effect.provide(Bans.layer))
+    }).pipe(Effect.provide(bansLayer))
   )
 
   it.effect("waits for who is still writing", () =>
@@ -111,7 +114,7 @@ describe("BansFile", () => {
       yield* look
       yield* look
       assert.deepStrictEqual(yield* banned, ["203.0.113.7/32"])
-    }).pipe(Effect.provide(Bans.layer))
+    }).pipe(Effect.provide(bansLayer))
   )
 
   it.effect("is left as it is, and lifts nothing, while a line is no ban", () =>
@@ -131,7 +134,7 @@ describe("BansFile", () => {
       yield* looks
       yield* looks
       assert.lengthOf(lines(), 4)
-    }).pipe(Effect.provide(Bans.layer))
+    }).pipe(Effect.provide(bansLayer))
   )
 
   it.effect("has the bans again that a clock, wrong for a while, called over", () =>
@@ -150,7 +153,7 @@ describe("BansFile", () => {
         yield* looks
         yield* finish
         return lines()
-      }).pipe(Effect.provide(Bans.layer))
+      }).pipe(Effect.provide(bansLayer))
       assert.lengthOf(before, 2)
       yield* TestClock.setTime(Date.parse("1970-01-01T00:00:10Z"))
       yield* Effect.gen(function* () {
@@ -159,7 +162,7 @@ describe("BansFile", () => {
         assert.lengthOf(lines(), 2)
         yield* TestClock.setTime(now)
         assert.deepStrictEqual(yield* banned, ["203.0.113.7/32", "203.0.113.8/32"])
-      }).pipe(Effect.provide(Bans.layer))
+      }).pipe(Effect.provide(bansLayer))
     })
   )
 
@@ -175,7 +178,7 @@ describe("BansFile", () => {
       yield* ban("203.0.113.8/32")
       yield* finish
       assert.lengthOf(lines(), 2)
-    }).pipe(Effect.provide(Bans.layer))
+    }).pipe(Effect.provide(bansLayer))
   )
 
   it.effect("is written past a link that lies beside it, and never into what that leads to", () =>
@@ -190,7 +193,7 @@ describe("BansFile", () => {
       assert.strictEqual(readFileSync(other, "utf8"), "precious")
       assert.lengthOf(lines(), 1)
       assert.isTrue(lstatSync(path).isFile())
-    }).pipe(Effect.provide(Bans.layer))
+    }).pipe(Effect.provide(bansLayer))
   )
 
   it.effect("must be one that can be read and written", () =>
@@ -200,7 +203,7 @@ describe("BansFile", () => {
         const error = yield* Effect.flip(BansFile.make(path))
         assert.match(error.message, /^--bans-file: ".*" is not a file that can be read and written \(E\w+\)$/)
       }
-    }).pipe(Effect.provide(Bans.layer))
+    }).pipe(Effect.provide(bansLayer))
   )
 
   const { lines: told, layer: logs } = captured()
@@ -217,6 +220,6 @@ describe("BansFile", () => {
         told.map(({ level, fields }) => [level, fields.code]),
         [["Error", "ENOENT"]]
       )
-    }).pipe(Effect.provide(Layer.merge(Bans.layer, logs)))
+    }).pipe(Effect.provide(Layer.merge(bansLayer, logs)))
   )
 })

@@ -11,6 +11,7 @@ import { Config } from "../../src/config/Config.ts"
 import { Bans } from "../../src/policy/Bans.ts"
 import * as Quotas from "../../src/server/Quotas.ts"
 import * as BansFile from "../../src/system/BansFile.ts"
+import * as Hmac from "../../src/system/Hmac.ts"
 import * as Lock from "../../src/system/Lock.ts"
 import * as Temporary from "../support/temporary.ts"
 
@@ -99,7 +100,10 @@ describe("Lock", () => {
     Effect.gen(function* () {
       const bansFile = join(yield* Temporary.directory, "bans.jsonl")
       const start = Layer.build(
-        Layer.provide(Layer.fresh(BansFile.layer), [Bans.layer, Config.layer({ bansFile })])
+        Layer.provide(Layer.fresh(BansFile.layer), [
+          Layer.provide(Bans.layer, Hmac.layer),
+          Config.layer({ bansFile })
+        ])
       )
       yield* start
       const error = yield* Effect.flip(start)

@@ -1,0 +1,67 @@
+/**
+ * A bounded table of what is held against someone, which junk does not flush.
+ *
+ * Where it is full, the lightest of some entries drawn at random gives way. To
+ * push out one entry takes a table full of others that weigh as much.
+ */
+export interface Tallies<in out V> {
+  readonly get: (key: string) => V | undefined
+  /** `weigh` says how much an entry weighs now, for when one has to give way. */
+  readonly set: (key: string, value: V, weigh: (value: V) => number) => void
+  readonly remove: (key: string) => void
+  readonly entries: () => ReadonlyArray<readonly [key: string, value: V]>
+}
+
+/** Entries that are drawn, of which the lightest goes. */
+const drawn = 16
+
+export const make = <V>(limit: number, random: () => number = Math.random): Tallies<V> => {
+  const slots: Array<[key: string, value: V]> = []
+  const indexes = new Map<string, number>()
+
+  const removeAt = (index: number) => {
+    const [key] = slots[index]!
+    const last = slots.pop()!
+    if (index < slots.length) {
+      slots[index] = last
+      indexes.set(last[0], index)
+    }
+    indexes.delete(key)
+  }
+
+  const lightest = (weigh: (value: V) => number): number => {
+    let found = 0
+    let weight = Number.POSITIVE_INFINITY
+    for (let n = 0; n < drawn; n++) {
+      const index = Math.floor(random() * slots.length)
+      const here = weigh(slots[index]![1])
+      if (here < weight) {
+        found = index
+        weight = here
+      }
+    }
+    return found
+  }
+
+  return {
+    get: (key) => {
+      const index = indexes.get(key)
+      return index === undefined ? undefined : slots[index]![1]
+    },
+    set: (key, value, weigh) => {
+      const index = indexes.get(key)
+      if (index !== undefined) {
+        slots[index]![1] = value
+        return
+      }
+      if (slots.length >= limit) removeAt(lightest(weigh))
+      indexes.set(key, slots.length)
+      slots.push([key, value])
+    },
+    remove: (key) => {
+      const index = indexes.get(key)
+      if (index !== undefined) removeAt(index)
+    },
+    entries: () => slots.map(([key, value]) => [key, value])
+  }
+}
