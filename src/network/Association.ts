@@ -24,11 +24,14 @@ import * as Destinations from "./Destinations.ts"
 import type { Pace } from "./Pacer.ts"
 import type { Traffic } from "./Relay.ts"
 import type { Resolver } from "./Resolver.ts"
+import type { Room } from "./Rooms.ts"
 import * as RuleUses from "./RuleUses.ts"
 
 /** Who may use an association, and what is kept of it. */
 export interface Client {
   readonly access: Access
+  /** Whose it is: all associations of the same owner share what memory there is for them. */
+  readonly owner: string
   /** Only datagrams from here are the client's. */
   readonly address: NetAddress.IpAddress
   /** And only from this port; with 0, from that of the first one. */
@@ -60,22 +63,26 @@ export interface Association {
   readonly movedAt: () => number
 }
 
-/** Peers remembered, who may send to the client. */
-const peerLimit = 1024
+/** Peers remembered, who may send to the client, of those used last; never more than twice as many. */
+const peerLimit = 512
 
 /** Datagrams that the system has not taken yet. */
 const pendingLimit = 64
+
+/** Bytes that the room for a datagram is counted as, if it has no more. */
+const small = 2048
 
 /** An association that answers its client from `relay`, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   client: Client,
   { udpRate, udpFragments, udpFullCone, udpIdleTimeout }: Rules,
-  relay: Socket
+  relay: Socket,
+  room: Room
 ): Effect.fn.Return<Association, never, Policy | Resolver | Scope.Scope> {
   const { traffic, pace } = client
   traffic.dropped = 0
   const clock = yield* Clock.clockWith(Effect.succeed)
-  const peers = Recent.make<string, Destinations.Remote>(peerLimit)
+  const peers = Recent.make<string, Destinations.Remote>(peerLimit, room)
   let movedAt = clock.currentTimeMillisUnsafe()
   /** Where the client sends from, once it has. */
   let source: Pick<RemoteInfo, "address" | "port"> | undefined
@@ -91,7 +98,8 @@ export const make = Effect.fnUntraced(function* (
   const takes = (size: number, way: keyof Pace, use: RuleUses.RuleUse | undefined): boolean => {
     const lane = pace?.[way]
     const ofRule = use?.pace?.[way]
-    if (pending >= pendingLimit || use?.isOver || lane?.isWaiting() || ofRule?.isWaiting()) {
+    const isHeld = use?.isOver || lane?.isWaiting() || ofRule?.isWaiting()
+    if (isHeld || pending >= pendingLimit || !room.take(Math.max(size, small))) {
       drop()
       return false
     }
@@ -102,10 +110,14 @@ export const make = Effect.fnUntraced(function* (
     if (use) use.movedAt = movedAt
     return true
   }
-  const taken = (error: Error | null) => {
+  const takenOf = (bytes: number) => (error: Error | null) => {
     pending--
+    room.giveBack(bytes)
     if (error) drop()
   }
+  const smallTaken = takenOf(small)
+  /** What the system calls when it has taken a datagram of this size: of small ones, which are most, always the same. */
+  const taken = (size: number) => (size <= small ? smallTaken : takenOf(size))
 
   // From the targets --------------------------------------------------------
 
@@ -119,7 +131,7 @@ export const make = Effect.fnUntraced(function* (
     if (!takes(bytes.length, "download", peer.use)) return
     traffic.received += bytes.length
     if (peer.use) peer.use.traffic.received += bytes.length
-    relay.send([peer.header, bytes], source.port, source.address, taken)
+    relay.send([peer.header, bytes], source.port, source.address, taken(bytes.length))
   }
 
   const outgoing = { v4: undefined as Socket | undefined, v6: undefined as Socket | undefined }
@@ -150,10 +162,10 @@ export const make = Effect.fnUntraced(function* (
     if (peer === undefined || peer.use !== remote.use) peers.set(remote.key, remote)
     traffic.sent += size
     if (remote.use) remote.use.traffic.sent += size
-    socket.send(bytes, headerSize, size, remote.port, remote.address, taken)
+    socket.send(bytes, headerSize, size, remote.port, remote.address, taken(size))
   }
   const uses = yield* RuleUses.make(client.enter, udpIdleTimeout)
-  const send = yield* Destinations.make(client.access, uses, forward, dropOne)
+  const send = yield* Destinations.make(client.access, uses, room, forward, dropOne)
 
   const mostEachSecond = udpRate === "off" ? Infinity : udpRate
   let second = 0

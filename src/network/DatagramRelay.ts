@@ -16,6 +16,7 @@ import * as Association from "./Association.ts"
 import { bind } from "./Datagrams.ts"
 import { quiet } from "./Quiet.ts"
 import type { Resolver } from "./Resolver.ts"
+import * as Rooms from "./Rooms.ts"
 
 /** What a client was given. */
 export interface Relayed {
@@ -43,11 +44,13 @@ export class DatagramRelay extends Context.Service<
     DatagramRelay,
     Effect.map(Config, (config) => {
       const ports = portsOf(config.udpPorts)
+      const rooms = Rooms.make()
       return {
         associate: (client, local) =>
           Effect.gen(function* () {
             const socket = yield* Effect.acquireRelease(ports.take(local), ports.giveBack)
-            const association = yield* Association.make(client, config, socket)
+            const room = yield* rooms.enter(client.owner)
+            const association = yield* Association.make(client, config, socket, room)
             socket.on("error", association.drop).on("message", association.receive)
             return {
               bound: NetAddress.inetAddressUnsafe(local, socket.address().port),

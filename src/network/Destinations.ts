@@ -19,6 +19,7 @@ import * as Datagram from "../wire/Datagram.ts"
 import * as Target from "../wire/Target.ts"
 import * as Permit from "./Permit.ts"
 import type { Resolver } from "./Resolver.ts"
+import type { Room } from "./Rooms.ts"
 import type { RuleUse, RuleUses } from "./RuleUses.ts"
 
 /** The other end of a datagram's way, as the sockets have it. */
@@ -50,8 +51,8 @@ interface Queue {
   length: number
 }
 
-/** Destinations remembered. */
-const limit = 1024
+/** Destinations remembered, of those used last; never more than twice as many. */
+const limit = 512
 
 /** The longest that a queue may be. */
 const queueLimit = 32
@@ -67,13 +68,14 @@ const refusedFor = 5_000
 export const make = Effect.fnUntraced(function* (
   access: Access,
   uses: RuleUses,
+  room: Room,
   forward: (bytes: Buffer, headerSize: number, remote: Remote) => void,
   drop: () => void
 ): Effect.fn.Return<(bytes: Buffer, headerSize: number) => void, never, Policy | Resolver | Scope.Scope> {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
   const { revision = () => 0 } = yield* Policy
-  const known = Recent.make<string, Destination>(limit)
+  const known = Recent.make<string, Destination>(limit, room)
   // Name servers that do not answer are no reason to keep those waiting who ask them nothing.
   const names: Queue = { length: 0 }
   const addresses: Queue = { length: 0 }
@@ -85,6 +87,7 @@ export const make = Effect.fnUntraced(function* (
     destination.remote = remote
     destination.until = clock.currentTimeMillisUnsafe() + (remote ? foundFor : refusedFor)
     for (const [bytes, headerSize] of waiting) {
+      room.giveBack(bytes.length)
       if (remote) forward(bytes, headerSize, remote)
       else drop()
     }
@@ -123,7 +126,7 @@ export const make = Effect.fnUntraced(function* (
     }
     const { remote, waiting, queue } = destination
     if (remote) return forward(bytes, headerSize, remote)
-    if (waiting === undefined || queue.length >= queueLimit) return drop()
+    if (waiting === undefined || queue.length >= queueLimit || !room.take(bytes.length)) return drop()
     queue.length++
     waiting.push([bytes, headerSize])
   }

@@ -17,7 +17,7 @@ import type * as RuleUses from "../network/RuleUses.ts"
 import { nobody } from "../policy/Identity.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Target from "../wire/Target.ts"
-import { accessOf, localAddress } from "./Dialect.ts"
+import { accessOf, localAddress, ownerOf } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
 import * as Pace from "./Pace.ts"
 
@@ -61,7 +61,7 @@ export const run = Effect.fnUntraced(function* ({
       Effect.provideService(Pace.ofRule(decision), Bandwidth, bandwidth)
     )
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
-    { access, address, port, traffic, pace, enter: enterPaced },
+    { access, owner: ownerOf(known).key, address, port, traffic, pace, enter: enterPaced },
     // Not all of the machine's addresses: answers have to come from where the
     // client sent its datagrams.
     localAddress(peer)

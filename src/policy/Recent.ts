@@ -12,14 +12,34 @@ export interface Recent<in out K, in out V> {
   readonly entries: () => ReadonlyArray<readonly [K, V]>
 }
 
-/** Remembers at least the `limit` keys used last, and never more than twice as many. */
-export const make = <K, V>(limit: number): Recent<K, V> => {
+/** What several tables may remember together. */
+export interface Shared {
+  /** Whether one of them may remember one more. */
+  readonly hasPlaces: () => boolean
+  /** So many more are remembered, or fewer. */
+  readonly changePlaces: (by: number) => void
+}
+
+/** What a table remembers where others have taken all that there is to share. */
+const least = 16
+
+/**
+ * Remembers at least the `limit` keys used last, and never more than twice as
+ * many; only a few where the places are `shared` and there are none left.
+ */
+export const make = <K, V>(limit: number, shared?: Shared): Recent<K, V> => {
   let young = new Map<K, V>()
   let old = new Map<K, V>()
+  const isFull = () =>
+    young.size >= limit || (shared !== undefined && young.size >= least && !shared.hasPlaces())
   const set = (key: K, value: V) => {
-    if (young.size >= limit && !young.has(key)) {
-      old = young
-      young = new Map()
+    if (!young.has(key)) {
+      if (isFull()) {
+        shared?.changePlaces(-old.size)
+        old = young
+        young = new Map()
+      }
+      shared?.changePlaces(1)
     }
     young.set(key, value)
   }

@@ -42,7 +42,7 @@ const access: Access = {
 const associateBy = Effect.fnUntraced(function* (enter: Enter) {
   const { associate } = yield* DatagramRelay
   const traffic = { sent: 0, received: 0, dropped: 0 }
-  const client = { access, address: NetAddress.ipv4Loopback, port: 0, traffic, enter }
+  const client = { access, owner: "client", address: NetAddress.ipv4Loopback, port: 0, traffic, enter }
   return { ...(yield* associate(client, NetAddress.ipv4Loopback)), traffic }
 })
 

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import * as Destinations from "../../src/network/Destinations.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
+import * as Rooms from "../../src/network/Rooms.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
 import { datagram } from "../support/messages.ts"
@@ -32,6 +33,7 @@ describe("Destinations", () => {
       const send = yield* Destinations.make(
         { ...access({}), command: "ASSOCIATE", target: undefined },
         { of: () => Effect.undefined },
+        yield* Rooms.make().enter("alice"),
         (_bytes, _size, { address }) => outcome.push(address),
         () => outcome.push("drop")
       )

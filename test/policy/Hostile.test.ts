@@ -17,6 +17,7 @@ import { DatagramRelay } from "../../src/network/DatagramRelay.ts"
 import * as Destinations from "../../src/network/Destinations.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
+import * as Rooms from "../../src/network/Rooms.ts"
 import * as RuleUses from "../../src/network/RuleUses.ts"
 import * as SelfGuard from "../../src/server/SelfGuard.ts"
 import { Sessions } from "../../src/server/Sessions.ts"
@@ -140,6 +141,7 @@ const protocols = {
         target: undefined
       },
       yield* RuleUses.make(enter, Duration.seconds(60)),
+      yield* Rooms.make().enter("client"),
       (_bytes, _size, { address }) => outcome.push(`to ${address}`),
       () => outcome.push("drop")
     )

@@ -25,3 +25,15 @@ it("remembers the keys used last, whatever came before, and never more than twic
     })
   )
 })
+
+it("remembers only a few where others have taken what there is to share, and says how many", () => {
+  let places = 0
+  const shared = { hasPlaces: () => places < 100, changePlaces: (by: number) => (places += by) }
+  const [one, other] = [Recent.make<number, number>(1000, shared), Recent.make<number, number>(1000, shared)]
+  for (let i = 0; i < 1000; i++) one.set(i, i)
+  for (let i = 0; i < 1000; i++) other.set(i, i)
+  assert.isAtMost(places, 100 + 2 * 16)
+  assert.strictEqual(places, one.entries().length + other.entries().length)
+  for (let i = 985; i < 1000; i++) assert.strictEqual(other.get(i), i)
+  assert.isUndefined(other.get(800))
+})
