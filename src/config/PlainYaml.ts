@@ -75,7 +75,7 @@ const step = 200
 const bareKey = /[A-Za-z_$][\w$.-]{0,99}(?=:(?:[ \n]|$))/y
 
 /** Nothing that means something to YAML begins so. */
-const bareStart = /[A-Za-z0-9_./~^(+=$\u00a1-\uffff]|-[^\s,[\]{}-]/y
+const bareStart = /(?!\.\.\.)(?:[A-Za-z0-9_./~^(+=$\u00a1-\uffff]|-[^\s,[\]{}-])/y
 
 const newline = 10
 const space = 32
@@ -179,10 +179,15 @@ class Reader {
     isOfKey: boolean,
     place: Wanted | undefined
   ): Generator<void, unknown> {
+    const start = this.at
     this.skipLines()
     if (this.at < this.text.length) {
       if (this.column > column || (isOfKey && this.column === column && this.isListItem)) {
-        return yield* this.block(this.column, depth + 1, place)
+        // With a comment in between, that is read otherwise than one would think.
+        const isCommented = this.text.slice(start, this.at).includes("#")
+        const value = yield* this.block(this.column, depth + 1, place)
+        if (isCommented && (!isOfKey || typeof value !== "object")) throw notPlain
+        return value
       }
     }
     // Where it would be, nobody needs to know.
@@ -379,8 +384,7 @@ class Reader {
         this.at++
         this.line = this.at
       } else if (code === 35 /* # */) {
-        const before = this.text.charCodeAt(this.at - 1)
-        if (before !== space && before !== newline) throw notPlain
+        if (this.text.charCodeAt(this.at - 1) !== space) throw notPlain
         const end = this.text.indexOf("\n", this.at)
         if (end === -1) throw notPlain
         this.at = end

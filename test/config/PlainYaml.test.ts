@@ -74,6 +74,9 @@ const other: ReadonlyArray<string> = [
   "__proto__: 1\n",
   "a: [\n1\n]\n",
   "a: [\n\t1\n ]\n",
+  '{\n\t"a": [\n\t... #\n]}\n',
+  '{ "a": 1\n#\n}\n',
+  "a:\n-\n#\\b: c\n 3\n",
   "a: 'b\n c'\n",
   '"a":1\n',
   `a: ${"[".repeat(60)}${"]".repeat(60)}\n`
