@@ -2,17 +2,18 @@
  * Asking a target in a client's place: the client's request out, the target's
  * response back, both as streams.
  */
-import { type IncomingMessage, request as makeRequest } from "node:http"
+import { type IncomingMessage, request as makeRequest, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { BadResponse, MalformedRequest, ResponseTimeout } from "../Errors.ts"
 import * as Http from "../wire/Http.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
+import { HttpLines } from "../wire/HttpLines.ts"
 import { probe, reset } from "./Duplexes.ts"
-import * as Paced from "./Paced.ts"
+import type { Ending } from "./Link.ts"
+import { Metered } from "./Metered.ts"
 import type { Pace } from "./Pacer.ts"
-import type { Ending, Traffic } from "./Relay.ts"
 import { type Exchange, headLimit, pairs } from "./Requests.ts"
 
 export interface Order {
@@ -23,9 +24,7 @@ export interface Order {
   readonly path: string
   readonly fields: Http.Fields
   readonly pseudonym: string
-  /** Of bodies. */
-  readonly traffic: Traffic
-  /** How fast bodies may go, where that is limited. */
+  /** How fast bytes may go, where that is limited. */
   readonly pace?: Pace | undefined
   /** Time in which nothing need move. */
   readonly idleTimeout: Duration.Duration
@@ -39,16 +38,24 @@ export interface Order {
 export const run = (order: Order): Effect.Effect<Ending, BadResponse | MalformedRequest | ResponseTimeout> =>
   Effect.raceFirst(pass(order), silence(order))
 
+/** Fields of a response, and of the interim ones before it. */
+const fieldLimit = 250
+
+/** Interim responses before the one that counts; more are no use to anybody. */
+const interimLimit = 16
+
 const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedRequest> =>
   Effect.callback<Ending, BadResponse | MalformedRequest>((resume) => {
-    const { target, traffic, pseudonym, pace } = order
-    const { request, response, duplex } = order.exchange
+    const { target, pseudonym, pace } = order
+    const { request, response, duplex, tally, receive } = order.exchange
     const fail = (error: BadResponse | MalformedRequest) => resume(Effect.fail(error))
+    const bad = (reason: string) => fail(new BadResponse({ reason }))
     const cutOff = (ending: Ending) => {
       reset(target)
       reset(duplex)
       resume(Effect.succeed(ending))
     }
+    let isWhole: (() => boolean) | undefined
 
     // Heard before Node's parser hears it, which takes a reset for the end of a
     // response without a length.
@@ -56,9 +63,20 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
       if (isWhole && !isWhole()) cutOff("target reset")
     })
     target.on("end", () => probe(target))
+    const lines = new HttpLines(fieldLimit)
+    const wire = new Metered(target, {
+      portion: (bytes) => {
+        const size = isWhole ? bytes.length : lines.cut(bytes)
+        if (size === undefined) bad("too many fields")
+        return size ?? 0
+      },
+      onRead: (bytes) => tally.add("fromTarget", bytes),
+      onWritten: (bytes) => tally.add("toTarget", bytes)
+    })
+    wire.on("error", () => {})
     const outgoing = attempt(() =>
       makeRequest({
-        createConnection: () => target,
+        createConnection: () => wire,
         method: order.method,
         path: order.path,
         headers: order.fields.flat() as never,
@@ -66,31 +84,31 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
       })
     )
     if (outgoing === undefined) return fail(new MalformedRequest({ reason: "not to be passed on" }))
-    outgoing.maxHeadersCount = 0
+    outgoing.maxHeadersCount = fieldLimit
 
-    let isWhole: (() => boolean) | undefined
     const respond = (incoming: IncomingMessage) => {
-      const isFramed = Http.isFramed(pairs(incoming.rawHeaders))
+      const received = pairs(incoming.rawHeaders)
+      const isFramed = Http.isFramed(received)
       isWhole = () => incoming.complete && (isFramed || response.writableEnded)
-      const { statusCode: status = 0, statusMessage = "", rawHeaders, httpVersion } = incoming
-      const fields = HttpFields.response(pairs(rawHeaders), status, httpVersion, pseudonym)
+      const { statusCode: status = 0, statusMessage = "", httpVersion } = incoming
+      const fields = HttpFields.response(received, status, httpVersion, pseudonym)
       incoming.on("error", () => {})
       incoming.on("close", () => {
         if (!incoming.complete) cutOff("target reset")
       })
-      const coding = incoming.headers["transfer-encoding"]
-      if (coding !== undefined && coding.toLowerCase() !== "chunked") {
-        return fail(new BadResponse({ reason: "a transfer coding but chunked" }))
+      const codings = Http.values(received, "transfer-encoding")
+      if (codings.some((coding) => coding.toLowerCase() !== "chunked") || codings.length > 1) {
+        return bad("a transfer coding but chunked")
       }
-      if (!attempt(() => response.writeHead(status, statusMessage, fields.flat()))) {
-        return fail(new BadResponse({ reason: "a head that cannot be passed on" }))
+      // No client goes by the reason, and no answer is lost for it (RFC 9112 §4).
+      const reason = Http.isReason(statusMessage) ? statusMessage : (STATUS_CODES[status] ?? "")
+      if (!attempt(() => response.writeHead(status, reason, fields.flat()))) {
+        return bad("a head that cannot be passed on")
       }
       order.onStatus(status)
       response.flushHeaders()
-      const body = pace?.download ? incoming.pipe(Paced.make(pace.download)) : incoming
-      body.on("data", (chunk: Buffer) => (traffic.received += chunk.length))
-      body.pipe(response, { end: false })
-      body.on("end", () => {
+      incoming.pipe(response, { end: false })
+      incoming.on("end", () => {
         if (!incoming.complete) return
         attempt(() => response.addTrailers(HttpFields.trailers(pairs(incoming.rawTrailers)) as never))
         if (isFramed) response.end()
@@ -99,25 +117,33 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
       })
     }
 
-    outgoing.on("continue", () => response.writeContinue())
+    let interim = 0
+    let isContinued = false
+    outgoing.on("information", ({ statusCode }) => {
+      if (++interim > interimLimit) return bad("too many interim responses")
+      // One is passed on, and none to HTTP/1.0 (RFC 9110 §15.2).
+      if (statusCode !== 100 || isContinued || request.httpVersion === "1.0") return
+      isContinued = true
+      response.writeContinue()
+    })
     outgoing.on("response", respond)
-    outgoing.on("upgrade", () => fail(new BadResponse({ reason: "another protocol, unasked" })))
+    outgoing.on("upgrade", () => bad("another protocol, unasked"))
     outgoing.on("error", ({ message }) => {
-      if (!response.headersSent) fail(new BadResponse({ reason: message }))
+      if (!response.headersSent) bad(message)
     })
 
     response.on("close", () => {
       if (response.writableFinished) resume(Effect.succeed("finished"))
       else cutOff("client reset")
     })
-    const body = pace?.upload ? request.pipe(Paced.make(pace.upload)) : request
-    body.on("data", (chunk: Buffer) => (traffic.sent += chunk.length))
-    body.pipe(outgoing, { end: false })
-    body.on("end", () => {
+    request.pipe(outgoing, { end: false })
+    request.on("end", () => {
       attempt(() => outgoing.addTrailers(HttpFields.trailers(pairs(request.rawTrailers)) as never))
       outgoing.end()
     })
     outgoing.flushHeaders()
+    wire.pace(pace?.download)
+    receive(pace?.upload)
 
     return Effect.sync(() => reset(target))
   }).pipe(
@@ -127,15 +153,14 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
 
 /** When nothing has moved for as long as may be. */
 const silence = Effect.fnUntraced(function* ({
-  traffic,
   pace,
   idleTimeout,
   exchange
 }: Order): Effect.fn.Return<Ending, ResponseTimeout> {
   let before = -1
   const isHeld = () => pace?.upload?.isWaiting() || pace?.download?.isWaiting()
-  while (before !== traffic.sent + traffic.received || isHeld()) {
-    before = traffic.sent + traffic.received
+  while (before !== exchange.tally.moved || isHeld()) {
+    before = exchange.tally.moved
     yield* Duration.isFinite(idleTimeout) ? Effect.sleep(idleTimeout) : Effect.never
   }
   if (!exchange.response.headersSent) return yield* new ResponseTimeout()

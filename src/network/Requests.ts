@@ -3,6 +3,9 @@
  *
  * Where a message ends is Node's parser's business and nobody else's: two
  * opinions on that, one here and one there, are what request smuggling lives on.
+ * What is decided here is when the parser gets the bytes: no head before the
+ * request ahead of it is answered, no body before its request is let in, and
+ * nothing of a head that has too many fields.
  */
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
@@ -12,14 +15,24 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { ClientGone, HeadTooLarge, MalformedRequest } from "../Errors.ts"
 import * as Http from "../wire/Http.ts"
+import { HttpLines } from "../wire/HttpLines.ts"
+import * as BodyPieces from "./BodyPieces.ts"
 import type { Client } from "./Client.ts"
 import { reset } from "./Duplexes.ts"
+import type { Traffic } from "./Link.ts"
+import { Metered } from "./Metered.ts"
+import type { Lane } from "./Pacer.ts"
+import { Tally } from "./Tally.ts"
 
 /** A request, and the way to answer it. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly duplex: Duplex
+  /** Bytes of this request and its response. */
+  readonly tally: Tally
+  /** Lets the request's body come in, as fast as the lane permits. */
+  readonly receive: (lane: Lane | undefined) => void
   /** Fails when the rest of the request turns out to be malformed. */
   readonly broken: Effect.Effect<never, MalformedRequest | HeadTooLarge>
 }
@@ -31,8 +44,8 @@ export interface Incoming {
 }
 
 export interface Requests {
-  /** The next request, once the one before it is answered. */
-  readonly next: Effect.Effect<Incoming, ClientGone | MalformedRequest | HeadTooLarge>
+  /** The next request, once the one before it is answered. Counts its bytes as this traffic. */
+  readonly next: (traffic: Traffic) => Effect.Effect<Incoming, Failure>
   /**
    * Answers the last request, unless that has begun already: then the connection
    * is reset, so that half an answer cannot pass for a whole one. The connection
@@ -44,57 +57,104 @@ export interface Requests {
 }
 
 /** Bytes of a head, and so of a request-target. */
-export const headLimit = 32 * 1024
+export const headLimit = 64 * 1024
 
-/** Requests a client may send ahead of their answers; none that pipelines sends as many. */
-const aheadLimit = 100
+/** Fields of a request. */
+export const fieldLimit = 100
 
 /** Body of a refused request that is read for the sake of the connection. */
 const refusedBodyLimit = 64 * 1024
 
 type Failure = ClientGone | MalformedRequest | HeadTooLarge
 
+/** The request that is being served. */
+interface Current {
+  readonly head: Http.Head
+  readonly exchange: Exchange
+  readonly body: BodyPieces.BodyPieces
+  readonly broken: Deferred.Deferred<never, MalformedRequest | HeadTooLarge>
+  /** Its body may come. */
+  isLetIn: boolean
+}
+
 /** Takes a connection over from its first request on. */
 export const make = (client: Client): Requests => {
   const { duplex, early } = client.detach()
   const queue = Effect.runSync(Queue.unbounded<Incoming, Failure>())
   const stop = (failure: Failure) => Queue.failCauseUnsafe(queue, Cause.fail(failure))
-  const whenBroken = new WeakMap<IncomingMessage, Deferred.Deferred<never, MalformedRequest | HeadTooLarge>>()
-  /** The one being read. */
-  let read: IncomingMessage | undefined
-  let last: Exchange | undefined
+  const lines = new HttpLines(fieldLimit)
+  let tally = new Tally({ sent: 0, received: 0 })
+  /** The one to be answered. */
+  let last: Current | undefined
+  /** The one whose body is read, if it has one. */
+  let read: Current | undefined
+  let isAsked = false
   let isOver = false
 
   const server = createServer({ maxHeaderSize: headLimit, requireHostHeader: false, keepAliveTimeout: 0 })
-  // Else fields beyond the count are dropped without a word; their bytes are counted.
-  server.maxHeadersCount = 0
+  // Heads never have so many, and what trailers have beyond it is dropped.
+  server.maxHeadersCount = fieldLimit
   // A client that has sent its request and its end still wants the answer.
   Object.assign(server, { httpAllowHalfOpen: true })
+
+  const portion = (bytes: Buffer): number => {
+    if (read && !read.exchange.request.complete) return read.isLetIn ? read.body.next(bytes) : 0
+    if (!isAsked) return 0
+    const size = lines.cut(bytes)
+    if (size !== undefined) return size
+    stop(new HeadTooLarge())
+    end()
+    return 0
+  }
+  const wire = new Metered(
+    duplex,
+    {
+      portion,
+      onRead: (bytes) => tally.add("fromClient", bytes),
+      onWritten: (bytes) => tally.add("toClient", bytes)
+    },
+    early
+  )
+
+  /** There is no further request, and nothing is read for one. */
+  const end = () => {
+    isOver = true
+    wire.discard()
+  }
 
   const offer = (request: IncomingMessage, response: ServerResponse) => {
     request.on("error", () => {})
     response.on("error", () => {})
-    read = request
+    // Not one that was asked for.
+    if (!isAsked || isOver) return reset(wire)
+    isAsked = false
+    lines.reset()
+    const head = headOf(request)
     const broken = Deferred.makeUnsafe<never, MalformedRequest | HeadTooLarge>()
-    whenBroken.set(request, broken)
-    const exchange = { request, response, duplex, broken: Deferred.await(broken) }
-    const isTaken = Queue.offerUnsafe(queue, { head: headOf(request), exchange })
-    if (!isTaken || isOver || Queue.sizeUnsafe(queue) > aheadLimit) reset(duplex)
+    const receive = (lane: Lane | undefined) => {
+      current.isLetIn = true
+      wire.pace(lane)
+    }
+    const exchange = { request, response, duplex: wire, tally, receive, broken: Deferred.await(broken) }
+    const current: Current = { head, exchange, body: BodyPieces.of(head.fields), broken, isLetIn: false }
+    last = current
+    read = current
+    Queue.offerUnsafe(queue, { head, exchange })
   }
-  server.on("request", offer)
-  server.on("checkContinue", offer)
-  server.on("connect", (request, _socket, head) => {
-    duplex.pause()
-    client.attach(head)
+  server.on("request", offer).on("checkContinue", offer)
+  // What else a client expects is for its target to know.
+  server.on("checkExpectation", offer)
+  server.on("connect", (request, _socket, unparsed) => {
+    isAsked = false
+    client.attach(Buffer.concat([unparsed, wire.release()]))
     Queue.offerUnsafe(queue, { head: headOf(request), exchange: undefined })
     stop(new ClientGone())
   })
   server.on("clientError", (error: NodeJS.ErrnoException) => {
     const failure = failureOf(error)
-    const broken = read && !read.complete && whenBroken.get(read)
-    if (broken && failure) {
-      isOver = true
-      Deferred.doneUnsafe(broken, Effect.fail(failure))
+    if (read && !read.exchange.request.complete && failure) {
+      end()
+      Deferred.doneUnsafe(read.broken, Effect.fail(failure))
     }
     // Its end in the middle of a head is the client's good right.
     stop(failure && error.code !== "HPE_INVALID_EOF_STATE" ? failure : new ClientGone())
@@ -102,40 +162,45 @@ export const make = (client: Client): Requests => {
 
   // The server closes with a destroy, which can cost the client the answer; with
   // only an end, the client's scope closes it with care.
-  Object.assign(duplex, { destroySoon: () => duplex.end() })
-  if (early.length > 0) duplex.unshift(early)
-  server.emit("connection", duplex)
-  duplex.on("end", () => stop(new ClientGone())).on("close", () => stop(new ClientGone()))
-  duplex.resume()
+  Object.assign(wire, { destroySoon: () => wire.end() })
+  server.emit("connection", wire)
+  wire.on("end", () => stop(new ClientGone())).on("close", () => stop(new ClientGone()))
 
   return {
-    next: Effect.gen(function* () {
-      if (last) yield* closed(last.response)
-      last = undefined
-      const incoming = yield* Queue.take(queue).pipe(Effect.onError(() => Effect.sync(() => (isOver = true))))
-      last = incoming.exchange
-      isOver = last === undefined
-      return incoming
-    }),
+    next: (traffic) =>
+      Effect.gen(function* () {
+        if (last) yield* closed(last.exchange.response)
+        last = undefined
+        tally = new Tally(traffic)
+        isAsked = true
+        wire.pace(undefined)
+        const incoming = yield* Queue.take(queue).pipe(Effect.onError(() => Effect.sync(end)))
+        isOver = incoming.exchange === undefined
+        return incoming
+      }),
     answer: ({ status, fields, body }, staysOpen) =>
       Effect.sync(() => {
         const length: Http.Fields = [["Content-Length", String(Buffer.byteLength(body))]]
         const close: Http.Fields = [["Connection", "close"]]
-        if (last?.response.headersSent) {
-          isOver = true
-          reset(duplex)
-        } else if (last && !last.response.destroyed) {
-          isOver ||= !staysOpen || !isSoonWhole(last.request)
-          last.response.writeHead(status, [...fields, ...length, ...(isOver ? close : [])].flat())
-          last.response.end(body)
+        const response = last?.exchange.response
+        const reason = STATUS_CODES[status] ?? ""
+        if (response?.headersSent) {
+          end()
+          reset(wire)
+        } else if (last && response && !response.destroyed) {
+          if (!staysOpen || !isSoonWhole(last)) end()
+          // With the reason, as one that could not be passed on may stand there.
+          response.writeHead(status, reason, [...fields, ...length, ...(isOver ? close : [])].flat())
+          response.end(body)
+          last.exchange.receive(undefined)
         } else if (duplex.writable) {
-          duplex.write(
-            Http.message(status, STATUS_CODES[status] ?? "", [...fields, ...length, ...close], body)
-          )
+          const message = Http.message(status, reason, [...fields, ...length, ...close], body)
+          tally.add("toClient", message.length)
+          duplex.write(message)
         }
       }),
     goesOn: () =>
-      !isOver && !duplex.destroyed && !!last?.response.shouldKeepAlive && isSoonWhole(last.request)
+      !isOver && !duplex.destroyed && !!last?.exchange.response.shouldKeepAlive && isSoonWhole(last)
   }
 }
 
@@ -147,8 +212,11 @@ const headOf = ({ method = "", url = "", httpVersion, rawHeaders }: IncomingMess
 })
 
 /** Names and values by turns, as Node has them, in pairs. */
-export const pairs = (raw: ReadonlyArray<string>): Http.Fields =>
-  raw.flatMap((name, index) => (index % 2 === 0 ? [[name, raw[index + 1]!] as const] : []))
+export const pairs = (raw: ReadonlyArray<string>): Http.Fields => {
+  const fields: Array<Http.Fields[number]> = []
+  for (let at = 0; at < raw.length; at += 2) fields.push([raw[at]!, raw[at + 1]!])
+  return fields
+}
 
 /** What the parser complains of; nothing if it is the connection that failed. */
 const failureOf = ({ code = "", message }: NodeJS.ErrnoException) => {
@@ -157,10 +225,11 @@ const failureOf = ({ code = "", message }: NodeJS.ErrnoException) => {
 }
 
 /** Whether what is left of a request's body is known to be little, and on its way. */
-const isSoonWhole = ({ complete, headers, rawHeaders }: IncomingMessage): boolean =>
-  complete ||
-  !Http.isFramed(pairs(rawHeaders)) ||
-  (Number(headers["content-length"]) <= refusedBodyLimit && headers.expect === undefined)
+const isSoonWhole = ({ head: { fields }, exchange }: Current): boolean =>
+  exchange.request.complete ||
+  !Http.isFramed(fields) ||
+  (Number(Http.values(fields, "content-length")[0]) <= refusedBodyLimit &&
+    Http.values(fields, "expect").length === 0)
 
 const closed = (response: ServerResponse): Effect.Effect<void> =>
   Effect.callback((resume) => {

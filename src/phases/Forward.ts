@@ -38,6 +38,8 @@ export const run = Effect.fnUntraced(function* ({
   )
   known.address = outgoing.remote
   const pace = yield* Pace.of(known)
+  // Its head is here, and still counts among what goes to the target.
+  yield* client.whileHere(Pace.turn(pace?.upload, exchange.tally.fromClient))
   return yield* Effect.raceFirst(
     Forward.run({
       exchange,
@@ -46,7 +48,6 @@ export const run = Effect.fnUntraced(function* ({
       path,
       fields: HttpFields.request(head, target, pseudonym),
       pseudonym,
-      traffic: known.traffic,
       pace,
       idleTimeout,
       onStatus: (status) => {

@@ -22,7 +22,7 @@ export const Http: Dialect = {
     return {
       receive: Effect.fnUntraced(function* (known) {
         current = known
-        const { head, exchange } = yield* client.inTime(requests.next)
+        const { head, exchange } = yield* client.inTime(requests.next(known.traffic))
         // A session does not begin with the wait for it.
         if (count++ > 0) known.startedAt = yield* Clock.currentTimeMillis
         const destination = yield* Effect.fromResult(Wire.destination(head))

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
 import { Bandwidth, type LimitedRule } from "../network/Bandwidth.ts"
-import type { Pace } from "../network/Pacer.ts"
+import type { Lane, Pace } from "../network/Pacer.ts"
 import type { Decision } from "../policy/Decision.ts"
 import { type Known, ownerOf } from "./Dialect.ts"
 
@@ -29,3 +29,12 @@ export const ofRule = (
 }
 
 const limitedRule = ({ rule, limits }: Decision): LimitedRule | undefined => limits && { name: rule, limits }
+
+/** Charges a lane for bytes that are there, and waits until it may go on. */
+export const turn = (lane: Lane | undefined, bytes: number): Effect.Effect<void> =>
+  lane === undefined
+    ? Effect.void
+    : Effect.callback((resume) => {
+        const go = () => resume(Effect.void)
+        if (lane.pass(bytes, go)) go()
+      })

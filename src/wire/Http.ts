@@ -97,6 +97,9 @@ export const basic = (value: string): Result.Result<Credentials, MalformedCreden
 export const isFramed = (fields: Fields): boolean =>
   fields.some(([name, value]) => /^transfer-encoding$/i.test(name) || (isLength(name) && Number(value) > 0))
 
+/** Whether this is a reason phrase, one character a byte (RFC 9112 §4). */
+export const isReason = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/.test(text)
+
 /** The values of a field, one for each of its lines. */
 export const values = (fields: Fields, wanted: string): ReadonlyArray<string> =>
   fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)

@@ -259,7 +259,8 @@ describe("what breaks off", () => {
           yield* target.reset
           assert.strictEqual(yield* client.ending, "reset")
           yield* settled
-          assert.deepInclude(lines[0]!, { outcome: "target reset", status: 200, received: 5 })
+          assert.deepInclude(lines[0]!, { outcome: "target reset", status: 200 })
+          assert.isAbove(Number(lines[0]!.received), start.length)
         })
       ).pipe(Effect.provide(logged(lines)))
     })
@@ -403,7 +404,7 @@ it.effect("Every request is a session of its own: counted, and a line in the log
       [common, common]
     )
     for (const line of lines) {
-      assert.deepInclude(line, { status: 200, received: 5, duration: 0, address: "192.0.2.1:80" })
+      assert.deepInclude(line, { status: 200, duration: 0, address: "192.0.2.1:80" })
     }
     assert.notStrictEqual(lines[0]!.id, lines[1]!.id)
   }).pipe(

@@ -1,0 +1,70 @@
+/**
+ * HTTP heads in masses: what they cost the server in memory and time.
+ */
+import { connect } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Spawned from "../support/spawned.ts"
+
+const mebibyte = 1024 * 1024
+
+const head = (fields: string) => `GET http://127.0.0.1:9/ HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+
+const alice = `Proxy-Authorization: Basic ${btoa("alice:secret")}\r\n`
+
+/** Sends this on a new connection, and waits for the first answer. */
+const asking = (port: number, bytes: string) =>
+  Effect.callback<string>((resume) => {
+    const socket = connect(port, "127.0.0.1")
+    socket.on("error", () => {})
+    socket.once("data", (chunk) => {
+      socket.destroy()
+      resume(Effect.succeed(chunk.toString("latin1")))
+    })
+    socket.write(bytes)
+  })
+
+describe("Heads of HTTP", () => {
+  it.live(
+    "sent ahead by the megabyte cost no memory",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* Spawned.start({ flags: ["--user", "alice:secret"] })
+        for (const fields of [alice, `${alice}${"a:\r\n".repeat(90)}`, `${alice}${"a:\r\n".repeat(7900)}`]) {
+          const one = head(fields)
+          const all = Buffer.from(one.repeat(Math.ceil(3_200_000 / one.length)))
+          const before = program.memory()
+          const sockets = Array.from({ length: 30 }, () => connect(program.port, "127.0.0.1"))
+          for (const socket of sockets) socket.on("error", () => {}).write(all)
+          let most = 0
+          for (let i = 0; i < 20; i++) {
+            yield* Effect.sleep("100 millis")
+            most = Math.max(most, program.memory() - before)
+          }
+          for (const socket of sockets) socket.destroy()
+          assert.isBelow(most, 100 * mebibyte)
+        }
+      }),
+    60_000
+  )
+
+  it.live(
+    "of 8,000 fields cost a stranger's connection no more than others",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* Spawned.start({ flags: ["--user", "alice:secret"] })
+        /** Milliseconds of the program's time for each. */
+        const cost = Effect.fnUntraced(function* (bytes: string, status: string) {
+          const before = program.cpu()
+          for (let i = 0; i < 200; i++) {
+            assert.isTrue((yield* asking(program.port, bytes)).startsWith(`HTTP/1.1 ${status} `))
+          }
+          return (program.cpu() - before) / 200
+        })
+        const [few, many] = [head("a:\r\n".repeat(20)), head("a:\r\n".repeat(7950))]
+        yield* cost(few, "407")
+        assert.isBelow(yield* cost(many, "431"), 2 * (yield* cost(few, "407")))
+      }),
+    60_000
+  )
+})
