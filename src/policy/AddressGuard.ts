@@ -118,6 +118,6 @@ const hasAddress = ({ source, prefix }: Pattern, words: Words.Words, port: numbe
 const reachesInto = (pattern: Pattern, words: Words.Words, port: number): boolean =>
   hasAddress(pattern, words, port) ||
   (pattern.prefix?.bits.isIpv4 === true &&
-    Embedded.formOf(words)
-      ?.addresses(words)
-      .some((address) => hasAddress(pattern, Words.ofIpv4(address), port)) === true)
+    Embedded.formsOf(words).some((form) =>
+      form.addresses(words).some((address) => hasAddress(pattern, Words.ofIpv4(address), port))
+    ))

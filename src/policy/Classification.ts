@@ -29,16 +29,17 @@ const severity = {
 /** The worst there is; nothing for an ordinary address of the Internet. */
 export const classify = (words: Words.Words): Finding | undefined => {
   const own = itself(words)
-  const form = Embedded.formOf(words)
-  if (form === undefined) return own
   let worst: Finding | undefined
-  for (const address of form.addresses(words)) {
-    const finding = itself(Words.ofIpv4(address))
-    if (finding === undefined || rank(finding) <= rank(worst)) continue
-    // Zeros where an address could be, but is not, say nothing.
-    if (form.isAmbiguous && finding.kind !== "metadata") continue
-    worst = { kind: finding.kind, is: `an address ${form.where} that is ${finding.is}` }
+  for (const form of Embedded.formsOf(words)) {
+    for (const address of form.addresses(words)) {
+      const finding = itself(Words.ofIpv4(address))
+      if (finding === undefined || rank(finding) <= rank(worst)) continue
+      // Zeros where an address could be, but is not, say nothing.
+      if (form.isAmbiguous && finding.kind !== "metadata") continue
+      worst = { kind: finding.kind, is: `an address ${form.where} that is ${finding.is}` }
+    }
   }
+  if (worst === undefined) return own
   return rank(worst) >= rank(own) ? worst : own
 }
 

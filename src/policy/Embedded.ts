@@ -16,21 +16,30 @@ export interface Form {
   readonly isAmbiguous: boolean
 }
 
-/** The form that an address has; nothing for most. */
-export const formOf = (words: Words.Words): Form | undefined => {
-  if (words.isIpv4) return undefined
-  for (const form of forms) if (form.has(words)) return form
-  return undefined
+/**
+ * The forms that an address has; none for most. Two at once are no accident: a
+ * 6to4 or Teredo prefix with the end of an ISATAP address leads to either.
+ */
+export const formsOf = (words: Words.Words): ReadonlyArray<Form> => {
+  if (words.isIpv4) return none
+  let found: Array<Form> | undefined
+  for (const form of forms) {
+    if (!form.has(words)) continue
+    if (found) found.push(form)
+    else found = [form]
+  }
+  return found ?? none
 }
+
+const none: ReadonlyArray<never> = []
 
 /** The IPv4 addresses that an address leads to through a tunnel or a translator; none for most. */
 export const within = (address: NetAddress.IpAddress): ReadonlyArray<NetAddress.Ipv4Address> => {
   if (NetAddress.isIpv4Address(address)) return []
   const words = Words.ofAddress(address)
-  const found = formOf(words)?.addresses(words) ?? []
-  return found.map((word) =>
-    NetAddress.ipv4FromBytesUnsafe(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word))
-  )
+  return formsOf(words)
+    .flatMap((form) => form.addresses(words))
+    .map((word) => NetAddress.ipv4FromBytesUnsafe(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word)))
 }
 
 const under = (network: string) => {

@@ -3,11 +3,12 @@
  * that: to whoever connects from the machine, a client of this server included.
  * Some are public addresses, which only the cloud's own network takes elsewhere.
  */
-import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Texts from "../config/Texts.ts"
 import * as Words from "./Words.ts"
 
 export interface Service {
-  readonly address: Words.Words
+  readonly prefix: Words.Prefix
   readonly kind: "metadata"
   /** Completes the sentence "… is …". */
   readonly is: string
@@ -15,15 +16,13 @@ export interface Service {
 
 /** The service that has this address, if one has. */
 export const serviceAt = (words: Words.Words): Service | undefined => {
-  for (const service of words.isIpv4 ? ipv4 : ipv6) {
-    const { w0, w1, w2, w3 } = service.address
-    if (w3 === words.w3 && w2 === words.w2 && w1 === words.w1 && w0 === words.w0) return service
-  }
+  for (const service of words.isIpv4 ? ipv4 : ipv6) if (Words.contains(service.prefix, words)) return service
   return undefined
 }
 
-const entry = (address: string, cloud: string): Service => ({
-  address: Words.ofAddress(NetAddress.ipFromStringUnsafe(address)),
+/** One address, or a network of nothing else. */
+const entry = (network: string, cloud: string): Service => ({
+  prefix: Words.prefix(Option.getOrThrow(Texts.network(network))),
   kind: "metadata",
   is: `the metadata service of ${cloud}`
 })
@@ -41,8 +40,10 @@ const ipv4 = [
 ]
 
 const ipv6 = [
-  entry("fd00:ec2::254", "AWS"),
   entry("fd00:ec2::23", "AWS EKS"),
+  // Not only the metadata, but the name, time and Lambda services are there.
+  entry("fd00:ec2::/32", "AWS"),
+  entry("fd00:c1::a9fe:a9fe", "Oracle Cloud"),
   entry("fd20:ce::254", "Google Cloud"),
   entry("fd00:42::42", "Scaleway"),
   entry("fd00:a9fe:a9fe::1", "Akamai"),

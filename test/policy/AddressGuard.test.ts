@@ -58,6 +58,7 @@ const opened = "allow: allow-target"
 const guarded = (reason: string) => `deny: address guard: ${reason}`
 const private10 = guarded("10.0.0.5 is private (RFC 1918)")
 const named = (reason: string) => guarded(`an address of db.corp.example is ${reason}`)
+const inTunnel = (address: string) => `deny: deny-target: ${address} is denied`
 const loopback = named("loopback (RFC 1122)")
 const metadata = named("the metadata service of AWS, Google Cloud, Azure and others")
 const imds = guarded("169.254.169.254 is the metadata service of AWS, Google Cloud, Azure and others")
@@ -183,6 +184,10 @@ describe("AddressGuard", () => {
     ["8.8.8.0/24", "mail.example", 26, "8.8.8.8", "deny: deny-target: an address of mail.example is denied"],
     ["8.8.8.0/24", "8.8.8.8", 26, undefined, "deny: deny-target: 8.8.8.8 is denied"],
     ["8.8.8.0/24", "64:ff9b::8.8.8.8", 26, undefined, "deny: deny-target: 64:ff9b::808:808 is denied"],
+    ["8.8.8.0/24", "2002:101:101::5efe:808:808", 26, undefined, inTunnel("2002:101:101::5efe:808:808")],
+    ["8.8.8.0/24", "2002:808:808::5efe:101:101", 26, undefined, inTunnel("2002:808:808::5efe:101:101")],
+    ["8.8.8.0/24", "2001:0:101:101:0:5efe:808:808", 26, undefined, inTunnel("2001:0:101:101:0:5efe:808:808")],
+    ["8.8.8.0/24", "64:ff9b:1::5efe:808:808", 26, undefined, inTunnel("64:ff9b:1::5efe:808:808")],
     ["8.8.8.0/24:80", "8.8.8.8", 26, undefined, ok],
     ["2606::/16", "2606::1", 26, undefined, "deny: deny-target: 2606::1 is denied"],
     ["2606::/16", "8.8.8.8", 26, undefined, ok],

@@ -140,6 +140,13 @@ describe("Classification", () => {
     ["168.63.129.16", "the metadata service of Azure"],
     ["100.100.100.200", "the metadata service of Alibaba Cloud"],
     ["fd00:ec2::254", "the metadata service of AWS"],
+    ["fd00:ec2::23", "the metadata service of AWS EKS"],
+    ["fd00:ec2::", "the metadata service of AWS"],
+    ["fd00:ec2:ffff:ffff:ffff:ffff:ffff:ffff", "the metadata service of AWS"],
+    ["fd00:ec1:ffff:ffff:ffff:ffff:ffff:ffff", "private (RFC 4193)"],
+    ["fd00:ec3::", "private (RFC 4193)"],
+    ["fd00:c1::a9fe:a9fe", "the metadata service of Oracle Cloud"],
+    ["fd00:c1::a9fe:a9ff", "private (RFC 4193)"],
     ["64:ff9b::a00:5", "an address behind a translator (RFC 6052) that is private (RFC 1918)"],
     ["64:ff9b:1:a00:0:500::", "a translator's (RFC 8215)"],
     ["2002:a00:5::1", "an address at the end of a tunnel (RFC 3056) that is private (RFC 1918)"],
@@ -150,7 +157,26 @@ describe("Classification", () => {
     ],
     ["2606::5efe:a00:5", "an address at the end of a tunnel (RFC 5214) that is private (RFC 1918)"],
     ["fe80::5efe:808:808", "link-local (RFC 4291)"],
-    ["ff02::5efe:a00:5", "multicast (RFC 4291)"]
+    ["ff02::5efe:a00:5", "multicast (RFC 4291)"],
+    // Of two addresses inside, whichever it is that is worse.
+    [
+      "2002:5db8:d822:1:0:5efe:a05:505",
+      "an address at the end of a tunnel (RFC 5214) that is private (RFC 1918)"
+    ],
+    [
+      "2002:a05:505:1:200:5efe:5db8:d822",
+      "an address at the end of a tunnel (RFC 3056) that is private (RFC 1918)"
+    ],
+    [
+      "2002:a05:505:1:0:5efe:a9fe:a9fe",
+      "an address at the end of a tunnel (RFC 5214) that is the metadata service of " +
+        "AWS, Google Cloud, Azure and others"
+    ],
+    [
+      "2001:0:808:808:0:5efe:7f00:1",
+      "an address at the end of a tunnel (RFC 5214) that is loopback (RFC 1122)"
+    ],
+    ["64:ff9b:1::5efe:a05:505", "an address at the end of a tunnel (RFC 5214) that is private (RFC 1918)"]
   ])("%s is %s", (text, is) => {
     assert.strictEqual(found(text)?.is, is)
   })

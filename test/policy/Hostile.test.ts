@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as AllowTarget from "../../src/config/AllowTarget.ts"
 import type { Values } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
+import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
 import { DatagramRelay } from "../../src/network/DatagramRelay.ts"
 import * as Destinations from "../../src/network/Destinations.ts"
@@ -183,7 +184,11 @@ const label = (host: Hostile.Host) =>
   typeof host === "string" ? printable(host, 40) || "(empty)" : Buffer.from(host).toString("hex")
 
 /** Tries a target through everything; each attempt with its answer and the addresses it led to. */
-const tried = Effect.fnUntraced(function* (host: Hostile.Host, port: number, settings = config) {
+const tried = Effect.fnUntraced(function* (
+  host: Hostile.Host,
+  port: number,
+  settings: Partial<Values> = config
+) {
   const attempts: Array<{ protocol: string; answer: string; dialled: string; asked: number }> = []
   for (const [protocol, ask] of Object.entries(protocols)) {
     const { dialled, asked, services } = server(settings)
@@ -326,6 +331,21 @@ describe("Hostile targets", () => {
       )
     }
   })
+
+  for (const host of Hostile.intoDeniedNetwork) {
+    it.effect(
+      `${label(host)} is not dialled where ${Hostile.deniedNetwork} is denied and private targets are not`,
+      () =>
+        Effect.gen(function* () {
+          const denyTarget = [Option.getOrThrow(TargetPattern.fromString(Hostile.deniedNetwork))]
+          const settings = { ...config, privateTargets: "allow" as const, denyTarget }
+          for (const { protocol, answer, dialled } of yield* tried(host, 80, settings)) {
+            assert.strictEqual(dialled, "", protocol)
+            assert.include(refusals[protocol] ?? [], answer, protocol)
+          }
+        })
+    )
+  }
 
   for (const [host, port, why] of [
     ["8.8.8.8", 0, "port 0"],

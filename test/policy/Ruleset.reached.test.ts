@@ -14,7 +14,8 @@ const inside = [
   "2001:0:a00:5::1",
   "::10.0.0.5",
   "::ffff:0:a00:5",
-  "2606:4700::5efe:a00:5"
+  "2606:4700::5efe:a00:5",
+  "2002:5db8:d822:1:0:5efe:a00:5"
 ]
 
 const rules = (...written: ReadonlyArray<object>) => {

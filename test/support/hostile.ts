@@ -25,6 +25,8 @@ export const names: Readonly<Record<string, ReadonlyArray<string>>> = {
   "mapped.example": ["::ffff:10.0.0.5"],
   "nat64.example": ["64:ff9b::a00:5"],
   "6to4.example": ["2002:a00:5::1"],
+  "twice.example": ["2002:5db8:d822:1:0:5efe:a05:505"],
+  "oracle.example": ["fd00:c1::a9fe:a9fe"],
   "metadata.google.internal": ["169.254.169.254"],
   "azure.example": ["168.63.129.16"],
   "mixed.example": ["10.0.0.5", "8.8.8.8", "::1", "64:ff9b::a9fe:a9fe"],
@@ -64,7 +66,8 @@ export const closed: Readonly<Record<string, ReadonlyArray<Host>>> = {
       "192.0.0.192",
       "168.63.129.16"
     ],
-    ...["[fd00:ec2::254]", "[fd00:ec2::23]", "[fd20:ce::254]", "fd00:ec2::254"],
+    ...["[fd00:ec2::254]", "[fd00:ec2::23]", "[fd20:ce::254]", "fd00:ec2::254", "fd00:ec2::1:2"],
+    ...["fd00:c1::a9fe:a9fe", "[fd00:c1::a9fe:a9fe]", "oracle.example"],
     ...[
       "metadata.google.internal",
       "azure.example",
@@ -75,6 +78,8 @@ export const closed: Readonly<Record<string, ReadonlyArray<Host>>> = {
     v4("168.63.129.16"),
     v6("fd00:ec2:0:0:0:0:0:254"),
     v6("0:0:0:0:0:ffff:a83f:8110"),
+    v6("fd00:ec2:0:0:0:0:0:123"),
+    v6("fd00:c1:0:0:0:0:a9fe:a9fe"),
     v6("64:ff9b:0:0:0:0:a83f:8110"),
     v6("2002:a83f:8110:0:0:0:0:1")
   ],
@@ -128,6 +133,8 @@ export const closed: Readonly<Record<string, ReadonlyArray<Host>>> = {
     ...["64:ff9b::127.0.0.1", "[64:ff9b::a00:5]", "64:ff9b:1::127.0.0.1", "64:ff9b:1:7f00:0:100::"],
     ...["2002:7f00:1::", "[2002:a00:5::1]", "2001:0:808:808::80ff:fffe", "2001:0:7f00:1::f7f7:f7f7"],
     ...["2606:4700::5efe:127.0.0.1", "2606:4700::200:5efe:a00:5"],
+    ...["2002:5db8:d822:1:0:5efe:a05:505", "[2002:a05:505:1:200:5efe:5db8:d822]"],
+    ...["2001:0:808:808:0:5efe:7f00:1", "64:ff9b:1::5efe:a05:505", "twice.example"],
     ...["mapped.example", "nat64.example", "6to4.example"],
     v6("0:0:0:0:0:ffff:7f00:1"),
     v6("0:0:0:0:ffff:0:7f00:1"),
@@ -136,6 +143,7 @@ export const closed: Readonly<Record<string, ReadonlyArray<Host>>> = {
     v6("64:ff9b:1:0:0:0:7f00:1"),
     v6("2002:7f00:1:0:0:0:0:0"),
     v6("2001:0:808:808:0:0:80ff:fffe"),
+    v6("2002:5db8:d822:1:0:5efe:a05:505"),
     v6("2606:4700:0:0:0:5efe:a00:5"),
     v6("2606:4700:0:0:200:5efe:a00:5")
   ],
@@ -211,6 +219,18 @@ export const closedNevertheless: ReadonlyArray<Host> = [
   v4("127.0.0.1"),
   v4("169.254.169.254"),
   v6("fe80:0:0:0:0:0:0:1")
+]
+
+/** A network that is denied where private ones are not, and what leads into it. */
+export const deniedNetwork = "10.0.0.0/8"
+
+export const intoDeniedNetwork: ReadonlyArray<Host> = [
+  ...["10.5.5.5", "::ffff:10.5.5.5", "64:ff9b::a05:505", "2002:a05:505::1", "2606:4700::5efe:a05:505"],
+  ...["2002:5db8:d822:1:0:5efe:a05:505", "2002:a05:505:1:200:5efe:5db8:d822"],
+  ...["2001:0:808:808:0:5efe:a05:505", "64:ff9b:1::5efe:a05:505", "twice.example", "private.example"],
+  v4("10.5.5.5"),
+  v6("2002:5db8:d822:1:0:5efe:a05:505"),
+  v6("2001:0:808:808:0:5efe:a05:505")
 ]
 
 /** And where they may. */
