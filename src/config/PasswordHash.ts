@@ -45,9 +45,49 @@ export const format = (hash: PasswordHash): string =>
 /** The memory that it takes to compute, in bytes. */
 export const memory = ({ ln, r, p }: Pick<Scrypt, "ln" | "r" | "p">): number => 128 * r * (2 ** ln + p)
 
-/** What hashes that take equally long have in common. */
-export const costOf = (hash: PasswordHash): string =>
-  hash._tag === "Bcrypt" ? `bcrypt ${hash.cost}` : `scrypt ${hash.ln} ${hash.r} ${hash.p}`
+/** How much there is to compute: rounds of bcrypt, or blocks that scrypt mixes. They cannot be compared. */
+export const work = (hash: PasswordHash): number =>
+  hash._tag === "Bcrypt" ? 2 ** hash.cost : 2 ** hash.ln * hash.r * hash.p
+
+/** Decoys of the dearest ones: one of each kind that there is. */
+export const dearest = (hashes: Iterable<PasswordHash>): ReadonlyArray<PasswordHash> => {
+  const found = new Map<PasswordHash["_tag"], PasswordHash>()
+  for (const hash of hashes) {
+    const before = found.get(hash._tag)
+    if (before === undefined || work(hash) > work(before)) found.set(hash._tag, hash)
+  }
+  return [...found.values()].map(decoyOf)
+}
+
+/** What is to be computed besides a hash, so that it takes as much work as the dearest ones together. */
+export const padding = (
+  own: PasswordHash,
+  dearest: ReadonlyArray<PasswordHash>
+): ReadonlyArray<PasswordHash> =>
+  dearest.flatMap((decoy): ReadonlyArray<PasswordHash> => {
+    if (decoy._tag === "Scrypt") return own._tag === "Scrypt" ? scryptUpTo(decoy, work(own)) : [decoy]
+    return own._tag === "Bcrypt" ? bcryptUpTo(decoy, own.cost) : [decoy]
+  })
+
+/** From 2^cost rounds to those of a decoy: each cost is as much as all before it and one more of the first. */
+const bcryptUpTo = (decoy: Bcrypt, cost: number): ReadonlyArray<Bcrypt> =>
+  Array.from({ length: Math.max(0, decoy.cost - cost) }, (_, index) => ({
+    _tag: "Bcrypt",
+    cost: cost + index,
+    text: `${decoy.text.slice(0, 4)}${String(cost + index).padStart(2, "0")}${decoy.text.slice(6)}`
+  }))
+
+/** In as few and large pieces as there are, but for a rest of less than a hundredth. */
+const scryptUpTo = (decoy: Scrypt, done: number): ReadonlyArray<Scrypt> => {
+  const pieces: Array<Scrypt> = []
+  let rest = work(decoy) - done
+  for (let ln = decoy.ln; ln > 0 && rest * 100 >= work(decoy); ln--) {
+    const p = Math.floor(rest / (2 ** ln * decoy.r))
+    if (p > 0) pieces.push({ ...decoy, ln, p })
+    rest -= p * 2 ** ln * decoy.r
+  }
+  return pieces
+}
 
 /** A hash that takes as long as this one, and is of no password that anyone knows. */
 export const decoyOf = (hash: PasswordHash): PasswordHash =>

@@ -127,9 +127,12 @@ export const make = Effect.fnUntraced(function* ({
         return Effect.fail(new AuthenticationFailed({ user: printable(username), reason: "refused" }))
       }
       const client = NetAddress.isInetAddress(from) ? NetAddress.formatIp(from.address) : from.path
-      return answers.get(
-        digest(username, password, utf8.encode(client)),
-        gate(Effect.onExit(ask({ ...question.value, client }), notice))
+      const asked = gate(Effect.onExit(ask({ ...question.value, client }), notice))
+      return Effect.flatMap(Gate.Claim, (claim) =>
+        answers.get(
+          digest(username, password, utf8.encode(client)),
+          Effect.provideService(asked, Gate.Claim, claim)
+        )
       )
     })
 })

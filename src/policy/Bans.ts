@@ -20,6 +20,7 @@ import type * as BanList from "./BanList.ts"
 import * as ClientNetwork from "./ClientNetwork.ts"
 import * as FailureLog from "./FailureLog.ts"
 import type { Attempt } from "./Failures.ts"
+import * as Gate from "./Gate.ts"
 import * as Guesses from "./Guesses.ts"
 import { KeyedHash } from "./KeyedHash.ts"
 import * as Turns from "./Turns.ts"
@@ -160,7 +161,8 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
                 refusal("too soon after others")
               )
             }
-            return inner.verify(credentials, from).pipe(
+            const claim = { isKnown: guesses.isWelcome(before), networks: [network, ...wider] }
+            return Effect.provideService(inner.verify(credentials, from), Gate.Claim, claim).pipe(
               Effect.tap(() => Effect.sync(() => guesses.succeeded(attempt()))),
               Effect.tapErrorTag("AuthenticationFailed", () =>
                 guesses.failed("failed", address, attempt(), config)

@@ -2,7 +2,8 @@
  * How a user of the directory comes in.
  *
  * Whoever does not, learns nothing: an unknown user, a wrong password and a
- * right one that has expired take the same computation and fail alike.
+ * right one that has expired take the same computation and fail alike, and users with
+ * cheap hashes as much of it as those with dear ones.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,12 +17,15 @@ import type { Credentials } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
 import * as Answers from "./Answers.ts"
 import * as ClientNetwork from "./ClientNetwork.ts"
+import * as Gate from "./Gate.ts"
 import type { Identity } from "./Identity.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
-import { type Entry, field, noPassword, Users } from "./Users.ts"
+import { type Directory, type Entry, field, noPassword, Users } from "./Users.ts"
 
 /** How long a password that was right is remembered, under its digest and its hash, in milliseconds. */
 const remembered = 15 * 60_000
+
+type Verified = Effect.Effect<boolean, TooManyLogins>
 
 /** How many of them. */
 const limit = 8192
@@ -45,20 +49,21 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
   const answers = yield* Answers.make<boolean, TooManyLogins>(limit)
 
   /** The same for the right password, but at once from the second time on. */
-  const recall = ({ username, password }: Credentials, hash: PasswordHash.PasswordHash) =>
-    answers.get(
-      hashes.digest(username, utf8.encode(PasswordHash.format(hash)), password),
-      Effect.map(hashes.verify(password, hash), (isRight) => ({
-        value: isRight,
-        holdsFor: isRight ? remembered : 0
-      }))
+  const recall = ({ username, password }: Credentials, hash: PasswordHash.PasswordHash, verified: Verified) =>
+    Effect.flatMap(Gate.Claim, (claim) =>
+      answers.get(
+        hashes.digest(username, utf8.encode(PasswordHash.format(hash)), password),
+        Effect.provideService(verified, Gate.Claim, claim).pipe(
+          Effect.map((isRight) => ({ value: isRight, holdsFor: isRight ? remembered : 0 }))
+        )
+      )
     )
 
   /** Who may not come in does not profit from what is remembered: it would tell them that they guessed right. */
   const isRight = Effect.fnUntraced(function* (
     credentials: Credentials,
     entry: Entry | undefined,
-    decoy: PasswordHash.PasswordHash | undefined,
+    dearest: Directory["dearest"],
     isBarred: boolean
   ) {
     const { password } = credentials
@@ -66,18 +71,20 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
     const isPlain = equal(field(password), entry?.field ?? noPassword) && password.length > 0
     if (isPlain && !isBarred) return true
     const own = entry?.user.passwordHash
+    const [decoy, ...others] = dearest
     const hash = own ? Redacted.value(own) : decoy
     if (hash === undefined) return isPlain
-    const isHashed = yield* isBarred ? hashes.verify(password, hash) : recall(credentials, hash)
+    const verified = hashes.verify(password, hash, own ? PasswordHash.padding(hash, dearest) : others)
+    const isHashed = yield* isBarred ? verified : recall(credentials, hash, verified)
     return isPlain || (own !== undefined && isHashed)
   })
 
   return {
     verify: Effect.fnUntraced(function* (credentials, from) {
-      const { find, decoy } = yield* current
+      const { find, dearest } = yield* current
       const entry = find(credentials.username)
       const bar = entry && (yield* barOf(entry.user, from))
-      const isSame = yield* isRight(credentials, entry, decoy, bar !== undefined)
+      const isSame = yield* isRight(credentials, entry, dearest, bar !== undefined)
       const user = printable(credentials.username)
       if (entry === undefined) return yield* new AuthenticationFailed({ user, reason: "unknown user" })
       if (!isSame) return yield* new AuthenticationFailed({ user, reason: "wrong password" })

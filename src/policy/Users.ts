@@ -19,8 +19,8 @@ export interface Directory {
   readonly users: ReadonlyArray<User>
   /** A name as bytes, which no two names share. */
   readonly find: (name: Uint8Array) => Entry | undefined
-  /** What to compute for who is not in it; nothing if no user has a hash. */
-  readonly decoy: PasswordHash.PasswordHash | undefined
+  /** What to compute for a user who is not in it, and what others are padded to; nothing if no user has a hash. */
+  readonly dearest: ReadonlyArray<PasswordHash.PasswordHash>
 }
 
 export class Users extends Context.Service<
@@ -43,26 +43,11 @@ export const directory = (users: ReadonlyArray<User>): Directory => {
       { user, field: user.password ? field(utf8.encode(Redacted.value(user.password))) : noPassword }
     ])
   )
-  return { users, find: (name) => entries.get(key(name)), decoy: decoyAmong(users) }
+  return { users, find: (name) => entries.get(key(name)), dearest: PasswordHash.dearest(hashesOf(users)) }
 }
 
-/** Like the hashes that most users have. */
-const decoyAmong = (users: ReadonlyArray<User>): PasswordHash.PasswordHash | undefined => {
-  const counts = new Map<string, number>()
-  let most: PasswordHash.PasswordHash | undefined
-  let mostCount = 0
-  for (const { passwordHash } of users) {
-    if (passwordHash === undefined) continue
-    const hash = Redacted.value(passwordHash)
-    const count = (counts.get(PasswordHash.costOf(hash)) ?? 0) + 1
-    counts.set(PasswordHash.costOf(hash), count)
-    if (count > mostCount) {
-      mostCount = count
-      most = hash
-    }
-  }
-  return most && PasswordHash.decoyOf(most)
-}
+const hashesOf = (users: ReadonlyArray<User>): ReadonlyArray<PasswordHash.PasswordHash> =>
+  users.flatMap(({ passwordHash }) => (passwordHash ? [Redacted.value(passwordHash)] : []))
 
 const utf8 = new TextEncoder()
 

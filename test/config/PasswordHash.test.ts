@@ -40,7 +40,7 @@ describe("PasswordHash", () => {
     for (const text of [bcrypt, "$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$AAECAwQFBgcICQoLDA0ODw"]) {
       const hash = Result.getOrThrow(PasswordHash.fromString(text))
       const decoy = PasswordHash.decoyOf(hash)
-      assert.strictEqual(PasswordHash.costOf(decoy), PasswordHash.costOf(hash))
+      assert.strictEqual(PasswordHash.work(decoy), PasswordHash.work(hash))
       assert.notStrictEqual(PasswordHash.format(decoy), text)
       assert.deepStrictEqual(PasswordHash.fromString(PasswordHash.format(decoy)), Result.succeed(decoy))
     }
@@ -76,4 +76,44 @@ describe("PasswordHash", () => {
     assert.match(clause, sentence)
     assert.notInclude(clause, "hunter2")
   })
+})
+
+describe("padding", () => {
+  const bcrypt = (cost: number): PasswordHash.PasswordHash => ({
+    _tag: "Bcrypt",
+    cost,
+    text: `$2y$${String(cost).padStart(2, "0")}$${".".repeat(53)}`
+  })
+  const scrypt = (ln: number, r: number, p: number): PasswordHash.PasswordHash => ({
+    ...{ _tag: "Scrypt", ln, r, p },
+    ...{ salt: new Uint8Array(16), key: new Uint8Array(32) }
+  })
+  /** Rounds of bcrypt, and blocks of scrypt. */
+  const workOf = (hashes: ReadonlyArray<PasswordHash.PasswordHash>) => {
+    const sum = (tag: string) =>
+      hashes.filter(({ _tag }) => _tag === tag).reduce((total, hash) => total + PasswordHash.work(hash), 0)
+    return [sum("Bcrypt"), sum("Scrypt")] as const
+  }
+
+  for (const [name, hashes] of [
+    ["bcrypt", [bcrypt(10), bcrypt(12), bcrypt(4)]],
+    ["scrypt", [scrypt(15, 8, 3), scrypt(17, 8, 1), scrypt(16, 8, 2), scrypt(10, 8, 16), scrypt(14, 1, 1)]],
+    ["both", [bcrypt(10), bcrypt(12), scrypt(15, 8, 3), scrypt(17, 8, 1)]]
+  ] as const) {
+    it(`makes all of them take the same work: ${name}`, () => {
+      const dearest = PasswordHash.dearest(hashes)
+      const [rounds, blocks] = workOf(dearest)
+      for (const hash of hashes) {
+        const padded = [hash, ...PasswordHash.padding(hash, dearest)]
+        const [itsRounds, itsBlocks] = workOf(padded)
+        assert.strictEqual(itsRounds, rounds)
+        assert.isAtMost(itsBlocks, blocks)
+        assert.isAtLeast(itsBlocks, blocks * 0.99)
+        for (const each of padded) {
+          const again = PasswordHash.fromString(PasswordHash.format(each))
+          assert.deepStrictEqual(again, Result.succeed(each))
+        }
+      }
+    })
+  }
 })

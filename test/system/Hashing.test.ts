@@ -1,6 +1,7 @@
 /**
  * Hashes of passwords, computed for real.
  */
+import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -134,24 +135,50 @@ describe("bcrypt", () => {
       assert.isFalse(yield* verify(fromHex("ff"), hash))
     }).pipe(Effect.provide(Hashing.layer))
   )
+})
 
-  it.live("has a thread, from the first hash on", () =>
+describe("the threads", () => {
+  const cheap = parsed("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
+
+  it.live("are two, from the first hash on", () =>
     Effect.gen(function* () {
       let threads = 0
       const count = () => threads++
       process.on("worker", count)
       yield* Effect.addFinalizer(() => Effect.sync(() => process.off("worker", count)))
       yield* Effect.gen(function* () {
-        yield* verify("", vectors[0]![1])
+        yield* PasswordHashes
         assert.strictEqual(threads, 0)
-        const hash = parsed("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
-        const results = yield* Effect.all([verify("U*U", hash), verify("a", hash), verify("U*U", hash)], {
+        const results = yield* Effect.forEach(["U*U", "a", "U*U", "b"], (it) => verify(it, cheap), {
           concurrency: "unbounded"
         })
-        assert.deepStrictEqual(results, [true, false, true])
-        assert.strictEqual(threads, 1)
+        assert.deepStrictEqual(results, [true, false, true, false])
+        assert.strictEqual(threads, 2)
       }).pipe(Effect.provide(Hashing.layer))
     })
+  )
+
+  it.live("compute what a password is padded with, and answer for its own hash", () =>
+    Effect.gen(function* () {
+      const { verify } = yield* PasswordHashes
+      const [, [, other] = vectors[0]!] = vectors
+      assert.isTrue(yield* verify(utf8("U*U"), cheap, [other, cheap]))
+      assert.isFalse(yield* verify(utf8("password"), cheap, [other]))
+    }).pipe(Effect.provide(Hashing.layer))
+  )
+
+  it.live("leave the machine to others on Linux", () =>
+    Effect.gen(function* () {
+      if (process.platform !== "linux") return
+      yield* verify("U*U", cheap)
+      // Of each thread, the priority is the 19th field (proc_pid_stat(5)); the second may have spaces in it.
+      const nice = readdirSync("/proc/self/task").map((id) => {
+        const stat = readFileSync(`/proc/self/task/${id}/stat`, "utf8")
+        return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16])
+      })
+      assert.include(nice, 19)
+      assert.notStrictEqual(nice[0], 19)
+    }).pipe(Effect.provide(Hashing.layer))
   )
 })
 
