@@ -5,6 +5,7 @@
  * 0 after a graceful stop, 1 if it cannot listen or keep its state (or `explain` is a denial), 2 if settings or
  * flags cannot be used.
  */
+import "./workers/Disarm.ts"
 import { createRequire } from "node:module"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"

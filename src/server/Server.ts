@@ -23,6 +23,7 @@ import { Bans } from "../policy/Bans.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as BansFile from "../system/BansFile.ts"
 import * as Hmac from "../system/Hmac.ts"
+import * as Inspector from "../system/Inspector.ts"
 import * as KnownFile from "../system/KnownFile.ts"
 import * as Logins from "../system/Logins.ts"
 import * as Connection from "./Connection.ts"
@@ -143,6 +144,12 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     revision: () => revision
   }
 
+  /** Where no client gets. */
+  const closed = () => {
+    const inspectors = Inspector.addresses()
+    return inspectors.length === 0 ? addresses : [...addresses, ...inspectors]
+  }
+
   /** How connections that come in by this door are served. */
   const staff = (next: Generation.Generation) =>
     Effect.fnUntraced(function* (door: Doors.Door): Effect.fn.Return<Doors.Serve, OpenProxyRefused> {
@@ -159,14 +166,11 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         Context.add(Config, config),
         Context.add(
           Dialer,
-          SelfGuard.dialer(Context.get(next.services, Dialer), () => addresses, next.config.allowTarget)
+          SelfGuard.dialer(Context.get(next.services, Dialer), closed, next.config.allowTarget)
         ),
         Context.add(Bans, bans),
         Context.add(Authenticator, bans.guard(authenticator, config)),
-        Context.add(
-          Policy,
-          SelfGuard.policy(policy, () => addresses, next.config.allowTarget)
-        )
+        Context.add(Policy, SelfGuard.policy(policy, closed, next.config.allowTarget))
       )
       const fork = Effect.runForkWith(services)
       const secure = ListenAddress.doorOf(door.at)._tag === "Tls" ? next.secure : undefined

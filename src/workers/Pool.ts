@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Inspector from "../system/Inspector.ts"
 import * as Mail from "./Mail.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
 import * as Respawn from "./Respawn.ts"
@@ -67,7 +68,7 @@ export const make = Effect.fnUntraced(function* (
 
   const begin = (): Worker | undefined => {
     try {
-      return cluster.fork({ [mark]: "1" })
+      return cluster.fork({ ...Inspector.environment(), [mark]: "1" })
     } catch (error) {
       // Out of memory, for one; other errors are told later.
       if (phase === "starting") throw error
