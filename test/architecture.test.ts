@@ -9,6 +9,7 @@ import { assert, describe, it } from "@effect/vitest"
 /** Top to bottom. A room is a directory of `src` or a file right in it. */
 const floors = [
   ["main"],
+  ["program"],
   ["cli", "index", "testing"],
   ["workers"],
   ["admin", "server"],
@@ -19,7 +20,7 @@ const floors = [
 ]
 
 /** Who may touch the platform. */
-const onNode = ["main", "testing", "admin", "server", "workers", "network", "system"]
+const onNode = ["main", "program", "testing", "admin", "server", "workers", "network", "system"]
 
 const src = join(import.meta.dirname, "../src")
 

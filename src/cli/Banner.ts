@@ -2,7 +2,6 @@
  * What people are told at the start: where it listens, whom it lets in, and what
  * to try.
  */
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
@@ -10,6 +9,7 @@ import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
 import type { Server } from "../server/Server.ts"
+import * as Output from "../system/Output.ts"
 import * as Unprotected from "./Unprotected.ts"
 
 export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
@@ -20,32 +20,30 @@ export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: S
     ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined
       ? ", for clients with a certificate"
       : ""
-  yield* Console.log(
-    [
-      "",
-      ...listeners.map(
-        (at) =>
-          `  effect-socks listens on ${ListenAddress.format(at)}${door(at)}${Unprotected.noteOn(at, config)}`
-      ),
-      asksPassword
-        ? "  and asks for a user name and a password."
-        : trust.length > 0
-          ? "  and lets in whoever comes from a trusted network."
-          : "  and lets everyone in who can reach it.",
-      reportOnly
-        ? "  Clients can go everywhere, to private addresses too: what is denied is only logged (--report-only)."
-        : Reach.allowsPrivateTargets(config)
-          ? "  Clients can go to private addresses, as this machine can."
-          : "  Clients cannot go to private addresses (--private-targets, --allow-target).",
-      "",
-      ...listeners
-        .flatMap((at) =>
-          urlOf(ListenAddress.doorOf(at), user, ListenAddress.settingsOf(at).protocols ?? protocols)
-        )
-        .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
-      ""
-    ].join("\n")
-  )
+  Output.stdout().write([
+    "",
+    ...listeners.map(
+      (at) =>
+        `  effect-socks listens on ${ListenAddress.format(at)}${door(at)}${Unprotected.noteOn(at, config)}`
+    ),
+    asksPassword
+      ? "  and asks for a user name and a password."
+      : trust.length > 0
+        ? "  and lets in whoever comes from a trusted network."
+        : "  and lets everyone in who can reach it.",
+    reportOnly
+      ? "  Clients can go everywhere, to private addresses too: what is denied is only logged (--report-only)."
+      : Reach.allowsPrivateTargets(config)
+        ? "  Clients can go to private addresses, as this machine can."
+        : "  Clients cannot go to private addresses (--private-targets, --allow-target).",
+    "",
+    ...listeners
+      .flatMap((at) =>
+        urlOf(ListenAddress.doorOf(at), user, ListenAddress.settingsOf(at).protocols ?? protocols)
+      )
+      .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
+    ""
+  ])
 })
 
 /** A listener as curl takes it, if it does: it speaks no SOCKS over TLS, and no HTTP to sockets in files. */

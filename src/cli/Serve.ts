@@ -30,9 +30,10 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     const Work = yield* Effect.promise(() => import("./Work.ts"))
     return yield* Work.run(given)
   }
+  const askedTo = yield* Signal.reload
   const readAt = yield* Clock.currentTimeMillis
   const first = yield* Sources.read(given)
-  const follower = yield* following(given, first, readAt)
+  const follower = yield* following(given, first, { readAt, askedTo })
   const workers = yield* Role.count(first.values.workers)
   const server =
     workers === 1
@@ -69,11 +70,13 @@ const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Serve
 })
 
 /** What was read last, and how it is followed: everything is read again at SIGHUP, and when a file that was read has changed. */
-const following = Effect.fnUntraced(function* (given: Sources.Given, first: Sources.Read, readAt: number) {
+const following = Effect.fnUntraced(function* (
+  given: Sources.Given,
+  first: Sources.Read,
+  { readAt, askedTo }: { readonly readAt: number; readonly askedTo: Effect.Effect<void> }
+) {
   let last = first
   let { workers } = first.values
-  // Before anyone can know that it serves: until then the signal would end it.
-  const askedTo = yield* Signal.listen("SIGHUP")
   const services = Effect.gen(function* () {
     last = yield* Sources.read(given)
     yield* Warnings.log(last)

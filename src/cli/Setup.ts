@@ -9,6 +9,7 @@ import { Config } from "../config/Config.ts"
 import type * as Sources from "../config/Sources.ts"
 import * as Log from "../server/Log.ts"
 import * as Systemd from "../server/Systemd.ts"
+import * as Output from "../system/Output.ts"
 
 /** The settings, with what is known of the sockets that systemd passed, and the least level that is logged with them. */
 export const settings = ({ values }: Sources.Read, passed?: ReadonlyArray<Systemd.Passed>) => {
@@ -22,14 +23,13 @@ export const settings = ({ values }: Sources.Read, passed?: ReadonlyArray<System
 
 /** Whether lines are for programs. */
 export const isJson = ({ values: { logFormat } }: Sources.Read): boolean =>
-  logFormat === "json" || (logFormat === "auto" && !process.stdout.isTTY)
+  logFormat === "json" || (logFormat === "auto" && !Output.isTerminal)
 
-/** Writes to standard output, and says whether others do as well. */
-export const logging = (read: Sources.Read, isShared: boolean) =>
-  Logger.layer([Log.toStdout(isJson(read) ? Log.json : Log.pretty, isShared ? pipeSize : Infinity)])
-
-/** PIPE_BUF of Linux; of other systems at least 512, with which lines of usual length get by. */
-const pipeSize = 4096
+/** Writes to standard output, where others may write as well. */
+export const logging = (read: Sources.Read, isShared: boolean) => {
+  if (isShared) Output.share()
+  return Logger.layer([Log.toStdout(isJson(read) ? Log.json : Log.pretty)])
+}
 
 const levels = {
   trace: "Trace",

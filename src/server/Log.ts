@@ -5,6 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as Output from "../system/Output.ts"
 
 /** One JSON object per line. */
 export const json = Logger.make<unknown, string>(({ date, logLevel, message, cause }) => {
@@ -39,37 +40,21 @@ export const pretty = Logger.make<unknown, string>(({ date, logLevel, message, c
 /**
  * Writes lines to standard output, several at once: a write for each costs a busy
  * server as much as all else it does for a session outside the kernel.
- *
- * Where several processes write, what each writes at once must not be longer than
- * `atOnce` bytes, or their lines would be mixed up in a pipe (PIPE_BUF of pipe(7)).
  */
-export const toStdout = (format: Logger.Logger<unknown, string>, atOnce = Infinity) =>
-  Logger.batched(format, {
-    window: "50 millis",
-    flush: (lines) =>
-      Effect.sync(() => {
-        for (const piece of pieces(lines, atOnce)) process.stdout.write(piece)
+export const toStdout = (format: Logger.Logger<unknown, string>) =>
+  Effect.withFiber((fiber) => {
+    const { write, onDropped } = Output.stdout()
+    onDropped((dropped) =>
+      format.log({
+        fiber,
+        date: new Date(),
+        logLevel: "Warn",
+        cause: Cause.empty,
+        message: ["log lines were dropped: standard output did not take them", { dropped }]
       })
+    )
+    return Logger.batched(format, { window: "50 millis", flush: (lines) => Effect.sync(() => write(lines)) })
   })
-
-/** Whole lines, as many together as are no longer than this, in bytes. */
-export const pieces = (lines: ReadonlyArray<string>, atOnce: number): ReadonlyArray<string> => {
-  if (atOnce === Infinity) return [`${lines.join("\n")}\n`]
-  const found: Array<string> = []
-  let piece = ""
-  let size = 0
-  for (const line of lines) {
-    const length = Buffer.byteLength(line) + 1
-    if (size + length > atOnce && size > 0) {
-      found.push(piece)
-      piece = ""
-      size = 0
-    }
-    piece += `${line}\n`
-    size += length
-  }
-  return [...found, piece]
-}
 
 const parts = (message: unknown): { readonly text: string; readonly fields: object } => {
   const [text, fields] = Array.isArray(message) ? message : [message]

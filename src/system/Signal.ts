@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import * as Output from "./Output.ts"
 
 /**
  * From now on, until the scope closes, the signal does not end the process. What
@@ -21,3 +22,9 @@ export const listen = Effect.fnUntraced(function* (
   )
   return Queue.take(received)
 })
+
+/** A signal to read the settings again: SIGHUP, unless it says that the terminal is closed. */
+export const reload: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.map(
+  listen("SIGHUP"),
+  (received) => Effect.repeat(received, { while: () => Output.hasLostTerminal() })
+)

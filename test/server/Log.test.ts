@@ -6,7 +6,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { TestClock } from "effect/testing"
-import * as fc from "fast-check"
 import * as Log from "../../src/server/Log.ts"
 
 let lines: Array<string> = []
@@ -85,19 +84,4 @@ describe("Log.pretty", () => {
       assert.match(lines[0]!, / ERROR alone$/)
     }).pipe(Effect.provide(kept(Log.pretty)))
   )
-})
-
-describe("pieces", () => {
-  it("are whole lines, in their order, and no longer than what is written at once", () => {
-    fc.assert(
-      fc.property(fc.array(fc.string({ unit: "binary", maxLength: 40 })), (lines) => {
-        const whole = lines.map((line) => line.replaceAll("\n", " "))
-        const found = Log.pieces(whole, 64)
-        assert.strictEqual(found.join(""), whole.map((line) => `${line}\n`).join(""))
-        for (const piece of found.filter((piece) => Buffer.byteLength(piece) > 64)) {
-          assert.lengthOf(piece.split("\n"), 2)
-        }
-      })
-    )
-  })
 })

@@ -1,0 +1,152 @@
+/**
+ * The log where nobody reads it, where it cannot be written, and where the
+ * terminal is closed: the server serves all the same, and ends as it should.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { itNeeds } from "../support/needs.ts"
+import { main } from "../support/operator.ts"
+import * as Sockets from "../support/sockets.ts"
+import { until } from "../support/spawned.ts"
+import * as Tcp from "../support/tcp.ts"
+import * as Temporary from "../support/temporary.ts"
+import { freePort } from "../support/workers.ts"
+
+interface Run {
+  readonly child: ChildProcess
+  readonly port: number
+  readonly file: (name: string) => string
+}
+
+/** Runs a shell line, in which `$MAIN` starts the server, until the scope closes; serves when this returns. */
+const run = Effect.fnUntraced(function* (
+  line: string,
+  flags = ""
+): Effect.fn.Return<Run, never, Scope.Scope> {
+  const port = yield* freePort
+  const directory = yield* Temporary.directory
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn("bash", ["-c", line], {
+        cwd: directory,
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+        env: {
+          ...process.env,
+          MAIN: `${process.execPath} ${main} --listen 127.0.0.1:${port} --drain-timeout 1s ${flags}`
+        }
+      })
+    ),
+    (child) =>
+      Effect.sync(() => {
+        try {
+          process.kill(-child.pid!, "SIGKILL")
+        } catch {
+          // Ended before.
+        }
+      })
+  )
+  yield* listens(port)
+  return { child, port, file: (name) => join(directory, name) }
+})
+
+const listens = (port: number): Effect.Effect<void> =>
+  Effect.scoped(Tcp.connect(port)).pipe(
+    Effect.catch(() => Effect.andThen(Effect.sleep("50 millis"), listens(port))),
+    Effect.asVoid
+  )
+
+/** So many sessions, one after the other. */
+const sessions = Effect.fnUntraced(function* (port: number, count: number) {
+  const origin = yield* Sockets.serve((socket) => socket.end("x"))
+  for (let i = 0; i < count; i++) yield* Effect.scoped(Sockets.tunnel(port, origin.port))
+})
+
+const contents = (path: string) => until(() => existsSync(path) && readFileSync(path, "utf8").trim())
+
+describe("the log", () => {
+  for (const workers of [1, 2]) {
+    for (const [what, rest] of [
+      ["a pipe that nobody reads", "| sleep 60"],
+      ["a pipe whose reader is gone", "| true"],
+      ["a full disk", ">/dev/full 2>/dev/full"]
+    ]) {
+      it.live(`holds up no session and no stop with ${workers} workers: ${what}`, () =>
+        Effect.gen(function* () {
+          const { port, file } = yield* run(
+            `( $MAIN & echo $! > pid; wait $!; echo $? > exit ) ${rest}`,
+            `--workers ${workers}`
+          )
+          yield* sessions(port, 150)
+          process.kill(Number(readFileSync(file("pid"), "utf8")), "SIGTERM")
+          assert.strictEqual(yield* contents(file("exit")), "0")
+        }).pipe(Effect.timeout("25 seconds"))
+      )
+    }
+  }
+
+  it.live("is complete when it is read again", () =>
+    Effect.gen(function* () {
+      const { child, port } = yield* run("exec $MAIN")
+      let text = ""
+      // A pipe takes 64 KiB.
+      yield* sessions(port, 500)
+      child.stdout?.setEncoding("utf8").on("data", (part: string) => {
+        text += part
+      })
+      yield* until(
+        () => text.split("\n").filter((line) => line.includes('"message":"session"')).length === 500
+      )
+      const ids = text.split("\n").flatMap((line) => /"session","id":(\d+)/.exec(line)?.[1] ?? [])
+      assert.strictEqual(new Set(ids).size, 500)
+    }).pipe(Effect.timeout("25 seconds"))
+  )
+})
+
+describe("a terminal that is closed", () => {
+  /** The server on a terminal; to kill `script` closes it. */
+  const onTerminal = (redirection: string, before = "") =>
+    run(
+      `printf '%s\\n' 'trap "" HUP' "${before} $MAIN ${redirection} & echo \\$! > pid; wait \\$!; echo \\$? > exit" > run.sh
+       exec script -qfc 'bash run.sh' /dev/null < <(sleep 60)`
+    )
+
+  itNeeds("script")("stops the server if the log goes there", () =>
+    Effect.gen(function* () {
+      const { child, port, file } = yield* onTerminal("")
+      yield* sessions(port, 3)
+      child.kill("SIGKILL")
+      // Shells pass it on, and so do most systems.
+      process.kill(Number(readFileSync(file("pid"), "utf8")), "SIGHUP")
+      assert.strictEqual(yield* contents(file("exit")), "0")
+    }).pipe(Effect.timeout("25 seconds"))
+  )
+
+  itNeeds("script")("is a reload if the log goes to a file", () =>
+    Effect.gen(function* () {
+      const { child, port, file } = yield* onTerminal(">>log 2>&1")
+      child.kill("SIGKILL")
+      const pid = Number(readFileSync(file("pid"), "utf8"))
+      process.kill(pid, "SIGHUP")
+      yield* until(() => readFileSync(file("log"), "utf8").includes('"message":"reloaded"'))
+      yield* sessions(port, 3)
+      process.kill(pid, "SIGTERM")
+      assert.strictEqual(yield* contents(file("exit")), "0")
+    }).pipe(Effect.timeout("25 seconds"))
+  )
+
+  itNeeds("script")("and no SIGHUP: the server goes on without a log, and stops as it should", () =>
+    Effect.gen(function* () {
+      const { child, port, file } = yield* onTerminal("", "setsid")
+      const pid = Number(readFileSync(file("pid"), "utf8"))
+      child.kill("SIGKILL")
+      yield* sessions(port, 3)
+      process.kill(pid, "SIGTERM")
+      assert.strictEqual(yield* contents(file("exit")), "0")
+    }).pipe(Effect.timeout("25 seconds"))
+  )
+})
