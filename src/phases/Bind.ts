@@ -15,12 +15,13 @@ import {
 } from "../Errors.ts"
 import type { Bandwidth } from "../network/Bandwidth.ts"
 import { Binder } from "../network/Binder.ts"
+import { localAddress } from "../network/Peer.ts"
 import * as Permit from "../network/Permit.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Connect from "./Connect.ts"
-import { accessOf, localAddress } from "./Dialect.ts"
+import { accessOf } from "./Dialect.ts"
 import type { Order } from "./Order.ts"
 
 /** Two replies: where the target has to connect to, and where it connected from. */

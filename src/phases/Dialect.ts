@@ -3,11 +3,10 @@
  * what it wants, and is told what came of it.
  */
 import type * as Effect from "effect/Effect"
-import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
-import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
+import { hostOf, listenerOf, type Peer } from "../network/Peer.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Exchange } from "../network/Requests.ts"
 import type { Access } from "../policy/Access.ts"
@@ -36,38 +35,6 @@ export interface Forwarding {
   /** Path and query. */
   readonly path: string
   readonly exchange: Exchange
-}
-
-/** Who connected, and to which of the server's addresses. */
-export interface Peer {
-  /** Of a client of a Unix-domain socket, which has no address: the socket's path. */
-  readonly remote: NetAddress.SocketAddress
-  readonly local: NetAddress.SocketAddress
-  /** The proxy in front of this server that said so. */
-  readonly via?: NetAddress.SocketAddress
-}
-
-/** The address of this machine that the client uses; loopback if it came through the file system. */
-export const localAddress = ({ local }: Peer): NetAddress.IpAddress =>
-  NetAddress.isInetAddress(local) ? local.address : NetAddress.ipv4Loopback
-
-/** The address of this server that the client uses, as it is written: once for the many connections that have the same object for it. */
-export const listenerOf = ({ local }: Peer): string => {
-  const known = written.get(local)
-  if (known !== undefined) return known
-  const text = ListenAddress.format(local)
-  written.set(local, text)
-  return text
-}
-const written = new WeakMap<NetAddress.SocketAddress, string>()
-
-/** What clients are counted by: those of a Unix-domain socket as one, and those of a /64 network, which is one's home. */
-export const hostOf = ({ remote }: Peer): string => {
-  if (!NetAddress.isInetAddress(remote)) return remote.path
-  const { address } = remote
-  return NetAddress.isIpv6Address(address)
-    ? IpNetwork.format(IpNetwork.fromAddressUnsafe(address, 64))
-    : NetAddress.formatIp(address)
 }
 
 /** Whose a session is: its user's, or if nobody was asked, its address's. */

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import { Config } from "../config/Config.ts"
 import type { MalformedProxyHeader, NotHeard } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
+import type { Peer } from "../network/Peer.ts"
 import * as ClientNetwork from "../policy/ClientNetwork.ts"
 import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
-import type { Peer } from "./Dialect.ts"
 
 /** The peer as the proxy announces it; as it is where there is no proxy, or none that knows better. */
 export const run = (

@@ -5,7 +5,13 @@ import type { Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Whose } from "../Errors.ts"
 import type { Decision } from "../policy/Decision.ts"
-import type { Session } from "./Session.ts"
+import type { Identity } from "../policy/Identity.ts"
+
+/** What limits go by of a session: what its client is counted as, and who the client is. */
+export interface Limited {
+  readonly origin: { readonly host: string }
+  readonly identity?: Identity | undefined
+}
 
 /** One of them. All sessions with the same key count together. */
 export interface Account {
@@ -15,10 +21,7 @@ export interface Account {
 }
 
 /** A client's address counts by itself, and so does its user, whose own limits beat those of the settings. */
-export const ofClient = (
-  { origin: { host }, identity }: Pick<Session, "origin" | "identity">,
-  config: Values
-): ReadonlyArray<Account> => {
+export const ofClient = ({ origin: { host }, identity }: Limited, config: Values): ReadonlyArray<Account> => {
   const sessionRate = numberOf(config.sessionRate)
   const client = { whose: "client", key: `client ${host}` } as const
   const sessions = numberOf(config.maxSessionsPerClient)

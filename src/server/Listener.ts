@@ -9,8 +9,8 @@ import type * as Scope from "effect/Scope"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
 import { fromNode } from "../network/Addresses.ts"
+import type { Peer } from "../network/Peer.ts"
 import type { Event } from "../network/Unless.ts"
-import type { Peer } from "../phases/Dialect.ts"
 import { Sockets } from "./Sockets.ts"
 
 export interface Options {
