@@ -10,6 +10,7 @@
  */
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { makeNote } from "./Duplexes.ts"
 
 /** A read of this size was a full one. */
 export const fullRead = 64 * 1024
@@ -56,16 +57,29 @@ interface Internals {
 interface Handle {
   reading: boolean
   readStop(): void
+  useUserBuffer(buffer: Buffer): void
 }
+
+/** What a reader has that gets no large buffer: with thousands of them, all large ones would be gigabytes. */
+const mediumSize = 16 * 1024
 
 const smallSize = 4 * 1024
 
-/** Short reads in a row after which a reader gives its large buffer back. */
+/** Short reads in a row after which a reader goes back to a small buffer. */
 const quiet = 8
 
+/** Has a reader that reads nothing now give up its buffer for a small one. Nothing happens with other streams. */
+export const rest = (reader: Duplex): void => resting.of(reader)?.()
+
+const resting = makeNote<(() => void) | undefined>()
+
+/** Times that one reader does so: each leaves a few bytes with its connection. */
+const mostRests = 1000
+
 const makeReader = (handle: Handle, deliver: Deliver, size: number): Socket => {
-  let buffer = size < largeSize ? Buffer.allocUnsafeSlow(size) : takeLarge()
+  let buffer = size < largeSize ? Buffer.allocUnsafeSlow(size) : grown()
   let shortReads = 0
+  let rests = 0
   let isWriting = false
 
   const written = () => {
@@ -92,28 +106,53 @@ const makeReader = (handle: Handle, deliver: Deliver, size: number): Socket => {
   const fitting = (count: number): Buffer => {
     if (size < largeSize) return buffer
     shortReads = count < smallSize ? shortReads + 1 : 0
-    if (buffer.length === smallSize && count === smallSize) return takeLarge()
-    if (buffer.length === largeSize && shortReads >= quiet) {
-      giveBack(buffer)
-      return Buffer.allocUnsafeSlow(smallSize)
+    if (buffer.length < largeSize && count === buffer.length) {
+      return buffer.length === smallSize ? grown() : (takeLarge() ?? buffer)
     }
-    return buffer
+    return buffer.length > smallSize && shortReads >= quiet ? shrunk() : buffer
   }
+
+  const shrunk = (): Buffer => {
+    if (buffer.length === largeSize) giveBack(buffer)
+    return Buffer.allocUnsafeSlow(smallSize)
+  }
+
+  resting.set(reader, () => {
+    if (isWriting || size < largeSize || buffer.length <= smallSize || rests === mostRests) return
+    if (reader.destroyed || current === undefined) return
+    rests++
+    buffer = shrunk()
+    ;(reader as unknown as Record<symbol, Buffer>)[current] = buffer
+    handle.useUserBuffer(buffer)
+  })
 
   reader.on("error", () => {})
   reader.once("close", () => {
+    if (buffer.length !== largeSize) return
     // One that a write has not finished with goes to the collector.
-    if (!isWriting && buffer.length === largeSize) giveBack(buffer)
+    if (isWriting) largeCount--
+    else giveBack(buffer)
   })
+  // Node keeps the buffer of now, which it would hold on to.
+  const current = Object.getOwnPropertySymbols(reader).find(({ description }) => description === "kBuffer")
   return reader
 }
 
 /** Large buffers that no reader uses. */
 const free: Array<Buffer> = []
-const mostFree = 64
 
-const takeLarge = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(largeSize)
+/** All large buffers, and the most that there may be: 16 MiB. */
+let largeCount = 0
+const mostLarge = 64
 
-const giveBack = (buffer: Buffer): void => {
-  if (free.length < mostFree) free.push(buffer)
+/** Nothing if all are in use. */
+const takeLarge = (): Buffer | undefined => {
+  const known = free.pop()
+  if (known !== undefined || largeCount === mostLarge) return known
+  largeCount++
+  return Buffer.allocUnsafeSlow(largeSize)
 }
+
+const grown = (): Buffer => takeLarge() ?? Buffer.allocUnsafeSlow(mediumSize)
+
+const giveBack = (buffer: Buffer): void => void free.push(buffer)

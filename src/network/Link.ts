@@ -89,6 +89,12 @@ export class Link {
     keepAlive(this.other.duplex)
   }
 
+  /** Gives up the memory that it read into, as long as nothing moves. */
+  rest(): void {
+    BulkReader.rest(this.one.duplex)
+    BulkReader.rest(this.other.duplex)
+  }
+
   /** Resets both ends. */
   end(reason: Ending): void {
     this.blame(reason)

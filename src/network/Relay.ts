@@ -43,6 +43,7 @@ export class Relay extends Context.Service<
         idle: ticks(idleTimeout),
         halfClosed: ticks(halfCloseTimeout),
         quiet: ticks(quietTime),
+        rest: ticks(restTime),
         links: new Set()
       }
       yield* Effect.forkScoped(
@@ -62,17 +63,23 @@ interface Watch {
   readonly idle: number
   readonly halfClosed: number
   readonly quiet: number
+  readonly rest: number
   readonly links: Set<Link>
 }
 
 /** Without a byte for so long, a session counts as one that lasts; what it takes to keep it is not spent on the others. */
 const quietTime = Duration.seconds(10)
 
+/** Without a byte for so long, a session gives up the memory that it read into. */
+const restTime = Duration.seconds(5)
+
 const sweep = (watch: Watch): void => {
   watch.now++
   for (const link of watch.links) {
     if (link.isHeld()) link.movedAt = watch.now
     const quiet = watch.now - link.movedAt
+    // Once each time that it is quiet.
+    if (quiet === watch.rest) link.rest()
     if (link.isHalfClosed && quiet > watch.halfClosed) link.end("half-closed")
     else if (quiet > watch.idle) link.end("idle")
     else if (quiet > watch.quiet && !link.isKeptAlive) link.keepAlive()

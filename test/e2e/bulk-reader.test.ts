@@ -49,3 +49,50 @@ for (const isPaused of [true, false]) {
     }).pipe(Effect.scoped)
   )
 }
+
+/** So many that read in bulk, and what each was sent since it began. */
+const readers = (count: number) =>
+  Effect.forEach(
+    Array.from({ length: count }),
+    Effect.fnUntraced(function* () {
+      const [sender, receiver] = yield* ends
+      const received: Array<Buffer> = []
+      const reader = BulkReader.promote(receiver, (chunk) => {
+        received.push(Buffer.from(chunk))
+        return true
+      })
+      yield* Effect.acquireRelease(Effect.succeed(reader), () => Effect.sync(() => reader?.destroy()))
+      reader!.resume()
+      return { sender, reader: reader!, received }
+    })
+  )
+
+/** The largest chunk that each got of what was sent to all of them at once. */
+const largest = Effect.fnUntraced(function* (all: Effect.Success<ReturnType<typeof readers>>) {
+  const sent = Buffer.from(pattern(2_000_000))
+  for (const { sender, received } of all) {
+    received.length = 0
+    sender.write(sent)
+  }
+  while (all.some(({ received }) => received.reduce((sum, { length }) => sum + length, 0) < sent.length)) {
+    yield* Effect.promise(() => setTimeout(20))
+  }
+  for (const { received } of all) assert.isTrue(Buffer.concat(received).equals(sent))
+  return all.map(({ received }) => Math.max(...received.map(({ length }) => length)))
+})
+
+it.live("gives large buffers to so many only, and those of the ones that rest to others", () =>
+  Effect.gen(function* () {
+    const before = process.memoryUsage().arrayBuffers
+    const first = yield* readers(64)
+    const others = yield* readers(64)
+    assert.isBelow(process.memoryUsage().arrayBuffers - before, (64 * 256 + 64 * 16 + 2048) * 1024)
+    yield* largest(first.slice(0, 4))
+    assert.isAtMost(Math.max(...(yield* largest(others.slice(0, 4)))), 16 * 1024)
+
+    for (const { reader } of first) BulkReader.rest(reader)
+    assert.isAbove(Math.max(...(yield* largest(others.slice(0, 4)))), 16 * 1024)
+    // Those that rested read on as before.
+    yield* largest(first.slice(0, 4))
+  }).pipe(Effect.scoped)
+)
