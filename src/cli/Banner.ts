@@ -5,22 +5,29 @@
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
-import { Config } from "../config/Config.ts"
+import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
 import type { Server } from "../server/Server.ts"
 import * as Output from "../system/Output.ts"
 import * as Unprotected from "./Unprotected.ts"
 
-export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
-  const config = yield* Config
+export const print = Effect.fnUntraced(function* (server: Server["Service"]) {
+  Output.stdout().write(lines(server, yield* Config))
+})
+
+/** What `print` prints. */
+export const lines = (
+  { listeners, asksPassword }: Pick<Server["Service"], "listeners" | "asksPassword">,
+  config: Values
+): ReadonlyArray<string> => {
   const { protocols, tlsClientCa, trust, reportOnly } = config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
   const door = (at: ListenAddress.ListenAddress) =>
     ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined
       ? ", for clients with a certificate"
       : ""
-  Output.stdout().write([
+  return [
     "",
     ...listeners.map(
       (at) =>
@@ -31,6 +38,7 @@ export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: S
       : trust.length > 0
         ? "  and lets in whoever comes from a trusted network."
         : "  and lets everyone in who can reach it.",
+    ...meaning(listeners, asksPassword, config),
     reportOnly
       ? "  Clients can go everywhere, to private addresses too: what is denied is only logged (--report-only)."
       : Reach.allowsPrivateTargets(config)
@@ -43,8 +51,31 @@ export const print = Effect.fnUntraced(function* ({ listeners, asksPassword }: S
       )
       .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
     ""
-  ])
-})
+  ]
+}
+
+/** What it means that others than this machine can connect. */
+const meaning = (
+  listeners: ReadonlyArray<ListenAddress.ListenAddress>,
+  asksPassword: boolean,
+  { open, tlsClientCa }: Values
+): ReadonlyArray<string> => {
+  const reachable = listeners.map(ListenAddress.doorOf).filter((door) => {
+    const place = ListenAddress.placeOf(door)
+    return place._tag === "HostPort" && !Reach.isLoopback(place.host)
+  })
+  const isClear = reachable.some((door) => door._tag !== "Tls")
+  if (asksPassword) {
+    return isClear
+      ? [
+          "  Passwords go over the network in the clear: others on the way can read them (tls: before the address)."
+        ]
+      : []
+  }
+  return open && (isClear || (reachable.length > 0 && tlsClientCa === undefined))
+    ? ["  Everyone who can reach it can use it, and what they do comes from this machine (--open)."]
+    : []
+}
 
 /** A listener as curl takes it, if it does: it speaks no SOCKS over TLS, and no HTTP to sockets in files. */
 const urlOf = (

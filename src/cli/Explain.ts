@@ -7,6 +7,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
 import { Config, type Values } from "../config/Config.ts"
 import type { Rule } from "../config/Rule.ts"
 import * as Sources from "../config/Sources.ts"
@@ -76,14 +77,21 @@ export interface Explanation {
 export const explain = Effect.fnUntraced(function* (
   { rules, judge }: Inputs,
   { access, address, at }: Question.Question
-): Effect.fn.Return<Explanation, ResolveError, Resolver> {
+): Effect.fn.Return<Explanation, never, Resolver> {
   const now = at ?? (yield* Clock.currentTimeMillis)
   const isAllowed = (where: NetAddress.IpAddress | undefined) => judge(access, where, now).verdict !== "deny"
   const considered = (where: NetAddress.IpAddress | undefined) => [
     ...listed(Explain.explain(rules, access, where, now)),
     verdict(judge(access, where, now))
   ]
-  const known = isAllowed(undefined) ? yield* addressesIn(access, address) : [undefined]
+  if (!isAllowed(undefined)) return { lines: considered(undefined), code: 1 }
+  const found = yield* Effect.result(addressesIn(access, address))
+  // Nobody gets there, whatever the rules would say of an address.
+  if (Result.isFailure(found)) {
+    const considered = listed(Explain.explain(rules, access, undefined, now))
+    return { lines: [...considered, `Cannot be reached: ${whyOf(found.failure)} (${hint})`], code: 1 }
+  }
+  const known = found.success
   return {
     lines: known.flatMap((where) => [
       ...(where === undefined ? [] : [`At ${NetAddress.formatIp(where)}:`]),
@@ -92,6 +100,19 @@ export const explain = Effect.fnUntraced(function* (
     code: known.some(isAllowed) ? 0 : 1
   }
 })
+
+const hint = "--address judges one all the same"
+
+const whyOf = (error: ResolveError): string => {
+  switch (error._tag) {
+    case "NameNotFound":
+      return `${printable(error.name)} has no address`
+    case "ResolutionFailed":
+      return `the name servers fail (${error.code})`
+    case "ResolutionTimeout":
+      return "the name servers do not answer in time"
+  }
+}
 
 /** The addresses to judge; none is known of what has no target. */
 const addressesIn = Effect.fnUntraced(function* (

@@ -53,8 +53,12 @@ export const renew = (session: Session, id: number, startedAt: number): void => 
   Object.assign(session, make(id, startedAt, session.peer, session.origin), lasting)
 }
 
-/** One line for a session that has ended. */
-export const log = (session: Session): Effect.Effect<void> =>
+/** The hint for the operator that it ended with, of a client that speaks something else than its listener. */
+export const hintOf = ({ outcome }: Session): string | undefined =>
+  typeof outcome === "object" && outcome._tag === "UnknownProtocol" ? outcome.hint : undefined
+
+/** One line for a session that has ended, where people see it if `isSeen` or if it asked for something. */
+export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { id, peer, startedAt, dialect, identity, claimed, request, address, traffic } = session
     const { outcome = "closed by server", told, status } = session
@@ -76,7 +80,7 @@ export const log = (session: Session): Effect.Effect<void> =>
       dropped: traffic.dropped,
       duration: clock.currentTimeMillisUnsafe() - startedAt
     }
-    return request === undefined && unremarkable.has(record.outcome)
+    return !isSeen && request === undefined && unremarkable.has(record.outcome)
       ? Effect.logDebug("session", record)
       : Effect.logInfo("session", record)
   })

@@ -75,8 +75,16 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     Effect.withFiber((fiber) => {
       live.delete(session)
       if (!admission.dismiss(session, nowOf(fiber))) handshakes.change(session.origin, -1)
-      return Session.log(session)
+      return Session.log(session, isHintDue(Session.hintOf(session), nowOf(fiber)))
     })
+
+  // Anyone can cause one, as often as they like.
+  const hinted = new Map<string, number>()
+  const isHintDue = (hint: string | undefined, now: number) => {
+    if (hint === undefined || now - (hinted.get(hint) ?? Number.NEGATIVE_INFINITY) < hintEvery) return false
+    hinted.set(hint, now)
+    return true
+  }
 
   /** One that has ended is as good as gone. */
   const cut = (session: Session.Session, ending: Ending) => {
@@ -188,6 +196,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     list: Effect.sync(() => [...live.keys()])
   }
 })
+
+/** Milliseconds. */
+const hintEvery = 60_000
 
 // Asked of the fiber, as every connection asks several times.
 const configOf = (fiber: Fiber.Fiber<unknown, unknown>): Config["Service"] =>

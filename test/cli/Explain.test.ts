@@ -10,8 +10,10 @@ import * as Option from "effect/Option"
 import * as TestConsole from "effect/testing/TestConsole"
 import * as Explain from "../../src/cli/Explain.ts"
 import * as Question from "../../src/cli/Question.ts"
+import { ResolutionFailed, ResolutionTimeout } from "../../src/Errors.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
+import { failingResolver } from "../../src/testing/index.ts"
 import * as MemoryFiles from "../support/files.ts"
 import { ip, read } from "../support/rules.ts"
 
@@ -83,9 +85,39 @@ describe("explain", () => {
       const asked = { to: "unknown.example:443", group: "staff", at: monday }
       assert.strictEqual((yield* ask({ ...asked, address: "192.0.2.1" })).code, 0)
       assert.strictEqual((yield* ask({ ...asked, address: "10.1.1.1" })).code, 1)
-      assert.strictEqual((yield* Effect.flip(ask(asked)))._tag, "NameNotFound")
     })
   )
+
+  it.effect("says that a name has no address, which comes to a denial", () =>
+    Effect.gen(function* () {
+      const asked = { to: "unknown.example:443", group: "staff", at: monday }
+      assert.deepStrictEqual(yield* ask(asked), {
+        lines: [
+          "  no mail: does not match (ports: 25)",
+          "  inside: may match, and deny (to: 10.0.0.0/8)",
+          "  ours: matches",
+          "Cannot be reached: unknown.example has no address (--address judges one all the same)"
+        ],
+        code: 1
+      })
+    })
+  )
+
+  for (const [error, why] of [
+    [new ResolutionFailed({ name: "x", code: "ESERVFAIL" }), "the name servers fail (ESERVFAIL)"],
+    [new ResolutionTimeout({ name: "x" }), "the name servers do not answer in time"]
+  ] as const) {
+    it.effect(`says of a name that ${why}`, () =>
+      Effect.gen(function* () {
+        const question = yield* Question.fromFlags(
+          given({ to: "some.example:443", group: "staff", at: monday })
+        )
+        const { lines, code } = yield* Explain.explain(inputs, question)
+        assert.include(lines.at(-1), `Cannot be reached: ${why}`)
+        assert.strictEqual(code, 1)
+      }).pipe(Effect.provide(failingResolver(error)))
+    )
+  }
 
   it.effect("goes by the time it is told", () =>
     Effect.gen(function* () {

@@ -192,6 +192,7 @@ describe("over TLS", () => {
       assert.deepStrictEqual([...(yield* secure.rest)], [])
       const line = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x16 })
       assert.match(String(line.hint), /speaks TLS.*tls:/)
+      assert.strictEqual(line.level, "info")
     }))
 
   it("openssl's client gets an answer", () =>

@@ -1,0 +1,41 @@
+/**
+ * What people are told at the start of what their settings mean to others.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Option from "effect/Option"
+import * as Banner from "../../src/cli/Banner.ts"
+import { Config, type Values } from "../../src/config/Config.ts"
+import * as ListenAddress from "../../src/config/ListenAddress.ts"
+
+const open = "Everyone who can reach it can use it, and what they do comes from this machine (--open)."
+const clear =
+  "Passwords go over the network in the clear: others on the way can read them (tls: before the address)."
+
+const banner = (listen: ReadonlyArray<string>, asksPassword: boolean, values: Partial<Values> = {}) => {
+  const listeners = listen.map((text) => Option.getOrThrow(ListenAddress.fromString(text)))
+  return Banner.lines({ listeners, asksPassword }, { ...Config.defaults, ...values, listen: listeners }).join(
+    "\n"
+  )
+}
+
+describe("the banner says", () => {
+  for (const [listen, asksPassword, values, said] of [
+    [["0.0.0.0:1080"], false, { open: true }, [open]],
+    [["127.0.0.1:1080", "[::]:1080"], false, { open: true }, [open]],
+    [["127.0.0.1:1080", "unix:/run/socks"], false, { open: true }, []],
+    [["tls:0.0.0.0:1080"], false, { open: true }, [open]],
+    [["tls:0.0.0.0:1080"], false, { open: true, tlsClientCa: "ca.pem" }, []],
+    [["0.0.0.0:1080"], true, {}, [clear]],
+    [["0.0.0.0:1080"], true, { open: true }, [clear]],
+    [["tls:0.0.0.0:1080", "127.0.0.1:1080"], true, {}, []],
+    [["tls:0.0.0.0:1080", "192.0.2.1:1080"], true, {}, [clear]],
+    [["127.0.0.1:1080"], true, {}, []]
+  ] as const) {
+    it(`of ${listen.join(", ")} with ${JSON.stringify(values)}: ${said.length} lines`, () => {
+      const shown = banner(listen, asksPassword, values)
+      for (const line of [open, clear]) {
+        assert.strictEqual(shown.includes(line), said.includes(line as never), line)
+      }
+    })
+  }
+})
