@@ -19,6 +19,7 @@ import {
   DatagramRelay,
   Dialer,
   Hashing,
+  Interfaces,
   Policy,
   Relay,
   Resolver,
@@ -73,7 +74,7 @@ export const ProxyLive = (port: number) =>
   Server.layer.pipe(
     Layer.provide([
       AuthenticatorLive,
-      Policy.layer,
+      Layer.provide(Policy.layer, Interfaces.layer),
       Dialer.layer,
       Resolver.layer,
       Binder.layer,

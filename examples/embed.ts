@@ -16,6 +16,7 @@ import {
   DatagramRelay,
   Dialer,
   Errors,
+  Interfaces,
   Policy,
   Relay,
   Resolver,
@@ -49,7 +50,7 @@ const DialerLive = Layer.effect(
 export const ProxyLive = Server.layer.pipe(
   Layer.provide([
     AuthenticatorLive,
-    Policy.layer,
+    Layer.provide(Policy.layer, Interfaces.layer),
     DialerLive,
     Resolver.layer,
     Binder.layer,

@@ -16,10 +16,12 @@ import { Resolver, addressesOf as resolved } from "../network/Resolver.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Explain from "../policy/Explain.ts"
+import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { judgeOf } from "../policy/Policy.ts"
 import { Users } from "../policy/Users.ts"
 import * as SelfGuard from "../server/SelfGuard.ts"
 import { addressesOf } from "../server/Server.ts"
+import * as Interfaces from "../system/Interfaces.ts"
 import * as UsersFile from "../system/UsersFile.ts"
 import { printable } from "../wire/Text.ts"
 import * as Question from "./Question.ts"
@@ -46,18 +48,20 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Que
     const { access } = question
     const identity = { ...access.identity, groups: [...(access.identity.groups ?? []), ...groups] }
     return yield* explain(
-      { rules: values.rules, judge: judging(values) },
+      { rules: values.rules, judge: judging(values, yield* LocalAddresses) },
       { ...question, access: { ...access, identity } }
     )
-  }).pipe(Effect.provide(Layer.provide(Layer.merge(UsersFile.layer, Resolver.layer), config)))
+  }).pipe(
+    Effect.provide(Layer.provide(Layer.mergeAll(UsersFile.layer, Resolver.layer, Interfaces.layer), config))
+  )
   yield* Console.log(lines.join("\n"))
   if (code === 1) return yield* new Denied()
 })
 
 /** All that decides in a server of these settings. */
-const judging = (values: Values): Inputs["judge"] => {
+const judging = (values: Values, local: LocalAddresses["Service"]): Inputs["judge"] => {
   const own = SelfGuard.judge(() => addressesOf(values.listen), values.allowTarget)
-  const others = judgeOf(values)
+  const others = judgeOf(values, local)
   return (access, address, now) => own(access, address) ?? others(access, address, now)
 }
 

@@ -256,8 +256,9 @@ export const server = {
   ),
   privateTargets: single<"auto" | "allow" | "deny">({
     description:
-      "Let clients go to private, loopback and other special addresses: auto lets them where nobody but this " +
-      "machine can connect, that is, where every listener is on loopback or a unix: socket of mode 0600",
+      "Let clients go to private, loopback and other special addresses, and to all of this machine's own: auto " +
+      "lets them where nobody but this machine can connect, that is, where every listener is on loopback or a unix: " +
+      "socket of mode 0600",
     metavar: "WHEN",
     read: (text) => Texts.literal(text, ["auto", "allow", "deny"]),
     expected: "one of auto, allow and deny",
@@ -267,8 +268,9 @@ export const server = {
   allowTarget: many<AllowTarget.AllowTarget>({
     description:
       "Target that clients may go to although it is special: a network, an address, a name, *.SUFFIX or *, with " +
-      ":PORT or :FIRST-LAST behind it if need be, IPv6 in brackets then; a name or * opens no loopback and no " +
-      "link-local address, unless it is localhost or has local: before it",
+      ":PORT or :FIRST-LAST behind it if need be, IPv6 in brackets then; a name or * opens no loopback or " +
+      "link-local address and none that this machine has, unless it is localhost or has local: before it; a " +
+      "network opens none that this machine has but those of loopback and link-local",
     metavar: "TARGET",
     read: AllowTarget.fromString,
     expected: `a target such as ${targetForms}, local: only before a name or *`,

@@ -13,6 +13,7 @@ import type { Access } from "./Access.ts"
 import { classify, type Kind } from "./Classification.ts"
 import type { Decision } from "./Decision.ts"
 import * as Embedded from "./Embedded.ts"
+import type { LocalAddresses } from "./LocalAddresses.ts"
 import * as Words from "./Words.ts"
 
 export interface Options {
@@ -22,6 +23,8 @@ export interface Options {
   readonly allow: ReadonlyArray<AllowTarget.AllowTarget>
   /** What may not be reached, whatever else is allowed. */
   readonly deny: ReadonlyArray<TargetPattern.TargetPattern>
+  /** What this machine has for addresses. */
+  readonly local: LocalAddresses["Service"]
 }
 
 /**
@@ -30,6 +33,8 @@ export interface Options {
  *
  * - for ever, if no host has it: multicast, broadcast, the unspecified one;
  * - as a cloud's metadata service, unless `allow` has exactly this address;
+ * - as one that this machine has, unless special ones are allowed, or `allow` has
+ *   exactly this address, or the name with leave for these;
  * - as loopback or link-local, unless special ones are allowed, or `allow` has the
  *   address, or the name with leave for these: a name leads where somebody else
  *   says, who must not be the one to open this machine;
@@ -41,11 +46,17 @@ export interface Options {
 export const make = ({
   privateTargets,
   allow,
-  deny
-}: Options): ((access: Pick<Access, "target">, address?: NetAddress.IpAddress) => Decision) => {
+  deny,
+  local
+}: Options): ((
+  access: Pick<Access, "target">,
+  address: NetAddress.IpAddress | undefined,
+  now: number
+) => Decision) => {
   const denied = deny.map(compile)
   const allowed = allow.map(compile)
-  return ({ target }, address) => {
+  const machine = privateTargets ? undefined : local
+  return ({ target }, address, now) => {
     if (target === undefined) return undecided
     for (const pattern of denied) {
       if (hasTarget(pattern, target))
@@ -59,7 +70,7 @@ export const make = ({
         return denial("deny-target", naming(target, address), "denied")
     }
 
-    const finding = classify(words)
+    const finding = classify(words, machine, now)
     if (finding === undefined) return fine
     const { kind } = finding
     if (privateTargets && (kind === "special" || kind === "local")) return fine
@@ -68,7 +79,8 @@ export const make = ({
       allowed.some(
         (pattern) =>
           (pattern.opensByTarget[kind] && hasTarget(pattern, target)) ||
-          ((kind !== "metadata" || pattern.isExact) && hasAddress(pattern, words, target.port))
+          ((pattern.isExact || kind === "special" || kind === "local") &&
+            hasAddress(pattern, words, target.port))
       )
     return isAllowed ? opened : denial("address guard", naming(target, address), finding.is)
   }
@@ -89,7 +101,8 @@ interface Pattern {
 
 const compile = (source: AllowTarget.AllowTarget): Pattern => {
   const { host } = source
-  const opensByTarget = { special: true, local: AllowTarget.opensLocal(source), metadata: false }
+  const local = AllowTarget.opensLocal(source)
+  const opensByTarget = { special: true, local, own: local, metadata: false }
   if (host._tag !== "Network") return { source, prefix: undefined, isExact: false, opensByTarget }
   const { network } = host
   const isExact = network.prefixLength === NetAddress.width(network.address)

@@ -1,7 +1,8 @@
 /**
- * What there is to say against an address, by nothing but its bits.
+ * What there is to say against an address, by its bits and by whether this machine has it.
  */
 import * as Embedded from "./Embedded.ts"
+import type { LocalAddresses } from "./LocalAddresses.ts"
 import * as Metadata from "./Metadata.ts"
 import * as SpecialPurpose from "./SpecialPurpose.ts"
 import * as Words from "./Words.ts"
@@ -20,30 +21,48 @@ const severity = {
   special: 1,
   /** Loopback and link-local: of this machine and its link. */
   local: 2,
+  /** Any other address that this machine has. */
+  own: 3,
   /** A cloud's metadata service. */
-  metadata: 3,
+  metadata: 4,
   /** No host has it. */
-  nobody: 4
+  nobody: 5
 }
 
-/** The worst there is; nothing for an ordinary address of the Internet. */
-export const classify = (words: Words.Words): Finding | undefined => {
-  const own = itself(words)
+/** The worst there is; nothing for an ordinary address of the Internet. Where `local` is left out, no machine has it. */
+export const classify = (
+  words: Words.Words,
+  local?: LocalAddresses["Service"],
+  now = 0
+): Finding | undefined => {
+  const outer = itself(words, local, now)
   let worst: Finding | undefined
   for (const form of Embedded.formsOf(words)) {
     for (const address of form.addresses(words)) {
-      const finding = itself(Words.ofIpv4(address))
+      const finding = itself(Words.ofIpv4(address), local, now)
       if (finding === undefined || rank(finding) <= rank(worst)) continue
       // Zeros where an address could be, but is not, say nothing.
-      if (form.isAmbiguous && finding.kind !== "metadata") continue
+      if (form.isAmbiguous && finding.kind !== "metadata" && finding.kind !== "own") continue
       worst = { kind: finding.kind, is: `an address ${form.where} that is ${finding.is}` }
     }
   }
-  if (worst === undefined) return own
-  return rank(worst) >= rank(own) ? worst : own
+  if (worst === undefined) return outer
+  return rank(worst) >= rank(outer) ? worst : outer
 }
 
-const itself = (words: Words.Words): Finding | undefined =>
-  Metadata.serviceAt(words) ?? SpecialPurpose.rangeOf(words)
+const itself = (
+  words: Words.Words,
+  local: LocalAddresses["Service"] | undefined,
+  now: number
+): Finding | undefined => {
+  const service = Metadata.serviceAt(words)
+  if (service !== undefined) return service
+  const range = SpecialPurpose.rangeOf(words)
+  // Loopback and link-local addresses are this machine's by their range, and opened by it.
+  if (local === undefined || (range !== undefined && range.kind !== "special")) return range
+  return local.has(words, now) ? own : range
+}
+
+const own: Finding = { kind: "own", is: "this machine's own" }
 
 const rank = (finding: Finding | undefined): number => (finding === undefined ? 0 : severity[finding.kind])

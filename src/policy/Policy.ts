@@ -15,6 +15,7 @@ import * as Slices from "../config/Slices.ts"
 import type { Access } from "./Access.ts"
 import * as AddressGuard from "./AddressGuard.ts"
 import type { Decision, Judge } from "./Decision.ts"
+import { LocalAddresses } from "./LocalAddresses.ts"
 import * as Ruleset from "./Ruleset.ts"
 
 export class Policy extends Context.Service<
@@ -41,25 +42,26 @@ export class Policy extends Context.Service<
   )
 
   /** The policy of the configuration. */
-  static readonly layer: Layer.Layer<Policy, never, Config> = Layer.effect(
+  static readonly layer: Layer.Layer<Policy, never, Config | LocalAddresses> = Layer.effect(
     Policy,
-    Effect.flatMap(Config, (config) =>
-      Effect.map(Slices.run(judging(config)), (judge) => {
-        const policy = Policy.make(judge)
-        return config.reportOnly ? reporting(policy) : policy
-      })
-    )
+    Effect.gen(function* () {
+      const config = yield* Config
+      const policy = Policy.make(yield* Slices.run(judging(config, yield* LocalAddresses)))
+      return config.reportOnly ? reporting(policy) : policy
+    })
   )
 }
 
 /** What the configuration has judges for: addresses that nobody should reach, and rules. */
-export const judgeOf = (config: Values): Judge => Slices.runSync(judging(config))
+export const judgeOf = (config: Values, local: LocalAddresses["Service"]): Judge =>
+  Slices.runSync(judging(config, local))
 
-function* judging(config: Values): Slices.Work<Judge> {
+function* judging(config: Values, local: LocalAddresses["Service"]): Slices.Work<Judge> {
   const guard = AddressGuard.make({
     privateTargets: Reach.allowsPrivateTargets(config),
     allow: config.allowTarget,
-    deny: config.denyTarget.filter((target) => target !== "none")
+    deny: config.denyTarget.filter((target) => target !== "none"),
+    local
   })
   return together([guard, (yield* Ruleset.making(config.rules)).judge])
 }

@@ -2,7 +2,6 @@
  * A server that connects to itself: each turn costs it two more descriptors, and
  * nobody wants what is at the end.
  */
-import { networkInterfaces } from "node:os"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
@@ -12,6 +11,7 @@ import type { Dialer } from "../network/Dialer.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
+import * as Interfaces from "../system/Interfaces.ts"
 
 /** What there is to say against a connection to one of these listeners, by whatever name it is asked for. */
 export const judge =
@@ -92,10 +92,5 @@ const isExactly = ({ host, ports }: TargetPattern, address: NetAddress.IpAddress
   ports?.[0] === port &&
   ports[1] === port
 
-const isLocal = (address: NetAddress.IpAddress): boolean => {
-  const text = NetAddress.formatIp(address)
-  return (
-    NetAddress.isLoopback(address) ||
-    Object.values(networkInterfaces()).some((all) => all?.some((it) => it.address === text))
-  )
-}
+const isLocal = (address: NetAddress.IpAddress): boolean =>
+  NetAddress.isLoopback(address) || Interfaces.addresses().some((own) => Equal.equals(own, address))

@@ -24,6 +24,7 @@ import { Policy } from "../policy/Policy.ts"
 import * as BansFile from "../system/BansFile.ts"
 import * as Hmac from "../system/Hmac.ts"
 import * as Inspector from "../system/Inspector.ts"
+import * as Interfaces from "../system/Interfaces.ts"
 import * as KnownFile from "../system/KnownFile.ts"
 import * as Logins from "../system/Logins.ts"
 import * as Connection from "./Connection.ts"
@@ -93,7 +94,7 @@ export class Server extends Context.Service<
     Config
   > = Layer.mergeAll(
     Logins.layer,
-    Policy.layer,
+    Layer.provide(Policy.layer, Interfaces.layer),
     Resolver.layer,
     Dialer.layer,
     Binder.layer,

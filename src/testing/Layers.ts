@@ -17,6 +17,7 @@ import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
 import type { Authenticator } from "../policy/Authenticator.ts"
 import { Bans } from "../policy/Bans.ts"
+import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { Policy } from "../policy/Policy.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import { Quotas } from "../server/Quotas.ts"
@@ -50,6 +51,8 @@ export interface Replacements {
   readonly config?: Partial<Values>
   readonly authenticator?: Layer.Layer<Authenticator>
   readonly policy?: Layer.Layer<Policy>
+  /** What the machine has for addresses, as far as the policy knows. */
+  readonly localAddresses?: ReadonlyArray<NetAddress.IpAddress>
   readonly resolver?: Layer.Layer<Resolver>
   readonly dialer?: Layer.Layer<Dialer>
   readonly binder?: Layer.Layer<Binder>
@@ -58,14 +61,15 @@ export interface Replacements {
 }
 
 /**
- * All that serving a connection takes. The default resolver knows
+ * All that serving a connection takes, on a machine without addresses. The default resolver knows
  * `target.example` as 192.0.2.1, and the default targets send back what they get.
  */
 export const layer = (replacements: Replacements = {}): Layer.Layer<Services> => {
   const config = Config.layer(replacements.config)
   return Layer.mergeAll(
     replacements.authenticator ?? Layer.orDie(Logins.layer),
-    replacements.policy ?? Policy.layer,
+    replacements.policy ??
+      Layer.provide(Policy.layer, LocalAddresses.fixed(replacements.localAddresses ?? [])),
     replacements.resolver ?? Resolver.fixed({ "target.example": [targetAddress.address] }),
     replacements.dialer ?? dialer((target) => target.duplex.pipe(target.duplex)),
     replacements.binder ?? Binder.layer,

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as AllowTarget from "../../src/config/AllowTarget.ts"
 import * as AddressGuard from "../../src/policy/AddressGuard.ts"
+import { LocalAddresses } from "../../src/policy/LocalAddresses.ts"
 import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { utf8 } from "../support/bytes.ts"
@@ -14,7 +15,8 @@ import { utf8 } from "../support/bytes.ts"
 const guard = (
   privateTargets: "allow" | "deny",
   allow = "",
-  deny = ""
+  deny = "",
+  local: ReadonlyArray<string> = []
 ): ReturnType<typeof AddressGuard.make> => {
   const patterns = (text: string) =>
     text
@@ -24,7 +26,8 @@ const guard = (
   return AddressGuard.make({
     privateTargets: privateTargets === "allow",
     allow: patterns(allow),
-    deny: patterns(deny)
+    deny: patterns(deny),
+    local: LocalAddresses.make(() => local.map(NetAddress.ipFromStringUnsafe), 0)
   })
 }
 
@@ -45,11 +48,11 @@ const judged = (
     target
   } as const
   const found = address === undefined ? target.host : NetAddress.ipFromStringUnsafe(address)
-  const early = judge(access)
+  const early = judge(access, undefined, 0)
   if (early.verdict === "deny") return `early: ${early.rule}: ${early.reason}`
   assert.strictEqual(early.verdict, "undecided")
   if (!NetAddress.isIpAddress(found)) return "undecided"
-  const { verdict, rule, reason } = judge(access, found)
+  const { verdict, rule, reason } = judge(access, found, 0)
   return reason === undefined ? `${verdict}: ${rule}` : `${verdict}: ${rule}: ${reason}`
 }
 
@@ -173,6 +176,55 @@ describe("AddressGuard", () => {
     assert.include(judged(guard("deny", allow), host, 443, address), expected)
   })
 
+  const machine = ["8.8.4.4", "10.0.0.7", "2606:4700::7", "127.0.0.1", "169.254.7.7", "169.254.169.254"]
+  const own = (text: string) => guarded(`${text} is this machine's own`)
+  it.each([
+    ["", "8.8.4.4", own("8.8.4.4")],
+    ["", "::ffff:8.8.4.4", own("8.8.4.4")],
+    ["", "2606:4700::7", own("2606:4700::7")],
+    ["", "10.0.0.7", own("10.0.0.7")],
+    ["", "8.8.4.5", ok],
+    ["", "2606:4700::8", ok],
+    // By a translator or a tunnel, too.
+    ["", "64:ff9b::808:404", "behind a translator (RFC 6052) that is this machine's own"],
+    ["", "64:ff9b:1:808:4:400::", "behind a translator (RFC 8215) that is this machine's own"],
+    ["", "2002:808:404::1", "at the end of a tunnel (RFC 3056) that is this machine's own"],
+    ["", "2606:1::5efe:808:404", "at the end of a tunnel (RFC 5214) that is this machine's own"],
+    ["8.8.4.4", "8.8.4.4", opened],
+    ["8.8.4.4:443", "8.8.4.4", opened],
+    ["8.8.4.4:80", "8.8.4.4", own("8.8.4.4")],
+    ["8.8.4.4", "10.0.0.7", own("10.0.0.7")],
+    ["8.8.4.0/24", "8.8.4.4", own("8.8.4.4")],
+    ["10.0.0.0/8 *", "10.0.0.7", own("10.0.0.7")],
+    ["10.0.0.0/8", "10.0.0.8", opened],
+    ["local:*", "10.0.0.7", opened],
+    ["2606:4700::7", "2606:4700::7", opened],
+    ["2606:4700::/32", "2606:4700::7", own("2606:4700::7")],
+    ["8.8.4.4", "64:ff9b::808:404", "that is this machine's own"],
+    ["64:ff9b::808:404", "64:ff9b::808:404", opened],
+    // These are told by their ranges.
+    ["127.0.0.0/8", "127.0.0.1", opened],
+    ["169.254.0.0/16", "169.254.7.7", opened],
+    ["169.254.0.0/16", "169.254.169.254", imds]
+  ])("allow-target '%s' on a machine that has %s: %s", (allow, host, expected) => {
+    assert.include(judged(guard("deny", allow, "", machine), host, 443), expected)
+  })
+
+  it("closes none of the machine's addresses where private targets are allowed, but for metadata", () => {
+    for (const host of ["8.8.4.4", "10.0.0.7", "2606:4700::7", "64:ff9b::808:404"]) {
+      assert.strictEqual(judged(guard("allow", "", "", machine), host, 443), ok)
+    }
+    assert.strictEqual(judged(guard("allow", "", "", machine), "169.254.169.254", 80), imds)
+  })
+
+  it("says of a name that it leads to the machine, and not where", () => {
+    const on = (allow: string) => judged(guard("deny", allow, "", machine), "db.corp.example", 443, "8.8.4.4")
+    assert.strictEqual(on(""), named("this machine's own"))
+    assert.strictEqual(on("db.corp.example"), named("this machine's own"))
+    assert.strictEqual(on("8.8.4.4"), opened)
+    assert.strictEqual(on("local:db.corp.example"), opened)
+  })
+
   it.each([
     ["*:25", "mail.example", 25, undefined, "early: deny-target: *:25 is denied"],
     ["*:25", "8.8.8.8", 25, undefined, "early: deny-target: *:25 is denied"],
@@ -209,6 +261,6 @@ describe("AddressGuard", () => {
       command: "ASSOCIATE",
       target: undefined
     } as const
-    assert.strictEqual(guard("deny", "", "*")(access).verdict, "undecided")
+    assert.strictEqual(guard("deny", "", "*")(access, undefined, 0).verdict, "undecided")
   })
 })

@@ -72,7 +72,8 @@ const server = (settings: Partial<Values> = config, answering?: string) => {
   const services = layer({
     config: settings,
     dialer: Layer.succeed(Dialer, dialer),
-    resolver: Layer.succeed(Resolver, { resolve })
+    resolver: Layer.succeed(Resolver, { resolve }),
+    localAddresses: Hostile.machine.map(NetAddress.ipFromStringUnsafe)
   })
   return { dialled, asked, services: Layer.merge(services, captured().layer) }
 }

@@ -11,6 +11,7 @@ import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as Settings from "../../src/config/Settings.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import type { Decision, Judge } from "../../src/policy/Decision.ts"
+import { LocalAddresses } from "../../src/policy/LocalAddresses.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 
@@ -30,6 +31,9 @@ const isAllowed = Effect.fnUntraced(function* (text: string, port: number) {
   return early !== "deny" && verdict === "allow"
 })
 
+/** What is served here is on this address, and on those of loopback. */
+const machine = LocalAddresses.fixed([NetAddress.ipFromStringUnsafe("9.9.9.9")])
+
 const settings: Record<string, Partial<Values>> = {
   "on loopback": {},
   "where others can connect": { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
@@ -40,6 +44,7 @@ describe("Policy", () => {
     ["8.8.8.8", true, true],
     ["2606:4700:4700::1111", true, true],
     ["127.0.0.1", true, false],
+    ["9.9.9.9", true, false],
     ["10.0.0.5", true, false],
     ["192.0.2.1", true, false],
     ["2001:db8::1", true, false],
@@ -56,7 +61,7 @@ describe("Policy", () => {
       it.effect(`${where} ${expected[index] ? "lets" : "does not let"} them go to ${address}`, () =>
         Effect.gen(function* () {
           assert.strictEqual(yield* isAllowed(address, 53), expected[index])
-        }).pipe(Effect.provide(Layer.provide(Policy.layer, Config.layer(values))))
+        }).pipe(Effect.provide(Layer.provide(Policy.layer, [Config.layer(values), machine])))
       )
     }
   }
@@ -72,7 +77,7 @@ describe("Policy", () => {
       }
       return Effect.gen(function* () {
         assert.strictEqual(yield* isAllowed("8.8.8.8", 25), expected)
-      }).pipe(Effect.provide(Layer.provide(Policy.layer, Config.layer({ ...given }))))
+      }).pipe(Effect.provide(Layer.provide(Policy.layer, [Config.layer({ ...given }), machine])))
     })
   }
 

@@ -32,6 +32,9 @@ export const names: Readonly<Record<string, ReadonlyArray<string>>> = {
   "mixed.example": ["10.0.0.5", "8.8.8.8", "::1", "64:ff9b::a9fe:a9fe"],
   "xn--bcher-kva.example": ["10.0.0.5"],
   "own.example": ["8.8.4.4"],
+  "machine.example": ["8.8.4.7"],
+  "machine6.example": ["2606:4700::7"],
+  "machines.example": ["8.8.4.7", "2606:4700::7", "8.8.8.8"],
   "link.example": ["169.254.1.1"],
   "link6.example": ["fe80::1"],
   "loopback6.example": ["::1"],
@@ -40,6 +43,9 @@ export const names: Readonly<Record<string, ReadonlyArray<string>>> = {
   "both.example": ["2a00::1", "9.0.0.1"],
   "limited.example": ["9.0.0.1"]
 }
+
+/** Addresses of the machine that the server runs on, public as they are. */
+export const machine: ReadonlyArray<string> = ["8.8.4.4", "8.8.4.7", "2606:4700::7", "10.0.0.7"]
 
 /** Targets that nobody may be connected to, by what they try. */
 export const closed: Readonly<Record<string, ReadonlyArray<Host>>> = {
@@ -82,6 +88,14 @@ export const closed: Readonly<Record<string, ReadonlyArray<Host>>> = {
     v6("fd00:c1:0:0:0:0:a9fe:a9fe"),
     v6("64:ff9b:0:0:0:0:a83f:8110"),
     v6("2002:a83f:8110:0:0:0:0:1")
+  ],
+  "addresses of this machine": [
+    ...["8.8.4.7", "::ffff:8.8.4.7", "[64:ff9b::808:407]", "2002:808:407::1", "2606:4700::7"],
+    ...["2606:4700:1::5efe:808:407", "2002:101:101:1:0:5efe:808:407", "machine.example", "machine6.example"],
+    v4("8.8.4.7"),
+    v6("2606:4700:0:0:0:0:0:7"),
+    v6("0:0:0:0:0:ffff:808:407"),
+    v6("64:ff9b:0:0:0:0:808:407")
   ],
   "numbers that inet_aton reads": [
     ...["127.1", "127.0.1", "0177.0.0.1", "0x7f.0.0.1", "0x7f.1", "0x7f000001", "0X7F000001", "2130706433"],
@@ -214,6 +228,7 @@ export const opened: ReadonlyArray<string> = [
 /** Where these names and all others may not lead nevertheless. */
 export const closedNevertheless: ReadonlyArray<Host> = [
   ...["loopback.example", "loopback6.example", "link.example", "link6.example", "wrapped.example"],
+  ...["machine.example", "machine6.example", "8.8.4.7", "2606:4700::7", "10.0.0.7"],
   ...["azure.example", "metadata.google.internal", "zero.example", "many.example", "foo.localhost"],
   ...["127.0.0.1", "169.254.1.1", "169.254.169.254", "168.63.129.16"],
   v4("127.0.0.1"),
@@ -254,6 +269,7 @@ export const open: ReadonlyArray<readonly [Host, string]> = [
   ["PUBLIC.Example.", "8.8.8.8"],
   // Of several addresses, those that are not closed.
   ["mixed.example", "8.8.8.8"],
+  ["machines.example", "8.8.8.8"],
   // Asked again, it would be loopback.
   ["rebinding.example", "8.8.8.8"]
 ]

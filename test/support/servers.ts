@@ -14,6 +14,8 @@ import {
   type ConfigValues,
   DatagramRelay,
   Dialer,
+  type Errors,
+  Interfaces,
   Logins,
   Policy,
   Relay,
@@ -42,10 +44,10 @@ export const serverOfLoopback = (values: Partial<ConfigValues> = {}) =>
 export const serverOf = (
   {
     dialer = Dialer.layer,
-    policy = Policy.layer
+    policy = Layer.provide(Policy.layer, Interfaces.layer)
   }: {
     readonly dialer?: Layer.Layer<Dialer, never, Config>
-    readonly policy?: Layer.Layer<Policy, never, Config>
+    readonly policy?: Layer.Layer<Policy, Errors.BadSetting, Config>
   },
   values: Partial<ConfigValues> = {}
 ) =>

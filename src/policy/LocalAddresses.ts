@@ -1,0 +1,73 @@
+/**
+ * The addresses that this machine has, public ones too: what is served on them,
+ * and hidden from the Internet by a firewall outside, is open to whoever connects
+ * from the machine, a client of this server included.
+ */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Words from "./Words.ts"
+
+/** How long what was read holds, in milliseconds. To read it costs more than many decisions. */
+const holdsFor = 5000
+
+export class LocalAddresses extends Context.Service<
+  LocalAddresses,
+  {
+    /** Whether the machine has this address, at a time in milliseconds since the epoch. */
+    readonly has: (words: Words.Words, now: number) => boolean
+  }
+>()("effect-socks/policy/LocalAddresses") {
+  /**
+   * Those that `read` gives: it is called now, so what it throws is thrown, and
+   * again when somebody asks and the last time is 5 seconds ago. Where it fails
+   * then, the machine keeps the addresses that it had.
+   */
+  static readonly make = (read: () => Addresses, now: number): LocalAddresses["Service"] => {
+    let table = tableOf(read())
+    let readAt = now
+    return {
+      has: (words, now) => {
+        // A clock that was set back is no reason to wait for the time that it had.
+        if (now < readAt || now - readAt >= holdsFor) {
+          readAt = now
+          try {
+            table = tableOf(read())
+          } catch {}
+        }
+        return has(table, words)
+      }
+    }
+  }
+
+  /** Always these: for tests, and for embedders that know. */
+  static readonly fixed = (addresses: Addresses): Layer.Layer<LocalAddresses> =>
+    Layer.sync(LocalAddresses, () => {
+      const table = tableOf(addresses)
+      return { has: (words) => has(table, words) }
+    })
+}
+
+type Addresses = ReadonlyArray<NetAddress.IpAddress>
+
+/** By their last word, which tells nearly all from one another, and is a number, which costs nothing to look up. */
+type Table = ReadonlyMap<number, ReadonlyArray<Words.Words>>
+
+const tableOf = (addresses: Addresses): Table => {
+  const table = new Map<number, Array<Words.Words>>()
+  for (const words of addresses.map(Words.ofAddress)) {
+    const same = table.get(words.w3)
+    if (same === undefined) table.set(words.w3, [words])
+    else same.push(words)
+  }
+  return table
+}
+
+const has = (table: Table, words: Words.Words): boolean => {
+  const candidates = table.get(words.w3)
+  if (candidates === undefined) return false
+  for (const { isIpv4, w0, w1, w2 } of candidates) {
+    if (isIpv4 === words.isIpv4 && w0 === words.w0 && w1 === words.w1 && w2 === words.w2) return true
+  }
+  return false
+}
