@@ -279,11 +279,13 @@ export const server = {
     separator: /[\s,]+/
   }),
   denyTarget: many<TargetPattern.TargetPattern | "none">({
-    description: "Target that clients may not go to, whatever else allows it; none for no such target",
+    description:
+      "Target that clients may not go to, whatever else allows it; *:25 (mail) is one besides those given, unless " +
+      "none is given, too",
     metavar: "TARGET",
     read: (text) => (text === "none" ? Option.some(text) : TargetPattern.fromString(text)),
     expected: `a target such as ${targetForms}, nor none`,
-    // Mail servers: what spam goes through.
+    // Mail servers: what spam goes through. The policy keeps it beside others.
     default: [{ host: { _tag: "Any" }, ports: [25, 25] }],
     defaultText: "*:25",
     separator: /[\s,]+/

@@ -11,7 +11,9 @@ import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import { Config, type Values } from "../config/Config.ts"
 import * as Reach from "../config/Reach.ts"
+import * as Settings from "../config/Settings.ts"
 import * as Slices from "../config/Slices.ts"
+import type * as TargetPattern from "../config/TargetPattern.ts"
 import type { Access } from "./Access.ts"
 import * as AddressGuard from "./AddressGuard.ts"
 import type { Decision, Judge } from "./Decision.ts"
@@ -60,10 +62,18 @@ function* judging(config: Values, local: LocalAddresses["Service"]): Slices.Work
   const guard = AddressGuard.make({
     privateTargets: Reach.allowsPrivateTargets(config),
     allow: config.allowTarget,
-    deny: config.denyTarget.filter((target) => target !== "none"),
+    deny: denied(config),
     local
   })
   return together([guard, (yield* Ruleset.making(config.rules)).judge])
+}
+
+/** What is denied by default protects, and stays beside what is denied further, unless it is told to go. */
+const denied = ({ denyTarget }: Values): ReadonlyArray<TargetPattern.TargetPattern> => {
+  const { default: initially } = Settings.server.denyTarget
+  const targets =
+    denyTarget === initially || denyTarget.includes("none") ? denyTarget : [...initially, ...denyTarget]
+  return targets.filter((target) => target !== "none")
 }
 
 /** Whatever one of these denies is denied; else the last of them decides. */

@@ -333,6 +333,21 @@ describe("Hostile targets", () => {
     }
   })
 
+  it.effect("mail is not sent where something else is denied besides", () =>
+    Effect.gen(function* () {
+      const denyTarget = [Option.getOrThrow(TargetPattern.fromString(Hostile.deniedNetwork))]
+      for (const host of ["8.8.8.8", "public.example"]) {
+        for (const { protocol, answer, dialled, asked } of yield* tried(host, 25, {
+          ...config,
+          denyTarget
+        })) {
+          assert.deepStrictEqual([dialled, asked], ["", 0], protocol)
+          assert.include(refusals[protocol] ?? [], answer, protocol)
+        }
+      }
+    })
+  )
+
   for (const host of Hostile.intoDeniedNetwork) {
     it.effect(
       `${label(host)} is not dialled where ${Hostile.deniedNetwork} is denied and private targets are not`,

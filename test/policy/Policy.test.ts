@@ -68,15 +68,24 @@ describe("Policy", () => {
 
   for (const [denyTarget, expected] of [
     [undefined, false],
+    ["*:587", false],
+    ["10.0.0.0/8", false],
+    ["*:587 *:465", false],
+    ["*:25", false],
     ["none", true],
-    ["*:587", true]
+    ["none *:587", true],
+    ["*:587 none", true],
+    ["none *:25", false]
   ] as const) {
     it.effect(`denies mail where deny-target is ${denyTarget ?? "not given"}: ${!expected}`, () => {
       const given = denyTarget && {
-        denyTarget: [Option.getOrThrow(Settings.server.denyTarget.read(denyTarget))]
+        denyTarget: denyTarget
+          .split(" ")
+          .map((text) => Option.getOrThrow(Settings.server.denyTarget.read(text)))
       }
       return Effect.gen(function* () {
         assert.strictEqual(yield* isAllowed("8.8.8.8", 25), expected)
+        assert.strictEqual(yield* isAllowed("8.8.8.8", 587), denyTarget?.includes("*:587") !== true)
       }).pipe(Effect.provide(Layer.provide(Policy.layer, [Config.layer({ ...given }), machine])))
     })
   }
