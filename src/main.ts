@@ -8,6 +8,7 @@
  * It is a while before the program is loaded. No signal of that time ends the process, or is lost.
  */
 import "./workers/Disarm.ts"
+import { writeSync } from "node:fs"
 import { createRequire } from "node:module"
 
 const early: Array<NodeJS.Signals> = []
@@ -16,7 +17,15 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR2"] as const) {
   process.on(signal, () => heed(signal))
 }
 
-const { version } = createRequire(import.meta.url)("../package.json")
-const { start } = await import("./program.ts")
-heed = await start(version)
+try {
+  const { version } = createRequire(import.meta.url)("../package.json")
+  const { start } = await import("./program.ts")
+  heed = await start(version)
+} catch (error) {
+  // Without descriptors nothing can be loaded, the program's own error messages included.
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== "EMFILE" && code !== "ENFILE") throw error
+  writeSync(2, `too many open files (${code}): raise the limit on open files (ulimit -n)\n`)
+  process.exit(1)
+}
 for (const signal of early) heed(signal)

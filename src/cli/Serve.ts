@@ -13,6 +13,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
 import * as Sources from "../config/Sources.ts"
 import * as BansReport from "../server/BansReport.ts"
+import * as OpenFiles from "../server/OpenFiles.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
@@ -30,6 +31,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     const Work = yield* Effect.promise(() => import("./Work.ts"))
     return yield* Work.run(given)
   }
+  yield* OpenFiles.check
   const askedTo = yield* Signal.reload
   const readAt = yield* Clock.currentTimeMillis
   const first = yield* Sources.read(given)

@@ -73,8 +73,9 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   )
   const answering = Effect.gen(function* () {
     const id = yield* link.list
-    const sessions = yield* (yield* Sessions).list
-    link.send({ _tag: "listed", id, sessions: sessions.map(Roll.listed) })
+    const { list } = yield* Sessions
+    const { census } = yield* Server
+    link.send({ _tag: "listed", id, sessions: (yield* list).map(Roll.listed), census: yield* census })
   })
   const serving = Layer.effectDiscard(
     Effect.gen(function* () {

@@ -32,6 +32,10 @@ export interface Admission {
   readonly sweep: (now: number) => ReadonlyArray<readonly [Session, Ending]>
   /** Descriptors that all of them use, beside their connections' own. */
   readonly descriptors: () => number
+  /** How many sessions there can be, all together. */
+  readonly limit: (config: Values) => number
+  /** How many sessions there are, and how many of them are associations. */
+  readonly count: () => { readonly sessions: number; readonly associations: number }
 }
 
 /** What a session has got. */
@@ -66,17 +70,18 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
   const { places } = counting
   const holds = new Map<Session, Hold>()
   let descriptors = 0
+  let associations = 0
+
+  const limitOf = ({ maxSessions }: Values) => (maxSessions === "auto" ? Math.floor(budget / 2) : maxSessions)
 
   /** Why there is no room for it, whoever it is of, or whose it is as one that uses UDP. */
-  const refusal = (
-    session: Session,
-    takes: number,
-    { maxSessions, udpAssociations }: Values,
-    free: number
-  ): Refused | undefined => {
-    const limit = maxSessions === "auto" ? Math.floor(budget / 2) : maxSessions
+  const refusal = (session: Session, takes: number, config: Values, free: number): Refused | undefined => {
+    const { maxSessions, udpAssociations } = config
+    const limit = limitOf(config)
     const error = () => new TooManySessions({ limit })
     if (takes > free) return { error }
+    // With their connections. The last quarter is for those who connect.
+    if (isAssociation(session) && (associations + 1) * (takes + 1) > budget * 0.75) return { error }
     if (maxSessions === "auto") {
       if (holds.size >= limit) return { error }
     } else if (!places.hasRoom(all, limit)) return { error, lack: { of: "place", key: all, limit } }
@@ -94,7 +99,9 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
   /** Everything that it counts for, whoever's it is. */
   const count = (session: Session, by: 1 | -1) => {
     places.change(all, by)
-    if (isAssociation(session)) places.change(associationsOf(session), by)
+    if (!isAssociation(session)) return
+    associations += by
+    places.change(associationsOf(session), by)
   }
 
   const chargeTo = (
@@ -194,7 +201,9 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       }
       return spent
     },
-    descriptors: () => descriptors
+    descriptors: () => descriptors,
+    limit: limitOf,
+    count: () => ({ sessions: holds.size, associations })
   }
 }
 

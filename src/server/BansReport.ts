@@ -1,5 +1,6 @@
 /**
- * SIGUSR2: who is banned and who failed to log in, for the log.
+ * SIGUSR2: how many sessions there are, who is banned and who failed to log in,
+ * for the log.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,19 +8,22 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import type { Config } from "../config/Config.ts"
 import { Bans } from "../policy/Bans.ts"
 import * as Signal from "../system/Signal.ts"
+import { Server } from "./Server.ts"
 
 /** Of each kind; the first line says how many there are. */
 const most = 1000
 
 /** Tells the log whenever the process gets the signal. */
-export const onSignal: Layer.Layer<never, never, Bans | Config> = Layer.effectDiscard(
+export const onSignal: Layer.Layer<never, never, Server | Bans | Config> = Layer.effectDiscard(
   Effect.gen(function* () {
     const asked = yield* Signal.listen("SIGUSR2")
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(asked, report)))
+    const { census } = yield* Server
+    const sessions = Effect.flatMap(census, (census) => Effect.logInfo("sessions", census))
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(asked, Effect.andThen(sessions, report))))
   })
 )
 
-/** A line with the numbers, and one for each network. */
+/** A line with the numbers of bans, and one for each network. */
 export const report: Effect.Effect<void, never, Bans | Config> = Effect.gen(function* () {
   const { list, suspects, turnedAway } = yield* Bans
   const banned = yield* list

@@ -52,7 +52,9 @@ export const check = (listen: Values["listen"]): Effect.Effect<void, BadSetting>
 }
 
 /** None yet; those that come close with the scope. */
-export const make: Effect.Effect<Doors, never, Scope.Scope> = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (
+  onShortage: () => void
+): Effect.fn.Return<Doors, never, Scope.Scope> {
   const parent = yield* Effect.scope
   // Also for those that come later, whoever asks for them.
   const sockets = yield* Sockets
@@ -66,7 +68,11 @@ export const make: Effect.Effect<Doors, never, Scope.Scope> = Effect.gen(functio
           const door = kept.get(key)
           return door
             ? Effect.succeed({ ...door, at })
-            : Effect.provideService(listen(key, at, config, fresh), Sockets, sockets)
+            : Effect.provideService(
+                listen(key, at, { unixMode: config.unixMode, onShortage }, fresh),
+                Sockets,
+                sockets
+              )
         })
         const serves = yield* Effect.forEach(doors, staff)
         return doors.map((door, index) => ({ door, serve: serves[index]! }))
@@ -105,13 +111,13 @@ const keyed = (listen: Values["listen"]) => {
 const listen = Effect.fnUntraced(function* (
   key: string,
   at: ListenAddress.ListenAddress,
-  { unixMode }: Values,
+  options: Pick<Listener.Options, "unixMode" | "onShortage">,
   parent: Scope.Scope
 ): Effect.fn.Return<Open, ListenFailed> {
   const scope = Scope.forkUnsafe(parent)
   const reception = makeReception()
   const place = ListenAddress.placeOf(ListenAddress.doorOf(at))
-  const bound = yield* Listener.listen(place, { unixMode, onConnection: reception.enter }).pipe(
+  const bound = yield* Listener.listen(place, { ...options, onConnection: reception.enter }).pipe(
     Scope.provide(scope)
   )
   return { key, at, bound, scope, reception }

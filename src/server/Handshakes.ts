@@ -47,6 +47,10 @@ export interface Handshakes {
   /** Why none from there is, counted already as another's. */
   readonly refusalOf: (origin: Origin, config: Values) => TooManyHandshakes | undefined
   readonly change: (origin: Origin, by: 1 | -1) => void
+  /** How many there can be, all together. */
+  readonly limit: (config: Values) => number
+  /** How many there are. */
+  readonly count: () => number
 }
 
 /** Parts of the room that is left, up to which one may have handshakes open. */
@@ -108,6 +112,8 @@ export const make = (room: number, part = 1): Handshakes => {
       networks.change(network, by)
       if (network !== host) hosts.change(host, by)
       count += by
-    }
+    },
+    limit: (config) => dropOf(config).full,
+    count: () => count
   }
 }

@@ -17,6 +17,8 @@ export interface Options {
   /** Permission bits of the sockets that it makes in the file system. */
   readonly unixMode: number
   readonly onConnection: (socket: Socket, peer: Peer) => void
+  /** The system had no descriptor for a connection. */
+  readonly onShortage: () => void
 }
 
 /** Where a socket turned out to listen. */
@@ -31,10 +33,11 @@ const backlog = 4096
  */
 export const listen = Effect.fnUntraced(function* (
   place: ListenAddress.Place,
-  { unixMode, onConnection }: Options
+  { unixMode, onConnection, onShortage }: Options
 ): Effect.fn.Return<ReadonlyArray<Bound>, ListenFailed, Scope.Scope> {
   const { reusePort, clear, withMode, passed, lost } = yield* Sockets
-  const open = (start: (server: Server) => void, path?: string) => accepting(start, path, onConnection, lost)
+  const open = (start: (server: Server) => void, path?: string) =>
+    accepting(start, path, { onConnection, onShortage, lost })
   const opened = Effect.gen(function* () {
     switch (place._tag) {
       case "HostPort": {
@@ -68,15 +71,14 @@ export const listen = Effect.fnUntraced(function* (
 const accepting = Effect.fnUntraced(function* (
   start: (server: Server) => void,
   path: string | undefined,
-  onConnection: Options["onConnection"],
-  lost: Event
+  { onConnection, onShortage, lost }: Pick<Options, "onConnection" | "onShortage"> & { readonly lost: Event }
 ): Effect.fn.Return<Bound, string, Scope.Scope> {
   const server = createServer({ allowHalfOpen: true, noDelay: true })
   yield* Effect.acquireRelease(started(server, start, lost), () => Effect.sync(() => server.close()))
   const bound = boundOf(server, path)
   // Out of descriptors, for one. The kernel keeps the connection or drops it; the
   // listener stays.
-  server.on("error", () => {})
+  server.on("error", onShortage)
   const peerOf = introducing(bound)
   server.on("connection", (socket) => {
     socket.on("error", ignored)

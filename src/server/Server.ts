@@ -33,7 +33,7 @@ import * as Exposure from "./Exposure.ts"
 import * as Generation from "./Generation.ts"
 import { Quotas } from "./Quotas.ts"
 import * as SelfGuard from "./SelfGuard.ts"
-import { Sessions } from "./Sessions.ts"
+import { type Census, Sessions } from "./Sessions.ts"
 import * as Standing from "./Standing.ts"
 
 /** Why a server does not start, or does not change to other settings. */
@@ -54,6 +54,8 @@ export class Server extends Context.Service<
     readonly addresses: ReadonlyArray<NetAddress.InetAddress>
     /** Whether a client has to say who it is. */
     readonly asksPassword: boolean
+    /** How many sessions there are, and what else tells how busy it is, for the log. */
+    readonly census: Effect.Effect<Census>
     /**
      * Goes on with other settings, and the services made from them: at once and
      * as a whole, or on failure not at all. Listeners come and go, and those that
@@ -125,7 +127,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       yield* Effect.timeoutOption(Fiber.awaitAll(connections), generation.config.drainTimeout)
     })
   )
-  const doors = yield* Doors.make
+  const sessions = yield* Sessions
+  const doors = yield* Doors.make(sessions.turnedAway)
 
   let revision = 0
   let listeners: ReadonlyArray<ListenAddress.ListenAddress> = []
@@ -186,7 +189,6 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       }
     })
 
-  const sessions = yield* Sessions
   const endDenied = Effect.gen(function* () {
     if (!generation.config.endDenied) return
     const deciders = { config: generation.config, authenticator: asked(), policy }
@@ -226,6 +228,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     get asksPassword() {
       return generation.asksPassword
     },
+    census: Effect.suspend(() => Effect.provideService(sessions.census, Config, generation.config)),
     reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), reload)
   }
 })

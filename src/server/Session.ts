@@ -80,24 +80,18 @@ export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
       dropped: traffic.dropped,
       duration: clock.currentTimeMillisUnsafe() - startedAt
     }
-    return !isSeen && request === undefined && unremarkable.has(record.outcome)
+    return !isSeen && isStranger(session)
       ? Effect.logDebug("session", record)
       : Effect.logInfo("session", record)
   })
 
-/**
- * Failures that any passer-by causes, of interest to nobody who is not looking
- * for them, or that have a line of their own, as failed logins do.
- */
-const unremarkable: ReadonlySet<string> = new Set([
-  "AuthenticationFailed",
-  "Banned",
-  "ClientGone",
-  "UnknownProtocol",
-  "HandshakeTimeout",
-  "NotForProxy",
-  "TlsFailed"
-])
+/** Whether it came to no request and was no user's: any passer-by can have as many of these lines as of connections. */
+export const isStranger = ({ request, identity }: Session): boolean =>
+  request === undefined && identity?.user === undefined
+
+/** What became of it, in a word. */
+export const outcomeOf = ({ outcome }: Session): string =>
+  typeof outcome === "object" ? outcome._tag : (outcome ?? "closed by server")
 
 /** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
 const failure = (error: SessionError, told = error, status: number | undefined) => {

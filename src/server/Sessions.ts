@@ -19,8 +19,21 @@ import * as Admission from "./Admission.ts"
 import * as Counting from "./Counting.ts"
 import * as Descriptors from "./Descriptors.ts"
 import * as Handshakes from "./Handshakes.ts"
+import * as OpenFiles from "./OpenFiles.ts"
 import { Quotas } from "./Quotas.ts"
 import * as Session from "./Session.ts"
+import * as Summary from "./Summary.ts"
+
+/** How many connections there are, and may be. */
+export interface Census {
+  readonly sessions: number
+  readonly associations: number
+  readonly handshakes: number
+  /** Those of connections, of all that connections may have. */
+  readonly descriptors: number
+  /** Of one process. */
+  readonly limits?: { readonly sessions: number; readonly handshakes: number; readonly descriptors: number }
+}
 
 export class Sessions extends Context.Service<
   Sessions,
@@ -50,6 +63,10 @@ export class Sessions extends Context.Service<
     readonly renew: (session: Session.Session) => Effect.Effect<void>
     /** Breaks a session off, which resets both its sides. */
     readonly cut: (session: Session.Session, ending: Ending) => Effect.Effect<void>
+    /** Notes that the system had nothing for a connection that wanted in. */
+    readonly turnedAway: () => void
+    /** What there is now, for who runs the server. */
+    readonly census: Effect.Effect<Census, never, Config>
     /** All connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session.Session>>
   }
@@ -63,17 +80,36 @@ export class Sessions extends Context.Service<
 
 const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], never, Quotas | Scope.Scope> {
   const budget = yield* Descriptors.budget
+  const openFiles = yield* OpenFiles.limit
   const counting = (yield* Counting.Counting)()
   const { nextId, more } = counting
   const handshakes = Handshakes.make(Math.ceil(budget / 2), counting.part)
   const admission = Admission.make(yield* Quotas, counting, budget)
   const live = new Map<Session.Session, Fiber.Fiber<unknown, unknown>>()
 
-  const free = () => budget - live.size - admission.descriptors()
+  const used = () => live.size + admission.descriptors()
+  const free = () => budget - used()
+
+  const strangers = yield* Summary.make({
+    after: "1 minute",
+    pause: 0,
+    log: (outcomes) => Effect.logInfo("connections that came to no request", { outcomes })
+  })
+  const turnedAway = yield* Summary.make({
+    after: "1 second",
+    pause: "1 minute",
+    log: (counts) =>
+      Effect.logWarning(`clients are turned away: ${adviceOn(counts)}`, { ...counts, openFiles })
+  })
+
+  const noteEnd = (session: Session.Session) => {
+    if (Session.isStranger(session)) strangers.note(Session.outcomeOf(session))
+  }
 
   const close = (session: Session.Session) =>
     Effect.withFiber((fiber) => {
       live.delete(session)
+      noteEnd(session)
       if (!admission.dismiss(session, nowOf(fiber))) handshakes.change(session.origin, -1)
       return Session.log(session, isHintDue(Session.hintOf(session), nowOf(fiber)))
     })
@@ -125,8 +161,14 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const origin = Handshakes.originOf(peer, config)
         const lot = fiber.getRef(Random.Random).nextDoubleUnsafe()
         const refusal = handshakes.refusal(origin, config, lot)
-        if (refusal) return Effect.fail(refusal)
-        if (free() <= 0) return Effect.fail(new TooManyHandshakes({ limit: budget }))
+        if (free() <= 0) {
+          turnedAway.note("descriptors")
+          return Effect.fail(new TooManyHandshakes({ limit: budget }))
+        }
+        if (refusal) {
+          turnedAway.note("handshakes")
+          return Effect.fail(refusal)
+        }
         const session = Session.make(nextId(), nowOf(fiber), peer, origin)
         live.set(session, fiber)
         handshakes.change(origin, 1)
@@ -140,7 +182,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const origin = Handshakes.originOf(peer, config)
         const isSame = origin.host === session.origin.host
         const refusal = isSame ? undefined : handshakes.refusalOf(origin, config)
-        if (refusal) return Effect.fail(refusal)
+        if (refusal) {
+          turnedAway.note("handshakes")
+          return Effect.fail(refusal)
+        }
         handshakes.change(session.origin, -1)
         handshakes.change(origin, 1)
         session.origin = origin
@@ -156,7 +201,11 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
           return refused
         }
         const refused = attempt(nowOf(fiber))
-        return refused ? insist(attempt, refused) : Effect.void
+        return refused
+          ? Effect.tapErrorTag(insist(attempt, refused), "TooManySessions", () =>
+              Effect.sync(() => turnedAway.note("sessions"))
+            )
+          : Effect.void
       }),
     allot: (session, decision, traffic = session.traffic) => {
       const account = Accounts.ofRule(decision)
@@ -186,6 +235,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         Session.log(session),
         Effect.withFiber((fiber) => {
           const now = nowOf(fiber)
+          noteEnd(session)
           // Back to where it was before `admit`, if it ever went there.
           if (admission.dismiss(session, now)) handshakes.change(session.origin, 1)
           Session.renew(session, nextId(), now)
@@ -193,12 +243,33 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         })
       ),
     cut: (session, ending) => Effect.sync(() => cut(session, ending)),
+    turnedAway: () => turnedAway.note("descriptors"),
+    census: Effect.map(Config, (config) => {
+      const counts = admission.count()
+      return {
+        ...counts,
+        handshakes: handshakes.count(),
+        descriptors: used(),
+        limits: {
+          sessions: admission.limit(config),
+          handshakes: handshakes.limit(config),
+          descriptors: budget
+        }
+      }
+    }),
     list: Effect.sync(() => [...live.keys()])
   }
 })
 
 /** Milliseconds. */
 const hintEvery = 60_000
+
+/** What helps, which is more open files unless the operator has set a limit. */
+const adviceOn = (counts: Readonly<Record<string, number>>): string => {
+  if (counts.descriptors !== undefined) return `too few descriptors; ${OpenFiles.advice}`
+  const settings = Object.keys(counts).map((kind) => `--max-${kind}`)
+  return `${settings.join(" and ")} may be higher; if auto, ${OpenFiles.advice}`
+}
 
 // Asked of the fiber, as every connection asks several times.
 const configOf = (fiber: Fiber.Fiber<unknown, unknown>): Config["Service"] =>

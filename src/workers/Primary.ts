@@ -24,7 +24,6 @@ import * as Systemd from "../server/Systemd.ts"
 import * as BansFile from "../system/BansFile.ts"
 import * as Hmac from "../system/Hmac.ts"
 import * as KnownFile from "../system/KnownFile.ts"
-import * as Signal from "../system/Signal.ts"
 import * as Changes from "./Changes.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Messages from "./Messages.ts"
@@ -122,13 +121,17 @@ const make = Effect.fnUntraced(function* ({
   }
 
   const roll = Roll.make<Pool.Member>()
-  /** How many sessions each has, for the log. */
-  const report = Effect.gen(function* () {
+  const census = Effect.gen(function* () {
     const answers = yield* roll.call(serving.keys())
-    yield* Effect.logInfo("sessions", {
-      sessions: answers.reduce((sum, [, sessions]) => sum + sessions.length, 0),
-      workers: answers.map(([{ pid }, sessions]) => ({ pid, sessions: sessions.length }))
-    })
+    const sum = (of: "sessions" | "associations" | "handshakes" | "descriptors") =>
+      answers.reduce((sum, [, answer]) => sum + (answer?.census[of] ?? 0), 0)
+    return {
+      sessions: sum("sessions"),
+      associations: sum("associations"),
+      handshakes: sum("handshakes"),
+      descriptors: sum("descriptors"),
+      workers: answers.map(([{ pid }, answer]) => ({ pid, ...answer?.census }))
+    }
   })
 
   /** What each was welcomed with. */
@@ -188,8 +191,6 @@ const make = Effect.fnUntraced(function* ({
     )
   )
   yield* Effect.forkScoped(Effect.schedule(beat, Schedule.spaced(Heartbeat.interval)))
-  const asked = yield* Signal.listen("SIGUSR2")
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(asked, report)))
 
   /** Comes when a worker has not answered for so long that nobody need wait for it. */
   const lateness = (member: Pool.Member) =>
@@ -230,6 +231,7 @@ const make = Effect.fnUntraced(function* ({
     get asksPassword() {
       return open.asksPassword
     },
+    census,
     reload: (services, release = () => {}) =>
       Effect.gen(function* () {
         const next = yield* Generation.make(services, () => {})

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { Session } from "../server/Session.ts"
+import type { Census } from "../server/Sessions.ts"
 import * as Target from "../wire/Target.ts"
 
 /** A session as others are told of it. */
@@ -31,6 +32,7 @@ export interface Answer {
   readonly _tag: "listed"
   readonly id: number
   readonly sessions: ReadonlyArray<Listed>
+  readonly census: Census
 }
 
 export const listed = ({ id, peer, identity, request, address, startedAt, traffic }: Session): Listed => ({
@@ -48,30 +50,30 @@ export interface Roll<Worker> {
   /** What each of them answers; of who does not within a second, nothing. */
   readonly call: (
     workers: Iterable<Worker>
-  ) => Effect.Effect<ReadonlyArray<readonly [Worker, ReadonlyArray<Listed>]>>
+  ) => Effect.Effect<ReadonlyArray<readonly [Worker, Answer | undefined]>>
   readonly receive: (answer: Answer) => void
 }
 
 export const make = <Worker extends { readonly send: (call: Call) => void }>(): Roll<Worker> => {
-  const asked = new Map<number, Deferred.Deferred<ReadonlyArray<Listed>>>()
+  const asked = new Map<number, Deferred.Deferred<Answer>>()
   let count = 0
   const ask = (worker: Worker) =>
     Effect.suspend(() => {
       const id = ++count
-      const answer = Deferred.makeUnsafe<ReadonlyArray<Listed>>()
+      const answer = Deferred.makeUnsafe<Answer>()
       asked.set(id, answer)
       worker.send({ _tag: "list", id })
       return Deferred.await(answer).pipe(
-        Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.succeed([]) }),
-        Effect.map((sessions) => [worker, sessions] as const),
+        Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.undefined }),
+        Effect.map((answer) => [worker, answer] as const),
         Effect.ensuring(Effect.sync(() => asked.delete(id)))
       )
     })
   return {
     call: (workers) => Effect.forEach(workers, ask, { concurrency: "unbounded" }),
-    receive: ({ id, sessions }) => {
-      const answer = asked.get(id)
-      if (answer) Deferred.doneUnsafe(answer, Effect.succeed(sessions))
+    receive: (answer) => {
+      const waiting = asked.get(answer.id)
+      if (waiting) Deferred.doneUnsafe(waiting, Effect.succeed(answer))
     }
   }
 }

@@ -157,7 +157,8 @@ for (const format of ["json", "pretty"]) {
           assert.include(all, "eve")
           assert.include(all, "mallory")
           assert.include(all, "nobody")
-          assert.lengthOf(lines, 3 + 2, all)
+          // And one that sums up who came to no request.
+          assert.lengthOf(lines, 3 + 2 + 1, all)
           // Right or wrong; as text, base64, hex, or a list of bytes.
           assert.notMatch(all, /sesame|barley|wheat|b3Blbi|6f70656e|111,112,101,110/)
         })

@@ -18,6 +18,7 @@ const fake = (refuses: boolean) => {
     listeners: [],
     addresses: [],
     asksPassword: false,
+    census: Effect.die("not asked"),
     reload: (_, release = () => {}) => {
       releases.push(release)
       return refuses

@@ -39,3 +39,11 @@ it.effect("a user has so many associations at once, whatever addresses they come
     yield* admit("ASSOCIATE", "alice")
   }).pipe(Effect.provide(layer({ udpAssociations: 1 })))
 )
+
+it.effect("associations leave a quarter of the descriptors to connections", () =>
+  Effect.gen(function* () {
+    yield* Effect.forEach([1, 2, 3], () => admit("ASSOCIATE"))
+    assert.strictEqual((yield* Effect.flip(admit("ASSOCIATE")))._tag, "TooManySessions")
+    yield* Effect.forEach([1, 2], () => admit("CONNECT"))
+  }).pipe(Effect.provide(layer()))
+)

@@ -31,6 +31,9 @@ export const run = (flags: ReadonlyArray<string>, env?: Readonly<Record<string, 
 export const spawn = (flags: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) =>
   Processes.start(process.execPath, [main, ...flags], { ...(env && { env }) })
 
+/** Starts it by a shell line, in which `"$@"` is the program. */
+export const shell = (line: string) => Processes.start("bash", ["-c", line, "bash", process.execPath, main])
+
 /** Starts it, and waits until it listens: on a free port of 127.0.0.1, unless told otherwise, which its config file can do too. */
 export const start = Effect.fnUntraced(function* (
   flags: ReadonlyArray<string> = [],

@@ -1,0 +1,56 @@
+/**
+ * What the operator is told of clients that are turned away, and when asking.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Program from "../support/program.ts"
+import * as Sockets from "../support/sockets.ts"
+import * as Spawned from "../support/spawned.ts"
+
+describe("a server with too few descriptors", () => {
+  it.live("says so once, with the limit and what to do", () =>
+    Effect.gen(function* () {
+      const program = yield* Spawned.start({ shell: 'ulimit -n 128; exec "$@"' })
+      yield* Effect.forEach(Array.from({ length: 200 }), () => Sockets.connect(program.port))
+      const line = yield* program.line(({ message }) => /^clients are turned away/.test(String(message)))
+      assert.deepInclude(line, { level: "warn", openFiles: 128 })
+      assert.match(String(line.message), /ulimit -n/)
+      assert.lengthOf(
+        program.lines.filter(({ level }) => level === "warn"),
+        1
+      )
+    })
+  )
+
+  it.live("that do not even do to start says so", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* limited(20)
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /open files.*ulimit -n/)
+      assert.lengthOf(stderr.trim().split("\n"), 1)
+    })
+  )
+})
+
+const limited = (count: number) =>
+  Effect.scoped(
+    Effect.flatMap(Program.shell(`ulimit -n ${count}; exec "$@" --listen 127.0.0.1:0`), ({ within }) =>
+      within("10 seconds")
+    )
+  )
+
+describe("SIGUSR2", () => {
+  it.live("tells what there is, and may be, with one worker", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start(["--max-sessions", "50"])
+      const target = yield* Sockets.echo()
+      yield* Sockets.tunnel(server.port, target.port)
+      yield* Sockets.connect(server.port)
+      yield* server.kill("SIGUSR2")
+      const line = yield* server.logged({ message: "sessions" })
+      assert.include(line, { sessions: 1, associations: 0, handshakes: 1, descriptors: 3 })
+      assert.include(line.limits, { sessions: 50 })
+      yield* server.logged({ message: "bans" })
+    })
+  )
+})
