@@ -11,7 +11,10 @@ import * as NetAddress from "effect/net/NetAddress"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Config } from "../../src/config/Config.ts"
+import * as Permit from "../../src/network/Permit.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
+import { Policy } from "../../src/policy/Policy.ts"
+import { access, targetOf } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
 
 /** What a name server says: addresses, an error code, or nothing at all. */
@@ -191,6 +194,32 @@ describe("Resolver's cache", () => {
       assert.deepStrictEqual(yield* resolving("web.example"), ["192.0.2.2"])
     }).pipe(Effect.provide(layer))
   )
+
+  it.effect("decides nothing: what is kept is judged each time", () => {
+    let isAllowed = true
+    const policy = Policy.make((_, address) =>
+      address === undefined
+        ? { verdict: "undecided", rule: "none" }
+        : { verdict: isAllowed ? "allow" : "deny", rule: "now" }
+    )
+    const granted = Permit.grant({
+      ...access({ to: "web.example:443" }),
+      target: targetOf("web.example:443")
+    }).pipe(
+      Effect.map((permit) => permit.map(({ address }) => NetAddress.formatIp(address))),
+      Effect.catchTag("NotAllowed", () => Effect.succeed("denied")),
+      Effect.provideService(Policy, policy)
+    )
+    return Effect.gen(function* () {
+      world.records = { "web.example": { v4: ["192.0.2.1"], v6: [] } }
+      assert.deepStrictEqual(yield* granted, ["192.0.2.1"])
+      isAllowed = false
+      assert.strictEqual(yield* granted, "denied")
+      isAllowed = true
+      assert.deepStrictEqual(yield* granted, ["192.0.2.1"])
+      assert.lengthOf(queries(), 2)
+    }).pipe(Effect.provide(layer))
+  })
 
   it.effect("keeps nothing whose TTL is zero, and nothing longer than an hour", () =>
     Effect.gen(function* () {

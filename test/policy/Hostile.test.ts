@@ -9,8 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import { vi } from "vitest"
 import * as AllowTarget from "../../src/config/AllowTarget.ts"
-import type { Values } from "../../src/config/Config.ts"
+import { Config, type Values } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
@@ -37,11 +38,41 @@ import { settled } from "../support/streams.ts"
 /** Beyond loopback, and so without private targets. */
 const config = { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
 
+/** What name servers know, and what they were asked, in the tests that ask them. */
+const servers = vi.hoisted(() => ({
+  records: {} as Record<string, string>,
+  asked: [] as Array<string>
+}))
+
+vi.mock("node:dns/promises", () => {
+  const answer = async (name: string) => {
+    servers.asked.push(name)
+    const address = Object.hasOwn(servers.records, name) ? servers.records[name] : undefined
+    if (address === undefined) throw Object.assign(new Error("ENOTFOUND"), { code: "ENOTFOUND" })
+    return [{ address, ttl: 3600 }]
+  }
+  return {
+    Resolver: class {
+      resolve4 = answer
+      resolve6 = async () => []
+    }
+  }
+})
+
+vi.mock("node:fs/promises", async (original) => ({
+  ...(await original<typeof import("node:fs/promises")>()),
+  readFile: async (path: string) =>
+    path === "/etc/resolv.conf" ? "search corp.example\noptions ndots:5\n" : ""
+}))
+
 /** An address that nothing but the server's listening there is to be said against. */
 const own = NetAddress.inetAddressFromStringUnsafe("8.8.4.4:1080")
 
 /** A server, and what it dials and looks up. Nothing answers but `answering`. */
-const server = (settings: Partial<Values> = config, answering?: string) => {
+const server = (
+  settings: Partial<Values> = config,
+  { answering, resolver }: { readonly answering?: string; readonly resolver?: Layer.Layer<Resolver> } = {}
+) => {
   const dialled: Array<string> = []
   const asked: Array<string> = []
   const dialer = SelfGuard.dialer(
@@ -72,7 +103,7 @@ const server = (settings: Partial<Values> = config, answering?: string) => {
   const services = layer({
     config: settings,
     dialer: Layer.succeed(Dialer, dialer),
-    resolver: Layer.succeed(Resolver, { resolve }),
+    resolver: resolver ?? Layer.succeed(Resolver, { resolve }),
     localAddresses: Hostile.machine.map(NetAddress.ipFromStringUnsafe)
   })
   return { dialled, asked, services: Layer.merge(services, captured().layer) }
@@ -171,7 +202,7 @@ const limited: Partial<Values> = {
 
 /** What comes of asking for a name while somebody has the one session of that rule. */
 const whileFull = (ask: (typeof protocols)[keyof typeof protocols], host: string) => {
-  const { dialled, services } = server(limited, "9.0.0.5")
+  const { dialled, services } = server(limited, { answering: "9.0.0.5" })
   return Effect.gen(function* () {
     const other = yield* connect
     yield* other.send(socks5([9, 0, 0, 5], 80))
@@ -330,6 +361,33 @@ describe("Hostile targets", () => {
           }
         })
       )
+    }
+  })
+
+  describe("with a search list that would make another name of a short one", () => {
+    const denyTarget = [Option.getOrThrow(TargetPattern.fromString("*.corp.example"))]
+    const settings = { ...config, denyTarget }
+    for (const [host, asked] of [
+      ["intranet", ["intranet"]],
+      ["intranet.", ["intranet"]],
+      ["INTRANET", ["intranet"]],
+      ["a.intranet", ["a.intranet"]],
+      ["intranet.corp.example", []],
+      ["intranet.corp.example.", []]
+    ] as const) {
+      for (const [protocol, ask] of Object.entries(protocols)) {
+        it.effect(`${host} by ${protocol} is no name of that list, and never dialled`, () =>
+          Effect.gen(function* () {
+            servers.records = { "intranet.corp.example": "8.8.8.8", "a.intranet.corp.example": "8.8.8.8" }
+            servers.asked = []
+            const resolver = Layer.provide(Resolver.layer, Config.layer(settings))
+            const { dialled, services } = server(settings, { resolver })
+            const answer = yield* Effect.provide(ask(host, 80)!, services)
+            assert.deepStrictEqual([dialled, servers.asked], [[], [...asked]])
+            assert.include(refusals[protocol] ?? [], answer)
+          })
+        )
+      }
     }
   })
 
