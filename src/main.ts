@@ -4,23 +4,16 @@
  *
  * 0 after a graceful stop, 1 if it cannot listen or keep its state (or `explain` is a denial), 2 if settings or
  * flags cannot be used.
- *
- * It is a while before the program is loaded. No signal of that time ends the process, or is lost.
  */
+import { heed } from "./system/EarlySignals.ts"
 import "./workers/Disarm.ts"
 import { writeSync } from "node:fs"
 import { createRequire } from "node:module"
 
-const early: Array<NodeJS.Signals> = []
-let heed = (signal: NodeJS.Signals): void => void early.push(signal)
-for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR2"] as const) {
-  process.on(signal, () => heed(signal))
-}
-
 try {
   const { version } = createRequire(import.meta.url)("../package.json")
   const { start } = await import("./program.ts")
-  heed = await start(version)
+  heed(await start(version))
 } catch (error) {
   // Without descriptors nothing can be loaded, the program's own error messages included.
   const { code } = error as NodeJS.ErrnoException
@@ -28,4 +21,3 @@ try {
   writeSync(2, `too many open files (${code}): raise the limit on open files (ulimit -n)\n`)
   process.exit(1)
 }
-for (const signal of early) heed(signal)

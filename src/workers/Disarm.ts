@@ -4,7 +4,7 @@
  * who should be able to open it: what was opened before that is closed.
  */
 import * as Inspector from "../system/Inspector.ts"
-import { mark } from "./Role.ts"
+import { mark } from "./Mark.ts"
 
 process.on("SIGUSR1", () => {})
 

@@ -10,9 +10,9 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Inspector from "../system/Inspector.ts"
 import * as Mail from "./Mail.ts"
+import { mark } from "./Mark.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
 import * as Respawn from "./Respawn.ts"
-import { mark } from "./Role.ts"
 
 /** One worker process. */
 export interface Member {
@@ -49,6 +49,9 @@ interface Slot {
   /** Workers that ended since the last one began to serve. */
   ends: number
 }
+
+/** Signals that end a process only in its first moments. Some send them to all processes of a group, or of a name. */
+const harmless: ReadonlySet<NodeJS.Signals | null> = new Set(["SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
 
 /** So many processes of this very program, which are told to stop when the scope closes, waited for, and in the end killed. */
 export const make = Effect.fnUntraced(function* (
@@ -138,6 +141,9 @@ export const make = Effect.fnUntraced(function* (
       onEnd(member)
       if (phase === "stopping") {
         if (members.size === 0) Deferred.doneUnsafe(empty, Effect.void)
+      } else if (early && harmless.has(signal)) {
+        // It came before the worker could take it for anything.
+        enter(slot)
       } else if (!isRetired) {
         if (!hasFailed || phase === "starting") mourn(pid, code, signal)
         replace(slot)

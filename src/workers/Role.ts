@@ -4,9 +4,7 @@
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
-
-/** A variable that the primary gives its workers, as there are others who start programs with a line to themselves. */
-export const mark = "EFFECT_SOCKS_WORKER"
+import { mark } from "./Mark.ts"
 
 /** Whether this process is one of several workers. */
 export const isWorker = async (): Promise<boolean> =>

@@ -22,6 +22,7 @@ export interface Finished {
 }
 
 export interface Running {
+  readonly pid: number | undefined
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** The first thing that `look` finds, which is asked again after everything that is written. */
   readonly until: <A>(look: (stdout: string) => A | undefined) => Effect.Effect<A>
@@ -53,6 +54,7 @@ export const start = (
         })
       const shown = () => `${[command, ...args].join(" ")}\n${state.stdout}\n${state.stderr}`
       return {
+        pid: child.pid,
         kill: (signal) => Effect.sync(() => child.kill(signal)),
         until: (look) =>
           Effect.raceFirst(
