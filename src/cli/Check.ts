@@ -20,6 +20,7 @@ import * as Quotas from "../server/Quotas.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import * as BansFile from "../system/BansFile.ts"
 import * as Hashing from "../system/Hashing.ts"
+import * as Interfaces from "../system/Interfaces.ts"
 import * as Logins from "../system/Logins.ts"
 import { printable } from "../wire/Text.ts"
 import * as Unprotected from "./Unprotected.ts"
@@ -72,6 +73,7 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Va
     Effect.Effect<unknown, BadSetting | BadSettings | OpenProxyRefused | StateFailed, Config | Authenticator>
   > = [
     Effect.scoped(Layer.build(Logins.layer)),
+    Effect.scoped(Layer.build(Interfaces.layer)),
     TlsFiles.load,
     Doors.check(listen),
     Quotas.check,

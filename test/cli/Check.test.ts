@@ -8,10 +8,22 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestConsole from "effect/testing/TestConsole"
+import { vi } from "vitest"
 import * as Check from "../../src/cli/Check.ts"
 import type * as Sources from "../../src/config/Sources.ts"
 import * as MemoryFiles from "../support/files.ts"
 import * as Temporary from "../support/temporary.ts"
+
+const interfaces = vi.hoisted(() => ({ areHidden: false }))
+
+vi.mock("node:os", async (original) => {
+  const os = await original<typeof import("node:os")>()
+  const networkInterfaces = () => {
+    if (interfaces.areHidden) throw new Error("EAFNOSUPPORT")
+    return os.networkInterfaces()
+  }
+  return { ...os, networkInterfaces }
+})
 
 const check = (given: Sources.Given, file = "") =>
   Check.run(given).pipe(
@@ -24,6 +36,17 @@ const check = (given: Sources.Given, file = "") =>
       )
     )
   )
+
+describe("a machine whose addresses are not told", () => {
+  it.effect("serves none who are to be kept from them", () =>
+    Effect.gen(function* () {
+      interfaces.areHidden = true
+      const { message } = yield* Effect.flip(check({ privateTargets: ["deny"] }))
+      assert.include(message, '--private-targets: "deny" is not possible here')
+      assert.include(yield* check({ privateTargets: ["allow"] }), "the settings are right")
+    }).pipe(Effect.ensuring(Effect.sync(() => (interfaces.areHidden = false))))
+  )
+})
 
 describe("settings that are right", () => {
   it.effect("are summed up", () =>
