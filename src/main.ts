@@ -5,7 +5,7 @@
  * 0 after a graceful stop, 1 if it cannot listen or keep its state (or `explain` is a denial), 2 if settings or
  * flags cannot be used.
  */
-import { heed } from "./system/EarlySignals.ts"
+import { heed } from "./base/EarlySignals.ts"
 import "./workers/Disarm.ts"
 import { writeSync } from "node:fs"
 import { createRequire } from "node:module"

@@ -8,9 +8,9 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Output from "./base/Output.ts"
 import * as cli from "./cli.ts"
-import * as Output from "./system/Output.ts"
-import * as Role from "./workers/Role.ts"
+import * as Role from "./workers/ProcessRole.ts"
 
 const complain = (text: string) => Output.stderr().write(text.split("\n"))
 

@@ -9,13 +9,13 @@ import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
+import { Authenticator } from "../src/auth/Authenticator.ts"
+import { Bans } from "../src/bans/Bans.ts"
 import * as Errors from "../src/Errors.ts"
 import { Dialer } from "../src/network/Dialer.ts"
 import type { Secure } from "../src/network/Tls.ts"
-import { Authenticator } from "../src/policy/Authenticator.ts"
-import { Bans } from "../src/policy/Bans.ts"
 import type { answers } from "../src/Reply.ts"
-import { Sessions } from "../src/server/Sessions.ts"
+import { Sessions } from "../src/session/Sessions.ts"
 import {
   connect,
   connectWith,

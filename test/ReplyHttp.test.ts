@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
+import { Authenticator } from "../src/auth/Authenticator.ts"
+import { pseudonym } from "../src/commands/Forward.ts"
 import * as Errors from "../src/Errors.ts"
 import { Dialer } from "../src/network/Dialer.ts"
-import { pseudonym } from "../src/phases/Forward.ts"
-import { Authenticator } from "../src/policy/Authenticator.ts"
 import type { answers } from "../src/Reply.ts"
-import { Sessions } from "../src/server/Sessions.ts"
+import { Sessions } from "../src/session/Sessions.ts"
 import {
   connect,
   dialer,

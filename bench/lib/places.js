@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 /** @type {Map<string, readonly Header[]>} the last first */
 const known = new Map()
 
-/** @param {string} script as V8 names it @param {number} line from 1 @returns {string} `dist/network/Link.js:40`, or a module of Node's */
+/** @param {string} script as V8 names it @param {number} line from 1 @returns {string} `dist/network/RelayPair.js:40`, or a module of Node's */
 export const placeOf = (script, line) => {
   if (!script.startsWith("file:")) return `${script}:${line}`
   const headers = known.get(script) ?? headersOf(script)

@@ -4,8 +4,8 @@
 import net from "node:net"
 import { inProject } from "../lib/paths.js"
 
-/** @type {typeof import("../../src/network/Link.ts")} */
-const { Link } = await import(inProject("dist/network/Link.js"))
+/** @type {typeof import("../../src/network/RelayPair.ts")} */
+const { Link } = await import(inProject("dist/network/RelayPair.js"))
 
 const clock = { now: 0 }
 setInterval(() => clock.now++, 1000)

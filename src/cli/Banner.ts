@@ -5,11 +5,11 @@
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Output from "../base/Output.ts"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
 import type { Server } from "../server/Server.ts"
-import * as Output from "../system/Output.ts"
 import * as Unprotected from "./Unprotected.ts"
 
 export const print = Effect.fnUntraced(function* (server: Server["Service"]) {

@@ -11,9 +11,9 @@ import * as Queue from "effect/Queue"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
+import * as Hashing from "../auth/Hashing.ts"
 import * as PasswordHash from "../config/PasswordHash.ts"
 import { BadSetting } from "../Errors.ts"
-import * as Hashing from "../system/Hashing.ts"
 import { printable } from "../wire/Text.ts"
 
 export const command = Command.make(

@@ -8,18 +8,18 @@ import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import * as Watch from "../base/FileWatcher.ts"
+import * as Signal from "../base/Signal.ts"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
 import * as Sources from "../config/Sources.ts"
-import * as BansReport from "../server/BansReport.ts"
-import * as OpenFiles from "../server/OpenFiles.ts"
+import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
+import * as BansReport from "../server/StatusReport.ts"
 import * as Systemd from "../server/Systemd.ts"
-import * as Signal from "../system/Signal.ts"
-import * as Watch from "../system/Watch.ts"
-import * as Role from "../workers/Role.ts"
+import * as Role from "../workers/ProcessRole.ts"
 import * as Banner from "./Banner.ts"
 import * as Setup from "./Setup.ts"
 import * as Warnings from "./Warnings.ts"
@@ -28,7 +28,7 @@ import * as Warnings from "./Warnings.ts"
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   // What is for several processes is loaded where there are several.
   if (yield* Effect.promise(Role.isWorker)) {
-    const Work = yield* Effect.promise(() => import("./Work.ts"))
+    const Work = yield* Effect.promise(() => import("./Worker.ts"))
     return yield* Work.run(given)
   }
   yield* OpenFiles.check

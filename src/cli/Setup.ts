@@ -5,11 +5,11 @@
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
+import * as Output from "../base/Output.ts"
 import { Config } from "../config/Config.ts"
 import type * as Sources from "../config/Sources.ts"
 import * as Log from "../server/Log.ts"
 import * as Systemd from "../server/Systemd.ts"
-import * as Output from "../system/Output.ts"
 
 /** The settings, with what is known of the sockets that systemd passed, and the least level that is logged with them. */
 export const settings = ({ values }: Sources.Read, passed?: ReadonlyArray<Systemd.Passed>) => {

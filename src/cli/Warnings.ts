@@ -4,14 +4,14 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as UsersFile from "../auth/UsersSource.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import { nearest } from "../config/Nearest.ts"
+import * as Review from "../config/RuleLint.ts"
 import * as Settings from "../config/Settings.ts"
 import type * as Sources from "../config/Sources.ts"
+import { nearest } from "../config/Suggest.ts"
 import type { User } from "../config/User.ts"
 import * as Variables from "../config/Variables.ts"
-import * as Review from "../policy/Review.ts"
-import * as UsersFile from "../system/UsersFile.ts"
 import { printable } from "../wire/Text.ts"
 import * as Unprotected from "./Unprotected.ts"
 

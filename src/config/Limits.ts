@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
-import * as Texts from "./Texts.ts"
+import * as Texts from "./Parsers.ts"
 
 /**
  * What is left out is as the settings have it for everyone. `Infinity`, written

@@ -18,8 +18,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Forms from "./Forms.ts"
-import * as Texts from "./Texts.ts"
+import * as Texts from "./Parsers.ts"
+import * as Forms from "./Schemas.ts"
 
 /** A socket of its own, or one that systemd passes. */
 export type Place = Host.HostPort | NetAddress.UnixPathAddress | Systemd

@@ -12,8 +12,8 @@ import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
 import * as Limits from "./Limits.ts"
 import * as ListenAddress from "./ListenAddress.ts"
+import * as Texts from "./Parsers.ts"
 import * as TargetPattern from "./TargetPattern.ts"
-import * as Texts from "./Texts.ts"
 import * as TimeWindow from "./TimeWindow.ts"
 
 /** Of several values of a condition, one has to fit. A condition left out always holds. */

@@ -5,11 +5,11 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Issue from "effect/SchemaIssue"
+import * as Slices from "../base/Slices.ts"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
-import * as Forms from "./Forms.ts"
 import * as Rule from "./Rule.ts"
-import * as Slices from "./Slices.ts"
+import * as Forms from "./Schemas.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 
 /** The rule with what its file says put behind its own targets. */

@@ -17,7 +17,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Texts from "./Texts.ts"
+import * as Texts from "./Parsers.ts"
 
 export interface TargetPattern {
   readonly host: HostPattern

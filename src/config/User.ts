@@ -16,10 +16,10 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
-import * as Forms from "./Forms.ts"
 import * as Limits from "./Limits.ts"
+import * as Texts from "./Parsers.ts"
 import * as PasswordHash from "./PasswordHash.ts"
-import * as Texts from "./Texts.ts"
+import * as Forms from "./Schemas.ts"
 
 /** Without a password and a hash of one, only a certificate proves that it is them. */
 export interface User {

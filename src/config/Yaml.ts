@@ -9,8 +9,8 @@
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Yaml from "yaml"
+import type * as Slices from "../base/Slices.ts"
 import * as PlainYaml from "./PlainYaml.ts"
-import type * as Slices from "./Slices.ts"
 import { substitute } from "./Variables.ts"
 
 /** A line and a column, both from 1. */

@@ -12,8 +12,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { ConnectTimeout, type DialError, NotAllowed } from "../Errors.ts"
-import { fromNode } from "./Addresses.ts"
 import { fromCode, type Outgoing } from "./Dialer.ts"
+import { fromNode } from "./NodeAddress.ts"
 
 /** A listener that takes one connection. */
 export interface Listening {

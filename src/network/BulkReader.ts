@@ -10,7 +10,7 @@
  */
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { makeNote } from "./Duplexes.ts"
+import { makeNote } from "./Streams.ts"
 
 /** A read of this size was a full one. */
 export const fullRead = 64 * 1024

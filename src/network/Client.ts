@@ -7,11 +7,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import { type Event, unless } from "../base/Abortable.ts"
+import * as Deadline from "../base/Deadline.ts"
 import { ClientGone, HandshakeTimeout, type NotHeard } from "../Errors.ts"
 import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
-import * as Deadline from "./Deadline.ts"
-import { makeNote, probe, reset } from "./Duplexes.ts"
-import { type Event, unless } from "./Unless.ts"
+import { makeNote, probe, reset } from "./Streams.ts"
 
 export interface Client {
   /** The next message, as soon as its last byte is here. What follows it is kept. */

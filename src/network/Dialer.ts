@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
+import * as Deadline from "../base/Deadline.ts"
 import { Config } from "../config/Config.ts"
 import {
   AddressFamilyUnavailable,
@@ -21,8 +22,7 @@ import {
   NotAllowed,
   OutOfResources
 } from "../Errors.ts"
-import { fromNode } from "./Addresses.ts"
-import * as Deadline from "./Deadline.ts"
+import { fromNode } from "./NodeAddress.ts"
 
 /** A connection to a target. */
 export interface Outgoing {

@@ -12,8 +12,8 @@ import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Answers from "../base/AnswerCache.ts"
 import { ResolutionFailed, ResolutionTimeout } from "../Errors.ts"
-import * as Answers from "../policy/Answers.ts"
 
 /** Name servers, and what tells them from those that were asked before. */
 export interface Servers {

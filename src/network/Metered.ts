@@ -6,8 +6,8 @@
  * something of it left, the connection is not read.
  */
 import { Duplex } from "node:stream"
-import { setCarrier } from "./Duplexes.ts"
-import type { Lane } from "./Pacer.ts"
+import type { Lane } from "./BandwidthScheduler.ts"
+import { setCarrier } from "./Streams.ts"
 
 export interface Options {
   /** How many of these bytes may be handed on now, in one piece; none of them until `proceed` is called. */

@@ -12,9 +12,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { Config } from "../config/Config.ts"
-import { type Ending, type Ends, Link } from "./Link.ts"
+import { type Ending, type Ends, Link } from "./RelayPair.ts"
 
-export type { Ending, Ends, Traffic } from "./Link.ts"
+export type { Ending, Ends, Traffic } from "./RelayPair.ts"
 
 export class Relay extends Context.Service<
   Relay,

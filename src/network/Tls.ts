@@ -12,7 +12,7 @@ import type { Duplex } from "node:stream"
 import { createServer, type TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { ClientGone, TlsFailed } from "../Errors.ts"
-import { setCarrier } from "./Duplexes.ts"
+import { setCarrier } from "./Streams.ts"
 
 /** PEM texts. */
 export interface Credentials {

@@ -2,8 +2,8 @@
  * What a decision depends on: who asks, from where, and for what.
  */
 import type * as NetAddress from "effect/net/NetAddress"
+import type { Identity } from "../auth/Identity.ts"
 import type { Target } from "../wire/Target.ts"
-import type { Identity } from "./Identity.ts"
 
 export interface Access {
   readonly identity: Identity

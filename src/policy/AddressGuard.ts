@@ -6,15 +6,15 @@
  * dialled. What was a name's good address a moment ago does not matter.
  */
 import * as NetAddress from "effect/net/NetAddress"
+import * as Words from "../base/IpBits.ts"
 import * as AllowTarget from "../config/AllowTarget.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { Target } from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
 import { classify, type Kind } from "./Classification.ts"
 import type { Decision } from "./Decision.ts"
-import * as Embedded from "./Embedded.ts"
+import * as Embedded from "./EmbeddedIpv4.ts"
 import type { LocalAddresses } from "./LocalAddresses.ts"
-import * as Words from "./Words.ts"
 
 export interface Options {
   /** Private and other special addresses may be reached, but for the few that are closed everywhere. */

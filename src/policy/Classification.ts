@@ -1,11 +1,12 @@
 /**
  * What there is to say against an address, by its bits and by whether this machine has it.
  */
-import * as Embedded from "./Embedded.ts"
+
+import * as Words from "../base/IpBits.ts"
+import * as Metadata from "./CloudMetadata.ts"
+import * as Embedded from "./EmbeddedIpv4.ts"
 import type { LocalAddresses } from "./LocalAddresses.ts"
-import * as Metadata from "./Metadata.ts"
 import * as SpecialPurpose from "./SpecialPurpose.ts"
-import * as Words from "./Words.ts"
 
 export interface Finding {
   /** From the least to the worst, as in `severity`. */

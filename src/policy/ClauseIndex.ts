@@ -2,8 +2,8 @@
  * The first of many items that takes what is known, without a look at most of
  * them: each is found by whichever of its clauses the fewest others share.
  */
-import * as Slices from "../config/Slices.ts"
-import type { Clause } from "./Vocabulary.ts"
+import * as Slices from "../base/Slices.ts"
+import type { Clause } from "./RuleSymbols.ts"
 
 export interface ClauseIndex {
   /**

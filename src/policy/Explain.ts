@@ -5,14 +5,14 @@
 import * as DateTime from "effect/DateTime"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
+import type { PortRange } from "../config/Parsers.ts"
 import { allows, nameOf, type Rule } from "../config/Rule.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
-import type { PortRange } from "../config/Texts.ts"
 import * as TimeWindow from "../config/TimeWindow.ts"
 import { printable } from "../wire/Text.ts"
 import type { Access } from "./Access.ts"
 import * as Calendar from "./Calendar.ts"
-import * as Embedded from "./Embedded.ts"
+import * as Embedded from "./EmbeddedIpv4.ts"
 
 /** A rule that was looked at. */
 export interface Step {

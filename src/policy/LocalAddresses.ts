@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
-import * as Words from "./Words.ts"
+import * as Words from "../base/IpBits.ts"
 
 /** How long what was read holds, in milliseconds. To read it costs more than many decisions. */
 const holdsFor = 5000

@@ -6,7 +6,7 @@
  * integers. Their text is that of the names they came from, so that 100,000
  * names take no more beside themselves than a few arrays.
  */
-import * as Slices from "../config/Slices.ts"
+import * as Slices from "../base/Slices.ts"
 
 /** A name without a trailing dot; or if `below`, every name that ends in it, at any depth, but not itself. */
 export interface Key {

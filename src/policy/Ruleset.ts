@@ -3,14 +3,14 @@
  * the others. Never changes; a reload makes another.
  */
 import type * as NetAddress from "effect/net/NetAddress"
+import * as Slices from "../base/Slices.ts"
 import { allows, nameOf, type Rule } from "../config/Rule.ts"
-import * as Slices from "../config/Slices.ts"
 import type { Access } from "./Access.ts"
 import * as ClauseIndex from "./ClauseIndex.ts"
+import { compile, hold, isOneOf } from "./CompiledRule.ts"
 import type { Decision } from "./Decision.ts"
-import * as Foresight from "./Foresight.ts"
-import { compile, hold, isOneOf } from "./Terms.ts"
-import * as Vocabulary from "./Vocabulary.ts"
+import * as Foresight from "./PartialEvaluation.ts"
+import * as Vocabulary from "./RuleSymbols.ts"
 
 export interface Ruleset {
   /**

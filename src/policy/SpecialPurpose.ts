@@ -8,7 +8,7 @@
  * a sink that no client asks a proxy for (AS112).
  */
 import * as IpNetwork from "effect/net/IpNetwork"
-import * as Words from "./Words.ts"
+import * as Words from "../base/IpBits.ts"
 
 export interface Range {
   readonly prefix: Words.Prefix

@@ -3,11 +3,11 @@
  */
 import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Slices from "../config/Slices.ts"
+import * as PrefixTree from "../base/PrefixTree.ts"
+import * as Slices from "../base/Slices.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { Target } from "../wire/Target.ts"
 import * as NameTrie from "./NameTrie.ts"
-import * as PrefixTree from "./PrefixTree.ts"
 
 export interface TargetIndex {
   /**

@@ -5,16 +5,16 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { Bans } from "../bans/Bans.ts"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, OpenProxyRefused } from "../Errors.ts"
-import type { Bandwidth } from "../network/Bandwidth.ts"
+import type { Bandwidth } from "../limits/Bandwidth.ts"
 import type { Secure } from "../network/Tls.ts"
-import type { Bans } from "../policy/Bans.ts"
+import type { Sessions } from "../session/Sessions.ts"
 import type * as Connection from "./Connection.ts"
-import * as Doors from "./Doors.ts"
-import * as Exposure from "./Exposure.ts"
-import type { Sessions } from "./Sessions.ts"
+import * as Doors from "./Listeners.ts"
+import * as Exposure from "./OpenProxyCheck.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 
 /** What a generation consists of; what is counted is counted across all of them. */

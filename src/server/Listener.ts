@@ -6,12 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import type { Event } from "../base/Abortable.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
-import { fromNode } from "../network/Addresses.ts"
+import { fromNode } from "../network/NodeAddress.ts"
 import type { Peer } from "../network/Peer.ts"
-import type { Event } from "../network/Unless.ts"
-import { Sockets } from "./Sockets.ts"
+import { Sockets } from "./ListenBackend.ts"
 
 export interface Options {
   /** Permission bits of the sockets that it makes in the file system. */

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
-import * as Output from "../system/Output.ts"
+import * as Output from "../base/Output.ts"
 
 /** One JSON object per line. */
 export const json = Logger.make<unknown, string>(({ date, logLevel, message, cause }) => {

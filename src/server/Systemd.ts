@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type { Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
-import * as Exposure from "./Exposure.ts"
+import * as Exposure from "./OpenProxyCheck.ts"
 import * as SocketTable from "./SocketTable.ts"
 
 /** The first descriptor that systemd passes. */

@@ -3,7 +3,7 @@
  * nothing. Imported before all else, for from the first moment on there is nobody
  * who should be able to open it: what was opened before that is closed.
  */
-import * as Inspector from "../system/Inspector.ts"
+import * as Inspector from "../base/Inspector.ts"
 import { mark } from "./Mark.ts"
 
 process.on("SIGUSR1", () => {})

@@ -4,16 +4,16 @@
  */
 import * as Data from "effect/Data"
 import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from "../Errors.ts"
+import type { Need, Share } from "../limits/RateAllocator.ts"
+import type { Token, Wish } from "../limits/RateTokens.ts"
+import type { Claim, Ruling } from "../limits/SlotAllocator.ts"
+import type { Moved, Sum } from "../limits/UsageReplica.ts"
 import type { Refusal } from "../server/Server.ts"
 import type { Passed } from "../server/Systemd.ts"
-import type { Judgement, Report } from "./Guessed.ts"
 import type { Ping, Pong } from "./Heartbeat.ts"
-import type { Block } from "./Ids.ts"
-import type { Claim, Ruling } from "./Lessor.ts"
-import type { Answer, Call } from "./Roll.ts"
-import type { Need, Share } from "./Sharer.ts"
-import type { Token, Wish } from "./Tokens.ts"
-import type { Moved, Sum } from "./Used.ts"
+import type { Judgement, Report } from "./LoginGuardReplica.ts"
+import type { Block } from "./SessionIds.ts"
+import type { Answer, Call } from "./SessionQuery.ts"
 
 /** Where a worker listens, as it is written, and whether clients have to say who they are. */
 export interface Open {

@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Option from "effect/Option"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
+import * as Texts from "../../src/config/Parsers.ts"
 import * as Settings from "../../src/config/Settings.ts"
 import * as Sources from "../../src/config/Sources.ts"
-import * as Texts from "../../src/config/Texts.ts"
 
 describe("a listen address", () => {
   const good = [

@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
-import * as Slices from "../../src/config/Slices.ts"
+import * as Slices from "../../src/base/Slices.ts"
 import * as Yaml from "../../src/config/Yaml.ts"
 
 const variable = (name: string) => (name === "SET" ? Option.some("0600") : Option.none())

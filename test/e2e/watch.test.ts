@@ -9,7 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import * as Watch from "../../src/system/Watch.ts"
+import * as Watch from "../../src/base/FileWatcher.ts"
 import * as Processes from "../support/processes.ts"
 import * as Temporary from "../support/temporary.ts"
 
@@ -138,7 +138,7 @@ it.live("keeps no process alive", () =>
   Effect.gen(function* () {
     const directory = yield* Temporary.directory
     const script = `
-      import { changes } from ${JSON.stringify(new URL("../../dist/system/Watch.js", import.meta.url))}
+      import { changes } from ${JSON.stringify(new URL("../../dist/base/FileWatcher.js", import.meta.url))}
       import * as Effect from "effect/Effect"
       import * as Stream from "effect/Stream"
       // Synchronous, so that no fiber waits.

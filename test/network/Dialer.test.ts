@@ -16,7 +16,7 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Config } from "../../src/config/Config.ts"
 import { Dialer, fromCode } from "../../src/network/Dialer.ts"
-import * as Dialling from "../../src/network/Dialling.ts"
+import * as Dialling from "../../src/routes/Direct.ts"
 
 vi.mock("node:net", async (original) => ({ ...(await original<object>()), connect: vi.fn() }))
 

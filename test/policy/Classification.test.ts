@@ -6,8 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
+import * as Words from "../../src/base/IpBits.ts"
 import { classify } from "../../src/policy/Classification.ts"
-import * as Words from "../../src/policy/Words.ts"
 
 const found = (text: string) => classify(Words.ofAddress(NetAddress.ipFromStringUnsafe(text)))
 

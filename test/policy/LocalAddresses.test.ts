@@ -4,8 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Words from "../../src/base/IpBits.ts"
 import { LocalAddresses } from "../../src/policy/LocalAddresses.ts"
-import * as Words from "../../src/policy/Words.ts"
 
 const ip = NetAddress.ipFromStringUnsafe
 const words = (text: string) => Words.ofAddress(ip(text))

@@ -16,11 +16,11 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
+import { Authenticator } from "../../src/auth/Authenticator.ts"
 import type { Values } from "../../src/config/Config.ts"
 import { ListenFailed } from "../../src/Errors.ts"
 import type { Peer } from "../../src/network/Peer.ts"
 import { Relay } from "../../src/network/Relay.ts"
-import { Authenticator } from "../../src/policy/Authenticator.ts"
 import { Server } from "../../src/server/Server.ts"
 import {
   clientAddress,

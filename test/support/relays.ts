@@ -2,7 +2,7 @@
  * A relay at work, with both its ends in the hands of a test.
  */
 import * as Effect from "effect/Effect"
-import type { Pace } from "../../src/network/Pacer.ts"
+import type { Pace } from "../../src/network/BandwidthScheduler.ts"
 import { Relay, type Traffic } from "../../src/network/Relay.ts"
 import { type Peer, pair, peer } from "../../src/testing/index.ts"
 import { utf8 } from "./bytes.ts"

@@ -1,0 +1,185 @@
+/**
+ * A service of the operator's that decides who comes in: asked over HTTP, with
+ *
+ *     POST { "user": "alice", "password": "secret", "client": "192.0.2.7" }
+ *
+ * it answers 200 and, as far as it likes, { "user", "groups", "limits", "ttl" },
+ * or 401 or 403. `ttl` is in seconds; without one it is asked again each time.
+ * Anything else lets nobody in.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Answers from "../base/AnswerCache.ts"
+import * as Limits from "../config/Limits.ts"
+import { AuthenticationFailed, AuthenticationUnavailable, type VerificationError } from "../Errors.ts"
+import type { Credentials } from "../wire/Socks5.ts"
+import { printable } from "../wire/Text.ts"
+import type { Identity } from "./Identity.ts"
+import * as Gate from "./LoginQueue.ts"
+import { PasswordHashes } from "./PasswordHashes.ts"
+
+export interface Options {
+  /** `https:`; passwords go to `http:` in the clear, so that is for this machine. */
+  readonly url: string
+  /** Sent as a bearer token (RFC 6750). */
+  readonly token?: Redacted.Redacted | undefined
+  /** How long it may take; 5 seconds unless said. */
+  readonly timeout?: Duration.Input
+  /** How many questions it is asked at once; 32 unless said. Twice as many wait. */
+  readonly atOnce?: number
+}
+
+interface Question {
+  readonly user: string
+  readonly password: string
+  readonly client: string
+}
+
+type Verify = (
+  credentials: Credentials,
+  from: NetAddress.SocketAddress
+) => Effect.Effect<Identity, VerificationError>
+
+/** How many of its answers are remembered. */
+const limit = 8192
+
+/** However long it says that an answer holds, in milliseconds. */
+const longest = 24 * 3_600_000
+
+/** No answer is longer. */
+const mostCharacters = 65_536
+
+export const make = Effect.fnUntraced(function* ({
+  url,
+  token,
+  timeout = "5 seconds",
+  atOnce = 32
+}: Options): Effect.fn.Return<Verify, never, PasswordHashes | Scope.Scope> {
+  const { digest } = yield* PasswordHashes
+  const answers = yield* Answers.make<Identity, VerificationError>(limit)
+  const gate = Gate.make(atOnce, 2 * atOnce)
+  let isDown = false
+
+  const headers = {
+    "content-type": "application/json",
+    accept: "application/json",
+    ...(token && { authorization: `Bearer ${Redacted.value(token)}` })
+  }
+
+  const post = (question: Question) =>
+    Effect.tryPromise({
+      try: async (signal) => {
+        const response = await fetch(url, {
+          method: "POST",
+          headers,
+          body: JSON.stringify(question),
+          // Elsewhere nobody has a right to the password.
+          redirect: "error",
+          signal
+        })
+        if (response.status !== 200) await response.body?.cancel()
+        return { status: response.status, body: response.status === 200 ? await bodyOf(response) : "" }
+      },
+      catch: (error) => new AuthenticationUnavailable({ reason: codeOf(error) })
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () => Effect.fail(new AuthenticationUnavailable({ reason: "no answer in time" }))
+      })
+    )
+
+  const ask = Effect.fnUntraced(function* (
+    question: Question
+  ): Effect.fn.Return<Answers.Answer<Identity>, AuthenticationFailed | AuthenticationUnavailable> {
+    const { status, body } = yield* post(question)
+    const user = printable(question.user)
+    if (status === 401 || status === 403) return yield* new AuthenticationFailed({ user, reason: "refused" })
+    if (status !== 200) return yield* new AuthenticationUnavailable({ reason: `status ${status}` })
+    const permission = read(body)
+    if (Option.isNone(permission)) {
+      return yield* new AuthenticationUnavailable({ reason: "its answer cannot be read" })
+    }
+    return answerOf(permission.value, user)
+  })
+
+  /** Says loudly that nobody can come in, once, and when that is over. */
+  const notice = (exit: Exit.Exit<unknown, VerificationError>) => {
+    const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+    const fails = error?._tag === "AuthenticationUnavailable"
+    if (fails === isDown || (Exit.isFailure(exit) && error === undefined)) return Effect.void
+    isDown = fails
+    return fails
+      ? Effect.logError("the authentication service fails, and lets nobody in", { reason: error.reason })
+      : Effect.logInfo("the authentication service answers again")
+  }
+
+  return ({ username, password }, from) =>
+    Effect.suspend(() => {
+      const question = Option.all({ user: text(username), password: text(password) })
+      // JSON has no way to ask about bytes that are no text.
+      if (Option.isNone(question)) {
+        return Effect.fail(new AuthenticationFailed({ user: printable(username), reason: "refused" }))
+      }
+      const client = NetAddress.isInetAddress(from) ? NetAddress.formatIp(from.address) : from.path
+      const asked = gate(Effect.onExit(ask({ ...question.value, client }), notice))
+      return Effect.flatMap(Gate.Claim, (claim) =>
+        answers.get(
+          digest(username, password, utf8.encode(client)),
+          Effect.provideService(asked, Gate.Claim, claim)
+        )
+      )
+    })
+})
+
+/** What a service may say of whom it lets in. */
+const Permission = Schema.Struct({
+  user: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(255))),
+  groups: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
+  limits: Schema.optionalKey(Limits.schema),
+  ttl: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
+})
+
+const answerOf = (
+  { user, groups, limits, ttl = 0 }: typeof Permission.Type,
+  asked: string
+): Answers.Answer<Identity> => ({
+  value: {
+    user: user === undefined ? asked : printable(user),
+    ...(groups && { groups }),
+    ...(limits && { limits })
+  },
+  holdsFor: Math.min(Duration.toMillis(Duration.seconds(ttl)), longest)
+})
+
+/** Nothing at all is a permission too, without particulars. */
+const read = (body: string): Option.Option<typeof Permission.Type> =>
+  body.trim() === "" ? Option.some({}) : decode(body)
+
+const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Permission))
+
+const bodyOf = async (response: Response): Promise<string> => {
+  const decoder = new TextDecoder()
+  let body = ""
+  for await (const chunk of response.body ?? []) {
+    body += decoder.decode(chunk, { stream: true })
+    if (body.length > mostCharacters) throw new Error("its answer is too long")
+  }
+  return body
+}
+
+/** What Node says of it, never what the service said. */
+const codeOf = (error: unknown): string => {
+  const { cause, name, message } = error as Error & { readonly cause?: { readonly code?: string } }
+  return cause?.code ?? (name === "Error" ? message : "no HTTP answer")
+}
+
+const utf8 = new TextEncoder()
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const text = Option.liftThrowable((bytes: Uint8Array): string => strict.decode(bytes))

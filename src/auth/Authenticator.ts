@@ -1,0 +1,147 @@
+/**
+ * Who may come in.
+ *
+ * The server prefers a password wherever one is asked: with users configured,
+ * "no authentication" is never chosen, in whatever order a client offers it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import { Config } from "../config/Config.ts"
+import type { User } from "../config/User.ts"
+import { AuthenticationFailed, type CertificateRefused, type VerificationError } from "../Errors.ts"
+import { type Credentials, Method } from "../wire/Socks5.ts"
+import { printable } from "../wire/Text.ts"
+import * as AuthService from "./AuthService.ts"
+import type { Identity } from "./Identity.ts"
+import { PasswordHashes } from "./PasswordHashes.ts"
+import * as Login from "./PasswordLogin.ts"
+import { Users } from "./Users.ts"
+
+export type { Identity } from "./Identity.ts"
+
+export class Authenticator extends Context.Service<
+  Authenticator,
+  {
+    /** The methods accepted, the most wanted first (RFC 1928 §3); none where only other proof lets clients in. */
+    readonly methods: ReadonlyArray<Method>
+    /**
+     * Whose credentials these are, of a client there. Takes as long for a user who does not exist as
+     * for a wrong password. Asked only with a method that has any.
+     */
+    readonly verify: (
+      credentials: Credentials,
+      from: NetAddress.SocketAddress
+    ) => Effect.Effect<Identity, VerificationError>
+    /** What else is known of someone whose certificate has this name; nothing, of a stranger. Left out where nothing ever is. */
+    readonly recognize?: (
+      name: string,
+      from: NetAddress.SocketAddress
+    ) => Effect.Effect<Identity | undefined, CertificateRefused>
+    /** An element whenever `recognize` may have another answer for someone; left out where it never has. */
+    readonly changes?: Stream.Stream<unknown>
+  }
+>()("effect-socks/auth/Authenticator") {
+  /** Lets everyone in, unasked. */
+  static readonly anyone = Layer.succeed(Authenticator, {
+    methods: [Method.NoAuthentication],
+    verify: ({ username }) => unknown(username)
+  })
+
+  /** Lets nobody in who has no other proof: a certificate, or a network that is trusted. */
+  static readonly noone = Layer.succeed(Authenticator, {
+    methods: [],
+    verify: ({ username }) => unknown(username)
+  })
+
+  /** Lets these users in by their passwords in plain text. */
+  static readonly users = (
+    users: ReadonlyArray<Omit<User, "passwordHash"> & { readonly password: Redacted.Redacted }>
+  ): Layer.Layer<Authenticator> =>
+    Authenticator.directory.pipe(
+      // Of which no hash is asked about, because there is none.
+      Layer.provide([
+        Users.fixed(users),
+        Layer.succeed(PasswordHashes, { digest: () => "", verify: () => Effect.succeed(false) })
+      ])
+    )
+
+  /** Lets the users in that there are at the moment, by their passwords. */
+  static readonly directory: Layer.Layer<Authenticator, never, Users | PasswordHashes> = Layer.effect(
+    Authenticator,
+    Effect.zipWith(Login.make, Users, (login, { changes }) => ({
+      methods: [Method.UsernamePassword],
+      ...login,
+      ...(changes && { changes })
+    }))
+  )
+
+  /** Lets in whom a service of the operator's knows, which is asked over HTTP. */
+  static readonly http = (options: AuthService.Options): Layer.Layer<Authenticator, never, PasswordHashes> =>
+    Layer.effect(
+      Authenticator,
+      Effect.map(AuthService.make(options), (verify) => ({ methods: [Method.UsernamePassword], verify }))
+    )
+
+  /** The first that knows a user decides about them. How long that takes may tell which one it is. */
+  static readonly firstOf = <E, R>(
+    layers: ReadonlyArray<Layer.Layer<Authenticator, E, R>>
+  ): Layer.Layer<Authenticator, E, R> =>
+    Layer.effect(
+      Authenticator,
+      Effect.map(
+        Effect.forEach(layers, (layer) =>
+          Effect.map(Layer.build(layer), (context) => Context.get(context, Authenticator))
+        ),
+        first
+      )
+    )
+
+  /**
+   * The one of the configuration: its users and its authentication service, in this order; without
+   * either, whoever comes from a trusted network; without one of those, anyone.
+   */
+  static readonly layer: Layer.Layer<Authenticator, never, Config | Users | PasswordHashes> = Layer.unwrap(
+    Effect.map(Config, ({ user, users, usersFile, authUrl, authToken, trust }) => {
+      const layers: ReadonlyArray<Layer.Layer<Authenticator, never, Users | PasswordHashes>> = [
+        ...(user.length + users.length > 0 || usersFile !== undefined ? [Authenticator.directory] : []),
+        ...(authUrl === undefined ? [] : [Authenticator.http({ url: authUrl, token: authToken })])
+      ]
+      if (layers.length > 0) return Authenticator.firstOf(layers)
+      return trust.length > 0 ? Authenticator.noone : Authenticator.anyone
+    })
+  )
+}
+
+const unknown = (username: Uint8Array) =>
+  Effect.fail(new AuthenticationFailed({ user: printable(username), reason: "unknown user" }))
+
+const first = (all: ReadonlyArray<Authenticator["Service"]>): Authenticator["Service"] => ({
+  methods: preferred.filter((method) => all.some(({ methods }) => methods.includes(method))),
+  verify: (credentials, from) =>
+    all
+      .filter(({ methods }) => methods.includes(Method.UsernamePassword))
+      .reduce<Effect.Effect<Identity, VerificationError>>(
+        (before, { verify }) =>
+          Effect.catchTag(before, "AuthenticationFailed", (error) =>
+            error.reason === "unknown user" ? verify(credentials, from) : Effect.fail(error)
+          ),
+        unknown(credentials.username)
+      ),
+  recognize: Effect.fnUntraced(function* (name, from) {
+    for (const { recognize } of all) {
+      const identity = yield* recognize?.(name, from) ?? Effect.undefined
+      if (identity !== undefined) return identity
+    }
+    return undefined
+  }),
+  changes: Stream.mergeAll(
+    all.map(({ changes = Stream.empty }) => changes),
+    { concurrency: "unbounded" }
+  )
+})
+
+const preferred = [Method.UsernamePassword, Method.NoAuthentication]

@@ -1,0 +1,84 @@
+/**
+ * Hashes of passwords, computed where they hold nobody up: in threads of their
+ * own, of low priority.
+ */
+import { scrypt as deriveKey, randomBytes, timingSafeEqual } from "node:crypto"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Hmac from "../base/Hmac.ts"
+import { memory, type PasswordHash, type Scrypt } from "../config/PasswordHash.ts"
+import * as HashingThreads from "./HashingThreads.ts"
+import * as Gate from "./LoginQueue.ts"
+import { PasswordHashes } from "./PasswordHashes.ts"
+
+/** Threads, which are hashes at once. */
+const threads = 2
+
+/** Logins that may wait. */
+const waiting = 64
+
+export const layer: Layer.Layer<PasswordHashes> = Layer.effect(
+  PasswordHashes,
+  Effect.gen(function* () {
+    const ask = yield* HashingThreads.make
+    const gate = Gate.make(threads, waiting)
+    return {
+      digest: Hmac.digest(Hmac.newKey()),
+      verify: (password, hash, more = []) =>
+        gate(
+          Effect.map(ask([hash, ...more].map((each) => questionOf(password, each))), ([answer]) =>
+            isRight(password, hash, answer!)
+          )
+        )
+    }
+  })
+)
+
+const questionOf = (password: Uint8Array, hash: PasswordHash): HashingThreads.Question =>
+  hash._tag === "Bcrypt"
+    ? { _tag: "Bcrypt", password: lenient.decode(password), hash: hash.text }
+    : { _tag: "Scrypt", password, salt: hash.salt, length: hash.key.length, options: optionsOf(hash) }
+
+const isRight = (password: Uint8Array, hash: PasswordHash, answer: HashingThreads.Answer): boolean => {
+  // HMAC takes NULs behind a password for none (RFC 2104 §2).
+  if (hash._tag === "Scrypt") return timingSafeEqual(answer as Uint8Array, hash.key) && password.at(-1) !== 0
+  // bcrypt repeats a password with a NUL behind it until there are 72 bytes: `a` and
+  // `a\0a` are one to it. And bytes that are no text would become the same text.
+  return answer === true && !password.includes(0) && Buffer.from(lenient.decode(password)).equals(password)
+}
+
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true })
+
+const optionsOf = ({ ln, r, p }: Pick<Scrypt, "ln" | "r" | "p">) => ({
+  ...{ N: 2 ** ln, r, p },
+  maxmem: 2 * memory({ ln, r, p })
+})
+
+/** A new hash of a password, of the cost that OWASP's Password Storage Cheat Sheet has for this much memory. */
+export const hash = Effect.fnUntraced(function* (password: Uint8Array, ln: Cost) {
+  const parameters = { ln, r: 8, p: parallelization[ln], salt: randomBytes(16) }
+  const key = yield* derive(password, parameters, 32)
+  return { _tag: "Scrypt", ...parameters, key } satisfies Scrypt
+})
+
+/** Each takes about as long as the others: 32 MiB three times, 64 MiB twice or 128 MiB once. */
+const parallelization = { 15: 3, 16: 2, 17: 1 } as const
+
+/** The cost N of scrypt as its binary logarithm. */
+export type Cost = keyof typeof parallelization
+
+export const costs: ReadonlyArray<Cost> = [15, 16, 17]
+
+/** In Node's own pool: for a command, and not for logins. */
+const derive = (
+  password: Uint8Array,
+  { salt, ...parameters }: Pick<Scrypt, "ln" | "r" | "p" | "salt">,
+  length: number
+): Effect.Effect<Buffer> =>
+  Effect.uninterruptible(
+    Effect.callback((resume) => {
+      deriveKey(password, salt, length, optionsOf(parameters), (error, key) =>
+        resume(error ? Effect.die(error) : Effect.succeed(key))
+      )
+    })
+  )

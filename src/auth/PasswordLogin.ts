@@ -1,0 +1,126 @@
+/**
+ * How a user of the directory comes in.
+ *
+ * Whoever does not, learns nothing: an unknown user, a wrong password and a
+ * right one that has expired take the same computation and fail alike, and users with
+ * cheap hashes as much of it as those with dear ones.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Answers from "../base/AnswerCache.ts"
+import * as ClientNetwork from "../base/ClientNetwork.ts"
+import * as PasswordHash from "../config/PasswordHash.ts"
+import type { User } from "../config/User.ts"
+import { AuthenticationFailed, CertificateRefused, type TooManyLogins } from "../Errors.ts"
+import type { Credentials } from "../wire/Socks5.ts"
+import { printable } from "../wire/Text.ts"
+import type { Identity } from "./Identity.ts"
+import * as Gate from "./LoginQueue.ts"
+import { PasswordHashes } from "./PasswordHashes.ts"
+import { type Directory, type Entry, field, noPassword, Users } from "./Users.ts"
+
+/** How long a password that was right is remembered, under its digest and its hash, in milliseconds. */
+const remembered = 15 * 60_000
+
+type Verified = Effect.Effect<boolean, TooManyLogins>
+
+/** How many of them. */
+const limit = 8192
+
+export const make = Effect.gen(function* (): Effect.fn.Return<
+  {
+    readonly verify: (
+      credentials: Credentials,
+      from: NetAddress.SocketAddress
+    ) => Effect.Effect<Identity, AuthenticationFailed | TooManyLogins>
+    readonly recognize: (
+      name: string,
+      from: NetAddress.SocketAddress
+    ) => Effect.Effect<Identity | undefined, CertificateRefused>
+  },
+  never,
+  Users | PasswordHashes | Scope.Scope
+> {
+  const { current } = yield* Users
+  const hashes = yield* PasswordHashes
+  const answers = yield* Answers.make<boolean, TooManyLogins>(limit)
+
+  /** The same for the right password, but at once from the second time on. */
+  const recall = ({ username, password }: Credentials, hash: PasswordHash.PasswordHash, verified: Verified) =>
+    Effect.flatMap(Gate.Claim, (claim) =>
+      answers.get(
+        hashes.digest(username, utf8.encode(PasswordHash.format(hash)), password),
+        Effect.provideService(verified, Gate.Claim, claim).pipe(
+          Effect.map((isRight) => ({ value: isRight, holdsFor: isRight ? remembered : 0 }))
+        )
+      )
+    )
+
+  /** Who may not come in does not profit from what is remembered: it would tell them that they guessed right. */
+  const isRight = Effect.fnUntraced(function* (
+    credentials: Credentials,
+    entry: Entry | undefined,
+    dearest: Directory["dearest"],
+    isBarred: boolean
+  ) {
+    const { password } = credentials
+    // Compares for an unknown user too. HTTP can give an empty password, which nobody has.
+    const isPlain = equal(field(password), entry?.field ?? noPassword) && password.length > 0
+    if (isPlain && !isBarred) return true
+    const own = entry?.user.passwordHash
+    const [decoy, ...others] = dearest
+    const hash = own ? Redacted.value(own) : decoy
+    if (hash === undefined) return isPlain
+    const verified = hashes.verify(password, hash, own ? PasswordHash.padding(hash, dearest) : others)
+    const isHashed = yield* isBarred ? verified : recall(credentials, hash, verified)
+    return isPlain || (own !== undefined && isHashed)
+  })
+
+  return {
+    verify: Effect.fnUntraced(function* (credentials, from) {
+      const { find, dearest } = yield* current
+      const entry = find(credentials.username)
+      const bar = entry && (yield* barOf(entry.user, from))
+      const isSame = yield* isRight(credentials, entry, dearest, bar !== undefined)
+      const user = printable(credentials.username)
+      if (entry === undefined) return yield* new AuthenticationFailed({ user, reason: "unknown user" })
+      if (!isSame) return yield* new AuthenticationFailed({ user, reason: "wrong password" })
+      if (bar !== undefined) return yield* new AuthenticationFailed({ user, reason: bar })
+      return identityOf(user, entry.user)
+    }),
+    recognize: Effect.fnUntraced(function* (name, from) {
+      const { find } = yield* current
+      const entry = find(utf8.encode(name))
+      if (entry === undefined) return undefined
+      const reason = yield* barOf(entry.user, from)
+      if (reason !== undefined) return yield* new CertificateRefused({ user: name, reason })
+      return identityOf(name, entry.user)
+    })
+  }
+})
+
+/** Why they may not come in at all, if they may not. */
+const barOf = ({ expires, networks }: User, from: NetAddress.SocketAddress) =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    if (expires !== undefined && now >= expires) return "expired" as const
+    if (networks !== undefined && !ClientNetwork.isIn(from, networks)) return "not from this network" as const
+    return undefined
+  })
+
+const identityOf = (user: string, { groups, limits }: User): Identity => ({
+  user,
+  ...(groups && { groups }),
+  ...(limits && { limits })
+})
+
+const utf8 = new TextEncoder()
+
+/** Looks at every byte, wherever the first difference is. */
+const equal = (one: Uint8Array, other: Uint8Array): boolean => {
+  let difference = 0
+  for (let i = 0; i < 256; i++) difference |= one[i]! ^ other[i]!
+  return difference === 0
+}

@@ -1,0 +1,66 @@
+/**
+ * The users there are at the moment.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Stream from "effect/Stream"
+import * as PasswordHash from "../config/PasswordHash.ts"
+import type { User } from "../config/User.ts"
+
+/** A user, and their password in plain text as a field; `noPassword` if there is none. */
+export interface Entry {
+  readonly user: User
+  readonly field: Uint8Array
+}
+
+export interface Directory {
+  readonly users: ReadonlyArray<User>
+  /** A name as bytes, which no two names share. */
+  readonly find: (name: Uint8Array) => Entry | undefined
+  /** What to compute for a user who is not in it, and what others are padded to; nothing if no user has a hash. */
+  readonly dearest: ReadonlyArray<PasswordHash.PasswordHash>
+}
+
+export class Users extends Context.Service<
+  Users,
+  {
+    readonly current: Effect.Effect<Directory>
+    /** Those of now, and from then on those of each change; left out where there never is one. */
+    readonly changes?: Stream.Stream<Directory>
+  }
+>()("effect-socks/auth/Users") {
+  /** These, for good. */
+  static readonly fixed = (users: ReadonlyArray<User>): Layer.Layer<Users> =>
+    Layer.sync(Users, () => ({ current: Effect.succeed(directory(users)) }))
+}
+
+export const directory = (users: ReadonlyArray<User>): Directory => {
+  const entries = new Map(
+    users.map((user) => [
+      key(utf8.encode(user.name)),
+      { user, field: user.password ? field(utf8.encode(Redacted.value(user.password))) : noPassword }
+    ])
+  )
+  return { users, find: (name) => entries.get(key(name)), dearest: PasswordHash.dearest(hashesOf(users)) }
+}
+
+const hashesOf = (users: ReadonlyArray<User>): ReadonlyArray<PasswordHash.PasswordHash> =>
+  users.flatMap(({ passwordHash }) => (passwordHash ? [Redacted.value(passwordHash)] : []))
+
+const utf8 = new TextEncoder()
+
+/** Bytes as a map key, one character each, so that no two names meet in one. */
+const key = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
+
+/** Up to 255 bytes as 256 of them, the length first: all passwords compare alike, with NULs in them or not. */
+export const field = (bytes: Uint8Array): Uint8Array => {
+  const padded = new Uint8Array(256)
+  padded[0] = bytes.length
+  padded.set(bytes.subarray(0, 255), 1)
+  return padded
+}
+
+/** Length 0, which no user's password has. */
+export const noPassword = field(new Uint8Array(0))

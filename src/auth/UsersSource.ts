@@ -1,0 +1,164 @@
+/**
+ * The users of the configuration and of its file, which is read again when it
+ * changes. A file that cannot be used keeps the server from starting; later, it
+ * leaves the users as they were. One that most users are gone from is believed
+ * about them only when it has stood still for a while.
+ */
+import { readFile, stat } from "node:fs/promises"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import { Config, type Values } from "../config/Config.ts"
+import * as Review from "../config/RuleLint.ts"
+import type { User } from "../config/User.ts"
+import * as UsersFile from "../config/UsersFile.ts"
+import { BadSetting, BadSettings } from "../Errors.ts"
+import { printable } from "../wire/Text.ts"
+import { type Directory, directory, Users } from "./Users.ts"
+
+/** Between two looks at the file. */
+const interval = "2 seconds"
+
+/** How long a file has to stand still that most users are gone from: it may be one that is being written. */
+const settling = Duration.seconds(30)
+
+export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
+  Users,
+  Effect.gen(function* () {
+    const config = yield* Config
+    const { usersFile } = config
+    const own = config.user.length + config.users.length
+    const load = Effect.map(everyone(config), directory)
+    if (usersFile === undefined) return { current: Effect.succeed(yield* load) }
+    const file = printable(usersFile)
+    let stamp = yield* stampOf(usersFile)
+    const current = yield* SubscriptionRef.make(yield* load)
+    let last = stamp
+    /** Since when the file is as it is, while it is not believed about those who are gone. */
+    let doubtedSince: number | undefined
+
+    const take = Effect.fnUntraced(function* (next: Directory) {
+      const now = yield* Clock.currentTimeMillis
+      const { users: before } = yield* SubscriptionRef.get(current)
+      yield* fitRules(config, next.users)
+      const gone = missing(before, next.users)
+      const came = missing(next.users, before).length
+      const isDoubtful =
+        gone.length > 0 && (doubtedSince !== undefined || gone.length > (before.length - own) / 2)
+      if (isDoubtful) {
+        doubtedSince = now
+        yield* SubscriptionRef.set(current, directory([...next.users, ...gone]))
+        yield* Effect.logError(
+          "most users are gone from the users file, which may not be whole yet: they stay until it has not " +
+            "changed for a while, or until a reload",
+          { file, gone: gone.length, came, seconds: Duration.toSeconds(settling) }
+        )
+      } else {
+        doubtedSince = undefined
+        yield* SubscriptionRef.set(current, next)
+        yield* Effect.logInfo("the users file was read again", { file, gone: gone.length, came })
+      }
+    })
+
+    /** Believes what the file has said for long enough. */
+    const settle = Effect.gen(function* () {
+      if (doubtedSince === undefined) return
+      if ((yield* Clock.currentTimeMillis) - doubtedSince < Duration.toMillis(settling)) return
+      doubtedSince = undefined
+      const next = yield* load
+      const { users: before } = yield* SubscriptionRef.get(current)
+      yield* fitRules(config, next.users)
+      yield* SubscriptionRef.set(current, next)
+      const gone = missing(before, next.users).length
+      yield* Effect.logWarning("the users file has not changed any more: who is gone from it is no user", {
+        file,
+        gone
+      })
+    })
+
+    const look = Effect.gen(function* () {
+      const now = yield* stampOf(usersFile)
+      // Who is still writing it is left to finish.
+      const isSettled = now === last
+      last = now
+      if (now === stamp) return yield* settle
+      if (!isSettled) return
+      stamp = now
+      yield* take(yield* load)
+    }).pipe(
+      Effect.catch(({ message }) =>
+        Effect.logError("the users file cannot be used; the users that it had stay", { error: message })
+      )
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
+    return { current: SubscriptionRef.get(current), changes: SubscriptionRef.changes(current) }
+  })
+)
+
+/** Fails for rules about someone who is none of these users: they would never match, whoever comes. */
+export const fitRules = (
+  { rules, authUrl, tlsClientCa }: Values,
+  users: ReadonlyArray<User>
+): Effect.Effect<void, BadSettings> => {
+  // A service may know more users and groups, and a certificate may be anyone's.
+  if (authUrl !== undefined) return Effect.void
+  const problems = Review.problems(rules, {
+    users: tlsClientCa === undefined ? users.map(({ name }) => name) : undefined,
+    groups: users.flatMap(({ groups = [] }) => groups)
+  })
+  const [first, ...others] = problems.map((problem) => new BadSetting({ setting: "--rules", ...problem }))
+  return first === undefined ? Effect.void : Effect.fail(new BadSettings({ errors: [first, ...others] }))
+}
+
+/** The users of the configuration, and those that its file has now. */
+export const everyone = ({
+  user,
+  users,
+  usersFile
+}: Values): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+  Effect.flatMap(usersFile === undefined ? Effect.succeed([]) : read(usersFile), (others) =>
+    together([...user, ...users], others)
+  )
+
+/** The users of a file, each name once. */
+export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+  Effect.flatMap(
+    Effect.tryPromise({
+      try: () => readFile(path, "utf8"),
+      catch: (error) =>
+        bad(`"${printable(path)}"`, `a file that can be read (${(error as NodeJS.ErrnoException).code})`)
+    }),
+    (text) =>
+      Effect.mapError(Effect.fromResult(UsersFile.parse(path, text)), ({ where, expected }) =>
+        bad(`${where} of "${printable(path)}"`, expected)
+      )
+  )
+
+/** Those of the ones whose names the others have not. */
+const missing = (ones: ReadonlyArray<User>, others: ReadonlyArray<User>): ReadonlyArray<User> => {
+  const names = new Set(others.map(({ name }) => name))
+  return ones.filter(({ name }) => !names.has(name))
+}
+
+/** Both, if no name is in them twice. */
+const together = (own: ReadonlyArray<User>, others: ReadonlyArray<User>) => {
+  const names = new Set<string>()
+  const twice = [...own, ...others].find(({ name }) => names.size === names.add(name).size)
+  return twice
+    ? Effect.fail(bad(`"${printable(twice.name)}"`, "the only user of its name", "--user"))
+    : Effect.succeed([...own, ...others])
+}
+
+/** Another one whenever the file is, or is gone. */
+const stampOf = (path: string): Effect.Effect<string> =>
+  Effect.promise(() =>
+    stat(path).then(
+      ({ ino, size, mtimeMs, ctimeMs }) => [ino, size, mtimeMs, ctimeMs].join(" "),
+      () => "gone"
+    )
+  )
+
+const bad = (value: string, expected: string, setting = "--users-file"): BadSetting =>
+  new BadSetting({ setting, value, expected })

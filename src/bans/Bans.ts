@@ -1,0 +1,225 @@
+/**
+ * What guessing passwords leads to: first attempts are refused unheard for a
+ * growing time, then the client's network is turned away at the door.
+ *
+ * Here is only what has to be remembered, bounded whatever comes; how strict to
+ * be is read from the configuration each time, so that all this outlives it.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import type { Authenticator } from "../auth/Authenticator.ts"
+import * as Gate from "../auth/LoginQueue.ts"
+import * as ClientNetwork from "../base/ClientNetwork.ts"
+import { KeyedHash } from "../base/KeyedHash.ts"
+import * as Turns from "../base/KeyedSemaphore.ts"
+import { Config, type Values } from "../config/Config.ts"
+import { AuthenticationFailed, Banned, type Refusal } from "../Errors.ts"
+import { printable } from "../wire/Text.ts"
+import type * as BanList from "./BanList.ts"
+import * as FailureLog from "./FailureLog.ts"
+import * as Guesses from "./LoginGuard.ts"
+import type { Attempt } from "./LoginThrottle.ts"
+
+export type Ban = BanList.Ban
+
+/** A failed login, as the log has it. */
+export interface FailedLogin {
+  readonly client: NetAddress.SocketAddress
+  readonly listener: string
+  readonly protocol: string | undefined
+}
+
+/** What there is to know of a network that is not banned yet. */
+export interface Suspect {
+  readonly network: string
+  readonly failures: number
+  /** Milliseconds since the epoch; no attempt from there is heard before. */
+  readonly waitsUntil: number
+}
+
+export class Bans extends Context.Service<
+  Bans,
+  {
+    /**
+     * Fails if who connected is banned. Of a connection by a proxy whose PROXY
+     * header is yet to come, nobody can tell: the one that it announces, with
+     * `via`, is to be asked about.
+     */
+    readonly admit: (peer: {
+      readonly remote: NetAddress.SocketAddress
+      readonly via?: NetAddress.SocketAddress
+    }) => Effect.Effect<void, Banned, Config>
+    /** An authenticator whose failures count as these settings say, and which does not hear who comes too soon. */
+    readonly guard: (authenticator: Authenticator["Service"], config: Values) => Authenticator["Service"]
+    /** Logs a failed login, unless there were too many to log. */
+    readonly log: (error: AuthenticationFailed, login: FailedLogin) => Effect.Effect<void>
+    /** Bans a network, of any size, from now on for a time. */
+    readonly ban: (
+      network: IpNetwork.IpNetwork,
+      duration: Duration.Duration,
+      reason: string
+    ) => Effect.Effect<void>
+    /** Puts back a ban of before. */
+    readonly restore: (ban: Ban) => Effect.Effect<void>
+    /** Lifts every ban that holds for any address of a network, and says which. */
+    readonly lift: (network: IpNetwork.IpNetwork) => Effect.Effect<ReadonlyArray<Ban>>
+    /** The bans that hold now. */
+    readonly list: Effect.Effect<ReadonlyArray<Ban>>
+    /** Another number whenever that list may have changed otherwise than by time. */
+    readonly revision: Effect.Effect<number>
+    /** Who logged in from where, to be kept and put back at the next start. */
+    readonly kept: Effect.Effect<Guesses.Kept>
+    /** Another number whenever that may have changed. */
+    readonly keptRevision: Effect.Effect<number>
+    readonly restoreKept: (kept: Guesses.Kept) => Effect.Effect<void>
+    /** Networks with failed logins. */
+    readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, Config>
+    /** Connections turned away so far. */
+    readonly turnedAway: Effect.Effect<number>
+  }
+>()("effect-socks/bans/Bans") {
+  /** Nobody banned, and nothing held against anyone. */
+  static readonly layer: Layer.Layer<Bans, never, KeyedHash> = Layer.effect(
+    Bans,
+    Effect.map(KeyedHash, (hashes) => make(Guesses.make(hashes)))
+  )
+
+  /**
+   * By these guesses, in one of several processes, which does its part of what may
+   * be done at once and be logged.
+   */
+  static readonly layerOf = (guesses: Guesses.Guesses, part: number): Layer.Layer<Bans> =>
+    Layer.sync(Bans, () => make(guesses, part))
+}
+
+/** Passwords of one network that are checked at once: whoever sends more together is not heard more often. */
+const atOnce = 8
+
+const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
+  const failureLog = FailureLog.make(part)
+  const inTurn = Turns.make(Math.ceil(atOnce * part))
+  /** What is heard out of turn, one at a time: each wrong password uses up some of the network's credit. */
+  const welcomed = Turns.make(1)
+
+  return {
+    // Asked of every connection, of which nearly none is banned.
+    admit: ({ remote, via }) =>
+      Effect.withFiber((fiber) => {
+        const { proxyProtocolFrom, trust } = Context.getUnsafe(fiber.context, Config)
+        if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return Effect.void
+        if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return Effect.void
+        const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+        const ban = guesses.find(remote.address, now)
+        if (ban === undefined || Guesses.isHere(remote.address)) return Effect.void
+        // The guesses of others keep no known user out: the guard hears those, and no one else from there.
+        if (isForGuessing(ban) && guesses.hasKnown(remote.address, now)) return Effect.void
+        guesses.turnedAway++
+        const network = IpNetwork.format(ban.network)
+        return Effect.andThen(
+          Effect.logDebug("turned away", { client: NetAddress.formatHost(remote), network }),
+          Effect.fail(new Banned({ network }))
+        )
+      }),
+
+    guard: (inner, config) => ({
+      // Another one after a reload.
+      get methods() {
+        return inner.methods
+      },
+      ...(inner.recognize && { recognize: inner.recognize }),
+      verify: (credentials, from) => {
+        const window = Duration.toMillis(config.banWindow)
+        // Who comes through the file system has this machine's leave, others that of the settings.
+        if (!NetAddress.isInetAddress(from) || ClientNetwork.isIn(from, config.trust)) {
+          return inner.verify(credentials, from)
+        }
+        const { address } = from
+        const [network = "", ...wider] = ClientNetwork.around(address).map(IpNetwork.format)
+        const area = ClientNetwork.areaOf(address)
+        const { username, password } = credentials
+        const user = printable(username)
+        const account = guesses.digest(username)
+        const guess = guesses.digest(utf8.encode(network), username, password)
+        const refusal = (reason: Refusal) => Effect.fail(new AuthenticationFailed({ user, reason }))
+        return Effect.clockWith((clock) => {
+          const attempt = (): Attempt => ({
+            ...{ network, wider, area, account, guess },
+            ...{ now: clock.currentTimeMillisUnsafe(), window }
+          })
+          const hear = Effect.suspend(() => {
+            const before = attempt()
+            const ban = Guesses.isHere(address) ? undefined : guesses.find(address, before.now)
+            if (ban && !(isForGuessing(ban) && guesses.isWelcome(before))) return refusal("banned")
+            if (guesses.isTooSoon(before)) {
+              return Effect.andThen(
+                guesses.failed("refused", address, before, config),
+                refusal("too soon after others")
+              )
+            }
+            const claim = { isKnown: guesses.isWelcome(before), networks: [network, ...wider] }
+            return Effect.provideService(inner.verify(credentials, from), Gate.Claim, claim).pipe(
+              Effect.tap(() => Effect.sync(() => guesses.succeeded(attempt()))),
+              Effect.tapErrorTag("AuthenticationFailed", () =>
+                guesses.failed("failed", address, attempt(), config)
+              )
+            )
+          })
+          const first = attempt()
+          if (guesses.isRight(first)) return hear
+          return guesses.isWelcome(first) ? welcomed(network, hear) : inTurn(network, hear)
+        })
+      }
+    }),
+
+    log: Effect.fnUntraced(function* ({ _tag, user, ...details }, { client, ...where }) {
+      const address = NetAddress.isInetAddress(client) ? NetAddress.formatHost(client) : client.path
+      const now = yield* Clock.currentTimeMillis
+      const { isShown, leftOut } = failureLog.note(networkOf(client), now)
+      if (leftOut > 0) {
+        yield* Effect.logWarning("more logins failed than were logged", { leftOut })
+      }
+      if (isShown) {
+        const short = Array.from(user)
+        yield* Effect.logWarning("authentication failed", {
+          client: address,
+          user: short.length > 64 ? `${short.slice(0, 64).join("")}…` : user,
+          ...where,
+          ...details
+        })
+      }
+    }),
+
+    ban: Effect.fnUntraced(function* (network, duration, reason) {
+      // Not beyond what can be written as a date.
+      const until = Math.min((yield* Clock.currentTimeMillis) + Duration.toMillis(duration), 8.64e15)
+      guesses.ban({ network, until, reason, failures: 0 })
+    }),
+    restore: (ban) => Effect.sync(() => guesses.ban(ban)),
+    lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => guesses.lift(network, now)),
+    list: Effect.map(Clock.currentTimeMillis, guesses.list),
+    revision: Effect.sync(guesses.revision),
+    kept: Effect.sync(guesses.kept),
+    keptRevision: Effect.sync(guesses.keptRevision),
+    restoreKept: (kept) => Effect.sync(() => guesses.restore(kept)),
+    suspects: Effect.gen(function* () {
+      const { banWindow } = yield* Config
+      return guesses
+        .suspects(yield* Clock.currentTimeMillis, Duration.toMillis(banWindow))
+        .map(([network, { count, until }]) => ({ network, failures: count, waitsUntil: until }))
+    }),
+    turnedAway: Effect.sync(() => guesses.turnedAway)
+  }
+}
+
+/** Whether it is for failed logins, and not by hand. */
+const isForGuessing = ({ failures }: Ban): boolean => failures > 0
+
+const utf8 = new TextEncoder()
+
+const networkOf = (client: NetAddress.SocketAddress): string =>
+  NetAddress.isInetAddress(client) ? ClientNetwork.nameOf(client.address) : client.path

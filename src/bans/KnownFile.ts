@@ -1,0 +1,72 @@
+/**
+ * Which users have logged in from which networks, kept over restarts: beside the
+ * bans, or else in the state directory. Names are in it as keyed hashes, with
+ * their key, and of passwords there is nothing.
+ */
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as State from "../base/StateFile.ts"
+import { Config, type Values } from "../config/Config.ts"
+import { Bans } from "./Bans.ts"
+
+const interval = "10 seconds"
+
+const Kept = Schema.Struct({
+  version: Schema.Literal(1),
+  key: Schema.String,
+  known: Schema.Array(Schema.Struct({ account: Schema.String, network: Schema.String, at: Schema.Finite }))
+})
+
+/** Puts back those of the file, if the configuration has one, writes those that come, and all when it is released. */
+export const layer: Layer.Layer<never, never, Bans | Config> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const path = fileOf(yield* Config)
+    if (path === undefined) return
+    const { save } = yield* make(path)
+    yield* Effect.addFinalizer(() => save)
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(save, interval)))
+  })
+)
+
+export const fileOf = ({ bansFile, stateDir }: Values): string | undefined => {
+  if (bansFile !== undefined) return `${bansFile}.known`
+  return stateDir === undefined ? undefined : join(stateDir, "known.json")
+}
+
+/** Goes on with what is in this file. What cannot be read is reported and begun anew: nobody is known then. */
+export const make = Effect.fnUntraced(function* (
+  path: string
+): Effect.fn.Return<{ readonly save: Effect.Effect<void> }, never, Bans> {
+  const bans = yield* Bans
+  const kept = yield* Effect.catch(State.read(path, Kept), (error) =>
+    Effect.as(
+      Effect.logWarning("the users who are known cannot be read, and are forgotten", {
+        error: error.message
+      }),
+      Option.none()
+    )
+  )
+  if (Option.isSome(kept)) yield* bans.restoreKept(kept.value)
+  let saved = yield* bans.keptRevision
+  let isTold = false
+  const save = Effect.gen(function* () {
+    const revision = yield* bans.keptRevision
+    if (revision === saved) return
+    // Those of long ago too, as far as there is room: a clock that says so may be wrong.
+    yield* State.write(path, Kept, { version: 1, ...(yield* bans.kept) })
+    saved = revision
+    isTold = false
+  })
+  return {
+    save: Effect.catch(save, (error) => {
+      const isNews = !isTold
+      isTold = true
+      return isNews
+        ? Effect.logError("the users who are known cannot be kept", { error: error.message })
+        : Effect.void
+    })
+  }
+})

@@ -1,0 +1,312 @@
+/**
+ * Failed logins, and how long each has to wait for the next attempt. Nobody
+ * waits in here: an attempt that comes too soon is refused unheard, which costs
+ * neither memory nor a password check.
+ *
+ * Counted is how many different names and passwords a network tried, and how
+ * many different ones were tried for a name. The same wrong password again is
+ * not another guess: a program with an old password delays nobody but itself.
+ *
+ * Each further guess puts off the next one. A name with few failures of its own
+ * in a network, and a network that never failed for a name, may go ahead of its
+ * turn; if that attempt fails too, the time is added for all, so that a guesser
+ * is at most one guess ahead of the plain schedule.
+ *
+ * Failures are forgotten when none follows for the length of the window, so
+ * that a guesser gains nothing by spreading his guesses over two of them.
+ */
+
+import * as Tallies from "../base/Tallies.ts"
+import * as KnownPairs from "./KnownPairs.ts"
+
+/** Failures of a network, or for a name. */
+export interface Tally {
+  /** Different guesses. */
+  count: number
+  /** When the last one was, in milliseconds. */
+  last: number
+  /** No attempt is heard before. */
+  until: number
+  /** No attempt is heard before either, not even one that may go ahead. */
+  early: number
+}
+
+/** A wrong name and password that a network tried. */
+interface Guess {
+  /** The keyed hash of the name. */
+  readonly account: string
+  /** Whether it was checked; what was refused unheard has to be. */
+  isHeard: boolean
+  /** How often it was checked. */
+  times: number
+  /** It is not checked again before. */
+  until: number
+}
+
+interface NetworkTally extends Tally {
+  readonly guesses: Map<string, Guess>
+}
+
+interface NameTally extends Tally {
+  /** Areas that failed for this name. */
+  readonly areas: Set<string>
+}
+
+export interface Attempt {
+  readonly network: string
+  /** Wider networks around it, the narrowest first. */
+  readonly wider: ReadonlyArray<string>
+  /** As far as addresses are cheap to have: the network that counts as a new one for a name. */
+  readonly area: string
+  /** The keyed hash of the name. */
+  readonly account: string
+  /** The keyed hash of network, name and password. */
+  readonly guess: string
+  readonly now: number
+  /** Milliseconds. */
+  readonly window: number
+}
+
+/** A tally that is to be put into another table. */
+export type Entry =
+  | ({
+      readonly kind: "network"
+      readonly key: string
+      readonly guesses: ReadonlyArray<[string, Guess]>
+    } & Tally)
+  | ({ readonly kind: "name"; readonly key: string; readonly areas: ReadonlyArray<string> } & Tally)
+
+export interface Failures {
+  /** Whether it is too soon for this attempt. */
+  readonly isTooSoon: (attempt: Attempt) => boolean
+  /** Whether this attempt is heard whatever others did: it was right before, or its user is known here and did nothing wrong. */
+  readonly isWelcome: (attempt: Attempt) => boolean
+  /** Whether it is the same as one that was right. */
+  readonly isRight: (attempt: Attempt) => boolean
+  /** An attempt that came too soon; the failures of its network, and of the wider ones, if it was another guess. */
+  readonly refused: (attempt: Attempt) => ReadonlyArray<number>
+  /** An attempt with a wrong password; the same. */
+  readonly failed: (attempt: Attempt) => ReadonlyArray<number>
+  /** Forgives the network what was for this name, and makes the name known there. */
+  readonly succeeded: (attempt: Attempt) => void
+  /** Forgets a network's failures. */
+  readonly clear: (network: string) => void
+  /** What is held against whom, to be put into another table. */
+  readonly entries: () => ReadonlyArray<Entry>
+  readonly put: (entry: Entry) => void
+  /** By network, those that are not forgotten. */
+  readonly list: (now: number, window: number) => ReadonlyArray<readonly [network: string, Tally]>
+  /** Who logged in from where. */
+  readonly known: KnownPairs.KnownPairs
+}
+
+/** Failures without a delay, for typing errors: of a network, and for a name, which may be in many programs. */
+const free = { network: 3, name: 10 }
+
+/** How much more the wider networks may do before they are slowed or banned: a /56 and a /48 have several customers. */
+export const scales: ReadonlyArray<number> = [1, 4, 16]
+
+/** Milliseconds; the delay grows from one to the other. */
+const delays = { first: 1000, last: 60_000 }
+
+/** Of the same wrong password: how often it is checked at once, and then how often at most, in milliseconds. */
+const repeats = { free: 3, every: 1000 }
+
+/** Wrong passwords for known pairs of a network that are heard out of turn, until those users log in. */
+const credit = 3
+
+/** What is told apart in one tally. */
+const guessesEach = 32
+const areasEach = 64
+
+export const make = (limit = 8192, random?: () => number): Failures => {
+  const networks = Tallies.make<NetworkTally>(limit, random)
+  const names = Tallies.make<NameTally>(limit, random)
+  const known = KnownPairs.make(limit)
+
+  const current = <V extends Tally>(table: Tallies.Tallies<V>, key: string, { now, window }: Attempt) => {
+    const tally = table.get(key)
+    return tally !== undefined && now - tally.last <= window ? tally : undefined
+  }
+
+  const take = <V extends Tally>(
+    table: Tallies.Tallies<V>,
+    key: string,
+    attempt: Attempt,
+    fresh: () => V
+  ): V => {
+    const found = current(table, key, attempt)
+    if (found !== undefined) return found
+    const { now, window } = attempt
+    const tally = fresh()
+    table.set(key, tally, ({ count, last }) => (now - last > window ? 0 : count))
+    return tally
+  }
+
+  const networkOf = (key: string, attempt: Attempt) =>
+    take(networks, key, attempt, () => ({ ...nothing(attempt.now), guesses: new Map() }))
+
+  const levelsOf = (attempt: Attempt) =>
+    [attempt.network, ...attempt.wider].map((key) => networkOf(key, attempt))
+
+  /** Counts a guess that was not seen before. */
+  const count = (attempt: Attempt): ReadonlyArray<NetworkTally> => {
+    const levels = levelsOf(attempt)
+    for (const level of levels) {
+      level.count++
+      level.last = attempt.now
+    }
+    const { guesses } = levels[0]!
+    guesses.set(attempt.guess, { account: attempt.account, isHeard: false, times: 0, until: 0 })
+    if (guesses.size > guessesEach) guesses.delete(guesses.keys().next().value!)
+    return levels
+  }
+
+  const seen = (attempt: Attempt) => current(networks, attempt.network, attempt)?.guesses.get(attempt.guess)
+
+  const isRight = ({ account, network, guess, now }: Attempt): boolean =>
+    known.find(account, network, now)?.guess === guess
+
+  const isWelcome = (attempt: Attempt): boolean => {
+    const pair = known.find(attempt.account, attempt.network, attempt.now)
+    if (pair === undefined) return false
+    return pair.guess === attempt.guess || (pair.failures === 0 && known.failuresOf(pair.network) < credit)
+  }
+
+  /** Whether the networks that it comes from have to wait. */
+  const isEarlyThere = (attempt: Attempt): boolean => {
+    const own = current(networks, attempt.network, attempt)
+    if (isHeld(own, failuresFor(own, attempt.account) < free.network, attempt.now)) return true
+    const isQuiet = (own?.count ?? 0) < free.network
+    return attempt.wider.some((key) => isHeld(current(networks, key, attempt), isQuiet, attempt.now))
+  }
+
+  const isEarlyFor = (attempt: Attempt): boolean => {
+    const { account, network, area, now } = attempt
+    const name = current(names, account, attempt)
+    return isHeld(name, !name?.areas.has(area), now) && known.find(account, network, now) === undefined
+  }
+
+  return {
+    isRight,
+    isWelcome,
+    isTooSoon: (attempt) => {
+      if (isRight(attempt)) return false
+      const guess = seen(attempt)
+      if (guess?.isHeard) return isBefore(attempt.now, guess.until, repeats.every)
+      return !isWelcome(attempt) && (isEarlyThere(attempt) || isEarlyFor(attempt))
+    },
+    refused: (attempt) => (seen(attempt) === undefined ? count(attempt).map(({ count }) => count) : []),
+    failed: (attempt) => {
+      const { account, network, area, now } = attempt
+      const before = seen(attempt)
+      if (before?.isHeard) {
+        before.times++
+        before.until = before.times < repeats.free ? 0 : now + repeats.every
+        return []
+      }
+      const own = current(networks, network, attempt)
+      const isFew = failuresFor(own, account) < free.network
+      const isQuiet = (own?.count ?? 0) < free.network
+      const levels = before === undefined ? count(attempt) : levelsOf(attempt)
+      const guess = levels[0]!.guesses.get(attempt.guess)!
+      guess.isHeard = true
+      guess.times = 1
+      levels.forEach((level, index) => {
+        level.last = now
+        climb(level, free.network * scales[index]!, index === 0 ? isFew : isQuiet, now)
+      })
+      const name = take<NameTally>(names, account, attempt, () => ({ ...nothing(now), areas: new Set() }))
+      name.count++
+      name.last = now
+      climb(name, free.name, !name.areas.has(area), now)
+      name.areas.add(area)
+      if (name.areas.size > areasEach) name.areas.delete(name.areas.keys().next().value!)
+      const pair = known.find(account, network, now)
+      // A password that was right and is wrong now was changed.
+      if (pair) {
+        known.put({
+          ...pair,
+          guess: pair.guess === attempt.guess ? undefined : pair.guess,
+          failures: pair.failures + 1
+        })
+      }
+      return levels.map(({ count }) => count)
+    },
+    succeeded: (attempt) => {
+      const { network, account, guess, now } = attempt
+      const own = current(networks, network, attempt)
+      if (own !== undefined) {
+        let forgiven = 0
+        for (const [key, { account: other }] of own.guesses) {
+          if (other !== account) continue
+          own.guesses.delete(key)
+          forgiven++
+        }
+        forgive(own, forgiven, free.network)
+        attempt.wider.forEach((key, index) => {
+          const level = current(networks, key, attempt)
+          if (level) forgive(level, forgiven, free.network * scales[index + 1]!)
+        })
+      }
+      known.put({ account, network, guess, at: now, failures: 0 })
+    },
+    clear: networks.remove,
+    entries: () => [
+      ...networks.entries().map(([key, { guesses, ...tally }]) => ({
+        ...{ kind: "network" as const, key, ...tally },
+        guesses: [...guesses]
+      })),
+      ...names
+        .entries()
+        .map(([key, { areas, ...tally }]) => ({ kind: "name" as const, key, ...tally, areas: [...areas] }))
+    ],
+    put: (entry) => {
+      const { count, last, until, early } = entry
+      const tally = { count, last, until, early }
+      const weigh = ({ count }: Tally) => count
+      if (entry.kind === "network") {
+        networks.set(entry.key, { ...tally, guesses: new Map(entry.guesses) }, weigh)
+      } else names.set(entry.key, { ...tally, areas: new Set(entry.areas) }, weigh)
+    },
+    list: (now, window) =>
+      networks.entries().filter(([, { count, last }]) => count > 0 && now - last <= window),
+    known
+  }
+}
+
+const nothing = (now: number): Tally => ({ count: 0, last: now, until: 0, early: 0 })
+
+/** Different guesses of a network for one name. */
+const failuresFor = (tally: NetworkTally | undefined, account: string): number => {
+  let count = 0
+  for (const guess of tally?.guesses.values() ?? []) if (guess.account === account) count++
+  return count
+}
+
+/** A clock that was set back makes nobody wait longer than the longest time. */
+const isBefore = (now: number, until: number, longest: number): boolean =>
+  now < until && until - now <= longest
+
+const isHeld = (tally: Tally | undefined, mayGoAhead: boolean, now: number): boolean =>
+  tally !== undefined && isBefore(now, mayGoAhead ? tally.early : tally.until, 2 * delays.last)
+
+/** Puts off the next attempt; also those that may go ahead, if this one did. */
+const climb = (tally: Tally, free: number, mayGoAhead: boolean, now: number): void => {
+  const delay = delayAfter(tally.count - free)
+  if (delay === 0) return
+  const wentAhead = mayGoAhead && isBefore(now, tally.until, 2 * delays.last)
+  tally.until = Math.min((wentAhead ? tally.until : now) + delay, now + 2 * delays.last)
+  if (wentAhead) tally.early = tally.until
+}
+
+/** Takes back this many failures. */
+const forgive = (tally: Tally, forgiven: number, free: number): void => {
+  tally.count = Math.max(0, tally.count - forgiven)
+  if (tally.count >= free) return
+  tally.until = 0
+  tally.early = 0
+}
+
+const delayAfter = (beyond: number): number =>
+  beyond < 0 ? 0 : Math.min(delays.first * 2 ** beyond, delays.last)

@@ -1,0 +1,100 @@
+/**
+ * What a worker does: it serves as its primary says, and as long as it says.
+ */
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { Bans } from "../bans/Bans.ts"
+import { Known } from "../config/Files.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import * as Sources from "../config/Sources.ts"
+import { Bandwidth } from "../limits/Bandwidth.ts"
+import { Quotas } from "../limits/Quotas.ts"
+import { Shares } from "../limits/RateShares.ts"
+import { Counting } from "../limits/SharedCounters.ts"
+import { Sockets } from "../server/ListenBackend.ts"
+import * as Reload from "../server/Reload.ts"
+import { Server } from "../server/Server.ts"
+import * as Systemd from "../server/Systemd.ts"
+import { Sessions } from "../session/Sessions.ts"
+import * as Link from "../workers/IpcChannel.ts"
+import * as Messages from "../workers/Messages.ts"
+import * as Roll from "../workers/SessionQuery.ts"
+import * as Counted from "../workers/WorkerCounters.ts"
+import * as Setup from "./Setup.ts"
+
+/** Serves by the settings that the primary has read, until it says that it is time to stop. */
+export const run = Effect.fnUntraced(function* (given: Sources.Given) {
+  const link = yield* Link.open
+  const { texts, reusePort, passed, count } = link.welcome
+  const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
+  const read = (texts: Messages.Texts) => Effect.provideService(Sources.read(given), Known, new Map(texts))
+
+  const report = Effect.map(Server, ({ listeners, asksPassword }) =>
+    link.send({ _tag: "serving", addresses: listeners.map(ListenAddress.format), asksPassword })
+  )
+  const refuse = (error: Error) => link.send({ _tag: "refused", error: Messages.write(error) })
+  const follow = Effect.forever(
+    Effect.flatMap(link.reload, (texts) => {
+      const services = Effect.map(read(texts), (read) =>
+        Layer.provideMerge(Server.services, Setup.settings(read, passed))
+      )
+      return Reload.once(Layer.provide(Layer.unwrap(services), platform)).pipe(
+        Effect.tap(() => Effect.sync(counted.declare)),
+        Effect.andThen(report),
+        Effect.catch((error) => Effect.sync(() => refuse(error)))
+      )
+    })
+  )
+
+  const sockets = Layer.succeed(Sockets, {
+    reusePort,
+    // The primary has made way, and it is the one that binds.
+    clear: () => Effect.void,
+    withMode: (_, bind) => bind(),
+    passed: (name) => Systemd.named(passed, name),
+    lost: link.lost
+  })
+  const counted = Counted.make(link)
+  link.onOther(counted.receive)
+  const counting = Layer.merge(
+    Layer.succeed(Counting, () => counted),
+    Layer.succeed(Shares, counted.shares)
+  )
+  const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
+  const first = yield* read(texts)
+  const server = Server.counted.pipe(
+    Layer.provide(Bandwidth.layer),
+    Layer.provideMerge(Sessions.layer),
+    Layer.provide([Quotas.layerOf(counted.usage), Bans.layerOf(counted.guesses, 1 / count)]),
+    Layer.provide(Server.services),
+    Layer.provideMerge(Setup.settings(first, passed))
+  )
+  const answering = Effect.gen(function* () {
+    const id = yield* link.list
+    const { list } = yield* Sessions
+    const { census } = yield* Server
+    link.send({ _tag: "listed", id, sessions: (yield* list).map(Roll.listed), census: yield* census })
+  })
+  const serving = Layer.effectDiscard(
+    Effect.gen(function* () {
+      yield* report
+      for (const each of [follow, Effect.forever(answering), sweeping]) yield* Effect.forkScoped(each)
+    })
+  )
+  return yield* Layer.launch(
+    Layer.provide(serving, Layer.provide(server, Layer.merge(sockets, counting)))
+  ).pipe(
+    Effect.provide(Setup.logging(first, true)),
+    Effect.catch((error) =>
+      Effect.andThen(
+        Effect.sync(() => refuse(error)),
+        Effect.never
+      )
+    ),
+    Effect.raceFirst(link.stop),
+    // What the last sessions have moved is counted, too.
+    Effect.ensuring(Effect.andThen(Effect.sync(counted.sweep), link.flush))
+  )
+})

@@ -1,0 +1,81 @@
+/**
+ * UDP ASSOCIATE: a port for the client's datagrams, for as long as its TCP
+ * connection stays (RFC 1928 §7).
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import { nobody } from "../auth/Identity.ts"
+import { Config } from "../config/Config.ts"
+import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
+import { Bandwidth } from "../limits/Bandwidth.ts"
+import { localAddress } from "../network/Peer.ts"
+import type { Ending } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import { hungUp, keepAlive } from "../network/Streams.ts"
+import * as Permit from "../policy/Authorize.ts"
+import type { Policy } from "../policy/Policy.ts"
+import { accessOf, ownerOf } from "../session/Protocol.ts"
+import * as Pace from "../session/SessionBandwidth.ts"
+import { DatagramRelay } from "../udp/DatagramRelay.ts"
+import type * as RuleUses from "../udp/RuleUses.ts"
+import * as Target from "../wire/Target.ts"
+import type { Order } from "./CommandContext.ts"
+
+/** Either end of the association ends the other: the connection, or datagrams staying out. */
+export const run = Effect.fnUntraced(function* ({
+  client,
+  request,
+  known,
+  enter,
+  succeeded
+}: Order): Effect.fn.Return<
+  Ending,
+  CommandNotSupported | NotAllowed | OutOfResources,
+  Bandwidth | Config | Policy | DatagramRelay | Resolver | Scope.Scope
+> {
+  const { udp, udpStrict, advertise } = yield* Config
+  if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
+  const { peer, traffic } = known
+  // Who came through the file system has no address from which to take datagrams.
+  if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })
+  const { address } = peer.remote
+  const access = {
+    ...accessOf(known, request),
+    // Not where to: that each datagram says for itself.
+    target: undefined,
+    // Another, if what is known of the user changes.
+    get identity() {
+      return known.identity ?? nobody
+    }
+  }
+  yield* Permit.admit(access)
+  const port = declaredPort(request.target, address)
+  if (udpStrict && port === 0) {
+    return yield* new NotAllowed({ reason: "the port that datagrams will come from is not declared" })
+  }
+  const pace = yield* Pace.of(known)
+  const bandwidth = yield* Bandwidth
+  const enterPaced: RuleUses.Enter = (decision, traffic) =>
+    Effect.andThen(
+      enter(decision, traffic),
+      Effect.provideService(Pace.ofRule(decision), Bandwidth, bandwidth)
+    )
+  const { bound, idle } = yield* (yield* DatagramRelay).associate(
+    { access, owner: ownerOf(known).key, address, port, traffic, pace, enter: enterPaced },
+    // Not all of the machine's addresses: answers have to come from where the
+    // client sent its datagrams.
+    localAddress(peer)
+  )
+  yield* succeeded(advertise === "bound" ? bound : NetAddress.inetAddressUnsafe(advertise, bound.port))
+  const { duplex } = client.detach()
+  keepAlive(duplex)
+  return yield* Effect.raceFirst(hungUp(duplex), Effect.as(idle, "idle" as const))
+})
+
+/**
+ * The port the client says it sends from; 0 if it does not say. A client that
+ * gives an address other than the one it has is behind NAT, which changes ports too.
+ */
+const declaredPort = ({ host, port }: Target.Target, address: NetAddress.IpAddress): number =>
+  Target.format({ host, port: 0 }) === Target.format({ host: address, port: 0 }) ? port : 0

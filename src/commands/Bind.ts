@@ -1,0 +1,60 @@
+/**
+ * BIND: let the target connect to us, once, and pass that on as if the client had
+ * been listening (RFC 1928 §4, §6).
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import { Config } from "../config/Config.ts"
+import {
+  type ClientGone,
+  CommandNotSupported,
+  type DialError,
+  type LimitError,
+  type ResolveError
+} from "../Errors.ts"
+import type { Bandwidth } from "../limits/Bandwidth.ts"
+import { Binder } from "../network/Binder.ts"
+import { localAddress } from "../network/Peer.ts"
+import type { Ending, Relay } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import * as Permit from "../policy/Authorize.ts"
+import type { Policy } from "../policy/Policy.ts"
+import { accessOf } from "../session/Protocol.ts"
+import type { Order } from "./CommandContext.ts"
+import * as Connect from "./Connect.ts"
+
+/** Two replies: where the target has to connect to, and where it connected from. */
+export const run = Effect.fnUntraced(function* (
+  order: Order
+): Effect.fn.Return<
+  Ending,
+  ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
+  Bandwidth | Config | Policy | Binder | Resolver | Relay | Scope.Scope
+> {
+  const { client, request, known, enter, succeeded } = order
+  const { bind } = yield* Config
+  if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
+  const binder = yield* Binder
+  const access = accessOf(known, request)
+  const { host, ...port } = request.target
+  const isAnyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)
+  yield* Permit.admit(isAnyone ? { ...access, target: undefined } : access)
+  const permitted = Effect.fnUntraced(function* (whom: Parameters<typeof Permit.grant>[0]) {
+    const permit = yield* Permit.grant(whom)
+    const [{ address, decision }] = yield* Permit.firstToEnter(permit, enter)
+    known.decision = decision
+    return address
+  })
+  const incoming = Effect.gen(function* () {
+    const expected = isAnyone ? host : yield* permitted(access)
+    const listening = yield* binder.listen(expected, localAddress(known.peer))
+    yield* succeeded(listening.bound)
+    const target = yield* listening.accepted
+    // Anyone is still not everyone.
+    if (isAnyone) yield* permitted({ ...access, target: { ...port, host: target.remote.address } })
+    return target
+  })
+  const target = yield* client.whileHere(incoming)
+  return yield* Connect.join(order, target, target.remote)
+})

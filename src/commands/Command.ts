@@ -1,0 +1,40 @@
+/**
+ * What a client can ask for, and the phase that does it.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Config } from "../config/Config.ts"
+import type { SessionError } from "../Errors.ts"
+import type { Bandwidth } from "../limits/Bandwidth.ts"
+import type { Binder } from "../network/Binder.ts"
+import type { Dialer } from "../network/Dialer.ts"
+import type { Ending, Relay } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { Policy } from "../policy/Policy.ts"
+import type * as Dialect from "../session/Protocol.ts"
+import type { DatagramRelay } from "../udp/DatagramRelay.ts"
+import * as Associate from "./Associate.ts"
+import * as Bind from "./Bind.ts"
+import type { Order } from "./CommandContext.ts"
+import * as Connect from "./Connect.ts"
+import * as Forward from "./Forward.ts"
+
+/** What the commands use. */
+export type Services = Bandwidth | Config | Policy | Resolver | Dialer | Binder | Relay | DatagramRelay
+
+/** Carries a request out to its end. */
+export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
+  const { request } = order
+  return request.command === "FORWARD"
+    ? Forward.run({ ...order, request })
+    : commands[request.command]({ ...order, request })
+}
+
+const commands: Record<
+  Dialect.Connection["command"],
+  (order: Order<Dialect.Connection>) => ReturnType<typeof run>
+> = {
+  CONNECT: Connect.run,
+  BIND: Bind.run,
+  ASSOCIATE: Associate.run
+}

@@ -1,0 +1,26 @@
+/**
+ * What a command is given to carry out.
+ */
+import type * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import type { LimitError } from "../Errors.ts"
+import type { Client } from "../network/Client.ts"
+import type { Traffic } from "../network/Relay.ts"
+import type { Decision } from "../policy/Decision.ts"
+import type { Known, Request } from "../session/Protocol.ts"
+
+/** A request that was let in, and all it takes to carry it out. */
+export interface Order<out Asked = Request> {
+  readonly client: Client
+  readonly request: Asked
+  readonly known: Known
+  /**
+   * Takes what the limits of a rule say that it takes to use what the rule
+   * allows, until the scope closes. What moves is counted in `traffic`, the
+   * session's own where it is left out.
+   */
+  readonly enter: (decision: Decision, traffic?: Traffic) => Effect.Effect<void, LimitError, Scope.Scope>
+  /** Tells the client that it has what it asked for, at this address. */
+  readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
+}

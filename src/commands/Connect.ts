@@ -1,0 +1,87 @@
+/**
+ * CONNECT: find the target's addresses, connect to one of them, move the bytes
+ * (RFC 1928 §4, §6).
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import type { Config } from "../config/Config.ts"
+import {
+  type ClientGone,
+  type DialError,
+  InvalidTarget,
+  type LimitError,
+  type ResolveError
+} from "../Errors.ts"
+import type { Bandwidth } from "../limits/Bandwidth.ts"
+import type { Dialer, Outgoing } from "../network/Dialer.ts"
+import { type Ending, Relay } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import * as Permit from "../policy/Authorize.ts"
+import type { Policy } from "../policy/Policy.ts"
+import * as Dialling from "../routes/Direct.ts"
+import { accessOf } from "../session/Protocol.ts"
+import * as Pace from "../session/SessionBandwidth.ts"
+import * as Target from "../wire/Target.ts"
+import type { Order } from "./CommandContext.ts"
+
+/** The client is told of the connection before any byte of the target's. */
+export const run = (
+  order: Order
+): Effect.Effect<
+  Ending,
+  ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
+  Bandwidth | Config | Policy | Resolver | Dialer | Relay | Scope.Scope
+> =>
+  // Nobody waits for a connection whose client has gone.
+  Effect.flatMap(order.client.whileHere(open(order)), (outgoing) => join(order, outgoing, outgoing.local))
+
+/** Tells the client of its target's connection, and makes the two each other's. */
+export const join = (
+  { client, known, succeeded }: Order,
+  target: Outgoing,
+  bound: NetAddress.InetAddress
+): Effect.Effect<Ending, never, Bandwidth | Config | Relay | Scope.Scope> => {
+  known.address = target.remote
+  // No generator, which would stay for as long as the relay runs.
+  return succeeded(bound).pipe(
+    Effect.andThen(Pace.of(known)),
+    Effect.flatMap((pace) => {
+      const { duplex, early } = client.detach()
+      const ends = { client: duplex, target: target.duplex, early, traffic: known.traffic, pace }
+      return Effect.flatMap(Relay, (relay) => relay.run(ends))
+    })
+  )
+}
+
+/** A connection to one of the target's addresses. Exactly the ones allowed are dialled. */
+export const open = Effect.fnUntraced(function* ({
+  request,
+  known,
+  enter
+}: Pick<Order, "request" | "known" | "enter">): Effect.fn.Return<
+  Outgoing,
+  InvalidTarget | ResolveError | DialError | LimitError,
+  Config | Policy | Resolver | Dialer | Scope.Scope
+> {
+  const { target } = request
+  const { host, port } = target
+  // What `connect` does with it differs from system to system; no service has it.
+  if (port === 0) {
+    return yield* new InvalidTarget({
+      target: Target.format(target),
+      reason: "port 0 cannot be connected to"
+    })
+  }
+  // Nor is this anyone's address, though systems take it for this machine's.
+  if (NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)) {
+    return yield* new InvalidTarget({
+      target: Target.format(target),
+      reason: "the unspecified address is nobody's"
+    })
+  }
+  const permit = yield* Permit.grant(accessOf(known, request))
+  const { outgoing, decision } = yield* Dialling.connect(permit, port, enter)
+  known.decision = decision
+  return outgoing
+})

@@ -1,0 +1,59 @@
+/**
+ * FORWARD: an HTTP request made in the client's place (RFC 9110 §7.6).
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Config } from "../config/Config.ts"
+import { LoopDetected, type SessionError } from "../Errors.ts"
+import type { Bandwidth } from "../limits/Bandwidth.ts"
+import type { Dialer } from "../network/Dialer.ts"
+import * as Forward from "../network/HttpForward.ts"
+import type { Ending } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { Policy } from "../policy/Policy.ts"
+import type { Forwarding } from "../session/Protocol.ts"
+import * as Pace from "../session/SessionBandwidth.ts"
+import * as HttpFields from "../wire/HttpFields.ts"
+import type { Order } from "./CommandContext.ts"
+import * as Connect from "./Connect.ts"
+
+/** Tells this process from others of its kind, which a request may well pass on its way. */
+export const pseudonym = `effect-socks-${globalThis.crypto.randomUUID().slice(0, 8)}`
+
+export const run = Effect.fnUntraced(function* ({
+  client,
+  request,
+  known,
+  enter
+}: Order<Forwarding>): Effect.fn.Return<
+  Ending,
+  SessionError,
+  Bandwidth | Config | Policy | Resolver | Dialer | Scope.Scope
+> {
+  const { idleTimeout } = yield* Config
+  const { target, head, path, exchange } = request
+  if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
+  const outgoing = yield* client.whileHere(
+    Effect.raceFirst(Connect.open({ request, known, enter }), exchange.broken)
+  )
+  known.address = outgoing.remote
+  const pace = yield* Pace.of(known)
+  // Its head is here, and still counts among what goes to the target.
+  yield* client.whileHere(Pace.turn(pace?.upload, exchange.tally.fromClient))
+  return yield* Effect.raceFirst(
+    Forward.run({
+      exchange,
+      target: outgoing.duplex,
+      method: head.method,
+      path,
+      fields: HttpFields.request(head, target, pseudonym),
+      pseudonym,
+      pace,
+      idleTimeout,
+      onStatus: (status) => {
+        known.status = status
+      }
+    }),
+    exchange.broken
+  )
+})

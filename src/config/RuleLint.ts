@@ -1,0 +1,159 @@
+/**
+ * What is wrong with rules, although each of them can be read.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Equal from "effect/Equal"
+import type * as Host from "effect/net/Host"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import { printable } from "../wire/Text.ts"
+import * as ListenAddress from "./ListenAddress.ts"
+import type { PortRange } from "./Parsers.ts"
+import { allows, nameOf, type Rule } from "./Rule.ts"
+import * as TargetPattern from "./TargetPattern.ts"
+import * as TimeWindow from "./TimeWindow.ts"
+
+/** Whom there is, as far as that is known. */
+export interface Whom {
+  readonly users?: Iterable<string> | undefined
+  readonly groups?: Iterable<string> | undefined
+}
+
+/** A name in a rule, and why it cannot be meant: "… is not …". */
+export interface Problem {
+  /** Where it is in the list of rules. */
+  readonly path: ReadonlyArray<PropertyKey>
+  readonly value: string
+  readonly expected: string
+}
+
+/** What must not be: a rule about someone who does not exist, whose name is then most likely misspelt. */
+export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<Problem> => {
+  const users = whom.users && new Set(whom.users)
+  const groups = whom.groups && new Set(whom.groups)
+  return rules.flatMap((rule, index) => {
+    if (rule.users === undefined && rule.groups === undefined) return []
+    const missing = (key: "users" | "groups", known: ReadonlySet<string> | undefined, expected: string) =>
+      (rule[key] ?? []).flatMap((name, position) => {
+        if (known?.has(name) ?? true) return []
+        const value = `${key.slice(0, -1)} "${printable(name)}" of ${nameOf(rule, index)}`
+        return [{ path: [index, key, position], value, expected }]
+      })
+    return [
+      ...missing("users", users, "one of the users"),
+      ...missing("groups", groups, "a group of any user")
+    ]
+  })
+}
+
+/** Limits of rules that deny, which have no effect. */
+export const idle = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> =>
+  rules.flatMap((rule, index) =>
+    allows(rule) || rule.limits === undefined
+      ? []
+      : [`${nameOf(rule, index)} denies, so nothing comes of its limits`]
+  )
+
+/** Rules for listeners that are none of these, as far as it is known where those will be. */
+export const unheard = (
+  rules: ReadonlyArray<Rule>,
+  listen: ReadonlyArray<ListenAddress.ListenAddress>
+): ReadonlyArray<string> => {
+  const places = listen.map(ListenAddress.doorOf).map(ListenAddress.placeOf)
+  return rules.flatMap((rule, index) =>
+    (rule.listeners ?? [])
+      .filter((listener) => !places.some((place) => canBe(place, listener)))
+      .map(
+        (listener) => `${nameOf(rule, index)} is for the listener ${printable(listener)}, and there is none`
+      )
+  )
+}
+
+/** Whether a connection to this place can be to a listener of that name. */
+const canBe = (place: ListenAddress.Place, listener: string): boolean => {
+  if (place._tag === "Systemd") return true
+  if (place._tag === "UnixPathAddress") return ListenAddress.format(place) === listener
+  const named = Option.getOrUndefined(ListenAddress.fromString(listener))
+  if (named?._tag !== "HostPort") return false
+  const isAnywhere = ({ host }: Host.HostPort) =>
+    !NetAddress.isIpAddress(host) || NetAddress.isUnspecified(host)
+  return (
+    (place.port === 0 || place.port === named.port) &&
+    (isAnywhere(place) || isAnywhere(named) || Equal.equals(place.host, named.host))
+  )
+}
+
+/**
+ * Rules that never match. Says nothing where it takes more than one rule to see that, or very many. Compares
+ * rules with one another: of 100,000 it takes a second.
+ */
+export const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => {
+  const same = new Map<string, number>()
+  const wide: Array<number> = []
+  return rules.flatMap((rule, index) => {
+    const name = nameOf(rule, index)
+    const key = JSON.stringify(conditionsOf(rule))
+    const earlier = same.get(key)
+    const candidates = [...(earlier === undefined ? [] : [earlier]), ...wide]
+    const by = candidates.sort((a, b) => a - b).find((number) => covers(rules[number]!, rule))
+    if (earlier === undefined) same.set(key, index)
+    if (wide.length < 50 && sizeOf(rule) <= 8) wide.push(index)
+    if (isNever(rule)) return [`${name} never matches: there is no time, or no target, that it is for`]
+    return by === undefined ? [] : [`${name} never matches: ${nameOf(rules[by]!, by)} has decided before`]
+  })
+}
+
+const conditionsOf = ({ name: _, allow: __, deny: ___, limits: ____, ...conditions }: Rule) => conditions
+
+/** How much there is to compare another with. */
+const sizeOf = ({ to = [], users = [], groups = [], clients = [] }: Rule): number =>
+  to.length + users.length + groups.length + clients.length
+
+const isNever = ({ when, to }: Rule): boolean =>
+  to?.length === 0 || when?.every(({ from, to }) => from === to) === true
+
+/** Whether the one matches wherever the other does. */
+const covers = (one: Rule, other: Rule): boolean =>
+  all(one.users, other.users, (a, b) => a === b) &&
+  all(one.groups, other.groups, (a, b) => a === b) &&
+  all(one.listeners, other.listeners, (a, b) => a === b) &&
+  all(one.commands, other.commands, (a, b) => a === b) &&
+  all(one.protocols, other.protocols, (a, b) => a === b) &&
+  all(one.clients, other.clients, IpNetwork.containsNetwork) &&
+  all(one.ports, other.ports, holds) &&
+  all(one.to, other.to, includes) &&
+  all(one.when, other.when, (a, b) => TimeWindow.format(a) === TimeWindow.format(b)) &&
+  (one.when === undefined || zoneOf(one) === zoneOf(other))
+
+/** Whether each of the others is part of one of these, or there is no such condition. */
+const all = <A>(
+  ones: ReadonlyArray<A> | undefined,
+  others: ReadonlyArray<A> | undefined,
+  includes: (one: A, other: A) => boolean
+): boolean =>
+  ones === undefined || (others?.every((other) => ones.some((one) => includes(one, other))) ?? false)
+
+const holds = (one: PortRange, other: PortRange): boolean => one[0] <= other[0] && other[1] <= one[1]
+
+const includes = (one: TargetPattern.TargetPattern, other: TargetPattern.TargetPattern): boolean => {
+  if (one.ports !== undefined && !(other.ports && holds(one.ports, other.ports))) return false
+  const { host } = other
+  switch (host._tag) {
+    case "Any":
+      return one.host._tag === "Any"
+    case "AnyName":
+      return one.host._tag === "AnyName" || one.host._tag === "Any"
+    case "Name":
+      return TargetPattern.matchesName(one.host, host.name)
+    case "Suffix":
+      // Below itself is whatever is below all that is below it.
+      return TargetPattern.matchesName(one.host, `x.${host.suffix}`) && one.host._tag !== "Name"
+    case "Network":
+      return one.host._tag === "Network"
+        ? IpNetwork.containsNetwork(one.host.network, host.network)
+        : one.host._tag === "Any"
+  }
+}
+
+const zoneOf = ({ timezone }: Rule): string => (timezone ? DateTime.zoneToString(timezone) : "local")

@@ -1,0 +1,121 @@
+/**
+ * The forms in which values are written in the config file, each a `Schema`: it
+ * reads them, says what would be right, and becomes the JSON Schema of editors.
+ *
+ * The messages are made of annotations: `expected` completes "… is not …", and of
+ * what has `isSecret` no value is shown.
+ */
+import * as Effect from "effect/Effect"
+import type * as JsonSchema from "effect/JsonSchema"
+import type * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { printable } from "../wire/Text.ts"
+import { Files } from "./Files.ts"
+import * as Texts from "./Parsers.ts"
+
+/** A form in which something is read, never written. */
+export type Form<A> = Schema.Decoder<A, Files>
+
+export interface TextOptions<A> {
+  readonly read: (text: string) => Option.Option<A>
+  /** Completes the sentence "… is not …". */
+  readonly expected: string
+  /** Which texts, numbers and booleans it can be, as far as an editor should know. */
+  readonly json?: JsonSchema.JsonSchema
+  /** May be in a file of its own, and is shown nowhere. */
+  readonly isSecret?: boolean
+  /** Says more of what is wrong with a text, and nothing of what it is. */
+  readonly why?: (text: string) => string
+}
+
+/** A form that makes something else of what one has read. */
+export const further = <A, B>(
+  form: Form<A>,
+  read: (value: A) => Effect.Effect<B, SchemaIssue.Issue, Files>
+): Form<B> =>
+  form.pipe(
+    Schema.decodeTo(
+      Schema.declare((_: unknown): _ is B => true),
+      {
+        decode: SchemaGetter.transformEffect(read),
+        encode: SchemaGetter.forbiddenEncoding
+      }
+    )
+  )
+
+/** Any text, number or boolean as the text that it was written as. */
+const scalar = (json: JsonSchema.JsonSchema = { type: ["string", "number", "boolean"] }): Form<string> =>
+  further(
+    Schema.Unknown.check(
+      Schema.makeFilter((value) => /^(?:string|number|boolean)$/.test(typeof value), {
+        expected: "a text",
+        toJsonSchema: () => json
+      })
+    ),
+    (value) => Effect.succeed(String(value))
+  )
+
+/** What is written as one text, the same in flags, variables and files. There a number or boolean is its own text. */
+export const text = <A>({ read, expected, json, isSecret = false, why }: TextOptions<A>): Form<A> =>
+  further(isSecret ? secretText : further(scalar(json), (text) => Effect.succeed({ text })), (found: Found) =>
+    Effect.mapError(Effect.fromOption(read(found.text)), () => {
+      if (found.file === undefined && !why) return new SchemaIssue.InvalidValue({ expected })
+      const what = found.file === undefined ? "what was given" : `what is in "${found.file}"`
+      const more = why ? `: ${why(found.text)}` : ""
+      return new SchemaIssue.InvalidValue({ message: `${what} is not ${expected}${more}` })
+    })
+  ).annotate({ expected, isSecret })
+
+/** A text, and the printable name of the file it was in, if it was in one. */
+interface Found {
+  readonly text: string
+  readonly file?: string
+}
+
+/** `true` or `false`. */
+export const toggle: Form<boolean> = text({
+  read: Texts.toggle,
+  expected: "true or false",
+  json: { type: "boolean" }
+})
+
+/** One of these words. */
+export const word = <A extends string>(words: ReadonlyArray<A>, expected: string): Form<A> =>
+  text({ read: (text) => Texts.literal(text, words), expected, json: { enum: [...words] } })
+
+/** A list, or one value for a list of it. */
+export const list = <A>(one: Form<A>, options: { readonly canBeEmpty: boolean }): Form<ReadonlyArray<A>> => {
+  const many = Schema.Array(one)
+  return Schema.Union([
+    options.canBeEmpty
+      ? many
+      : many.check(
+          Schema.isNonEmpty({ message: "an empty list says nothing; leave it out for its default" })
+        ),
+    further(one, (value) => Effect.succeed([value]))
+  ])
+}
+
+const path = text({
+  read: Texts.path,
+  expected: "the path of a file",
+  json: { type: "string", minLength: 1 }
+})
+
+const secretText: Form<Found> = Schema.Union([
+  further(scalar(), (text) => Effect.succeed({ text })),
+  further(Schema.Struct({ file: path }), ({ file }) =>
+    Files.use(({ read }) => read(file)).pipe(
+      Effect.map((text) => ({ text: text.replace(/\r?\n$/, ""), file: printable(file) })),
+      Effect.mapError((reason) => new SchemaIssue.InvalidValue({ message: `"${printable(file)}" ${reason}` }))
+    )
+  )
+]).annotate({ expected: "a text or { file: PATH }", isSecret: true })
+
+/** A text that is not shown: itself, or `{ file: PATH }` for what is in a file, less a line break at its end. */
+export const secret: Form<Redacted.Redacted> = further(secretText, ({ text }) =>
+  Effect.succeed(Redacted.make(text))
+)

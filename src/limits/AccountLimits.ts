@@ -1,0 +1,63 @@
+/**
+ * What accounts have: sessions at once, new ones, and bytes.
+ */
+import { type LimitError, SessionLimitReached, TooManyNewSessions } from "../Errors.ts"
+import type { Account } from "./LimitKeys.ts"
+import type { Quotas } from "./Quotas.ts"
+import type { Counting, Refused } from "./SharedCounters.ts"
+
+export interface Ledger {
+  /** Counts a session for all of these accounts; or for none of them, if one has no room. */
+  readonly enter: (accounts: ReadonlyArray<Account>, now: number) => Refused<LimitError> | undefined
+  readonly leave: (accounts: ReadonlyArray<Account>) => void
+}
+
+export const make = (
+  quotas: Quotas["Service"],
+  { places, rates }: Pick<Counting, "places" | "rates">
+): Ledger => {
+  const hasNoRoom = ({ whose, key, limits }: Account): Refused<LimitError> | undefined => {
+    const { sessions: limit = Infinity } = limits
+    if (limit === Infinity || places.hasRoom(key, limit)) return undefined
+    return { error: () => new SessionLimitReached({ whose, limit }), lack: { of: "place", key, limit } }
+  }
+
+  const isSpent = (account: Account, now: number): Refused<LimitError> | undefined => {
+    const error = quotas.exceeded(account, now)
+    return error && { error: () => error }
+  }
+
+  const isTooFast = ({ whose, key, limits }: Account, now: number): Refused<LimitError> | undefined => {
+    const { sessionRate: limit = Infinity } = limits
+    const here = limit === Infinity ? 0 : rates.take(key, limit, now)
+    if (here === 0) return undefined
+    return {
+      error: (wait) =>
+        new TooManyNewSessions({ whose, limit, retryAfter: Math.ceil(Math.max(wait, here) / 1000) }),
+      lack: { of: "token", key, limit }
+    }
+  }
+
+  return {
+    enter: (accounts, now) => {
+      // Last what costs something to ask.
+      const refused =
+        first(accounts, hasNoRoom) ??
+        first(accounts, (account) => isSpent(account, now)) ??
+        first(accounts, (account) => isTooFast(account, now))
+      if (refused === undefined) for (const { key } of accounts) places.change(key, 1)
+      return refused
+    },
+    leave: (accounts) => {
+      for (const { key } of accounts) places.change(key, -1)
+    }
+  }
+}
+
+const first = <A, B>(all: ReadonlyArray<A>, find: (one: A) => B | undefined): B | undefined => {
+  for (const one of all) {
+    const found = find(one)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

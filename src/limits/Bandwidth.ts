@@ -1,0 +1,151 @@
+/**
+ * How fast the bytes of a session may go: which limits hold for it, and with
+ * whom it shares them.
+ */
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Bucket from "../base/TokenBucket.ts"
+import { Config } from "../config/Config.ts"
+import type { Limits } from "../config/Limits.ts"
+import type { Rates } from "../config/Parsers.ts"
+import * as Pacer from "../network/BandwidthScheduler.ts"
+import { Shares } from "./RateShares.ts"
+import * as SharedBuckets from "./SharedBuckets.ts"
+
+export interface Usage {
+  /** Whose session it is, asked where there is a limit. All that are the same owner's share it. */
+  readonly owner: () => string
+  /** The owner's own limits, to which those of the settings give way. */
+  readonly own: Limits | undefined
+  /** Of the rule that let the session in; all that it lets in share them. */
+  readonly rule: LimitedRule | undefined
+}
+
+export interface LimitedRule {
+  readonly name: string
+  readonly limits: Limits
+}
+
+export class Bandwidth extends Context.Service<
+  Bandwidth,
+  {
+    /**
+     * What a session has to keep to until the scope closes; nothing if it has no
+     * limit. Goes by the configuration that holds now. Where a shared limit has
+     * changed since, it changes for all who share it.
+     */
+    readonly pace: (usage: Usage) => Effect.Effect<Pacer.Pace | undefined, never, Config | Scope.Scope>
+    /** What a part of a session has to keep to, beside that, which this rule lets through. */
+    readonly paceOf: (rule: LimitedRule) => Effect.Effect<Pacer.Pace | undefined, never, Scope.Scope>
+  }
+>()("effect-socks/limits/Bandwidth") {
+  static readonly layer: Layer.Layer<Bandwidth> = Layer.effect(
+    Bandwidth,
+    Effect.gen(function* () {
+      const clock = yield* Clock.clockWith(Effect.succeed)
+      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
+      const isBusy = Latch.makeUnsafe()
+      const pacer = Pacer.make(now, () => Latch.openUnsafe(isBusy))
+      const shares = yield* Shares
+      const shared = SharedBuckets.make(now, shares)
+      if (shares) {
+        const report = Effect.sync(() => shared.report())
+        yield* Effect.forkScoped(Effect.schedule(report, Schedule.spaced("1 second")))
+      }
+      // One for all, which stands still while nobody waits.
+      const tick = Effect.sync(() => {
+        if (!pacer.tick()) Latch.closeUnsafe(isBusy)
+      })
+      yield* Latch.await(isBusy).pipe(
+        Effect.andThen(Effect.sleep(Pacer.interval)),
+        Effect.andThen(tick),
+        Effect.forever,
+        Effect.forkScoped
+      )
+
+      /** A lane for these limits, with what gives back all that it takes. */
+      const enter = (named: ReadonlyArray<readonly [name: string, rate: number]>, session = Infinity) => {
+        const shares = named.filter(([, rate]) => rate < Infinity)
+        const buckets = [
+          ...(session < Infinity ? [Bucket.make(session, now())] : []),
+          ...shares.map(([name, rate]) => shared.take(name, rate))
+        ]
+        const lane = Arr.isReadonlyArrayNonEmpty(buckets) ? pacer.lane(buckets) : undefined
+        const leave = () => {
+          lane?.leave()
+          for (const [name] of shares) shared.giveBack(name)
+        }
+        return { lane, leave }
+      }
+
+      return {
+        pace: Effect.fnUntraced(function* (usage) {
+          const config = yield* Config
+          const up = held("upload", usage, config)
+          const down = held("download", usage, config)
+          if (!isLimited(up) && !isLimited(down)) return undefined
+          return yield* paced((way) => {
+            const limits = way === "upload" ? up : down
+            const shared = [
+              [`${way} of ${usage.owner()}`, limits.user],
+              [byRule(way, usage.rule?.name), limits.rule],
+              [way, limits.total]
+            ] as const
+            return enter(shared, limits.session)
+          })
+        }),
+        paceOf: ({ name, limits: { upload = Infinity, download = Infinity } }) =>
+          Math.min(upload, download) === Infinity
+            ? Effect.undefined
+            : paced((way) => enter([[byRule(way, name), way === "upload" ? upload : download]]))
+      }
+    })
+  )
+}
+
+interface Entered {
+  readonly lane: Pacer.Lane | undefined
+  readonly leave: () => void
+}
+
+/** Both ways, until the scope closes. */
+const paced = Effect.fnUntraced(function* (
+  enter: (way: keyof Rates) => Entered
+): Effect.fn.Return<Pacer.Pace, never, Scope.Scope> {
+  const upload = enter("upload")
+  const download = enter("download")
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      upload.leave()
+      download.leave()
+    })
+  )
+  return { upload: upload.lane, download: download.lane }
+})
+
+/** The name of a limit that is a rule's. */
+const byRule = (way: keyof Rates, name: string | undefined): string => `${way} by ${name}`
+
+/** The limits of one direction, of everyone who has one there: bytes a second, or `Infinity`. */
+interface Held {
+  readonly session: number
+  readonly user: number
+  readonly rule: number
+  readonly total: number
+}
+
+const held = (way: keyof Rates, { own, rule }: Usage, config: Config["Service"]): Held => ({
+  session: config.bandwidthSession[way],
+  user: own?.[way] ?? config.bandwidthUser[way],
+  rule: rule?.limits[way] ?? Infinity,
+  total: config.bandwidthTotal[way]
+})
+
+const isLimited = ({ session, user, rule, total }: Held): boolean =>
+  Math.min(session, user, rule, total) < Infinity

@@ -1,0 +1,125 @@
+/**
+ * What accounts have used of their quotas, for as long as days and months last:
+ * over restarts too, where there is a directory to keep it in.
+ */
+import { join } from "node:path"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as State from "../base/StateFile.ts"
+import { Config, type Values } from "../config/Config.ts"
+import type { Limits } from "../config/Limits.ts"
+import { QuotaExceeded, type StateFailed } from "../Errors.ts"
+import type { Account } from "./LimitKeys.ts"
+import * as Usage from "./Usage.ts"
+
+export class Quotas extends Context.Service<
+  Quotas,
+  {
+    /** Counts bytes that moved, of an account that has a quota. */
+    readonly charge: (account: Account, bytes: number, now: number) => void
+    /** Which quota of an account is used up, if one is. */
+    readonly exceeded: (account: Account, now: number) => QuotaExceeded | undefined
+  }
+>()("effect-socks/limits/Quotas") {
+  /** In memory, and in `stateDir` if there is one. Fails for a state that cannot be read or written. */
+  static readonly layer: Layer.Layer<Quotas, StateFailed, Config> = Layer.effect(
+    Quotas,
+    Effect.suspend(() => Effect.map(usage, make))
+  )
+
+  /** Of usage that someone else keeps. */
+  static readonly layerOf = (usage: Usage.Usage): Layer.Layer<Quotas> => Layer.sync(Quotas, () => make(usage))
+}
+
+/** What was used so far, kept as the settings say. */
+export const usage: Effect.Effect<Usage.Usage, StateFailed, Config | Scope.Scope> = Effect.gen(function* () {
+  const config = yield* Config
+  for (const warning of warnings(config)) yield* Effect.logWarning(warning)
+  const path = fileOf(config)
+  if (config.stateDir === undefined || path === undefined) return Usage.make()
+  yield* State.lock(config.stateDir)
+  return yield* kept(path)
+})
+
+/** What is right but hardly meant, a sentence each. */
+export const warnings = ({ stateDir, user, users, rules, ...all }: Values): ReadonlyArray<string> => {
+  const isAnySet =
+    all.dailyQuota !== "off" ||
+    all.monthlyQuota !== "off" ||
+    [...user, ...users, ...rules].some(({ limits = {} }) => isQuota(limits))
+  return isAnySet && stateDir === undefined
+    ? ["quotas begin anew at every start, as there is no --state-dir"]
+    : []
+}
+
+/** Whether what is kept can be read, and kept. Nothing is written, as a server may be running. */
+export const check: Effect.Effect<void, StateFailed, Config> = Effect.gen(function* () {
+  const path = fileOf(yield* Config)
+  if (path === undefined) return
+  yield* State.read(path, Kept)
+  yield* State.canWrite(path)
+})
+
+const make = (usage: Usage.Usage): Quotas["Service"] => ({
+  charge: (account, bytes, now) => {
+    if (isQuota(account.limits)) usage.add(account.key, bytes, now)
+  },
+  exceeded: (account, now) => {
+    if (!isQuota(account.limits)) return undefined
+    const { whose, key, limits } = account
+    const used = usage.of(key, now)
+    // First the one that lasts longer.
+    for (const [period, limit = Infinity] of [
+      ["month", limits.monthlyQuota],
+      ["day", limits.dailyQuota]
+    ] as const) {
+      if (used[period] < limit) continue
+      const retryAfter = Math.ceil((Usage.endOf(period, now) - now) / 1000)
+      return new QuotaExceeded({ whose, period, limit, retryAfter })
+    }
+    return undefined
+  }
+})
+
+/** Whether there is one in these limits. */
+export const isQuota = ({ dailyQuota = Infinity, monthlyQuota = Infinity }: Limits): boolean =>
+  dailyQuota < Infinity || monthlyQuota < Infinity
+
+const fileOf = ({ stateDir }: Values): string | undefined => stateDir && join(stateDir, "quotas.json")
+
+const day = {
+  date: Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\d$/)),
+  accounts: Schema.Array(Schema.Struct({ name: Schema.String, day: Schema.Natural, month: Schema.Natural }))
+}
+
+/** The form of the file. Another form is another version, which this one does not begin to read. */
+const Kept = Schema.Struct({
+  version: Schema.Literal(1),
+  ...day,
+  others: Schema.optionalKey(Schema.Array(Schema.Struct(day)))
+})
+
+/** Usage that is written to a file now, when it has changed, and at the end. */
+const kept = Effect.fnUntraced(function* (path: string) {
+  const usage = Usage.make(Option.getOrUndefined(yield* State.read(path, Kept)))
+  let written = ""
+  const save = Effect.gen(function* () {
+    const snapshot = usage.snapshot(yield* Clock.currentTimeMillis)
+    const text = JSON.stringify(snapshot)
+    if (text === written) return
+    yield* State.write(path, Kept, { version: 1, ...snapshot })
+    written = text
+  })
+  // Now, as later nobody is there to be told that it cannot be.
+  yield* save
+  const saveOrSay = Effect.catch(save, ({ message }) => Effect.logError(message))
+  yield* Effect.addFinalizer(() => saveOrSay)
+  yield* Effect.forkScoped(Effect.schedule(saveOrSay, Schedule.spaced("10 seconds")))
+  return usage
+})

@@ -1,0 +1,45 @@
+/**
+ * What share of each limited rate a worker has.
+ */
+
+import type { Need, Share } from "./RateAllocator.ts"
+import type { Shares } from "./RateShares.ts"
+
+export interface Shared extends Shares {
+  readonly receive: (share: Share) => void
+}
+
+interface Limit {
+  readonly id: number
+  readonly onChange: (share: number) => void
+  isBusy: boolean
+}
+
+export const make = (send: (need: Need) => void): Shared => {
+  let count = 0
+  const limits = new Map<string, Limit>()
+  return {
+    enter: (name, onChange) => {
+      const id = ++count
+      limits.set(name, { id, onChange, isBusy: true })
+      send({ _tag: "enter", name, id })
+    },
+    demand: (name, isBusy) => {
+      const limit = limits.get(name)
+      if (limit === undefined || limit.isBusy === isBusy) return
+      limit.isBusy = isBusy
+      send({ _tag: "demand", name, isBusy })
+    },
+    leave: (name) => {
+      limits.delete(name)
+      send({ _tag: "leave", name })
+    },
+    receive: ({ name, id, turn, share }) => {
+      const limit = limits.get(name)
+      // It has left, and the primary will know.
+      if (limit?.id !== id) return
+      limit.onChange(share)
+      send({ _tag: "kept", name, turn })
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Buckets by name, for those who share them.
+ */
+import * as Bucket from "../base/TokenBucket.ts"
+import type { Shares } from "./RateShares.ts"
+
+export interface SharedBuckets {
+  /** The bucket of this name for one user more, at this rate from now on. */
+  readonly take: (name: string, rate: number) => Bucket.Bucket
+  /** For one user less. Coming back rids nobody of a debt: a bucket is kept until it is full. */
+  readonly giveBack: (name: string) => void
+  readonly size: () => number
+  /** Says of which shares there is need, where they are shared with other processes; to be called every second. */
+  readonly report: () => void
+}
+
+interface Entry {
+  readonly bucket: Bucket.Bucket
+  users: number
+  /** Of this process. */
+  share: number
+  /** It was unused at the last report. */
+  isIdle: boolean
+}
+
+/** `now` gives milliseconds. */
+export const make = (now: () => number, shares?: Shares): SharedBuckets => {
+  const entries = new Map<string, Entry>()
+  /** The names of those without a user. */
+  const unused = new Set<string>()
+
+  const enter = (name: string, rate: number): Entry => {
+    const share = shares ? 0 : 1
+    const bucket = Bucket.make(rate * share, now())
+    const entry = { bucket, users: 0, share, isIdle: false }
+    entries.set(name, entry)
+    shares?.enter(name, (share) => {
+      entry.share = share
+      Bucket.setRate(bucket, bucket.whole * share, now())
+    })
+    return entry
+  }
+
+  /** Looks at two for each that becomes unused, so that they stay few, and this cheap. */
+  const sweep = () => {
+    let looks = 2
+    for (const name of unused) {
+      if (looks-- === 0) return
+      unused.delete(name)
+      const { bucket } = entries.get(name)!
+      Bucket.fill(bucket, now())
+      if (Bucket.isFull(bucket)) entries.delete(name)
+      else unused.add(name)
+    }
+  }
+
+  const leave = (name: string) => {
+    shares?.leave(name)
+    entries.delete(name)
+    unused.delete(name)
+  }
+
+  return {
+    take: (name, rate) => {
+      const entry = entries.get(name) ?? enter(name, rate)
+      unused.delete(name)
+      entry.users++
+      entry.bucket.whole = rate
+      Bucket.setRate(entry.bucket, rate * entry.share, now())
+      return entry.bucket
+    },
+    giveBack: (name) => {
+      const entry = entries.get(name)
+      if (entry === undefined || --entry.users > 0) return
+      unused.add(name)
+      if (shares === undefined) sweep()
+    },
+    size: () => entries.size,
+    report: () => {
+      if (shares === undefined) return
+      for (const [name, entry] of entries) {
+        const { bucket, users } = entry
+        Bucket.fill(bucket, now())
+        shares.demand(name, bucket.waiting > 0 || !Bucket.isHalfFull(bucket))
+        // A debt is kept as long as it takes to pay it off.
+        if (users === 0 && entry.isIdle && Bucket.isFull(bucket)) leave(name)
+        entry.isIdle = users === 0
+      }
+    }
+  }
+}

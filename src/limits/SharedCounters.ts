@@ -1,0 +1,65 @@
+/**
+ * What is counted across all connections of a server, in this process or in
+ * several that serve together.
+ *
+ * What is asked here is answered at once. Where several processes count, "no"
+ * may mean that there is nothing here, and then `more` asks the others.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Counts from "../base/CounterMap.ts"
+import * as Rates from "../base/TokenBuckets.ts"
+import type { LimitError, TooManySessions } from "../Errors.ts"
+
+/** How many sessions of a kind there are, and may be. */
+export interface Places {
+  /** Whether there may be one more, of so many in all. */
+  readonly hasRoom: (key: string, limit: number) => boolean
+  /** One more, or one less of those there are. */
+  readonly change: (key: string, by: 1 | -1) => void
+}
+
+/** Something of which there is none here. */
+export interface Lack {
+  /** Room for one more of `limit` in all; or a token, of `limit` a second. */
+  readonly of: "place" | "token"
+  readonly key: string
+  readonly limit: number
+}
+
+/** Why a session is not let in, and what would have to be here that it is. */
+export interface Refused<E = TooManySessions | LimitError> {
+  /** `wait` is how long it takes until there is a token, in milliseconds. */
+  readonly error: (wait: number) => E
+  readonly lack?: Lack
+}
+
+/** It is here now, for who takes it as soon as `release` is called; or how long it takes until there is one. */
+export type More = { readonly release: () => void } | { readonly wait: number }
+
+export interface Counting {
+  /** A number that no other session has. */
+  readonly nextId: () => number
+  readonly places: Places
+  readonly rates: Pick<Rates.Rates, "take">
+  /** Which part of the handshakes is this process's, from 0 to 1: they are not counted together. */
+  readonly part: number
+  readonly more?: (lack: Lack) => Effect.Effect<More>
+}
+
+/** Of this process alone. */
+export const alone = (): Counting => {
+  const counts = Counts.make()
+  let count = 0
+  return {
+    nextId: () => ++count,
+    part: 1,
+    places: { hasRoom: (key, limit) => counts.of(key) < limit, change: counts.change },
+    rates: Rates.make()
+  }
+}
+
+/** How counting begins: alone, unless it says otherwise. */
+export const Counting = Context.Reference<() => Counting>("effect-socks/limits/SharedCounters", {
+  defaultValue: () => alone
+})

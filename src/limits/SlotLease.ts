@@ -1,0 +1,184 @@
+/**
+ * Who has how many of what there is a limit on: a worker's side.
+ *
+ * It lets sessions in from the slots that it has leased, and asks for more when
+ * there are none. What it has not used for a while goes back.
+ */
+import * as Counts from "../base/CounterMap.ts"
+import type { Claim, Ruling } from "./SlotAllocator.ts"
+
+/** A slot that is kept for someone. */
+export interface Slot {
+  /** Frees it, for who takes it right now. */
+  readonly release: () => void
+}
+
+export interface Lessee {
+  /** Whether there is a free one, here and now, of so many in all. */
+  readonly hasRoom: (key: string, limit: number) => boolean
+  /** One more in use, or one less; also of what there is no limit on. */
+  readonly change: (key: string, by: 1 | -1) => void
+  /** Asks for one. `answer` gets nothing if all are in use. */
+  readonly ask: (key: string, limit: number, answer: (slot: Slot | undefined) => void) => void
+  readonly receive: (ruling: Ruling) => void
+  /** Gives back what was not used since the last time, and takes from who has not called for it since then what was kept for them. */
+  readonly sweep: () => void
+  /** Makes known what is in use of everything: a limit may hold now that did not. */
+  readonly declare: () => void
+  /** In use. */
+  readonly of: (key: string) => number
+}
+
+interface Lease {
+  limit: number
+  /** Slots. */
+  count: number
+  /** Of those in use, as many as go back as soon as they are free: the primary may have leased too many. */
+  over: number
+  /** Least that were free since the last sweep. */
+  idle: number
+  slots: Set<Slot>
+  waiting: Array<Waiter>
+  /** The primary was asked for more, and has not answered. */
+  isAsking: boolean
+}
+
+interface Waiter {
+  readonly answer: (slot: Slot | undefined) => void
+  /** The primary was asked since it waits. */
+  isAsked: boolean
+}
+
+export const make = (send: (claim: Claim) => void): Lessee => {
+  const used = Counts.make()
+  const leases = new Map<string, Lease>()
+  /** Those kept for someone since before the last sweep. */
+  let old = new Set<Slot>()
+
+  const free = (key: string, lease: Lease) => lease.count - used.of(key) - lease.slots.size
+
+  const give = (key: string, lease: Lease, count: number, round?: number) => {
+    lease.count -= count
+    send({ _tag: "back", key, count, ...(round !== undefined && { round }) })
+  }
+
+  const leaseOf = (key: string, limit: number): Lease => {
+    const known = leases.get(key)
+    if (known) return known
+    const lease: Lease = { limit, count: 0, over: 0, idle: 0, slots: new Set(), waiting: [], isAsking: false }
+    leases.set(key, lease)
+    return lease
+  }
+
+  /** Those that are in use anyhow are its own, whether there are so many or not. */
+  const own = (key: string, lease: Lease): number => {
+    const over = Math.max(used.of(key) - lease.count, 0)
+    lease.count += over
+    lease.over += over
+    return over
+  }
+
+  const ask = (key: string, lease: Lease) => {
+    if (lease.isAsking || lease.waiting.length === 0) return
+    lease.isAsking = true
+    for (const waiter of lease.waiting) waiter.isAsked = true
+    send({ _tag: "ask", key, limit: lease.limit, over: own(key, lease) })
+  }
+
+  /** Keeps what is free for those who wait. */
+  const settle = (key: string, lease: Lease) => {
+    while (lease.waiting.length > 0 && free(key, lease) > 0) {
+      const { answer } = lease.waiting.shift()!
+      const slot: Slot = {
+        release: () => {
+          lease.slots.delete(slot)
+        }
+      }
+      lease.slots.add(slot)
+      answer(slot)
+    }
+    lease.idle = Math.min(lease.idle, Math.max(free(key, lease), 0))
+  }
+
+  return {
+    hasRoom: (key, limit) => {
+      const lease = leases.get(key)
+      if (lease === undefined) return false
+      if (lease.limit !== limit) {
+        // What was given by another limit may be more than this one has.
+        lease.limit = limit
+        const count = free(key, lease)
+        if (count > 0) give(key, lease, count)
+        lease.over = used.of(key)
+        lease.idle = 0
+        return false
+      }
+      return free(key, lease) > 0
+    },
+    change: (key, by) => {
+      used.change(key, by)
+      const lease = leases.get(key)
+      if (lease === undefined) return
+      if (by === -1 && lease.over > 0) {
+        lease.over--
+        give(key, lease, 1)
+      }
+      settle(key, lease)
+    },
+    ask: (key, limit, answer) => {
+      const lease = leaseOf(key, limit)
+      lease.limit = limit
+      lease.waiting.push({ answer, isAsked: false })
+      settle(key, lease)
+      ask(key, lease)
+    },
+    receive: (ruling) => {
+      const { key } = ruling
+      const lease = leases.get(key)
+      switch (ruling._tag) {
+        case "grant": {
+          // One that nobody waits for any more is there for the next.
+          const known = lease ?? leaseOf(key, Infinity)
+          known.count += ruling.count
+          known.isAsking = false
+          settle(key, known)
+          return ask(key, known)
+        }
+        case "full": {
+          if (lease === undefined) return
+          lease.isAsking = false
+          const refused = lease.waiting.filter(({ isAsked }) => isAsked)
+          lease.waiting = lease.waiting.filter(({ isAsked }) => !isAsked)
+          for (const { answer } of refused) answer(undefined)
+          return ask(key, lease)
+        }
+        case "recall": {
+          if (lease === undefined) return send({ _tag: "back", key, count: 0, round: ruling.round })
+          give(key, lease, Math.max(free(key, lease), 0), ruling.round)
+          lease.idle = 0
+        }
+      }
+    },
+    sweep: () => {
+      const before = old
+      old = new Set()
+      for (const [key, lease] of leases) {
+        for (const slot of lease.slots) {
+          if (before.has(slot)) lease.slots.delete(slot)
+          else old.add(slot)
+        }
+        if (lease.idle > 0) give(key, lease, lease.idle)
+        lease.idle = Math.max(free(key, lease), 0)
+        if (lease.count === 0 && lease.waiting.length === 0 && !lease.isAsking) leases.delete(key)
+      }
+    },
+    declare: () => {
+      for (const key of used.keys()) {
+        const lease = leaseOf(key, Infinity)
+        const over = own(key, lease)
+        if (over > 0) send({ _tag: "own", key, over })
+      }
+    },
+    of: used.of
+  }
+}

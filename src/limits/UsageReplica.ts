@@ -1,0 +1,40 @@
+/**
+ * What accounts have used of their quotas, as a worker knows it: what the primary
+ * says of all, and what its own sessions have moved since.
+ */
+import * as Usage from "./Usage.ts"
+
+/** To the primary: bytes that moved, by account. */
+export interface Moved {
+  readonly _tag: "moved"
+  readonly accounts: ReadonlyArray<readonly [name: string, bytes: number]>
+}
+
+/** To a worker: what these accounts have used in all. */
+export interface Sum extends Usage.Snapshot {
+  readonly _tag: "used"
+}
+
+export interface Used extends Usage.Usage {
+  readonly receive: (sum: Sum) => void
+  readonly sweep: () => void
+}
+
+export const make = (send: (moved: Moved) => void): Used => {
+  const usage = Usage.make()
+  let moved = new Map<string, number>()
+  return {
+    ...usage,
+    add: (name, bytes, now) => {
+      if (bytes === 0) return
+      usage.add(name, bytes, now)
+      moved.set(name, (moved.get(name) ?? 0) + bytes)
+    },
+    receive: (sum) => usage.raise(sum, Date.now()),
+    sweep: () => {
+      if (moved.size === 0) return
+      send({ _tag: "moved", accounts: [...moved] })
+      moved = new Map()
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Who may send now, where bandwidth is limited.
+ *
+ * Each direction of a session is a lane, with a bucket for every limit that
+ * holds for it. As long as there are tokens it runs free. One that has used them
+ * up waits, and at each tick what has come in is shared out among those who
+ * wait, in turn and in equal parts (deficit round robin: who had to take more
+ * than its part, for the size of its pieces, has that taken off its next ones).
+ */
+import type * as Arr from "effect/Array"
+import * as Bucket from "../base/TokenBucket.ts"
+
+/** One direction of one session. */
+export interface Lane {
+  /** The largest read that keeps the flow smooth, in bytes. */
+  readonly slice: number
+  /** Charges bytes that have passed. If no more may follow at once, returns false and calls `go` when they may. */
+  readonly pass: (bytes: number, go: () => void) => boolean
+  readonly isWaiting: () => boolean
+  /** Waits no longer, and gives back what it was given and has not used. */
+  readonly leave: () => void
+}
+
+/** Both directions of a session; one that has no limit is left out. */
+export interface Pace {
+  /** From the client to the target. */
+  readonly upload?: Lane | undefined
+  /** From the target to the client. */
+  readonly download?: Lane | undefined
+}
+
+export interface Pacer {
+  readonly lane: (buckets: Arr.NonEmptyReadonlyArray<Bucket.Bucket>) => Lane
+  /** Lets go on who may. Returns whether it has to be called again. */
+  readonly tick: () => boolean
+}
+
+/** Milliseconds between two ticks. */
+export const interval = 20
+
+/**
+ * `now` gives milliseconds from any origin. `wake` is called when lanes begin to
+ * wait, and from then on someone has to `tick` until that says it is enough.
+ */
+export const make = (now: () => number, wake: () => void): Pacer => {
+  const waiting = new Set<State>()
+  /** Who had a turn at the last tick. */
+  let served: Array<State> = []
+  let turns = 0
+
+  const wait = (state: State, go: () => void) => {
+    state.go = go
+    if (waiting.has(state)) return
+    waiting.add(state)
+    for (const bucket of state.buckets) bucket.waiting++
+    wake()
+  }
+
+  const stopWaiting = (state: State) => {
+    if (!waiting.delete(state)) return
+    for (const bucket of state.buckets) bucket.waiting--
+  }
+
+  /** Gives each of them its part of what its buckets have, at least a slice, until they have no more. Returns who may go. */
+  const shareOut = (states: ReadonlyArray<State>): Array<State> => {
+    const rivals = new Map<Bucket.Bucket, number>()
+    for (const { buckets } of states) {
+      for (const bucket of buckets) rivals.set(bucket, (rivals.get(bucket) ?? 0) + 1)
+    }
+    return states.filter((state) => {
+      const parts = state.buckets.map((bucket) => {
+        const count = rivals.get(bucket)!
+        rivals.set(bucket, count - 1)
+        return bucket.tokens / count
+      })
+      if (!hasTokens(state)) return false
+      state.turn = ++turns
+      state.credit += Math.max(state.slice, Math.min(...parts))
+      // What has passed beyond its part was charged then.
+      charge(state, Math.max(state.credit, 0))
+      return state.credit > 0
+    })
+  }
+
+  /** Nobody goes before those who wait, nor takes what comes in for them. */
+  const isFree = ({ buckets }: State): boolean =>
+    buckets.every((bucket) => {
+      if (bucket.waiting > 0) return false
+      Bucket.fill(bucket, now())
+      return bucket.tokens > 0
+    })
+
+  return {
+    lane: (buckets) => {
+      const state: State = { buckets, slice: sliceFor(buckets), credit: 0, turn: turns, go: () => {} }
+      return {
+        slice: state.slice,
+        pass: (bytes, go) => {
+          const ahead = Math.max(state.credit, 0)
+          state.credit -= bytes
+          if (state.credit > 0) return true
+          charge(state, bytes - ahead)
+          if (isFree(state)) {
+            state.credit = 0
+            return true
+          }
+          wait(state, go)
+          return false
+        },
+        isWaiting: () => waiting.has(state),
+        leave: () => {
+          stopWaiting(state)
+          giveBack(state, 0)
+        }
+      }
+    },
+    tick: () => {
+      // Who asked for a turn and had nothing to send. A slice stays, so that little
+      // things sent now and then need not wait in line with large ones.
+      for (const state of served) giveBack(state, state.slice)
+      const time = now()
+      for (const { buckets } of waiting) for (const bucket of buckets) Bucket.fill(bucket, time)
+      const ready = [...waiting].filter(hasTokens).sort(byTurn)
+      served = []
+      while (ready.length > 0 && served.length === 0) served = shareOut(ready)
+      for (const state of served) stopWaiting(state)
+      for (const state of served) state.go()
+      return waiting.size > 0 || served.length > 0
+    }
+  }
+}
+
+interface State {
+  readonly buckets: Arr.NonEmptyReadonlyArray<Bucket.Bucket>
+  readonly slice: number
+  /** Bytes that are charged and have not passed; below zero, those that have passed beyond its part. */
+  credit: number
+  /** The number of its last turn. */
+  turn: number
+  go: () => void
+}
+
+const byTurn = (one: State, other: State): number => one.turn - other.turn
+
+const hasTokens = ({ buckets }: State): boolean => buckets.every(({ tokens }) => tokens > 0)
+
+const charge = ({ buckets }: State, bytes: number): void => {
+  for (const bucket of buckets) bucket.tokens -= bytes
+}
+
+const giveBack = (state: State, keep: number): void => {
+  const excess = Math.max(state.credit - keep, 0)
+  state.credit -= excess
+  charge(state, -excess)
+}
+
+/** A sixteenth of a second's worth, within what reads can be. */
+const sliceFor = (buckets: ReadonlyArray<Bucket.Bucket>): number => {
+  const rate = Math.min(...buckets.map(({ whole }) => whole))
+  return Math.min(Math.max(2 ** Math.floor(Math.log2(rate / 16)), 4 * 1024), 256 * 1024)
+}

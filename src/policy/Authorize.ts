@@ -1,0 +1,92 @@
+/**
+ * From a target to the addresses that may be dialled.
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import { type LimitError, NotAllowed, type ResolveError } from "../Errors.ts"
+import { addressesOf, type Resolver } from "../network/Resolver.ts"
+import type { Target } from "../wire/Target.ts"
+import type { Access } from "./Access.ts"
+import type { Decision } from "./Decision.ts"
+import { type Decided, DecisionLog } from "./DecisionLog.ts"
+import { Policy } from "./Policy.ts"
+
+/** An address that may be used, and what decided that: its limits are for those who use this address. */
+export interface Permitted {
+  readonly address: NetAddress.IpAddress
+  readonly decision: Decision
+}
+
+export type Permit = Arr.NonEmptyReadonlyArray<Permitted>
+
+/**
+ * The addresses of the access's target that are allowed, in the order in which
+ * to try them: its name is judged before it is resolved, and each address after
+ * that. Fails if none is left.
+ */
+export const grant = Effect.fnUntraced(function* (
+  access: Access & { readonly target: Target }
+): Effect.fn.Return<Permit, NotAllowed | ResolveError, Policy | Resolver> {
+  const { judge } = yield* Policy
+  const clock = yield* Effect.clockWith(Effect.succeed)
+  const startedAt = clock.monotonicTimeNanosUnsafe()
+  const early = yield* judge(access)
+  if (early.verdict === "deny") return yield* deny({ access, decision: early, addresses: [], duration: 0 })
+  const addresses = Arr.map(yield* addressesOf(access.target.host), (address) =>
+    NetAddress.toCanonical(address)
+  )
+  const allowed: Array<Permitted> = []
+  let first: Decision | undefined
+  for (const address of addresses) {
+    const decision = yield* judge(access, address)
+    first ??= decision
+    if (decision.verdict === "allow") allowed.push({ address, decision })
+  }
+  const duration = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
+  if (!Arr.isArrayNonEmpty(allowed)) {
+    return yield* deny({ access, decision: first!, addresses, duration })
+  }
+  const { write } = yield* DecisionLog
+  for (const group of early.isReport ? [allowed] : byDecision(allowed)) {
+    const decision = early.isReport ? early : group[0]!.decision
+    yield* write({ access, decision, addresses: group.map(({ address }) => address), duration })
+  }
+  return allowed
+})
+
+/** The first of the addresses whose rule has room, and what came of entering; fails as the first one did if none has. */
+export const firstToEnter = <A, R>(
+  [head, ...tail]: Permit,
+  enter: (decision: Decision) => Effect.Effect<A, LimitError, R>
+): Effect.Effect<readonly [Permitted, A], LimitError, R> => {
+  const attempt = (permitted: Permitted) =>
+    Effect.map(enter(permitted.decision), (entered) => [permitted, entered] as const)
+  const first = attempt(head)
+  return tail.length === 0
+    ? first
+    : Effect.catch(first, (error) => Effect.firstSuccessOf([...tail.map(attempt), Effect.fail(error)]))
+}
+
+/** Those that the same rule decided together: nearly always one group of all. */
+const byDecision = (all: Permit): ReadonlyArray<ReadonlyArray<Permitted>> => {
+  const isAsFirst = ({ decision: { rule, isReport } }: Permitted) =>
+    rule === all[0].decision.rule && isReport === all[0].decision.isReport
+  return all.every(isAsFirst)
+    ? [all]
+    : Object.values(Arr.groupBy(all, ({ decision: { rule, isReport } }) => `${isReport} ${rule}`))
+}
+
+/** Whether the command may be carried out at all, as far as can be told before there is a target. */
+export const admit = Effect.fnUntraced(function* (
+  access: Access
+): Effect.fn.Return<void, NotAllowed, Policy> {
+  const decision = yield* (yield* Policy).judge(access)
+  if (decision.verdict === "deny") return yield* deny({ access, decision, addresses: [], duration: 0 })
+})
+
+const deny = Effect.fnUntraced(function* (decided: Decided): Effect.fn.Return<never, NotAllowed> {
+  yield* (yield* DecisionLog).write(decided)
+  const { rule, reason = "a rule denies it" } = decided.decision
+  return yield* new NotAllowed({ reason, rule })
+})

@@ -1,0 +1,51 @@
+/**
+ * Where clouds tell a machine who it is, and give it the keys that go with
+ * that: to whoever connects from the machine, a client of this server included.
+ * Some are public addresses, which only the cloud's own network takes elsewhere.
+ */
+import * as Option from "effect/Option"
+import * as Words from "../base/IpBits.ts"
+import * as Texts from "../config/Parsers.ts"
+
+export interface Service {
+  readonly prefix: Words.Prefix
+  readonly kind: "metadata"
+  /** Completes the sentence "… is …". */
+  readonly is: string
+}
+
+/** The service that has this address, if one has. */
+export const serviceAt = (words: Words.Words): Service | undefined => {
+  for (const service of words.isIpv4 ? ipv4 : ipv6) if (Words.contains(service.prefix, words)) return service
+  return undefined
+}
+
+/** One address, or a network of nothing else. */
+const entry = (network: string, cloud: string): Service => ({
+  prefix: Words.prefix(Option.getOrThrow(Texts.network(network))),
+  kind: "metadata",
+  is: `the metadata service of ${cloud}`
+})
+
+const ipv4 = [
+  entry("169.254.169.254", "AWS, Google Cloud, Azure and others"),
+  entry("169.254.170.2", "AWS ECS"),
+  entry("169.254.170.23", "AWS EKS"),
+  entry("168.63.129.16", "Azure"),
+  entry("192.0.0.192", "Oracle Cloud"),
+  entry("100.100.100.200", "Alibaba Cloud"),
+  entry("100.96.0.96", "Volcengine"),
+  entry("169.254.0.23", "Tencent Cloud"),
+  entry("169.254.42.42", "Scaleway")
+]
+
+const ipv6 = [
+  entry("fd00:ec2::23", "AWS EKS"),
+  // Not only the metadata, but the name, time and Lambda services are there.
+  entry("fd00:ec2::/32", "AWS"),
+  entry("fd00:c1::a9fe:a9fe", "Oracle Cloud"),
+  entry("fd20:ce::254", "Google Cloud"),
+  entry("fd00:42::42", "Scaleway"),
+  entry("fd00:a9fe:a9fe::1", "Akamai"),
+  entry("fe80::a9fe:a9fe", "OpenStack and others")
+]

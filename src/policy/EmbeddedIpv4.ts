@@ -1,0 +1,115 @@
+/**
+ * IPv6 addresses with IPv4 addresses in them: tunnels and translators take what
+ * is sent there to the IPv4 address, so it is judged as well.
+ */
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Words from "../base/IpBits.ts"
+
+export interface Form {
+  /** Completes the sentence "… is 10.0.0.5 …". */
+  readonly where: string
+  readonly has: (words: Words.Words) => boolean
+  /** The IPv4 addresses in it. */
+  readonly addresses: (words: Words.Words) => ReadonlyArray<number>
+  /** One of several places in it has the address, and there is no telling which. */
+  readonly isAmbiguous: boolean
+}
+
+/**
+ * The forms that an address has; none for most. Two at once are no accident: a
+ * 6to4 or Teredo prefix with the end of an ISATAP address leads to either.
+ */
+export const formsOf = (words: Words.Words): ReadonlyArray<Form> => {
+  if (words.isIpv4) return none
+  let found: Array<Form> | undefined
+  for (const form of forms) {
+    if (!form.has(words)) continue
+    if (found) found.push(form)
+    else found = [form]
+  }
+  return found ?? none
+}
+
+const none: ReadonlyArray<never> = []
+
+/** The IPv4 addresses that an address leads to through a tunnel or a translator; none for most. */
+export const within = (address: NetAddress.IpAddress): ReadonlyArray<NetAddress.Ipv4Address> => {
+  if (NetAddress.isIpv4Address(address)) return []
+  const words = Words.ofAddress(address)
+  return formsOf(words)
+    .flatMap((form) => form.addresses(words))
+    .map((word) => NetAddress.ipv4FromBytesUnsafe(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word)))
+}
+
+const under = (network: string) => {
+  const prefix = Words.prefix(IpNetwork.fromStringUnsafe(network))
+  return (words: Words.Words) => Words.contains(prefix, words)
+}
+
+/** The low bits of a word and the high bits of the next: 32 of them, beginning `shift` bits into the first. */
+const across = (high: number, low: number, shift: number): number => (high << shift) | (low >>> (32 - shift))
+
+const last = ({ w3 }: Words.Words) => [w3]
+
+const compatible = under("::/96")
+
+const forms: ReadonlyArray<Form> = [
+  {
+    where: "in IPv6 form (RFC 4291)",
+    has: under("::ffff:0:0/96"),
+    addresses: last,
+    isAmbiguous: false
+  },
+  {
+    where: "in IPv6 form (RFC 4291)",
+    // :: and ::1 are addresses in their own right.
+    has: (words) => compatible(words) && words.w3 >>> 1 !== 0,
+    addresses: last,
+    isAmbiguous: false
+  },
+  {
+    where: "behind a translator (RFC 2765)",
+    has: under("::ffff:0:0:0/96"),
+    addresses: last,
+    isAmbiguous: false
+  },
+  {
+    where: "behind a translator (RFC 6052)",
+    has: under("64:ff9b::/96"),
+    addresses: last,
+    isAmbiguous: false
+  },
+  {
+    where: "behind a translator (RFC 8215)",
+    has: under("64:ff9b:1::/48"),
+    // RFC 6052 §2.2, prefixes of 48, 56, 64 and 96 bits: around bits 64 to 71, which are always zero.
+    addresses: ({ w1, w2, w3 }) => [
+      (w1 << 16) | ((w2 >>> 8) & 0xffff),
+      (w1 << 24) | (w2 & 0x00ff_ffff),
+      across(w2, w3, 8),
+      w3
+    ],
+    isAmbiguous: true
+  },
+  {
+    where: "at the end of a tunnel (RFC 3056)",
+    has: under("2002::/16"),
+    addresses: ({ w0, w1 }) => [across(w0, w1, 16)],
+    isAmbiguous: false
+  },
+  {
+    where: "at the end of a tunnel (RFC 4380)",
+    has: under("2001::/32"),
+    // The tunnel's server; and its client, every bit of it turned.
+    addresses: ({ w1, w3 }) => [w1, ~w3],
+    isAmbiguous: false
+  },
+  {
+    where: "at the end of a tunnel (RFC 5214)",
+    // In every network there is; the bits for "universal" and "group" say nothing of that.
+    has: ({ w2 }) => (w2 & ~0x0300_0000) === 0x5efe,
+    addresses: last,
+    isAmbiguous: false
+  }
+]

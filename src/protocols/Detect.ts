@@ -1,0 +1,40 @@
+/**
+ * Which protocol a client speaks: its first byte tells.
+ */
+import * as Effect from "effect/Effect"
+import { Config } from "../config/Config.ts"
+import type { Protocol } from "../config/Parsers.ts"
+import { type NotHeard, UnknownProtocol } from "../Errors.ts"
+import type { Client } from "../network/Client.ts"
+import type { Dialect } from "../session/Protocol.ts"
+import { complete, type Decoder, incomplete } from "../wire/Decoder.ts"
+import { Http } from "./http/Http.ts"
+import { Socks4 } from "./Socks4.ts"
+import { Socks5 } from "./socks5/Socks5.ts"
+
+const dialects: Readonly<Record<Protocol, Dialect>> = { socks5: Socks5, socks4: Socks4, http: Http }
+
+/** One that the configuration leaves out is as unknown as any other. */
+export const run = Effect.fnUntraced(function* (
+  client: Client
+): Effect.fn.Return<Dialect, NotHeard | UnknownProtocol, Config> {
+  const { protocols } = yield* Config
+  const first = yield* client.read(firstByte)
+  const protocol = protocols.find((candidate) => startsWith[candidate](first))
+  if (protocol === undefined) return yield* new UnknownProtocol({ firstByte: first, ...hints[first] })
+  return dialects[protocol]
+})
+
+const startsWith: Readonly<Record<Protocol, (byte: number) => boolean>> = {
+  socks5: (byte) => byte === 5,
+  socks4: (byte) => byte === 4,
+  http: (byte) => /[A-Za-z]/.test(String.fromCharCode(byte))
+}
+
+const hints: Readonly<Record<number, { readonly hint: string }>> = {
+  // RFC 8446 §5.1, a handshake record.
+  22: { hint: "the client speaks TLS, which is for listeners with tls: before their address" }
+}
+
+/** Looks, and leaves it where it is. */
+export const firstByte: Decoder<number> = ([first]) => (first === undefined ? incomplete : complete(first, 0))

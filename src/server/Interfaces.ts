@@ -1,0 +1,48 @@
+/**
+ * The network interfaces of this machine, as the system has them at the moment.
+ */
+import { networkInterfaces } from "node:os"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
+import { Config } from "../config/Config.ts"
+import * as Reach from "../config/Reach.ts"
+import { BadSetting } from "../Errors.ts"
+import { fromNode } from "../network/NodeAddress.ts"
+import { LocalAddresses } from "../policy/LocalAddresses.ts"
+
+/** All addresses of all interfaces. Throws where the system does not tell. */
+export const addresses = (): ReadonlyArray<NetAddress.IpAddress> =>
+  Object.values(networkInterfaces()).flatMap((all = []) =>
+    all.map(({ address }) => fromNode(address, 0).address)
+  )
+
+/**
+ * The addresses that this machine has. Where clients are to be kept from them and
+ * the system does not tell them, there is no server.
+ */
+export const layerOf = (
+  read: () => ReadonlyArray<NetAddress.IpAddress>
+): Layer.Layer<LocalAddresses, BadSetting, Config> =>
+  Layer.effect(
+    LocalAddresses,
+    Effect.gen(function* () {
+      const config = yield* Config
+      const now = yield* Clock.currentTimeMillis
+      // Nobody asks then.
+      if (Reach.allowsPrivateTargets(config)) return { has: () => false }
+      return yield* Effect.try({
+        try: () => LocalAddresses.make(read, now),
+        catch: () =>
+          new BadSetting({
+            setting: "--private-targets",
+            value: `"${config.privateTargets}"`,
+            expected:
+              "possible here, as the system does not tell this machine's addresses (AF_NETLINK); allow is"
+          })
+      })
+    })
+  )
+
+export const layer: Layer.Layer<LocalAddresses, BadSetting, Config> = layerOf(addresses)

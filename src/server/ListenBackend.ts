@@ -1,0 +1,33 @@
+/**
+ * How listening sockets come about: what is different where several processes
+ * share them.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { Event } from "../base/Abortable.ts"
+import * as Systemd from "./Systemd.ts"
+import * as UnixSocket from "./UnixSocket.ts"
+
+export interface Sockets {
+  /** Each process listens on a socket of its own for the same port, and the kernel shares out what comes in. */
+  readonly reusePort: boolean
+  /** Makes way for a socket in the file system. Fails with the system's code. */
+  readonly clear: (path: string) => Effect.Effect<void, string>
+  /** Runs a synchronous `bind`, whose file gets these permissions. */
+  readonly withMode: <A>(mode: number, bind: () => A) => A
+  /** Those of this name that systemd passed, of any for none. */
+  readonly passed: (name: string | undefined) => ReadonlyArray<Systemd.Passed>
+  /** Comes when the process is gone that others get their sockets from: none that was asked for will come. */
+  readonly lost: Event
+}
+
+/** Of a process that shares nothing, unless it says otherwise. */
+export const Sockets = Context.Reference<Sockets>("effect-socks/server/ListenBackend", {
+  defaultValue: () => ({
+    reusePort: false,
+    clear: UnixSocket.clear,
+    withMode: UnixSocket.withMode,
+    passed: Systemd.passed,
+    lost: () => () => {}
+  })
+})

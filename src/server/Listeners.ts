@@ -1,0 +1,143 @@
+/**
+ * The listeners of a server, which come and go with its settings while those
+ * that stay are not touched.
+ */
+import type { Socket } from "node:net"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Values } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import { BadSetting, type ListenFailed } from "../Errors.ts"
+import type { Peer } from "../network/Peer.ts"
+import { printable } from "../wire/Text.ts"
+import { Sockets } from "./ListenBackend.ts"
+import * as Listener from "./Listener.ts"
+import * as UnixSocket from "./UnixSocket.ts"
+
+/** Takes a connection that came in. */
+export type Serve = (socket: Socket, peer: Peer) => void
+
+/** An entry of the setting `listen`, and where it turned out to be: in several places, if systemd passed several. */
+export interface Door {
+  readonly at: ListenAddress.ListenAddress
+  readonly bound: ReadonlyArray<Listener.Bound>
+}
+
+export interface Doors {
+  /**
+   * Opens what is not open yet, and closes what is no longer asked for. Before
+   * anyone comes in, each door is shown to `staff`, who says how it is served, and
+   * `onChange` is called. Whoever fails before that, it all stays as it was.
+   */
+  readonly rearrange: <E>(
+    config: Values,
+    staff: (door: Door) => Effect.Effect<Serve, E>,
+    onChange: (doors: ReadonlyArray<Door>) => void
+  ) => Effect.Effect<void, ListenFailed | E>
+}
+
+/** Fails for a place that is there twice. The system may choose one port after the other. */
+export const check = (listen: Values["listen"]): Effect.Effect<void, BadSetting> => {
+  const places = new Set<string>()
+  const index = listen.map(ListenAddress.doorOf).findIndex((door) => {
+    const place = ListenAddress.placeOf(door)
+    const isChosen = place._tag === "HostPort" && place.port === 0
+    return !isChosen && places.size === places.add(ListenAddress.format(place)).size
+  })
+  if (index === -1) return Effect.void
+  const value = `"${printable(ListenAddress.format(listen[index]!))}"`
+  const expected = "the only listener at its place"
+  return Effect.fail(new BadSetting({ setting: "--listen", value, expected, path: [index] }))
+}
+
+/** None yet; those that come close with the scope. */
+export const make = Effect.fnUntraced(function* (
+  onShortage: () => void
+): Effect.fn.Return<Doors, never, Scope.Scope> {
+  const parent = yield* Effect.scope
+  // Also for those that come later, whoever asks for them.
+  const sockets = yield* Sockets
+  let open: ReadonlyArray<Open> = []
+  return {
+    rearrange: Effect.fnUntraced(function* (config, staff, onChange) {
+      const kept = new Map(open.map((door) => [door.key, door]))
+      const fresh = Scope.forkUnsafe(parent)
+      const next = yield* Effect.gen(function* () {
+        const doors = yield* Effect.forEach(keyed(config.listen), ({ key, at }) => {
+          const door = kept.get(key)
+          return door
+            ? Effect.succeed({ ...door, at })
+            : Effect.provideService(
+                listen(key, at, { unixMode: config.unixMode, onShortage }, fresh),
+                Sockets,
+                sockets
+              )
+        })
+        const serves = yield* Effect.forEach(doors, staff)
+        return doors.map((door, index) => ({ door, serve: serves[index]! }))
+      }).pipe(Effect.onError((cause) => Scope.close(fresh, Exit.failCause(cause))))
+
+      const gone = open.filter(({ key }) => !next.some(({ door }) => door.key === key))
+      open = next.map(({ door }) => door)
+      onChange(open)
+      for (const { door, serve } of next) {
+        const place = ListenAddress.placeOf(ListenAddress.doorOf(door.at))
+        if (place._tag === "UnixPathAddress") UnixSocket.setMode(place.path, config.unixMode)
+        door.reception.open(serve)
+      }
+      yield* Effect.forEach(gone, ({ scope }) => Scope.close(scope, Exit.void), { discard: true })
+    }, Effect.uninterruptible)
+  }
+})
+
+interface Open extends Door {
+  readonly key: string
+  readonly scope: Scope.Closeable
+  readonly reception: Reception
+}
+
+/** Entries of the same place are told apart by their order. */
+const keyed = (listen: Values["listen"]) => {
+  const counts = new Map<string, number>()
+  return listen.map((at) => {
+    const place = ListenAddress.format(ListenAddress.placeOf(ListenAddress.doorOf(at)))
+    const count = (counts.get(place) ?? 0) + 1
+    counts.set(place, count)
+    return { key: `${place} ${count}`, at }
+  })
+}
+
+const listen = Effect.fnUntraced(function* (
+  key: string,
+  at: ListenAddress.ListenAddress,
+  options: Pick<Listener.Options, "unixMode" | "onShortage">,
+  parent: Scope.Scope
+): Effect.fn.Return<Open, ListenFailed> {
+  const scope = Scope.forkUnsafe(parent)
+  const reception = makeReception()
+  const place = ListenAddress.placeOf(ListenAddress.doorOf(at))
+  const bound = yield* Listener.listen(place, { ...options, onConnection: reception.enter }).pipe(
+    Scope.provide(scope)
+  )
+  return { key, at, bound, scope, reception }
+})
+
+interface Reception {
+  readonly enter: Serve
+  /** From now on connections are served like this, those that wait first. */
+  readonly open: (serve: Serve) => void
+}
+
+/** Where connections wait that come in before it is said how they are served. */
+const makeReception = (): Reception => {
+  const waiting: Array<Parameters<Serve>> = []
+  let current: Serve = (...connection) => void waiting.push(connection)
+  return {
+    enter: (socket, peer) => current(socket, peer),
+    open: (serve) => {
+      current = serve
+      for (const connection of waiting.splice(0)) serve(...connection)
+    }
+  }
+}

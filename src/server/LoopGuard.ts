@@ -1,0 +1,96 @@
+/**
+ * A server that connects to itself: each turn costs it two more descriptors, and
+ * nobody wants what is at the end.
+ */
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as NetAddress from "effect/net/NetAddress"
+import type { TargetPattern } from "../config/TargetPattern.ts"
+import { NotAllowed } from "../Errors.ts"
+import type { Dialer } from "../network/Dialer.ts"
+import type { Access } from "../policy/Access.ts"
+import type { Decision } from "../policy/Decision.ts"
+import type { Policy } from "../policy/Policy.ts"
+import * as Interfaces from "./Interfaces.ts"
+
+/** What there is to say against a connection to one of these listeners, by whatever name it is asked for. */
+export const judge =
+  (listeners: Listeners, allow: ReadonlyArray<TargetPattern>) =>
+  (
+    { command, target }: Pick<Access, "command" | "target">,
+    address?: NetAddress.IpAddress
+  ): Decision | undefined => {
+    const where = address ?? target?.host
+    return (command === "CONNECT" || command === "FORWARD") &&
+      target !== undefined &&
+      NetAddress.isIpAddress(where) &&
+      isClosed(listeners, allow, where, target.port)
+      ? { verdict: "deny", ...denial }
+      : undefined
+  }
+
+/** The same policy, which denies these listeners too, even where it only reports. */
+export const policy = (
+  inner: Policy["Service"],
+  listeners: Listeners,
+  allow: ReadonlyArray<TargetPattern>
+): Policy["Service"] => {
+  const own = judge(listeners, allow)
+  return {
+    ...inner,
+    judge: (access, address) => {
+      const decision = own(access, address)
+      return decision === undefined ? inner.judge(access, address) : Effect.succeed(decision)
+    }
+  }
+}
+
+/** The same dialer, which whatever policy there is does not get to the listeners either. */
+export const dialer = (
+  inner: Dialer["Service"],
+  listeners: Listeners,
+  allow: ReadonlyArray<TargetPattern>
+): Dialer["Service"] => ({
+  connect: (address, port) =>
+    isClosed(listeners, allow, address, port)
+      ? Effect.fail(new NotAllowed(denial))
+      : inner.connect(address, port)
+})
+
+/** Where the server listens, at the moment. */
+type Listeners = () => ReadonlyArray<NetAddress.InetAddress>
+
+const denial = { rule: "address guard", reason: "this is the server itself" }
+
+/** Whether this is a listener. One address with one port in `allow` is let through. */
+const isClosed = (
+  listeners: Listeners,
+  allow: ReadonlyArray<TargetPattern>,
+  at: NetAddress.IpAddress,
+  port: number
+): boolean => {
+  const own = listeners()
+  if (!own.some((listener) => listener.port === port)) return false
+  const address = NetAddress.toCanonical(at)
+  return (
+    own.some((listener) => listener.port === port && reaches(address, listener)) &&
+    !allow.some((pattern) => isExactly(pattern, address, port))
+  )
+}
+
+/** Whether who connects to this address, at its port, gets the listener. */
+const reaches = (address: NetAddress.IpAddress, listener: NetAddress.InetAddress): boolean =>
+  Equal.equals(address, listener.address) ||
+  // Systems take the unspecified address for this machine.
+  NetAddress.isUnspecified(address) ||
+  (NetAddress.isUnspecified(listener.address) && isLocal(address))
+
+const isExactly = ({ host, ports }: TargetPattern, address: NetAddress.IpAddress, port: number): boolean =>
+  host._tag === "Network" &&
+  host.network.prefixLength === NetAddress.width(address) &&
+  Equal.equals(host.network.address, address) &&
+  ports?.[0] === port &&
+  ports[1] === port
+
+const isLocal = (address: NetAddress.IpAddress): boolean =>
+  NetAddress.isLoopback(address) || Interfaces.addresses().some((own) => Equal.equals(own, address))

@@ -1,0 +1,47 @@
+/**
+ * SIGUSR2: how many sessions there are, who is banned and who failed to log in,
+ * for the log.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as IpNetwork from "effect/net/IpNetwork"
+import { Bans } from "../bans/Bans.ts"
+import * as Signal from "../base/Signal.ts"
+import type { Config } from "../config/Config.ts"
+import { Server } from "./Server.ts"
+
+/** Of each kind; the first line says how many there are. */
+const most = 1000
+
+/** Tells the log whenever the process gets the signal. */
+export const onSignal: Layer.Layer<never, never, Server | Bans | Config> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const asked = yield* Signal.listen("SIGUSR2")
+    const { census } = yield* Server
+    const sessions = Effect.flatMap(census, (census) => Effect.logInfo("sessions", census))
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(asked, Effect.andThen(sessions, report))))
+  })
+)
+
+/** A line with the numbers of bans, and one for each network. */
+export const report: Effect.Effect<void, never, Bans | Config> = Effect.gen(function* () {
+  const { list, suspects, turnedAway } = yield* Bans
+  const banned = yield* list
+  const suspected = yield* suspects
+  yield* Effect.logInfo("bans", {
+    banned: banned.length,
+    suspected: suspected.length,
+    turnedAway: yield* turnedAway
+  })
+  for (const { network, until, reason, failures } of banned.slice(0, most)) {
+    yield* Effect.logInfo("ban", {
+      network: IpNetwork.format(network),
+      until: new Date(until).toISOString(),
+      reason,
+      failures
+    })
+  }
+  for (const { network, failures } of suspected.slice(0, most)) {
+    yield* Effect.logInfo("failed logins", { network, failures })
+  }
+})

@@ -1,0 +1,224 @@
+/**
+ * Who is let in, and what for: each session holds what it takes from the limits,
+ * and gives it back however it ends.
+ */
+import * as Duration from "effect/Duration"
+import type { Values } from "../config/Config.ts"
+import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
+import * as Ledger from "../limits/AccountLimits.ts"
+import { type Account, ofClient } from "../limits/LimitKeys.ts"
+import { isQuota, type Quotas } from "../limits/Quotas.ts"
+import type { Counting, Refused } from "../limits/SharedCounters.ts"
+import type { Ending, Traffic } from "../network/Relay.ts"
+import { ownerOf } from "./Protocol.ts"
+import type { Session } from "./Session.ts"
+
+/** All at once: nothing can come between a question and what is done about its answer. */
+export interface Admission {
+  /** Lets a session in, or tells why not. `free` is how many descriptors are left. */
+  readonly admit: (session: Session, config: Values, free: number, now: number) => Refused | undefined
+  /** Counts one that was let in for a rule, too, that it uses, or tells why not. */
+  readonly allot: (
+    session: Session,
+    rule: Account,
+    traffic: Traffic,
+    now: number
+  ) => Refused<LimitError> | undefined
+  /** Counts it for that rule no more, once that was said as often as it was allotted. */
+  readonly giveBack: (session: Session, rule: Account, now: number) => void
+  /** Takes back what it got, if it was let in, and says whether it was. */
+  readonly dismiss: (session: Session, now: number) => boolean
+  /** Charges all of them for what they have moved, and finds those that have had what they may. */
+  readonly sweep: (now: number) => ReadonlyArray<readonly [Session, Ending]>
+  /** Descriptors that all of them use, beside their connections' own. */
+  readonly descriptors: () => number
+  /** How many sessions there can be, all together. */
+  readonly limit: (config: Values) => number
+  /** How many sessions there are, and how many of them are associations. */
+  readonly count: () => { readonly sessions: number; readonly associations: number }
+}
+
+/** What a session has got. */
+interface Hold {
+  /** Descriptors, beside its connection's own. */
+  readonly takes: number
+  readonly accounts: ReadonlyArray<Account>
+  /** Milliseconds since the epoch. */
+  readonly endsAt: number
+  /** Bytes that its accounts were charged for. */
+  charged: number
+  /** What it has got of rules, by the keys of their accounts; most have nothing. */
+  shares: Map<string, Share> | undefined
+  /** Its session ends when it has had what it may; most have all they want, and are not looked at. */
+  isBounded: boolean
+}
+
+/** What a session has got of a rule. */
+interface Share {
+  account: Account
+  /** What is charged to the rule. */
+  readonly traffic: Traffic
+  readonly endsAt: number
+  charged: number
+  /** How often it was allotted. */
+  uses: number
+}
+
+/** `budget` is how many descriptors there are. */
+export const make = (quotas: Quotas["Service"], counting: Counting, budget: number): Admission => {
+  const ledger = Ledger.make(quotas, counting)
+  const { places } = counting
+  const holds = new Map<Session, Hold>()
+  let descriptors = 0
+  let associations = 0
+
+  const limitOf = ({ maxSessions }: Values) => (maxSessions === "auto" ? Math.floor(budget / 2) : maxSessions)
+
+  /** Why there is no room for it, whoever it is of, or whose it is as one that uses UDP. */
+  const refusal = (session: Session, takes: number, config: Values, free: number): Refused | undefined => {
+    const { maxSessions, udpAssociations } = config
+    const limit = limitOf(config)
+    const error = () => new TooManySessions({ limit })
+    if (takes > free) return { error }
+    // With their connections. The last quarter is for those who connect.
+    if (isAssociation(session) && (associations + 1) * (takes + 1) > budget * 0.75) return { error }
+    if (maxSessions === "auto") {
+      if (holds.size >= limit) return { error }
+    } else if (!places.hasRoom(all, limit)) return { error, lack: { of: "place", key: all, limit } }
+    if (!isAssociation(session) || udpAssociations === "off") return undefined
+    const { whose } = ownerOf(session)
+    const key = associationsOf(session)
+    return places.hasRoom(key, udpAssociations)
+      ? undefined
+      : {
+          error: () => new SessionLimitReached({ whose, limit: udpAssociations }),
+          lack: { of: "place", key, limit: udpAssociations }
+        }
+  }
+
+  /** Everything that it counts for, whoever's it is. */
+  const count = (session: Session, by: 1 | -1) => {
+    places.change(all, by)
+    if (!isAssociation(session)) return
+    associations += by
+    places.change(associationsOf(session), by)
+  }
+
+  const chargeTo = (
+    accounts: ReadonlyArray<Account>,
+    on: { charged: number },
+    traffic: Traffic,
+    now: number
+  ) => {
+    const moved = traffic.sent + traffic.received
+    for (const account of accounts) quotas.charge(account, moved - on.charged, now)
+    on.charged = moved
+  }
+
+  const charge = ({ traffic }: Session, hold: Hold, now: number) => {
+    chargeTo(hold.accounts, hold, traffic, now)
+    for (const share of sharesOf(hold)) chargeTo([share.account], share, share.traffic, now)
+  }
+
+  const endingOf = ({ accounts, endsAt, shares }: Hold, now: number): Ending | undefined => {
+    const rules = shares === undefined ? [] : [...shares.values()]
+    if (now >= endsAt || rules.some((share) => now >= share.endsAt)) return "lifetime"
+    const isSpent = (account: Account) => quotas.exceeded(account, now) !== undefined
+    return accounts.some(isSpent) || rules.some(({ account }) => isSpent(account)) ? "quota" : undefined
+  }
+
+  return {
+    admit: (session, config, free, now) => {
+      // A target's connection; or the relay port and a socket per family.
+      const takes = isAssociation(session) ? 3 : 1
+      const accounts = ofClient(session, config)
+      const refused = refusal(session, takes, config, free) ?? ledger.enter(accounts, now)
+      if (refused) return refused
+      const endsAt = Math.min(
+        endOf(session, config.maxLifetime),
+        endOf(session, session.identity?.limits?.lifetime)
+      )
+      holds.set(session, {
+        takes,
+        accounts,
+        endsAt,
+        charged: 0,
+        shares: undefined,
+        isBounded: isBounded(accounts, endsAt)
+      })
+      descriptors += takes
+      count(session, 1)
+      return undefined
+    },
+    allot: (session, account, traffic, now) => {
+      const hold = holds.get(session)
+      if (hold === undefined) return undefined
+      const share = hold.shares?.get(account.key)
+      if (share) {
+        share.uses++
+        share.account = account
+        return undefined
+      }
+      const refused = ledger.enter([account], now)
+      if (refused) return refused
+      // An association may have been there for long before it uses a rule.
+      const since = isAssociation(session) ? now : session.startedAt
+      const endsAt = since + millisOf(account.limits.lifetime)
+      hold.shares ??= new Map()
+      hold.shares.set(account.key, {
+        account,
+        traffic,
+        endsAt,
+        charged: traffic.sent + traffic.received,
+        uses: 1
+      })
+      hold.isBounded ||= isBounded([account], endsAt)
+      return undefined
+    },
+    giveBack: (session, { key }, now) => {
+      const share = holds.get(session)?.shares?.get(key)
+      if (share === undefined || --share.uses > 0) return
+      chargeTo([share.account], share, share.traffic, now)
+      ledger.leave([share.account])
+      holds.get(session)?.shares?.delete(key)
+    },
+    dismiss: (session, now) => {
+      const hold = holds.get(session)
+      if (hold === undefined) return false
+      charge(session, hold, now)
+      holds.delete(session)
+      ledger.leave([...hold.accounts, ...Array.from(sharesOf(hold), ({ account }) => account)])
+      descriptors -= hold.takes
+      count(session, -1)
+      return true
+    },
+    sweep: (now) => {
+      for (const [session, hold] of holds) if (hold.isBounded) charge(session, hold, now)
+      const spent: Array<readonly [Session, Ending]> = []
+      for (const [session, hold] of holds) {
+        const ending = hold.isBounded ? endingOf(hold, now) : undefined
+        if (ending) spent.push([session, ending])
+      }
+      return spent
+    },
+    descriptors: () => descriptors,
+    limit: limitOf,
+    count: () => ({ sessions: holds.size, associations })
+  }
+}
+
+/** The key of all sessions together. */
+const all = "all"
+
+const associationsOf = (session: Session): string => `UDP of ${ownerOf(session).key}`
+
+const sharesOf = ({ shares }: Hold): Iterable<Share> => shares?.values() ?? []
+
+const isBounded = (accounts: ReadonlyArray<Account>, endsAt: number): boolean =>
+  endsAt < Infinity || accounts.some(({ limits }) => isQuota(limits))
+
+const isAssociation = ({ request }: Session): boolean => request?.command === "ASSOCIATE"
+
+const endOf = ({ startedAt }: Session, lifetime?: Duration.Duration): number => startedAt + millisOf(lifetime)
+
+const millisOf = (lifetime: Duration.Duration = Duration.infinity): number => Duration.toMillis(lifetime)

@@ -1,0 +1,102 @@
+/**
+ * What is known of a connection, and the line that it leaves in the log.
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import type { SessionError } from "../Errors.ts"
+import type { Origin } from "../limits/HandshakeLimiter.ts"
+import { listenerOf, type Peer } from "../network/Peer.ts"
+import { type Answer, answers } from "../Reply.ts"
+import * as Socks5 from "../wire/Socks5.ts"
+import * as Target from "../wire/Target.ts"
+import type { Known } from "./Protocol.ts"
+
+/** A connection, and what is known of it so far. */
+export interface Session extends Known {
+  readonly id: number
+  /** What its handshake is counted by. */
+  origin: Origin
+  /** The error that the client was told of, which can be less than the outcome says. */
+  told?: SessionError | undefined
+}
+
+/**
+ * The first session of a connection, at a time in milliseconds since the epoch.
+ * It has all its fields from the start, as each that came later would make
+ * another shape of object of it.
+ */
+export const make = (id: number, startedAt: number, peer: Peer, origin: Origin): Session => ({
+  id,
+  startedAt,
+  peer,
+  origin,
+  certified: undefined,
+  trusted: undefined,
+  dialect: undefined,
+  conversation: undefined,
+  identity: undefined,
+  claimed: undefined,
+  request: undefined,
+  decision: undefined,
+  address: undefined,
+  outcome: undefined,
+  told: undefined,
+  status: undefined,
+  traffic: { sent: 0, received: 0 }
+})
+
+/** Makes the next session of a connection out of the one before. */
+export const renew = (session: Session, id: number, startedAt: number): void => {
+  const { certified, trusted, dialect, conversation } = session
+  const lasting = { certified, trusted, dialect, conversation }
+  Object.assign(session, make(id, startedAt, session.peer, session.origin), lasting)
+}
+
+/** The hint for the operator that it ended with, of a client that speaks something else than its listener. */
+export const hintOf = ({ outcome }: Session): string | undefined =>
+  typeof outcome === "object" && outcome._tag === "UnknownProtocol" ? outcome.hint : undefined
+
+/** One line for a session that has ended, where people see it if `isSeen` or if it asked for something. */
+export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const { id, peer, startedAt, dialect, identity, claimed, request, address, traffic } = session
+    const { outcome = "closed by server", told, status } = session
+    // SOCKS and HTTP each have codes of their own.
+    const reply = status === undefined ? { reply: Socks5.ReplyCode.Succeeded } : { status }
+    const record = {
+      id,
+      client: ListenAddress.format(peer.remote),
+      via: peer.via && ListenAddress.format(peer.via),
+      listener: listenerOf(peer),
+      protocol: dialect?.name,
+      user: identity?.user ?? claimed,
+      command: request?.command,
+      target: request && Target.format(request.target),
+      address: address && NetAddress.formatInet(address),
+      ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, told, status)),
+      sent: traffic.sent,
+      received: traffic.received,
+      dropped: traffic.dropped,
+      duration: clock.currentTimeMillisUnsafe() - startedAt
+    }
+    return !isSeen && isStranger(session)
+      ? Effect.logDebug("session", record)
+      : Effect.logInfo("session", record)
+  })
+
+/** Whether it came to no request and was no user's: any passer-by can have as many of these lines as of connections. */
+export const isStranger = ({ request, identity }: Session): boolean =>
+  request === undefined && identity?.user === undefined
+
+/** What became of it, in a word. */
+export const outcomeOf = ({ outcome }: Session): string =>
+  typeof outcome === "object" ? outcome._tag : (outcome ?? "closed by server")
+
+/** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
+const failure = (error: SessionError, told = error, status: number | undefined) => {
+  const { _tag, ...details } = error
+  const { socks }: Answer = answers[told._tag]
+  const reply = status === undefined && socks.message !== "none" ? socks.code : undefined
+  return { outcome: _tag, reply, ...details, ...(status !== undefined && { status }) }
+}

@@ -1,0 +1,40 @@
+/**
+ * How fast the bytes of a session may go, by whose it is and what let it in.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Config } from "../config/Config.ts"
+import { Bandwidth, type LimitedRule } from "../limits/Bandwidth.ts"
+import type { Lane, Pace } from "../network/BandwidthScheduler.ts"
+import type { Decision } from "../policy/Decision.ts"
+import { type Known, ownerOf } from "./Protocol.ts"
+
+/** Until the scope closes; nothing if there is no limit. */
+export const of = (known: Known): Effect.Effect<Pace | undefined, never, Bandwidth | Config | Scope.Scope> =>
+  Effect.flatMap(Bandwidth, ({ pace }) => {
+    const { identity, decision } = known
+    return pace({
+      owner: () => ownerOf(known).key,
+      own: identity?.limits,
+      rule: decision && limitedRule(decision)
+    })
+  })
+
+/** The same for what a rule lets through of a session that uses several. */
+export const ofRule = (
+  decision: Decision
+): Effect.Effect<Pace | undefined, never, Bandwidth | Scope.Scope> => {
+  const rule = limitedRule(decision)
+  return rule ? Effect.flatMap(Bandwidth, ({ paceOf }) => paceOf(rule)) : Effect.undefined
+}
+
+const limitedRule = ({ rule, limits }: Decision): LimitedRule | undefined => limits && { name: rule, limits }
+
+/** Charges a lane for bytes that are there, and waits until it may go on. */
+export const turn = (lane: Lane | undefined, bytes: number): Effect.Effect<void> =>
+  lane === undefined
+    ? Effect.void
+    : Effect.callback((resume) => {
+        const go = () => resume(Effect.void)
+        if (lane.pass(bytes, go)) go()
+      })

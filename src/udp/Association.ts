@@ -1,0 +1,205 @@
+/**
+ * One UDP association: the datagrams of one client, in both directions.
+ *
+ * Towards the targets there is one socket per family, made when it is needed.
+ * Nothing that arrives, from whichever side, ends an association or costs
+ * another one more than its turn: what cannot be delivered is dropped and
+ * counted.
+ */
+import type { RemoteInfo, Socket } from "node:dgram"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import * as Recent from "../base/LruMap.ts"
+import type { Pace } from "../network/BandwidthScheduler.ts"
+import { fromNode } from "../network/NodeAddress.ts"
+import type { Traffic } from "../network/Relay.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { Access } from "../policy/Access.ts"
+import type { Policy } from "../policy/Policy.ts"
+import * as Datagram from "../wire/Datagram.ts"
+import type { Room } from "./DatagramBudget.ts"
+import * as Destinations from "./Destinations.ts"
+import * as Reassembly from "./Reassembly.ts"
+import * as RuleUses from "./RuleUses.ts"
+import { bind } from "./UdpSocket.ts"
+
+/** Who may use an association, and what is kept of it. */
+export interface Client {
+  readonly access: Access
+  /** Whose it is: all associations of the same owner share what memory there is for them. */
+  readonly owner: string
+  /** Only datagrams from here are the client's. */
+  readonly address: NetAddress.IpAddress
+  /** And only from this port; with 0, from that of the first one. */
+  readonly port: number
+  readonly traffic: Traffic
+  /** How fast the datagrams may go, where that is limited; what goes beyond is dropped. */
+  readonly pace?: Pace | undefined
+  /** Asked before datagrams go by a rule with limits. */
+  readonly enter: RuleUses.Enter
+}
+
+export interface Rules {
+  /** Fragments are put together; else they are dropped. */
+  readonly udpFragments: boolean
+  /** Datagrams a second that the client may send. */
+  readonly udpRate: number | "off"
+  /** Anyone may send to the client; else only who it has sent to, address and port. */
+  readonly udpFullCone: boolean
+  /** A rule is given back that nothing has gone by for so long. */
+  readonly udpIdleTimeout: Duration.Duration
+}
+
+export interface Association {
+  /** Takes what arrives on the relay port. */
+  readonly receive: (bytes: Buffer, from: RemoteInfo) => void
+  /** Notes that a datagram came to nothing. */
+  readonly drop: () => void
+  /** Milliseconds since the epoch, of the last datagram that was passed on. */
+  readonly movedAt: () => number
+}
+
+/** Peers remembered, who may send to the client, of those used last; never more than twice as many. */
+const peerLimit = 512
+
+/** Datagrams that the system has not taken yet. */
+const pendingLimit = 64
+
+/** Bytes that the room for a datagram is counted as, if it has no more. */
+const small = 2048
+
+/** An association that answers its client from `relay`, until the scope closes. */
+export const make = Effect.fnUntraced(function* (
+  client: Client,
+  { udpRate, udpFragments, udpFullCone, udpIdleTimeout }: Rules,
+  relay: Socket,
+  room: Room
+): Effect.fn.Return<Association, never, Policy | Resolver | Scope.Scope> {
+  const { traffic, pace } = client
+  traffic.dropped = 0
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const peers = Recent.make<string, Destinations.Remote>(peerLimit, room)
+  let movedAt = clock.currentTimeMillisUnsafe()
+  /** Where the client sends from, once it has. */
+  let source: Pick<RemoteInfo, "address" | "port"> | undefined
+  let pending = 0
+
+  const drop = (count = 1) => {
+    traffic.dropped = (traffic.dropped ?? 0) + count
+  }
+  const dropOne = () => drop()
+  const reassembly = udpFragments ? Reassembly.make(drop) : undefined
+
+  /** Room for one more of this size, this way, or it is dropped. */
+  const takes = (size: number, way: keyof Pace, use: RuleUses.RuleUse | undefined): boolean => {
+    const lane = pace?.[way]
+    const ofRule = use?.pace?.[way]
+    const isHeld = use?.isOver || lane?.isWaiting() || ofRule?.isWaiting()
+    if (isHeld || pending >= pendingLimit || !room.take(Math.max(size, small))) {
+      drop()
+      return false
+    }
+    lane?.pass(size, nothing)
+    ofRule?.pass(size, nothing)
+    pending++
+    movedAt = clock.currentTimeMillisUnsafe()
+    if (use) use.movedAt = movedAt
+    return true
+  }
+  const takenOf = (bytes: number) => (error: Error | null) => {
+    pending--
+    room.giveBack(bytes)
+    if (error) drop()
+  }
+  const smallTaken = takenOf(small)
+  /** What the system calls when it has taken a datagram of this size: of small ones, which are most, always the same. */
+  const taken = (size: number) => (size <= small ? smallTaken : takenOf(size))
+
+  // From the targets --------------------------------------------------------
+
+  const fromTarget = (bytes: Buffer, from: RemoteInfo) => {
+    let peer = peers.get(Destinations.keyOf(from))
+    if (peer === undefined && udpFullCone) {
+      peer = Destinations.remoteAt(fromNode(from.address, from.port))
+      peers.set(peer.key, peer)
+    }
+    if (peer === undefined || source === undefined) return drop()
+    if (!takes(bytes.length, "download", peer.use)) return
+    traffic.received += bytes.length
+    if (peer.use) peer.use.traffic.received += bytes.length
+    relay.send([peer.header, bytes], source.port, source.address, taken(bytes.length))
+  }
+
+  const outgoing = { v4: undefined as Socket | undefined, v6: undefined as Socket | undefined }
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      outgoing.v4?.close()
+      outgoing.v6?.close()
+    })
+  )
+  const socketFor = ({ isIpv4 }: Destinations.Remote): Socket | undefined => {
+    const family = isIpv4 ? "v4" : "v6"
+    const existing = outgoing[family]
+    if (existing) return existing
+    const socket = bind(isIpv4 ? NetAddress.ipv4Unspecified : NetAddress.ipv6Unspecified, 0)
+    if (typeof socket === "string") return undefined
+    outgoing[family] = socket.on("error", dropOne).on("message", fromTarget)
+    return socket
+  }
+
+  // From the client ---------------------------------------------------------
+
+  const forward = (bytes: Buffer, headerSize: number, remote: Destinations.Remote) => {
+    const socket = socketFor(remote)
+    if (socket === undefined) return drop()
+    const size = bytes.length - headerSize
+    if (!takes(size, "upload", remote.use)) return
+    const peer = peers.get(remote.key)
+    if (peer === undefined || peer.use !== remote.use) peers.set(remote.key, remote)
+    traffic.sent += size
+    if (remote.use) remote.use.traffic.sent += size
+    socket.send(bytes, headerSize, size, remote.port, remote.address, taken(size))
+  }
+  const uses = yield* RuleUses.make(client.enter, udpIdleTimeout)
+  const send = yield* Destinations.make(client.access, uses, room, forward, dropOne)
+
+  const mostEachSecond = udpRate === "off" ? Infinity : udpRate
+  let second = 0
+  let inSecond = 0
+  /** Whether the client has had its share of this second. */
+  const isTooMuch = (): boolean => {
+    const now = Math.floor(clock.currentTimeMillisUnsafe() / 1000)
+    if (now !== second) {
+      second = now
+      inSecond = 0
+    }
+    return ++inSecond > mostEachSecond
+  }
+
+  const isClient = (from: RemoteInfo): boolean =>
+    source
+      ? from.port === source.port && from.address === source.address
+      : (client.port === 0 || from.port === client.port) &&
+        Equal.equals(fromNode(from.address, from.port).address, client.address)
+
+  return {
+    receive: (bytes, from) => {
+      const headerSize = isClient(from) ? Datagram.headerSize(bytes) : 0
+      if (headerSize === 0 || isTooMuch()) return drop()
+      const isFragment = Datagram.fragment(bytes) !== 0
+      if (isFragment && !reassembly) return drop()
+      source ??= { address: from.address, port: from.port }
+      if (!isFragment) return send(bytes, headerSize)
+      const whole = reassembly?.add(bytes, headerSize, clock.currentTimeMillisUnsafe())
+      if (whole) send(Buffer.from(whole.buffer), headerSize)
+    },
+    drop: dropOne,
+    movedAt: () => movedAt
+  }
+})
+
+const nothing = () => {}

@@ -1,0 +1,95 @@
+/**
+ * Passing on datagrams for the clients that ask for it (RFC 1928 §7).
+ */
+import type { Socket } from "node:dgram"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import { Config } from "../config/Config.ts"
+import type { PortRange } from "../config/Parsers.ts"
+import { OutOfResources } from "../Errors.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { Policy } from "../policy/Policy.ts"
+import * as Association from "./Association.ts"
+import * as Rooms from "./DatagramBudget.ts"
+import { quiet } from "./Quiet.ts"
+import { bind } from "./UdpSocket.ts"
+
+/** What a client was given. */
+export interface Relayed {
+  /** Where it sends its datagrams. */
+  readonly bound: NetAddress.InetAddress
+  /** Comes when nothing has been passed on, in either direction, for the idle timeout. */
+  readonly idle: Effect.Effect<void>
+}
+
+export class DatagramRelay extends Context.Service<
+  DatagramRelay,
+  {
+    /**
+     * Takes the client's datagrams on a port of its own of the `local` address, and
+     * gives it the answers there, until the scope closes.
+     */
+    readonly associate: (
+      client: Association.Client,
+      local: NetAddress.IpAddress
+    ) => Effect.Effect<Relayed, OutOfResources, Policy | Resolver | Scope.Scope>
+  }
+>()("effect-socks/udp/DatagramRelay") {
+  /** UDP. */
+  static readonly layer: Layer.Layer<DatagramRelay, never, Config> = Layer.effect(
+    DatagramRelay,
+    Effect.map(Config, (config) => {
+      const ports = portsOf(config.udpPorts)
+      const rooms = Rooms.make()
+      return {
+        associate: (client, local) =>
+          Effect.gen(function* () {
+            const socket = yield* Effect.acquireRelease(ports.take(local), ports.giveBack)
+            const room = yield* rooms.enter(client.owner)
+            const association = yield* Association.make(client, config, socket, room)
+            socket.on("error", association.drop).on("message", association.receive)
+            return {
+              bound: NetAddress.inetAddressUnsafe(local, socket.address().port),
+              idle: quiet(association.movedAt, config.udpIdleTimeout)
+            }
+          })
+      }
+    })
+  )
+}
+
+/** The relay ports: those of a range, or whichever the system has. */
+const portsOf = (range: PortRange | "any") => {
+  const taken = new Set<number>()
+  return {
+    /** Begins somewhere in the range, so that nobody knows a port before its client does. */
+    take: Effect.fnUntraced(function* (
+      local: NetAddress.IpAddress
+    ): Effect.fn.Return<Socket, OutOfResources> {
+      const [first, last] = range === "any" ? [0, 0] : range
+      const count = last - first + 1
+      const start = yield* Random.nextIntBetween(0, count, { halfOpen: true })
+      let failure = "EADDRINUSE"
+      for (let i = 0; i < count && failure === "EADDRINUSE"; i++) {
+        const port = first + ((start + i) % count)
+        if (taken.has(port)) continue
+        const socket = bind(local, port)
+        if (typeof socket === "string") failure = socket
+        else {
+          if (port !== 0) taken.add(port)
+          return socket
+        }
+      }
+      return yield* new OutOfResources({ code: failure })
+    }),
+    giveBack: (socket: Socket) =>
+      Effect.sync(() => {
+        taken.delete(socket.address().port)
+        socket.close()
+      })
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Where the datagrams of one association go: an address for each header, found
+ * and judged once and not again for every datagram.
+ */
+import { SocketAddress } from "node:net"
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Order from "effect/Order"
+import type * as Scope from "effect/Scope"
+import * as Recent from "../base/LruMap.ts"
+import type { InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { Access } from "../policy/Access.ts"
+import * as Permit from "../policy/Authorize.ts"
+import { Policy } from "../policy/Policy.ts"
+import * as Address from "../wire/Address.ts"
+import * as Datagram from "../wire/Datagram.ts"
+import * as Target from "../wire/Target.ts"
+import type { Room } from "./DatagramBudget.ts"
+import type { RuleUse, RuleUses } from "./RuleUses.ts"
+
+/** The other end of a datagram's way, as the sockets have it. */
+export interface Remote {
+  readonly address: string
+  readonly port: number
+  readonly isIpv4: boolean
+  /** Tells it from all others. */
+  readonly key: string
+  /** What stands before datagrams from there when they go to the client. */
+  readonly header: Uint8Array
+  /** Of the rule that allows it, if that has limits. */
+  readonly use: RuleUse | undefined
+}
+
+/** What there is on one header. */
+interface Destination {
+  until: number
+  /** Of the policy that judges it. */
+  readonly revision: number
+  remote: Remote | undefined
+  /** While it is being found: the datagrams for it, with the size of their headers. */
+  waiting: Array<readonly [bytes: Buffer, headerSize: number]> | undefined
+  readonly queue: Queue
+}
+
+/** Datagrams waiting, all destinations of a kind together. */
+interface Queue {
+  length: number
+}
+
+/** Destinations remembered, of those used last; never more than twice as many. */
+const limit = 512
+
+/** The longest that a queue may be. */
+const queueLimit = 32
+
+/** How long an answer holds, in milliseconds: addresses of names change, and what rules say of the time. */
+const foundFor = 60_000
+const refusedFor = 5_000
+
+/**
+ * Sends a datagram, with a header of this size, on its way: at once, or when its
+ * destination is found. Each ends up in `forward` or `drop`, until the scope closes.
+ */
+export const make = Effect.fnUntraced(function* (
+  access: Access,
+  uses: RuleUses,
+  room: Room,
+  forward: (bytes: Buffer, headerSize: number, remote: Remote) => void,
+  drop: () => void
+): Effect.fn.Return<(bytes: Buffer, headerSize: number) => void, never, Policy | Resolver | Scope.Scope> {
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
+  const { revision = () => 0 } = yield* Policy
+  const known = Recent.make<string, Destination>(limit, room)
+  // Name servers that do not answer are no reason to keep those waiting who ask them nothing.
+  const names: Queue = { length: 0 }
+  const addresses: Queue = { length: 0 }
+
+  const settle = (destination: Destination, remote?: Remote) => {
+    const { waiting = [], queue } = destination
+    queue.length -= waiting.length
+    destination.waiting = undefined
+    destination.remote = remote
+    destination.until = clock.currentTimeMillisUnsafe() + (remote ? foundFor : refusedFor)
+    for (const [bytes, headerSize] of waiting) {
+      room.giveBack(bytes.length)
+      if (remote) forward(bytes, headerSize, remote)
+      else drop()
+    }
+  }
+
+  const seek = (bytes: Buffer, queue: Queue): Destination => {
+    const destination: Destination = {
+      until: Infinity,
+      revision: revision(),
+      remote: undefined,
+      waiting: [],
+      queue
+    }
+    fork(
+      Effect.matchCause(find(access, uses, bytes), {
+        onFailure: () => settle(destination),
+        onSuccess: (remote) => settle(destination, remote)
+      })
+    )
+    return destination
+  }
+
+  return (bytes, headerSize) => {
+    const key = bytes.toString("latin1", Address.start, headerSize)
+    let destination = known.get(key)
+    if (
+      destination === undefined ||
+      destination.until <= clock.currentTimeMillisUnsafe() ||
+      destination.revision !== revision() ||
+      destination.remote?.use?.isOver === true
+    ) {
+      const queue = bytes[Address.start] === Address.AddressType.DomainName ? names : addresses
+      if (queue.length >= queueLimit) return drop()
+      destination = seek(bytes, queue)
+      known.set(key, destination)
+    }
+    const { remote, waiting, queue } = destination
+    if (remote) return forward(bytes, headerSize, remote)
+    if (waiting === undefined || queue.length >= queueLimit || !room.take(bytes.length)) return drop()
+    queue.length++
+    waiting.push([bytes, headerSize])
+  }
+})
+
+/**
+ * The first address that is allowed by a rule with room, IPv4 before IPv6: nothing
+ * tells of a datagram that there was no route for it, so it has to be the likelier
+ * one.
+ */
+const find = Effect.fnUntraced(function* (
+  access: Access,
+  uses: RuleUses,
+  bytes: Uint8Array
+): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed | LimitError, Policy | Resolver> {
+  const target = yield* Effect.fromResult(Datagram.target(bytes))
+  const permit = yield* Permit.grant({ ...access, target })
+  const [{ address }, use] = yield* Permit.firstToEnter(likelierFirst(permit), uses.of).pipe(
+    Effect.tapError(({ _tag }) =>
+      Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
+    )
+  )
+  return remoteAt(NetAddress.inetAddressUnsafe(address, target.port), use)
+})
+
+const likelierFirst = (permit: Permit.Permit): Permit.Permit =>
+  Arr.sort(
+    permit,
+    Order.mapInput(Order.Boolean, ({ address }: Permit.Permitted) => !NetAddress.isIpv4Address(address))
+  )
+
+/** The text of the address is the system's, which the socket will give for what comes back. */
+export const remoteAt = (at: NetAddress.InetAddress, use?: RuleUse): Remote => {
+  const isIpv4 = NetAddress.isIpv4Address(at.address)
+  const family = isIpv4 ? "ipv4" : "ipv6"
+  const { address } = new SocketAddress({ address: NetAddress.formatIp(at.address), port: at.port, family })
+  const { port } = at
+  return { address, port, isIpv4, key: keyOf({ address, port }), header: Datagram.header(at), use }
+}
+
+/** The key of the remote that a datagram came from. */
+export const keyOf = ({ address, port }: { readonly address: string; readonly port: number }): string =>
+  `${address} ${port}`

@@ -1,0 +1,104 @@
+/**
+ * The rules with limits that the datagrams of one association go by. Each is in
+ * use from the first of its datagrams until none has passed for the idle
+ * timeout, and takes for so long what a session takes.
+ */
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Scope from "effect/Scope"
+import type { Limits } from "../config/Limits.ts"
+import type { LimitError } from "../Errors.ts"
+import type { Pace } from "../network/BandwidthScheduler.ts"
+import type { Traffic } from "../network/Relay.ts"
+import type { Decision } from "../policy/Decision.ts"
+import { quiet } from "./Quiet.ts"
+
+/** Takes what a rule's limits say that it takes, until the scope closes. Returns how fast its datagrams may go. */
+export type Enter = (
+  decision: Decision,
+  traffic: Traffic
+) => Effect.Effect<Pace | undefined, LimitError, Scope.Scope>
+
+/** A rule in use. */
+export interface RuleUse {
+  readonly pace: Pace | undefined
+  readonly traffic: Traffic
+  /** Milliseconds since the epoch, of the last datagram that was passed on. */
+  movedAt: number
+  /** It has been given back, and nothing more may pass by it. */
+  isOver: boolean
+}
+
+export interface RuleUses {
+  /** The use of the rule that decided, which begins now if need be; nothing for a rule without limits. */
+  readonly of: (decision: Decision) => Effect.Effect<RuleUse | undefined, LimitError>
+}
+
+interface Held extends RuleUse {
+  readonly limits: Limits
+  readonly scope: Scope.Closeable
+}
+
+/** None yet; those that come end with the scope. */
+export const make = Effect.fnUntraced(function* (
+  enter: Enter,
+  idleTimeout: Duration.Duration
+): Effect.fn.Return<RuleUses, never, Scope.Scope> {
+  const parent = yield* Effect.scope
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const fork = yield* FiberSet.makeRuntime()
+  const uses = new Map<string, Held>()
+
+  const end = (rule: string, use: Held) =>
+    Effect.suspend(() => {
+      use.isOver = true
+      if (uses.get(rule) === use) uses.delete(rule)
+      return Scope.close(use.scope, Exit.void)
+    })
+
+  const begin = Effect.fnUntraced(function* (
+    decision: Decision,
+    limits: Limits
+  ): Effect.fn.Return<RuleUse, LimitError> {
+    const { rule } = decision
+    const scope = Scope.forkUnsafe(parent)
+    const traffic = { sent: 0, received: 0 }
+    const pace = yield* enter(decision, traffic).pipe(
+      Scope.provide(scope),
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+    )
+    const others = uses.get(rule)
+    // Another datagram of the rule was first.
+    if (others && Equal.equals(others.limits, limits)) {
+      yield* Scope.close(scope, Exit.void)
+      return others
+    }
+    const movedAt = clock.currentTimeMillisUnsafe()
+    const use: Held = { pace, traffic, movedAt, isOver: false, limits, scope }
+    uses.set(rule, use)
+    fork(
+      Effect.andThen(
+        quiet(() => use.movedAt, idleTimeout),
+        end(rule, use)
+      )
+    )
+    return use
+  })
+
+  return {
+    of: (decision) =>
+      Effect.suspend(() => {
+        const { rule, limits } = decision
+        if (limits === undefined) return Effect.undefined
+        const use = uses.get(rule)
+        if (use === undefined) return begin(decision, limits)
+        return Equal.equals(use.limits, limits)
+          ? Effect.succeed(use)
+          : Effect.andThen(end(rule, use), begin(decision, limits))
+      })
+  }
+})

@@ -1,0 +1,112 @@
+/**
+ * What is counted for all workers together, where the primary keeps it.
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Guesses from "../bans/LoginGuard.ts"
+import * as Rates from "../base/TokenBuckets.ts"
+import type { Values } from "../config/Config.ts"
+import * as Sharer from "../limits/RateAllocator.ts"
+import * as Lessor from "../limits/SlotAllocator.ts"
+import type * as Usage from "../limits/Usage.ts"
+import type { Count, Counted } from "./Messages.ts"
+import * as Ids from "./SessionIds.ts"
+
+/** A worker, as far as it is told what is counted. */
+export interface Clerk {
+  readonly send: (message: Count) => void
+}
+
+export interface Office<in Worker> {
+  /** Where it begins; it is told everything from now on. */
+  readonly enter: (worker: Worker) => { readonly ids: Ids.Block; readonly news: ReadonlyArray<Count> }
+  readonly receive: (worker: Worker, message: Counted) => void
+  readonly remove: (worker: Worker) => void
+  /** Tells everyone. */
+  readonly tell: (message: Count) => void
+  /** Tells everyone what was used since the last time. */
+  readonly sweep: () => void
+}
+
+export interface Options {
+  readonly guesses: Guesses.Copy
+  readonly usage: Usage.Usage
+  /** The settings of now. */
+  readonly config: () => Values
+  readonly run: (effect: Effect.Effect<void>) => void
+}
+
+export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Options): Office<Worker> => {
+  const workers = new Set<Worker>()
+  const nextBlock = Ids.blocks()
+  const lessor = Lessor.make<Worker>((worker, ruling) => worker.send(ruling))
+  const sharer = Sharer.make<Worker>((worker, share) => worker.send(share))
+  const rates = Rates.make()
+  let moved = new Set<string>()
+
+  const tell = (message: Count) => {
+    for (const worker of workers) worker.send(message)
+  }
+
+  return {
+    enter: (worker) => {
+      workers.add(worker)
+      const now = Date.now()
+      return { ids: nextBlock(), news: [...guesses.all(), { _tag: "used", ...usage.snapshot(now) }] }
+    },
+    receive: (worker, message) => {
+      switch (message._tag) {
+        case "ids":
+          return worker.send({ _tag: "ids", ids: nextBlock() })
+        case "token": {
+          const { id, key, limit } = message
+          return worker.send({ _tag: "token", id, wait: rates.take(key, limit, performance.now()) })
+        }
+        case "ask":
+        case "own":
+        case "back":
+          return lessor.receive(worker, message)
+        case "guessed": {
+          const { _tag, id, outcome, address, ...attempt } = message
+          const ip = NetAddress.ipFromStringUnsafe(address)
+          const counted = guesses.failed(outcome, ip, attempt, config())
+          return run(
+            Effect.ensuring(
+              counted,
+              Effect.sync(() => worker.send({ _tag: "judged", id }))
+            )
+          )
+        }
+        case "enter":
+        case "demand":
+        case "leave":
+        case "kept":
+          return sharer.receive(worker, message)
+        case "turnedAway":
+          guesses.turnedAway += message.count
+          return
+        case "moved":
+          for (const [name, bytes] of message.accounts) {
+            usage.add(name, bytes, Date.now())
+            moved.add(name)
+          }
+          return
+        default:
+          return guesses.follow(message)
+      }
+    },
+    remove: (worker) => {
+      workers.delete(worker)
+      lessor.remove(worker)
+      sharer.remove(worker)
+    },
+    tell,
+    sweep: () => {
+      if (moved.size === 0) return
+      const names = moved
+      moved = new Set()
+      const { date, accounts } = usage.snapshot(Date.now())
+      tell({ _tag: "used", date, accounts: accounts.filter(({ name }) => names.has(name)) })
+    }
+  }
+}

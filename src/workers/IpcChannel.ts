@@ -1,0 +1,89 @@
+/**
+ * A worker's end of the line to the primary. A worker whose primary is gone is
+ * told to stop by that.
+ */
+import cluster from "node:cluster"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type { Event } from "../base/Abortable.ts"
+import * as Mail from "./MessageBatch.ts"
+import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
+
+export interface Link {
+  readonly send: (message: ToPrimary) => void
+  readonly welcome: Extract<ToWorker, { readonly _tag: "welcome" }>
+  /** Ends when all that was sent is on its way. */
+  readonly flush: Effect.Effect<void>
+  /** Calls this with whatever else the primary says from now on. */
+  readonly onOther: (receive: (message: Other) => void) => void
+  /** Comes with what the settings are in, each time that they have changed. */
+  readonly reload: Effect.Effect<Texts>
+  /** Comes with the number of a question for the sessions there are. */
+  readonly list: Effect.Effect<number>
+  /** Comes when it is time to stop. */
+  readonly stop: Effect.Effect<void>
+  /** Comes when the primary is gone. */
+  readonly lost: Event
+}
+
+type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "list" | "ping" | "stop" }>
+
+/** Says that this worker is there, and waits to be welcomed. */
+export const open: Effect.Effect<Link> = Effect.gen(function* () {
+  const welcome = Deferred.makeUnsafe<Link["welcome"]>()
+  const stop = Deferred.makeUnsafe<void>()
+  const reloads = yield* Queue.unbounded<Texts>()
+  const lists = yield* Queue.unbounded<number>()
+  // Nothing that comes behind the welcome is lost.
+  const early: Array<Other> = []
+  let other: (message: Other) => void = (message) => void early.push(message)
+  const receive = (message: ToWorker) => {
+    switch (message._tag) {
+      case "welcome":
+        return Deferred.doneUnsafe(welcome, Effect.succeed(message))
+      case "reload":
+        return Queue.offerUnsafe(reloads, message.texts)
+      case "list":
+        return Queue.offerUnsafe(lists, message.id)
+      case "ping":
+        return send({ _tag: "pong" })
+      case "stop":
+        return Deferred.doneUnsafe(stop, Effect.void)
+      default:
+        return other(message)
+    }
+  }
+  // Else this process would end at once when its primary does.
+  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
+  // That it could not be written to is followed by "disconnect".
+  cluster.worker?.on("error", () => {})
+  process.on("message", (batch: ReadonlyArray<ToWorker>) => {
+    for (const message of batch) receive(message)
+  })
+  process.on("disconnect", () => receive({ _tag: "stop" }))
+  const post = (batch: ReadonlyArray<ToPrimary>, done: () => void) => {
+    if (process.connected && process.send) process.send(batch, undefined, undefined, done)
+    else done()
+  }
+  const send = Mail.outgoing<ToPrimary>((batch) => post(batch, () => {}))
+  send({ _tag: "hello" })
+  return {
+    send,
+    welcome: yield* Deferred.await(welcome),
+    // Behind what is sent in this turn.
+    flush: Effect.callback((resume) => void setImmediate(post, [], () => resume(Effect.void))),
+    onOther: (receive) => {
+      other = receive
+      early.splice(0).forEach(receive)
+    },
+    reload: Queue.take(reloads),
+    list: Queue.take(lists),
+    stop: Deferred.await(stop),
+    lost: (happen) => {
+      process.once("disconnect", happen)
+      if (!process.connected) happen()
+      return () => process.off("disconnect", happen)
+    }
+  }
+})

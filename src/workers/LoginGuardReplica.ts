@@ -1,0 +1,89 @@
+/**
+ * What a worker knows of those who guess passwords: a copy of what the primary
+ * knows, which decides.
+ */
+import * as Effect from "effect/Effect"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Guesses from "../bans/LoginGuard.ts"
+import type { Attempt } from "../bans/LoginThrottle.ts"
+import type { KeyedHash } from "../base/KeyedHash.ts"
+import * as Recent from "../base/LruMap.ts"
+
+/** To the primary. */
+export type Report =
+  /** An attempt that did not succeed. It waits for the answer. */
+  | ({
+      readonly _tag: "guessed"
+      readonly id: number
+      readonly outcome: "refused" | "failed"
+      readonly address: string
+    } & Attempt)
+  | Guesses.News
+  /** Connections of those who are banned. */
+  | { readonly _tag: "turnedAway"; readonly count: number }
+
+/** To a worker: news, and that what came of an attempt is among those it had before this. */
+export type Judgement = Guesses.News | { readonly _tag: "judged"; readonly id: number }
+
+export interface Guessed extends Guesses.Guesses {
+  readonly receive: (judgement: Judgement) => void
+  readonly sweep: () => void
+}
+
+/** Milliseconds for which it need not be said again that someone came in. */
+const known = 60 * 60 * 1000
+
+export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): Guessed => {
+  const copy = Guesses.make(hashes)
+  const asked = new Map<number, () => void>()
+  /** When it was said that a name came in from a network, and when something was held against a network. */
+  const welcomed = Recent.make<string, number>(8192)
+  const suspected = Recent.make<string, number>(8192)
+  let count = 0
+
+  const isNews = (attempt: Attempt): boolean => {
+    const { account, network, now } = attempt
+    const at = welcomed.get(`${account} ${network}`)
+    const isOld = at === undefined || now - at > known || (suspected.get(network) ?? 0) >= at
+    return isOld || !copy.isRight(attempt)
+  }
+
+  const guessed: Guessed = {
+    ...copy,
+    succeeded: (attempt) => {
+      if (!isNews(attempt)) return
+      welcomed.set(`${attempt.account} ${attempt.network}`, attempt.now)
+      send({ _tag: "guess", outcome: "succeeded", ...attempt })
+      copy.succeeded(attempt)
+    },
+    failed: (outcome, address, attempt) =>
+      Effect.callback<void>((resume) => {
+        const id = ++count
+        asked.set(id, () => resume(Effect.void))
+        send({ _tag: "guessed", id, outcome, address: NetAddress.formatIp(address), ...attempt })
+        return Effect.sync(() => void asked.delete(id))
+      }),
+    ban: ({ network, ...ban }) => send({ _tag: "ban", network: IpNetwork.format(network), ...ban }),
+    lift: (network, now) => {
+      send({ _tag: "lift", network: IpNetwork.format(network), now })
+      return copy.list(now).filter((ban) => IpNetwork.overlaps(ban.network, network))
+    },
+    turnedAway: 0,
+    receive: (judgement) => {
+      if (judgement._tag === "judged") {
+        asked.get(judgement.id)?.()
+        return void asked.delete(judgement.id)
+      }
+      if (judgement._tag === "guess" && judgement.outcome !== "succeeded") {
+        suspected.set(judgement.network, judgement.now)
+      }
+      copy.follow(judgement)
+    },
+    sweep: () => {
+      if (guessed.turnedAway > 0) send({ _tag: "turnedAway", count: guessed.turnedAway })
+      guessed.turnedAway = 0
+    }
+  }
+  return guessed
+}

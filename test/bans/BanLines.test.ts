@@ -1,0 +1,73 @@
+/**
+ * Bans as text, and texts that are none.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as fc from "fast-check"
+import * as BanLines from "../../src/bans/BanLines.ts"
+
+const line =
+  '{"network":"203.0.113.7/32","until":"2026-11-22T16:20:00.000Z","reason":"failed logins","failures":10}\n'
+
+describe("BanLines", () => {
+  it("are one JSON object each", () => {
+    const ban = {
+      network: IpNetwork.fromStringUnsafe("203.0.113.7/32"),
+      until: Date.UTC(2026, 10, 22, 16, 20),
+      reason: "failed logins",
+      failures: 10
+    }
+    assert.strictEqual(BanLines.format([ban]), line)
+    assert.deepStrictEqual(BanLines.parse(line), { bans: [ban], wrong: [] })
+  })
+
+  it("are read as they are written", () => {
+    const ban = fc.record({
+      network: fc.oneof(
+        fc
+          .tuple(fc.ipV4(), fc.nat(32))
+          .map(([text, length]) => IpNetwork.fromAddressUnsafe(NetAddress.ipFromStringUnsafe(text), length)),
+        fc
+          .tuple(fc.nat(0xffff), fc.nat(48))
+          .map(([high, length]) =>
+            IpNetwork.fromAddressUnsafe(NetAddress.ipFromStringUnsafe(`2001:${high.toString(16)}::1`), length)
+          )
+      ),
+      until: fc.integer({ min: 0, max: 8.64e15 }),
+      reason: fc.string({ unit: fc.constantFrom("a", " ", '"', "{", "ü") }),
+      failures: fc.nat()
+    })
+    fc.assert(
+      fc.property(fc.array(ban), (bans) => {
+        const { bans: read, wrong } = BanLines.parse(BanLines.format(bans))
+        assert.deepStrictEqual(wrong, [])
+        assert.strictEqual(BanLines.format(read), BanLines.format(bans))
+      })
+    )
+  })
+
+  it("need no more than a network and a time, and lines between them may be empty", () => {
+    const { bans, wrong } = BanLines.parse('\n{"network":"192.0.2.1","until":"2027-01-01"}\r\n\n')
+    assert.deepStrictEqual(wrong, [])
+    assert.deepInclude(bans[0], { until: Date.UTC(2027, 0, 1), reason: "by hand", failures: 0 })
+    assert.strictEqual(IpNetwork.format(bans[0]!.network), "192.0.2.1/32")
+  })
+
+  for (const text of [
+    "203.0.113.7",
+    "{}",
+    "[]",
+    "null",
+    '{"network":"203.0.113.7/24","until":"2027-01-01"}',
+    '{"network":"host.example","until":"2027-01-01"}',
+    '{"network":"203.0.113.7","until":"tomorrow"}',
+    '{"network":"203.0.113.7","until":"2027-01-01","failures":"many"}',
+    '{"network":"203.0.113.7","until":"2027-01-01"'
+  ]) {
+    it(`are none: ${text}`, () => {
+      assert.deepStrictEqual(BanLines.parse(`${line}${text}\n`).wrong, [2])
+      assert.lengthOf(BanLines.parse(`${line}${text}\n`).bans, 1)
+    })
+  }
+})

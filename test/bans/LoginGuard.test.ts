@@ -1,0 +1,100 @@
+/**
+ * What is remembered of those who guess, and that copies of it are the same.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as References from "effect/References"
+import * as fc from "fast-check"
+import * as Guesses from "../../src/bans/LoginGuard.ts"
+import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
+import * as Hmac from "../../src/base/Hmac.ts"
+import { Config } from "../../src/config/Config.ts"
+
+const addresses = ["203.0.113.1", "203.0.113.2", "2001:db8::1"].map((text) =>
+  NetAddress.ipFromStringUnsafe(text)
+)
+
+const act = fc.record({
+  what: fc.constantFrom("failed", "failed", "refused", "succeeded", "ban", "lift"),
+  who: fc.nat({ max: 2 }),
+  name: fc.nat({ max: 2 }),
+  password: fc.nat({ max: 3 }),
+  later: fc.nat({ max: 20_000 })
+})
+
+type Act = typeof act extends fc.Arbitrary<infer A> ? A : never
+
+const config = { ...Config.defaults, banAfter: 5 }
+
+const attempt = (who: number, name: number, now: number, password = 0) => {
+  const [network = "", ...wider] = ClientNetwork.around(addresses[who]!).map(IpNetwork.format)
+  return {
+    ...{ network, wider, area: ClientNetwork.areaOf(addresses[who]!), account: `name ${name}` },
+    ...{ guess: `guess ${who} ${name} ${password}`, now, window: 600_000 }
+  }
+}
+
+const perform = (guesses: Guesses.Guesses, { what, who, name, password }: Act, now: number) => {
+  const address = addresses[who]!
+  const network = ClientNetwork.of(address)
+  if (what === "succeeded") guesses.succeeded(attempt(who, name, now, password))
+  else if (what === "ban") guesses.ban({ network, until: now + 30_000, reason: "by hand", failures: 0 })
+  else if (what === "lift") guesses.lift(network, now)
+  else {
+    const failed = guesses.failed(
+      what as "failed" | "refused",
+      address,
+      attempt(who, name, now, password),
+      config
+    )
+    Effect.runSync(Effect.provideService(failed, References.MinimumLogLevel, "None"))
+  }
+}
+
+/** All that can be asked of it. */
+const answers = (guesses: Guesses.Guesses, now: number) => ({
+  bans: guesses.list(now).map(({ network, until, failures }) => [IpNetwork.format(network), until, failures]),
+  found: addresses.map((address) => guesses.find(address, now)?.until),
+  tooSoon: addresses.map((_, who) => [0, 1, 2].map((name) => guesses.isTooSoon(attempt(who, name, now)))),
+  welcome: addresses.map((_, who) =>
+    [0, 1, 2].map((name) => [0, 1].map((password) => guesses.isWelcome(attempt(who, name, now, password))))
+  ),
+  known: addresses.map((address) => guesses.hasKnown(address, now)),
+  digest: guesses.digest(new Uint8Array([1])),
+  suspects: guesses.suspects(now, 600_000).map(([network, { count, until }]) => [network, count, until])
+})
+
+/** As it comes out of another process. */
+const sent = (news: Guesses.News): Guesses.News => JSON.parse(JSON.stringify(news))
+
+describe("Guesses", () => {
+  it("are the same in a copy that follows, and in one that is made of all there is", () => {
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 60, size: "max" }), (acts) => {
+        const copy = Guesses.make(Hmac.hashes)
+        const start = Guesses.make(Hmac.hashes)
+        start.restore({
+          key: Hmac.newKey(),
+          known: [{ account: "name 1", network: "203.0.113.1/32", at: 0 }]
+        })
+        const original = Guesses.make(Hmac.hashes, (news) => copy.follow(sent(news)))
+        original.restore(start.kept())
+        let now = 1_000_000
+        for (const each of acts) {
+          perform(original, each, now)
+          assert.deepStrictEqual(answers(copy, now), answers(original, now))
+          now += each.later
+        }
+        const late = Guesses.make(Hmac.hashes)
+        for (const news of original.all()) late.follow(sent(news))
+        const { bans, suspects, ...rest } = answers(original, now)
+        const others = answers(late, now)
+        assert.sameDeepMembers(others.bans, bans)
+        assert.sameDeepMembers(others.suspects, suspects)
+        assert.deepInclude(others, rest)
+      })
+    )
+  })
+})

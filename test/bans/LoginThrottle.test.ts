@@ -1,0 +1,167 @@
+/**
+ * How long who has to wait, what is forgiven, and that it all fits in a table.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import * as Failures from "../../src/bans/LoginThrottle.ts"
+
+const second = 1000
+const window = 600 * second
+
+let guesses = 0
+
+/** Another guess each time, unless one is given. */
+const attempt = (now: number, network = "here", account = "user", guess = `guess ${++guesses}`) => ({
+  ...{ network, wider: [], area: `area of ${network}`, account, guess, now, window }
+})
+
+/** Fails as soon as it is heard, this many times; the seconds waited before each. */
+const waits = (
+  failures: Failures.Failures,
+  count: number,
+  next: (n: number) => Partial<Failures.Attempt>
+) => {
+  let now = 0
+  const waited: Array<number> = []
+  for (let n = 0; n < count; n++) {
+    const start = now
+    while (failures.isTooSoon({ ...attempt(now), ...next(n) })) now += second
+    failures.failed({ ...attempt(now), ...next(n) })
+    waited.push((now - start) / second)
+  }
+  return waited
+}
+
+/** When each was heard. */
+const sums = (waited: ReadonlyArray<number>): ReadonlyArray<number> => {
+  let sum = 0
+  return waited.map((seconds) => (sum += seconds))
+}
+
+describe("Failures", () => {
+  it("make a network wait longer and longer after the third, of one name", () => {
+    const waited = waits(Failures.make(), 12, () => ({}))
+    assert.deepStrictEqual(waited, [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60])
+  })
+
+  it("make a network that tries other names wait as long in all, but for one guess ahead", () => {
+    const plain = sums(waits(Failures.make(), 30, () => ({})))
+    const waited = sums(waits(Failures.make(), 30, (n) => ({ account: `user ${n}` })))
+    const mixed = sums(waits(Failures.make(), 30, (n) => ({ account: `user ${n % 3 === 0 ? n : 0}` })))
+    for (const times of [waited, mixed]) {
+      for (let n = 1; n < 30; n++) assert.isAtLeast(times[n]!, plain[n - 1]!)
+    }
+  })
+
+  it("make a name wait longer and longer after the tenth, from one area", () => {
+    const waited = waits(Failures.make(), 18, (n) => ({
+      ...{ network: `network ${n}`, area: "area" }
+    }))
+    assert.deepStrictEqual(waited, [...Array(10).fill(0), 1, 2, 4, 8, 16, 32, 60, 60])
+  })
+
+  it("make a name wait as long in all, but for one guess ahead, when each is from another area", () => {
+    const plain = sums(waits(Failures.make(), 30, (n) => ({ network: `network ${n}`, area: "area" })))
+    const times = sums(waits(Failures.make(), 30, (n) => ({ network: `network ${n}`, area: `area ${n}` })))
+    for (let n = 1; n < 30; n++) assert.isAtLeast(times[n]!, plain[n - 1]!)
+  })
+
+  it("make nobody wait longer because he did not wait", () => {
+    const failures = Failures.make()
+    for (let n = 1; n <= 3; n++) assert.deepStrictEqual(failures.failed(attempt(0)), [n])
+    for (let n = 4; n <= 50; n++) {
+      assert.isTrue(failures.isTooSoon(attempt(999)))
+      assert.deepStrictEqual(failures.refused(attempt(999)), [n])
+    }
+    assert.isFalse(failures.isTooSoon(attempt(1000)))
+  })
+
+  it("are forgotten when none follows for the window, and not before", () => {
+    const failures = Failures.make()
+    for (let n = 1; n <= 9; n++) assert.deepStrictEqual(failures.failed(attempt(n * window)), [n])
+    assert.lengthOf(failures.list(10 * window, window), 1)
+    assert.lengthOf(failures.list(10 * window + 1, window), 0)
+    assert.deepStrictEqual(failures.failed(attempt(10 * window + 1)), [1])
+  })
+
+  it("are forgiven by who proves to have made them, and nobody else", () => {
+    const failures = Failures.make()
+    for (let n = 0; n < 3; n++) failures.failed(attempt(0, "here", "one"))
+    failures.failed(attempt(0, "here", "other"))
+    failures.succeeded(attempt(0, "here", "other"))
+    assert.deepStrictEqual(
+      failures.list(0, window).map(([, { count }]) => count),
+      [3]
+    )
+    failures.succeeded(attempt(0, "here", "one"))
+    assert.lengthOf(failures.list(0, window), 0)
+    assert.isFalse(failures.isTooSoon(attempt(0)))
+  })
+
+  it("of others do not keep a user out who logged in from there within a week", () => {
+    const failures = Failures.make()
+    failures.succeeded(attempt(0, "home"))
+    for (let n = 0; n < 20; n++) failures.failed({ ...attempt(0, `network ${n}`), area: "area" })
+    const there = (now: number, network: string) => ({ ...attempt(now, network), area: "area" })
+    assert.isFalse(failures.isTooSoon(there(1, "home")))
+    assert.isTrue(failures.isTooSoon(there(1, "hotel")))
+    assert.isFalse(failures.isTooSoon({ ...there(1, "hotel"), account: "other" }))
+    const later = 7 * 24 * 3600 * second
+    for (let n = 0; n < 20; n++) failures.failed({ ...attempt(later, `network ${n}`), area: "area" })
+    assert.isTrue(failures.isTooSoon(there(later, "home")))
+  })
+
+  it("make a known user wait for what was tried in the user's name, but for the password that was right", () => {
+    const failures = Failures.make()
+    failures.succeeded(attempt(0, "here", "user", "right"))
+    for (let n = 0; n < 3; n++) failures.failed(attempt(0))
+    assert.isTrue(failures.isTooSoon(attempt(0)))
+    assert.isFalse(failures.isTooSoon(attempt(0, "here", "user", "right")))
+    // It was changed: once it is wrong, it is a guess like others.
+    assert.deepStrictEqual(failures.failed(attempt(0, "here", "user", "right")), [4])
+    assert.isFalse(failures.isRight(attempt(0, "here", "user", "right")))
+  })
+
+  it("of the same password are one, once it was checked", () => {
+    const failures = Failures.make()
+    const same = (now: number) => attempt(now, "here", "user", "same")
+    for (let n = 0; n < 3; n++) failures.failed(attempt(0))
+    assert.isTrue(failures.isTooSoon(same(0)))
+    assert.deepStrictEqual(failures.refused(same(0)), [4])
+    assert.deepStrictEqual(failures.refused(same(0)), [])
+    // Not checked yet, so it has to wait as another would, and puts off the next one.
+    assert.isTrue(failures.isTooSoon(same(999)))
+    assert.deepStrictEqual(failures.failed(same(1000)), [4])
+    assert.isTrue(failures.isTooSoon(attempt(2999)))
+    assert.isFalse(failures.isTooSoon(same(1000)))
+    assert.deepStrictEqual(failures.failed(same(1000)), [])
+    assert.isFalse(failures.isTooSoon(attempt(3000)))
+  })
+
+  it("keep nobody waiting for long when the clock is set back", () => {
+    const failures = Failures.make()
+    for (let n = 0; n < 3; n++) failures.failed(attempt(24 * 3600 * second))
+    assert.isFalse(failures.isTooSoon(attempt(0)))
+  })
+
+  it("are never held of more than the limit, and junk pushes out junk", () => {
+    const step = fc.tuple(fc.constantFrom("failed", "refused", "succeeded"), fc.nat(200), fc.nat(200))
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
+        const limit = 16
+        const failures = Failures.make(limit)
+        for (let n = 0; n < 9; n++) failures.failed(attempt(0, "guesser", "victim"))
+        for (const [what, network, account] of steps) {
+          failures[what as "failed"](attempt(0, `${network}`, `${account}`))
+          assert.isAtMost(failures.list(0, window).length, limit)
+          assert.isAtMost(failures.entries().length, 2 * limit)
+          assert.isAtMost(failures.known.entries().length, 16 * limit)
+        }
+        // Unless others failed as often.
+        const others = failures.list(0, window).filter(([network]) => network !== "guesser")
+        const most = Math.max(0, ...others.map(([, { count }]) => count))
+        if (most < 9) assert.isTrue(failures.isTooSoon(attempt(0, "guesser", "victim")))
+      })
+    )
+  })
+})

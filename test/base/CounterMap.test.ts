@@ -1,0 +1,13 @@
+/**
+ * Counting, and forgetting.
+ */
+import { assert, it } from "@effect/vitest"
+import * as Counts from "../../src/base/CounterMap.ts"
+
+it("counts each by itself, and keeps nothing of what there is none of", () => {
+  const counts = Counts.make()
+  for (const key of ["a", "b", "a"]) counts.change(key, 1)
+  assert.deepStrictEqual(["a", "b", "c"].map(counts.of), [2, 1, 0])
+  for (const key of ["a", "b"]) counts.change(key, -1)
+  assert.deepStrictEqual([counts.of("a"), counts.of("b"), counts.size()], [1, 0, 1])
+})

@@ -1,0 +1,85 @@
+/**
+ * Deadlines by the test's clock: each at its time, whatever others there are.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { TestClock } from "effect/testing"
+import * as Deadline from "../../src/base/Deadline.ts"
+
+/** Sets deadlines, in milliseconds; notes which have passed. */
+const deadlines = Effect.withFiberSucceed((fiber) => {
+  const passed: Array<number> = []
+  const set = (millis: number) =>
+    Deadline.after(fiber, Duration.millis(millis), () => {
+      passed.push(millis)
+    })
+  return { passed, set }
+})
+
+describe("Deadline", () => {
+  it.effect("passes at its time and not before, once", () =>
+    Effect.gen(function* () {
+      const { passed, set } = yield* deadlines
+      set(10_000)
+      yield* TestClock.adjust("9999 millis")
+      assert.deepStrictEqual(passed, [])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(passed, [10_000])
+      yield* TestClock.adjust("1 hours")
+      assert.deepStrictEqual(passed, [10_000])
+    })
+  )
+
+  it.effect("has many, of any length, set at any time", () =>
+    Effect.gen(function* () {
+      const { passed, set } = yield* deadlines
+      set(5000)
+      set(3000)
+      yield* TestClock.adjust("1 seconds")
+      set(2000)
+      set(1000)
+      set(5000)
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(passed, [1000])
+      yield* TestClock.adjust("1 seconds")
+      assert.sameMembers(passed, [1000, 2000, 3000])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(passed.slice(3), [5000])
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(passed.slice(3), [5000, 5000])
+      set(700)
+      yield* TestClock.adjust("700 millis")
+      assert.deepStrictEqual(passed.slice(5), [700])
+    })
+  )
+
+  it.effect("does not pass when it is called off, and never where there is none", () =>
+    Effect.gen(function* () {
+      const { passed, set } = yield* deadlines
+      const [callOff] = [set(1000), set(1000)]
+      set(Infinity)
+      callOff()
+      yield* TestClock.adjust("1 hours")
+      assert.deepStrictEqual(passed, [1000])
+    })
+  )
+
+  it.effect("ends what takes too long, and lets be what does not", () =>
+    Effect.gen(function* () {
+      const within = (millis: number) =>
+        Deadline.within(
+          Effect.as(Effect.sleep(millis), "done"),
+          Duration.seconds(1),
+          Effect.succeed("too late")
+        )
+      const [quick, slow] = [yield* Effect.forkChild(within(999)), yield* Effect.forkChild(within(1001))]
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual(yield* Fiber.join(quick), "done")
+      assert.isUndefined(slow.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* Fiber.join(slow), "too late")
+    })
+  )
+})

@@ -1,0 +1,116 @@
+/**
+ * A lock that one holds, and that a process which is killed leaves to the next.
+ */
+import { execFileSync } from "node:child_process"
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Bans } from "../../src/bans/Bans.ts"
+import * as BansFile from "../../src/bans/BansFile.ts"
+import * as Lock from "../../src/base/FileLock.ts"
+import * as Hmac from "../../src/base/Hmac.ts"
+import { Config } from "../../src/config/Config.ts"
+import * as Quotas from "../../src/limits/Quotas.ts"
+import * as Temporary from "../support/temporary.ts"
+
+const here = { _tag: "Held" as const, by: `another server (process ${process.pid})` }
+
+/** What a process leaves behind that listened there and was killed. */
+const leaveBehind = (path: string) => {
+  const code = `require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`
+  try {
+    execFileSync(process.execPath, ["-e", code, path], { stdio: "ignore" })
+  } catch {
+    // It was killed.
+  }
+  assert.isTrue(lstatSync(path).isSocket())
+}
+
+describe("Lock", () => {
+  it.effect("is one server's at a time, and leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const directory = yield* Temporary.directory
+      const path = join(directory, "lock")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* Lock.hold(path)
+          assert.deepStrictEqual(yield* Effect.flip(Lock.hold(path)), here)
+          assert.deepStrictEqual(readdirSync(directory), ["lock"])
+        })
+      )
+      assert.deepStrictEqual(readdirSync(directory), [])
+      yield* Effect.scoped(Lock.hold(path))
+    })
+  )
+
+  it.effect("is taken from a process that was killed, by one of those who try", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "lock")
+      leaveBehind(path)
+      const exits = yield* Effect.all(
+        Array.from({ length: 8 }, () => Effect.exit(Lock.hold(path))),
+        { concurrency: "unbounded" }
+      )
+      assert.lengthOf(
+        exits.filter(({ _tag }) => _tag === "Success"),
+        1
+      )
+      assert.deepStrictEqual(yield* Effect.flip(Lock.hold(path)), here)
+    })
+  )
+
+  it.effect("may have a path longer than a socket's address", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* Temporary.directory, "d".repeat(120))
+      mkdirSync(directory)
+      const path = join(directory, "lock")
+      yield* Lock.hold(path)
+      assert.deepStrictEqual(yield* Effect.flip(Lock.hold(path)), here)
+      assert.isTrue(existsSync(path))
+    })
+  )
+
+  it.effect("says why the system does not give it", () =>
+    Effect.gen(function* () {
+      const directory = yield* Temporary.directory
+      const nowhere = yield* Effect.flip(Lock.hold(join(directory, "nowhere", "lock")))
+      assert.deepStrictEqual(nowhere, { _tag: "Failed", code: "ENOENT" })
+      if (process.getuid?.() === 0) return
+      chmodSync(directory, 0o500)
+      assert.propertyVal(yield* Effect.flip(Lock.hold(join(directory, "lock"))), "_tag", "Failed")
+    })
+  )
+
+  it.effect("keeps a second server out of a state directory, with a sentence", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* Temporary.directory
+      const start = Effect.provide(Quotas.usage, Config.layer({ stateDir }))
+      yield* start
+      const error = yield* Effect.flip(start)
+      assert.strictEqual(
+        error.message,
+        `cannot keep the state in ${stateDir}: ${here.by} keeps its state there; each server needs a directory of its own`
+      )
+    })
+  )
+
+  it.effect("keeps a second server out of a bans file, with a sentence", () =>
+    Effect.gen(function* () {
+      const bansFile = join(yield* Temporary.directory, "bans.jsonl")
+      const start = Layer.build(
+        Layer.provide(Layer.fresh(BansFile.layer), [
+          Layer.provide(Bans.layer, Hmac.layer),
+          Config.layer({ bansFile })
+        ])
+      )
+      yield* start
+      const error = yield* Effect.flip(start)
+      assert.strictEqual(
+        error.message,
+        `--bans-file: "${bansFile}" is not a file of this server alone: ${here.by} keeps its bans there`
+      )
+    })
+  )
+})

@@ -1,0 +1,51 @@
+/**
+ * Long work that leaves others their turns.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Slices from "../../src/base/Slices.ts"
+
+/** Takes two milliseconds of the processor in each piece. */
+function* busy(pieces: number): Slices.Work<number> {
+  for (let piece = 0; piece < pieces; piece++) {
+    const until = performance.now() + 2
+    while (performance.now() < until);
+    yield
+  }
+  return pieces
+}
+
+describe("work in pieces", () => {
+  it.effect("lets others have their turn every few milliseconds", () =>
+    Effect.gen(function* () {
+      let turns = 0
+      const other = setInterval(() => turns++, 0)
+      assert.strictEqual(yield* Slices.run(busy(60)), 60)
+      clearInterval(other)
+      assert.isAbove(turns, 10)
+    })
+  )
+
+  it("comes to the same at once", () => {
+    assert.strictEqual(Slices.runSync(busy(2)), 2)
+    const numbers = Array.from({ length: 1000 }, (_, index) => index)
+    assert.deepStrictEqual(
+      Slices.runSync(Slices.map(numbers, (number) => number * 2)),
+      numbers.map((number) => number * 2)
+    )
+    let sum = 0
+    Slices.runSync(
+      Slices.each(numbers, (number) => {
+        sum += number
+      })
+    )
+    assert.strictEqual(sum, 499_500)
+  })
+
+  it("is done little by little", () => {
+    const numbers = Array.from({ length: 100_000 }, (_, index) => index)
+    let pieces = 0
+    for (const _ of Slices.each(numbers, () => {})) pieces++
+    assert.isAbove(pieces, 300)
+  })
+})

@@ -1,0 +1,134 @@
+/**
+ * Which limits hold for a session, and who shares them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { TestClock } from "effect/testing"
+import { Config, type Values } from "../../src/config/Config.ts"
+import { Bandwidth, type Usage } from "../../src/limits/Bandwidth.ts"
+
+const off = { upload: Infinity, download: Infinity }
+const both = (rate: number) => ({ upload: rate, download: rate })
+
+/** A session's pace, where these settings hold. */
+const paceOf = (values: Partial<Values>, usage: Partial<Usage> = {}) =>
+  Effect.flatMap(Bandwidth, ({ pace }) =>
+    pace({ owner: () => "user alice", own: undefined, rule: undefined, ...usage })
+  ).pipe(Effect.provide(Config.layer(values)))
+
+/** Bytes a second that each of these gets through, all at the same time. */
+const measured = Effect.fnUntraced(function* (
+  values: Partial<Values>,
+  usages: ReadonlyArray<Partial<Usage>> = [{}]
+) {
+  const sessions = yield* Effect.forEach(usages, (usage) =>
+    Effect.map(paceOf(values, usage), (pace) => ({ lane: pace!.upload!, sent: 0, mayGo: true }))
+  )
+  for (let ticks = 0; ticks < 500; ticks++) {
+    for (const session of sessions) {
+      while (session.mayGo) {
+        session.sent += 100
+        session.mayGo = session.lane.pass(100, () => {
+          session.mayGo = true
+        })
+      }
+    }
+    yield* TestClock.adjust("20 millis")
+  }
+  return sessions.map(({ sent }) => sent / 10)
+}, Effect.scoped)
+
+const close = (rates: ReadonlyArray<number>, ...expected: ReadonlyArray<number>) => {
+  for (const [index, rate] of rates.entries()) assert.closeTo(rate / expected[index]!, 1, 0.05)
+}
+
+describe("Bandwidth", () => {
+  it.effect("is nothing at all where there is no limit", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* paceOf({}))
+      assert.isUndefined(yield* paceOf({ bandwidthUser: both(1000) }, { own: both(Infinity) }))
+      assert.isUndefined(yield* paceOf({}, { rule: { name: "video", limits: { sessions: 3 } } }))
+      const pace = yield* paceOf({ bandwidthSession: { ...off, download: 1000 } })
+      assert.isUndefined(pace?.upload)
+      assert.isDefined(pace?.download)
+    }).pipe(Effect.provide(Bandwidth.layer))
+  )
+
+  it.effect("is the least of all limits that hold", () =>
+    Effect.gen(function* () {
+      const wide = both(10_000_000)
+      const all = { bandwidthSession: wide, bandwidthUser: wide, bandwidthTotal: wide }
+      const low = both(50_000)
+      close(yield* measured({ ...all, bandwidthSession: low }), 50_000)
+      close(yield* measured({ ...all, bandwidthUser: low }), 50_000)
+      close(yield* measured({ ...all, bandwidthTotal: low }), 50_000)
+      close(yield* measured(all, [{ own: low }]), 50_000)
+      close(yield* measured(all, [{ rule: { name: "video", limits: low } }]), 50_000)
+    }).pipe(Effect.provide(Bandwidth.layer))
+  )
+
+  it.effect("has a user's own limit beat that of the settings, up or down", () =>
+    Effect.gen(function* () {
+      const bandwidthUser = both(50_000)
+      close(yield* measured({ bandwidthUser }, [{ own: both(200_000) }]), 200_000)
+      close(yield* measured({ bandwidthUser }, [{ own: { download: 1 } }]), 50_000)
+    }).pipe(Effect.provide(Bandwidth.layer))
+  )
+
+  const shared: Record<string, readonly [Partial<Values>, Partial<Usage>, Partial<Usage>]> = {
+    "the sessions of one user": [{ bandwidthUser: both(100_000) }, {}, {}],
+    "the sessions that one rule lets in": [
+      {},
+      { owner: () => "user alice", rule: { name: "video", limits: both(100_000) } },
+      { owner: () => "user bob", rule: { name: "video", limits: both(100_000) } }
+    ],
+    "all sessions": [
+      { bandwidthTotal: both(100_000) },
+      { owner: () => "user alice" },
+      { owner: () => "user bob" }
+    ]
+  }
+  for (const [name, [values, one, other]] of Object.entries(shared)) {
+    it.effect(`is shared evenly by ${name}`, () =>
+      Effect.gen(function* () {
+        close(yield* measured(values, [one, other]), 50_000, 50_000)
+      }).pipe(Effect.provide(Bandwidth.layer))
+    )
+  }
+
+  it.effect("is not shared by users, nor by the sessions of one where each has its own", () =>
+    Effect.gen(function* () {
+      for (const values of [{ bandwidthUser: both(50_000) }, { bandwidthSession: both(50_000) }]) {
+        const usages = values.bandwidthUser ? [{}, { owner: () => "user bob" }] : [{}, {}]
+        close(yield* measured(values, usages), 50_000, 50_000)
+      }
+    }).pipe(Effect.provide(Bandwidth.layer))
+  )
+
+  it.effect("remembers what a user owes who comes back at once", () =>
+    Effect.gen(function* () {
+      const values = { bandwidthUser: both(1000) }
+      yield* Effect.scoped(
+        Effect.map(paceOf(values), (pace) => assert.isFalse(pace?.upload?.pass(10_000, () => {})))
+      )
+      const again = yield* paceOf(values)
+      assert.isFalse(again?.upload?.pass(0, () => {}))
+      yield* TestClock.adjust("9 seconds")
+      assert.isTrue(again?.upload?.isWaiting())
+      yield* TestClock.adjust("1 seconds")
+      assert.isFalse(again?.upload?.isWaiting())
+    }).pipe(Effect.provide(Bandwidth.layer))
+  )
+
+  it.effect("changes a shared limit for those who have it already", () =>
+    Effect.gen(function* () {
+      const pace = yield* paceOf({ bandwidthTotal: both(1000) })
+      assert.isFalse(pace?.upload?.pass(100_000, () => {}))
+      yield* TestClock.adjust("1 seconds")
+      assert.isTrue(pace?.upload?.isWaiting())
+      yield* paceOf({ bandwidthTotal: both(100_000) })
+      yield* TestClock.adjust("1 seconds")
+      assert.isFalse(pace?.upload?.isWaiting())
+    }).pipe(Effect.provide(Bandwidth.layer))
+  )
+})

@@ -1,0 +1,128 @@
+/**
+ * Bytes that users may move, in all their sessions.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { TestClock } from "effect/testing"
+import type { Config, Values } from "../../src/config/Config.ts"
+import { Sessions } from "../../src/session/Sessions.ts"
+import { fields } from "../support/errors.ts"
+import { begin, from, layer } from "../support/sessions.ts"
+import { settled } from "../support/streams.ts"
+
+const alice = { user: "alice" }
+/** A session for as long as the scope. */
+const beginScoped = Effect.fnUntraced(function* (user: string) {
+  const sessions = yield* Sessions
+  const session = yield* Effect.acquireRelease(sessions.open(from("203.0.113.1")), sessions.close)
+  session.identity = { user }
+  yield* sessions.admit(session)
+})
+
+/** A session of this user that moves bytes and ends. */
+const moving = Effect.fnUntraced(function* (sent: number, received: number, identity: object = alice) {
+  const { session, close } = yield* begin({ identity: { user: "alice", ...identity } })
+  session.traffic.sent += sent
+  session.traffic.received += received
+  yield* close
+})
+
+const refused = Effect.map(Effect.flip(begin({ identity: alice })), fields)
+
+/** The clock is set before there is anything that watches it. */
+const since =
+  (time: string, values: Partial<Values>) =>
+  <A, E>(effect: Effect.Effect<A, E, Config | Sessions | Scope.Scope>) =>
+    Effect.andThen(TestClock.setTime(Date.parse(time)), Effect.provide(effect, layer(values)))
+
+describe("Quotas", () => {
+  it.effect("count both ways together, and let nobody in who has used them up", () =>
+    Effect.gen(function* () {
+      yield* moving(40, 59)
+      yield* moving(0, 0)
+      yield* moving(0, 1)
+      assert.deepStrictEqual(yield* refused, {
+        _tag: "QuotaExceeded",
+        whose: "user",
+        period: "day",
+        limit: 100,
+        retryAfter: 12 * 3600
+      })
+      yield* begin({ identity: { user: "bob" } })
+      yield* begin({})
+    }).pipe(since("2026-11-29T12:00:00Z", { dailyQuota: 100 }))
+  )
+
+  it.effect("begin anew at midnight in UTC", () =>
+    Effect.gen(function* () {
+      yield* moving(60, 0)
+      yield* TestClock.adjust("9999 millis")
+      assert.deepInclude(yield* refused, { period: "day", limit: 60, retryAfter: 1 })
+      yield* TestClock.adjust("1 millis")
+      yield* moving(59, 0)
+      yield* moving(1, 0)
+      assert.deepInclude(yield* refused, { period: "day", retryAfter: 86_400 })
+    }).pipe(since("2026-11-29T23:59:50Z", { dailyQuota: 60, monthlyQuota: 121 }))
+  )
+
+  it.effect("begin anew at the end of the month, in UTC", () =>
+    Effect.gen(function* () {
+      yield* moving(100, 0)
+      assert.deepInclude(yield* refused, { period: "month", retryAfter: 10 })
+      yield* TestClock.adjust("10 seconds")
+      yield* moving(99, 0)
+      yield* moving(1, 0)
+      assert.deepInclude(yield* refused, { period: "month", retryAfter: 31 * 86_400 })
+    }).pipe(since("2026-11-30T23:59:50Z", { dailyQuota: 100, monthlyQuota: 100 }))
+  )
+
+  it.effect("of a user beat those of the settings, either way", () =>
+    Effect.gen(function* () {
+      for (let i = 0; i < 3; i++) yield* moving(100, 0, { user: "free", limits: { dailyQuota: Infinity } })
+      yield* moving(10, 0, { user: "small", limits: { dailyQuota: 10 } })
+      const small = begin({ identity: { user: "small", limits: { dailyQuota: 10 } } })
+      assert.propertyVal(yield* Effect.flip(small), "limit", 10)
+    }).pipe(Effect.provide(layer({ dailyQuota: 100 })))
+  )
+
+  it.effect("of a rule are used up by all whom it lets through", () =>
+    Effect.gen(function* () {
+      const { allot } = yield* Sessions
+      const decision = { verdict: "allow", rule: "mail", limits: { dailyQuota: 100 } } as const
+      for (const user of ["alice", "bob"]) {
+        const { session, close } = yield* begin({ identity: { user } })
+        yield* allot(session, decision)
+        session.traffic.sent += 50
+        yield* close
+      }
+      const { session } = yield* begin({})
+      assert.deepInclude(fields(yield* Effect.flip(allot(session, decision))), { whose: "rule", limit: 100 })
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("end all live sessions of the user whose they are, and no others", () =>
+    Effect.gen(function* () {
+      const { list } = yield* Sessions
+      // Each in a fiber of its own, as connections are.
+      for (const user of ["alice", "alice", "bob"]) {
+        yield* Effect.forkChild(Effect.scoped(Effect.andThen(beginScoped(user), Effect.never)))
+      }
+      yield* settled
+      const of = (user: string) =>
+        Effect.map(list, (all) => all.filter(({ identity }) => identity?.user === user))
+      const [one, two] = yield* of("alice")
+      one!.traffic.sent += 60
+      yield* TestClock.adjust("1 second")
+      two!.traffic.received += 39
+      yield* TestClock.adjust("1 second")
+      assert.lengthOf(yield* of("alice"), 2)
+      one!.traffic.received += 1
+      yield* TestClock.adjust("1 second")
+      assert.lengthOf(yield* of("alice"), 0)
+      assert.deepStrictEqual([one!.outcome, two!.outcome], ["quota", "quota"])
+      assert.lengthOf(yield* of("bob"), 1)
+      assert.strictEqual((yield* refused)._tag, "QuotaExceeded")
+    }).pipe(Effect.provide(layer({ dailyQuota: 100 })))
+  )
+})

@@ -1,0 +1,120 @@
+/**
+ * Shares of a limit: never more than the whole in use, wherever the messages are,
+ * and all of it in use by those who need it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import * as Sharer from "../../src/limits/RateAllocator.ts"
+import * as Shared from "../../src/limits/RateShare.ts"
+
+interface Worker {
+  shared: Shared.Shared
+  /** What it goes by; nothing if it does not use the limit. */
+  share: number | undefined
+  toPrimary: Array<Sharer.Need>
+  toWorker: Array<Sharer.Share>
+}
+
+const world = (count: number) => {
+  const sharer = Sharer.make<Worker>((worker, share) => void worker.toWorker.push(share))
+  const employ = (): Worker => {
+    const toPrimary: Array<Sharer.Need> = []
+    return {
+      shared: Shared.make((need) => void toPrimary.push(need)),
+      share: undefined,
+      toPrimary,
+      toWorker: []
+    }
+  }
+  const workers = Array.from({ length: count }, employ)
+  const up = (worker: Worker) => {
+    const need = worker.toPrimary.shift()
+    if (need) sharer.receive(worker, need)
+  }
+  const down = (worker: Worker) => {
+    const share = worker.toWorker.shift()
+    if (share) worker.shared.receive(share)
+  }
+  return {
+    workers,
+    up,
+    down,
+    enter: (worker: Worker) => {
+      if (worker.share !== undefined) return
+      worker.share = 0
+      worker.shared.enter("total", (share) => {
+        worker.share = share
+      })
+    },
+    leave: (worker: Worker) => {
+      if (worker.share === undefined) return
+      worker.share = undefined
+      worker.shared.leave("total")
+    },
+    kill: (index: number) => {
+      const [gone] = workers.splice(index, 1, employ())
+      sharer.remove(gone!)
+    },
+    settle: () => {
+      while (workers.some(({ toPrimary, toWorker }) => toPrimary.length + toWorker.length > 0)) {
+        for (const worker of workers) {
+          up(worker)
+          down(worker)
+        }
+      }
+    },
+    total: () => workers.reduce((sum, { share = 0 }) => sum + share, 0)
+  }
+}
+
+const action = fc.tuple(
+  fc.constantFrom("enter", "leave", "leave", "busy", "idle", "up", "up", "up", "down", "down", "kill"),
+  fc.nat({ max: 59 })
+)
+
+describe("Shares", () => {
+  it("never come to more than the whole, and end as all of it", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.array(action, { maxLength: 200, size: "max" }),
+        (count, actions) => {
+          const all = world(count)
+          for (const [what, number] of actions) {
+            const worker = all.workers[number % count]!
+            if (what === "enter") all.enter(worker)
+            else if (what === "leave") all.leave(worker)
+            else if (what === "busy") worker.shared.demand("total", true)
+            else if (what === "idle") worker.shared.demand("total", false)
+            else if (what === "up") all.up(worker)
+            else if (what === "down") all.down(worker)
+            else if (number % 7 === 0) all.kill(number % count)
+            assert.isAtMost(all.total(), 1 + 1e-6)
+          }
+          all.settle()
+          const users = all.workers.filter(({ share }) => share !== undefined)
+          assert.closeTo(all.total(), users.length === 0 ? 0 : 1, 1e-6)
+          assert.isTrue(users.every(({ share = 0 }) => share > 0))
+        }
+      ),
+      { numRuns: 2000 }
+    )
+  })
+
+  it("go by need: the half of two, and nearly all of one whose neighbour is idle", () => {
+    const all = world(2)
+    const [one, other] = all.workers as [Worker, Worker]
+    all.enter(one)
+    all.settle()
+    assert.strictEqual(one.share, 1)
+    all.enter(other)
+    all.settle()
+    assert.deepStrictEqual([one.share, other.share], [0.5, 0.5])
+    other.shared.demand("total", false)
+    all.settle()
+    assert.closeTo(one.share ?? 0, 8 / 9, 1e-6)
+    all.leave(other)
+    all.settle()
+    assert.closeTo(one.share ?? 0, 1, 1e-6)
+  })
+})

@@ -1,0 +1,32 @@
+/**
+ * What accounts have used, as workers know it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Usage from "../../src/limits/Usage.ts"
+import * as Used from "../../src/limits/UsageReplica.ts"
+
+describe("Used", () => {
+  it("is what others have moved, and what this one has since", () => {
+    const now = Date.now()
+    const sent: Array<Used.Moved> = []
+    const used = Used.make((moved) => void sent.push(moved))
+    used.add("alice", 100, now)
+    used.add("alice", 20, now)
+    used.add("bob", 0, now)
+    assert.strictEqual(used.of("alice", now).day, 120)
+    used.sweep()
+    used.sweep()
+    assert.deepStrictEqual(sent, [{ _tag: "moved", accounts: [["alice", 120]] }])
+
+    const all = Usage.make()
+    all.add("alice", 1000, now)
+    used.receive({ _tag: "used", ...all.snapshot(now) })
+    assert.strictEqual(used.of("alice", now).month, 1000)
+    // It was told what is older than what it knows.
+    used.add("alice", 1000, now)
+    used.receive({ _tag: "used", ...all.snapshot(now) })
+    assert.strictEqual(used.of("alice", now).month, 2000)
+    used.receive({ _tag: "used", date: "2020-01-01", accounts: [{ name: "alice", day: 1e9, month: 1e9 }] })
+    assert.strictEqual(used.of("alice", now).month, 2000)
+  })
+})

@@ -1,0 +1,191 @@
+/**
+ * Lanes that have more to send than they may: the rate, the shares, the order.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import fc from "fast-check"
+import * as Bucket from "../../src/base/TokenBucket.ts"
+import * as Pacer from "../../src/network/BandwidthScheduler.ts"
+
+/** A pacer whose time passes when the test says so, tick by tick. */
+const world = () => {
+  let time = 0
+  let isTicking = false
+  const pacer = Pacer.make(
+    () => time,
+    () => {
+      isTicking = true
+    }
+  )
+  const sources: Array<() => void> = []
+  return {
+    pacer,
+    bucket: (rate: number) => Bucket.make(rate, time),
+    /** Has always something to send, in chunks of this size; counts what it has sent. */
+    greedy: (lane: Pacer.Lane, size = lane.slice) => {
+      const sent = { bytes: 0 }
+      let mayGo = true
+      sources.push(() => {
+        while (mayGo) {
+          sent.bytes += size
+          mayGo = lane.pass(size, () => {
+            mayGo = true
+          })
+        }
+      })
+      return sent
+    },
+    /** Lets seconds pass. Between ticks, everyone sends all he may. */
+    pass: (seconds: number) => {
+      for (let ticks = (seconds * 1000) / Pacer.interval; ticks > 0; ticks--) {
+        for (const source of sources) source()
+        time += Pacer.interval
+        if (isTicking) isTicking = pacer.tick()
+      }
+    },
+    /** Lets milliseconds pass in which nothing happens. */
+    sleep: (millis: number) => {
+      time += millis
+    },
+    isTicking: () => isTicking
+  }
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+describe("Pacer", () => {
+  for (const rate of [16 * KiB, 256 * KiB, 1 * MiB, 100 * MiB]) {
+    it(`keeps a lane to ${rate / KiB} KiB a second`, () => {
+      const { pacer, bucket, greedy, pass } = world()
+      const sent = greedy(pacer.lane([bucket(rate)]))
+      pass(1)
+      const before = sent.bytes
+      pass(10)
+      assert.closeTo((sent.bytes - before) / rate, 10, 0.3)
+    })
+  }
+
+  it("never leaves a lane waiting long where reads have its size", () => {
+    const { pacer, bucket, greedy, pass } = world()
+    const sent = greedy(pacer.lane([bucket(256 * KiB)]))
+    for (let i = 0; i < 100; i++) {
+      const before = sent.bytes
+      pass(0.1)
+      assert.isAbove(sent.bytes, before)
+    }
+  })
+
+  it("keeps to the lowest of several limits", () => {
+    const { pacer, bucket, greedy, pass } = world()
+    const sent = greedy(pacer.lane([bucket(MiB), bucket(100 * KiB), bucket(10 * MiB)]))
+    pass(10)
+    assert.closeTo(sent.bytes / (100 * KiB), 10, 0.5)
+  })
+
+  it("shares evenly, whatever the size and the number of the chunks", () => {
+    const sizes = fc.array(fc.integer({ min: 512, max: 64 * KiB }), { minLength: 2, maxLength: 8 })
+    const rates = fc.integer({ min: 128 * KiB, max: 64 * MiB })
+    fc.assert(
+      fc.property(rates, sizes, (rate, chunks) => {
+        const { pacer, bucket, greedy, pass } = world()
+        const shared = bucket(rate)
+        const all = chunks.map((size) => greedy(pacer.lane([shared]), size))
+        // Long enough for many turns of everyone.
+        const seconds = 20 + (chunks.length * 64 * KiB * 40) / rate
+        pass(seconds)
+        const total = all.reduce((sum, { bytes }) => sum + bytes, 0)
+        assert.closeTo(total / (rate * seconds), 1, 0.1)
+        for (const { bytes } of all) assert.closeTo((bytes / total) * chunks.length, 1, 0.15)
+      }),
+      { numRuns: 50 }
+    )
+  })
+
+  it("gives what one cannot use to the others", () => {
+    const { pacer, bucket, greedy, pass } = world()
+    const shared = bucket(10 * MiB)
+    const slow = greedy(pacer.lane([bucket(MiB), shared]))
+    const fast = [greedy(pacer.lane([shared])), greedy(pacer.lane([shared]))]
+    pass(20)
+    assert.closeTo(slow.bytes / MiB / 20, 1, 0.1)
+    for (const { bytes } of fast) assert.closeTo(bytes / MiB / 20, 4.5, 0.5)
+  })
+
+  it("lets nobody start ahead of those who wait", () => {
+    const { pacer, bucket, greedy, pass, sleep } = world()
+    const shared = bucket(64 * KiB)
+    greedy(pacer.lane([shared]))
+    pass(1)
+    // There would be something for whoever looks first.
+    sleep(2000)
+    let isLetIn = false
+    const newcomer = pacer.lane([shared])
+    assert.isFalse(newcomer.pass(0, () => (isLetIn = true)))
+    assert.isTrue(newcomer.isWaiting())
+    pass(1)
+    assert.isTrue(isLetIn)
+    assert.isFalse(newcomer.isWaiting())
+  })
+
+  it("does not make little things wait in line with large ones", () => {
+    const { pacer, bucket, greedy, pass } = world()
+    const shared = bucket(256 * KiB)
+    for (let i = 0; i < 10; i++) greedy(pacer.lane([shared]))
+    pass(1)
+    const shell = pacer.lane([shared])
+    shell.pass(100, () => {})
+    pass(2)
+    assert.isFalse(shell.isWaiting())
+    for (let i = 0; i < 20; i++) {
+      pass(0.1)
+      assert.isTrue(shell.pass(100, assert.fail))
+    }
+  })
+
+  it("keeps its rate whoever else has nothing to send, or leaves", () => {
+    const { pacer, bucket, greedy, pass } = world()
+    const shared = bucket(MiB)
+    const sent = greedy(pacer.lane([shared]))
+    pass(1)
+    const quiet = Array.from({ length: 20 }, () => pacer.lane([shared]))
+    for (const lane of quiet) lane.pass(0, () => {})
+    pass(5)
+    assert.isAbove(sent.bytes / MiB, 4.5)
+    for (const lane of quiet) lane.leave()
+    pass(2)
+    const before = sent.bytes
+    pass(10)
+    assert.closeTo((sent.bytes - before) / MiB, 10, 0.5)
+  })
+
+  it("takes back what it gave to those who want less", () => {
+    const { pacer, bucket, greedy, pass } = world()
+    const shared = bucket(100 * MiB)
+    const sent = greedy(pacer.lane([shared]))
+    const modest = pacer.lane([shared])
+    pass(1)
+    const before = sent.bytes
+    for (let i = 0; i < 100; i++) {
+      modest.pass(300 * KiB, () => {})
+      pass(0.1)
+    }
+    assert.closeTo((sent.bytes - before) / MiB, 1000 - 30, 10)
+  })
+
+  it("stands still when nobody waits", () => {
+    const { pacer, bucket, pass, isTicking } = world()
+    const lane = pacer.lane([bucket(MiB)])
+    assert.isTrue(lane.pass(1000, assert.fail))
+    assert.isFalse(isTicking())
+    let goes = 0
+    assert.isFalse(lane.pass(MiB, () => goes++))
+    assert.isTrue(isTicking())
+    pass(2)
+    assert.strictEqual(goes, 1)
+    assert.isFalse(isTicking())
+    assert.isFalse(lane.pass(10 * MiB, assert.fail))
+    lane.leave()
+    pass(20)
+    assert.isFalse(isTicking())
+  })
+})

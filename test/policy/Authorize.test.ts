@@ -1,0 +1,210 @@
+/**
+ * From a target to the addresses that may be dialled: what is judged when, what
+ * is looked up, and what the log is told of it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import { TestClock } from "effect/testing"
+import { Config } from "../../src/config/Config.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
+import type { Access } from "../../src/policy/Access.ts"
+import * as Permit from "../../src/policy/Authorize.ts"
+import type { Decision } from "../../src/policy/Decision.ts"
+import { Policy, reporting } from "../../src/policy/Policy.ts"
+import * as Target from "../../src/wire/Target.ts"
+import { utf8 } from "../support/bytes.ts"
+import { captured } from "../support/logs.ts"
+
+const access = (host: string): Access & { readonly target: Target.Target } => ({
+  identity: { user: "alice" },
+  client: NetAddress.ipFromStringUnsafe("203.0.113.7"),
+  listener: "198.51.100.1:1080",
+  protocol: "SOCKS5",
+  command: "CONNECT",
+  target: Result.getOrThrow(Target.fromName(utf8(host), 443))
+})
+
+const addresses = ["192.0.2.1", "2001:db8::1", "10.0.0.1"].map(NetAddress.ipFromStringUnsafe)
+
+/** Nothing of `forbidden.example`, and of other names what is not private. */
+const judge: Policy["Service"]["judge"] = ({ target }, address) =>
+  Effect.sync((): Decision => {
+    if (target?.host === "forbidden.example") {
+      return { verdict: "deny", rule: "names", reason: "a forbidden name" }
+    }
+    if (address === undefined) return { verdict: "undecided", rule: "addresses" }
+    return NetAddress.formatIp(address).startsWith("10.")
+      ? { verdict: "deny", rule: "addresses", reason: "a private address" }
+      : { verdict: "allow", rule: "addresses" }
+  })
+
+/** What came of a request, which names were looked up, and the decision lines. */
+const granting = (
+  host: string,
+  {
+    found = addresses,
+    policy = { judge },
+    config = Config.layer({ logDecisions: "all" })
+  }: {
+    readonly found?: ReadonlyArray<NetAddress.IpAddress>
+    readonly policy?: Policy["Service"]
+    readonly config?: Layer.Layer<Config>
+  } = {}
+) => {
+  const asked: Array<string> = []
+  const { lines, layer: logs } = captured()
+  const resolver = Layer.succeed(Resolver, {
+    resolve: (name) => {
+      asked.push(name)
+      return Effect.as(TestClock.adjust("12 millis"), found as never)
+    }
+  })
+  return Permit.grant(access(host)).pipe(
+    Effect.map((permit) =>
+      permit.map(({ address, decision }) => `${NetAddress.formatIp(address)} by ${decision.rule}`)
+    ),
+    Effect.catchTag("NotAllowed", ({ reason, rule }) => Effect.succeed({ reason, rule })),
+    Effect.map((outcome) => ({ outcome, asked, lines: lines.map(({ fields }) => fields) })),
+    Effect.provide(Layer.mergeAll(resolver, Layer.succeed(Policy, policy), config, logs))
+  )
+}
+
+describe("Permit", () => {
+  it.effect("does not look up what is denied by name", () =>
+    Effect.gen(function* () {
+      const { outcome, asked } = yield* granting("forbidden.example")
+      assert.deepStrictEqual(outcome, { reason: "a forbidden name", rule: "names" })
+      assert.deepStrictEqual(asked, [])
+    })
+  )
+
+  it.effect("dials those of a name's addresses that are allowed, in their order", () =>
+    Effect.gen(function* () {
+      const { outcome, asked } = yield* granting("target.example")
+      assert.deepStrictEqual(outcome, ["192.0.2.1 by addresses", "2001:db8::1 by addresses"])
+      assert.deepStrictEqual(asked, ["target.example"])
+    })
+  )
+
+  it.effect("denies a name that has no other addresses than denied ones", () =>
+    Effect.gen(function* () {
+      const found = [NetAddress.ipFromStringUnsafe("10.0.0.1"), NetAddress.ipFromStringUnsafe("10.0.0.2")]
+      const { outcome, lines } = yield* granting("target.example", { found })
+      assert.deepStrictEqual(outcome, { reason: "a private address", rule: "addresses" })
+      assert.deepStrictEqual(lines[0]?.addresses, ["10.0.0.1", "10.0.0.2"])
+    })
+  )
+
+  it.effect("judges an IPv4 address that a name server gives in IPv6 form as what it is", () =>
+    Effect.gen(function* () {
+      const found = [NetAddress.ipFromStringUnsafe("::ffff:10.0.0.1")]
+      const { outcome } = yield* granting("target.example", { found })
+      assert.deepStrictEqual(outcome, { reason: "a private address", rule: "addresses" })
+    })
+  )
+
+  it.effect("writes who asked for what, what decided it and why, and how long that took", () =>
+    Effect.gen(function* () {
+      const common = {
+        user: "alice",
+        client: "203.0.113.7",
+        listener: "198.51.100.1:1080",
+        protocol: "SOCKS5",
+        command: "CONNECT"
+      }
+      assert.deepStrictEqual((yield* granting("target.example")).lines, [
+        {
+          ...common,
+          verdict: "allow",
+          rule: "addresses",
+          reason: undefined,
+          target: "target.example:443",
+          addresses: ["192.0.2.1", "2001:db8::1"],
+          duration: 12
+        }
+      ])
+      assert.deepStrictEqual((yield* granting("forbidden.example")).lines, [
+        {
+          ...common,
+          verdict: "deny",
+          rule: "names",
+          reason: "a forbidden name",
+          target: "forbidden.example:443",
+          addresses: [],
+          duration: 0
+        }
+      ])
+    })
+  )
+
+  for (const [logDecisions, expected] of [
+    ["all", ["allow", "deny"]],
+    ["auto", ["deny"]],
+    ["denied", ["deny"]],
+    ["none", []]
+  ] as const) {
+    it.effect(`writes no more than it is asked for: ${logDecisions}`, () =>
+      Effect.gen(function* () {
+        const config = Config.layer({ logDecisions })
+        const allowed = yield* granting("target.example", { config })
+        const denied = yield* granting("forbidden.example", { config })
+        const verdicts = [...allowed.lines, ...denied.lines].map(({ verdict }) => verdict)
+        assert.deepStrictEqual(verdicts, [...expected])
+      })
+    )
+  }
+
+  const perFamily: Policy["Service"]["judge"] = (_, address) =>
+    Effect.succeed(
+      address === undefined
+        ? { verdict: "undecided", rule: "rules" }
+        : NetAddress.isIpv4Address(address)
+          ? { verdict: "allow", rule: "limited", limits: { sessions: 1 } }
+          : { verdict: "allow", rule: "free" }
+    )
+
+  it.effect("says of each address which rule allows it, in a line for each rule", () =>
+    Effect.gen(function* () {
+      const { outcome, lines } = yield* granting("target.example", { policy: { judge: perFamily } })
+      assert.deepStrictEqual(outcome, ["192.0.2.1 by limited", "2001:db8::1 by free", "10.0.0.1 by limited"])
+      assert.deepStrictEqual(
+        lines.map(({ rule, addresses }) => ({ rule, addresses })),
+        [
+          { rule: "limited", addresses: ["192.0.2.1", "10.0.0.1"] },
+          { rule: "free", addresses: ["2001:db8::1"] }
+        ]
+      )
+    })
+  )
+
+  it.effect("reports of several addresses those that would be denied, and takes the others for allowed", () =>
+    Effect.gen(function* () {
+      const { outcome, lines } = yield* granting("target.example", { policy: reporting({ judge }) })
+      assert.lengthOf(outcome as ReadonlyArray<string>, 3)
+      assert.deepStrictEqual(
+        lines.map(({ verdict, addresses }) => ({ verdict, addresses })),
+        [
+          { verdict: "allow", addresses: ["192.0.2.1", "2001:db8::1"] },
+          { verdict: "would deny", addresses: ["10.0.0.1"] }
+        ]
+      )
+    })
+  )
+
+  it.effect("denies nothing where that is only to be reported, and says what it would have denied", () =>
+    Effect.gen(function* () {
+      const policy = reporting({ judge })
+      for (const [host, reason] of [
+        ["forbidden.example", "a forbidden name"],
+        ["10.0.0.1", "a private address"]
+      ] as const) {
+        const { outcome, lines } = yield* granting(host, { policy, config: Config.layer() })
+        assert.isArray(outcome)
+        assert.deepInclude(lines[0]!, { verdict: "would deny", reason })
+      }
+    })
+  )
+})

@@ -1,0 +1,90 @@
+/**
+ * Which sessions would still be let in.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Authenticator, Identity } from "../../src/auth/Authenticator.ts"
+import { Config, type Values } from "../../src/config/Config.ts"
+import { CertificateRefused } from "../../src/Errors.ts"
+import type { Known } from "../../src/session/Protocol.ts"
+import * as Standing from "../../src/session/Revalidation.ts"
+import { clientAddress, serverAddress } from "../../src/testing/index.ts"
+import { targetOf } from "../support/rules.ts"
+
+const session = (identity: Identity, isCertified = false): Known => ({
+  peer: { remote: clientAddress, local: serverAddress },
+  startedAt: 0,
+  identity,
+  certified: isCertified ? identity : undefined,
+  request: { command: "CONNECT", target: targetOf("192.0.2.1:80") },
+  traffic: { sent: 0, received: 0 }
+})
+
+/** Whether a session stands where staff and the boss may go everywhere, and this is known of its user. */
+const stands = (
+  known: Known,
+  recognize: Authenticator["Service"]["recognize"],
+  config: Partial<Values> = {}
+) =>
+  Standing.review(known, {
+    config: { ...Config.defaults, ...config },
+    authenticator: { methods: [], verify: () => Effect.die("asked"), ...(recognize && { recognize }) },
+    policy: {
+      judge: ({ identity: { user, groups = [] } }) =>
+        Effect.succeed({
+          verdict: user === "boss" || groups.includes("staff") ? "allow" : "deny",
+          rule: "us"
+        })
+    }
+  })
+
+const alice = { user: "alice", groups: ["staff"] }
+const authUrl = "https://auth.example/"
+const barred = () => Effect.fail(new CertificateRefused({ user: "alice", reason: "expired" }))
+const known = (identity: Identity | undefined) => () => Effect.succeed(identity)
+
+describe("a session", () => {
+  it.effect("stands as long as its user would come in, with the groups of now", () =>
+    Effect.gen(function* () {
+      assert.isTrue(yield* stands(session(alice), known(alice)))
+      assert.isTrue(yield* stands(session({ user: "alice" }), known(alice)))
+      assert.isFalse(yield* stands(session(alice), known({ user: "alice" })))
+      assert.isFalse(yield* stands(session(alice), known(undefined)))
+      assert.isFalse(yield* stands(session(alice), barred))
+      assert.isTrue(yield* stands(session(alice), undefined))
+    })
+  )
+
+  it.effect("of someone whom a service may know ends only if they are listed and barred", () =>
+    Effect.gen(function* () {
+      assert.isTrue(yield* stands(session(alice), known(undefined), { authUrl }))
+      assert.isFalse(yield* stands(session(alice), known({ user: "alice" }), { authUrl }))
+      assert.isFalse(yield* stands(session(alice), barred, { authUrl }))
+    })
+  )
+
+  it.effect("is of its user as they are now", () =>
+    Effect.gen(function* () {
+      const now = { user: "alice", groups: ["staff", "guests"] }
+      const asking = session(alice)
+      yield* stands(asking, known(now))
+      assert.deepStrictEqual([asking.identity, asking.certified], [now, undefined])
+      const between = { ...session(alice, true), identity: undefined, request: undefined }
+      assert.isTrue(yield* stands(between, known(now)))
+      assert.deepStrictEqual([between.identity, between.certified], [undefined, now])
+      assert.isFalse(yield* stands(between, barred))
+      const unknown = { ...session(alice), identity: undefined, request: undefined }
+      assert.isTrue(yield* stands(unknown, barred))
+    })
+  )
+
+  it.effect("by a certificate needs no user of its name, and has no groups then", () =>
+    Effect.gen(function* () {
+      assert.isFalse(yield* stands(session(alice, true), known(undefined)))
+      assert.isFalse(yield* stands(session(alice, true), barred))
+      assert.isTrue(yield* stands(session(alice, true), known(alice)))
+      assert.isTrue(yield* stands(session({ user: "boss" }, true), known(undefined)))
+      assert.isFalse(yield* stands(session({ user: "boss" }), known(undefined)))
+    })
+  )
+})

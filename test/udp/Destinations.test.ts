@@ -1,0 +1,58 @@
+/**
+ * What is remembered of where datagrams may go, and for how long.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { TestClock } from "effect/testing"
+import { Resolver } from "../../src/network/Resolver.ts"
+import { Policy } from "../../src/policy/Policy.ts"
+import * as Rooms from "../../src/udp/DatagramBudget.ts"
+import * as Destinations from "../../src/udp/Destinations.ts"
+import * as Datagram from "../../src/wire/Datagram.ts"
+import { datagram } from "../support/messages.ts"
+import { access } from "../support/rules.ts"
+import { settled } from "../support/streams.ts"
+
+describe("Destinations", () => {
+  it.effect("are judged once a minute, and anew when others judge", () => {
+    const policy = { judged: 0, revision: 0, verdict: "allow" as "allow" | "deny" }
+    const services = Layer.merge(
+      Resolver.fixed({}),
+      Layer.succeed(Policy, {
+        judge: (_, address) =>
+          Effect.sync(() => {
+            if (address !== undefined) policy.judged++
+            return { verdict: policy.verdict, rule: "one" }
+          }),
+        revision: () => policy.revision
+      })
+    )
+    return Effect.gen(function* () {
+      const outcome: Array<string> = []
+      const send = yield* Destinations.make(
+        { ...access({}), command: "ASSOCIATE", target: undefined },
+        { of: () => Effect.undefined },
+        yield* Rooms.make().enter("alice"),
+        (_bytes, _size, { address }) => outcome.push(address),
+        () => outcome.push("drop")
+      )
+      const bytes = Buffer.from(datagram([192, 0, 2, 1], 53, [1]))
+      const sent = Effect.suspend(() => {
+        send(bytes, Datagram.headerSize(bytes))
+        return Effect.map(settled, () => [outcome.splice(0), policy.judged] as const)
+      })
+      assert.deepStrictEqual(yield* sent, [["192.0.2.1"], 1])
+      policy.verdict = "deny"
+      assert.deepStrictEqual(yield* sent, [["192.0.2.1"], 1])
+      policy.revision++
+      assert.deepStrictEqual(yield* sent, [["drop"], 1])
+      policy.verdict = "allow"
+      assert.deepStrictEqual(yield* sent, [["drop"], 1])
+      policy.revision++
+      assert.deepStrictEqual(yield* sent, [["192.0.2.1"], 2])
+      yield* TestClock.adjust("60 seconds")
+      assert.deepStrictEqual(yield* sent, [["192.0.2.1"], 3])
+    }).pipe(Effect.scoped, Effect.provide(services))
+  })
+})
