@@ -104,7 +104,7 @@ export const answers = {
  * What is told in the place of an error that says what there is at the target,
  * or between here and there: that it failed. Others stay as they are.
  */
-export const blurred = (error: SessionError): SessionError => {
+export const masked = (error: SessionError): SessionError => {
   const { code }: Answer["socks"] = answers[error._tag].socks
   return telling.has(code) ? new ConnectFailed({ code: "blurred" }) : error
 }

@@ -10,7 +10,7 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Question from "./cli/AccessFlags.ts"
+import * as AccessFlags from "./cli/AccessFlags.ts"
 import * as Check from "./cli/Check.ts"
 import * as Explain from "./cli/Explain.ts"
 import * as HashPassword from "./cli/HashPassword.ts"
@@ -25,7 +25,7 @@ const check = Command.make("check", {}, () => Effect.flatMap(root, Check.run)).p
   Command.withDescription("Say what is wrong with the settings, or that nothing is, and start no server")
 )
 
-const explain = Command.make("explain", Question.flags, (asked) =>
+const explain = Command.make("explain", AccessFlags.flags, (asked) =>
   Effect.flatMap(root, (given) => Explain.run(given, asked))
 ).pipe(
   Command.withDescription(

@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Output from "./base/Output.ts"
 import * as cli from "./cli.ts"
-import * as Role from "./workers/ProcessRole.ts"
+import * as ProcessRole from "./workers/ProcessRole.ts"
 
 const complain = (text: string) => Output.stderr().write(text.split("\n"))
 
@@ -44,7 +44,7 @@ const program = (version: string) =>
 /** Starts it, of this version. Returns what to do with the signals of the process. */
 export const start = async (version: string): Promise<(signal: NodeJS.Signals) => void> => {
   // Signals are the primary's to follow, though a terminal sends them to all.
-  const isWorker = await Role.isWorker()
+  const isWorker = await ProcessRole.isWorker()
   process.removeAllListeners("warning").on("warning", ({ stack, message }) => complain(stack ?? message))
 
   const fiber = Effect.runFork(program(version))

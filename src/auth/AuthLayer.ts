@@ -8,14 +8,14 @@ import type { BadSetting, BadSettings } from "../Errors.ts"
 import { Authenticator } from "./Authenticator.ts"
 import * as Hashing from "./Hashing.ts"
 import { Users } from "./Users.ts"
-import * as UsersFile from "./UsersSource.ts"
+import * as UsersSource from "./UsersSource.ts"
 
 const rulesNameUsers = Effect.gen(function* () {
   const { users } = yield* (yield* Users).current
-  yield* UsersFile.fitRules(yield* Config, users)
+  yield* UsersSource.fitRules(yield* Config, users)
 })
 
 export const layer: Layer.Layer<Authenticator, BadSetting | BadSettings, Config> = Layer.provide(
   Layer.merge(Authenticator.layer, Layer.effectDiscard(rulesNameUsers)),
-  [Hashing.layer, UsersFile.layer]
+  [Hashing.layer, UsersSource.layer]
 )

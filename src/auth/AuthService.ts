@@ -15,13 +15,13 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Answers from "../base/AnswerCache.ts"
+import * as AnswerCache from "../base/AnswerCache.ts"
 import * as Limits from "../config/Limits.ts"
 import { AuthenticationFailed, AuthenticationUnavailable, type VerificationError } from "../Errors.ts"
 import type { Credentials } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
 import type { Identity } from "./Identity.ts"
-import * as Gate from "./LoginQueue.ts"
+import * as LoginQueue from "./LoginQueue.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 
 export interface Options {
@@ -62,8 +62,8 @@ export const make = Effect.fnUntraced(function* ({
   atOnce = 32
 }: Options): Effect.fn.Return<Verify, never, PasswordHashes | Scope.Scope> {
   const { digest } = yield* PasswordHashes
-  const answers = yield* Answers.make<Identity, VerificationError>(limit)
-  const gate = Gate.make(atOnce, 2 * atOnce)
+  const answers = yield* AnswerCache.make<Identity, VerificationError>(limit)
+  const gate = LoginQueue.make(atOnce, 2 * atOnce)
   let isDown = false
 
   const headers = {
@@ -96,7 +96,7 @@ export const make = Effect.fnUntraced(function* ({
 
   const ask = Effect.fnUntraced(function* (
     question: Question
-  ): Effect.fn.Return<Answers.Answer<Identity>, AuthenticationFailed | AuthenticationUnavailable> {
+  ): Effect.fn.Return<AnswerCache.Answer<Identity>, AuthenticationFailed | AuthenticationUnavailable> {
     const { status, body } = yield* post(question)
     const user = printable(question.user)
     if (status === 401 || status === 403) return yield* new AuthenticationFailed({ user, reason: "refused" })
@@ -128,10 +128,10 @@ export const make = Effect.fnUntraced(function* ({
       }
       const client = NetAddress.isInetAddress(from) ? NetAddress.formatIp(from.address) : from.path
       const asked = gate(Effect.onExit(ask({ ...question.value, client }), notice))
-      return Effect.flatMap(Gate.Claim, (claim) =>
+      return Effect.flatMap(LoginQueue.Claim, (claim) =>
         answers.get(
           digest(username, password, utf8.encode(client)),
-          Effect.provideService(asked, Gate.Claim, claim)
+          Effect.provideService(asked, LoginQueue.Claim, claim)
         )
       )
     })
@@ -148,7 +148,7 @@ const Permission = Schema.Struct({
 const answerOf = (
   { user, groups, limits, ttl = 0 }: typeof Permission.Type,
   asked: string
-): Answers.Answer<Identity> => ({
+): AnswerCache.Answer<Identity> => ({
   value: {
     user: user === undefined ? asked : printable(user),
     ...(groups && { groups }),

@@ -18,7 +18,7 @@ import { printable } from "../wire/Text.ts"
 import * as AuthService from "./AuthService.ts"
 import type { Identity } from "./Identity.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
-import * as Login from "./PasswordLogin.ts"
+import * as PasswordLogin from "./PasswordLogin.ts"
 import { Users } from "./Users.ts"
 
 export type { Identity } from "./Identity.ts"
@@ -52,7 +52,7 @@ export class Authenticator extends Context.Service<
   })
 
   /** Lets nobody in who has no other proof: a certificate, or a network that is trusted. */
-  static readonly noone = Layer.succeed(Authenticator, {
+  static readonly denyAll = Layer.succeed(Authenticator, {
     methods: [],
     verify: ({ username }) => unknown(username)
   })
@@ -72,7 +72,7 @@ export class Authenticator extends Context.Service<
   /** Lets the users in that there are at the moment, by their passwords. */
   static readonly directory: Layer.Layer<Authenticator, never, Users | PasswordHashes> = Layer.effect(
     Authenticator,
-    Effect.zipWith(Login.make, Users, (login, { changes }) => ({
+    Effect.zipWith(PasswordLogin.make, Users, (login, { changes }) => ({
       methods: [Method.UsernamePassword],
       ...login,
       ...(changes && { changes })
@@ -111,7 +111,7 @@ export class Authenticator extends Context.Service<
         ...(authUrl === undefined ? [] : [Authenticator.http({ url: authUrl, token: authToken })])
       ]
       if (layers.length > 0) return Authenticator.firstOf(layers)
-      return trust.length > 0 ? Authenticator.noone : Authenticator.anyone
+      return trust.length > 0 ? Authenticator.denyAll : Authenticator.anyone
     })
   )
 }

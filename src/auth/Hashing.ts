@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Hmac from "../base/Hmac.ts"
 import { memory, type PasswordHash, type Scrypt } from "../config/PasswordHash.ts"
 import * as HashingThreads from "./HashingThreads.ts"
-import * as Gate from "./LoginQueue.ts"
+import * as LoginQueue from "./LoginQueue.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 
 /** Threads, which are hashes at once. */
@@ -21,7 +21,7 @@ export const layer: Layer.Layer<PasswordHashes> = Layer.effect(
   PasswordHashes,
   Effect.gen(function* () {
     const ask = yield* HashingThreads.make
-    const gate = Gate.make(threads, waiting)
+    const gate = LoginQueue.make(threads, waiting)
     return {
       digest: Hmac.digest(Hmac.newKey()),
       verify: (password, hash, more = []) =>

@@ -12,4 +12,4 @@ export interface Identity {
 }
 
 /** A client that was let in unasked. */
-export const nobody: Identity = { user: undefined }
+export const anonymous: Identity = { user: undefined }

@@ -9,7 +9,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Counts from "../base/CounterMap.ts"
+import * as CounterMap from "../base/CounterMap.ts"
 import { TooManyLogins } from "../Errors.ts"
 
 /** Whose login it is that wants to get in. */
@@ -104,7 +104,7 @@ const crowd = (queue: ReadonlyArray<Waiter>): ReadonlyArray<Waiter> => {
   const depth = Math.max(...queue.map(({ claim }) => claim.networks.length))
   let among = queue
   for (let level = 1; level <= depth; level++) {
-    const counts = Counts.make()
+    const counts = CounterMap.make()
     const keyOf = ({ claim: { networks } }: Waiter) => networks.at(-level) ?? networks[0] ?? ""
     for (const waiter of among) counts.change(keyOf(waiter), 1)
     const most = Math.max(...[...counts.keys()].map(counts.of))

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Answers from "../base/AnswerCache.ts"
+import * as AnswerCache from "../base/AnswerCache.ts"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import * as PasswordHash from "../config/PasswordHash.ts"
 import type { User } from "../config/User.ts"
@@ -18,7 +18,7 @@ import { AuthenticationFailed, CertificateRefused, type TooManyLogins } from "..
 import type { Credentials } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
 import type { Identity } from "./Identity.ts"
-import * as Gate from "./LoginQueue.ts"
+import * as LoginQueue from "./LoginQueue.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 import { type Directory, type Entry, field, noPassword, Users } from "./Users.ts"
 
@@ -46,14 +46,14 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
 > {
   const { current } = yield* Users
   const hashes = yield* PasswordHashes
-  const answers = yield* Answers.make<boolean, TooManyLogins>(limit)
+  const answers = yield* AnswerCache.make<boolean, TooManyLogins>(limit)
 
   /** The same for the right password, but at once from the second time on. */
   const recall = ({ username, password }: Credentials, hash: PasswordHash.PasswordHash, verified: Verified) =>
-    Effect.flatMap(Gate.Claim, (claim) =>
+    Effect.flatMap(LoginQueue.Claim, (claim) =>
       answers.get(
         hashes.digest(username, utf8.encode(PasswordHash.format(hash)), password),
-        Effect.provideService(verified, Gate.Claim, claim).pipe(
+        Effect.provideService(verified, LoginQueue.Claim, claim).pipe(
           Effect.map((isRight) => ({ value: isRight, holdsFor: isRight ? remembered : 0 }))
         )
       )

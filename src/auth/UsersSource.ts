@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Config, type Values } from "../config/Config.ts"
-import * as Review from "../config/RuleLint.ts"
+import * as RuleLint from "../config/RuleLint.ts"
 import type { User } from "../config/User.ts"
 import * as UsersFile from "../config/UsersFile.ts"
 import { BadSetting, BadSettings } from "../Errors.ts"
@@ -104,7 +104,7 @@ export const fitRules = (
 ): Effect.Effect<void, BadSettings> => {
   // A service may know more users and groups, and a certificate may be anyone's.
   if (authUrl !== undefined) return Effect.void
-  const problems = Review.problems(rules, {
+  const problems = RuleLint.problems(rules, {
     users: tlsClientCa === undefined ? users.map(({ name }) => name) : undefined,
     groups: users.flatMap(({ groups = [] }) => groups)
   })

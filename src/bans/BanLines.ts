@@ -6,7 +6,7 @@
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Texts from "../config/Parsers.ts"
+import * as Parsers from "../config/Parsers.ts"
 import { printable } from "../wire/Text.ts"
 import type { Ban } from "./BanList.ts"
 
@@ -47,7 +47,7 @@ export const parse = (text: string): Read => {
   text.split("\n").forEach((line, index) => {
     if (line.trim() === "") return
     const ban = Option.flatMap(decode(line), ({ network, until, reason = "by hand", failures = 0 }) =>
-      Option.map(Texts.network(network), (network) => ({
+      Option.map(Parsers.network(network), (network) => ({
         network,
         until: Date.parse(until),
         reason: printable(reason),

@@ -13,16 +13,16 @@ import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Authenticator } from "../auth/Authenticator.ts"
-import * as Gate from "../auth/LoginQueue.ts"
+import * as LoginQueue from "../auth/LoginQueue.ts"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import { KeyedHash } from "../base/KeyedHash.ts"
-import * as Turns from "../base/KeyedSemaphore.ts"
+import * as KeyedSemaphore from "../base/KeyedSemaphore.ts"
 import { Config, type Values } from "../config/Config.ts"
 import { AuthenticationFailed, Banned, type Refusal } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import type * as BanList from "./BanList.ts"
 import * as FailureLog from "./FailureLog.ts"
-import * as Guesses from "./LoginGuard.ts"
+import * as LoginGuard from "./LoginGuard.ts"
 import type { Attempt } from "./LoginThrottle.ts"
 
 export type Ban = BanList.Ban
@@ -73,10 +73,10 @@ export class Bans extends Context.Service<
     /** Another number whenever that list may have changed otherwise than by time. */
     readonly revision: Effect.Effect<number>
     /** Who logged in from where, to be kept and put back at the next start. */
-    readonly kept: Effect.Effect<Guesses.Kept>
+    readonly kept: Effect.Effect<LoginGuard.Kept>
     /** Another number whenever that may have changed. */
     readonly keptRevision: Effect.Effect<number>
-    readonly restoreKept: (kept: Guesses.Kept) => Effect.Effect<void>
+    readonly restoreKept: (kept: LoginGuard.Kept) => Effect.Effect<void>
     /** Networks with failed logins. */
     readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, Config>
     /** Connections turned away so far. */
@@ -86,25 +86,25 @@ export class Bans extends Context.Service<
   /** Nobody banned, and nothing held against anyone. */
   static readonly layer: Layer.Layer<Bans, never, KeyedHash> = Layer.effect(
     Bans,
-    Effect.map(KeyedHash, (hashes) => make(Guesses.make(hashes)))
+    Effect.map(KeyedHash, (hashes) => make(LoginGuard.make(hashes)))
   )
 
   /**
    * By these guesses, in one of several processes, which does its part of what may
    * be done at once and be logged.
    */
-  static readonly layerOf = (guesses: Guesses.Guesses, part: number): Layer.Layer<Bans> =>
+  static readonly layerOf = (guesses: LoginGuard.LoginGuard, part: number): Layer.Layer<Bans> =>
     Layer.sync(Bans, () => make(guesses, part))
 }
 
 /** Passwords of one network that are checked at once: whoever sends more together is not heard more often. */
 const atOnce = 8
 
-const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
+const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
   const failureLog = FailureLog.make(part)
-  const inTurn = Turns.make(Math.ceil(atOnce * part))
+  const inTurn = KeyedSemaphore.make(Math.ceil(atOnce * part))
   /** What is heard out of turn, one at a time: each wrong password uses up some of the network's credit. */
-  const welcomed = Turns.make(1)
+  const welcomed = KeyedSemaphore.make(1)
 
   return {
     // Asked of every connection, of which nearly none is banned.
@@ -115,7 +115,7 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
         if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return Effect.void
         const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
         const ban = guesses.find(remote.address, now)
-        if (ban === undefined || Guesses.isHere(remote.address)) return Effect.void
+        if (ban === undefined || LoginGuard.isHere(remote.address)) return Effect.void
         // The guesses of others keep no known user out: the guard hears those, and no one else from there.
         if (isForGuessing(ban) && guesses.hasKnown(remote.address, now)) return Effect.void
         guesses.turnedAway++
@@ -151,9 +151,9 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
             ...{ network, wider, area, account, guess },
             ...{ now: clock.currentTimeMillisUnsafe(), window }
           })
-          const hear = Effect.suspend(() => {
+          const verifyFirst = Effect.suspend(() => {
             const before = attempt()
-            const ban = Guesses.isHere(address) ? undefined : guesses.find(address, before.now)
+            const ban = LoginGuard.isHere(address) ? undefined : guesses.find(address, before.now)
             if (ban && !(isForGuessing(ban) && guesses.isWelcome(before))) return refusal("banned")
             if (guesses.isTooSoon(before)) {
               return Effect.andThen(
@@ -162,7 +162,7 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
               )
             }
             const claim = { isKnown: guesses.isWelcome(before), networks: [network, ...wider] }
-            return Effect.provideService(inner.verify(credentials, from), Gate.Claim, claim).pipe(
+            return Effect.provideService(inner.verify(credentials, from), LoginQueue.Claim, claim).pipe(
               Effect.tap(() => Effect.sync(() => guesses.succeeded(attempt()))),
               Effect.tapErrorTag("AuthenticationFailed", () =>
                 guesses.failed("failed", address, attempt(), config)
@@ -170,8 +170,8 @@ const make = (guesses: Guesses.Guesses, part = 1): Bans["Service"] => {
             )
           })
           const first = attempt()
-          if (guesses.isRight(first)) return hear
-          return guesses.isWelcome(first) ? welcomed(network, hear) : inTurn(network, hear)
+          if (guesses.isRight(first)) return verifyFirst
+          return guesses.isWelcome(first) ? welcomed(network, verifyFirst) : inTurn(network, verifyFirst)
         })
       }
     }),

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as AtomicFile from "../base/AtomicFile.ts"
-import * as Lock from "../base/FileLock.ts"
+import * as FileLock from "../base/FileLock.ts"
 import { Config } from "../config/Config.ts"
 import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
@@ -24,7 +24,7 @@ export const layer: Layer.Layer<never, BadSetting, Bans | Config> = Layer.effect
   Effect.gen(function* () {
     const { bansFile } = yield* Config
     if (bansFile === undefined) return
-    yield* Effect.mapError(Lock.hold(`${bansFile}.lock`), (problem) =>
+    yield* Effect.mapError(FileLock.hold(`${bansFile}.lock`), (problem) =>
       problem._tag === "Failed" ? unkept(bansFile)(problem.code) : shared(bansFile, problem.by)
     )
     const { look, finish } = yield* make(bansFile)

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as State from "../base/StateFile.ts"
+import * as StateFile from "../base/StateFile.ts"
 import { Config, type Values } from "../config/Config.ts"
 import { Bans } from "./Bans.ts"
 
@@ -41,7 +41,7 @@ export const make = Effect.fnUntraced(function* (
   path: string
 ): Effect.fn.Return<{ readonly save: Effect.Effect<void> }, never, Bans> {
   const bans = yield* Bans
-  const kept = yield* Effect.catch(State.read(path, Kept), (error) =>
+  const kept = yield* Effect.catch(StateFile.read(path, Kept), (error) =>
     Effect.as(
       Effect.logWarning("the users who are known cannot be read, and are forgotten", {
         error: error.message
@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function* (
     const revision = yield* bans.keptRevision
     if (revision === saved) return
     // Those of long ago too, as far as there is room: a clock that says so may be wrong.
-    yield* State.write(path, Kept, { version: 1, ...(yield* bans.kept) })
+    yield* StateFile.write(path, Kept, { version: 1, ...(yield* bans.kept) })
     saved = revision
     isTold = false
   })

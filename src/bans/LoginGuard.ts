@@ -11,21 +11,21 @@ import * as Option from "effect/Option"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import type { Digest, KeyedHash } from "../base/KeyedHash.ts"
 import type { Values } from "../config/Config.ts"
-import * as Texts from "../config/Parsers.ts"
+import * as Parsers from "../config/Parsers.ts"
 import * as BanList from "./BanList.ts"
 import type { Pair } from "./KnownPairs.ts"
-import * as Failures from "./LoginThrottle.ts"
+import * as LoginThrottle from "./LoginThrottle.ts"
 
 /** What came of an attempt: it was not heard, or it had a wrong or the right password. */
 export type Outcome = "refused" | "failed" | "succeeded"
 
 /** What others have to know, to have the same copy. */
 export type News =
-  | ({ readonly _tag: "guess"; readonly outcome: Outcome } & Failures.Attempt)
+  | ({ readonly _tag: "guess"; readonly outcome: Outcome } & LoginThrottle.Attempt)
   /** The key that names and passwords are hashed by; first of all. */
   | { readonly _tag: "key"; readonly key: string }
   | ({ readonly _tag: "known" } & Pair)
-  | { readonly _tag: "tally"; readonly entry: Failures.Entry }
+  | { readonly _tag: "tally"; readonly entry: LoginThrottle.Entry }
   | ({ readonly _tag: "ban"; readonly network: string } & Omit<BanList.Ban, "network">)
   | { readonly _tag: "lift"; readonly network: string; readonly now: number }
 
@@ -35,22 +35,22 @@ export interface Kept {
   readonly known: ReadonlyArray<Omit<Pair, "guess" | "failures">>
 }
 
-export interface Guesses {
+export interface LoginGuard {
   /** The keyed hash that attempts have names and passwords by. */
   readonly digest: Digest
   /** The ban that this address is under. */
   readonly find: (address: NetAddress.IpAddress, now: number) => BanList.Ban | undefined
-  readonly isTooSoon: Failures.Failures["isTooSoon"]
-  readonly isWelcome: Failures.Failures["isWelcome"]
-  readonly isRight: Failures.Failures["isRight"]
+  readonly isTooSoon: LoginThrottle.LoginThrottle["isTooSoon"]
+  readonly isWelcome: LoginThrottle.LoginThrottle["isWelcome"]
+  readonly isRight: LoginThrottle.LoginThrottle["isRight"]
   /** Whether any user is known from the network of this address. */
   readonly hasKnown: (address: NetAddress.IpAddress, now: number) => boolean
-  readonly succeeded: (attempt: Failures.Attempt) => void
+  readonly succeeded: (attempt: LoginThrottle.Attempt) => void
   /** Counts one that did not, which may lead to a ban. */
   readonly failed: (
     outcome: Exclude<Outcome, "succeeded">,
     address: NetAddress.IpAddress,
-    attempt: Failures.Attempt,
+    attempt: LoginThrottle.Attempt,
     config: Values
   ) => Effect.Effect<void>
   readonly ban: (ban: BanList.Ban) => void
@@ -62,13 +62,13 @@ export interface Guesses {
   readonly keptRevision: () => number
   /** Goes on with what was kept, before anything else is. */
   readonly restore: (kept: Kept) => void
-  readonly suspects: Failures.Failures["list"]
+  readonly suspects: LoginThrottle.LoginThrottle["list"]
   /** Connections turned away, since it was asked last. */
   turnedAway: number
 }
 
 /** One that is a copy of another. */
-export interface Copy extends Guesses {
+export interface Copy extends LoginGuard {
   readonly follow: (news: News) => void
   /** All that there is to be told of it. */
   readonly all: () => ReadonlyArray<News>
@@ -77,7 +77,7 @@ export interface Copy extends Guesses {
 /** One that decides for itself, and tells others. */
 export const make = (hashes: KeyedHash["Service"], tell?: (news: News) => void): Copy => {
   const bans = BanList.make()
-  const failures = Failures.make()
+  const failures = LoginThrottle.make()
   const { known } = failures
   let key = hashes.newKey()
   let digest = hashes.make(key)
@@ -88,7 +88,7 @@ export const make = (hashes: KeyedHash["Service"], tell?: (news: News) => void):
     tell?.({ _tag: "key", key })
   }
 
-  const count = (outcome: Outcome, attempt: Failures.Attempt): ReadonlyArray<number> => {
+  const count = (outcome: Outcome, attempt: LoginThrottle.Attempt): ReadonlyArray<number> => {
     tell?.({ _tag: "guess", outcome, ...attempt })
     if (outcome === "succeeded") failures.succeeded(attempt)
     return outcome === "succeeded" ? [] : failures[outcome](attempt)
@@ -131,7 +131,7 @@ export const make = (hashes: KeyedHash["Service"], tell?: (news: News) => void):
         const { now } = attempt
         const counts = count(outcome, attempt)
         if (banAfter === "off" || isHere(address)) return Effect.void
-        const level = counts.findIndex((count, index) => count >= banAfter * Failures.scales[index]!)
+        const level = counts.findIndex((count, index) => count >= banAfter * LoginThrottle.scales[index]!)
         // Those checked together with the one it is for change nothing.
         if (level === -1 || bans.find(address, now)) return Effect.void
         const network = ClientNetwork.around(address)[level]!
@@ -206,4 +206,4 @@ const read = ({
   failures
 })
 
-const networkOf = (text: string): IpNetwork.IpNetwork => Option.getOrThrow(Texts.network(text))
+const networkOf = (text: string): IpNetwork.IpNetwork => Option.getOrThrow(Parsers.network(text))

@@ -76,7 +76,7 @@ export type Entry =
     } & Tally)
   | ({ readonly kind: "name"; readonly key: string; readonly areas: ReadonlyArray<string> } & Tally)
 
-export interface Failures {
+export interface LoginThrottle {
   /** Whether it is too soon for this attempt. */
   readonly isTooSoon: (attempt: Attempt) => boolean
   /** Whether this attempt is heard whatever others did: it was right before, or its user is known here and did nothing wrong. */
@@ -119,7 +119,7 @@ const credit = 3
 const guessesEach = 32
 const areasEach = 64
 
-export const make = (limit = 8192, random?: () => number): Failures => {
+export const make = (limit = 8192, random?: () => number): LoginThrottle => {
   const networks = Tallies.make<NetworkTally>(limit, random)
   const names = Tallies.make<NameTally>(limit, random)
   const known = KnownPairs.make(limit)

@@ -14,7 +14,7 @@ export interface Answer<out A> {
   readonly holdsFor: number
 }
 
-export interface Answers<in out A, in out E> {
+export interface AnswerCache<in out A, in out E> {
   /**
    * The answer to the question that has this key. `find` stops when nobody waits for
    * it any more, unless few enough go on without anybody.
@@ -34,7 +34,7 @@ interface Search<A, E> {
 export const make = Effect.fnUntraced(function* <A, E>(
   limit: number,
   unattended = 0
-): Effect.fn.Return<Answers<A, E>, never, Scope.Scope> {
+): Effect.fn.Return<AnswerCache<A, E>, never, Scope.Scope> {
   const fork = yield* FiberSet.makeRuntime<never, A, E>()
   const clock = yield* Clock.clockWith(Effect.succeed)
   const known = new Map<string, { readonly value: A; readonly until: number }>()

@@ -1,7 +1,7 @@
 /**
  * How many there are of each.
  */
-export interface Counts {
+export interface CounterMap {
   readonly of: (key: string) => number
   /** One more, or one less of those that were added. */
   readonly change: (key: string, by: 1 | -1) => void
@@ -12,7 +12,7 @@ export interface Counts {
 }
 
 /** Keeps nothing of a key of which there is none. */
-export const make = (): Counts => {
+export const make = (): CounterMap => {
   const counts = new Map<string, number>()
   const of = (key: string) => counts.get(key) ?? 0
   return {

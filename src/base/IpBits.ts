@@ -5,7 +5,7 @@
 import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 
-export interface Words {
+export interface IpBits {
   readonly isIpv4: boolean
   readonly w0: number
   readonly w1: number
@@ -13,7 +13,7 @@ export interface Words {
   readonly w3: number
 }
 
-export const ofAddress = (address: NetAddress.IpAddress): Words => {
+export const ofAddress = (address: NetAddress.IpAddress): IpBits => {
   if (NetAddress.isIpv4Address(address)) {
     const [a, b, c, d] = NetAddress.ipv4ToOctets(address)
     return ofIpv4((a << 24) | (b << 16) | (c << 8) | d)
@@ -28,12 +28,12 @@ export const ofAddress = (address: NetAddress.IpAddress): Words => {
   }
 }
 
-export const ofIpv4 = (word: number): Words => ({ isIpv4: true, w0: 0, w1: 0, w2: 0, w3: word })
+export const ofIpv4 = (word: number): IpBits => ({ isIpv4: true, w0: 0, w1: 0, w2: 0, w3: word })
 
 /** A network: which bits count, and what they are. */
 export interface Prefix {
-  readonly bits: Words
-  readonly mask: Words
+  readonly bits: IpBits
+  readonly mask: IpBits
 }
 
 export const prefix = ({ address, prefixLength }: IpNetwork.IpNetwork): Prefix => {
@@ -54,7 +54,7 @@ export const prefix = ({ address, prefixLength }: IpNetwork.IpNetwork): Prefix =
 const ones = (count: number): number => (count <= 0 ? 0 : count >= 32 ? -1 : -1 << (32 - count))
 
 /** Compares first what tells most networks apart: the first word of IPv6, and the only one of IPv4. */
-export const contains = ({ bits, mask }: Prefix, words: Words): boolean =>
+export const contains = ({ bits, mask }: Prefix, words: IpBits): boolean =>
   (words.w0 & mask.w0) === bits.w0 &&
   (words.w3 & mask.w3) === bits.w3 &&
   (words.w1 & mask.w1) === bits.w1 &&

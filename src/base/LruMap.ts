@@ -5,7 +5,7 @@
  * when that is full, the old one is forgotten. Finding something young, which is
  * nearly always, is one look-up and moves nothing.
  */
-export interface Recent<in out K, in out V> {
+export interface LruMap<in out K, in out V> {
   readonly get: (key: K) => V | undefined
   readonly set: (key: K, value: V) => void
   /** All that is remembered; the ones used last are among the last. */
@@ -27,7 +27,7 @@ const least = 16
  * Remembers at least the `limit` keys used last, and never more than twice as
  * many; only a few where the places are `shared` and there are none left.
  */
-export const make = <K, V>(limit: number, shared?: Shared): Recent<K, V> => {
+export const make = <K, V>(limit: number, shared?: Shared): LruMap<K, V> => {
   let young = new Map<K, V>()
   let old = new Map<K, V>()
   const isFull = () =>

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { StateFailed } from "../Errors.ts"
 import * as AtomicFile from "./AtomicFile.ts"
-import * as Lock from "./FileLock.ts"
+import * as FileLock from "./FileLock.ts"
 
 /** What is in the file; nothing, if there is none. Fails for what is not whole, or of another form. */
 export const read = Effect.fnUntraced(function* <A>(
@@ -39,7 +39,7 @@ export const canWrite = (path: string): Effect.Effect<void, StateFailed> =>
 /** Keeps a directory of states for this process alone. */
 export const lock = (directory: string): Effect.Effect<void, StateFailed, Scope.Scope> =>
   Effect.mapError(
-    Lock.hold(join(directory, "lock")),
+    FileLock.hold(join(directory, "lock")),
     (problem) =>
       new StateFailed({
         path: directory,

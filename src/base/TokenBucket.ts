@@ -5,7 +5,7 @@
  * off before more passes, which keeps the rate right however large the pieces.
  */
 
-export interface Bucket {
+export interface TokenBucket {
   /** Bytes a second. */
   rate: number
   /** The same, with what other processes have of it now. */
@@ -25,7 +25,7 @@ const burst = 0.25
 const backlog = 1
 
 /** A full one. */
-export const make = (rate: number, now: number): Bucket => ({
+export const make = (rate: number, now: number): TokenBucket => ({
   rate,
   whole: rate,
   tokens: rate * burst,
@@ -34,7 +34,7 @@ export const make = (rate: number, now: number): Bucket => ({
 })
 
 /** Fills it up to now. */
-export const fill = (bucket: Bucket, now: number): void => {
+export const fill = (bucket: TokenBucket, now: number): void => {
   const { rate, tokens, filledAt, waiting } = bucket
   const most = rate * (waiting > 0 ? backlog : burst)
   bucket.tokens = Math.min(tokens + ((now - filledAt) / 1000) * rate, most)
@@ -42,12 +42,12 @@ export const fill = (bucket: Bucket, now: number): void => {
 }
 
 /** Goes on at another rate. Debts stay. */
-export const setRate = (bucket: Bucket, rate: number, now: number): void => {
+export const setRate = (bucket: TokenBucket, rate: number, now: number): void => {
   fill(bucket, now)
   bucket.rate = rate
   fill(bucket, now)
 }
 
-export const isHalfFull = ({ tokens, rate }: Bucket): boolean => tokens >= (rate * burst) / 2
+export const isHalfFull = ({ tokens, rate }: TokenBucket): boolean => tokens >= (rate * burst) / 2
 
-export const isFull = ({ tokens, rate }: Bucket): boolean => tokens >= rate * burst
+export const isFull = ({ tokens, rate }: TokenBucket): boolean => tokens >= rate * burst

@@ -5,7 +5,7 @@
  * A bucket that is full again is as if it had never been, and is forgotten when
  * others are used: no timer, and no more buckets than were used in a second.
  */
-export interface Rates {
+export interface TokenBuckets {
   /**
    * Takes a token from the key's bucket, at this time in milliseconds. Returns how
    * many whole milliseconds there are to wait for one; 0 if it was there.
@@ -21,7 +21,7 @@ interface Bucket {
   readonly at: number
 }
 
-export const make = (): Rates => {
+export const make = (): TokenBuckets => {
   /** The one used last is the last. */
   const buckets = new Map<string, Bucket>()
 

@@ -12,7 +12,7 @@ import type { Access } from "../policy/Access.ts"
 import * as Target from "../wire/Target.ts"
 import { printable } from "../wire/Text.ts"
 
-export interface Question {
+export interface AccessFlags {
   readonly access: Access
   /** Left out, that of the target, or those its name is resolved to. */
   readonly address: NetAddress.IpAddress | undefined
@@ -61,7 +61,7 @@ export interface Given {
 export const fromFlags = Effect.fnUntraced(function* (
   given: Given,
   user?: string
-): Effect.fn.Return<Question, BadSetting> {
+): Effect.fn.Return<AccessFlags, BadSetting> {
   const target = yield* read("--to", given.to, targetFrom, "HOST:PORT, such as example.com:443")
   const client = yield* read("--client", given.client, addressFrom, "an IP address")
   const address = yield* read("--address", given.address, addressFrom, "an IP address")

@@ -24,7 +24,7 @@ export const lines = (
   const { protocols, tlsClientCa, trust, reportOnly } = config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
   const door = (at: ListenAddress.ListenAddress) =>
-    ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined
+    ListenAddress.endpointOf(at)._tag === "Tls" && tlsClientCa !== undefined
       ? ", for clients with a certificate"
       : ""
   return [
@@ -47,7 +47,7 @@ export const lines = (
     "",
     ...listeners
       .flatMap((at) =>
-        urlOf(ListenAddress.doorOf(at), user, ListenAddress.settingsOf(at).protocols ?? protocols)
+        urlOf(ListenAddress.endpointOf(at), user, ListenAddress.optionsOf(at).protocols ?? protocols)
       )
       .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
     ""
@@ -60,7 +60,7 @@ const meaning = (
   asksPassword: boolean,
   { open, tlsClientCa }: Values
 ): ReadonlyArray<string> => {
-  const reachable = listeners.map(ListenAddress.doorOf).filter((door) => {
+  const reachable = listeners.map(ListenAddress.endpointOf).filter((door) => {
     const place = ListenAddress.placeOf(door)
     return place._tag === "HostPort" && !Reach.isLoopback(place.host)
   })
@@ -79,7 +79,7 @@ const meaning = (
 
 /** A listener as curl takes it, if it does: it speaks no SOCKS over TLS, and no HTTP to sockets in files. */
 const urlOf = (
-  at: ListenAddress.Door,
+  at: ListenAddress.Endpoint,
   user: string,
   protocols: ReadonlyArray<string>
 ): ReadonlyArray<string> => {

@@ -7,20 +7,20 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Authenticator } from "../auth/Authenticator.ts"
-import * as Logins from "../auth/AuthLayer.ts"
+import * as AuthLayer from "../auth/AuthLayer.ts"
 import * as Hashing from "../auth/Hashing.ts"
 import { Users } from "../auth/Users.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import * as Texts from "../config/Parsers.ts"
-import * as Review from "../config/RuleLint.ts"
+import * as Parsers from "../config/Parsers.ts"
+import * as RuleLint from "../config/RuleLint.ts"
 import * as Sources from "../config/Sources.ts"
 import type { BadSetting, BadSettings, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import * as Interfaces from "../server/Interfaces.ts"
-import * as Doors from "../server/Listeners.ts"
-import * as Exposure from "../server/OpenProxyCheck.ts"
+import * as Listeners from "../server/Listeners.ts"
+import * as OpenProxyCheck from "../server/OpenProxyCheck.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import { printable } from "../wire/Text.ts"
 import * as Unprotected from "./Unprotected.ts"
@@ -40,7 +40,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     return yield* new Unfit({ message: sentences.join("\n") })
   }
   const warnings = [
-    ...Review.unmatched(settings.rules).map((sentence) => `rules: ${sentence}`),
+    ...RuleLint.unmatched(settings.rules).map((sentence) => `rules: ${sentence}`),
     ...(yield* Warnings.of(read, Object.keys(process.env))),
     ...Quotas.warnings(settings),
     ...(settings.reportOnly ? ["report-only: what the policy denies is logged, and not denied"] : [])
@@ -64,7 +64,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
 const others = ({ usersFile, authUrl }: Values): string =>
   [
     ...(usersFile === undefined ? [] : [`, those in ${printable(usersFile)}`]),
-    ...(authUrl === undefined ? [] : [`, those whom ${printable(Texts.shownUrl(authUrl))} knows`])
+    ...(authUrl === undefined ? [] : [`, those whom ${printable(Parsers.shownUrl(authUrl))} knows`])
   ].join("")
 
 /** All that a server does with its settings before it listens, each step whatever comes of the others. */
@@ -72,19 +72,19 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Va
   const steps: ReadonlyArray<
     Effect.Effect<unknown, BadSetting | BadSettings | OpenProxyRefused | StateFailed, Config | Authenticator>
   > = [
-    Effect.scoped(Layer.build(Logins.layer)),
+    Effect.scoped(Layer.build(AuthLayer.layer)),
     Effect.scoped(Layer.build(Interfaces.layer)),
     TlsFiles.load,
-    Doors.check(listen),
+    Listeners.check(listen),
     Quotas.check,
     BansFile.check,
-    ...listen.map((at) => Exposure.check(ListenAddress.doorOf(at), () => unixMode))
+    ...listen.map((at) => OpenProxyCheck.check(ListenAddress.endpointOf(at), () => unixMode))
   ]
   // How someone comes in does not depend on who is in the users file.
   const logins = Layer.provide(Authenticator.layer, [Users.fixed([...user, ...users]), Hashing.layer])
   return yield* Effect.gen(function* () {
     const [, errors] = yield* Effect.partition(steps, (step) => step)
-    return { errors, asksPassword: yield* Exposure.asksPassword }
+    return { errors, asksPassword: yield* OpenProxyCheck.asksPassword }
   }).pipe(Effect.provide(logins))
 })
 
@@ -93,7 +93,7 @@ const admitted = (
   { tlsClientCa, trust }: Values,
   asksPassword: boolean
 ): string => {
-  if (ListenAddress.doorOf(at)._tag === "Tls" && tlsClientCa !== undefined)
+  if (ListenAddress.endpointOf(at)._tag === "Tls" && tlsClientCa !== undefined)
     return "clients with a certificate"
   if (asksPassword) return "users with their password"
   return trust.length > 0 ? "clients from trusted networks" : "everyone who can reach it"

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { Users } from "../auth/Users.ts"
-import * as UsersFile from "../auth/UsersSource.ts"
+import * as UsersSource from "../auth/UsersSource.ts"
 import { Config, type Values } from "../config/Config.ts"
 import type { Rule } from "../config/Rule.ts"
 import * as Sources from "../config/Sources.ts"
@@ -21,21 +21,21 @@ import * as Explain from "../policy/Explain.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { judgeOf } from "../policy/Policy.ts"
 import * as Interfaces from "../server/Interfaces.ts"
-import * as SelfGuard from "../server/LoopGuard.ts"
+import * as LoopGuard from "../server/LoopGuard.ts"
 import { addressesOf } from "../server/Server.ts"
 import { printable } from "../wire/Text.ts"
-import * as Question from "./AccessFlags.ts"
+import * as AccessFlags from "./AccessFlags.ts"
 
 /** It is denied: an exit code of its own. */
 export class Denied extends Data.TaggedError("Denied") {}
 
 /** Prints what the policy of these settings makes of a question. Fails if that is a denial. */
-export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Question.Given) {
+export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: AccessFlags.Given) {
   // What is a user to let in elsewhere is a user who asks here.
   const { user = [], ...others } = given
   const { values } = yield* Sources.read({ ...others, logLevel: [] })
   const name = user.at(-1)
-  const question = yield* Question.fromFlags(asked, name)
+  const question = yield* AccessFlags.fromFlags(asked, name)
   const config = Config.layer(values)
   const { lines, code } = yield* Effect.gen(function* () {
     const { users } = yield* (yield* Users).current
@@ -52,7 +52,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Que
       { ...question, access: { ...access, identity } }
     )
   }).pipe(
-    Effect.provide(Layer.provide(Layer.mergeAll(UsersFile.layer, Resolver.layer, Interfaces.layer), config))
+    Effect.provide(Layer.provide(Layer.mergeAll(UsersSource.layer, Resolver.layer, Interfaces.layer), config))
   )
   yield* Console.log(lines.join("\n"))
   if (code === 1) return yield* new Denied()
@@ -60,7 +60,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Que
 
 /** All that decides in a server of these settings. */
 const judging = (values: Values, local: LocalAddresses["Service"]): Inputs["judge"] => {
-  const own = SelfGuard.judge(() => addressesOf(values.listen), values.allowTarget)
+  const own = LoopGuard.judge(() => addressesOf(values.listen), values.allowTarget)
   const others = judgeOf(values, local)
   return (access, address, now) => own(access, address) ?? others(access, address, now)
 }
@@ -80,7 +80,7 @@ export interface Explanation {
 /** Judges as the server does: first what is asked for, then each of its addresses. */
 export const explain = Effect.fnUntraced(function* (
   { rules, judge }: Inputs,
-  { access, address, at }: Question.Question
+  { access, address, at }: AccessFlags.AccessFlags
 ): Effect.fn.Return<Explanation, never, Resolver> {
   const now = at ?? (yield* Clock.currentTimeMillis)
   const isAllowed = (where: NetAddress.IpAddress | undefined) => judge(access, where, now).verdict !== "deny"

@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import * as Watch from "../base/FileWatcher.ts"
+import * as FileWatcher from "../base/FileWatcher.ts"
 import * as Signal from "../base/Signal.ts"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -17,9 +17,9 @@ import * as Sources from "../config/Sources.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
-import * as BansReport from "../server/StatusReport.ts"
+import * as StatusReport from "../server/StatusReport.ts"
 import * as Systemd from "../server/Systemd.ts"
-import * as Role from "../workers/ProcessRole.ts"
+import * as ProcessRole from "../workers/ProcessRole.ts"
 import * as Banner from "./Banner.ts"
 import * as Setup from "./Setup.ts"
 import * as Warnings from "./Warnings.ts"
@@ -27,7 +27,7 @@ import * as Warnings from "./Warnings.ts"
 /** Serves by the settings that these flags, the environment and the config file give. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   // What is for several processes is loaded where there are several.
-  if (yield* Effect.promise(Role.isWorker)) {
+  if (yield* Effect.promise(ProcessRole.isWorker)) {
     const Work = yield* Effect.promise(() => import("./Worker.ts"))
     return yield* Work.run(given)
   }
@@ -36,7 +36,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const readAt = yield* Clock.currentTimeMillis
   const first = yield* Sources.read(given)
   const follower = yield* following(given, first, { readAt, askedTo })
-  const workers = yield* Role.count(first.values.workers)
+  const workers = yield* ProcessRole.count(first.values.workers)
   const server =
     workers === 1
       ? Server.layerDefault
@@ -48,7 +48,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const alongside = Layer.mergeAll(
     announced,
     Systemd.notifying,
-    BansReport.onSignal,
+    StatusReport.onSignal,
     Layer.effectDiscard(Warnings.log(first)),
     Layer.effectDiscard(Effect.forkScoped(follower.follow))
   )
@@ -86,7 +86,9 @@ const following = Effect.fnUntraced(function* (
   })
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const watching = (since = Number.POSITIVE_INFINITY) =>
-    Effect.forkChild(Stream.runHead(Watch.changes(filesOf(last), { since })), { startImmediately: true })
+    Effect.forkChild(Stream.runHead(FileWatcher.changes(filesOf(last), { since })), {
+      startImmediately: true
+    })
   const follow = Effect.gen(function* () {
     const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform), (error) =>
       Sources.placed(error, last.locate)

@@ -8,7 +8,7 @@ type Settings = Pick<Values, "protocols" | "udp">
 
 /** Whether the datagrams of a listener's clients are relayed in the clear although it has TLS. */
 export const isAt = (at: ListenAddress.ListenAddress, settings: Settings): boolean =>
-  isSocksOverTls(at, settings) && ListenAddress.settingsOf(at).udp === true
+  isSocksOverTls(at, settings) && ListenAddress.optionsOf(at).udp === true
 
 /** What is said behind a listener's address: nothing where there is nothing to say. */
 export const noteOn = (at: ListenAddress.ListenAddress, settings: Settings): string => {
@@ -20,6 +20,6 @@ export const noteOn = (at: ListenAddress.ListenAddress, settings: Settings): str
 
 /** Only SOCKS5 has datagrams. */
 const isSocksOverTls = (at: ListenAddress.ListenAddress, settings: Settings): boolean => {
-  const { protocols = settings.protocols } = ListenAddress.settingsOf(at)
-  return ListenAddress.doorOf(at)._tag === "Tls" && protocols.includes("socks5")
+  const { protocols = settings.protocols } = ListenAddress.optionsOf(at)
+  return ListenAddress.endpointOf(at)._tag === "Tls" && protocols.includes("socks5")
 }

@@ -4,9 +4,9 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as UsersFile from "../auth/UsersSource.ts"
+import * as UsersSource from "../auth/UsersSource.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import * as Review from "../config/RuleLint.ts"
+import * as RuleLint from "../config/RuleLint.ts"
 import * as Settings from "../config/Settings.ts"
 import type * as Sources from "../config/Sources.ts"
 import { nearest } from "../config/Suggest.ts"
@@ -22,9 +22,9 @@ export const of = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<string>> {
   const { rules, listen, authToken, authUrl } = values
   // What is wrong with them is not for here.
-  const users = yield* Effect.orElseSucceed(UsersFile.everyone(values), () => [])
+  const users = yield* Effect.orElseSucceed(UsersSource.everyone(values), () => [])
   return [
-    ...[...Review.idle(rules), ...Review.unheard(rules, listen)].map((sentence) => `rules: ${sentence}`),
+    ...[...RuleLint.idle(rules), ...RuleLint.unheard(rules, listen)].map((sentence) => `rules: ${sentence}`),
     ...listen
       .filter((at) => Unprotected.isAt(at, values))
       .map(

@@ -11,22 +11,22 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
 import { Bandwidth } from "../limits/Bandwidth.ts"
 import { Quotas } from "../limits/Quotas.ts"
-import { Shares } from "../limits/RateShares.ts"
-import { Counting } from "../limits/SharedCounters.ts"
-import { Sockets } from "../server/ListenBackend.ts"
+import { RateShares } from "../limits/RateShares.ts"
+import { SharedCounters } from "../limits/SharedCounters.ts"
+import { ListenBackend } from "../server/ListenBackend.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import { Sessions } from "../session/Sessions.ts"
-import * as Link from "../workers/IpcChannel.ts"
+import * as IpcChannel from "../workers/IpcChannel.ts"
 import * as Messages from "../workers/Messages.ts"
-import * as Roll from "../workers/SessionQuery.ts"
-import * as Counted from "../workers/WorkerCounters.ts"
+import * as SessionQuery from "../workers/SessionQuery.ts"
+import * as WorkerCounters from "../workers/WorkerCounters.ts"
 import * as Setup from "./Setup.ts"
 
 /** Serves by the settings that the primary has read, until it says that it is time to stop. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
-  const link = yield* Link.open
+  const link = yield* IpcChannel.open
   const { texts, reusePort, passed, count } = link.welcome
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const read = (texts: Messages.Texts) => Effect.provideService(Sources.read(given), Known, new Map(texts))
@@ -48,7 +48,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     })
   )
 
-  const sockets = Layer.succeed(Sockets, {
+  const sockets = Layer.succeed(ListenBackend, {
     reusePort,
     // The primary has made way, and it is the one that binds.
     clear: () => Effect.void,
@@ -56,11 +56,11 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     passed: (name) => Systemd.named(passed, name),
     lost: link.lost
   })
-  const counted = Counted.make(link)
+  const counted = WorkerCounters.make(link)
   link.onOther(counted.receive)
   const counting = Layer.merge(
-    Layer.succeed(Counting, () => counted),
-    Layer.succeed(Shares, counted.shares)
+    Layer.succeed(SharedCounters, () => counted),
+    Layer.succeed(RateShares, counted.shares)
   )
   const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
   const first = yield* read(texts)
@@ -75,7 +75,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     const id = yield* link.list
     const { list } = yield* Sessions
     const { census } = yield* Server
-    link.send({ _tag: "listed", id, sessions: (yield* list).map(Roll.listed), census: yield* census })
+    link.send({ _tag: "listed", id, sessions: (yield* list).map(SessionQuery.listed), census: yield* census })
   })
   const serving = Layer.effectDiscard(
     Effect.gen(function* () {

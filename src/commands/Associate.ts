@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { nobody } from "../auth/Identity.ts"
+import { anonymous } from "../auth/Identity.ts"
 import { Config } from "../config/Config.ts"
 import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
 import { Bandwidth } from "../limits/Bandwidth.ts"
@@ -13,14 +13,14 @@ import { localAddress } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import { hungUp, keepAlive } from "../network/Streams.ts"
-import * as Permit from "../policy/Authorize.ts"
+import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
 import { accessOf, ownerOf } from "../session/Protocol.ts"
-import * as Pace from "../session/SessionBandwidth.ts"
+import * as SessionBandwidth from "../session/SessionBandwidth.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import type * as RuleUses from "../udp/RuleUses.ts"
 import * as Target from "../wire/Target.ts"
-import type { Order } from "./CommandContext.ts"
+import type { CommandContext } from "./CommandContext.ts"
 
 /** Either end of the association ends the other: the connection, or datagrams staying out. */
 export const run = Effect.fnUntraced(function* ({
@@ -29,7 +29,7 @@ export const run = Effect.fnUntraced(function* ({
   known,
   enter,
   succeeded
-}: Order): Effect.fn.Return<
+}: CommandContext): Effect.fn.Return<
   Ending,
   CommandNotSupported | NotAllowed | OutOfResources,
   Bandwidth | Config | Policy | DatagramRelay | Resolver | Scope.Scope
@@ -46,20 +46,20 @@ export const run = Effect.fnUntraced(function* ({
     target: undefined,
     // Another, if what is known of the user changes.
     get identity() {
-      return known.identity ?? nobody
+      return known.identity ?? anonymous
     }
   }
-  yield* Permit.admit(access)
+  yield* Authorize.admit(access)
   const port = declaredPort(request.target, address)
   if (udpStrict && port === 0) {
     return yield* new NotAllowed({ reason: "the port that datagrams will come from is not declared" })
   }
-  const pace = yield* Pace.of(known)
+  const pace = yield* SessionBandwidth.of(known)
   const bandwidth = yield* Bandwidth
   const enterPaced: RuleUses.Enter = (decision, traffic) =>
     Effect.andThen(
       enter(decision, traffic),
-      Effect.provideService(Pace.ofRule(decision), Bandwidth, bandwidth)
+      Effect.provideService(SessionBandwidth.ofRule(decision), Bandwidth, bandwidth)
     )
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
     { access, owner: ownerOf(known).key, address, port, traffic, pace, enter: enterPaced },

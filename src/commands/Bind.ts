@@ -18,15 +18,15 @@ import { Binder } from "../network/Binder.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
-import * as Permit from "../policy/Authorize.ts"
+import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
 import { accessOf } from "../session/Protocol.ts"
-import type { Order } from "./CommandContext.ts"
+import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
 
 /** Two replies: where the target has to connect to, and where it connected from. */
 export const run = Effect.fnUntraced(function* (
-  order: Order
+  order: CommandContext
 ): Effect.fn.Return<
   Ending,
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
@@ -39,10 +39,10 @@ export const run = Effect.fnUntraced(function* (
   const access = accessOf(known, request)
   const { host, ...port } = request.target
   const isAnyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)
-  yield* Permit.admit(isAnyone ? { ...access, target: undefined } : access)
-  const permitted = Effect.fnUntraced(function* (whom: Parameters<typeof Permit.grant>[0]) {
-    const permit = yield* Permit.grant(whom)
-    const [{ address, decision }] = yield* Permit.firstToEnter(permit, enter)
+  yield* Authorize.admit(isAnyone ? { ...access, target: undefined } : access)
+  const permitted = Effect.fnUntraced(function* (whom: Parameters<typeof Authorize.authorize>[0]) {
+    const permit = yield* Authorize.authorize(whom)
+    const [{ address, decision }] = yield* Authorize.firstToEnter(permit, enter)
     known.decision = decision
     return address
   })
@@ -55,6 +55,6 @@ export const run = Effect.fnUntraced(function* (
     if (isAnyone) yield* permitted({ ...access, target: { ...port, host: target.remote.address } })
     return target
   })
-  const target = yield* client.whileHere(incoming)
+  const target = yield* client.whileConnected(incoming)
   return yield* Connect.join(order, target, target.remote)
 })

@@ -11,11 +11,11 @@ import type { Dialer } from "../network/Dialer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
-import type * as Dialect from "../session/Protocol.ts"
+import type * as Protocol from "../session/Protocol.ts"
 import type { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as Associate from "./Associate.ts"
 import * as Bind from "./Bind.ts"
-import type { Order } from "./CommandContext.ts"
+import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
 import * as Forward from "./Forward.ts"
 
@@ -23,7 +23,7 @@ import * as Forward from "./Forward.ts"
 export type Services = Bandwidth | Config | Policy | Resolver | Dialer | Binder | Relay | DatagramRelay
 
 /** Carries a request out to its end. */
-export const run = (order: Order): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
+export const run = (order: CommandContext): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
   const { request } = order
   return request.command === "FORWARD"
     ? Forward.run({ ...order, request })
@@ -31,8 +31,8 @@ export const run = (order: Order): Effect.Effect<Ending, SessionError, Services 
 }
 
 const commands: Record<
-  Dialect.Connection["command"],
-  (order: Order<Dialect.Connection>) => ReturnType<typeof run>
+  Protocol.Connection["command"],
+  (order: CommandContext<Protocol.Connection>) => ReturnType<typeof run>
 > = {
   CONNECT: Connect.run,
   BIND: Bind.run,

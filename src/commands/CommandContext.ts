@@ -11,7 +11,7 @@ import type { Decision } from "../policy/Decision.ts"
 import type { Known, Request } from "../session/Protocol.ts"
 
 /** A request that was let in, and all it takes to carry it out. */
-export interface Order<out Asked = Request> {
+export interface CommandContext<out Asked = Request> {
   readonly client: Client
   readonly request: Asked
   readonly known: Known

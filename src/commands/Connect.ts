@@ -17,35 +17,37 @@ import type { Bandwidth } from "../limits/Bandwidth.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
-import * as Permit from "../policy/Authorize.ts"
+import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
-import * as Dialling from "../routes/Direct.ts"
+import * as Direct from "../routes/Direct.ts"
 import { accessOf } from "../session/Protocol.ts"
-import * as Pace from "../session/SessionBandwidth.ts"
+import * as SessionBandwidth from "../session/SessionBandwidth.ts"
 import * as Target from "../wire/Target.ts"
-import type { Order } from "./CommandContext.ts"
+import type { CommandContext } from "./CommandContext.ts"
 
 /** The client is told of the connection before any byte of the target's. */
 export const run = (
-  order: Order
+  order: CommandContext
 ): Effect.Effect<
   Ending,
   ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
   Bandwidth | Config | Policy | Resolver | Dialer | Relay | Scope.Scope
 > =>
   // Nobody waits for a connection whose client has gone.
-  Effect.flatMap(order.client.whileHere(open(order)), (outgoing) => join(order, outgoing, outgoing.local))
+  Effect.flatMap(order.client.whileConnected(open(order)), (outgoing) =>
+    join(order, outgoing, outgoing.local)
+  )
 
 /** Tells the client of its target's connection, and makes the two each other's. */
 export const join = (
-  { client, known, succeeded }: Order,
+  { client, known, succeeded }: CommandContext,
   target: Outgoing,
   bound: NetAddress.InetAddress
 ): Effect.Effect<Ending, never, Bandwidth | Config | Relay | Scope.Scope> => {
   known.address = target.remote
   // No generator, which would stay for as long as the relay runs.
   return succeeded(bound).pipe(
-    Effect.andThen(Pace.of(known)),
+    Effect.andThen(SessionBandwidth.of(known)),
     Effect.flatMap((pace) => {
       const { duplex, early } = client.detach()
       const ends = { client: duplex, target: target.duplex, early, traffic: known.traffic, pace }
@@ -59,7 +61,7 @@ export const open = Effect.fnUntraced(function* ({
   request,
   known,
   enter
-}: Pick<Order, "request" | "known" | "enter">): Effect.fn.Return<
+}: Pick<CommandContext, "request" | "known" | "enter">): Effect.fn.Return<
   Outgoing,
   InvalidTarget | ResolveError | DialError | LimitError,
   Config | Policy | Resolver | Dialer | Scope.Scope
@@ -80,8 +82,8 @@ export const open = Effect.fnUntraced(function* ({
       reason: "the unspecified address is nobody's"
     })
   }
-  const permit = yield* Permit.grant(accessOf(known, request))
-  const { outgoing, decision } = yield* Dialling.connect(permit, port, enter)
+  const permit = yield* Authorize.authorize(accessOf(known, request))
+  const { outgoing, decision } = yield* Direct.connect(permit, port, enter)
   known.decision = decision
   return outgoing
 })

@@ -7,14 +7,14 @@ import { Config } from "../config/Config.ts"
 import { LoopDetected, type SessionError } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
 import type { Dialer } from "../network/Dialer.ts"
-import * as Forward from "../network/HttpForward.ts"
+import * as HttpForward from "../network/HttpForward.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
 import type { Forwarding } from "../session/Protocol.ts"
-import * as Pace from "../session/SessionBandwidth.ts"
+import * as SessionBandwidth from "../session/SessionBandwidth.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
-import type { Order } from "./CommandContext.ts"
+import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
 
 /** Tells this process from others of its kind, which a request may well pass on its way. */
@@ -25,7 +25,7 @@ export const run = Effect.fnUntraced(function* ({
   request,
   known,
   enter
-}: Order<Forwarding>): Effect.fn.Return<
+}: CommandContext<Forwarding>): Effect.fn.Return<
   Ending,
   SessionError,
   Bandwidth | Config | Policy | Resolver | Dialer | Scope.Scope
@@ -33,15 +33,15 @@ export const run = Effect.fnUntraced(function* ({
   const { idleTimeout } = yield* Config
   const { target, head, path, exchange } = request
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
-  const outgoing = yield* client.whileHere(
+  const outgoing = yield* client.whileConnected(
     Effect.raceFirst(Connect.open({ request, known, enter }), exchange.broken)
   )
   known.address = outgoing.remote
-  const pace = yield* Pace.of(known)
+  const pace = yield* SessionBandwidth.of(known)
   // Its head is here, and still counts among what goes to the target.
-  yield* client.whileHere(Pace.turn(pace?.upload, exchange.tally.fromClient))
+  yield* client.whileConnected(SessionBandwidth.turn(pace?.upload, exchange.tally.fromClient))
   return yield* Effect.raceFirst(
-    Forward.run({
+    HttpForward.run({
       exchange,
       target: outgoing.duplex,
       method: head.method,

@@ -13,7 +13,7 @@ import { BadFile, BadSetting, BadSettings, type Place } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
 import * as Rule from "./Rule.ts"
-import * as Problems from "./SchemaErrors.ts"
+import * as SchemaErrors from "./SchemaErrors.ts"
 import type { Form } from "./Schemas.ts"
 import * as Settings from "./Settings.ts"
 import { nearest } from "./Suggest.ts"
@@ -80,7 +80,7 @@ export const read = Effect.fnUntraced(function* (
       ? Result.succeed({})
       : yield* Effect.result(SchemaParser.decodeUnknownEffect(schema(forms))(written.value, strictly))
   if (written && Result.isFailure(decoded)) {
-    const problems = Problems.fromIssue(decoded.failure).map((problem) => error(file, written, problem))
+    const problems = SchemaErrors.fromIssue(decoded.failure).map((problem) => error(file, written, problem))
     errors.push(
       ...problems.filter(({ at }) => !slips.some((slip) => isSame(slip, at))).map(({ error }) => error)
     )
@@ -125,8 +125,10 @@ const readPlainly = Effect.fnUntraced(function* (
 const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms) {
   const decodeAs = <A>(form: Form<A>, value: unknown, path: ReadonlyArray<PropertyKey>) =>
     SchemaParser.decodeUnknownEffect(form)(value, strictly).pipe(
-      Effect.map((said) => ({ said, problems: [] as ReadonlyArray<Problems.Problem> })),
-      Effect.catch((issue) => Effect.succeed({ said: undefined, problems: Problems.fromIssue(issue, path) }))
+      Effect.map((said) => ({ said, problems: [] as ReadonlyArray<SchemaErrors.Problem> })),
+      Effect.catch((issue) =>
+        Effect.succeed({ said: undefined, problems: SchemaErrors.fromIssue(issue, path) })
+      )
     )
   const all = schema(forms) as Form<Readonly<Record<string, unknown>>>
   const isMap = typeof value === "object" && value !== null && !Array.isArray(value)
@@ -175,7 +177,7 @@ const locateIn = (
 
 const strictly = { errors: "all", onExcessProperty: "error" } as const
 
-const error = (file: string, root: Yaml.Written, { path, kind, isSecret }: Problems.Problem) => {
+const error = (file: string, root: Yaml.Written, { path, kind, isSecret }: SchemaErrors.Problem) => {
   const { found, rest } = follow(root, path)
   const setting = name(path)
   const at = kind._tag === "Unknown" ? (found.key ?? found.at) : found.at
@@ -207,7 +209,7 @@ const error = (file: string, root: Yaml.Written, { path, kind, isSecret }: Probl
 }
 
 /** What is at the end of the way, or how much of the way is left where it ends. */
-const follow = (root: Yaml.Written, path: Problems.Problem["path"]) => {
+const follow = (root: Yaml.Written, path: SchemaErrors.Problem["path"]) => {
   let found = root
   for (const [index, key] of path.entries()) {
     const child = found.children.get(key)
@@ -218,7 +220,7 @@ const follow = (root: Yaml.Written, path: Problems.Problem["path"]) => {
 }
 
 /** `listen[1].udp` */
-const name = (path: Problems.Problem["path"]): string =>
+const name = (path: SchemaErrors.Problem["path"]): string =>
   path
     .map((key) => (typeof key === "number" ? `[${key}]` : `.${printable(String(key))}`))
     .join("")

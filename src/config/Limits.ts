@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
-import * as Texts from "./Parsers.ts"
+import * as Parsers from "./Parsers.ts"
 
 /**
  * What is left out is as the settings have it for everyone. `Infinity`, written
@@ -63,9 +63,9 @@ const written = (limit: unknown): string | number =>
   Duration.isDuration(limit) ? `${Duration.toMillis(limit)}ms` : Number(limit)
 
 const number = { value: Schema.Number, off: Number.POSITIVE_INFINITY }
-const count = { ...number, read: Texts.count, expected: "a whole number above 0" }
-const size = { ...number, read: Texts.bytes, expected: "a number of bytes such as 512KiB, 10MiB or 1GiB" }
-const rate = { ...number, read: Texts.rate, expected: "bytes a second such as 512KiB or 10MiB" }
+const count = { ...number, read: Parsers.count, expected: "a whole number above 0" }
+const size = { ...number, read: Parsers.bytes, expected: "a number of bytes such as 512KiB, 10MiB or 1GiB" }
+const rate = { ...number, read: Parsers.rate, expected: "bytes a second such as 512KiB or 10MiB" }
 
 /** `{ sessions: 50, session-rate: 10, upload: 2MiB, download: 10MiB, lifetime: 8h, daily-quota: 5GiB, monthly-quota: off }` */
 export const schema = Schema.Struct({
@@ -77,7 +77,7 @@ export const schema = Schema.Struct({
     description: "Of each session, however busy it is",
     expected: "a duration such as 30s, 15m or 8h",
     value: Schema.Duration,
-    read: Texts.duration,
+    read: Parsers.duration,
     off: Duration.infinity
   }),
   dailyQuota: limit({ ...size, description: "In a day, both ways together" }),

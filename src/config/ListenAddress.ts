@@ -18,16 +18,16 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Texts from "./Parsers.ts"
-import * as Forms from "./Schemas.ts"
+import * as Parsers from "./Parsers.ts"
+import * as Schemas from "./Schemas.ts"
 
 /** A socket of its own, or one that systemd passes. */
 export type Place = Host.HostPort | NetAddress.UnixPathAddress | Systemd
 
 /** A place, and what is spoken there before any proxy protocol. */
-export type Door = Place | Tls
+export type Endpoint = Place | Tls
 
-export type ListenAddress = Door | Particular
+export type ListenAddress = Endpoint | WithOptions
 
 export interface Systemd {
   readonly _tag: "Systemd"
@@ -45,46 +45,46 @@ export interface Tls {
 export const systemd = (name?: string, isOurs = false): Systemd => ({ _tag: "Systemd", name, isOurs })
 
 /** A door with settings of its own, which go before those of the server. */
-export interface Particular {
+export interface WithOptions {
   readonly _tag: "Particular"
-  readonly door: Door
-  readonly settings: OwnSettings
+  readonly door: Endpoint
+  readonly settings: ListenerOptions
 }
 
-export interface OwnSettings {
-  readonly protocols?: ReadonlyArray<Texts.Protocol>
+export interface ListenerOptions {
+  readonly protocols?: ReadonlyArray<Parsers.ProtocolName>
   readonly udp?: boolean
 }
 
-export const particular = (door: Door, settings: OwnSettings): Particular => ({
+export const withOptions = (door: Endpoint, settings: ListenerOptions): WithOptions => ({
   _tag: "Particular",
   door,
   settings
 })
 
 /** Without its settings. */
-export const doorOf = (at: ListenAddress): Door => (at._tag === "Particular" ? at.door : at)
+export const endpointOf = (at: ListenAddress): Endpoint => (at._tag === "Particular" ? at.door : at)
 
 /**
  * Its settings, if it has any. With TLS there is no UDP unless it says so: the
  * datagrams would go in the clear, and be anyone's who has the client's address.
  */
-export const settingsOf = (at: ListenAddress): OwnSettings => {
+export const optionsOf = (at: ListenAddress): ListenerOptions => {
   const own = at._tag === "Particular" ? at.settings : {}
-  return doorOf(at)._tag === "Tls" ? { udp: false, ...own } : own
+  return endpointOf(at)._tag === "Tls" ? { udp: false, ...own } : own
 }
 
 /** The same place, with TLS. */
 export const tls = (place: Place): Tls => ({ _tag: "Tls", place })
 
 /** Without the TLS. */
-export const placeOf = (at: Door): Place => (at._tag === "Tls" ? at.place : at)
+export const placeOf = (at: Endpoint): Place => (at._tag === "Tls" ? at.place : at)
 
 /** The same at another place. */
 export const mapPlace = (at: ListenAddress, change: (place: Place) => Place): ListenAddress => {
-  const changed = change(placeOf(doorOf(at)))
-  const door = doorOf(at)._tag === "Tls" ? tls(changed) : changed
-  return at._tag === "Particular" ? particular(door, at.settings) : door
+  const changed = change(placeOf(endpointOf(at)))
+  const door = endpointOf(at)._tag === "Tls" ? tls(changed) : changed
+  return at._tag === "Particular" ? withOptions(door, at.settings) : door
 }
 
 /** One of the forms above; nothing for any other text. */
@@ -92,20 +92,20 @@ export const fromString = (text: string): Option.Option<ListenAddress> => {
   const [, address, query] = /^(.*)\?(\w+=.*)$/s.exec(text) ?? []
   return address === undefined || query === undefined
     ? door(text)
-    : Option.zipWith(door(address), ownSettings(query), particular)
+    : Option.zipWith(door(address), ownSettings(query), withOptions)
 }
 
-const door = (text: string): Option.Option<Door> =>
+const door = (text: string): Option.Option<Endpoint> =>
   text.startsWith("tls:") ? Option.map(place(text.slice(4)), tls) : place(text)
 
-const ownSettings = (query: string): Option.Option<OwnSettings> =>
+const ownSettings = (query: string): Option.Option<ListenerOptions> =>
   Option.map(
     Option.all(
-      query.split("&").map((pair): Option.Option<OwnSettings> => {
+      query.split("&").map((pair): Option.Option<ListenerOptions> => {
         const [, name, value = ""] = /^(\w+)=(.*)$/.exec(pair) ?? []
-        if (name === "udp") return Option.map(Texts.toggle(value), (udp) => ({ udp }))
+        if (name === "udp") return Option.map(Parsers.toggle(value), (udp) => ({ udp }))
         if (name !== "protocols") return Option.none()
-        return Option.map(Option.all(value.split("+").map(Texts.protocol)), (protocols) => ({ protocols }))
+        return Option.map(Option.all(value.split("+").map(Parsers.protocol)), (protocols) => ({ protocols }))
       })
     ),
     (all) => Object.assign({}, ...all)
@@ -118,18 +118,18 @@ export const expected =
 const json = { type: "string", pattern: "^systemd$|:" }
 
 /** As it is written in a config file. */
-export const form: Forms.Form<ListenAddress> = Schema.Union([
-  Forms.text({ read: fromString, expected, json }),
-  Forms.further(
+export const form: Schemas.Form<ListenAddress> = Schema.Union([
+  Schemas.text({ read: fromString, expected, json }),
+  Schemas.further(
     Schema.Struct({
-      address: Forms.text({ read: door, expected, json }),
+      address: Schemas.text({ read: door, expected, json }),
       protocols: Schema.optionalKey(
-        Forms.list(Forms.word(Texts.protocols, "one of socks5, socks4 and http"), { canBeEmpty: false })
+        Schemas.list(Schemas.word(Parsers.protocols, "one of socks5, socks4 and http"), { canBeEmpty: false })
       ),
-      udp: Schema.optionalKey(Forms.toggle)
+      udp: Schema.optionalKey(Schemas.toggle)
     }),
     ({ address, ...own }) =>
-      Effect.succeed(Object.keys(own).length === 0 ? address : particular(address, own))
+      Effect.succeed(Object.keys(own).length === 0 ? address : withOptions(address, own))
   )
 ])
 

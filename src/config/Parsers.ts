@@ -98,9 +98,9 @@ export const portRange = (text: string): Option.Option<PortRange> => {
 
 export const protocols = ["socks5", "socks4", "http"] as const
 
-export type Protocol = (typeof protocols)[number]
+export type ProtocolName = (typeof protocols)[number]
 
-export const protocol = (text: string): Option.Option<Protocol> => literal(text, protocols)
+export const protocol = (text: string): Option.Option<ProtocolName> => literal(text, protocols)
 
 /** `true` or `1`, `false` or `0`. */
 export const toggle = (text: string): Option.Option<boolean> => {

@@ -22,7 +22,7 @@ export const allowsPrivateTargets = (values: Values): boolean =>
     // Who connects to a proxy in front of this server could be anyone.
     values.proxyProtocolFrom.length === 0 &&
     values.listen.every((at) =>
-      isOurs(ListenAddress.placeOf(ListenAddress.doorOf(at)), () => values.unixMode)
+      isOurs(ListenAddress.placeOf(ListenAddress.endpointOf(at)), () => values.unixMode)
     ))
 
 /**

@@ -12,7 +12,7 @@ import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
 import * as Limits from "./Limits.ts"
 import * as ListenAddress from "./ListenAddress.ts"
-import * as Texts from "./Parsers.ts"
+import * as Parsers from "./Parsers.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 import * as TimeWindow from "./TimeWindow.ts"
 
@@ -25,10 +25,10 @@ export interface Conditions {
   /** As the log has them. The unspecified address stands for all of the machine's. */
   readonly listeners?: ReadonlyArray<string>
   readonly commands?: ReadonlyArray<Command>
-  readonly protocols?: ReadonlyArray<Texts.Protocol>
+  readonly protocols?: ReadonlyArray<Parsers.ProtocolName>
   /** None at all: nothing fits. */
   readonly to?: ReadonlyArray<TargetPattern.TargetPattern>
-  readonly ports?: ReadonlyArray<Texts.PortRange>
+  readonly ports?: ReadonlyArray<Parsers.PortRange>
   readonly when?: ReadonlyArray<TimeWindow.TimeWindow>
   /** Whose clocks `when` goes by; left out, the machine's. */
   readonly timezone?: DateTime.TimeZone
@@ -109,9 +109,9 @@ const target = value<TargetPattern.TargetPattern>({
   expected: expectedTarget
 })
 
-const portRange = value<Texts.PortRange>({
-  is: (u): u is Texts.PortRange => Array.isArray(u),
-  read: (text) => Texts.portRange(text.includes("-") ? text : `${text}-${text}`),
+const portRange = value<Parsers.PortRange>({
+  is: (u): u is Parsers.PortRange => Array.isArray(u),
+  read: (text) => Parsers.portRange(text.includes("-") ? text : `${text}-${text}`),
   write: ([first, last]) => (first === last ? first : `${first}-${last}`),
   expected: "a port such as 443, or a range such as 8000-8999"
 })
@@ -218,7 +218,7 @@ export const quick = (written: unknown): Rule | undefined => {
   }
   if (known.ports !== undefined) {
     const ports = all(known.ports, (port) =>
-      typeof port === "number" ? Option.getOrUndefined(Texts.portRange(`${port}-${port}`)) : undefined
+      typeof port === "number" ? Option.getOrUndefined(Parsers.portRange(`${port}-${port}`)) : undefined
     )
     if (ports === undefined) return undefined
     rule.ports = ports

@@ -60,7 +60,7 @@ export const unheard = (
   rules: ReadonlyArray<Rule>,
   listen: ReadonlyArray<ListenAddress.ListenAddress>
 ): ReadonlyArray<string> => {
-  const places = listen.map(ListenAddress.doorOf).map(ListenAddress.placeOf)
+  const places = listen.map(ListenAddress.endpointOf).map(ListenAddress.placeOf)
   return rules.flatMap((rule, index) =>
     (rule.listeners ?? [])
       .filter((listener) => !places.some((place) => canBe(place, listener)))

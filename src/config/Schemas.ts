@@ -14,7 +14,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
-import * as Texts from "./Parsers.ts"
+import * as Parsers from "./Parsers.ts"
 
 /** A form in which something is read, never written. */
 export type Form<A> = Schema.Decoder<A, Files>
@@ -77,14 +77,14 @@ interface Found {
 
 /** `true` or `false`. */
 export const toggle: Form<boolean> = text({
-  read: Texts.toggle,
+  read: Parsers.toggle,
   expected: "true or false",
   json: { type: "boolean" }
 })
 
 /** One of these words. */
 export const word = <A extends string>(words: ReadonlyArray<A>, expected: string): Form<A> =>
-  text({ read: (text) => Texts.literal(text, words), expected, json: { enum: [...words] } })
+  text({ read: (text) => Parsers.literal(text, words), expected, json: { enum: [...words] } })
 
 /** A list, or one value for a list of it. */
 export const list = <A>(one: Form<A>, options: { readonly canBeEmpty: boolean }): Form<ReadonlyArray<A>> => {
@@ -100,7 +100,7 @@ export const list = <A>(one: Form<A>, options: { readonly canBeEmpty: boolean })
 }
 
 const path = text({
-  read: Texts.path,
+  read: Parsers.path,
   expected: "the path of a file",
   json: { type: "string", minLength: 1 }
 })

@@ -13,9 +13,9 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as AllowTarget from "./AllowTarget.ts"
 import * as ListenAddress from "./ListenAddress.ts"
-import * as Texts from "./Parsers.ts"
+import * as Parsers from "./Parsers.ts"
 import type * as Rule from "./Rule.ts"
-import * as Forms from "./Schemas.ts"
+import * as Schemas from "./Schemas.ts"
 import * as TargetFiles from "./TargetFiles.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 import * as User from "./User.ts"
@@ -38,13 +38,13 @@ export interface Setting<out A, out Many extends boolean = boolean> {
   /** Which texts, numbers and booleans it can be, as far as an editor of config files should know. */
   readonly json?: JsonSchema.JsonSchema
   /** How one value is written in a config file, where that can be more than its text. */
-  readonly form?: Forms.Form<A>
+  readonly form?: Schemas.Form<A>
 }
 
 /** A setting with a structure, which only the config file has. */
 export interface Structured<out A> {
   readonly description: string
-  readonly form: Forms.Form<A>
+  readonly form: Schemas.Form<A>
   readonly default: A
   readonly defaultText: string
 }
@@ -61,7 +61,7 @@ const duration = (options: {
   readonly canBeOff?: boolean
 }): Setting<Duration.Duration, false> => {
   const read = (text: string) =>
-    options.canBeOff && text === "off" ? Option.some(Duration.infinity) : Texts.duration(text)
+    options.canBeOff && text === "off" ? Option.some(Duration.infinity) : Parsers.duration(text)
   return {
     description: options.description,
     metavar: "DURATION",
@@ -79,7 +79,7 @@ const duration = (options: {
 const file = (description: string): Setting<string | undefined, false> => ({
   description,
   metavar: "FILE",
-  read: Texts.path,
+  read: Parsers.path,
   expected: "the path of a file",
   json: { type: "string", minLength: 1 },
   default: undefined,
@@ -93,7 +93,7 @@ const count = <Word extends string>(
 ): Setting<number | Word, false> => ({
   description,
   metavar: "COUNT",
-  read: (text) => (text === word ? Option.some(word) : Texts.count(text)),
+  read: (text) => (text === word ? Option.some(word) : Parsers.count(text)),
   expected: `a whole number above 0, or ${word}`,
   json: { anyOf: [{ type: "integer", minimum: 1, maximum: 999_999_999 }, { enum: [word] }] },
   default: initially,
@@ -103,7 +103,7 @@ const count = <Word extends string>(
 const quota = (description: string): Setting<number | "off", false> => ({
   description,
   metavar: "SIZE",
-  read: (text) => (text === "off" ? Option.some(text) : Texts.bytes(text)),
+  read: (text) => (text === "off" ? Option.some(text) : Parsers.bytes(text)),
   expected: "a number of bytes such as 500MB, 512MiB or 5GiB, or off",
   json: {
     anyOf: [
@@ -115,10 +115,10 @@ const quota = (description: string): Setting<number | "off", false> => ({
   defaultText: "off"
 })
 
-const bandwidth = (description: string): Setting<Texts.Rates, false> => ({
+const bandwidth = (description: string): Setting<Parsers.Rates, false> => ({
   description,
   metavar: "UP/DOWN",
-  read: Texts.rates,
+  read: Parsers.rates,
   expected: "bytes a second such as 1MiB/10MiB, up and down, or 10MiB for each way, or off",
   default: { upload: Infinity, download: Infinity },
   defaultText: "off"
@@ -128,7 +128,7 @@ const networks = (description: string): Setting<IpNetwork.IpNetwork, true> =>
   many({
     description,
     metavar: "CIDR",
-    read: Texts.network,
+    read: Parsers.network,
     expected: "a network such as 10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix, nor an address",
     default: [],
     defaultText: "none",
@@ -138,7 +138,7 @@ const networks = (description: string): Setting<IpNetwork.IpNetwork, true> =>
 const toggle = (description: string, initially: boolean): Setting<boolean, false> => ({
   description,
   metavar: "",
-  read: Texts.toggle,
+  read: Parsers.toggle,
   expected: "true or false",
   json: { type: "boolean" },
   default: initially,
@@ -164,12 +164,12 @@ export const server = {
     defaultText: "127.0.0.1:1080",
     separator: /[\s,]+/
   }),
-  protocols: many<Texts.Protocol>({
+  protocols: many<Parsers.ProtocolName>({
     description: "Protocol that clients may speak",
     metavar: "PROTOCOL",
-    read: Texts.protocol,
+    read: Parsers.protocol,
     expected: "one of socks5, socks4 and http",
-    json: { enum: [...Texts.protocols] },
+    json: { enum: [...Parsers.protocols] },
     default: ["socks5", "socks4", "http"],
     defaultText: "socks5, socks4, http",
     separator: /[\s,]+/
@@ -193,7 +193,7 @@ export const server = {
       "Service that decides about users who are not listed: gets POST {user, password, client} in JSON, answers " +
       "200 {groups, limits, ttl} or 401",
     metavar: "URL",
-    read: Texts.serviceUrl,
+    read: Parsers.serviceUrl,
     expected:
       "a URL of https:, or of http: on this machine, without a user or a password in it, which --auth-token is " +
       "for; insecure: before it sends passwords over http: anywhere",
@@ -244,7 +244,7 @@ export const server = {
   unixMode: single({
     description: "Permissions of the sockets of unix: listeners",
     metavar: "MODE",
-    read: Texts.mode,
+    read: Parsers.mode,
     expected: "file permissions in octal, such as 0600 or 0660",
     json: { type: ["string", "integer"], pattern: "^0?[0-7]{3}$" },
     default: 0o600,
@@ -260,7 +260,7 @@ export const server = {
       "lets them where nobody but this machine can connect, that is, where every listener is on loopback or a unix: " +
       "socket of mode 0600",
     metavar: "WHEN",
-    read: (text) => Texts.literal(text, ["auto", "allow", "deny"]),
+    read: (text) => Parsers.literal(text, ["auto", "allow", "deny"]),
     expected: "one of auto, allow and deny",
     default: "auto",
     defaultText: "auto"
@@ -325,14 +325,14 @@ export const server = {
     description: "Time that the target of a BIND has to connect",
     default: "2m"
   }),
-  maxHandshakes: single<Texts.EarlyDrop | "auto">({
+  maxHandshakes: single<Parsers.EarlyDrop | "auto">({
     description:
       "Connections at once that have not yet asked for anything: from START on RATE percent are dropped at " +
       "random, growing to all of them at FULL, first where most are open; an address or /64 network may have " +
       "an eighth of what is left of FULL, a /48 a quarter, this machine half; auto is half of what the limit on " +
       "open files allows, and begins with 30 percent at a quarter",
     metavar: "START:RATE:FULL",
-    read: (text) => (text === "auto" ? Option.some(text) : Texts.earlyDrop(text)),
+    read: (text) => (text === "auto" ? Option.some(text) : Parsers.earlyDrop(text)),
     expected: "START:RATE:FULL such as 10:30:100, with a rate of 1 to 100, or auto",
     json: { type: "string", pattern: "^\\d{1,9}:\\d{1,3}:\\d{1,9}$|^auto$" },
     default: "auto",
@@ -369,10 +369,10 @@ export const server = {
     "Relay datagrams (UDP ASSOCIATE), but for clients of tls: listeners that do not have udp=true behind them",
     true
   ),
-  udpPorts: single<Texts.PortRange | "any">({
+  udpPorts: single<Parsers.PortRange | "any">({
     description: "Ports at which clients' datagrams are taken; any leaves the choice to the system",
     metavar: "FIRST-LAST",
-    read: (text) => (text === "any" ? Option.some(text) : Texts.portRange(text)),
+    read: (text) => (text === "any" ? Option.some(text) : Parsers.portRange(text)),
     expected: "a range of ports such as 40000-40999, or any",
     json: { type: "string", pattern: "^[1-9]\\d{0,4}-[1-9]\\d{0,4}$|^any$" },
     default: "any",
@@ -402,7 +402,7 @@ export const server = {
       "Which requests' decisions are logged, with what decided them and why: auto is all where there are " +
       "rules, else denied",
     metavar: "WHICH",
-    read: (text) => Texts.literal(text, ["auto", "all", "denied", "none"]),
+    read: (text) => Parsers.literal(text, ["auto", "all", "denied", "none"]),
     expected: "one of auto, all, denied and none",
     default: "auto",
     defaultText: "auto"
@@ -425,7 +425,7 @@ export const structured = {
   users: {
     description:
       "More users: NAME:PASSWORD, or name, password or password-hash, groups, expires, networks and limits",
-    form: Forms.list(User.form, { canBeEmpty: true }),
+    form: Schemas.list(User.form, { canBeEmpty: true }),
     default: [] as ReadonlyArray<User.User>,
     defaultText: "none"
   },
@@ -433,7 +433,7 @@ export const structured = {
     description:
       "Who may go where: the first rule whose conditions all hold decides; where there are rules, what none of " +
       "them allows is denied",
-    form: Forms.list(TargetFiles.ruleForm, { canBeEmpty: true }),
+    form: Schemas.list(TargetFiles.ruleForm, { canBeEmpty: true }),
     default: [] as ReadonlyArray<Rule.Rule>,
     defaultText: "none, and everything is allowed"
   }
@@ -450,7 +450,9 @@ export const program = {
       "many as there are cores; read at the start only",
     metavar: "COUNT",
     read: (text) =>
-      text === "auto" ? Option.some(text) : Option.filter(Texts.count(text), (count) => count <= mostWorkers),
+      text === "auto"
+        ? Option.some(text)
+        : Option.filter(Parsers.count(text), (count) => count <= mostWorkers),
     expected: `a whole number from 1 to ${mostWorkers}, or auto`,
     json: { anyOf: [{ type: "integer", minimum: 1, maximum: mostWorkers }, { enum: ["auto"] }] },
     default: 1,
@@ -463,7 +465,7 @@ export const program = {
   logLevel: single<LogLevel>({
     description: "Least level that is logged: trace, debug, info, warn, error or none",
     metavar: "LEVEL",
-    read: (text) => Texts.literal(text, ["trace", "debug", "info", "warn", "error", "none"]),
+    read: (text) => Parsers.literal(text, ["trace", "debug", "info", "warn", "error", "none"]),
     expected: "one of trace, debug, info, warn, error and none",
     json: { enum: ["trace", "debug", "info", "warn", "error", "none"] },
     default: "info",
@@ -472,7 +474,7 @@ export const program = {
   logFormat: single<LogFormat>({
     description: "pretty for people, json for programs, auto chooses by whether the output is a terminal",
     metavar: "FORMAT",
-    read: (text) => Texts.literal(text, ["auto", "pretty", "json"]),
+    read: (text) => Parsers.literal(text, ["auto", "pretty", "json"]),
     expected: "one of auto, pretty and json",
     json: { enum: ["auto", "pretty", "json"] },
     default: "auto",
@@ -484,16 +486,18 @@ export const program = {
 export const texts = { ...server, ...program } as const
 
 /** How a setting is written in the config file. */
-export const formOf = (setting: Setting<unknown>): Forms.Form<unknown> => {
+export const formOf = (setting: Setting<unknown>): Schemas.Form<unknown> => {
   const { read, separator, isSecret, default: initially } = setting
   const one =
     setting.form ??
-    Forms.text({
+    Schemas.text({
       ...setting,
       // What would be two in a variable is not one in a secret's own file.
       read: (text) => (isSecret && separator?.test(text) ? Option.none() : read(text))
     })
-  return separator ? Forms.list(one, { canBeEmpty: Array.isArray(initially) && initially.length === 0 }) : one
+  return separator
+    ? Schemas.list(one, { canBeEmpty: Array.isArray(initially) && initially.length === 0 })
+    : one
 }
 
 /** The values of a table of settings. */

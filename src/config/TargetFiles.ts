@@ -9,7 +9,7 @@ import * as Slices from "../base/Slices.ts"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
 import * as Rule from "./Rule.ts"
-import * as Forms from "./Schemas.ts"
+import * as Schemas from "./Schemas.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 
 /** The rule with what its file says put behind its own targets. */
@@ -47,7 +47,7 @@ function* targets(text: string): Slices.Work<Read> {
 }
 
 /** A rule as the config file has it. */
-export const ruleForm: Forms.Form<Rule.Rule> = Forms.further(Rule.schema, fill)
+export const ruleForm: Schemas.Form<Rule.Rule> = Schemas.further(Rule.schema, fill)
 
 const issue = (file: string, reason: string): Issue.Issue =>
   new Issue.Pointer(["to-file"], new Issue.InvalidValue({ message: `"${printable(file)}" ${reason}` }))

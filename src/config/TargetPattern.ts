@@ -17,12 +17,12 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Texts from "./Parsers.ts"
+import * as Parsers from "./Parsers.ts"
 
 export interface TargetPattern {
   readonly host: HostPattern
   /** Nothing for all of them. */
-  readonly ports?: Texts.PortRange
+  readonly ports?: Parsers.PortRange
 }
 
 export type HostPattern =
@@ -106,7 +106,7 @@ const name = (text: string): Option.Option<Host.DomainName> =>
   )
 
 const network = (text: string): Option.Option<HostPattern> =>
-  Option.map(Texts.network(text), (network) => ({ _tag: "Network", network: canonical(network) }))
+  Option.map(Parsers.network(text), (network) => ({ _tag: "Network", network: canonical(network) }))
 
 /** Targets have their addresses in canonical form: to any other, nothing would ever belong. */
 const canonical = (network: IpNetwork.IpNetwork): IpNetwork.IpNetwork =>
@@ -117,8 +117,8 @@ const canonical = (network: IpNetwork.IpNetwork): IpNetwork.IpNetwork =>
       )
     : network
 
-const ports = (text: string): Option.Option<Texts.PortRange> =>
-  Texts.portRange(text.includes("-") ? text : `${text}-${text}`)
+const ports = (text: string): Option.Option<Parsers.PortRange> =>
+  Parsers.portRange(text.includes("-") ? text : `${text}-${text}`)
 
 const formatHost = (host: HostPattern): string => {
   switch (host._tag) {

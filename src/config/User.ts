@@ -17,9 +17,9 @@ import * as Schema from "effect/Schema"
 import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
 import * as Limits from "./Limits.ts"
-import * as Texts from "./Parsers.ts"
+import * as Parsers from "./Parsers.ts"
 import * as PasswordHash from "./PasswordHash.ts"
-import * as Forms from "./Schemas.ts"
+import * as Schemas from "./Schemas.ts"
 
 /** Without a password and a hash of one, only a certificate proves that it is them. */
 export interface User {
@@ -123,7 +123,7 @@ const expires = written({
   description: "The last day, in UTC, or the moment when it is over",
   expected: "a date such as 2027-03-31, or a time such as 2027-03-31T18:00:00Z",
   value: Schema.Number,
-  read: Texts.expiry,
+  read: Parsers.expiry,
   write: (millis) => new Date(millis).toISOString()
 })
 
@@ -131,7 +131,7 @@ const network = written({
   description: "A network, or an address",
   expected: "a network such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its prefix",
   value: Schema.IpNetwork,
-  read: Texts.network,
+  read: Parsers.network,
   write: IpNetwork.format
 })
 
@@ -185,17 +185,17 @@ export const schema = Schema.Union([described, short]).annotate({
 }) satisfies Schema.Codec<User, unknown>
 
 /** The same in the config file, where a password, a hash and `NAME:PASSWORD` can each be `{ file: PATH }` instead. */
-export const form: Forms.Form<User> = Schema.Union([
-  Forms.further(
+export const form: Schemas.Form<User> = Schema.Union([
+  Schemas.further(
     Schema.Struct({
       ...fields,
-      password: Schema.optionalKey(Forms.text({ ...passwordText, isSecret: true })),
-      "password-hash": Schema.optionalKey(Forms.text({ ...hashText, isSecret: true }))
+      password: Schema.optionalKey(Schemas.text({ ...passwordText, isSecret: true })),
+      "password-hash": Schema.optionalKey(Schemas.text({ ...hashText, isSecret: true }))
     }).check(notBoth),
     ({ "password-hash": passwordHash, ...rest }) =>
       Effect.succeed(passwordHash ? { ...rest, passwordHash } : rest)
   ),
-  Forms.text<User>({
+  Schemas.text<User>({
     // Several lines are several users, and this is one.
     read: (text) => (text.includes("\n") ? Option.none() : fromString(text)),
     expected,

@@ -20,7 +20,7 @@ export interface Position {
 }
 
 /** What is wrong with a text, and where. */
-export interface Slip extends Position {
+export interface ParseError extends Position {
   readonly reason: string
 }
 
@@ -49,7 +49,7 @@ const maxAliased = 100_000
 export const parse = Effect.fnUntraced(function* (
   text: string,
   variable: (name: string) => Option.Option<string>
-): Effect.fn.Return<{ readonly written: Written | undefined; readonly slips: ReadonlyArray<Slip> }> {
+): Effect.fn.Return<{ readonly written: Written | undefined; readonly slips: ReadonlyArray<ParseError> }> {
   if (lineDepth.test(text)) return { written: undefined, slips: [tooDeep] }
   const yaml = yield* Effect.promise(() => import("yaml"))
   const lines = new yaml.LineCounter()
@@ -123,7 +123,11 @@ function* readPlainly(
 /** Begins a line with more lists in one another than the parser should follow. */
 const lineDepth = /^[ \t]*(?:[-?][ \t]+){100}/m
 
-const tooDeep: Slip = { line: 1, column: 1, reason: `values lie in one another more than ${maxDepth} deep` }
+const tooDeep: ParseError = {
+  line: 1,
+  column: 1,
+  reason: `values lie in one another more than ${maxDepth} deep`
+}
 
 /** Without calling itself, which the parser's own reading of tokens does. */
 const isTooDeep = (token: Yaml.CST.Token): boolean => {
@@ -164,7 +168,7 @@ const reading = (
   position: (offset: number) => Position,
   variable: (name: string) => Option.Option<string>
 ) => {
-  const slips: Array<Slip> = []
+  const slips: Array<ParseError> = []
   const anchors = new Map<string, Written>()
   let aliased = 0
 

@@ -4,9 +4,9 @@
 import { type LimitError, SessionLimitReached, TooManyNewSessions } from "../Errors.ts"
 import type { Account } from "./LimitKeys.ts"
 import type { Quotas } from "./Quotas.ts"
-import type { Counting, Refused } from "./SharedCounters.ts"
+import type { Refused, SharedCounters } from "./SharedCounters.ts"
 
-export interface Ledger {
+export interface AccountLimits {
   /** Counts a session for all of these accounts; or for none of them, if one has no room. */
   readonly enter: (accounts: ReadonlyArray<Account>, now: number) => Refused<LimitError> | undefined
   readonly leave: (accounts: ReadonlyArray<Account>) => void
@@ -14,12 +14,12 @@ export interface Ledger {
 
 export const make = (
   quotas: Quotas["Service"],
-  { places, rates }: Pick<Counting, "places" | "rates">
-): Ledger => {
+  { places, rates }: Pick<SharedCounters, "places" | "rates">
+): AccountLimits => {
   const hasNoRoom = ({ whose, key, limits }: Account): Refused<LimitError> | undefined => {
     const { sessions: limit = Infinity } = limits
     if (limit === Infinity || places.hasRoom(key, limit)) return undefined
-    return { error: () => new SessionLimitReached({ whose, limit }), lack: { of: "place", key, limit } }
+    return { error: () => new SessionLimitReached({ whose, limit }), shortage: { of: "place", key, limit } }
   }
 
   const isSpent = (account: Account, now: number): Refused<LimitError> | undefined => {
@@ -34,7 +34,7 @@ export const make = (
     return {
       error: (wait) =>
         new TooManyNewSessions({ whose, limit, retryAfter: Math.ceil(Math.max(wait, here) / 1000) }),
-      lack: { of: "token", key, limit }
+      shortage: { of: "token", key, limit }
     }
   }
 

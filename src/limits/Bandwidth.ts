@@ -10,12 +10,12 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import * as Bucket from "../base/TokenBucket.ts"
+import * as TokenBucket from "../base/TokenBucket.ts"
 import { Config } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Rates } from "../config/Parsers.ts"
-import * as Pacer from "../network/BandwidthScheduler.ts"
-import { Shares } from "./RateShares.ts"
+import * as BandwidthScheduler from "../network/BandwidthScheduler.ts"
+import { RateShares } from "./RateShares.ts"
 import * as SharedBuckets from "./SharedBuckets.ts"
 
 export interface Usage {
@@ -40,9 +40,13 @@ export class Bandwidth extends Context.Service<
      * limit. Goes by the configuration that holds now. Where a shared limit has
      * changed since, it changes for all who share it.
      */
-    readonly pace: (usage: Usage) => Effect.Effect<Pacer.Pace | undefined, never, Config | Scope.Scope>
+    readonly pace: (
+      usage: Usage
+    ) => Effect.Effect<BandwidthScheduler.Pace | undefined, never, Config | Scope.Scope>
     /** What a part of a session has to keep to, beside that, which this rule lets through. */
-    readonly paceOf: (rule: LimitedRule) => Effect.Effect<Pacer.Pace | undefined, never, Scope.Scope>
+    readonly paceOf: (
+      rule: LimitedRule
+    ) => Effect.Effect<BandwidthScheduler.Pace | undefined, never, Scope.Scope>
   }
 >()("effect-socks/limits/Bandwidth") {
   static readonly layer: Layer.Layer<Bandwidth> = Layer.effect(
@@ -51,8 +55,8 @@ export class Bandwidth extends Context.Service<
       const clock = yield* Clock.clockWith(Effect.succeed)
       const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
       const isBusy = Latch.makeUnsafe()
-      const pacer = Pacer.make(now, () => Latch.openUnsafe(isBusy))
-      const shares = yield* Shares
+      const pacer = BandwidthScheduler.make(now, () => Latch.openUnsafe(isBusy))
+      const shares = yield* RateShares
       const shared = SharedBuckets.make(now, shares)
       if (shares) {
         const report = Effect.sync(() => shared.report())
@@ -63,7 +67,7 @@ export class Bandwidth extends Context.Service<
         if (!pacer.tick()) Latch.closeUnsafe(isBusy)
       })
       yield* Latch.await(isBusy).pipe(
-        Effect.andThen(Effect.sleep(Pacer.interval)),
+        Effect.andThen(Effect.sleep(BandwidthScheduler.interval)),
         Effect.andThen(tick),
         Effect.forever,
         Effect.forkScoped
@@ -73,10 +77,10 @@ export class Bandwidth extends Context.Service<
       const enter = (named: ReadonlyArray<readonly [name: string, rate: number]>, session = Infinity) => {
         const shares = named.filter(([, rate]) => rate < Infinity)
         const buckets = [
-          ...(session < Infinity ? [Bucket.make(session, now())] : []),
+          ...(session < Infinity ? [TokenBucket.make(session, now())] : []),
           ...shares.map(([name, rate]) => shared.take(name, rate))
         ]
-        const lane = Arr.isReadonlyArrayNonEmpty(buckets) ? pacer.lane(buckets) : undefined
+        const lane = Arr.isReadonlyArrayNonEmpty(buckets) ? pacer.flow(buckets) : undefined
         const leave = () => {
           lane?.leave()
           for (const [name] of shares) shared.giveBack(name)
@@ -110,14 +114,14 @@ export class Bandwidth extends Context.Service<
 }
 
 interface Entered {
-  readonly lane: Pacer.Lane | undefined
+  readonly lane: BandwidthScheduler.Flow | undefined
   readonly leave: () => void
 }
 
 /** Both ways, until the scope closes. */
 const paced = Effect.fnUntraced(function* (
   enter: (way: keyof Rates) => Entered
-): Effect.fn.Return<Pacer.Pace, never, Scope.Scope> {
+): Effect.fn.Return<BandwidthScheduler.Pace, never, Scope.Scope> {
   const upload = enter("upload")
   const download = enter("download")
   yield* Effect.addFinalizer(() =>

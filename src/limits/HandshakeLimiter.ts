@@ -11,7 +11,7 @@
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
-import * as Counts from "../base/CounterMap.ts"
+import * as CounterMap from "../base/CounterMap.ts"
 import type { Values } from "../config/Config.ts"
 import { TooManyHandshakes } from "../Errors.ts"
 import { hostOf, type Peer } from "../network/Peer.ts"
@@ -41,7 +41,7 @@ export const originOf = (peer: Peer, { proxyProtocolFrom }: Values): Origin => {
   }
 }
 
-export interface Handshakes {
+export interface HandshakeLimiter {
   /** Why no connection from there is taken on, if none is. `lot` is a number from 0 to 1, drawn for it. */
   readonly refusal: (origin: Origin, config: Values, lot: number) => TooManyHandshakes | undefined
   /** Why none from there is, counted already as another's. */
@@ -63,10 +63,10 @@ const many = 1024
  * `room` is how many there can be where the configuration does not say. Of what
  * it says, this process has a part, if others have the rest.
  */
-export const make = (room: number, part = 1): Handshakes => {
-  const networks = Counts.make()
+export const make = (room: number, part = 1): HandshakeLimiter => {
+  const networks = CounterMap.make()
   /** Only of those that are smaller than their networks. */
-  const hosts = Counts.make()
+  const hosts = CounterMap.make()
   /** How many networks have 1 or more, 2 or more, and so on. */
   const levels: Array<number> = []
   let count = 0

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as State from "../base/StateFile.ts"
+import * as StateFile from "../base/StateFile.ts"
 import { Config, type Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import { QuotaExceeded, type StateFailed } from "../Errors.ts"
@@ -43,7 +43,7 @@ export const usage: Effect.Effect<Usage.Usage, StateFailed, Config | Scope.Scope
   for (const warning of warnings(config)) yield* Effect.logWarning(warning)
   const path = fileOf(config)
   if (config.stateDir === undefined || path === undefined) return Usage.make()
-  yield* State.lock(config.stateDir)
+  yield* StateFile.lock(config.stateDir)
   return yield* kept(path)
 })
 
@@ -62,8 +62,8 @@ export const warnings = ({ stateDir, user, users, rules, ...all }: Values): Read
 export const check: Effect.Effect<void, StateFailed, Config> = Effect.gen(function* () {
   const path = fileOf(yield* Config)
   if (path === undefined) return
-  yield* State.read(path, Kept)
-  yield* State.canWrite(path)
+  yield* StateFile.read(path, Kept)
+  yield* StateFile.canWrite(path)
 })
 
 const make = (usage: Usage.Usage): Quotas["Service"] => ({
@@ -107,13 +107,13 @@ const Kept = Schema.Struct({
 
 /** Usage that is written to a file now, when it has changed, and at the end. */
 const kept = Effect.fnUntraced(function* (path: string) {
-  const usage = Usage.make(Option.getOrUndefined(yield* State.read(path, Kept)))
+  const usage = Usage.make(Option.getOrUndefined(yield* StateFile.read(path, Kept)))
   let written = ""
   const save = Effect.gen(function* () {
     const snapshot = usage.snapshot(yield* Clock.currentTimeMillis)
     const text = JSON.stringify(snapshot)
     if (text === written) return
-    yield* State.write(path, Kept, { version: 1, ...snapshot })
+    yield* StateFile.write(path, Kept, { version: 1, ...snapshot })
     written = text
   })
   // Now, as later nobody is there to be told that it cannot be.

@@ -24,7 +24,7 @@ export interface Share {
   readonly share: number
 }
 
-export interface Sharer<in Worker> {
+export interface RateAllocator<in Worker> {
   readonly receive: (worker: Worker, need: Need) => void
   /** It is no more. */
   readonly remove: (worker: Worker) => void
@@ -46,7 +46,7 @@ const idle = 1 / 8
 /** What sums of fractions are off by. */
 const tolerance = 1e-9
 
-export const make = <Worker>(send: (worker: Worker, share: Share) => void): Sharer<Worker> => {
+export const make = <Worker>(send: (worker: Worker, share: Share) => void): RateAllocator<Worker> => {
   let turns = 0
   const limits = new Map<string, Map<Worker, Holding>>()
 

@@ -3,9 +3,9 @@
  */
 
 import type { Need, Share } from "./RateAllocator.ts"
-import type { Shares } from "./RateShares.ts"
+import type { RateShares } from "./RateShares.ts"
 
-export interface Shared extends Shares {
+export interface RateShare extends RateShares {
   readonly receive: (share: Share) => void
 }
 
@@ -15,7 +15,7 @@ interface Limit {
   isBusy: boolean
 }
 
-export const make = (send: (need: Need) => void): Shared => {
+export const make = (send: (need: Need) => void): RateShare => {
   let count = 0
   const limits = new Map<string, Limit>()
   return {

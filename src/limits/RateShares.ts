@@ -4,7 +4,7 @@
  */
 import * as Context from "effect/Context"
 
-export interface Shares {
+export interface RateShares {
   /** This process begins to use a limit. `onChange` gets its share, from 0 to 1, when it is another; it begins with none. */
   readonly enter: (name: string, onChange: (share: number) => void) => void
   /** It has use for all of its share, or has not. */
@@ -14,6 +14,6 @@ export interface Shares {
 }
 
 /** Nothing where one process has all. */
-export const Shares = Context.Reference<Shares | undefined>("effect-socks/limits/RateShares", {
+export const RateShares = Context.Reference<RateShares | undefined>("effect-socks/limits/RateShares", {
   defaultValue: () => undefined
 })

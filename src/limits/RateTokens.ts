@@ -1,7 +1,7 @@
 /**
  * Tokens of buckets that the primary has: a worker asks for each.
  */
-import type { More } from "./SharedCounters.ts"
+import type { Grant } from "./SharedCounters.ts"
 
 /** To the primary: wants a token of a bucket that gets so many a second. */
 export interface Wish {
@@ -18,18 +18,18 @@ export interface Token {
   readonly wait: number
 }
 
-export interface Tokens {
+export interface RateTokens {
   /** Takes one that is here, and returns 0; or how long to wait at least, in milliseconds. */
   readonly take: (key: string) => number
-  readonly ask: (key: string, limit: number, answer: (more: More) => void) => void
+  readonly ask: (key: string, limit: number, answer: (more: Grant) => void) => void
   readonly receive: (token: Token) => void
   /** Forgets those that nobody took, which were of another second. */
   readonly sweep: () => void
 }
 
-export const make = (send: (wish: Wish) => void): Tokens => {
+export const make = (send: (wish: Wish) => void): RateTokens => {
   const here = new Map<string, number>()
-  const asked = new Map<number, { readonly key: string; readonly answer: (more: More) => void }>()
+  const asked = new Map<number, { readonly key: string; readonly answer: (more: Grant) => void }>()
   let count = 0
   return {
     take: (key) => {

@@ -1,12 +1,12 @@
 /**
  * Buckets by name, for those who share them.
  */
-import * as Bucket from "../base/TokenBucket.ts"
-import type { Shares } from "./RateShares.ts"
+import * as TokenBucket from "../base/TokenBucket.ts"
+import type { RateShares } from "./RateShares.ts"
 
 export interface SharedBuckets {
   /** The bucket of this name for one user more, at this rate from now on. */
-  readonly take: (name: string, rate: number) => Bucket.Bucket
+  readonly take: (name: string, rate: number) => TokenBucket.TokenBucket
   /** For one user less. Coming back rids nobody of a debt: a bucket is kept until it is full. */
   readonly giveBack: (name: string) => void
   readonly size: () => number
@@ -15,7 +15,7 @@ export interface SharedBuckets {
 }
 
 interface Entry {
-  readonly bucket: Bucket.Bucket
+  readonly bucket: TokenBucket.TokenBucket
   users: number
   /** Of this process. */
   share: number
@@ -24,19 +24,19 @@ interface Entry {
 }
 
 /** `now` gives milliseconds. */
-export const make = (now: () => number, shares?: Shares): SharedBuckets => {
+export const make = (now: () => number, shares?: RateShares): SharedBuckets => {
   const entries = new Map<string, Entry>()
   /** The names of those without a user. */
   const unused = new Set<string>()
 
   const enter = (name: string, rate: number): Entry => {
     const share = shares ? 0 : 1
-    const bucket = Bucket.make(rate * share, now())
+    const bucket = TokenBucket.make(rate * share, now())
     const entry = { bucket, users: 0, share, isIdle: false }
     entries.set(name, entry)
     shares?.enter(name, (share) => {
       entry.share = share
-      Bucket.setRate(bucket, bucket.whole * share, now())
+      TokenBucket.setRate(bucket, bucket.whole * share, now())
     })
     return entry
   }
@@ -48,8 +48,8 @@ export const make = (now: () => number, shares?: Shares): SharedBuckets => {
       if (looks-- === 0) return
       unused.delete(name)
       const { bucket } = entries.get(name)!
-      Bucket.fill(bucket, now())
-      if (Bucket.isFull(bucket)) entries.delete(name)
+      TokenBucket.fill(bucket, now())
+      if (TokenBucket.isFull(bucket)) entries.delete(name)
       else unused.add(name)
     }
   }
@@ -66,7 +66,7 @@ export const make = (now: () => number, shares?: Shares): SharedBuckets => {
       unused.delete(name)
       entry.users++
       entry.bucket.whole = rate
-      Bucket.setRate(entry.bucket, rate * entry.share, now())
+      TokenBucket.setRate(entry.bucket, rate * entry.share, now())
       return entry.bucket
     },
     giveBack: (name) => {
@@ -80,10 +80,10 @@ export const make = (now: () => number, shares?: Shares): SharedBuckets => {
       if (shares === undefined) return
       for (const [name, entry] of entries) {
         const { bucket, users } = entry
-        Bucket.fill(bucket, now())
-        shares.demand(name, bucket.waiting > 0 || !Bucket.isHalfFull(bucket))
+        TokenBucket.fill(bucket, now())
+        shares.demand(name, bucket.waiting > 0 || !TokenBucket.isHalfFull(bucket))
         // A debt is kept as long as it takes to pay it off.
-        if (users === 0 && entry.isIdle && Bucket.isFull(bucket)) leave(name)
+        if (users === 0 && entry.isIdle && TokenBucket.isFull(bucket)) leave(name)
         entry.isIdle = users === 0
       }
     }

@@ -7,8 +7,8 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import * as Counts from "../base/CounterMap.ts"
-import * as Rates from "../base/TokenBuckets.ts"
+import * as CounterMap from "../base/CounterMap.ts"
+import * as TokenBuckets from "../base/TokenBuckets.ts"
 import type { LimitError, TooManySessions } from "../Errors.ts"
 
 /** How many sessions of a kind there are, and may be. */
@@ -20,7 +20,7 @@ export interface Places {
 }
 
 /** Something of which there is none here. */
-export interface Lack {
+export interface Shortage {
   /** Room for one more of `limit` in all; or a token, of `limit` a second. */
   readonly of: "place" | "token"
   readonly key: string
@@ -31,35 +31,35 @@ export interface Lack {
 export interface Refused<E = TooManySessions | LimitError> {
   /** `wait` is how long it takes until there is a token, in milliseconds. */
   readonly error: (wait: number) => E
-  readonly lack?: Lack
+  readonly shortage?: Shortage
 }
 
 /** It is here now, for who takes it as soon as `release` is called; or how long it takes until there is one. */
-export type More = { readonly release: () => void } | { readonly wait: number }
+export type Grant = { readonly release: () => void } | { readonly wait: number }
 
-export interface Counting {
+export interface SharedCounters {
   /** A number that no other session has. */
   readonly nextId: () => number
   readonly places: Places
-  readonly rates: Pick<Rates.Rates, "take">
+  readonly rates: Pick<TokenBuckets.TokenBuckets, "take">
   /** Which part of the handshakes is this process's, from 0 to 1: they are not counted together. */
-  readonly part: number
-  readonly more?: (lack: Lack) => Effect.Effect<More>
+  readonly fraction: number
+  readonly requestMore?: (lack: Shortage) => Effect.Effect<Grant>
 }
 
 /** Of this process alone. */
-export const alone = (): Counting => {
-  const counts = Counts.make()
+export const local = (): SharedCounters => {
+  const counts = CounterMap.make()
   let count = 0
   return {
     nextId: () => ++count,
-    part: 1,
+    fraction: 1,
     places: { hasRoom: (key, limit) => counts.of(key) < limit, change: counts.change },
-    rates: Rates.make()
+    rates: TokenBuckets.make()
   }
 }
 
 /** How counting begins: alone, unless it says otherwise. */
-export const Counting = Context.Reference<() => Counting>("effect-socks/limits/SharedCounters", {
-  defaultValue: () => alone
+export const SharedCounters = Context.Reference<() => SharedCounters>("effect-socks/limits/SharedCounters", {
+  defaultValue: () => local
 })

@@ -25,7 +25,7 @@ export type Ruling =
   /** What it does not use is needed. It answers, also if that is nothing. */
   | { readonly _tag: "recall"; readonly key: string; readonly round: number }
 
-export interface Lessor<in Worker> {
+export interface SlotAllocator<in Worker> {
   readonly receive: (worker: Worker, claim: Claim) => void
   /** It is no more, and neither are its sessions. */
   readonly remove: (worker: Worker) => void
@@ -56,7 +56,7 @@ interface Round<Worker> {
 /** What one gets at once of those that are free. */
 const part = 8
 
-export const make = <Worker>(send: (worker: Worker, ruling: Ruling) => void): Lessor<Worker> => {
+export const make = <Worker>(send: (worker: Worker, ruling: Ruling) => void): SlotAllocator<Worker> => {
   const entries = new Map<string, Entry<Worker>>()
   let rounds = 0
 

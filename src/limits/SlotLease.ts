@@ -4,7 +4,7 @@
  * It lets sessions in from the slots that it has leased, and asks for more when
  * there are none. What it has not used for a while goes back.
  */
-import * as Counts from "../base/CounterMap.ts"
+import * as CounterMap from "../base/CounterMap.ts"
 import type { Claim, Ruling } from "./SlotAllocator.ts"
 
 /** A slot that is kept for someone. */
@@ -13,7 +13,7 @@ export interface Slot {
   readonly release: () => void
 }
 
-export interface Lessee {
+export interface SlotLease {
   /** Whether there is a free one, here and now, of so many in all. */
   readonly hasRoom: (key: string, limit: number) => boolean
   /** One more in use, or one less; also of what there is no limit on. */
@@ -49,8 +49,8 @@ interface Waiter {
   isAsked: boolean
 }
 
-export const make = (send: (claim: Claim) => void): Lessee => {
-  const used = Counts.make()
+export const make = (send: (claim: Claim) => void): SlotLease => {
+  const used = CounterMap.make()
   const leases = new Map<string, Lease>()
   /** Those kept for someone since before the last sweep. */
   let old = new Set<Slot>()

@@ -15,12 +15,12 @@ export interface Sum extends Usage.Snapshot {
   readonly _tag: "used"
 }
 
-export interface Used extends Usage.Usage {
+export interface UsageReplica extends Usage.Usage {
   readonly receive: (sum: Sum) => void
   readonly sweep: () => void
 }
 
-export const make = (send: (moved: Moved) => void): Used => {
+export const make = (send: (moved: Moved) => void): UsageReplica => {
   const usage = Usage.make()
   let moved = new Map<string, number>()
   return {

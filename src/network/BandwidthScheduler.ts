@@ -8,10 +8,10 @@
  * than its part, for the size of its pieces, has that taken off its next ones).
  */
 import type * as Arr from "effect/Array"
-import * as Bucket from "../base/TokenBucket.ts"
+import * as TokenBucket from "../base/TokenBucket.ts"
 
 /** One direction of one session. */
-export interface Lane {
+export interface Flow {
   /** The largest read that keeps the flow smooth, in bytes. */
   readonly slice: number
   /** Charges bytes that have passed. If no more may follow at once, returns false and calls `go` when they may. */
@@ -24,13 +24,13 @@ export interface Lane {
 /** Both directions of a session; one that has no limit is left out. */
 export interface Pace {
   /** From the client to the target. */
-  readonly upload?: Lane | undefined
+  readonly upload?: Flow | undefined
   /** From the target to the client. */
-  readonly download?: Lane | undefined
+  readonly download?: Flow | undefined
 }
 
-export interface Pacer {
-  readonly lane: (buckets: Arr.NonEmptyReadonlyArray<Bucket.Bucket>) => Lane
+export interface BandwidthScheduler {
+  readonly flow: (buckets: Arr.NonEmptyReadonlyArray<TokenBucket.TokenBucket>) => Flow
   /** Lets go on who may. Returns whether it has to be called again. */
   readonly tick: () => boolean
 }
@@ -42,7 +42,7 @@ export const interval = 20
  * `now` gives milliseconds from any origin. `wake` is called when lanes begin to
  * wait, and from then on someone has to `tick` until that says it is enough.
  */
-export const make = (now: () => number, wake: () => void): Pacer => {
+export const make = (now: () => number, wake: () => void): BandwidthScheduler => {
   const waiting = new Set<State>()
   /** Who had a turn at the last tick. */
   let served: Array<State> = []
@@ -63,7 +63,7 @@ export const make = (now: () => number, wake: () => void): Pacer => {
 
   /** Gives each of them its part of what its buckets have, at least a slice, until they have no more. Returns who may go. */
   const shareOut = (states: ReadonlyArray<State>): Array<State> => {
-    const rivals = new Map<Bucket.Bucket, number>()
+    const rivals = new Map<TokenBucket.TokenBucket, number>()
     for (const { buckets } of states) {
       for (const bucket of buckets) rivals.set(bucket, (rivals.get(bucket) ?? 0) + 1)
     }
@@ -86,12 +86,12 @@ export const make = (now: () => number, wake: () => void): Pacer => {
   const isFree = ({ buckets }: State): boolean =>
     buckets.every((bucket) => {
       if (bucket.waiting > 0) return false
-      Bucket.fill(bucket, now())
+      TokenBucket.fill(bucket, now())
       return bucket.tokens > 0
     })
 
   return {
-    lane: (buckets) => {
+    flow: (buckets) => {
       const state: State = { buckets, slice: sliceFor(buckets), credit: 0, turn: turns, go: () => {} }
       return {
         slice: state.slice,
@@ -119,7 +119,7 @@ export const make = (now: () => number, wake: () => void): Pacer => {
       // things sent now and then need not wait in line with large ones.
       for (const state of served) giveBack(state, state.slice)
       const time = now()
-      for (const { buckets } of waiting) for (const bucket of buckets) Bucket.fill(bucket, time)
+      for (const { buckets } of waiting) for (const bucket of buckets) TokenBucket.fill(bucket, time)
       const ready = [...waiting].filter(hasTokens).sort(byTurn)
       served = []
       while (ready.length > 0 && served.length === 0) served = shareOut(ready)
@@ -131,7 +131,7 @@ export const make = (now: () => number, wake: () => void): Pacer => {
 }
 
 interface State {
-  readonly buckets: Arr.NonEmptyReadonlyArray<Bucket.Bucket>
+  readonly buckets: Arr.NonEmptyReadonlyArray<TokenBucket.TokenBucket>
   readonly slice: number
   /** Bytes that are charged and have not passed; below zero, those that have passed beyond its part. */
   credit: number
@@ -155,7 +155,7 @@ const giveBack = (state: State, keep: number): void => {
 }
 
 /** A sixteenth of a second's worth, within what reads can be. */
-const sliceFor = (buckets: ReadonlyArray<Bucket.Bucket>): number => {
+const sliceFor = (buckets: ReadonlyArray<TokenBucket.TokenBucket>): number => {
   const rate = Math.min(...buckets.map(({ whole }) => whole))
   return Math.min(Math.max(2 ** Math.floor(Math.log2(rate / 16)), 4 * 1024), 256 * 1024)
 }

@@ -10,7 +10,7 @@
  */
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { makeNote } from "./Streams.ts"
+import { makeAttachment } from "./Streams.ts"
 
 /** A read of this size was a full one. */
 export const fullRead = 64 * 1024
@@ -71,7 +71,7 @@ const quiet = 8
 /** Has a reader that reads nothing now give up its buffer for a small one. Nothing happens with other streams. */
 export const rest = (reader: Duplex): void => resting.of(reader)?.()
 
-const resting = makeNote<(() => void) | undefined>()
+const resting = makeAttachment<(() => void) | undefined>()
 
 /** Times that one reader does so: each leaves a few bytes with its connection. */
 const mostRests = 1000

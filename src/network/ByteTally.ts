@@ -5,7 +5,7 @@
 import type { Traffic } from "./RelayPair.ts"
 
 /** A byte that passes both connections counts once: each direction counts what the busier connection had. */
-export class Tally {
+export class ByteTally {
   fromClient = 0
   toTarget = 0
   fromTarget = 0

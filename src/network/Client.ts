@@ -11,7 +11,7 @@ import { type Event, unless } from "../base/Abortable.ts"
 import * as Deadline from "../base/Deadline.ts"
 import { ClientGone, HandshakeTimeout, type NotHeard } from "../Errors.ts"
 import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
-import { makeNote, probe, reset } from "./Streams.ts"
+import { makeAttachment, probe, reset } from "./Streams.ts"
 
 export interface Client {
   /** The next message, as soon as its last byte is here. What follows it is kept. */
@@ -22,15 +22,20 @@ export interface Client {
    * Hears the client out, with one deadline that no byte puts off: for all that is
    * read, and for what is done `inTime`.
    */
-  readonly hear: <A, E, R>(effect: Effect.Effect<A, E, R>, time: Duration.Duration) => Effect.Effect<A, E, R>
+  readonly withDeadline: <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    time: Duration.Duration
+  ) => Effect.Effect<A, E, R>
   /** Does something else than to read, and gives it up when the client has had its time. */
-  readonly inTime: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | HandshakeTimeout, R>
+  readonly beforeDeadline: <A, E, R>(
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | HandshakeTimeout, R>
   /**
    * Does something for the client, and gives up when the client goes away. One that
    * has sent payload ahead of the reply and then its end is only done sending, and
    * is not gone.
    */
-  readonly whileHere: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ClientGone, R>
+  readonly whileConnected: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ClientGone, R>
   /**
    * Puts in the connection's place what `wrap` makes of it, such as its decrypted
    * form. It gets the connection paused, with what was read but not asked for back
@@ -81,7 +86,7 @@ class Accepted implements Client {
     })
   }
 
-  hear<A, E, R>(effect: Effect.Effect<A, E, R>, time: Duration.Duration): Effect.Effect<A, E, R> {
+  withDeadline<A, E, R>(effect: Effect.Effect<A, E, R>, time: Duration.Duration): Effect.Effect<A, E, R> {
     return Effect.withFiber((fiber) => {
       this.isLate = false
       const callOff = Deadline.after(fiber, time, () => {
@@ -92,7 +97,7 @@ class Accepted implements Client {
     })
   }
 
-  inTime<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | HandshakeTimeout, R> {
+  beforeDeadline<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | HandshakeTimeout, R> {
     return unless(
       effect,
       this.once(() => this.isLate),
@@ -100,7 +105,7 @@ class Accepted implements Client {
     )
   }
 
-  whileHere<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ClientGone, R> {
+  whileConnected<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ClientGone, R> {
     return unless(
       effect,
       this.once(() => this.duplex.destroyed || (this.isOver && this.pending.length === 0)),
@@ -206,7 +211,7 @@ class Accepted implements Client {
   }
 }
 
-const clients = makeNote<Accepted>()
+const clients = makeAttachment<Accepted>()
 
 // Listeners, the same for all: Node calls them with the connection as `this`.
 

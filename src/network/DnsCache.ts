@@ -12,7 +12,7 @@ import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Answers from "../base/AnswerCache.ts"
+import * as AnswerCache from "../base/AnswerCache.ts"
 import { ResolutionFailed, ResolutionTimeout } from "../Errors.ts"
 
 /** Name servers, and what tells them from those that were asked before. */
@@ -56,7 +56,7 @@ type Outcome = Result.Result<ReadonlyArray<NetAddress.IpAddress>, Failure>
 export const make = Effect.fnUntraced(function* (
   timeout: Duration.Duration
 ): Effect.fn.Return<DnsCache, never, Scope.Scope> {
-  const answers = yield* Answers.make<Outcome, never>(limit, unattended)
+  const answers = yield* AnswerCache.make<Outcome, never>(limit, unattended)
   return {
     lookup: (servers, name, version) =>
       Effect.flatMap(
@@ -71,7 +71,7 @@ const find = (
   name: Host.DomainName,
   version: 4 | 6,
   timeout: Duration.Duration
-): Effect.Effect<Answers.Answer<Outcome>> =>
+): Effect.Effect<AnswerCache.Answer<Outcome>> =>
   Effect.tryPromise({
     try: () =>
       version === 4 ? queries.resolve4(name, { ttl: true }) : queries.resolve6(name, { ttl: true }),
@@ -81,7 +81,7 @@ const find = (
     Effect.match({ onSuccess: found, onFailure: (code) => notFound(name, code) })
   )
 
-const found = (records: ReadonlyArray<RecordWithTtl>): Answers.Answer<Outcome> => {
+const found = (records: ReadonlyArray<RecordWithTtl>): AnswerCache.Answer<Outcome> => {
   const kept = records.slice(0, mostAddresses)
   const seconds = kept.reduce((least, { ttl }) => Math.min(least, ttl), Number.POSITIVE_INFINITY)
   return {
@@ -90,7 +90,7 @@ const found = (records: ReadonlyArray<RecordWithTtl>): Answers.Answer<Outcome> =
   }
 }
 
-const notFound = (name: Host.DomainName, code: string): Answers.Answer<Outcome> =>
+const notFound = (name: Host.DomainName, code: string): AnswerCache.Answer<Outcome> =>
   code === "ENOTFOUND" || code === "ENODATA"
     ? { value: Result.succeed([]), holdsFor: missingFor }
     : {

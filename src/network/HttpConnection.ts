@@ -16,23 +16,23 @@ import * as Queue from "effect/Queue"
 import { ClientGone, HeadTooLarge, MalformedRequest } from "../Errors.ts"
 import * as Http from "../wire/Http.ts"
 import { HttpLines } from "../wire/HttpLines.ts"
-import type { Lane } from "./BandwidthScheduler.ts"
+import type { Flow } from "./BandwidthScheduler.ts"
 import * as BodyPieces from "./BodyPieces.ts"
-import { Tally } from "./ByteTally.ts"
+import { ByteTally } from "./ByteTally.ts"
 import type { Client } from "./Client.ts"
 import { Metered } from "./Metered.ts"
 import type { Traffic } from "./RelayPair.ts"
 import { reset } from "./Streams.ts"
 
 /** A request, and the way to answer it. */
-export interface Exchange {
+export interface HttpExchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly duplex: Duplex
   /** Bytes of this request and its response. */
-  readonly tally: Tally
+  readonly tally: ByteTally
   /** Lets the request's body come in, as fast as the lane permits. */
-  readonly receive: (lane: Lane | undefined) => void
+  readonly receive: (lane: Flow | undefined) => void
   /** Fails when the rest of the request turns out to be malformed. */
   readonly broken: Effect.Effect<never, MalformedRequest | HeadTooLarge>
 }
@@ -40,10 +40,10 @@ export interface Exchange {
 /** A request whose head is there; CONNECT has no exchange, and its connection is the client's again. */
 export interface Incoming {
   readonly head: Http.Head
-  readonly exchange: Exchange | undefined
+  readonly exchange: HttpExchange | undefined
 }
 
-export interface Requests {
+export interface HttpConnection {
   /** The next request, once the one before it is answered. Counts its bytes as this traffic. */
   readonly next: (traffic: Traffic) => Effect.Effect<Incoming, Failure>
   /**
@@ -53,7 +53,7 @@ export interface Requests {
    */
   readonly answer: (answer: Http.Answer, staysOpen: boolean) => Effect.Effect<void>
   /** Whether there can be another request behind the last one. */
-  readonly goesOn: () => boolean
+  readonly hasNext: () => boolean
 }
 
 /** Bytes of a head, and so of a request-target. */
@@ -70,7 +70,7 @@ type Failure = ClientGone | MalformedRequest | HeadTooLarge
 /** The request that is being served. */
 interface Current {
   readonly head: Http.Head
-  readonly exchange: Exchange
+  readonly exchange: HttpExchange
   readonly body: BodyPieces.BodyPieces
   readonly broken: Deferred.Deferred<never, MalformedRequest | HeadTooLarge>
   /** Its body may come. */
@@ -78,12 +78,12 @@ interface Current {
 }
 
 /** Takes a connection over from its first request on. */
-export const make = (client: Client): Requests => {
+export const make = (client: Client): HttpConnection => {
   const { duplex, early } = client.detach()
   const queue = Effect.runSync(Queue.unbounded<Incoming, Failure>())
   const stop = (failure: Failure) => Queue.failCauseUnsafe(queue, Cause.fail(failure))
   const lines = new HttpLines(fieldLimit)
-  let tally = new Tally({ sent: 0, received: 0 })
+  let tally = new ByteTally({ sent: 0, received: 0 })
   /** The one to be answered. */
   let last: Current | undefined
   /** The one whose body is read, if it has one. */
@@ -131,7 +131,7 @@ export const make = (client: Client): Requests => {
     lines.reset()
     const head = headOf(request)
     const broken = Deferred.makeUnsafe<never, MalformedRequest | HeadTooLarge>()
-    const receive = (lane: Lane | undefined) => {
+    const receive = (lane: Flow | undefined) => {
       current.isLetIn = true
       wire.pace(lane)
     }
@@ -171,7 +171,7 @@ export const make = (client: Client): Requests => {
       Effect.gen(function* () {
         if (last) yield* closed(last.exchange.response)
         last = undefined
-        tally = new Tally(traffic)
+        tally = new ByteTally(traffic)
         isAsked = true
         wire.pace(undefined)
         const incoming = yield* Queue.take(queue).pipe(Effect.onError(() => Effect.sync(end)))
@@ -199,7 +199,7 @@ export const make = (client: Client): Requests => {
           duplex.write(message)
         }
       }),
-    goesOn: () =>
+    hasNext: () =>
       !isOver && !duplex.destroyed && !!last?.exchange.response.shouldKeepAlive && isSoonWhole(last)
   }
 }

@@ -11,13 +11,13 @@ import * as Http from "../wire/Http.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import { HttpLines } from "../wire/HttpLines.ts"
 import type { Pace } from "./BandwidthScheduler.ts"
-import { type Exchange, headLimit, pairs } from "./HttpConnection.ts"
+import { type HttpExchange, headLimit, pairs } from "./HttpConnection.ts"
 import { Metered } from "./Metered.ts"
 import type { Ending } from "./RelayPair.ts"
 import { probe, reset } from "./Streams.ts"
 
 export interface Order {
-  readonly exchange: Exchange
+  readonly exchange: HttpExchange
   /** A new connection to the target, for this request only. */
   readonly target: Duplex
   readonly method: string

@@ -6,7 +6,7 @@
  * something of it left, the connection is not read.
  */
 import { Duplex } from "node:stream"
-import type { Lane } from "./BandwidthScheduler.ts"
+import type { Flow } from "./BandwidthScheduler.ts"
 import { setCarrier } from "./Streams.ts"
 
 export interface Options {
@@ -22,7 +22,7 @@ export class Metered extends Duplex {
   private readonly carrier: Duplex
   private readonly options: Options
   private pending: Buffer
-  private lane: Lane | undefined
+  private lane: Flow | undefined
   /** Its reader has asked for more. */
   private isWanted = false
   /** Has handed on all it may for now. */
@@ -62,7 +62,7 @@ export class Metered extends Duplex {
   }
 
   /** Has to keep to a lane from now on, if there is one, and goes on when it is its turn. */
-  pace(lane: Lane | undefined): void {
+  pace(lane: Flow | undefined): void {
     this.lane = lane
     this.charge(0)
     this.proceed()

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { Config } from "../config/Config.ts"
-import { type Ending, type Ends, Link } from "./RelayPair.ts"
+import { type Ending, type Ends, RelayPair } from "./RelayPair.ts"
 
 export type { Ending, Ends, Traffic } from "./RelayPair.ts"
 
@@ -64,7 +64,7 @@ interface Watch {
   readonly halfClosed: number
   readonly quiet: number
   readonly rest: number
-  readonly links: Set<Link>
+  readonly links: Set<RelayPair>
 }
 
 /** Without a byte for so long, a session counts as one that lasts; what it takes to keep it is not spent on the others. */
@@ -87,11 +87,11 @@ const sweep = (watch: Watch): void => {
 }
 
 const run = (ends: Ends, watch: Watch): Effect.Effect<Ending> =>
-  Effect.callback((resume) => takeOn(new Link(ends, watch), watch, resume))
+  Effect.callback((resume) => takeOn(new RelayPair(ends, watch), watch, resume))
 
 /** Takes a link on, without what it was made of, and calls `resume` at its end. Returns what breaks it off. */
 const takeOn = (
-  link: Link,
+  link: RelayPair,
   { links }: Watch,
   resume: (ending: Effect.Effect<Ending>) => void
 ): Effect.Effect<void> => {

@@ -2,9 +2,9 @@
  * One relay: two directions, each ending by itself.
  */
 import type { Duplex } from "node:stream"
-import type { Lane, Pace } from "./BandwidthScheduler.ts"
+import type { Flow, Pace } from "./BandwidthScheduler.ts"
 import * as BulkReader from "./BulkReader.ts"
-import { hasEnded, keepAlive, makeNote, probe, reset } from "./Streams.ts"
+import { hasEnded, keepAlive, makeAttachment, probe, reset } from "./Streams.ts"
 
 /** Bytes moved so far, kept up to date while they move. */
 export interface Traffic {
@@ -46,7 +46,7 @@ export interface Clock {
 }
 
 /** One relay. Each session has one for as long as it lasts, mostly doing nothing: so it is two objects and a link between them, and no closures. */
-export class Link {
+export class RelayPair {
   /** When a byte last moved. */
   movedAt: number
   /** One direction has ended. */
@@ -119,13 +119,13 @@ class Side {
   other!: Side
   /** Has sent all it may for now. */
   isHeld = false
-  private readonly link: Link
+  private readonly link: RelayPair
   /** What it is called when this side breaks off. */
   private readonly cutOff: Ending
   private readonly traffic: Traffic
   private readonly way: "sent" | "received"
   /** What limits how fast its bytes go. */
-  private readonly lane: Lane | undefined
+  private readonly lane: Flow | undefined
   private go: (() => void) | undefined = undefined
   private isFinished = false
   private isPromoting = false
@@ -133,12 +133,12 @@ class Side {
   private isBehind = false
 
   constructor(
-    link: Link,
+    link: RelayPair,
     duplex: Duplex,
     cutOff: Ending,
     traffic: Traffic,
     way: "sent" | "received",
-    lane: Lane | undefined
+    lane: Flow | undefined
   ) {
     this.link = link
     this.duplex = duplex
@@ -173,7 +173,7 @@ class Side {
   }
 
   /** Charges the lane for bytes, and holds this end back where it has to wait. */
-  private charge(lane: Lane, bytes: number): void {
+  private charge(lane: Flow, bytes: number): void {
     // Once for each side that has a lane, and not for each chunk.
     this.go ??= () => this.letGo()
     if (lane.pass(bytes, this.go)) return
@@ -304,4 +304,4 @@ const ended = (duplex: Duplex): void => {
   if (hasEnded(duplex)) sides.of(duplex).finished()
 }
 
-const sides = makeNote<Side>()
+const sides = makeAttachment<Side>()

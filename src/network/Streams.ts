@@ -32,7 +32,7 @@ export const setCarrier = (duplex: Duplex, carrier: Duplex): void => {
 const carriers = new WeakMap<Duplex, Duplex>()
 
 /** What those who serve a connection note on it, so that their listeners can be the same for all connections. */
-export const makeNote = <A>(): {
+export const makeAttachment = <A>(): {
   readonly set: (duplex: Duplex, value: A) => void
   /** Of a connection on which it was noted. */
   readonly of: (duplex: Duplex) => A

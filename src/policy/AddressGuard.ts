@@ -6,14 +6,14 @@
  * dialled. What was a name's good address a moment ago does not matter.
  */
 import * as NetAddress from "effect/net/NetAddress"
-import * as Words from "../base/IpBits.ts"
+import * as IpBits from "../base/IpBits.ts"
 import * as AllowTarget from "../config/AllowTarget.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { Target } from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
 import { classify, type Kind } from "./Classification.ts"
 import type { Decision } from "./Decision.ts"
-import * as Embedded from "./EmbeddedIpv4.ts"
+import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
 import type { LocalAddresses } from "./LocalAddresses.ts"
 
 export interface Options {
@@ -64,7 +64,7 @@ export const make = ({
     }
     if (address === undefined) return undecided
 
-    const words = Words.ofAddress(address)
+    const words = IpBits.ofAddress(address)
     for (const pattern of denied) {
       if (reachesInto(pattern, words, target.port))
         return denial("deny-target", naming(target, address), "denied")
@@ -92,7 +92,7 @@ const opened: Decision = { verdict: "allow", rule: "allow-target" }
 
 interface Pattern {
   readonly source: TargetPattern.TargetPattern
-  readonly prefix: Words.Prefix | undefined
+  readonly prefix: IpBits.Prefix | undefined
   /** One address. */
   readonly isExact: boolean
   /** Which kinds of addresses it opens by what the client asked for, whatever the address. */
@@ -106,7 +106,7 @@ const compile = (source: AllowTarget.AllowTarget): Pattern => {
   if (host._tag !== "Network") return { source, prefix: undefined, isExact: false, opensByTarget }
   const { network } = host
   const isExact = network.prefixLength === NetAddress.width(network.address)
-  return { source, prefix: Words.prefix(network), isExact, opensByTarget }
+  return { source, prefix: IpBits.prefix(network), isExact, opensByTarget }
 }
 
 const denial = (rule: string, what: string, is: string): Decision => ({
@@ -124,13 +124,13 @@ const hasTarget = ({ source }: Pattern, { host, port }: Target): boolean =>
   TargetPattern.matchesPort(source, port) &&
   (typeof host === "string" ? TargetPattern.matchesName(source.host, host) : source.host._tag === "Any")
 
-const hasAddress = ({ source, prefix }: Pattern, words: Words.Words, port: number): boolean =>
-  prefix !== undefined && TargetPattern.matchesPort(source, port) && Words.contains(prefix, words)
+const hasAddress = ({ source, prefix }: Pattern, words: IpBits.IpBits, port: number): boolean =>
+  prefix !== undefined && TargetPattern.matchesPort(source, port) && IpBits.contains(prefix, words)
 
 /** Whether one can get into the network by this address, through a tunnel or a translator too. */
-const reachesInto = (pattern: Pattern, words: Words.Words, port: number): boolean =>
+const reachesInto = (pattern: Pattern, words: IpBits.IpBits, port: number): boolean =>
   hasAddress(pattern, words, port) ||
   (pattern.prefix?.bits.isIpv4 === true &&
-    Embedded.formsOf(words).some((form) =>
-      form.addresses(words).some((address) => hasAddress(pattern, Words.ofIpv4(address), port))
+    EmbeddedIpv4.formsOf(words).some((form) =>
+      form.addresses(words).some((address) => hasAddress(pattern, IpBits.ofIpv4(address), port))
     ))

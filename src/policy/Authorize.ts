@@ -18,16 +18,16 @@ export interface Permitted {
   readonly decision: Decision
 }
 
-export type Permit = Arr.NonEmptyReadonlyArray<Permitted>
+export type Authorized = Arr.NonEmptyReadonlyArray<Permitted>
 
 /**
  * The addresses of the access's target that are allowed, in the order in which
  * to try them: its name is judged before it is resolved, and each address after
  * that. Fails if none is left.
  */
-export const grant = Effect.fnUntraced(function* (
+export const authorize = Effect.fnUntraced(function* (
   access: Access & { readonly target: Target }
-): Effect.fn.Return<Permit, NotAllowed | ResolveError, Policy | Resolver> {
+): Effect.fn.Return<Authorized, NotAllowed | ResolveError, Policy | Resolver> {
   const { judge } = yield* Policy
   const clock = yield* Effect.clockWith(Effect.succeed)
   const startedAt = clock.monotonicTimeNanosUnsafe()
@@ -57,7 +57,7 @@ export const grant = Effect.fnUntraced(function* (
 
 /** The first of the addresses whose rule has room, and what came of entering; fails as the first one did if none has. */
 export const firstToEnter = <A, R>(
-  [head, ...tail]: Permit,
+  [head, ...tail]: Authorized,
   enter: (decision: Decision) => Effect.Effect<A, LimitError, R>
 ): Effect.Effect<readonly [Permitted, A], LimitError, R> => {
   const attempt = (permitted: Permitted) =>
@@ -69,7 +69,7 @@ export const firstToEnter = <A, R>(
 }
 
 /** Those that the same rule decided together: nearly always one group of all. */
-const byDecision = (all: Permit): ReadonlyArray<ReadonlyArray<Permitted>> => {
+const byDecision = (all: Authorized): ReadonlyArray<ReadonlyArray<Permitted>> => {
   const isAsFirst = ({ decision: { rule, isReport } }: Permitted) =>
     rule === all[0].decision.rule && isReport === all[0].decision.isReport
   return all.every(isAsFirst)

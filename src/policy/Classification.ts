@@ -2,9 +2,9 @@
  * What there is to say against an address, by its bits and by whether this machine has it.
  */
 
-import * as Words from "../base/IpBits.ts"
-import * as Metadata from "./CloudMetadata.ts"
-import * as Embedded from "./EmbeddedIpv4.ts"
+import * as IpBits from "../base/IpBits.ts"
+import * as CloudMetadata from "./CloudMetadata.ts"
+import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
 import type { LocalAddresses } from "./LocalAddresses.ts"
 import * as SpecialPurpose from "./SpecialPurpose.ts"
 
@@ -32,15 +32,15 @@ const severity = {
 
 /** The worst there is; nothing for an ordinary address of the Internet. Where `local` is left out, no machine has it. */
 export const classify = (
-  words: Words.Words,
+  words: IpBits.IpBits,
   local?: LocalAddresses["Service"],
   now = 0
 ): Finding | undefined => {
   const outer = itself(words, local, now)
   let worst: Finding | undefined
-  for (const form of Embedded.formsOf(words)) {
+  for (const form of EmbeddedIpv4.formsOf(words)) {
     for (const address of form.addresses(words)) {
-      const finding = itself(Words.ofIpv4(address), local, now)
+      const finding = itself(IpBits.ofIpv4(address), local, now)
       if (finding === undefined || rank(finding) <= rank(worst)) continue
       // Zeros where an address could be, but is not, say nothing.
       if (form.isAmbiguous && finding.kind !== "metadata" && finding.kind !== "own") continue
@@ -52,11 +52,11 @@ export const classify = (
 }
 
 const itself = (
-  words: Words.Words,
+  words: IpBits.IpBits,
   local: LocalAddresses["Service"] | undefined,
   now: number
 ): Finding | undefined => {
-  const service = Metadata.serviceAt(words)
+  const service = CloudMetadata.serviceAt(words)
   if (service !== undefined) return service
   const range = SpecialPurpose.rangeOf(words)
   // Loopback and link-local addresses are this machine's by their range, and opened by it.

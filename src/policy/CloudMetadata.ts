@@ -4,25 +4,25 @@
  * Some are public addresses, which only the cloud's own network takes elsewhere.
  */
 import * as Option from "effect/Option"
-import * as Words from "../base/IpBits.ts"
-import * as Texts from "../config/Parsers.ts"
+import * as IpBits from "../base/IpBits.ts"
+import * as Parsers from "../config/Parsers.ts"
 
 export interface Service {
-  readonly prefix: Words.Prefix
+  readonly prefix: IpBits.Prefix
   readonly kind: "metadata"
   /** Completes the sentence "… is …". */
   readonly is: string
 }
 
 /** The service that has this address, if one has. */
-export const serviceAt = (words: Words.Words): Service | undefined => {
-  for (const service of words.isIpv4 ? ipv4 : ipv6) if (Words.contains(service.prefix, words)) return service
+export const serviceAt = (words: IpBits.IpBits): Service | undefined => {
+  for (const service of words.isIpv4 ? ipv4 : ipv6) if (IpBits.contains(service.prefix, words)) return service
   return undefined
 }
 
 /** One address, or a network of nothing else. */
 const entry = (network: string, cloud: string): Service => ({
-  prefix: Words.prefix(Option.getOrThrow(Texts.network(network))),
+  prefix: IpBits.prefix(Option.getOrThrow(Parsers.network(network))),
   kind: "metadata",
   is: `the metadata service of ${cloud}`
 })

@@ -8,10 +8,10 @@ import type { Rule } from "../config/Rule.ts"
 import * as TimeWindow from "../config/TimeWindow.ts"
 import * as Calendar from "./Calendar.ts"
 import { meets } from "./ClauseIndex.ts"
-import type { Clause, Vocabulary } from "./RuleSymbols.ts"
+import type { Clause, RuleSymbols } from "./RuleSymbols.ts"
 
 /** What a rule asks for apart from its target. Rules that ask for the same share one. */
-export interface Terms {
+export interface CompiledRule {
   readonly clauses: ReadonlyArray<Clause>
   /** Whether a moment is one of those it is for. */
   readonly isTime: (now: number) => boolean
@@ -20,7 +20,7 @@ export interface Terms {
 /** A rule made ready. */
 export interface Compiled {
   readonly rule: Rule
-  readonly terms: Terms
+  readonly terms: CompiledRule
   /** Of which one has to have the port. */
   readonly ports: ReadonlyArray<PortRange> | undefined
   /** Of which one has to be a fact. */
@@ -36,9 +36,9 @@ export interface Known {
 
 export function* compile(
   rules: ReadonlyArray<Rule>,
-  vocabulary: Vocabulary
+  vocabulary: RuleSymbols
 ): Slices.Work<ReadonlyArray<Compiled>> {
-  const shared = new Map<string, Terms>()
+  const shared = new Map<string, CompiledRule>()
   const timeOf = times()
   return yield* Slices.map(rules, (rule, number): Compiled => {
     const { of, to } = vocabulary.clauses[number]!
@@ -53,7 +53,7 @@ export function* compile(
 }
 
 /** Whether what is known meets the terms. */
-export const hold = ({ clauses, isTime }: Terms, { facts, now }: Known): boolean => {
+export const hold = ({ clauses, isTime }: CompiledRule, { facts, now }: Known): boolean => {
   for (let i = 0; i < clauses.length; i++) if (!meets(facts, clauses[i]!)) return false
   return isTime(now)
 }
@@ -77,7 +77,7 @@ const times = () => {
     clocks.set(name, clock)
     return clock
   }
-  return ({ when, timezone }: Rule): Terms["isTime"] => {
+  return ({ when, timezone }: Rule): CompiledRule["isTime"] => {
     if (when === undefined) return always
     const clock = clockOf(timezone)
     return (now) => {

@@ -4,14 +4,14 @@
  */
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Words from "../base/IpBits.ts"
+import * as IpBits from "../base/IpBits.ts"
 
 export interface Form {
   /** Completes the sentence "… is 10.0.0.5 …". */
   readonly where: string
-  readonly has: (words: Words.Words) => boolean
+  readonly has: (words: IpBits.IpBits) => boolean
   /** The IPv4 addresses in it. */
-  readonly addresses: (words: Words.Words) => ReadonlyArray<number>
+  readonly addresses: (words: IpBits.IpBits) => ReadonlyArray<number>
   /** One of several places in it has the address, and there is no telling which. */
   readonly isAmbiguous: boolean
 }
@@ -20,7 +20,7 @@ export interface Form {
  * The forms that an address has; none for most. Two at once are no accident: a
  * 6to4 or Teredo prefix with the end of an ISATAP address leads to either.
  */
-export const formsOf = (words: Words.Words): ReadonlyArray<Form> => {
+export const formsOf = (words: IpBits.IpBits): ReadonlyArray<Form> => {
   if (words.isIpv4) return none
   let found: Array<Form> | undefined
   for (const form of forms) {
@@ -36,21 +36,21 @@ const none: ReadonlyArray<never> = []
 /** The IPv4 addresses that an address leads to through a tunnel or a translator; none for most. */
 export const within = (address: NetAddress.IpAddress): ReadonlyArray<NetAddress.Ipv4Address> => {
   if (NetAddress.isIpv4Address(address)) return []
-  const words = Words.ofAddress(address)
+  const words = IpBits.ofAddress(address)
   return formsOf(words)
     .flatMap((form) => form.addresses(words))
     .map((word) => NetAddress.ipv4FromBytesUnsafe(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word)))
 }
 
 const under = (network: string) => {
-  const prefix = Words.prefix(IpNetwork.fromStringUnsafe(network))
-  return (words: Words.Words) => Words.contains(prefix, words)
+  const prefix = IpBits.prefix(IpNetwork.fromStringUnsafe(network))
+  return (words: IpBits.IpBits) => IpBits.contains(prefix, words)
 }
 
 /** The low bits of a word and the high bits of the next: 32 of them, beginning `shift` bits into the first. */
 const across = (high: number, low: number, shift: number): number => (high << shift) | (low >>> (32 - shift))
 
-const last = ({ w3 }: Words.Words) => [w3]
+const last = ({ w3 }: IpBits.IpBits) => [w3]
 
 const compatible = under("::/96")
 

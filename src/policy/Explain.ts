@@ -12,7 +12,7 @@ import * as TimeWindow from "../config/TimeWindow.ts"
 import { printable } from "../wire/Text.ts"
 import type { Access } from "./Access.ts"
 import * as Calendar from "./Calendar.ts"
-import * as Embedded from "./EmbeddedIpv4.ts"
+import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
 
 /** A rule that was looked at. */
 export interface Step {
@@ -119,7 +119,7 @@ const isTo = (
   if (host._tag !== "Network") return isName && TargetPattern.matchesName(host, String(target.host))
   const where = address ?? (NetAddress.isIpAddress(target.host) ? target.host : undefined)
   if (where === undefined) return "maybe"
-  const all = allows(rule) ? [where] : [where, ...Embedded.within(where)]
+  const all = allows(rule) ? [where] : [where, ...EmbeddedIpv4.within(where)]
   return all.some((each) => IpNetwork.contains(host.network, each))
 }
 

@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
-import * as Words from "../base/IpBits.ts"
+import * as IpBits from "../base/IpBits.ts"
 
 /** How long what was read holds, in milliseconds. To read it costs more than many decisions. */
 const holdsFor = 5000
@@ -15,7 +15,7 @@ export class LocalAddresses extends Context.Service<
   LocalAddresses,
   {
     /** Whether the machine has this address, at a time in milliseconds since the epoch. */
-    readonly has: (words: Words.Words, now: number) => boolean
+    readonly has: (words: IpBits.IpBits, now: number) => boolean
   }
 >()("effect-socks/policy/LocalAddresses") {
   /**
@@ -51,11 +51,11 @@ export class LocalAddresses extends Context.Service<
 type Addresses = ReadonlyArray<NetAddress.IpAddress>
 
 /** By their last word, which tells nearly all from one another, and is a number, which costs nothing to look up. */
-type Table = ReadonlyMap<number, ReadonlyArray<Words.Words>>
+type Table = ReadonlyMap<number, ReadonlyArray<IpBits.IpBits>>
 
 const tableOf = (addresses: Addresses): Table => {
-  const table = new Map<number, Array<Words.Words>>()
-  for (const words of addresses.map(Words.ofAddress)) {
+  const table = new Map<number, Array<IpBits.IpBits>>()
+  for (const words of addresses.map(IpBits.ofAddress)) {
     const same = table.get(words.w3)
     if (same === undefined) table.set(words.w3, [words])
     else same.push(words)
@@ -63,7 +63,7 @@ const tableOf = (addresses: Addresses): Table => {
   return table
 }
 
-const has = (table: Table, words: Words.Words): boolean => {
+const has = (table: Table, words: IpBits.IpBits): boolean => {
   const candidates = table.get(words.w3)
   if (candidates === undefined) return false
   for (const { isIpv4, w0, w1, w2 } of candidates) {

@@ -7,11 +7,11 @@ import * as Slices from "../base/Slices.ts"
 import type { PortRange } from "../config/Parsers.ts"
 import { allows } from "../config/Rule.ts"
 import type { Target } from "../wire/Target.ts"
-import * as Coverage from "./CidrCover.ts"
+import * as CidrCover from "./CidrCover.ts"
 import * as ClauseIndex from "./ClauseIndex.ts"
-import { type Compiled, hold, isOneOf, type Known, type Terms } from "./CompiledRule.ts"
+import { type Compiled, type CompiledRule, hold, isOneOf, type Known } from "./CompiledRule.ts"
 
-export interface Foresight {
+export interface PartialEvaluation {
   /**
    * Which rule decides, given the first that matches for certain and a target whose address is not known, or
    * none. If all that can match deny, the one that matches for certain. Nothing if it depends.
@@ -21,7 +21,7 @@ export interface Foresight {
 
 /** Rules that may match, by what they ask for apart from the unknown. */
 interface Group {
-  readonly terms: Terms
+  readonly terms: CompiledRule
   /** The port has to be in one of each. */
   readonly ports: ReadonlyArray<ReadonlyArray<PortRange>>
   /** Ascending. */
@@ -32,7 +32,7 @@ interface Group {
 /** More networks than this are not compared with one another; then it depends. */
 const most = 64
 
-export function* making(rules: ReadonlyArray<Compiled>, size: number): Slices.Work<Foresight> {
+export function* making(rules: ReadonlyArray<Compiled>, size: number): Slices.Work<PartialEvaluation> {
   const withoutAddress = yield* groupsOf(rules, size, networkPortsOf)
   const withoutTarget = yield* groupsOf(rules, size, ({ to, ports }) =>
     (to === undefined && ports === undefined) || to?.length === 0 ? [] : [[]]
@@ -42,7 +42,7 @@ export function* making(rules: ReadonlyArray<Compiled>, size: number): Slices.Wo
 
   /** Which of the rules that may match decides, if there is but one, or all deny. */
   const reachable = (numbers: Iterable<number>, first: number, { port }: Target): number | undefined => {
-    const covered: Array<Coverage.Block> = []
+    const covered: Array<CidrCover.Block> = []
     let decisive: number | undefined
     const isOnly = (number: number) => {
       const isSame = decisive === undefined || (isDenied(decisive) && isDenied(number))
@@ -54,13 +54,13 @@ export function* making(rules: ReadonlyArray<Compiled>, size: number): Slices.Wo
       if (to.length + covered.length > most) return undefined
       const blocks = to.flatMap(({ host, ports }) =>
         host._tag === "Network" && (ports === undefined || isOneOf([ports], port))
-          ? [Coverage.blockOf(host.network)]
+          ? [CidrCover.blockOf(host.network)]
           : []
       )
-      if (blocks.some((block) => !Coverage.covers(covered, block)) && !isOnly(number)) return undefined
+      if (blocks.some((block) => !CidrCover.covers(covered, block)) && !isOnly(number)) return undefined
       covered.push(...blocks)
     }
-    const isLeft = Coverage.everything.some((block) => !Coverage.covers(covered, block))
+    const isLeft = CidrCover.everything.some((block) => !CidrCover.covers(covered, block))
     return isLeft && !isOnly(first) ? undefined : decisive
   }
 
@@ -103,7 +103,7 @@ function* groupsOf(
   size: number,
   portsOf: (rule: Compiled) => ReadonlyArray<Group["ports"]>
 ): Slices.Work<{ readonly groups: ReadonlyArray<Group>; readonly index: ClauseIndex.ClauseIndex }> {
-  const byTerms = new Map<Terms, Map<string, Group>>()
+  const byTerms = new Map<CompiledRule, Map<string, Group>>()
   yield* Slices.each(rules, (compiled, number) => {
     const { rule, terms } = compiled
     for (const ports of portsOf(compiled)) {

@@ -11,7 +11,7 @@ import type { Rule } from "../config/Rule.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import { printable } from "../wire/Text.ts"
 import type { Access } from "./Access.ts"
-import * as Embedded from "./EmbeddedIpv4.ts"
+import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
 import * as TargetIndex from "./TargetIndex.ts"
 
 /** The numbers of a condition's values, ascending. */
@@ -23,7 +23,7 @@ export interface Clauses {
   readonly to: Clause | undefined
 }
 
-export interface Vocabulary {
+export interface RuleSymbols {
   /** The numbers there are: from 0 to less than this. */
   readonly size: number
   /** Of each rule, in their order. */
@@ -34,10 +34,10 @@ export interface Vocabulary {
   readonly reached: (access: Access, address: NetAddress.IpAddress | undefined) => ReadonlyArray<number>
 }
 
-export const make = (rules: ReadonlyArray<Rule>): Vocabulary => Slices.runSync(making(rules))
+export const make = (rules: ReadonlyArray<Rule>): RuleSymbols => Slices.runSync(making(rules))
 
 /** The same in pieces. */
-export function* making(rules: ReadonlyArray<Rule>): Slices.Work<Vocabulary> {
+export function* making(rules: ReadonlyArray<Rule>): Slices.Work<RuleSymbols> {
   let size = 0
   const users = new Map<string, number>()
   const groups = new Map<string, number>()
@@ -127,7 +127,7 @@ export function* making(rules: ReadonlyArray<Rule>): Slices.Work<Vocabulary> {
       const where = address ?? target?.host
       if (target === undefined || !NetAddress.isIpv6Address(where)) return []
       const found: Array<number> = []
-      for (const host of Embedded.within(where)) targetIndex.match({ ...target, host }, undefined, found)
+      for (const host of EmbeddedIpv4.within(where)) targetIndex.match({ ...target, host }, undefined, found)
       return found.map((at) => targetNumbers[at]!)
     }
   }

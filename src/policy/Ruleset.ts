@@ -9,8 +9,8 @@ import type { Access } from "./Access.ts"
 import * as ClauseIndex from "./ClauseIndex.ts"
 import { compile, hold, isOneOf } from "./CompiledRule.ts"
 import type { Decision } from "./Decision.ts"
-import * as Foresight from "./PartialEvaluation.ts"
-import * as Vocabulary from "./RuleSymbols.ts"
+import * as PartialEvaluation from "./PartialEvaluation.ts"
+import * as RuleSymbols from "./RuleSymbols.ts"
 
 export interface Ruleset {
   /**
@@ -25,13 +25,13 @@ export const make = (rules: ReadonlyArray<Rule>): Ruleset => Slices.runSync(maki
 /** The same in pieces, of which there are many where there are many rules. */
 export function* making(rules: ReadonlyArray<Rule>): Slices.Work<Ruleset> {
   if (rules.length === 0) return { judge: () => ({ verdict: "allow", rule: "no rules" }) }
-  const vocabulary = yield* Vocabulary.making(rules)
+  const vocabulary = yield* RuleSymbols.making(rules)
   const compiled = yield* compile(rules, vocabulary)
   const index = yield* ClauseIndex.making(
     yield* Slices.map(vocabulary.clauses, ({ of, to }) => (to === undefined ? of : [...of, to])),
     vocabulary.size
   )
-  const foresight = yield* Foresight.making(compiled, vocabulary.size)
+  const foresight = yield* PartialEvaluation.making(compiled, vocabulary.size)
 
   return {
     judge: (access, address, now) => {

@@ -8,10 +8,10 @@
  * a sink that no client asks a proxy for (AS112).
  */
 import * as IpNetwork from "effect/net/IpNetwork"
-import * as Words from "../base/IpBits.ts"
+import * as IpBits from "../base/IpBits.ts"
 
 export interface Range {
-  readonly prefix: Words.Prefix
+  readonly prefix: IpBits.Prefix
   /** As its registry has it. */
   readonly name: string
   /** Of addresses that no host has, of this machine and its link, or of what else is special. */
@@ -21,8 +21,8 @@ export interface Range {
 }
 
 /** The narrowest range with this address; nothing for an ordinary one. */
-export const rangeOf = (words: Words.Words): Range | undefined => {
-  for (const range of words.isIpv4 ? ipv4 : ipv6) if (Words.contains(range.prefix, words)) return range
+export const rangeOf = (words: IpBits.IpBits): Range | undefined => {
+  for (const range of words.isIpv4 ? ipv4 : ipv6) if (IpBits.contains(range.prefix, words)) return range
   return words.isIpv4 || isGlobalUnicast(words) ? undefined : reserved
 }
 
@@ -33,7 +33,7 @@ const range = (
   is: string,
   kind: Range["kind"] = "special"
 ): Range => ({
-  prefix: Words.prefix(IpNetwork.fromStringUnsafe(network)),
+  prefix: IpBits.prefix(IpNetwork.fromStringUnsafe(network)),
   name,
   is: `${is} (${source})`,
   kind
@@ -115,7 +115,7 @@ const ipv6: ReadonlyArray<Range> = [
 const reserved = range("::/0", "Reserved by IETF", "RFC 4291", "reserved")
 
 /** The one range of that kind from which addresses are given out, and that of the translators to IPv4 (RFC 6052). */
-const isGlobalUnicast = (words: Words.Words): boolean =>
-  words.w0 >>> 29 === 1 || Words.contains(translated, words)
+const isGlobalUnicast = (words: IpBits.IpBits): boolean =>
+  words.w0 >>> 29 === 1 || IpBits.contains(translated, words)
 
-const translated = Words.prefix(IpNetwork.fromStringUnsafe("64:ff9b::/96"))
+const translated = IpBits.prefix(IpNetwork.fromStringUnsafe("64:ff9b::/96"))

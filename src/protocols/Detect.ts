@@ -3,21 +3,21 @@
  */
 import * as Effect from "effect/Effect"
 import { Config } from "../config/Config.ts"
-import type { Protocol } from "../config/Parsers.ts"
+import type { ProtocolName } from "../config/Parsers.ts"
 import { type NotHeard, UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
-import type { Dialect } from "../session/Protocol.ts"
+import type { Protocol } from "../session/Protocol.ts"
 import { complete, type Decoder, incomplete } from "../wire/Decoder.ts"
 import { Http } from "./http/Http.ts"
 import { Socks4 } from "./Socks4.ts"
 import { Socks5 } from "./socks5/Socks5.ts"
 
-const dialects: Readonly<Record<Protocol, Dialect>> = { socks5: Socks5, socks4: Socks4, http: Http }
+const dialects: Readonly<Record<ProtocolName, Protocol>> = { socks5: Socks5, socks4: Socks4, http: Http }
 
 /** One that the configuration leaves out is as unknown as any other. */
 export const run = Effect.fnUntraced(function* (
   client: Client
-): Effect.fn.Return<Dialect, NotHeard | UnknownProtocol, Config> {
+): Effect.fn.Return<Protocol, NotHeard | UnknownProtocol, Config> {
   const { protocols } = yield* Config
   const first = yield* client.read(firstByte)
   const protocol = protocols.find((candidate) => startsWith[candidate](first))
@@ -25,7 +25,7 @@ export const run = Effect.fnUntraced(function* (
   return dialects[protocol]
 })
 
-const startsWith: Readonly<Record<Protocol, (byte: number) => boolean>> = {
+const startsWith: Readonly<Record<ProtocolName, (byte: number) => boolean>> = {
   socks5: (byte) => byte === 5,
   socks4: (byte) => byte === 4,
   http: (byte) => /[A-Za-z]/.test(String.fromCharCode(byte))

@@ -5,11 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import { Authenticator } from "../auth/Authenticator.ts"
-import { nobody } from "../auth/Identity.ts"
+import { anonymous } from "../auth/Identity.ts"
 import { AuthenticationFailed, CommandNotSupported, type SessionError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import * as Reply from "../Reply.ts"
-import type { Connection, Dialect, Known, Request } from "../session/Protocol.ts"
+import type { Connection, Known, Protocol, Request } from "../session/Protocol.ts"
 import * as Wire from "../wire/Socks4.ts"
 import { Method } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
@@ -19,7 +19,7 @@ const commands: Readonly<Record<number, Connection["command"]>> = {
   [Wire.Command.Bind]: "BIND"
 }
 
-export const Socks4: Dialect = {
+export const Socks4: Protocol = {
   name: "SOCKS4",
   begin: (client) => ({
     receive: (known) => receive(client, known),
@@ -37,8 +37,8 @@ const receive = Effect.fnUntraced(function* (
   const user = printable(userId)
   const asksNobody = methods.includes(Method.NoAuthentication)
   if (!known.certified && !known.trusted && !asksNobody) return yield* new AuthenticationFailed({ user })
-  known.identity = known.certified ?? nobody
-  if (user !== "") known.claimed = user
+  known.identity = known.certified ?? anonymous
+  if (user !== "") known.unverifiedUser = user
   const name = commands[command]
   if (name === undefined) return yield* new CommandNotSupported({ command })
   return { command: name, target: yield* Effect.fromResult(target) }

@@ -25,7 +25,7 @@ export const run = Effect.fnUntraced(function* (
     })
   let subject: Subject | undefined
   yield* client.upgrade((duplex) =>
-    Effect.map(client.inTime(secure(duplex)), (secured) => {
+    Effect.map(client.beforeDeadline(secure(duplex)), (secured) => {
       subject = secured.subject
       return secured.duplex
     })
@@ -33,7 +33,9 @@ export const run = Effect.fnUntraced(function* (
   if (subject === undefined) return
   const user = yield* userOf(subject)
   const { recognize } = yield* Authenticator
-  known.certified = (yield* client.inTime(recognize?.(user, known.peer.remote) ?? Effect.undefined)) ?? {
+  known.certified = (yield* client.beforeDeadline(
+    recognize?.(user, known.peer.remote) ?? Effect.undefined
+  )) ?? {
     user
   }
 })

@@ -9,7 +9,7 @@ import { Config } from "../config/Config.ts"
 import { ConnectTimeout, type DialError, type LimitError } from "../Errors.ts"
 import { Dialer, type Outgoing } from "../network/Dialer.ts"
 import * as HappyEyeballs from "../network/HappyEyeballs.ts"
-import type { Permit, Permitted } from "../policy/Authorize.ts"
+import type { Authorized, Permitted } from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 
 /** A connection, and the decision about the address that it is to. */
@@ -25,7 +25,7 @@ export interface Dialled {
  * not tried. What the others than the winner took goes back at once.
  */
 export const connect = Effect.fnUntraced(function* (
-  [head, ...tail]: Permit,
+  [head, ...tail]: Authorized,
   port: number,
   enter: (decision: Decision) => Effect.Effect<void, LimitError, Scope.Scope>
 ): Effect.fn.Return<Dialled, DialError | LimitError, Config | Dialer | Scope.Scope> {

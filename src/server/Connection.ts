@@ -24,7 +24,7 @@ import { reset } from "../network/Streams.ts"
 import type { Secure } from "../network/Tls.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Detect from "../protocols/Detect.ts"
-import * as Origin from "../protocols/ProxyProtocol.ts"
+import * as ProxyProtocol from "../protocols/ProxyProtocol.ts"
 import * as Secured from "../protocols/TlsHandshake.ts"
 import * as Reply from "../Reply.ts"
 import type { Session } from "../session/Session.ts"
@@ -96,7 +96,7 @@ const serve = (connection: Connection): Effect.Effect<void, never, Services> =>
 const goOn = (connection: Connection): Effect.Effect<void, never, Services> =>
   Effect.suspend(() => {
     const { session, sessions } = connection
-    return session.conversation?.goesOn?.()
+    return session.exchange?.hasNext?.()
       ? Effect.andThen(sessions.renew(session), serve(connection))
       : Effect.void
   })
@@ -111,8 +111,8 @@ const fail = Effect.fnUntraced(function* (
   if (error._tag === "AuthenticationFailed") yield* bans.log(error, loginOf(session))
   // Announced by a proxy, when the door was open already.
   if (error._tag === "Banned") reset(duplex)
-  session.told = config.blurFailures ? Reply.blurred(error) : error
-  yield* session.conversation?.failed(session.told) ?? Effect.void
+  session.reportedError = config.blurFailures ? Reply.masked(error) : error
+  yield* session.exchange?.failed(session.reportedError) ?? Effect.void
 })
 
 /** A bug ends its own session, with a reply that every client takes for a failure. An interrupt stays one. */
@@ -127,7 +127,7 @@ const errorOf = (cause: Cause.Cause<SessionError>): Effect.Effect<SessionError> 
 const converse = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
   const { client, session, config, sessions } = connection
   return client
-    .hear(handshake(connection), config.handshakeTimeout)
+    .withDeadline(handshake(connection), config.handshakeTimeout)
     .pipe(
       Effect.andThen(Effect.suspend(() => sessions.admit(session))),
       Effect.andThen(Effect.scoped(Effect.suspend(() => carryOut(connection))))
@@ -139,8 +139,8 @@ const carryOut = ({
   session,
   sessions
 }: Connection): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
-  const { succeeded } = session.conversation!
-  const enter = (decision: Decision, traffic?: Traffic) => sessions.allot(session, decision, traffic)
+  const { succeeded } = session.exchange!
+  const enter = (decision: Decision, traffic?: Traffic) => sessions.chargeRule(session, decision, traffic)
   return Command.run({ client, request: session.request!, known: session, enter, succeeded })
 }
 
@@ -148,22 +148,22 @@ const handshake = Effect.fnUntraced(function* (
   connection: Connection
 ): Effect.fn.Return<void, SessionError, Services> {
   const { session } = connection
-  session.conversation ??= yield* begin(connection)
-  session.request = yield* session.conversation.receive(session)
+  session.exchange ??= yield* begin(connection)
+  session.request = yield* session.exchange.receive(session)
 })
 
 /** Who it is that speaks, and how: said once on a connection. */
 const begin = Effect.fnUntraced(function* ({ client, session, secure, bans, sessions }: Connection) {
-  yield* sessions.attribute(session, yield* Origin.run(client, session.peer))
+  yield* sessions.attribute(session, yield* ProxyProtocol.run(client, session.peer))
   if (session.peer.via) yield* bans.admit(session.peer)
-  session.trusted = yield* Origin.isTrusted(session.peer)
+  session.trusted = yield* ProxyProtocol.isTrusted(session.peer)
   if (secure) yield* Secured.run(client, session, secure)
-  session.dialect = yield* Detect.run(client)
-  return session.dialect.begin(client)
+  session.protocol = yield* Detect.run(client)
+  return session.protocol.begin(client)
 })
 
-const loginOf = ({ peer, dialect }: Session): FailedLogin => ({
+const loginOf = ({ peer, protocol }: Session): FailedLogin => ({
   client: peer.remote,
   listener: listenerOf(peer),
-  protocol: dialect?.name
+  protocol: protocol?.name
 })

@@ -13,8 +13,8 @@ import type { Bandwidth } from "../limits/Bandwidth.ts"
 import type { Secure } from "../network/Tls.ts"
 import type { Sessions } from "../session/Sessions.ts"
 import type * as Connection from "./Connection.ts"
-import * as Doors from "./Listeners.ts"
-import * as Exposure from "./OpenProxyCheck.ts"
+import * as Listeners from "./Listeners.ts"
+import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 
 /** What a generation consists of; what is counted is counted across all of them. */
@@ -26,7 +26,7 @@ export interface Generation {
   readonly secure: Secure | undefined
   readonly asksPassword: boolean
   /** A connection begins in it. */
-  readonly enter: () => void
+  readonly begin: () => void
   /** A connection of it has ended. */
   readonly leave: () => void
   /** No more connections begin in it: its services are released with the last one. */
@@ -39,12 +39,14 @@ export const make = Effect.fnUntraced(function* (
   release: () => void
 ): Effect.fn.Return<Generation, BadSetting | OpenProxyRefused> {
   const config = Context.get(services, Config)
-  yield* Doors.check(config.listen)
+  yield* Listeners.check(config.listen)
   const [secure, asksPassword] = yield* Effect.provide(
     Effect.all([
       TlsFiles.load,
-      Exposure.asksPassword,
-      Effect.forEach(config.listen, (at) => Exposure.check(ListenAddress.doorOf(at), () => config.unixMode))
+      OpenProxyCheck.asksPassword,
+      Effect.forEach(config.listen, (at) =>
+        OpenProxyCheck.check(ListenAddress.endpointOf(at), () => config.unixMode)
+      )
     ]),
     services
   )
@@ -58,7 +60,7 @@ export const make = Effect.fnUntraced(function* (
     config,
     secure,
     asksPassword,
-    enter: () => {
+    begin: () => {
       connections++
     },
     leave: () => {

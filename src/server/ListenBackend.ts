@@ -8,7 +8,7 @@ import type { Event } from "../base/Abortable.ts"
 import * as Systemd from "./Systemd.ts"
 import * as UnixSocket from "./UnixSocket.ts"
 
-export interface Sockets {
+export interface ListenBackend {
   /** Each process listens on a socket of its own for the same port, and the kernel shares out what comes in. */
   readonly reusePort: boolean
   /** Makes way for a socket in the file system. Fails with the system's code. */
@@ -22,7 +22,7 @@ export interface Sockets {
 }
 
 /** Of a process that shares nothing, unless it says otherwise. */
-export const Sockets = Context.Reference<Sockets>("effect-socks/server/ListenBackend", {
+export const ListenBackend = Context.Reference<ListenBackend>("effect-socks/server/ListenBackend", {
   defaultValue: () => ({
     reusePort: false,
     clear: UnixSocket.clear,

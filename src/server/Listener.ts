@@ -11,7 +11,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
 import { fromNode } from "../network/NodeAddress.ts"
 import type { Peer } from "../network/Peer.ts"
-import { Sockets } from "./ListenBackend.ts"
+import { ListenBackend } from "./ListenBackend.ts"
 
 export interface Options {
   /** Permission bits of the sockets that it makes in the file system. */
@@ -35,7 +35,7 @@ export const listen = Effect.fnUntraced(function* (
   place: ListenAddress.Place,
   { unixMode, onConnection, onShortage }: Options
 ): Effect.fn.Return<ReadonlyArray<Bound>, ListenFailed, Scope.Scope> {
-  const { reusePort, clear, withMode, passed, lost } = yield* Sockets
+  const { reusePort, clear, withMode, passed, lost } = yield* ListenBackend
   const open = (start: (server: Server) => void, path?: string) =>
     accepting(start, path, { onConnection, onShortage, lost })
   const opened = Effect.gen(function* () {

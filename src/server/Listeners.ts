@@ -11,7 +11,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import { BadSetting, type ListenFailed } from "../Errors.ts"
 import type { Peer } from "../network/Peer.ts"
 import { printable } from "../wire/Text.ts"
-import { Sockets } from "./ListenBackend.ts"
+import { ListenBackend } from "./ListenBackend.ts"
 import * as Listener from "./Listener.ts"
 import * as UnixSocket from "./UnixSocket.ts"
 
@@ -19,28 +19,28 @@ import * as UnixSocket from "./UnixSocket.ts"
 export type Serve = (socket: Socket, peer: Peer) => void
 
 /** An entry of the setting `listen`, and where it turned out to be: in several places, if systemd passed several. */
-export interface Door {
+export interface Endpoint {
   readonly at: ListenAddress.ListenAddress
   readonly bound: ReadonlyArray<Listener.Bound>
 }
 
-export interface Doors {
+export interface Listeners {
   /**
    * Opens what is not open yet, and closes what is no longer asked for. Before
-   * anyone comes in, each door is shown to `staff`, who says how it is served, and
+   * anyone comes in, each door is shown to `handlerFor`, who says how it is served, and
    * `onChange` is called. Whoever fails before that, it all stays as it was.
    */
-  readonly rearrange: <E>(
+  readonly reconcile: <E>(
     config: Values,
-    staff: (door: Door) => Effect.Effect<Serve, E>,
-    onChange: (doors: ReadonlyArray<Door>) => void
+    handlerFor: (door: Endpoint) => Effect.Effect<Serve, E>,
+    onChange: (doors: ReadonlyArray<Endpoint>) => void
   ) => Effect.Effect<void, ListenFailed | E>
 }
 
 /** Fails for a place that is there twice. The system may choose one port after the other. */
 export const check = (listen: Values["listen"]): Effect.Effect<void, BadSetting> => {
   const places = new Set<string>()
-  const index = listen.map(ListenAddress.doorOf).findIndex((door) => {
+  const index = listen.map(ListenAddress.endpointOf).findIndex((door) => {
     const place = ListenAddress.placeOf(door)
     const isChosen = place._tag === "HostPort" && place.port === 0
     return !isChosen && places.size === places.add(ListenAddress.format(place)).size
@@ -54,13 +54,13 @@ export const check = (listen: Values["listen"]): Effect.Effect<void, BadSetting>
 /** None yet; those that come close with the scope. */
 export const make = Effect.fnUntraced(function* (
   onShortage: () => void
-): Effect.fn.Return<Doors, never, Scope.Scope> {
+): Effect.fn.Return<Listeners, never, Scope.Scope> {
   const parent = yield* Effect.scope
   // Also for those that come later, whoever asks for them.
-  const sockets = yield* Sockets
+  const sockets = yield* ListenBackend
   let open: ReadonlyArray<Open> = []
   return {
-    rearrange: Effect.fnUntraced(function* (config, staff, onChange) {
+    reconcile: Effect.fnUntraced(function* (config, handlerFor, onChange) {
       const kept = new Map(open.map((door) => [door.key, door]))
       const fresh = Scope.forkUnsafe(parent)
       const next = yield* Effect.gen(function* () {
@@ -70,11 +70,11 @@ export const make = Effect.fnUntraced(function* (
             ? Effect.succeed({ ...door, at })
             : Effect.provideService(
                 listen(key, at, { unixMode: config.unixMode, onShortage }, fresh),
-                Sockets,
+                ListenBackend,
                 sockets
               )
         })
-        const serves = yield* Effect.forEach(doors, staff)
+        const serves = yield* Effect.forEach(doors, handlerFor)
         return doors.map((door, index) => ({ door, serve: serves[index]! }))
       }).pipe(Effect.onError((cause) => Scope.close(fresh, Exit.failCause(cause))))
 
@@ -82,26 +82,26 @@ export const make = Effect.fnUntraced(function* (
       open = next.map(({ door }) => door)
       onChange(open)
       for (const { door, serve } of next) {
-        const place = ListenAddress.placeOf(ListenAddress.doorOf(door.at))
+        const place = ListenAddress.placeOf(ListenAddress.endpointOf(door.at))
         if (place._tag === "UnixPathAddress") UnixSocket.setMode(place.path, config.unixMode)
-        door.reception.open(serve)
+        door.acceptQueue.open(serve)
       }
       yield* Effect.forEach(gone, ({ scope }) => Scope.close(scope, Exit.void), { discard: true })
     }, Effect.uninterruptible)
   }
 })
 
-interface Open extends Door {
+interface Open extends Endpoint {
   readonly key: string
   readonly scope: Scope.Closeable
-  readonly reception: Reception
+  readonly acceptQueue: AcceptQueue
 }
 
 /** Entries of the same place are told apart by their order. */
 const keyed = (listen: Values["listen"]) => {
   const counts = new Map<string, number>()
   return listen.map((at) => {
-    const place = ListenAddress.format(ListenAddress.placeOf(ListenAddress.doorOf(at)))
+    const place = ListenAddress.format(ListenAddress.placeOf(ListenAddress.endpointOf(at)))
     const count = (counts.get(place) ?? 0) + 1
     counts.set(place, count)
     return { key: `${place} ${count}`, at }
@@ -115,22 +115,22 @@ const listen = Effect.fnUntraced(function* (
   parent: Scope.Scope
 ): Effect.fn.Return<Open, ListenFailed> {
   const scope = Scope.forkUnsafe(parent)
-  const reception = makeReception()
-  const place = ListenAddress.placeOf(ListenAddress.doorOf(at))
-  const bound = yield* Listener.listen(place, { ...options, onConnection: reception.enter }).pipe(
+  const acceptQueue = makeAcceptQueue()
+  const place = ListenAddress.placeOf(ListenAddress.endpointOf(at))
+  const bound = yield* Listener.listen(place, { ...options, onConnection: acceptQueue.enter }).pipe(
     Scope.provide(scope)
   )
-  return { key, at, bound, scope, reception }
+  return { key, at, bound, scope, acceptQueue }
 })
 
-interface Reception {
+interface AcceptQueue {
   readonly enter: Serve
   /** From now on connections are served like this, those that wait first. */
   readonly open: (serve: Serve) => void
 }
 
 /** Where connections wait that come in before it is said how they are served. */
-const makeReception = (): Reception => {
+const makeAcceptQueue = (): AcceptQueue => {
   const waiting: Array<Parameters<Serve>> = []
   let current: Serve = (...connection) => void waiting.push(connection)
   return {

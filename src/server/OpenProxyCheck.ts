@@ -28,7 +28,7 @@ const letsAnyoneIn: Effect.Effect<boolean, never, Authenticator> = Effect.map(Au
  * systemd passes is not known before it listens.
  */
 export const check = Effect.fnUntraced(function* (
-  at: ListenAddress.Door,
+  at: ListenAddress.Endpoint,
   modeOf: (path: string) => number
 ): Effect.fn.Return<void, OpenProxyRefused, Config | Authenticator> {
   const { open, tlsClientCa } = yield* Config

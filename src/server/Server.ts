@@ -10,7 +10,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Authenticator } from "../auth/Authenticator.ts"
-import * as Logins from "../auth/AuthLayer.ts"
+import * as AuthLayer from "../auth/AuthLayer.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
@@ -26,15 +26,15 @@ import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { Policy } from "../policy/Policy.ts"
-import * as Standing from "../session/Revalidation.ts"
+import * as Revalidation from "../session/Revalidation.ts"
 import { type Census, Sessions } from "../session/Sessions.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as Connection from "./Connection.ts"
 import * as Generation from "./Generation.ts"
 import * as Interfaces from "./Interfaces.ts"
-import * as Doors from "./Listeners.ts"
-import * as SelfGuard from "./LoopGuard.ts"
-import * as Exposure from "./OpenProxyCheck.ts"
+import * as Listeners from "./Listeners.ts"
+import * as LoopGuard from "./LoopGuard.ts"
+import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 
 /** Why a server does not start, or does not change to other settings. */
 export type Refusal = BadSetting | BadSettings | ListenFailed | OpenProxyRefused
@@ -95,7 +95,7 @@ export class Server extends Context.Service<
     BadSetting | BadSettings,
     Config
   > = Layer.mergeAll(
-    Logins.layer,
+    AuthLayer.layer,
     Layer.provide(Policy.layer, Interfaces.layer),
     Resolver.layer,
     Dialer.layer,
@@ -128,7 +128,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     })
   )
   const sessions = yield* Sessions
-  const doors = yield* Doors.make(sessions.turnedAway)
+  const doors = yield* Listeners.make(sessions.turnedAway)
 
   let revision = 0
   let listeners: ReadonlyArray<ListenAddress.ListenAddress> = []
@@ -155,31 +155,33 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   }
 
   /** How connections that come in by this door are served. */
-  const staff = (next: Generation.Generation) =>
-    Effect.fnUntraced(function* (door: Doors.Door): Effect.fn.Return<Doors.Serve, OpenProxyRefused> {
+  const handlerFor = (next: Generation.Generation) =>
+    Effect.fnUntraced(function* (
+      door: Listeners.Endpoint
+    ): Effect.fn.Return<Listeners.Serve, OpenProxyRefused> {
       // Again, now that what systemd passed is known; nobody was let in yet.
       yield* Effect.provide(
         Effect.forEach(listenersOf(door), (at) =>
-          Exposure.check(ListenAddress.doorOf(at), Exposure.currentMode)
+          OpenProxyCheck.check(ListenAddress.endpointOf(at), OpenProxyCheck.currentMode)
         ),
         next.services
       )
       // What a listener has of its own, put together once and not for each connection.
-      const config = { ...next.config, ...ListenAddress.settingsOf(door.at) }
+      const config = { ...next.config, ...ListenAddress.optionsOf(door.at) }
       const services = Context.merge(first, next.services).pipe(
         Context.add(Config, config),
         Context.add(
           Dialer,
-          SelfGuard.dialer(Context.get(next.services, Dialer), closed, next.config.allowTarget)
+          LoopGuard.dialer(Context.get(next.services, Dialer), closed, next.config.allowTarget)
         ),
         Context.add(Bans, bans),
         Context.add(Authenticator, bans.guard(authenticator, config)),
-        Context.add(Policy, SelfGuard.policy(policy, closed, next.config.allowTarget))
+        Context.add(Policy, LoopGuard.policy(policy, closed, next.config.allowTarget))
       )
       const fork = Effect.runForkWith(services)
-      const secure = ListenAddress.doorOf(door.at)._tag === "Tls" ? next.secure : undefined
+      const secure = ListenAddress.endpointOf(door.at)._tag === "Tls" ? next.secure : undefined
       return (socket, peer) => {
-        next.enter()
+        next.begin()
         const fiber = fork(Connection.handle(socket, peer, secure))
         connections.add(fiber)
         fiber.addObserver(() => {
@@ -193,7 +195,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     if (!generation.config.endDenied) return
     const deciders = { config: generation.config, authenticator: asked(), policy }
     for (const session of yield* sessions.list) {
-      if (!(yield* Standing.review(session, deciders))) yield* sessions.cut(session, "denied")
+      if (!(yield* Revalidation.review(session, deciders))) yield* sessions.end(session, "denied")
     }
     // Datagrams of the others are those of someone else now.
     revision++
@@ -202,7 +204,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   const watching = yield* FiberHandle.make()
   const reload = Effect.fnUntraced(function* (next: Generation.Generation) {
     const past = generation
-    yield* doors.rearrange(next.config, staff(next), (open) => {
+    yield* doors.reconcile(next.config, handlerFor(next), (open) => {
       generation = next
       revision++
       listeners = open.flatMap(listenersOf)
@@ -234,17 +236,17 @@ const make = Effect.gen(function* (): Effect.fn.Return<
 })
 
 /** A door as what it turned out to be. */
-const listenersOf = ({ at, bound }: Doors.Door): ReadonlyArray<ListenAddress.ListenAddress> => {
-  const isTls = ListenAddress.doorOf(at)._tag === "Tls"
+const listenersOf = ({ at, bound }: Listeners.Endpoint): ReadonlyArray<ListenAddress.ListenAddress> => {
+  const isTls = ListenAddress.endpointOf(at)._tag === "Tls"
   const opened = isTls ? bound.map(ListenAddress.tls) : bound
-  return at._tag === "Particular" ? opened.map((it) => ListenAddress.particular(it, at.settings)) : opened
+  return at._tag === "Particular" ? opened.map((it) => ListenAddress.withOptions(it, at.settings)) : opened
 }
 
 /** The addresses of those of them that listen on TCP. */
 export const addressesOf = (
   listeners: ReadonlyArray<ListenAddress.ListenAddress>
 ): ReadonlyArray<NetAddress.InetAddress> =>
-  listeners.map(ListenAddress.doorOf).map(ListenAddress.placeOf).flatMap(inetOf)
+  listeners.map(ListenAddress.endpointOf).map(ListenAddress.placeOf).flatMap(inetOf)
 
 const inetOf = (place: ListenAddress.Place): ReadonlyArray<NetAddress.InetAddress> =>
   place._tag === "HostPort" && NetAddress.isIpAddress(place.host)

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type { Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
-import * as Exposure from "./OpenProxyCheck.ts"
+import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 import * as SocketTable from "./SocketTable.ts"
 
 /** The first descriptor that systemd passes. */
@@ -62,7 +62,7 @@ const readAll = (): ReadonlyArray<Passed> => {
       fd: first + index,
       name: names[index],
       path: place?._tag === "UnixPathAddress" ? place.path : undefined,
-      isOurs: place !== undefined && Reach.isOurs(place, Exposure.currentMode)
+      isOurs: place !== undefined && Reach.isOurs(place, OpenProxyCheck.currentMode)
     }
   })
 }

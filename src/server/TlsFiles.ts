@@ -24,7 +24,7 @@ type Name = (typeof names)[number]
 export const load = Effect.gen(function* (): Effect.fn.Return<Tls.Secure | undefined, BadSetting, Config> {
   const { listen, ...paths } = yield* Config
   const { tlsCert, tlsKey, tlsClientCa, tlsClientCrl } = paths
-  const first = listen.find((at) => ListenAddress.doorOf(at)._tag === "Tls")
+  const first = listen.find((at) => ListenAddress.endpointOf(at)._tag === "Tls")
   if (first === undefined) {
     for (const name of names) {
       if (paths[name] !== undefined) {

@@ -5,10 +5,10 @@
 import * as Duration from "effect/Duration"
 import type { Values } from "../config/Config.ts"
 import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
-import * as Ledger from "../limits/AccountLimits.ts"
+import * as AccountLimits from "../limits/AccountLimits.ts"
 import { type Account, ofClient } from "../limits/LimitKeys.ts"
 import { isQuota, type Quotas } from "../limits/Quotas.ts"
-import type { Counting, Refused } from "../limits/SharedCounters.ts"
+import type { Refused, SharedCounters } from "../limits/SharedCounters.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import { ownerOf } from "./Protocol.ts"
 import type { Session } from "./Session.ts"
@@ -18,7 +18,7 @@ export interface Admission {
   /** Lets a session in, or tells why not. `free` is how many descriptors are left. */
   readonly admit: (session: Session, config: Values, free: number, now: number) => Refused | undefined
   /** Counts one that was let in for a rule, too, that it uses, or tells why not. */
-  readonly allot: (
+  readonly chargeRule: (
     session: Session,
     rule: Account,
     traffic: Traffic,
@@ -27,7 +27,7 @@ export interface Admission {
   /** Counts it for that rule no more, once that was said as often as it was allotted. */
   readonly giveBack: (session: Session, rule: Account, now: number) => void
   /** Takes back what it got, if it was let in, and says whether it was. */
-  readonly dismiss: (session: Session, now: number) => boolean
+  readonly release: (session: Session, now: number) => boolean
   /** Charges all of them for what they have moved, and finds those that have had what they may. */
   readonly sweep: (now: number) => ReadonlyArray<readonly [Session, Ending]>
   /** Descriptors that all of them use, beside their connections' own. */
@@ -39,7 +39,7 @@ export interface Admission {
 }
 
 /** What a session has got. */
-interface Hold {
+interface Reservation {
   /** Descriptors, beside its connection's own. */
   readonly takes: number
   readonly accounts: ReadonlyArray<Account>
@@ -65,10 +65,10 @@ interface Share {
 }
 
 /** `budget` is how many descriptors there are. */
-export const make = (quotas: Quotas["Service"], counting: Counting, budget: number): Admission => {
-  const ledger = Ledger.make(quotas, counting)
+export const make = (quotas: Quotas["Service"], counting: SharedCounters, budget: number): Admission => {
+  const ledger = AccountLimits.make(quotas, counting)
   const { places } = counting
-  const holds = new Map<Session, Hold>()
+  const holds = new Map<Session, Reservation>()
   let descriptors = 0
   let associations = 0
 
@@ -84,7 +84,7 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
     if (isAssociation(session) && (associations + 1) * (takes + 1) > budget * 0.75) return { error }
     if (maxSessions === "auto") {
       if (holds.size >= limit) return { error }
-    } else if (!places.hasRoom(all, limit)) return { error, lack: { of: "place", key: all, limit } }
+    } else if (!places.hasRoom(all, limit)) return { error, shortage: { of: "place", key: all, limit } }
     if (!isAssociation(session) || udpAssociations === "off") return undefined
     const { whose } = ownerOf(session)
     const key = associationsOf(session)
@@ -92,7 +92,7 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       ? undefined
       : {
           error: () => new SessionLimitReached({ whose, limit: udpAssociations }),
-          lack: { of: "place", key, limit: udpAssociations }
+          shortage: { of: "place", key, limit: udpAssociations }
         }
   }
 
@@ -115,12 +115,12 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
     on.charged = moved
   }
 
-  const charge = ({ traffic }: Session, hold: Hold, now: number) => {
+  const charge = ({ traffic }: Session, hold: Reservation, now: number) => {
     chargeTo(hold.accounts, hold, traffic, now)
     for (const share of sharesOf(hold)) chargeTo([share.account], share, share.traffic, now)
   }
 
-  const endingOf = ({ accounts, endsAt, shares }: Hold, now: number): Ending | undefined => {
+  const endingOf = ({ accounts, endsAt, shares }: Reservation, now: number): Ending | undefined => {
     const rules = shares === undefined ? [] : [...shares.values()]
     if (now >= endsAt || rules.some((share) => now >= share.endsAt)) return "lifetime"
     const isSpent = (account: Account) => quotas.exceeded(account, now) !== undefined
@@ -150,7 +150,7 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       count(session, 1)
       return undefined
     },
-    allot: (session, account, traffic, now) => {
+    chargeRule: (session, account, traffic, now) => {
       const hold = holds.get(session)
       if (hold === undefined) return undefined
       const share = hold.shares?.get(account.key)
@@ -182,7 +182,7 @@ export const make = (quotas: Quotas["Service"], counting: Counting, budget: numb
       ledger.leave([share.account])
       holds.get(session)?.shares?.delete(key)
     },
-    dismiss: (session, now) => {
+    release: (session, now) => {
       const hold = holds.get(session)
       if (hold === undefined) return false
       charge(session, hold, now)
@@ -212,7 +212,7 @@ const all = "all"
 
 const associationsOf = (session: Session): string => `UDP of ${ownerOf(session).key}`
 
-const sharesOf = ({ shares }: Hold): Iterable<Share> => shares?.values() ?? []
+const sharesOf = ({ shares }: Reservation): Iterable<Share> => shares?.values() ?? []
 
 const isBounded = (accounts: ReadonlyArray<Account>, endsAt: number): boolean =>
   endsAt < Infinity || accounts.some(({ limits }) => isQuota(limits))

@@ -5,10 +5,10 @@
 import type * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Authenticator } from "../auth/Authenticator.ts"
-import { type Identity, nobody } from "../auth/Identity.ts"
+import { anonymous, type Identity } from "../auth/Identity.ts"
 import type { SessionError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
-import type { Exchange } from "../network/HttpConnection.ts"
+import type { HttpExchange } from "../network/HttpConnection.ts"
 import { hostOf, listenerOf, type Peer } from "../network/Peer.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Access } from "../policy/Access.ts"
@@ -34,7 +34,7 @@ export interface Forwarding {
   readonly head: Head
   /** Path and query. */
   readonly path: string
-  readonly exchange: Exchange
+  readonly exchange: HttpExchange
 }
 
 /** Whose a session is: its user's, or if nobody was asked, its address's. */
@@ -55,11 +55,11 @@ export interface Known {
   certified?: Identity | undefined
   /** Whether it comes from where no password is needed. */
   trusted?: boolean | undefined
-  dialect?: Dialect | undefined
-  conversation?: Conversation | undefined
+  protocol?: Protocol | undefined
+  exchange?: Exchange | undefined
   identity?: Identity | undefined
   /** Who the client says it is, printable, and nobody believes it. */
-  claimed?: string | undefined
+  unverifiedUser?: string | undefined
   request?: Request | undefined
   /** What allowed the address that is used. */
   decision?: Decision | undefined
@@ -73,25 +73,25 @@ export interface Known {
 
 /** What a policy goes by. */
 export const accessOf = (
-  { identity = nobody, peer, dialect }: Known,
+  { identity = anonymous, peer, protocol }: Known,
   { command, target }: Request
 ): Access & { readonly target: Target } => ({
   identity,
   client: NetAddress.isInetAddress(peer.remote) ? peer.remote.address : undefined,
   listener: listenerOf(peer),
-  protocol: dialect?.name ?? "SOCKS5",
+  protocol: protocol?.name ?? "SOCKS5",
   command,
   target
 })
 
-export interface Dialect {
+export interface Protocol {
   readonly name: Access["protocol"]
   /** Begins to speak it with a client. */
-  readonly begin: (client: Client) => Conversation
+  readonly begin: (client: Client) => Exchange
 }
 
 /** What is said on one connection. */
-export interface Conversation {
+export interface Exchange {
   /** Hears a client out. Whatever it fails with was the client's last word. */
   readonly receive: (known: Known) => Effect.Effect<Request, SessionError, Authenticator>
   /** Tells the client that it has what it asked for, at this address. */
@@ -99,5 +99,5 @@ export interface Conversation {
   /** Tells the client of an error, or keeps silent where that is the answer. */
   readonly failed: (error: SessionError) => Effect.Effect<void>
   /** Whether the client, answered, may ask for something else; left out where a connection is for one request. */
-  readonly goesOn?: () => boolean
+  readonly hasNext?: () => boolean
 }

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Authenticator } from "../auth/Authenticator.ts"
-import { type Identity, nobody } from "../auth/Identity.ts"
+import { anonymous, type Identity } from "../auth/Identity.ts"
 import type { Values } from "../config/Config.ts"
 import type { Policy } from "../policy/Policy.ts"
 import { accessOf, type Known } from "./Protocol.ts"
@@ -39,7 +39,7 @@ export const review = Effect.fnUntraced(function* (
 
 /** Who someone would come in as; nothing if they would not. */
 const identified = (
-  { certified, peer, identity = certified ?? nobody }: Known,
+  { certified, peer, identity = certified ?? anonymous }: Known,
   { config, authenticator }: Deciders
 ): Effect.Effect<Identity | undefined> => {
   const { user } = identity

@@ -18,7 +18,7 @@ export interface Session extends Known {
   /** What its handshake is counted by. */
   origin: Origin
   /** The error that the client was told of, which can be less than the outcome says. */
-  told?: SessionError | undefined
+  reportedError?: SessionError | undefined
 }
 
 /**
@@ -33,23 +33,23 @@ export const make = (id: number, startedAt: number, peer: Peer, origin: Origin):
   origin,
   certified: undefined,
   trusted: undefined,
-  dialect: undefined,
-  conversation: undefined,
+  protocol: undefined,
+  exchange: undefined,
   identity: undefined,
-  claimed: undefined,
+  unverifiedUser: undefined,
   request: undefined,
   decision: undefined,
   address: undefined,
   outcome: undefined,
-  told: undefined,
+  reportedError: undefined,
   status: undefined,
   traffic: { sent: 0, received: 0 }
 })
 
 /** Makes the next session of a connection out of the one before. */
 export const renew = (session: Session, id: number, startedAt: number): void => {
-  const { certified, trusted, dialect, conversation } = session
-  const lasting = { certified, trusted, dialect, conversation }
+  const { certified, trusted, protocol, exchange } = session
+  const lasting = { certified, trusted, protocol, exchange }
   Object.assign(session, make(id, startedAt, session.peer, session.origin), lasting)
 }
 
@@ -60,8 +60,8 @@ export const hintOf = ({ outcome }: Session): string | undefined =>
 /** One line for a session that has ended, where people see it if `isSeen` or if it asked for something. */
 export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
-    const { id, peer, startedAt, dialect, identity, claimed, request, address, traffic } = session
-    const { outcome = "closed by server", told, status } = session
+    const { id, peer, startedAt, protocol, identity, unverifiedUser, request, address, traffic } = session
+    const { outcome = "closed by server", reportedError, status } = session
     // SOCKS and HTTP each have codes of their own.
     const reply = status === undefined ? { reply: Socks5.ReplyCode.Succeeded } : { status }
     const record = {
@@ -69,12 +69,12 @@ export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
       client: ListenAddress.format(peer.remote),
       via: peer.via && ListenAddress.format(peer.via),
       listener: listenerOf(peer),
-      protocol: dialect?.name,
-      user: identity?.user ?? claimed,
+      protocol: protocol?.name,
+      user: identity?.user ?? unverifiedUser,
       command: request?.command,
       target: request && Target.format(request.target),
       address: address && NetAddress.formatInet(address),
-      ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, told, status)),
+      ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, reportedError, status)),
       sent: traffic.sent,
       received: traffic.received,
       dropped: traffic.dropped,

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
 import { Bandwidth, type LimitedRule } from "../limits/Bandwidth.ts"
-import type { Lane, Pace } from "../network/BandwidthScheduler.ts"
+import type { Flow, Pace } from "../network/BandwidthScheduler.ts"
 import type { Decision } from "../policy/Decision.ts"
 import { type Known, ownerOf } from "./Protocol.ts"
 
@@ -31,7 +31,7 @@ export const ofRule = (
 const limitedRule = ({ rule, limits }: Decision): LimitedRule | undefined => limits && { name: rule, limits }
 
 /** Charges a lane for bytes that are there, and waits until it may go on. */
-export const turn = (lane: Lane | undefined, bytes: number): Effect.Effect<void> =>
+export const turn = (lane: Flow | undefined, bytes: number): Effect.Effect<void> =>
   lane === undefined
     ? Effect.void
     : Effect.callback((resume) => {

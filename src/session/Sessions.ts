@@ -12,11 +12,11 @@ import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
 import * as Descriptors from "../limits/Descriptors.ts"
-import * as Handshakes from "../limits/HandshakeLimiter.ts"
-import * as Accounts from "../limits/LimitKeys.ts"
+import * as HandshakeLimiter from "../limits/HandshakeLimiter.ts"
+import * as LimitKeys from "../limits/LimitKeys.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import { Quotas } from "../limits/Quotas.ts"
-import * as Counting from "../limits/SharedCounters.ts"
+import * as SharedCounters from "../limits/SharedCounters.ts"
 import type { Peer } from "../network/Peer.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
@@ -54,7 +54,7 @@ export class Sessions extends Context.Service<
      * the scope closes: once, however often it is asked for. The rule's quotas are
      * for what moves in `traffic`, the session's own where it is left out.
      */
-    readonly allot: (
+    readonly chargeRule: (
       session: Session.Session,
       decision: Decision,
       traffic?: Traffic
@@ -62,7 +62,7 @@ export class Sessions extends Context.Service<
     /** Ends the session of a connection, and makes a new one of it. */
     readonly renew: (session: Session.Session) => Effect.Effect<void>
     /** Breaks a session off, which resets both its sides. */
-    readonly cut: (session: Session.Session, ending: Ending) => Effect.Effect<void>
+    readonly end: (session: Session.Session, ending: Ending) => Effect.Effect<void>
     /** Notes that the system had nothing for a connection that wanted in. */
     readonly turnedAway: () => void
     /** What there is now, for who runs the server. */
@@ -81,9 +81,9 @@ export class Sessions extends Context.Service<
 const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], never, Quotas | Scope.Scope> {
   const budget = yield* Descriptors.budget
   const openFiles = yield* OpenFiles.limit
-  const counting = (yield* Counting.Counting)()
-  const { nextId, more } = counting
-  const handshakes = Handshakes.make(Math.ceil(budget / 2), counting.part)
+  const counting = (yield* SharedCounters.SharedCounters)()
+  const { nextId, requestMore } = counting
+  const handshakes = HandshakeLimiter.make(Math.ceil(budget / 2), counting.fraction)
   const admission = Admission.make(yield* Quotas, counting, budget)
   const live = new Map<Session.Session, Fiber.Fiber<unknown, unknown>>()
 
@@ -110,7 +110,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     Effect.withFiber((fiber) => {
       live.delete(session)
       noteEnd(session)
-      if (!admission.dismiss(session, nowOf(fiber))) handshakes.change(session.origin, -1)
+      if (!admission.release(session, nowOf(fiber))) handshakes.change(session.origin, -1)
       return Session.log(session, isHintDue(Session.hintOf(session), nowOf(fiber)))
     })
 
@@ -131,12 +131,13 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
 
   /** Tries again with what others have to spare, until there is nothing to be had. */
   const insist = Effect.fnUntraced(function* <E extends LimitError | TooManySessions>(
-    attempt: (now: number) => Counting.Refused<E> | undefined,
-    first: Counting.Refused<E>
+    attempt: (now: number) => SharedCounters.Refused<E> | undefined,
+    first: SharedCounters.Refused<E>
   ): Effect.fn.Return<void, E> {
-    let refused: Counting.Refused<E> | undefined = first
+    let refused: SharedCounters.Refused<E> | undefined = first
     while (refused) {
-      const got: Counting.More = refused.lack && more ? yield* more(refused.lack) : { wait: 0 }
+      const got: SharedCounters.Grant =
+        refused.shortage && requestMore ? yield* requestMore(refused.shortage) : { wait: 0 }
       if ("wait" in got) return yield* Effect.fail(refused.error(got.wait))
       const now = yield* Clock.currentTimeMillis
       got.release()
@@ -158,7 +159,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     open: (peer) =>
       Effect.withFiber((fiber) => {
         const config = configOf(fiber)
-        const origin = Handshakes.originOf(peer, config)
+        const origin = HandshakeLimiter.originOf(peer, config)
         const lot = fiber.getRef(Random.Random).nextDoubleUnsafe()
         const refusal = handshakes.refusal(origin, config, lot)
         if (free() <= 0) {
@@ -179,7 +180,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       Effect.withFiber((fiber) => {
         if (peer === session.peer) return Effect.void
         const config = configOf(fiber)
-        const origin = Handshakes.originOf(peer, config)
+        const origin = HandshakeLimiter.originOf(peer, config)
         const isSame = origin.host === session.origin.host
         const refusal = isSame ? undefined : handshakes.refusalOf(origin, config)
         if (refusal) {
@@ -207,13 +208,13 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
             )
           : Effect.void
       }),
-    allot: (session, decision, traffic = session.traffic) => {
-      const account = Accounts.ofRule(decision)
+    chargeRule: (session, decision, traffic = session.traffic) => {
+      const account = LimitKeys.ofRule(decision)
       if (account === undefined) return Effect.void
       return Effect.withFiber((fiber) => {
         let isAllotted = false
         const attempt = (now: number) => {
-          const refused = admission.allot(session, account, traffic, now)
+          const refused = admission.chargeRule(session, account, traffic, now)
           isAllotted = refused === undefined
           return refused
         }
@@ -237,12 +238,12 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
           const now = nowOf(fiber)
           noteEnd(session)
           // Back to where it was before `admit`, if it ever went there.
-          if (admission.dismiss(session, now)) handshakes.change(session.origin, 1)
+          if (admission.release(session, now)) handshakes.change(session.origin, 1)
           Session.renew(session, nextId(), now)
           return Effect.void
         })
       ),
-    cut: (session, ending) => Effect.sync(() => cut(session, ending)),
+    end: (session, ending) => Effect.sync(() => cut(session, ending)),
     turnedAway: () => turnedAway.note("descriptors"),
     census: Effect.map(Config, (config) => {
       const counts = admission.count()

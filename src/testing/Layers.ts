@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type { Authenticator } from "../auth/Authenticator.ts"
-import * as Logins from "../auth/AuthLayer.ts"
+import * as AuthLayer from "../auth/AuthLayer.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as Hmac from "../base/Hmac.ts"
 import { Config, type Values } from "../config/Config.ts"
@@ -67,7 +67,7 @@ export interface Replacements {
 export const layer = (replacements: Replacements = {}): Layer.Layer<Services> => {
   const config = Config.layer(replacements.config)
   return Layer.mergeAll(
-    replacements.authenticator ?? Layer.orDie(Logins.layer),
+    replacements.authenticator ?? Layer.orDie(AuthLayer.layer),
     replacements.policy ??
       Layer.provide(Policy.layer, LocalAddresses.fixed(replacements.localAddresses ?? [])),
     replacements.resolver ?? Resolver.fixed({ "target.example": [targetAddress.address] }),

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import * as Recent from "../base/LruMap.ts"
+import * as LruMap from "../base/LruMap.ts"
 import type { Pace } from "../network/BandwidthScheduler.ts"
 import { fromNode } from "../network/NodeAddress.ts"
 import type { Traffic } from "../network/Relay.ts"
@@ -82,7 +82,7 @@ export const make = Effect.fnUntraced(function* (
   const { traffic, pace } = client
   traffic.dropped = 0
   const clock = yield* Clock.clockWith(Effect.succeed)
-  const peers = Recent.make<string, Destinations.Remote>(peerLimit, room)
+  const peers = LruMap.make<string, Destinations.Remote>(peerLimit, room)
   let movedAt = clock.currentTimeMillisUnsafe()
   /** Where the client sends from, once it has. */
   let source: Pick<RemoteInfo, "address" | "port"> | undefined

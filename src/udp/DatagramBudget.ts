@@ -16,7 +16,7 @@ export interface Room {
   readonly giveBack: (bytes: number) => void
 }
 
-export interface Rooms {
+export interface DatagramBudget {
   /** That of an association of this owner, until the scope closes. */
   readonly enter: (owner: string) => Effect.Effect<Room, never, Scope.Scope>
 }
@@ -36,7 +36,7 @@ interface Used {
   bytes: number
 }
 
-export const make = (): Rooms => {
+export const make = (): DatagramBudget => {
   const owners = new Map<string, Used>()
 
   const roomOf = (owner: string) => {

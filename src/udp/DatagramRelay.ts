@@ -14,7 +14,7 @@ import { OutOfResources } from "../Errors.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Association from "./Association.ts"
-import * as Rooms from "./DatagramBudget.ts"
+import * as DatagramBudget from "./DatagramBudget.ts"
 import { quiet } from "./Quiet.ts"
 import { bind } from "./UdpSocket.ts"
 
@@ -44,7 +44,7 @@ export class DatagramRelay extends Context.Service<
     DatagramRelay,
     Effect.map(Config, (config) => {
       const ports = portsOf(config.udpPorts)
-      const rooms = Rooms.make()
+      const rooms = DatagramBudget.make()
       return {
         associate: (client, local) =>
           Effect.gen(function* () {

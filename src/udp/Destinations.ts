@@ -10,11 +10,11 @@ import * as FiberSet from "effect/FiberSet"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Order from "effect/Order"
 import type * as Scope from "effect/Scope"
-import * as Recent from "../base/LruMap.ts"
+import * as LruMap from "../base/LruMap.ts"
 import type { InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Access } from "../policy/Access.ts"
-import * as Permit from "../policy/Authorize.ts"
+import * as Authorize from "../policy/Authorize.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.clockWith(Effect.succeed)
   const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
   const { revision = () => 0 } = yield* Policy
-  const known = Recent.make<string, Destination>(limit, room)
+  const known = LruMap.make<string, Destination>(limit, room)
   // Name servers that do not answer are no reason to keep those waiting who ask them nothing.
   const names: Queue = { length: 0 }
   const addresses: Queue = { length: 0 }
@@ -143,8 +143,8 @@ const find = Effect.fnUntraced(function* (
   bytes: Uint8Array
 ): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed | LimitError, Policy | Resolver> {
   const target = yield* Effect.fromResult(Datagram.target(bytes))
-  const permit = yield* Permit.grant({ ...access, target })
-  const [{ address }, use] = yield* Permit.firstToEnter(likelierFirst(permit), uses.of).pipe(
+  const permit = yield* Authorize.authorize({ ...access, target })
+  const [{ address }, use] = yield* Authorize.firstToEnter(likelierFirst(permit), uses.of).pipe(
     Effect.tapError(({ _tag }) =>
       Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
     )
@@ -152,10 +152,10 @@ const find = Effect.fnUntraced(function* (
   return remoteAt(NetAddress.inetAddressUnsafe(address, target.port), use)
 })
 
-const likelierFirst = (permit: Permit.Permit): Permit.Permit =>
+const likelierFirst = (permit: Authorize.Authorized): Authorize.Authorized =>
   Arr.sort(
     permit,
-    Order.mapInput(Order.Boolean, ({ address }: Permit.Permitted) => !NetAddress.isIpv4Address(address))
+    Order.mapInput(Order.Boolean, ({ address }: Authorize.Permitted) => !NetAddress.isIpv4Address(address))
   )
 
 /** The text of the address is the system's, which the socket will give for what comes back. */

@@ -3,23 +3,23 @@
  */
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import type * as Guesses from "../bans/LoginGuard.ts"
-import * as Rates from "../base/TokenBuckets.ts"
+import type * as LoginGuard from "../bans/LoginGuard.ts"
+import * as TokenBuckets from "../base/TokenBuckets.ts"
 import type { Values } from "../config/Config.ts"
-import * as Sharer from "../limits/RateAllocator.ts"
-import * as Lessor from "../limits/SlotAllocator.ts"
+import * as RateAllocator from "../limits/RateAllocator.ts"
+import * as SlotAllocator from "../limits/SlotAllocator.ts"
 import type * as Usage from "../limits/Usage.ts"
 import type { Count, Counted } from "./Messages.ts"
-import * as Ids from "./SessionIds.ts"
+import * as SessionIds from "./SessionIds.ts"
 
 /** A worker, as far as it is told what is counted. */
 export interface Clerk {
   readonly send: (message: Count) => void
 }
 
-export interface Office<in Worker> {
+export interface Coordinator<in Worker> {
   /** Where it begins; it is told everything from now on. */
-  readonly enter: (worker: Worker) => { readonly ids: Ids.Block; readonly news: ReadonlyArray<Count> }
+  readonly enter: (worker: Worker) => { readonly ids: SessionIds.Block; readonly news: ReadonlyArray<Count> }
   readonly receive: (worker: Worker, message: Counted) => void
   readonly remove: (worker: Worker) => void
   /** Tells everyone. */
@@ -29,19 +29,19 @@ export interface Office<in Worker> {
 }
 
 export interface Options {
-  readonly guesses: Guesses.Copy
+  readonly guesses: LoginGuard.Copy
   readonly usage: Usage.Usage
   /** The settings of now. */
   readonly config: () => Values
   readonly run: (effect: Effect.Effect<void>) => void
 }
 
-export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Options): Office<Worker> => {
+export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Options): Coordinator<Worker> => {
   const workers = new Set<Worker>()
-  const nextBlock = Ids.blocks()
-  const lessor = Lessor.make<Worker>((worker, ruling) => worker.send(ruling))
-  const sharer = Sharer.make<Worker>((worker, share) => worker.send(share))
-  const rates = Rates.make()
+  const nextBlock = SessionIds.blocks()
+  const lessor = SlotAllocator.make<Worker>((worker, ruling) => worker.send(ruling))
+  const sharer = RateAllocator.make<Worker>((worker, share) => worker.send(share))
+  const rates = TokenBuckets.make()
   let moved = new Set<string>()
 
   const tell = (message: Count) => {

@@ -7,10 +7,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Event } from "../base/Abortable.ts"
-import * as Mail from "./MessageBatch.ts"
+import * as MessageBatch from "./MessageBatch.ts"
 import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
 
-export interface Link {
+export interface IpcChannel {
   readonly send: (message: ToPrimary) => void
   readonly welcome: Extract<ToWorker, { readonly _tag: "welcome" }>
   /** Ends when all that was sent is on its way. */
@@ -30,8 +30,8 @@ export interface Link {
 type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "list" | "ping" | "stop" }>
 
 /** Says that this worker is there, and waits to be welcomed. */
-export const open: Effect.Effect<Link> = Effect.gen(function* () {
-  const welcome = Deferred.makeUnsafe<Link["welcome"]>()
+export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
+  const welcome = Deferred.makeUnsafe<IpcChannel["welcome"]>()
   const stop = Deferred.makeUnsafe<void>()
   const reloads = yield* Queue.unbounded<Texts>()
   const lists = yield* Queue.unbounded<number>()
@@ -66,7 +66,7 @@ export const open: Effect.Effect<Link> = Effect.gen(function* () {
     if (process.connected && process.send) process.send(batch, undefined, undefined, done)
     else done()
   }
-  const send = Mail.outgoing<ToPrimary>((batch) => post(batch, () => {}))
+  const send = MessageBatch.outgoing<ToPrimary>((batch) => post(batch, () => {}))
   send({ _tag: "hello" })
   return {
     send,

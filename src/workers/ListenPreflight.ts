@@ -43,7 +43,7 @@ export const prepare = Effect.fnUntraced(function* (
 })
 
 const placeOf = (at: ListenAddress.ListenAddress): ListenAddress.Place =>
-  ListenAddress.placeOf(ListenAddress.doorOf(at))
+  ListenAddress.placeOf(ListenAddress.endpointOf(at))
 
 /**
  * Fails where another program listens already: the kernel would let a server of

@@ -5,10 +5,10 @@
 import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Guesses from "../bans/LoginGuard.ts"
+import * as LoginGuard from "../bans/LoginGuard.ts"
 import type { Attempt } from "../bans/LoginThrottle.ts"
 import type { KeyedHash } from "../base/KeyedHash.ts"
-import * as Recent from "../base/LruMap.ts"
+import * as LruMap from "../base/LruMap.ts"
 
 /** To the primary. */
 export type Report =
@@ -19,14 +19,14 @@ export type Report =
       readonly outcome: "refused" | "failed"
       readonly address: string
     } & Attempt)
-  | Guesses.News
+  | LoginGuard.News
   /** Connections of those who are banned. */
   | { readonly _tag: "turnedAway"; readonly count: number }
 
 /** To a worker: news, and that what came of an attempt is among those it had before this. */
-export type Judgement = Guesses.News | { readonly _tag: "judged"; readonly id: number }
+export type Judgement = LoginGuard.News | { readonly _tag: "judged"; readonly id: number }
 
-export interface Guessed extends Guesses.Guesses {
+export interface LoginGuardReplica extends LoginGuard.LoginGuard {
   readonly receive: (judgement: Judgement) => void
   readonly sweep: () => void
 }
@@ -34,12 +34,12 @@ export interface Guessed extends Guesses.Guesses {
 /** Milliseconds for which it need not be said again that someone came in. */
 const known = 60 * 60 * 1000
 
-export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): Guessed => {
-  const copy = Guesses.make(hashes)
+export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): LoginGuardReplica => {
+  const copy = LoginGuard.make(hashes)
   const asked = new Map<number, () => void>()
   /** When it was said that a name came in from a network, and when something was held against a network. */
-  const welcomed = Recent.make<string, number>(8192)
-  const suspected = Recent.make<string, number>(8192)
+  const welcomed = LruMap.make<string, number>(8192)
+  const suspected = LruMap.make<string, number>(8192)
   let count = 0
 
   const isNews = (attempt: Attempt): boolean => {
@@ -49,7 +49,7 @@ export const make = (hashes: KeyedHash["Service"], send: (report: Report) => voi
     return isOld || !copy.isRight(attempt)
   }
 
-  const guessed: Guessed = {
+  const guessed: LoginGuardReplica = {
     ...copy,
     succeeded: (attempt) => {
       if (!isNews(attempt)) return

@@ -20,7 +20,7 @@ export interface Changeable {
   readonly kill: () => void
 }
 
-export interface Changes<in Worker> {
+export interface PendingReloads<in Worker> {
   /** Tells it to change, and waits for the answer. One that does not give any is killed. */
   readonly ask: (worker: Worker, texts: Texts) => Effect.Effect<void, Problem>
   /** What came of its oldest change. Returns what that was to; nothing, if it was told of none. */
@@ -39,7 +39,7 @@ interface Change {
 /** How long a worker may take. */
 const patience = "30 seconds"
 
-export const make = <Worker extends Changeable>(): Changes<Worker> => {
+export const make = <Worker extends Changeable>(): PendingReloads<Worker> => {
   /** Of each worker, the oldest first. */
   const asked = new Map<Worker, ReadonlyArray<Change>>()
   return {

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Inspector from "../base/Inspector.ts"
 import { mark } from "./Mark.ts"
-import * as Mail from "./MessageBatch.ts"
+import * as MessageBatch from "./MessageBatch.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
 import * as Respawn from "./Respawn.ts"
 
@@ -88,7 +88,7 @@ export const make = Effect.fnUntraced(function* (
     }
     let isRetired = false
     let hasFailed = false
-    const post = Mail.outgoing<ToWorker>((batch) => {
+    const post = MessageBatch.outgoing<ToWorker>((batch) => {
       // One that is gone has no use for it.
       if (worker.isConnected()) worker.process.send(batch, undefined, undefined, () => {})
     })

@@ -15,7 +15,7 @@ import type * as Scope from "effect/Scope"
 import { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
-import * as Guesses from "../bans/LoginGuard.ts"
+import * as LoginGuard from "../bans/LoginGuard.ts"
 import * as Hmac from "../base/Hmac.ts"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -24,13 +24,13 @@ import * as Quotas from "../limits/Quotas.ts"
 import * as Generation from "../server/Generation.ts"
 import { addressesOf, type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
-import * as Office from "./Coordinator.ts"
+import * as Coordinator from "./Coordinator.ts"
 import * as Heartbeat from "./Heartbeat.ts"
-import * as Ports from "./ListenPreflight.ts"
+import * as ListenPreflight from "./ListenPreflight.ts"
 import * as Messages from "./Messages.ts"
-import * as Changes from "./PendingReloads.ts"
+import * as PendingReloads from "./PendingReloads.ts"
 import * as Pool from "./Pool.ts"
-import * as Roll from "./SessionQuery.ts"
+import * as SessionQuery from "./SessionQuery.ts"
 
 export interface Options {
   /** How many workers there are. */
@@ -42,8 +42,8 @@ export interface Options {
 /** `Server` as others see it, with workers behind it. */
 export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config> =>
   Layer.suspend(() => {
-    const listeners = new Set<(news: Guesses.News) => void>()
-    const guesses = Guesses.make(Hmac.hashes, (news) => {
+    const listeners = new Set<(news: LoginGuard.News) => void>()
+    const guesses = LoginGuard.make(Hmac.hashes, (news) => {
       for (const tell of listeners) tell(news)
     })
     return Layer.effect(Server, make({ ...options, guesses, listeners })).pipe(
@@ -54,8 +54,8 @@ export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | St
   })
 
 interface Parts extends Options {
-  readonly guesses: Guesses.Copy
-  readonly listeners: Set<(news: Guesses.News) => void>
+  readonly guesses: LoginGuard.Copy
+  readonly listeners: Set<(news: LoginGuard.News) => void>
 }
 
 const make = Effect.fnUntraced(function* ({
@@ -72,9 +72,9 @@ const make = Effect.fnUntraced(function* ({
       (services) => Generation.make(services, () => {})
     )
   )
-  const canReuse = yield* Ports.canReuse
+  const canReuse = yield* ListenPreflight.canReuse
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const office = Office.make<Pool.Member>({
+  const office = Coordinator.make<Pool.Member>({
     guesses,
     usage: yield* Quotas.usage,
     config: () => config,
@@ -82,14 +82,14 @@ const make = Effect.fnUntraced(function* ({
   })
   listeners.add(office.tell)
   yield* Effect.forkScoped(Effect.schedule(Effect.sync(office.sweep), Schedule.spaced("1 second")))
-  yield* Ports.prepare(config, [], canReuse)
+  yield* ListenPreflight.prepare(config, [], canReuse)
 
   /** What the workers go by. */
   let inForce: Messages.Texts = [...texts()]
   let open: Messages.Open = { addresses: [], asksPassword: false }
   /** Those that serve, and by which texts. */
   const serving = new Map<Pool.Member, Messages.Texts>()
-  const changes = Changes.make<Pool.Member>()
+  const changes = PendingReloads.make<Pool.Member>()
   const heartbeat = Heartbeat.make<Pool.Member>(Heartbeat.isStopped)
   let isStarted = false
   const started = Deferred.makeUnsafe<void, Refusal | Messages.WorkerFault>()
@@ -120,7 +120,7 @@ const make = Effect.fnUntraced(function* ({
     if (known !== inForce && !changes.isAsked(member)) fork(follow(member))
   }
 
-  const roll = Roll.make<Pool.Member>()
+  const roll = SessionQuery.make<Pool.Member>()
   const census = Effect.gen(function* () {
     const answers = yield* roll.call(serving.keys())
     const sum = (of: "sessions" | "associations" | "handshakes" | "descriptors") =>
@@ -236,7 +236,7 @@ const make = Effect.fnUntraced(function* ({
       Effect.gen(function* () {
         const next = yield* Generation.make(services, () => {})
         const upcoming: Messages.Texts = [...texts()]
-        yield* Ports.prepare(next.config, config.listen, canReuse)
+        yield* ListenPreflight.prepare(next.config, config.listen, canReuse)
         // What fails with one changes nothing with the others.
         const first = yield* lead(upcoming)
         inForce = upcoming

@@ -18,13 +18,13 @@ export const blocks = () => {
   }
 }
 
-export interface Ids {
+export interface SessionIds {
   readonly next: () => number
   readonly add: (block: Block) => void
 }
 
 /** A worker's side. `ask` is called when another block is needed soon. */
-export const make = (first: Block, ask: () => void): Ids => {
+export const make = (first: Block, ask: () => void): SessionIds => {
   let [next, end] = first
   let spare: Block | undefined
   return {

@@ -46,7 +46,7 @@ export const listed = ({ id, peer, identity, request, address, startedAt, traffi
   received: traffic.received
 })
 
-export interface Roll<Worker> {
+export interface SessionQuery<Worker> {
   /** What each of them answers; of who does not within a second, nothing. */
   readonly call: (
     workers: Iterable<Worker>
@@ -54,7 +54,7 @@ export interface Roll<Worker> {
   readonly receive: (answer: Answer) => void
 }
 
-export const make = <Worker extends { readonly send: (call: Call) => void }>(): Roll<Worker> => {
+export const make = <Worker extends { readonly send: (call: Call) => void }>(): SessionQuery<Worker> => {
   const asked = new Map<number, Deferred.Deferred<Answer>>()
   let count = 0
   const ask = (worker: Worker) =>

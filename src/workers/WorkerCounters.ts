@@ -3,21 +3,21 @@
  */
 import * as Effect from "effect/Effect"
 import * as Hmac from "../base/Hmac.ts"
-import * as Shared from "../limits/RateShare.ts"
-import type { Shares } from "../limits/RateShares.ts"
-import * as Tokens from "../limits/RateTokens.ts"
-import type { Counting, Lack, More } from "../limits/SharedCounters.ts"
-import * as Lessee from "../limits/SlotLease.ts"
-import * as Used from "../limits/UsageReplica.ts"
-import type { Link } from "./IpcChannel.ts"
-import * as Guessed from "./LoginGuardReplica.ts"
+import * as RateShare from "../limits/RateShare.ts"
+import type { RateShares } from "../limits/RateShares.ts"
+import * as RateTokens from "../limits/RateTokens.ts"
+import type { Grant, SharedCounters, Shortage } from "../limits/SharedCounters.ts"
+import * as SlotLease from "../limits/SlotLease.ts"
+import * as UsageReplica from "../limits/UsageReplica.ts"
+import type { IpcChannel } from "./IpcChannel.ts"
+import * as LoginGuardReplica from "./LoginGuardReplica.ts"
 import type { Count } from "./Messages.ts"
-import * as Ids from "./SessionIds.ts"
+import * as SessionIds from "./SessionIds.ts"
 
-export interface Counted extends Counting {
-  readonly guesses: Guessed.Guessed
-  readonly usage: Used.Used
-  readonly shares: Shares
+export interface WorkerCounters extends SharedCounters {
+  readonly guesses: LoginGuardReplica.LoginGuardReplica
+  readonly usage: UsageReplica.UsageReplica
+  readonly shares: RateShares
   readonly receive: (message: Count) => void
   /** Makes known what is in use of everything, when other limits may hold. */
   readonly declare: () => void
@@ -25,13 +25,13 @@ export interface Counted extends Counting {
   readonly sweep: () => void
 }
 
-export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted => {
-  const ids = Ids.make(welcome.ids, () => send({ _tag: "ids" }))
-  const lessee = Lessee.make(send)
-  const tokens = Tokens.make(send)
-  const guesses = Guessed.make(Hmac.hashes, send)
-  const usage = Used.make(send)
-  const shares = Shared.make(send)
+export const make = ({ welcome, send }: Pick<IpcChannel, "welcome" | "send">): WorkerCounters => {
+  const ids = SessionIds.make(welcome.ids, () => send({ _tag: "ids" }))
+  const lessee = SlotLease.make(send)
+  const tokens = RateTokens.make(send)
+  const guesses = LoginGuardReplica.make(Hmac.hashes, send)
+  const usage = UsageReplica.make(send)
+  const shares = RateShare.make(send)
   const receive = (message: Count) => {
     switch (message._tag) {
       case "ids":
@@ -53,11 +53,11 @@ export const make = ({ welcome, send }: Pick<Link, "welcome" | "send">): Counted
   welcome.news.forEach(receive)
   return {
     nextId: ids.next,
-    part: 1 / welcome.count,
+    fraction: 1 / welcome.count,
     places: lessee,
     rates: tokens,
-    more: ({ of, key, limit }: Lack) =>
-      Effect.callback<More>((resume) => {
+    requestMore: ({ of, key, limit }: Shortage) =>
+      Effect.callback<Grant>((resume) => {
         if (of === "token") tokens.ask(key, limit, (more) => resume(Effect.succeed(more)))
         else lessee.ask(key, limit, (slot) => resume(Effect.succeed(slot ?? { wait: 0 })))
       }),

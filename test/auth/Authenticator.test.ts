@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
-import * as Logins from "../../src/auth/AuthLayer.ts"
+import * as AuthLayer from "../../src/auth/AuthLayer.ts"
 import { Config } from "../../src/config/Config.ts"
 import * as Reply from "../../src/Reply.ts"
 import { clientAddress } from "../../src/testing/index.ts"
@@ -115,7 +115,7 @@ describe("Authenticator", () => {
     Effect.gen(function* () {
       const methods = (user: Config["Service"]["user"]) =>
         Effect.map(Authenticator, ({ methods }) => methods).pipe(
-          Effect.provide(Layer.provide(Logins.layer, Config.layer({ user })))
+          Effect.provide(Layer.provide(AuthLayer.layer, Config.layer({ user })))
         )
       assert.deepStrictEqual(yield* methods([]), [0x00])
       assert.deepStrictEqual(yield* methods([user("alice", "secret")]), [0x02])

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Gate from "../../src/auth/LoginQueue.ts"
+import * as LoginQueue from "../../src/auth/LoginQueue.ts"
 import { settled } from "../support/streams.ts"
 
 /** Draws the same lots each time. */
@@ -19,12 +19,12 @@ const lots = () => {
 
 /** A gate for two, behind which each stays until `next` lets one out. */
 const makeGate = (waiting: number) => {
-  const gate = Gate.make(2, waiting, lots())
+  const gate = LoginQueue.make(2, waiting, lots())
   const inside: Array<{ readonly name: string; readonly out: Deferred.Deferred<void> }> = []
   const entered: Array<string> = []
   return {
     entered,
-    come: (name: string, claim: Gate.Claim) => {
+    come: (name: string, claim: LoginQueue.Claim) => {
       const stay = Effect.gen(function* () {
         const out = yield* Deferred.make<void>()
         inside.push({ name, out })
@@ -32,7 +32,7 @@ const makeGate = (waiting: number) => {
         yield* Deferred.await(out)
         return name
       })
-      const result = Effect.match(Effect.provideService(gate(stay), Gate.Claim, claim), {
+      const result = Effect.match(Effect.provideService(gate(stay), LoginQueue.Claim, claim), {
         onSuccess: () => "in" as const,
         onFailure: ({ limit }) => limit
       })
@@ -47,13 +47,13 @@ const makeGate = (waiting: number) => {
   }
 }
 
-const stranger = (...networks: ReadonlyArray<string>): Gate.Claim => ({ isKnown: false, networks })
-const known: Gate.Claim = { isKnown: true, networks: ["home"] }
+const stranger = (...networks: ReadonlyArray<string>): LoginQueue.Claim => ({ isKnown: false, networks })
+const known: LoginQueue.Claim = { isKnown: true, networks: ["home"] }
 
 /** From one /48, each from a /64 of its own. */
 const flood = (n: number) => stranger(`64 ${n}`, `56 ${n >> 4}`, "48")
 
-describe("Gate", () => {
+describe("LoginQueue", () => {
   it.effect("has places for users who are known, and lets them in first", () =>
     Effect.gen(function* () {
       const { come, entered, next } = makeGate(8)

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Users } from "../../src/auth/Users.ts"
-import * as UsersFile from "../../src/auth/UsersSource.ts"
+import * as UsersSource from "../../src/auth/UsersSource.ts"
 import { Config } from "../../src/config/Config.ts"
 import { utf8 } from "../support/bytes.ts"
 import { captured } from "../support/logs.ts"
@@ -20,7 +20,7 @@ const hash = `$2y$10$${"a".repeat(53)}`
 const alice = { name: "alice", password: Redacted.make("secret") }
 
 const users = (usersFile: string, user: Config["Service"]["user"] = []) =>
-  Layer.provide(UsersFile.layer, Config.layer({ user, usersFile }))
+  Layer.provide(UsersSource.layer, Config.layer({ user, usersFile }))
 
 const error = (path: string, user: Config["Service"]["user"] = []) =>
   Effect.map(Effect.flip(Layer.build(users(path, user))), ({ message }) => message)
@@ -214,7 +214,10 @@ describe("a file of users", () => {
         )
       }).pipe(
         Effect.provide(
-          Layer.provideMerge(Layer.provide(UsersFile.layer, Config.layer({ usersFile: path, rules })), layer)
+          Layer.provideMerge(
+            Layer.provide(UsersSource.layer, Config.layer({ usersFile: path, rules })),
+            layer
+          )
         )
       )
     })

@@ -7,7 +7,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import * as fc from "fast-check"
-import * as Guesses from "../../src/bans/LoginGuard.ts"
+import * as LoginGuard from "../../src/bans/LoginGuard.ts"
 import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
 import { Config } from "../../src/config/Config.ts"
@@ -36,7 +36,7 @@ const attempt = (who: number, name: number, now: number, password = 0) => {
   }
 }
 
-const perform = (guesses: Guesses.Guesses, { what, who, name, password }: Act, now: number) => {
+const perform = (guesses: LoginGuard.LoginGuard, { what, who, name, password }: Act, now: number) => {
   const address = addresses[who]!
   const network = ClientNetwork.of(address)
   if (what === "succeeded") guesses.succeeded(attempt(who, name, now, password))
@@ -54,7 +54,7 @@ const perform = (guesses: Guesses.Guesses, { what, who, name, password }: Act, n
 }
 
 /** All that can be asked of it. */
-const answers = (guesses: Guesses.Guesses, now: number) => ({
+const answers = (guesses: LoginGuard.LoginGuard, now: number) => ({
   bans: guesses.list(now).map(({ network, until, failures }) => [IpNetwork.format(network), until, failures]),
   found: addresses.map((address) => guesses.find(address, now)?.until),
   tooSoon: addresses.map((_, who) => [0, 1, 2].map((name) => guesses.isTooSoon(attempt(who, name, now)))),
@@ -67,19 +67,19 @@ const answers = (guesses: Guesses.Guesses, now: number) => ({
 })
 
 /** As it comes out of another process. */
-const sent = (news: Guesses.News): Guesses.News => JSON.parse(JSON.stringify(news))
+const sent = (news: LoginGuard.News): LoginGuard.News => JSON.parse(JSON.stringify(news))
 
-describe("Guesses", () => {
+describe("LoginGuard", () => {
   it("are the same in a copy that follows, and in one that is made of all there is", () => {
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60, size: "max" }), (acts) => {
-        const copy = Guesses.make(Hmac.hashes)
-        const start = Guesses.make(Hmac.hashes)
+        const copy = LoginGuard.make(Hmac.hashes)
+        const start = LoginGuard.make(Hmac.hashes)
         start.restore({
           key: Hmac.newKey(),
           known: [{ account: "name 1", network: "203.0.113.1/32", at: 0 }]
         })
-        const original = Guesses.make(Hmac.hashes, (news) => copy.follow(sent(news)))
+        const original = LoginGuard.make(Hmac.hashes, (news) => copy.follow(sent(news)))
         original.restore(start.kept())
         let now = 1_000_000
         for (const each of acts) {
@@ -87,7 +87,7 @@ describe("Guesses", () => {
           assert.deepStrictEqual(answers(copy, now), answers(original, now))
           now += each.later
         }
-        const late = Guesses.make(Hmac.hashes)
+        const late = LoginGuard.make(Hmac.hashes)
         for (const news of original.all()) late.follow(sent(news))
         const { bans, suspects, ...rest } = answers(original, now)
         const others = answers(late, now)

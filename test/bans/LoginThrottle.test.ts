@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import * as Failures from "../../src/bans/LoginThrottle.ts"
+import * as LoginThrottle from "../../src/bans/LoginThrottle.ts"
 
 const second = 1000
 const window = 600 * second
@@ -17,9 +17,9 @@ const attempt = (now: number, network = "here", account = "user", guess = `guess
 
 /** Fails as soon as it is heard, this many times; the seconds waited before each. */
 const waits = (
-  failures: Failures.Failures,
+  failures: LoginThrottle.LoginThrottle,
   count: number,
-  next: (n: number) => Partial<Failures.Attempt>
+  next: (n: number) => Partial<LoginThrottle.Attempt>
 ) => {
   let now = 0
   const waited: Array<number> = []
@@ -38,36 +38,38 @@ const sums = (waited: ReadonlyArray<number>): ReadonlyArray<number> => {
   return waited.map((seconds) => (sum += seconds))
 }
 
-describe("Failures", () => {
+describe("LoginThrottle", () => {
   it("make a network wait longer and longer after the third, of one name", () => {
-    const waited = waits(Failures.make(), 12, () => ({}))
+    const waited = waits(LoginThrottle.make(), 12, () => ({}))
     assert.deepStrictEqual(waited, [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60])
   })
 
   it("make a network that tries other names wait as long in all, but for one guess ahead", () => {
-    const plain = sums(waits(Failures.make(), 30, () => ({})))
-    const waited = sums(waits(Failures.make(), 30, (n) => ({ account: `user ${n}` })))
-    const mixed = sums(waits(Failures.make(), 30, (n) => ({ account: `user ${n % 3 === 0 ? n : 0}` })))
+    const plain = sums(waits(LoginThrottle.make(), 30, () => ({})))
+    const waited = sums(waits(LoginThrottle.make(), 30, (n) => ({ account: `user ${n}` })))
+    const mixed = sums(waits(LoginThrottle.make(), 30, (n) => ({ account: `user ${n % 3 === 0 ? n : 0}` })))
     for (const times of [waited, mixed]) {
       for (let n = 1; n < 30; n++) assert.isAtLeast(times[n]!, plain[n - 1]!)
     }
   })
 
   it("make a name wait longer and longer after the tenth, from one area", () => {
-    const waited = waits(Failures.make(), 18, (n) => ({
+    const waited = waits(LoginThrottle.make(), 18, (n) => ({
       ...{ network: `network ${n}`, area: "area" }
     }))
     assert.deepStrictEqual(waited, [...Array(10).fill(0), 1, 2, 4, 8, 16, 32, 60, 60])
   })
 
   it("make a name wait as long in all, but for one guess ahead, when each is from another area", () => {
-    const plain = sums(waits(Failures.make(), 30, (n) => ({ network: `network ${n}`, area: "area" })))
-    const times = sums(waits(Failures.make(), 30, (n) => ({ network: `network ${n}`, area: `area ${n}` })))
+    const plain = sums(waits(LoginThrottle.make(), 30, (n) => ({ network: `network ${n}`, area: "area" })))
+    const times = sums(
+      waits(LoginThrottle.make(), 30, (n) => ({ network: `network ${n}`, area: `area ${n}` }))
+    )
     for (let n = 1; n < 30; n++) assert.isAtLeast(times[n]!, plain[n - 1]!)
   })
 
   it("make nobody wait longer because he did not wait", () => {
-    const failures = Failures.make()
+    const failures = LoginThrottle.make()
     for (let n = 1; n <= 3; n++) assert.deepStrictEqual(failures.failed(attempt(0)), [n])
     for (let n = 4; n <= 50; n++) {
       assert.isTrue(failures.isTooSoon(attempt(999)))
@@ -77,7 +79,7 @@ describe("Failures", () => {
   })
 
   it("are forgotten when none follows for the window, and not before", () => {
-    const failures = Failures.make()
+    const failures = LoginThrottle.make()
     for (let n = 1; n <= 9; n++) assert.deepStrictEqual(failures.failed(attempt(n * window)), [n])
     assert.lengthOf(failures.list(10 * window, window), 1)
     assert.lengthOf(failures.list(10 * window + 1, window), 0)
@@ -85,7 +87,7 @@ describe("Failures", () => {
   })
 
   it("are forgiven by who proves to have made them, and nobody else", () => {
-    const failures = Failures.make()
+    const failures = LoginThrottle.make()
     for (let n = 0; n < 3; n++) failures.failed(attempt(0, "here", "one"))
     failures.failed(attempt(0, "here", "other"))
     failures.succeeded(attempt(0, "here", "other"))
@@ -99,7 +101,7 @@ describe("Failures", () => {
   })
 
   it("of others do not keep a user out who logged in from there within a week", () => {
-    const failures = Failures.make()
+    const failures = LoginThrottle.make()
     failures.succeeded(attempt(0, "home"))
     for (let n = 0; n < 20; n++) failures.failed({ ...attempt(0, `network ${n}`), area: "area" })
     const there = (now: number, network: string) => ({ ...attempt(now, network), area: "area" })
@@ -112,7 +114,7 @@ describe("Failures", () => {
   })
 
   it("make a known user wait for what was tried in the user's name, but for the password that was right", () => {
-    const failures = Failures.make()
+    const failures = LoginThrottle.make()
     failures.succeeded(attempt(0, "here", "user", "right"))
     for (let n = 0; n < 3; n++) failures.failed(attempt(0))
     assert.isTrue(failures.isTooSoon(attempt(0)))
@@ -123,7 +125,7 @@ describe("Failures", () => {
   })
 
   it("of the same password are one, once it was checked", () => {
-    const failures = Failures.make()
+    const failures = LoginThrottle.make()
     const same = (now: number) => attempt(now, "here", "user", "same")
     for (let n = 0; n < 3; n++) failures.failed(attempt(0))
     assert.isTrue(failures.isTooSoon(same(0)))
@@ -139,7 +141,7 @@ describe("Failures", () => {
   })
 
   it("keep nobody waiting for long when the clock is set back", () => {
-    const failures = Failures.make()
+    const failures = LoginThrottle.make()
     for (let n = 0; n < 3; n++) failures.failed(attempt(24 * 3600 * second))
     assert.isFalse(failures.isTooSoon(attempt(0)))
   })
@@ -149,7 +151,7 @@ describe("Failures", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
         const limit = 16
-        const failures = Failures.make(limit)
+        const failures = LoginThrottle.make(limit)
         for (let n = 0; n < 9; n++) failures.failed(attempt(0, "guesser", "victim"))
         for (const [what, network, account] of steps) {
           failures[what as "failed"](attempt(0, `${network}`, `${account}`))

@@ -6,14 +6,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import * as Gate from "../../src/auth/LoginQueue.ts"
-import * as Answers from "../../src/base/AnswerCache.ts"
+import * as LoginQueue from "../../src/auth/LoginQueue.ts"
+import * as AnswerCache from "../../src/base/AnswerCache.ts"
 import { settled } from "../support/streams.ts"
 
-describe("Answers", () => {
+describe("AnswerCache", () => {
   it.effect("are remembered as long as they hold, the last few of them", () =>
     Effect.gen(function* () {
-      const { get } = yield* Answers.make<number, never>(2)
+      const { get } = yield* AnswerCache.make<number, never>(2)
       let count = 0
       const ask = (key: string, holdsFor: number) =>
         get(
@@ -36,7 +36,7 @@ describe("Answers", () => {
 
   it.effect("outlive who asked first, if others wait, and fail for all of them", () =>
     Effect.gen(function* () {
-      const { get } = yield* Answers.make<number, string>(10)
+      const { get } = yield* AnswerCache.make<number, string>(10)
       const slow = get("a", Effect.delay(Effect.succeed({ value: 1, holdsFor: 0 }), "1 second"))
       const [first, second] = [yield* Effect.forkChild(slow), yield* Effect.forkChild(slow)]
       yield* settled
@@ -57,7 +57,7 @@ describe("Answers", () => {
 
   it.effect("are not looked for any more when nobody waits", () =>
     Effect.gen(function* () {
-      const { get } = yield* Answers.make<number, never>(10)
+      const { get } = yield* AnswerCache.make<number, never>(10)
       let isStopped = false
       const never = Effect.onInterrupt(Effect.never, () =>
         Effect.sync(() => {
@@ -75,7 +75,7 @@ describe("Answers", () => {
 
   it.effect("lets few enough searches go on that nobody waits for", () =>
     Effect.gen(function* () {
-      const { get } = yield* Answers.make<string, never>(10, 1)
+      const { get } = yield* AnswerCache.make<string, never>(10, 1)
       const stopped: Array<string> = []
       const slow = (key: string) =>
         Effect.sleep("1 second").pipe(
@@ -99,10 +99,10 @@ describe("Answers", () => {
   )
 })
 
-describe("Gate", () => {
+describe("LoginQueue", () => {
   it.effect("lets so many run, so many wait, and turns away the rest at once", () =>
     Effect.gen(function* () {
-      const gate = Gate.make(2, 3)
+      const gate = LoginQueue.make(2, 3)
       let running = 0
       const login = gate(
         Effect.acquireUseRelease(

@@ -2,10 +2,10 @@
  * Counting, and forgetting.
  */
 import { assert, it } from "@effect/vitest"
-import * as Counts from "../../src/base/CounterMap.ts"
+import * as CounterMap from "../../src/base/CounterMap.ts"
 
 it("counts each by itself, and keeps nothing of what there is none of", () => {
-  const counts = Counts.make()
+  const counts = CounterMap.make()
   for (const key of ["a", "b", "a"]) counts.change(key, 1)
   assert.deepStrictEqual(["a", "b", "c"].map(counts.of), [2, 1, 0])
   for (const key of ["a", "b"]) counts.change(key, -1)

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Bans } from "../../src/bans/Bans.ts"
 import * as BansFile from "../../src/bans/BansFile.ts"
-import * as Lock from "../../src/base/FileLock.ts"
+import * as FileLock from "../../src/base/FileLock.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
 import { Config } from "../../src/config/Config.ts"
 import * as Quotas from "../../src/limits/Quotas.ts"
@@ -28,20 +28,20 @@ const leaveBehind = (path: string) => {
   assert.isTrue(lstatSync(path).isSocket())
 }
 
-describe("Lock", () => {
+describe("FileLock", () => {
   it.effect("is one server's at a time, and leaves nothing behind", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const path = join(directory, "lock")
       yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* Lock.hold(path)
-          assert.deepStrictEqual(yield* Effect.flip(Lock.hold(path)), here)
+          yield* FileLock.hold(path)
+          assert.deepStrictEqual(yield* Effect.flip(FileLock.hold(path)), here)
           assert.deepStrictEqual(readdirSync(directory), ["lock"])
         })
       )
       assert.deepStrictEqual(readdirSync(directory), [])
-      yield* Effect.scoped(Lock.hold(path))
+      yield* Effect.scoped(FileLock.hold(path))
     })
   )
 
@@ -50,14 +50,14 @@ describe("Lock", () => {
       const path = join(yield* Temporary.directory, "lock")
       leaveBehind(path)
       const exits = yield* Effect.all(
-        Array.from({ length: 8 }, () => Effect.exit(Lock.hold(path))),
+        Array.from({ length: 8 }, () => Effect.exit(FileLock.hold(path))),
         { concurrency: "unbounded" }
       )
       assert.lengthOf(
         exits.filter(({ _tag }) => _tag === "Success"),
         1
       )
-      assert.deepStrictEqual(yield* Effect.flip(Lock.hold(path)), here)
+      assert.deepStrictEqual(yield* Effect.flip(FileLock.hold(path)), here)
     })
   )
 
@@ -66,8 +66,8 @@ describe("Lock", () => {
       const directory = join(yield* Temporary.directory, "d".repeat(120))
       mkdirSync(directory)
       const path = join(directory, "lock")
-      yield* Lock.hold(path)
-      assert.deepStrictEqual(yield* Effect.flip(Lock.hold(path)), here)
+      yield* FileLock.hold(path)
+      assert.deepStrictEqual(yield* Effect.flip(FileLock.hold(path)), here)
       assert.isTrue(existsSync(path))
     })
   )
@@ -75,11 +75,11 @@ describe("Lock", () => {
   it.effect("says why the system does not give it", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
-      const nowhere = yield* Effect.flip(Lock.hold(join(directory, "nowhere", "lock")))
+      const nowhere = yield* Effect.flip(FileLock.hold(join(directory, "nowhere", "lock")))
       assert.deepStrictEqual(nowhere, { _tag: "Failed", code: "ENOENT" })
       if (process.getuid?.() === 0) return
       chmodSync(directory, 0o500)
-      assert.propertyVal(yield* Effect.flip(Lock.hold(join(directory, "lock"))), "_tag", "Failed")
+      assert.propertyVal(yield* Effect.flip(FileLock.hold(join(directory, "lock"))), "_tag", "Failed")
     })
   )
 

@@ -3,13 +3,13 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import * as Recent from "../../src/base/LruMap.ts"
+import * as LruMap from "../../src/base/LruMap.ts"
 
 it("remembers the keys used last, whatever came before, and never more than twice as many", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(30)), { maxLength: 200, size: "max" }), (uses) => {
       const limit = 5
-      const recent = Recent.make<number, string>(limit)
+      const recent = LruMap.make<number, string>(limit)
       let last: ReadonlyArray<number> = []
       for (const [isWrite, key] of uses) {
         if (isWrite) recent.set(key, `${key}`)
@@ -29,7 +29,7 @@ it("remembers the keys used last, whatever came before, and never more than twic
 it("remembers only a few where others have taken what there is to share, and says how many", () => {
   let places = 0
   const shared = { hasPlaces: () => places < 100, changePlaces: (by: number) => (places += by) }
-  const [one, other] = [Recent.make<number, number>(1000, shared), Recent.make<number, number>(1000, shared)]
+  const [one, other] = [LruMap.make<number, number>(1000, shared), LruMap.make<number, number>(1000, shared)]
   for (let i = 0; i < 1000; i++) one.set(i, i)
   for (let i = 0; i < 1000; i++) other.set(i, i)
   assert.isAtMost(places, 100 + 2 * 16)

@@ -7,7 +7,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
 import * as PrefixTree from "../../src/base/PrefixTree.ts"
-import * as Coverage from "../../src/policy/CidrCover.ts"
+import * as CidrCover from "../../src/policy/CidrCover.ts"
 import { universe } from "../support/rules.ts"
 
 /** Of few different bytes, so that many are in one another. */
@@ -71,8 +71,8 @@ describe("PrefixTree", () => {
   })
 })
 
-describe("Coverage", () => {
-  const block = (text: string) => Coverage.blockOf(IpNetwork.fromStringUnsafe(text))
+describe("CidrCover", () => {
+  const block = (text: string) => CidrCover.blockOf(IpNetwork.fromStringUnsafe(text))
 
   it.each([
     [["10.0.0.0/8"], "10.1.0.0/16", true],
@@ -88,7 +88,7 @@ describe("Coverage", () => {
     [["fd00::/64", "fd00:0:0:2::/64"], "fd00::/63", false],
     [[], "10.0.0.0/8", false]
   ])("%j hold all of %s: %s", (networks, whole, expected) => {
-    assert.strictEqual(Coverage.covers(networks.map(block), block(whole)), expected)
+    assert.strictEqual(CidrCover.covers(networks.map(block), block(whole)), expected)
   })
 
   it("is what asking every address finds", () => {
@@ -100,7 +100,10 @@ describe("Coverage", () => {
         const expected = universe
           .filter((address) => IpNetwork.contains(whole, address))
           .every((address) => networks.some((network) => IpNetwork.contains(network, address)))
-        assert.strictEqual(Coverage.covers(networks.map(Coverage.blockOf), Coverage.blockOf(whole)), expected)
+        assert.strictEqual(
+          CidrCover.covers(networks.map(CidrCover.blockOf), CidrCover.blockOf(whole)),
+          expected
+        )
       }),
       { numRuns: 1000 }
     )

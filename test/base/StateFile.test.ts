@@ -15,7 +15,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as State from "../../src/base/StateFile.ts"
+import * as StateFile from "../../src/base/StateFile.ts"
 import { fields } from "../support/errors.ts"
 import * as Temporary from "../support/temporary.ts"
 
@@ -23,16 +23,16 @@ const Form = Schema.Struct({ version: Schema.Literal(1), count: Schema.Int })
 
 const file = Effect.map(Temporary.directory, (directory) => join(directory, "state.json"))
 
-const reason = (path: string) => Effect.map(Effect.flip(State.read(path, Form)), fields)
+const reason = (path: string) => Effect.map(Effect.flip(StateFile.read(path, Form)), fields)
 
-describe("State", () => {
+describe("StateFile", () => {
   it.effect("is nothing where there was none, and then what was written last", () =>
     Effect.gen(function* () {
       const path = yield* file
-      assert.deepStrictEqual(yield* State.read(path, Form), Option.none())
+      assert.deepStrictEqual(yield* StateFile.read(path, Form), Option.none())
       for (const count of [1, 200, 3]) {
-        yield* State.write(path, Form, { version: 1, count })
-        assert.deepStrictEqual(yield* State.read(path, Form), Option.some({ version: 1, count }))
+        yield* StateFile.write(path, Form, { version: 1, count })
+        assert.deepStrictEqual(yield* StateFile.read(path, Form), Option.some({ version: 1, count }))
       }
     })
   )
@@ -40,7 +40,7 @@ describe("State", () => {
   it.effect("is for its owner only, and leaves nothing beside it", () =>
     Effect.gen(function* () {
       const path = yield* file
-      yield* State.write(path, Form, { version: 1, count: 1 })
+      yield* StateFile.write(path, Form, { version: 1, count: 1 })
       assert.strictEqual(statSync(path).mode & 0o777, 0o600)
       assert.deepStrictEqual(readdirSync(join(path, "..")), ["state.json"])
     })
@@ -51,7 +51,7 @@ describe("State", () => {
       const path = yield* file
       writeFileSync(`${path}.other`, "precious")
       symlinkSync(`${path}.other`, `${path}.new`)
-      yield* State.write(path, Form, { version: 1, count: 1 })
+      yield* StateFile.write(path, Form, { version: 1, count: 1 })
       assert.strictEqual(readFileSync(`${path}.other`, "utf8"), "precious")
       assert.isTrue(lstatSync(path).isFile())
     })
@@ -60,12 +60,12 @@ describe("State", () => {
   it.effect("is refused when it is torn, at whatever byte", () =>
     Effect.gen(function* () {
       const path = yield* file
-      yield* State.write(path, Form, { version: 1, count: 42 })
+      yield* StateFile.write(path, Form, { version: 1, count: 42 })
       const whole = readFileSync(path)
       for (let length = 0; length < whole.length; length++) {
         writeFileSync(path, whole.subarray(0, length))
         const reason = "it is not whole, or of another version"
-        assert.deepStrictEqual(yield* Effect.map(Effect.flip(State.read(path, Form)), fields), {
+        assert.deepStrictEqual(yield* Effect.map(Effect.flip(StateFile.read(path, Form)), fields), {
           _tag: "StateFailed",
           path,
           reason
@@ -94,11 +94,11 @@ describe("State", () => {
   it.effect("survives the middle of being written", () =>
     Effect.gen(function* () {
       const path = yield* file
-      yield* State.write(path, Form, { version: 1, count: 1 })
+      yield* StateFile.write(path, Form, { version: 1, count: 1 })
       writeFileSync(`${path}.new`, '{"versi')
-      assert.deepStrictEqual(yield* State.read(path, Form), Option.some({ version: 1, count: 1 }))
-      yield* State.write(path, Form, { version: 1, count: 2 })
-      assert.deepStrictEqual(yield* State.read(path, Form), Option.some({ version: 1, count: 2 }))
+      assert.deepStrictEqual(yield* StateFile.read(path, Form), Option.some({ version: 1, count: 1 }))
+      yield* StateFile.write(path, Form, { version: 1, count: 2 })
+      assert.deepStrictEqual(yield* StateFile.read(path, Form), Option.some({ version: 1, count: 2 }))
     })
   )
 
@@ -107,11 +107,13 @@ describe("State", () => {
       const directory = yield* Temporary.directory
       assert.propertyVal(yield* reason(directory), "reason", "EISDIR")
       const nowhere = join(directory, "nowhere", "state.json")
-      const error = yield* Effect.flip(State.write(nowhere, Form, { version: 1, count: 1 }))
+      const error = yield* Effect.flip(StateFile.write(nowhere, Form, { version: 1, count: 1 }))
       assert.strictEqual(error.message, `cannot keep the state in ${nowhere}: its directory does not exist`)
       if (process.getuid?.() === 0) return
       chmodSync(directory, 0o500)
-      const denied = yield* Effect.flip(State.write(join(directory, "it"), Form, { version: 1, count: 1 }))
+      const denied = yield* Effect.flip(
+        StateFile.write(join(directory, "it"), Form, { version: 1, count: 1 })
+      )
       assert.strictEqual(denied.reason, "this process may not")
     })
   )

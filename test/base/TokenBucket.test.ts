@@ -3,48 +3,48 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import * as Bucket from "../../src/base/TokenBucket.ts"
+import * as TokenBucket from "../../src/base/TokenBucket.ts"
 
-describe("Bucket", () => {
+describe("TokenBucket", () => {
   it("starts with a quarter of a second's worth and holds no more", () => {
-    const bucket = Bucket.make(1000, 5000)
+    const bucket = TokenBucket.make(1000, 5000)
     assert.strictEqual(bucket.tokens, 250)
-    Bucket.fill(bucket, 60_000)
+    TokenBucket.fill(bucket, 60_000)
     assert.strictEqual(bucket.tokens, 250)
-    assert.isTrue(Bucket.isFull(bucket))
+    assert.isTrue(TokenBucket.isFull(bucket))
   })
 
   it("is filled at its rate, also out of debt", () => {
-    const bucket = Bucket.make(1000, 0)
+    const bucket = TokenBucket.make(1000, 0)
     bucket.tokens = -500
-    Bucket.fill(bucket, 100)
+    TokenBucket.fill(bucket, 100)
     assert.closeTo(bucket.tokens, -400, 1e-6)
-    Bucket.fill(bucket, 600)
+    TokenBucket.fill(bucket, 600)
     assert.closeTo(bucket.tokens, 100, 1e-6)
-    assert.isFalse(Bucket.isFull(bucket))
+    assert.isFalse(TokenBucket.isFull(bucket))
   })
 
   it("holds a second's worth while someone waits", () => {
-    const bucket = Bucket.make(1000, 0)
+    const bucket = TokenBucket.make(1000, 0)
     bucket.waiting = 1
     bucket.tokens = -200
-    Bucket.fill(bucket, 1000)
+    TokenBucket.fill(bucket, 1000)
     assert.closeTo(bucket.tokens, 800, 1e-6)
-    Bucket.fill(bucket, 5000)
+    TokenBucket.fill(bucket, 5000)
     assert.strictEqual(bucket.tokens, 1000)
     bucket.waiting = 0
-    Bucket.fill(bucket, 5000)
+    TokenBucket.fill(bucket, 5000)
     assert.strictEqual(bucket.tokens, 250)
   })
 
   it("changes its rate from now on, and keeps its debt", () => {
-    const bucket = Bucket.make(1000, 0)
+    const bucket = TokenBucket.make(1000, 0)
     bucket.tokens = -1000
-    Bucket.setRate(bucket, 4000, 500)
+    TokenBucket.setRate(bucket, 4000, 500)
     assert.closeTo(bucket.tokens, -500, 1e-6)
-    Bucket.fill(bucket, 750)
+    TokenBucket.fill(bucket, 750)
     assert.closeTo(bucket.tokens, 500, 1e-6)
-    Bucket.setRate(bucket, 100, 750)
+    TokenBucket.setRate(bucket, 100, 750)
     assert.closeTo(bucket.tokens, 25, 1e-6)
   })
 
@@ -54,12 +54,12 @@ describe("Bucket", () => {
     })
     fc.assert(
       fc.property(fc.integer({ min: 100, max: 1_000_000 }), steps, (rate, pieces) => {
-        const bucket = Bucket.make(rate, 0)
+        const bucket = TokenBucket.make(rate, 0)
         let time = 0
         let passed = 0
         for (const [wait, size] of pieces) {
           time += wait
-          Bucket.fill(bucket, time)
+          TokenBucket.fill(bucket, time)
           if (bucket.tokens <= 0) continue
           bucket.tokens -= size
           passed += size

@@ -3,16 +3,16 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import * as Rates from "../../src/base/TokenBuckets.ts"
+import * as TokenBuckets from "../../src/base/TokenBuckets.ts"
 
 /** Times at which tokens are asked for, in the order of time. */
 const times = fc
   .array(fc.oneof(fc.constant(0), fc.nat(50), fc.nat(3000)), { maxLength: 200 })
   .map((gaps) => gaps.map((_, i) => gaps.slice(0, i + 1).reduce((sum, gap) => sum + gap, 1e12)))
 
-describe("Rates", () => {
+describe("TokenBuckets", () => {
   it("gives as many at once, and then one for each part of a second", () => {
-    const rates = Rates.make()
+    const rates = TokenBuckets.make()
     const take = (now: number) => rates.take("alice", 4, now)
     assert.deepStrictEqual([0, 0, 0, 0, 0].map(take), [0, 0, 0, 0, 250])
     assert.deepStrictEqual([249, 250, 251].map(take), [1, 0, 249])
@@ -21,7 +21,7 @@ describe("Rates", () => {
   })
 
   it("has a bucket for each", () => {
-    const rates = Rates.make()
+    const rates = TokenBuckets.make()
     assert.deepStrictEqual(
       ["alice", "bob", "alice", "bob"].map((key) => rates.take(key, 1, 0)),
       [0, 0, 1000, 1000]
@@ -31,7 +31,7 @@ describe("Rates", () => {
   it("gives what a bucket with that many tokens, filled all the time, would give", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 50 }), times, (perSecond, all) => {
-        const rates = Rates.make()
+        const rates = TokenBuckets.make()
         // In thousandths of a token, which are whole numbers.
         let [tokens, last] = [perSecond * 1000, all[0] ?? 0]
         for (const now of all) {
@@ -48,7 +48,7 @@ describe("Rates", () => {
   it("gives one after the time it tells to wait, and none before", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1000 }), times, (perSecond, all) => {
-        const rates = Rates.make()
+        const rates = TokenBuckets.make()
         for (const now of all) {
           const wait = rates.take("alice", perSecond, now)
           if (wait === 0) continue
@@ -61,7 +61,7 @@ describe("Rates", () => {
   })
 
   it("remembers nobody who has rested for a second, even if the clock was set back", () => {
-    const rates = Rates.make()
+    const rates = TokenBuckets.make()
     for (let i = 0; i < 1000; i++) rates.take(`user ${i}`, 10, i)
     assert.strictEqual(rates.size(), 1000)
     rates.take("alice", 10, 1499)
@@ -73,7 +73,7 @@ describe("Rates", () => {
   })
 
   it("goes by the new rate from the moment there is one", () => {
-    const rates = Rates.make()
+    const rates = TokenBuckets.make()
     for (let i = 0; i < 100; i++) assert.strictEqual(rates.take("alice", 100, 0), 0)
     assert.strictEqual(rates.take("alice", 2, 0), 500)
     assert.strictEqual(rates.take("alice", 2, 500), 0)

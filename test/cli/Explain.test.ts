@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as TestConsole from "effect/testing/TestConsole"
-import * as Question from "../../src/cli/AccessFlags.ts"
+import * as AccessFlags from "../../src/cli/AccessFlags.ts"
 import * as Explain from "../../src/cli/Explain.ts"
 import { ResolutionFailed, ResolutionTimeout } from "../../src/Errors.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
@@ -31,7 +31,7 @@ const names = Resolver.fixed({
   "inside.example": [ip("10.0.0.1")]
 })
 
-const given = (flags: Partial<Record<keyof Question.Given, string>>): Question.Given => ({
+const given = (flags: Partial<Record<keyof AccessFlags.Given, string>>): AccessFlags.Given => ({
   to: Option.fromUndefinedOr(flags.to),
   group: flags.group === undefined ? [] : [flags.group],
   client: Option.fromUndefinedOr(flags.client),
@@ -42,8 +42,8 @@ const given = (flags: Partial<Record<keyof Question.Given, string>>): Question.G
   address: Option.fromUndefinedOr(flags.address)
 })
 
-const ask = (flags: Partial<Record<keyof Question.Given, string>>) =>
-  Question.fromFlags(given(flags)).pipe(
+const ask = (flags: Partial<Record<keyof AccessFlags.Given, string>>) =>
+  AccessFlags.fromFlags(given(flags)).pipe(
     Effect.flatMap((question) => Explain.explain(inputs, question)),
     Effect.provide(names)
   )
@@ -109,7 +109,7 @@ describe("explain", () => {
   ] as const) {
     it.effect(`says of a name that ${why}`, () =>
       Effect.gen(function* () {
-        const question = yield* Question.fromFlags(
+        const question = yield* AccessFlags.fromFlags(
           given({ to: "some.example:443", group: "staff", at: monday })
         )
         const { lines, code } = yield* Explain.explain(inputs, question)
@@ -147,7 +147,7 @@ describe("explain", () => {
   it.effect("leaves out the first of very many rules", () =>
     Effect.gen(function* () {
       const rules = read(...Array.from({ length: 30 }, (_, i) => ({ deny: true, to: `host${i}.example` })))
-      const question = yield* Question.fromFlags(given({ to: "192.0.2.1:443" }))
+      const question = yield* AccessFlags.fromFlags(given({ to: "192.0.2.1:443" }))
       const { lines } = yield* Explain.explain({ rules, judge: Ruleset.make(rules).judge }, question)
       assert.strictEqual(lines.length, 22)
       assert.strictEqual(lines[0], "  10 rules before: 10 do not match, 0 may")
@@ -156,10 +156,10 @@ describe("explain", () => {
   )
 })
 
-describe("Question", () => {
+describe("AccessFlags", () => {
   it.effect("is what the flags say", () =>
     Effect.gen(function* () {
-      const question = yield* Question.fromFlags(
+      const question = yield* AccessFlags.fromFlags(
         given({
           to: "BÜCHER.example.:443",
           group: "staff",
@@ -189,7 +189,7 @@ describe("Question", () => {
 
   it.effect("reads an address as a client's would be", () =>
     Effect.gen(function* () {
-      const { access } = yield* Question.fromFlags(given({ to: "[::ffff:192.0.2.1]:443" }))
+      const { access } = yield* AccessFlags.fromFlags(given({ to: "[::ffff:192.0.2.1]:443" }))
       assert.strictEqual(NetAddress.formatIp(access.target?.host as NetAddress.IpAddress), "192.0.2.1")
     })
   )
@@ -205,7 +205,7 @@ describe("Question", () => {
   ] as const) {
     it.effect(`says: ${message}`, () =>
       Effect.gen(function* () {
-        assert.include((yield* Effect.flip(Question.fromFlags(given(flags)))).message, message)
+        assert.include((yield* Effect.flip(AccessFlags.fromFlags(given(flags)))).message, message)
       })
     )
   }

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Rule from "../../src/config/Rule.ts"
-import * as Forms from "../../src/config/Schemas.ts"
+import * as Schemas from "../../src/config/Schemas.ts"
 import type { User } from "../../src/config/User.ts"
 import { errors, read } from "../support/config-file.ts"
 
@@ -18,8 +18,8 @@ describe("a setting with a structure", () => {
         name: Schema.String,
         action: Schema.Literals(["allow", "deny"]),
         to: Schema.optionalKey(
-          Forms.list(
-            Forms.text({
+          Schemas.list(
+            Schemas.text({
               read: Option.liftPredicate((text: string) => text.includes("/")),
               expected: "a network"
             }),
@@ -29,7 +29,7 @@ describe("a setting with a structure", () => {
         rate: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
       }).check(Schema.makeFilter(({ name }) => name !== "default" || "default is the name of another rule"))
     ),
-    users: Schema.Array(Schema.Struct({ name: Schema.String, password: Forms.secret }))
+    users: Schema.Array(Schema.Struct({ name: Schema.String, password: Schemas.secret }))
   }
 
   it.effect("is read by its schema", () =>

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Option from "effect/Option"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import * as Texts from "../../src/config/Parsers.ts"
+import * as Parsers from "../../src/config/Parsers.ts"
 import * as Settings from "../../src/config/Settings.ts"
 import * as Sources from "../../src/config/Sources.ts"
 
@@ -72,7 +72,10 @@ describe("a listen address", () => {
 
   it("is the same without its TLS", () => {
     const at = Option.getOrThrow(ListenAddress.fromString("tls:[::1]:1080"))
-    assert.strictEqual(ListenAddress.format(ListenAddress.placeOf(ListenAddress.doorOf(at))), "[::1]:1080")
+    assert.strictEqual(
+      ListenAddress.format(ListenAddress.placeOf(ListenAddress.endpointOf(at))),
+      "[::1]:1080"
+    )
   })
 })
 
@@ -103,17 +106,18 @@ describe("a setting that cannot be read", () => {
 
 describe("permissions", () => {
   it("are octal", () => {
-    assert.deepStrictEqual(Texts.mode("0660"), Option.some(0o660))
-    assert.deepStrictEqual(Texts.mode("600"), Option.some(0o600))
+    assert.deepStrictEqual(Parsers.mode("0660"), Option.some(0o660))
+    assert.deepStrictEqual(Parsers.mode("600"), Option.some(0o600))
     for (const text of ["", "0o600", "1777", "680", "60", "00600"]) {
-      assert.isTrue(Option.isNone(Texts.mode(text)), text)
+      assert.isTrue(Option.isNone(Parsers.mode(text)), text)
     }
   })
 })
 
 describe("a network", () => {
   it("is a prefix, or an address for itself", () => {
-    const format = (text: string) => Option.getOrUndefined(Option.map(Texts.network(text), IpNetwork.format))
+    const format = (text: string) =>
+      Option.getOrUndefined(Option.map(Parsers.network(text), IpNetwork.format))
     assert.strictEqual(format("10.0.0.0/8"), "10.0.0.0/8")
     assert.strictEqual(format("2001:db8::/32"), "2001:db8::/32")
     assert.strictEqual(format("192.0.2.1"), "192.0.2.1/32")

@@ -5,11 +5,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
-import * as Texts from "../../src/config/Parsers.ts"
+import * as Parsers from "../../src/config/Parsers.ts"
 
-const millis = (text: string) => Option.getOrUndefined(Option.map(Texts.duration(text), Duration.toMillis))
+const millis = (text: string) => Option.getOrUndefined(Option.map(Parsers.duration(text), Duration.toMillis))
 
-describe("Texts", () => {
+describe("Parsers", () => {
   it.each([
     ["1ms", 1],
     ["500ms", 500],
@@ -64,10 +64,10 @@ describe("Texts", () => {
     ["1GB", 1_000_000_000],
     ["999999999999999", 999_999_999_999_999]
   ])("reads %s as bytes, and as a rate", (text, expected) => {
-    assert.deepStrictEqual(Texts.bytes(text), Option.some(expected))
-    assert.deepStrictEqual(Texts.rate(text), Option.some(expected))
-    assert.deepStrictEqual(Texts.rate(`${text}/s`), Option.some(expected))
-    assert.deepStrictEqual(Texts.bytes(`${text}/s`), Option.none())
+    assert.deepStrictEqual(Parsers.bytes(text), Option.some(expected))
+    assert.deepStrictEqual(Parsers.rate(text), Option.some(expected))
+    assert.deepStrictEqual(Parsers.rate(`${text}/s`), Option.some(expected))
+    assert.deepStrictEqual(Parsers.bytes(`${text}/s`), Option.none())
   })
 
   it.each([
@@ -88,7 +88,7 @@ describe("Texts", () => {
     "9999999999GiB",
     "off"
   ])("reads %j as no bytes", (text) => {
-    assert.isTrue(Option.isNone(Texts.bytes(text)) && Option.isNone(Texts.rate(`${text}/s`)))
+    assert.isTrue(Option.isNone(Parsers.bytes(text)) && Option.isNone(Parsers.rate(`${text}/s`)))
   })
 
   it.each([
@@ -99,14 +99,14 @@ describe("Texts", () => {
     ["1/off", [1, Infinity]],
     ["off", [Infinity, Infinity]]
   ])("reads %s as rates, up and down", (text, expected) => {
-    const { upload, download } = Option.getOrThrow(Texts.rates(text))
+    const { upload, download } = Option.getOrThrow(Parsers.rates(text))
     assert.deepStrictEqual([upload, download], expected)
   })
 
   it.each(["", "/", "1/", "/1", "1/2/3", "0", "1/0", "1MiB/s", "fast", "1 / 2", "Off"])(
     "reads %j as no rates",
     (text) => {
-      assert.isTrue(Option.isNone(Texts.rates(text)))
+      assert.isTrue(Option.isNone(Parsers.rates(text)))
     }
   )
 
@@ -116,7 +116,7 @@ describe("Texts", () => {
     ["2027-03-31T18:00Z", "2027-03-31T18:00:00.000Z"],
     ["2027-03-31T18:00:30+02:00", "2027-03-31T16:00:30.000Z"]
   ])("reads %s as the moment when something is over", (text, expected) => {
-    assert.strictEqual(new Date(Option.getOrThrow(Texts.expiry(text))).toISOString(), expected)
+    assert.strictEqual(new Date(Option.getOrThrow(Parsers.expiry(text))).toISOString(), expected)
   })
 
   it.each([
@@ -131,11 +131,11 @@ describe("Texts", () => {
     "2027-03-31 18:00Z",
     "never"
   ])("reads %j as no such moment", (text) => {
-    assert.isTrue(Option.isNone(Texts.expiry(text)))
+    assert.isTrue(Option.isNone(Parsers.expiry(text)))
   })
 
   it("reads when to drop connections at random", () => {
-    const read = (text: string) => Option.getOrUndefined(Texts.earlyDrop(text))
+    const read = (text: string) => Option.getOrUndefined(Parsers.earlyDrop(text))
     assert.deepStrictEqual(read("10:30:100"), { start: 10, rate: 30, full: 100 })
     assert.deepStrictEqual(read("1:100:1"), { start: 1, rate: 100, full: 1 })
     for (const text of [
@@ -153,18 +153,18 @@ describe("Texts", () => {
   })
 
   it("reads switches", () => {
-    const read = (text: string) => Option.getOrUndefined(Texts.toggle(text))
+    const read = (text: string) => Option.getOrUndefined(Parsers.toggle(text))
     assert.deepStrictEqual(["true", "1", "false", "0"].map(read), [true, true, false, false])
     for (const text of ["", "yes", "TRUE", "on", "01", " true"]) assert.strictEqual(read(text), undefined)
   })
 
   it("reads nothing but the words allowed", () => {
     const allowed = ["info", "none"] as const
-    assert.deepStrictEqual(Texts.literal("none", allowed), Option.some("none"))
+    assert.deepStrictEqual(Parsers.literal("none", allowed), Option.some("none"))
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.constantFrom("INFO", "info ", "length", "0")), (text) => {
         if (text === "info" || text === "none") return
-        assert.isTrue(Option.isNone(Texts.literal(text, allowed)))
+        assert.isTrue(Option.isNone(Parsers.literal(text, allowed)))
       })
     )
   })

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import { Config } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import * as Texts from "../../src/config/Parsers.ts"
+import * as Parsers from "../../src/config/Parsers.ts"
 import * as Reach from "../../src/config/Reach.ts"
 
 const listening = (texts: string, privateTargets: "auto" | "allow" | "deny" = "auto") => ({
@@ -59,7 +59,7 @@ describe("Reach", () => {
   })
 
   it("not behind a proxy that passes on other people's connections", () => {
-    const proxyProtocolFrom = [Option.getOrThrow(Texts.network("127.0.0.1"))]
+    const proxyProtocolFrom = [Option.getOrThrow(Parsers.network("127.0.0.1"))]
     assert.isFalse(Reach.allowsPrivateTargets({ ...listening("127.0.0.1:1080"), proxyProtocolFrom }))
   })
 })

@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import { nameOf } from "../../src/config/Rule.ts"
-import * as Review from "../../src/config/RuleLint.ts"
+import * as RuleLint from "../../src/config/RuleLint.ts"
 import { access, asked, hosts, naive, port, read, targetOf, universe, writtenRule } from "../support/rules.ts"
 
 const allow = { allow: true }
@@ -14,7 +14,7 @@ const deny = { deny: true }
 
 /** Which rules never match, by their number. */
 const never = (...rules: ReadonlyArray<object>) =>
-  Review.unmatched(read(...rules)).map((warning) => Number(/^rule (\d+) never matches/.exec(warning)?.[1]))
+  RuleLint.unmatched(read(...rules)).map((warning) => Number(/^rule (\d+) never matches/.exec(warning)?.[1]))
 
 const pairs: ReadonlyArray<readonly [first: object, second: object, isCovered: boolean]> = [
   [{}, {}, true],
@@ -43,7 +43,7 @@ const pairs: ReadonlyArray<readonly [first: object, second: object, isCovered: b
   [{}, { when: "sat" }, true]
 ]
 
-describe("Review", () => {
+describe("RuleLint", () => {
   for (const [first, second, isCovered] of pairs) {
     it(`${JSON.stringify(second)} behind ${JSON.stringify(first)}: ${isCovered ? "never" : "may match"}`, () => {
       assert.deepStrictEqual(never({ ...deny, ...first }, { ...allow, ...second }), isCovered ? [2] : [])
@@ -52,14 +52,14 @@ describe("Review", () => {
 
   it("says which rule is in the way", () => {
     assert.deepStrictEqual(
-      Review.unmatched(read({ name: "all", ...deny }, { name: "us", ...allow, users: "us" })),
+      RuleLint.unmatched(read({ name: "all", ...deny }, { name: "us", ...allow, users: "us" })),
       ["us never matches: all has decided before"]
     )
   })
 
   it("says that a denial has no limits", () => {
     assert.deepStrictEqual(
-      Review.idle(
+      RuleLint.idle(
         read({ ...deny, limits: { sessions: 1 } }, { ...deny }, { ...allow, limits: { sessions: 1 } })
       ),
       ["rule 1 denies, so nothing comes of its limits"]
@@ -87,7 +87,7 @@ describe("Review", () => {
     it(`${isThere ? "may find" : "misses"} ${listener} where it listens on ${listen}`, () => {
       const rules = read(allow, { name: "us", ...allow, listeners: listener })
       assert.deepStrictEqual(
-        Review.unheard(rules, [Option.getOrThrow(ListenAddress.fromString(listen))]),
+        RuleLint.unheard(rules, [Option.getOrThrow(ListenAddress.fromString(listen))]),
         isThere ? [] : [`us is for the listener ${listener}, and there is none`]
       )
     })
@@ -105,7 +105,7 @@ describe("Review", () => {
 
   it("takes few seconds for very many", () => {
     const rules = read(...Array.from({ length: 20_000 }, (_, i) => ({ ...allow, to: `host${i}.example` })))
-    assert.deepStrictEqual(Review.unmatched(rules), [])
+    assert.deepStrictEqual(RuleLint.unmatched(rules), [])
   })
 
   it("never says so of a rule that decides something", () => {
@@ -122,7 +122,7 @@ describe("Review", () => {
           for (const where of [target, { host: address, port }]) {
             const decisive = naive(rules, { ...access(asked), target: where }, address)
             if (decisive === -1) continue
-            const said = Review.unmatched(rules).map((warning) => warning.split(" never")[0])
+            const said = RuleLint.unmatched(rules).map((warning) => warning.split(" never")[0])
             assert.notInclude(said, nameOf(rules[decisive]!, decisive))
           }
         }
@@ -137,14 +137,14 @@ describe("Review", () => {
       { ...deny, groups: "gests" }
     )
     assert.deepStrictEqual(
-      Review.problems(rules, { users: ["alice", "bob"], groups: new Set(["staff", "guests"]) }),
+      RuleLint.problems(rules, { users: ["alice", "bob"], groups: new Set(["staff", "guests"]) }),
       [
         { path: [0, "users", 1], value: 'user "bbo" of us', expected: "one of the users" },
         { path: [1, "groups", 0], value: 'group "gests" of rule 2', expected: "a group of any user" }
       ]
     )
-    assert.deepStrictEqual(Review.problems(rules, {}), [])
-    assert.deepStrictEqual(Review.problems(rules, { users: [] }), [
+    assert.deepStrictEqual(RuleLint.problems(rules, {}), [])
+    assert.deepStrictEqual(RuleLint.problems(rules, { users: [] }), [
       { path: [0, "users", 0], value: 'user "alice" of us', expected: "one of the users" },
       { path: [0, "users", 1], value: 'user "bbo" of us', expected: "one of the users" }
     ])

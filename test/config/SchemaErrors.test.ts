@@ -5,11 +5,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
-import * as Problems from "../../src/config/SchemaErrors.ts"
+import * as SchemaErrors from "../../src/config/SchemaErrors.ts"
 
 const problems = (schema: Schema.Decoder<unknown>, value: unknown) => {
   const decode = SchemaParser.decodeUnknownResult(schema, { errors: "all", onExcessProperty: "error" })
-  return Problems.fromIssue(Result.getOrThrow(Result.flip(decode(value)))).map(({ path, kind }) => [
+  return SchemaErrors.fromIssue(Result.getOrThrow(Result.flip(decode(value)))).map(({ path, kind }) => [
     path.join("."),
     kind._tag === "Wrong" ? kind.expected : kind._tag === "Said" ? kind.message : kind._tag
   ])

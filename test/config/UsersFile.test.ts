@@ -11,7 +11,7 @@ const scrypt = "$scrypt$ln=15,r=8,p=3$c2FsdHNhbHQ$AAECAwQFBgcICQoLDA0ODw"
 const names = (path: string, text: string) =>
   Result.getOrThrow(UsersFile.parse(path, text)).map(({ name }) => name)
 
-describe("UsersFile", () => {
+describe("UsersSource", () => {
   it("reads what htpasswd makes, and scrypt", () => {
     const text = `\ufeff# people\r\nalice:${bcrypt}\r\n\r\nbob b:${scrypt}\n`
     assert.deepStrictEqual(names("/etc/users", text), ["alice", "bob b"])

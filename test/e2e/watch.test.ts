@@ -9,13 +9,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import * as Watch from "../../src/base/FileWatcher.ts"
+import * as FileWatcher from "../../src/base/FileWatcher.ts"
 import * as Processes from "../support/processes.ts"
 import * as Temporary from "../support/temporary.ts"
 
 /** A directory with a file in it, and what is told of the file. */
 const watched = Effect.fnUntraced(function* (
-  options: Watch.Options,
+  options: FileWatcher.Options,
   prepare?: (path: string) => Promise<string>
 ) {
   const directory = yield* Temporary.directory
@@ -26,7 +26,7 @@ const watched = Effect.fnUntraced(function* (
   })
   const told = yield* Queue.unbounded<void>()
   const begun = yield* Deferred.make<void>()
-  yield* Watch.changes([path], options).pipe(
+  yield* FileWatcher.changes([path], options).pipe(
     Stream.onStart(Deferred.succeed(begun, undefined)),
     Stream.runForEach((it) => Queue.offer(told, it)),
     Effect.forkScoped
@@ -45,7 +45,7 @@ const watched = Effect.fnUntraced(function* (
 })
 
 /** Told by the directory in a moment, or by looking in a moment, but not both. */
-const ways: Readonly<Record<string, Watch.Options>> = {
+const ways: Readonly<Record<string, FileWatcher.Options>> = {
   "by its directory": { settle: "50 millis", poll: "1 hour" },
   "by looking": { settle: "1 hour", poll: "50 millis" }
 }
@@ -103,7 +103,7 @@ describe.concurrent.each(Object.entries(ways))("a change noticed %s", (_, option
 })
 
 describe.concurrent("no change", () => {
-  const both: Watch.Options = { settle: "50 millis", poll: "50 millis" }
+  const both: FileWatcher.Options = { settle: "50 millis", poll: "50 millis" }
 
   it.live("is another file, nor that the file is gone", () =>
     Effect.gen(function* () {
@@ -120,7 +120,7 @@ describe.concurrent("no change", () => {
       const directory = yield* Temporary.directory
       const path = join(directory, "later", "a.yaml")
       const told = yield* Queue.unbounded<void>()
-      yield* Stream.runForEach(Watch.changes([path], both), (it) => Queue.offer(told, it)).pipe(
+      yield* Stream.runForEach(FileWatcher.changes([path], both), (it) => Queue.offer(told, it)).pipe(
         Effect.forkScoped
       )
       yield* Effect.sleep("200 millis")

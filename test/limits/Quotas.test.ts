@@ -88,16 +88,19 @@ describe("Quotas", () => {
 
   it.effect("of a rule are used up by all whom it lets through", () =>
     Effect.gen(function* () {
-      const { allot } = yield* Sessions
+      const { chargeRule } = yield* Sessions
       const decision = { verdict: "allow", rule: "mail", limits: { dailyQuota: 100 } } as const
       for (const user of ["alice", "bob"]) {
         const { session, close } = yield* begin({ identity: { user } })
-        yield* allot(session, decision)
+        yield* chargeRule(session, decision)
         session.traffic.sent += 50
         yield* close
       }
       const { session } = yield* begin({})
-      assert.deepInclude(fields(yield* Effect.flip(allot(session, decision))), { whose: "rule", limit: 100 })
+      assert.deepInclude(fields(yield* Effect.flip(chargeRule(session, decision))), {
+        whose: "rule",
+        limit: 100
+      })
     }).pipe(Effect.provide(layer()))
   )
 

@@ -4,23 +4,23 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import * as Sharer from "../../src/limits/RateAllocator.ts"
-import * as Shared from "../../src/limits/RateShare.ts"
+import * as RateAllocator from "../../src/limits/RateAllocator.ts"
+import * as RateShare from "../../src/limits/RateShare.ts"
 
 interface Worker {
-  shared: Shared.Shared
+  shared: RateShare.RateShare
   /** What it goes by; nothing if it does not use the limit. */
   share: number | undefined
-  toPrimary: Array<Sharer.Need>
-  toWorker: Array<Sharer.Share>
+  toPrimary: Array<RateAllocator.Need>
+  toWorker: Array<RateAllocator.Share>
 }
 
 const world = (count: number) => {
-  const sharer = Sharer.make<Worker>((worker, share) => void worker.toWorker.push(share))
+  const sharer = RateAllocator.make<Worker>((worker, share) => void worker.toWorker.push(share))
   const employ = (): Worker => {
-    const toPrimary: Array<Sharer.Need> = []
+    const toPrimary: Array<RateAllocator.Need> = []
     return {
-      shared: Shared.make((need) => void toPrimary.push(need)),
+      shared: RateShare.make((need) => void toPrimary.push(need)),
       share: undefined,
       toPrimary,
       toWorker: []
@@ -72,7 +72,7 @@ const action = fc.tuple(
   fc.nat({ max: 59 })
 )
 
-describe("Shares", () => {
+describe("RateShares", () => {
   it("never come to more than the whole, and end as all of it", () => {
     fc.assert(
       fc.property(

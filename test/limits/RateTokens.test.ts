@@ -2,12 +2,12 @@
  * Tokens that a worker gets from the primary.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Tokens from "../../src/limits/RateTokens.ts"
+import * as RateTokens from "../../src/limits/RateTokens.ts"
 
-describe("Tokens", () => {
+describe("RateTokens", () => {
   it("are taken once, by who takes them at once", () => {
-    const sent: Array<Tokens.Wish> = []
-    const tokens = Tokens.make((wish) => void sent.push(wish))
+    const sent: Array<RateTokens.Wish> = []
+    const tokens = RateTokens.make((wish) => void sent.push(wish))
     assert.isAbove(tokens.take("alice"), 0)
     const waits: Array<number> = []
     tokens.ask("alice", 5, (more) => {

@@ -4,25 +4,25 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import * as Lessor from "../../src/limits/SlotAllocator.ts"
-import * as Lessee from "../../src/limits/SlotLease.ts"
+import * as SlotAllocator from "../../src/limits/SlotAllocator.ts"
+import * as SlotLease from "../../src/limits/SlotLease.ts"
 
 /** A worker, and the messages on their way to it and from it. */
 interface Worker {
-  lessee: Lessee.Lessee
+  lessee: SlotLease.SlotLease
   sessions: number
-  kept: Array<Lessee.Slot>
+  kept: Array<SlotLease.Slot>
   /** Who waits for an answer. */
   waiting: number
-  toPrimary: Array<Lessor.Claim>
-  toWorker: Array<Lessor.Ruling>
+  toPrimary: Array<SlotAllocator.Claim>
+  toWorker: Array<SlotAllocator.Ruling>
 }
 
 const world = (count: number) => {
-  const lessor = Lessor.make<Worker>((worker, ruling) => void worker.toWorker.push(ruling))
+  const lessor = SlotAllocator.make<Worker>((worker, ruling) => void worker.toWorker.push(ruling))
   const employ = (): Worker => {
-    const toPrimary: Array<Lessor.Claim> = []
-    const lessee = Lessee.make((claim) => void toPrimary.push(claim))
+    const toPrimary: Array<SlotAllocator.Claim> = []
+    const lessee = SlotLease.make((claim) => void toPrimary.push(claim))
     return { lessee, sessions: 0, kept: [], waiting: 0, toPrimary, toWorker: [] }
   }
   const workers = Array.from({ length: count }, employ)

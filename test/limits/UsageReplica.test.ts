@@ -3,13 +3,13 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Usage from "../../src/limits/Usage.ts"
-import * as Used from "../../src/limits/UsageReplica.ts"
+import * as UsageReplica from "../../src/limits/UsageReplica.ts"
 
-describe("Used", () => {
+describe("UsageReplica", () => {
   it("is what others have moved, and what this one has since", () => {
     const now = Date.now()
-    const sent: Array<Used.Moved> = []
-    const used = Used.make((moved) => void sent.push(moved))
+    const sent: Array<UsageReplica.Moved> = []
+    const used = UsageReplica.make((moved) => void sent.push(moved))
     used.add("alice", 100, now)
     used.add("alice", 20, now)
     used.add("bob", 0, now)

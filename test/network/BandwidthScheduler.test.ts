@@ -3,14 +3,14 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import * as Bucket from "../../src/base/TokenBucket.ts"
-import * as Pacer from "../../src/network/BandwidthScheduler.ts"
+import * as TokenBucket from "../../src/base/TokenBucket.ts"
+import * as BandwidthScheduler from "../../src/network/BandwidthScheduler.ts"
 
 /** A pacer whose time passes when the test says so, tick by tick. */
 const world = () => {
   let time = 0
   let isTicking = false
-  const pacer = Pacer.make(
+  const pacer = BandwidthScheduler.make(
     () => time,
     () => {
       isTicking = true
@@ -19,9 +19,9 @@ const world = () => {
   const sources: Array<() => void> = []
   return {
     pacer,
-    bucket: (rate: number) => Bucket.make(rate, time),
+    bucket: (rate: number) => TokenBucket.make(rate, time),
     /** Has always something to send, in chunks of this size; counts what it has sent. */
-    greedy: (lane: Pacer.Lane, size = lane.slice) => {
+    greedy: (lane: BandwidthScheduler.Flow, size = lane.slice) => {
       const sent = { bytes: 0 }
       let mayGo = true
       sources.push(() => {
@@ -36,9 +36,9 @@ const world = () => {
     },
     /** Lets seconds pass. Between ticks, everyone sends all he may. */
     pass: (seconds: number) => {
-      for (let ticks = (seconds * 1000) / Pacer.interval; ticks > 0; ticks--) {
+      for (let ticks = (seconds * 1000) / BandwidthScheduler.interval; ticks > 0; ticks--) {
         for (const source of sources) source()
-        time += Pacer.interval
+        time += BandwidthScheduler.interval
         if (isTicking) isTicking = pacer.tick()
       }
     },
@@ -53,11 +53,11 @@ const world = () => {
 const KiB = 1024
 const MiB = 1024 * KiB
 
-describe("Pacer", () => {
+describe("BandwidthScheduler", () => {
   for (const rate of [16 * KiB, 256 * KiB, 1 * MiB, 100 * MiB]) {
     it(`keeps a lane to ${rate / KiB} KiB a second`, () => {
       const { pacer, bucket, greedy, pass } = world()
-      const sent = greedy(pacer.lane([bucket(rate)]))
+      const sent = greedy(pacer.flow([bucket(rate)]))
       pass(1)
       const before = sent.bytes
       pass(10)
@@ -67,7 +67,7 @@ describe("Pacer", () => {
 
   it("never leaves a lane waiting long where reads have its size", () => {
     const { pacer, bucket, greedy, pass } = world()
-    const sent = greedy(pacer.lane([bucket(256 * KiB)]))
+    const sent = greedy(pacer.flow([bucket(256 * KiB)]))
     for (let i = 0; i < 100; i++) {
       const before = sent.bytes
       pass(0.1)
@@ -77,7 +77,7 @@ describe("Pacer", () => {
 
   it("keeps to the lowest of several limits", () => {
     const { pacer, bucket, greedy, pass } = world()
-    const sent = greedy(pacer.lane([bucket(MiB), bucket(100 * KiB), bucket(10 * MiB)]))
+    const sent = greedy(pacer.flow([bucket(MiB), bucket(100 * KiB), bucket(10 * MiB)]))
     pass(10)
     assert.closeTo(sent.bytes / (100 * KiB), 10, 0.5)
   })
@@ -89,7 +89,7 @@ describe("Pacer", () => {
       fc.property(rates, sizes, (rate, chunks) => {
         const { pacer, bucket, greedy, pass } = world()
         const shared = bucket(rate)
-        const all = chunks.map((size) => greedy(pacer.lane([shared]), size))
+        const all = chunks.map((size) => greedy(pacer.flow([shared]), size))
         // Long enough for many turns of everyone.
         const seconds = 20 + (chunks.length * 64 * KiB * 40) / rate
         pass(seconds)
@@ -104,8 +104,8 @@ describe("Pacer", () => {
   it("gives what one cannot use to the others", () => {
     const { pacer, bucket, greedy, pass } = world()
     const shared = bucket(10 * MiB)
-    const slow = greedy(pacer.lane([bucket(MiB), shared]))
-    const fast = [greedy(pacer.lane([shared])), greedy(pacer.lane([shared]))]
+    const slow = greedy(pacer.flow([bucket(MiB), shared]))
+    const fast = [greedy(pacer.flow([shared])), greedy(pacer.flow([shared]))]
     pass(20)
     assert.closeTo(slow.bytes / MiB / 20, 1, 0.1)
     for (const { bytes } of fast) assert.closeTo(bytes / MiB / 20, 4.5, 0.5)
@@ -114,12 +114,12 @@ describe("Pacer", () => {
   it("lets nobody start ahead of those who wait", () => {
     const { pacer, bucket, greedy, pass, sleep } = world()
     const shared = bucket(64 * KiB)
-    greedy(pacer.lane([shared]))
+    greedy(pacer.flow([shared]))
     pass(1)
     // There would be something for whoever looks first.
     sleep(2000)
     let isLetIn = false
-    const newcomer = pacer.lane([shared])
+    const newcomer = pacer.flow([shared])
     assert.isFalse(newcomer.pass(0, () => (isLetIn = true)))
     assert.isTrue(newcomer.isWaiting())
     pass(1)
@@ -130,9 +130,9 @@ describe("Pacer", () => {
   it("does not make little things wait in line with large ones", () => {
     const { pacer, bucket, greedy, pass } = world()
     const shared = bucket(256 * KiB)
-    for (let i = 0; i < 10; i++) greedy(pacer.lane([shared]))
+    for (let i = 0; i < 10; i++) greedy(pacer.flow([shared]))
     pass(1)
-    const shell = pacer.lane([shared])
+    const shell = pacer.flow([shared])
     shell.pass(100, () => {})
     pass(2)
     assert.isFalse(shell.isWaiting())
@@ -145,9 +145,9 @@ describe("Pacer", () => {
   it("keeps its rate whoever else has nothing to send, or leaves", () => {
     const { pacer, bucket, greedy, pass } = world()
     const shared = bucket(MiB)
-    const sent = greedy(pacer.lane([shared]))
+    const sent = greedy(pacer.flow([shared]))
     pass(1)
-    const quiet = Array.from({ length: 20 }, () => pacer.lane([shared]))
+    const quiet = Array.from({ length: 20 }, () => pacer.flow([shared]))
     for (const lane of quiet) lane.pass(0, () => {})
     pass(5)
     assert.isAbove(sent.bytes / MiB, 4.5)
@@ -161,8 +161,8 @@ describe("Pacer", () => {
   it("takes back what it gave to those who want less", () => {
     const { pacer, bucket, greedy, pass } = world()
     const shared = bucket(100 * MiB)
-    const sent = greedy(pacer.lane([shared]))
-    const modest = pacer.lane([shared])
+    const sent = greedy(pacer.flow([shared]))
+    const modest = pacer.flow([shared])
     pass(1)
     const before = sent.bytes
     for (let i = 0; i < 100; i++) {
@@ -174,7 +174,7 @@ describe("Pacer", () => {
 
   it("stands still when nobody waits", () => {
     const { pacer, bucket, pass, isTicking } = world()
-    const lane = pacer.lane([bucket(MiB)])
+    const lane = pacer.flow([bucket(MiB)])
     assert.isTrue(lane.pass(1000, assert.fail))
     assert.isFalse(isTicking())
     let goes = 0

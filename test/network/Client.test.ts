@@ -81,7 +81,7 @@ describe("Client", () => {
     it.effect(`is gone after ${how}, if it sent nothing ahead`, () =>
       Effect.gen(function* () {
         const { peer, client } = yield* accepted
-        const gone = yield* Effect.forkChild(Effect.flip(client.whileHere(Effect.never)))
+        const gone = yield* Effect.forkChild(Effect.flip(client.whileConnected(Effect.never)))
         yield* settled
         assert.isUndefined(gone.pollUnsafe())
         yield* peer[how]
@@ -93,7 +93,7 @@ describe("Client", () => {
   it.effect("is not gone when it has sent its payload and then its end, until it resets", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
-      const gone = yield* Effect.forkChild(Effect.flip(client.whileHere(Effect.never)))
+      const gone = yield* Effect.forkChild(Effect.flip(client.whileConnected(Effect.never)))
       yield* peer.send("payload")
       yield* peer.end
       yield* settled
@@ -108,7 +108,7 @@ describe("Client", () => {
       const { peer, client } = yield* accepted
       yield* peer.end
       yield* settled
-      assert.strictEqual((yield* Effect.flip(client.whileHere(Effect.never)))._tag, "ClientGone")
+      assert.strictEqual((yield* Effect.flip(client.whileConnected(Effect.never)))._tag, "ClientGone")
     })
   )
 
@@ -116,7 +116,7 @@ describe("Client", () => {
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       const twice = Effect.andThen(client.read(message), client.read(message))
-      const hearing = yield* Effect.forkChild(Effect.flip(client.hear(twice, Duration.seconds(10))))
+      const hearing = yield* Effect.forkChild(Effect.flip(client.withDeadline(twice, Duration.seconds(10))))
       for (const byte of [1, 7, 2]) {
         yield* TestClock.adjust("3 seconds")
         yield* peer.send([byte])
@@ -140,7 +140,7 @@ describe("Client", () => {
         })
       )
       const hearing = yield* Effect.forkChild(
-        Effect.flip(client.hear(client.inTime(stuck), Duration.seconds(10)))
+        Effect.flip(client.withDeadline(client.beforeDeadline(stuck), Duration.seconds(10)))
       )
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual((yield* Fiber.join(hearing))._tag, "HandshakeTimeout")
@@ -153,7 +153,10 @@ describe("Client", () => {
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* peer.send([1, 7])
-      assert.deepStrictEqual([...(yield* client.hear(client.read(message), Duration.seconds(10)))], [7])
+      assert.deepStrictEqual(
+        [...(yield* client.withDeadline(client.read(message), Duration.seconds(10)))],
+        [7]
+      )
       const reading = yield* Effect.forkChild(client.read(message))
       yield* TestClock.adjust("1 hours")
       assert.isUndefined(reading.pollUnsafe())

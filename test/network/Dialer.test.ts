@@ -16,7 +16,7 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Config } from "../../src/config/Config.ts"
 import { Dialer, fromCode } from "../../src/network/Dialer.ts"
-import * as Dialling from "../../src/routes/Direct.ts"
+import * as Direct from "../../src/routes/Direct.ts"
 
 vi.mock("node:net", async (original) => ({ ...(await original<object>()), connect: vi.fn() }))
 
@@ -57,7 +57,7 @@ const dialing = Effect.fnUntraced(function* (...addresses: Arr.NonEmptyReadonlyA
     address: NetAddress.ipFromStringUnsafe(address),
     decision: { verdict: "allow", rule: "one" } as const
   }))
-  const fiber = yield* Dialling.connect(permit, 443, () => Effect.void).pipe(
+  const fiber = yield* Direct.connect(permit, 443, () => Effect.void).pipe(
     Effect.map(({ outgoing }) => outgoing),
     Scope.provide(scope),
     Effect.forkChild

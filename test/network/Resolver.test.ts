@@ -12,7 +12,7 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Config } from "../../src/config/Config.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
-import * as Permit from "../../src/policy/Authorize.ts"
+import * as Authorize from "../../src/policy/Authorize.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import { access, targetOf } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
@@ -202,7 +202,7 @@ describe("Resolver's cache", () => {
         ? { verdict: "undecided", rule: "none" }
         : { verdict: isAllowed ? "allow" : "deny", rule: "now" }
     )
-    const granted = Permit.grant({
+    const granted = Authorize.authorize({
       ...access({ to: "web.example:443" }),
       target: targetOf("web.example:443")
     }).pipe(

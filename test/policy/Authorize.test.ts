@@ -11,7 +11,7 @@ import { TestClock } from "effect/testing"
 import { Config } from "../../src/config/Config.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import type { Access } from "../../src/policy/Access.ts"
-import * as Permit from "../../src/policy/Authorize.ts"
+import * as Authorize from "../../src/policy/Authorize.ts"
 import type { Decision } from "../../src/policy/Decision.ts"
 import { Policy, reporting } from "../../src/policy/Policy.ts"
 import * as Target from "../../src/wire/Target.ts"
@@ -62,7 +62,7 @@ const granting = (
       return Effect.as(TestClock.adjust("12 millis"), found as never)
     }
   })
-  return Permit.grant(access(host)).pipe(
+  return Authorize.authorize(access(host)).pipe(
     Effect.map((permit) =>
       permit.map(({ address, decision }) => `${NetAddress.formatIp(address)} by ${decision.rule}`)
     ),
@@ -72,7 +72,7 @@ const granting = (
   )
 }
 
-describe("Permit", () => {
+describe("Authorize", () => {
   it.effect("does not look up what is denied by name", () =>
     Effect.gen(function* () {
       const { outcome, asked } = yield* granting("forbidden.example")

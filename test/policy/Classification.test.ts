@@ -6,10 +6,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
-import * as Words from "../../src/base/IpBits.ts"
+import * as IpBits from "../../src/base/IpBits.ts"
 import { classify } from "../../src/policy/Classification.ts"
 
-const found = (text: string) => classify(Words.ofAddress(NetAddress.ipFromStringUnsafe(text)))
+const found = (text: string) => classify(IpBits.ofAddress(NetAddress.ipFromStringUnsafe(text)))
 
 // As the registries have them; the wide ones only, of those in one another.
 const special = {

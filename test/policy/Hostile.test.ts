@@ -17,10 +17,10 @@ import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
-import * as SelfGuard from "../../src/server/LoopGuard.ts"
+import * as LoopGuard from "../../src/server/LoopGuard.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { clientAddress, connect, layer, pair } from "../../src/testing/index.ts"
-import * as Rooms from "../../src/udp/DatagramBudget.ts"
+import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
 import { DatagramRelay } from "../../src/udp/DatagramRelay.ts"
 import * as Destinations from "../../src/udp/Destinations.ts"
 import * as RuleUses from "../../src/udp/RuleUses.ts"
@@ -75,7 +75,7 @@ const server = (
 ) => {
   const dialled: Array<string> = []
   const asked: Array<string> = []
-  const dialer = SelfGuard.dialer(
+  const dialer = LoopGuard.dialer(
     {
       connect: (address, port) => {
         const text = NetAddress.formatIp(address)
@@ -159,11 +159,11 @@ const protocols = {
       named ? [0, 0, 0, ...named, port >> 8, port & 0xff, 1] : datagram(host, port, [1])
     )
     const outcome: Array<string> = []
-    const { allot } = yield* Sessions
+    const { chargeRule } = yield* Sessions
     const { session, close } = yield* begin({ host: "203.0.113.9", command: "ASSOCIATE" })
     yield* Effect.addFinalizer(() => close)
     const enter: RuleUses.Enter = (decision, traffic) =>
-      Effect.andThen(allot(session, decision, traffic), Effect.undefined)
+      Effect.andThen(chargeRule(session, decision, traffic), Effect.undefined)
     const send = yield* Destinations.make(
       {
         identity: { user: undefined },
@@ -174,7 +174,7 @@ const protocols = {
         target: undefined
       },
       yield* RuleUses.make(enter, Duration.seconds(60)),
-      yield* Rooms.make().enter("client"),
+      yield* DatagramBudget.make().enter("client"),
       (_bytes, _size, { address }) => outcome.push(`to ${address}`),
       () => outcome.push("drop")
     )
@@ -317,7 +317,7 @@ describe("Hostile targets", () => {
         const datagramRelay = Layer.succeed(DatagramRelay, {
           associate: () => Effect.succeed({ bound: own, idle: Effect.never })
         })
-        const settings = { ...config, udp: true, ...ListenAddress.settingsOf(at) }
+        const settings = { ...config, udp: true, ...ListenAddress.optionsOf(at) }
         const associate = answer([...greeting(0x00), ...request("0.0.0.0", 0, 0x03)], 4)
         const [, , , reply] = yield* Effect.provide(associate, layer({ config: settings, datagramRelay }))
         assert.strictEqual(reply, code)

@@ -4,11 +4,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Words from "../../src/base/IpBits.ts"
+import * as IpBits from "../../src/base/IpBits.ts"
 import { LocalAddresses } from "../../src/policy/LocalAddresses.ts"
 
 const ip = NetAddress.ipFromStringUnsafe
-const words = (text: string) => Words.ofAddress(ip(text))
+const words = (text: string) => IpBits.ofAddress(ip(text))
 
 /** A machine whose addresses change, and how often they were read. */
 const machine = (...initially: ReadonlyArray<string>) => {

@@ -3,7 +3,7 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Protocol } from "../../src/config/Parsers.ts"
+import type { ProtocolName } from "../../src/config/Parsers.ts"
 import { connect, layer } from "../../src/testing/index.ts"
 import { message } from "../support/http.ts"
 import { greeting } from "../support/messages.ts"
@@ -15,7 +15,7 @@ const first = {
   http: [message(["GET / HTTP/1.1", "Host: x"]), 0x48]
 } as const
 
-const all = Object.keys(first) as ReadonlyArray<Protocol>
+const all = Object.keys(first) as ReadonlyArray<ProtocolName>
 
 for (const left of all) {
   it.effect(`Without ${left}, its clients get silence and the others an answer`, () =>

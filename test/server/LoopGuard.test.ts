@@ -8,7 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as AllowTarget from "../../src/config/AllowTarget.ts"
 import { ConnectionRefused } from "../../src/Errors.ts"
-import * as SelfGuard from "../../src/server/LoopGuard.ts"
+import * as LoopGuard from "../../src/server/LoopGuard.ts"
 
 /** What becomes of dialling this with a server that listens there. */
 const dialled = Effect.fnUntraced(function* (
@@ -18,7 +18,7 @@ const dialled = Effect.fnUntraced(function* (
   allow: ReadonlyArray<string> = []
 ) {
   const tried: Array<string> = []
-  const { connect } = SelfGuard.dialer(
+  const { connect } = LoopGuard.dialer(
     {
       connect: (address) => {
         tried.push(NetAddress.formatIp(address))
@@ -34,7 +34,7 @@ const dialled = Effect.fnUntraced(function* (
 
 /** What a policy that allows everything, or reports, says then. */
 const judged = (allow: string, command: "CONNECT" | "FORWARD" | "BIND" | "ASSOCIATE", host: string) =>
-  SelfGuard.policy(
+  LoopGuard.policy(
     { judge: () => Effect.succeed({ verdict: "allow", rule: "anything", isReport: true }) },
     () => [NetAddress.inetAddressFromStringUnsafe("127.0.0.1:1080")],
     [Option.getOrThrow(AllowTarget.fromString(allow))]
@@ -52,7 +52,7 @@ const [elsewhere = "127.0.0.1"] = Object.values(networkInterfaces())
   .filter(({ family }) => family === "IPv4")
   .map(({ address }) => address)
 
-describe("SelfGuard", () => {
+describe("LoopGuard", () => {
   for (const [listeners, target, port, expected] of [
     [["127.0.0.1:1080"], "127.0.0.1", 1080, "itself"],
     [["127.0.0.1:1080"], "0.0.0.0", 1080, "itself"],

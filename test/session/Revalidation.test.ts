@@ -7,7 +7,7 @@ import type { Authenticator, Identity } from "../../src/auth/Authenticator.ts"
 import { Config, type Values } from "../../src/config/Config.ts"
 import { CertificateRefused } from "../../src/Errors.ts"
 import type { Known } from "../../src/session/Protocol.ts"
-import * as Standing from "../../src/session/Revalidation.ts"
+import * as Revalidation from "../../src/session/Revalidation.ts"
 import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 import { targetOf } from "../support/rules.ts"
 
@@ -26,7 +26,7 @@ const stands = (
   recognize: Authenticator["Service"]["recognize"],
   config: Partial<Values> = {}
 ) =>
-  Standing.review(known, {
+  Revalidation.review(known, {
     config: { ...Config.defaults, ...config },
     authenticator: { methods: [], verify: () => Effect.die("asked"), ...(recognize && { recognize }) },
     policy: {

@@ -129,71 +129,71 @@ describe("Sessions that a rule lets through", () => {
 
   it.effect("count for the rule, whoever's they are, and give that back", () =>
     Effect.gen(function* () {
-      const { allot } = yield* Sessions
+      const { chargeRule } = yield* Sessions
       const [one, two, three] = yield* Effect.all([
         begin({ identity: alice }),
         begin({ identity: bob }),
         begin({})
       ])
       const limited = rule({ sessions: 2 })
-      yield* allot(one.session, limited)
-      yield* allot(two.session, limited)
-      assert.deepStrictEqual(fields(yield* Effect.flip(allot(three.session, limited))), {
+      yield* chargeRule(one.session, limited)
+      yield* chargeRule(two.session, limited)
+      assert.deepStrictEqual(fields(yield* Effect.flip(chargeRule(three.session, limited))), {
         _tag: "SessionLimitReached",
         whose: "rule",
         limit: 2
       })
-      yield* allot(three.session, { verdict: "allow", rule: "others" })
+      yield* chargeRule(three.session, { verdict: "allow", rule: "others" })
       yield* one.close
       yield* three.close
-      yield* allot((yield* begin({})).session, limited)
+      yield* chargeRule((yield* begin({})).session, limited)
     }).pipe(Effect.provide(Layer.fresh(layer())))
   )
 
   it.effect("count once each, however often they use the rule, until the last use has ended", () =>
     Effect.gen(function* () {
-      const { allot } = yield* Sessions
+      const { chargeRule } = yield* Sessions
       const limited = rule({ sessions: 1, sessionRate: 1 })
       const { session } = yield* begin({ identity: alice })
       const { session: other } = yield* begin({ identity: bob })
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
-      yield* Scope.provide(allot(session, limited), first)
-      yield* Scope.provide(allot(session, limited), second)
+      yield* Scope.provide(chargeRule(session, limited), first)
+      yield* Scope.provide(chargeRule(session, limited), second)
       yield* TestClock.adjust("1 second")
       yield* Scope.close(first, Exit.void)
-      assert.strictEqual((yield* Effect.flip(allot(other, limited)))._tag, "SessionLimitReached")
+      assert.strictEqual((yield* Effect.flip(chargeRule(other, limited)))._tag, "SessionLimitReached")
       yield* Scope.close(second, Exit.void)
-      yield* allot(other, limited)
+      yield* chargeRule(other, limited)
     }).pipe(Effect.provide(layer()))
   )
 
   it.effect("charge the quota of a rule for what goes by it, and no more", () =>
     Effect.gen(function* () {
-      const { allot, list } = yield* Sessions
+      const { chargeRule, list } = yield* Sessions
       const { session } = yield* begin({ command: "ASSOCIATE" })
       session.traffic.sent = 5000
       const limited = rule({ dailyQuota: 1000 })
       const traffic = { sent: 0, received: 0 }
       yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* allot(session, limited, traffic)
+          yield* chargeRule(session, limited, traffic)
           traffic.received = 999
           yield* TestClock.adjust("1 second")
           assert.isUndefined((yield* list)[0]!.outcome)
           traffic.received = 1000
         })
       )
-      assert.strictEqual((yield* Effect.flip(allot(session, limited)))._tag, "QuotaExceeded")
+      assert.strictEqual((yield* Effect.flip(chargeRule(session, limited)))._tag, "QuotaExceeded")
     }).pipe(Effect.provide(layer()))
   )
 
   it.effect("end with the lifetime of a rule, that of datagrams from when they began to use it", () =>
     Effect.gen(function* () {
-      const { allot, list } = yield* Sessions
+      const { chargeRule, list } = yield* Sessions
       const association = Effect.gen(function* () {
         const { session } = yield* begin({ command: "ASSOCIATE" })
         yield* Effect.sleep("1 hour")
-        yield* allot(session, rule({ lifetime: Duration.minutes(1) }))
+        yield* chargeRule(session, rule({ lifetime: Duration.minutes(1) }))
         return yield* Effect.never
       })
       yield* Effect.forkScoped(Effect.scoped(association))
@@ -208,13 +208,13 @@ describe("Sessions that a rule lets through", () => {
 
   it.effect("are so many a second", () =>
     Effect.gen(function* () {
-      const { allot } = yield* Sessions
+      const { chargeRule } = yield* Sessions
       const slow = rule({ sessionRate: 1 })
-      yield* allot((yield* begin({ identity: alice })).session, slow)
+      yield* chargeRule((yield* begin({ identity: alice })).session, slow)
       const { session } = yield* begin({ identity: bob })
-      assert.strictEqual((yield* Effect.flip(allot(session, slow)))._tag, "TooManyNewSessions")
+      assert.strictEqual((yield* Effect.flip(chargeRule(session, slow)))._tag, "TooManyNewSessions")
       yield* TestClock.adjust("1 second")
-      yield* allot(session, slow)
+      yield* chargeRule(session, slow)
     }).pipe(Effect.provide(layer()))
   )
 })

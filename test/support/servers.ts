@@ -9,6 +9,7 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import {
+  AuthLayer,
   Binder,
   Config,
   type ConfigValues,
@@ -16,7 +17,6 @@ import {
   Dialer,
   type Errors,
   Interfaces,
-  Logins,
   Policy,
   Relay,
   Resolver,
@@ -53,7 +53,7 @@ export const serverOf = (
 ) =>
   Server.layer.pipe(
     Layer.provide([
-      Logins.layer,
+      AuthLayer.layer,
       Resolver.layer,
       dialer,
       policy,

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { Resolver } from "../../src/network/Resolver.ts"
 import { Policy } from "../../src/policy/Policy.ts"
-import * as Rooms from "../../src/udp/DatagramBudget.ts"
+import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
 import * as Destinations from "../../src/udp/Destinations.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
 import { datagram } from "../support/messages.ts"
@@ -17,7 +17,7 @@ import { access } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
 
 /** The destinations of an association of this owner, and what came of its datagrams. */
-const association = Effect.fnUntraced(function* (rooms: Rooms.Rooms, owner: string) {
+const association = Effect.fnUntraced(function* (rooms: DatagramBudget.DatagramBudget, owner: string) {
   const outcome = { sent: 0, dropped: 0 }
   const send = yield* Destinations.make(
     { ...access({}), command: "ASSOCIATE", target: undefined },
@@ -58,11 +58,11 @@ const judging = () => {
   return { judged, layer: Layer.merge(policy, Layer.succeed(Resolver, { resolve: () => Effect.never })) }
 }
 
-describe("Rooms", () => {
+describe("DatagramBudget", () => {
   it.effect("have an association remember no more destinations than a thousand", () => {
     const { judged, layer } = judging()
     return Effect.gen(function* () {
-      const { each } = yield* association(Rooms.make(), "user alice")
+      const { each } = yield* association(DatagramBudget.make(), "user alice")
       yield* each(0, 1025)
       yield* each(1000, 1001)
       assert.strictEqual(judged.count, 1025)
@@ -74,7 +74,7 @@ describe("Rooms", () => {
   it.effect("have those of a user remember some thousands together, and each a few all the same", () => {
     const { judged, layer } = judging()
     return Effect.gen(function* () {
-      const rooms = Rooms.make()
+      const rooms = DatagramBudget.make()
       const greedy = yield* Scope.make()
       for (let n = 0; n < 9; n++) {
         const { each } = yield* Scope.provide(association(rooms, "user alice"), greedy)
@@ -105,7 +105,7 @@ describe("Rooms", () => {
   it.effect("have an association keep no more bytes waiting than a few large datagrams", () => {
     const { layer } = judging()
     return Effect.gen(function* () {
-      const { outcome, to } = yield* association(Rooms.make(), "user alice")
+      const { outcome, to } = yield* association(DatagramBudget.make(), "user alice")
       for (let i = 0; i < 20; i++) yield* to("slow.example", 60_000)
       assert.strictEqual(outcome.dropped, 16)
     }).pipe(Effect.provide(layer))
@@ -114,7 +114,7 @@ describe("Rooms", () => {
   it.effect("have those of a user keep so many together, and give them back", () => {
     const { layer } = judging()
     return Effect.gen(function* () {
-      const rooms = Rooms.make()
+      const rooms = DatagramBudget.make()
       const scope = yield* Scope.make()
       let dropped = 0
       for (let n = 0; n < 20; n++) {

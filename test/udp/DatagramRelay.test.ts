@@ -14,7 +14,7 @@ import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Config, type Values } from "../../src/config/Config.ts"
 import { SessionLimitReached } from "../../src/Errors.ts"
-import type { Lane } from "../../src/network/BandwidthScheduler.ts"
+import type { Flow } from "../../src/network/BandwidthScheduler.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import { Policy } from "../../src/policy/Policy.ts"
@@ -203,7 +203,7 @@ describe("DatagramRelay", () => {
   )
 
   it.effect("drops what goes beyond the bandwidth of a rule, both ways", () => {
-    const lane = (size: number): Lane => {
+    const lane = (size: number): Flow => {
       let left = size
       return {
         slice: 1,

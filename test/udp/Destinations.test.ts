@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import { Resolver } from "../../src/network/Resolver.ts"
 import { Policy } from "../../src/policy/Policy.ts"
-import * as Rooms from "../../src/udp/DatagramBudget.ts"
+import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
 import * as Destinations from "../../src/udp/Destinations.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
 import { datagram } from "../support/messages.ts"
@@ -33,7 +33,7 @@ describe("Destinations", () => {
       const send = yield* Destinations.make(
         { ...access({}), command: "ASSOCIATE", target: undefined },
         { of: () => Effect.undefined },
-        yield* Rooms.make().enter("alice"),
+        yield* DatagramBudget.make().enter("alice"),
         (_bytes, _size, { address }) => outcome.push(address),
         () => outcome.push("drop")
       )

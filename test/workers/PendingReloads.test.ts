@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import { type Texts, WorkerFault } from "../../src/workers/Messages.ts"
-import * as Changes from "../../src/workers/PendingReloads.ts"
+import * as PendingReloads from "../../src/workers/PendingReloads.ts"
 
 const first = [["settings.yaml", "first"]] as const
 const second = [["settings.yaml", "second"]] as const
@@ -21,10 +21,10 @@ const employ = () => {
   }
 }
 
-describe("Changes", () => {
+describe("PendingReloads", () => {
   it.effect("are answered one after the other, also if the second comes before the first is made", () =>
     Effect.gen(function* () {
-      const changes = Changes.make()
+      const changes = PendingReloads.make()
       const worker = employ()
       const one = yield* Effect.forkChild(changes.ask(worker, first), { startImmediately: true })
       const other = yield* Effect.forkChild(changes.ask(worker, second), { startImmediately: true })
@@ -44,7 +44,7 @@ describe("Changes", () => {
 
   it.effect("end with the worker, which is killed if it does not answer", () =>
     Effect.gen(function* () {
-      const changes = Changes.make()
+      const changes = PendingReloads.make()
       const [dead, silent] = [employ(), employ()]
       const gone = yield* Effect.forkChild(changes.ask(dead, first), { startImmediately: true })
       const late = yield* Effect.forkChild(changes.ask(silent, first), { startImmediately: true })

@@ -2,15 +2,15 @@
  * Numbers of sessions.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Ids from "../../src/workers/SessionIds.ts"
+import * as SessionIds from "../../src/workers/SessionIds.ts"
 
-describe("Ids", () => {
+describe("SessionIds", () => {
   it("are all different, in blocks that are asked for in time", () => {
-    const blocks = Ids.blocks()
+    const blocks = SessionIds.blocks()
     let asked = 0
     const all = new Set<number>()
     const workers = [0, 1].map(() => {
-      const ids: Ids.Ids = Ids.make(blocks(), () => {
+      const ids: SessionIds.SessionIds = SessionIds.make(blocks(), () => {
         asked++
         ids.add(blocks())
       })
@@ -23,8 +23,8 @@ describe("Ids", () => {
   })
 
   it("are different also where none of these are answered", () => {
-    const blocks = Ids.blocks()
-    const [one, other] = [Ids.make(blocks(), () => {}), Ids.make(blocks(), () => {})]
+    const blocks = SessionIds.blocks()
+    const [one, other] = [SessionIds.make(blocks(), () => {}), SessionIds.make(blocks(), () => {})]
     const all = new Set<number>()
     for (let i = 0; i < 15_000; i++) all.add(one.next())
     for (let i = 0; i < 10_000; i++) all.add(other.next())

@@ -4,29 +4,29 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Authenticator } from "../../auth/Authenticator.ts"
-import { type Identity, nobody } from "../../auth/Identity.ts"
+import { anonymous, type Identity } from "../../auth/Identity.ts"
 import { MalformedCredentials, NoAcceptableMethod, NotAllowed, type VerificationError } from "../../Errors.ts"
-import * as Requests from "../../network/HttpConnection.ts"
+import * as HttpConnection from "../../network/HttpConnection.ts"
 import * as Reply from "../../Reply.ts"
-import type { Conversation, Dialect, Known } from "../../session/Protocol.ts"
+import type { Exchange, Known, Protocol } from "../../session/Protocol.ts"
 import * as Wire from "../../wire/Http.ts"
 import { Method } from "../../wire/Socks5.ts"
 
-export const Http: Dialect = {
+export const Http: Protocol = {
   name: "HTTP",
-  begin: (client): Conversation => {
-    const requests = Requests.make(client)
+  begin: (client): Exchange => {
+    const requests = HttpConnection.make(client)
     let count = 0
     let refusals = 0
     let current: Known | undefined
     return {
       receive: Effect.fnUntraced(function* (known) {
         current = known
-        const { head, exchange } = yield* client.inTime(requests.next(known.traffic))
+        const { head, exchange } = yield* client.beforeDeadline(requests.next(known.traffic))
         // A session does not begin with the wait for it.
         if (count++ > 0) known.startedAt = yield* Clock.currentTimeMillis
         const destination = yield* Effect.fromResult(Wire.destination(head))
-        known.identity = known.certified ?? (yield* client.inTime(authenticate(head.fields, known)))
+        known.identity = known.certified ?? (yield* client.beforeDeadline(authenticate(head.fields, known)))
         const { target } = destination
         return destination._tag === "Tunnel" || exchange === undefined
           ? { command: "CONNECT", target }
@@ -48,7 +48,7 @@ export const Http: Dialect = {
         const staysOpen = answer.status === 407 ? ++refusals < 2 : current?.identity !== undefined
         return requests.answer(answer, staysOpen)
       },
-      goesOn: requests.goesOn
+      hasNext: requests.hasNext
     }
   }
 }
@@ -68,7 +68,7 @@ const authenticate = Effect.fnUntraced(function* (
   if (credentials !== undefined && methods.includes(Method.UsernamePassword)) {
     return yield* verify(yield* Effect.fromResult(Wire.basic(credentials)), peer.remote)
   }
-  if (trusted || methods.includes(Method.NoAuthentication)) return nobody
+  if (trusted || methods.includes(Method.NoAuthentication)) return anonymous
   // To ask for a password would be no use.
   if (methods.length === 0) return yield* new NotAllowed({ reason: "the client's network is not trusted" })
   return yield* new NoAcceptableMethod({ offered: [] })

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Authenticator } from "../../auth/Authenticator.ts"
-import { type Identity, nobody } from "../../auth/Identity.ts"
+import { anonymous, type Identity } from "../../auth/Identity.ts"
 import type { MalformedCredentials, NotHeard, VerificationError } from "../../Errors.ts"
 import type { Client } from "../../network/Client.ts"
 import type { Known } from "../../session/Protocol.ts"
@@ -26,10 +26,10 @@ export const run = Effect.fnUntraced(function* (
   { client, method }: Negotiated,
   { certified, peer }: Pick<Known, "certified" | "peer">
 ): Effect.fn.Return<Authenticated, NotHeard | MalformedCredentials | VerificationError, Authenticator> {
-  if (method === Socks5.Method.NoAuthentication) return admit(client, certified ?? nobody)
+  if (method === Socks5.Method.NoAuthentication) return admit(client, certified ?? anonymous)
   const { verify } = yield* Authenticator
   const credentials = yield* client.read(Socks5.credentials)
-  const verified = yield* client.inTime(verify(credentials, peer.remote))
+  const verified = yield* client.beforeDeadline(verify(credentials, peer.remote))
   yield* client.reply(Socks5.credentialsStatus(0x00))
   return admit(client, verified)
 })

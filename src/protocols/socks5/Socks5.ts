@@ -4,13 +4,13 @@
 import * as Effect from "effect/Effect"
 import type { Client } from "../../network/Client.ts"
 import * as Reply from "../../Reply.ts"
-import type { Dialect, Known } from "../../session/Protocol.ts"
+import type { Known, Protocol } from "../../session/Protocol.ts"
 import * as Wire from "../../wire/Socks5.ts"
 import * as Authenticate from "./Authenticate.ts"
 import * as Negotiate from "./Negotiate.ts"
 import * as Request from "./Request.ts"
 
-export const Socks5: Dialect = {
+export const Socks5: Protocol = {
   name: "SOCKS5",
   begin: (client) => ({
     receive: (known) => receive(client, known),
