@@ -15,6 +15,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Reach from "../config/Reach.ts"
 import * as Sources from "../config/Sources.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
+import * as Quotas from "../limits/Quotas.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as StatusReport from "../server/StatusReport.ts"
@@ -34,30 +35,25 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   yield* OpenFiles.check
   const askedTo = yield* Signal.reload
   const readAt = yield* Clock.currentTimeMillis
-  const first = yield* Sources.read(given)
-  const follower = yield* following(given, first, { readAt, askedTo })
-  const workers = yield* ProcessRole.count(first.values.workers)
+  const following = yield* start(given)
+  const { outline, workers } = following
+  const Primary = workers === 1 ? undefined : yield* Effect.promise(() => import("../workers/Primary.ts"))
   const server =
-    workers === 1
-      ? Server.layerDefault
-      : (yield* Effect.promise(() => import("../workers/Primary.ts"))).layer({
-          count: workers,
-          texts: () => follower.last().texts
-        })
-  const announced = Layer.effectDiscard(Effect.flatMap(Server, Setup.isJson(first) ? announce : Banner.print))
+    Primary === undefined
+      ? Layer.provide(Server.layer, Server.closed)
+      : Primary.layer({ count: workers, texts: following.texts })
+  const services = Primary === undefined ? Server.services : Primary.services
   const alongside = Layer.mergeAll(
-    announced,
     Systemd.notifying,
     StatusReport.onSignal,
-    Layer.effectDiscard(Warnings.log(first)),
-    Layer.effectDiscard(Effect.forkScoped(follower.follow))
+    Layer.effectDiscard(Effect.forkScoped(following.follow(services, { readAt, askedTo })))
   )
   return yield* Layer.launch(
-    Layer.provide(alongside, Layer.provideMerge(server, Setup.settings(first)))
-  ).pipe(
-    Effect.provide(Setup.logging(first, workers > 1)),
-    Effect.mapError((error) => Sources.placed(error, first.locate))
-  )
+    alongside.pipe(
+      Layer.provide(Layer.effectDiscard(following.open(services))),
+      Layer.provide(Layer.provideMerge(server, Setup.settings(outline)))
+    )
+  ).pipe(Effect.provide(Setup.logging(outline, workers > 1)))
 }, Effect.scoped)
 
 const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
@@ -71,48 +67,84 @@ const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Serve
   })
 })
 
-/** What was read last, and how it is followed: everything is read again at SIGHUP, and when a file that was read has changed. */
-const following = Effect.fnUntraced(function* (
-  given: Sources.Given,
-  first: Sources.Read,
-  { readAt, askedTo }: { readonly readAt: number; readonly askedTo: Effect.Effect<void> }
-) {
-  let last = first
-  let { workers } = first.values
-  const services = Effect.gen(function* () {
-    last = yield* Sources.read(given)
-    yield* Warnings.log(last)
-    return Layer.provideMerge(Server.services, Setup.settings(last))
-  })
+/** What a server is made of that goes with its settings. */
+type Services = typeof Server.services
+
+/**
+ * Reads everything, as again at each reload: at SIGHUP, and when a file that was read has changed. Keeps no more
+ * of it than the next reload takes, for there may be very much.
+ */
+const start = Effect.fnUntraced(function* (given: Sources.Given) {
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
-  const watching = (since = Number.POSITIVE_INFINITY) =>
-    Effect.forkChild(Stream.runHead(FileWatcher.changes(filesOf(last), { since })), {
-      startImmediately: true
+  const first = yield* Sources.read(given)
+  const outline = Setup.outline(first)
+  const workers = yield* ProcessRole.count(first.values.workers)
+  /** Until the server has it, or has refused it. */
+  let upcoming: Sources.Read | undefined = first
+  let files = filesOf(first)
+  let { texts } = first
+  let configured = first.values.workers
+
+  const placed = <E>(error: E) => (upcoming ? Sources.placed(error, upcoming.locate) : error)
+  const done = Effect.sync(() => {
+    upcoming = undefined
+  })
+  const layerOf = (services: Services, read: Sources.Read) =>
+    Layer.provide(Layer.provideMerge(services, Setup.settings(read)), platform)
+
+  /** Has the server go on with what was read at first, and says so. */
+  const open = (services: Services) =>
+    Effect.gen(function* () {
+      const read = upcoming ?? (yield* Sources.read(given))
+      yield* Effect.mapError(Reload.once(layerOf(services, read)), placed)
+      const server = yield* Server
+      yield* Effect.provide(
+        Setup.isJson(read) ? announce(server) : Banner.print(server),
+        Setup.settings(read)
+      )
+      yield* Warnings.log(read)
+      for (const warning of Quotas.warnings(read.values)) yield* Effect.logWarning(warning)
+    }).pipe(Effect.ensuring(done), Effect.provide(platform))
+
+  const next = (services: Services) =>
+    Effect.gen(function* () {
+      const read = yield* Sources.read(given)
+      upcoming = read
+      files = filesOf(read)
+      texts = read.texts
+      configured = read.values.workers
+      yield* Warnings.log(read)
+      return layerOf(services, read)
     })
-  const follow = Effect.gen(function* () {
-    const reload = yield* Reload.make(Layer.provide(Layer.unwrap(services), platform), (error) =>
-      Sources.placed(error, last.locate)
-    )
+
+  const watching = (since = Number.POSITIVE_INFINITY) =>
+    Effect.forkChild(Stream.runHead(FileWatcher.changes(files, { since })), { startImmediately: true })
+  const follow = Effect.fnUntraced(function* (
+    services: Services,
+    { readAt, askedTo }: { readonly readAt: number; readonly askedTo: Effect.Effect<void> }
+  ) {
+    const reload = yield* Reload.make(Layer.provide(Layer.unwrap(next(services)), platform), placed)
+    let workers = configured
     // It takes a while to start, in which nobody watches. Only then does a time tell: a file system's clock can be ahead.
     let change = yield* watching(readAt)
     while (true) {
       yield* Effect.raceFirst(Fiber.join(change), askedTo)
       yield* Fiber.interrupt(change)
       // Before it reads: a reload takes a while, too.
-      const [watched, now] = [filesOf(last), yield* Clock.currentTimeMillis]
+      const [watched, now] = [files, yield* Clock.currentTimeMillis]
       change = yield* watching()
-      yield* reload
-      if (filesOf(last).join() !== watched.join()) {
+      yield* Effect.ensuring(reload, done)
+      if (files.join() !== watched.join()) {
         yield* Fiber.interrupt(change)
         change = yield* watching(now)
       }
-      if (last.values.workers !== workers) {
-        workers = last.values.workers
+      if (configured !== workers) {
+        workers = configured
         yield* Effect.logWarning("to serve with another number of workers takes a restart", { workers })
       }
     }
   })
-  return { follow, last: () => last }
+  return { outline, workers, open, follow, texts: () => texts }
 })
 
 /** What the settings are in, and the certificates that they name. */

@@ -21,6 +21,33 @@ export const settings = ({ values }: Sources.Read, passed?: ReadonlyArray<System
   )
 }
 
+/**
+ * What outlives a reload, for a server that is not open yet: nothing of what there may be very much of, and nothing
+ * that lets anyone in.
+ */
+export const outline = (read: Sources.Read): Sources.Read => ({
+  ...read,
+  values: {
+    ...read.values,
+    listen: [],
+    user: [],
+    users: [],
+    trust: [],
+    tlsCert: undefined,
+    tlsKey: undefined,
+    tlsClientCa: undefined,
+    tlsClientCrl: undefined,
+    rules: [],
+    allowTarget: [],
+    denyTarget: [],
+    // They are warned of with what there is of users and rules.
+    dailyQuota: "off",
+    monthlyQuota: "off"
+  },
+  locate: () => undefined,
+  texts: new Map()
+})
+
 /** Whether lines are for programs. */
 export const isJson = ({ values: { logFormat } }: Sources.Read): boolean =>
   logFormat === "json" || (logFormat === "auto" && !Output.isTerminal)

@@ -63,13 +63,20 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Layer.succeed(RateShares, counted.shares)
   )
   const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
-  const first = yield* read(texts)
+  // Let go of when the server has it.
+  let first: Sources.Read | undefined = yield* read(texts)
+  const outline = Setup.outline(first)
+  const open = Effect.suspend(() => {
+    const settings = Setup.settings(first!, passed)
+    first = undefined
+    return Reload.once(Layer.provideMerge(Server.services, settings))
+  })
   const server = Server.counted.pipe(
     Layer.provide(Bandwidth.layer),
     Layer.provideMerge(Sessions.layer),
     Layer.provide([Quotas.layerOf(counted.usage), Bans.layerOf(counted.guesses, 1 / count)]),
-    Layer.provide(Server.services),
-    Layer.provideMerge(Setup.settings(first, passed))
+    Layer.provide(Server.closed),
+    Layer.provideMerge(Setup.settings(outline, passed))
   )
   const answering = Effect.gen(function* () {
     const id = yield* link.list
@@ -79,6 +86,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   })
   const serving = Layer.effectDiscard(
     Effect.gen(function* () {
+      yield* open
       yield* report
       for (const each of [follow, Effect.forever(answering), sweeping]) yield* Effect.forkScoped(each)
     })
@@ -86,7 +94,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   return yield* Layer.launch(
     Layer.provide(serving, Layer.provide(server, Layer.merge(sockets, counting)))
   ).pipe(
-    Effect.provide(Setup.logging(first, true)),
+    Effect.provide(Setup.logging(outline, true)),
     Effect.catch((error) =>
       Effect.andThen(
         Effect.sync(() => refuse(error)),

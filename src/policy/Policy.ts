@@ -43,6 +43,12 @@ export class Policy extends Context.Service<
     Policy.make(() => ({ verdict: "allow", rule: "anything" }))
   )
 
+  /** Lets nobody go anywhere. */
+  static readonly denyAll: Layer.Layer<Policy> = Layer.succeed(
+    Policy,
+    Policy.make(() => ({ verdict: "deny", rule: "nothing" }))
+  )
+
   /** The policy of the configuration. */
   static readonly layer: Layer.Layer<Policy, never, Config | LocalAddresses> = Layer.effect(
     Policy,

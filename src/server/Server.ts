@@ -104,6 +104,20 @@ export class Server extends Context.Service<
     DatagramRelay.layer
   )
 
+  /**
+   * Services with which nobody gets in or anywhere, for a server that gets those of its settings by a reload. What
+   * a server begins with it keeps for good; what comes by a reload goes with the next one.
+   */
+  static readonly closed: Layer.Layer<Exclude<Generation.Services, Config>, never, Config> = Layer.mergeAll(
+    Authenticator.denyAll,
+    Policy.denyAll,
+    Resolver.layer,
+    Dialer.layer,
+    Binder.layer,
+    Relay.layer,
+    DatagramRelay.layer
+  )
+
   /** A server of these. */
   static readonly layerDefault: Layer.Layer<Server | Bans, Refusal | StateFailed, Config> = Server.layer.pipe(
     Layer.provide(Server.services)
@@ -117,9 +131,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<
 > {
   const first = yield* Effect.context<Connection.Services>()
   const connections = new Set<Fiber.Fiber<void>>()
-  yield* Effect.addFinalizer(() => Fiber.interruptAll(connections))
   const bans = yield* Bans
   let generation = yield* Generation.make(first, () => {})
+  yield* Effect.addFinalizer(() => Effect.sync(() => generation.retire()))
+  yield* Effect.addFinalizer(() => Fiber.interruptAll(connections))
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       if (connections.size === 0) return

@@ -12,12 +12,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as AuthLayer from "../auth/AuthLayer.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
 import * as LoginGuard from "../bans/LoginGuard.ts"
 import * as Hmac from "../base/Hmac.ts"
-import { Config } from "../config/Config.ts"
+import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { StateFailed } from "../Errors.ts"
 import * as Quotas from "../limits/Quotas.ts"
@@ -39,7 +40,13 @@ export interface Options {
   readonly texts: () => ReadonlyMap<string, string>
 }
 
-/** `Server` as others see it, with workers behind it. */
+/**
+ * What settings are made into here, so that what is wrong is found before a worker is told. Nobody comes in here,
+ * so that the rules are for workers to make ready.
+ */
+export const services: typeof Server.services = Layer.merge(Server.closed, AuthLayer.layer)
+
+/** `Server` as others see it, with workers behind it. They begin with the first reload. */
 export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config> =>
   Layer.suspend(() => {
     const listeners = new Set<(news: LoginGuard.News) => void>()
@@ -64,14 +71,8 @@ const make = Effect.fnUntraced(function* ({
   guesses,
   listeners
 }: Parts): Effect.fn.Return<Server["Service"], Refusal | StateFailed, Config | Scope.Scope> {
+  /** What the primary itself goes by. */
   let config = yield* Config
-  // As a worker will build them, so that what is wrong is found before there is one.
-  yield* Effect.scoped(
-    Effect.flatMap(
-      Layer.build(Layer.provideMerge(Server.services, Layer.succeed(Config, config))),
-      (services) => Generation.make(services, () => {})
-    )
-  )
   const canReuse = yield* ListenPreflight.canReuse
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const office = Coordinator.make<Pool.Member>({
@@ -82,10 +83,9 @@ const make = Effect.fnUntraced(function* ({
   })
   listeners.add(office.tell)
   yield* Effect.forkScoped(Effect.schedule(Effect.sync(office.sweep), Schedule.spaced("1 second")))
-  yield* ListenPreflight.prepare(config, [], canReuse)
 
   /** What the workers go by. */
-  let inForce: Messages.Texts = [...texts()]
+  let inForce: Messages.Texts = []
   let open: Messages.Open = { addresses: [], asksPassword: false }
   /** Those that serve, and by which texts. */
   const serving = new Map<Pool.Member, Messages.Texts>()
@@ -179,10 +179,17 @@ const make = Effect.fnUntraced(function* ({
     },
     patience: () => Duration.sum(config.drainTimeout, grace)
   })
-  pool.start()
-  yield* Effect.raceFirst(Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die), pool.broken)
-  pool.settled()
-  isStarted = true
+  const scope = yield* Effect.scope
+  const begin = Effect.fnUntraced(function* (next: Values): Effect.fn.Return<void, Refusal> {
+    yield* ListenPreflight.prepare(next, [], canReuse)
+    inForce = [...texts()]
+    config = kept(next)
+    pool.start()
+    yield* Effect.raceFirst(Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die), pool.broken)
+    pool.settled()
+    isStarted = true
+    yield* Effect.forkIn(Effect.schedule(beat, Schedule.spaced(Heartbeat.interval)), scope)
+  })
   const beat = Effect.suspend(() =>
     Effect.forEach(
       heartbeat.beat(),
@@ -190,7 +197,6 @@ const make = Effect.fnUntraced(function* ({
       { discard: true }
     )
   )
-  yield* Effect.forkScoped(Effect.schedule(beat, Schedule.spaced(Heartbeat.interval)))
 
   /** Comes when a worker has not answered for so long that nobody need wait for it. */
   const lateness = (member: Pool.Member) =>
@@ -221,6 +227,17 @@ const make = Effect.fnUntraced(function* ({
   const followed = (member: Pool.Member) =>
     Effect.suspend(() => Effect.raceFirst(Fiber.join(fork(follow(member))), lateness(member)))
 
+  const succeed = Effect.fnUntraced(function* (next: Values): Effect.fn.Return<void, Refusal> {
+    const upcoming: Messages.Texts = [...texts()]
+    yield* ListenPreflight.prepare(next, config.listen, canReuse)
+    // What fails with one changes nothing with the others.
+    const first = yield* lead(upcoming)
+    inForce = upcoming
+    config = kept(next)
+    const others = [...serving.keys()].filter((member) => member !== first)
+    yield* Effect.forEach(others, followed, { concurrency: "unbounded", discard: true })
+  })
+
   return {
     get listeners() {
       return listenersOf(open)
@@ -232,21 +249,19 @@ const make = Effect.fnUntraced(function* ({
       return open.asksPassword
     },
     census,
-    reload: (services, release = () => {}) =>
-      Effect.gen(function* () {
-        const next = yield* Generation.make(services, () => {})
-        const upcoming: Messages.Texts = [...texts()]
-        yield* ListenPreflight.prepare(next.config, config.listen, canReuse)
-        // What fails with one changes nothing with the others.
-        const first = yield* lead(upcoming)
-        inForce = upcoming
-        config = next.config
-        const others = [...serving.keys()].filter((member) => member !== first)
-        yield* Effect.forEach(others, followed, { concurrency: "unbounded", discard: true })
+    reload: (services, release = () => {}) => {
+      const change = Effect.gen(function* () {
+        const { config: next } = yield* Generation.make(services, () => {})
+        yield* isStarted ? succeed(next) : begin(next)
         release()
-      }).pipe(Effect.uninterruptible)
+      })
+      return isStarted ? Effect.uninterruptible(change) : change
+    }
   }
 })
+
+/** Without what only workers go by, and there may be very many of. */
+const kept = (values: Values): Values => ({ ...values, rules: [], user: [], users: [] })
 
 /** How long a worker may take to stop when its sessions have had their time. */
 const grace = Duration.seconds(5)
