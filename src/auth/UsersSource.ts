@@ -4,12 +4,13 @@
  * leaves the users as they were. One that most users are gone from is believed
  * about them only when it has stood still for a while.
  */
-import { readFile, stat } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as FileStamp from "../base/FileStamp.ts"
 import { Config, type Values } from "../config/Config.ts"
 import * as RuleLint from "../config/RuleLint.ts"
 import type { User } from "../config/User.ts"
@@ -33,9 +34,8 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
     const load = Effect.map(everyone(config), directory)
     if (usersFile === undefined) return { current: Effect.succeed(yield* load) }
     const file = printable(usersFile)
-    let stamp = yield* stampOf(usersFile)
+    const followed = FileStamp.follow(usersFile, yield* FileStamp.read(usersFile))
     const current = yield* SubscriptionRef.make(yield* load)
-    let last = stamp
     /** Since when the file is as it is, while it is not believed about those who are gone. */
     let doubtedSince: number | undefined
 
@@ -79,13 +79,10 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
     })
 
     const look = Effect.gen(function* () {
-      const now = yield* stampOf(usersFile)
-      // Who is still writing it is left to finish.
-      const isSettled = now === last
-      last = now
-      if (now === stamp) return yield* settle
-      if (!isSettled) return
-      stamp = now
+      const { state, stamp } = yield* followed.look
+      if (state === "same") return yield* settle
+      if (state === "changing") return
+      followed.accept(stamp)
       yield* take(yield* load)
     }).pipe(
       Effect.catch(({ message }) =>
@@ -150,15 +147,6 @@ const together = (own: ReadonlyArray<User>, others: ReadonlyArray<User>) => {
     ? Effect.fail(bad(`"${printable(twice.name)}"`, "the only user of its name", "--user"))
     : Effect.succeed([...own, ...others])
 }
-
-/** Another one whenever the file is, or is gone. */
-const stampOf = (path: string): Effect.Effect<string> =>
-  Effect.promise(() =>
-    stat(path).then(
-      ({ ino, size, mtimeMs, ctimeMs }) => [ino, size, mtimeMs, ctimeMs].join(" "),
-      () => "gone"
-    )
-  )
 
 const bad = (value: string, expected: string, setting = "--users-file"): BadSetting =>
   new BadSetting({ setting, value, expected })

@@ -2,14 +2,14 @@
  * Bans that outlive the process: in a file, which follows them, and which they
  * follow when an operator changes it. To delete a line lifts a ban.
  */
-import type { BigIntStats } from "node:fs"
-import { readFile, stat } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as AtomicFile from "../base/AtomicFile.ts"
 import * as FileLock from "../base/FileLock.ts"
+import * as FileStamp from "../base/FileStamp.ts"
 import { Config } from "../config/Config.ts"
 import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
@@ -39,7 +39,7 @@ export const check: Effect.Effect<void, BadSetting, Config> = Effect.gen(functio
   if (bansFile === undefined) return
   const attempts = Effect.gen(function* () {
     yield* attempt(() => AtomicFile.canReplace(bansFile))
-    if ((yield* stampOf(bansFile)) !== "gone") yield* attempt(() => readFile(bansFile))
+    if ((yield* FileStamp.read(bansFile)) !== FileStamp.gone) yield* attempt(() => readFile(bansFile))
   })
   yield* Effect.mapError(attempts, unkept(bansFile))
 })
@@ -55,10 +55,9 @@ export interface BansFile {
 export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return<BansFile, BadSetting, Bans> {
   const bans = yield* Bans
   const file = printable(path)
-  /** The networks in the file as it was last seen, and what tells that from another. */
+  const followed = FileStamp.follow(path, FileStamp.gone)
+  /** The networks in the file as it was last seen. */
   let held: ReadonlySet<string> = new Set()
-  let stamp = "gone"
-  let last = stamp
   let saved = Number.NaN
   /** When it was looked at last, by a clock that may be wrong. */
   let lookedAt = Number.NEGATIVE_INFINITY
@@ -66,8 +65,8 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
   let isSound = true
 
   const read = Effect.gen(function* () {
-    const now = yield* stampOf(path)
-    const text = now === "gone" ? "" : yield* attempt(() => readFile(path, "utf8"))
+    const now = yield* FileStamp.read(path)
+    const text = now === FileStamp.gone ? "" : yield* attempt(() => readFile(path, "utf8"))
     const written = BanLines.parse(text)
     isSound = written.wrong.length === 0
     if (!isSound) {
@@ -89,8 +88,7 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
       if (current.get(keyOf(ban))?.until !== ban.until) yield* bans.restore(ban)
     }
     held = new Set(there.keys())
-    stamp = now
-    last = now
+    followed.accept(now)
   })
 
   const save = Effect.gen(function* () {
@@ -99,8 +97,7 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
     const list = yield* bans.list
     const stats = yield* attempt(() => AtomicFile.replace(path, BanLines.format(list)))
     held = new Set(list.map(keyOf))
-    stamp = mark(stats)
-    last = stamp
+    followed.accept(FileStamp.stampOf(stats))
     saved = revision
   })
 
@@ -109,21 +106,18 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
     // Bans that were over by the time of before hold again, and may not be in the file.
     if (time < lookedAt) saved = Number.NaN
     lookedAt = time
-    const now = yield* stampOf(path)
-    // Who is still writing it is left to finish.
-    const isSettled = now === last
-    last = now
-    if (now === stamp) return yield* save
-    if (!isSettled) return
-    if (now !== "gone") return yield* read
+    const { state } = yield* followed.look
+    if (state === "same") return yield* save
+    if (state === "changing") return
+    if (state === "changed") return yield* read
     // To lift them all is to empty it. It is written anew.
     saved = Number.NaN
     yield* save
   })
 
   const finish = Effect.gen(function* () {
-    const now = yield* stampOf(path)
-    if (now !== stamp && now !== "gone") yield* read
+    const { state, stamp } = yield* followed.look
+    if (state !== "same" && stamp !== FileStamp.gone) yield* read
     yield* save
   })
 
@@ -160,12 +154,6 @@ const shared = (path: string, by: string) =>
   })
 
 const keyOf = ({ network }: Ban): string => IpNetwork.format(network)
-
-/** Another one whenever the file is, whatever its name, or is gone. */
-const stampOf = (path: string): Effect.Effect<string> =>
-  Effect.promise(() => stat(path, { bigint: true }).then(mark, () => "gone"))
-
-const mark = ({ ino, size, mtimeNs }: BigIntStats): string => [ino, size, mtimeNs].join(" ")
 
 /** Fails with the system's code. */
 const attempt = <A>(use: () => Promise<A>): Effect.Effect<A, string> =>

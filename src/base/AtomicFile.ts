@@ -20,9 +20,10 @@ export const replace = async (path: string, text: string): Promise<BigIntStats> 
     const stats = await closing(file, async () => {
       await file.writeFile(text)
       await file.sync()
+      await rename(next, path)
+      // Only now: a new name is a change of the file, too.
       return file.stat({ bigint: true })
     })
-    await rename(next, path)
     await syncDirectory(dirname(path))
     return stats
   } catch (error) {

@@ -8,13 +8,14 @@
  * themselves tell. Where a directory cannot be watched, or a link leads out of
  * it, a look every few seconds finds it.
  */
-import { type BigIntStats, type FSWatcher, statSync, watch } from "node:fs"
+import { type FSWatcher, statSync, watch } from "node:fs"
 import { stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import { stampOf } from "./FileStamp.ts"
 
 export interface Options {
   /** How long a change has to be over before it is told. */
@@ -56,7 +57,7 @@ const start = (
   changed: () => void
 ) => {
   const found = paths.map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }))
-  const marks = new Map(found.map((stats, index) => [paths[index]!, mark(stats)]))
+  const marks = new Map(found.map((stats, index) => [paths[index]!, stats ? stampOf(stats) : ""]))
   const isLate = found.some((stats) => stats && Number(stats.ctimeMs) > since - coarseness)
   let before = Array.from(marks.values()).join()
   let told = isLate ? "" : before
@@ -70,7 +71,7 @@ const start = (
     isLooking = true
     for (const path of paths) {
       const found = await stat(path, { bigint: true }).catch(() => undefined)
-      if (found) marks.set(path, mark(found))
+      if (found) marks.set(path, stampOf(found))
     }
     isLooking = false
     const now = Array.from(marks.values()).join()
@@ -111,7 +112,3 @@ const observe = (directory: string, onEvent: () => void): FSWatcher | undefined 
     return undefined
   }
 }
-
-/** The same for the same file with the same content, and hardly ever for another. */
-const mark = (stats: BigIntStats | undefined): string =>
-  stats ? [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":") : ""
