@@ -152,10 +152,11 @@ const targetForms = "10.0.0.0/8, db.example or *.example, each with or without :
 export const server = {
   listen: many<ListenAddress.ListenAddress>({
     description:
-      "Where to listen: HOST:PORT (port 0 lets the system choose one), unix:/path, or systemd for the sockets " +
-      "that systemd passes (systemd:NAME for those of this FileDescriptorName), which are used only if asked " +
-      "for; tls: before any of these puts TLS on it, and ?protocols=socks5+http&udp=false behind it gives it " +
-      "settings of its own; with tls: there is no UDP unless it has udp=true there",
+      "Address to listen on: HOST:PORT (port 0 lets the system choose a free port), unix:/path, or " +
+      "systemd for the sockets that systemd passes (systemd:NAME for those with this " +
+      "FileDescriptorName). tls: in front of the address puts TLS on the listener. Options behind it, " +
+      "as in ?protocols=socks5+http&udp=false, hold for this listener only. A tls: listener relays no " +
+      "UDP unless it has udp=true",
     metavar: "ADDRESS",
     read: ListenAddress.fromString,
     expected: ListenAddress.expected,
@@ -175,7 +176,7 @@ export const server = {
     separator: /[\s,]+/
   }),
   user: many<User.User>({
-    description: "User who may come in; with one or more, everyone has to give a password",
+    description: "User who may log in. With at least one user, every client must give a password",
     metavar: "NAME:PASSWORD",
     read: User.fromString,
     expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
@@ -185,13 +186,13 @@ export const server = {
     isSecret: true
   }),
   usersFile: file(
-    "More users: lines of NAME:HASH as htpasswd -B makes them (bcrypt) or hash-password (scrypt), or a list of " +
-      "users in .yaml or .json; read again when it changes"
+    "File with more users: lines of NAME:HASH, as htpasswd -B (bcrypt) or hash-password (scrypt) make " +
+      "them, or a list of users in .yaml or .json. The file is read again when it changes"
   ),
   authUrl: single<string | undefined>({
     description:
-      "Service that decides about users who are not listed: gets POST {user, password, client} in JSON, answers " +
-      "200 {groups, limits, ttl} or 401",
+      "HTTP service that decides about users who are not listed: it gets POST {user, password, client} " +
+      "as JSON, and answers 200 {groups, limits, ttl} or 401",
     metavar: "URL",
     read: Parsers.serviceUrl,
     expected:
@@ -203,7 +204,7 @@ export const server = {
     isSecret: true
   }),
   authToken: single<Redacted.Redacted | undefined>({
-    description: "Bearer token for that service",
+    description: "Bearer token for the service of --auth-url",
     metavar: "TOKEN",
     read: (text) => (/^[\w.~+/-]+=*$/.test(text) ? Option.some(Redacted.make(text)) : Option.none()),
     expected: "a bearer token (RFC 6750): letters, digits and - . _ ~ + /",
@@ -212,34 +213,38 @@ export const server = {
     isSecret: true
   }),
   trust: networks(
-    "Network whose clients need no password (they may give one); with this and no users, nobody else comes in"
+    "Network whose clients need no password; they may still give one. With this and no users, clients " +
+      "from elsewhere are refused"
   ),
   banAfter: count(
-    "Different wrong logins after which a client's network (an IPv4 address, or the /64 of an IPv6 one) is banned; four times as many for a /56, sixteen times for a /48",
+    "Number of different wrong logins after which a client network is banned: an IPv4 address or an " +
+      "IPv6 /64. A /56 is banned after four times as many, a /48 after sixteen times as many",
     "off",
     10
   ),
   banWindow: duration({
-    description: "Failed logins are forgotten when none follows for this long",
+    description: "Time without a failed login after which earlier ones are forgotten",
     default: "10m"
   }),
   banTime: duration({
-    description: "How long a ban lasts; each further one twice as long, up to a day",
+    description:
+      "Duration of a first ban. Each further ban of the same network lasts twice as long, up to a day",
     default: "10m"
   }),
   bansFile: file(
-    "Where bans are kept, so that they outlive a restart, one JSON object a line; to delete a line lifts a ban; FILE.known has who logged in from where"
+    "File that keeps bans over a restart, one JSON object a line. Deleting a line lifts the ban. " +
+      "FILE.known keeps which user logged in from which network"
   ),
-  open: toggle("Serve everyone: listen beyond loopback although no password is asked", false),
-  tlsCert: file("Certificate of the tls: listeners, and those that lead to its issuer (PEM)"),
-  tlsKey: file("Key of that certificate (PEM, without a passphrase)"),
+  open: toggle("Allow everyone: listen beyond loopback without asking for a password", false),
+  tlsCert: file("Certificate of the tls: listeners, followed by its chain (PEM)"),
+  tlsKey: file("Private key of that certificate (PEM, without a passphrase)"),
   tlsClientCa: file(
-    "Whose certificates clients of tls: listeners must have (PEM); the common name in it is the user, and no " +
-      "password is asked"
+    "Certificate authority of client certificates (PEM). With this, clients of tls: listeners must " +
+      "have a certificate; its common name is the user, and no password is asked"
   ),
   tlsClientCrl: file(
-    "Which of those certificates are revoked: a revocation list (PEM) of each authority, without which or after " +
-      "whose time nobody comes in; read again when it changes"
+    "Revocation lists of client certificates (PEM), one for each authority. Without a valid list of " +
+      "its authority a certificate is refused. The file is read again when it changes"
   ),
   unixMode: single({
     description: "Permissions of the sockets of unix: listeners",
@@ -251,14 +256,14 @@ export const server = {
     defaultText: "0600"
   }),
   proxyProtocolFrom: networks(
-    "Network of proxies in front of this server, whose connections must begin with a PROXY header (version 1 " +
-      "or 2) that says where they come from; from elsewhere none is accepted"
+    "Network of proxies in front of this server. Their connections must begin with a PROXY header " +
+      "(version 1 or 2), which names the client. A header from elsewhere is never read"
   ),
   privateTargets: single<"auto" | "allow" | "deny">({
     description:
-      "Let clients go to private, loopback and other special addresses, and to all of this machine's own: auto " +
-      "lets them where nobody but this machine can connect, that is, where every listener is on loopback or a unix: " +
-      "socket of mode 0600",
+      "Whether clients may go to private, loopback and other special addresses, and to the addresses of " +
+      "this machine. auto allows it only if nobody but this machine can connect: every listener is on " +
+      "loopback, or is a unix: socket of mode 0600",
     metavar: "WHEN",
     read: (text) => Parsers.literal(text, ["auto", "allow", "deny"]),
     expected: "one of auto, allow and deny",
@@ -267,10 +272,10 @@ export const server = {
   }),
   allowTarget: many<AllowTarget.AllowTarget>({
     description:
-      "Target that clients may go to although it is special: a network, an address, a name, *.SUFFIX or *, with " +
-      ":PORT or :FIRST-LAST behind it if need be, IPv6 in brackets then; a name or * opens no loopback or " +
-      "link-local address and none that this machine has, unless it is localhost or has local: before it; a " +
-      "network opens none that this machine has but those of loopback and link-local",
+      "Target that is allowed although its address is special: a network, an address, a name, *.SUFFIX " +
+      "or *, with :PORT or :FIRST-LAST behind it if wanted (IPv6 in brackets then). A name or * opens " +
+      "no loopback or link-local address and no address of this machine, unless it is localhost or has " +
+      "local: in front. A network opens no address of this machine but loopback and link-local ones",
     metavar: "TARGET",
     read: AllowTarget.fromString,
     expected: `a target such as ${targetForms}, local: only before a name or *`,
@@ -280,8 +285,8 @@ export const server = {
   }),
   denyTarget: many<TargetPattern.TargetPattern | "none">({
     description:
-      "Target that clients may not go to, whatever else allows it; *:25 (mail) is one besides those given, unless " +
-      "none is given, too",
+      "Target that is denied, whatever else allows it. *:25 (mail) is denied beside the targets given " +
+      "here, unless none is among them",
     metavar: "TARGET",
     read: (text) => (text === "none" ? Option.some(text) : TargetPattern.fromString(text)),
     expected: `a target such as ${targetForms}, nor none`,
@@ -291,46 +296,48 @@ export const server = {
     separator: /[\s,]+/
   }),
   blurFailures: toggle(
-    "Tell clients of every failure to connect alike (01 or 502), so that they cannot explore a network by them",
+    "Answer every failed connection alike (01 or 502), so that clients cannot explore a network by " +
+      "the replies",
     false
   ),
   handshakeTimeout: duration({
-    description: "Time for PROXY header, TLS, greeting, authentication and request together",
+    description: "Time limit for PROXY header, TLS, greeting, authentication and request together",
     default: "10s"
   }),
   resolveTimeout: duration({
-    description: "Time to find the addresses of a name",
+    description: "Time limit for finding the addresses of a name",
     default: "5s"
   }),
   connectTimeout: duration({
-    description: "Time to connect to a target, all its addresses together",
+    description: "Time limit for connecting to a target, all its addresses together",
     default: "10s"
   }),
   idleTimeout: duration({
-    description: "End a session in which nothing moves for this long",
+    description: "Time without any bytes after which a session is ended",
     default: "15m",
     canBeOff: true
   }),
   halfCloseTimeout: duration({
-    description: "The same, once one side has finished sending",
+    description: "The same for a session of which one side has finished sending",
     default: "1m",
     canBeOff: true
   }),
   drainTimeout: duration({
-    description: "Time that sessions have to finish when the server is told to stop",
+    description: "Time that sessions have to finish when the server stops",
     default: "10s"
   }),
-  bind: toggle("Carry out BIND: listen for one connection from a target, as active-mode FTP needs it", false),
+  bind: toggle("Allow BIND: wait for one connection from a target, as FTP in active mode needs it", false),
   bindTimeout: duration({
-    description: "Time that the target of a BIND has to connect",
+    description: "Time limit for the connection that a BIND waits for",
     default: "2m"
   }),
   maxHandshakes: single<Parsers.EarlyDrop | "auto">({
     description:
-      "Connections at once that have not yet asked for anything: from START on RATE percent are dropped at " +
-      "random, growing to all of them at FULL, first where most are open; an address or /64 network may have " +
-      "an eighth of what is left of FULL, a /48 a quarter, this machine half; auto is half of what the limit on " +
-      "open files allows, and begins with 30 percent at a quarter",
+      "Limit of connections that have not sent their request yet, as MaxStartups of OpenSSH: above " +
+      "START, RATE percent of new connections are dropped at random, rising to all at FULL, those of " +
+      "the networks with most open connections first. An IPv4 address or IPv6 /64 may have an eighth of " +
+      "the room that is left, a /48 a quarter, this machine half. auto is half of the limit on open " +
+      "files, and 30 percent from a quarter of it",
     metavar: "START:RATE:FULL",
     read: (text) => (text === "auto" ? Option.some(text) : Parsers.earlyDrop(text)),
     expected: "START:RATE:FULL such as 10:30:100, with a rate of 1 to 100, or auto",
@@ -338,39 +345,48 @@ export const server = {
     default: "auto",
     defaultText: "auto"
   }),
-  maxSessions: count("Sessions at once; auto is what the limit on open files allows", "auto", "auto"),
-  maxSessionsPerClient: count("Sessions at once of one address, or /64 network of IPv6", "off", "off"),
-  maxSessionsPerUser: count("Sessions at once of a user", "off", "off"),
+  maxSessions: count(
+    "Limit of concurrent sessions in all. auto follows from the limit on open files",
+    "auto",
+    "auto"
+  ),
+  maxSessionsPerClient: count(
+    "Limit of concurrent sessions of a client: an IPv4 address, or an IPv6 /64",
+    "off",
+    "off"
+  ),
+  maxSessionsPerUser: count("Limit of concurrent sessions of a user", "off", "off"),
   sessionRate: count(
-    "New sessions a second of a user, or an address without one; requests of HTTP count each",
+    "Limit of new sessions a second of a user, or of a client without one. Each HTTP request counts",
     "off",
     "off"
   ),
   maxLifetime: duration({
-    description: "End every session after this long, however busy it is",
+    description: "Longest duration of a session, however busy it is",
     default: "off",
     canBeOff: true
   }),
-  dailyQuota: quota("Bytes that a user may move in a day (UTC), both ways together"),
-  monthlyQuota: quota("Bytes that a user may move in a month (UTC), both ways together"),
+  dailyQuota: quota("Bytes that a user may transfer in a day (UTC), both directions together"),
+  monthlyQuota: quota("Bytes that a user may transfer in a month (UTC), both directions together"),
   stateDir: {
     ...file(
-      "Directory in which what users have used of their quotas is kept over restarts, and who logged in from where if there is no --bans-file; read at the start only"
+      "Directory that keeps used quotas over a restart, and, without --bans-file, which user logged in " +
+        "from which network. Read at the start only"
     ),
     metavar: "DIR",
     expected: "the path of a directory"
   },
   bandwidthSession: bandwidth(
-    "Bytes a second of each session, from the client and to it: 1MiB/10MiB, or 10MiB for each way"
+    "Bandwidth limit of each session in bytes a second, from the client and to it: 1MiB/10MiB, or " +
+      "10MiB for each direction"
   ),
-  bandwidthUser: bandwidth("The same for all sessions of a user, or of an address without one, together"),
-  bandwidthTotal: bandwidth("The same for all sessions together"),
-  udp: toggle(
-    "Relay datagrams (UDP ASSOCIATE), but for clients of tls: listeners that do not have udp=true behind them",
-    true
+  bandwidthUser: bandwidth(
+    "Bandwidth limit in bytes a second of all sessions of a user, or of a client without one, " + "together"
   ),
+  bandwidthTotal: bandwidth("Bandwidth limit in bytes a second of all sessions together"),
+  udp: toggle("Relay datagrams (UDP ASSOCIATE), except for clients of tls: listeners without udp=true", true),
   udpPorts: single<Parsers.PortRange | "any">({
-    description: "Ports at which clients' datagrams are taken; any leaves the choice to the system",
+    description: "Range of ports for the datagrams of clients. any leaves the choice to the system",
     metavar: "FIRST-LAST",
     read: (text) => (text === "any" ? Option.some(text) : Parsers.portRange(text)),
     expected: "a range of ports such as 40000-40999, or any",
@@ -379,28 +395,32 @@ export const server = {
     defaultText: "any"
   }),
   udpIdleTimeout: duration({
-    description: "End a client's use of UDP, with its connection, when no datagram passes for this long",
+    description: "Time without a datagram after which an association is ended, with its connection",
     default: "60s",
     canBeOff: true
   }),
-  udpRate: count("Datagrams a second that a client may send; what goes beyond is dropped", "off", "off"),
-  udpAssociations: count("Uses of UDP at once that a user, or an address without one, may have", "off", 256),
-  udpStrict: toggle("Ask clients to say in advance which port their datagrams will come from", false),
-  udpFullCone: toggle("Let anyone send datagrams to a client, not only whom it has sent one to", false),
-  udpFragments: toggle(
-    "Put fragmented datagrams together (FRAG of RFC 1928) instead of dropping them",
+  udpRate: count("Limit of datagrams a second from a client. Datagrams beyond it are dropped", "off", "off"),
+  udpAssociations: count(
+    "Limit of concurrent associations of a user, or of a client without one",
+    "off",
+    256
+  ),
+  udpStrict: toggle("Require clients to declare the port that their datagrams come from", false),
+  udpFullCone: toggle(
+    "Pass datagrams from any sender on to the client, not only from targets that it has sent to",
     false
   ),
+  udpFragments: toggle("Reassemble fragmented datagrams (FRAG of RFC 1928) instead of dropping them", false),
   endDenied: toggle(
-    "When the settings or the users file change, end sessions of users who are gone, and those that the policy " +
-      "would deny now",
+    "End sessions that new settings or a new users file would no longer allow: those of removed " +
+      "users, and those that the policy now denies",
     false
   ),
-  reportOnly: toggle("Deny nothing that the policy denies, and log what would have been denied", false),
+  reportOnly: toggle("Deny nothing, and log what the policy would have denied", false),
   logDecisions: single<"auto" | "all" | "denied" | "none">({
     description:
-      "Which requests' decisions are logged, with what decided them and why: auto is all where there are " +
-      "rules, else denied",
+      "Decisions that are logged, with the rule and the reason. auto is all where there are rules, else " +
+      "denied",
     metavar: "WHICH",
     read: (text) => Parsers.literal(text, ["auto", "all", "denied", "none"]),
     expected: "one of auto, all, denied and none",
@@ -408,7 +428,9 @@ export const server = {
     defaultText: "auto"
   }),
   advertise: single<NetAddress.IpAddress | "bound">({
-    description: "Address to send datagrams to, as clients are told; behind NAT another than the one bound",
+    description:
+      "Address that clients are told to send their datagrams to. Behind NAT it differs from the bound " +
+      "one",
     metavar: "ADDRESS",
     read: (text) => {
       if (text === "bound") return Option.some(text)
@@ -431,8 +453,8 @@ export const structured = {
   },
   rules: {
     description:
-      "Who may go where: the first rule whose conditions all hold decides; where there are rules, what none of " +
-      "them allows is denied",
+      "Rules of who may go where: the first rule whose conditions all hold decides. With rules, what " +
+      "none of them allows is denied",
     form: Schemas.list(TargetFiles.ruleForm, { canBeEmpty: true }),
     default: [] as ReadonlyArray<Rule.Rule>,
     defaultText: "none, and everything is allowed"
@@ -446,8 +468,8 @@ const mostWorkers = 256
 export const program = {
   workers: single<number | "auto">({
     description:
-      "Processes that serve together, on as many cores; limits and bans hold for all of them as one; auto is as " +
-      "many as there are cores; read at the start only",
+      "Number of processes that serve together. Limits and bans hold for all of them as one. auto is " +
+      "one for each core. Read at the start only",
     metavar: "COUNT",
     read: (text) =>
       text === "auto"
@@ -459,11 +481,11 @@ export const program = {
     defaultText: "1"
   }),
   config: file(
-    "Config file, YAML or JSON, whose keys are the flags of this list without the dashes; variables and flags " +
-      "go before what it says"
+    "Config file, YAML or JSON. Its keys are the flags of this list without the dashes. Flags and " +
+      "variables take precedence"
   ),
   logLevel: single<LogLevel>({
-    description: "Least level that is logged: trace, debug, info, warn, error or none",
+    description: "Lowest level that is logged: trace, debug, info, warn, error or none",
     metavar: "LEVEL",
     read: (text) => Parsers.literal(text, ["trace", "debug", "info", "warn", "error", "none"]),
     expected: "one of trace, debug, info, warn, error and none",
@@ -472,7 +494,9 @@ export const program = {
     defaultText: "info"
   }),
   logFormat: single<LogFormat>({
-    description: "pretty for people, json for programs, auto chooses by whether the output is a terminal",
+    description:
+      "Format of the log: pretty for people, json for programs, auto by whether the output is a " +
+      "terminal",
     metavar: "FORMAT",
     read: (text) => Parsers.literal(text, ["auto", "pretty", "json"]),
     expected: "one of auto, pretty and json",
