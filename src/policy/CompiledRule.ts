@@ -36,13 +36,16 @@ export interface Known {
 
 export function* compile(
   rules: ReadonlyArray<Rule>,
-  vocabulary: RuleSymbols
+  clauses: RuleSymbols["clauses"]
 ): Slices.Work<ReadonlyArray<Compiled>> {
   const shared = new Map<string, CompiledRule>()
   const timeOf = times()
   return yield* Slices.map(rules, (rule, number): Compiled => {
-    const { of, to } = vocabulary.clauses[number]!
-    const key = `${of.map((clause) => Array.prototype.join.call(clause, ",")).join(" ")} ${timeText(rule)}`
+    const { of, to } = clauses[number]!
+    const isBare = of.length === 0 && rule.when === undefined
+    const key = isBare
+      ? " "
+      : `${of.map((clause) => Array.prototype.join.call(clause, ",")).join(" ")} ${timeText(rule)}`
     let terms = shared.get(key)
     if (terms === undefined) {
       terms = { clauses: of, isTime: timeOf(rule) }

@@ -26,8 +26,10 @@ export const make = (keys: ReadonlyArray<Key>): NameTrie => Slices.runSync(makin
 /** The same in pieces. */
 export function* making(keys: ReadonlyArray<Key>): Slices.Work<NameTrie> {
   let most = 1
-  yield* Slices.each(keys, ({ name }) => {
+  // The names alone: what comes with them is in arrays below.
+  const names = yield* Slices.map(keys, ({ name }) => {
     most += labelsOf(name)
+    return name
   })
   // Of each node but the root: the one above it, and where its label stands.
   const parents = new Int32Array(most)
@@ -45,7 +47,7 @@ export function* making(keys: ReadonlyArray<Key>): Slices.Work<NameTrie> {
   const isChild = (node: number, parent: number, name: string, start: number, end: number): boolean => {
     const from = starts[node]!
     if (parents[node] !== parent || ends[node]! - from !== end - start) return false
-    const source = keys[sources[node]!]!.name
+    const source = names[sources[node]!]!
     for (let i = start; i < end; i++) {
       if (source.charCodeAt(from + i - start) !== name.charCodeAt(i)) return false
     }

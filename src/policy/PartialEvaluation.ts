@@ -35,7 +35,7 @@ const most = 64
 export function* making(rules: ReadonlyArray<Compiled>, size: number): Slices.Work<PartialEvaluation> {
   const withoutAddress = yield* groupsOf(rules, size, networkPortsOf)
   const withoutTarget = yield* groupsOf(rules, size, ({ to, ports }) =>
-    (to === undefined && ports === undefined) || to?.length === 0 ? [] : [[]]
+    (to === undefined && ports === undefined) || to?.length === 0 ? [] : always
   )
 
   const isDenied = (number: number) => !allows(rules[number]?.rule)
@@ -126,8 +126,10 @@ function* groupsOf(
   }
 }
 
+const always: ReadonlyArray<Group["ports"]> = [[]]
+
 const networkPortsOf = ({ rule, ports, to }: Compiled): ReadonlyArray<Group["ports"]> => {
-  if (to === undefined) return []
+  if (to === undefined || !rule.to?.some(({ host }) => host._tag === "Network")) return []
   const own = ports === undefined ? [] : [ports]
   const distinct = new Map<string, PortRange | undefined>()
   for (const { host, ports } of rule.to ?? []) {

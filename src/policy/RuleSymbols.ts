@@ -58,46 +58,67 @@ export function* making(rules: ReadonlyArray<Rule>): Slices.Work<RuleSymbols> {
     return size++
   }
 
-  const clauses: Array<Clauses> = []
-  for (const rule of rules) {
+  const userOf = (user: string) => number(users, printable(user), user)
+  const groupOf = (group: string) => number(groups, group, group)
+  const clientOf = (client: IpNetwork.IpNetwork) =>
+    number(clients, IpNetwork.format(client), client, networks)
+  const listenerOf = (listener: string) => number(listeners, listener, listener)
+  const commandOf = (command: string) => number(commands, command.toUpperCase(), command)
+  const protocolOf = (protocol: string) => number(protocols, protocol.toUpperCase(), protocol)
+  const targetOf = (pattern: TargetPattern.TargetPattern) =>
+    number(targets, TargetPattern.format(pattern), pattern, patterns)
+
+  const clauses = new Array<Clauses>(rules.length)
+  for (const [index, rule] of rules.entries()) {
     const of: Array<Clause> = []
-    if (rule.users) of.push(yield* clause(rule.users, (user) => number(users, printable(user), user)))
-    if (rule.groups) of.push(yield* clause(rule.groups, (group) => number(groups, group, group)))
-    if (rule.clients) {
-      of.push(
-        yield* clause(rule.clients, (client) => number(clients, IpNetwork.format(client), client, networks))
-      )
-    }
-    if (rule.listeners) {
-      of.push(yield* clause(rule.listeners, (listener) => number(listeners, listener, listener)))
-    }
-    if (rule.commands) {
-      of.push(yield* clause(rule.commands, (command) => number(commands, command.toUpperCase(), command)))
-    }
-    if (rule.protocols) {
-      of.push(
-        yield* clause(rule.protocols, (protocol) => number(protocols, protocol.toUpperCase(), protocol))
-      )
-    }
+    if (rule.users) of.push(few(rule.users, userOf) ?? (yield* many(rule.users, userOf)))
+    if (rule.groups) of.push(few(rule.groups, groupOf) ?? (yield* many(rule.groups, groupOf)))
+    if (rule.clients) of.push(few(rule.clients, clientOf) ?? (yield* many(rule.clients, clientOf)))
+    if (rule.listeners) of.push(few(rule.listeners, listenerOf) ?? (yield* many(rule.listeners, listenerOf)))
+    if (rule.commands) of.push(few(rule.commands, commandOf) ?? (yield* many(rule.commands, commandOf)))
+    if (rule.protocols) of.push(few(rule.protocols, protocolOf) ?? (yield* many(rule.protocols, protocolOf)))
     const to =
       rule.to === undefined || isAnything(rule.to)
         ? undefined
-        : yield* clause(rule.to, (pattern) =>
-            number(targets, TargetPattern.format(pattern), pattern, patterns)
-          )
-    clauses.push({ of, to })
-    if ((clauses.length & 255) === 0) yield
+        : (few(rule.to, targetOf) ?? (yield* many(rule.to, targetOf)))
+    clauses[index] = { of: of.length === 0 ? none : of, to }
+    if ((index & 255) === 255) yield
   }
 
   const clientNumbers = Int32Array.from(clients.values())
   const targetNumbers = Int32Array.from(targets.values())
   const clientTree = yield* PrefixTree.making(networks)
   const targetIndex = yield* TargetIndex.making(patterns)
-  const hasWildListener = [...listeners.keys()].some((listener) => /^(0\.0\.0\.0|\[::\]):/.test(listener))
+  const words = { users, groups, listeners, commands, protocols }
+  return { size, clauses, ...ready({ ...words, clientNumbers, targetNumbers, clientTree, targetIndex }) }
+}
 
+interface Tables {
+  readonly users: ReadonlyMap<string, number>
+  readonly groups: ReadonlyMap<string, number>
+  readonly listeners: ReadonlyMap<string, number>
+  readonly commands: ReadonlyMap<string, number>
+  readonly protocols: ReadonlyMap<string, number>
+  readonly clientNumbers: Int32Array
+  readonly targetNumbers: Int32Array
+  readonly clientTree: PrefixTree.PrefixTree
+  readonly targetIndex: TargetIndex.TargetIndex
+}
+
+/** Apart from where they are made, so that nothing else of that is kept. */
+const ready = ({
+  users,
+  groups,
+  listeners,
+  commands,
+  protocols,
+  clientNumbers,
+  targetNumbers,
+  clientTree,
+  targetIndex
+}: Tables): Pick<RuleSymbols, "facts" | "reached"> => {
+  const hasWildListener = [...listeners.keys()].some((listener) => /^(0\.0\.0\.0|\[::\]):/.test(listener))
   return {
-    size,
-    clauses,
     facts: (access, address) => {
       const facts: Array<number> = []
       const { user, groups: memberships = [] } = access.identity
@@ -137,9 +158,16 @@ const add = (facts: Array<number>, fact: number | undefined): void => {
   if (fact !== undefined) facts.push(fact)
 }
 
-/** The numbers of values, each once. An array of its own for a few of them takes less than a typed one. */
-function* clause<A>(values: ReadonlyArray<A>, numberOf: (value: A) => number): Slices.Work<Clause> {
-  if (values.length <= 16) return [...new Set(values.map(numberOf))].sort((a, b) => a - b)
+const none: ReadonlyArray<Clause> = []
+
+/** The numbers of a few values, each once: an array takes less then than a typed one. Nothing for more. */
+const few = <A>(values: ReadonlyArray<A>, numberOf: (value: A) => number): Clause | undefined => {
+  if (values.length === 1) return [numberOf(values[0]!)]
+  return values.length > 16 ? undefined : [...new Set(values.map(numberOf))].sort((a, b) => a - b)
+}
+
+/** The numbers of values, each once. */
+function* many<A>(values: ReadonlyArray<A>, numberOf: (value: A) => number): Slices.Work<Clause> {
   const numbers = Int32Array.from(yield* Slices.map(values, numberOf)).sort()
   const distinct = numbers.filter((number, at) => at === 0 || number !== numbers[at - 1])
   return distinct.length > 16 ? distinct : [...distinct]
@@ -147,6 +175,7 @@ function* clause<A>(values: ReadonlyArray<A>, numberOf: (value: A) => number): S
 
 /** Whether targets are all there are: `*`, or both families. */
 const isAnything = (to: Rule["to"] = []): boolean => {
+  if (to.length === 1) return to[0]!.ports === undefined && to[0]!.host._tag === "Any"
   const everywhere = to.filter(
     ({ host, ports }) =>
       ports === undefined &&

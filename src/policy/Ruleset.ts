@@ -25,21 +25,21 @@ export const make = (rules: ReadonlyArray<Rule>): Ruleset => Slices.runSync(maki
 /** The same in pieces, of which there are many where there are many rules. */
 export function* making(rules: ReadonlyArray<Rule>): Slices.Work<Ruleset> {
   if (rules.length === 0) return { judge: () => ({ verdict: "allow", rule: "no rules" }) }
-  const vocabulary = yield* RuleSymbols.making(rules)
-  const compiled = yield* compile(rules, vocabulary)
+  const { size, clauses, facts, reached } = yield* RuleSymbols.making(rules)
+  const compiled = yield* compile(rules, clauses)
   const index = yield* ClauseIndex.making(
-    yield* Slices.map(vocabulary.clauses, ({ of, to }) => (to === undefined ? of : [...of, to])),
-    vocabulary.size
+    yield* Slices.map(clauses, ({ of, to }) => (to === undefined ? of : [...of, to])),
+    size
   )
-  const foresight = yield* PartialEvaluation.making(compiled, vocabulary.size)
+  const foresight = yield* PartialEvaluation.making(compiled, size)
 
   return {
     judge: (access, address, now) => {
       const { target } = access
-      const known = { facts: vocabulary.facts(access, address), now }
+      const known = { facts: facts(access, address), now }
       // What is denied is denied through a tunnel or a translator too. What is allowed is just what was named.
-      const reached = vocabulary.reached(access, address)
-      const denied = reached.length === 0 ? known.facts : [...known.facts, ...reached]
+      const further = reached(access, address)
+      const denied = further.length === 0 ? known.facts : [...known.facts, ...further]
       const decisive = index.first(denied, compiled.length, (number) => {
         const { rule, terms, ports, to } = compiled[number]!
         return (

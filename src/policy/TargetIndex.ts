@@ -60,11 +60,40 @@ export function* making(patterns: ReadonlyArray<TargetPattern.TargetPattern>): S
     }
   })
 
-  const trie = yield* NameTrie.making(names)
-  const tree = yield* PrefixTree.making(networks)
-  const nameChains = Int32Array.from(nameEnds)
-  const networkChains = Int32Array.from(networkEnds)
+  return ready({
+    trie: yield* NameTrie.making(names),
+    tree: yield* PrefixTree.making(networks),
+    nameChains: Int32Array.from(nameEnds),
+    networkChains: Int32Array.from(networkEnds),
+    anyEnd,
+    before,
+    firstPorts,
+    lastPorts
+  })
+}
 
+interface Tables {
+  readonly trie: NameTrie.NameTrie
+  readonly tree: PrefixTree.PrefixTree
+  readonly nameChains: Int32Array
+  readonly networkChains: Int32Array
+  readonly anyEnd: number
+  readonly before: Int32Array
+  readonly firstPorts: Uint16Array
+  readonly lastPorts: Uint16Array
+}
+
+/** Apart from where they are made, so that nothing else of that is kept. */
+const ready = ({
+  trie,
+  tree,
+  nameChains,
+  networkChains,
+  anyEnd,
+  before,
+  firstPorts,
+  lastPorts
+}: Tables): TargetIndex => {
   const follow = (end: number, port: number, found: Array<number>) => {
     for (let at = end; at !== -1; at = before[at]!) {
       if (firstPorts[at]! <= port && port <= lastPorts[at]!) found.push(at)

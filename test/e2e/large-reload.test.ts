@@ -1,0 +1,42 @@
+/**
+ * Settings with very many rules, read again and again.
+ */
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Program from "../support/program.ts"
+import * as Temporary from "../support/temporary.ts"
+
+const rules = 100_000
+
+/** Megabytes of heap for objects that stay: for two generations of the rules, and not for three. */
+const heap = 170
+
+describe("100,000 rules", () => {
+  it.live(
+    "are kept twice at most, while they are read again",
+    () =>
+      Effect.gen(function* () {
+        const path = join(yield* Temporary.directory, "effect-socks.yaml")
+        const lines = Array.from(
+          { length: rules },
+          (_, i) => `  - { name: r${i}, deny: true, to: h${i}.example.com }`
+        )
+        yield* Effect.promise(() => writeFile(path, `rules:\n${lines.join("\n")}\n`))
+        const server = yield* Program.start(["--config", path], {
+          NODE_OPTIONS: `--max-old-space-size=${heap}`
+        })
+        for (let count = 1; count <= 2; count++) {
+          yield* server.kill("SIGHUP")
+          const reloaded = yield* server.until((stdout) =>
+            Program.lines(stdout)
+              .filter(({ message }) => message === "reloaded")
+              .at(count - 1)
+          )
+          assert.strictEqual(reloaded.level, "info")
+        }
+      }),
+    60_000
+  )
+})
