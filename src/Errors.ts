@@ -42,7 +42,7 @@ export class UnknownProtocol extends TaggedError("UnknownProtocol")<{
   readonly hint?: string
 }> {}
 
-/** A proxy that has to say whose connection it passes on did not, or not in a way that can be read. */
+/** A proxy in front of this server sent no PROXY header, or one that cannot be read. */
 export class MalformedProxyHeader extends TaggedError("MalformedProxyHeader")<{
   readonly reason: string
 }> {}
@@ -68,7 +68,7 @@ export class AuthenticationFailed extends TaggedError("AuthenticationFailed")<{
   readonly reason?: Refusal
 }> {}
 
-/** Why someone is not let in: `refused` is all that an authentication service says. */
+/** Why a login failed; `refused` is all that an authentication service says. */
 export type Refusal =
   | "unknown user"
   | "wrong password"
@@ -121,20 +121,20 @@ export class LoopDetected extends TaggedError("LoopDetected") {}
 
 // The policy's doing ---------------------------------------------------------
 
-/** Someone decided against it: a rule, a custom service, or the system's own firewall. */
+/** Denied by a rule, by a custom service, or by the system's firewall. */
 export class NotAllowed extends TaggedError("NotAllowed")<{
   readonly reason: string
   /** What decided it, where it was a policy. */
   readonly rule?: string
 }> {}
 
-/** Someone has as many sessions as allowed to one of their kind. */
+/** The limit of concurrent sessions of a user, client or rule is reached. */
 export class SessionLimitReached extends TaggedError("SessionLimitReached")<{
   readonly whose: Whose
   readonly limit: number
 }> {}
 
-/** Someone has begun as many sessions in a second as allowed to one of their kind. */
+/** The limit of new sessions a second of a user, client or rule is reached. */
 export class TooManyNewSessions extends TaggedError("TooManyNewSessions")<{
   readonly whose: Whose
   readonly limit: number
@@ -142,7 +142,7 @@ export class TooManyNewSessions extends TaggedError("TooManyNewSessions")<{
   readonly retryAfter: number
 }> {}
 
-/** Someone has used up the bytes of a day or a month. */
+/** The quota of a day or a month is used up. */
 export class QuotaExceeded extends TaggedError("QuotaExceeded")<{
   readonly whose: Whose
   readonly period: "day" | "month"
@@ -152,7 +152,7 @@ export class QuotaExceeded extends TaggedError("QuotaExceeded")<{
   readonly retryAfter: number
 }> {}
 
-/** What a limit is for: a user, a client's address, or everyone whom a rule lets in. */
+/** What a limit is for: a user, a client address, or all sessions that a rule allows. */
 export type Whose = "user" | "client" | "rule"
 
 // The network's doing --------------------------------------------------------
@@ -228,7 +228,7 @@ export class OutOfResources extends TaggedError("OutOfResources")<{
   readonly code: string
 }> {}
 
-/** A bug, here or in a service someone provided: an effect died. */
+/** A bug, here or in a provided service: an effect died. */
 export class ServerFault extends TaggedError("ServerFault")<{
   readonly defect: unknown
 }> {}

@@ -1,11 +1,11 @@
 /**
- * A service of the operator's that decides who comes in: asked over HTTP, with
+ * An HTTP service of the operator that decides who may log in. It is asked with
  *
  *     POST { "user": "alice", "password": "secret", "client": "192.0.2.7" }
  *
  * it answers 200 and, as far as it likes, { "user", "groups", "limits", "ttl" },
  * or 401 or 403. `ttl` is in seconds; without one it is asked again each time.
- * Anything else lets nobody in.
+ * Any other answer is a failure, and the login is refused.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -79,7 +79,7 @@ export const make = Effect.fnUntraced(function* ({
           method: "POST",
           headers,
           body: JSON.stringify(question),
-          // Elsewhere nobody has a right to the password.
+          // The password is for this URL only.
           redirect: "error",
           signal
         })
@@ -108,7 +108,7 @@ export const make = Effect.fnUntraced(function* ({
     return answerOf(permission.value, user)
   })
 
-  /** Says loudly that nobody can come in, once, and when that is over. */
+  /** Logs an outage of the service once, and its end. */
   const notice = (exit: Exit.Exit<unknown, VerificationError>) => {
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
     const fails = error?._tag === "AuthenticationUnavailable"
@@ -137,7 +137,7 @@ export const make = Effect.fnUntraced(function* ({
     })
 })
 
-/** What a service may say of whom it lets in. */
+/** The answer of the service for an allowed user. */
 const Permission = Schema.Struct({
   user: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(255))),
   groups: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),

@@ -1,5 +1,5 @@
 /**
- * Who may come in.
+ * Who may log in, and by which method.
  *
  * The server prefers a password wherever one is asked: with users configured,
  * "no authentication" is never chosen, in whatever order a client offers it.
@@ -29,35 +29,35 @@ export class Authenticator extends Context.Service<
     /** The methods accepted, the most wanted first (RFC 1928 §3); none where only other proof lets clients in. */
     readonly methods: ReadonlyArray<Method>
     /**
-     * Whose credentials these are, of a client there. Takes as long for a user who does not exist as
-     * for a wrong password. Asked only with a method that has any.
+     * The identity that these credentials prove, for a client at this address. Takes as long for an
+     * unknown user as for a wrong password. Called only for methods with credentials.
      */
     readonly verify: (
       credentials: Credentials,
       from: NetAddress.SocketAddress
     ) => Effect.Effect<Identity, VerificationError>
-    /** What else is known of someone whose certificate has this name; nothing, of a stranger. Left out where nothing ever is. */
+    /** The identity of the user with this name, who has proved it by a certificate; undefined for an unknown name. Left out where no names are known. */
     readonly recognize?: (
       name: string,
       from: NetAddress.SocketAddress
     ) => Effect.Effect<Identity | undefined, CertificateRefused>
-    /** An element whenever `recognize` may have another answer for someone; left out where it never has. */
+    /** An element whenever `recognize` may answer differently; left out where it never does. */
     readonly changes?: Stream.Stream<unknown>
   }
 >()("effect-socks/auth/Authenticator") {
-  /** Lets everyone in, unasked. */
+  /** Allows every client, without authentication. */
   static readonly anyone = Layer.succeed(Authenticator, {
     methods: [Method.NoAuthentication],
     verify: ({ username }) => unknown(username)
   })
 
-  /** Lets nobody in who has no other proof: a certificate, or a network that is trusted. */
+  /** Allows no client without other proof: a certificate, or a trusted network. */
   static readonly denyAll = Layer.succeed(Authenticator, {
     methods: [],
     verify: ({ username }) => unknown(username)
   })
 
-  /** Lets these users in by their passwords in plain text. */
+  /** Allows these users, by their passwords in plain text. */
   static readonly users = (
     users: ReadonlyArray<Omit<User, "passwordHash"> & { readonly password: Redacted.Redacted }>
   ): Layer.Layer<Authenticator> =>
@@ -69,7 +69,7 @@ export class Authenticator extends Context.Service<
       ])
     )
 
-  /** Lets the users in that there are at the moment, by their passwords. */
+  /** Allows the users of the `Users` service, by their passwords. */
   static readonly directory: Layer.Layer<Authenticator, never, Users | PasswordHashes> = Layer.effect(
     Authenticator,
     Effect.zipWith(PasswordLogin.make, Users, (login, { changes }) => ({
@@ -79,7 +79,7 @@ export class Authenticator extends Context.Service<
     }))
   )
 
-  /** Lets in whom a service of the operator's knows, which is asked over HTTP. */
+  /** Allows the users that the operator's HTTP service allows. */
   static readonly http = (options: AuthService.Options): Layer.Layer<Authenticator, never, PasswordHashes> =>
     Layer.effect(
       Authenticator,
@@ -101,8 +101,8 @@ export class Authenticator extends Context.Service<
     )
 
   /**
-   * The one of the configuration: its users and its authentication service, in this order; without
-   * either, whoever comes from a trusted network; without one of those, anyone.
+   * The authenticator of the configuration: its users, then its authentication service. Without
+   * either, clients of trusted networks are allowed; without trusted networks, all clients.
    */
   static readonly layer: Layer.Layer<Authenticator, never, Config | Users | PasswordHashes> = Layer.unwrap(
     Effect.map(Config, ({ user, users, usersFile, authUrl, authToken, trust }) => {

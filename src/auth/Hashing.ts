@@ -1,5 +1,5 @@
 /**
- * Hashes of passwords, computed where they hold nobody up: in threads of their
+ * Hashes of passwords, computed off the event loop: in threads of their
  * own, of low priority.
  */
 import { scrypt as deriveKey, randomBytes, timingSafeEqual } from "node:crypto"

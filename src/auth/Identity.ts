@@ -1,10 +1,10 @@
 /**
- * Who someone is, once let in.
+ * The identity of a client that was let in.
  */
 import type { Limits } from "../config/Limits.ts"
 
 export interface Identity {
-  /** Printable; nothing for a client that was not asked who it is. */
+  /** The user name, printable; undefined for a client that was not asked for one. */
   readonly user: string | undefined
   readonly groups?: ReadonlyArray<string>
   /** What beats the limits of the settings. */

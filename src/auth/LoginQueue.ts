@@ -1,20 +1,19 @@
 /**
- * A door for logins, which take long: so many at once, so many more that wait,
- * and no crowd behind them that holds memory.
+ * The queue of password checks, which take long: a limited number runs, a limited
+ * number waits, and no more are held in memory.
  *
- * Users who are known where they come from have places of their own and go
- * first. Of strangers each network has its turn, and where there are too many,
- * one at random gives way of those whose network has most there, so that a flood
- * crowds out itself.
+ * Known (user, network) pairs have places of their own and go first. The other
+ * networks take turns. When the queue is full, a random login of the network with
+ * most waiting logins is dropped, so that a flood crowds out itself.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as CounterMap from "../base/CounterMap.ts"
 import { TooManyLogins } from "../Errors.ts"
 
-/** Whose login it is that wants to get in. */
+/** The login that asks for a place. */
 export interface Claim {
-  /** Whether the user has come in from there before. */
+  /** Whether the (user, network) pair is known. */
   readonly isKnown: boolean
   /** The networks that it comes from, the narrowest first. */
   readonly networks: ReadonlyArray<string>

@@ -1,9 +1,8 @@
 /**
- * How a user of the directory comes in.
+ * Logins by password.
  *
- * Whoever does not, learns nothing: an unknown user, a wrong password and a
- * right one that has expired take the same computation and fail alike, and users with
- * cheap hashes as much of it as those with dear ones.
+ * A failed login tells nothing: an unknown user, a wrong password and an expired
+ * user take the same computation and fail alike, whatever the cost of the hash.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -59,7 +58,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
       )
     )
 
-  /** Who may not come in does not profit from what is remembered: it would tell them that they guessed right. */
+  /** A user who may not log in gains nothing from the cache: a fast answer would say that the password was right. */
   const isRight = Effect.fnUntraced(function* (
     credentials: Credentials,
     entry: Entry | undefined,
@@ -67,7 +66,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
     isBarred: boolean
   ) {
     const { password } = credentials
-    // Compares for an unknown user too. HTTP can give an empty password, which nobody has.
+    // Compares for an unknown user too. HTTP allows an empty password, which no user has.
     const isPlain = equal(field(password), entry?.field ?? noPassword) && password.length > 0
     if (isPlain && !isBarred) return true
     const own = entry?.user.passwordHash

@@ -36,7 +36,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
     const file = printable(usersFile)
     const followed = FileStamp.follow(usersFile, yield* FileStamp.read(usersFile))
     const current = yield* SubscriptionRef.make(yield* load)
-    /** Since when the file is as it is, while it is not believed about those who are gone. */
+    /** Milliseconds since the epoch when the file last changed, while the users missing from it are kept. */
     let doubtedSince: number | undefined
 
     const take = Effect.fnUntraced(function* (next: Directory) {
@@ -94,7 +94,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
   })
 )
 
-/** Fails for rules about someone who is none of these users: they would never match, whoever comes. */
+/** Fails for rules about unknown users or groups, which would never match. */
 export const fitRules = (
   { rules, authUrl, tlsClientCa }: Values,
   users: ReadonlyArray<User>
@@ -133,7 +133,7 @@ export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSettin
       )
   )
 
-/** Those of the ones whose names the others have not. */
+/** The users of the first list whose names are not in the second. */
 const missing = (ones: ReadonlyArray<User>, others: ReadonlyArray<User>): ReadonlyArray<User> => {
   const names = new Set(others.map(({ name }) => name))
   return ones.filter(({ name }) => !names.has(name))

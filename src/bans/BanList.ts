@@ -1,5 +1,5 @@
 /**
- * Who is kept out until when: a table of networks, bounded.
+ * Banned networks and when their bans end: a bounded table.
  *
  * A ban stays for a while after it is over, so that the next one of the same
  * network is longer. Where the table is full, the bans that are over, or would
@@ -18,7 +18,7 @@ export interface Ban {
 }
 
 interface Entry extends Ban {
-  /** The how manieth in a row. */
+  /** Number of consecutive bans. */
   readonly turn: number
 }
 

@@ -46,15 +46,14 @@ export class Bans extends Context.Service<
   Bans,
   {
     /**
-     * Fails if who connected is banned. Of a connection by a proxy whose PROXY
-     * header is yet to come, nobody can tell: the one that it announces, with
-     * `via`, is to be asked about.
+     * Fails if the client is banned. The client behind a proxy is known only after
+     * its PROXY header, and is asked about again then, with `via`.
      */
     readonly admit: (peer: {
       readonly remote: NetAddress.SocketAddress
       readonly via?: NetAddress.SocketAddress
     }) => Effect.Effect<void, Banned, Config>
-    /** An authenticator whose failures count as these settings say, and which does not hear who comes too soon. */
+    /** The authenticator with its failures counted by these settings; attempts that come too soon are refused unheard. */
     readonly guard: (authenticator: Authenticator["Service"], config: Values) => Authenticator["Service"]
     /** Logs a failed login, unless there were too many to log. */
     readonly log: (error: AuthenticationFailed, login: FailedLogin) => Effect.Effect<void>
@@ -72,7 +71,7 @@ export class Bans extends Context.Service<
     readonly list: Effect.Effect<ReadonlyArray<Ban>>
     /** Another number whenever that list may have changed otherwise than by time. */
     readonly revision: Effect.Effect<number>
-    /** Who logged in from where, to be kept and put back at the next start. */
+    /** The known (user, network) pairs, to be kept and restored at the next start. */
     readonly kept: Effect.Effect<LoginGuard.Kept>
     /** Another number whenever that may have changed. */
     readonly keptRevision: Effect.Effect<number>
@@ -83,7 +82,7 @@ export class Bans extends Context.Service<
     readonly turnedAway: Effect.Effect<number>
   }
 >()("effect-socks/bans/Bans") {
-  /** Nobody banned, and nothing held against anyone. */
+  /** No bans, and no failed logins. */
   static readonly layer: Layer.Layer<Bans, never, KeyedHash> = Layer.effect(
     Bans,
     Effect.map(KeyedHash, (hashes) => make(LoginGuard.make(hashes)))
@@ -97,7 +96,7 @@ export class Bans extends Context.Service<
     Layer.sync(Bans, () => make(guesses, part))
 }
 
-/** Passwords of one network that are checked at once: whoever sends more together is not heard more often. */
+/** Number of password checks of one network at a time. */
 const atOnce = 8
 
 const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
@@ -134,7 +133,7 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
       ...(inner.recognize && { recognize: inner.recognize }),
       verify: (credentials, from) => {
         const window = Duration.toMillis(config.banWindow)
-        // Who comes through the file system has this machine's leave, others that of the settings.
+        // Clients of Unix-domain sockets are exempt, and so are the networks in the settings.
         if (!NetAddress.isInetAddress(from) || ClientNetwork.isIn(from, config.trust)) {
           return inner.verify(credentials, from)
         }

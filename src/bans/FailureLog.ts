@@ -1,6 +1,6 @@
 /**
- * Which failed logins get a line in the log, so that whoever floods the server
- * does not fill its disk: a few of each network, not many of all.
+ * The failed logins that get a line in the log: a few of each network and a
+ * bounded number of all, so that a flood does not fill the disk.
  */
 
 export interface FailureLog {

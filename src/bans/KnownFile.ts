@@ -36,7 +36,7 @@ export const fileOf = ({ bansFile, stateDir }: Values): string | undefined => {
   return stateDir === undefined ? undefined : join(stateDir, "known.json")
 }
 
-/** Goes on with what is in this file. What cannot be read is reported and begun anew: nobody is known then. */
+/** Restores the pairs of this file. A file that cannot be read is reported, and no pair is known then. */
 export const make = Effect.fnUntraced(function* (
   path: string
 ): Effect.fn.Return<{ readonly save: Effect.Effect<void> }, never, Bans> {

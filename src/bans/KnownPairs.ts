@@ -1,6 +1,6 @@
 /**
  * Which user has logged in from which network, bounded. Only a right password
- * gets a pair in here, and each user has a few networks, so that nobody pushes
+ * gets a pair in here, and each user has a few networks, so that no user pushes
  * out the pairs of others.
  */
 

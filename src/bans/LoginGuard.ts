@@ -1,7 +1,7 @@
 /**
- * What is remembered of those who guess passwords: failures, and the bans that
- * they led to. Of several processes, one decides and tells the others, who keep a
- * copy to look things up in.
+ * The memory of password guessing: failed logins, and the bans that they led to.
+ * Of several processes one decides. It sends its changes to the others, which keep
+ * a replica for look-ups.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -29,7 +29,7 @@ export type News =
   | ({ readonly _tag: "ban"; readonly network: string } & Omit<BanList.Ban, "network">)
   | { readonly _tag: "lift"; readonly network: string; readonly now: number }
 
-/** Who logged in from where, as it outlives the process. */
+/** Known (user, network) pairs, in the form in which they are kept. */
 export interface Kept {
   readonly key: string
   readonly known: ReadonlyArray<Omit<Pair, "guess" | "failures">>
@@ -182,7 +182,7 @@ export const make = (hashes: KeyedHash["Service"], tell?: (news: News) => void):
   }
 }
 
-/** This machine, whose users have other means than to guess, and which is where tunnels and helpers end. */
+/** This machine is never banned: its users have other means than guessing, and tunnels end here. */
 export const isHere = (address: NetAddress.IpAddress): boolean =>
   NetAddress.isLoopback(NetAddress.toCanonical(address))
 

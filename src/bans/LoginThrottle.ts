@@ -1,11 +1,11 @@
 /**
- * Failed logins, and how long each has to wait for the next attempt. Nobody
- * waits in here: an attempt that comes too soon is refused unheard, which costs
- * neither memory nor a password check.
+ * Failed logins, and the delay until the next attempt is heard. No attempt waits
+ * in here: one that comes too soon is refused unheard, which costs neither memory
+ * nor a password check.
  *
  * Counted is how many different names and passwords a network tried, and how
  * many different ones were tried for a name. The same wrong password again is
- * not another guess: a program with an old password delays nobody but itself.
+ * not another guess: a program with an old password delays only itself.
  *
  * Each further guess puts off the next one. A name with few failures of its own
  * in a network, and a network that never failed for a name, may go ahead of its
@@ -91,12 +91,12 @@ export interface LoginThrottle {
   readonly succeeded: (attempt: Attempt) => void
   /** Forgets a network's failures. */
   readonly clear: (network: string) => void
-  /** What is held against whom, to be put into another table. */
+  /** All tallies, to be copied into another table. */
   readonly entries: () => ReadonlyArray<Entry>
   readonly put: (entry: Entry) => void
   /** By network, those that are not forgotten. */
   readonly list: (now: number, window: number) => ReadonlyArray<readonly [network: string, Tally]>
-  /** Who logged in from where. */
+  /** Known (user, network) pairs. */
   readonly known: KnownPairs.KnownPairs
 }
 
@@ -284,7 +284,7 @@ const failuresFor = (tally: NetworkTally | undefined, account: string): number =
   return count
 }
 
-/** A clock that was set back makes nobody wait longer than the longest time. */
+/** After the clock was set back no delay is longer than the longest one. */
 const isBefore = (now: number, until: number, longest: number): boolean =>
   now < until && until - now <= longest
 

@@ -1,6 +1,6 @@
 /**
- * Answers that take long to find: looked for once by all who want the same one
- * at the same time, and remembered for as long as each holds.
+ * A cache of answers that take long to find. Concurrent requests for the same
+ * answer share one search, and each answer is kept for as long as it holds.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,8 +16,8 @@ export interface Answer<out A> {
 
 export interface AnswerCache<in out A, in out E> {
   /**
-   * The answer to the question that has this key. `find` stops when nobody waits for
-   * it any more, unless few enough go on without anybody.
+   * The answer for this key. A search without waiting requests is stopped, unless
+   * few enough of these are under way.
    */
   readonly get: (key: string, find: Effect.Effect<Answer<A>, E>) => Effect.Effect<A, E>
 }
@@ -28,8 +28,8 @@ interface Search<A, E> {
 }
 
 /**
- * Remembers at most `limit` answers, of which the oldest go first. At most
- * `unattended` searches go on to their end when nobody waits for them any more.
+ * Keeps at most `limit` answers; the oldest go first. At most `unattended` searches
+ * go on to their end without a waiting request.
  */
 export const make = Effect.fnUntraced(function* <A, E>(
   limit: number,

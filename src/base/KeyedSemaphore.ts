@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 
-/** Runs an effect in its turn among those of the same key. Keys that nobody waits for are forgotten. */
+/** Runs an effect in its turn among those of the same key. Keys without waiting effects are forgotten. */
 export const make = (atOnce: number) => {
   const turns = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
   return <A, E, R>(key: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -1,5 +1,5 @@
 /**
- * A bounded table of what is held against someone, which junk does not flush.
+ * A bounded table of counted failures, which a flood of small entries does not flush.
  *
  * Where it is full, the lightest of some entries drawn at random gives way. To
  * push out one entry takes a table full of others that weigh as much.

@@ -21,7 +21,7 @@ export interface TokenBucket {
 /** Seconds' worth that an unused bucket holds. */
 const burst = 0.25
 
-/** The same, while someone waits: what a busy machine is late with is not lost. */
+/** The same while a flow waits: tokens that a busy machine is late with are not lost. */
 const backlog = 1
 
 /** A full one. */

@@ -1,6 +1,6 @@
 /**
- * How fast the bytes of a session may go: which limits hold for it, and with
- * whom it shares them.
+ * The bandwidth limits of a session: its own, and those that it shares with other
+ * sessions of the same user, rule or server.
  */
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
@@ -19,7 +19,7 @@ import { RateShares } from "./RateShares.ts"
 import * as SharedBuckets from "./SharedBuckets.ts"
 
 export interface Usage {
-  /** Whose session it is, asked where there is a limit. All that are the same owner's share it. */
+  /** The owner of the session, asked only where there is a limit. All sessions of an owner share the limit. */
   readonly owner: () => string
   /** The owner's own limits, to which those of the settings give way. */
   readonly own: Limits | undefined
@@ -36,9 +36,9 @@ export class Bandwidth extends Context.Service<
   Bandwidth,
   {
     /**
-     * What a session has to keep to until the scope closes; nothing if it has no
-     * limit. Goes by the configuration that holds now. Where a shared limit has
-     * changed since, it changes for all who share it.
+     * The limits of a session until the scope closes; undefined without any. They
+     * are those of the current configuration. A shared limit that has changed
+     * changes for all its sessions.
      */
     readonly pace: (
       usage: Usage
@@ -62,7 +62,7 @@ export class Bandwidth extends Context.Service<
         const report = Effect.sync(() => shared.report())
         yield* Effect.forkScoped(Effect.schedule(report, Schedule.spaced("1 second")))
       }
-      // One for all, which stands still while nobody waits.
+      // One timer for all sessions, which stands still while no flow waits.
       const tick = Effect.sync(() => {
         if (!pacer.tick()) Latch.closeUnsafe(isBusy)
       })
@@ -136,7 +136,7 @@ const paced = Effect.fnUntraced(function* (
 /** The name of a limit that is a rule's. */
 const byRule = (way: keyof Rates, name: string | undefined): string => `${way} by ${name}`
 
-/** The limits of one direction, of everyone who has one there: bytes a second, or `Infinity`. */
+/** The limits of one direction, in bytes a second, or `Infinity`. */
 interface Held {
   readonly session: number
   readonly user: number

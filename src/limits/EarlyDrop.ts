@@ -1,11 +1,10 @@
 /**
- * Random early drop, as sshd's MaxStartups has it: the more there are, the
- * likelier it is that one more is turned away, so that those who only take up
- * room do not keep everyone else out.
+ * Random early drop, as OpenSSH's MaxStartups: the more connections are open, the
+ * likelier a new one is dropped, so that idle connections cannot lock others out.
  */
 import type { EarlyDrop } from "../config/Parsers.ts"
 
-/** How likely one more is turned away when there are so many: 0 to 1. */
+/** The probability, from 0 to 1, that a new connection is dropped when `count` are open. */
 export const chance = (count: number, { start, rate, full }: EarlyDrop): number => {
   if (count < start) return 0
   if (count >= full) return 1

@@ -1,7 +1,7 @@
 /**
- * Connections that are still in their handshake. Those who never finish one
- * leave room to those who do: all together by random early drop, and one network
- * alone by a share of the room that is left.
+ * Connections in their handshake. Handshakes that never finish leave room to
+ * others: all together are limited by random early drop, and each network by a
+ * share of the room that is left.
  *
  * The share shrinks as the room does (a dynamic threshold, as switches have it for
  * the queues of a shared buffer: Choudhury and Hahne, 1998). However many silent

@@ -1,5 +1,5 @@
 /**
- * Whose a session is: everyone and everything that its limits are for.
+ * The accounts of a session: the client, the user and the rules that have limits.
  */
 
 import type { Identity } from "../auth/Identity.ts"
@@ -8,7 +8,7 @@ import type { Limits } from "../config/Limits.ts"
 import type { Whose } from "../Errors.ts"
 import type { Decision } from "../policy/Decision.ts"
 
-/** What limits go by of a session: what its client is counted as, and who the client is. */
+/** What limits need of a session: the key of its client, and its identity. */
 export interface Limited {
   readonly origin: { readonly host: string }
   readonly identity?: Identity | undefined
@@ -21,7 +21,7 @@ export interface Account {
   readonly limits: Limits
 }
 
-/** A client's address counts by itself, and so does its user, whose own limits beat those of the settings. */
+/** The account of the client address, and that of the user, whose own limits take precedence over the settings. */
 export const ofClient = ({ origin: { host }, identity }: Limited, config: Values): ReadonlyArray<Account> => {
   const sessionRate = numberOf(config.sessionRate)
   const client = { whose: "client", key: `client ${host}` } as const
@@ -43,7 +43,7 @@ export const ofClient = ({ origin: { host }, identity }: Limited, config: Values
   ]
 }
 
-/** Everyone whom a rule lets in counts together, if it has limits. */
+/** The account of a rule with limits: all sessions that the rule allows count together. */
 export const ofRule = ({ rule, limits }: Decision): Account | undefined =>
   limits && { whose: "rule", key: `rule ${rule}`, limits }
 

@@ -26,7 +26,7 @@ export class TooFewOpenFiles extends Data.TaggedError("TooFewOpenFiles")<{ reado
   }
 }
 
-/** Fails where the limit leaves room for nobody. */
+/** Fails where the limit leaves no room for a session. */
 export const check: Effect.Effect<void, TooFewOpenFiles> = Effect.flatMap(limit, (limit) =>
   limit < least ? Effect.fail(new TooFewOpenFiles({ limit })) : Effect.void
 )

@@ -33,7 +33,7 @@ export class Quotas extends Context.Service<
     Effect.suspend(() => Effect.map(usage, make))
   )
 
-  /** Of usage that someone else keeps. */
+  /** Quotas over usage that is kept elsewhere, as by the primary. */
   static readonly layerOf = (usage: Usage.Usage): Layer.Layer<Quotas> => Layer.sync(Quotas, () => make(usage))
 }
 

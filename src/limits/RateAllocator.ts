@@ -1,9 +1,9 @@
 /**
- * Who may use which share of a rate that is limited: the primary's side.
+ * The shares of a limited rate: the primary's side.
  *
- * Those who use a limit share it in equal parts, but who needs no more than he
- * has leaves most of his to those who do. Nobody gets a share before those have
- * said that they use less who had it.
+ * Workers that use a limit share it in equal parts, but a worker that needs less
+ * than its part leaves most of the rest to the others. A share is granted only
+ * after the worker that had it has confirmed that it uses less.
  */
 
 /** From a worker. */
@@ -40,7 +40,7 @@ interface Holding {
   isBusy: boolean
 }
 
-/** What someone without need has, to someone else's whole part. */
+/** The share of a worker without need, as a fraction of a full part. */
 const idle = 1 / 8
 
 /** What sums of fractions are off by. */
@@ -56,7 +56,7 @@ export const make = <Worker>(send: (worker: Worker, share: Share) => void): Rate
     const whole = weights.reduce((sum, weight) => sum + weight)
     let free = 1
     for (const { share } of holdings.values()) free -= share
-    // At first who gets less.
+    // Workers that get less come first.
     const all = [...holdings].map(([worker, holding], index) => ({
       worker,
       holding,

@@ -23,7 +23,7 @@ export interface RateTokens {
   readonly take: (key: string) => number
   readonly ask: (key: string, limit: number, answer: (more: Grant) => void) => void
   readonly receive: (token: Token) => void
-  /** Forgets those that nobody took, which were of another second. */
+  /** Forgets tokens that were not taken within their second. */
   readonly sweep: () => void
 }
 

@@ -1,5 +1,5 @@
 /**
- * Buckets by name, for those who share them.
+ * Token buckets by name, each shared by several sessions.
  */
 import * as TokenBucket from "../base/TokenBucket.ts"
 import type { RateShares } from "./RateShares.ts"
@@ -7,7 +7,7 @@ import type { RateShares } from "./RateShares.ts"
 export interface SharedBuckets {
   /** The bucket of this name for one user more, at this rate from now on. */
   readonly take: (name: string, rate: number) => TokenBucket.TokenBucket
-  /** For one user less. Coming back rids nobody of a debt: a bucket is kept until it is full. */
+  /** One session fewer uses the bucket. It is kept until it is full, so that a session cannot shed its debt by coming back. */
   readonly giveBack: (name: string) => void
   readonly size: () => number
   /** Says of which shares there is need, where they are shared with other processes; to be called every second. */

@@ -19,7 +19,7 @@ export interface Places {
   readonly change: (key: string, by: 1 | -1) => void
 }
 
-/** Something of which there is none here. */
+/** A counter without room in this process. */
 export interface Shortage {
   /** Room for one more of `limit` in all; or a token, of `limit` a second. */
   readonly of: "place" | "token"
@@ -27,14 +27,14 @@ export interface Shortage {
   readonly limit: number
 }
 
-/** Why a session is not let in, and what would have to be here that it is. */
+/** Why a session is refused, and the counter to ask the other processes for. */
 export interface Refused<E = TooManySessions | LimitError> {
   /** `wait` is how long it takes until there is a token, in milliseconds. */
   readonly error: (wait: number) => E
   readonly shortage?: Shortage
 }
 
-/** It is here now, for who takes it as soon as `release` is called; or how long it takes until there is one. */
+/** The counter has room now, for the caller of `release`; or the milliseconds until there is a token. */
 export type Grant = { readonly release: () => void } | { readonly wait: number }
 
 export interface SharedCounters {

@@ -1,44 +1,44 @@
 /**
- * Who has how many of what there is a limit on: the primary's side.
+ * Slots of counted limits, leased to workers: the primary's side.
  *
- * Slots of each key are leased to workers, a few at a time, so that they need
- * not ask for each session. Who asks when all are leased waits until the others
- * have given back what they do not use, and is told "full" only if that is
- * nothing: never more than the limit in total, and no refusal while there is room.
+ * Workers lease a few slots of a key at a time, so that they need not ask for each
+ * session. When all slots are leased, a request waits until the other workers have
+ * given back the slots that they do not use. It is answered "full" only if there
+ * are none: never more than the limit in total, and no refusal while there is room.
  */
 
 /** From a worker. */
 export type Claim =
-  /** Wants one more, or several. `over` are those that it uses beyond its lease, from when there was no limit. */
+  /** Requests one slot or several. `over` is the number of slots in use beyond the lease, from a time without a limit. */
   | { readonly _tag: "ask"; readonly key: string; readonly limit: number; readonly over: number }
-  /** Has these, of a key that it needs no more of. */
+  /** Reports the slots in use of a key, without a request for more. */
   | { readonly _tag: "own"; readonly key: string; readonly over: number }
-  /** Gives back so many; `round` if it was asked to. */
+  /** Gives slots back; with `round` it answers a recall. */
   | { readonly _tag: "back"; readonly key: string; readonly count: number; readonly round?: number }
 
 /** To a worker. */
 export type Ruling =
-  /** So many more. */
+  /** Grants slots. */
   | { readonly _tag: "grant"; readonly key: string; readonly count: number }
-  /** All are in use. */
+  /** All slots are in use. */
   | { readonly _tag: "full"; readonly key: string }
-  /** What it does not use is needed. It answers, also if that is nothing. */
+  /** Asks for unused slots. The worker answers, also if there are none. */
   | { readonly _tag: "recall"; readonly key: string; readonly round: number }
 
 export interface SlotAllocator<in Worker> {
   readonly receive: (worker: Worker, claim: Claim) => void
-  /** It is no more, and neither are its sessions. */
+  /** Removes a worker that has ended, with its sessions. */
   readonly remove: (worker: Worker) => void
-  /** How many keys there are that anyone has any of. */
+  /** Number of keys with leased slots. */
   readonly size: () => number
 }
 
 interface Entry<Worker> {
   limit: number
   readonly leased: Map<Worker, number>
-  /** Who waits, the first first. */
+  /** Requests that wait, the oldest first. */
   waiting: ReadonlyArray<Waiter<Worker>>
-  /** The question to all that is under way, on behalf of those who waited when it began. */
+  /** The recall under way, for the requests that waited when it began. */
   round: Round<Worker> | undefined
 }
 
@@ -49,11 +49,11 @@ interface Waiter<Worker> {
 interface Round<Worker> {
   readonly id: number
   readonly for: ReadonlyArray<Waiter<Worker>>
-  /** Who has not answered yet. */
+  /** Workers that have not answered yet. */
   readonly open: Set<Worker>
 }
 
-/** What one gets at once of those that are free. */
+/** The fraction of the free slots that a worker is granted at once. */
 const part = 8
 
 export const make = <Worker>(send: (worker: Worker, ruling: Ruling) => void): SlotAllocator<Worker> => {

@@ -1,29 +1,29 @@
 /**
- * Who has how many of what there is a limit on: a worker's side.
+ * Slots of counted limits, leased from the primary: the worker's side.
  *
- * It lets sessions in from the slots that it has leased, and asks for more when
- * there are none. What it has not used for a while goes back.
+ * Sessions take leased slots. Without a free slot the worker requests more. Slots
+ * that were not used for a while go back.
  */
 import * as CounterMap from "../base/CounterMap.ts"
 import type { Claim, Ruling } from "./SlotAllocator.ts"
 
-/** A slot that is kept for someone. */
+/** A slot that is reserved for one session. */
 export interface Slot {
-  /** Frees it, for who takes it right now. */
+  /** Frees the slot, for the session that takes it at once. */
   readonly release: () => void
 }
 
 export interface SlotLease {
-  /** Whether there is a free one, here and now, of so many in all. */
+  /** Whether there is a free slot here and now, of `limit` in all. */
   readonly hasRoom: (key: string, limit: number) => boolean
-  /** One more in use, or one less; also of what there is no limit on. */
+  /** Counts one more in use, or one less; also of keys without a limit. */
   readonly change: (key: string, by: 1 | -1) => void
-  /** Asks for one. `answer` gets nothing if all are in use. */
+  /** Requests a slot. `answer` gets undefined if all are in use. */
   readonly ask: (key: string, limit: number, answer: (slot: Slot | undefined) => void) => void
   readonly receive: (ruling: Ruling) => void
-  /** Gives back what was not used since the last time, and takes from who has not called for it since then what was kept for them. */
+  /** Gives back slots that were not used since the last sweep, and frees reservations that were not taken since then. */
   readonly sweep: () => void
-  /** Makes known what is in use of everything: a limit may hold now that did not. */
+  /** Reports all slots in use, as a new limit may hold for them. */
   readonly declare: () => void
   /** In use. */
   readonly of: (key: string) => number
@@ -33,9 +33,9 @@ interface Lease {
   limit: number
   /** Slots. */
   count: number
-  /** Of those in use, as many as go back as soon as they are free: the primary may have leased too many. */
+  /** Slots in use that go back as soon as they are free, because the limit has become smaller. */
   over: number
-  /** Least that were free since the last sweep. */
+  /** Lowest number of free slots since the last sweep. */
   idle: number
   slots: Set<Slot>
   waiting: Array<Waiter>
@@ -52,7 +52,7 @@ interface Waiter {
 export const make = (send: (claim: Claim) => void): SlotLease => {
   const used = CounterMap.make()
   const leases = new Map<string, Lease>()
-  /** Those kept for someone since before the last sweep. */
+  /** Reservations from before the last sweep. */
   let old = new Set<Slot>()
 
   const free = (key: string, lease: Lease) => lease.count - used.of(key) - lease.slots.size
@@ -85,7 +85,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
     send({ _tag: "ask", key, limit: lease.limit, over: own(key, lease) })
   }
 
-  /** Keeps what is free for those who wait. */
+  /** Reserves free slots for the requests that wait. */
   const settle = (key: string, lease: Lease) => {
     while (lease.waiting.length > 0 && free(key, lease) > 0) {
       const { answer } = lease.waiting.shift()!
@@ -137,7 +137,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
       const lease = leases.get(key)
       switch (ruling._tag) {
         case "grant": {
-          // One that nobody waits for any more is there for the next.
+          // The request was given up: the slot is free for the next one.
           const known = lease ?? leaseOf(key, Infinity)
           known.count += ruling.count
           known.isAsking = false

@@ -1,11 +1,11 @@
 /**
- * Who may send now, where bandwidth is limited.
+ * The order in which limited sessions may send.
  *
- * Each direction of a session is a lane, with a bucket for every limit that
- * holds for it. As long as there are tokens it runs free. One that has used them
- * up waits, and at each tick what has come in is shared out among those who
- * wait, in turn and in equal parts (deficit round robin: who had to take more
- * than its part, for the size of its pieces, has that taken off its next ones).
+ * Each direction of a session is a flow, with a token bucket for every limit that
+ * holds for it. A flow with tokens runs free. A flow without tokens waits. At each
+ * tick the new tokens are shared out among the waiting flows, in turn and in equal
+ * parts (deficit round robin: a flow that had to take more than its part, because
+ * of the size of its pieces, gets less at its next turns).
  */
 import type * as Arr from "effect/Array"
 import * as TokenBucket from "../base/TokenBucket.ts"
@@ -31,7 +31,7 @@ export interface Pace {
 
 export interface BandwidthScheduler {
   readonly flow: (buckets: Arr.NonEmptyReadonlyArray<TokenBucket.TokenBucket>) => Flow
-  /** Lets go on who may. Returns whether it has to be called again. */
+  /** Lets waiting flows go on as far as there are tokens. Returns whether flows still wait. */
   readonly tick: () => boolean
 }
 
@@ -39,12 +39,12 @@ export interface BandwidthScheduler {
 export const interval = 20
 
 /**
- * `now` gives milliseconds from any origin. `wake` is called when lanes begin to
- * wait, and from then on someone has to `tick` until that says it is enough.
+ * `now` gives milliseconds from any origin. `wake` is called when flows begin to
+ * wait: from then on the caller calls `tick` until it returns false.
  */
 export const make = (now: () => number, wake: () => void): BandwidthScheduler => {
   const waiting = new Set<State>()
-  /** Who had a turn at the last tick. */
+  /** Flows that had a turn at the last tick. */
   let served: Array<State> = []
   let turns = 0
 
@@ -61,7 +61,7 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
     for (const bucket of state.buckets) bucket.waiting--
   }
 
-  /** Gives each of them its part of what its buckets have, at least a slice, until they have no more. Returns who may go. */
+  /** Gives each flow its part of its buckets, a slice at least, until they are empty. Returns the flows that may go on. */
   const shareOut = (states: ReadonlyArray<State>): Array<State> => {
     const rivals = new Map<TokenBucket.TokenBucket, number>()
     for (const { buckets } of states) {
@@ -82,7 +82,7 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
     })
   }
 
-  /** Nobody goes before those who wait, nor takes what comes in for them. */
+  /** No flow overtakes the waiting ones, or takes tokens that come in for them. */
   const isFree = ({ buckets }: State): boolean =>
     buckets.every((bucket) => {
       if (bucket.waiting > 0) return false
@@ -115,7 +115,7 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
       }
     },
     tick: () => {
-      // Who asked for a turn and had nothing to send. A slice stays, so that little
+      // The flow asked for a turn and had nothing to send. A slice stays, so that little
       // things sent now and then need not wait in line with large ones.
       for (const state of served) giveBack(state, state.slice)
       const time = now()

@@ -27,10 +27,10 @@ import * as Reassembly from "./Reassembly.ts"
 import * as RuleUses from "./RuleUses.ts"
 import { bind } from "./UdpSocket.ts"
 
-/** Who may use an association, and what is kept of it. */
+/** The client of an association, and what is counted for it. */
 export interface Client {
   readonly access: Access
-  /** Whose it is: all associations of the same owner share what memory there is for them. */
+  /** The owner: all associations of an owner share a memory budget. */
   readonly owner: string
   /** Only datagrams from here are the client's. */
   readonly address: NetAddress.IpAddress
@@ -48,7 +48,7 @@ export interface Rules {
   readonly udpFragments: boolean
   /** Datagrams a second that the client may send. */
   readonly udpRate: number | "off"
-  /** Anyone may send to the client; else only who it has sent to, address and port. */
+  /** Any sender may reach the client; otherwise only targets (address and port) that it has sent to. */
   readonly udpFullCone: boolean
   /** A rule is given back that nothing has gone by for so long. */
   readonly udpIdleTimeout: Duration.Duration
@@ -63,7 +63,7 @@ export interface Association {
   readonly movedAt: () => number
 }
 
-/** Peers remembered, who may send to the client, of those used last; never more than twice as many. */
+/** Number of peers, the last ones used, that may send to the client; never more than twice as many. */
 const peerLimit = 512
 
 /** Datagrams that the system has not taken yet. */

@@ -66,7 +66,7 @@ export class DatagramRelay extends Context.Service<
 const portsOf = (range: PortRange | "any") => {
   const taken = new Set<number>()
   return {
-    /** Begins somewhere in the range, so that nobody knows a port before its client does. */
+    /** Begins at a random port of the range, so that ports cannot be foreseen. */
     take: Effect.fnUntraced(function* (
       local: NetAddress.IpAddress
     ): Effect.fn.Return<Socket, OutOfResources> {

@@ -76,7 +76,7 @@ export const make = Effect.fnUntraced(function* (
   const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
   const { revision = () => 0 } = yield* Policy
   const known = LruMap.make<string, Destination>(limit, room)
-  // Name servers that do not answer are no reason to keep those waiting who ask them nothing.
+  // Datagrams to addresses do not wait behind datagrams to names that are being resolved.
   const names: Queue = { length: 0 }
   const addresses: Queue = { length: 0 }
 

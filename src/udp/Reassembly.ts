@@ -19,7 +19,7 @@ export interface Reassembly {
   readonly add: (bytes: Uint8Array, headerSize: number, now: number) => Uint8Array | undefined
 }
 
-/** One queue, as an association has. `lose` is told how many fragments nobody will see. */
+/** The reassembly queue of an association. `lose` gets the number of fragments that are dropped. */
 export const make = (lose: (count: number) => void): Reassembly => {
   let parts: Array<Uint8Array> = []
   let size = 0

@@ -19,7 +19,7 @@ const limit = 255
 export interface Request {
   readonly command: number
   readonly target: Result.Result<Target.Target, InvalidTarget>
-  /** Bytes, as the client sent them; nobody has proved them. */
+  /** Bytes as the client sent them, unverified. */
   readonly userId: Uint8Array
 }
 
