@@ -16,6 +16,7 @@ import * as Reach from "../config/Reach.ts"
 import * as Sources from "../config/Sources.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
+import * as Awaited from "../server/Awaited.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as StatusReport from "../server/StatusReport.ts"
@@ -96,6 +97,8 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
   const open = (services: Services) =>
     Effect.gen(function* () {
       const read = upcoming ?? (yield* Sources.read(given))
+      // Only at the start: a reload, which may take something away from someone, waits for nothing.
+      yield* Awaited.all(read.values.listen)
       yield* Effect.mapError(Reload.once(layerOf(services, read)), placed)
       const server = yield* Server
       yield* Effect.provide(

@@ -8,10 +8,13 @@
  *     tls:…           any of these, with TLS on it
  *     …?protocols=socks5+http&udp=false
  *                     any of these, with settings of its own
+ *     HOST:PORT?wait=30s
+ *                     an address that may only be there some time after the start
  *
  * In a config file, `{ address: …, protocols: [socks5, http], udp: false }` is the
  * same as the last.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
@@ -54,6 +57,8 @@ export interface WithOptions {
 export interface ListenerOptions {
   readonly protocols?: ReadonlyArray<Parsers.ProtocolName>
   readonly udp?: boolean
+  /** How long a start waits until this machine has the address. */
+  readonly wait?: Duration.Duration
 }
 
 export const withOptions = (door: Endpoint, settings: ListenerOptions): WithOptions => ({
@@ -92,8 +97,12 @@ export const fromString = (text: string): Option.Option<ListenAddress> => {
   const [, address, query] = /^(.*)\?(\w+=.*)$/s.exec(text) ?? []
   return address === undefined || query === undefined
     ? door(text)
-    : Option.zipWith(door(address), ownSettings(query), withOptions)
+    : Option.filter(Option.zipWith(door(address), ownSettings(query), withOptions), canWait)
 }
+
+/** A file, or what systemd passes, is there or not. */
+const canWait = ({ door, settings }: WithOptions): boolean =>
+  settings.wait === undefined || placeOf(door)._tag === "HostPort"
 
 const door = (text: string): Option.Option<Endpoint> =>
   text.startsWith("tls:") ? Option.map(place(text.slice(4)), tls) : place(text)
@@ -104,6 +113,7 @@ const ownSettings = (query: string): Option.Option<ListenerOptions> =>
       query.split("&").map((pair): Option.Option<ListenerOptions> => {
         const [, name, value = ""] = /^(\w+)=(.*)$/.exec(pair) ?? []
         if (name === "udp") return Option.map(Parsers.toggle(value), (udp) => ({ udp }))
+        if (name === "wait") return Option.map(Parsers.duration(value), (wait) => ({ wait }))
         if (name !== "protocols") return Option.none()
         return Option.map(Option.all(value.split("+").map(Parsers.protocol)), (protocols) => ({ protocols }))
       })
@@ -126,7 +136,14 @@ export const form: Schemas.Form<ListenAddress> = Schema.Union([
       protocols: Schema.optionalKey(
         Schemas.list(Schemas.word(Parsers.protocols, "one of socks5, socks4 and http"), { canBeEmpty: false })
       ),
-      udp: Schema.optionalKey(Schemas.toggle)
+      udp: Schema.optionalKey(Schemas.toggle),
+      wait: Schema.optionalKey(
+        Schemas.text({
+          read: Parsers.duration,
+          expected: "a duration such as 30s or 5m",
+          json: { type: "string" }
+        })
+      )
     }),
     ({ address, ...own }) =>
       Effect.succeed(Object.keys(own).length === 0 ? address : withOptions(address, own))
@@ -145,10 +162,11 @@ export const format = (at: ListenAddress | NetAddress.SocketAddress): string => 
     case "Tls":
       return `tls:${format(at.place)}`
     case "Particular": {
-      const { protocols, udp } = at.settings
+      const { protocols, udp, wait } = at.settings
       const own = [
         ...(protocols ? [`protocols=${protocols.join("+")}`] : []),
-        ...(udp === undefined ? [] : [`udp=${udp}`])
+        ...(udp === undefined ? [] : [`udp=${udp}`]),
+        ...(wait === undefined ? [] : [`wait=${Duration.toMillis(wait)}ms`])
       ]
       return `${format(at.door)}?${own.join("&")}`
     }

@@ -156,7 +156,8 @@ export const server = {
       "systemd for the sockets that systemd passes (systemd:NAME for those with this " +
       "FileDescriptorName). tls: in front of the address puts TLS on the listener. Options behind it, " +
       "as in ?protocols=socks5+http&udp=false, hold for this listener only. A tls: listener relays no " +
-      "UDP unless it has udp=true",
+      "UDP unless it has udp=true. With HOST:PORT?wait=30s the start waits until this machine has the " +
+      "address",
     metavar: "ADDRESS",
     read: ListenAddress.fromString,
     expected: ListenAddress.expected,

@@ -29,6 +29,7 @@ import { Policy } from "../policy/Policy.ts"
 import * as Revalidation from "../session/Revalidation.ts"
 import { type Census, Sessions } from "../session/Sessions.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
+import * as Awaited from "./Awaited.ts"
 import * as Connection from "./Connection.ts"
 import * as Generation from "./Generation.ts"
 import * as Interfaces from "./Interfaces.ts"
@@ -234,6 +235,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     yield* endDenied
   }, Effect.uninterruptible)
 
+  yield* Awaited.all(generation.config.listen)
   yield* reload(generation)
   return {
     get listeners() {
