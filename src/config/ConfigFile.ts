@@ -99,17 +99,12 @@ const readPlainly = Effect.fnUntraced(function* (
   forms: Forms
 ): Effect.fn.Return<Effect.Effect<Read, BadSettings> | undefined, never, Files> {
   const written = yield* Slices.run(Yaml.plainly(text, variable))
-  if (written === undefined) return undefined
+  if (written === undefined) return yield* strange(file, text, variable)
   const { said, problems } = yield* decode(written.value, forms)
   if (problems.length > 0) {
-    const places = yield* Slices.run(
-      Yaml.plainly(
-        text,
-        variable,
-        problems.map(({ path }) => path)
-      )
-    )
-    if (places === undefined) return undefined
+    const paths = problems.map(({ path }) => path)
+    const places = yield* Slices.run(Yaml.plainly(text, variable, paths))
+    if (places === undefined) return yield* strange(file, text, variable, paths)
     const [first, ...others] = problems
       .map((problem) => error(file, places, problem).error)
       .toSorted((one, other) => order(placeOf(one), placeOf(other)))
@@ -120,6 +115,24 @@ const readPlainly = Effect.fnUntraced(function* (
     locate: (path) => locateIn(file, Slices.runSync(Yaml.plainly(text, variable, [path])), path)
   })
 })
+
+/** Refuses a text that is not plain, and too long to hold up everyone while it is read. Nothing for a short one, or one of comments. */
+const strange = Effect.fnUntraced(function* (
+  file: string,
+  text: string,
+  variable: (name: string) => Option.Option<string>,
+  paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = []
+): Effect.fn.Return<Effect.Effect<never, BadSettings> | undefined> {
+  if (text.length <= Yaml.limit || !/^[ \t]*[^#\s]/m.test(text)) return undefined
+  const at = yield* Slices.run(Yaml.strangeAt(text, variable, paths))
+  const reason =
+    `this is wrong, or no plain YAML: a file of more than ${Yaml.limit / 1024} KiB has to be of maps, lists and ` +
+    "texts of one line, without anchors and tags"
+  return Effect.fail(new BadSettings({ errors: [new BadFile({ at: { file, ...at }, reason })] }))
+})
+
+/** As many problems are told at least, and not many more. */
+const most = 1000
 
 /** What a value says, and what is wrong with it. Rules, of which there may be very many, are read one after the other. */
 const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms) {
@@ -148,12 +161,12 @@ const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms) {
       if (one !== undefined) rules[index] = undefined
     })
   )
-  for (let index = 0; index < rules.length; index++) {
+  for (let index = 0, tried = 0; index < rules.length && wrong.length < most; index++) {
     if (read[index] !== undefined) continue
     const one = yield* decodeAs(TargetFiles.ruleForm, rules[index], ["rules", index])
     read[index] = one.said
     wrong.push(...one.problems)
-    if (index % 64 === 0) yield* Effect.yieldNow
+    if (++tried % 16 === 0) yield* Effect.yieldNow
   }
   return { said: { ...said, rules: read }, problems: wrong }
 })

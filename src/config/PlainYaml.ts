@@ -37,22 +37,23 @@ export const wanted = (paths: ReadonlyArray<ReadonlyArray<PropertyKey>>): Wanted
 
 /**
  * Reads a text a piece at a time: after each step of the generator something else
- * may be done. Returns nothing for a text that is not plain enough.
+ * may be done. Of a text that is not plain enough, says about where it is not.
  */
 export function* parse(
   text: string,
   scalars: Scalars,
   root: Wanted = wanted([])
-): Generator<void, { readonly value: unknown } | undefined> {
+): Generator<void, { readonly value: unknown } | { readonly stopped: number }> {
   for (let from = 0; from < text.length; from += chunk) {
-    if (strange.test(text.slice(from, from + chunk))) return undefined
+    const at = text.slice(from, from + chunk).search(strange)
+    if (at !== -1) return { stopped: from + at }
     yield
   }
   const reader = new Reader(text, scalars)
   try {
     return { value: yield* reader.document(root) }
   } catch (error) {
-    if (error === notPlain) return undefined
+    if (error === notPlain) return { stopped: reader.position }
     throw error
   }
 }
@@ -105,6 +106,10 @@ class Reader {
     const value = yield* this.block(this.column, 0, root)
     if (this.at < this.text.length) throw notPlain
     return value
+  }
+
+  get position(): number {
+    return this.at
   }
 
   private get column(): number {

@@ -42,6 +42,9 @@ const maxDepth = 100
 /** How many values aliases may stand for. */
 const maxAliased = 100_000
 
+/** The longest text that is read at once, which holds up everyone: about half a second. */
+export const limit = 512 * 1024
+
 /**
  * Everything that is written, or all that is wrong with it. `variable` gives the
  * environment variables. No slip shows a value.
@@ -87,27 +90,50 @@ export const plainly = (
   paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = []
 ): Slices.Work<Written | undefined> => readPlainly(text.replaceAll("\r\n", "\n"), variable, paths)
 
-function* readPlainly(
+/** Where a text is not as plain as `plainly` takes it, with these paths. */
+export function* strangeAt(
   text: string,
   variable: (name: string) => Option.Option<string>,
-  paths: ReadonlyArray<ReadonlyArray<PropertyKey>>
-): Slices.Work<Written | undefined> {
-  const read = (text: string, isQuoted: boolean) => {
+  paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = []
+): Slices.Work<Position> {
+  const lines = text.replaceAll("\r\n", "\n")
+  const parsed = yield* PlainYaml.parse(lines, scalars(variable), PlainYaml.wanted(paths))
+  return positions(lines)("stopped" in parsed ? parsed.stopped : 0)
+}
+
+const scalars = (variable: (name: string) => Option.Option<string>): PlainYaml.Scalars => ({
+  read: (text, isQuoted) => {
     if (!text.includes("${")) return { value: isQuoted ? text : plain(text) }
     const replaced = substitute(text, variable)
     if (replaced.slips.length > 0) return undefined
     return { value: isQuoted ? replaced.text : numberOrBoolean(replaced.text) }
   }
-  const wanted = PlainYaml.wanted(paths)
-  const parsed = yield* PlainYaml.parse(text, { read }, wanted)
-  if (parsed === undefined) return undefined
-  const positionOf = (offset: number): Position => {
-    const before = text.slice(0, offset)
-    const start = before.lastIndexOf("\n") + 1
-    let line = 1
-    for (let at = before.indexOf("\n"); at !== -1; at = before.indexOf("\n", at + 1)) line++
-    return { line, column: offset - start + 1 }
+})
+
+/** Of places in a text: each in a few steps, for there may be very many. */
+const positions = (text: string) => {
+  const starts = [0]
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1)
+  return (offset: number): Position => {
+    let low = 0
+    for (let high = starts.length; high - low > 1; ) {
+      const middle = (low + high) >>> 1
+      if (starts[middle]! <= offset) low = middle
+      else high = middle
+    }
+    return { line: low + 1, column: offset - starts[low]! + 1 }
   }
+}
+
+function* readPlainly(
+  text: string,
+  variable: (name: string) => Option.Option<string>,
+  paths: ReadonlyArray<ReadonlyArray<PropertyKey>>
+): Slices.Work<Written | undefined> {
+  const wanted = PlainYaml.wanted(paths)
+  const parsed = yield* PlainYaml.parse(text, scalars(variable), wanted)
+  if ("stopped" in parsed) return undefined
+  const positionOf = positions(text)
   const written = (value: unknown, place: PlainYaml.Wanted): Written => {
     const children = new Map<PropertyKey, Written>()
     for (const [key, child] of place.children) {

@@ -220,3 +220,30 @@ bind: maybe
     )
   )
 })
+
+describe("a very large config file", () => {
+  const rule = (i: number, action: string) => `  - { name: r${i}, ${action}: true, to: h${i}.example.com }\n`
+  const rules = (count: number, action = "deny") =>
+    `rules:\n${Array.from({ length: count }, (_, i) => rule(i, action)).join("")}`
+
+  it.effect("is refused where it is not plain, since all would wait for it to be read", () =>
+    Effect.gen(function* () {
+      const [first, ...others] = yield* errors(`${rules(15_000)}  - &one { allow: true }\n`)
+      assert.include(
+        first,
+        ":15002:5: this is wrong, or no plain YAML: a file of more than 512 KiB has to be of maps, lists and texts of one line"
+      )
+      assert.deepStrictEqual(others, [])
+      const { values } = yield* read(`${rules(5)}  - &one { allow: true }\n`)
+      assert.strictEqual((values.rules as ReadonlyArray<unknown>).length, 6)
+    })
+  )
+
+  it.effect("of which everything is wrong is told the first of it", () =>
+    Effect.gen(function* () {
+      const wrong = yield* errors(rules(15_000, "denny"))
+      assert.strictEqual(wrong.length, 1000)
+      assert.include(wrong.at(-1), ":1001:19: rules[999].denny is no setting; did you mean deny?")
+    })
+  )
+})
