@@ -7,20 +7,21 @@
  *     systemd:NAME    those of this FileDescriptorName= (systemd.socket(5))
  *     tls:…           any of these, with TLS on it
  *     …?protocols=socks5+http&udp=false
- *                     any of these, with settings of its own
+ *                     any of these, with options of its own
  *     HOST:PORT?wait=30s
  *                     an address that may only be there some time after the start
  *
  * In a config file, `{ address: …, protocols: [socks5, http], udp: false }` is the
  * same as the last.
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as Parsers from "./Parsers.ts"
 import * as Schemas from "./Schemas.ts"
 
@@ -47,11 +48,11 @@ export interface Tls {
 
 export const systemd = (name?: string, isOurs = false): Systemd => ({ _tag: "Systemd", name, isOurs })
 
-/** A door with settings of its own, which go before those of the server. */
+/** An endpoint with options of its own, which take precedence over the settings of the server. */
 export interface WithOptions {
-  readonly _tag: "Particular"
-  readonly door: Endpoint
-  readonly settings: ListenerOptions
+  readonly _tag: "WithOptions"
+  readonly endpoint: Endpoint
+  readonly options: ListenerOptions
 }
 
 export interface ListenerOptions {
@@ -61,21 +62,21 @@ export interface ListenerOptions {
   readonly wait?: Duration.Duration
 }
 
-export const withOptions = (door: Endpoint, settings: ListenerOptions): WithOptions => ({
-  _tag: "Particular",
-  door,
-  settings
+export const withOptions = (endpoint: Endpoint, options: ListenerOptions): WithOptions => ({
+  _tag: "WithOptions",
+  endpoint,
+  options
 })
 
-/** Without its settings. */
-export const endpointOf = (at: ListenAddress): Endpoint => (at._tag === "Particular" ? at.door : at)
+/** The endpoint without its options. */
+export const endpointOf = (at: ListenAddress): Endpoint => (at._tag === "WithOptions" ? at.endpoint : at)
 
 /**
- * Its settings, if it has any. With TLS there is no UDP unless it says so: the
- * datagrams would go in the clear, and be anyone's who has the client's address.
+ * The options of a listener. A TLS listener relays no UDP unless its options say so:
+ * datagrams go in the clear, and another host with the client's address can send them.
  */
 export const optionsOf = (at: ListenAddress): ListenerOptions => {
-  const own = at._tag === "Particular" ? at.settings : {}
+  const own = at._tag === "WithOptions" ? at.options : {}
   return endpointOf(at)._tag === "Tls" ? { udp: false, ...own } : own
 }
 
@@ -88,26 +89,26 @@ export const placeOf = (at: Endpoint): Place => (at._tag === "Tls" ? at.place : 
 /** The same at another place. */
 export const mapPlace = (at: ListenAddress, change: (place: Place) => Place): ListenAddress => {
   const changed = change(placeOf(endpointOf(at)))
-  const door = endpointOf(at)._tag === "Tls" ? tls(changed) : changed
-  return at._tag === "Particular" ? withOptions(door, at.settings) : door
+  const endpoint = endpointOf(at)._tag === "Tls" ? tls(changed) : changed
+  return at._tag === "WithOptions" ? withOptions(endpoint, at.options) : endpoint
 }
 
 /** One of the forms above; nothing for any other text. */
 export const fromString = (text: string): Option.Option<ListenAddress> => {
   const [, address, query] = /^(.*)\?(\w+=.*)$/s.exec(text) ?? []
   return address === undefined || query === undefined
-    ? door(text)
-    : Option.filter(Option.zipWith(door(address), ownSettings(query), withOptions), canWait)
+    ? endpoint(text)
+    : Option.filter(Option.zipWith(endpoint(address), optionsFrom(query), withOptions), canWait)
 }
 
-/** A file, or what systemd passes, is there or not. */
-const canWait = ({ door, settings }: WithOptions): boolean =>
-  settings.wait === undefined || placeOf(door)._tag === "HostPort"
+/** Only for an address of the network can a start wait. */
+const canWait = ({ endpoint, options }: WithOptions): boolean =>
+  options.wait === undefined || placeOf(endpoint)._tag === "HostPort"
 
-const door = (text: string): Option.Option<Endpoint> =>
+const endpoint = (text: string): Option.Option<Endpoint> =>
   text.startsWith("tls:") ? Option.map(place(text.slice(4)), tls) : place(text)
 
-const ownSettings = (query: string): Option.Option<ListenerOptions> =>
+const optionsFrom = (query: string): Option.Option<ListenerOptions> =>
   Option.map(
     Option.all(
       query.split("&").map((pair): Option.Option<ListenerOptions> => {
@@ -132,7 +133,7 @@ export const form: Schemas.Form<ListenAddress> = Schema.Union([
   Schemas.text({ read: fromString, expected, json }),
   Schemas.further(
     Schema.Struct({
-      address: Schemas.text({ read: door, expected, json }),
+      address: Schemas.text({ read: endpoint, expected, json }),
       protocols: Schema.optionalKey(
         Schemas.list(Schemas.word(Parsers.protocols, "one of socks5, socks4 and http"), { canBeEmpty: false })
       ),
@@ -145,8 +146,15 @@ export const form: Schemas.Form<ListenAddress> = Schema.Union([
         })
       )
     }),
-    ({ address, ...own }) =>
-      Effect.succeed(Object.keys(own).length === 0 ? address : withOptions(address, own))
+    ({ address, ...options }) => {
+      if (Object.keys(options).length === 0) return Effect.succeed<ListenAddress>(address)
+      const at = withOptions(address, options)
+      return canWait(at)
+        ? Effect.succeed(at)
+        : Effect.fail(
+            new SchemaIssue.InvalidValue({ expected: "a map with wait only where its address is HOST:PORT" })
+          )
+    }
   )
 ])
 
@@ -161,14 +169,14 @@ export const format = (at: ListenAddress | NetAddress.SocketAddress): string => 
       return at.name === undefined ? "systemd" : `systemd:${at.name}`
     case "Tls":
       return `tls:${format(at.place)}`
-    case "Particular": {
-      const { protocols, udp, wait } = at.settings
-      const own = [
+    case "WithOptions": {
+      const { protocols, udp, wait } = at.options
+      const options = [
         ...(protocols ? [`protocols=${protocols.join("+")}`] : []),
         ...(udp === undefined ? [] : [`udp=${udp}`]),
-        ...(wait === undefined ? [] : [`wait=${Duration.toMillis(wait)}ms`])
+        ...(wait === undefined ? [] : [`wait=${Parsers.formatDuration(wait)}`])
       ]
-      return `${format(at.door)}?${own.join("&")}`
+      return `${format(at.endpoint)}?${options.join("&")}`
     }
     default:
       return NetAddress.formatInet(at)

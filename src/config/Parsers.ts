@@ -19,6 +19,13 @@ export const duration = (text: string): Option.Option<Duration.Duration> => {
   return millis > 0 ? Option.some(Duration.millis(millis)) : Option.none()
 }
 
+/** A duration as `duration` reads it, in the largest unit that divides it. */
+export const formatDuration = (value: Duration.Duration): string => {
+  const millis = Duration.toMillis(value)
+  const [unit, size] = Object.entries(milliseconds).findLast(([, size]) => millis % size === 0) ?? ["ms", 1]
+  return `${millis / size}${unit}`
+}
+
 const multiples = {
   B: 1,
   kB: 1e3,

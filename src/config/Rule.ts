@@ -134,7 +134,7 @@ const listener = value<string>({
   is: (u): u is string => typeof u === "string",
   read: (text) =>
     Option.flatMap(ListenAddress.fromString(text), (at) => {
-      if (at._tag === "Particular") return Option.none()
+      if (at._tag === "WithOptions") return Option.none()
       const place = ListenAddress.placeOf(at)
       const isOne =
         place._tag === "UnixPathAddress" || (place._tag === "HostPort" && NetAddress.isIpAddress(place.host))

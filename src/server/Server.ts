@@ -256,7 +256,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
 const listenersOf = ({ at, bound }: Listeners.Endpoint): ReadonlyArray<ListenAddress.ListenAddress> => {
   const isTls = ListenAddress.endpointOf(at)._tag === "Tls"
   const opened = isTls ? bound.map(ListenAddress.tls) : bound
-  return at._tag === "Particular" ? opened.map((it) => ListenAddress.withOptions(it, at.settings)) : opened
+  return at._tag === "WithOptions" ? opened.map((it) => ListenAddress.withOptions(it, at.options)) : opened
 }
 
 /** The addresses of those of them that listen on TCP. */

@@ -124,6 +124,10 @@ describe("a mistake", () => {
     ["listen: []", "1:9: listen: an empty list says nothing; leave it out for its default"],
     ["listen:\n  - ", "2:5: listen[0] has no value"],
     ["listen: { udp: false }", "1:9: listen.address is missing"],
+    [
+      "listen: { address: 'unix:/run/socks.sock', wait: 30s }",
+      "1:9: listen: a map is not HOST:PORT, such as 127.0.0.1:1080 or [::1]:1080, nor unix:/path, systemd or tls:HOST:PORT, nor a map with wait only where its address is HOST:PORT"
+    ],
     ["listen:\n  - { address: x, udp: maybe }", `2:16: listen[0].address: "x" is not ${address}`],
     ["listen: { address: systemd, adress: x }", "1:29: listen.adress is no setting; did you mean address?"],
     ["protocols: socks5, http", '1:12: protocols: "socks5, http" is not one of socks5, socks4 and http'],

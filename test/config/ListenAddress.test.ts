@@ -24,9 +24,11 @@ describe("a listen address", () => {
     ["tls:unix:/run/socks.sock", "Tls"],
     ["tls:systemd", "Tls"],
     ["tls:systemd:web", "Tls"],
-    ["127.0.0.1:1080?protocols=socks5+http", "Particular"],
-    ["tls:[::1]:1443?protocols=http&udp=false", "Particular"],
-    ["unix:/run/socks.sock?udp=true", "Particular"],
+    ["127.0.0.1:1080?protocols=socks5+http", "WithOptions"],
+    ["tls:[::1]:1443?protocols=http&udp=false", "WithOptions"],
+    ["unix:/run/socks.sock?udp=true", "WithOptions"],
+    ["127.0.0.1:1080?wait=30s", "WithOptions"],
+    ["tls:[::1]:1443?wait=1500ms", "WithOptions"],
     ["unix:/run/what?.sock", "UnixPathAddress"]
   ] as const
   for (const [text, tag] of good) {
@@ -44,6 +46,9 @@ describe("a listen address", () => {
     "127.0.0.1:1080?protocols=",
     "127.0.0.1:1080?protocols=socks6",
     "127.0.0.1:1080?open=true",
+    "127.0.0.1:1080?wait=soon",
+    "unix:/run/socks.sock?wait=30s",
+    "tls:systemd?wait=30s",
     "127.0.0.1?udp=false",
     "",
     "1080",
