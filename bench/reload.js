@@ -55,7 +55,10 @@ setInterval(() => {
     isStarted = true
     most = 0
   }
-  fs.writeFileSync(${JSON.stringify(directory)} + "/turn-" + process.pid, String(most))
+  // Whole, whenever it is read.
+  const file = ${JSON.stringify(directory)} + "/turn-" + process.pid
+  fs.writeFileSync(file + ".new", String(most))
+  fs.renameSync(file + ".new", file)
 }, 50).unref()
 `
 
