@@ -23,6 +23,7 @@ import {
 } from "../src/testing/index.ts"
 import { utf8 } from "./support/bytes.ts"
 import { message, receiveAll, text } from "./support/http.ts"
+import { settled } from "./support/streams.ts"
 
 interface Case {
   readonly sends?: Uint8Array
@@ -125,7 +126,7 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
     gets: [400, "http_request_error"],
     says: "invalid target: port 0 cannot be connected to"
   },
-  HeadTooLarge: { sends: get(`X: ${"x".repeat(33_000)}`), gets: [431, "http_request_error"] },
+  HeadTooLarge: { sends: get(`X: ${"x".repeat(66_000)}`), gets: [431, "http_request_error"] },
   NotForProxy: {
     sends: message(["GET /<script> HTTP/1.1", "Host: 127.0.0.1:1080"]),
     gets: [400, "http_request_error"]
@@ -208,9 +209,7 @@ describe("Reply to HTTP", () => {
         if (tag === "ClientGone") yield* client.end
         const time = patience[tag]
         if (time) {
-          yield* Effect.callback<void>((resume) => {
-            setImmediate(() => setImmediate(() => resume(Effect.void)))
-          })
+          yield* settled
           yield* TestClock.adjust(time as "10 seconds")
         }
         const { start, status, fields, body } = yield* receiveAll(client)

@@ -55,7 +55,7 @@ describe("a listening address", () => {
   )
 
   it("is written as it is read, and is one that can come", () => {
-    const text = "10.9.8.7:1080?udp=false&wait=30000ms"
+    const text = "10.9.8.7:1080?udp=false&wait=30s"
     assert.strictEqual(ListenAddress.format(at(text)), text)
     for (const text of ["unix:/a?wait=1s", "systemd?wait=1s", "1.2.3.4:5?wait=soon", "1.2.3.4:5?wait="]) {
       assert.isTrue(Option.isNone(ListenAddress.fromString(text)), text)

@@ -127,14 +127,7 @@ describe("Session, in the log", () => {
 
   for (const [outcome, sent, details] of [
     ["ClientGone", [], {}],
-    [
-      "UnknownProtocol",
-      [0x16, 0x03, 0x01],
-      {
-        firstByte: 0x16,
-        hint: "the client speaks TLS, which is for listeners with tls: before their address"
-      }
-    ]
+    ["UnknownProtocol", [0x00], { firstByte: 0x00 }]
   ] as const) {
     it.effect(`whisper about ${outcome}, which any passer-by causes`, () =>
       Effect.gen(function* () {
