@@ -194,7 +194,8 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
 /** What has to pass before the answer comes. */
 const patience: Readonly<Record<string, string>> = {
   HandshakeTimeout: "10 seconds",
-  ResponseTimeout: "15 minutes"
+  // The idle timeout, to a tenth.
+  ResponseTimeout: "16.5 minutes"
 }
 
 describe("Reply to HTTP", () => {

@@ -151,17 +151,24 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
     Effect.ensuring(Effect.sync(() => order.exchange.request.unpipe().resume()))
   )
 
+/** Looks in the length of the idle timeout, which is kept to a tenth, as in a tunnel. */
+const looks = 10
+
 /** When nothing has moved for as long as may be. */
 const silence = Effect.fnUntraced(function* ({
   pace,
   idleTimeout,
   exchange
 }: Order): Effect.fn.Return<Ending, ResponseTimeout> {
-  let before = -1
+  if (!Duration.isFinite(idleTimeout)) return yield* Effect.never
   const isHeld = () => pace?.upload?.isWaiting() || pace?.download?.isWaiting()
-  while (before !== exchange.tally.moved || isHeld()) {
-    before = exchange.tally.moved
-    yield* Duration.isFinite(idleTimeout) ? Effect.sleep(idleTimeout) : Effect.never
+  let before = -1
+  let quiet = 0
+  while (quiet < looks) {
+    yield* Effect.sleep(Duration.divideUnsafe(idleTimeout, looks))
+    const { moved } = exchange.tally
+    quiet = moved === before && !isHeld() ? quiet + 1 : 0
+    before = moved
   }
   if (!exchange.response.headersSent) return yield* new ResponseTimeout()
   reset(exchange.duplex)
