@@ -7,7 +7,7 @@ import * as PrefixTree from "../base/PrefixTree.ts"
 import * as Slices from "../base/Slices.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { Target } from "../wire/Target.ts"
-import * as NameTrie from "./NameTrie.ts"
+import * as NameIndex from "./NameIndex.ts"
 
 export interface TargetIndex {
   /**
@@ -23,7 +23,7 @@ export const make = (patterns: ReadonlyArray<TargetPattern.TargetPattern>): Targ
 
 /** The same in pieces. */
 export function* making(patterns: ReadonlyArray<TargetPattern.TargetPattern>): Slices.Work<TargetIndex> {
-  const names: Array<NameTrie.Key> = []
+  const names: Array<NameIndex.Key> = []
   const networks: Array<IpNetwork.IpNetwork> = []
   // Patterns of the same host, which differ in their ports, are chained from the last of them.
   const nameEnds: Array<number> = []
@@ -61,7 +61,7 @@ export function* making(patterns: ReadonlyArray<TargetPattern.TargetPattern>): S
   })
 
   return ready({
-    trie: yield* NameTrie.making(names),
+    names: yield* NameIndex.making(names),
     tree: yield* PrefixTree.making(networks),
     nameChains: Int32Array.from(nameEnds),
     networkChains: Int32Array.from(networkEnds),
@@ -73,7 +73,7 @@ export function* making(patterns: ReadonlyArray<TargetPattern.TargetPattern>): S
 }
 
 interface Tables {
-  readonly trie: NameTrie.NameTrie
+  readonly names: NameIndex.NameIndex
   readonly tree: PrefixTree.PrefixTree
   readonly nameChains: Int32Array
   readonly networkChains: Int32Array
@@ -85,7 +85,7 @@ interface Tables {
 
 /** Apart from where they are made, so that nothing else of that is kept. */
 const ready = ({
-  trie,
+  names,
   tree,
   nameChains,
   networkChains,
@@ -105,7 +105,7 @@ const ready = ({
       follow(anyEnd, port, found)
       const hosts: Array<number> = []
       if (!NetAddress.isIpAddress(host)) {
-        trie.match(host, hosts)
+        names.match(host, hosts)
         for (const at of hosts) follow(nameChains[at]!, port, found)
         hosts.length = 0
       }

@@ -3,11 +3,11 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import * as NameTrie from "../../src/policy/NameTrie.ts"
+import * as NameIndex from "../../src/policy/NameIndex.ts"
 
-const found = (keys: ReadonlyArray<NameTrie.Key>, name: string) => {
+const found = (keys: ReadonlyArray<NameIndex.Key>, name: string) => {
   const positions: Array<number> = []
-  NameTrie.make(keys).match(name, positions)
+  NameIndex.make(keys).match(name, positions)
   return positions
 }
 
@@ -16,11 +16,11 @@ const name = fc
   .map((labels) => labels.join("."))
 
 const keys = fc.uniqueArray(
-  fc.oneof(fc.record({ name, below: fc.boolean() }), fc.constant<NameTrie.Key>({ name: "", below: true })),
+  fc.oneof(fc.record({ name, below: fc.boolean() }), fc.constant<NameIndex.Key>({ name: "", below: true })),
   { selector: ({ name, below }) => `${name} ${below}`, maxLength: 30 }
 )
 
-describe("NameTrie", () => {
+describe("NameIndex", () => {
   it("finds what a look at every key finds", () => {
     fc.assert(
       fc.property(keys, name, (keys, name) => {
@@ -63,7 +63,7 @@ describe("NameTrie", () => {
       name: i % 2 === 0 ? long(i) : `host${i}.zone${i % 97}.example`,
       below: false
     }))
-    const { match } = NameTrie.make(keys)
+    const { match } = NameIndex.make(keys)
     for (const [position, { name }] of keys.entries()) {
       const positions: Array<number> = []
       match(name, positions)
