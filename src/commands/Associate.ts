@@ -5,18 +5,18 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { anonymous } from "../auth/Identity.ts"
 import { Config } from "../config/Config.ts"
 import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
 import { Bandwidth } from "../limits/Bandwidth.ts"
+import { ownerOf } from "../limits/LimitKeys.ts"
+import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import { hungUp, keepAlive } from "../network/Streams.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
-import { accessOf, ownerOf } from "../session/Protocol.ts"
-import * as SessionBandwidth from "../session/SessionBandwidth.ts"
+import { accessOf } from "../session/States.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import type * as RuleUses from "../udp/RuleUses.ts"
 import * as Target from "../wire/Target.ts"
@@ -25,8 +25,8 @@ import type { CommandContext } from "./CommandContext.ts"
 /** Either end of the association ends the other: the connection, or datagrams staying out. */
 export const run = Effect.fnUntraced(function* ({
   client,
-  request,
-  known,
+  admitted,
+  log,
   enter,
   succeeded
 }: CommandContext): Effect.fn.Return<
@@ -36,17 +36,18 @@ export const run = Effect.fnUntraced(function* ({
 > {
   const { udp, udpStrict, advertise } = yield* Config
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
-  const { peer, traffic } = known
+  const { peer, request } = admitted
+  const { traffic } = log
   // Who came through the file system has no address from which to take datagrams.
   if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })
   const { address } = peer.remote
   const access = {
-    ...accessOf(known, request),
+    ...accessOf(admitted),
     // Not where to: that each datagram says for itself.
     target: undefined,
     // Another, if what is known of the user changes.
     get identity() {
-      return known.identity ?? anonymous
+      return admitted.identity
     }
   }
   yield* Authorize.admit(access)
@@ -54,7 +55,7 @@ export const run = Effect.fnUntraced(function* ({
   if (udpStrict && port === 0) {
     return yield* new NotAllowed({ reason: "the port that datagrams will come from is not declared" })
   }
-  const pace = yield* SessionBandwidth.of(known)
+  const pace = yield* SessionBandwidth.of(admitted)
   const bandwidth = yield* Bandwidth
   const enterPaced: RuleUses.Enter = (decision, traffic) =>
     Effect.andThen(
@@ -62,7 +63,7 @@ export const run = Effect.fnUntraced(function* ({
       Effect.provideService(SessionBandwidth.ofRule(decision), Bandwidth, bandwidth)
     )
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
-    { access, owner: ownerOf(known).key, address, port, traffic, pace, enter: enterPaced },
+    { access, owner: ownerOf(admitted).key, address, port, traffic, pace, enter: enterPaced },
     // Not all of the machine's addresses: answers have to come from where the
     // client sent its datagrams.
     localAddress(peer)

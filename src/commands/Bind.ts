@@ -20,7 +20,7 @@ import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
-import { accessOf } from "../session/Protocol.ts"
+import { accessOf } from "../session/States.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
 
@@ -32,29 +32,30 @@ export const run = Effect.fnUntraced(function* (
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
   Bandwidth | Config | Policy | Binder | Resolver | Relay | Scope.Scope
 > {
-  const { client, request, known, enter, succeeded } = order
+  const { client, admitted, enter, succeeded } = order
   const { bind } = yield* Config
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
   const binder = yield* Binder
-  const access = accessOf(known, request)
-  const { host, ...port } = request.target
-  const isAnyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)
-  yield* Authorize.admit(isAnyone ? { ...access, target: undefined } : access)
+  const access = accessOf(admitted)
+  const { host, ...port } = access.target
+  const anyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host) ? host : undefined
+  yield* Authorize.admit(anyone ? { ...access, target: undefined } : access)
   const permitted = Effect.fnUntraced(function* (whom: Parameters<typeof Authorize.authorize>[0]) {
     const permit = yield* Authorize.authorize(whom)
-    const [{ address, decision }] = yield* Authorize.firstToEnter(permit, enter)
-    known.decision = decision
-    return address
+    const [first] = yield* Authorize.firstToEnter(permit, enter)
+    return first
   })
   const incoming = Effect.gen(function* () {
-    const expected = isAnyone ? host : yield* permitted(access)
-    const listening = yield* binder.listen(expected, localAddress(known.peer))
+    const expected = anyone ? { address: anyone, decision: undefined } : yield* permitted(access)
+    const listening = yield* binder.listen(expected.address, localAddress(admitted.peer))
     yield* succeeded(listening.bound)
     const target = yield* listening.accepted
     // Anyone is still not everyone.
-    if (isAnyone) yield* permitted({ ...access, target: { ...port, host: target.remote.address } })
-    return target
+    const decision =
+      expected.decision ??
+      (yield* permitted({ ...access, target: { ...port, host: target.remote.address } })).decision
+    return { target, decision }
   })
-  const target = yield* client.whileConnected(incoming)
-  return yield* Connect.join(order, target, target.remote)
+  const { target, decision } = yield* client.whileConnected(incoming)
+  return yield* Connect.join(order, target, target.remote, decision)
 })

@@ -11,7 +11,7 @@ import type { Dialer } from "../network/Dialer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
-import type * as Protocol from "../session/Protocol.ts"
+import type { Connection } from "../session/States.ts"
 import type { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as Associate from "./Associate.ts"
 import * as Bind from "./Bind.ts"
@@ -23,18 +23,18 @@ import * as Forward from "./Forward.ts"
 export type Services = Bandwidth | Config | Policy | Resolver | Dialer | Binder | Relay | DatagramRelay
 
 /** Carries a request out to its end. */
-export const run = (order: CommandContext): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
-  const { request } = order
+export const run = (
+  order: Omit<CommandContext, "request">
+): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
+  const { request } = order.admitted
   return request.command === "FORWARD"
     ? Forward.run({ ...order, request })
     : commands[request.command]({ ...order, request })
 }
 
-const commands: Record<
-  Protocol.Connection["command"],
-  (order: CommandContext<Protocol.Connection>) => ReturnType<typeof run>
-> = {
-  CONNECT: Connect.run,
-  BIND: Bind.run,
-  ASSOCIATE: Associate.run
-}
+const commands: Record<Connection["command"], (order: CommandContext<Connection>) => ReturnType<typeof run>> =
+  {
+    CONNECT: Connect.run,
+    BIND: Bind.run,
+    ASSOCIATE: Associate.run
+  }

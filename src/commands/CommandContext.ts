@@ -8,13 +8,18 @@ import type { LimitError } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
 import type { Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
-import type { Known, Request } from "../session/Protocol.ts"
+import type { SessionLog } from "../session/Session.ts"
+import type { Admitted, Request, Running } from "../session/States.ts"
 
 /** A request that was let in, and all it takes to carry it out. */
 export interface CommandContext<out Asked = Request> {
   readonly client: Client
+  readonly admitted: Admitted
+  /** The request that was admitted, as this command takes it. */
   readonly request: Asked
-  readonly known: Known
+  readonly log: SessionLog
+  /** Notes that the session has a connection to its target. */
+  readonly runs: (running: Running) => void
   /**
    * Takes what the limits of a rule say that it takes to use what the rule
    * allows, until the scope closes. What moves is counted in `traffic`, the

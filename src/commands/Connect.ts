@@ -14,14 +14,15 @@ import {
   type ResolveError
 } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
+import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import * as Authorize from "../policy/Authorize.ts"
+import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Direct from "../routes/Direct.ts"
-import { accessOf } from "../session/Protocol.ts"
-import * as SessionBandwidth from "../session/SessionBandwidth.ts"
+import { accessOf } from "../session/States.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 
@@ -34,23 +35,24 @@ export const run = (
   Bandwidth | Config | Policy | Resolver | Dialer | Relay | Scope.Scope
 > =>
   // Nobody waits for a connection whose client has gone.
-  Effect.flatMap(order.client.whileConnected(open(order)), (outgoing) =>
-    join(order, outgoing, outgoing.local)
+  Effect.flatMap(order.client.whileConnected(open(order)), ({ outgoing, decision }) =>
+    join(order, outgoing, outgoing.local, decision)
   )
 
 /** Tells the client of its target's connection, and makes the two each other's. */
 export const join = (
-  { client, known, succeeded }: CommandContext,
+  { client, admitted, log, runs, succeeded }: CommandContext,
   target: Outgoing,
-  bound: NetAddress.InetAddress
+  bound: NetAddress.InetAddress,
+  decision: Decision
 ): Effect.Effect<Ending, never, Bandwidth | Config | Relay | Scope.Scope> => {
-  known.address = target.remote
+  runs({ admitted, decision, remote: target.remote })
   // No generator, which would stay for as long as the relay runs.
   return succeeded(bound).pipe(
-    Effect.andThen(SessionBandwidth.of(known)),
+    Effect.andThen(SessionBandwidth.of(admitted, decision)),
     Effect.flatMap((pace) => {
       const { duplex, early } = client.detach()
-      const ends = { client: duplex, target: target.duplex, early, traffic: known.traffic, pace }
+      const ends = { client: duplex, target: target.duplex, early, traffic: log.traffic, pace }
       return Effect.flatMap(Relay, (relay) => relay.run(ends))
     })
   )
@@ -58,15 +60,14 @@ export const join = (
 
 /** A connection to one of the target's addresses. Exactly the ones allowed are dialled. */
 export const open = Effect.fnUntraced(function* ({
-  request,
-  known,
+  admitted,
   enter
-}: Pick<CommandContext, "request" | "known" | "enter">): Effect.fn.Return<
-  Outgoing,
+}: Pick<CommandContext, "admitted" | "enter">): Effect.fn.Return<
+  Direct.Dialled,
   InvalidTarget | ResolveError | DialError | LimitError,
   Config | Policy | Resolver | Dialer | Scope.Scope
 > {
-  const { target } = request
+  const { target } = admitted.request
   const { host, port } = target
   // What `connect` does with it differs from system to system; no service has it.
   if (port === 0) {
@@ -82,8 +83,6 @@ export const open = Effect.fnUntraced(function* ({
       reason: "the unspecified address is nobody's"
     })
   }
-  const permit = yield* Authorize.authorize(accessOf(known, request))
-  const { outgoing, decision } = yield* Direct.connect(permit, port, enter)
-  known.decision = decision
-  return outgoing
+  const permit = yield* Authorize.authorize(accessOf(admitted))
+  return yield* Direct.connect(permit, port, enter)
 })

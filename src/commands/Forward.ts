@@ -6,13 +6,13 @@ import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { LoopDetected, type SessionError } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
+import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import * as HttpForward from "../network/HttpForward.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
-import type { Forwarding } from "../session/Protocol.ts"
-import * as SessionBandwidth from "../session/SessionBandwidth.ts"
+import type { Forwarding } from "../session/States.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
@@ -22,8 +22,10 @@ export const pseudonym = `effect-socks-${globalThis.crypto.randomUUID().slice(0,
 
 export const run = Effect.fnUntraced(function* ({
   client,
+  admitted,
   request,
-  known,
+  log,
+  runs,
   enter
 }: CommandContext<Forwarding>): Effect.fn.Return<
   Ending,
@@ -33,11 +35,11 @@ export const run = Effect.fnUntraced(function* ({
   const { idleTimeout } = yield* Config
   const { target, head, path, exchange } = request
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
-  const outgoing = yield* client.whileConnected(
-    Effect.raceFirst(Connect.open({ request, known, enter }), exchange.broken)
+  const { outgoing, decision } = yield* client.whileConnected(
+    Effect.raceFirst(Connect.open({ admitted, enter }), exchange.broken)
   )
-  known.address = outgoing.remote
-  const pace = yield* SessionBandwidth.of(known)
+  runs({ admitted, decision, remote: outgoing.remote })
+  const pace = yield* SessionBandwidth.of(admitted, decision)
   // Its head is here, and still counts among what goes to the target.
   yield* client.whileConnected(SessionBandwidth.turn(pace?.upload, exchange.tally.fromClient))
   return yield* Effect.raceFirst(
@@ -51,7 +53,7 @@ export const run = Effect.fnUntraced(function* ({
       pace,
       idleTimeout,
       onStatus: (status) => {
-        known.status = status
+        log.status = status
       }
     }),
     exchange.broken

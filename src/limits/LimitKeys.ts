@@ -6,13 +6,33 @@ import type { Identity } from "../auth/Identity.ts"
 import type { Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Whose } from "../Errors.ts"
+import { hostOf, type Peer } from "../network/Peer.ts"
+import type { Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
 
-/** What limits need of a session: the key of its client, and its identity. */
+/** What tells the owner of a session. */
+export interface Owned {
+  readonly identity: Identity
+  readonly peer: Peer
+}
+
+/** What limits need of a session. */
 export interface Limited {
   readonly origin: { readonly host: string }
-  readonly identity?: Identity | undefined
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly traffic: Traffic
+  readonly admitted: Owned & { readonly request: { readonly command: string } }
 }
+
+/** The owner of a session: its user, or its client address where no user was authenticated. */
+export const ownerOf = ({
+  identity: { user },
+  peer
+}: Owned): { readonly whose: "client" | "user"; readonly key: string } =>
+  user === undefined
+    ? { whose: "client", key: `client ${hostOf(peer)}` }
+    : { whose: "user", key: `user ${user}` }
 
 /** One of them. All sessions with the same key count together. */
 export interface Account {
@@ -22,11 +42,14 @@ export interface Account {
 }
 
 /** The account of the client address, and that of the user, whose own limits take precedence over the settings. */
-export const ofClient = ({ origin: { host }, identity }: Limited, config: Values): ReadonlyArray<Account> => {
+export const ofClient = (
+  { origin: { host }, admitted: { identity } }: Pick<Limited, "origin" | "admitted">,
+  config: Values
+): ReadonlyArray<Account> => {
   const sessionRate = numberOf(config.sessionRate)
   const client = { whose: "client", key: `client ${host}` } as const
   const sessions = numberOf(config.maxSessionsPerClient)
-  if (identity?.user === undefined) return [{ ...client, limits: { sessions, sessionRate } }]
+  if (identity.user === undefined) return [{ ...client, limits: { sessions, sessionRate } }]
   return [
     { ...client, limits: { sessions } },
     {

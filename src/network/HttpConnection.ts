@@ -77,10 +77,12 @@ interface Current {
   isLetIn: boolean
 }
 
-/** Takes a connection over from its first request on. */
-export const make = (client: Client): HttpConnection => {
+/** Takes a connection over from its first request on; its end ends what is made here. */
+export const make = (client: Client): Effect.Effect<HttpConnection> =>
+  Effect.map(Queue.unbounded<Incoming, Failure>(), (queue) => listen(client, queue))
+
+const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConnection => {
   const { duplex, early } = client.detach()
-  const queue = Effect.runSync(Queue.unbounded<Incoming, Failure>())
   const stop = (failure: Failure) => Queue.failCauseUnsafe(queue, Cause.fail(failure))
   const lines = new HttpLines(fieldLimit)
   let tally = new ByteTally({ sent: 0, received: 0 })

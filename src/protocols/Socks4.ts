@@ -4,15 +4,15 @@
  * certificate. The user id is for the log: no rule and no limit goes by it.
  */
 import * as Effect from "effect/Effect"
-import { Authenticator } from "../auth/Authenticator.ts"
-import { anonymous } from "../auth/Identity.ts"
+import { withoutLogin } from "../auth/Authenticated.ts"
+import type { Authenticator } from "../auth/Authenticator.ts"
 import { AuthenticationFailed, CommandNotSupported, type SessionError } from "../Errors.ts"
-import type { Client } from "../network/Client.ts"
 import * as Reply from "../Reply.ts"
-import type { Connection, Known, Protocol, Request } from "../session/Protocol.ts"
+import type { SessionLog } from "../session/Session.ts"
+import type { Accepted, Admitted, Connection } from "../session/States.ts"
 import * as Wire from "../wire/Socks4.ts"
-import { Method } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
+import type { Protocol } from "./Protocol.ts"
 
 const commands: Readonly<Record<number, Connection["command"]>> = {
   [Wire.Command.Connect]: "CONNECT",
@@ -21,25 +21,27 @@ const commands: Readonly<Record<number, Connection["command"]>> = {
 
 export const Socks4: Protocol = {
   name: "SOCKS4",
-  begin: (client) => ({
-    receive: (known) => receive(client, known),
-    succeeded: (bound) => client.reply(Wire.reply(Wire.ReplyCode.Granted, bound)),
-    failed: (error) => client.reply(Reply.socks4(error))
-  })
+  begin: (accepted, log) =>
+    Effect.succeed({
+      admit: admit(accepted, log),
+      succeeded: (bound) => accepted.client.reply(Wire.reply(Wire.ReplyCode.Granted, bound)),
+      failed: (error) => accepted.client.reply(Reply.socks4(error))
+    })
 }
 
-const receive = Effect.fnUntraced(function* (
-  client: Client,
-  known: Known
-): Effect.fn.Return<Request, SessionError, Authenticator> {
-  const { methods } = yield* Authenticator
+const admit = Effect.fnUntraced(function* (
+  accepted: Accepted,
+  log: SessionLog
+): Effect.fn.Return<Admitted, SessionError, Authenticator> {
+  const { client, peer } = accepted
   const { command, target, userId } = yield* client.read(Wire.request)
   const user = printable(userId)
-  const asksNobody = methods.includes(Method.NoAuthentication)
-  if (!known.certified && !known.trusted && !asksNobody) return yield* new AuthenticationFailed({ user })
-  known.identity = known.certified ?? anonymous
-  if (user !== "") known.unverifiedUser = user
+  const identity = yield* withoutLogin(accepted)
+  if (identity === undefined) return yield* new AuthenticationFailed({ user })
+  log.user = identity.user
+  if (user !== "") log.unverifiedUser = user
   const name = commands[command]
   if (name === undefined) return yield* new CommandNotSupported({ command })
-  return { command: name, target: yield* Effect.fromResult(target) }
+  const request = { command: name, target: yield* Effect.fromResult(target) }
+  return { peer, identity, protocol: "SOCKS4", request }
 })

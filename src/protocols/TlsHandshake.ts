@@ -2,20 +2,25 @@
  * TLS, on listeners that have it: before any protocol, and under its deadline.
  */
 import * as Effect from "effect/Effect"
-import { Authenticator } from "../auth/Authenticator.ts"
+import { type Authenticated, byCertificate } from "../auth/Authenticated.ts"
+import type { Authenticator } from "../auth/Authenticator.ts"
 import { CertificateRefused, type NotHeard, type TlsFailed, UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
+import type { Peer } from "../network/Peer.ts"
 import type { Secure, Subject } from "../network/Tls.ts"
-import type { Known } from "../session/Protocol.ts"
 import { printable } from "../wire/Text.ts"
 import { firstByte } from "./Detect.ts"
 
-/** A client with a certificate has said who it is. A user of that name is what is known of them. */
+/** The identity in the client's certificate; undefined without one. */
 export const run = Effect.fnUntraced(function* (
   client: Client,
-  known: Known,
+  peer: Peer,
   secure: Secure
-): Effect.fn.Return<void, NotHeard | UnknownProtocol | TlsFailed | CertificateRefused, Authenticator> {
+): Effect.fn.Return<
+  Authenticated | undefined,
+  NotHeard | UnknownProtocol | TlsFailed | CertificateRefused,
+  Authenticator
+> {
   const first = yield* client.read(firstByte)
   // TLS would wait for more of what cannot become TLS.
   if (first !== handshakeRecord)
@@ -30,14 +35,9 @@ export const run = Effect.fnUntraced(function* (
       return secured.duplex
     })
   )
-  if (subject === undefined) return
+  if (subject === undefined) return undefined
   const user = yield* userOf(subject)
-  const { recognize } = yield* Authenticator
-  known.certified = (yield* client.beforeDeadline(
-    recognize?.(user, known.peer.remote) ?? Effect.undefined
-  )) ?? {
-    user
-  }
+  return yield* client.beforeDeadline(byCertificate(user, peer.remote))
 })
 
 /**

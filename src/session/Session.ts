@@ -7,19 +7,48 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
 import type { Origin } from "../limits/HandshakeLimiter.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
+import type { Ending, Traffic } from "../network/Relay.ts"
+import type { Access } from "../policy/Access.ts"
 import { type Answer, answers } from "../Reply.ts"
 import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
-import type { Known } from "./Protocol.ts"
+import type { Accepted, Admitted, Running } from "./States.ts"
 
-/** A connection, and what is known of it so far. */
-export interface Session extends Known {
+/** What is written down of a session as it happens, for its line in the log. Nothing is decided by it. */
+export interface SessionLog {
+  /** Milliseconds since the epoch. */
+  startedAt: number
+  /** The user who was authenticated, before there is a request, too. */
+  user: string | undefined
+  /** The user name that the client gives without proof, printable. */
+  unverifiedUser: string | undefined
+  /** The HTTP status that the client was sent. */
+  status: number | undefined
+  readonly traffic: Traffic
+}
+
+/** A connection in one of its states. */
+export interface Session extends SessionLog {
   readonly id: number
+  peer: Peer
   /** What its handshake is counted by. */
   origin: Origin
+  accepted: Accepted | undefined
+  admitted: Admitted | undefined
+  running: Running | undefined
+  /** The protocol that was detected. */
+  protocol: Access["protocol"] | undefined
+  outcome: Ending | SessionError | undefined
   /** The error that the client was told of, which can be less than the outcome says. */
-  reportedError?: SessionError | undefined
+  reportedError: SessionError | undefined
 }
+
+/** A session whose request is there. */
+export type AdmittedSession = Session & { readonly admitted: Admitted }
+
+/** Writes a request down in its session, which limits go by from then on. */
+export const admit = (session: Session, admitted: Admitted): AdmittedSession =>
+  Object.assign(session, { admitted })
 
 /**
  * The first session of a connection, at a time in milliseconds since the epoch.
@@ -31,15 +60,12 @@ export const make = (id: number, startedAt: number, peer: Peer, origin: Origin):
   startedAt,
   peer,
   origin,
-  certified: undefined,
-  trusted: undefined,
+  accepted: undefined,
+  admitted: undefined,
+  running: undefined,
   protocol: undefined,
-  exchange: undefined,
-  identity: undefined,
+  user: undefined,
   unverifiedUser: undefined,
-  request: undefined,
-  decision: undefined,
-  address: undefined,
   outcome: undefined,
   reportedError: undefined,
   status: undefined,
@@ -48,9 +74,8 @@ export const make = (id: number, startedAt: number, peer: Peer, origin: Origin):
 
 /** Makes the next session of a connection out of the one before. */
 export const renew = (session: Session, id: number, startedAt: number): void => {
-  const { certified, trusted, protocol, exchange } = session
-  const lasting = { certified, trusted, protocol, exchange }
-  Object.assign(session, make(id, startedAt, session.peer, session.origin), lasting)
+  const { accepted, protocol, peer, origin } = session
+  Object.assign(session, make(id, startedAt, peer, origin), { accepted, protocol })
 }
 
 /** The hint for the operator that it ended with, of a client that speaks something else than its listener. */
@@ -60,7 +85,8 @@ export const hintOf = ({ outcome }: Session): string | undefined =>
 /** One line for a session that has ended, where people see it if `isSeen` or if it asked for something. */
 export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
-    const { id, peer, startedAt, protocol, identity, unverifiedUser, request, address, traffic } = session
+    const { id, peer, startedAt, protocol, user, unverifiedUser, running, traffic } = session
+    const request = session.admitted?.request
     const { outcome = "closed by server", reportedError, status } = session
     // SOCKS and HTTP each have codes of their own.
     const reply = status === undefined ? { reply: Socks5.ReplyCode.Succeeded } : { status }
@@ -69,11 +95,11 @@ export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
       client: ListenAddress.format(peer.remote),
       via: peer.via && ListenAddress.format(peer.via),
       listener: listenerOf(peer),
-      protocol: protocol?.name,
-      user: identity?.user ?? unverifiedUser,
+      protocol,
+      user: user ?? unverifiedUser,
       command: request?.command,
       target: request && Target.format(request.target),
-      address: address && NetAddress.formatInet(address),
+      address: running && NetAddress.formatInet(running.remote),
       ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, reportedError, status)),
       sent: traffic.sent,
       received: traffic.received,
@@ -86,8 +112,8 @@ export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
   })
 
 /** Whether it came to no request and was no user's: any passer-by can have as many of these lines as of connections. */
-export const isStranger = ({ request, identity }: Session): boolean =>
-  request === undefined && identity?.user === undefined
+export const isStranger = ({ admitted, user }: Session): boolean =>
+  admitted === undefined && user === undefined
 
 /** What became of it, in a word. */
 export const outcomeOf = ({ outcome }: Session): string =>

@@ -11,6 +11,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
+import * as Admission from "../limits/Admission.ts"
 import * as Descriptors from "../limits/Descriptors.ts"
 import * as HandshakeLimiter from "../limits/HandshakeLimiter.ts"
 import * as LimitKeys from "../limits/LimitKeys.ts"
@@ -20,8 +21,8 @@ import * as SharedCounters from "../limits/SharedCounters.ts"
 import type { Peer } from "../network/Peer.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
-import * as Admission from "./Admission.ts"
 import * as Session from "./Session.ts"
+import type { Admitted } from "./States.ts"
 import * as Summary from "./Summary.ts"
 
 /** How many connections there are, and may be. */
@@ -48,14 +49,17 @@ export class Sessions extends Context.Service<
       peer: Peer
     ) => Effect.Effect<void, TooManyHandshakes, Config>
     /** Makes a connection whose request is read a session, which needs more descriptors. */
-    readonly admit: (session: Session.Session) => Effect.Effect<void, TooManySessions | LimitError, Config>
+    readonly admit: (
+      session: Session.Session,
+      admitted: Admitted
+    ) => Effect.Effect<Session.AdmittedSession, TooManySessions | LimitError, Config>
     /**
      * Counts a session for the rule of this decision too, if that has limits, until
      * the scope closes: once, however often it is asked for. The rule's quotas are
      * for what moves in `traffic`, the session's own where it is left out.
      */
     readonly chargeRule: (
-      session: Session.Session,
+      session: Session.AdmittedSession,
       decision: Decision,
       traffic?: Traffic
     ) => Effect.Effect<void, LimitError, Scope.Scope>
@@ -84,7 +88,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   const counting = (yield* SharedCounters.SharedCounters)()
   const { nextId, requestMore } = counting
   const handshakes = HandshakeLimiter.make(Math.ceil(budget / 2), counting.fraction)
-  const admission = Admission.make(yield* Quotas, counting, budget)
+  const admission = Admission.make<Session.AdmittedSession>(yield* Quotas, counting, budget)
   const live = new Map<Session.Session, Fiber.Fiber<unknown, unknown>>()
 
   const used = () => live.size + admission.descriptors()
@@ -193,8 +197,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         session.peer = peer
         return Effect.void
       }),
-    admit: (session) =>
+    admit: (connection, admitted) =>
       Effect.withFiber((fiber) => {
+        const session = Session.admit(connection, admitted)
         const config = configOf(fiber)
         const attempt = (now: number) => {
           const refused = admission.admit(session, config, free(), now)
@@ -203,10 +208,11 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         }
         const refused = attempt(nowOf(fiber))
         return refused
-          ? Effect.tapErrorTag(insist(attempt, refused), "TooManySessions", () =>
-              Effect.sync(() => turnedAway.note("sessions"))
+          ? insist(attempt, refused).pipe(
+              Effect.tapErrorTag("TooManySessions", () => Effect.sync(() => turnedAway.note("sessions"))),
+              Effect.as(session)
             )
-          : Effect.void
+          : Effect.succeed(session)
       }),
     chargeRule: (session, decision, traffic = session.traffic) => {
       const account = LimitKeys.ofRule(decision)

@@ -35,12 +35,12 @@ export interface Answer {
   readonly census: Census
 }
 
-export const listed = ({ id, peer, identity, request, address, startedAt, traffic }: Session): Listed => ({
+export const listed = ({ id, peer, user, admitted, running, startedAt, traffic }: Session): Listed => ({
   id,
   client: ListenAddress.format(peer.remote),
-  user: identity?.user,
-  target: request && Target.format(request.target),
-  address: address && NetAddress.formatInet(address),
+  user,
+  target: admitted && Target.format(admitted.request.target),
+  address: running && NetAddress.formatInet(running.remote),
   startedAt,
   sent: traffic.sent,
   received: traffic.received

@@ -17,24 +17,31 @@ import { Dialer } from "../../src/network/Dialer.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import { Policy } from "../../src/policy/Policy.ts"
-import { clientAddress, pair, serverAddress } from "../../src/testing/index.ts"
+import { pair, serverAddress } from "../../src/testing/index.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { utf8 } from "../support/bytes.ts"
+import { admitted } from "../support/sessions.ts"
 import { accepted, settled } from "../support/streams.ts"
 
 /** CONNECT to a host, relayed for no time at all. */
-const connected = (client: Client, host: string) =>
-  Connect.run({
+const connected = (client: Client, host: string) => {
+  const session = admitted(undefined, "CONNECT", Result.getOrThrow(Target.fromName(utf8(host), 443)))
+  return Connect.run({
     client,
-    request: { command: "CONNECT", target: Result.getOrThrow(Target.fromName(utf8(host), 443)) },
-    known: {
+    admitted: session,
+    request: session.request,
+    log: {
       startedAt: 0,
-      peer: { remote: clientAddress, local: serverAddress },
+      user: undefined,
+      unverifiedUser: undefined,
+      status: undefined,
       traffic: { sent: 0, received: 0 }
     },
+    runs: () => {},
     enter: () => Effect.void,
     succeeded: () => Effect.void
   })
+}
 
 /** Services that tell what they were asked; the dialer connects when `answers`, else never. */
 const services = (answers: boolean) => {

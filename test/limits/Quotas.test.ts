@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import type { Config, Values } from "../../src/config/Config.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { fields } from "../support/errors.ts"
-import { begin, from, layer } from "../support/sessions.ts"
+import { admit, begin, from, layer } from "../support/sessions.ts"
 import { settled } from "../support/streams.ts"
 
 const alice = { user: "alice" }
@@ -16,8 +16,7 @@ const alice = { user: "alice" }
 const beginScoped = Effect.fnUntraced(function* (user: string) {
   const sessions = yield* Sessions
   const session = yield* Effect.acquireRelease(sessions.open(from("203.0.113.1")), sessions.close)
-  session.identity = { user }
-  yield* sessions.admit(session)
+  yield* admit(session, { user })
 })
 
 /** A session of this user that moves bytes and ends. */
@@ -113,7 +112,7 @@ describe("Quotas", () => {
       }
       yield* settled
       const of = (user: string) =>
-        Effect.map(list, (all) => all.filter(({ identity }) => identity?.user === user))
+        Effect.map(list, (all) => all.filter(({ admitted }) => admitted?.identity.user === user))
       const [one, two] = yield* of("alice")
       one!.traffic.sent += 60
       yield* TestClock.adjust("1 second")

@@ -27,7 +27,10 @@ describe("Socks4", () => {
       assert.deepStrictEqual([...(yield* client.receive(8))], granted)
       assert.strictEqual(new TextDecoder().decode(yield* client.receive(5)), "early")
       const [session] = yield* (yield* Sessions).list
-      assert.deepStrictEqual([session?.identity, session?.unverifiedUser], [{ user: undefined }, "fred"])
+      assert.deepStrictEqual(
+        [session?.admitted?.identity, session?.unverifiedUser],
+        [{ user: undefined }, "fred"]
+      )
     }).pipe(Effect.provide(layer()))
   )
 

@@ -61,7 +61,7 @@ const dial = Effect.fnUntraced(function* (
 
 const user = Effect.gen(function* () {
   const { list } = yield* Sessions
-  return (yield* list)[0]?.identity?.user
+  return (yield* list)[0]?.admitted?.identity.user
 })
 
 const asksPassword = layer({
@@ -199,7 +199,7 @@ describe("a TLS listener with an authority for clients", () => {
       yield* client.send(conversation)
       yield* client.receive(12)
       const [session] = yield* (yield* Sessions).list
-      assert.deepStrictEqual(session?.identity, { user: "alice", groups: ["staff"] })
+      assert.deepStrictEqual<unknown>(session?.admitted?.identity, { user: "alice", groups: ["staff"] })
     }).pipe(
       Effect.provide(
         layer({

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
+import type { Identity } from "../../src/auth/Identity.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { connectWith, layer } from "../../src/testing/index.ts"
 import { message, receive } from "../support/http.ts"
@@ -34,7 +35,7 @@ const socks = Effect.fnUntraced(function* (
   const client = yield* connectWith({ remote })
   yield* client.send(sends)
   const gets = [...(yield* client.receive(count))]
-  return { gets, identity: (yield* (yield* Sessions).list)[0]?.identity }
+  return { gets, identity: (yield* (yield* Sessions).list)[0]?.admitted?.identity as Identity | undefined }
 })
 
 const nobody = { user: undefined }
@@ -151,7 +152,7 @@ describe("HTTP", () => {
         message(["CONNECT target.example:443 HTTP/1.1", "Host: target.example:443", ...fields])
       )
       const { status } = yield* receive(client)
-      return [status, (yield* (yield* Sessions).list).at(-1)?.identity]
+      return [status, (yield* (yield* Sessions).list).at(-1)?.admitted?.identity as Identity | undefined]
     })
   const basic = (text: string) => `Proxy-Authorization: Basic ${btoa(text)}`
 

@@ -6,23 +6,33 @@ import * as Effect from "effect/Effect"
 import type { Authenticator, Identity } from "../../src/auth/Authenticator.ts"
 import { Config, type Values } from "../../src/config/Config.ts"
 import { CertificateRefused } from "../../src/Errors.ts"
-import type { Known } from "../../src/session/Protocol.ts"
+import * as Client from "../../src/network/Client.ts"
 import * as Revalidation from "../../src/session/Revalidation.ts"
-import { clientAddress, serverAddress } from "../../src/testing/index.ts"
+import * as Session from "../../src/session/Session.ts"
+import type { Accepted } from "../../src/session/States.ts"
+import { clientAddress, pair, serverAddress } from "../../src/testing/index.ts"
 import { targetOf } from "../support/rules.ts"
+import { admitted, identityOf } from "../support/sessions.ts"
 
-const session = (identity: Identity, isCertified = false): Known => ({
-  peer: { remote: clientAddress, local: serverAddress },
-  startedAt: 0,
-  identity,
-  certified: isCertified ? identity : undefined,
-  request: { command: "CONNECT", target: targetOf("192.0.2.1:80") },
-  traffic: { sent: 0, received: 0 }
+const peer = { remote: clientAddress, local: serverAddress }
+
+const session = (identity: Identity, isCertified = false) =>
+  Object.assign(Session.make(1, 0, peer, { host: "203.0.113.7" } as Session.Session["origin"]), {
+    accepted: acceptedAs(isCertified ? identityOf(identity) : undefined),
+    admitted: admitted(identity, "CONNECT", targetOf("192.0.2.1:80"))
+  })
+
+/** A connection of which the client is not looked at. */
+const acceptedAs = (certified: Accepted["certified"]): Accepted => ({
+  client: Client.make(pair()[0]),
+  peer,
+  certified,
+  isTrusted: false
 })
 
 /** Whether a session stands where staff and the boss may go everywhere, and this is known of its user. */
 const stands = (
-  known: Known,
+  known: Session.Session,
   recognize: Authenticator["Service"]["recognize"],
   config: Partial<Values> = {}
 ) =>
@@ -68,12 +78,15 @@ describe("a session", () => {
       const now = { user: "alice", groups: ["staff", "guests"] }
       const asking = session(alice)
       yield* stands(asking, known(now))
-      assert.deepStrictEqual([asking.identity, asking.certified], [now, undefined])
-      const between = { ...session(alice, true), identity: undefined, request: undefined }
+      assert.deepStrictEqual<unknown>(
+        [asking.admitted?.identity, asking.accepted?.certified],
+        [now, undefined]
+      )
+      const between = { ...session(alice, true), admitted: undefined }
       assert.isTrue(yield* stands(between, known(now)))
-      assert.deepStrictEqual([between.identity, between.certified], [undefined, now])
+      assert.deepStrictEqual<unknown>([between.admitted, between.accepted.certified], [undefined, now])
       assert.isFalse(yield* stands(between, barred))
-      const unknown = { ...session(alice), identity: undefined, request: undefined }
+      const unknown = { ...session(alice), admitted: undefined }
       assert.isTrue(yield* stands(unknown, barred))
     })
   )

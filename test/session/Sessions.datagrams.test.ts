@@ -4,7 +4,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { vi } from "vitest"
-import type { Connection } from "../../src/session/Protocol.ts"
+import type { Connection } from "../../src/session/States.ts"
 import { begin, layer } from "../support/sessions.ts"
 
 /** Room for four associations, or eight connections to targets. */

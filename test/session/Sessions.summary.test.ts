@@ -68,7 +68,7 @@ it.effect("who comes to no request has a line at debug level, and all have one a
       ]
     )
     const user = yield* open("203.0.113.9")
-    user.session.identity = { user: "alice" }
+    user.session.user = "alice"
     yield* user.close
     assert.include(shown().at(-1)?.fields, { user: "alice" })
   }).pipe(Effect.provide(provided))

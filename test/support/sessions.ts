@@ -5,12 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Random from "effect/Random"
+import type { Authenticated } from "../../src/auth/Authenticated.ts"
 import type { Identity } from "../../src/auth/Authenticator.ts"
 import { Config, type Values } from "../../src/config/Config.ts"
 import { Quotas } from "../../src/limits/Quotas.ts"
-import type { Connection } from "../../src/session/Protocol.ts"
 import type { Session } from "../../src/session/Session.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
+import type { Admitted, Connection } from "../../src/session/States.ts"
 import { serverAddress } from "../../src/testing/index.ts"
 import { unspecified } from "../../src/wire/Target.ts"
 
@@ -38,7 +39,24 @@ export const open = Effect.fnUntraced(function* (host: string) {
   return { session, close: sessions.close(session) }
 })
 
-export const admit = (session: Session) => Effect.flatMap(Sessions, (sessions) => sessions.admit(session))
+/** What only a login makes in the server. */
+export const identityOf = (identity: Identity): Authenticated => identity as Authenticated
+
+export const admitted = (
+  identity: Identity = { user: undefined },
+  command: Connection["command"] = "CONNECT",
+  target = unspecified
+): Admitted => ({
+  peer: from("203.0.113.1"),
+  identity: identityOf(identity),
+  protocol: "SOCKS5",
+  request: { command, target }
+})
+
+export const admit = (session: Session, identity?: Identity, command?: Connection["command"]) =>
+  Effect.flatMap(Sessions, (sessions) =>
+    sessions.admit(session, { ...admitted(identity, command), peer: session.peer })
+  )
 
 /** A session, of a user if there is one, that stays until it is closed by hand; gone at once if it is not let in. */
 export const begin = Effect.fnUntraced(function* (options: {
@@ -46,10 +64,7 @@ export const begin = Effect.fnUntraced(function* (options: {
   readonly identity?: Identity
   readonly command?: Connection["command"]
 }) {
-  const { host = "203.0.113.1", identity = { user: undefined }, command = "CONNECT" } = options
+  const { host = "203.0.113.1", identity, command } = options
   const { session, close } = yield* open(host)
-  session.identity = identity
-  session.request = { command, target: unspecified }
-  yield* Effect.onError(admit(session), () => close)
-  return { session, close }
+  return { session: yield* Effect.onError(admit(session, identity, command), () => close), close }
 })

@@ -4,7 +4,8 @@
 import { setImmediate } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import * as Client from "../../src/network/Client.ts"
-import { pair, peer } from "../../src/testing/index.ts"
+import type { Accepted } from "../../src/session/States.ts"
+import { clientAddress, pair, peer, serverAddress } from "../../src/testing/index.ts"
 
 /** Lets everything happen that needs no time: streams hand on chunks over several turns of the event loop. */
 export const settled: Effect.Effect<void> = Effect.promise(async () => {
@@ -19,6 +20,14 @@ export const accepted = Effect.gen(function* () {
     (client, exit) => client.close(exit)
   )
   return { peer: peer(near), far, client }
+})
+
+/** What a client's protocol begins with, without a certificate or a trusted network. */
+export const untrusted = (client: Client.Client): Accepted => ({
+  client,
+  peer: { remote: clientAddress, local: serverAddress },
+  certified: undefined,
+  isTrusted: false
 })
 
 /** Bytes of which each says where it stands, so that none can be lost, doubled or moved. */

@@ -3,72 +3,94 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { type Authenticated, byPassword, withoutLogin } from "../../auth/Authenticated.ts"
 import { Authenticator } from "../../auth/Authenticator.ts"
-import { anonymous, type Identity } from "../../auth/Identity.ts"
-import { MalformedCredentials, NoAcceptableMethod, NotAllowed, type VerificationError } from "../../Errors.ts"
+import {
+  MalformedCredentials,
+  NoAcceptableMethod,
+  NotAllowed,
+  type SessionError,
+  type VerificationError
+} from "../../Errors.ts"
 import * as HttpConnection from "../../network/HttpConnection.ts"
 import * as Reply from "../../Reply.ts"
-import type { Exchange, Known, Protocol } from "../../session/Protocol.ts"
+import type { SessionLog } from "../../session/Session.ts"
+import type { Accepted, Admitted } from "../../session/States.ts"
 import * as Wire from "../../wire/Http.ts"
 import { Method } from "../../wire/Socks5.ts"
+import type { Exchange, Protocol } from "../Protocol.ts"
 
 export const Http: Protocol = {
   name: "HTTP",
-  begin: (client): Exchange => {
-    const requests = HttpConnection.make(client)
-    let count = 0
-    let refusals = 0
-    let current: Known | undefined
-    return {
-      receive: Effect.fnUntraced(function* (known) {
-        current = known
-        const { head, exchange } = yield* client.beforeDeadline(requests.next(known.traffic))
-        // A session does not begin with the wait for it.
-        if (count++ > 0) known.startedAt = yield* Clock.currentTimeMillis
-        const destination = yield* Effect.fromResult(Wire.destination(head))
-        known.identity = known.certified ?? (yield* client.beforeDeadline(authenticate(head.fields, known)))
-        const { target } = destination
-        return destination._tag === "Tunnel" || exchange === undefined
-          ? { command: "CONNECT", target }
-          : { command: "FORWARD", target, head, path: destination.path, exchange }
+  begin: (accepted, log) =>
+    Effect.map(HttpConnection.make(accepted.client), (requests) => exchangeOf(accepted, log, requests))
+}
+
+const exchangeOf = (
+  accepted: Accepted,
+  log: SessionLog,
+  requests: HttpConnection.HttpConnection
+): Exchange => {
+  const { client, peer } = accepted
+  let count = 0
+  let refusals = 0
+  let isAuthenticated = false
+  return {
+    admit: Effect.gen(function* (): Effect.fn.Return<Admitted, SessionError, Authenticator> {
+      isAuthenticated = false
+      const { head, exchange } = yield* client.beforeDeadline(
+        Effect.suspend(() => requests.next(log.traffic))
+      )
+      // A session does not begin with the wait for it.
+      if (count++ > 0) log.startedAt = yield* Clock.currentTimeMillis
+      const destination = yield* Effect.fromResult(Wire.destination(head))
+      const identity =
+        accepted.certified ?? (yield* client.beforeDeadline(authenticate(head.fields, accepted)))
+      isAuthenticated = true
+      log.user = identity.user
+      const { target } = destination
+      const request =
+        destination._tag === "Tunnel" || exchange === undefined
+          ? ({ command: "CONNECT", target } as const)
+          : ({ command: "FORWARD", target, head, path: destination.path, exchange } as const)
+      return { peer, identity, protocol: "HTTP", request }
+    }),
+    succeeded: () =>
+      Effect.suspend(() => {
+        log.status = 200
+        return client.reply(Wire.established)
       }),
-      succeeded: () =>
-        Effect.suspend(() => {
-          if (current) current.status = 200
-          return client.reply(Wire.established)
-        }),
-      failed: (error) => {
-        const answer = Reply.http(error)
-        if (current) current.status = answer.status
-        // Nothing was asked: between two requests a connection ends in silence.
-        if (error._tag === "ClientGone" || (error._tag === "HandshakeTimeout" && count > 0))
-          return Effect.void
-        // Who has not said who he is gets one request more to do so; what was no
-        // request for a proxy at all gets none.
-        const staysOpen = answer.status === 407 ? ++refusals < 2 : current?.identity !== undefined
-        return requests.answer(answer, staysOpen)
-      },
-      hasNext: requests.hasNext
-    }
+    failed: (error) => {
+      const answer = Reply.http(error)
+      log.status = answer.status
+      // Nothing was asked: between two requests a connection ends in silence.
+      if (error._tag === "ClientGone" || (error._tag === "HandshakeTimeout" && count > 0)) return Effect.void
+      // After a failed login there can be one more request; what was no request
+      // for a proxy at all is the last.
+      const staysOpen = answer.status === 407 ? ++refusals < 2 : isAuthenticated
+      return requests.answer(answer, staysOpen)
+    },
+    hasNext: requests.hasNext
   }
 }
 
-/** Who the client is, if anyone asks (RFC 9110 §11.7). */
+/** The client's identity, by its credentials where it gives some (RFC 9110 §11.7). */
 const authenticate = Effect.fnUntraced(function* (
   fields: Wire.Fields,
-  { peer, trusted }: Known
+  accepted: Accepted
 ): Effect.fn.Return<
-  Identity,
+  Authenticated,
   MalformedCredentials | VerificationError | NoAcceptableMethod | NotAllowed,
   Authenticator
 > {
-  const { methods, verify } = yield* Authenticator
+  const { methods } = yield* Authenticator
   const [credentials, ...others] = Wire.values(fields, "proxy-authorization")
   if (others.length > 0) return yield* new MalformedCredentials({ reason: "more than one of them" })
   if (credentials !== undefined && methods.includes(Method.UsernamePassword)) {
-    return yield* verify(yield* Effect.fromResult(Wire.basic(credentials)), peer.remote)
+    return yield* byPassword(yield* Effect.fromResult(Wire.basic(credentials)), accepted.peer.remote)
   }
-  if (trusted || methods.includes(Method.NoAuthentication)) return anonymous
+  const identity = yield* withoutLogin(accepted)
+  if (identity !== undefined) return identity
   // To ask for a password would be no use.
   if (methods.length === 0) return yield* new NotAllowed({ reason: "the client's network is not trusted" })
   return yield* new NoAcceptableMethod({ offered: [] })

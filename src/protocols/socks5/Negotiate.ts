@@ -5,35 +5,33 @@
 import * as Effect from "effect/Effect"
 import { Authenticator } from "../../auth/Authenticator.ts"
 import { NoAcceptableMethod, type NotHeard, type UnknownProtocol } from "../../Errors.ts"
-import type { Client } from "../../network/Client.ts"
-import type { Known } from "../../session/Protocol.ts"
+import type { Accepted } from "../../session/States.ts"
 import * as Socks5 from "../../wire/Socks5.ts"
 
-/** A client that has been told which method to use. */
-export interface Negotiated {
-  readonly client: Client
-  readonly method: Socks5.Method
-}
-
 /**
- * The preference is the server's, whatever the order of the client's offer. Who
- * has said who he is, in his certificate, is not asked again; who is trusted
- * without that may still say who he is.
+ * The method that the client was told to use. The server's order counts, whatever
+ * the order of the client's offer. A client with a certificate needs no login; a
+ * client of a trusted network may log in.
  */
-export const run = Effect.fnUntraced(function* (
-  client: Client,
-  { certified, trusted }: Pick<Known, "certified" | "trusted"> = {}
-): Effect.fn.Return<Negotiated, NotHeard | UnknownProtocol | NoAcceptableMethod, Authenticator> {
+export const run = Effect.fnUntraced(function* ({
+  client,
+  certified,
+  isTrusted
+}: Accepted): Effect.fn.Return<
+  Socks5.Method,
+  NotHeard | UnknownProtocol | NoAcceptableMethod,
+  Authenticator
+> {
   const { methods } = yield* Authenticator
   const offered = yield* client.read(Socks5.greeting)
   const { NoAuthentication } = Socks5.Method
   const accepted = certified
     ? [NoAuthentication, ...methods]
-    : trusted
+    : isTrusted
       ? [...methods, NoAuthentication]
       : methods
   const method = accepted.find((candidate) => offered.includes(candidate))
   if (method === undefined) return yield* new NoAcceptableMethod({ offered: [...offered] })
   yield* client.reply(Socks5.methodSelection(method))
-  return { client, method }
+  return method
 })

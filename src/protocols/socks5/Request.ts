@@ -4,10 +4,10 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { CommandNotSupported, type NotHeard, type RequestError } from "../../Errors.ts"
-import type { Connection, Request } from "../../session/Protocol.ts"
+import type { Client } from "../../network/Client.ts"
+import type { Connection, Request } from "../../session/States.ts"
 import * as Socks5 from "../../wire/Socks5.ts"
 import * as Target from "../../wire/Target.ts"
-import type { Authenticated } from "./Authenticate.ts"
 
 const commands: Readonly<Record<number, Connection["command"]>> = {
   [Socks5.Command.Connect]: "CONNECT",
@@ -16,9 +16,9 @@ const commands: Readonly<Record<number, Connection["command"]>> = {
 }
 
 /** Read whole before it is judged: a command not carried out is that, whatever its target. */
-export const read = Effect.fnUntraced(function* ({
-  client
-}: Authenticated): Effect.fn.Return<Request, NotHeard | RequestError> {
+export const read = Effect.fnUntraced(function* (
+  client: Client
+): Effect.fn.Return<Request, NotHeard | RequestError> {
   const { command, target } = yield* client.read(Socks5.request)
   const name = commands[command]
   if (name === undefined) return yield* new CommandNotSupported({ command })

@@ -4,20 +4,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { Authenticator } from "../../../src/auth/Authenticator.ts"
+import { Authenticator, type Identity } from "../../../src/auth/Authenticator.ts"
 import * as Authenticate from "../../../src/protocols/socks5/Authenticate.ts"
-import { clientAddress, serverAddress } from "../../../src/testing/index.ts"
 import { credentials } from "../../support/messages.ts"
-import { accepted, settled } from "../../support/streams.ts"
-
-const known = { peer: { remote: clientAddress, local: serverAddress } }
+import { accepted, settled, untrusted } from "../../support/streams.ts"
 
 const users = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
 
 const failing = Effect.fnUntraced(function* (sent: ReadonlyArray<number>) {
   const { peer, client } = yield* accepted
   yield* peer.send(sent)
-  const error = yield* Effect.flip(Authenticate.run({ client, method: 0x02 }, known))
+  const error = yield* Effect.flip(Authenticate.run(untrusted(client), 0x02))
   // The answer is not this phase's: one place turns errors into bytes.
   const left = [...client.detach().early]
   yield* settled
@@ -31,8 +28,8 @@ describe("Authenticate", () => {
       const { peer, client } = yield* accepted
       yield* peer.send(credentials("alice", "secret"))
       yield* settled
-      const { identity } = yield* Authenticate.run({ client, method: 0x00 }, known)
-      assert.deepStrictEqual(identity, { user: undefined })
+      const identity = yield* Authenticate.run(untrusted(client), 0x00)
+      assert.deepStrictEqual<Identity>(identity, { user: undefined })
       assert.deepStrictEqual([...client.detach().early], credentials("alice", "secret"))
       yield* peer.reset
       assert.lengthOf(yield* peer.rest, 0)
@@ -43,8 +40,8 @@ describe("Authenticate", () => {
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* peer.send([...credentials("alice", "secret"), 0x05])
-      const { identity } = yield* Authenticate.run({ client, method: 0x02 }, known)
-      assert.deepStrictEqual(identity, { user: "alice" })
+      const identity = yield* Authenticate.run(untrusted(client), 0x02)
+      assert.deepStrictEqual<Identity>(identity, { user: "alice" })
       assert.deepStrictEqual([...(yield* peer.receive(2))], [0x01, 0x00])
       assert.deepStrictEqual([...client.detach().early], [0x05])
       yield* peer.reset

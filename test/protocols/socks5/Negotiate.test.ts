@@ -11,7 +11,7 @@ import * as Negotiate from "../../../src/protocols/socks5/Negotiate.ts"
 import type { Method } from "../../../src/wire/Socks5.ts"
 import { fields } from "../../support/errors.ts"
 import { greeting } from "../../support/messages.ts"
-import { accepted } from "../../support/streams.ts"
+import { accepted, untrusted } from "../../support/streams.ts"
 
 const accepting = (...methods: ReadonlyArray<Method>) =>
   Layer.succeed(Authenticator, { methods, verify: () => Effect.die("nobody asked") })
@@ -20,15 +20,15 @@ const accepting = (...methods: ReadonlyArray<Method>) =>
 const offering = Effect.fnUntraced(function* (...methods: ReadonlyArray<number>) {
   const { peer, client } = yield* accepted
   yield* peer.send(greeting(...methods))
-  const agreed = yield* Effect.result(Negotiate.run(client))
+  const agreed = yield* Effect.result(Negotiate.run(untrusted(client)))
   if (agreed._tag === "Failure") {
     yield* peer.reset
     return agreed.failure
   }
   const selection = yield* peer.receive(2)
-  assert.deepStrictEqual([...selection], [5, agreed.success.method])
+  assert.deepStrictEqual([...selection], [5, agreed.success])
   yield* peer.reset
-  return agreed.success.method
+  return agreed.success
 })
 
 const offered = (...methods: ReadonlyArray<number>) => ({ _tag: "NoAcceptableMethod", offered: methods })
@@ -98,7 +98,7 @@ describe("Negotiate", () => {
       for (const first of [0x04, 0x16, 0x47]) {
         const { peer, client } = yield* accepted
         yield* peer.send([first])
-        const error = yield* Effect.flip(Negotiate.run(client))
+        const error = yield* Effect.flip(Negotiate.run(untrusted(client)))
         assert.deepStrictEqual(fields(error), { _tag: "UnknownProtocol", firstByte: first })
         yield* peer.reset
       }

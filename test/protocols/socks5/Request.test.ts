@@ -4,23 +4,17 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Authenticator } from "../../../src/auth/Authenticator.ts"
-import * as Authenticate from "../../../src/protocols/socks5/Authenticate.ts"
 import * as Request from "../../../src/protocols/socks5/Request.ts"
-import { clientAddress, serverAddress } from "../../../src/testing/index.ts"
 import * as Target from "../../../src/wire/Target.ts"
 import { fields } from "../../support/errors.ts"
 import { request } from "../../support/messages.ts"
 import { accepted, settled } from "../../support/streams.ts"
 
-const peer = { remote: clientAddress, local: serverAddress }
-
 const reading = Effect.fnUntraced(function* (sent: ReadonlyArray<number>) {
   const { peer: near, client } = yield* accepted
-  const authenticated = yield* Authenticate.run({ client, method: 0x00 }, { peer })
   yield* near.send(sent)
   yield* settled
-  const result = yield* Effect.result(Request.read(authenticated))
+  const result = yield* Effect.result(Request.read(client))
   yield* near.reset
   return result
 })
@@ -38,7 +32,7 @@ describe("Request", () => {
         const { command, target } = yield* Effect.flatMap(reading(request(host, 443)), Effect.fromResult)
         assert.deepStrictEqual([command, Target.format(target)], ["CONNECT", expected])
       }
-    }).pipe(Effect.provide(Authenticator.anyone))
+    })
   )
 
   it.effect("names an unknown command before a bad host", () =>
@@ -49,7 +43,7 @@ describe("Request", () => {
         assert.deepStrictEqual(yield* failing(request("", 80, command)), expected)
         assert.deepStrictEqual(yield* failing(request("bad host\0", 0, command)), expected)
       }
-    }).pipe(Effect.provide(Authenticator.anyone))
+    })
   )
 
   it.effect("names an unknown address type before anything else: nobody knows where the message ends", () =>
@@ -60,7 +54,7 @@ describe("Request", () => {
           addressType: 0x02
         })
       }
-    }).pipe(Effect.provide(Authenticator.anyone))
+    })
   )
 
   it.effect("leaves port 0 to the commands, and what an ASSOCIATE says to itself", () =>
@@ -73,7 +67,7 @@ describe("Request", () => {
         const { target } = yield* Effect.flatMap(reading(sent), Effect.fromResult)
         assert.strictEqual(Target.format(target), expected)
       }
-    }).pipe(Effect.provide(Authenticator.anyone))
+    })
   )
 
   it.effect("refuses a target that nobody can connect to", () =>
@@ -81,7 +75,7 @@ describe("Request", () => {
       for (const sent of [request("", 80), request("127.1", 80)]) {
         assert.strictEqual((yield* failing(sent))._tag, "InvalidTarget")
       }
-    }).pipe(Effect.provide(Authenticator.anyone))
+    })
   )
 
   it.effect("refuses another version than the greeting's", () =>
@@ -89,7 +83,7 @@ describe("Request", () => {
       for (const version of [0x00, 0x01, 0x04]) {
         assert.strictEqual((yield* failing([version]))._tag, "MalformedRequest")
       }
-    }).pipe(Effect.provide(Authenticator.anyone))
+    })
   )
 
   it.effect("takes nobody who was not let in, by types", () =>

@@ -4,21 +4,23 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../config/Config.ts"
-import { Bandwidth, type LimitedRule } from "../limits/Bandwidth.ts"
 import type { Flow, Pace } from "../network/BandwidthScheduler.ts"
 import type { Decision } from "../policy/Decision.ts"
-import { type Known, ownerOf } from "./Protocol.ts"
+import { Bandwidth, type LimitedRule } from "./Bandwidth.ts"
+import { type Owned, ownerOf } from "./LimitKeys.ts"
 
 /** Until the scope closes; nothing if there is no limit. */
-export const of = (known: Known): Effect.Effect<Pace | undefined, never, Bandwidth | Config | Scope.Scope> =>
-  Effect.flatMap(Bandwidth, ({ pace }) => {
-    const { identity, decision } = known
-    return pace({
-      owner: () => ownerOf(known).key,
-      own: identity?.limits,
+export const of = (
+  owned: Owned,
+  decision?: Decision
+): Effect.Effect<Pace | undefined, never, Bandwidth | Config | Scope.Scope> =>
+  Effect.flatMap(Bandwidth, ({ pace }) =>
+    pace({
+      owner: () => ownerOf(owned).key,
+      own: owned.identity.limits,
       rule: decision && limitedRule(decision)
     })
-  })
+  )
 
 /** The same for what a rule lets through of a session that uses several. */
 export const ofRule = (

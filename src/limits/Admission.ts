@@ -5,16 +5,14 @@
 import * as Duration from "effect/Duration"
 import type { Values } from "../config/Config.ts"
 import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
-import * as AccountLimits from "../limits/AccountLimits.ts"
-import { type Account, ofClient } from "../limits/LimitKeys.ts"
-import { isQuota, type Quotas } from "../limits/Quotas.ts"
-import type { Refused, SharedCounters } from "../limits/SharedCounters.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
-import { ownerOf } from "./Protocol.ts"
-import type { Session } from "./Session.ts"
+import * as AccountLimits from "./AccountLimits.ts"
+import { type Account, type Limited, ofClient, ownerOf } from "./LimitKeys.ts"
+import { isQuota, type Quotas } from "./Quotas.ts"
+import type { Refused, SharedCounters } from "./SharedCounters.ts"
 
 /** All at once: nothing can come between a question and what is done about its answer. */
-export interface Admission {
+export interface Admission<Session extends Limited> {
   /** Lets a session in, or tells why not. `free` is how many descriptors are left. */
   readonly admit: (session: Session, config: Values, free: number, now: number) => Refused | undefined
   /** Counts one that was let in for a rule, too, that it uses, or tells why not. */
@@ -27,7 +25,7 @@ export interface Admission {
   /** Counts it for that rule no more, once that was said as often as it was allotted. */
   readonly giveBack: (session: Session, rule: Account, now: number) => void
   /** Takes back what it got, if it was let in, and says whether it was. */
-  readonly release: (session: Session, now: number) => boolean
+  readonly release: (session: object, now: number) => boolean
   /** Charges all of them for what they have moved, and finds those that have had what they may. */
   readonly sweep: (now: number) => ReadonlyArray<readonly [Session, Ending]>
   /** Descriptors that all of them use, beside their connections' own. */
@@ -39,7 +37,8 @@ export interface Admission {
 }
 
 /** What a session has got. */
-interface Reservation {
+interface Reservation<Session> {
+  readonly session: Session
   /** Descriptors, beside its connection's own. */
   readonly takes: number
   readonly accounts: ReadonlyArray<Account>
@@ -65,10 +64,14 @@ interface Share {
 }
 
 /** `budget` is how many descriptors there are. */
-export const make = (quotas: Quotas["Service"], counting: SharedCounters, budget: number): Admission => {
+export const make = <Session extends Limited>(
+  quotas: Quotas["Service"],
+  counting: SharedCounters,
+  budget: number
+): Admission<Session> => {
   const ledger = AccountLimits.make(quotas, counting)
   const { places } = counting
-  const holds = new Map<Session, Reservation>()
+  const holds = new Map<object, Reservation<Session>>()
   let descriptors = 0
   let associations = 0
 
@@ -86,7 +89,7 @@ export const make = (quotas: Quotas["Service"], counting: SharedCounters, budget
       if (holds.size >= limit) return { error }
     } else if (!places.hasRoom(all, limit)) return { error, shortage: { of: "place", key: all, limit } }
     if (!isAssociation(session) || udpAssociations === "off") return undefined
-    const { whose } = ownerOf(session)
+    const { whose } = ownerOf(session.admitted)
     const key = associationsOf(session)
     return places.hasRoom(key, udpAssociations)
       ? undefined
@@ -115,12 +118,12 @@ export const make = (quotas: Quotas["Service"], counting: SharedCounters, budget
     on.charged = moved
   }
 
-  const charge = ({ traffic }: Session, hold: Reservation, now: number) => {
-    chargeTo(hold.accounts, hold, traffic, now)
+  const charge = (hold: Reservation<Session>, now: number) => {
+    chargeTo(hold.accounts, hold, hold.session.traffic, now)
     for (const share of sharesOf(hold)) chargeTo([share.account], share, share.traffic, now)
   }
 
-  const endingOf = ({ accounts, endsAt, shares }: Reservation, now: number): Ending | undefined => {
+  const endingOf = ({ accounts, endsAt, shares }: Reservation<Session>, now: number): Ending | undefined => {
     const rules = shares === undefined ? [] : [...shares.values()]
     if (now >= endsAt || rules.some((share) => now >= share.endsAt)) return "lifetime"
     const isSpent = (account: Account) => quotas.exceeded(account, now) !== undefined
@@ -136,9 +139,10 @@ export const make = (quotas: Quotas["Service"], counting: SharedCounters, budget
       if (refused) return refused
       const endsAt = Math.min(
         endOf(session, config.maxLifetime),
-        endOf(session, session.identity?.limits?.lifetime)
+        endOf(session, session.admitted.identity.limits?.lifetime)
       )
       holds.set(session, {
+        session,
         takes,
         accounts,
         endsAt,
@@ -185,19 +189,19 @@ export const make = (quotas: Quotas["Service"], counting: SharedCounters, budget
     release: (session, now) => {
       const hold = holds.get(session)
       if (hold === undefined) return false
-      charge(session, hold, now)
+      charge(hold, now)
       holds.delete(session)
       ledger.leave([...hold.accounts, ...Array.from(sharesOf(hold), ({ account }) => account)])
       descriptors -= hold.takes
-      count(session, -1)
+      count(hold.session, -1)
       return true
     },
     sweep: (now) => {
-      for (const [session, hold] of holds) if (hold.isBounded) charge(session, hold, now)
+      for (const hold of holds.values()) if (hold.isBounded) charge(hold, now)
       const spent: Array<readonly [Session, Ending]> = []
-      for (const [session, hold] of holds) {
+      for (const hold of holds.values()) {
         const ending = hold.isBounded ? endingOf(hold, now) : undefined
-        if (ending) spent.push([session, ending])
+        if (ending) spent.push([hold.session, ending])
       }
       return spent
     },
@@ -210,15 +214,15 @@ export const make = (quotas: Quotas["Service"], counting: SharedCounters, budget
 /** The key of all sessions together. */
 const all = "all"
 
-const associationsOf = (session: Session): string => `UDP of ${ownerOf(session).key}`
+const associationsOf = ({ admitted }: Limited): string => `UDP of ${ownerOf(admitted).key}`
 
-const sharesOf = ({ shares }: Reservation): Iterable<Share> => shares?.values() ?? []
+const sharesOf = ({ shares }: Reservation<unknown>): Iterable<Share> => shares?.values() ?? []
 
 const isBounded = (accounts: ReadonlyArray<Account>, endsAt: number): boolean =>
   endsAt < Infinity || accounts.some(({ limits }) => isQuota(limits))
 
-const isAssociation = ({ request }: Session): boolean => request?.command === "ASSOCIATE"
+const isAssociation = ({ admitted }: Limited): boolean => admitted.request.command === "ASSOCIATE"
 
-const endOf = ({ startedAt }: Session, lifetime?: Duration.Duration): number => startedAt + millisOf(lifetime)
+const endOf = ({ startedAt }: Limited, lifetime?: Duration.Duration): number => startedAt + millisOf(lifetime)
 
 const millisOf = (lifetime: Duration.Duration = Duration.infinity): number => Duration.toMillis(lifetime)

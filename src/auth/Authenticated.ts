@@ -1,0 +1,77 @@
+/**
+ * The ways to prove an identity. A request is carried out for an `Authenticated`
+ * identity only, and only this file makes one.
+ */
+import * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import type { Values } from "../config/Config.ts"
+import type { CertificateRefused, VerificationError } from "../Errors.ts"
+import { type Credentials, Method } from "../wire/Socks5.ts"
+import { Authenticator } from "./Authenticator.ts"
+import { anonymous, type Identity } from "./Identity.ts"
+
+declare const proven: unique symbol
+
+/** The identity of a client that was authenticated, or that needs no authentication here. */
+export interface Authenticated extends Identity {
+  readonly [proven]: true
+}
+
+const authenticated = (identity: Identity): Authenticated => identity as Authenticated
+
+/** What a connection proves without a login. */
+export interface Proof {
+  /** The identity in the certificate. */
+  readonly certified: Authenticated | undefined
+  /** Whether the client's network needs no password. */
+  readonly isTrusted: boolean
+}
+
+/** The identity that a user name and a password prove. */
+export const byPassword = (
+  credentials: Credentials,
+  from: NetAddress.SocketAddress
+): Effect.Effect<Authenticated, VerificationError, Authenticator> =>
+  Effect.flatMap(Authenticator, ({ verify }) => Effect.map(verify(credentials, from), authenticated))
+
+/** The identity of a certificate's user: the user of that name, or just the name where no such user is known. */
+export const byCertificate = (
+  user: string,
+  from: NetAddress.SocketAddress
+): Effect.Effect<Authenticated, CertificateRefused, Authenticator> =>
+  Effect.flatMap(Authenticator, ({ recognize }) =>
+    Effect.map(recognize?.(user, from) ?? Effect.undefined, (found) => authenticated(found ?? { user }))
+  )
+
+/** The identity without a login: by certificate, trusted network, or no authentication; undefined where a login is needed. */
+export const withoutLogin = ({
+  certified,
+  isTrusted
+}: Proof): Effect.Effect<Authenticated | undefined, never, Authenticator> =>
+  Effect.map(
+    Authenticator,
+    ({ methods }) =>
+      certified ??
+      (isTrusted || methods.includes(Method.NoAuthentication) ? authenticated(anonymous) : undefined)
+  )
+
+/** What an identity is under the users of now; undefined if it would not be let in. */
+export const renewed = (
+  identity: Authenticated,
+  isCertified: boolean,
+  from: NetAddress.SocketAddress,
+  { config, authenticator }: { readonly config: Values; readonly authenticator: Authenticator["Service"] }
+): Effect.Effect<Authenticated | undefined> => {
+  const { user } = identity
+  if (user === undefined || authenticator.recognize === undefined) return Effect.succeed(identity)
+  return Effect.match(authenticator.recognize(user, from), {
+    onFailure: () => undefined,
+    onSuccess: (found) => {
+      if (found !== undefined) return authenticated(found)
+      // A certificate is enough without a user of its name.
+      if (isCertified) return authenticated({ user })
+      // A service that is asked over the network is not asked about every session at once.
+      return config.authUrl === undefined ? undefined : identity
+    }
+  })
+}

@@ -1,0 +1,75 @@
+/**
+ * The states of a session: accepted, admitted, running. Each has all that is
+ * known in it, and is made from the one before.
+ */
+import * as NetAddress from "effect/net/NetAddress"
+import type { Authenticated, Proof } from "../auth/Authenticated.ts"
+import type { Client } from "../network/Client.ts"
+import type { HttpExchange } from "../network/HttpConnection.ts"
+import { listenerOf, type Peer } from "../network/Peer.ts"
+import type { Access } from "../policy/Access.ts"
+import type { Decision } from "../policy/Decision.ts"
+import type { Head } from "../wire/Http.ts"
+import type { Target } from "../wire/Target.ts"
+
+export type Command = Request["command"]
+
+/** What a client asks for. */
+export type Request = Connection | Forwarding
+
+/** Bytes to be moved, whatever they are. */
+export interface Connection {
+  readonly command: "CONNECT" | "BIND" | "ASSOCIATE"
+  readonly target: Target
+}
+
+/** An HTTP request to be made for the client (RFC 9110 §7.3.2). */
+export interface Forwarding {
+  readonly command: "FORWARD"
+  readonly target: Target
+  readonly head: Head
+  /** Path and query. */
+  readonly path: string
+  readonly exchange: HttpExchange
+}
+
+/** A connection behind the PROXY header and the TLS handshake. */
+export interface Accepted extends Proof {
+  readonly client: Client
+  readonly peer: Peer
+  /** Replaced when the users change. */
+  certified: Authenticated | undefined
+}
+
+/** A client that was authenticated, and its request. */
+export interface Admitted {
+  readonly peer: Peer
+  /** Replaced when the users change. */
+  identity: Authenticated
+  readonly protocol: Access["protocol"]
+  readonly request: Request
+}
+
+/** An admitted request with a connection to its target. */
+export interface Running {
+  readonly admitted: Admitted
+  /** The decision about the address that is used. */
+  readonly decision: Decision
+  /** The address of the target that is used. */
+  readonly remote: NetAddress.InetAddress
+}
+
+/** What a policy judges a request by. */
+export const accessOf = ({
+  identity,
+  peer,
+  protocol,
+  request: { command, target }
+}: Admitted): Access & { readonly target: Target } => ({
+  identity,
+  client: NetAddress.isInetAddress(peer.remote) ? peer.remote.address : undefined,
+  listener: listenerOf(peer),
+  protocol,
+  command,
+  target
+})

@@ -1,0 +1,77 @@
+/**
+ * Services that go by the session they work for.
+ */
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { Authenticator } from "../../src/auth/Authenticator.ts"
+import { ConnectionRefused } from "../../src/Errors.ts"
+import { Dialer } from "../../src/network/Dialer.ts"
+import { CurrentSession } from "../../src/session/CurrentSession.ts"
+import { connect, dialer, layer } from "../../src/testing/index.ts"
+import { format } from "../../src/wire/Target.ts"
+import { utf8 } from "../support/bytes.ts"
+import { credentials, greeting, request } from "../support/messages.ts"
+
+/** Connects for alice only, and tells whom else a connection was for. */
+const byUser = (others: Array<string>) =>
+  Layer.effect(
+    Dialer,
+    Effect.map(Dialer, ({ connect }) => ({
+      connect: Effect.fnUntraced(function* (address, port) {
+        const admitted = (yield* CurrentSession)?.admitted
+        if (admitted?.identity.user === "alice") return yield* connect(address, port)
+        others.push(`${admitted?.identity.user} to ${admitted && format(admitted.request.target)}`)
+        return yield* new ConnectionRefused()
+      })
+    }))
+  )
+
+const echo = dialer(({ duplex }) => duplex.pipe(duplex))
+
+it.effect("a dialer goes by the user and the target of the session", () => {
+  const others: Array<string> = []
+  const users = ["alice", "bob"].map((name) => ({ name, password: Redacted.make("secret") }))
+  return Effect.gen(function* () {
+    const replies: Array<number> = []
+    for (const { name } of users) {
+      const client = yield* connect
+      yield* client.send([
+        ...greeting(0x02),
+        ...credentials(name, "secret"),
+        ...request("target.example", 80)
+      ])
+      replies.push((yield* client.receive(14))[5]!)
+    }
+    assert.deepStrictEqual(replies, [0x00, 0x05])
+    assert.deepStrictEqual(others, ["bob to target.example:80"])
+    assert.isUndefined(yield* CurrentSession)
+  }).pipe(
+    Effect.provide(
+      layer({ authenticator: Authenticator.users(users), dialer: Layer.provide(byUser(others), echo) })
+    )
+  )
+})
+
+it.effect("a dialer goes by the request of now on a connection that is used again", () => {
+  const targets: Array<string> = []
+  const noting = Layer.succeed(Dialer, {
+    connect: () =>
+      Effect.gen(function* () {
+        const session = yield* CurrentSession
+        targets.push(session?.admitted ? format(session.admitted.request.target) : "none")
+        return yield* new ConnectionRefused()
+      })
+  })
+  return Effect.gen(function* () {
+    const client = yield* connect
+    for (const port of [80, 81]) {
+      yield* client.send(
+        utf8(`GET http://target.example:${port}/ HTTP/1.1\r\nHost: target.example:${port}\r\n\r\n`)
+      )
+      while (targets.length < port - 79) yield* client.receive(1)
+    }
+    assert.deepStrictEqual(targets, ["target.example:80", "target.example:81"])
+  }).pipe(Effect.provide(layer({ dialer: noting })))
+})
