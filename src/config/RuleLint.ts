@@ -4,15 +4,12 @@
 import * as DateTime from "effect/DateTime"
 import * as Equal from "effect/Equal"
 import type * as Host from "effect/net/Host"
-import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import { printable } from "../wire/Text.ts"
+import * as Conditions from "./Conditions.ts"
 import * as ListenAddress from "./ListenAddress.ts"
-import type { PortRange } from "./Parsers.ts"
 import { allows, nameOf, type Rule } from "./Rule.ts"
-import * as TargetPattern from "./TargetPattern.ts"
-import * as TimeWindow from "./TimeWindow.ts"
 
 /** Whom there is, as far as that is known. */
 export interface Whom {
@@ -115,15 +112,7 @@ const isNever = ({ when, to }: Rule): boolean =>
 
 /** Whether the one matches wherever the other does. */
 const covers = (one: Rule, other: Rule): boolean =>
-  all(one.users, other.users, (a, b) => a === b) &&
-  all(one.groups, other.groups, (a, b) => a === b) &&
-  all(one.listeners, other.listeners, (a, b) => a === b) &&
-  all(one.commands, other.commands, (a, b) => a === b) &&
-  all(one.protocols, other.protocols, (a, b) => a === b) &&
-  all(one.clients, other.clients, IpNetwork.containsNetwork) &&
-  all(one.ports, other.ports, holds) &&
-  all(one.to, other.to, includes) &&
-  all(one.when, other.when, (a, b) => TimeWindow.format(a) === TimeWindow.format(b)) &&
+  Conditions.list.every(([key, { includes }]) => all(one[key], other[key], includes)) &&
   (one.when === undefined || zoneOf(one) === zoneOf(other))
 
 /** Whether each of the others is part of one of these, or there is no such condition. */
@@ -133,27 +122,5 @@ const all = <A>(
   includes: (one: A, other: A) => boolean
 ): boolean =>
   ones === undefined || (others?.every((other) => ones.some((one) => includes(one, other))) ?? false)
-
-const holds = (one: PortRange, other: PortRange): boolean => one[0] <= other[0] && other[1] <= one[1]
-
-const includes = (one: TargetPattern.TargetPattern, other: TargetPattern.TargetPattern): boolean => {
-  if (one.ports !== undefined && !(other.ports && holds(one.ports, other.ports))) return false
-  const { host } = other
-  switch (host._tag) {
-    case "Any":
-      return one.host._tag === "Any"
-    case "AnyName":
-      return one.host._tag === "AnyName" || one.host._tag === "Any"
-    case "Name":
-      return TargetPattern.matchesName(one.host, host.name)
-    case "Suffix":
-      // Below itself is whatever is below all that is below it.
-      return TargetPattern.matchesName(one.host, `x.${host.suffix}`) && one.host._tag !== "Name"
-    case "Network":
-      return one.host._tag === "Network"
-        ? IpNetwork.containsNetwork(one.host.network, host.network)
-        : one.host._tag === "Any"
-  }
-}
 
 const zoneOf = ({ timezone }: Rule): string => (timezone ? DateTime.zoneToString(timezone) : "local")

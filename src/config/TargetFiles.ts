@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Issue from "effect/SchemaIssue"
 import * as Slices from "../base/Slices.ts"
 import { printable } from "../wire/Text.ts"
+import { expectedTarget } from "./conditions/Targets.ts"
 import { Files } from "./Files.ts"
 import * as Rule from "./Rule.ts"
 import * as Schemas from "./Schemas.ts"
@@ -23,7 +24,7 @@ export const fill = Effect.fnUntraced(function* ({
     (reason) => issue(file, reason)
   )
   const read = yield* Slices.run(targets(text))
-  if ("wrong" in read) return yield* Effect.fail(issue(file, `${read.wrong} is not ${Rule.expectedTarget}`))
+  if ("wrong" in read) return yield* Effect.fail(issue(file, `${read.wrong} is not ${expectedTarget}`))
   return { ...rule, to: [...(rule.to ?? []), ...read.targets] }
 })
 

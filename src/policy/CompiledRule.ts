@@ -3,10 +3,10 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Slices from "../base/Slices.ts"
+import * as Calendar from "../config/Calendar.ts"
 import type { PortRange } from "../config/Parsers.ts"
 import type { Rule } from "../config/Rule.ts"
 import * as TimeWindow from "../config/TimeWindow.ts"
-import * as Calendar from "./Calendar.ts"
 import { meets } from "./ClauseIndex.ts"
 import type { Clause, RuleSymbols } from "./RuleSymbols.ts"
 

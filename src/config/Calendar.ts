@@ -2,7 +2,7 @@
  * Whether a moment is in a part of the week, in the local time of a zone.
  */
 import * as DateTime from "effect/DateTime"
-import type { TimeWindow } from "../config/TimeWindow.ts"
+import type { TimeWindow } from "./TimeWindow.ts"
 
 const day = 1440
 const week = 7 * day

@@ -6,8 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
+import * as Calendar from "../../src/config/Calendar.ts"
 import * as TimeWindow from "../../src/config/TimeWindow.ts"
-import * as Calendar from "../../src/policy/Calendar.ts"
 
 const zone = (name: string) => Option.getOrThrow(DateTime.zoneFromString(name))
 

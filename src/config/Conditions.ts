@@ -1,0 +1,40 @@
+/**
+ * The conditions that a rule can have, in the order in which `explain` asks them.
+ */
+import * as Schema from "effect/Schema"
+import { clients } from "./conditions/Clients.ts"
+import { commands } from "./conditions/Commands.ts"
+import type { Condition } from "./conditions/Condition.ts"
+import { groups } from "./conditions/Groups.ts"
+import { listeners } from "./conditions/Listeners.ts"
+import { ports } from "./conditions/Ports.ts"
+import { protocols } from "./conditions/Protocols.ts"
+import { to } from "./conditions/Targets.ts"
+import { users } from "./conditions/Users.ts"
+import { when } from "./conditions/When.ts"
+
+const conditions = { users, groups, clients, listeners, commands, protocols, to, ports, when }
+
+type All = typeof conditions
+
+/** Of several values of a condition, one has to fit. A condition left out always holds. */
+export type Values = { readonly [Key in keyof All]?: ReadonlyArray<All[Key]["item"]["Type"]> }
+
+type Value = All[keyof All]["item"]["Type"]
+
+/** Each condition with its key in a rule. Its values in a rule are of the condition's own type. */
+export const list = Object.entries(conditions) as ReadonlyArray<
+  readonly [key: keyof All, condition: Condition<Value, Schema.Constraint>]
+>
+
+/** One, or a list that is not empty. */
+const some = <S extends Schema.Constraint>(item: S, description: string) =>
+  Schema.ArrayEnsure(item)
+    .check(Schema.isNonEmpty({ expected: "one value or more" }))
+    .annotate({ description })
+    .pipe(Schema.optionalKey)
+
+/** The fields of a rule's schema. */
+export const fields = Object.fromEntries(
+  list.map(([key, { item, description }]) => [key, some(item, description)])
+) as { readonly [Key in keyof All]: ReturnType<typeof some<All[Key]["item"]>> }

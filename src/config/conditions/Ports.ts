@@ -1,0 +1,21 @@
+import * as Option from "effect/Option"
+import * as Parsers from "../Parsers.ts"
+import * as Condition from "./Condition.ts"
+
+const format = ([first, last]: Parsers.PortRange) => (first === last ? `${first}` : `${first}-${last}`)
+
+export const ports = Condition.make({
+  item: Condition.value<Parsers.PortRange>({
+    is: (u): u is Parsers.PortRange => Array.isArray(u),
+    read: (text) => Parsers.portRange(text.includes("-") ? text : `${text}-${text}`),
+    write: (range) => (range[0] === range[1] ? range[0] : format(range)),
+    expected: "a port such as 443, or a range such as 8000-8999"
+  }),
+  description: "At which port",
+  quick: (port) =>
+    typeof port === "number" ? Option.getOrUndefined(Parsers.portRange(`${port}-${port}`)) : undefined,
+  format,
+  holds: ([first, last]: Parsers.PortRange, { target }) =>
+    target === undefined ? "maybe" : first <= target.port && target.port <= last,
+  includes: (one, other) => one[0] <= other[0] && other[1] <= one[1]
+})
