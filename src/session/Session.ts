@@ -111,9 +111,13 @@ export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
       : Effect.logInfo("session", record)
   })
 
-/** Whether it came to no request and was no user's: any passer-by can have as many of these lines as of connections. */
-export const isStranger = ({ admitted, user }: Session): boolean =>
-  admitted === undefined && user === undefined
+/**
+ * Whether the session came to no request and has no user: a stranger can have as many
+ * of these lines as connections. A refused certificate comes from this server's
+ * authority, and so not from a stranger.
+ */
+export const isStranger = (session: Session): boolean =>
+  session.admitted === undefined && session.user === undefined && outcomeOf(session) !== "CertificateRefused"
 
 /** What became of it, in a word. */
 export const outcomeOf = ({ outcome }: Session): string =>

@@ -65,7 +65,7 @@ describeWith(["curl"], () => {
 
   it.live("is turned away with a wrong password, and without one", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* Program.start([...withPassword, "--log-level", "debug"])
       const { url, seen } = yield* Origin.http()
       const wrong = yield* curl("--socks5", server.address, "-U", "username:guess", url)
       const none = yield* curl("--socks5", server.address, url)

@@ -43,7 +43,7 @@ const named = Layer.effect(
   Effect.gen(function* () {
     const asked = yield* Names.serve(answers)
     const program = yield* Names.start({
-      flags: ["--resolve-timeout", "2s"],
+      flags: ["--resolve-timeout", "2s", "--log-level", "debug"],
       resolvConf: "search corp.test branch.test\noptions ndots:2",
       hosts: "127.0.0.1 known.by.hosts"
     })

@@ -181,7 +181,7 @@ class Get {
 
   it.live("posts through both kinds of proxy, once it is asked for a password", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* Program.start([...withPassword, "--log-level", "debug"])
       const { url } = yield* Origin.http(answer)
       const file = join(yield* Temporary.directory, "Get.java")
       yield* Effect.promise(() => writeFile(file, source))
@@ -204,7 +204,7 @@ const site = Origin.http((request, response) => {
 describeWith(["chromium"], () => {
   it.live("logs in, for requests and for tunnels", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* Program.start([...withPassword, "--log-level", "debug"])
       const plain = yield* site
       const secure = yield* Origin.https()
       const browser = yield* chromium(server, yield* Temporary.directory)
