@@ -51,6 +51,8 @@ interface Round<Worker> {
   readonly for: ReadonlyArray<Waiter<Worker>>
   /** Workers that have not answered yet. */
   readonly open: Set<Worker>
+  /** Slots were granted meanwhile. A worker that needs them no longer keeps them free until the next recall. */
+  hasGranted: boolean
 }
 
 /** The fraction of the free slots that a worker is granted at once. */
@@ -83,10 +85,11 @@ export const make = <Worker>(send: (worker: Worker, ruling: Ruling) => void): Sl
       const count = Math.max(Math.floor(free / part), 1)
       lease(entry, worker, count)
       free -= count
+      if (entry.round) entry.round.hasGranted = true
       send(worker, { _tag: "grant", key, count })
     }
     if (entry.round?.open.size === 0) {
-      const { for: whom } = entry.round
+      const whom = entry.round.hasGranted ? [] : entry.round.for
       entry.round = undefined
       const refused = entry.waiting.filter((waiter) => whom.includes(waiter))
       entry.waiting = entry.waiting.filter((waiter) => !whom.includes(waiter))
@@ -97,7 +100,12 @@ export const make = <Worker>(send: (worker: Worker, ruling: Ruling) => void): Sl
   }
 
   const recall = (key: string, entry: Entry<Worker>) => {
-    const round = { id: ++rounds, for: entry.waiting, open: new Set(entry.leased.keys()) }
+    const round = {
+      id: ++rounds,
+      for: entry.waiting,
+      open: new Set(entry.leased.keys()),
+      hasGranted: false
+    }
     entry.round = round
     for (const worker of round.open) send(worker, { _tag: "recall", key, round: round.id })
     if (round.open.size === 0) serve(key, entry)

@@ -172,6 +172,26 @@ describe("Leases", () => {
     )
   })
 
+  it("refuse nobody for slots that were granted to workers that need them no longer", () => {
+    const all = world(3)
+    const [one, other, third] = all.workers as [Worker, Worker, Worker]
+    const limit = 2
+    for (const worker of [one, third]) {
+      all.begin(worker, limit)
+      all.settle()
+    }
+    // Both ask for one more, which each has room for itself before the answer comes.
+    for (const worker of [one, third]) {
+      all.begin(worker, limit)
+      all.end(worker)
+    }
+    all.end(one)
+    all.begin(other, limit)
+    all.up(third)
+    all.settle()
+    assert.deepStrictEqual([all.refused(), other.sessions], [0, 1])
+  })
+
   it("end with nothing, when all sessions have", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 200, size: "max" }), (actions) => {
