@@ -38,7 +38,6 @@ const onNode = [
   "server",
   "workers",
   "udp",
-  "session",
   "limits",
   "bans",
   "auth",
