@@ -86,7 +86,7 @@ describeWith(["firefox-esr"], () => {
 
   it.live("loads a page over HTTP with the password that its user gives when asked", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(["--user", "alice:secret"])
+      const server = yield* Program.start(["--user", "alice:secret", "--log-level", "debug"])
       const { port, asked, seen } = yield* site
       const profile = yield* Temporary.directory
       const settings = { ...http(server.port), ...Marionette.preferences }
