@@ -66,7 +66,9 @@ const sessions = Effect.fnUntraced(function* (port: number, count: number) {
   for (let i = 0; i < count; i++) yield* Effect.scoped(Sockets.tunnel(port, origin.port))
 })
 
-const contents = (path: string) => until(() => existsSync(path) && readFileSync(path, "utf8").trim())
+/** What is in a file, once there is something in it: a shell makes it first and writes then. */
+const contents = (path: string) =>
+  until(() => (existsSync(path) && readFileSync(path, "utf8").trim()) || undefined)
 
 describe("the log", () => {
   for (const workers of [1, 2]) {
