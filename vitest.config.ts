@@ -24,7 +24,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     testTimeout: 20_000,
-    // Most tests of whole programs wait for something.
-    maxWorkers: 3
+    // Most tests of whole programs wait for something. CI has two cores, and no person who waits.
+    maxWorkers: process.env.CI ? 2 : 3
   }
 })
