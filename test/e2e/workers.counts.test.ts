@@ -198,7 +198,8 @@ describe("limits of several workers", () => {
       // What buckets hold at first, and what the machine was late with when it filled the sockets of this test.
       yield* Effect.repeat(Effect.sleep("50 millis"), { until: () => received.bytes >= 2 * 2 ** 20 })
       const [before, begin] = [received.bytes, performance.now()]
-      yield* Effect.sleep("3 seconds")
+      // So long that what a machine is late with, a second's worth at most, is within the tenth that is allowed.
+      yield* Effect.sleep("8 seconds")
       const rate = (received.bytes - before) / ((performance.now() - begin) / 1000)
       assert.isAtMost(rate, 1.15 * 2 ** 20)
       assert.isAtLeast(rate, 0.7 * 2 ** 20)
