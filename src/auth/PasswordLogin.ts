@@ -19,15 +19,10 @@ import { printable } from "../wire/Text.ts"
 import type { Identity } from "./Identity.ts"
 import * as LoginQueue from "./LoginQueue.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
+import * as RememberedLogins from "./RememberedLogins.ts"
 import { type Directory, type Entry, field, noPassword, Users } from "./Users.ts"
 
-/** How long a password that was right is remembered, under its digest and its hash, in milliseconds. */
-const remembered = 15 * 60_000
-
 type Verified = Effect.Effect<boolean, TooManyLogins>
-
-/** How many of them. */
-const limit = 8192
 
 export const make = Effect.gen(function* (): Effect.fn.Return<
   {
@@ -45,18 +40,22 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
 > {
   const { current } = yield* Users
   const hashes = yield* PasswordHashes
-  const answers = yield* AnswerCache.make<boolean, TooManyLogins>(limit)
+  const remembered = (yield* RememberedLogins.RememberedLogins) ?? RememberedLogins.make(hashes.digest)
+  /** It keeps nothing: what is right is remembered elsewhere. */
+  const checks = yield* AnswerCache.make<boolean, TooManyLogins>(0)
 
   /** The same for the right password, but at once from the second time on. */
   const recall = ({ username, password }: Credentials, hash: PasswordHash.PasswordHash, verified: Verified) =>
-    Effect.flatMap(LoginQueue.Claim, (claim) =>
-      answers.get(
-        hashes.digest(username, utf8.encode(PasswordHash.format(hash)), password),
-        Effect.provideService(verified, LoginQueue.Claim, claim).pipe(
-          Effect.map((isRight) => ({ value: isRight, holdsFor: isRight ? remembered : 0 }))
-        )
-      )
-    )
+    Effect.withFiber<boolean, TooManyLogins>((fiber) => {
+      const login = remembered.digest(username, utf8.encode(PasswordHash.format(hash)), password)
+      const clock = fiber.getRef(Clock.Clock)
+      if (remembered.has(login, clock.currentTimeMillisUnsafe())) return Effect.succeed(true)
+      const check = Effect.map(verified, (isRight) => {
+        if (isRight) remembered.add(login, clock.currentTimeMillisUnsafe())
+        return { value: isRight, holdsFor: 0 }
+      })
+      return checks.get(login, Effect.provideService(check, LoginQueue.Claim, fiber.getRef(LoginQueue.Claim)))
+    })
 
   /** A user who may not log in gains nothing from the cache: a fast answer would say that the password was right. */
   const isRight = Effect.fnUntraced(function* (

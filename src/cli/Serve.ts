@@ -8,7 +8,9 @@ import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import * as FileWatcher from "../base/FileWatcher.ts"
+import * as Hmac from "../base/Hmac.ts"
 import * as Signal from "../base/Signal.ts"
 import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -43,7 +45,12 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Primary === undefined
       ? Layer.provide(Server.layer, Server.closed)
       : Primary.layer({ count: workers, texts: following.texts })
-  const services = Primary === undefined ? Server.services : Primary.services
+  // For all its settings, one after the other.
+  const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
+  const services =
+    Primary === undefined
+      ? Layer.provide(Server.services, Layer.succeed(RememberedLogins.RememberedLogins, remembered))
+      : Primary.services
   const alongside = Layer.mergeAll(
     Systemd.notifying,
     StatusReport.onSignal,

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import { RememberedLogins } from "../auth/RememberedLogins.ts"
 import { Bans } from "../bans/Bans.ts"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -31,16 +32,20 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const read = (texts: Messages.Texts) => Effect.provideService(Sources.read(given), Known, new Map(texts))
 
+  const counted = WorkerCounters.make(link)
+  link.onOther(counted.receive)
+  const services = Layer.provide(Server.services, Layer.succeed(RememberedLogins, counted.remembered))
+
   const report = Effect.map(Server, ({ listeners, asksPassword }) =>
     link.send({ _tag: "serving", addresses: listeners.map(ListenAddress.format), asksPassword })
   )
   const refuse = (error: Error) => link.send({ _tag: "refused", error: Messages.write(error) })
   const follow = Effect.forever(
     Effect.flatMap(link.reload, (texts) => {
-      const services = Effect.map(read(texts), (read) =>
-        Layer.provideMerge(Server.services, Setup.settings(read, passed))
+      const next = Effect.map(read(texts), (read) =>
+        Layer.provideMerge(services, Setup.settings(read, passed))
       )
-      return Reload.once(Layer.provide(Layer.unwrap(services), platform)).pipe(
+      return Reload.once(Layer.provide(Layer.unwrap(next), platform)).pipe(
         Effect.tap(() => Effect.sync(counted.declare)),
         Effect.andThen(report),
         Effect.catch((error) => Effect.sync(() => refuse(error)))
@@ -56,8 +61,6 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     passed: (name) => Systemd.named(passed, name),
     lost: link.lost
   })
-  const counted = WorkerCounters.make(link)
-  link.onOther(counted.receive)
   const counting = Layer.merge(
     Layer.succeed(SharedCounters, () => counted),
     Layer.succeed(RateShares, counted.shares)
@@ -69,7 +72,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const open = Effect.suspend(() => {
     const settings = Setup.settings(first!, passed)
     first = undefined
-    return Reload.once(Layer.provideMerge(Server.services, settings))
+    return Reload.once(Layer.provideMerge(services, settings))
   })
   const server = Server.counted.pipe(
     Layer.provide(Bandwidth.layer),

@@ -3,7 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
+import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import type * as LoginGuard from "../bans/LoginGuard.ts"
+import * as Hmac from "../base/Hmac.ts"
 import * as TokenBuckets from "../base/TokenBuckets.ts"
 import type { Values } from "../config/Config.ts"
 import * as RateAllocator from "../limits/RateAllocator.ts"
@@ -19,7 +21,11 @@ export interface Clerk {
 
 export interface Coordinator<in Worker> {
   /** Where it begins; it is told everything from now on. */
-  readonly enter: (worker: Worker) => { readonly ids: SessionIds.Block; readonly news: ReadonlyArray<Count> }
+  readonly enter: (worker: Worker) => {
+    readonly ids: SessionIds.Block
+    readonly loginKey: string
+    readonly news: ReadonlyArray<Count>
+  }
   readonly receive: (worker: Worker, message: Counted) => void
   readonly remove: (worker: Worker) => void
   /** Tells everyone. */
@@ -42,6 +48,8 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
   const lessor = SlotAllocator.make<Worker>((worker, ruling) => worker.send(ruling))
   const sharer = RateAllocator.make<Worker>((worker, share) => worker.send(share))
   const rates = TokenBuckets.make()
+  const loginKey = Hmac.newKey()
+  const remembered = RememberedLogins.make(Hmac.digest(loginKey))
   let moved = new Set<string>()
 
   const tell = (message: Count) => {
@@ -52,7 +60,15 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
     enter: (worker) => {
       workers.add(worker)
       const now = Date.now()
-      return { ids: nextBlock(), news: [...guesses.all(), { _tag: "used", ...usage.snapshot(now) }] }
+      return {
+        ids: nextBlock(),
+        loginKey,
+        news: [
+          ...guesses.all(),
+          { _tag: "used", ...usage.snapshot(now) },
+          { _tag: "logins", logins: remembered.all(now) }
+        ]
+      }
     },
     receive: (worker, message) => {
       switch (message._tag) {
@@ -90,6 +106,10 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
             usage.add(name, bytes, Date.now())
             moved.add(name)
           }
+          return
+        case "logins":
+          remembered.follow(message.logins, Date.now())
+          for (const other of workers) if (other !== worker) other.send(message)
           return
         default:
           return guesses.follow(message)

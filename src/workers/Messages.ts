@@ -3,6 +3,7 @@
  * JSON, an array of these at a time.
  */
 import * as Data from "effect/Data"
+import type { Remembered } from "../auth/RememberedLogins.ts"
 import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from "../Errors.ts"
 import type { Need, Share } from "../limits/RateAllocator.ts"
 import type { Token, Wish } from "../limits/RateTokens.ts"
@@ -45,6 +46,8 @@ export type ToWorker =
       /** How many workers there are. */
       readonly count: number
       readonly ids: Block
+      /** What logins are remembered by. */
+      readonly loginKey: string
       /** What is counted so far. */
       readonly news: ReadonlyArray<Count>
     }
@@ -57,10 +60,23 @@ export type ToWorker =
 /** What a worker counts, for all of them. */
 export type Counted =
   /** Its sessions will need more numbers soon. */
-  { readonly _tag: "ids" } | Claim | Wish | Report | Moved | Need
+  { readonly _tag: "ids" } | Claim | Wish | Report | Moved | Need | Logins
 
 /** What all of them come to, as far as a worker has to know it. */
-export type Count = { readonly _tag: "ids"; readonly ids: Block } | Ruling | Token | Judgement | Sum | Share
+export type Count =
+  | { readonly _tag: "ids"; readonly ids: Block }
+  | Ruling
+  | Token
+  | Judgement
+  | Sum
+  | Share
+  | Logins
+
+/** Logins whose password was right. The hashes are keyed; no password is ever sent. */
+export interface Logins {
+  readonly _tag: "logins"
+  readonly logins: ReadonlyArray<Remembered>
+}
 
 /** An error with what it carries, and for a list of errors, each of them. */
 export interface Written {

@@ -2,6 +2,7 @@
  * A worker's part in what all of them count together.
  */
 import * as Effect from "effect/Effect"
+import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import * as Hmac from "../base/Hmac.ts"
 import * as RateShare from "../limits/RateShare.ts"
 import type { RateShares } from "../limits/RateShares.ts"
@@ -18,6 +19,7 @@ export interface WorkerCounters extends SharedCounters {
   readonly guesses: LoginGuardReplica.LoginGuardReplica
   readonly usage: UsageReplica.UsageReplica
   readonly shares: RateShares
+  readonly remembered: RememberedLogins.RememberedLogins
   readonly receive: (message: Count) => void
   /** Makes known what is in use of everything, when other limits may hold. */
   readonly declare: () => void
@@ -32,6 +34,9 @@ export const make = ({ welcome, send }: Pick<IpcChannel, "welcome" | "send">): W
   const guesses = LoginGuardReplica.make(Hmac.hashes, send)
   const usage = UsageReplica.make(send)
   const shares = RateShare.make(send)
+  const remembered = RememberedLogins.make(Hmac.digest(welcome.loginKey), (login) =>
+    send({ _tag: "logins", logins: [login] })
+  )
   const receive = (message: Count) => {
     switch (message._tag) {
       case "ids":
@@ -42,6 +47,8 @@ export const make = ({ welcome, send }: Pick<IpcChannel, "welcome" | "send">): W
         return usage.receive(message)
       case "share":
         return shares.receive(message)
+      case "logins":
+        return remembered.follow(message.logins, Date.now())
       case "grant":
       case "full":
       case "recall":
@@ -64,6 +71,7 @@ export const make = ({ welcome, send }: Pick<IpcChannel, "welcome" | "send">): W
     guesses,
     usage,
     shares,
+    remembered,
     receive,
     declare: lessee.declare,
     sweep: () => {

@@ -12,7 +12,9 @@ import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { PasswordHashes } from "../../src/auth/PasswordHashes.ts"
+import * as RememberedLogins from "../../src/auth/RememberedLogins.ts"
 import { Users } from "../../src/auth/Users.ts"
+import * as Hmac from "../../src/base/Hmac.ts"
 import { type PasswordHash, work } from "../../src/config/PasswordHash.ts"
 import type { User } from "../../src/config/User.ts"
 import { clientAddress } from "../../src/testing/index.ts"
@@ -116,6 +118,40 @@ describe("a user with a hash", () => {
       yield* login("alice", "guess")
       assert.lengthOf(once.computed, 4)
     }).pipe(Effect.provide(among([hashed("alice", "secret")], once)))
+  )
+
+  it.effect("is verified once by all who share what is remembered, and again when the user has changed", () =>
+    Effect.gen(function* () {
+      const { computed, layer } = counting()
+      const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
+      /** A login with another worker, or after a reload. */
+      const logInTo = (users: ReadonlyArray<User>, password: string) =>
+        login("alice", password).pipe(
+          Effect.provide(
+            Layer.provide(
+              among(users, { computed, layer }),
+              Layer.succeed(RememberedLogins.RememberedLogins, remembered)
+            ),
+            { local: true }
+          )
+        )
+      const users = [hashed("alice", "secret"), hashed("bob", "secret")]
+      assert.strictEqual(yield* logInTo(users, "secret"), "alice")
+      assert.lengthOf(computed, 1)
+      assert.strictEqual(yield* logInTo(users, "secret"), "alice")
+      assert.lengthOf(computed, 1)
+      // Another hash, or no user, or no hash: what was right is not any more.
+      assert.strictEqual(yield* logInTo([hashed("alice", "changed")], "secret"), "wrong password")
+      assert.strictEqual(yield* logInTo([hashed("bob", "secret")], "secret"), "unknown user")
+      assert.strictEqual(
+        yield* logInTo([{ name: "alice" }, hashed("bob", "secret")], "secret"),
+        "wrong password"
+      )
+      assert.lengthOf(computed, 4)
+      yield* TestClock.adjust("15 minutes")
+      assert.strictEqual(yield* logInTo(users, "secret"), "alice")
+      assert.lengthOf(computed, 5)
+    })
   )
 
   it.effect("is verified once for those who come at the same time", () =>

@@ -2,11 +2,13 @@
  * Limits of several processes that serve as one: they hold for all of them
  * together, to the last session.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Hashing from "../../src/auth/Hashing.ts"
+import * as PasswordHash from "../../src/config/PasswordHash.ts"
 import type { Peer } from "../../src/testing/index.ts"
 import { proxyV1, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
@@ -24,6 +26,13 @@ const ask = Effect.fnUntraced(function* (
   yield* client.send(request("127.0.0.1", target))
   return { client, code: (yield* client.receive(10))[1]! }
 })
+
+/** Threads of a process that compute hashes, which have the lowest priority: proc_pid_stat(5), field 19. */
+const hashingThreads = (pid: number): number =>
+  readdirSync(`/proc/${pid}/task`).filter((thread) => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8")
+    return stat.replace(/^.*\) /s, "").split(" ")[16] === "19"
+  }).length
 
 const alice = ["--user", "alice:secret"]
 
@@ -149,6 +158,43 @@ describe("limits of several workers", () => {
       const { stdout } = yield* server.stop
       const lines = Program.lines(stdout).filter(({ message }) => message === "banned")
       assert.lengthOf(lines, 2)
+    })
+  )
+
+  it.live("of logins: a worker that takes the place of another computes no hash again", () =>
+    Effect.gen(function* () {
+      const file = join(yield* Temporary.directory, "users.yaml")
+      const hash = yield* Hashing.hash(new TextEncoder().encode("secret"), 15)
+      writeFileSync(file, `- { name: alice, password-hash: "${PasswordHash.format(hash)}" }\n`)
+      const server = yield* Workers.start(["--users-file", file])
+      const pids = yield* server.pids
+      const logIn = Effect.gen(function* () {
+        const client = yield* Tcp.connect(server.port)
+        assert.deepStrictEqual(yield* Tcp.authenticate(client, "alice", "secret"), [1, 0])
+        return { client }
+      })
+      yield* logIn
+      const checked = pids.filter((pid) => hashingThreads(pid) > 0)
+      assert.lengthOf(checked, 1)
+      // What all have answered to twice came after what the first of them told the others.
+      for (const times of [1, 2]) {
+        yield* server.kill("SIGUSR2")
+        yield* server.until((stdout) => {
+          const reports = Program.lines(stdout).filter(({ message }) => message === "sessions")
+          return reports.length === times ? reports : undefined
+        })
+      }
+      yield* Workers.spread(pids, logIn)
+      assert.deepStrictEqual(
+        pids.filter((pid) => hashingThreads(pid) > 0),
+        checked
+      )
+      // Only the primary and the other worker know now.
+      process.kill(checked[0]!, "SIGKILL")
+      yield* server.logged({ message: "a worker died" })
+      const next = yield* server.pids
+      yield* Workers.spread(next, logIn)
+      assert.deepStrictEqual(next.map(hashingThreads), [0, 0])
     })
   )
 
