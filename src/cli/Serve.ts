@@ -19,6 +19,7 @@ import * as Sources from "../config/Sources.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import * as Awaited from "../server/Awaited.ts"
+import * as Composition from "../server/Composition.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as StatusReport from "../server/StatusReport.ts"
@@ -43,13 +44,13 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const Primary = workers === 1 ? undefined : yield* Effect.promise(() => import("../workers/Primary.ts"))
   const server =
     Primary === undefined
-      ? Layer.provide(Server.layer, Server.closed)
+      ? Layer.provide(Server.layer, Composition.closed)
       : Primary.layer({ count: workers, texts: following.texts })
   // For all its settings, one after the other.
   const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
   const services =
     Primary === undefined
-      ? Layer.provide(Server.services, Layer.succeed(RememberedLogins.RememberedLogins, remembered))
+      ? Layer.provide(Composition.services(), Layer.succeed(RememberedLogins.RememberedLogins, remembered))
       : Primary.services
   const alongside = Layer.mergeAll(
     Systemd.notifying,
@@ -76,7 +77,7 @@ const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Serve
 })
 
 /** What a server is made of that goes with its settings. */
-type Services = typeof Server.services
+type Services = ReturnType<typeof Composition.services>
 
 /**
  * Reads everything, as again at each reload: at SIGHUP, and when a file that was read has changed. Keeps no more

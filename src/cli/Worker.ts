@@ -10,10 +10,10 @@ import { Bans } from "../bans/Bans.ts"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
-import { Bandwidth } from "../limits/Bandwidth.ts"
 import { Quotas } from "../limits/Quotas.ts"
 import { RateShares } from "../limits/RateShares.ts"
 import { SharedCounters } from "../limits/SharedCounters.ts"
+import * as Composition from "../server/Composition.ts"
 import { ListenBackend } from "../server/ListenBackend.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
@@ -34,7 +34,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
 
   const counted = WorkerCounters.make(link)
   link.onOther(counted.receive)
-  const services = Layer.provide(Server.services, Layer.succeed(RememberedLogins, counted.remembered))
+  const services = Layer.provide(Composition.services(), Layer.succeed(RememberedLogins, counted.remembered))
 
   const report = Effect.map(Server, ({ listeners, asksPassword }) =>
     link.send({ _tag: "serving", addresses: listeners.map(ListenAddress.format), asksPassword })
@@ -74,13 +74,10 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     first = undefined
     return Reload.once(Layer.provideMerge(services, settings))
   })
-  const server = Server.counted.pipe(
-    Layer.provide(Bandwidth.layer),
-    Layer.provideMerge(Sessions.layer),
-    Layer.provide([Quotas.layerOf(counted.usage), Bans.layerOf(counted.guesses, 1 / count)]),
-    Layer.provide(Server.closed),
-    Layer.provideMerge(Setup.settings(outline, passed))
-  )
+  const server = Server.layerOf({
+    quotas: Quotas.layerOf(counted.usage),
+    bans: Bans.layerOf(counted.guesses, 1 / count)
+  }).pipe(Layer.provide(Composition.closed), Layer.provideMerge(Setup.settings(outline, passed)))
   const answering = Effect.gen(function* () {
     const id = yield* link.list
     const { list } = yield* Sessions

@@ -3,48 +3,29 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Authenticator } from "../auth/Authenticator.ts"
-import * as AuthLayer from "../auth/AuthLayer.ts"
-import { Bans } from "../bans/Bans.ts"
-import * as BansFile from "../bans/BansFile.ts"
-import * as KnownFile from "../bans/KnownFile.ts"
-import * as Hmac from "../base/Hmac.ts"
-import * as Inspector from "../base/Inspector.ts"
+import type { Bans } from "../bans/Bans.ts"
 import { Config } from "../config/Config.ts"
-import * as ListenAddress from "../config/ListenAddress.ts"
+import type * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
-import { Bandwidth } from "../limits/Bandwidth.ts"
-import { Quotas } from "../limits/Quotas.ts"
-import { Binder } from "../network/Binder.ts"
-import { Dialer } from "../network/Dialer.ts"
-import { Relay } from "../network/Relay.ts"
-import { Resolver } from "../network/Resolver.ts"
-import { Policy } from "../policy/Policy.ts"
+import type { Bandwidth } from "../limits/Bandwidth.ts"
 import * as Revalidation from "../session/Revalidation.ts"
 import { type Census, Sessions } from "../session/Sessions.ts"
-import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as Awaited from "./Awaited.ts"
-import * as Connection from "./Connection.ts"
+import * as Composition from "./Composition.ts"
+import type * as Connection from "./Connection.ts"
 import * as Generation from "./Generation.ts"
-import * as Interfaces from "./Interfaces.ts"
+import * as Handlers from "./Handlers.ts"
+import * as InForce from "./InForce.ts"
 import * as Listeners from "./Listeners.ts"
-import * as LoopGuard from "./LoopGuard.ts"
-import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 
 /** Why a server does not start, or does not change to other settings. */
 export type Refusal = BadSetting | BadSettings | ListenFailed | OpenProxyRefused
-
-/** Those of the file, if there is one, and the users who are known. */
-const keptBans = Layer.provideMerge(
-  Layer.merge(BansFile.layer, KnownFile.layer),
-  Layer.provide(Bans.layer, Hmac.layer)
-)
 
 export class Server extends Context.Service<
   Server,
@@ -70,59 +51,31 @@ export class Server extends Context.Service<
     ) => Effect.Effect<void, Refusal>
   }
 >()("effect-socks/server/Server") {
-  /** What `layer` is, without what counts across connections. */
-  static readonly counted: Layer.Layer<Server, Refusal, Connection.Services> = Layer.effect(
-    Server,
-    Effect.suspend(() => make)
-  )
-
   /**
-   * A server for as long as the layer lives. On release it stops accepting, gives
-   * its sessions the drain timeout to finish, and then resets what is left.
+   * A server for as long as the layer lives, with usage and bans counted where `seat` says. On release it stops
+   * accepting, gives its sessions the drain timeout to finish, and then resets what is left.
    *
-   * Refuses to let others in unasked unless `open` is set, and files for TLS that
-   * cannot be used; fails where the system does not let it listen or keep state.
+   * Refuses an open proxy unless `open` is set, and TLS files that cannot be used; fails where the system does not
+   * let it listen.
    */
-  static readonly layer: Layer.Layer<Server | Bans, Refusal | StateFailed, Generation.Services> =
-    Server.counted.pipe(
-      Layer.provide([Bandwidth.layer, Sessions.layer]),
-      Layer.provide(Quotas.layer),
-      Layer.provideMerge(keptBans)
+  static readonly layerOf = <E, R>(
+    seat: Composition.Seat<E, R>
+  ): Layer.Layer<Server | Bandwidth | Bans | Sessions, E | Refusal, R | Generation.Services> =>
+    Layer.provideMerge(
+      Layer.effect(
+        Server,
+        Effect.suspend(() => make)
+      ),
+      Composition.counted(seat)
     )
 
-  /** This package's own implementation of every service that a server takes. */
-  static readonly services: Layer.Layer<
-    Exclude<Generation.Services, Config>,
-    BadSetting | BadSettings,
-    Config
-  > = Layer.mergeAll(
-    AuthLayer.layer,
-    Layer.provide(Policy.layer, Interfaces.layer),
-    Resolver.layer,
-    Dialer.layer,
-    Binder.layer,
-    Relay.layer,
-    DatagramRelay.layer
-  )
+  /** A server alone, which keeps its state in the files that the settings name; fails where it cannot keep it. */
+  static readonly layer: Layer.Layer<Server | Bans | Sessions, Refusal | StateFailed, Generation.Services> =
+    Server.layerOf(Composition.alone)
 
-  /**
-   * Services with which nobody gets in or anywhere, for a server that gets those of its settings by a reload. What
-   * a server begins with it keeps for good; what comes by a reload goes with the next one.
-   */
-  static readonly closed: Layer.Layer<Exclude<Generation.Services, Config>, never, Config> = Layer.mergeAll(
-    Authenticator.denyAll,
-    Policy.denyAll,
-    Resolver.layer,
-    Dialer.layer,
-    Binder.layer,
-    Relay.layer,
-    DatagramRelay.layer
-  )
-
-  /** A server of these. */
-  static readonly layerDefault: Layer.Layer<Server | Bans, Refusal | StateFailed, Config> = Server.layer.pipe(
-    Layer.provide(Server.services)
-  )
+  /** The same with this package's own implementation of every service. */
+  static readonly layerDefault: Layer.Layer<Server | Bans | Sessions, Refusal | StateFailed, Config> =
+    Layer.provide(Server.layer, Composition.services())
 }
 
 const make = Effect.gen(function* (): Effect.fn.Return<
@@ -130,142 +83,50 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   Refusal,
   Connection.Services | Scope.Scope
 > {
-  const first = yield* Effect.context<Connection.Services>()
-  const connections = new Set<Fiber.Fiber<void>>()
-  const bans = yield* Bans
-  let generation = yield* Generation.make(first, () => {})
-  yield* Effect.addFinalizer(() => Effect.sync(() => generation.retire()))
-  yield* Effect.addFinalizer(() => Fiber.interruptAll(connections))
-  yield* Effect.addFinalizer(() =>
-    Effect.gen(function* () {
-      if (connections.size === 0) return
-      yield* Effect.logInfo("draining", { connections: connections.size })
-      yield* Effect.timeoutOption(Fiber.awaitAll(connections), generation.config.drainTimeout)
-    })
-  )
+  const first = yield* Generation.make(yield* Effect.context<Connection.Services>(), () => {})
+  const inForce = InForce.make(first)
+  yield* Effect.addFinalizer(() => Effect.sync(() => inForce.generation().retire()))
+  const handlerFor = yield* Handlers.make(inForce)
   const sessions = yield* Sessions
-  const doors = yield* Listeners.make(sessions.turnedAway)
+  const listeners = yield* Listeners.make(sessions.turnedAway)
+  const userChanges = yield* FiberHandle.make()
 
-  let revision = 0
-  let listeners: ReadonlyArray<ListenAddress.ListenAddress> = []
-  let addresses: ReadonlyArray<NetAddress.InetAddress> = []
-
-  // Never those of a generation that is past.
-  const asked = () => Context.get(generation.services, Authenticator)
-  const authenticator: Authenticator["Service"] = {
-    get methods() {
-      return asked().methods
-    },
-    verify: (credentials, from) => asked().verify(credentials, from),
-    recognize: (name, from) => asked().recognize?.(name, from) ?? Effect.undefined
-  }
-  const policy: Policy["Service"] = {
-    judge: (access, address) => Context.get(generation.services, Policy).judge(access, address),
-    revision: () => revision
-  }
-
-  /** Where no client gets. */
-  const closed = () => {
-    const inspectors = Inspector.addresses()
-    return inspectors.length === 0 ? addresses : [...addresses, ...inspectors]
-  }
-
-  /** How connections that come in by this door are served. */
-  const handlerFor = (next: Generation.Generation) =>
-    Effect.fnUntraced(function* (
-      door: Listeners.Endpoint
-    ): Effect.fn.Return<Listeners.Serve, OpenProxyRefused> {
-      // Again, now that what systemd passed is known; nobody was let in yet.
-      yield* Effect.provide(
-        Effect.forEach(listenersOf(door), (at) =>
-          OpenProxyCheck.check(ListenAddress.endpointOf(at), OpenProxyCheck.currentMode)
-        ),
-        next.services
-      )
-      // What a listener has of its own, put together once and not for each connection.
-      const config = { ...next.config, ...ListenAddress.optionsOf(door.at) }
-      const services = Context.merge(first, next.services).pipe(
-        Context.add(Config, config),
-        Context.add(
-          Dialer,
-          LoopGuard.dialer(Context.get(next.services, Dialer), closed, next.config.allowTarget)
-        ),
-        Context.add(Bans, bans),
-        Context.add(Authenticator, bans.guard(authenticator, config)),
-        Context.add(Policy, LoopGuard.policy(policy, closed, next.config.allowTarget))
-      )
-      const fork = Effect.runForkWith(services)
-      const secure = ListenAddress.endpointOf(door.at)._tag === "Tls" ? next.secure : undefined
-      return (socket, peer) => {
-        next.begin()
-        const fiber = fork(Connection.handle(socket, peer, secure))
-        connections.add(fiber)
-        fiber.addObserver(() => {
-          connections.delete(fiber)
-          next.leave()
-        })
-      }
-    })
-
-  const endDenied = Effect.gen(function* () {
-    if (!generation.config.endDenied) return
-    const deciders = { config: generation.config, authenticator: asked(), policy }
-    for (const session of yield* sessions.list) {
-      if (!(yield* Revalidation.review(session, deciders))) yield* sessions.end(session, "denied")
-    }
-    // Datagrams of the others are those of someone else now.
-    revision++
+  const endDenied = Effect.suspend(() => {
+    const { config } = inForce.generation()
+    if (!config.endDenied) return Effect.void
+    const { authenticator, policy, forgetDecisions } = inForce
+    return Effect.andThen(
+      Revalidation.endDenied(sessions, { config, authenticator, policy }),
+      Effect.sync(forgetDecisions)
+    )
   })
 
-  const watching = yield* FiberHandle.make()
-  const reload = Effect.fnUntraced(function* (next: Generation.Generation) {
-    const past = generation
-    yield* doors.reconcile(next.config, handlerFor(next), (open) => {
-      generation = next
-      revision++
-      listeners = open.flatMap(listenersOf)
-      addresses = addressesOf(listeners)
-    })
+  const goOnWith = Effect.fnUntraced(function* (next: Generation.Generation) {
+    const past = inForce.generation()
+    yield* listeners.reconcile(next.config, handlerFor(next), (open) => inForce.replace(next, open))
+    const { changes = Stream.empty } = Context.get(next.services, Authenticator)
     yield* FiberHandle.run(
-      watching,
-      Stream.runForEach(asked().changes ?? Stream.empty, () => endDenied)
+      userChanges,
+      Stream.runForEach(changes, () => endDenied)
     )
     if (past === next) return
     past.retire()
     yield* endDenied
   }, Effect.uninterruptible)
 
-  yield* Awaited.all(generation.config.listen)
-  yield* reload(generation)
+  yield* Awaited.all(first.config.listen)
+  yield* goOnWith(first)
   return {
     get listeners() {
-      return listeners
+      return inForce.listeners()
     },
     get addresses() {
-      return addresses
+      return inForce.addresses()
     },
     get asksPassword() {
-      return generation.asksPassword
+      return inForce.generation().asksPassword
     },
-    census: Effect.suspend(() => Effect.provideService(sessions.census, Config, generation.config)),
-    reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), reload)
+    census: Effect.suspend(() => Effect.provideService(sessions.census, Config, inForce.generation().config)),
+    reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), goOnWith)
   }
 })
-
-/** A door as what it turned out to be. */
-const listenersOf = ({ at, bound }: Listeners.Endpoint): ReadonlyArray<ListenAddress.ListenAddress> => {
-  const isTls = ListenAddress.endpointOf(at)._tag === "Tls"
-  const opened = isTls ? bound.map(ListenAddress.tls) : bound
-  return at._tag === "WithOptions" ? opened.map((it) => ListenAddress.withOptions(it, at.options)) : opened
-}
-
-/** The addresses of those of them that listen on TCP. */
-export const addressesOf = (
-  listeners: ReadonlyArray<ListenAddress.ListenAddress>
-): ReadonlyArray<NetAddress.InetAddress> =>
-  listeners.map(ListenAddress.endpointOf).map(ListenAddress.placeOf).flatMap(inetOf)
-
-const inetOf = (place: ListenAddress.Place): ReadonlyArray<NetAddress.InetAddress> =>
-  place._tag === "HostPort" && NetAddress.isIpAddress(place.host)
-    ? [NetAddress.inetAddressUnsafe(place.host, place.port)]
-    : []

@@ -7,14 +7,25 @@ import type { Authenticator } from "../auth/Authenticator.ts"
 import type { Values } from "../config/Config.ts"
 import type { Policy } from "../policy/Policy.ts"
 import type { Session } from "./Session.ts"
+import type { Sessions } from "./Sessions.ts"
 import { accessOf } from "./States.ts"
 
-/** Who decides that now. */
+/** The settings and services of now, by which sessions are judged. */
 export interface Deciders {
   readonly config: Values
   readonly authenticator: Authenticator["Service"]
   readonly policy: Policy["Service"]
 }
+
+/** Ends every session that would not be let in now. */
+export const endDenied = Effect.fnUntraced(function* (
+  { list, end }: Sessions["Service"],
+  deciders: Deciders
+): Effect.fn.Return<void> {
+  for (const session of yield* list) {
+    if (!(yield* review(session, deciders))) yield* end(session, "denied")
+  }
+})
 
 /**
  * Whether a session stands. If it does, its identity is from now on that of the users of now, for what is still to be

@@ -6,24 +6,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { Authenticator } from "../auth/Authenticator.ts"
-import * as AuthLayer from "../auth/AuthLayer.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as Hmac from "../base/Hmac.ts"
 import { Config, type Values } from "../config/Config.ts"
 import type { DialError, ResolveError } from "../Errors.ts"
-import { Bandwidth } from "../limits/Bandwidth.ts"
 import { Quotas } from "../limits/Quotas.ts"
-import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
-import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { Policy } from "../policy/Policy.ts"
+import * as Composition from "../server/Composition.ts"
 import { handle, type Services } from "../server/Connection.ts"
-import { Sessions } from "../session/Sessions.ts"
-import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import { pair } from "./Connection.ts"
 import * as Peer from "./Peer.ts"
 
@@ -47,39 +41,30 @@ export const connectWith = Effect.fnUntraced(function* ({
 })
 
 /** What stands in for a real service in `layer`, where it is not given. */
-export interface Replacements {
+export interface Replacements extends Composition.Replacements {
   readonly config?: Partial<Values>
-  readonly authenticator?: Layer.Layer<Authenticator>
-  readonly policy?: Layer.Layer<Policy>
   /** What the machine has for addresses, as far as the policy knows. */
   readonly localAddresses?: ReadonlyArray<NetAddress.IpAddress>
-  readonly resolver?: Layer.Layer<Resolver>
-  readonly dialer?: Layer.Layer<Dialer>
-  readonly binder?: Layer.Layer<Binder>
-  readonly relay?: Layer.Layer<Relay>
-  readonly datagramRelay?: Layer.Layer<DatagramRelay>
 }
 
 /**
  * All that serving a connection takes, on a machine without addresses. The default resolver knows
  * `target.example` as 192.0.2.1, and the default targets send back what they get.
  */
-export const layer = (replacements: Replacements = {}): Layer.Layer<Services> => {
-  const config = Config.layer(replacements.config)
-  return Layer.mergeAll(
-    replacements.authenticator ?? Layer.orDie(AuthLayer.layer),
-    replacements.policy ??
-      Layer.provide(Policy.layer, LocalAddresses.fixed(replacements.localAddresses ?? [])),
-    replacements.resolver ?? Resolver.fixed({ "target.example": [targetAddress.address] }),
-    replacements.dialer ?? dialer((target) => target.duplex.pipe(target.duplex)),
-    replacements.binder ?? Binder.layer,
-    replacements.relay ?? Relay.layer,
-    replacements.datagramRelay ?? DatagramRelay.layer,
-    Bandwidth.layer,
-    Layer.provide(Bans.layer, Hmac.layer),
-    Layer.provide(Sessions.layer, Layer.orDie(Quotas.layer))
-  ).pipe(Layer.provideMerge(config))
-}
+export const layer = ({
+  config,
+  localAddresses = [],
+  ...replacements
+}: Replacements = {}): Layer.Layer<Services> =>
+  Layer.merge(
+    Composition.services({
+      policy: Layer.provide(Policy.layer, LocalAddresses.fixed(localAddresses)),
+      resolver: Resolver.fixed({ "target.example": [targetAddress.address] }),
+      dialer: dialer((target) => target.duplex.pipe(target.duplex)),
+      ...replacements
+    }),
+    Composition.counted({ quotas: Quotas.layer, bans: Layer.provide(Bans.layer, Hmac.layer) })
+  ).pipe(Layer.orDie, Layer.provideMerge(Config.layer(config)))
 
 /** A dialer that connects to everything; `serve` plays the target's part. */
 export const dialer = (

@@ -12,7 +12,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import * as AuthLayer from "../auth/AuthLayer.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
@@ -22,8 +21,11 @@ import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { StateFailed } from "../Errors.ts"
 import * as Quotas from "../limits/Quotas.ts"
+import { Policy } from "../policy/Policy.ts"
+import * as Composition from "../server/Composition.ts"
 import * as Generation from "../server/Generation.ts"
-import { addressesOf, type Refusal, Server } from "../server/Server.ts"
+import { addressesOf } from "../server/InForce.ts"
+import { type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as Coordinator from "./Coordinator.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -44,7 +46,7 @@ export interface Options {
  * What settings are made into here, so that what is wrong is found before a worker is told. Nobody comes in here,
  * so that the rules are for workers to make ready.
  */
-export const services: typeof Server.services = Layer.merge(Server.closed, AuthLayer.layer)
+export const services = Composition.services({ policy: Policy.denyAll })
 
 /** `Server` as others see it, with workers behind it. They begin with the first reload. */
 export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config> =>

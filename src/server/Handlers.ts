@@ -1,0 +1,99 @@
+/**
+ * How the connections of an endpoint are served: each in a fiber of its own, with
+ * the services of the generation that it came in with.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { Authenticator } from "../auth/Authenticator.ts"
+import { Bans } from "../bans/Bans.ts"
+import * as Inspector from "../base/Inspector.ts"
+import { Config } from "../config/Config.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import type { OpenProxyRefused } from "../Errors.ts"
+import { Dialer } from "../network/Dialer.ts"
+import { Policy } from "../policy/Policy.ts"
+import * as Connection from "./Connection.ts"
+import type { Generation } from "./Generation.ts"
+import * as InForce from "./InForce.ts"
+import type * as Listeners from "./Listeners.ts"
+import * as LoopGuard from "./LoopGuard.ts"
+import * as OpenProxyCheck from "./OpenProxyCheck.ts"
+
+/** Says how an endpoint's connections are served in a generation. Fails where the endpoint would be an open proxy. */
+export type HandlerFor = (
+  generation: Generation
+) => (endpoint: Listeners.Endpoint) => Effect.Effect<Listeners.Serve, OpenProxyRefused>
+
+/**
+ * Connections are served until the scope closes. They get the drain timeout to
+ * finish then, and those that are left are reset.
+ */
+export const make = Effect.fnUntraced(function* (
+  inForce: InForce.InForce
+): Effect.fn.Return<HandlerFor, never, Connection.Services | Scope.Scope> {
+  const shared = yield* Effect.context<Connection.Services>()
+  const bans = Context.get(shared, Bans)
+  const connections = yield* makeConnections(inForce)
+
+  /** Where no client gets: to this server, and to the inspector of its process. */
+  const closed = () => {
+    const inspectors = Inspector.addresses()
+    return inspectors.length === 0 ? inForce.addresses() : [...inForce.addresses(), ...inspectors]
+  }
+
+  const servicesOf = (generation: Generation, { at }: Listeners.Endpoint) => {
+    const { allowTarget } = generation.config
+    const config = { ...generation.config, ...ListenAddress.optionsOf(at) }
+    const dialer = Context.get(generation.services, Dialer)
+    return Context.merge(shared, generation.services).pipe(
+      Context.add(Config, config),
+      Context.add(Dialer, LoopGuard.dialer(dialer, closed, allowTarget)),
+      Context.add(Bans, bans),
+      Context.add(Authenticator, bans.guard(inForce.authenticator, config)),
+      Context.add(Policy, LoopGuard.policy(inForce.policy, closed, allowTarget))
+    )
+  }
+
+  return (generation) =>
+    Effect.fnUntraced(function* (
+      endpoint: Listeners.Endpoint
+    ): Effect.fn.Return<Listeners.Serve, OpenProxyRefused> {
+      // Again, now that what systemd passed is known; nobody was let in yet.
+      yield* Effect.provide(
+        Effect.forEach(InForce.listenersOf(endpoint), (at) =>
+          OpenProxyCheck.check(ListenAddress.endpointOf(at), OpenProxyCheck.currentMode)
+        ),
+        generation.services
+      )
+      // Put together once for each endpoint, and not for each connection.
+      const fork = Effect.runForkWith(servicesOf(generation, endpoint))
+      const secure = ListenAddress.endpointOf(endpoint.at)._tag === "Tls" ? generation.secure : undefined
+      return (socket, peer) => {
+        generation.begin()
+        const fiber = fork(Connection.handle(socket, peer, secure))
+        connections.add(fiber)
+        fiber.addObserver(() => {
+          connections.delete(fiber)
+          generation.leave()
+        })
+      }
+    })
+})
+
+/** The fibers of all connections, which are drained when the scope closes. */
+const makeConnections = Effect.fnUntraced(function* ({
+  generation
+}: InForce.InForce): Effect.fn.Return<Set<Fiber.Fiber<void>>, never, Scope.Scope> {
+  const connections = new Set<Fiber.Fiber<void>>()
+  yield* Effect.addFinalizer(() => Fiber.interruptAll(connections))
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      if (connections.size === 0) return
+      yield* Effect.logInfo("draining", { connections: connections.size })
+      yield* Effect.timeoutOption(Fiber.awaitAll(connections), generation().config.drainTimeout)
+    })
+  )
+  return connections
+})
