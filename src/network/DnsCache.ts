@@ -82,17 +82,24 @@ const find = (
   )
 
 const found = (records: ReadonlyArray<RecordWithTtl>): AnswerCache.Answer<Outcome> => {
+  // An alias that leads to no address of this family.
+  if (records.length === 0) return missing
   const kept = records.slice(0, mostAddresses)
-  const seconds = kept.reduce((least, { ttl }) => Math.min(least, ttl), Number.POSITIVE_INFINITY)
+  const seconds = kept.reduce((least, { ttl }) => Math.min(least, secondsOf(ttl)), Number.POSITIVE_INFINITY)
   return {
     value: Result.succeed(kept.map(({ address }) => NetAddress.ipFromStringUnsafe(address))),
     holdsFor: Math.min(seconds * 1000, longest)
   }
 }
 
+/** RFC 2181 §8: with the highest bit set, a TTL is zero. */
+const secondsOf = (ttl: number): number => (ttl < 2 ** 31 ? ttl : 0)
+
+const missing: AnswerCache.Answer<Outcome> = { value: Result.succeed([]), holdsFor: missingFor }
+
 const notFound = (name: Host.DomainName, code: string): AnswerCache.Answer<Outcome> =>
   code === "ENOTFOUND" || code === "ENODATA"
-    ? { value: Result.succeed([]), holdsFor: missingFor }
+    ? missing
     : {
         value: Result.fail(
           code === "ETIMEOUT" ? new ResolutionTimeout({ name }) : new ResolutionFailed({ name, code })

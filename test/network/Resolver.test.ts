@@ -256,6 +256,29 @@ describe("Resolver's cache", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("keeps an alias without addresses no longer than a name that does not exist", () =>
+    Effect.gen(function* () {
+      // The answer has a CNAME record and nothing behind it, which is not an error to c-ares.
+      world.records = { "alias.example": { v4: [], v6: [] } }
+      assert.strictEqual(yield* Effect.flip(resolving("alias.example")), "NameNotFound")
+      world.records = { "alias.example": { v4: ["192.0.2.1"], v6: [] } }
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual(yield* Effect.flip(resolving("alias.example")), "NameNotFound")
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(yield* resolving("alias.example"), ["192.0.2.1"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("takes a TTL with its highest bit set for zero", () =>
+    Effect.gen(function* () {
+      world.records = { "web.example": { v4: ["192.0.2.1"], v6: ["2001:db8::1"] } }
+      world.ttl = 2 ** 31
+      yield* resolving("web.example")
+      yield* resolving("web.example")
+      assert.lengthOf(queries(), 4)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("makes one query for all who ask at the same time, and lets it end when they are gone", () =>
     Effect.gen(function* () {
       world.records = { "slow.example": { v4: "silence", v6: "silence" } }
