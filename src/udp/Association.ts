@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function* (
       peer = Destinations.remoteAt(fromNode(from.address, from.port))
       peers.set(peer.key, peer)
     }
-    if (peer === undefined || source === undefined) return drop()
+    if (peer === undefined || source === undefined || !destinations.mayAnswer(peer)) return drop()
     if (!takes(bytes.length, "download", peer.use)) return
     traffic.received += bytes.length
     if (peer.use) peer.use.traffic.received += bytes.length
@@ -159,13 +159,14 @@ export const make = Effect.fnUntraced(function* (
     const size = bytes.length - headerSize
     if (!takes(size, "upload", remote.use)) return
     const peer = peers.get(remote.key)
-    if (peer === undefined || peer.use !== remote.use) peers.set(remote.key, remote)
+    if (peer === undefined || peer.use !== remote.use || peer.permit !== remote.permit)
+      peers.set(remote.key, remote)
     traffic.sent += size
     if (remote.use) remote.use.traffic.sent += size
     socket.send(bytes, headerSize, size, remote.port, remote.address, taken(size))
   }
   const uses = yield* RuleUses.make(client.enter, udpIdleTimeout)
-  const send = yield* Destinations.make(client.access, uses, room, forward, dropOne)
+  const destinations = yield* Destinations.make(client.access, uses, room, forward, dropOne)
 
   const mostEachSecond = udpRate === "off" ? Infinity : udpRate
   let second = 0
@@ -193,9 +194,9 @@ export const make = Effect.fnUntraced(function* (
       const isFragment = Datagram.fragment(bytes) !== 0
       if (isFragment && !reassembly) return drop()
       source ??= { address: from.address, port: from.port }
-      if (!isFragment) return send(bytes, headerSize)
+      if (!isFragment) return destinations.send(bytes, headerSize)
       const whole = reassembly?.add(bytes, headerSize, clock.currentTimeMillisUnsafe())
-      if (whole) send(Buffer.from(whole.buffer), headerSize)
+      if (whole) destinations.send(Buffer.from(whole.buffer), headerSize)
     },
     drop: dropOne,
     movedAt: () => movedAt

@@ -33,6 +33,24 @@ export interface Remote {
   readonly header: Uint8Array
   /** Of the rule that allows it, if that has limits. */
   readonly use: RuleUse | undefined
+  /** What was judged; left out of senders that nobody asked for (full cone). */
+  readonly permit: Permit | undefined
+}
+
+/** A target and an address of it that the policy allowed, and what that policy says of them now. */
+interface Permit {
+  readonly target: Target.Target
+  readonly address: NetAddress.IpAddress
+  /** Of the policy that judged last. */
+  revision: number
+  isAllowed: boolean
+}
+
+export interface Destinations {
+  /** Sends a datagram, with a header of this size, on its way: at once, or when its destination is found. */
+  readonly send: (bytes: Buffer, headerSize: number) => void
+  /** Whether datagrams may still come from there. After a reload the new policy says so, by the user's groups of now. */
+  readonly mayAnswer: (remote: Remote) => boolean
 }
 
 /** What there is on one header. */
@@ -61,20 +79,17 @@ const queueLimit = 32
 const foundFor = 60_000
 const refusedFor = 5_000
 
-/**
- * Sends a datagram, with a header of this size, on its way: at once, or when its
- * destination is found. Each ends up in `forward` or `drop`, until the scope closes.
- */
+/** Those of one association. Each datagram ends up in `forward` or `drop`, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   access: Access,
   uses: RuleUses,
   room: Room,
   forward: (bytes: Buffer, headerSize: number, remote: Remote) => void,
   drop: () => void
-): Effect.fn.Return<(bytes: Buffer, headerSize: number) => void, never, Policy | Resolver | Scope.Scope> {
+): Effect.fn.Return<Destinations, never, Policy | Resolver | Scope.Scope> {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
-  const { revision = () => 0 } = yield* Policy
+  const { judge, revision = () => 0 } = yield* Policy
   const known = LruMap.make<string, Destination>(limit, room)
   // Datagrams to addresses do not wait behind datagrams to names that are being resolved.
   const names: Queue = { length: 0 }
@@ -102,7 +117,7 @@ export const make = Effect.fnUntraced(function* (
       queue
     }
     fork(
-      Effect.matchCause(find(access, uses, bytes), {
+      Effect.matchCause(find(access, uses, bytes, destination.revision), {
         onFailure: () => settle(destination),
         onSuccess: (remote) => settle(destination, remote)
       })
@@ -110,7 +125,7 @@ export const make = Effect.fnUntraced(function* (
     return destination
   }
 
-  return (bytes, headerSize) => {
+  const send = (bytes: Buffer, headerSize: number) => {
     const key = bytes.toString("latin1", Address.start, headerSize)
     let destination = known.get(key)
     if (
@@ -130,6 +145,28 @@ export const make = Effect.fnUntraced(function* (
     queue.length++
     waiting.push([bytes, headerSize])
   }
+
+  /** At once, unless it is somebody's own policy that takes time. */
+  const judgeAgain = (permit: Permit) => {
+    const { target, address } = permit
+    const current = revision()
+    permit.revision = current
+    permit.isAllowed = false
+    fork(
+      Effect.map(judge({ ...access, target }, address), ({ verdict }) => {
+        permit.isAllowed = verdict === "allow" && permit.revision === current
+      })
+    )
+  }
+
+  return {
+    send,
+    mayAnswer: ({ permit }) => {
+      if (permit === undefined) return true
+      if (permit.revision !== revision()) judgeAgain(permit)
+      return permit.isAllowed
+    }
+  }
 })
 
 /**
@@ -140,16 +177,18 @@ export const make = Effect.fnUntraced(function* (
 const find = Effect.fnUntraced(function* (
   access: Access,
   uses: RuleUses,
-  bytes: Uint8Array
+  bytes: Uint8Array,
+  revision: number
 ): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed | LimitError, Policy | Resolver> {
   const target = yield* Effect.fromResult(Datagram.target(bytes))
-  const permit = yield* Authorize.authorize({ ...access, target })
-  const [{ address }, use] = yield* Authorize.firstToEnter(likelierFirst(permit), uses.of).pipe(
+  const authorized = yield* Authorize.authorize({ ...access, target })
+  const [{ address }, use] = yield* Authorize.firstToEnter(likelierFirst(authorized), uses.of).pipe(
     Effect.tapError(({ _tag }) =>
       Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
     )
   )
-  return remoteAt(NetAddress.inetAddressUnsafe(address, target.port), use)
+  const permit: Permit = { target, address, revision, isAllowed: true }
+  return remoteAt(NetAddress.inetAddressUnsafe(address, target.port), use, permit)
 })
 
 const likelierFirst = (permit: Authorize.Authorized): Authorize.Authorized =>
@@ -159,12 +198,12 @@ const likelierFirst = (permit: Authorize.Authorized): Authorize.Authorized =>
   )
 
 /** The text of the address is the system's, which the socket will give for what comes back. */
-export const remoteAt = (at: NetAddress.InetAddress, use?: RuleUse): Remote => {
+export const remoteAt = (at: NetAddress.InetAddress, use?: RuleUse, permit?: Permit): Remote => {
   const isIpv4 = NetAddress.isIpv4Address(at.address)
   const family = isIpv4 ? "ipv4" : "ipv6"
   const { address } = new SocketAddress({ address: NetAddress.formatIp(at.address), port: at.port, family })
   const { port } = at
-  return { address, port, isIpv4, key: keyOf({ address, port }), header: Datagram.header(at), use }
+  return { address, port, isIpv4, key: keyOf({ address, port }), header: Datagram.header(at), use, permit }
 }
 
 /** The key of the remote that a datagram came from. */

@@ -164,7 +164,7 @@ const protocols = {
     yield* Effect.addFinalizer(() => close)
     const enter: RuleUses.Enter = (decision, traffic) =>
       Effect.andThen(chargeRule(session, decision, traffic), Effect.undefined)
-    const send = yield* Destinations.make(
+    const { send } = yield* Destinations.make(
       {
         identity: { user: undefined },
         client: clientAddress.address,

@@ -19,7 +19,7 @@ import { settled } from "../support/streams.ts"
 /** The destinations of an association of this owner, and what came of its datagrams. */
 const association = Effect.fnUntraced(function* (rooms: DatagramBudget.DatagramBudget, owner: string) {
   const outcome = { sent: 0, dropped: 0 }
-  const send = yield* Destinations.make(
+  const { send } = yield* Destinations.make(
     { ...access({}), command: "ASSOCIATE", target: undefined },
     { of: () => Effect.undefined },
     yield* rooms.enter(owner),

@@ -116,6 +116,34 @@ describe("DatagramRelay", () => {
     }).pipe(services())
   )
 
+  it.effect("passes on nothing from where a new policy lets nothing go, though it was asked before", () => {
+    const policy = { revision: 0, verdict: "allow" as "allow" | "deny" }
+    const judging = Layer.succeed(Policy, {
+      judge: () => Effect.sync(() => ({ verdict: policy.verdict, rule: "one" })),
+      revision: () => policy.revision
+    })
+    return Effect.gen(function* () {
+      const { bound, traffic } = yield* associate
+      const [client, target] = [yield* open(), yield* open()]
+      yield* client.send(datagram("127.0.0.1", target.port, [1]), bound.port)
+      const outside = (yield* target.receive).from.port
+      const lost = (count: number) =>
+        Effect.promise(async () => {
+          while (traffic.dropped < count) await new Promise((resume) => setImmediate(resume))
+        })
+      policy.verdict = "deny"
+      policy.revision++
+      yield* target.send([2], outside)
+      yield* lost(1)
+      policy.verdict = "allow"
+      yield* target.send([3], outside)
+      yield* lost(2)
+      policy.revision++
+      yield* target.send([4], outside)
+      assert.strictEqual((yield* client.receive).bytes.at(-1), 4)
+    }).pipe(Effect.provide(judging), services())
+  })
+
   it.effect("leaves no descriptor behind, whatever it did", () =>
     Effect.gen(function* () {
       const [client, target] = [yield* open(), yield* echo()]

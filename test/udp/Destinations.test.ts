@@ -30,7 +30,7 @@ describe("Destinations", () => {
     )
     return Effect.gen(function* () {
       const outcome: Array<string> = []
-      const send = yield* Destinations.make(
+      const { send } = yield* Destinations.make(
         { ...access({}), command: "ASSOCIATE", target: undefined },
         { of: () => Effect.undefined },
         yield* DatagramBudget.make().enter("alice"),
