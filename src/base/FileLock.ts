@@ -8,7 +8,7 @@
  * too, in which process ids mean nothing, and needs no address of the network.
  */
 import { randomBytes } from "node:crypto"
-import { closeSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs"
+import { closeSync, constants, linkSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs"
 import { connect, createServer, type Server } from "node:net"
 import { basename, dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -62,7 +62,7 @@ const openDirectory = (path: string): Directory => {
   const plain = { at: (name: string) => join(path, name), close: () => {} }
   if (process.platform !== "linux") return plain
   try {
-    const descriptor = openSync(path, "r")
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
     return {
       at: (name) => `/proc/self/fd/${descriptor}/${name}`,
       close: () => closeSync(descriptor)
@@ -100,7 +100,7 @@ const clear = async (directory: Directory, name: string): Promise<void> => {
   if (inode === undefined) return
   const holder = await ask(path)
   if (holder !== undefined) {
-    const by = /^\d+$/.test(holder) ? `another server (process ${holder})` : "another server"
+    const by = /^\d{1,10}$/.test(holder) ? `another server (process ${holder})` : "another server"
     throw { _tag: "Held", by } satisfies Problem
   }
   // By a name of its own first, as somebody else may have done all this in the meantime.
@@ -122,16 +122,18 @@ const ask = (path: string): Promise<string | undefined> =>
     let said = ""
     const socket = connect({ path })
     const answer = () => {
+      clearTimeout(timer)
       socket.destroy()
       resolve(said.trim())
     }
-    // One that is stopped holds it all the same.
-    socket.setTimeout(1000, answer)
+    // One that is stopped holds it all the same, and so does one that says more than a process id.
+    const timer = setTimeout(answer, 1000)
     socket.on("data", (data) => {
-      said += data.toString("latin1").slice(0, 20)
+      said = (said + data.toString("latin1")).slice(0, 20)
     })
     socket.once("end", answer)
     socket.once("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer)
       if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(undefined)
       else if (error.code === "ECONNRESET" || error.code === "EPIPE" || error.code === "EAGAIN") answer()
       else reject(error)
