@@ -212,7 +212,7 @@ describe("an authentication service", () => {
       const { asked, url } = yield* service(decide)
       const target = yield* echo()
       const flags = ["--user", "carol:hunter2", "--auth-url", url]
-      const server = yield* Program.start(flags, { SOCKS_AUTH_TOKEN: "t0ken" })
+      const server = yield* Program.start(flags, { env: { SOCKS_AUTH_TOKEN: "t0ken" } })
       const answers = Effect.fnUntraced(function* (name: string, password: string) {
         const client = yield* connect(server.port)
         yield* client.send([

@@ -5,8 +5,6 @@
 import { execFileSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { main } from "../support/operator.ts"
-import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 
 const isPermitted = (() => {
@@ -22,20 +20,12 @@ const isPermitted = (() => {
 
 /** Starts the program where there is no such address, and then does this. */
 const start = (wait: string, workers: string, after: string) =>
-  Processes.start("unshare", [
-    "--net",
-    "bash",
-    "-c",
-    `"$@" & pid=$!; trap 'kill $pid' TERM; ${after}; wait $pid; wait $pid`,
-    "bash",
-    process.execPath,
-    main,
-    "--open",
-    "--workers",
-    workers,
-    "--listen",
-    `[fd00:9::9]:1080?wait=${wait}`
-  ])
+  Program.spawn(["--open", "--workers", workers, "--listen", `[fd00:9::9]:1080?wait=${wait}`], {
+    by: [
+      ...["unshare", "--net"],
+      ...Program.shell(`"$@" & pid=$!; trap 'kill $pid' TERM; ${after}; wait $pid; wait $pid`)
+    ]
+  })
 
 const arrives = "sleep 2; ip link set lo up; ip address add fd00:9::9/128 dev lo nodad"
 
@@ -44,11 +34,10 @@ describe("a listening address that is not there", () => {
     it.live.skipIf(!isPermitted)(`is listened on when it comes, with ${workers} workers`, () =>
       Effect.gen(function* () {
         const running = yield* start("30s", workers, arrives)
-        yield* running.until((stdout) => stdout.includes('"listening"') || undefined)
+        yield* running.logged({ message: "listening" })
         yield* running.kill("SIGTERM")
-        const { code, stdout } = yield* running.within("15 seconds")
-        assert.strictEqual(code, 0)
-        const messages = Program.lines(stdout).map(({ message }) => message)
+        assert.strictEqual((yield* running.within("15 seconds")).code, 0)
+        const messages = running.lines().map(({ message }) => message)
         assert.include(messages, "a listening address is not there yet: it is waited for")
         assert.include(messages, "listening")
       })

@@ -7,14 +7,15 @@ import { connect } from "node:tls"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { peer } from "../../src/testing/index.ts"
-import { certificate, directory } from "../support/certificates.ts"
+import { certificate } from "../support/certificates.ts"
 import { datagram, greeting, request } from "../support/messages.ts"
 import { itNeeds } from "../support/needs.ts"
-import { start } from "../support/operator.ts"
+import * as Program from "../support/program.ts"
 import { measured, pour, type Rate } from "../support/rates.ts"
 import { proxy, server } from "../support/servers.ts"
 import { listen, tunnel } from "../support/sockets.ts"
 import { pattern } from "../support/streams.ts"
+import { directory } from "../support/temporary.ts"
 import { associate, open } from "../support/udp.ts"
 
 const KiB = 1024
@@ -120,12 +121,11 @@ describe("Bandwidth over TLS", { retry: 2 }, () => {
   itNeeds("openssl")("is right, and each way its own", () =>
     Effect.gen(function* () {
       const { certFile, keyFile, cert } = certificate(yield* directory, "server", "/CN=localhost")
-      const { addresses } = yield* start([
+      const { port } = yield* Program.start([
         ...["--listen", "tls:127.0.0.1:0", "--tls-cert", certFile, "--tls-key", keyFile],
         ...["--bandwidth-session", "256KiB/1MiB"]
       ])
       const target = yield* listen()
-      const port = Number(addresses[0]!.split(":").at(-1))
       const client = connect({ host: "127.0.0.1", port, servername: "localhost", ca: cert })
       yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
       const { send, receive } = peer(client)

@@ -19,16 +19,10 @@ const file = Effect.fnUntraced(function* (name: string, content: string) {
   return path
 })
 
-/** Starts the program with these flags alone, and waits until it listens. */
-const start = Effect.fnUntraced(function* (
-  flags: ReadonlyArray<string>,
-  env?: Readonly<Record<string, string>>
-) {
-  const running = yield* Program.spawn(flags, env)
-  const { addresses, asksPassword } = yield* running.until((stdout) =>
-    Program.lines(stdout).find(({ message }) => message === "listening")
-  )
-  return { addresses, asksPassword } as {
+/** What the program says when it listens. */
+const start = Effect.fnUntraced(function* (...args: Parameters<typeof Program.start>) {
+  const { logged } = yield* Program.start(...args)
+  return (yield* logged({ message: "listening" })) as {
     readonly addresses: ReadonlyArray<string>
     readonly asksPassword: boolean
   }
@@ -45,7 +39,7 @@ describe.concurrent("a program with a config file", () => {
 user: \${NAME}:secret
 `
       )
-      const { addresses, asksPassword } = yield* start(["--config", path], { NAME: "alice" })
+      const { addresses, asksPassword } = yield* start(["--config", path], { env: { NAME: "alice" } })
       assert.match(addresses[0]!, /^127\.0\.0\.1:\d+$/)
       assert.match(addresses[1]!, /^\[::1\]:\d+\?protocols=http&udp=false$/)
       assert.isTrue(asksPassword)
@@ -56,14 +50,10 @@ user: \${NAME}:secret
     Effect.gen(function* () {
       const settings = "listen: 127.0.0.1:0\nauth-token: abc\n"
       const path = yield* file("a.yaml", settings)
-      const running = yield* Program.spawn(["--config", path], { SOCKS_BIN: "true" })
-      const warned = (message: string) =>
-        running.until((stdout) =>
-          Program.lines(stdout).find((line) => line.level === "warn" && line.message === message)
-        )
+      const running = yield* Program.start(["--config", path], { env: { SOCKS_BIN: "true" } })
+      const warned = (message: string) => running.logged({ level: "warn", message })
       yield* warned("auth-token: there is no auth-url that it would be for")
       yield* warned("the environment variable SOCKS_BIN is no setting; did you mean SOCKS_BIND?")
-      yield* running.until((stdout) => Program.lines(stdout).find(({ message }) => message === "listening"))
       yield* Effect.promise(() =>
         writeFile(path, `${settings}rules: [{ deny: true, limits: { sessions: 1 } }]\n`)
       )
@@ -78,7 +68,9 @@ user: \${NAME}:secret
         JSON.stringify({ listen: ["0.0.0.0:1"], user: "a:b", "log-level": "none" })
       )
       const env = { SOCKS_CONFIG: path, SOCKS_LISTEN: "127.0.0.1:1" }
-      const { addresses, asksPassword } = yield* start(["--listen", "127.0.0.1:0", "--log-level=info"], env)
+      const { addresses, asksPassword } = yield* start(["--listen", "127.0.0.1:0", "--log-level=info"], {
+        env
+      })
       assert.strictEqual(addresses.length, 1)
       assert.match(addresses[0]!, /^127\.0\.0\.1:\d\d+$/)
       assert.isTrue(asksPassword)
@@ -119,7 +111,9 @@ describe.concurrent("effect-socks check", () => {
   it.live("says of a variable that it is empty, or that there is none", () =>
     Effect.gen(function* () {
       const path = yield* file("a.yaml", "users-file: $EMPTY\nbans-file: $NONE\n".replace(/\w+$/gm, "{$&}"))
-      const { stderr } = yield* Program.run(["check", "--config", path], { EMPTY: "", SOCKS_OPEN: "" })
+      const { stderr } = yield* Program.run(["check", "--config", path], {
+        env: { EMPTY: "", SOCKS_OPEN: "" }
+      })
       assert.deepStrictEqual(stderr.trim().split("\n"), [
         `${path}:1:13: the environment variable EMPTY is empty`,
         `${path}:2:12: the environment variable NONE is not set`
@@ -174,7 +168,7 @@ describe.concurrent("the README's config file", () => {
     Effect.gen(function* () {
       const secret = yield* file("bob", "bob:secret\n")
       const path = yield* file("effect-socks.yaml", String(example).replace("/run/secrets/bob", secret))
-      const { code, stdout, stderr } = yield* Program.run(["check", "--config", path], passwords)
+      const { code, stdout, stderr } = yield* Program.run(["check", "--config", path], { env: passwords })
       assert.strictEqual(stderr, "")
       assert.strictEqual(code, 0)
       assert.include(stdout, "users: alice, bob, carol")
@@ -202,7 +196,7 @@ describe.concurrent("the README's config file", () => {
       const secret = yield* file("bob", "bob:secret\n")
       const path = yield* file("effect-socks.yaml", String(example).replace("/run/secrets/bob", secret))
       const flags = ["--config", path, "--listen", "127.0.0.1:0"]
-      const { asksPassword } = yield* start(flags, passwords)
+      const { asksPassword } = yield* start(flags, { env: passwords })
       assert.isTrue(asksPassword)
     })
   )

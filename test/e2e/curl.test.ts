@@ -3,11 +3,12 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { certificate, directory } from "../support/certificates.ts"
+import { certificate } from "../support/certificates.ts"
 import { describeWith } from "../support/clients.ts"
 import * as Origin from "../support/origin.ts"
 import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
+import { directory } from "../support/temporary.ts"
 
 const curl = (...args: ReadonlyArray<string>) => Processes.run("curl", ["-sS", "--max-time", "10", ...args])
 

@@ -8,8 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { greeting, request } from "../support/messages.ts"
 import * as Names from "../support/names.ts"
+import type { Program } from "../support/program.ts"
 import { ask, connect, hasIPv6, serve } from "../support/sockets.ts"
-import { type Program, until } from "../support/spawned.ts"
+import { until } from "../support/until.ts"
 
 const v4 = [127, 0, 0, 1]
 const v6 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]

@@ -9,8 +9,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { itNeeds } from "../support/needs.ts"
-import { main } from "../support/operator.ts"
-import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 import * as Temporary from "../support/temporary.ts"
 
@@ -27,7 +25,7 @@ describe("before the settings are read", () => {
         yield* Effect.sleep("100 millis")
         yield* Effect.promise(() => file.writeFile("listen: 127.0.0.1:0\n"))
         yield* Effect.promise(() => file.close())
-        yield* running.until((stdout) => stdout.includes('"listening"') || undefined)
+        yield* running.logged({ message: "listening" })
       })
     )
   }
@@ -37,9 +35,7 @@ describe("a worker that a signal ends in its first moments", () => {
   itNeeds("pgrep")("is begun anew", () =>
     Effect.gen(function* () {
       const running = yield* Program.spawn(["--listen", "127.0.0.1:0", "--workers", "2"])
-      const started = yield* Effect.forkChild(
-        running.until((stdout) => stdout.includes('"listening"') || undefined)
-      )
+      const started = yield* Effect.forkChild(running.logged({ message: "listening" }))
       // As soon as there is one, long before it can take a signal.
       while (childrenOf(running.pid!).length === 0) yield* Effect.sleep("2 millis")
       for (const pid of childrenOf(running.pid!)) process.kill(pid, "SIGHUP")
@@ -71,9 +67,9 @@ describe("as the first process of a namespace", () => {
   for (const workers of ["1", "2"]) {
     it.live.skipIf(!isPermitted)(`it starts, and stops when it is told to, with ${workers} workers`, () =>
       Effect.gen(function* () {
-        const flags = [main, "--listen", "127.0.0.1:0", "--workers", workers, "--log-level", "debug"]
-        const running = yield* Processes.start("unshare", ["--pid", "--fork", process.execPath, ...flags])
-        yield* running.until((stdout) => stdout.includes('"listening"') || undefined)
+        const flags = ["--listen", "127.0.0.1:0", "--workers", workers, "--log-level", "debug"]
+        const running = yield* Program.spawn(flags, { by: ["unshare", "--pid", "--fork"] })
+        yield* running.logged({ message: "listening" })
         process.kill(childrenOf(running.pid!)[0]!, "SIGTERM")
         assert.strictEqual((yield* running.within("5 seconds")).code, 0)
       })

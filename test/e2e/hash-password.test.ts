@@ -8,22 +8,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describeWith, python } from "../support/clients.ts"
 import { credentials, greeting } from "../support/messages.ts"
-import { main } from "../support/operator.ts"
-import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 import { connect } from "../support/sockets.ts"
 import * as Temporary from "../support/temporary.ts"
 
 /** What it says to this, given to `printf`. */
 const hashing = (input: string, ...flags: ReadonlyArray<string>) =>
-  Processes.run("sh", [
-    "-c",
-    `printf "$1" | "$2" "$3" hash-password ${flags.join(" ")}`,
-    "sh",
-    input,
-    process.execPath,
-    main
-  ])
+  Program.run(["hash-password", ...flags], { by: Program.shell(`printf '${input}' | "$@"`) })
 
 /** Whether a user comes in. */
 const comesIn = Effect.fnUntraced(function* (port: number, name: string, password: string) {
@@ -103,7 +94,7 @@ while more := read():
     shown += more
 sys.stdout.buffer.write(shown)
 `
-      const { stdout } = yield* Processes.run(python, ["-c", type, process.execPath, main, "hash-password"])
+      const { stdout } = yield* Program.run(["hash-password"], { by: [python, "-c", type] })
       assert.match(stdout, /^Password: \r\n\$scrypt\$\S+\r\n$/)
     })
   )

@@ -4,7 +4,7 @@
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Spawned from "../support/spawned.ts"
+import * as Program from "../support/program.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -29,7 +29,7 @@ describe("Heads of HTTP", () => {
     "sent ahead by the megabyte cost no memory",
     () =>
       Effect.gen(function* () {
-        const program = yield* Spawned.start({ flags: ["--user", "alice:secret"] })
+        const program = yield* Program.start(["--user", "alice:secret"])
         for (const fields of [alice, `${alice}${"a:\r\n".repeat(90)}`, `${alice}${"a:\r\n".repeat(7900)}`]) {
           const one = head(fields)
           const all = Buffer.from(one.repeat(Math.ceil(3_200_000 / one.length)))
@@ -52,7 +52,7 @@ describe("Heads of HTTP", () => {
     "of 8,000 fields cost a stranger's connection no more than others",
     () =>
       Effect.gen(function* () {
-        const program = yield* Spawned.start({ flags: ["--user", "alice:secret"] })
+        const program = yield* Program.start(["--user", "alice:secret"])
         /** Milliseconds of the program's time for each. */
         const cost = Effect.fnUntraced(function* (bytes: string, status: string) {
           const before = program.cpu()

@@ -22,7 +22,7 @@ describe("SIGUSR1", () => {
   it.live("opens nothing, and ends nothing", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--drain-timeout", "300ms"], {
-        NODE_OPTIONS: `--inspect-port=${yield* Workers.freePort}`
+        env: { NODE_OPTIONS: `--inspect-port=${yield* Workers.freePort}` }
       })
       yield* server.kill("SIGUSR1")
       // It goes on, and has heard the signal by then.
@@ -37,7 +37,7 @@ describe("SIGUSR1", () => {
   it.live("opens nothing in workers", () =>
     Effect.gen(function* () {
       const server = yield* Workers.start(["--drain-timeout", "300ms"], {
-        NODE_OPTIONS: `--inspect-port=${yield* Workers.freePort}`
+        env: { NODE_OPTIONS: `--inspect-port=${yield* Workers.freePort}` }
       })
       for (const pid of yield* server.pids) process.kill(pid, "SIGUSR1")
       const target = yield* Tcp.target
@@ -65,7 +65,7 @@ describe("an inspector that was asked for", () => {
             "--log-decisions",
             "all"
           ],
-          { NODE_OPTIONS: `--inspect=127.0.0.1:${port}` }
+          { env: { NODE_OPTIONS: `--inspect=127.0.0.1:${port}` } }
         )
         // It is there.
         assert.strictEqual((yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/json`))).status, 200)

@@ -120,8 +120,7 @@ describe("variables", () => {
   it.live("hold settings, lists among them", () =>
     Effect.gen(function* () {
       const { addresses, port } = yield* Program.start([], {
-        SOCKS_LISTEN: "127.0.0.1:0, [::1]:0",
-        SOCKS_USER: "alice:secret\nbob:a,b c"
+        env: { SOCKS_LISTEN: "127.0.0.1:0, [::1]:0", SOCKS_USER: "alice:secret\nbob:a,b c" }
       })
       assert.strictEqual(addresses.length, 2)
       assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), [0x01, 0x00])
@@ -133,8 +132,7 @@ describe("variables", () => {
   it.live("are not even judged where there is a flag", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.start(["--user", "carol:other", "--max-sessions", "5"], {
-        SOCKS_USER: "alice:secret",
-        SOCKS_MAX_SESSIONS: "many"
+        env: { SOCKS_USER: "alice:secret", SOCKS_MAX_SESSIONS: "many" }
       })
       assert.deepStrictEqual(yield* Tcp.logIn(port, "carol", "other"), [0x01, 0x00])
       assert.deepStrictEqual(yield* Tcp.logIn(port, "alice", "secret"), [0x01, 0x01])

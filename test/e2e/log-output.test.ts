@@ -2,56 +2,37 @@
  * The log where nobody reads it, where it cannot be written, and where the
  * terminal is closed: the server serves all the same, and ends as it should.
  */
-import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { itNeeds } from "../support/needs.ts"
-import { main } from "../support/operator.ts"
+import * as Program from "../support/program.ts"
 import * as Sockets from "../support/sockets.ts"
-import { until } from "../support/spawned.ts"
 import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
+import { until } from "../support/until.ts"
 import { freePort } from "../support/workers.ts"
 
-interface Run {
-  readonly child: ChildProcess
+interface Run extends Program.Spawned {
   readonly port: number
   readonly file: (name: string) => string
 }
 
-/** Runs a shell line, in which `$MAIN` starts the server, until the scope closes; serves when this returns. */
+/** Runs a shell line, in which `"$@"` starts the server, until the scope closes; serves when this returns. */
 const run = Effect.fnUntraced(function* (
   line: string,
-  flags = ""
+  ...flags: ReadonlyArray<string>
 ): Effect.fn.Return<Run, never, Scope.Scope> {
   const port = yield* freePort
   const directory = yield* Temporary.directory
-  const child = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn("bash", ["-c", line], {
-        cwd: directory,
-        detached: true,
-        stdio: ["ignore", "pipe", "pipe"],
-        env: {
-          ...process.env,
-          MAIN: `${process.execPath} ${main} --listen 127.0.0.1:${port} --drain-timeout 1s ${flags}`
-        }
-      })
-    ),
-    (child) =>
-      Effect.sync(() => {
-        try {
-          process.kill(-child.pid!, "SIGKILL")
-        } catch {
-          // Ended before.
-        }
-      })
-  )
+  const spawned = yield* Program.spawn(["--listen", `127.0.0.1:${port}`, "--drain-timeout", "1s", ...flags], {
+    by: Program.shell(line),
+    cwd: directory
+  })
   yield* listens(port)
-  return { child, port, file: (name) => join(directory, name) }
+  return { ...spawned, port, file: (name) => join(directory, name) }
 })
 
 const listens = (port: number): Effect.Effect<void> =>
@@ -80,8 +61,8 @@ describe("the log", () => {
       it.live(`holds up no session and no stop with ${workers} workers: ${what}`, () =>
         Effect.gen(function* () {
           const { port, file } = yield* run(
-            `( $MAIN & echo $! > pid; wait $!; echo $? > exit ) ${rest}`,
-            `--workers ${workers}`
+            `( "$@" & echo $! > pid; wait $!; echo $? > exit ) ${rest}`,
+            ...["--workers", String(workers)]
           )
           yield* sessions(port, 150)
           process.kill(Number(readFileSync(file("pid"), "utf8")), "SIGTERM")
@@ -93,17 +74,14 @@ describe("the log", () => {
 
   it.live("is complete when it is read again", () =>
     Effect.gen(function* () {
-      const { child, port } = yield* run("exec $MAIN")
-      let text = ""
+      const { port, file, lines, until } = yield* run('"$@" | { until test -e go; do sleep 0.1; done; cat; }')
       // A pipe takes 64 KiB.
       yield* sessions(port, 500)
-      child.stdout?.setEncoding("utf8").on("data", (part: string) => {
-        text += part
+      writeFileSync(file("go"), "")
+      const ids = yield* until(() => {
+        const ids = lines().flatMap(({ message, id }) => (message === "session" ? [id] : []))
+        return ids.length === 500 ? ids : undefined
       })
-      yield* until(
-        () => text.split("\n").filter((line) => line.includes('"message":"session"')).length === 500
-      )
-      const ids = text.split("\n").flatMap((line) => /"session","id":(\d+)/.exec(line)?.[1] ?? [])
       assert.strictEqual(new Set(ids).size, 500)
     }).pipe(Effect.timeout("25 seconds"))
   )
@@ -113,15 +91,15 @@ describe("a terminal that is closed", () => {
   /** The server on a terminal; to kill `script` closes it. */
   const onTerminal = (redirection: string, before = "") =>
     run(
-      `printf '%s\\n' 'trap "" HUP' "${before} $MAIN ${redirection} & echo \\$! > pid; wait \\$!; echo \\$? > exit" > run.sh
+      `printf '%s\\n' 'trap "" HUP' "${before} $* ${redirection} & echo \\$! > pid; wait \\$!; echo \\$? > exit" > run.sh
        exec script -qfc 'bash run.sh' /dev/null < <(sleep 60)`
     )
 
   itNeeds("script")("stops the server if the log goes there", () =>
     Effect.gen(function* () {
-      const { child, port, file } = yield* onTerminal("")
+      const { kill, port, file } = yield* onTerminal("")
       yield* sessions(port, 3)
-      child.kill("SIGKILL")
+      yield* kill("SIGKILL")
       // Shells pass it on, and so do most systems.
       process.kill(Number(readFileSync(file("pid"), "utf8")), "SIGHUP")
       assert.strictEqual(yield* contents(file("exit")), "0")
@@ -130,8 +108,8 @@ describe("a terminal that is closed", () => {
 
   itNeeds("script")("is a reload if the log goes to a file", () =>
     Effect.gen(function* () {
-      const { child, port, file } = yield* onTerminal(">>log 2>&1")
-      child.kill("SIGKILL")
+      const { kill, port, file } = yield* onTerminal(">>log 2>&1")
+      yield* kill("SIGKILL")
       const pid = Number(readFileSync(file("pid"), "utf8"))
       process.kill(pid, "SIGHUP")
       yield* until(() => readFileSync(file("log"), "utf8").includes('"message":"reloaded"'))
@@ -143,9 +121,9 @@ describe("a terminal that is closed", () => {
 
   itNeeds("script")("and no SIGHUP: the server goes on without a log, and stops as it should", () =>
     Effect.gen(function* () {
-      const { child, port, file } = yield* onTerminal("", "setsid")
+      const { kill, port, file } = yield* onTerminal("", "setsid")
       const pid = Number(readFileSync(file("pid"), "utf8"))
-      child.kill("SIGKILL")
+      yield* kill("SIGKILL")
       yield* sessions(port, 3)
       process.kill(pid, "SIGTERM")
       assert.strictEqual(yield* contents(file("exit")), "0")

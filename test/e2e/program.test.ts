@@ -126,7 +126,7 @@ describe.concurrent("a setting it cannot use", () => {
     // All variables are read alike.
     if (name !== "listen" && name !== "user") continue
     it.live(`${variable}=${text}`, () =>
-      Effect.map(Program.run([], { [variable]: text }), (finished) => check(finished, variable))
+      Effect.map(Program.run([], { env: { [variable]: text } }), (finished) => check(finished, variable))
     )
   }
 

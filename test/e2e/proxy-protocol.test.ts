@@ -7,13 +7,14 @@ import * as Effect from "effect/Effect"
 import { peer } from "../../src/testing/index.ts"
 import { greeting, proxyV1, proxyV2 } from "../support/messages.ts"
 import { itNeeds } from "../support/needs.ts"
-import { output, start } from "../support/operator.ts"
-import { page } from "../support/targets.ts"
+import * as Origin from "../support/origin.ts"
+import { output } from "../support/processes.ts"
+import * as Program from "../support/program.ts"
 
 // Without HTTP, as which the text of version 1 could begin.
-const trusting = start([
+const trusting = Program.start([
   ...["--listen", "127.0.0.1:0", "--proxy-protocol-from", "127.0.0.2"],
-  ...["--protocols", "socks5", "--private-targets", "allow"]
+  ...["--protocols", "socks5", "--private-targets", "allow", "--log-level", "debug"]
 ])
 
 const dial = (address: string, localAddress: string) =>
@@ -26,8 +27,8 @@ itNeeds("curl")("curl needs no header, and cannot come without one from a truste
     const { addresses, logged } = yield* trusting
     // Its own --haproxy-protocol is for the target: it sends that through the tunnel.
     const proxied = (from: string) => ["-s", "--interface", from, "-x", `socks5h://${addresses[0]}`]
-    const url = yield* page
-    assert.strictEqual(yield* output("curl", [...proxied("127.0.0.1"), url]), "it works")
+    const { url } = yield* Origin.http()
+    assert.strictEqual(yield* output("curl", [...proxied("127.0.0.1"), url]), Origin.page)
     yield* logged({ message: "session", outcome: "finished" })
     assert.strictEqual(yield* output("curl", [...proxied("127.0.0.2"), url]), "")
     const { client } = yield* logged({ outcome: "MalformedProxyHeader" })

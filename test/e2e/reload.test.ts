@@ -18,11 +18,9 @@ const started = Effect.fnUntraced(function* (content: string) {
   const path = join(yield* Temporary.directory, "effect-socks.yaml")
   const write = (text: string) => Effect.promise(() => writeFile(path, text))
   yield* write(content)
-  const running = yield* Program.spawn(["--config", path])
-  const logged = (message: string, count = 1) =>
-    running.until((stdout) => Program.lines(stdout).filter((line) => line.message === message)[count - 1])
-  const { addresses } = (yield* logged("listening")) as { addresses: ReadonlyArray<string> }
-  return { running, path, write, logged, port: Number(addresses[0]!.split(":").at(-1)) }
+  const running = yield* Program.start(["--config", path])
+  const logged = (message: string, number?: number) => running.logged({ message }, number)
+  return { running, path, write, logged, port: running.port }
 })
 
 /** The method that a server selects, of none and a password. */

@@ -12,8 +12,8 @@ import * as References from "effect/References"
 import { EgressLive, rules } from "../../examples/sandbox.ts"
 import { Resolver } from "../../src/index.ts"
 import { connect, layer, type Peer, peer } from "../../src/testing/index.ts"
-import { directory } from "../support/certificates.ts"
 import { greeting, request } from "../support/messages.ts"
+import { directory } from "../support/temporary.ts"
 
 /** The code of the reply to a request. */
 const asking = Effect.fnUntraced(function* (client: Peer, ...asked: Parameters<typeof request>) {

@@ -38,9 +38,9 @@ describe("stopping", () => {
       assert.strictEqual(text(yield* client.rest), "an answer")
       assert.strictEqual(yield* client.ending, "end")
 
-      const { code, stdout } = yield* server.within("5 seconds")
+      const { code } = yield* server.within("5 seconds")
       assert.strictEqual(code, 0)
-      assert.deepInclude(Program.lines(stdout).at(-1), { outcome: "finished", sent: 10, received: 9 })
+      assert.deepInclude(server.lines().at(-1), { outcome: "finished", sent: 10, received: 9 })
     })
   )
 
@@ -50,12 +50,12 @@ describe("stopping", () => {
       const silent = yield* Tcp.connect(server.port)
       // Served before this one.
       const { client, origin } = yield* Tcp.session(server.port)
-      const { code, stdout } = yield* server.stop
+      const { code } = yield* server.stop
       assert.strictEqual(yield* client.ending, "reset")
       assert.strictEqual(yield* origin.ending, "reset")
       assert.strictEqual(yield* silent.ending, "reset")
       assert.strictEqual(code, 0)
-      const sessions = Program.lines(stdout).filter(({ message }) => message === "session")
+      const sessions = server.lines().filter(({ message }) => message === "session")
       assert.deepInclude(sessions.at(-1), { outcome: "closed by server" })
     })
   )
@@ -93,9 +93,9 @@ describe("stopping", () => {
       client.duplex.pause()
       yield* origin.send(new Uint8Array(32 * 1024 * 1024))
       yield* Effect.promise(() => untilStuck(() => origin.duplex.writableLength))
-      const { code, stdout } = yield* server.stop
+      const { code } = yield* server.stop
       assert.strictEqual(code, 0)
-      const sessions = Program.lines(stdout).filter(({ message }) => message === "session")
+      const sessions = server.lines().filter(({ message }) => message === "session")
       assert.deepInclude(sessions.at(-1), { outcome: "closed by server" })
     })
   )

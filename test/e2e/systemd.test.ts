@@ -7,14 +7,15 @@ import { join } from "node:path"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { directory } from "../support/certificates.ts"
 import { itNeeds } from "../support/needs.ts"
-import { main, output, start } from "../support/operator.ts"
-import { page } from "../support/targets.ts"
+import * as Origin from "../support/origin.ts"
+import { output } from "../support/processes.ts"
+import * as Program from "../support/program.ts"
+import { directory } from "../support/temporary.ts"
 
 /** Passes listening sockets as systemd.socket(5) does, one for each `NAME=ADDRESS`, where ADDRESS is an IP or a path. */
-const activate = (...sockets: ReadonlyArray<string>) =>
-  [
+const activate = (...sockets: ReadonlyArray<string>): Program.Options => ({
+  by: [
     "python3",
     "-c",
     `
@@ -33,10 +34,9 @@ for index, s in enumerate([os.dup2(s.fileno(), 100 + i) for i, s in enumerate(pa
 os.environ.update(LISTEN_FDS=str(len(passed)), LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=":".join(names))
 os.execvp(sys.argv[2], sys.argv[2:])
 `,
-    sockets.join(","),
-    process.execPath,
-    main
-  ] as const
+    sockets.join(",")
+  ]
+})
 
 /** Sockets in the file system that others may use are no sockets of this machine alone. */
 const toLoopback = ["--private-targets", "allow"]
@@ -47,13 +47,13 @@ itNeeds("python3", "curl")("listens on every socket passed, and takes no new por
   Effect.gen(function* () {
     const path = join(yield* directory, "socket")
     const by = activate("web=127.0.0.1", `local=${path}`)
-    const { addresses, stop } = yield* start(["--listen", "systemd", "--open", ...toLoopback], {}, by)
+    const { addresses, stop } = yield* Program.start(["--listen", "systemd", "--open", ...toLoopback], by)
     assert.match(addresses[0]!, anyPort)
     assert.strictEqual(addresses[1], `unix:${path}`)
-    const url = yield* page
-    assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${addresses[0]}`, url]), "it works")
-    assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://localhost${path}`, url]), "it works")
-    assert.strictEqual(yield* stop, 0)
+    const { url } = yield* Origin.http()
+    assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${addresses[0]}`, url]), Origin.page)
+    assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://localhost${path}`, url]), Origin.page)
+    assert.strictEqual((yield* stop).code, 0)
   })
 )
 
@@ -61,14 +61,14 @@ itNeeds("python3", "curl")("listens on every socket passed with all of several w
   Effect.gen(function* () {
     const path = join(yield* directory, "socket")
     const by = activate("web=127.0.0.1", `local=${path}`)
-    const flags = ["--workers", "2", "--listen", "systemd", "--open", ...toLoopback]
-    const { addresses, logged, stop } = yield* start(flags, {}, by)
+    const flags = ["--workers", "2", "--log-level", "debug", "--listen", "systemd", "--open", ...toLoopback]
+    const { addresses, logged, stop } = yield* Program.start(flags, by)
     assert.match(addresses[0]!, anyPort)
     assert.strictEqual(addresses[1], `unix:${path}`)
-    const url = yield* page
+    const { url } = yield* Origin.http()
     const passes = Effect.gen(function* () {
       for (const proxy of [`socks5h://${addresses[0]}`, `socks5h://localhost${path}`]) {
-        assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, url]), "it works")
+        assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, url]), Origin.page)
       }
     })
     yield* passes
@@ -76,7 +76,7 @@ itNeeds("python3", "curl")("listens on every socket passed with all of several w
     process.kill(Number(pid), "SIGKILL")
     yield* logged({ message: "a worker serves", level: "info" })
     yield* passes
-    assert.strictEqual(yield* stop, 0)
+    assert.strictEqual((yield* stop).code, 0)
   })
 )
 
@@ -85,12 +85,12 @@ for (const workers of ["1", "2"]) {
     `lets clients of sockets that only this machine reaches go everywhere, with ${workers}`,
     () =>
       Effect.gen(function* () {
-        const url = yield* page
+        const { url } = yield* Origin.http()
         const flags = ["--workers", workers, "--listen", "systemd"]
-        const ours = yield* start(flags, {}, activate("web=127.0.0.1", "more=127.8.8.8", "six=::1"))
+        const ours = yield* Program.start(flags, activate("web=127.0.0.1", "more=127.8.8.8", "six=::1"))
         assert.deepInclude(yield* ours.logged({ message: "listening" }), { privateTargets: true })
         for (const address of ours.addresses) {
-          assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${address}`, url]), "it works")
+          assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${address}`, url]), Origin.page)
         }
       })
   )
@@ -101,10 +101,10 @@ for (const other of ["0.0.0.0", "::", "/"]) {
     Effect.gen(function* () {
       const address = other === "/" ? join(yield* directory, "socket") : other
       const flags = ["--listen", "systemd:web", "--listen", "systemd:ours", "--open"]
-      const { addresses, logged } = yield* start(flags, {}, activate(`web=${address}`, "ours=127.0.0.1"))
+      const { addresses, logged } = yield* Program.start(flags, activate(`web=${address}`, "ours=127.0.0.1"))
       assert.deepInclude(yield* logged({ message: "listening" }), { privateTargets: false })
       const curl = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-x", `http://${addresses[1]}`]
-      assert.strictEqual(yield* output("curl", [...curl, yield* page]), "403")
+      assert.strictEqual(yield* output("curl", [...curl, (yield* Origin.http()).url]), "403")
     })
   )
 }
@@ -112,7 +112,7 @@ for (const other of ["0.0.0.0", "::", "/"]) {
 itNeeds("python3")("listens on the sockets of a name", () =>
   Effect.gen(function* () {
     const by = activate("web=127.0.0.1", "admin=127.0.0.2", "web=127.0.0.3")
-    const { addresses } = yield* start(["--listen", "systemd:web"], {}, by)
+    const { addresses } = yield* Program.start(["--listen", "systemd:web"], by)
     assert.deepStrictEqual(
       addresses.map((address) => address.split(":")[0]),
       ["127.0.0.1", "127.0.0.3"]
@@ -122,22 +122,21 @@ itNeeds("python3")("listens on the sockets of a name", () =>
 
 itNeeds("python3")("refuses a socket that others can reach", () =>
   Effect.gen(function* () {
-    const [command, ...args] = activate("web=0.0.0.0")
-    const script = `"$@" 2>&1; echo "exit $?"`
-    const said = yield* output("sh", ["-c", script, "sh", command, ...args, "--listen", "systemd"])
-    assert.match(said, /refusing to listen on 0\.0\.0\.0:\d+: others can reach it.*\nexit 2/)
+    const { code, stderr } = yield* Program.run(["--listen", "systemd"], activate("web=0.0.0.0"))
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /refusing to listen on 0\.0\.0\.0:\d+: others can reach it/)
   })
 )
 
 itNeeds("python3")("says so if there is no such socket, or if they are another process's", () =>
   Effect.gen(function* () {
-    const [command, ...args] = activate("web=127.0.0.1")
-    const script = `"$@" 2>&1; echo "exit $?"`
-    const said = yield* output("sh", ["-c", script, "sh", command, ...args, "--listen", "systemd:admin"])
-    assert.strictEqual(said.trim(), "cannot listen on systemd:admin: systemd passed no such socket\nexit 1")
-    const other = `LISTEN_FDS=1 LISTEN_PID=1 "$0" "$@" 2>&1 3</dev/null; echo "exit $?"`
-    const meant = yield* output("sh", ["-c", other, process.execPath, main, "--listen", "systemd"])
-    assert.strictEqual(meant.trim(), "cannot listen on systemd: systemd passed no such socket\nexit 1")
+    const none = (name: string) => `cannot listen on ${name}: systemd passed no such socket\n`
+    const misnamed = yield* Program.run(["--listen", "systemd:admin"], activate("web=127.0.0.1"))
+    assert.deepStrictEqual([misnamed.code, misnamed.stderr], [1, none("systemd:admin")])
+    const foreign = yield* Program.run(["--listen", "systemd"], {
+      by: Program.shell('LISTEN_FDS=1 LISTEN_PID=1 exec "$@" 3</dev/null')
+    })
+    assert.deepStrictEqual([foreign.code, foreign.stderr], [1, none("systemd")])
   })
 )
 
@@ -160,11 +159,11 @@ print(",".join(m for m in messages if m in ("READY=1", "STOPPING=1")))
     while (!existsSync(path)) {
       yield* Effect.sleep("20 millis")
     }
-    const { logged, stop } = yield* start(["--listen", "127.0.0.1:0"], {
-      env: { ...process.env, NOTIFY_SOCKET: path }
+    const { logged, stop } = yield* Program.start(["--listen", "127.0.0.1:0"], {
+      env: { NOTIFY_SOCKET: path }
     })
     yield* logged({ message: "listening" })
-    assert.strictEqual(yield* stop, 0)
+    assert.strictEqual((yield* stop).code, 0)
     assert.strictEqual((yield* Fiber.join(told)).trim(), "READY=1,STOPPING=1")
   })
 )

@@ -6,18 +6,16 @@ import { connect as dial, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { greeting, request } from "../support/messages.ts"
+import * as Program from "../support/program.ts"
 import { echo, tunnel } from "../support/sockets.ts"
-import * as Spawned from "../support/spawned.ts"
+import { until } from "../support/until.ts"
 
 describe("A server after many connections", () => {
   it.live(
     "has the descriptors and the memory that it had before",
     () =>
       Effect.gen(function* () {
-        const program = yield* Spawned.start({
-          flags: ["--handshake-timeout", "1s"],
-          nodeFlags: countingFlags
-        })
+        const program = yield* Program.start(["--handshake-timeout", "1s"], { nodeFlags: countingFlags })
         const target = yield* echo("0.0.0.0")
         const many = (count: number, visit: (socket: Socket, index: number) => void) =>
           Effect.forEach(
@@ -26,7 +24,7 @@ describe("A server after many connections", () => {
             { concurrency: 50, discard: true }
           )
         const before = program.descriptors().length
-        const settled = Spawned.until(() => program.descriptors().length <= before)
+        const settled = until(() => program.descriptors().length <= before)
         let echoed = 0
         const short = (socket: Socket, index: number) => {
           const host = loopback(index)
@@ -73,13 +71,17 @@ const countingFlags = [
   })`)}`
 ]
 
-const liveBytes = (program: Spawned.Program): Effect.Effect<number> =>
-  Effect.suspend(() => {
-    const before = program.lines.length
-    process.kill(program.pid, "SIGUSR2")
-    const counted = () => program.lines.slice(before).find(({ message }) => message === "live")
-    return Effect.map(Spawned.until(counted), ({ bytes }) => Number(bytes))
-  })
+const liveBytes = Effect.fnUntraced(function* (program: Program.Program) {
+  const before = program.lines().length
+  yield* program.kill("SIGUSR2")
+  const { bytes } = yield* program.until(() =>
+    program
+      .lines()
+      .slice(before)
+      .find(({ message }) => message === "live")
+  )
+  return Number(bytes)
+})
 
 /** One of several addresses of this machine, so that no two of them run out of ports. */
 const loopback = (index: number) => `127.0.0.${1 + (index % 200)}`

@@ -6,8 +6,9 @@ import { connect as dial } from "node:net"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { greeting, request } from "../support/messages.ts"
+import * as Program from "../support/program.ts"
 import { ask, connect, type TcpPeer } from "../support/sockets.ts"
-import * as Spawned from "../support/spawned.ts"
+import { until } from "../support/until.ts"
 
 /** The port of a process that listens, and then is stopped with its accept queue full. */
 const silent = Effect.gen(function* () {
@@ -35,7 +36,7 @@ const listening = `
   server.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => console.log(server.address().port))
 `
 
-layer(Spawned.layer(), { excludeTestServices: true })("A client that goes away during the dial", (it) => {
+layer(Program.layer(), { excludeTestServices: true })("A client that goes away during the dial", (it) => {
   const ways: Record<string, (client: TcpPeer) => Effect.Effect<void>> = {
     closes: (client) => client.end,
     resets: (client) => client.reset,
@@ -44,30 +45,30 @@ layer(Spawned.layer(), { excludeTestServices: true })("A client that goes away d
   for (const [name, leave] of Object.entries(ways)) {
     it.effect(`ends it: ${name}`, () =>
       Effect.gen(function* () {
-        const program = yield* Spawned.Program
+        const program = yield* Program.Program
         const port = yield* silent
         const before = program.descriptors().length
         const client = yield* connect(program.port)
         const { localPort } = client.duplex
         yield* client.send([...greeting(0x00), ...request("127.0.0.1", port)])
-        yield* Spawned.until(() => program.descriptors().length === before + 2)
+        yield* until(() => program.descriptors().length === before + 2)
         yield* leave(client)
         const { outcome, duration } = yield* program.session(localPort!)
         assert.strictEqual(outcome, "ClientGone")
         // The dial alone would go on for 10 s.
         assert.isBelow(Number(duration), 5000)
-        yield* Spawned.until(() => program.descriptors().length === before)
+        yield* until(() => program.descriptors().length === before)
       })
     )
   }
 })
 
-layer(Spawned.layer(["--connect-timeout", "500ms"]), { excludeTestServices: true })(
+layer(Program.layer(["--connect-timeout", "500ms"]), { excludeTestServices: true })(
   "A target that does not answer",
   (it) => {
     it.effect("is given up with 06 after the connect timeout", () =>
       Effect.gen(function* () {
-        const program = yield* Spawned.Program
+        const program = yield* Program.Program
         const port = yield* silent
         const before = program.descriptors().length
         const { client, code } = yield* ask(program.port, "127.0.0.1", port)
@@ -75,7 +76,7 @@ layer(Spawned.layer(["--connect-timeout", "500ms"]), { excludeTestServices: true
         yield* client.end
         const { duration } = yield* program.session(client.duplex.localPort!)
         assert.isAtLeast(Number(duration), 490)
-        yield* Spawned.until(() => program.descriptors().length === before)
+        yield* until(() => program.descriptors().length === before)
       })
     )
   }

@@ -6,19 +6,19 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Policy } from "../../src/index.ts"
 import { greeting, reply, request } from "../support/messages.ts"
+import * as Program from "../support/program.ts"
 import { proxy, serverOf } from "../support/servers.ts"
 import { ask, connect, hasIPv6, listen } from "../support/sockets.ts"
-import * as Spawned from "../support/spawned.ts"
 
 const v6Loopback = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
 
-layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
+layer(Program.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
   excludeTestServices: true,
   concurrent: true
 })("A handshake over TCP", (it) => {
   it.effect("takes greeting, request and payload in one segment", () =>
     Effect.gen(function* () {
-      const { port } = yield* Spawned.Program
+      const { port } = yield* Program.Program
       const target = yield* listen()
       const client = yield* connect(port)
       yield* client.send([...greeting(0x00), ...request("127.0.0.1", target.port), 0x68, 0x69])
@@ -32,7 +32,7 @@ layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
   it.effect("takes one byte at a time", () =>
     Effect.gen(function* () {
       // With more time than the others have: on a busy machine so many pauses take long.
-      const { port } = yield* Spawned.start({})
+      const { port } = yield* Program.start()
       const target = yield* listen()
       const client = yield* connect(port)
       for (const byte of [...greeting(0x02, 0x00), ...request("localhost", target.port), 0x68, 0x69]) {
@@ -47,7 +47,7 @@ layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
 
   it.effect("names the outgoing socket's address as the target sees it, IPv4", () =>
     Effect.gen(function* () {
-      const { port } = yield* Spawned.Program
+      const { port } = yield* Program.Program
       const target = yield* listen()
       const client = yield* connect(port)
       yield* client.send([...greeting(0x00), ...request("127.0.0.1", target.port)])
@@ -59,7 +59,7 @@ layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
 
   it.effect.runIf(hasIPv6)("names the outgoing socket's address as the target sees it, IPv6", () =>
     Effect.gen(function* () {
-      const { port } = yield* Spawned.Program
+      const { port } = yield* Program.Program
       const target = yield* listen("::1")
       const client = yield* connect(port)
       yield* client.send([...greeting(0x00), ...request(v6Loopback, target.port)])
@@ -71,7 +71,7 @@ layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
 
   it.effect("answers 05 where nothing listens", () =>
     Effect.gen(function* () {
-      const { port } = yield* Spawned.Program
+      const { port } = yield* Program.Program
       const free = yield* Effect.scoped(listen())
       const { client, code } = yield* ask(port, "127.0.0.1", free.port)
       assert.strictEqual(code, 0x05)
@@ -89,7 +89,7 @@ layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
 
   it.effect("answers 02 where nobody may go", () =>
     Effect.gen(function* () {
-      const { port } = yield* Spawned.Program
+      const { port } = yield* Program.Program
       const { code } = yield* ask(port, [255, 255, 255, 255], 80)
       assert.strictEqual(code, 0x02)
     })
@@ -113,7 +113,7 @@ layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
   for (const [name, { sends, gets }] of Object.entries(failures)) {
     it.effect(`delivers its reply to ${name} whole, whatever else the client has sent`, () =>
       Effect.gen(function* () {
-        const { port } = yield* Spawned.Program
+        const { port } = yield* Program.Program
         const client = yield* connect(port)
         client.duplex.pause()
         yield* client.send([...sends, ...new Array(200_000).fill(0x58)])
@@ -129,7 +129,7 @@ layer(Spawned.layer(["--handshake-timeout", "1s", "--log-level", "debug"]), {
 
   it.effect("is over after the handshake timeout, whatever trickles in", () =>
     Effect.gen(function* () {
-      const program = yield* Spawned.Program
+      const program = yield* Program.Program
       const client = yield* connect(program.port)
       const { localPort } = client.duplex
       const bytes = [...greeting(0x00), ...request("x".repeat(250), 80)]

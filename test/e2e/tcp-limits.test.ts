@@ -6,8 +6,9 @@ import { spawnSync } from "node:child_process"
 import type { Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Program from "../support/program.ts"
 import { ask, connect, echo, listen, socketOf, type TcpPeer, tunnel } from "../support/sockets.ts"
-import * as Spawned from "../support/spawned.ts"
+import { until } from "../support/until.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -19,7 +20,7 @@ describe.concurrent("A side that does not read", () => {
   for (const [name, roles] of Object.entries(cases)) {
     it.live(`stops the other side's sending and costs no memory: ${name}`, () =>
       Effect.gen(function* () {
-        const program = yield* Spawned.start({})
+        const program = yield* Program.start()
         const listener = yield* listen()
         const pairs = yield* Effect.forEach([1, 2, 3, 4], () =>
           Effect.gen(function* () {
@@ -37,7 +38,7 @@ describe.concurrent("A side that does not read", () => {
         // Stopped, not stuck: it all comes once it is asked for, and then more.
         let got = 0
         for (const reader of readers) reader.on("data", (chunk: Buffer) => (got += chunk.length)).resume()
-        yield* Spawned.until(() => got > moved + mebibyte)
+        yield* until(() => got > moved + mebibyte)
       })
     )
   }
@@ -72,7 +73,7 @@ const stalled = (count: () => number): Effect.Effect<number> =>
 describe.concurrent("A thousand sessions", () => {
   it.live("run at once, and leave nothing behind", () =>
     Effect.gen(function* () {
-      const program = yield* Spawned.start({})
+      const program = yield* Program.start()
       const target = yield* echo()
       const before = program.descriptors().length
       yield* Effect.scoped(
@@ -90,7 +91,7 @@ describe.concurrent("A thousand sessions", () => {
           )
         })
       )
-      yield* Spawned.until(() => program.descriptors().length <= before)
+      yield* until(() => program.descriptors().length <= before)
     })
   )
 })
@@ -98,7 +99,7 @@ describe.concurrent("A thousand sessions", () => {
 describe.concurrent("A server short of descriptors", () => {
   it.live("turns down what is too much, serves who is there, rests, and recovers by itself", () =>
     Effect.gen(function* () {
-      const program = yield* Spawned.start({ shell: 'ulimit -n 128; exec "$@"' })
+      const program = yield* Program.start([], Program.withFiles(128))
       const target = yield* echo()
       const before = program.descriptors().length
       const existing = yield* tunnel(program.port, target.port)
@@ -119,7 +120,7 @@ describe.concurrent("A server short of descriptors", () => {
           yield* rests(program)
         })
       )
-      yield* Spawned.until(() => program.descriptors().length <= before + 2)
+      yield* until(() => program.descriptors().length <= before + 2)
       yield* echoes(existing)
       yield* Effect.flatMap(tunnel(program.port, target.port), echoes)
     })
@@ -127,7 +128,7 @@ describe.concurrent("A server short of descriptors", () => {
 
   it.live("lives through the system having none left", (context) =>
     Effect.gen(function* () {
-      const program = yield* Spawned.start({})
+      const program = yield* Program.start()
       if (!leaveDescriptors(program, 1000)) return context.skip("prlimit is not there or not permitted")
       const target = yield* echo()
       const existing = yield* tunnel(program.port, target.port)
@@ -163,7 +164,7 @@ const echoes = (client: TcpPeer) =>
   })
 
 /** Nothing happens, so it has nothing to do: a loop that spins would take the whole second. */
-const rests = (program: Spawned.Program) =>
+const rests = (program: Program.Program) =>
   Effect.gen(function* () {
     const before = program.cpu()
     yield* Effect.sleep("1 second")
@@ -171,7 +172,7 @@ const rests = (program: Spawned.Program) =>
   })
 
 /** Sets the limit on open files so that just this many can be opened; says whether that worked. */
-const leaveDescriptors = (program: Spawned.Program, count: number): boolean => {
+const leaveDescriptors = (program: Program.Program, count: number): boolean => {
   const taken = new Set(program.descriptors())
   let limit = 0
   for (let free = 0; free < count || taken.has(limit); limit++) if (!taken.has(limit)) free++

@@ -6,11 +6,12 @@ import type { Socket } from "node:net"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Program from "../support/program.ts"
 import { connect, listen, socketOf, type TcpPeer, tunnel } from "../support/sockets.ts"
-import * as Spawned from "../support/spawned.ts"
+import { until } from "../support/until.ts"
 
 const pair = Effect.gen(function* () {
-  const program = yield* Spawned.Program
+  const program = yield* Program.Program
   const listener = yield* listen()
   const client = yield* tunnel(program.port, listener.port)
   return { program, client, target: yield* listener.accept, clientPort: client.duplex.localPort! }
@@ -18,7 +19,7 @@ const pair = Effect.gen(function* () {
 
 const large = Buffer.alloc(8 * 1024 * 1024, "large ")
 
-layer(Spawned.layer(), { excludeTestServices: true })("A session over TCP", (it) => {
+layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it) => {
   it.effect("brings the target's answer to a client that has finished sending", () =>
     Effect.gen(function* () {
       const { program, client, target, clientPort } = yield* pair
@@ -79,7 +80,7 @@ layer(Spawned.layer(), { excludeTestServices: true })("A session over TCP", (it)
         yield* from.send("half of it")
         yield* from.reset
         yield* to.rest
-        assert.strictEqual(yield* Spawned.until(to.error), "ECONNRESET")
+        assert.strictEqual(yield* until(to.error), "ECONNRESET")
         assert.strictEqual((yield* program.session(clientPort)).outcome, outcome)
         // Whether both come in one turn of the event loop is left to chance.
       }).pipe(Effect.scoped, Effect.repeat({ times: 20 }))
@@ -95,11 +96,11 @@ layer(Spawned.layer(), { excludeTestServices: true })("A session over TCP", (it)
         yield* to.receive(9)
         // As a TLS client does that closes without waiting for the other's goodbye,
         // which then gets there first.
-        process.kill(ends.program.pid, "SIGSTOP")
+        yield* ends.program.kill("SIGSTOP")
         yield* to.send("goodbye")
         from.duplex.destroy()
         yield* Effect.sleep("20 millis")
-        process.kill(ends.program.pid, "SIGCONT")
+        yield* ends.program.kill("SIGCONT")
         assert.strictEqual(yield* to.ending, "end")
         yield* to.end
         assert.strictEqual((yield* ends.program.session(ends.clientPort)).outcome, "finished")
@@ -156,7 +157,7 @@ layer(Spawned.layer(), { excludeTestServices: true })("A session over TCP", (it)
   )
 })
 
-layer(Spawned.layer(["--idle-timeout", "1s", "--half-close-timeout", "300ms"]), {
+layer(Program.layer(["--idle-timeout", "1s", "--half-close-timeout", "300ms"]), {
   excludeTestServices: true
 })("A quiet session over TCP", (it) => {
   it.effect("lives for as long as anything moves, in either direction", () =>
@@ -190,16 +191,16 @@ layer(Spawned.layer(["--idle-timeout", "1s", "--half-close-timeout", "300ms"]), 
 
   it.effect("does not keep a client that leaves its greeting half said", () =>
     Effect.gen(function* () {
-      const program = yield* Spawned.Program
+      const program = yield* Program.Program
       const before = program.descriptors().length
       yield* Effect.scoped(
         Effect.gen(function* () {
           const client = yield* connect(program.port)
           yield* client.send([0x05])
-          yield* Spawned.until(() => program.descriptors().length > before)
+          yield* until(() => program.descriptors().length > before)
         })
       )
-      yield* Spawned.until(() => program.descriptors().length <= before)
+      yield* until(() => program.descriptors().length <= before)
     })
   )
 })

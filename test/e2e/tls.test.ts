@@ -8,12 +8,14 @@ import { type ConnectionOptions, connect as connectTls } from "node:tls"
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { peer } from "../../src/testing/index.ts"
-import { certificate, directory, revocationList } from "../support/certificates.ts"
+import { certificate, revocationList } from "../support/certificates.ts"
 import { greeting, request } from "../support/messages.ts"
 import { itNeeds } from "../support/needs.ts"
-import { main, output, refuse, start } from "../support/operator.ts"
-import { echo, tcp } from "../support/targets.ts"
+import { output } from "../support/processes.ts"
+import * as Program from "../support/program.ts"
+import { echo, serve } from "../support/sockets.ts"
 import * as Tcp from "../support/tcp.ts"
+import { directory } from "../support/temporary.ts"
 
 const it = itNeeds("openssl")
 
@@ -29,11 +31,9 @@ const certificates = Effect.map(directory, (path) => {
   }
 })
 
-const portOf = (address: string) => Number(address.split(":").at(-1))
-
 /** A client over TLS, and the TCP connection under it. */
 const dial = Effect.fnUntraced(function* (address: string, options: ConnectionOptions = {}) {
-  const carrier = connect({ host: "127.0.0.1", port: portOf(address), allowHalfOpen: true })
+  const carrier = connect({ host: "127.0.0.1", port: Program.portOf(address), allowHalfOpen: true })
   carrier.on("error", () => {})
   const socket = connectTls({ socket: carrier, servername: "localhost", ...options })
   yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
@@ -47,14 +47,15 @@ describe("over TLS", () => {
     const files = yield* certificates
     const { server } = files
     const args = ["--listen", "tls:127.0.0.1:0", "--listen", "127.0.0.1:0"]
-    const program = yield* start([...args, "--tls-cert", server.certFile, "--tls-key", server.keyFile])
+    const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile]
+    const program = yield* Program.start([...args, ...tls, "--log-level", "debug"])
     return { ...files, ...program, trust: { ca: server.cert } }
   })
 
   it("nobody gets UDP, which would go in the clear, but where the listener is told so", () =>
     Effect.gen(function* () {
       const { server } = yield* certificates
-      const program = yield* start([
+      const program = yield* Program.start([
         ...["--udp", "--tls-cert", server.certFile, "--tls-key", server.keyFile],
         ...["tls:127.0.0.1:0", "tls:127.0.0.1:0?udp=true", "127.0.0.1:0"].flatMap((at) => ["--listen", at])
       ])
@@ -62,7 +63,7 @@ describe("over TLS", () => {
       const answers = [
         dial(program.addresses[0]!, trust),
         dial(program.addresses[1]!.replace(/\?.*/, ""), trust),
-        Tcp.connect(portOf(program.addresses[2]!))
+        Tcp.connect(Program.portOf(program.addresses[2]!))
       ].map((dialled) =>
         Effect.gen(function* () {
           const client = yield* dialled
@@ -78,11 +79,11 @@ describe("over TLS", () => {
       const { server } = yield* certificates
       const says = (listen: string, ...more: ReadonlyArray<string>) =>
         Effect.map(
-          output(process.execPath, [
-            ...[main, "check", "--listen", listen, "--tls-cert", server.certFile],
+          Program.run([
+            ...["check", "--listen", listen, "--tls-cert", server.certFile],
             ...["--tls-key", server.keyFile, ...more]
           ]),
-          (text) => /listens on .*?who can reach it(.*)/.exec(text)?.[1]
+          ({ stdout }) => /listens on .*?who can reach it(.*)/.exec(stdout)?.[1]
         )
       const off = ", without UDP, which TLS does not protect (?udp=true)"
       assert.strictEqual(yield* says("tls:127.0.0.1:1443"), off)
@@ -98,7 +99,7 @@ describe("over TLS", () => {
   it("a client can finish sending and still receive", () =>
     Effect.gen(function* () {
       const { addresses, logged, trust } = yield* started
-      const port = yield* tcp((socket) => {
+      const { port } = yield* serve((socket) => {
         socket.resume().on("end", () => setTimeout(() => socket.end("late"), 100))
       })
       const client = yield* dial(addresses[0]!, trust)
@@ -114,7 +115,7 @@ describe("over TLS", () => {
     Effect.gen(function* () {
       const { addresses, logged, trust } = yield* started
       let received = ""
-      const port = yield* tcp((socket) => {
+      const { port } = yield* serve((socket) => {
         socket.end("first")
         socket.on("data", (bytes) => {
           received += bytes
@@ -134,7 +135,7 @@ describe("over TLS", () => {
     Effect.gen(function* () {
       const { addresses, trust } = yield* started
       const client = yield* dial(addresses[0]!, trust)
-      yield* client.send(open(yield* echo))
+      yield* client.send(open((yield* echo()).port))
       yield* client.receive(12)
       const bytes = new Uint8Array(1 << 20).map((_, index) => index * 31)
       yield* client.send(bytes)
@@ -145,7 +146,7 @@ describe("over TLS", () => {
   it("a target's reset is a reset of TCP", () =>
     Effect.gen(function* () {
       const { addresses, logged, trust } = yield* started
-      const port = yield* tcp((socket) => {
+      const { port } = yield* serve((socket) => {
         socket.write("half an ans")
         socket.once("data", () => socket.resetAndDestroy())
       })
@@ -166,7 +167,7 @@ describe("over TLS", () => {
     Effect.gen(function* () {
       const { addresses, logged, trust } = yield* started
       let code: string | undefined
-      const port = yield* tcp((socket) => {
+      const { port } = yield* serve((socket) => {
         socket.on("error", (error: NodeJS.ErrnoException) => {
           code = error.code
         })
@@ -183,7 +184,7 @@ describe("over TLS", () => {
   it("whoever mistakes the port gets a hint in the log", () =>
     Effect.gen(function* () {
       const { addresses, logged, trust } = yield* started
-      const plain = peer(connect({ host: "127.0.0.1", port: portOf(addresses[0]!) }))
+      const plain = peer(connect({ host: "127.0.0.1", port: Program.portOf(addresses[0]!) }))
       yield* plain.send(greeting(0x00))
       assert.deepStrictEqual([...(yield* plain.rest)], [])
       const { hint } = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x05 })
@@ -198,7 +199,7 @@ describe("over TLS", () => {
   it("openssl's client gets an answer", () =>
     Effect.gen(function* () {
       const { addresses } = yield* started
-      const target = `127.0.0.1:${portOf(addresses[0]!)}`
+      const target = `127.0.0.1:${Program.portOf(addresses[0]!)}`
       const script = `(printf '\\005\\001\\000'; sleep 1) | openssl s_client -quiet -no_ign_eof -connect ${target} | od -An -tx1`
       assert.strictEqual((yield* output("sh", ["-c", script])).trim(), "05 00")
     }))
@@ -210,7 +211,8 @@ describe("with certificates of clients", () => {
     const { server, ca } = files
     const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
     // Nobody has a password, and still nobody is let in unasked.
-    const program = yield* start(["--listen", "tls:0.0.0.0:0", "--private-targets", "allow", ...tls])
+    const open = ["--listen", "tls:0.0.0.0:0", "--private-targets", "allow"]
+    const program = yield* Program.start([...open, ...tls, "--log-level", "debug"])
     return { ...files, ...program, trust: { ca: server.cert } }
   })
 
@@ -218,7 +220,7 @@ describe("with certificates of clients", () => {
     Effect.gen(function* () {
       const { addresses, logged, trust, alice } = yield* started
       const client = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
-      yield* client.send(open(yield* echo))
+      yield* client.send(open((yield* echo()).port))
       assert.deepStrictEqual([...(yield* client.receive(4))], [5, 0, 5, 0])
       yield* client.end
       yield* logged({ message: "session", user: "alice", outcome: "finished" })
@@ -229,13 +231,13 @@ describe("with certificates of clients", () => {
       const { server, ca, alice, bob, path } = yield* certificates
       const users = join(path, "users.yaml")
       writeFileSync(users, "- { name: alice, groups: [staff] }\n- { name: bob, expires: 2001-01-01 }\n")
-      const { addresses, logged } = yield* start([
+      const { addresses, logged } = yield* Program.start([
         ...["--listen", "tls:127.0.0.1:0", "--users-file", users],
         ...["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
       ])
       const trust = { ca: server.cert }
       const one = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
-      yield* one.send(open(yield* echo))
+      yield* one.send(open((yield* echo()).port))
       assert.deepStrictEqual([...(yield* one.receive(4))], [5, 0, 5, 0])
       const other = yield* dial(addresses[0]!, { ...trust, cert: bob.cert, key: bob.key })
       yield* other.send(greeting(0x00))
@@ -248,11 +250,11 @@ describe("with certificates of clients", () => {
       const { path, server, ca, alice, bob } = yield* certificates
       const crl = join(path, "crl.pem")
       writeFileSync(crl, revocationList(path, ca, []))
-      const { addresses, logged } = yield* start([
-        ...["--listen", "tls:127.0.0.1:0", "--tls-client-crl", crl],
+      const { addresses, logged } = yield* Program.start([
+        ...["--listen", "tls:127.0.0.1:0", "--tls-client-crl", crl, "--log-level", "debug"],
         ...["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
       ])
-      const port = yield* echo
+      const { port } = yield* echo()
       const ask = Effect.fnUntraced(function* ({
         cert,
         key
@@ -291,7 +293,8 @@ describe("refused at the start", () => {
   const listen = ["--listen", "tls:127.0.0.1:0"]
   const refused = (args: ReadonlyArray<string>, sentence: string) =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* refuse(args), { code: 2, says: sentence })
+      const { code, stderr } = yield* Program.run(args)
+      assert.deepStrictEqual([code, stderr.trim()], [2, sentence])
     })
 
   it("TLS without its files", () =>

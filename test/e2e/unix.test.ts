@@ -6,24 +6,26 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { directory } from "../support/certificates.ts"
 import { itNeeds } from "../support/needs.ts"
-import { main, output, refuse, start } from "../support/operator.ts"
-import { page } from "../support/targets.ts"
+import * as Origin from "../support/origin.ts"
+import { output } from "../support/processes.ts"
+import * as Program from "../support/program.ts"
+import { directory } from "../support/temporary.ts"
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
 itNeeds("curl")("serves curl, and is gone after it", () =>
   Effect.gen(function* () {
     const path = join(yield* directory, "a socket")
-    const { addresses, logged, stop } = yield* start(["--listen", `unix:${path}`])
+    const { addresses, logged, stop } = yield* Program.start(["--listen", `unix:${path}`])
     assert.deepStrictEqual(addresses, [`unix:${path}`])
     assert.strictEqual(mode(path), "600")
     const proxy = `socks5h://localhost${encodeURI(path)}`
-    assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, yield* page]), "it works")
+    const { url } = yield* Origin.http()
+    assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, url]), Origin.page)
     const { client, listener, outcome } = yield* logged({ message: "session" })
     assert.deepStrictEqual([client, listener, outcome], [`unix:${path}`, `unix:${path}`, "finished"])
-    assert.strictEqual(yield* stop, 0)
+    assert.strictEqual((yield* stop).code, 0)
     assert.isFalse(existsSync(path))
   })
 )
@@ -31,8 +33,9 @@ itNeeds("curl")("serves curl, and is gone after it", () =>
 it.live("has the permissions asked for, whatever the process's mask", () =>
   Effect.gen(function* () {
     const path = join(yield* directory, "socket")
-    const shell = ["sh", "-c", 'umask 0077; exec "$0" "$@"', process.execPath] as const
-    yield* start(["--listen", `unix:${path}`, "--unix-mode", "0660"], {}, [...shell, main])
+    yield* Program.start(["--listen", `unix:${path}`, "--unix-mode", "0660"], {
+      by: Program.shell('umask 0077; exec "$@"')
+    })
     assert.strictEqual(mode(path), "660")
   })
 )
@@ -40,11 +43,11 @@ it.live("has the permissions asked for, whatever the process's mask", () =>
 it.live("open to others, asks for a password or for --open", () =>
   Effect.gen(function* () {
     const path = join(yield* directory, "socket")
-    const { code, says } = yield* refuse(["--listen", `unix:${path}`, "--unix-mode", "0666"])
+    const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`, "--unix-mode", "0666"])
     assert.strictEqual(code, 2)
-    assert.include(says, `refusing to listen on unix:${path}: others can reach it`)
+    assert.include(stderr, `refusing to listen on unix:${path}: others can reach it`)
     assert.isFalse(existsSync(path))
-    yield* start(["--listen", `unix:${path}`, "--unix-mode", "0666", "--user", "alice:secret"])
+    yield* Program.start(["--listen", `unix:${path}`, "--unix-mode", "0666", "--user", "alice:secret"])
     assert.strictEqual(mode(path), "666")
   })
 )
@@ -52,9 +55,9 @@ it.live("open to others, asks for a password or for --open", () =>
 it.live("takes the place of a socket that a killed server left behind", () =>
   Effect.gen(function* () {
     const path = join(yield* directory, "socket")
-    yield* Effect.scoped(start(["--listen", `unix:${path}`]))
+    yield* Effect.scoped(Program.start(["--listen", `unix:${path}`]))
     assert.isTrue(existsSync(path))
-    yield* start(["--listen", `unix:${path}`])
+    yield* Program.start(["--listen", `unix:${path}`])
   })
 )
 
@@ -68,8 +71,11 @@ it.live("leaves a socket alone that something listens on", () =>
       }),
       (server) => Effect.sync(() => server.close())
     )
-    const { code, says } = yield* refuse(["--listen", `unix:${path}`])
-    assert.deepStrictEqual([code, says], [1, `cannot listen on unix:${path}: another program has taken it`])
+    const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
+    assert.deepStrictEqual(
+      [code, stderr.trim()],
+      [1, `cannot listen on unix:${path}: another program has taken it`]
+    )
     assert.isTrue(existsSync(path))
   })
 )
@@ -78,9 +84,9 @@ it.live("leaves a file alone that is no socket", () =>
   Effect.gen(function* () {
     const path = join(yield* directory, "notes")
     writeFileSync(path, "dear diary")
-    const { code, says } = yield* refuse(["--listen", `unix:${path}`])
+    const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
     assert.deepStrictEqual(
-      [code, says],
+      [code, stderr.trim()],
       [1, `cannot listen on unix:${path}: something else than a socket is there`]
     )
   })
@@ -89,7 +95,10 @@ it.live("leaves a file alone that is no socket", () =>
 it.live("needs its directory", () =>
   Effect.gen(function* () {
     const path = join(yield* directory, "missing", "socket")
-    const { code, says } = yield* refuse(["--listen", `unix:${path}`])
-    assert.deepStrictEqual([code, says], [1, `cannot listen on unix:${path}: its directory does not exist`])
+    const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
+    assert.deepStrictEqual(
+      [code, stderr.trim()],
+      [1, `cannot listen on unix:${path}: its directory does not exist`]
+    )
   })
 )

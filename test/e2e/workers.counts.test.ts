@@ -11,7 +11,6 @@ import * as Hashing from "../../src/auth/Hashing.ts"
 import * as PasswordHash from "../../src/config/PasswordHash.ts"
 import type { Peer } from "../../src/testing/index.ts"
 import { proxyV1, request } from "../support/messages.ts"
-import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
@@ -155,8 +154,8 @@ describe("limits of several workers", () => {
       for (let n = 0; n < 10; n++) {
         assert.deepStrictEqual(yield* logIn("203.0.113.7", "secret"), [1, 0])
       }
-      const { stdout } = yield* server.stop
-      const lines = Program.lines(stdout).filter(({ message }) => message === "banned")
+      yield* server.stop
+      const lines = server.lines().filter(({ message }) => message === "banned")
       assert.lengthOf(lines, 2)
     })
   )

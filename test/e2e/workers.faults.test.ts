@@ -147,7 +147,7 @@ describe("Workers", () => {
         writeFileSync(file, JSON.stringify({ workers: 2, "drain-timeout": "300ms", listen }))
       const [first, second] = [`127.0.0.1:${yield* Workers.freePort}`, `127.0.0.1:${yield* Workers.freePort}`]
       write(first)
-      const server = yield* Workers.start(["--config", file], {}, true)
+      const server = yield* Workers.start(["--config", file])
       const pids = yield* server.pids
       write(first, `unix:${join(directory, "socket")}`, second)
       yield* server.logged({ message: "reloaded" })
@@ -178,7 +178,7 @@ describe("Workers", () => {
       writeFileSync(hook, dying)
       writeFileSync(file, "workers: 2\nlisten: 127.0.0.1:0\n")
       const env = { NODE_OPTIONS: `--require ${hook}`, ARMED: join(directory, "armed") }
-      const server = yield* Workers.start(["--config", file], env, true)
+      const server = yield* Workers.start(["--config", file], { env })
       const pids = yield* server.pids
       const primary = parentOf(pids[0]!)
       const sessions = yield* Workers.sessions(server.port, pids)

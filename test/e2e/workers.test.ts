@@ -40,9 +40,9 @@ describe("Workers", () => {
           yield* origin.end
           yield* client.rest
         }
-        const { code, stdout, stderr } = yield* server.within("5 seconds")
+        const { code, stderr } = yield* server.within("5 seconds")
         assert.deepStrictEqual([code, stderr], [0, ""])
-        const finished = Program.lines(stdout).filter(({ outcome }) => outcome === "finished")
+        const finished = server.lines().filter(({ outcome }) => outcome === "finished")
         assert.lengthOf(finished, sessions.length)
         assert.strictEqual(new Set(finished.map(({ id }) => id)).size, sessions.length)
       })
@@ -169,10 +169,9 @@ describe("Workers", () => {
       const kept = before.find(({ pid }) => pid === survivor)!
       yield* kept.client.send("still there")
       yield* kept.origin.receive(11)
-      const { code, stdout } = yield* server.stop
-      assert.strictEqual(code, 0)
+      assert.strictEqual((yield* server.stop).code, 0)
       const count = (message: string) =>
-        Program.lines(stdout).filter((line) => String(line.message).startsWith(message)).length
+        server.lines().filter((line) => String(line.message).startsWith(message)).length
       assert.deepStrictEqual([count("reloaded"), count("not reloaded")], [2, 1])
     })
   )

@@ -14,10 +14,11 @@ import * as Tls from "../../src/network/Tls.ts"
 import { userOf } from "../../src/protocols/TlsHandshake.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { connectWith, layer, pair, peer } from "../../src/testing/index.ts"
-import { certificate, directory, revocationList } from "../support/certificates.ts"
+import { certificate, revocationList } from "../support/certificates.ts"
 import { captured } from "../support/logs.ts"
 import { greeting, proxyV1, reply, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
+import { directory } from "../support/temporary.ts"
 
 const conversation = [...greeting(0x00), ...request("192.0.2.1", 80)]
 const answer = [0x05, 0x00, ...reply(0x00, [0x01, 198, 51, 100, 1, 0x04, 0x38])]

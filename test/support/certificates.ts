@@ -1,18 +1,10 @@
 /**
- * Certificates for a test, made by openssl in a directory that goes with it.
+ * Certificates for a test, made by openssl.
  */
 import { execFileSync } from "node:child_process"
 import { X509Certificate } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as Effect from "effect/Effect"
-
-/** A directory of one's own until the scope closes. */
-export const directory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-socks-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
 
 export interface Certificate {
   readonly certFile: string

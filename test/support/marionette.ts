@@ -7,7 +7,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Sockets from "./sockets.ts"
-import { until } from "./spawned.ts"
+import { until } from "./until.ts"
 
 /** Makes Firefox listen, on a port that it writes to its profile. */
 export const flags = ["--marionette", "--remote-allow-system-access"]

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Spawned from "./spawned.ts"
+import * as Program from "./program.ts"
 
 export type Answer = "no such name" | "failure" | "silence" | ReadonlyArray<ReadonlyArray<number>>
 
@@ -75,7 +75,7 @@ export const start = Effect.fnUntraced(function* (options: {
   readonly resolvConf: string
   readonly hosts: string
   readonly nameServer?: string
-}): Effect.fn.Return<Spawned.Program, never, Scope.Scope> {
+}): Effect.fn.Return<Program.Program, never, Scope.Scope> {
   const directory = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "names-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true }))
@@ -90,8 +90,5 @@ export const start = Effect.fnUntraced(function* (options: {
     `mount --bind ${directory}/hosts /etc/hosts`,
     'exec "$@"'
   ].join(" && ")
-  return yield* Spawned.start({
-    flags: options.flags,
-    shell: `exec unshare -m bash -c '${shell}' bash "$@"`
-  })
+  return yield* Program.start(options.flags, { by: ["unshare", "-m", "bash", "-c", shell, "bash"] })
 })

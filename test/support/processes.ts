@@ -23,6 +23,8 @@ export interface Finished {
 
 export interface Running {
   readonly pid: number | undefined
+  /** All that it has written so far. */
+  readonly stdout: () => string
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** The first thing that `look` finds, which is asked again after everything that is written. */
   readonly until: <A>(look: (stdout: string) => A | undefined) => Effect.Effect<A>
@@ -30,7 +32,7 @@ export interface Running {
   readonly within: (deadline: Duration.Input) => Effect.Effect<Finished>
 }
 
-/** Starts a process, which is killed with all its children when the scope closes. */
+/** Starts a process, which is killed with all its children, and has ended, when the scope has closed. */
 export const start = (
   command: string,
   args: ReadonlyArray<string>,
@@ -39,7 +41,7 @@ export const start = (
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => launch(command, args, { cwd, env: { ...inherited, ...env } })),
-      (launched) => Effect.sync(launched.killAll)
+      ({ killed }) => killed
     ),
     ({ child, changes, state }) => {
       const poll = <A>(look: () => A | undefined) =>
@@ -55,6 +57,7 @@ export const start = (
       const shown = () => `${[command, ...args].join(" ")}\n${state.stdout}\n${state.stderr}`
       return {
         pid: child.pid,
+        stdout: () => state.stdout,
         kill: (signal) => Effect.sync(() => child.kill(signal)),
         until: (look) =>
           Effect.raceFirst(
@@ -76,6 +79,10 @@ export const run = (
   options?: Options
 ): Effect.Effect<Finished> =>
   Effect.scoped(Effect.flatMap(start(command, args, options), ({ within }) => within("15 seconds")))
+
+/** What a process writes until its end, whatever that is. */
+export const output = (...args: Parameters<typeof run>): Effect.Effect<string> =>
+  Effect.map(run(...args), ({ stdout }) => stdout)
 
 const orDieAfter = (deadline: Duration.Input, message: () => string) =>
   Effect.timeoutOrElse({
@@ -113,13 +120,15 @@ const launch = (
     state.stderr += error.message
     finish(null, null)
   })
-  const killAll = () => {
+  const ended = new Promise((resolve) => child.once("exit", resolve).once("error", resolve))
+  const killed = Effect.promise(async () => {
     if (state.finished || child.pid === undefined) return
     try {
       process.kill(-child.pid, "SIGKILL")
     } catch {
       // Gone in this very moment.
     }
-  }
-  return { child, changes, state, killAll }
+    await ended
+  })
+  return { child, changes, state, killed }
 }

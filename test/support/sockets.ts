@@ -8,7 +8,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Peer from "../../src/testing/Peer.ts"
 import { greeting, request } from "./messages.ts"
-import { until } from "./spawned.ts"
+import { until } from "./until.ts"
 
 /** Containers often go without. */
 export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>

@@ -17,16 +17,14 @@ export interface Workers extends Program.Program {
 /** Serves when this returns. */
 export const start = Effect.fnUntraced(function* (
   flags: ReadonlyArray<string> = [],
-  env: Readonly<Record<string, string>> = {},
-  isPlaced?: boolean
+  options?: Program.Options
 ): Effect.fn.Return<Workers, never, Scope.Scope> {
   const program = yield* Program.start(
     [...(flags.includes("--config") ? [] : ["--workers", "2"]), "--log-level", "debug", ...flags],
-    env,
-    isPlaced
+    options
   )
-  const pids = program.until((stdout) => {
-    const found = Program.lines(stdout)
+  const pids = program.until(() => {
+    const found = program.lines()
     const dead = found.filter(({ message }) => message === "a worker died").map(({ pid }) => pid)
     const alive = found
       .filter(({ message, pid }) => message === "a worker serves" && !dead.includes(pid))
