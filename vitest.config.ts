@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -13,6 +14,12 @@ const groupBy = <A, K>(items: Iterable<A>, keyOf: (item: A, index: number) => K)
 }
 if (!("groupBy" in Map)) Object.assign(Map, { groupBy })
 
+/** Tests that put modules of their own in the place of others, which no other test is to see. */
+const mocking = readdirSync("test", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".test.ts"))
+  .map((file) => `test/${file.replaceAll("\\", "/")}`)
+  .filter((file) => /^vi\.mock\(/m.test(readFileSync(file, "utf8")))
+
 export default defineConfig({
   resolve: {
     // The examples import the package by its name; their tests run its sources.
@@ -22,9 +29,21 @@ export default defineConfig({
     }
   },
   test: {
-    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     testTimeout: 20_000,
     // Most tests of whole programs wait for something. CI has two cores, and no person who waits.
-    maxWorkers: process.env.CI ? 2 : 3
+    maxWorkers: process.env.CI ? 2 : 3,
+    projects: [
+      // A process loads the sources once for all of its tests. That takes longer than most of the tests.
+      {
+        extends: true,
+        test: {
+          name: "shared",
+          include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+          exclude: mocking,
+          isolate: false
+        }
+      },
+      { extends: true, test: { name: "mocking", include: mocking } }
+    ]
   }
 })
