@@ -88,6 +88,13 @@ describe("the log", () => {
 })
 
 describe("a terminal that is closed", () => {
+  /** Returns when it is: the signal of a shell comes after that. */
+  const close = ({ kill, pid }: Run) =>
+    Effect.andThen(
+      kill("SIGKILL"),
+      until(() => !existsSync(`/proc/${pid}`))
+    )
+
   /** The server on a terminal; to kill `script` closes it. */
   const onTerminal = (redirection: string, before = "") =>
     run(
@@ -97,9 +104,10 @@ describe("a terminal that is closed", () => {
 
   itNeeds("script")("stops the server if the log goes there", () =>
     Effect.gen(function* () {
-      const { kill, port, file } = yield* onTerminal("")
+      const terminal = yield* onTerminal("")
+      const { port, file } = terminal
       yield* sessions(port, 3)
-      yield* kill("SIGKILL")
+      yield* close(terminal)
       // Shells pass it on, and so do most systems.
       process.kill(Number(readFileSync(file("pid"), "utf8")), "SIGHUP")
       assert.strictEqual(yield* contents(file("exit")), "0")
@@ -108,8 +116,9 @@ describe("a terminal that is closed", () => {
 
   itNeeds("script")("is a reload if the log goes to a file", () =>
     Effect.gen(function* () {
-      const { kill, port, file } = yield* onTerminal(">>log 2>&1")
-      yield* kill("SIGKILL")
+      const terminal = yield* onTerminal(">>log 2>&1")
+      const { port, file } = terminal
+      yield* close(terminal)
       const pid = Number(readFileSync(file("pid"), "utf8"))
       process.kill(pid, "SIGHUP")
       yield* until(() => readFileSync(file("log"), "utf8").includes('"message":"reloaded"'))
@@ -121,9 +130,10 @@ describe("a terminal that is closed", () => {
 
   itNeeds("script")("and no SIGHUP: the server goes on without a log, and stops as it should", () =>
     Effect.gen(function* () {
-      const { kill, port, file } = yield* onTerminal("", "setsid")
+      const terminal = yield* onTerminal("", "setsid")
+      const { port, file } = terminal
       const pid = Number(readFileSync(file("pid"), "utf8"))
-      yield* kill("SIGKILL")
+      yield* close(terminal)
       yield* sessions(port, 3)
       process.kill(pid, "SIGTERM")
       assert.strictEqual(yield* contents(file("exit")), "0")

@@ -178,10 +178,7 @@ describe("limits of several workers", () => {
       // What all have answered to twice came after what the first of them told the others.
       for (const times of [1, 2]) {
         yield* server.kill("SIGUSR2")
-        yield* server.until((stdout) => {
-          const reports = Program.lines(stdout).filter(({ message }) => message === "sessions")
-          return reports.length === times ? reports : undefined
-        })
+        yield* server.logged({ message: "sessions" }, times)
       }
       yield* Workers.spread(pids, logIn)
       assert.deepStrictEqual(
