@@ -1,64 +1,12 @@
 /**
- * Reading a fast connection.
- *
- * By default Node makes a 64 KiB Buffer for each read, and a proxy that moves
- * gigabytes spends most of its time on making and collecting them. Its `onread`
- * option reads into a buffer that is given instead, and used again as soon as
- * the chunk is written. It exists at a socket's creation only, and is dear for
- * the many sessions that never move much, so a socket gets it by being replaced,
- * when a read has come back full.
+ * Reading a fast connection into a buffer of its own, which is used again as soon
+ * as what was read is written.
  */
-import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { makeAttachment } from "./Streams.ts"
-
-/** A read of this size was a full one. */
-export const fullRead = 64 * 1024
+import * as ReadBuffer from "./ReadBuffer.ts"
 
 /** A buffer of this size takes in one read what a fast sender has sent since the last. */
 export const largeSize = 256 * 1024
-
-/**
- * Takes a chunk. Returns whether it is written already; if not, calls `written`
- * when it is, and until then its bytes must not change.
- */
-export type Deliver = (chunk: Buffer, written: () => void) => boolean
-
-/**
- * Moves the connection of `socket` to a new socket, paused, that delivers what it
- * reads, at most `size` bytes at once, and has no `data` event. `socket` is closed
- * without its connection. Nothing happens, and nothing is returned, where this cannot be
- * done: other kinds of streams, ends that are closing, writes under way.
- */
-export const promote = (socket: Duplex, deliver: Deliver, size = largeSize): Socket | undefined => {
-  if (!(socket instanceof Socket) || "encrypted" in socket) return undefined
-  const inner = socket as unknown as Internals
-  const handle = inner._handle
-  if (!handle || socket.destroyed || inner._readableState.ended) return undefined
-  if (socket.writableEnded || socket.writableLength > 0) return undefined
-
-  handle.readStop()
-  handle.reading = false
-  inner._handle = null
-  // First of all its listeners: `read` would give them what it returns.
-  socket.removeAllListeners()
-  socket.on("error", () => {})
-  for (let rest = socket.read(); rest !== null; rest = socket.read()) deliver(rest, () => {})
-  socket.destroy()
-  return makeReader(handle, deliver, size)
-}
-
-/** What Node does not document of its sockets, and has had unchanged since version 12. */
-interface Internals {
-  _handle: Handle | null
-  readonly _readableState: { readonly ended: boolean }
-}
-
-interface Handle {
-  reading: boolean
-  readStop(): void
-  useUserBuffer(buffer: Buffer): void
-}
 
 /** What a reader has that gets no large buffer: with thousands of them, all large ones would be gigabytes. */
 const mediumSize = 16 * 1024
@@ -68,74 +16,89 @@ const smallSize = 4 * 1024
 /** Short reads in a row after which a reader goes back to a small buffer. */
 const quiet = 8
 
-/** Has a reader that reads nothing now give up its buffer for a small one. Nothing happens with other streams. */
-export const rest = (reader: Duplex): void => resting.of(reader)?.()
-
-const resting = makeAttachment<(() => void) | undefined>()
-
-/** Times that one reader does so: each leaves a few bytes with its connection. */
+/** Times that one reader rests: each leaves a few bytes with its connection. */
 const mostRests = 1000
 
-const makeReader = (handle: Handle, deliver: Deliver, size: number): Socket => {
-  let buffer = size < largeSize ? Buffer.allocUnsafeSlow(size) : grown()
-  let shortReads = 0
-  let rests = 0
-  let isWriting = false
+/**
+ * Takes a chunk. Returns whether it is written already; if not, calls `written`
+ * when it is, and until then its bytes must not change.
+ */
+export type Deliver = (chunk: Buffer, written: () => void) => boolean
 
-  const written = () => {
-    isWriting = false
-    // Nor does whoever paused it want more yet.
-    if (!reader.isPaused()) reader.resume()
+/**
+ * Has a socket deliver what it reads, at most `size` bytes at once, in place of its
+ * `data` events. Nothing happens, and nothing is returned, with other kinds of streams.
+ */
+export const promote = (socket: Duplex, deliver: Deliver, size = largeSize): BulkReader | undefined => {
+  const reader = new BulkReader(socket, size)
+  return reader.start(deliver) ? reader : undefined
+}
+
+export class BulkReader {
+  private readonly socket: Duplex
+  private readonly size: number
+  private buffer: Buffer
+  private shortReads = 0
+  private rests = 0
+  private isWriting = false
+
+  constructor(socket: Duplex, size: number) {
+    this.socket = socket
+    this.size = size
+    this.buffer = size < largeSize ? Buffer.allocUnsafeSlow(size) : grown()
   }
-  const reader = new Socket({
-    handle,
-    allowHalfOpen: true,
-    manualStart: true,
-    pauseOnCreate: true,
-    onread: {
-      buffer: () => buffer,
-      callback: (count: number) => {
-        isWriting = !deliver(buffer.subarray(0, count), written)
-        if (isWriting) return false
-        buffer = fitting(count)
+
+  start(deliver: Deliver): boolean {
+    const written = () => {
+      this.isWriting = false
+      // Nor does whoever paused it want more yet.
+      if (!this.socket.isPaused()) this.socket.resume()
+    }
+    const isStarted = ReadBuffer.readInto(
+      this.socket,
+      () => this.buffer,
+      (chunk) => {
+        this.isWriting = !deliver(chunk, written)
+        if (this.isWriting) return false
+        this.fit(chunk.length)
         return true
       }
-    }
-  } as ConstructorParameters<typeof Socket>[0])
-
-  const fitting = (count: number): Buffer => {
-    if (size < largeSize) return buffer
-    shortReads = count < smallSize ? shortReads + 1 : 0
-    if (buffer.length < largeSize && count === buffer.length) {
-      return buffer.length === smallSize ? grown() : (takeLarge() ?? buffer)
-    }
-    return buffer.length > smallSize && shortReads >= quiet ? shrunk() : buffer
+    )
+    if (isStarted) this.socket.once("close", () => this.giveUp())
+    else this.giveUp()
+    return isStarted
   }
 
-  const shrunk = (): Buffer => {
-    if (buffer.length === largeSize) giveBack(buffer)
-    return Buffer.allocUnsafeSlow(smallSize)
+  /** Gives up the buffer for a small one, if nothing is read now. */
+  rest(): void {
+    const { socket, buffer } = this
+    if (this.isWriting || this.size < largeSize || buffer.length <= smallSize) return
+    if (socket.destroyed || this.rests === mostRests) return
+    this.rests++
+    this.shrink()
+    ReadBuffer.replace(socket, this.buffer)
   }
 
-  resting.set(reader, () => {
-    if (isWriting || size < largeSize || buffer.length <= smallSize || rests === mostRests) return
-    if (reader.destroyed || current === undefined) return
-    rests++
-    buffer = shrunk()
-    ;(reader as unknown as Record<symbol, Buffer>)[current] = buffer
-    handle.useUserBuffer(buffer)
-  })
+  private fit(count: number): void {
+    if (this.size < largeSize) return
+    const { length } = this.buffer
+    this.shortReads = count < smallSize ? this.shortReads + 1 : 0
+    if (length < largeSize && count === length) {
+      this.buffer = length === smallSize ? grown() : (takeLarge() ?? this.buffer)
+    } else if (length > smallSize && this.shortReads >= quiet) this.shrink()
+  }
 
-  reader.on("error", () => {})
-  reader.once("close", () => {
-    if (buffer.length !== largeSize) return
+  private shrink(): void {
+    if (this.buffer.length === largeSize) giveBack(this.buffer)
+    this.buffer = Buffer.allocUnsafeSlow(smallSize)
+  }
+
+  private giveUp(): void {
+    if (this.buffer.length !== largeSize) return
     // One that a write has not finished with goes to the collector.
-    if (isWriting) largeCount--
-    else giveBack(buffer)
-  })
-  // Node keeps the buffer of now, which it would hold on to.
-  const current = Object.getOwnPropertySymbols(reader).find(({ description }) => description === "kBuffer")
-  return reader
+    if (this.isWriting) largeCount--
+    else giveBack(this.buffer)
+  }
 }
 
 /** Large buffers that no reader uses. */

@@ -7,6 +7,7 @@
  */
 import { Duplex } from "node:stream"
 import type { Flow } from "./BandwidthScheduler.ts"
+import * as ReadBuffer from "./ReadBuffer.ts"
 import { setCarrier } from "./Streams.ts"
 
 export interface Options {
@@ -29,6 +30,12 @@ export class Metered extends Duplex {
   private isHeld = false
   private isCarrierOver = false
   private isDiscarding = false
+  private isReleased = false
+  /** The connection is read into the buffer that all share. */
+  private isSharing = false
+  /** What is pending is in that buffer, and has to be used up now. */
+  private isLent = false
+  private isBeingRead = false
 
   /** Takes a paused connection over, whose errors others listen to, and what was read of it already. */
   constructor(carrier: Duplex, options: Options, early: Uint8Array = empty) {
@@ -58,7 +65,7 @@ export class Metered extends Duplex {
     this.isWanted = false
     this.options.onRead(size)
     this.charge(size)
-    this.push(piece)
+    this.push(this.isLent && !this.isUsedAtOnce() ? Buffer.from(piece) : piece)
   }
 
   /** Has to keep to a lane from now on, if there is one, and goes on when it is its turn. */
@@ -79,6 +86,7 @@ export class Metered extends Duplex {
   release(): Buffer {
     this.carrier.pause().off("data", this.onData).off("end", this.onEnd).off("close", this.onClose)
     const { pending } = this
+    this.isReleased = true
     this.isDiscarding = true
     this.pending = empty
     return pending
@@ -86,7 +94,9 @@ export class Metered extends Duplex {
 
   override _read(): void {
     this.isWanted = true
+    this.isBeingRead = true
     this.proceed()
+    this.isBeingRead = false
   }
 
   override _write(chunk: Buffer | string, encoding: BufferEncoding, done: Done): void {
@@ -113,6 +123,16 @@ export class Metered extends Duplex {
     done(error)
   }
 
+  /** Whether a piece that is pushed goes to Node's parser, which copies what it keeps, and not into a queue. */
+  private isUsedAtOnce(): boolean {
+    return (
+      this.readableFlowing === true &&
+      this.readableLength === 0 &&
+      !this.isBeingRead &&
+      this.listenerCount("data") > 0
+    )
+  }
+
   private charge(bytes: number): void {
     this.isHeld = this.lane !== undefined && !this.lane.pass(bytes, this.letGo)
   }
@@ -129,6 +149,19 @@ export class Metered extends Duplex {
     this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk])
     this.proceed()
     if (this.pending.length > 0) this.carrier.pause()
+    if (chunk.length < ReadBuffer.fullRead || this.isSharing || this.isDiscarding) return
+    this.isSharing = ReadBuffer.readInto(this.carrier, () => shared, this.onShared)
+  }
+
+  private readonly onShared = (chunk: Buffer): boolean => {
+    if (this.isReleased) return this.carrier.push(Buffer.from(chunk))
+    if (this.isDiscarding) return true
+    this.isLent = this.pending.length === 0
+    this.pending = this.isLent ? chunk : Buffer.concat([this.pending, chunk])
+    this.proceed()
+    if (this.isLent && this.pending.length > 0) this.pending = Buffer.from(this.pending)
+    this.isLent = false
+    return this.pending.length === 0
   }
 
   private readonly onEnd = (): void => {
@@ -142,5 +175,8 @@ export class Metered extends Duplex {
 }
 
 const empty: Buffer = Buffer.alloc(0)
+
+/** One for all connections, as what is read into it is used up, or copied, before the next read. */
+const shared = Buffer.allocUnsafeSlow(ReadBuffer.fullRead)
 
 const ignored = (): void => {}

@@ -4,6 +4,7 @@
 import type { Duplex } from "node:stream"
 import type { Flow, Pace } from "./BandwidthScheduler.ts"
 import * as BulkReader from "./BulkReader.ts"
+import { fullRead } from "./ReadBuffer.ts"
 import { hasEnded, keepAlive, makeAttachment, probe, reset } from "./Streams.ts"
 
 /** Bytes moved so far, kept up to date while they move. */
@@ -91,8 +92,8 @@ export class RelayPair {
 
   /** Gives up the memory that it read into, as long as nothing moves. */
   rest(): void {
-    BulkReader.rest(this.one.duplex)
-    BulkReader.rest(this.other.duplex)
+    this.one.bulk?.rest()
+    this.other.bulk?.rest()
   }
 
   /** Resets both ends. */
@@ -115,8 +116,10 @@ export class RelayPair {
 
 /** One end of a link, which is also where the other end's bytes go. */
 class Side {
-  duplex: Duplex
+  readonly duplex: Duplex
   other!: Side
+  /** Reads this end's bytes, once they are many. */
+  bulk: BulkReader.BulkReader | undefined = undefined
   /** Has sent all it may for now. */
   isHeld = false
   private readonly link: RelayPair
@@ -128,7 +131,6 @@ class Side {
   private readonly lane: Flow | undefined
   private go: (() => void) | undefined = undefined
   private isFinished = false
-  private isPromoting = false
   /** Finished while the other end had yet to take some of what it sent. */
   private isBehind = false
 
@@ -157,11 +159,9 @@ class Side {
   /** Passes on what this end sends and how it ends. */
   start(early: number): void {
     // Where little may pass, one read as usual would be too much.
-    const isSlow = this.lane !== undefined && this.lane.slice < BulkReader.fullRead
-    if (!isSlow || !this.promote()) {
-      this.watch()
-      this.duplex.on("data", onData)
-    }
+    if (this.lane !== undefined && this.lane.slice < fullRead) this.promote()
+    this.watch()
+    this.duplex.on("data", onData)
     // What came early is charged too, and nobody starts ahead of those who wait.
     if (this.lane !== undefined) this.charge(this.lane, early)
     this.proceed()
@@ -203,15 +203,11 @@ class Side {
     const waiting = to.writableLength
     if (waiting > 0 && waiting > to.writableHighWaterMark) this.duplex.pause()
     if (this.lane !== undefined) this.charge(this.lane, chunk.length)
-    if (chunk.length < BulkReader.fullRead || this.isPromoting) return
-    this.isPromoting = true
-    setImmediate(() => {
-      this.isPromoting = this.promote()
-    })
+    if (chunk.length >= fullRead && this.bulk === undefined) this.promote()
   }
 
   /** Reads in bulk from now on, if that can be. */
-  private promote(): boolean {
+  private promote(): void {
     const deliver: BulkReader.Deliver = (chunk, written) => {
       const to = this.other.duplex
       if (to.destroyed) {
@@ -225,12 +221,7 @@ class Side {
       to.write(nothing, written)
       return false
     }
-    const reader = BulkReader.promote(this.duplex, deliver, this.lane?.slice)
-    if (reader === undefined) return false
-    this.duplex = reader
-    this.watch()
-    this.proceed()
-    return true
+    this.bulk = BulkReader.promote(this.duplex, deliver, this.lane?.slice)
   }
 
   /** Passes on how this end ends. */

@@ -1,5 +1,5 @@
 /**
- * A socket replaced while it has bytes to give: none is lost, none comes twice.
+ * A socket read in bulk while it has bytes to give: none is lost, none comes twice.
  */
 import { connect, createServer, type Socket } from "node:net"
 import { setTimeout } from "node:timers/promises"
@@ -34,7 +34,7 @@ for (const isPaused of [true, false]) {
       const received: Array<Buffer> = []
       receiver.on("data", (chunk: Buffer) => {
         received.push(Buffer.from(chunk))
-        if (isPaused) receiver.pause()
+        if (isPaused && received.length === 1) receiver.pause()
       })
       sender.write(sent)
       yield* Effect.promise(() => setTimeout(100))
@@ -42,7 +42,7 @@ for (const isPaused of [true, false]) {
         received.push(Buffer.from(chunk))
         return true
       })
-      reader?.resume()
+      receiver.resume()
       yield* Effect.promise(() => setTimeout(300))
       assert.isDefined(reader)
       assert.isTrue(Buffer.concat(received).equals(sent))
@@ -61,8 +61,7 @@ const readers = (count: number) =>
         received.push(Buffer.from(chunk))
         return true
       })
-      yield* Effect.acquireRelease(Effect.succeed(reader), () => Effect.sync(() => reader?.destroy()))
-      reader!.resume()
+      receiver.resume()
       return { sender, reader: reader!, received }
     })
   )
@@ -90,7 +89,7 @@ it.live("gives large buffers to so many only, and those of the ones that rest to
     yield* largest(first.slice(0, 4))
     assert.isAtMost(Math.max(...(yield* largest(others.slice(0, 4)))), 16 * 1024)
 
-    for (const { reader } of first) BulkReader.rest(reader)
+    for (const { reader } of first) reader.rest()
     assert.isAbove(Math.max(...(yield* largest(others.slice(0, 4)))), 16 * 1024)
     // Those that rested read on as before.
     yield* largest(first.slice(0, 4))
