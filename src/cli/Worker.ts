@@ -36,19 +36,22 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   link.onOther(counted.receive)
   const services = Layer.provide(Composition.services(), Layer.succeed(RememberedLogins, counted.remembered))
 
-  const report = Effect.map(Server, ({ listeners, asksPassword }) =>
-    link.send({ _tag: "serving", addresses: listeners.map(ListenAddress.format), asksPassword })
-  )
-  const refuse = (error: Error) => link.send({ _tag: "refused", error: Messages.write(error) })
+  /** Answers a reload; without a number, of the start. */
+  const report = (reload?: number) =>
+    Effect.map(Server, ({ listeners, asksPassword }) =>
+      link.send({ _tag: "serving", reload, addresses: listeners.map(ListenAddress.format), asksPassword })
+    )
+  const refuse = (error: Error, reload?: number) =>
+    link.send({ _tag: "refused", reload, error: Messages.write(error) })
   const follow = Effect.forever(
-    Effect.flatMap(link.reload, (texts) => {
+    Effect.flatMap(link.reload, ({ id, texts }) => {
       const next = Effect.map(read(texts), (read) =>
         Layer.provideMerge(services, Setup.settings(read, passed))
       )
       return Reload.once(Layer.provide(Layer.unwrap(next), platform)).pipe(
         Effect.tap(() => Effect.sync(counted.declare)),
-        Effect.andThen(report),
-        Effect.catch((error) => Effect.sync(() => refuse(error)))
+        Effect.andThen(report(id)),
+        Effect.catch((error) => Effect.sync(() => refuse(error, id)))
       )
     })
   )
@@ -87,7 +90,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const serving = Layer.effectDiscard(
     Effect.gen(function* () {
       yield* open
-      yield* report
+      yield* report()
       for (const each of [follow, Effect.forever(answering), sweeping]) yield* Effect.forkScoped(each)
     })
   )

@@ -1,6 +1,8 @@
 /**
  * Tokens of buckets that the primary has: a worker asks for each.
  */
+import * as Effect from "effect/Effect"
+import * as Requests from "../base/Requests.ts"
 import type { Grant } from "./SharedCounters.ts"
 
 /** To the primary: wants a token of a bucket that gets so many a second. */
@@ -21,7 +23,7 @@ export interface Token {
 export interface RateTokens {
   /** Takes one that is here, and returns 0; or how long to wait at least, in milliseconds. */
   readonly take: (key: string) => number
-  readonly ask: (key: string, limit: number, answer: (more: Grant) => void) => void
+  readonly ask: (key: string, limit: number) => Effect.Effect<Grant>
   readonly receive: (token: Token) => void
   /** Forgets tokens that were not taken within their second. */
   readonly sweep: () => void
@@ -29,8 +31,7 @@ export interface RateTokens {
 
 export const make = (send: (wish: Wish) => void): RateTokens => {
   const here = new Map<string, number>()
-  const asked = new Map<number, { readonly key: string; readonly answer: (more: Grant) => void }>()
-  let count = 0
+  const requests = Requests.make<"primary", number>()
   return {
     take: (key) => {
       const tokens = here.get(key) ?? 0
@@ -39,16 +40,16 @@ export const make = (send: (wish: Wish) => void): RateTokens => {
       else here.set(key, tokens - 1)
       return 0
     },
-    ask: (key, limit, answer) => {
-      const id = ++count
-      asked.set(id, { key, answer })
-      send({ _tag: "token", id, key, limit })
-    },
-    receive: ({ id, wait }) => {
-      const { key, answer } = asked.get(id)!
-      asked.delete(id)
-      answer(wait > 0 ? { wait } : { release: () => void here.set(key, (here.get(key) ?? 0) + 1) })
-    },
+    ask: (key, limit) =>
+      requests
+        .ask("primary", (id) => send({ _tag: "token", id, key, limit }))
+        .pipe(
+          Effect.map((wait) =>
+            wait > 0 ? { wait } : { release: () => void here.set(key, (here.get(key) ?? 0) + 1) }
+          ),
+          Effect.orElseSucceed(() => ({ wait: 0 }))
+        ),
+    receive: ({ id, wait }) => void requests.answer("primary", id, wait),
     sweep: () => here.clear()
   }
 }

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Event } from "../base/Abortable.ts"
 import * as MessageBatch from "./MessageBatch.ts"
-import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
+import type { ToPrimary, ToWorker } from "./Messages.ts"
 
 export interface IpcChannel {
   readonly send: (message: ToPrimary) => void
@@ -17,8 +17,8 @@ export interface IpcChannel {
   readonly flush: Effect.Effect<void>
   /** Calls this with whatever else the primary says from now on. */
   readonly onOther: (receive: (message: Other) => void) => void
-  /** Comes with what the settings are in, each time that they have changed. */
-  readonly reload: Effect.Effect<Texts>
+  /** Comes with what the settings are in, each time that they have changed, and the number to answer to. */
+  readonly reload: Effect.Effect<Pick<Extract<ToWorker, { readonly _tag: "reload" }>, "id" | "texts">>
   /** Comes with the number of a question for the sessions there are. */
   readonly list: Effect.Effect<number>
   /** Comes when it is time to stop. */
@@ -33,7 +33,7 @@ type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "list" | 
 export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   const welcome = Deferred.makeUnsafe<IpcChannel["welcome"]>()
   const stop = Deferred.makeUnsafe<void>()
-  const reloads = yield* Queue.unbounded<Texts>()
+  const reloads = yield* Queue.unbounded<Extract<ToWorker, { readonly _tag: "reload" }>>()
   const lists = yield* Queue.unbounded<number>()
   // Nothing that comes behind the welcome is lost.
   const early: Array<Other> = []
@@ -43,7 +43,7 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
       case "welcome":
         return Deferred.doneUnsafe(welcome, Effect.succeed(message))
       case "reload":
-        return Queue.offerUnsafe(reloads, message.texts)
+        return Queue.offerUnsafe(reloads, message)
       case "list":
         return Queue.offerUnsafe(lists, message.id)
       case "ping":

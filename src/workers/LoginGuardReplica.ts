@@ -9,6 +9,7 @@ import * as LoginGuard from "../bans/LoginGuard.ts"
 import type { Attempt } from "../bans/LoginThrottle.ts"
 import type { KeyedHash } from "../base/KeyedHash.ts"
 import * as LruMap from "../base/LruMap.ts"
+import * as Requests from "../base/Requests.ts"
 
 /** To the primary. */
 export type Report =
@@ -36,11 +37,10 @@ const known = 60 * 60 * 1000
 
 export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): LoginGuardReplica => {
   const copy = LoginGuard.make(hashes)
-  const asked = new Map<number, () => void>()
+  const requests = Requests.make<"primary", void>()
   /** When it was said that a name came in from a network, and when something was held against a network. */
   const welcomed = LruMap.make<string, number>(8192)
   const suspected = LruMap.make<string, number>(8192)
-  let count = 0
 
   const isNews = (attempt: Attempt): boolean => {
     const { account, network, now } = attempt
@@ -58,12 +58,11 @@ export const make = (hashes: KeyedHash["Service"], send: (report: Report) => voi
       copy.succeeded(attempt)
     },
     failed: (outcome, address, attempt) =>
-      Effect.callback<void>((resume) => {
-        const id = ++count
-        asked.set(id, () => resume(Effect.void))
-        send({ _tag: "guessed", id, outcome, address: NetAddress.formatIp(address), ...attempt })
-        return Effect.sync(() => void asked.delete(id))
-      }),
+      Effect.ignore(
+        requests.ask("primary", (id) =>
+          send({ _tag: "guessed", id, outcome, address: NetAddress.formatIp(address), ...attempt })
+        )
+      ),
     ban: ({ network, ...ban }) => send({ _tag: "ban", network: IpNetwork.format(network), ...ban }),
     lift: (network, now) => {
       send({ _tag: "lift", network: IpNetwork.format(network), now })
@@ -71,10 +70,7 @@ export const make = (hashes: KeyedHash["Service"], send: (report: Report) => voi
     },
     turnedAway: 0,
     receive: (judgement) => {
-      if (judgement._tag === "judged") {
-        asked.get(judgement.id)?.()
-        return void asked.delete(judgement.id)
-      }
+      if (judgement._tag === "judged") return void requests.answer("primary", judgement.id, undefined)
       if (judgement._tag === "guess" && judgement.outcome !== "succeeded") {
         suspected.set(judgement.network, judgement.now)
       }

@@ -27,14 +27,20 @@ export type Texts = ReadonlyArray<readonly [path: string, text: string]>
 
 export type ToPrimary =
   /** It is there, and waits to be welcomed. */
-  | { readonly _tag: "hello" }
-  /** It serves, now or after a reload. */
-  | ({ readonly _tag: "serving" } & Open)
-  /** It does not start, or does not change to other settings. */
-  | { readonly _tag: "refused"; readonly error: Written }
-  | Answer
-  | Pong
-  | Counted
+  { readonly _tag: "hello" } | Serving | Refused | Answer | Pong | Counted
+
+/** It serves, or has changed to other settings: the answer to the reload of this number. */
+export interface Serving extends Open {
+  readonly _tag: "serving"
+  readonly reload?: number | undefined
+}
+
+/** It does not start, or does not change to other settings. */
+export interface Refused {
+  readonly _tag: "refused"
+  readonly reload?: number | undefined
+  readonly error: Written
+}
 
 export type ToWorker =
   | {
@@ -51,7 +57,7 @@ export type ToWorker =
       /** What is counted so far. */
       readonly news: ReadonlyArray<Count>
     }
-  | { readonly _tag: "reload"; readonly texts: Texts }
+  | { readonly _tag: "reload"; readonly id: number; readonly texts: Texts }
   | Call
   | Ping
   | Count

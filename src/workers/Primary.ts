@@ -3,11 +3,9 @@
  * one serves none itself. It reads the settings, keeps as many workers as there
  * should be, and is what the operator and the system know as the server.
  */
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -17,6 +15,7 @@ import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
 import * as LoginGuard from "../bans/LoginGuard.ts"
 import * as Hmac from "../base/Hmac.ts"
+import * as Requests from "../base/Requests.ts"
 import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { StateFailed } from "../Errors.ts"
@@ -27,13 +26,15 @@ import * as Generation from "../server/Generation.ts"
 import { addressesOf } from "../server/InForce.ts"
 import { type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
+import type { Census } from "../session/Sessions.ts"
 import * as Coordinator from "./Coordinator.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as ListenPreflight from "./ListenPreflight.ts"
 import * as Messages from "./Messages.ts"
-import * as PendingReloads from "./PendingReloads.ts"
 import * as Pool from "./Pool.ts"
-import * as SessionQuery from "./SessionQuery.ts"
+import * as Reloads from "./Reloads.ts"
+import type * as SessionQuery from "./SessionQuery.ts"
+import * as Start from "./Start.ts"
 
 export interface Options {
   /** How many workers there are. */
@@ -76,123 +77,149 @@ const make = Effect.fnUntraced(function* ({
   /** What the primary itself goes by. */
   let config = yield* Config
   const canReuse = yield* ListenPreflight.canReuse
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const office = Coordinator.make<Pool.Member>({
-    guesses,
-    usage: yield* Quotas.usage,
-    config: () => config,
-    run: fork
-  })
-  listeners.add(office.tell)
-  yield* Effect.forkScoped(Effect.schedule(Effect.sync(office.sweep), Schedule.spaced("1 second")))
-
-  /** What the workers go by. */
-  let inForce: Messages.Texts = []
-  let open: Messages.Open = { addresses: [], asksPassword: false }
-  /** Those that serve, and by which texts. */
-  const serving = new Map<Pool.Member, Messages.Texts>()
-  const changes = PendingReloads.make<Pool.Member>()
+  const coordinator = yield* coordination(guesses, () => config)
+  listeners.add(coordinator.tell)
   const heartbeat = Heartbeat.make<Pool.Member>(Heartbeat.isStopped)
-  let isStarted = false
-  const started = Deferred.makeUnsafe<void, Refusal | Messages.WorkerFault>()
-
-  /** One that cannot do as the others do makes way for one that does from the start. */
-  const follow = (member: Pool.Member) =>
-    Effect.catch(changes.ask(member, inForce), (problem) =>
-      Effect.gen(function* () {
-        if (problem === "gone") return
-        yield* Effect.logError("a worker is replaced: it could not be reloaded", {
-          pid: member.pid,
-          reason: problem.message
-        })
-        serving.delete(member)
-        member.retire()
-      })
-    )
-
-  /** Of the first ones, the line that says where they listen tells enough. */
-  const announce = ({ pid }: Pool.Member) =>
-    isStarted ? Effect.logInfo("a worker serves", { pid }) : Effect.logDebug("a worker serves", { pid })
-
-  const enter = (member: Pool.Member, at: Messages.Open, known: Messages.Texts) => {
-    open = { addresses: at.addresses, asksPassword: at.asksPassword }
-    serving.set(member, known)
-    if (serving.size === count) Deferred.doneUnsafe(started, Exit.void)
-    // The settings changed while it started, and nobody has told it.
-    if (known !== inForce && !changes.isAsked(member)) fork(follow(member))
-  }
-
-  const roll = SessionQuery.make<Pool.Member>()
-  const census = Effect.gen(function* () {
-    const answers = yield* roll.call(serving.keys())
-    const sum = (of: "sessions" | "associations" | "handshakes" | "descriptors") =>
-      answers.reduce((sum, [, answer]) => sum + (answer?.census[of] ?? 0), 0)
-    return {
-      sessions: sum("sessions"),
-      associations: sum("associations"),
-      handshakes: sum("handshakes"),
-      descriptors: sum("descriptors"),
-      workers: answers.map(([{ pid }, answer]) => ({ pid, ...answer?.census }))
-    }
-  })
-
-  /** What each was welcomed with. */
-  const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
-  const receive = (member: Pool.Member, message: Messages.ToPrimary) => {
-    switch (message._tag) {
-      case "hello":
-        welcomed.set(member, inForce)
-        heartbeat.add(member)
-        return member.send({
-          _tag: "welcome",
-          texts: inForce,
-          reusePort: canReuse,
-          passed: Systemd.passed(undefined),
-          count,
-          ...office.enter(member)
-        })
-      case "pong":
-        return heartbeat.receive(member)
-      case "listed":
-        return roll.receive(message)
-      case "serving": {
-        const changed = changes.answer(member, Exit.void)
-        if (changed === undefined) fork(announce(member))
-        return enter(member, message, changed ?? welcomed.get(member) ?? [])
-      }
-      case "refused": {
-        const error = Messages.read(message.error)
-        if (changes.answer(member, Exit.fail(error))) return
-        if (isStarted) return member.fail(message.error.message)
-        return Deferred.doneUnsafe(started, Effect.fail(error))
-      }
-      default:
-        return office.receive(member, message)
-    }
-  }
+  const reloads = yield* Reloads.make(heartbeat)
+  const lists = Requests.make<Pool.Member, SessionQuery.Answer>("1 second")
+  const start = Start.make(() => reloads.serving.size === count)
 
   const pool = yield* Pool.make(count, {
-    onMessage: (member, message) => void receive(member, message),
+    onMessage: yield* reception({ count, canReuse, coordinator, heartbeat, reloads, lists, start }),
     onEnd: (member) => {
-      serving.delete(member)
-      heartbeat.remove(member)
-      office.remove(member)
-      changes.remove(member)
+      for (const part of [heartbeat, coordinator, reloads, lists]) part.remove(member)
     },
     patience: () => Duration.sum(config.drainTimeout, grace)
   })
   const scope = yield* Effect.scope
+
   const begin = Effect.fnUntraced(function* (next: Values): Effect.fn.Return<void, Refusal> {
     yield* ListenPreflight.prepare(next, [], canReuse)
-    inForce = [...texts()]
+    reloads.begin([...texts()])
     config = kept(next)
     pool.start()
-    yield* Effect.raceFirst(Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die), pool.broken)
+    yield* Effect.raceFirst(start.done, pool.broken)
     pool.settled()
-    isStarted = true
-    yield* Effect.forkIn(Effect.schedule(beat, Schedule.spaced(Heartbeat.interval)), scope)
+    start.settle()
+    yield* Effect.forkIn(Effect.schedule(beat(heartbeat), Schedule.spaced(Heartbeat.interval)), scope)
   })
-  const beat = Effect.suspend(() =>
+
+  const change = Effect.fnUntraced(function* (next: Values): Effect.fn.Return<void, Refusal> {
+    const upcoming: Messages.Texts = [...texts()]
+    yield* ListenPreflight.prepare(next, config.listen, canReuse)
+    const leader = yield* reloads.lead(upcoming)
+    config = kept(next)
+    yield* reloads.follow(leader)
+  })
+
+  return {
+    get listeners() {
+      return listenersOf(start.open)
+    },
+    get addresses() {
+      return addressesOf(listenersOf(start.open))
+    },
+    get asksPassword() {
+      return start.open.asksPassword
+    },
+    census: Effect.suspend(() => census(reloads.serving, lists)),
+    reload: (services, release = () => {}) => {
+      const next = Effect.gen(function* () {
+        const { config } = yield* Generation.make(services, () => {})
+        yield* start.isSettled ? change(config) : begin(config)
+        release()
+      })
+      return start.isSettled ? Effect.uninterruptible(next) : next
+    }
+  }
+})
+
+/** What is counted for all workers, told to them each second. */
+const coordination = Effect.fnUntraced(function* (guesses: LoginGuard.Copy, config: () => Values) {
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const coordinator = Coordinator.make<Pool.Member>({ guesses, usage: yield* Quotas.usage, config, run })
+  yield* Effect.forkScoped(Effect.schedule(Effect.sync(coordinator.sweep), Schedule.spaced("1 second")))
+  return coordinator
+})
+
+/** Each part that takes messages of workers. */
+interface Reception {
+  readonly count: number
+  readonly canReuse: boolean
+  readonly coordinator: Coordinator.Coordinator<Pool.Member>
+  readonly heartbeat: Heartbeat.Heartbeat<Pool.Member>
+  readonly reloads: Reloads.Reloads<Pool.Member>
+  readonly lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
+  readonly start: Start.Start
+}
+
+/** Gives each message of a worker to the part that it is for. */
+const reception = Effect.fnUntraced(function* ({
+  count,
+  canReuse,
+  coordinator,
+  heartbeat,
+  reloads,
+  lists,
+  start
+}: Reception): Effect.fn.Return<Pool.Office["onMessage"]> {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  /** What each was welcomed with. */
+  const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
+
+  const welcome = (member: Pool.Member) => {
+    const texts = reloads.inForce()
+    welcomed.set(member, texts)
+    heartbeat.add(member)
+    member.send({
+      _tag: "welcome",
+      texts,
+      reusePort: canReuse,
+      passed: Systemd.passed(undefined),
+      count,
+      ...coordinator.enter(member)
+    })
+  }
+
+  const serves = (member: Pool.Member, { reload, ...open }: Messages.Serving) => {
+    start.open = open
+    if (reload !== undefined) return void reloads.answer(member, reload, Exit.void)
+    fork(announce(member, start.isSettled))
+    reloads.add(member, welcomed.get(member) ?? [])
+    start.advance()
+  }
+
+  const refuses = (member: Pool.Member, { reload, error }: Messages.Refused) => {
+    if (reload !== undefined) return void reloads.answer(member, reload, Exit.fail(Messages.read(error)))
+    if (start.isSettled) member.fail(error.message)
+    else start.fail(Messages.read(error))
+  }
+
+  return (member, message) => {
+    switch (message._tag) {
+      case "hello":
+        return welcome(member)
+      case "pong":
+        return heartbeat.receive(member)
+      case "listed":
+        return void lists.answer(member, message.id, message)
+      case "serving":
+        return serves(member, message)
+      case "refused":
+        return refuses(member, message)
+      default:
+        return coordinator.receive(member, message)
+    }
+  }
+})
+
+/** Of the first ones, the line that says where they listen tells enough. */
+const announce = ({ pid }: Pool.Member, isStarted: boolean) =>
+  isStarted ? Effect.logInfo("a worker serves", { pid }) : Effect.logDebug("a worker serves", { pid })
+
+/** Asks all workers whether they run. */
+const beat = (heartbeat: Heartbeat.Heartbeat<Pool.Member>) =>
+  Effect.suspend(() =>
     Effect.forEach(
       heartbeat.beat(),
       ({ pid }) => Effect.logError("a worker is killed: it does not answer", { pid }),
@@ -200,65 +227,30 @@ const make = Effect.fnUntraced(function* ({
     )
   )
 
-  /** Comes when a worker has not answered for so long that nobody need wait for it. */
-  const lateness = (member: Pool.Member) =>
-    Effect.sync(() => heartbeat.isLate(member)).pipe(
-      Effect.repeat({ until: (isLate) => isLate, schedule: Schedule.spaced(Heartbeat.interval) }),
-      Effect.asVoid
-    )
-
-  /** Tells one after the other until one has an answer: yes, or why not. */
-  const lead = Effect.fnUntraced(function* (
-    next: Messages.Texts
-  ): Effect.fn.Return<Pool.Member | undefined, Refusal> {
-    // At first those that answered last. The very last is waited for in any case.
-    const members = [...serving.keys()].sort((one, other) => heartbeat.missed(one) - heartbeat.missed(other))
-    for (const member of members) {
-      const asking = Fiber.await(fork(changes.ask(member, next)))
-      const exit = yield* member === members.at(-1) ? asking : Effect.raceFirst(asking, lateness(member))
-      if (exit === undefined) continue
-      if (Exit.isSuccess(exit)) return member
-      const problem = Option.getOrThrow(Exit.findErrorOption(exit))
-      if (problem === "gone") continue
-      return yield* problem._tag === "WorkerFault" ? Effect.die(problem) : Effect.fail(problem)
-    }
-    return undefined
-  })
-
-  /** Has a worker follow, and waits for that unless it is late. */
-  const followed = (member: Pool.Member) =>
-    Effect.suspend(() => Effect.raceFirst(Fiber.join(fork(follow(member))), lateness(member)))
-
-  const succeed = Effect.fnUntraced(function* (next: Values): Effect.fn.Return<void, Refusal> {
-    const upcoming: Messages.Texts = [...texts()]
-    yield* ListenPreflight.prepare(next, config.listen, canReuse)
-    // What fails with one changes nothing with the others.
-    const first = yield* lead(upcoming)
-    inForce = upcoming
-    config = kept(next)
-    const others = [...serving.keys()].filter((member) => member !== first)
-    yield* Effect.forEach(others, followed, { concurrency: "unbounded", discard: true })
-  })
-
+/** The sum over all workers; a worker that does not answer counts for nothing. */
+const census = Effect.fnUntraced(function* (
+  members: Iterable<Pool.Member>,
+  lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
+) {
+  const workers = yield* Effect.forEach(
+    members,
+    (member) =>
+      lists
+        .ask(member, (id) => member.send({ _tag: "list", id }))
+        .pipe(
+          Effect.map(({ census }) => ({ pid: member.pid, ...census })),
+          Effect.orElseSucceed((): { readonly pid: number } & Partial<Census> => ({ pid: member.pid }))
+        ),
+    { concurrency: "unbounded" }
+  )
+  const sum = (of: "sessions" | "associations" | "handshakes" | "descriptors") =>
+    workers.reduce((sum, { [of]: count = 0 }) => sum + count, 0)
   return {
-    get listeners() {
-      return listenersOf(open)
-    },
-    get addresses() {
-      return addressesOf(listenersOf(open))
-    },
-    get asksPassword() {
-      return open.asksPassword
-    },
-    census,
-    reload: (services, release = () => {}) => {
-      const change = Effect.gen(function* () {
-        const { config: next } = yield* Generation.make(services, () => {})
-        yield* isStarted ? succeed(next) : begin(next)
-        release()
-      })
-      return isStarted ? Effect.uninterruptible(change) : change
-    }
+    sessions: sum("sessions"),
+    associations: sum("associations"),
+    handshakes: sum("handshakes"),
+    descriptors: sum("descriptors"),
+    workers
   }
 })
 

@@ -1,8 +1,6 @@
 /**
  * The sessions of all workers, asked for by the primary.
  */
-import * as Deferred from "effect/Deferred"
-import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { Session } from "../session/Session.ts"
@@ -23,7 +21,7 @@ export interface Listed {
   readonly received: number
 }
 
-/** To a worker, and what it answers. */
+/** To a worker, and its answer. */
 export interface Call {
   readonly _tag: "list"
   readonly id: number
@@ -45,35 +43,3 @@ export const listed = ({ id, peer, user, admitted, running, startedAt, traffic }
   sent: traffic.sent,
   received: traffic.received
 })
-
-export interface SessionQuery<Worker> {
-  /** What each of them answers; of who does not within a second, nothing. */
-  readonly call: (
-    workers: Iterable<Worker>
-  ) => Effect.Effect<ReadonlyArray<readonly [Worker, Answer | undefined]>>
-  readonly receive: (answer: Answer) => void
-}
-
-export const make = <Worker extends { readonly send: (call: Call) => void }>(): SessionQuery<Worker> => {
-  const asked = new Map<number, Deferred.Deferred<Answer>>()
-  let count = 0
-  const ask = (worker: Worker) =>
-    Effect.suspend(() => {
-      const id = ++count
-      const answer = Deferred.makeUnsafe<Answer>()
-      asked.set(id, answer)
-      worker.send({ _tag: "list", id })
-      return Deferred.await(answer).pipe(
-        Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.undefined }),
-        Effect.map((answer) => [worker, answer] as const),
-        Effect.ensuring(Effect.sync(() => asked.delete(id)))
-      )
-    })
-  return {
-    call: (workers) => Effect.forEach(workers, ask, { concurrency: "unbounded" }),
-    receive: (answer) => {
-      const waiting = asked.get(answer.id)
-      if (waiting) Deferred.doneUnsafe(waiting, Effect.succeed(answer))
-    }
-  }
-}

@@ -64,10 +64,11 @@ export const make = ({ welcome, send }: Pick<IpcChannel, "welcome" | "send">): W
     places: lessee,
     rates: tokens,
     requestMore: ({ of, key, limit }: Shortage) =>
-      Effect.callback<Grant>((resume) => {
-        if (of === "token") tokens.ask(key, limit, (more) => resume(Effect.succeed(more)))
-        else lessee.ask(key, limit, (slot) => resume(Effect.succeed(slot ?? { wait: 0 })))
-      }),
+      of === "token"
+        ? tokens.ask(key, limit)
+        : Effect.callback<Grant>((resume) => {
+            lessee.ask(key, limit, (slot) => resume(Effect.succeed(slot ?? { wait: 0 })))
+          }),
     guesses,
     usage,
     shares,

@@ -1,0 +1,42 @@
+/**
+ * The start of all workers: it is done when all of them serve, and fails with the
+ * first that cannot.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Refusal } from "../server/Server.ts"
+import type { Open, WorkerFault } from "./Messages.ts"
+
+export interface Start {
+  /** Where workers listen, as the last of them said. */
+  open: Open
+  /** One more serves. */
+  readonly advance: () => void
+  readonly fail: (error: Refusal | WorkerFault) => void
+  /** Comes when all serve. */
+  readonly done: Effect.Effect<void, Refusal>
+  /** What a worker refuses from now on ends only that worker. */
+  readonly settle: () => void
+  readonly isSettled: boolean
+}
+
+/** `isComplete` says whether all serve. */
+export const make = (isComplete: () => boolean): Start => {
+  const started = Deferred.makeUnsafe<void, Refusal | WorkerFault>()
+  let isSettled = false
+  return {
+    open: { addresses: [], asksPassword: false },
+    advance: () => {
+      if (isComplete()) Deferred.doneUnsafe(started, Exit.void)
+    },
+    fail: (error) => void Deferred.doneUnsafe(started, Exit.fail(error)),
+    done: Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die),
+    settle: () => {
+      isSettled = true
+    },
+    get isSettled() {
+      return isSettled
+    }
+  }
+}
