@@ -8,7 +8,6 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Authenticator } from "../src/auth/Authenticator.ts"
-import { pseudonym } from "../src/commands/Forward.ts"
 import * as Errors from "../src/Errors.ts"
 import { Dialer } from "../src/network/Dialer.ts"
 import type { answers } from "../src/Reply.ts"
@@ -19,6 +18,7 @@ import {
   failingDialer,
   failingResolver,
   layer,
+  pseudonym,
   type Replacements
 } from "../src/testing/index.ts"
 import { utf8 } from "./support/bytes.ts"

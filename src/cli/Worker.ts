@@ -13,6 +13,7 @@ import * as Sources from "../config/Sources.ts"
 import { Quotas } from "../limits/Quotas.ts"
 import { RateShares } from "../limits/RateShares.ts"
 import { SharedCounters } from "../limits/SharedCounters.ts"
+import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import * as Composition from "../server/Composition.ts"
 import { ListenBackend } from "../server/ListenBackend.ts"
 import * as Reload from "../server/Reload.ts"
@@ -78,6 +79,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     return Reload.once(Layer.provideMerge(services, settings))
   })
   const server = Server.layerOf({
+    pseudonym: Layer.succeed(Pseudonym, link.welcome.pseudonym),
     quotas: Quotas.layerOf(counted.usage),
     bans: Bans.layerOf(counted.guesses, 1 / count)
   }).pipe(Layer.provide(Composition.closed), Layer.provideMerge(Setup.settings(outline, passed)))

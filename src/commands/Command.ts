@@ -11,6 +11,7 @@ import type { Dialer } from "../network/Dialer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
+import type { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import type { Connection } from "../session/States.ts"
 import type { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as Associate from "./Associate.ts"
@@ -20,7 +21,16 @@ import * as Connect from "./Connect.ts"
 import * as Forward from "./Forward.ts"
 
 /** What the commands use. */
-export type Services = Bandwidth | Config | Policy | Resolver | Dialer | Binder | Relay | DatagramRelay
+export type Services =
+  | Bandwidth
+  | Config
+  | Policy
+  | Pseudonym
+  | Resolver
+  | Dialer
+  | Binder
+  | Relay
+  | DatagramRelay
 
 /** Carries a request out to its end. */
 export const run = (

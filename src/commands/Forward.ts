@@ -12,13 +12,11 @@ import * as HttpForward from "../network/HttpForward.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
+import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import type { Forwarding } from "../session/States.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
-
-/** Tells this process from others of its kind, which a request may well pass on its way. */
-export const pseudonym = `effect-socks-${globalThis.crypto.randomUUID().slice(0, 8)}`
 
 export const run = Effect.fnUntraced(function* ({
   client,
@@ -30,10 +28,11 @@ export const run = Effect.fnUntraced(function* ({
 }: CommandContext<Forwarding>): Effect.fn.Return<
   Ending,
   SessionError,
-  Bandwidth | Config | Policy | Resolver | Dialer | Scope.Scope
+  Bandwidth | Config | Policy | Pseudonym | Resolver | Dialer | Scope.Scope
 > {
   const { idleTimeout } = yield* Config
   const { target, head, path, exchange } = request
+  const pseudonym = yield* Pseudonym
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
   const { outgoing, decision } = yield* client.whileConnected(
     Effect.raceFirst(Connect.open({ admitted, enter }), exchange.broken)

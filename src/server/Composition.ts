@@ -18,6 +18,7 @@ import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { Policy } from "../policy/Policy.ts"
+import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import { Sessions } from "../session/Sessions.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import type * as Generation from "./Generation.ts"
@@ -52,18 +53,24 @@ export const services = (replacements: Replacements = {}): Made<Exclude<Generati
 /** Services that let nobody in and deny every target. A server that gets its services by a reload begins with them. */
 export const closed = services({ authenticator: Authenticator.denyAll, policy: Policy.denyAll })
 
-/** Where usage and bans are counted: in this process, or in the primary for all workers. */
+/** Where usage and bans are counted, and the server gets its name: in this process, or in the primary for all workers. */
 export interface Seat<E, R> {
+  readonly pseudonym: Layer.Layer<Pseudonym>
   readonly quotas: Layer.Layer<Quotas, E, R>
   readonly bans: Layer.Layer<Bans, E, R>
 }
 
 /** The services that count across all connections, and outlive a reload. */
-export const counted = <E, R>({ quotas, bans }: Seat<E, R>): Layer.Layer<Bandwidth | Bans | Sessions, E, R> =>
-  Layer.mergeAll(Bandwidth.layer, Layer.provide(Sessions.layer, quotas), bans)
+export const counted = <E, R>({
+  pseudonym,
+  quotas,
+  bans
+}: Seat<E, R>): Layer.Layer<Bandwidth | Bans | Pseudonym | Sessions, E, R> =>
+  Layer.mergeAll(Bandwidth.layer, Layer.provide(Sessions.layer, quotas), bans, pseudonym)
 
 /** Everything is counted in this process, and kept in the files that the settings name. */
 export const alone: Seat<BadSetting | StateFailed, Config> = {
+  pseudonym: Pseudonym.layer,
   quotas: Quotas.layer,
   bans: Layer.provideMerge(
     Layer.merge(BansFile.layer, KnownFile.layer),

@@ -11,14 +11,15 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, OpenProxyRefused } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
 import type { Secure } from "../network/Tls.ts"
+import type { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import type { Sessions } from "../session/Sessions.ts"
 import type * as Connection from "./Connection.ts"
 import * as Listeners from "./Listeners.ts"
 import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 
-/** What a generation consists of; what is counted is counted across all of them. */
-export type Services = Exclude<Connection.Services, Bandwidth | Bans | Sessions>
+/** What a generation consists of. What is counted is counted across all of them, and the server keeps its name. */
+export type Services = Exclude<Connection.Services, Bandwidth | Bans | Pseudonym | Sessions>
 
 export interface Generation {
   readonly services: Context.Context<Services>

@@ -16,6 +16,7 @@ import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { Policy } from "../policy/Policy.ts"
+import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import * as Composition from "../server/Composition.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import { pair } from "./Connection.ts"
@@ -63,7 +64,11 @@ export const layer = ({
       dialer: dialer((target) => target.duplex.pipe(target.duplex)),
       ...replacements
     }),
-    Composition.counted({ quotas: Quotas.layer, bans: Layer.provide(Bans.layer, Hmac.layer) })
+    Composition.counted({
+      pseudonym: Layer.succeed(Pseudonym, pseudonym),
+      quotas: Quotas.layer,
+      bans: Layer.provide(Bans.layer, Hmac.layer)
+    })
   ).pipe(Layer.orDie, Layer.provideMerge(Config.layer(config)))
 
 /** A dialer that connects to everything; `serve` plays the target's part. */
@@ -87,6 +92,9 @@ export const failingDialer = (error: DialError): Layer.Layer<Dialer> =>
 /** A resolver that finds nothing, for this reason. */
 export const failingResolver = (error: ResolveError): Layer.Layer<Resolver> =>
   Layer.succeed(Resolver, { resolve: () => Effect.fail(error) })
+
+/** The server's name in `Via`. */
+export const pseudonym = "effect-socks-01234567"
 
 /** Addresses from the range set aside for documentation (RFC 5737). */
 export const clientAddress = NetAddress.inetAddressFromStringUnsafe("203.0.113.7:50000")

@@ -11,6 +11,7 @@ export {
   failingDialer,
   failingResolver,
   layer,
+  pseudonym,
   type Replacements,
   serverAddress,
   targetAddress

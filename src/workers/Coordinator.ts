@@ -11,6 +11,7 @@ import type { Values } from "../config/Config.ts"
 import * as RateAllocator from "../limits/RateAllocator.ts"
 import * as SlotAllocator from "../limits/SlotAllocator.ts"
 import type * as Usage from "../limits/Usage.ts"
+import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import type { Count, Counted } from "./Messages.ts"
 import * as SessionIds from "./SessionIds.ts"
 
@@ -23,6 +24,7 @@ export interface Coordinator<in Worker> {
   /** Where it begins; it is told everything from now on. */
   readonly enter: (worker: Worker) => {
     readonly ids: SessionIds.Block
+    readonly pseudonym: string
     readonly loginKey: string
     readonly news: ReadonlyArray<Count>
   }
@@ -48,6 +50,7 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
   const lessor = SlotAllocator.make<Worker>((worker, ruling) => worker.send(ruling))
   const sharer = RateAllocator.make<Worker>((worker, share) => worker.send(share))
   const rates = TokenBuckets.make()
+  const pseudonym = Pseudonym.random()
   const loginKey = Hmac.newKey()
   const remembered = RememberedLogins.make(Hmac.digest(loginKey))
   let moved = new Set<string>()
@@ -62,6 +65,7 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
       const now = Date.now()
       return {
         ids: nextBlock(),
+        pseudonym,
         loginKey,
         news: [
           ...guesses.all(),

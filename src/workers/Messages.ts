@@ -52,6 +52,8 @@ export type ToWorker =
       /** How many workers there are. */
       readonly count: number
       readonly ids: Block
+      /** The server's name to other proxies. */
+      readonly pseudonym: string
       /** What logins are remembered by. */
       readonly loginKey: string
       /** What is counted so far. */

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { message, receive } from "../support/http.ts"
 import { greeting, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
@@ -82,6 +83,31 @@ describe("Workers", () => {
       assert.include(now, survivor)
       assert.notInclude(now, victim)
       yield* Workers.sessions(server.port, now)
+    })
+  )
+
+  it.live("have one name to other proxies: a request that comes back is recognised by each of them", () =>
+    Effect.gen(function* () {
+      const server = yield* Workers.start()
+      const pids = yield* server.pids
+      const target = yield* Tcp.target
+      const send = Effect.fnUntraced(function* (...fields: ReadonlyArray<string>) {
+        const client = yield* Tcp.connect(server.port)
+        const head = [`GET http://127.0.0.1:${target.port}/ HTTP/1.1`, "Host: 127.0.0.1", ...fields]
+        yield* client.send(message(head))
+        return client
+      })
+      const passed = Effect.gen(function* () {
+        const client = yield* send()
+        return { client, via: (yield* receive(yield* target.accept)).fields.via }
+      })
+      const [first, ...others] = (yield* Workers.spread(pids, passed)).map(({ via }) => via)
+      assert.match(first!, /^1\.1 effect-socks-[0-9a-f]{8}$/)
+      for (const via of others) assert.strictEqual(via, first)
+      const looped = Effect.map(send(`Via: ${first}`), (client) => ({ client }))
+      for (const { client } of yield* Workers.spread(pids, looped)) {
+        assert.strictEqual((yield* receive(client)).status, 508)
+      }
     })
   )
 

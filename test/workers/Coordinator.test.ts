@@ -41,20 +41,29 @@ const world = () => {
     })
     return worker as Required<Worker>
   }
-  return { sent, begin, remove: primary.remove }
+  return { primary, sent, begin }
 }
+
+it("A server has one name to other proxies, and another one than other servers", () => {
+  const { primary } = world()
+  const enter = () => primary.enter({ send: () => {} }).pseudonym
+  const name = enter()
+  assert.match(name, /^effect-socks-[0-9a-f]{8}$/)
+  assert.strictEqual(enter(), name)
+  assert.notStrictEqual(world().primary.enter({ send: () => {} }).pseudonym, name)
+})
 
 describe("a login that was right", () => {
   const parts = ["alice", "$scrypt$hash", "secret"].map((text) => new TextEncoder().encode(text))
 
   it("is known to the others, and to a worker that begins when the one is gone that checked it", () => {
-    const { sent, begin, remove } = world()
+    const { primary, sent, begin } = world()
     const [one, other] = [begin(), begin()]
     const now = Date.now()
     const login = one.counters.remembered.digest(...parts)
     one.counters.remembered.add(login, now)
     assert.isTrue(other.counters.remembered.has(other.counters.remembered.digest(...parts), now))
-    remove(one)
+    primary.remove(one)
     const next = begin()
     assert.isTrue(next.counters.remembered.has(next.counters.remembered.digest(...parts), now))
     const said = sent.filter((text) => text.includes('"logins"'))

@@ -9,11 +9,9 @@ import { TestClock } from "effect/testing"
 import { type Texts, WorkerFault } from "../../src/workers/Messages.ts"
 import * as Reloads from "../../src/workers/Reloads.ts"
 
-const [zeroth, first, second] = ["zeroth", "first", "second"].map((text): Texts => [["settings.yaml", text]]) as [
-  Texts,
-  Texts,
-  Texts
-]
+const [zeroth, first, second] = ["zeroth", "first", "second"].map(
+  (text): Texts => [["settings.yaml", text]]
+) as [Texts, Texts, Texts]
 
 /** A worker, what it was told, and the numbers to answer to. */
 const employ = (pid: number) => {
@@ -78,7 +76,9 @@ describe("Reloads", () => {
 
       const leading = yield* Effect.forkChild(lead(second), { startImmediately: true })
       answer(one, one.ids[1]!, Exit.void)
-      const following = yield* Effect.forkChild(follow(yield* Fiber.join(leading)), { startImmediately: true })
+      const following = yield* Effect.forkChild(follow(yield* Fiber.join(leading)), {
+        startImmediately: true
+      })
       answer(other, other.ids[0]!, Exit.fail(fault))
       yield* Fiber.join(following)
       assert.deepStrictEqual(other.told, ["second", "retired"])
