@@ -6,30 +6,23 @@
  * only prefixes at which networks end or part have one. Two nodes a network are
  * enough, kept in arrays of integers.
  */
-import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Slices from "./Slices.ts"
+import { Ints } from "./Ints.ts"
 
-export interface PrefixTree {
+export class PrefixTree {
+  private readonly v4 = new Tree(1)
+  private readonly v6 = new Tree(4)
+
+  /** Puts a network in, as the first bits of its address, with its position, which `match` finds. */
+  add(network: Words, length: number, position: number): void {
+    const tree = network.length === 1 ? this.v4 : this.v6
+    tree.add(network, length, position)
+  }
+
   /** Puts the positions of the networks that an address is in behind what is found already, the widest first. */
-  readonly match: (address: NetAddress.IpAddress, found: Array<number>) => void
-}
-
-/** Of networks that all differ. */
-export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): PrefixTree =>
-  Slices.runSync(making(networks))
-
-/** The same in pieces. */
-export function* making(networks: ReadonlyArray<IpNetwork.IpNetwork>): Slices.Work<PrefixTree> {
-  const count = networks.reduce((sum, { address }) => sum + (NetAddress.isIpv4Address(address) ? 1 : 0), 0)
-  const v4 = new Tree(1, count)
-  const v6 = new Tree(4, networks.length - count)
-  yield* Slices.each(networks, ({ address, prefixLength }, position) => {
-    if (NetAddress.isIpv4Address(address)) v4.add(wordsOf(address), prefixLength, position)
-    else v6.add(wordsOf(address), prefixLength, position)
-  })
-  return {
-    match: (address, found) => (NetAddress.isIpv4Address(address) ? v4 : v6).match(wordsOf(address), found)
+  match(address: NetAddress.IpAddress, found: Array<number>): void {
+    const tree = NetAddress.isIpv4Address(address) ? this.v4 : this.v6
+    tree.match(wordsOf(address), found)
   }
 }
 
@@ -48,74 +41,70 @@ export const wordsOf = (address: NetAddress.IpAddress): Words => {
 class Tree {
   /** How many there are in a node's prefix. */
   private readonly words: number
-  private readonly prefixes: Int32Array
-  private readonly lengths: Uint8Array
+  private readonly prefixes = new Ints()
+  private readonly lengths = new Ints()
   /** By the bit that follows the prefix; 0, the root, is nobody's child. */
-  private readonly children: Int32Array
+  private readonly children = new Ints()
   /** The network that a node is; nothing is -1. */
-  private readonly positions: Int32Array
-  private size = 1
+  private readonly positions = new Ints()
 
-  constructor(words: number, networks: number) {
-    const most = 2 * networks + 1
+  constructor(words: number) {
     this.words = words
-    this.prefixes = new Int32Array(most * words)
-    this.lengths = new Uint8Array(most)
-    this.children = new Int32Array(most * 2)
-    this.positions = new Int32Array(most).fill(-1)
+    this.node([0, 0, 0, 0], 0)
   }
 
   add(network: Words, length: number, position: number): void {
     let node = 0
-    while (length > this.lengths[node]!) {
-      const edge = 2 * node + bit(network, this.lengths[node]!)
-      const child = this.children[edge]!
+    while (length > this.lengths.items[node]!) {
+      const edge = 2 * node + bit(network, this.lengths.items[node]!)
+      const child = this.children.items[edge]!
       if (child === 0) {
         node = this.node(network, length)
-        this.children[edge] = node
+        this.children.items[edge] = node
         break
       }
-      const common = Math.min(this.common(child, network), this.lengths[child]!, length)
-      if (common < this.lengths[child]!) {
+      const common = Math.min(this.common(child, network), this.lengths.items[child]!, length)
+      if (common < this.lengths.items[child]!) {
         // They part within the child's prefix.
         const fork = this.node(network, common)
-        this.children[edge] = fork
-        this.children[2 * fork + this.bitOf(child, common)] = child
+        this.children.items[edge] = fork
+        this.children.items[2 * fork + this.bitOf(child, common)] = child
         node = fork
       } else node = child
     }
-    this.positions[node] = position
+    this.positions.items[node] = position
   }
 
   match(address: Words, found: Array<number>): void {
     for (let node = 0; ; ) {
-      const length = this.lengths[node]!
+      const length = this.lengths.items[node]!
       if (this.common(node, address) < length) return
-      if (this.positions[node] !== -1) found.push(this.positions[node]!)
+      if (this.positions.items[node] !== -1) found.push(this.positions.items[node]!)
       if (length === 32 * this.words) return
-      node = this.children[2 * node + bit(address, length)]!
+      node = this.children.items[2 * node + bit(address, length)]!
       if (node === 0) return
     }
   }
 
   private node(prefix: Words, length: number): number {
-    const node = this.size++
-    for (let i = 0; i < this.words; i++) this.prefixes[node * this.words + i] = prefix[i]!
-    this.lengths[node] = length
-    return node
+    for (let i = 0; i < this.words; i++) this.prefixes.push(prefix[i]!)
+    this.children.push(0)
+    this.children.push(0)
+    this.positions.push(-1)
+    return this.lengths.push(length)
   }
 
   /** How many of the first bits agree, those behind the node's prefix among them. */
   private common(node: number, address: Words): number {
     for (let i = 0; i < this.words; i++) {
-      const difference = this.prefixes[node * this.words + i]! ^ address[i]!
+      const difference = this.prefixes.items[node * this.words + i]! ^ address[i]!
       if (difference !== 0) return 32 * i + Math.clz32(difference)
     }
     return 32 * this.words
   }
 
   private bitOf(node: number, position: number): number {
-    return (this.prefixes[node * this.words + (position >>> 5)]! >>> (31 - (position & 31))) & 1
+    return (this.prefixes.items[node * this.words + (position >>> 5)]! >>> (31 - (position & 31))) & 1
   }
 }
 

@@ -41,9 +41,13 @@ export function* map<A, B>(items: ReadonlyArray<A>, f: (item: A, index: number) 
 }
 
 /** Does something with each item, a few hundred of them in a piece. */
-export function* each<A>(items: ReadonlyArray<A>, f: (item: A, index: number) => void): Work<void> {
-  for (let i = 0; i < items.length; i++) {
-    f(items[i]!, i)
-    if ((i & 255) === 255) yield
+export const each = <A>(items: ReadonlyArray<A>, f: (item: A, index: number) => void): Work<void> =>
+  count(items.length, (index) => f(items[index]!, index))
+
+/** Does something so many times, a few hundred of them in a piece. */
+export function* count(times: number, f: (index: number) => void): Work<void> {
+  for (let index = 0; index < times; index++) {
+    f(index)
+    if ((index & 255) === 255) yield
   }
 }

@@ -1,19 +1,13 @@
 /**
  * Whether networks together hold every address of another.
  */
-import type * as IpNetwork from "effect/net/IpNetwork"
-import { bit, type Words, wordsOf } from "../base/PrefixTree.ts"
+import { bit, type Words } from "../base/PrefixTree.ts"
 
 /** A network as bits, of which `length` count; of one word if it is of IPv4, of four if of IPv6. */
 export interface Block {
   readonly words: Words
   readonly length: number
 }
-
-export const blockOf = ({ address, prefixLength }: IpNetwork.IpNetwork): Block => ({
-  words: wordsOf(address),
-  length: prefixLength
-})
 
 /** All of IPv4, and all of IPv6. */
 export const everything: ReadonlyArray<Block> = [

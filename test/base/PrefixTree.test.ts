@@ -28,9 +28,17 @@ const network = fc
 
 const networks = fc.uniqueArray(network, { selector: IpNetwork.format, maxLength: 40 })
 
+const treeOf = (networks: ReadonlyArray<IpNetwork.IpNetwork>) => {
+  const tree = new PrefixTree.PrefixTree()
+  for (const [position, { address, prefixLength }] of networks.entries()) {
+    tree.add(PrefixTree.wordsOf(address), prefixLength, position)
+  }
+  return tree
+}
+
 const found = (networks: ReadonlyArray<IpNetwork.IpNetwork>, address: NetAddress.IpAddress) => {
   const positions: Array<number> = []
-  PrefixTree.make(networks).match(address, positions)
+  treeOf(networks).match(address, positions)
   return positions
 }
 
@@ -62,17 +70,21 @@ describe("PrefixTree", () => {
     const networks = Array.from({ length: 65_536 }, (_, i) =>
       IpNetwork.fromStringUnsafe(`${i >> 8}.${i & 255}.0.0/16`)
     )
-    const { match } = PrefixTree.make(networks)
+    const tree = treeOf(networks)
     for (let i = 0; i < 65_536; i += 7) {
       const positions: Array<number> = []
-      match(NetAddress.ipFromStringUnsafe(`${i >> 8}.${i & 255}.1.2`), positions)
+      tree.match(NetAddress.ipFromStringUnsafe(`${i >> 8}.${i & 255}.1.2`), positions)
       assert.deepStrictEqual(positions, [i])
     }
   })
 })
 
 describe("CidrCover", () => {
-  const block = (text: string) => CidrCover.blockOf(IpNetwork.fromStringUnsafe(text))
+  const blockOf = ({ address, prefixLength }: IpNetwork.IpNetwork): CidrCover.Block => ({
+    words: PrefixTree.wordsOf(address),
+    length: prefixLength
+  })
+  const block = (text: string) => blockOf(IpNetwork.fromStringUnsafe(text))
 
   it.each([
     [["10.0.0.0/8"], "10.1.0.0/16", true],
@@ -100,10 +112,7 @@ describe("CidrCover", () => {
         const expected = universe
           .filter((address) => IpNetwork.contains(whole, address))
           .every((address) => networks.some((network) => IpNetwork.contains(network, address)))
-        assert.strictEqual(
-          CidrCover.covers(networks.map(CidrCover.blockOf), CidrCover.blockOf(whole)),
-          expected
-        )
+        assert.strictEqual(CidrCover.covers(networks.map(blockOf), blockOf(whole)), expected)
       }),
       { numRuns: 1000 }
     )

@@ -1,0 +1,32 @@
+/**
+ * Integers of 32 bits in one array that grows, however many they are.
+ */
+export class Ints {
+  /** Those there are, and behind them room for more. */
+  items: Int32Array
+  length: number
+
+  constructor(items: Int32Array = new Int32Array(16)) {
+    this.items = items
+    this.length = 0
+  }
+
+  /** Puts an integer behind the others, and returns where it is. */
+  push(value: number): number {
+    if (this.length === this.items.length) this.items = grown(this.items, this.length + 1)
+    this.items[this.length] = value
+    return this.length++
+  }
+
+  /** Without room for more. */
+  trimmed(): Int32Array {
+    return this.items.slice(0, this.length)
+  }
+}
+
+/** A copy with room for so many, and for as many again. */
+export const grown = <A extends Int32Array | Uint16Array | Uint8Array>(items: A, length: number): A => {
+  const larger = new (items.constructor as new (length: number) => A)(Math.max(16, items.length * 2, length))
+  larger.set(items)
+  return larger
+}

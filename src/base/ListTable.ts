@@ -1,0 +1,87 @@
+/**
+ * Numbers for lists of integers, from 0 on, equal ones with the same: a hash
+ * table in a few large arrays.
+ */
+import { Ints } from "./Ints.ts"
+
+export class ListTable {
+  /** All lists, one behind the other. */
+  readonly items = new Ints()
+  /** Where each begins in `items`, and the next one. */
+  readonly starts = new Ints()
+  private readonly hashes = new Ints()
+  /** By hash, one more than the number of a list; 0 where there is none. At most half of them are taken. */
+  private slots = new Int32Array(32)
+
+  constructor() {
+    this.starts.push(0)
+  }
+
+  /** How many lists there are. */
+  get size(): number {
+    return this.hashes.length
+  }
+
+  /** The number of a list, which is a new one if the list is. */
+  intern(list: ArrayLike<number>): number {
+    const hash = hashOf(list)
+    const { slots } = this
+    const mask = slots.length - 1
+    for (let slot = hash & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const number = slots[slot]! - 1
+      if (this.hashes.items[number] === hash && this.isList(number, list)) return number
+    }
+    return this.add(hash, list)
+  }
+
+  list(number: number): Int32Array {
+    return this.items.items.subarray(this.starts.items[number], this.starts.items[number + 1])
+  }
+
+  length(number: number): number {
+    return this.starts.items[number + 1]! - this.starts.items[number]!
+  }
+
+  /** What a list has at a place. */
+  item(number: number, at: number): number {
+    return this.items.items[this.starts.items[number]! + at]!
+  }
+
+  private isList(number: number, list: ArrayLike<number>): boolean {
+    const start = this.starts.items[number]!
+    if (this.starts.items[number + 1]! - start !== list.length) return false
+    for (let i = 0; i < list.length; i++) if (this.items.items[start + i] !== list[i]) return false
+    return true
+  }
+
+  private add(hash: number, list: ArrayLike<number>): number {
+    const number = this.hashes.push(hash)
+    for (let i = 0; i < list.length; i++) this.items.push(list[i]!)
+    this.starts.push(this.items.length)
+    if (2 * (number + 1) > this.slots.length) this.rehash()
+    else this.enter(number)
+    return number
+  }
+
+  private enter(number: number): void {
+    const mask = this.slots.length - 1
+    let slot = this.hashes.items[number]! & mask
+    while (this.slots[slot] !== 0) slot = (slot + 1) & mask
+    this.slots[slot] = number + 1
+  }
+
+  private rehash(): void {
+    this.slots = new Int32Array(this.slots.length * 2)
+    for (let number = 0; number < this.size; number++) this.enter(number)
+  }
+}
+
+const hashOf = (list: ArrayLike<number>): number => {
+  let hash = list.length
+  for (let i = 0; i < list.length; i++) {
+    hash = Math.imul(hash ^ list[i]!, 0x85ebca6b)
+    hash ^= hash >>> 13
+  }
+  hash = Math.imul(hash, 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}

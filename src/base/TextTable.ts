@@ -1,0 +1,140 @@
+/**
+ * Numbers for texts, from 0 on, and the texts again: a hash table in a few large
+ * arrays. Very many texts are then as cheap for the garbage collector as one.
+ *
+ * Texts are of kinds that have nothing to do with each other. A text is hashed
+ * from its end, so that one pass over a name finds all of its suffixes.
+ */
+import { grown, Ints } from "./Ints.ts"
+
+export class TextTable {
+  /** All texts, one behind the other. */
+  private chars = new Uint16Array(64)
+  /** Where each begins, and the next one. */
+  private readonly starts = new Ints()
+  private kinds = new Uint8Array(16)
+  private readonly hashes = new Ints()
+  /** By hash, one more than the number of a text; 0 where there is none. At most half of them are taken. */
+  private slots = new Int32Array(32)
+
+  constructor() {
+    this.starts.push(0)
+  }
+
+  /** How many texts there are. */
+  get size(): number {
+    return this.hashes.length
+  }
+
+  /** The number of a text, which is a new one if the text is. */
+  intern(kind: number, text: string): number {
+    const hash = mixed(hashOf(text), kind)
+    const known = this.lookup(hash, kind, text, 0)
+    return known === -1 ? this.add(hash, kind, text) : known
+  }
+
+  /** The number of a text, or -1. */
+  find(kind: number, text: string): number {
+    return this.lookup(mixed(hashOf(text), kind), kind, text, 0)
+  }
+
+  /**
+   * Puts behind what is found already the numbers of those of kind `below` that the name goes on with behind a dot,
+   * the shortest first, and that of the one of kind `exact` that the name is.
+   */
+  findName(name: string, exact: number, below: number, found: Array<number>): void {
+    let hash = seed
+    for (let at = name.length - 1; at >= 0; at--) {
+      const code = name.charCodeAt(at)
+      if (code === dot && at > 0) {
+        const number = this.lookup(mixed(hash, below), below, name, at + 1)
+        if (number !== -1) found.push(number)
+      }
+      hash = Math.imul(hash ^ code, prime)
+    }
+    const number = this.lookup(mixed(hash, exact), exact, name, 0)
+    if (number !== -1) found.push(number)
+  }
+
+  kind(number: number): number {
+    return this.kinds[number]!
+  }
+
+  text(number: number): string {
+    const start = this.starts.items[number]!
+    const end = this.starts.items[number + 1]!
+    let text = ""
+    for (let from = start; from < end; from += piece) {
+      text += String.fromCharCode.apply(null, this.chars.subarray(from, Math.min(end, from + piece)) as never)
+    }
+    return text
+  }
+
+  private lookup(hash: number, kind: number, text: string, from: number): number {
+    const { slots } = this
+    const mask = slots.length - 1
+    for (let slot = hash & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const number = slots[slot]! - 1
+      if (this.hashes.items[number] === hash && this.isText(number, kind, text, from)) return number
+    }
+    return -1
+  }
+
+  /** Whether it is what the text has from a place on. */
+  private isText(number: number, kind: number, text: string, from: number): boolean {
+    const start = this.starts.items[number]!
+    const length = text.length - from
+    if (this.starts.items[number + 1]! - start !== length || this.kinds[number] !== kind) return false
+    const { chars } = this
+    for (let i = 0; i < length; i++) if (chars[start + i] !== text.charCodeAt(from + i)) return false
+    return true
+  }
+
+  private add(hash: number, kind: number, text: string): number {
+    const number = this.hashes.push(hash)
+    const start = this.starts.items[number]!
+    const end = start + text.length
+    if (end > this.chars.length) this.chars = grown(this.chars, end)
+    for (let i = 0; i < text.length; i++) this.chars[start + i] = text.charCodeAt(i)
+    this.starts.push(end)
+    if (number === this.kinds.length) this.kinds = grown(this.kinds, number + 1)
+    this.kinds[number] = kind
+    if (2 * (number + 1) > this.slots.length) this.rehash()
+    else this.enter(number)
+    return number
+  }
+
+  private enter(number: number): void {
+    const mask = this.slots.length - 1
+    let slot = this.hashes.items[number]! & mask
+    while (this.slots[slot] !== 0) slot = (slot + 1) & mask
+    this.slots[slot] = number + 1
+  }
+
+  private rehash(): void {
+    this.slots = new Int32Array(this.slots.length * 2)
+    for (let number = 0; number < this.size; number++) this.enter(number)
+  }
+}
+
+const dot = 46
+
+/** FNV-1a, a code unit at a time. */
+const seed = 0x811c9dc5 | 0
+const prime = 0x01000193
+
+const hashOf = (text: string): number => {
+  let hash = seed
+  for (let at = text.length - 1; at >= 0; at--) hash = Math.imul(hash ^ text.charCodeAt(at), prime)
+  return hash
+}
+
+/** Spreads what differs over the lower bits, by which slots are chosen. */
+const mixed = (hash: number, kind: number): number => {
+  let bits = Math.imul(hash ^ Math.imul(kind + 1, 0x9e3779b1), 0x85ebca6b)
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
+  return bits ^ (bits >>> 16)
+}
+
+/** How many code units a function may be given at once. */
+const piece = 4096
