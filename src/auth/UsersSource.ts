@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as FileStamp from "../base/FileStamp.ts"
+import * as Slices from "../base/Slices.ts"
 import { Config, type Values } from "../config/Config.ts"
 import * as RuleLint from "../config/RuleLint.ts"
 import type { User } from "../config/User.ts"
@@ -105,8 +106,10 @@ export const fitRules = (
     users: tlsClientCa === undefined ? users.map(({ name }) => name) : undefined,
     groups: users.flatMap(({ groups = [] }) => groups)
   })
-  const [first, ...others] = problems.map((problem) => new BadSetting({ setting: "--rules", ...problem }))
-  return first === undefined ? Effect.void : Effect.fail(new BadSettings({ errors: [first, ...others] }))
+  return Effect.flatMap(Slices.run(problems), (problems) => {
+    const [first, ...others] = problems.map((problem) => new BadSetting({ setting: "--rules", ...problem }))
+    return first === undefined ? Effect.void : Effect.fail(new BadSettings({ errors: [first, ...others] }))
+  })
 }
 
 /** The users of the configuration, and those that its file has now. */

@@ -40,7 +40,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     return yield* new Unfit({ message: sentences.join("\n") })
   }
   const warnings = [
-    ...RuleLint.unmatched(settings.rules).map((sentence) => `rules: ${sentence}`),
+    ...RuleLint.unmatched([...settings.rules]).map((sentence) => `rules: ${sentence}`),
     ...(yield* Warnings.of(read, Object.keys(process.env))),
     ...Quotas.warnings(settings),
     ...(settings.reportOnly ? ["report-only: what the policy denies is logged, and not denied"] : [])

@@ -67,7 +67,7 @@ const judging = (values: Values, local: LocalAddresses["Service"]): Inputs["judg
 
 /** What is explained: the rules, and what judges by them, with whatever else has a say. */
 export interface Inputs {
-  readonly rules: ReadonlyArray<Rule>
+  readonly rules: Iterable<Rule>
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision
 }
 

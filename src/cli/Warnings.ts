@@ -5,6 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as UsersSource from "../auth/UsersSource.ts"
+import * as Slices from "../base/Slices.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as RuleLint from "../config/RuleLint.ts"
 import * as Settings from "../config/Settings.ts"
@@ -24,7 +25,10 @@ export const of = Effect.fnUntraced(function* (
   // What is wrong with them is not for here.
   const users = yield* Effect.orElseSucceed(UsersSource.everyone(values), () => [])
   return [
-    ...[...RuleLint.idle(rules), ...RuleLint.unheard(rules, listen)].map((sentence) => `rules: ${sentence}`),
+    ...[
+      ...(yield* Slices.run(RuleLint.idle(rules))),
+      ...(yield* Slices.run(RuleLint.unheard(rules, listen)))
+    ].map((sentence) => `rules: ${sentence}`),
     ...listen
       .filter((at) => Unprotected.isAt(at, values))
       .map(

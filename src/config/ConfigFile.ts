@@ -13,6 +13,7 @@ import { BadFile, BadSetting, BadSettings, type Place } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
 import * as Rule from "./Rule.ts"
+import { isShort, RuleTable } from "./RuleTable.ts"
 import * as SchemaErrors from "./SchemaErrors.ts"
 import type { Form } from "./Schemas.ts"
 import * as Settings from "./Settings.ts"
@@ -64,11 +65,13 @@ export const read = Effect.fnUntraced(function* (
     files.read(path),
     (reason) => new BadSettings({ errors: [new BadFile({ at: file, reason })] })
   )
+  yield* Effect.yieldNow
   const variables = new Map<string, Option.Option<string>>()
   for (const name of Variables.names(text)) {
     variables.set(name, yield* Effect.orDie(EnvConfig.option(EnvConfig.String(name))))
   }
   const variable = (name: string) => variables.get(name) ?? Option.none()
+  yield* Effect.yieldNow
   const plainly = yield* readPlainly(file, text, variable, forms)
   if (plainly !== undefined) return yield* plainly
   const { written, slips } = yield* Yaml.parse(text, variable)
@@ -98,9 +101,17 @@ const readPlainly = Effect.fnUntraced(function* (
   variable: (name: string) => Option.Option<string>,
   forms: Forms
 ): Effect.fn.Return<Effect.Effect<Read, BadSettings> | undefined, never, Files> {
-  const written = yield* Slices.run(Yaml.plainly(text, variable))
+  const table = new RuleTable()
+  // Very many rules are put away one by one, so that there are never many.
+  const take = (item: unknown, index: number) => {
+    const rule = Rule.quick(item)
+    if (rule === undefined || !isShort(rule)) return item
+    table.set(index, rule)
+    return taken
+  }
+  const written = yield* Slices.run(Yaml.plainly(text, variable, [], hasRules(forms) ? { rules: take } : {}))
   if (written === undefined) return yield* strange(file, text, variable)
-  const { said, problems } = yield* decode(written.value, forms)
+  const { said, problems } = yield* decode(written.value, forms, table)
   if (problems.length > 0) {
     const paths = problems.map(({ path }) => path)
     const places = yield* Slices.run(Yaml.plainly(text, variable, paths))
@@ -115,6 +126,12 @@ const readPlainly = Effect.fnUntraced(function* (
     locate: (path) => locateIn(file, Slices.runSync(Yaml.plainly(text, variable, [path])), path)
   })
 })
+
+/** Whether the rules of a file are those that a server goes by. */
+const hasRules = (forms: Forms): boolean => forms.rules === Settings.structured.rules.form
+
+/** In the place of a rule that is in the table. */
+const taken = Symbol()
 
 /** Refuses a text that is not plain, and too long to hold up everyone while it is read. Nothing for a short one, or one of comments. */
 const strange = Effect.fnUntraced(function* (
@@ -134,8 +151,8 @@ const strange = Effect.fnUntraced(function* (
 /** As many problems are told at least, and not many more. */
 const most = 1000
 
-/** What a value says, and what is wrong with it. Rules, of which there may be very many, are read one after the other. */
-const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms) {
+/** What a value says, and what is wrong with it. The rules that are not in the table yet are put there. */
+const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms, table: RuleTable) {
   const decodeAs = <A>(form: Form<A>, value: unknown, path: ReadonlyArray<PropertyKey>) =>
     SchemaParser.decodeUnknownEffect(form)(value, strictly).pipe(
       Effect.map((said) => ({ said, problems: [] as ReadonlyArray<SchemaErrors.Problem> })),
@@ -146,29 +163,25 @@ const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms) {
   const all = schema(forms) as Form<Readonly<Record<string, unknown>>>
   const isMap = typeof value === "object" && value !== null && !Array.isArray(value)
   const { rules, ...rest }: Record<string, unknown> = isMap ? { ...value } : {}
-  if (forms.rules !== Settings.structured.rules.form || !Array.isArray(rules)) {
+  if (!hasRules(forms) || !Array.isArray(rules)) {
     const { said = {}, problems } = yield* decodeAs(all, value, [])
     return { said, problems }
   }
-  const { said = {}, problems } = yield* decodeAs(all, rest, [])
+  // A part of a text keeps all of it in memory, and a copy does not.
+  const { said = {}, problems } = yield* decodeAs(all, structuredClone(rest), [])
   const wrong = [...problems]
-  const read: Array<unknown> = []
-  yield* Slices.run(
-    Slices.each(rules, (rule, index) => {
-      const one = Rule.quick(rule)
-      read.push(one)
-      // There may be very many, and twice as many are too many.
-      if (one !== undefined) rules[index] = undefined
-    })
-  )
   for (let index = 0, tried = 0; index < rules.length && wrong.length < most; index++) {
-    if (read[index] !== undefined) continue
-    const one = yield* decodeAs(TargetFiles.ruleForm, rules[index], ["rules", index])
-    read[index] = one.said
+    if (rules[index] === taken) continue
+    const quick = Rule.quick(rules[index])
+    const one =
+      quick === undefined
+        ? yield* decodeAs(TargetFiles.ruleForm, rules[index], ["rules", index])
+        : { said: quick, problems: [] }
+    if (one.said !== undefined) yield* Slices.run(table.setting(index, one.said))
     wrong.push(...one.problems)
     if (++tried % 16 === 0) yield* Effect.yieldNow
   }
-  return { said: { ...said, rules: read }, problems: wrong }
+  return { said: { ...said, rules: table }, problems: wrong }
 })
 
 const valuesOf = (said: Readonly<Record<string, unknown>>, forms: Forms): Read["values"] => {

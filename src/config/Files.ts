@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
+import * as Stream from "effect/Stream"
 
 export class Files extends Context.Service<
   Files,
@@ -38,8 +39,18 @@ export class Files extends Context.Service<
             // A device may have no end; a pipe has one, and no size.
             if (type !== "File" && type !== "FIFO") return yield* Effect.fail("is no file")
             if (Number(size) > Files.limit) return yield* Effect.fail("is larger than 16 MiB")
-            const bytes = yield* Effect.mapError(files.readFile(path), reason)
-            const text = yield* Effect.try({ try: () => utf8.decode(bytes), catch: () => "is not UTF-8" })
+            // In pieces: to read and decode a large file at once holds everyone up.
+            const utf8 = new TextDecoder("utf-8", { fatal: true })
+            const pieces: Array<string> = []
+            const decode = (bytes?: Uint8Array) =>
+              Effect.try({
+                try: () => void pieces.push(utf8.decode(bytes, { stream: bytes !== undefined })),
+                catch: () => "is not UTF-8"
+              })
+            const bytes = Stream.mapError(files.stream(path, { chunkSize: piece }), reason)
+            yield* Stream.runForEach(bytes, decode)
+            yield* decode()
+            const text = pieces.join("")
             texts.set(path, text)
             return text
           })
@@ -53,7 +64,8 @@ export const Known = Context.Reference<ReadonlyMap<string, string>>("effect-sock
   defaultValue: () => new Map()
 })
 
-const utf8 = new TextDecoder("utf-8", { fatal: true })
+/** How much is read at once, in bytes. */
+const piece = 256 * 1024
 
 const reason = ({ reason }: PlatformError): string => {
   switch (reason._tag) {

@@ -19,11 +19,17 @@ export interface Wanted {
   /** Where the value begins, if it is there; or its key, for one that is left out. */
   at?: number
   key?: number
+  /** What is put in the place of each item, if it is a list. */
+  readonly each?: (item: unknown, index: number) => unknown
 }
 
-/** The places that these paths lead through. */
-export const wanted = (paths: ReadonlyArray<ReadonlyArray<PropertyKey>>): Wanted => {
+/** The places that these paths lead through, and lists right in the value of which something else is made, by key. */
+export const wanted = (
+  paths: ReadonlyArray<ReadonlyArray<PropertyKey>>,
+  lists: Readonly<Record<string, Required<Wanted>["each"]>> = {}
+): Wanted => {
   const root: Wanted = { children: new Map() }
+  for (const [key, each] of Object.entries(lists)) root.children.set(key, { children: new Map(), each })
   for (const path of paths) {
     let place = root
     for (const key of path) {
@@ -149,8 +155,10 @@ class Reader {
       const isInLine = this.skipSpaces()
       // Those of what begins in this line are in line with it.
       const child = place?.children.get(list.length)
-      if (isInLine) list.push(yield* this.block(this.column, depth + 1, child))
-      else list.push(yield* this.below(column, depth, false, child))
+      const item = isInLine
+        ? yield* this.block(this.column, depth + 1, child)
+        : yield* this.below(column, depth, false, child)
+      list.push(place?.each === undefined ? item : place.each(item, list.length))
       if (++this.count % step === 0) yield
     }
     if (this.at < this.text.length && this.column > column) throw notPlain
@@ -237,7 +245,7 @@ class Reader {
       if (first === "[" || first === "{") value = yield* this.flow(column, depth + 1, child)
       else if (first === '"' || first === "'") value = this.scalar(this.quoted(), true)
       else value = this.scalar(this.bare(true), false)
-      if (key === undefined) list.push(value)
+      if (key === undefined) list.push(place?.each === undefined ? value : place.each(value, list.length))
       else if (Object.hasOwn(map, key)) throw notPlain
       else {
         map[key] = value

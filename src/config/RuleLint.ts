@@ -6,10 +6,12 @@ import * as Equal from "effect/Equal"
 import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import type * as Slices from "../base/Slices.ts"
 import { printable } from "../wire/Text.ts"
 import * as Conditions from "./Conditions.ts"
 import * as ListenAddress from "./ListenAddress.ts"
 import { allows, nameOf, type Rule } from "./Rule.ts"
+import { having, type Rules } from "./RuleTable.ts"
 
 /** Whom there is, as far as that is known. */
 export interface Whom {
@@ -26,11 +28,10 @@ export interface Problem {
 }
 
 /** What must not be: a rule about someone who does not exist, whose name is then most likely misspelt. */
-export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<Problem> => {
+export function* problems(rules: Rules, whom: Whom): Slices.Work<ReadonlyArray<Problem>> {
   const users = whom.users && new Set(whom.users)
   const groups = whom.groups && new Set(whom.groups)
-  return rules.flatMap((rule, index) => {
-    if (rule.users === undefined && rule.groups === undefined) return []
+  return yield* found(having(rules, "users", "groups"), (rule, index) => {
     const missing = (key: "users" | "groups", known: ReadonlySet<string> | undefined, expected: string) =>
       (rule[key] ?? []).flatMap((name, position) => {
         if (known?.has(name) ?? true) return []
@@ -45,26 +46,37 @@ export const problems = (rules: ReadonlyArray<Rule>, whom: Whom): ReadonlyArray<
 }
 
 /** Limits of rules that deny, which have no effect. */
-export const idle = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> =>
-  rules.flatMap((rule, index) =>
-    allows(rule) || rule.limits === undefined
-      ? []
-      : [`${nameOf(rule, index)} denies, so nothing comes of its limits`]
+export const idle = (rules: Rules): Slices.Work<ReadonlyArray<string>> =>
+  found(having(rules, "limits"), (rule, index) =>
+    allows(rule) ? [] : [`${nameOf(rule, index)} denies, so nothing comes of its limits`]
   )
 
 /** Rules for listeners that are none of these, as far as it is known where those will be. */
-export const unheard = (
-  rules: ReadonlyArray<Rule>,
+export function* unheard(
+  rules: Rules,
   listen: ReadonlyArray<ListenAddress.ListenAddress>
-): ReadonlyArray<string> => {
+): Slices.Work<ReadonlyArray<string>> {
   const places = listen.map(ListenAddress.endpointOf).map(ListenAddress.placeOf)
-  return rules.flatMap((rule, index) =>
+  return yield* found(having(rules, "listeners"), (rule, index) =>
     (rule.listeners ?? [])
       .filter((listener) => !places.some((place) => canBe(place, listener)))
       .map(
         (listener) => `${nameOf(rule, index)} is for the listener ${printable(listener)}, and there is none`
       )
   )
+}
+
+function* found<A>(
+  rules: Iterable<readonly [index: number, rule: Rule]>,
+  find: (rule: Rule, index: number) => ReadonlyArray<A>
+): Slices.Work<ReadonlyArray<A>> {
+  const found: Array<A> = []
+  let count = 0
+  for (const [index, rule] of rules) {
+    found.push(...find(rule, index))
+    if ((++count & 63) === 0) yield
+  }
+  return found
 }
 
 /** Whether a connection to this place can be to a listener of that name. */

@@ -136,6 +136,13 @@ export class RuleTable implements Iterable<Rule> {
     return this.rows[index * width + what]!
   }
 
+  /** Whether a rule has such a condition, or limits. */
+  has(index: number, key: "users" | "groups" | "listeners" | "limits"): boolean {
+    return key === "limits"
+      ? this.get(index, field.limits) !== absent
+      : this.lists.item(this.get(index, field.terms), term[key]) !== absent
+  }
+
   /** As `Rule.nameOf` has it. */
   nameOf(index: number): string {
     const name = this.get(index, field.name)
@@ -224,6 +231,26 @@ export class RuleTable implements Iterable<Rule> {
     return this.limits.push(limits) - 1
   }
 }
+
+/** Those of the rules that have one of these conditions, or limits, each with where it is. */
+export function* having(
+  rules: Rules,
+  ...keys: ReadonlyArray<"users" | "groups" | "listeners" | "limits">
+): Generator<readonly [index: number, rule: Rule]> {
+  if (rules instanceof RuleTable) {
+    for (let index = 0; index < rules.length; index++) {
+      if (keys.some((key) => rules.has(index, key))) yield [index, rules.at(index)]
+    }
+  } else {
+    for (const [index, rule] of rules.entries()) {
+      if (keys.some((key) => rule[key] !== undefined)) yield [index, rule]
+    }
+  }
+}
+
+/** All limits that some rule has. */
+export const limitsOf = (rules: Rules): ReadonlyArray<Limits> =>
+  rules instanceof RuleTable ? rules.limits : rules.flatMap(({ limits }) => limits ?? [])
 
 /** Whether no list of it is long. */
 export const isShort = ({ users, groups, clients, listeners, to }: Rule): boolean =>

@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import * as AllowTarget from "./AllowTarget.ts"
 import * as ListenAddress from "./ListenAddress.ts"
 import * as Parsers from "./Parsers.ts"
-import type * as Rule from "./Rule.ts"
+import type { Rules } from "./RuleTable.ts"
 import * as Schemas from "./Schemas.ts"
 import * as TargetFiles from "./TargetFiles.ts"
 import * as TargetPattern from "./TargetPattern.ts"
@@ -457,7 +457,7 @@ export const structured = {
       "Rules of who may go where: the first rule whose conditions all hold decides. With rules, what " +
       "none of them allows is denied",
     form: Schemas.list(TargetFiles.ruleForm, { canBeEmpty: true }),
-    default: [] as ReadonlyArray<Rule.Rule>,
+    default: [] as Rules,
     defaultText: "none, and everything is allowed"
   }
 } as const satisfies Readonly<Record<string, Structured<unknown>>>

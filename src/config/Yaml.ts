@@ -87,8 +87,13 @@ export const parse = Effect.fnUntraced(function* (
 export const plainly = (
   text: string,
   variable: (name: string) => Option.Option<string>,
-  paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = []
-): Slices.Work<Written | undefined> => readPlainly(text.replaceAll("\r\n", "\n"), variable, paths)
+  paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = [],
+  lists: Lists = {}
+): Slices.Work<Written | undefined> =>
+  readPlainly(text.replaceAll("\r\n", "\n"), variable, PlainYaml.wanted(paths, lists))
+
+/** Lists right in a text, by their key, and what takes the place of each of their items, which then is nowhere else. */
+export type Lists = Readonly<Record<string, (item: unknown, index: number) => unknown>>
 
 /** Where a text is not as plain as `plainly` takes it, with these paths. */
 export function* strangeAt(
@@ -110,11 +115,12 @@ const scalars = (variable: (name: string) => Option.Option<string>): PlainYaml.S
   }
 })
 
-/** Of places in a text: each in a few steps, for there may be very many. */
+/** Of places in a text: each in a few steps, for there may be very many. No further than to the last is looked. */
 const positions = (text: string) => {
   const starts = [0]
-  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1)
+  let next = text.indexOf("\n")
   return (offset: number): Position => {
+    for (; next !== -1 && next < offset; next = text.indexOf("\n", next + 1)) starts.push(next + 1)
     let low = 0
     for (let high = starts.length; high - low > 1; ) {
       const middle = (low + high) >>> 1
@@ -128,9 +134,8 @@ const positions = (text: string) => {
 function* readPlainly(
   text: string,
   variable: (name: string) => Option.Option<string>,
-  paths: ReadonlyArray<ReadonlyArray<PropertyKey>>
+  wanted: PlainYaml.Wanted
 ): Slices.Work<Written | undefined> {
-  const wanted = PlainYaml.wanted(paths)
   const parsed = yield* PlainYaml.parse(text, scalars(variable), wanted)
   if ("stopped" in parsed) return undefined
   const positionOf = positions(text)

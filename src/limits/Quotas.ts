@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as StateFile from "../base/StateFile.ts"
 import { Config, type Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
+import { limitsOf } from "../config/RuleTable.ts"
 import { QuotaExceeded, type StateFailed } from "../Errors.ts"
 import type { Account } from "./LimitKeys.ts"
 import * as Usage from "./Usage.ts"
@@ -52,7 +53,8 @@ export const warnings = ({ stateDir, user, users, rules, ...all }: Values): Read
   const isAnySet =
     all.dailyQuota !== "off" ||
     all.monthlyQuota !== "off" ||
-    [...user, ...users, ...rules].some(({ limits = {} }) => isQuota(limits))
+    [...user, ...users].some(({ limits = {} }) => isQuota(limits)) ||
+    limitsOf(rules).some(isQuota)
   return isAnySet && stateDir === undefined
     ? ["quotas begin anew at every start, as there is no --state-dir"]
     : []

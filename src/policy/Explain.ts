@@ -20,13 +20,14 @@ export interface Step {
 
 /** Up to the first rule that matches, at a time in milliseconds since the epoch. */
 export const explain = (
-  rules: ReadonlyArray<Rule>,
+  rules: Iterable<Rule>,
   access: Access,
   address: NetAddress.IpAddress | undefined,
   now: number
 ): ReadonlyArray<Step> => {
   const steps: Array<Step> = []
-  for (const [index, rule] of rules.entries()) {
+  for (const rule of rules) {
+    const index = steps.length
     const answers = conditions(rule, access, address, now)
     const decisive =
       answers.find(({ holds }) => holds === "no") ?? answers.find(({ holds }) => holds === "maybe")

@@ -4,13 +4,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
+import * as Slices from "../../src/base/Slices.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import { nameOf } from "../../src/config/Rule.ts"
+import { nameOf, type Rule } from "../../src/config/Rule.ts"
 import * as RuleLint from "../../src/config/RuleLint.ts"
+import { type Rules, RuleTable } from "../../src/config/RuleTable.ts"
 import { access, asked, hosts, naive, port, read, targetOf, universe, writtenRule } from "../support/rules.ts"
 
 const allow = { allow: true }
 const deny = { deny: true }
+
+/** What is said of rules, whether they are in a list or in a table. */
+const said = <A>(find: (rules: Rules) => Slices.Work<A>, rules: ReadonlyArray<Rule>): A => {
+  const found = Slices.runSync(find(rules))
+  assert.deepStrictEqual(Slices.runSync(find(Slices.runSync(RuleTable.making(rules)))), found)
+  return found
+}
 
 /** Which rules never match, by their number. */
 const never = (...rules: ReadonlyArray<object>) =>
@@ -59,7 +68,8 @@ describe("RuleLint", () => {
 
   it("says that a denial has no limits", () => {
     assert.deepStrictEqual(
-      RuleLint.idle(
+      said(
+        RuleLint.idle,
         read({ ...deny, limits: { sessions: 1 } }, { ...deny }, { ...allow, limits: { sessions: 1 } })
       ),
       ["rule 1 denies, so nothing comes of its limits"]
@@ -87,7 +97,10 @@ describe("RuleLint", () => {
     it(`${isThere ? "may find" : "misses"} ${listener} where it listens on ${listen}`, () => {
       const rules = read(allow, { name: "us", ...allow, listeners: listener })
       assert.deepStrictEqual(
-        RuleLint.unheard(rules, [Option.getOrThrow(ListenAddress.fromString(listen))]),
+        said(
+          (rules) => RuleLint.unheard(rules, [Option.getOrThrow(ListenAddress.fromString(listen))]),
+          rules
+        ),
         isThere ? [] : [`us is for the listener ${listener}, and there is none`]
       )
     })
@@ -137,16 +150,26 @@ describe("RuleLint", () => {
       { ...deny, groups: "gests" }
     )
     assert.deepStrictEqual(
-      RuleLint.problems(rules, { users: ["alice", "bob"], groups: new Set(["staff", "guests"]) }),
+      said(
+        (rules) =>
+          RuleLint.problems(rules, { users: ["alice", "bob"], groups: new Set(["staff", "guests"]) }),
+        rules
+      ),
       [
         { path: [0, "users", 1], value: 'user "bbo" of us', expected: "one of the users" },
         { path: [1, "groups", 0], value: 'group "gests" of rule 2', expected: "a group of any user" }
       ]
     )
-    assert.deepStrictEqual(RuleLint.problems(rules, {}), [])
-    assert.deepStrictEqual(RuleLint.problems(rules, { users: [] }), [
-      { path: [0, "users", 0], value: 'user "alice" of us', expected: "one of the users" },
-      { path: [0, "users", 1], value: 'user "bbo" of us', expected: "one of the users" }
-    ])
+    assert.deepStrictEqual(
+      said((rules) => RuleLint.problems(rules, {}), rules),
+      []
+    )
+    assert.deepStrictEqual(
+      said((rules) => RuleLint.problems(rules, { users: [] }), rules),
+      [
+        { path: [0, "users", 0], value: 'user "alice" of us', expected: "one of the users" },
+        { path: [0, "users", 1], value: 'user "bbo" of us', expected: "one of the users" }
+      ]
+    )
   })
 })

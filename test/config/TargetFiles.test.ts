@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as ConfigFile from "../../src/config/ConfigFile.ts"
 import { Files } from "../../src/config/Files.ts"
 import type * as Rule from "../../src/config/Rule.ts"
+import type { Rules } from "../../src/config/RuleTable.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import * as MemoryFiles from "../support/files.ts"
 
@@ -14,7 +15,7 @@ const reading = (text: string) =>
   Effect.gen(function* () {
     const files = yield* Files.make
     const { values } = yield* ConfigFile.read("f.yaml").pipe(Effect.provideService(Files, files))
-    return { rules: values.rules as ReadonlyArray<Rule.Rule>, seen: files.seen }
+    return { rules: [...(values.rules as Rules)], seen: files.seen }
   }).pipe(
     Effect.provide(
       MemoryFiles.layer({

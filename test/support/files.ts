@@ -7,6 +7,7 @@ import * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PlatformError from "effect/PlatformError"
+import * as Stream from "effect/Stream"
 
 /** Of texts, or bytes, by path; or `Directory` for one. */
 export const layer = (
@@ -27,7 +28,11 @@ export const layer = (
         type: content === "Directory" ? content : "File",
         size: ByteSize.fromInputUnsafe(bytes(content).length)
       })),
-    readFile: (path) => Effect.map(find(path), bytes)
+    // In pieces, that end anywhere in a character.
+    stream: (path) =>
+      Stream.flatMap(Stream.fromEffect(Effect.map(find(path), bytes)), (bytes) =>
+        Stream.fromIterable([bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)])
+      )
   })
 }
 
