@@ -65,9 +65,10 @@ const exchangeOf = (
       log.status = answer.status
       // Nothing was asked: between two requests a connection ends in silence.
       if (error._tag === "ClientGone" || (error._tag === "HandshakeTimeout" && count > 0)) return Effect.void
-      // After a failed login there can be one more request; what was no request
-      // for a proxy at all is the last.
-      const staysOpen = answer.status === 407 ? ++refusals < 2 : isAuthenticated
+      // After a failed login there can be one more request; what was no request for
+      // a proxy at all is the last, and so is what goes beyond a limit: the next one
+      // takes a connection, of which there can only be so many.
+      const staysOpen = answer.status === 407 ? ++refusals < 2 : isAuthenticated && answer.status !== 429
       return requests.answer(answer, staysOpen)
     },
     hasNext: requests.hasNext

@@ -160,6 +160,19 @@ describe("Proxy-Authorization", () => {
   )
 })
 
+it.effect("A connection whose request was one too many is closed behind the answer", () => {
+  const target = answering(hello)
+  return Effect.gen(function* () {
+    const client = yield* connect
+    yield* client.send([...get("/1"), ...get("/2"), ...get("/3")])
+    assert.strictEqual((yield* receive(client)).status, 200)
+    const refusal = yield* receiveAll(client)
+    assert.strictEqual(refusal.status, 429)
+    assert.strictEqual(refusal.fields.connection, "close")
+    assert.lengthOf(target.requests, 1)
+  }).pipe(Effect.provide(layer({ dialer: target.dialer, config: { sessionRate: 1 } })))
+})
+
 it.effect("A connection with no request on it is closed in silence", () => {
   const target = answering(hello)
   return Effect.gen(function* () {
