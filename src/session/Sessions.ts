@@ -6,7 +6,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import type * as LogLevel from "effect/LogLevel"
 import * as Random from "effect/Random"
+import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Config } from "../config/Config.ts"
@@ -106,14 +108,14 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       Effect.logWarning(`clients are turned away: ${adviceOn(counts)}`, { ...counts, openFiles })
   })
 
-  const noteEnd = (session: Session.Session) => {
-    if (Session.isStranger(session)) strangers.note(Session.outcomeOf(session))
+  const noteEnd = (session: Session.Session, fiber: Fiber.Fiber<unknown, unknown>) => {
+    if (Session.isStranger(session)) strangers.note(Session.outcomeOf(session), leastLevelOf(fiber))
   }
 
   const close = (session: Session.Session) =>
     Effect.withFiber((fiber) => {
       live.delete(session)
-      noteEnd(session)
+      noteEnd(session, fiber)
       if (!admission.release(session, nowOf(fiber))) handshakes.change(session.origin, -1)
       return Session.log(session, isHintDue(Session.hintOf(session), nowOf(fiber)))
     })
@@ -167,11 +169,11 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const lot = fiber.getRef(Random.Random).nextDoubleUnsafe()
         const refusal = handshakes.refusal(origin, config, lot)
         if (free() <= 0) {
-          turnedAway.note("descriptors")
+          turnedAway.note("descriptors", leastLevelOf(fiber))
           return Effect.fail(new TooManyHandshakes({ limit: budget }))
         }
         if (refusal) {
-          turnedAway.note("handshakes")
+          turnedAway.note("handshakes", leastLevelOf(fiber))
           return Effect.fail(refusal)
         }
         const session = Session.make(nextId(), nowOf(fiber), peer, origin)
@@ -188,7 +190,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const isSame = origin.host === session.origin.host
         const refusal = isSame ? undefined : handshakes.refusalOf(origin, config)
         if (refusal) {
-          turnedAway.note("handshakes")
+          turnedAway.note("handshakes", leastLevelOf(fiber))
           return Effect.fail(refusal)
         }
         handshakes.change(session.origin, -1)
@@ -209,7 +211,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const refused = attempt(nowOf(fiber))
         return refused
           ? insist(attempt, refused).pipe(
-              Effect.tapErrorTag("TooManySessions", () => Effect.sync(() => turnedAway.note("sessions"))),
+              Effect.tapErrorTag("TooManySessions", () =>
+                Effect.sync(() => turnedAway.note("sessions", leastLevelOf(fiber)))
+              ),
               Effect.as(session)
             )
           : Effect.succeed(session)
@@ -242,7 +246,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         Session.log(session),
         Effect.withFiber((fiber) => {
           const now = nowOf(fiber)
-          noteEnd(session)
+          noteEnd(session, fiber)
           // Back to where it was before `admit`, if it ever went there.
           if (admission.release(session, now)) handshakes.change(session.origin, 1)
           Session.renew(session, nextId(), now)
@@ -281,5 +285,7 @@ const adviceOn = (counts: Readonly<Record<string, number>>): string => {
 // Asked of the fiber, as every connection asks several times.
 const configOf = (fiber: Fiber.Fiber<unknown, unknown>): Config["Service"] =>
   Context.getUnsafe(fiber.context, Config)
+const leastLevelOf = (fiber: Fiber.Fiber<unknown, unknown>): LogLevel.LogLevel =>
+  fiber.getRef(References.MinimumLogLevel)
 const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>
   fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()

@@ -3,12 +3,17 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as LogLevel from "effect/LogLevel"
 import * as Queue from "effect/Queue"
+import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 
 export interface Summary {
-  /** Counts one of a kind; of the kinds there are but a few. */
-  readonly note: (kind: string) => void
+  /**
+   * Counts one of a kind; of the kinds there are but a few. `least` is the lowest level that is
+   * logged now, which a reload may have changed since the start.
+   */
+  readonly note: (kind: string, least?: LogLevel.LogLevel) => void
 }
 
 export interface Options {
@@ -27,11 +32,12 @@ export const make = Effect.fnUntraced(function* ({
 }: Options): Effect.fn.Return<Summary, never, Scope.Scope> {
   const begun = yield* Queue.sliding<void>(1)
   const counts = new Map<string, number>()
+  let leastLevel = yield* References.MinimumLogLevel
   const say = Effect.suspend(() => {
     if (counts.size === 0) return Effect.void
     const found = Object.fromEntries(counts)
     counts.clear()
-    return log(found)
+    return Effect.provideService(log(found), References.MinimumLogLevel, leastLevel)
   })
   yield* Effect.addFinalizer(() => say)
   yield* Effect.forkScoped(
@@ -44,7 +50,8 @@ export const make = Effect.fnUntraced(function* ({
     )
   )
   return {
-    note: (kind) => {
+    note: (kind, least = leastLevel) => {
+      leastLevel = least
       if (counts.size === 0) Queue.offerUnsafe(begun, undefined)
       counts.set(kind, (counts.get(kind) ?? 0) + 1)
     }

@@ -5,6 +5,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { HandshakeTimeout } from "../../src/Errors.ts"
@@ -88,3 +89,26 @@ it.effect("the census has what there is, and what there may be", () =>
     })
   }).pipe(Effect.provide(layer()))
 )
+
+it.effect("both lines go by the level that connections have after a reload", () => {
+  const { provided, shown } = logged()
+  const strangers = (count: number) =>
+    Effect.gen(function* () {
+      for (let i = 0; i < count; i++) yield* (yield* open("203.0.113.9")).close
+    })
+  return Effect.gen(function* () {
+    yield* strangers(2).pipe(Effect.provideService(References.MinimumLogLevel, "Warn"))
+    yield* TestClock.adjust("1 minute")
+    assert.deepStrictEqual(shown(), [])
+    yield* strangers(3).pipe(Effect.provideService(References.MinimumLogLevel, "Info"))
+    yield* TestClock.adjust("1 minute")
+    assert.deepStrictEqual(
+      shown().map(({ fields }) => fields),
+      [{ outcomes: { "closed by server": 3 } }]
+    )
+    for (let i = 0; i < 4; i++) yield* begin({ host: `203.0.113.${i}` })
+    yield* Effect.flip(open("203.0.113.9")).pipe(Effect.provideService(References.MinimumLogLevel, "Error"))
+    yield* TestClock.adjust("1 second")
+    assert.lengthOf(shown(), 1)
+  }).pipe(Effect.provide(provided))
+})
