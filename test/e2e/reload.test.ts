@@ -84,6 +84,27 @@ describe.concurrent("a program", () => {
     })
   )
 
+  for (const workers of [1, 2]) {
+    it.live(
+      `does not go on without an address that is not there, with ${workers} worker${workers === 1 ? "" : "s"}`,
+      () =>
+        Effect.gen(function* () {
+          const own = `workers: ${workers}\n`
+          const { write, logged, port } = yield* started(`${own}${closed}`)
+          // Nor with the rest of what the file says then, and it waits for nothing.
+          const absent = '{ address: "[fd00:9::9]:1080", wait: 1h }'
+          yield* write(`${own}listen: [127.0.0.1:0, ${absent}]\nopen: true\n`)
+          const { reason } = yield* logged("not reloaded: what was in force stays in force")
+          assert.strictEqual(reason, "cannot listen on [fd00:9::9]:1080: it is no address of this machine")
+          assert.strictEqual(yield* selects(port, 0x00), 0xff)
+          assert.strictEqual(yield* selects(port, 0x02), 0x02)
+          yield* write(`${own}${open}`)
+          yield* logged("reloaded")
+          assert.strictEqual(yield* selects(port, 0x00), 0x00)
+        })
+    )
+  }
+
   it.live("ends sessions that it would not let in now, if that is wanted", () =>
     Effect.gen(function* () {
       const users = (...names: ReadonlyArray<string>) =>
