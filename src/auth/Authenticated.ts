@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type { Values } from "../config/Config.ts"
 import type { CertificateRefused, VerificationError } from "../Errors.ts"
+import type { CertificateSubject } from "../network/CertificateSubject.ts"
 import { type Credentials, Method } from "../wire/Socks5.ts"
 import { Authenticator } from "./Authenticator.ts"
+import { userOf } from "./CertificateUser.ts"
 import { anonymous, type Identity } from "./Identity.ts"
 
 declare const proven: unique symbol
@@ -34,14 +36,17 @@ export const byPassword = (
 ): Effect.Effect<Authenticated, VerificationError, Authenticator> =>
   Effect.flatMap(Authenticator, ({ verify }) => Effect.map(verify(credentials, from), authenticated))
 
-/** The identity of a certificate's user: the user of that name, or just the name where no such user is known. */
+/** The identity in a verified certificate: its user, or just its name where no such user is known. */
 export const byCertificate = (
-  user: string,
+  subject: CertificateSubject,
   from: NetAddress.SocketAddress
 ): Effect.Effect<Authenticated, CertificateRefused, Authenticator> =>
-  Effect.flatMap(Authenticator, ({ recognize }) =>
-    Effect.map(recognize?.(user, from) ?? Effect.undefined, (found) => authenticated(found ?? { user }))
-  )
+  Effect.gen(function* () {
+    const { recognize } = yield* Authenticator
+    const user = yield* userOf(subject)
+    const found = yield* recognize?.(user, from) ?? Effect.undefined
+    return authenticated(found ?? { user })
+  })
 
 /** The identity without a login: by certificate, trusted network, or no authentication; undefined where a login is needed. */
 export const withoutLogin = ({

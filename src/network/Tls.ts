@@ -12,6 +12,7 @@ import type { Duplex } from "node:stream"
 import { createServer, type TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { ClientGone, TlsFailed } from "../Errors.ts"
+import type { CertificateSubject } from "./CertificateSubject.ts"
 import { setCarrier } from "./Streams.ts"
 
 /** PEM texts. */
@@ -24,19 +25,11 @@ export interface Credentials {
   readonly clientCrl?: string | undefined
 }
 
-/** Whom a certificate is for. */
-export interface Subject {
-  /** As they are in the certificate: with NUL and line breaks, if the certificate has some. */
-  readonly commonNames: ReadonlyArray<string>
-  /** All of the subject, as text for people, in which control bytes are escaped. */
-  readonly whole: string
-}
-
 /** A connection after its handshake. */
 export interface Secured {
   readonly duplex: Duplex
-  /** Whom the client's certificate is for; nothing if the client was asked for none. */
-  readonly subject: Subject | undefined
+  /** The subject of the client's certificate; undefined if the client was asked for none. */
+  readonly subject: CertificateSubject | undefined
 }
 
 /** Does the handshake on a connection. */
@@ -117,7 +110,7 @@ const failure = (
 }
 
 /** Read from the structure: in printed text, what is in a name cannot be told from what is around it. */
-const subjectOf = (socket: TLSSocket): Subject => {
+const subjectOf = (socket: TLSSocket): CertificateSubject => {
   const { CN = [] }: { readonly CN?: string | ReadonlyArray<string> } =
     socket.getPeerCertificate().subject ?? {}
   return {

@@ -4,11 +4,11 @@
 import * as Effect from "effect/Effect"
 import { type Authenticated, byCertificate } from "../auth/Authenticated.ts"
 import type { Authenticator } from "../auth/Authenticator.ts"
-import { CertificateRefused, type NotHeard, type TlsFailed, UnknownProtocol } from "../Errors.ts"
+import { type CertificateRefused, type NotHeard, type TlsFailed, UnknownProtocol } from "../Errors.ts"
+import type { CertificateSubject } from "../network/CertificateSubject.ts"
 import type { Client } from "../network/Client.ts"
 import type { Peer } from "../network/Peer.ts"
-import type { Secure, Subject } from "../network/Tls.ts"
-import { printable } from "../wire/Text.ts"
+import type { Secure } from "../network/Tls.ts"
 import { firstByte } from "./Detect.ts"
 
 /** The identity in the client's certificate; undefined without one. */
@@ -28,7 +28,7 @@ export const run = Effect.fnUntraced(function* (
       firstByte: first,
       hint: "the client speaks no TLS, and this listener nothing else"
     })
-  let subject: Subject | undefined
+  let subject: CertificateSubject | undefined
   yield* client.upgrade((duplex) =>
     Effect.map(client.beforeDeadline(secure(duplex)), (secured) => {
       subject = secured.subject
@@ -36,29 +36,8 @@ export const run = Effect.fnUntraced(function* (
     })
   )
   if (subject === undefined) return undefined
-  const user = yield* userOf(subject)
-  return yield* client.beforeDeadline(byCertificate(user, peer.remote))
+  return yield* client.beforeDeadline(byCertificate(subject, peer.remote))
 })
-
-/**
- * The user whom a certificate is for: its common name, or its whole subject where there is no common name. Never one
- * of several names, nor one that the log could not show as it is: escaped, or cut, two names could become one.
- */
-export const userOf = ({ commonNames, whole }: Subject): Effect.Effect<string, CertificateRefused> => {
-  const refused = (reason: CertificateRefused["reason"]) =>
-    Effect.fail(new CertificateRefused({ user: printable(whole), reason }))
-  const [name, ...others] = commonNames
-  if (others.length > 0) return refused("several common names")
-  if (name !== undefined) {
-    return name !== "" && printable(name) === name ? Effect.succeed(name) : refused("an unusable common name")
-  }
-  // What is escaped in it is the line breaks between its parts.
-  const shown = printable(whole, most)
-  return shown !== "" && shown.length <= most ? Effect.succeed(shown) : refused("an unusable subject")
-}
-
-/** Characters of a user's name. */
-const most = 255
 
 /** RFC 8446 §5.1, ContentType. */
 const handshakeRecord = 0x16

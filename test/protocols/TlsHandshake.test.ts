@@ -11,7 +11,6 @@ import { TestClock } from "effect/testing"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { reset } from "../../src/network/Streams.ts"
 import * as Tls from "../../src/network/Tls.ts"
-import { userOf } from "../../src/protocols/TlsHandshake.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { connectWith, layer, pair, peer } from "../../src/testing/index.ts"
 import { certificate, revocationList } from "../support/certificates.ts"
@@ -354,31 +353,6 @@ describe("a TLS listener with a revocation list", () => {
       )
     }).pipe(Effect.provide(log))
   })
-})
-
-describe("whom a certificate is for", () => {
-  const whole = "O=Example\nCN=alice"
-  for (const [name, why] of [
-    ["alice\0.evil", "NUL"],
-    ["alice\n", "a line break"],
-    ["alice\u202e", "a mark that turns the direction of text"],
-    ["", "nothing"],
-    ["x".repeat(256), "more than is shown of a name"]
-  ] as const) {
-    it.effect(`is not a name that has ${why}`, () =>
-      Effect.gen(function* () {
-        const { reason } = yield* Effect.flip(userOf({ commonNames: [name], whole }))
-        assert.strictEqual(reason, "an unusable common name")
-      })
-    )
-  }
-
-  it.effect("is nobody if it says nothing", () =>
-    Effect.gen(function* () {
-      const { reason } = yield* Effect.flip(userOf({ commonNames: [], whole: "" }))
-      assert.strictEqual(reason, "an unusable subject")
-    })
-  )
 })
 
 describe("a connection under TLS", () => {
