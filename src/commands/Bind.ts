@@ -14,12 +14,13 @@ import {
   type ResolveError
 } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
-import { Binder } from "../network/Binder.ts"
+import type { Binder } from "../network/Binder.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
+import { CurrentRoute } from "../routes/Routes.ts"
 import { accessOf } from "../session/States.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
@@ -35,26 +36,26 @@ export const run = Effect.fnUntraced(function* (
   const { client, admitted, enter, succeeded } = order
   const { bind } = yield* Config
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
-  const binder = yield* Binder
+  const route = yield* CurrentRoute
   const access = accessOf(admitted)
-  const { host, ...port } = access.target
+  const { host } = access.target
   const anyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host) ? host : undefined
   yield* Authorize.admit(anyone ? { ...access, target: undefined } : access)
-  const permitted = Effect.fnUntraced(function* (whom: Parameters<typeof Authorize.authorize>[0]) {
-    const permit = yield* Authorize.authorize(whom)
-    const [first] = yield* Authorize.firstToEnter(permit, enter)
-    return first
+  const judged = Effect.map(Authorize.authorize(access), (permitted) => ({ access, permitted, enter }))
+  /** The decision about a sender that was not named. */
+  const judge = Effect.fnUntraced(function* (sender: NetAddress.IpAddress) {
+    const permitted = yield* Authorize.authorize({ ...access, target: { ...access.target, host: sender } })
+    const [{ decision }] = yield* Authorize.firstToEnter(permitted, enter)
+    return decision
   })
   const incoming = Effect.gen(function* () {
-    const expected = anyone ? { address: anyone, decision: undefined } : yield* permitted(access)
-    const listening = yield* binder.listen(expected.address, localAddress(admitted.peer))
+    const { listening, decision } = yield* route.listen(
+      anyone ?? (yield* judged),
+      localAddress(admitted.peer)
+    )
     yield* succeeded(listening.bound)
     const target = yield* listening.accepted
-    // Anyone is still not everyone.
-    const decision =
-      expected.decision ??
-      (yield* permitted({ ...access, target: { ...port, host: target.remote.address } })).decision
-    return { target, decision }
+    return { target, decision: decision ?? (yield* judge(target.remote.address)) }
   })
   const { target, decision } = yield* client.whileConnected(incoming)
   return yield* Connect.join(order, target, target.remote, decision)

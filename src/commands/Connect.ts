@@ -21,7 +21,8 @@ import type { Resolver } from "../network/Resolver.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
-import * as Direct from "../routes/Direct.ts"
+import type { Connected } from "../routes/Route.ts"
+import { CurrentRoute } from "../routes/Routes.ts"
 import { accessOf } from "../session/States.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
@@ -58,12 +59,12 @@ export const join = (
   )
 }
 
-/** A connection to one of the target's addresses. Exactly the ones allowed are dialled. */
+/** A connection to the target, by the route of the session. Only judged addresses get there. */
 export const open = Effect.fnUntraced(function* ({
   admitted,
   enter
 }: Pick<CommandContext, "admitted" | "enter">): Effect.fn.Return<
-  Direct.Dialled,
+  Connected,
   InvalidTarget | ResolveError | DialError | LimitError,
   Config | Policy | Resolver | Dialer | Scope.Scope
 > {
@@ -83,6 +84,7 @@ export const open = Effect.fnUntraced(function* ({
       reason: "the unspecified address is nobody's"
     })
   }
-  const permit = yield* Authorize.authorize(accessOf(admitted))
-  return yield* Direct.connect(permit, port, enter)
+  const access = accessOf(admitted)
+  const permitted = yield* Authorize.authorize(access)
+  return yield* (yield* CurrentRoute).connect({ access, permitted, enter })
 })

@@ -3,12 +3,10 @@
  * and judged once and not again for every datagram.
  */
 import { SocketAddress } from "node:net"
-import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Order from "effect/Order"
 import type * as Scope from "effect/Scope"
 import * as LruMap from "../base/LruMap.ts"
 import type { InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
@@ -16,6 +14,7 @@ import type { Resolver } from "../network/Resolver.ts"
 import type { Access } from "../policy/Access.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import { Policy } from "../policy/Policy.ts"
+import { CurrentRoute } from "../routes/Routes.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import * as Target from "../wire/Target.ts"
@@ -169,33 +168,26 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-/**
- * The first address that is allowed by a rule with room, IPv4 before IPv6: nothing
- * tells of a datagram that there was no route for it, so it has to be the likelier
- * one.
- */
+/** The path of the datagrams with this header, by the route of the session. */
 const find = Effect.fnUntraced(function* (
-  access: Access,
+  client: Access,
   uses: RuleUses,
   bytes: Uint8Array,
   revision: number
 ): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed | LimitError, Policy | Resolver> {
   const target = yield* Effect.fromResult(Datagram.target(bytes))
-  const authorized = yield* Authorize.authorize({ ...access, target })
-  const [{ address }, use] = yield* Authorize.firstToEnter(likelierFirst(authorized), uses.of).pipe(
-    Effect.tapError(({ _tag }) =>
-      Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
+  const access = { ...client, target }
+  const permitted = yield* Authorize.authorize(access)
+  const { remote, address, entered } = yield* (yield* CurrentRoute)
+    .datagrams({ access, permitted, enter: uses.of })
+    .pipe(
+      Effect.tapError(({ _tag }) =>
+        Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
+      )
     )
-  )
   const permit: Permit = { target, address, revision, isAllowed: true }
-  return remoteAt(NetAddress.inetAddressUnsafe(address, target.port), use, permit)
+  return remoteAt(remote, entered, permit)
 })
-
-const likelierFirst = (permit: Authorize.Authorized): Authorize.Authorized =>
-  Arr.sort(
-    permit,
-    Order.mapInput(Order.Boolean, ({ address }: Authorize.Permitted) => !NetAddress.isIpv4Address(address))
-  )
 
 /** The text of the address is the system's, which the socket will give for what comes back. */
 export const remoteAt = (at: NetAddress.InetAddress, use?: RuleUse, permit?: Permit): Remote => {

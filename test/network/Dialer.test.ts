@@ -17,6 +17,8 @@ import { vi } from "vitest"
 import { Config } from "../../src/config/Config.ts"
 import { Dialer, fromCode } from "../../src/network/Dialer.ts"
 import * as Direct from "../../src/routes/Direct.ts"
+import { accessOf } from "../../src/session/States.ts"
+import { admitted } from "../support/sessions.ts"
 
 vi.mock("node:net", async (original) => ({ ...(await original<object>()), connect: vi.fn() }))
 
@@ -53,11 +55,13 @@ beforeEach(() => {
 
 const dialing = Effect.fnUntraced(function* (...addresses: Arr.NonEmptyReadonlyArray<string>) {
   const scope = yield* Scope.make()
-  const permit = Arr.map(addresses, (address) => ({
+  const permitted = Arr.map(addresses, (address) => ({
     address: NetAddress.ipFromStringUnsafe(address),
     decision: { verdict: "allow", rule: "one" } as const
   }))
-  const fiber = yield* Direct.connect(permit, 443, () => Effect.void).pipe(
+  const target = { host: NetAddress.ipFromStringUnsafe(addresses[0]), port: 443 }
+  const access = { ...accessOf(admitted()), target }
+  const fiber = yield* Direct.route.connect({ access, permitted, enter: () => Effect.void }).pipe(
     Effect.map(({ outgoing }) => outgoing),
     Scope.provide(scope),
     Effect.forkChild

@@ -4,10 +4,13 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
+import { DialerBySession } from "../../examples/dialer.ts"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { ConnectionRefused } from "../../src/Errors.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
 import { CurrentSession } from "../../src/session/CurrentSession.ts"
 import { connect, dialer, layer } from "../../src/testing/index.ts"
 import { format } from "../../src/wire/Target.ts"
@@ -74,4 +77,34 @@ it.effect("a dialer goes by the request of now on a connection that is used agai
     }
     assert.deepStrictEqual(targets, ["target.example:80", "target.example:81"])
   }).pipe(Effect.provide(layer({ dialer: noting })))
+})
+
+it.effect("a dialer goes by the user or the name, as in examples/dialer.ts", () => {
+  const dialled: Array<string> = []
+  const noting = dialer(({ duplex }, address) => {
+    dialled.push(NetAddress.formatIp(address))
+    duplex.pipe(duplex)
+  })
+  const users = ["alice", "bob"].map((name) => ({ name, password: Redacted.make("secret") }))
+  const address = [NetAddress.ipFromStringUnsafe("192.0.2.1")] as const
+  return Effect.gen(function* () {
+    for (const [user, target] of [
+      ["alice", "target.example"],
+      ["bob", "target.example"],
+      ["bob", "intranet.example"]
+    ] as const) {
+      const client = yield* connect
+      yield* client.send([...greeting(0x02), ...credentials(user, "secret"), ...request(target, 80)])
+      assert.strictEqual((yield* client.receive(14))[5], 0x00)
+    }
+    assert.deepStrictEqual(dialled, ["192.0.2.250", "192.0.2.1", "192.0.2.250"])
+  }).pipe(
+    Effect.provide(
+      layer({
+        authenticator: Authenticator.users(users),
+        resolver: Resolver.fixed({ "target.example": address, "intranet.example": address }),
+        dialer: Layer.provide(DialerBySession, noting)
+      })
+    )
+  )
 })

@@ -4,12 +4,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
 import { TestClock } from "effect/testing"
 import { Resolver } from "../../src/network/Resolver.ts"
 import { Policy } from "../../src/policy/Policy.ts"
+import type { Route } from "../../src/routes/Route.ts"
+import { CurrentRoute, kinds } from "../../src/routes/Routes.ts"
 import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
 import * as Destinations from "../../src/udp/Destinations.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
+import * as Target from "../../src/wire/Target.ts"
 import { datagram } from "../support/messages.ts"
 import { access } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
@@ -53,6 +57,38 @@ describe("Destinations", () => {
       assert.deepStrictEqual(yield* sent, [["192.0.2.1"], 2])
       yield* TestClock.adjust("60 seconds")
       assert.deepStrictEqual(yield* sent, [["192.0.2.1"], 3])
+    }).pipe(Effect.scoped, Effect.provide(services))
+  })
+
+  it.effect("go by the route of the session, which is given the judged addresses", () => {
+    const seen: Array<ReadonlyArray<string>> = []
+    const relay = NetAddress.inetAddressFromStringUnsafe("198.51.100.9:1080")
+    const route: Route = {
+      ...kinds.direct,
+      datagrams: ({ access: { command, target }, permitted: [{ address, decision }], enter }) => {
+        seen.push([command, Target.format(target), NetAddress.formatIp(address), decision.rule])
+        return Effect.map(enter(decision), (entered) => ({ remote: relay, address, entered }))
+      }
+    }
+    const services = Layer.mergeAll(
+      Resolver.fixed({ "target.example": [NetAddress.ipFromStringUnsafe("192.0.2.7")] }),
+      Policy.anything,
+      Layer.succeed(CurrentRoute, route)
+    )
+    return Effect.gen(function* () {
+      const outcome: Array<string> = []
+      const { send } = yield* Destinations.make(
+        { ...access({}), command: "ASSOCIATE", target: undefined },
+        { of: () => Effect.undefined },
+        yield* DatagramBudget.make().enter("alice"),
+        (_bytes, _size, { address, port }) => outcome.push(`${address} ${port}`),
+        () => outcome.push("drop")
+      )
+      const bytes = Buffer.from(datagram("target.example", 53, [1]))
+      send(bytes, Datagram.headerSize(bytes))
+      yield* settled
+      assert.deepStrictEqual(outcome, ["198.51.100.9 1080"])
+      assert.deepStrictEqual(seen, [["ASSOCIATE", "target.example:53", "192.0.2.7", "anything"]])
     }).pipe(Effect.scoped, Effect.provide(services))
   })
 })
