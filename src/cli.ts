@@ -15,11 +15,11 @@ import * as Check from "./cli/Check.ts"
 import * as Explain from "./cli/Explain.ts"
 import * as HashPassword from "./cli/HashPassword.ts"
 import * as Serve from "./cli/Serve.ts"
+import * as Settings from "./cli/Settings.ts"
 import * as EditorSchema from "./config/EditorSchema.ts"
-import * as Settings from "./config/Settings.ts"
 import * as Sources from "./config/Sources.ts"
 
-const root = Command.make("effect-socks").pipe(Command.withSharedFlags(Sources.flags(Settings.texts)))
+const root = Command.make("effect-socks").pipe(Command.withSharedFlags(Sources.flags(Settings.table)))
 
 const check = Command.make("check", {}, () => Effect.flatMap(root, Check.run)).pipe(
   Command.withDescription("Say what is wrong with the settings, or that nothing is, and start no server")
@@ -34,7 +34,7 @@ const explain = Command.make("explain", AccessFlags.flags, (asked) =>
 )
 
 const schema = Command.make("schema", {}, () =>
-  Console.log(JSON.stringify(EditorSchema.make(), null, 2))
+  Console.log(JSON.stringify(EditorSchema.make(Settings.table), null, 2))
 ).pipe(Command.withDescription("Print the JSON Schema of the config file, for editors"))
 
 /** `effect-socks`: serves until it is interrupted. */

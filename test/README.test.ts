@@ -3,7 +3,8 @@
  */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import * as Settings from "../src/config/Settings.ts"
+import * as Settings from "../src/cli/Settings.ts"
+import * as Setting from "../src/config/Setting.ts"
 import { answers } from "../src/Reply.ts"
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
@@ -14,14 +15,13 @@ const example = (name: string) => readFileSync(new URL(`../examples/${name}`, im
 const reference = [
   "| flag | variable | default | |",
   "|---|---|---|---|",
-  ...Object.entries({ ...Settings.server, ...Settings.program }).map(([name, setting]) => {
-    const flag = [`--${Settings.flagName(name)}`, setting.metavar].join(" ").trim()
-    return `| \`${flag}\` | \`${Settings.variableName(name)}\` | ${setting.defaultText} | ${setting.description} |`
-  }),
-  ...Object.entries(Settings.structured).map(
-    ([name, { defaultText, description }]) =>
-      `| \`${Settings.flagName(name)}\` | only in the config file | ${defaultText} | ${description} |`
-  )
+  ...Object.entries<Setting.Table[string]>(Settings.table).map(([name, setting]) => {
+    if (!Setting.isText(setting)) {
+      return `| \`${Setting.flagName(name)}\` | only in the config file | ${setting.defaultText} | ${setting.description} |`
+    }
+    const flag = [`--${Setting.flagName(name)}`, setting.metavar].join(" ").trim()
+    return `| \`${flag}\` | \`${Setting.variableName(name)}\` | ${setting.defaultText} | ${setting.description} |`
+  })
 ].join("\n")
 
 describe("README", () => {

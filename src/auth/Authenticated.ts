@@ -4,13 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
-import type { Values } from "../config/Config.ts"
 import type { CertificateRefused, VerificationError } from "../Errors.ts"
 import type { CertificateSubject } from "../network/CertificateSubject.ts"
 import { type Credentials, Method } from "../wire/Socks5.ts"
 import { Authenticator } from "./Authenticator.ts"
 import { userOf } from "./CertificateUser.ts"
 import { anonymous, type Identity } from "./Identity.ts"
+import type { AuthSettings } from "./Settings.ts"
 
 declare const proven: unique symbol
 
@@ -65,7 +65,10 @@ export const renewed = (
   identity: Authenticated,
   isCertified: boolean,
   from: NetAddress.SocketAddress,
-  { config, authenticator }: { readonly config: Values; readonly authenticator: Authenticator["Service"] }
+  {
+    auth,
+    authenticator
+  }: { readonly auth: AuthSettings["Service"]; readonly authenticator: Authenticator["Service"] }
 ): Effect.Effect<Authenticated | undefined> => {
   const { user } = identity
   if (user === undefined || authenticator.recognize === undefined) return Effect.succeed(identity)
@@ -76,7 +79,7 @@ export const renewed = (
       // A certificate is enough without a user of its name.
       if (isCertified) return authenticated({ user })
       // A service that is asked over the network is not asked about every session at once.
-      return config.authUrl === undefined ? undefined : identity
+      return auth.authUrl === undefined ? undefined : identity
     }
   })
 }

@@ -10,7 +10,6 @@ import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { Config } from "../config/Config.ts"
 import type { User } from "../config/User.ts"
 import { AuthenticationFailed, type CertificateRefused, type VerificationError } from "../Errors.ts"
 import { type Credentials, Method } from "../wire/Socks5.ts"
@@ -19,6 +18,7 @@ import * as AuthService from "./AuthService.ts"
 import type { Identity } from "./Identity.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 import * as PasswordLogin from "./PasswordLogin.ts"
+import { AuthSettings } from "./Settings.ts"
 import { Users } from "./Users.ts"
 
 export type { Identity } from "./Identity.ts"
@@ -104,16 +104,17 @@ export class Authenticator extends Context.Service<
    * The authenticator of the configuration: its users, then its authentication service. Without
    * either, clients of trusted networks are allowed; without trusted networks, all clients.
    */
-  static readonly layer: Layer.Layer<Authenticator, never, Config | Users | PasswordHashes> = Layer.unwrap(
-    Effect.map(Config, ({ user, users, usersFile, authUrl, authToken, trust }) => {
-      const layers: ReadonlyArray<Layer.Layer<Authenticator, never, Users | PasswordHashes>> = [
-        ...(user.length + users.length > 0 || usersFile !== undefined ? [Authenticator.directory] : []),
-        ...(authUrl === undefined ? [] : [Authenticator.http({ url: authUrl, token: authToken })])
-      ]
-      if (layers.length > 0) return Authenticator.firstOf(layers)
-      return trust.length > 0 ? Authenticator.denyAll : Authenticator.anyone
-    })
-  )
+  static readonly layer: Layer.Layer<Authenticator, never, AuthSettings | Users | PasswordHashes> =
+    Layer.unwrap(
+      Effect.map(AuthSettings, ({ user, users, usersFile, authUrl, authToken, trust }) => {
+        const layers: ReadonlyArray<Layer.Layer<Authenticator, never, Users | PasswordHashes>> = [
+          ...(user.length + users.length > 0 || usersFile !== undefined ? [Authenticator.directory] : []),
+          ...(authUrl === undefined ? [] : [Authenticator.http({ url: authUrl, token: authToken })])
+        ]
+        if (layers.length > 0) return Authenticator.firstOf(layers)
+        return trust.length > 0 ? Authenticator.denyAll : Authenticator.anyone
+      })
+    )
 }
 
 const unknown = (username: Uint8Array) =>

@@ -11,14 +11,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as FileStamp from "../base/FileStamp.ts"
-import * as Slices from "../base/Slices.ts"
-import { Config, type Values } from "../config/Config.ts"
-import * as RuleLint from "../config/RuleLint.ts"
 import type { User } from "../config/User.ts"
 import * as UsersFile from "../config/UsersFile.ts"
-import { BadSetting, BadSettings } from "../Errors.ts"
+import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
+import { AuthSettings } from "./Settings.ts"
 import { type Directory, directory, Users } from "./Users.ts"
+import { UsersCheck } from "./UsersCheck.ts"
 
 /** Between two looks at the file. */
 const interval = "2 seconds"
@@ -26,13 +25,14 @@ const interval = "2 seconds"
 /** How long a file has to stand still that most users are gone from: it may be one that is being written. */
 const settling = Duration.seconds(30)
 
-export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
+export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = Layer.effect(
   Users,
   Effect.gen(function* () {
-    const config = yield* Config
-    const { usersFile } = config
-    const own = config.user.length + config.users.length
-    const load = Effect.map(everyone(config), directory)
+    const settings = yield* AuthSettings
+    const { usersFile } = settings
+    const check = yield* UsersCheck
+    const own = settings.user.length + settings.users.length
+    const load = Effect.map(everyone(settings), directory)
     if (usersFile === undefined) return { current: Effect.succeed(yield* load) }
     const file = printable(usersFile)
     const followed = FileStamp.follow(usersFile, yield* FileStamp.read(usersFile))
@@ -43,7 +43,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
     const take = Effect.fnUntraced(function* (next: Directory) {
       const now = yield* Clock.currentTimeMillis
       const { users: before } = yield* SubscriptionRef.get(current)
-      yield* fitRules(config, next.users)
+      yield* check(next.users)
       const gone = missing(before, next.users)
       const came = missing(next.users, before).length
       const isDoubtful =
@@ -70,7 +70,7 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
       doubtedSince = undefined
       const next = yield* load
       const { users: before } = yield* SubscriptionRef.get(current)
-      yield* fitRules(config, next.users)
+      yield* check(next.users)
       yield* SubscriptionRef.set(current, next)
       const gone = missing(before, next.users).length
       yield* Effect.logWarning("the users file has not changed any more: who is gone from it is no user", {
@@ -95,29 +95,12 @@ export const layer: Layer.Layer<Users, BadSetting, Config> = Layer.effect(
   })
 )
 
-/** Fails for rules about unknown users or groups, which would never match. */
-export const fitRules = (
-  { rules, authUrl, tlsClientCa }: Values,
-  users: ReadonlyArray<User>
-): Effect.Effect<void, BadSettings> => {
-  // A service may know more users and groups, and a certificate may be anyone's.
-  if (authUrl !== undefined) return Effect.void
-  const problems = RuleLint.problems(rules, {
-    users: tlsClientCa === undefined ? users.map(({ name }) => name) : undefined,
-    groups: users.flatMap(({ groups = [] }) => groups)
-  })
-  return Effect.flatMap(Slices.run(problems), (problems) => {
-    const [first, ...others] = problems.map((problem) => new BadSetting({ setting: "--rules", ...problem }))
-    return first === undefined ? Effect.void : Effect.fail(new BadSettings({ errors: [first, ...others] }))
-  })
-}
-
 /** The users of the configuration, and those that its file has now. */
 export const everyone = ({
   user,
   users,
   usersFile
-}: Values): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+}: AuthSettings["Service"]): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
   Effect.flatMap(usersFile === undefined ? Effect.succeed([]) : read(usersFile), (others) =>
     together([...user, ...users], others)
   )

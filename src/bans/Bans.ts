@@ -14,16 +14,18 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Authenticator } from "../auth/Authenticator.ts"
 import * as LoginQueue from "../auth/LoginQueue.ts"
+import { AuthSettings } from "../auth/Settings.ts"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import { KeyedHash } from "../base/KeyedHash.ts"
 import * as KeyedSemaphore from "../base/KeyedSemaphore.ts"
-import { Config, type Values } from "../config/Config.ts"
 import { AuthenticationFailed, Banned, type Refusal } from "../Errors.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
 import { printable } from "../wire/Text.ts"
 import type * as BanList from "./BanList.ts"
 import * as FailureLog from "./FailureLog.ts"
 import * as LoginGuard from "./LoginGuard.ts"
 import type { Attempt } from "./LoginThrottle.ts"
+import { BanSettings } from "./Settings.ts"
 
 export type Ban = BanList.Ban
 
@@ -52,9 +54,12 @@ export class Bans extends Context.Service<
     readonly admit: (peer: {
       readonly remote: NetAddress.SocketAddress
       readonly via?: NetAddress.SocketAddress
-    }) => Effect.Effect<void, Banned, Config>
+    }) => Effect.Effect<void, Banned, AuthSettings | ListenSettings>
     /** The authenticator with its failures counted by these settings; attempts that come too soon are refused unheard. */
-    readonly guard: (authenticator: Authenticator["Service"], config: Values) => Authenticator["Service"]
+    readonly guard: (
+      authenticator: Authenticator["Service"],
+      settings: BanSettings["Service"] & Pick<AuthSettings["Service"], "trust">
+    ) => Authenticator["Service"]
     /** Logs a failed login, unless there were too many to log. */
     readonly log: (error: AuthenticationFailed, login: FailedLogin) => Effect.Effect<void>
     /** Bans a network, of any size, from now on for a time. */
@@ -77,7 +82,7 @@ export class Bans extends Context.Service<
     readonly keptRevision: Effect.Effect<number>
     readonly restoreKept: (kept: LoginGuard.Kept) => Effect.Effect<void>
     /** Networks with failed logins. */
-    readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, Config>
+    readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, BanSettings>
     /** Connections turned away so far. */
     readonly turnedAway: Effect.Effect<number>
   }
@@ -109,8 +114,9 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
     // Asked of every connection, of which nearly none is banned.
     admit: ({ remote, via }) =>
       Effect.withFiber((fiber) => {
-        const { proxyProtocolFrom, trust } = Context.getUnsafe(fiber.context, Config)
+        const { trust } = Context.getUnsafe(fiber.context, AuthSettings)
         if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return Effect.void
+        const { proxyProtocolFrom } = Context.getUnsafe(fiber.context, ListenSettings)
         if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return Effect.void
         const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
         const ban = guesses.find(remote.address, now)
@@ -125,16 +131,16 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
         )
       }),
 
-    guard: (inner, config) => ({
+    guard: (inner, settings) => ({
       // Another one after a reload.
       get methods() {
         return inner.methods
       },
       ...(inner.recognize && { recognize: inner.recognize }),
       verify: (credentials, from) => {
-        const window = Duration.toMillis(config.banWindow)
+        const window = Duration.toMillis(settings.banWindow)
         // Clients of Unix-domain sockets are exempt, and so are the networks in the settings.
-        if (!NetAddress.isInetAddress(from) || ClientNetwork.isIn(from, config.trust)) {
+        if (!NetAddress.isInetAddress(from) || ClientNetwork.isIn(from, settings.trust)) {
           return inner.verify(credentials, from)
         }
         const { address } = from
@@ -156,7 +162,7 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
             if (ban && !(isForGuessing(ban) && guesses.isWelcome(before))) return refusal("banned")
             if (guesses.isTooSoon(before)) {
               return Effect.andThen(
-                guesses.failed("refused", address, before, config),
+                guesses.failed("refused", address, before, settings),
                 refusal("too soon after others")
               )
             }
@@ -164,7 +170,7 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
             return Effect.provideService(inner.verify(credentials, from), LoginQueue.Claim, claim).pipe(
               Effect.tap(() => Effect.sync(() => guesses.succeeded(attempt()))),
               Effect.tapErrorTag("AuthenticationFailed", () =>
-                guesses.failed("failed", address, attempt(), config)
+                guesses.failed("failed", address, attempt(), settings)
               )
             )
           })
@@ -206,7 +212,7 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
     keptRevision: Effect.sync(guesses.keptRevision),
     restoreKept: (kept) => Effect.sync(() => guesses.restore(kept)),
     suspects: Effect.gen(function* () {
-      const { banWindow } = yield* Config
+      const { banWindow } = yield* BanSettings
       return guesses
         .suspects(yield* Clock.currentTimeMillis, Duration.toMillis(banWindow))
         .map(([network, { count, until }]) => ({ network, failures: count, waitsUntil: until }))

@@ -10,19 +10,19 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as AtomicFile from "../base/AtomicFile.ts"
 import * as FileLock from "../base/FileLock.ts"
 import * as FileStamp from "../base/FileStamp.ts"
-import { Config } from "../config/Config.ts"
 import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import * as BanLines from "./BanLines.ts"
 import { type Ban, Bans } from "./Bans.ts"
+import { BanSettings } from "./Settings.ts"
 
 /** Between two looks at the file and at the bans. */
 const interval = "2 seconds"
 
 /** Keeps the file of the configuration and the bans alike, if there is one, and for the last time when it is released. */
-export const layer: Layer.Layer<never, BadSetting, Bans | Config> = Layer.effectDiscard(
+export const layer: Layer.Layer<never, BadSetting, Bans | BanSettings> = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { bansFile } = yield* Config
+    const { bansFile } = yield* BanSettings
     if (bansFile === undefined) return
     yield* Effect.mapError(FileLock.hold(`${bansFile}.lock`), (problem) =>
       problem._tag === "Failed" ? unkept(bansFile)(problem.code) : shared(bansFile, problem.by)
@@ -34,8 +34,8 @@ export const layer: Layer.Layer<never, BadSetting, Bans | Config> = Layer.effect
 )
 
 /** Whether the file of the configuration can be kept, if there is one. Nothing is written, as a server may be running. */
-export const check: Effect.Effect<void, BadSetting, Config> = Effect.gen(function* () {
-  const { bansFile } = yield* Config
+export const check: Effect.Effect<void, BadSetting, BanSettings> = Effect.gen(function* () {
+  const { bansFile } = yield* BanSettings
   if (bansFile === undefined) return
   const attempts = Effect.gen(function* () {
     yield* attempt(() => AtomicFile.canReplace(bansFile))

@@ -9,8 +9,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as StateFile from "../base/StateFile.ts"
-import { Config, type Values } from "../config/Config.ts"
 import { Bans } from "./Bans.ts"
+import { BanSettings } from "./Settings.ts"
 
 const interval = "10 seconds"
 
@@ -21,9 +21,9 @@ const Kept = Schema.Struct({
 })
 
 /** Puts back those of the file, if the configuration has one, writes those that come, and all when it is released. */
-export const layer: Layer.Layer<never, never, Bans | Config> = Layer.effectDiscard(
+export const layer: Layer.Layer<never, never, Bans | BanSettings> = Layer.effectDiscard(
   Effect.gen(function* () {
-    const path = fileOf(yield* Config)
+    const path = fileOf(yield* BanSettings)
     if (path === undefined) return
     const { save } = yield* make(path)
     yield* Effect.addFinalizer(() => save)
@@ -31,7 +31,7 @@ export const layer: Layer.Layer<never, never, Bans | Config> = Layer.effectDisca
   })
 )
 
-export const fileOf = ({ bansFile, stateDir }: Values): string | undefined => {
+export const fileOf = ({ bansFile, stateDir }: BanSettings["Service"]): string | undefined => {
   if (bansFile !== undefined) return `${bansFile}.known`
   return stateDir === undefined ? undefined : join(stateDir, "known.json")
 }

@@ -10,11 +10,11 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import type { Digest, KeyedHash } from "../base/KeyedHash.ts"
-import type { Values } from "../config/Config.ts"
 import * as Parsers from "../config/Parsers.ts"
 import * as BanList from "./BanList.ts"
 import type { Pair } from "./KnownPairs.ts"
 import * as LoginThrottle from "./LoginThrottle.ts"
+import type { BanSettings } from "./Settings.ts"
 
 /** What came of an attempt: it was not heard, or it had a wrong or the right password. */
 export type Outcome = "refused" | "failed" | "succeeded"
@@ -51,7 +51,7 @@ export interface LoginGuard {
     outcome: Exclude<Outcome, "succeeded">,
     address: NetAddress.IpAddress,
     attempt: LoginThrottle.Attempt,
-    config: Values
+    settings: BanSettings["Service"]
   ) => Effect.Effect<void>
   readonly ban: (ban: BanList.Ban) => void
   readonly lift: (network: IpNetwork.IpNetwork, now: number) => ReadonlyArray<BanList.Ban>

@@ -6,22 +6,23 @@ import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Output from "../base/Output.ts"
-import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import * as Reach from "../config/Reach.ts"
+import * as CurrentListener from "../network/CurrentListener.ts"
+import * as Reach from "../policy/Reach.ts"
+import * as Config from "../server/Config.ts"
 import type { Server } from "../server/Server.ts"
 import * as Unprotected from "./Unprotected.ts"
 
 export const print = Effect.fnUntraced(function* (server: Server["Service"]) {
-  Output.stdout().write(lines(server, yield* Config))
+  Output.stdout().write(lines(server, yield* Config.values))
 })
 
 /** What `print` prints. */
 export const lines = (
   { listeners, asksPassword }: Pick<Server["Service"], "listeners" | "asksPassword">,
-  config: Values
+  config: Config.Values
 ): ReadonlyArray<string> => {
-  const { protocols, tlsClientCa, trust, reportOnly } = config
+  const { tlsClientCa, trust, reportOnly } = config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
   const door = (at: ListenAddress.ListenAddress) =>
     ListenAddress.endpointOf(at)._tag === "Tls" && tlsClientCa !== undefined
@@ -46,9 +47,7 @@ export const lines = (
         : "  Clients cannot go to private addresses (--private-targets, --allow-target).",
     "",
     ...listeners
-      .flatMap((at) =>
-        urlOf(ListenAddress.endpointOf(at), user, ListenAddress.optionsOf(at).protocols ?? protocols)
-      )
+      .flatMap((at) => urlOf(ListenAddress.endpointOf(at), user, CurrentListener.at(at, config).protocols))
       .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
     ""
   ]
@@ -58,7 +57,7 @@ export const lines = (
 const meaning = (
   listeners: ReadonlyArray<ListenAddress.ListenAddress>,
   asksPassword: boolean,
-  { open, tlsClientCa }: Values
+  { open, tlsClientCa }: Config.Values
 ): ReadonlyArray<string> => {
   const reachable = listeners.map(ListenAddress.endpointOf).filter((door) => {
     const place = ListenAddress.placeOf(door)

@@ -7,22 +7,23 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Authenticator } from "../auth/Authenticator.ts"
-import * as AuthLayer from "../auth/AuthLayer.ts"
 import * as Hashing from "../auth/Hashing.ts"
 import { Users } from "../auth/Users.ts"
 import * as BansFile from "../bans/BansFile.ts"
-import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Parsers from "../config/Parsers.ts"
 import * as RuleLint from "../config/RuleLint.ts"
 import * as Sources from "../config/Sources.ts"
 import type { BadSetting, BadSettings, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import * as Quotas from "../limits/Quotas.ts"
+import * as AuthLayer from "../server/AuthLayer.ts"
+import * as Config from "../server/Config.ts"
 import * as Interfaces from "../server/Interfaces.ts"
 import * as Listeners from "../server/Listeners.ts"
 import * as OpenProxyCheck from "../server/OpenProxyCheck.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import { printable } from "../wire/Text.ts"
+import * as Settings from "./Settings.ts"
 import * as Unprotected from "./Unprotected.ts"
 import * as Warnings from "./Warnings.ts"
 
@@ -31,7 +32,7 @@ export class Unfit extends Data.TaggedError("Unfit")<{ readonly message: string 
 
 /** Prints what the settings come to. Fails with all that is wrong with them. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
-  const read = yield* Sources.read(given)
+  const read = yield* Settings.read(given)
   const { values, locate } = read
   const { config, workers: _workers, logLevel: _level, logFormat: _format, ...settings } = values
   const { errors, asksPassword } = yield* Effect.provide(trial(settings), Config.layer(settings))
@@ -61,16 +62,20 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
 })
 
 /** Who else there is. */
-const others = ({ usersFile, authUrl }: Values): string =>
+const others = ({ usersFile, authUrl }: Config.Values): string =>
   [
     ...(usersFile === undefined ? [] : [`, those in ${printable(usersFile)}`]),
     ...(authUrl === undefined ? [] : [`, those whom ${printable(Parsers.shownUrl(authUrl))} knows`])
   ].join("")
 
 /** All that a server does with its settings before it listens, each step whatever comes of the others. */
-const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Values) {
+const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Config.Values) {
   const steps: ReadonlyArray<
-    Effect.Effect<unknown, BadSetting | BadSettings | OpenProxyRefused | StateFailed, Config | Authenticator>
+    Effect.Effect<
+      unknown,
+      BadSetting | BadSettings | OpenProxyRefused | StateFailed,
+      Config.Sections | Authenticator
+    >
   > = [
     Effect.scoped(Layer.build(AuthLayer.layer)),
     Effect.scoped(Layer.build(Interfaces.layer)),
@@ -90,7 +95,7 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Va
 
 const admitted = (
   at: ListenAddress.ListenAddress,
-  { tlsClientCa, trust }: Values,
+  { tlsClientCa, trust }: Config.Values,
   asksPassword: boolean
 ): string => {
   if (ListenAddress.endpointOf(at)._tag === "Tls" && tlsClientCa !== undefined)

@@ -10,9 +10,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { Users } from "../auth/Users.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
-import { Config, type Values } from "../config/Config.ts"
 import type { Rule } from "../config/Rule.ts"
-import * as Sources from "../config/Sources.ts"
+import type * as Sources from "../config/Sources.ts"
 import type { ResolveError } from "../Errors.ts"
 import { Resolver, addressesOf as resolved } from "../network/Resolver.ts"
 import type { Access } from "../policy/Access.ts"
@@ -20,11 +19,14 @@ import type { Decision } from "../policy/Decision.ts"
 import * as Explain from "../policy/Explain.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { judgeOf } from "../policy/Policy.ts"
+import * as RuleNames from "../policy/RuleNames.ts"
+import * as Config from "../server/Config.ts"
 import { addressesOf } from "../server/InForce.ts"
 import * as Interfaces from "../server/Interfaces.ts"
 import * as LoopGuard from "../server/LoopGuard.ts"
 import { printable } from "../wire/Text.ts"
 import * as AccessFlags from "./AccessFlags.ts"
+import * as Settings from "./Settings.ts"
 
 /** It is denied: an exit code of its own. */
 export class Denied extends Data.TaggedError("Denied") {}
@@ -33,7 +35,7 @@ export class Denied extends Data.TaggedError("Denied") {}
 export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: AccessFlags.Given) {
   // What is a user to let in elsewhere is a user who asks here.
   const { user = [], ...others } = given
-  const { values } = yield* Sources.read({ ...others, logLevel: [] })
+  const { values } = yield* Settings.read({ ...others, logLevel: [] })
   const name = user.at(-1)
   const question = yield* AccessFlags.fromFlags(asked, name)
   const config = Config.layer(values)
@@ -51,15 +53,15 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Acc
       { rules: values.rules, judge: judging(values, yield* LocalAddresses) },
       { ...question, access: { ...access, identity } }
     )
-  }).pipe(
-    Effect.provide(Layer.provide(Layer.mergeAll(UsersSource.layer, Resolver.layer, Interfaces.layer), config))
-  )
+  }).pipe(Effect.provide(Layer.provide(Layer.mergeAll(users, Resolver.layer, Interfaces.layer), config)))
   yield* Console.log(lines.join("\n"))
   if (code === 1) return yield* new Denied()
 })
 
+const users = Layer.provide(UsersSource.layer, RuleNames.layer)
+
 /** All that decides in a server of these settings. */
-const judging = (values: Values, local: LocalAddresses["Service"]): Inputs["judge"] => {
+const judging = (values: Settings.Read["values"], local: LocalAddresses["Service"]): Inputs["judge"] => {
   const own = LoopGuard.judge(() => addressesOf(values.listen), values.allowTarget)
   const others = judgeOf(values, local)
   return (access, address, now) => own(access, address) ?? others(access, address, now)

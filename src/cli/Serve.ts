@@ -12,20 +12,21 @@ import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import * as FileWatcher from "../base/FileWatcher.ts"
 import * as Hmac from "../base/Hmac.ts"
 import * as Signal from "../base/Signal.ts"
-import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import * as Reach from "../config/Reach.ts"
 import * as Sources from "../config/Sources.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
+import * as Reach from "../policy/Reach.ts"
 import * as Awaited from "../server/Awaited.ts"
 import * as Composition from "../server/Composition.ts"
+import * as Config from "../server/Config.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as StatusReport from "../server/StatusReport.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as ProcessRole from "../workers/ProcessRole.ts"
 import * as Banner from "./Banner.ts"
+import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 import * as Warnings from "./Warnings.ts"
 
@@ -66,7 +67,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
 }, Effect.scoped)
 
 const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
-  const config = yield* Config
+  const config = yield* Config.values
   const { reportOnly } = config
   yield* Effect.logInfo("listening", {
     addresses: listeners.map(ListenAddress.format),
@@ -85,11 +86,11 @@ type Services = ReturnType<typeof Composition.services>
  */
 const start = Effect.fnUntraced(function* (given: Sources.Given) {
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
-  const first = yield* Sources.read(given)
+  const first = yield* Settings.read(given)
   const outline = Setup.outline(first)
   const workers = yield* ProcessRole.count(first.values.workers)
   /** Until the server has it, or has refused it. */
-  let upcoming: Sources.Read | undefined = first
+  let upcoming: Settings.Read | undefined = first
   let files = filesOf(first)
   let { texts } = first
   let configured = first.values.workers
@@ -98,13 +99,13 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
   const done = Effect.sync(() => {
     upcoming = undefined
   })
-  const layerOf = (services: Services, read: Sources.Read) =>
+  const layerOf = (services: Services, read: Settings.Read) =>
     Layer.provide(Layer.provideMerge(services, Setup.settings(read)), platform)
 
   /** Has the server go on with what was read at first, and says so. */
   const open = (services: Services) =>
     Effect.gen(function* () {
-      const read = upcoming ?? (yield* Sources.read(given))
+      const read = upcoming ?? (yield* Settings.read(given))
       // Only at the start: a reload, which may take something away from someone, waits for nothing.
       yield* Awaited.all(read.values.listen)
       yield* Effect.mapError(Reload.once(layerOf(services, read)), placed)
@@ -119,7 +120,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
 
   const next = (services: Services) =>
     Effect.gen(function* () {
-      const read = yield* Sources.read(given)
+      const read = yield* Settings.read(given)
       upcoming = read
       files = filesOf(read)
       texts = read.texts
@@ -162,7 +163,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
 const filesOf = ({
   files,
   values: { tlsCert, tlsKey, tlsClientCa, tlsClientCrl }
-}: Sources.Read): ReadonlyArray<string> => [
+}: Settings.Read): ReadonlyArray<string> => [
   ...files,
   ...[tlsCert, tlsKey, tlsClientCa, tlsClientCrl].filter((path) => path !== undefined)
 ]

@@ -6,13 +6,13 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Output from "../base/Output.ts"
-import { Config } from "../config/Config.ts"
-import type * as Sources from "../config/Sources.ts"
+import * as Config from "../server/Config.ts"
 import * as Log from "../server/Log.ts"
 import * as Systemd from "../server/Systemd.ts"
+import type * as Settings from "./Settings.ts"
 
 /** The settings, with what is known of the sockets that systemd passed, and the least level that is logged with them. */
-export const settings = ({ values }: Sources.Read, passed?: ReadonlyArray<Systemd.Passed>) => {
+export const settings = ({ values }: Settings.Read, passed?: ReadonlyArray<Systemd.Passed>) => {
   const { config: _, workers: __, logFormat: ___, logLevel, ...settings } = values
   const listen = Systemd.known(settings.listen, passed)
   return Layer.merge(
@@ -25,7 +25,7 @@ export const settings = ({ values }: Sources.Read, passed?: ReadonlyArray<System
  * What outlives a reload, for a server that is not open yet: nothing of what there may be very much of, and nothing
  * that lets anyone in.
  */
-export const outline = (read: Sources.Read): Sources.Read => ({
+export const outline = (read: Settings.Read): Settings.Read => ({
   ...read,
   values: {
     ...read.values,
@@ -49,11 +49,11 @@ export const outline = (read: Sources.Read): Sources.Read => ({
 })
 
 /** Whether lines are for programs. */
-export const isJson = ({ values: { logFormat } }: Sources.Read): boolean =>
+export const isJson = ({ values: { logFormat } }: Settings.Read): boolean =>
   logFormat === "json" || (logFormat === "auto" && !Output.isTerminal)
 
 /** Writes to standard output, where others may write as well. */
-export const logging = (read: Sources.Read, isShared: boolean) => {
+export const logging = (read: Settings.Read, isShared: boolean) => {
   if (isShared) Output.share()
   return Logger.layer([Log.toStdout(isJson(read) ? Log.json : Log.pretty)])
 }

@@ -8,17 +8,17 @@ import * as UsersSource from "../auth/UsersSource.ts"
 import * as Slices from "../base/Slices.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as RuleLint from "../config/RuleLint.ts"
-import * as Settings from "../config/Settings.ts"
-import type * as Sources from "../config/Sources.ts"
+import * as Setting from "../config/Setting.ts"
 import { nearest } from "../config/Suggest.ts"
 import type { User } from "../config/User.ts"
 import * as Variables from "../config/Variables.ts"
 import { printable } from "../wire/Text.ts"
+import * as Settings from "./Settings.ts"
 import * as Unprotected from "./Unprotected.ts"
 
 /** Of these settings, in an environment with these variables. */
 export const of = Effect.fnUntraced(function* (
-  { values, texts }: Sources.Read,
+  { values, texts }: Settings.Read,
   variables: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<string>> {
   const { rules, listen, authToken, authUrl } = values
@@ -45,7 +45,7 @@ export const of = Effect.fnUntraced(function* (
 })
 
 /** Logs them. */
-export const log = (read: Sources.Read): Effect.Effect<void> =>
+export const log = (read: Settings.Read): Effect.Effect<void> =>
   Effect.flatMap(of(read, Object.keys(process.env)), (warnings) =>
     Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
   )
@@ -63,8 +63,8 @@ const most = 10
 const strange = (variables: ReadonlyArray<string>, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
   const prefix = "SOCKS_"
   const known = new Map(
-    Object.keys(Settings.texts)
-      .map(Settings.variableName)
+    Object.keys(Setting.texts(Settings.table))
+      .map(Setting.variableName)
       .map((variable) => [variable.slice(prefix.length), variable])
   )
   const used = new Set(texts.flatMap((text) => [...Variables.names(text)]))

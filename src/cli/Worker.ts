@@ -9,7 +9,7 @@ import { RememberedLogins } from "../auth/RememberedLogins.ts"
 import { Bans } from "../bans/Bans.ts"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import * as Sources from "../config/Sources.ts"
+import type * as Sources from "../config/Sources.ts"
 import { Quotas } from "../limits/Quotas.ts"
 import { RateShares } from "../limits/RateShares.ts"
 import { SharedCounters } from "../limits/SharedCounters.ts"
@@ -24,6 +24,7 @@ import * as IpcChannel from "../workers/IpcChannel.ts"
 import * as Messages from "../workers/Messages.ts"
 import * as SessionQuery from "../workers/SessionQuery.ts"
 import * as WorkerCounters from "../workers/WorkerCounters.ts"
+import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 
 /** Serves by the settings that the primary has read, until it says that it is time to stop. */
@@ -31,7 +32,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const link = yield* IpcChannel.open
   const { texts, reusePort, passed, count } = link.welcome
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
-  const read = (texts: Messages.Texts) => Effect.provideService(Sources.read(given), Known, new Map(texts))
+  const read = (texts: Messages.Texts) => Effect.provideService(Settings.read(given), Known, new Map(texts))
 
   const counted = WorkerCounters.make(link)
   link.onOther(counted.receive)
@@ -71,7 +72,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   )
   const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
   // Let go of when the server has it.
-  let first: Sources.Read | undefined = yield* read(texts)
+  let first: Settings.Read | undefined = yield* read(texts)
   const outline = Setup.outline(first)
   const open = Effect.suspend(() => {
     const settings = Setup.settings(first!, passed)

@@ -5,11 +5,12 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { Config } from "../config/Config.ts"
 import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
 import { Bandwidth } from "../limits/Bandwidth.ts"
 import { ownerOf } from "../limits/LimitKeys.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
+import type { LimitSettings } from "../limits/Settings.ts"
+import { CurrentListener } from "../network/CurrentListener.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
@@ -19,6 +20,7 @@ import type { Policy } from "../policy/Policy.ts"
 import { accessOf } from "../session/States.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import type * as RuleUses from "../udp/RuleUses.ts"
+import { UdpSettings } from "../udp/Settings.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 
@@ -32,9 +34,10 @@ export const run = Effect.fnUntraced(function* ({
 }: CommandContext): Effect.fn.Return<
   Ending,
   CommandNotSupported | NotAllowed | OutOfResources,
-  Bandwidth | Config | Policy | DatagramRelay | Resolver | Scope.Scope
+  Bandwidth | CurrentListener | LimitSettings | UdpSettings | Policy | DatagramRelay | Resolver | Scope.Scope
 > {
-  const { udp, udpStrict, advertise } = yield* Config
+  const { udp } = yield* CurrentListener
+  const { udpStrict, advertise } = yield* UdpSettings
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
   const { peer, request } = admitted
   const { traffic } = log

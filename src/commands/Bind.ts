@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { Config } from "../config/Config.ts"
 import {
   type ClientGone,
   CommandNotSupported,
@@ -14,6 +13,7 @@ import {
   type ResolveError
 } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
+import type { LimitSettings } from "../limits/Settings.ts"
 import type { Binder } from "../network/Binder.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
@@ -24,6 +24,7 @@ import { CurrentRoute } from "../routes/Routes.ts"
 import { accessOf } from "../session/States.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
+import { CommandSettings } from "./Settings.ts"
 
 /** Two replies: where the target has to connect to, and where it connected from. */
 export const run = Effect.fnUntraced(function* (
@@ -31,10 +32,10 @@ export const run = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Ending,
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
-  Bandwidth | Config | Policy | Binder | Resolver | Relay | Scope.Scope
+  Bandwidth | CommandSettings | LimitSettings | Policy | Binder | Resolver | Relay | Scope.Scope
 > {
   const { client, admitted, enter, succeeded } = order
-  const { bind } = yield* Config
+  const { bind } = yield* CommandSettings
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
   const route = yield* CurrentRoute
   const access = accessOf(admitted)

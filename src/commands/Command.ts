@@ -3,27 +3,35 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Config } from "../config/Config.ts"
 import type { SessionError } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
+import type { LimitSettings } from "../limits/Settings.ts"
 import type { Binder } from "../network/Binder.ts"
+import type { CurrentListener } from "../network/CurrentListener.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { NetworkSettings } from "../network/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
 import type { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import type { Connection } from "../session/States.ts"
 import type { DatagramRelay } from "../udp/DatagramRelay.ts"
+import type { UdpSettings } from "../udp/Settings.ts"
 import * as Associate from "./Associate.ts"
 import * as Bind from "./Bind.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
 import * as Forward from "./Forward.ts"
+import type { CommandSettings } from "./Settings.ts"
 
 /** What the commands use. */
 export type Services =
   | Bandwidth
-  | Config
+  | CommandSettings
+  | CurrentListener
+  | LimitSettings
+  | NetworkSettings
+  | UdpSettings
   | Policy
   | Pseudonym
   | Resolver

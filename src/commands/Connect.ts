@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { Config } from "../config/Config.ts"
 import {
   type ClientGone,
   type DialError,
@@ -15,9 +14,11 @@ import {
 } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
+import type { LimitSettings } from "../limits/Settings.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { NetworkSettings } from "../network/Settings.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
@@ -33,7 +34,7 @@ export const run = (
 ): Effect.Effect<
   Ending,
   ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
-  Bandwidth | Config | Policy | Resolver | Dialer | Relay | Scope.Scope
+  Bandwidth | LimitSettings | NetworkSettings | Policy | Resolver | Dialer | Relay | Scope.Scope
 > =>
   // Nobody waits for a connection whose client has gone.
   Effect.flatMap(order.client.whileConnected(open(order)), ({ outgoing, decision }) =>
@@ -46,7 +47,7 @@ export const join = (
   target: Outgoing,
   bound: NetAddress.InetAddress,
   decision: Decision
-): Effect.Effect<Ending, never, Bandwidth | Config | Relay | Scope.Scope> => {
+): Effect.Effect<Ending, never, Bandwidth | LimitSettings | Relay | Scope.Scope> => {
   runs({ admitted, decision, remote: target.remote })
   // No generator, which would stay for as long as the relay runs.
   return succeeded(bound).pipe(
@@ -66,7 +67,7 @@ export const open = Effect.fnUntraced(function* ({
 }: Pick<CommandContext, "admitted" | "enter">): Effect.fn.Return<
   Connected,
   InvalidTarget | ResolveError | DialError | LimitError,
-  Config | Policy | Resolver | Dialer | Scope.Scope
+  NetworkSettings | Policy | Resolver | Dialer | Scope.Scope
 > {
   const { target } = admitted.request
   const { host, port } = target

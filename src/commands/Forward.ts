@@ -3,14 +3,15 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Config } from "../config/Config.ts"
 import { LoopDetected, type SessionError } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
+import type { LimitSettings } from "../limits/Settings.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import * as HttpForward from "../network/HttpForward.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import { NetworkSettings } from "../network/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
 import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import type { Forwarding } from "../session/States.ts"
@@ -28,9 +29,9 @@ export const run = Effect.fnUntraced(function* ({
 }: CommandContext<Forwarding>): Effect.fn.Return<
   Ending,
   SessionError,
-  Bandwidth | Config | Policy | Pseudonym | Resolver | Dialer | Scope.Scope
+  Bandwidth | LimitSettings | NetworkSettings | Policy | Pseudonym | Resolver | Dialer | Scope.Scope
 > {
-  const { idleTimeout } = yield* Config
+  const { idleTimeout } = yield* NetworkSettings
   const { target, head, path, exchange } = request
   const pseudonym = yield* Pseudonym
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()

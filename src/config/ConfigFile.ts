@@ -16,7 +16,7 @@ import * as Rule from "./Rule.ts"
 import { isShort, RuleTable } from "./RuleTable.ts"
 import * as SchemaErrors from "./SchemaErrors.ts"
 import type { Form } from "./Schemas.ts"
-import * as Settings from "./Settings.ts"
+import * as Setting from "./Setting.ts"
 import { nearest } from "./Suggest.ts"
 import * as TargetFiles from "./TargetFiles.ts"
 import * as Variables from "./Variables.ts"
@@ -36,13 +36,13 @@ export type Locate = (
   path: ReadonlyArray<PropertyKey>
 ) => { readonly setting: string; readonly place: Place } | undefined
 
-/** Of every setting that a file can have: it does not name another file. */
-export const all: Forms = Object.fromEntries([
-  ...Object.entries(Settings.texts)
-    .filter(([name]) => name !== "config")
-    .map(([name, setting]) => [name, Settings.formOf(setting)]),
-  ...Object.entries<Settings.Structured<unknown>>(Settings.structured).map(([name, { form }]) => [name, form])
-])
+/** The forms of all settings of a table that a file can have: it does not name another file. */
+export const formsOf = (table: Setting.Table): Forms =>
+  Object.fromEntries(
+    Object.entries(table)
+      .filter(([, setting]) => !(Setting.isText(setting) && setting.isConfigFile))
+      .map(([name, setting]) => [name, Setting.formOf(setting)])
+  )
 
 /** Of a whole file, in its own keys. */
 export const schema = (forms: Forms) =>
@@ -50,14 +50,14 @@ export const schema = (forms: Forms) =>
     /** For editors. */
     $schema: Schema.optionalKey(Schema.String),
     ...Object.fromEntries(
-      Object.entries(forms).map(([name, form]) => [Settings.flagName(name), Schema.optionalKey(form)])
+      Object.entries(forms).map(([name, form]) => [Setting.flagName(name), Schema.optionalKey(form)])
     )
   })
 
 /** What a file says. Fails with all that is wrong in it. */
 export const read = Effect.fnUntraced(function* (
   path: string,
-  forms: Forms = all
+  forms: Forms
 ): Effect.fn.Return<Read, BadSettings, Files> {
   const file = printable(path)
   const files = yield* Files
@@ -128,7 +128,7 @@ const readPlainly = Effect.fnUntraced(function* (
 })
 
 /** Whether the rules of a file are those that a server goes by. */
-const hasRules = (forms: Forms): boolean => forms.rules === Settings.structured.rules.form
+const hasRules = (forms: Forms): boolean => forms.rules === TargetFiles.rulesForm
 
 /** In the place of a rule that is in the table. */
 const taken = Symbol()
@@ -185,8 +185,8 @@ const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms, table:
 })
 
 const valuesOf = (said: Readonly<Record<string, unknown>>, forms: Forms): Read["values"] => {
-  const names = Object.keys(forms).filter((name) => Settings.flagName(name) in said)
-  return Object.fromEntries(names.map((name) => [name, said[Settings.flagName(name)]]))
+  const names = Object.keys(forms).filter((name) => Setting.flagName(name) in said)
+  return Object.fromEntries(names.map((name) => [name, said[Setting.flagName(name)]]))
 }
 
 const locateIn = (

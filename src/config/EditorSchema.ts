@@ -7,14 +7,15 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import * as ConfigFile from "./ConfigFile.ts"
-import { flagName, type Setting, type Structured, structured, texts } from "./Settings.ts"
+import { flagName, isText, type Table } from "./Setting.ts"
 
-/** The whole document. */
-export const make = (): JsonSchema.JsonSchema => {
+/** The whole document, for these settings. */
+export const make = (table: Table): JsonSchema.JsonSchema => {
+  const forms = ConfigFile.formsOf(table)
   const { schema, definitions } = JsonSchema.toDocumentDraft07(
     SchemaRepresentation.toJsonSchemaDocument(
       // As it is written, which is JSON already.
-      Schema.toRepresentation(Schema.toEncoded(ConfigFile.schema(ConfigFile.all))),
+      Schema.toRepresentation(Schema.toEncoded(ConfigFile.schema(forms))),
       { onExcessProperty: "error" }
     )
   )
@@ -26,9 +27,9 @@ export const make = (): JsonSchema.JsonSchema => {
     properties: {
       ...properties,
       ...Object.fromEntries(
-        described.map(([name, said]) => [
+        Object.keys(forms).map((name) => [
           flagName(name),
-          { ...said, ...orVariable(properties[flagName(name)]!) }
+          { ...described(table[name]!), ...orVariable(properties[flagName(name)]!) }
         ])
       )
     },
@@ -41,8 +42,11 @@ export const make = (): JsonSchema.JsonSchema => {
   }
 }
 
-/** What is said of a setting beside its form. */
-const describedText = ({ description, defaultText, read, separator, ...setting }: Setting<unknown>) => {
+/** The description and the default of a setting, which its form does not have. */
+const described = (setting: Table[string]) => {
+  const { description } = setting
+  if (!isText(setting)) return { description }
+  const { defaultText, read, separator } = setting
   const texts = separator ? defaultText.split(", ") : [defaultText]
   // Some defaults are no value that can be written.
   if (setting.default === undefined || !texts.every((text) => Option.isSome(read(text))))
@@ -50,15 +54,6 @@ const describedText = ({ description, defaultText, read, separator, ...setting }
   const values = texts.map((text) => (/^(?:true|false|[1-9]\d*)$/.test(text) ? JSON.parse(text) : text))
   return { description, default: separator ? values : values[0] }
 }
-
-const described = [
-  ...Object.entries(texts)
-    .filter(([name]) => name in ConfigFile.all)
-    .map(([name, setting]) => [name, describedText(setting)] as const),
-  ...Object.entries<Structured<unknown>>(structured).map(
-    ([name, { description }]) => [name, { description }] as const
-  )
-]
 
 const variable: JsonSchema.JsonSchema = { $ref: "#/definitions/variable" }
 

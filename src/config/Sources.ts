@@ -12,18 +12,23 @@ import { BadSetting, BadSettings } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import * as ConfigFile from "./ConfigFile.ts"
 import { Files } from "./Files.ts"
-import * as Settings from "./Settings.ts"
-import { defaults, flagName, type Setting, type Values, variableName } from "./Settings.ts"
-
-type Table = Readonly<Record<string, Setting<unknown>>>
+import {
+  defaults,
+  flagName,
+  type Setting,
+  type Table,
+  texts as textsIn,
+  type Values,
+  variableName
+} from "./Setting.ts"
 
 /** The texts given as flags, by setting; empty where there was none. */
 export type Given = Readonly<Record<string, ReadonlyArray<string>>>
 
-/** A flag for each setting of a table, which hands on its texts unread. */
+/** A flag for each setting of a table that has one, which hands on its texts unread. */
 export const flags = (table: Table): Record<string, Flag.Flag<ReadonlyArray<string>>> =>
   Object.fromEntries(
-    Object.entries(table).map(([name, setting]) => {
+    Object.entries(textsIn(table)).map(([name, setting]) => {
       const described = <A>(flag: Flag.Flag<A>) =>
         flag.pipe(
           Flag.withDescription(
@@ -44,20 +49,9 @@ export const flags = (table: Table): Record<string, Flag.Flag<ReadonlyArray<stri
     })
   )
 
-/** The values of a table, a flag before a variable before the default. Fails with all that cannot be read. */
-export const values = Effect.fnUntraced(function* <T extends Table>(
-  table: T,
-  given: Given
-): Effect.fn.Return<Values<T>, BadSettings> {
-  const { said, errors } = yield* fromTexts(table, given)
-  const [first, ...others] = errors
-  if (first) return yield* new BadSettings({ errors: [first, ...others] })
-  return { ...defaults(table), ...said } as Values<T>
-})
-
 /** All that is set, and where it comes from. */
-export interface Read {
-  readonly values: Values<typeof Settings.texts & typeof Settings.structured>
+export interface Read<out V> {
+  readonly values: V
   /** Where in the config file the values are that come from there. */
   readonly locate: ConfigFile.Locate
   /** Everything that was read: the config file, and those with secrets. */
@@ -67,25 +61,25 @@ export interface Read {
 }
 
 /**
- * All settings from where they come from: a flag before a variable before the
+ * The settings of a table from where they come from: a flag before a variable before the
  * config file before the default. Changes nothing, and can be done again at any
  * time. Fails with all that is wrong in any of the three.
  */
-export const read = Effect.fnUntraced(function* (
+export const read = Effect.fnUntraced(function* <T extends Table>(
+  table: T,
   given: Given
-): Effect.fn.Return<Read, BadSettings, FileSystem.FileSystem> {
+): Effect.fn.Return<Read<Values<T>>, BadSettings, FileSystem.FileSystem> {
   const files = yield* Files.make
-  const { said, errors } = yield* fromTexts(Settings.texts, given)
-  const file = typeof said.config === "string" ? yield* fromFile(said.config, files) : nothing
+  const texts = textsIn(table)
+  const { said, errors } = yield* fromTexts(texts, given)
+  const named = Object.keys(texts).find((name) => texts[name]?.isConfigFile)
+  const path = named === undefined ? undefined : said[named]
+  const file = typeof path === "string" ? yield* fromFile(path, table, files) : nothing
   const [first, ...others] = [...errors, ...file.errors]
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
   const overridden = new Set<PropertyKey | undefined>(Object.keys(said).map(flagName))
   return {
-    values: {
-      ...defaults({ ...Settings.texts, ...Settings.structured }),
-      ...file.values,
-      ...said
-    } as Read["values"],
+    values: { ...defaults(table), ...file.values, ...said } as Values<T>,
     locate: (path) => (overridden.has(path[0]) ? undefined : file.locate(path)),
     files: files.seen,
     texts: files.texts
@@ -106,15 +100,18 @@ export const placed = <E>(error: E, locate: ConfigFile.Locate): E | BadSetting |
 
 const nothing = { values: {}, locate: () => undefined, errors: [] }
 
-const fromFile = (path: string, files: Files["Service"]) =>
-  ConfigFile.read(path).pipe(
+const fromFile = (path: string, table: Table, files: Files["Service"]) =>
+  ConfigFile.read(path, ConfigFile.formsOf(table)).pipe(
     Effect.provideService(Files, files),
     Effect.map((read) => ({ ...read, errors: [] })),
     Effect.catch(({ errors }) => Effect.succeed({ ...nothing, errors }))
   )
 
 /** The values that flags and variables give, and what is wrong with the others. */
-const fromTexts = Effect.fnUntraced(function* (table: Table, given: Given) {
+const fromTexts = Effect.fnUntraced(function* (
+  table: Readonly<Record<string, Setting<unknown>>>,
+  given: Given
+) {
   const said: Record<string, unknown> = {}
   const errors: Array<BadSetting> = []
   for (const [name, setting] of Object.entries(table)) {

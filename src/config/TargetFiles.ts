@@ -50,5 +50,8 @@ function* targets(text: string): Slices.Work<Read> {
 /** A rule as the config file has it. */
 export const ruleForm: Schemas.Form<Rule.Rule> = Schemas.further(Rule.schema, fill)
 
+/** The list of rules as the config file has it. */
+export const rulesForm = Schemas.list(ruleForm, { canBeEmpty: true })
+
 const issue = (file: string, reason: string): Issue.Issue =>
   new Issue.Pointer(["to-file"], new Issue.InvalidValue({ message: `"${printable(file)}" ${reason}` }))

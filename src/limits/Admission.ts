@@ -3,18 +3,23 @@
  * and gives it back however it ends.
  */
 import * as Duration from "effect/Duration"
-import type { Values } from "../config/Config.ts"
 import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import * as AccountLimits from "./AccountLimits.ts"
 import { type Account, type Limited, ofClient, ownerOf } from "./LimitKeys.ts"
 import { isQuota, type Quotas } from "./Quotas.ts"
+import type { LimitSettings } from "./Settings.ts"
 import type { Refused, SharedCounters } from "./SharedCounters.ts"
 
 /** All at once: nothing can come between a question and what is done about its answer. */
 export interface Admission<Session extends Limited> {
   /** Lets a session in, or tells why not. `free` is how many descriptors are left. */
-  readonly admit: (session: Session, config: Values, free: number, now: number) => Refused | undefined
+  readonly admit: (
+    session: Session,
+    settings: LimitSettings["Service"],
+    free: number,
+    now: number
+  ) => Refused | undefined
   /** Counts one that was let in for a rule, too, that it uses, or tells why not. */
   readonly chargeRule: (
     session: Session,
@@ -31,7 +36,7 @@ export interface Admission<Session extends Limited> {
   /** Descriptors that all of them use, beside their connections' own. */
   readonly descriptors: () => number
   /** How many sessions there can be, all together. */
-  readonly limit: (config: Values) => number
+  readonly limit: (settings: LimitSettings["Service"]) => number
   /** How many sessions there are, and how many of them are associations. */
   readonly count: () => { readonly sessions: number; readonly associations: number }
 }
@@ -75,12 +80,18 @@ export const make = <Session extends Limited>(
   let descriptors = 0
   let associations = 0
 
-  const limitOf = ({ maxSessions }: Values) => (maxSessions === "auto" ? Math.floor(budget / 2) : maxSessions)
+  const limitOf = ({ maxSessions }: LimitSettings["Service"]) =>
+    maxSessions === "auto" ? Math.floor(budget / 2) : maxSessions
 
   /** Why there is no room for it, whoever it is of, or whose it is as one that uses UDP. */
-  const refusal = (session: Session, takes: number, config: Values, free: number): Refused | undefined => {
-    const { maxSessions, udpAssociations } = config
-    const limit = limitOf(config)
+  const refusal = (
+    session: Session,
+    takes: number,
+    settings: LimitSettings["Service"],
+    free: number
+  ): Refused | undefined => {
+    const { maxSessions, udpAssociations } = settings
+    const limit = limitOf(settings)
     const error = () => new TooManySessions({ limit })
     if (takes > free) return { error }
     // With their connections. The last quarter is for those who connect.
@@ -131,14 +142,14 @@ export const make = <Session extends Limited>(
   }
 
   return {
-    admit: (session, config, free, now) => {
+    admit: (session, settings, free, now) => {
       // A target's connection; or the relay port and a socket per family.
       const takes = isAssociation(session) ? 3 : 1
-      const accounts = ofClient(session, config)
-      const refused = refusal(session, takes, config, free) ?? ledger.enter(accounts, now)
+      const accounts = ofClient(session, settings)
+      const refused = refusal(session, takes, settings, free) ?? ledger.enter(accounts, now)
       if (refused) return refused
       const endsAt = Math.min(
-        endOf(session, config.maxLifetime),
+        endOf(session, settings.maxLifetime),
         endOf(session, session.admitted.identity.limits?.lifetime)
       )
       holds.set(session, {

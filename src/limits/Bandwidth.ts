@@ -11,11 +11,11 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as TokenBucket from "../base/TokenBucket.ts"
-import { Config } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Rates } from "../config/Parsers.ts"
 import * as BandwidthScheduler from "../network/BandwidthScheduler.ts"
 import { RateShares } from "./RateShares.ts"
+import { LimitSettings } from "./Settings.ts"
 import * as SharedBuckets from "./SharedBuckets.ts"
 
 export interface Usage {
@@ -42,7 +42,7 @@ export class Bandwidth extends Context.Service<
      */
     readonly pace: (
       usage: Usage
-    ) => Effect.Effect<BandwidthScheduler.Pace | undefined, never, Config | Scope.Scope>
+    ) => Effect.Effect<BandwidthScheduler.Pace | undefined, never, LimitSettings | Scope.Scope>
     /** What a part of a session has to keep to, beside that, which this rule lets through. */
     readonly paceOf: (
       rule: LimitedRule
@@ -90,9 +90,9 @@ export class Bandwidth extends Context.Service<
 
       return {
         pace: Effect.fnUntraced(function* (usage) {
-          const config = yield* Config
-          const up = held("upload", usage, config)
-          const down = held("download", usage, config)
+          const settings = yield* LimitSettings
+          const up = held("upload", usage, settings)
+          const down = held("download", usage, settings)
           if (!isLimited(up) && !isLimited(down)) return undefined
           return yield* paced((way) => {
             const limits = way === "upload" ? up : down
@@ -144,11 +144,11 @@ interface Held {
   readonly total: number
 }
 
-const held = (way: keyof Rates, { own, rule }: Usage, config: Config["Service"]): Held => ({
-  session: config.bandwidthSession[way],
-  user: own?.[way] ?? config.bandwidthUser[way],
+const held = (way: keyof Rates, { own, rule }: Usage, settings: LimitSettings["Service"]): Held => ({
+  session: settings.bandwidthSession[way],
+  user: own?.[way] ?? settings.bandwidthUser[way],
   rule: rule?.limits[way] ?? Infinity,
-  total: config.bandwidthTotal[way]
+  total: settings.bandwidthTotal[way]
 })
 
 const isLimited = ({ session, user, rule, total }: Held): boolean =>

@@ -12,10 +12,11 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import * as CounterMap from "../base/CounterMap.ts"
-import type { Values } from "../config/Config.ts"
 import { TooManyHandshakes } from "../Errors.ts"
+import type { ListenSettings } from "../network/ListenSettings.ts"
 import { hostOf, type Peer } from "../network/Peer.ts"
 import * as EarlyDrop from "./EarlyDrop.ts"
+import type { LimitSettings } from "./Settings.ts"
 
 /** What a connection is counted by: an IPv4 address; of IPv6 the /64, and the /48 around it. */
 export interface Origin {
@@ -25,7 +26,7 @@ export interface Origin {
   readonly isShared: boolean
 }
 
-export const originOf = (peer: Peer, { proxyProtocolFrom }: Values): Origin => {
+export const originOf = (peer: Peer, { proxyProtocolFrom }: ListenSettings["Service"]): Origin => {
   const { remote, via } = peer
   const host = hostOf(peer)
   if (!NetAddress.isInetAddress(remote)) return { host, network: host, isShared: true }
@@ -43,12 +44,16 @@ export const originOf = (peer: Peer, { proxyProtocolFrom }: Values): Origin => {
 
 export interface HandshakeLimiter {
   /** Why no connection from there is taken on, if none is. `lot` is a number from 0 to 1, drawn for it. */
-  readonly refusal: (origin: Origin, config: Values, lot: number) => TooManyHandshakes | undefined
+  readonly refusal: (
+    origin: Origin,
+    settings: LimitSettings["Service"],
+    lot: number
+  ) => TooManyHandshakes | undefined
   /** Why none from there is, counted already as another's. */
-  readonly refusalOf: (origin: Origin, config: Values) => TooManyHandshakes | undefined
+  readonly refusalOf: (origin: Origin, settings: LimitSettings["Service"]) => TooManyHandshakes | undefined
   readonly change: (origin: Origin, by: 1 | -1) => void
   /** How many there can be, all together. */
-  readonly limit: (config: Values) => number
+  readonly limit: (settings: LimitSettings["Service"]) => number
   /** How many there are. */
   readonly count: () => number
 }
@@ -71,7 +76,7 @@ export const make = (room: number, part = 1): HandshakeLimiter => {
   const levels: Array<number> = []
   let count = 0
 
-  const dropOf = ({ maxHandshakes }: Values) =>
+  const dropOf = ({ maxHandshakes }: LimitSettings["Service"]) =>
     maxHandshakes === "auto" ? EarlyDrop.upTo(room) : EarlyDrop.partOf(maxHandshakes, part)
 
   /** How many would be open, had no other network more than one that has so many and opens one more. */
@@ -96,15 +101,15 @@ export const make = (room: number, part = 1): HandshakeLimiter => {
   }
 
   return {
-    refusal: (origin, config, lot) => {
-      const drop = dropOf(config)
+    refusal: (origin, settings, lot) => {
+      const drop = dropOf(settings)
       if (count >= drop.full) return new TooManyHandshakes({ limit: drop.full })
       // Random drop begins with those who have most: others are not counted for more than one has oneself.
       return count >= drop.start && lot < EarlyDrop.chance(upTo(networks.of(origin.network)), drop)
         ? new TooManyHandshakes({ limit: drop.full })
         : refusalWith(origin, drop.full - count)
     },
-    refusalOf: (origin, config) => refusalWith(origin, dropOf(config).full - count + 1),
+    refusalOf: (origin, settings) => refusalWith(origin, dropOf(settings).full - count + 1),
     change: ({ host, network }, by) => {
       const own = networks.of(network)
       const level = by === 1 ? own : own - 1
@@ -113,7 +118,7 @@ export const make = (room: number, part = 1): HandshakeLimiter => {
       if (network !== host) hosts.change(host, by)
       count += by
     },
-    limit: (config) => dropOf(config).full,
+    limit: (settings) => dropOf(settings).full,
     count: () => count
   }
 }

@@ -3,12 +3,12 @@
  */
 
 import type { Identity } from "../auth/Identity.ts"
-import type { Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Whose } from "../Errors.ts"
 import { hostOf, type Peer } from "../network/Peer.ts"
 import type { Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
+import type { LimitSettings } from "./Settings.ts"
 
 /** What tells the owner of a session. */
 export interface Owned {
@@ -44,11 +44,11 @@ export interface Account {
 /** The account of the client address, and that of the user, whose own limits take precedence over the settings. */
 export const ofClient = (
   { origin: { host }, admitted: { identity } }: Pick<Limited, "origin" | "admitted">,
-  config: Values
+  settings: LimitSettings["Service"]
 ): ReadonlyArray<Account> => {
-  const sessionRate = numberOf(config.sessionRate)
+  const sessionRate = numberOf(settings.sessionRate)
   const client = { whose: "client", key: `client ${host}` } as const
-  const sessions = numberOf(config.maxSessionsPerClient)
+  const sessions = numberOf(settings.maxSessionsPerClient)
   if (identity.user === undefined) return [{ ...client, limits: { sessions, sessionRate } }]
   return [
     { ...client, limits: { sessions } },
@@ -56,10 +56,10 @@ export const ofClient = (
       whose: "user",
       key: `user ${identity.user}`,
       limits: {
-        sessions: numberOf(config.maxSessionsPerUser),
+        sessions: numberOf(settings.maxSessionsPerUser),
         sessionRate,
-        dailyQuota: numberOf(config.dailyQuota),
-        monthlyQuota: numberOf(config.monthlyQuota),
+        dailyQuota: numberOf(settings.dailyQuota),
+        monthlyQuota: numberOf(settings.monthlyQuota),
         ...identity.limits
       }
     }

@@ -11,12 +11,15 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { AuthSettings } from "../auth/Settings.ts"
+import { BanSettings } from "../bans/Settings.ts"
 import * as StateFile from "../base/StateFile.ts"
-import { Config, type Values } from "../config/Config.ts"
 import type { Limits } from "../config/Limits.ts"
 import { limitsOf } from "../config/RuleTable.ts"
 import { QuotaExceeded, type StateFailed } from "../Errors.ts"
+import { PolicySettings } from "../policy/Settings.ts"
 import type { Account } from "./LimitKeys.ts"
+import { LimitSettings } from "./Settings.ts"
 import * as Usage from "./Usage.ts"
 
 export class Quotas extends Context.Service<
@@ -29,7 +32,7 @@ export class Quotas extends Context.Service<
   }
 >()("effect-socks/limits/Quotas") {
   /** In memory, and in `stateDir` if there is one. Fails for a state that cannot be read or written. */
-  static readonly layer: Layer.Layer<Quotas, StateFailed, Config> = Layer.effect(
+  static readonly layer: Layer.Layer<Quotas, StateFailed, Sections> = Layer.effect(
     Quotas,
     Effect.suspend(() => Effect.map(usage, make))
   )
@@ -39,17 +42,31 @@ export class Quotas extends Context.Service<
 }
 
 /** What was used so far, kept as the settings say. */
-export const usage: Effect.Effect<Usage.Usage, StateFailed, Config | Scope.Scope> = Effect.gen(function* () {
-  const config = yield* Config
-  for (const warning of warnings(config)) yield* Effect.logWarning(warning)
-  const path = fileOf(config)
-  if (config.stateDir === undefined || path === undefined) return Usage.make()
-  yield* StateFile.lock(config.stateDir)
-  return yield* kept(path)
-})
+export const usage: Effect.Effect<Usage.Usage, StateFailed, Sections | Scope.Scope> = Effect.gen(
+  function* () {
+    const { stateDir } = yield* BanSettings
+    const limited = { ...(yield* AuthSettings), ...(yield* PolicySettings), ...(yield* LimitSettings) }
+    for (const warning of warnings({ stateDir, ...limited })) yield* Effect.logWarning(warning)
+    if (stateDir === undefined) return Usage.make()
+    yield* StateFile.lock(stateDir)
+    return yield* kept(fileIn(stateDir))
+  }
+)
+
+/** The sections that tell whether there are quotas, and where their usage is kept. */
+type Sections = AuthSettings | BanSettings | LimitSettings | PolicySettings
 
 /** What is right but hardly meant, a sentence each. */
-export const warnings = ({ stateDir, user, users, rules, ...all }: Values): ReadonlyArray<string> => {
+export const warnings = ({
+  stateDir,
+  user,
+  users,
+  rules,
+  ...all
+}: Pick<BanSettings["Service"], "stateDir"> &
+  Pick<AuthSettings["Service"], "user" | "users"> &
+  Pick<PolicySettings["Service"], "rules"> &
+  Pick<LimitSettings["Service"], "dailyQuota" | "monthlyQuota">): ReadonlyArray<string> => {
   const isAnySet =
     all.dailyQuota !== "off" ||
     all.monthlyQuota !== "off" ||
@@ -61,9 +78,10 @@ export const warnings = ({ stateDir, user, users, rules, ...all }: Values): Read
 }
 
 /** Whether what is kept can be read, and kept. Nothing is written, as a server may be running. */
-export const check: Effect.Effect<void, StateFailed, Config> = Effect.gen(function* () {
-  const path = fileOf(yield* Config)
-  if (path === undefined) return
+export const check: Effect.Effect<void, StateFailed, BanSettings> = Effect.gen(function* () {
+  const { stateDir } = yield* BanSettings
+  if (stateDir === undefined) return
+  const path = fileIn(stateDir)
   yield* StateFile.read(path, Kept)
   yield* StateFile.canWrite(path)
 })
@@ -93,7 +111,7 @@ const make = (usage: Usage.Usage): Quotas["Service"] => ({
 export const isQuota = ({ dailyQuota = Infinity, monthlyQuota = Infinity }: Limits): boolean =>
   dailyQuota < Infinity || monthlyQuota < Infinity
 
-const fileOf = ({ stateDir }: Values): string | undefined => stateDir && join(stateDir, "quotas.json")
+const fileIn = (stateDir: string): string => join(stateDir, "quotas.json")
 
 const day = {
   date: Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\d$/)),

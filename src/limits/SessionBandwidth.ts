@@ -3,17 +3,17 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Config } from "../config/Config.ts"
 import type { Flow, Pace } from "../network/BandwidthScheduler.ts"
 import type { Decision } from "../policy/Decision.ts"
 import { Bandwidth, type LimitedRule } from "./Bandwidth.ts"
 import { type Owned, ownerOf } from "./LimitKeys.ts"
+import type { LimitSettings } from "./Settings.ts"
 
 /** Until the scope closes; nothing if there is no limit. */
 export const of = (
   owned: Owned,
   decision?: Decision
-): Effect.Effect<Pace | undefined, never, Bandwidth | Config | Scope.Scope> =>
+): Effect.Effect<Pace | undefined, never, Bandwidth | LimitSettings | Scope.Scope> =>
   Effect.flatMap(Bandwidth, ({ pace }) =>
     pace({
       owner: () => ownerOf(owned).key,

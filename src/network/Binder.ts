@@ -10,10 +10,10 @@ import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { Config } from "../config/Config.ts"
 import { ConnectTimeout, type DialError, NotAllowed } from "../Errors.ts"
 import { fromCode, type Outgoing } from "./Dialer.ts"
 import { fromNode } from "./NodeAddress.ts"
+import { NetworkSettings } from "./Settings.ts"
 
 /** A listener that takes one connection. */
 export interface Listening {
@@ -37,9 +37,9 @@ export class Binder extends Context.Service<
     ) => Effect.Effect<Listening, DialError, Scope.Scope>
   }
 >()("effect-socks/network/Binder") {
-  static readonly layer: Layer.Layer<Binder, never, Config> = Layer.effect(
+  static readonly layer: Layer.Layer<Binder, never, NetworkSettings> = Layer.effect(
     Binder,
-    Effect.map(Config, ({ bindTimeout }) => ({
+    Effect.map(NetworkSettings, ({ bindTimeout }) => ({
       listen: (expected, local) =>
         Effect.gen(function* () {
           const isAnyone = NetAddress.isUnspecified(expected)

@@ -10,7 +10,6 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import * as Deadline from "../base/Deadline.ts"
-import { Config } from "../config/Config.ts"
 import {
   AddressFamilyUnavailable,
   ConnectFailed,
@@ -23,6 +22,7 @@ import {
   OutOfResources
 } from "../Errors.ts"
 import { fromNode } from "./NodeAddress.ts"
+import { NetworkSettings } from "./Settings.ts"
 
 /** A connection to a target. */
 export interface Outgoing {
@@ -47,9 +47,9 @@ export class Dialer extends Context.Service<
   }
 >()("effect-socks/network/Dialer") {
   /** TCP. */
-  static readonly layer: Layer.Layer<Dialer, never, Config> = Layer.effect(
+  static readonly layer: Layer.Layer<Dialer, never, NetworkSettings> = Layer.effect(
     Dialer,
-    Effect.map(Config, ({ connectTimeout }) => ({
+    Effect.map(NetworkSettings, ({ connectTimeout }) => ({
       connect: (address, port) => attempt(address, port, connectTimeout)
     }))
   )

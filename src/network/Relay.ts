@@ -11,8 +11,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import { Config } from "../config/Config.ts"
 import { type Ending, type Ends, RelayPair } from "./RelayPair.ts"
+import { NetworkSettings } from "./Settings.ts"
 
 export type { Ending, Ends, Traffic } from "./RelayPair.ts"
 
@@ -23,10 +23,10 @@ export class Relay extends Context.Service<
     readonly run: (ends: Ends) => Effect.Effect<Ending>
   }
 >()("effect-socks/network/Relay") {
-  static readonly layer: Layer.Layer<Relay, never, Config> = Layer.effect(
+  static readonly layer: Layer.Layer<Relay, never, NetworkSettings> = Layer.effect(
     Relay,
     Effect.gen(function* () {
-      const { idleTimeout, halfCloseTimeout } = yield* Config
+      const { idleTimeout, halfCloseTimeout } = yield* NetworkSettings
       // One clock for all sessions, so that a chunk costs one assignment and no
       // session has a timer. Its tick is fine enough to keep timeouts to a tenth.
       const tick = Duration.clamp(

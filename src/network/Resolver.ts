@@ -19,9 +19,9 @@ import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import { Config } from "../config/Config.ts"
 import { NameNotFound, ResolutionTimeout, type ResolveError } from "../Errors.ts"
 import * as DnsCache from "./DnsCache.ts"
+import { NetworkSettings } from "./Settings.ts"
 
 export type Addresses = Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>
 
@@ -33,10 +33,10 @@ export class Resolver extends Context.Service<
   }
 >()("effect-socks/network/Resolver") {
   /** The name servers and the hosts file of this machine. Answers are kept as long as their TTL allows. */
-  static readonly layer: Layer.Layer<Resolver, never, Config> = Layer.effect(
+  static readonly layer: Layer.Layer<Resolver, never, NetworkSettings> = Layer.effect(
     Resolver,
     Effect.gen(function* () {
-      const { resolveTimeout } = yield* Config
+      const { resolveTimeout } = yield* NetworkSettings
       const cache = yield* DnsCache.make(resolveTimeout)
       // Read again now and then: they change when a machine changes networks.
       const system = yield* Effect.cachedWithTTL(readSystem, "10 seconds")

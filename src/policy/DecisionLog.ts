@@ -6,10 +6,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import { Config } from "../config/Config.ts"
 import * as Target from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
 import type { Decision } from "./Decision.ts"
+import { PolicySettings } from "./Settings.ts"
 
 /** A request, and what came of it. */
 export interface Decided {
@@ -29,8 +29,8 @@ export const DecisionLog = Context.Reference<{
     write: (decided) =>
       Effect.contextWith((context: Context.Context<never>) => {
         const { logDecisions, rules } = Option.getOrElse(
-          Context.getOption(context, Config),
-          () => Config.defaults
+          Context.getOption(context, PolicySettings),
+          () => PolicySettings.defaults
         )
         const which = logDecisions === "auto" ? (rules.length > 0 ? "all" : "denied") : logDecisions
         const { verdict, isReport } = decided.decision

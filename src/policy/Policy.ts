@@ -10,15 +10,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Slices from "../base/Slices.ts"
-import { Config, type Values } from "../config/Config.ts"
-import * as Reach from "../config/Reach.ts"
-import * as Settings from "../config/Settings.ts"
 import type * as TargetPattern from "../config/TargetPattern.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
 import type { Access } from "./Access.ts"
 import * as AddressGuard from "./AddressGuard.ts"
 import type { Decision, Judge } from "./Decision.ts"
 import { LocalAddresses } from "./LocalAddresses.ts"
+import * as Reach from "./Reach.ts"
 import * as Ruleset from "./Ruleset.ts"
+import { PolicySettings } from "./Settings.ts"
 
 export class Policy extends Context.Service<
   Policy,
@@ -50,33 +50,37 @@ export class Policy extends Context.Service<
   )
 
   /** The policy of the configuration. */
-  static readonly layer: Layer.Layer<Policy, never, Config | LocalAddresses> = Layer.effect(
-    Policy,
-    Effect.gen(function* () {
-      const config = yield* Config
-      const policy = Policy.make(yield* Slices.run(judging(config, yield* LocalAddresses)))
-      return config.reportOnly ? reporting(policy) : policy
-    })
-  )
+  static readonly layer: Layer.Layer<Policy, never, PolicySettings | ListenSettings | LocalAddresses> =
+    Layer.effect(
+      Policy,
+      Effect.gen(function* () {
+        const settings = { ...(yield* PolicySettings), ...(yield* ListenSettings) }
+        const policy = Policy.make(yield* Slices.run(judging(settings, yield* LocalAddresses)))
+        return settings.reportOnly ? reporting(policy) : policy
+      })
+    )
 }
 
-/** What the configuration has judges for: addresses that nobody should reach, and rules. */
-export const judgeOf = (config: Values, local: LocalAddresses["Service"]): Judge =>
-  Slices.runSync(judging(config, local))
+/** The settings that decide where clients may go. */
+export type Settings = PolicySettings["Service"] & Reach.Settings
 
-function* judging(config: Values, local: LocalAddresses["Service"]): Slices.Work<Judge> {
+/** What the configuration has judges for: addresses that nobody should reach, and rules. */
+export const judgeOf = (settings: Settings, local: LocalAddresses["Service"]): Judge =>
+  Slices.runSync(judging(settings, local))
+
+function* judging(settings: Settings, local: LocalAddresses["Service"]): Slices.Work<Judge> {
   const guard = AddressGuard.make({
-    privateTargets: Reach.allowsPrivateTargets(config),
-    allow: config.allowTarget,
-    deny: denied(config),
+    privateTargets: Reach.allowsPrivateTargets(settings),
+    allow: settings.allowTarget,
+    deny: denied(settings),
     local
   })
-  return together([guard, (yield* Ruleset.making(config.rules)).judge])
+  return together([guard, (yield* Ruleset.making(settings.rules)).judge])
 }
 
 /** What is denied by default protects, and stays beside what is denied further, unless it is told to go. */
-const denied = ({ denyTarget }: Values): ReadonlyArray<TargetPattern.TargetPattern> => {
-  const { default: initially } = Settings.server.denyTarget
+const denied = ({ denyTarget }: Settings): ReadonlyArray<TargetPattern.TargetPattern> => {
+  const { denyTarget: initially } = PolicySettings.defaults
   const targets =
     denyTarget === initially || denyTarget.includes("none") ? denyTarget : [...initially, ...denyTarget]
   return targets.filter((target) => target !== "none")

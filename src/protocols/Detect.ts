@@ -2,10 +2,10 @@
  * Which protocol a client speaks: its first byte tells.
  */
 import * as Effect from "effect/Effect"
-import { Config } from "../config/Config.ts"
 import type { ProtocolName } from "../config/Parsers.ts"
 import { type NotHeard, UnknownProtocol } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
+import { CurrentListener } from "../network/CurrentListener.ts"
 import { complete, type Decoder, incomplete } from "../wire/Decoder.ts"
 import { Http } from "./http/Http.ts"
 import type { Protocol } from "./Protocol.ts"
@@ -17,8 +17,8 @@ const dialects: Readonly<Record<ProtocolName, Protocol>> = { socks5: Socks5, soc
 /** One that the configuration leaves out is as unknown as any other. */
 export const run = Effect.fnUntraced(function* (
   client: Client
-): Effect.fn.Return<Protocol, NotHeard | UnknownProtocol, Config> {
-  const { protocols } = yield* Config
+): Effect.fn.Return<Protocol, NotHeard | UnknownProtocol, CurrentListener> {
+  const { protocols } = yield* CurrentListener
   const first = yield* client.read(firstByte)
   const protocol = protocols.find((candidate) => startsWith[candidate](first))
   if (protocol === undefined) return yield* new UnknownProtocol({ firstByte: first, ...hints[first] })

@@ -4,10 +4,11 @@
  * a header from elsewhere is not read as one.
  */
 import * as Effect from "effect/Effect"
+import { AuthSettings } from "../auth/Settings.ts"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
-import { Config } from "../config/Config.ts"
 import type { MalformedProxyHeader, NotHeard } from "../Errors.ts"
 import type { Client } from "../network/Client.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
 import type { Peer } from "../network/Peer.ts"
 import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
 
@@ -15,8 +16,8 @@ import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
 export const run = (
   client: Client,
   peer: Peer
-): Effect.Effect<Peer, NotHeard | MalformedProxyHeader, Config> =>
-  Effect.flatMap(Config, ({ proxyProtocolFrom }) =>
+): Effect.Effect<Peer, NotHeard | MalformedProxyHeader, ListenSettings> =>
+  Effect.flatMap(ListenSettings, ({ proxyProtocolFrom }) =>
     ClientNetwork.isIn(peer.remote, proxyProtocolFrom)
       ? Effect.map(client.read(ProxyProtocol.header), (source) =>
           source ? { ...peer, remote: source, via: peer.remote } : peer
@@ -25,5 +26,5 @@ export const run = (
   )
 
 /** Whether it comes from where no password is needed. */
-export const isTrusted = (peer: Peer): Effect.Effect<boolean, never, Config> =>
-  Effect.map(Config, ({ trust }) => ClientNetwork.isIn(peer.remote, trust))
+export const isTrusted = (peer: Peer): Effect.Effect<boolean, never, AuthSettings> =>
+  Effect.map(AuthSettings, ({ trust }) => ClientNetwork.isIn(peer.remote, trust))

@@ -8,11 +8,11 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Order from "effect/Order"
 import type * as Scope from "effect/Scope"
 import * as Deadline from "../base/Deadline.ts"
-import { Config } from "../config/Config.ts"
 import { ConnectTimeout, type DialError, type LimitError } from "../Errors.ts"
 import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
 import * as HappyEyeballs from "../network/HappyEyeballs.ts"
+import { NetworkSettings } from "../network/Settings.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Connected, DatagramPath, Incoming, JudgedTarget, Route } from "./Route.ts"
 
@@ -28,7 +28,11 @@ const connect = Effect.fnUntraced(function* ({
   },
   permitted: [head, ...tail],
   enter
-}: JudgedTarget): Effect.fn.Return<Connected, DialError | LimitError, Config | Dialer | Scope.Scope> {
+}: JudgedTarget): Effect.fn.Return<
+  Connected,
+  DialError | LimitError,
+  NetworkSettings | Dialer | Scope.Scope
+> {
   const dialer = yield* Dialer
   const attempt = ({ address, decision }: Authorize.Permitted) =>
     enter(decision).pipe(
@@ -37,7 +41,7 @@ const connect = Effect.fnUntraced(function* ({
     )
   // Nothing to choose from, and so nothing to take turns.
   if (tail.length === 0) return yield* attempt(head)
-  const { connectTimeout } = yield* Config
+  const { connectTimeout } = yield* NetworkSettings
   return yield* Deadline.within(
     HappyEyeballs.first([attempt(head), ...tail.map(attempt)], delay).pipe(Effect.mapError(mostTelling)),
     connectTimeout,

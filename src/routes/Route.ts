@@ -8,10 +8,10 @@
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { Config } from "../config/Config.ts"
 import type { DialError, LimitError } from "../Errors.ts"
 import type { Binder, Listening } from "../network/Binder.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
+import type { NetworkSettings } from "../network/Settings.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Authorized } from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
@@ -52,7 +52,7 @@ export interface Route {
   /** A connection to the target, until the scope closes. */
   readonly connect: (
     to: JudgedTarget
-  ) => Effect.Effect<Connected, DialError | LimitError, Config | Dialer | Scope.Scope>
+  ) => Effect.Effect<Connected, DialError | LimitError, NetworkSettings | Dialer | Scope.Scope>
   /**
    * A listener for a connection from the target, or from any sender where `to` is the unspecified address. `local`
    * is the address of this machine that the client uses.

@@ -6,8 +6,8 @@ import { createServer } from "node:net"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
-import type { Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import type { ListenSettings } from "../network/ListenSettings.ts"
 
 /** Whether an address can be bound: the system's code, if it cannot. */
 export type Probe = (host: string) => Effect.Effect<string | undefined>
@@ -15,7 +15,7 @@ export type Probe = (host: string) => Effect.Effect<string | undefined>
 const interval = Duration.millis(250)
 
 /** Ends when this machine has all of these addresses, or they had the time that they have. What is missing then is for who binds it. */
-export const all = (listen: Values["listen"], probe: Probe = bind): Effect.Effect<void> =>
+export const all = (listen: ListenSettings["Service"]["listen"], probe: Probe = bind): Effect.Effect<void> =>
   Effect.forEach(listen, (at) => one(at, probe), { concurrency: "unbounded", discard: true })
 
 const one = Effect.fnUntraced(function* (at: ListenAddress.ListenAddress, probe: Probe) {

@@ -4,12 +4,10 @@
  */
 import * as Layer from "effect/Layer"
 import { Authenticator } from "../auth/Authenticator.ts"
-import * as AuthLayer from "../auth/AuthLayer.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
 import * as Hmac from "../base/Hmac.ts"
-import type { Config } from "../config/Config.ts"
 import type { BadSetting, BadSettings, StateFailed } from "../Errors.ts"
 import { Bandwidth } from "../limits/Bandwidth.ts"
 import { Quotas } from "../limits/Quotas.ts"
@@ -21,11 +19,13 @@ import { Policy } from "../policy/Policy.ts"
 import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import { Sessions } from "../session/Sessions.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
+import * as AuthLayer from "./AuthLayer.ts"
+import type * as Config from "./Config.ts"
 import type * as Generation from "./Generation.ts"
 import * as Interfaces from "./Interfaces.ts"
 
 /** A service made from the settings. */
-type Made<Service> = Layer.Layer<Service, BadSetting | BadSettings, Config>
+type Made<Service> = Layer.Layer<Service, BadSetting | BadSettings, Config.Sections>
 
 /** What stands in for this package's own services. */
 export interface Replacements {
@@ -39,7 +39,9 @@ export interface Replacements {
 }
 
 /** The services that are made from settings, and made anew at a reload. */
-export const services = (replacements: Replacements = {}): Made<Exclude<Generation.Services, Config>> =>
+export const services = (
+  replacements: Replacements = {}
+): Made<Exclude<Generation.Services, Config.Sections>> =>
   Layer.mergeAll(
     replacements.authenticator ?? AuthLayer.layer,
     replacements.policy ?? Layer.provide(Policy.layer, Interfaces.layer),
@@ -69,7 +71,7 @@ export const counted = <E, R>({
   Layer.mergeAll(Bandwidth.layer, Layer.provide(Sessions.layer, quotas), bans, pseudonym)
 
 /** Everything is counted in this process, and kept in the files that the settings name. */
-export const alone: Seat<BadSetting | StateFailed, Config> = {
+export const alone: Seat<BadSetting | StateFailed, Config.Sections> = {
   pseudonym: Pseudonym.layer,
   quotas: Quotas.layer,
   bans: Layer.provideMerge(

@@ -12,12 +12,14 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { Authenticator } from "../auth/Authenticator.ts"
+import type { AuthSettings } from "../auth/Settings.ts"
 import { Bans, type FailedLogin } from "../bans/Bans.ts"
+import type { BanSettings } from "../bans/Settings.ts"
 import * as Command from "../commands/Command.ts"
 import type { CommandContext } from "../commands/CommandContext.ts"
-import { Config, type Values } from "../config/Config.ts"
 import { type Banned, ServerFault, type SessionError, type TooManyHandshakes } from "../Errors.ts"
 import * as Client from "../network/Client.ts"
+import type { ListenSettings } from "../network/ListenSettings.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
 import { reset } from "../network/Streams.ts"
@@ -31,9 +33,18 @@ import { CurrentSession } from "../session/CurrentSession.ts"
 import type { AdmittedSession, Session } from "../session/Session.ts"
 import { Sessions } from "../session/Sessions.ts"
 import type { Accepted } from "../session/States.ts"
+import { ServerSettings } from "./Settings.ts"
 
 /** What serving a connection takes. */
-export type Services = Authenticator | Bans | Command.Services | Sessions
+export type Services =
+  | Authenticator
+  | AuthSettings
+  | Bans
+  | BanSettings
+  | Command.Services
+  | ListenSettings
+  | ServerSettings
+  | Sessions
 
 /** A connection that was let in, and what its sessions share. */
 interface Connection {
@@ -42,7 +53,7 @@ interface Connection {
   readonly session: Session
   /** Does the handshake of TLS, where there is one to come. */
   readonly secure: Secure | undefined
-  readonly config: Values
+  readonly settings: ServerSettings["Service"]
   readonly bans: Bans["Service"]
   readonly sessions: Sessions["Service"]
   /** The conversation, once the protocol is known. */
@@ -85,9 +96,9 @@ export const handle = (duplex: Duplex, peer: Peer, secure?: Secure): Effect.Effe
 
 /** One session: the login and the request, then the limits, then the command. */
 const serve = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
-  const { client, config, session, sessions } = connection
+  const { client, settings, session, sessions } = connection
   return client
-    .withDeadline(hear(connection), config.handshakeTimeout)
+    .withDeadline(hear(connection), settings.handshakeTimeout)
     .pipe(
       Effect.flatMap(({ exchange, admitted }) =>
         Effect.flatMap(sessions.admit(session, admitted), (entered) =>
@@ -103,7 +114,7 @@ const accept = (
   secure: Secure | undefined
 ): Effect.Effect<Connection, Banned | TooManyHandshakes, Services> =>
   Effect.contextWith((services: Context.Context<Services>) => {
-    const config = Context.get(services, Config)
+    const settings = Context.get(services, ServerSettings)
     const bans = Context.get(services, Bans)
     const sessions = Context.get(services, Sessions)
     return Effect.flatMap(Effect.andThen(bans.admit(peer), sessions.open(peer)), (session) =>
@@ -111,7 +122,7 @@ const accept = (
         // For as long as the fiber lives: cheaper than to provide it.
         fiber.setContext(Context.add(fiber.context, CurrentSession, session))
         const client = Client.make(duplex)
-        const shared = { duplex, client, session, secure, config, bans, sessions }
+        const shared = { duplex, client, session, secure, settings, bans, sessions }
         return Effect.succeed<Connection>({ ...shared, exchange: undefined, isOpen: true })
       })
     )
@@ -165,7 +176,7 @@ const goOn = (connection: Connection, outcome: Ending | SessionError): Effect.Ef
 
 /** Tells the client of the error, as far as it is for the client to know. */
 const refuse = Effect.fnUntraced(function* (
-  { duplex, session, config, bans, exchange }: Connection,
+  { duplex, session, settings, bans, exchange }: Connection,
   cause: Cause.Cause<SessionError>
 ) {
   const error = yield* errorOf(cause)
@@ -173,7 +184,7 @@ const refuse = Effect.fnUntraced(function* (
   if (error._tag === "AuthenticationFailed") yield* bans.log(error, loginOf(session))
   // Announced by a proxy, when the door was open already.
   if (error._tag === "Banned") reset(duplex)
-  session.reportedError = config.blurFailures ? Reply.masked(error) : error
+  session.reportedError = settings.blurFailures ? Reply.masked(error) : error
   if (exchange) yield* exchange.failed(session.reportedError)
   return error
 })

@@ -6,24 +6,30 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Bans } from "../bans/Bans.ts"
-import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, OpenProxyRefused } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
+import type { CurrentListener } from "../network/CurrentListener.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
 import type { Secure } from "../network/Tls.ts"
 import type { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import type { Sessions } from "../session/Sessions.ts"
+import type * as Config from "./Config.ts"
 import type * as Connection from "./Connection.ts"
 import * as Listeners from "./Listeners.ts"
 import * as OpenProxyCheck from "./OpenProxyCheck.ts"
+import { ServerSettings } from "./Settings.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 
 /** What a generation consists of. What is counted is counted across all of them, and the server keeps its name. */
-export type Services = Exclude<Connection.Services, Bandwidth | Bans | Pseudonym | Sessions>
+export type Services =
+  | Config.Sections
+  | Exclude<Connection.Services, Bandwidth | Bans | CurrentListener | Pseudonym | Sessions>
 
 export interface Generation {
   readonly services: Context.Context<Services>
-  readonly config: Values
+  readonly listen: ListenSettings["Service"]
+  readonly server: ServerSettings["Service"]
   readonly secure: Secure | undefined
   readonly asksPassword: boolean
   /** A connection begins in it. */
@@ -39,14 +45,14 @@ export const make = Effect.fnUntraced(function* (
   services: Context.Context<Services>,
   release: () => void
 ): Effect.fn.Return<Generation, BadSetting | OpenProxyRefused> {
-  const config = Context.get(services, Config)
-  yield* Listeners.check(config.listen)
+  const listen = Context.get(services, ListenSettings)
+  yield* Listeners.check(listen.listen)
   const [secure, asksPassword] = yield* Effect.provide(
     Effect.all([
       TlsFiles.load,
       OpenProxyCheck.asksPassword,
-      Effect.forEach(config.listen, (at) =>
-        OpenProxyCheck.check(ListenAddress.endpointOf(at), () => config.unixMode)
+      Effect.forEach(listen.listen, (at) =>
+        OpenProxyCheck.check(ListenAddress.endpointOf(at), () => listen.unixMode)
       )
     ]),
     services
@@ -58,7 +64,8 @@ export const make = Effect.fnUntraced(function* (
   }
   return {
     services,
-    config,
+    listen,
+    server: Context.get(services, ServerSettings),
     secure,
     asksPassword,
     begin: () => {

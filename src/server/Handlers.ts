@@ -7,15 +7,21 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { Authenticator } from "../auth/Authenticator.ts"
+import { AuthSettings } from "../auth/Settings.ts"
 import { Bans } from "../bans/Bans.ts"
+import { BanSettings } from "../bans/Settings.ts"
 import * as Inspector from "../base/Inspector.ts"
-import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { OpenProxyRefused } from "../Errors.ts"
+import type { Bandwidth } from "../limits/Bandwidth.ts"
+import { CurrentListener, at as listenerAt } from "../network/CurrentListener.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Policy } from "../policy/Policy.ts"
+import { PolicySettings } from "../policy/Settings.ts"
+import type { Pseudonym } from "../protocols/http/Pseudonym.ts"
+import type { Sessions } from "../session/Sessions.ts"
 import * as Connection from "./Connection.ts"
-import type { Generation } from "./Generation.ts"
+import type * as Generation from "./Generation.ts"
 import * as InForce from "./InForce.ts"
 import type * as Listeners from "./Listeners.ts"
 import * as LoopGuard from "./LoopGuard.ts"
@@ -23,8 +29,11 @@ import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 
 /** Says how an endpoint's connections are served in a generation. Fails where the endpoint would be an open proxy. */
 export type HandlerFor = (
-  generation: Generation
+  generation: Generation.Generation
 ) => (endpoint: Listeners.Endpoint) => Effect.Effect<Listeners.Serve, OpenProxyRefused>
+
+/** What serving connections takes, but for what each listener has of its own. */
+export type Services = Generation.Services | Bandwidth | Bans | Pseudonym | Sessions
 
 /**
  * Connections are served until the scope closes. They get the drain timeout to
@@ -32,8 +41,8 @@ export type HandlerFor = (
  */
 export const make = Effect.fnUntraced(function* (
   inForce: InForce.InForce
-): Effect.fn.Return<HandlerFor, never, Connection.Services | Scope.Scope> {
-  const shared = yield* Effect.context<Connection.Services>()
+): Effect.fn.Return<HandlerFor, never, Services | Scope.Scope> {
+  const shared = yield* Effect.context<Services>()
   const bans = Context.get(shared, Bans)
   const connections = yield* makeConnections(inForce)
 
@@ -43,15 +52,16 @@ export const make = Effect.fnUntraced(function* (
     return inspectors.length === 0 ? inForce.addresses() : [...inForce.addresses(), ...inspectors]
   }
 
-  const servicesOf = (generation: Generation, { at }: Listeners.Endpoint) => {
-    const { allowTarget } = generation.config
-    const config = { ...generation.config, ...ListenAddress.optionsOf(at) }
+  const servicesOf = (generation: Generation.Generation, { at }: Listeners.Endpoint) => {
+    const { allowTarget } = Context.get(generation.services, PolicySettings)
+    const { trust } = Context.get(generation.services, AuthSettings)
+    const guarding = { ...Context.get(generation.services, BanSettings), trust }
     const dialer = Context.get(generation.services, Dialer)
     return Context.merge(shared, generation.services).pipe(
-      Context.add(Config, config),
+      Context.add(CurrentListener, listenerAt(at, generation.listen)),
       Context.add(Dialer, LoopGuard.dialer(dialer, closed, allowTarget)),
       Context.add(Bans, bans),
-      Context.add(Authenticator, bans.guard(inForce.authenticator, config)),
+      Context.add(Authenticator, bans.guard(inForce.authenticator, guarding)),
       Context.add(Policy, LoopGuard.policy(inForce.policy, closed, allowTarget))
     )
   }
@@ -92,7 +102,7 @@ const makeConnections = Effect.fnUntraced(function* ({
     Effect.gen(function* () {
       if (connections.size === 0) return
       yield* Effect.logInfo("draining", { connections: connections.size })
-      yield* Effect.timeoutOption(Fiber.awaitAll(connections), generation().config.drainTimeout)
+      yield* Effect.timeoutOption(Fiber.awaitAll(connections), generation().server.drainTimeout)
     })
   )
   return connections

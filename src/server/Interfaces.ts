@@ -6,11 +6,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
-import { Config } from "../config/Config.ts"
-import * as Reach from "../config/Reach.ts"
 import { BadSetting } from "../Errors.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
 import { fromNode } from "../network/NodeAddress.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
+import * as Reach from "../policy/Reach.ts"
+import { PolicySettings } from "../policy/Settings.ts"
 
 /** All addresses of all interfaces. Throws where the system does not tell. */
 export const addresses = (): ReadonlyArray<NetAddress.IpAddress> =>
@@ -24,20 +25,20 @@ export const addresses = (): ReadonlyArray<NetAddress.IpAddress> =>
  */
 export const layerOf = (
   read: () => ReadonlyArray<NetAddress.IpAddress>
-): Layer.Layer<LocalAddresses, BadSetting, Config> =>
+): Layer.Layer<LocalAddresses, BadSetting, ListenSettings | PolicySettings> =>
   Layer.effect(
     LocalAddresses,
     Effect.gen(function* () {
-      const config = yield* Config
+      const settings = { ...(yield* ListenSettings), ...(yield* PolicySettings) }
       const now = yield* Clock.currentTimeMillis
       // Nobody asks then.
-      if (Reach.allowsPrivateTargets(config)) return { has: () => false }
+      if (Reach.allowsPrivateTargets(settings)) return { has: () => false }
       return yield* Effect.try({
         try: () => LocalAddresses.make(read, now),
         catch: () =>
           new BadSetting({
             setting: "--private-targets",
-            value: `"${config.privateTargets}"`,
+            value: `"${settings.privateTargets}"`,
             expected:
               "possible here, as the system does not tell this machine's addresses (AF_NETLINK); allow is"
           })
@@ -45,4 +46,5 @@ export const layerOf = (
     })
   )
 
-export const layer: Layer.Layer<LocalAddresses, BadSetting, Config> = layerOf(addresses)
+export const layer: Layer.Layer<LocalAddresses, BadSetting, ListenSettings | PolicySettings> =
+  layerOf(addresses)

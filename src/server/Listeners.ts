@@ -6,9 +6,9 @@ import type { Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { BadSetting, type ListenFailed } from "../Errors.ts"
+import type { ListenSettings } from "../network/ListenSettings.ts"
 import type { Peer } from "../network/Peer.ts"
 import { printable } from "../wire/Text.ts"
 import { ListenBackend } from "./ListenBackend.ts"
@@ -31,14 +31,14 @@ export interface Listeners {
    * `onChange` is called. Whoever fails before that, it all stays as it was.
    */
   readonly reconcile: <E>(
-    config: Values,
+    settings: ListenSettings["Service"],
     handlerFor: (door: Endpoint) => Effect.Effect<Serve, E>,
     onChange: (doors: ReadonlyArray<Endpoint>) => void
   ) => Effect.Effect<void, ListenFailed | E>
 }
 
 /** Fails for a place that is there twice. The system may choose one port after the other. */
-export const check = (listen: Values["listen"]): Effect.Effect<void, BadSetting> => {
+export const check = (listen: ListenSettings["Service"]["listen"]): Effect.Effect<void, BadSetting> => {
   const places = new Set<string>()
   const index = listen.map(ListenAddress.endpointOf).findIndex((door) => {
     const place = ListenAddress.placeOf(door)
@@ -60,16 +60,16 @@ export const make = Effect.fnUntraced(function* (
   const sockets = yield* ListenBackend
   let open: ReadonlyArray<Open> = []
   return {
-    reconcile: Effect.fnUntraced(function* (config, handlerFor, onChange) {
+    reconcile: Effect.fnUntraced(function* (settings, handlerFor, onChange) {
       const kept = new Map(open.map((door) => [door.key, door]))
       const fresh = Scope.forkUnsafe(parent)
       const next = yield* Effect.gen(function* () {
-        const doors = yield* Effect.forEach(keyed(config.listen), ({ key, at }) => {
+        const doors = yield* Effect.forEach(keyed(settings.listen), ({ key, at }) => {
           const door = kept.get(key)
           return door
             ? Effect.succeed({ ...door, at })
             : Effect.provideService(
-                listen(key, at, { unixMode: config.unixMode, onShortage }, fresh),
+                listen(key, at, { unixMode: settings.unixMode, onShortage }, fresh),
                 ListenBackend,
                 sockets
               )
@@ -83,7 +83,7 @@ export const make = Effect.fnUntraced(function* (
       onChange(open)
       for (const { door, serve } of next) {
         const place = ListenAddress.placeOf(ListenAddress.endpointOf(door.at))
-        if (place._tag === "UnixPathAddress") UnixSocket.setMode(place.path, config.unixMode)
+        if (place._tag === "UnixPathAddress") UnixSocket.setMode(place.path, settings.unixMode)
         door.acceptQueue.open(serve)
       }
       yield* Effect.forEach(gone, ({ scope }) => Scope.close(scope, Exit.void), { discard: true })
@@ -98,7 +98,7 @@ interface Open extends Endpoint {
 }
 
 /** Entries of the same place are told apart by their order. */
-const keyed = (listen: Values["listen"]) => {
+const keyed = (listen: ListenSettings["Service"]["listen"]) => {
   const counts = new Map<string, number>()
   return listen.map((at) => {
     const place = ListenAddress.format(ListenAddress.placeOf(ListenAddress.endpointOf(at)))

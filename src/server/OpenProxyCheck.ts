@@ -5,11 +5,12 @@
 import { statSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { Authenticator } from "../auth/Authenticator.ts"
-import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import * as Reach from "../config/Reach.ts"
 import { OpenProxyRefused } from "../Errors.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
+import * as Reach from "../policy/Reach.ts"
 import { Method } from "../wire/Socks5.ts"
+import { ServerSettings } from "./Settings.ts"
 
 /** Whether a client has to say who it is, unless its network is trusted. */
 export const asksPassword: Effect.Effect<boolean, never, Authenticator> = Effect.map(
@@ -30,8 +31,9 @@ const letsAnyoneIn: Effect.Effect<boolean, never, Authenticator> = Effect.map(Au
 export const check = Effect.fnUntraced(function* (
   at: ListenAddress.Endpoint,
   modeOf: (path: string) => number
-): Effect.fn.Return<void, OpenProxyRefused, Config | Authenticator> {
-  const { open, tlsClientCa } = yield* Config
+): Effect.fn.Return<void, OpenProxyRefused, ListenSettings | ServerSettings | Authenticator> {
+  const { open } = yield* ServerSettings
+  const { tlsClientCa } = yield* ListenSettings
   const asksCertificate = at._tag === "Tls" && tlsClientCa !== undefined
   if (open || asksCertificate || !(yield* letsAnyoneIn)) return
   if (isReachable(ListenAddress.placeOf(at), modeOf)) {

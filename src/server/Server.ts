@@ -9,8 +9,8 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Authenticator } from "../auth/Authenticator.ts"
+import { AuthSettings } from "../auth/Settings.ts"
 import type { Bans } from "../bans/Bans.ts"
-import { Config } from "../config/Config.ts"
 import type * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
@@ -18,7 +18,7 @@ import * as Revalidation from "../session/Revalidation.ts"
 import { type Census, Sessions } from "../session/Sessions.ts"
 import * as Awaited from "./Awaited.ts"
 import * as Composition from "./Composition.ts"
-import type * as Connection from "./Connection.ts"
+import type * as Config from "./Config.ts"
 import * as Generation from "./Generation.ts"
 import * as Handlers from "./Handlers.ts"
 import * as InForce from "./InForce.ts"
@@ -74,16 +74,19 @@ export class Server extends Context.Service<
     Server.layerOf(Composition.alone)
 
   /** The same with this package's own implementation of every service. */
-  static readonly layerDefault: Layer.Layer<Server | Bans | Sessions, Refusal | StateFailed, Config> =
-    Layer.provide(Server.layer, Composition.services())
+  static readonly layerDefault: Layer.Layer<
+    Server | Bans | Sessions,
+    Refusal | StateFailed,
+    Config.Sections
+  > = Layer.provide(Server.layer, Composition.services())
 }
 
 const make = Effect.gen(function* (): Effect.fn.Return<
   Server["Service"],
   Refusal,
-  Connection.Services | Scope.Scope
+  Handlers.Services | Scope.Scope
 > {
-  const first = yield* Generation.make(yield* Effect.context<Connection.Services>(), () => {})
+  const first = yield* Generation.make(yield* Effect.context<Handlers.Services>(), () => {})
   const inForce = InForce.make(first)
   yield* Effect.addFinalizer(() => Effect.sync(() => inForce.generation().retire()))
   const handlerFor = yield* Handlers.make(inForce)
@@ -92,18 +95,18 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   const userChanges = yield* FiberHandle.make()
 
   const endDenied = Effect.suspend(() => {
-    const { config } = inForce.generation()
-    if (!config.endDenied) return Effect.void
+    const { server, services } = inForce.generation()
+    if (!server.endDenied) return Effect.void
     const { authenticator, policy, forgetDecisions } = inForce
     return Effect.andThen(
-      Revalidation.endDenied(sessions, { config, authenticator, policy }),
+      Revalidation.endDenied(sessions, { auth: Context.get(services, AuthSettings), authenticator, policy }),
       Effect.sync(forgetDecisions)
     )
   })
 
   const goOnWith = Effect.fnUntraced(function* (next: Generation.Generation) {
     const past = inForce.generation()
-    yield* listeners.reconcile(next.config, handlerFor(next), (open) => inForce.replace(next, open))
+    yield* listeners.reconcile(next.listen, handlerFor(next), (open) => inForce.replace(next, open))
     const { changes = Stream.empty } = Context.get(next.services, Authenticator)
     yield* FiberHandle.run(
       userChanges,
@@ -114,7 +117,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     yield* endDenied
   }, Effect.uninterruptible)
 
-  yield* Awaited.all(first.config.listen)
+  yield* Awaited.all(first.listen.listen)
   yield* goOnWith(first)
   return {
     get listeners() {
@@ -126,7 +129,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     get asksPassword() {
       return inForce.generation().asksPassword
     },
-    census: Effect.suspend(() => Effect.provideService(sessions.census, Config, inForce.generation().config)),
+    census: Effect.suspend(() => Effect.provide(sessions.census, inForce.generation().services)),
     reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), goOnWith)
   }
 })

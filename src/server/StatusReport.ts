@@ -6,15 +6,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import { Bans } from "../bans/Bans.ts"
+import type { BanSettings } from "../bans/Settings.ts"
 import * as Signal from "../base/Signal.ts"
-import type { Config } from "../config/Config.ts"
 import { Server } from "./Server.ts"
 
 /** Of each kind; the first line says how many there are. */
 const most = 1000
 
 /** Tells the log whenever the process gets the signal. */
-export const onSignal: Layer.Layer<never, never, Server | Bans | Config> = Layer.effectDiscard(
+export const onSignal: Layer.Layer<never, never, Server | Bans | BanSettings> = Layer.effectDiscard(
   Effect.gen(function* () {
     const asked = yield* Signal.listen("SIGUSR2")
     const { census } = yield* Server
@@ -24,7 +24,7 @@ export const onSignal: Layer.Layer<never, never, Server | Bans | Config> = Layer
 )
 
 /** A line with the numbers of bans, and one for each network. */
-export const report: Effect.Effect<void, never, Bans | Config> = Effect.gen(function* () {
+export const report: Effect.Effect<void, never, Bans | BanSettings> = Effect.gen(function* () {
   const { list, suspects, turnedAway } = yield* Bans
   const banned = yield* list
   const suspected = yield* suspects

@@ -6,9 +6,9 @@ import { spawn } from "node:child_process"
 import { fstatSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import * as Reach from "../config/Reach.ts"
+import type { ListenSettings } from "../network/ListenSettings.ts"
+import * as Reach from "../policy/Reach.ts"
 import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 import * as SocketTable from "./SocketTable.ts"
 
@@ -37,9 +37,9 @@ export const named = (sockets: ReadonlyArray<Passed>, name: string | undefined):
 
 /** Listeners, with what is known of the sockets that systemd passed for them. */
 export const known = (
-  listen: Values["listen"],
+  listen: ListenSettings["Service"]["listen"],
   sockets: ReadonlyArray<Passed> = passed(undefined)
-): Values["listen"] =>
+): ListenSettings["Service"]["listen"] =>
   listen.map((at) =>
     ListenAddress.mapPlace(at, (place) => {
       if (place._tag !== "Systemd") return place

@@ -5,10 +5,10 @@ import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { createSecureContext } from "node:tls"
 import * as Effect from "effect/Effect"
-import { Config } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import { flagName } from "../config/Settings.ts"
+import { flagName } from "../config/Setting.ts"
 import { BadSetting } from "../Errors.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
 import * as Tls from "../network/Tls.ts"
 import { printable } from "../wire/Text.ts"
 
@@ -21,8 +21,12 @@ type Name = (typeof names)[number]
  * none. Refuses files that no listener uses: whoever gives them believes that
  * something is encrypted.
  */
-export const load = Effect.gen(function* (): Effect.fn.Return<Tls.Secure | undefined, BadSetting, Config> {
-  const { listen, ...paths } = yield* Config
+export const load = Effect.gen(function* (): Effect.fn.Return<
+  Tls.Secure | undefined,
+  BadSetting,
+  ListenSettings
+> {
+  const { listen, ...paths } = yield* ListenSettings
   const { tlsCert, tlsKey, tlsClientCa, tlsClientCrl } = paths
   const first = listen.find((at) => ListenAddress.endpointOf(at)._tag === "Tls")
   if (first === undefined) {

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { renewed } from "../auth/Authenticated.ts"
 import type { Authenticator } from "../auth/Authenticator.ts"
-import type { Values } from "../config/Config.ts"
+import type { AuthSettings } from "../auth/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
 import type { Session } from "./Session.ts"
 import type { Sessions } from "./Sessions.ts"
@@ -12,7 +12,7 @@ import { accessOf } from "./States.ts"
 
 /** The settings and services of now, by which sessions are judged. */
 export interface Deciders {
-  readonly config: Values
+  readonly auth: AuthSettings["Service"]
   readonly authenticator: Authenticator["Service"]
   readonly policy: Policy["Service"]
 }

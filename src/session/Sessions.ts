@@ -11,7 +11,6 @@ import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { Config } from "../config/Config.ts"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
 import * as Admission from "../limits/Admission.ts"
 import * as Descriptors from "../limits/Descriptors.ts"
@@ -19,7 +18,9 @@ import * as HandshakeLimiter from "../limits/HandshakeLimiter.ts"
 import * as LimitKeys from "../limits/LimitKeys.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import { Quotas } from "../limits/Quotas.ts"
+import { LimitSettings } from "../limits/Settings.ts"
 import * as SharedCounters from "../limits/SharedCounters.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
 import type { Peer } from "../network/Peer.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
@@ -42,19 +43,21 @@ export class Sessions extends Context.Service<
   Sessions,
   {
     /** Takes on a connection, until it is closed. To end it before, the fiber that did this is interrupted. */
-    readonly open: (peer: Peer) => Effect.Effect<Session.Session, TooManyHandshakes, Config>
+    readonly open: (
+      peer: Peer
+    ) => Effect.Effect<Session.Session, TooManyHandshakes, LimitSettings | ListenSettings>
     /** Lets go of a connection that has ended, and logs its session. */
     readonly close: (session: Session.Session) => Effect.Effect<void>
     /** Counts a connection as one from elsewhere, once a proxy has said whose it is. */
     readonly attribute: (
       session: Session.Session,
       peer: Peer
-    ) => Effect.Effect<void, TooManyHandshakes, Config>
+    ) => Effect.Effect<void, TooManyHandshakes, LimitSettings | ListenSettings>
     /** Makes a connection whose request is read a session, which needs more descriptors. */
     readonly admit: (
       session: Session.Session,
       admitted: Admitted
-    ) => Effect.Effect<Session.AdmittedSession, TooManySessions | LimitError, Config>
+    ) => Effect.Effect<Session.AdmittedSession, TooManySessions | LimitError, LimitSettings>
     /**
      * Counts a session for the rule of this decision too, if that has limits, until
      * the scope closes: once, however often it is asked for. The rule's quotas are
@@ -72,7 +75,7 @@ export class Sessions extends Context.Service<
     /** Notes that the system had nothing for a connection that wanted in. */
     readonly turnedAway: () => void
     /** What there is now, for who runs the server. */
-    readonly census: Effect.Effect<Census, never, Config>
+    readonly census: Effect.Effect<Census, never, LimitSettings>
     /** All connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session.Session>>
   }
@@ -164,10 +167,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   return {
     open: (peer) =>
       Effect.withFiber((fiber) => {
-        const config = configOf(fiber)
-        const origin = HandshakeLimiter.originOf(peer, config)
+        const limits = limitsOf(fiber)
+        const origin = HandshakeLimiter.originOf(peer, Context.getUnsafe(fiber.context, ListenSettings))
         const lot = fiber.getRef(Random.Random).nextDoubleUnsafe()
-        const refusal = handshakes.refusal(origin, config, lot)
+        const refusal = handshakes.refusal(origin, limits, lot)
         if (free() <= 0) {
           turnedAway.note("descriptors", leastLevelOf(fiber))
           return Effect.fail(new TooManyHandshakes({ limit: budget }))
@@ -185,10 +188,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     attribute: (session, peer) =>
       Effect.withFiber((fiber) => {
         if (peer === session.peer) return Effect.void
-        const config = configOf(fiber)
-        const origin = HandshakeLimiter.originOf(peer, config)
+        const limits = limitsOf(fiber)
+        const origin = HandshakeLimiter.originOf(peer, Context.getUnsafe(fiber.context, ListenSettings))
         const isSame = origin.host === session.origin.host
-        const refusal = isSame ? undefined : handshakes.refusalOf(origin, config)
+        const refusal = isSame ? undefined : handshakes.refusalOf(origin, limits)
         if (refusal) {
           turnedAway.note("handshakes", leastLevelOf(fiber))
           return Effect.fail(refusal)
@@ -202,9 +205,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     admit: (connection, admitted) =>
       Effect.withFiber((fiber) => {
         const session = Session.admit(connection, admitted)
-        const config = configOf(fiber)
+        const limits = limitsOf(fiber)
         const attempt = (now: number) => {
-          const refused = admission.admit(session, config, free(), now)
+          const refused = admission.admit(session, limits, free(), now)
           if (refused === undefined) handshakes.change(session.origin, -1)
           return refused
         }
@@ -255,15 +258,15 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       ),
     end: (session, ending) => Effect.sync(() => cut(session, ending)),
     turnedAway: () => turnedAway.note("descriptors"),
-    census: Effect.map(Config, (config) => {
+    census: Effect.map(LimitSettings, (limits) => {
       const counts = admission.count()
       return {
         ...counts,
         handshakes: handshakes.count(),
         descriptors: used(),
         limits: {
-          sessions: admission.limit(config),
-          handshakes: handshakes.limit(config),
+          sessions: admission.limit(limits),
+          handshakes: handshakes.limit(limits),
           descriptors: budget
         }
       }
@@ -283,8 +286,8 @@ const adviceOn = (counts: Readonly<Record<string, number>>): string => {
 }
 
 // Asked of the fiber, as every connection asks several times.
-const configOf = (fiber: Fiber.Fiber<unknown, unknown>): Config["Service"] =>
-  Context.getUnsafe(fiber.context, Config)
+const limitsOf = (fiber: Fiber.Fiber<unknown, unknown>): LimitSettings["Service"] =>
+  Context.getUnsafe(fiber.context, LimitSettings)
 const leastLevelOf = (fiber: Fiber.Fiber<unknown, unknown>): LogLevel.LogLevel =>
   fiber.getRef(References.MinimumLogLevel)
 const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>

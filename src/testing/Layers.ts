@@ -8,9 +8,9 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Bans } from "../bans/Bans.ts"
 import * as Hmac from "../base/Hmac.ts"
-import { Config, type Values } from "../config/Config.ts"
 import type { DialError, ResolveError } from "../Errors.ts"
 import { Quotas } from "../limits/Quotas.ts"
+import { CurrentListener } from "../network/CurrentListener.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
@@ -18,6 +18,7 @@ import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { Policy } from "../policy/Policy.ts"
 import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import * as Composition from "../server/Composition.ts"
+import * as Config from "../server/Config.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import { pair } from "./Connection.ts"
 import * as Peer from "./Peer.ts"
@@ -43,7 +44,7 @@ export const connectWith = Effect.fnUntraced(function* ({
 
 /** What stands in for a real service in `layer`, where it is not given. */
 export interface Replacements extends Composition.Replacements {
-  readonly config?: Partial<Values>
+  readonly config?: Partial<Config.Values>
   /** What the machine has for addresses, as far as the policy knows. */
   readonly localAddresses?: ReadonlyArray<NetAddress.IpAddress>
 }
@@ -56,8 +57,8 @@ export const layer = ({
   config,
   localAddresses = [],
   ...replacements
-}: Replacements = {}): Layer.Layer<Services> =>
-  Layer.merge(
+}: Replacements = {}): Layer.Layer<Services | Config.Sections> =>
+  Layer.mergeAll(
     Composition.services({
       policy: Layer.provide(Policy.layer, LocalAddresses.fixed(localAddresses)),
       resolver: Resolver.fixed({ "target.example": [targetAddress.address] }),
@@ -68,7 +69,8 @@ export const layer = ({
       pseudonym: Layer.succeed(Pseudonym, pseudonym),
       quotas: Quotas.layer,
       bans: Layer.provide(Bans.layer, Hmac.layer)
-    })
+    }),
+    CurrentListener.layer
   ).pipe(Layer.orDie, Layer.provideMerge(Config.layer(config)))
 
 /** A dialer that connects to everything; `serve` plays the target's part. */

@@ -8,7 +8,6 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { Config } from "../config/Config.ts"
 import type { PortRange } from "../config/Parsers.ts"
 import { OutOfResources } from "../Errors.ts"
 import type { Resolver } from "../network/Resolver.ts"
@@ -16,6 +15,7 @@ import type { Policy } from "../policy/Policy.ts"
 import * as Association from "./Association.ts"
 import * as DatagramBudget from "./DatagramBudget.ts"
 import { quiet } from "./Quiet.ts"
+import { UdpSettings } from "./Settings.ts"
 import { bind } from "./UdpSocket.ts"
 
 /** What a client was given. */
@@ -40,21 +40,21 @@ export class DatagramRelay extends Context.Service<
   }
 >()("effect-socks/udp/DatagramRelay") {
   /** UDP. */
-  static readonly layer: Layer.Layer<DatagramRelay, never, Config> = Layer.effect(
+  static readonly layer: Layer.Layer<DatagramRelay, never, UdpSettings> = Layer.effect(
     DatagramRelay,
-    Effect.map(Config, (config) => {
-      const ports = portsOf(config.udpPorts)
+    Effect.map(UdpSettings, (settings) => {
+      const ports = portsOf(settings.udpPorts)
       const rooms = DatagramBudget.make()
       return {
         associate: (client, local) =>
           Effect.gen(function* () {
             const socket = yield* Effect.acquireRelease(ports.take(local), ports.giveBack)
             const room = yield* rooms.enter(client.owner)
-            const association = yield* Association.make(client, config, socket, room)
+            const association = yield* Association.make(client, settings, socket, room)
             socket.on("error", association.drop).on("message", association.receive)
             return {
               bound: NetAddress.inetAddressUnsafe(local, socket.address().port),
-              idle: quiet(association.movedAt, config.udpIdleTimeout)
+              idle: quiet(association.movedAt, settings.udpIdleTimeout)
             }
           })
       }

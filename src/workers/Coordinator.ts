@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import type * as LoginGuard from "../bans/LoginGuard.ts"
+import type { BanSettings } from "../bans/Settings.ts"
 import * as Hmac from "../base/Hmac.ts"
 import * as TokenBuckets from "../base/TokenBuckets.ts"
-import type { Values } from "../config/Config.ts"
 import * as RateAllocator from "../limits/RateAllocator.ts"
 import * as SlotAllocator from "../limits/SlotAllocator.ts"
 import type * as Usage from "../limits/Usage.ts"
@@ -40,11 +40,16 @@ export interface Options {
   readonly guesses: LoginGuard.Copy
   readonly usage: Usage.Usage
   /** The settings of now. */
-  readonly config: () => Values
+  readonly settings: () => BanSettings["Service"]
   readonly run: (effect: Effect.Effect<void>) => void
 }
 
-export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Options): Coordinator<Worker> => {
+export const make = <Worker extends Clerk>({
+  guesses,
+  usage,
+  settings,
+  run
+}: Options): Coordinator<Worker> => {
   const workers = new Set<Worker>()
   const nextBlock = SessionIds.blocks()
   const lessor = SlotAllocator.make<Worker>((worker, ruling) => worker.send(ruling))
@@ -89,7 +94,7 @@ export const make = <Worker extends Clerk>({ guesses, usage, config, run }: Opti
         case "guessed": {
           const { _tag, id, outcome, address, ...attempt } = message
           const ip = NetAddress.ipFromStringUnsafe(address)
-          const counted = guesses.failed(outcome, ip, attempt, config())
+          const counted = guesses.failed(outcome, ip, attempt, settings())
           return run(
             Effect.ensuring(
               counted,

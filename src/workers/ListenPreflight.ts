@@ -6,9 +6,9 @@ import { createServer, type ListenOptions, type Server } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
 import type * as Scope from "effect/Scope"
-import type { Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
+import type { ListenSettings } from "../network/ListenSettings.ts"
 import * as UnixSocket from "../server/UnixSocket.ts"
 
 /** Whether two sockets of one port can listen. */
@@ -24,8 +24,8 @@ export const canReuse: Effect.Effect<boolean> = Effect.gen(function* () {
 
 /** What one process has to do before several can listen. `before` is where they do already. */
 export const prepare = Effect.fnUntraced(function* (
-  { listen, unixMode }: Values,
-  before: Values["listen"],
+  { listen, unixMode }: Pick<ListenSettings["Service"], "listen" | "unixMode">,
+  before: ListenSettings["Service"]["listen"],
   canReuse: boolean
 ): Effect.fn.Return<void, ListenFailed> {
   const known = new Set(before.map(placeOf).map(ListenAddress.format))

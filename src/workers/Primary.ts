@@ -14,14 +14,15 @@ import { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
 import * as LoginGuard from "../bans/LoginGuard.ts"
+import type { BanSettings } from "../bans/Settings.ts"
 import * as Hmac from "../base/Hmac.ts"
 import * as Requests from "../base/Requests.ts"
-import { Config, type Values } from "../config/Config.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { StateFailed } from "../Errors.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Composition from "../server/Composition.ts"
+import * as Config from "../server/Config.ts"
 import * as Generation from "../server/Generation.ts"
 import { addressesOf } from "../server/InForce.ts"
 import { type Refusal, Server } from "../server/Server.ts"
@@ -50,7 +51,7 @@ export interface Options {
 export const services = Composition.services({ policy: Policy.denyAll })
 
 /** `Server` as others see it, with workers behind it. They begin with the first reload. */
-export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config> =>
+export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config.Sections> =>
   Layer.suspend(() => {
     const listeners = new Set<(news: LoginGuard.News) => void>()
     const guesses = LoginGuard.make(Hmac.hashes, (news) => {
@@ -73,9 +74,9 @@ const make = Effect.fnUntraced(function* ({
   texts,
   guesses,
   listeners
-}: Parts): Effect.fn.Return<Server["Service"], Refusal | StateFailed, Config | Scope.Scope> {
+}: Parts): Effect.fn.Return<Server["Service"], Refusal | StateFailed, Config.Sections | Scope.Scope> {
   /** What the primary itself goes by. */
-  let config = yield* Config
+  let config = kept(yield* Config.values)
   const canReuse = yield* ListenPreflight.canReuse
   const coordinator = yield* coordination(guesses, () => config)
   listeners.add(coordinator.tell)
@@ -93,7 +94,7 @@ const make = Effect.fnUntraced(function* ({
   })
   const scope = yield* Effect.scope
 
-  const begin = Effect.fnUntraced(function* (next: Values): Effect.fn.Return<void, Refusal> {
+  const begin = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
     yield* ListenPreflight.prepare(next, [], canReuse)
     reloads.begin([...texts()])
     config = kept(next)
@@ -104,7 +105,7 @@ const make = Effect.fnUntraced(function* ({
     yield* Effect.forkIn(Effect.schedule(beat(heartbeat), Schedule.spaced(Heartbeat.interval)), scope)
   })
 
-  const change = Effect.fnUntraced(function* (next: Values): Effect.fn.Return<void, Refusal> {
+  const change = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
     const upcoming: Messages.Texts = [...texts()]
     yield* ListenPreflight.prepare(next, config.listen, canReuse)
     const leader = yield* reloads.lead(upcoming)
@@ -125,7 +126,8 @@ const make = Effect.fnUntraced(function* ({
     census: Effect.suspend(() => census(reloads.serving, lists)),
     reload: (services, release = () => {}) => {
       const next = Effect.gen(function* () {
-        const { config } = yield* Generation.make(services, () => {})
+        yield* Generation.make(services, () => {})
+        const config = yield* Effect.provide(Config.values, services)
         yield* start.isSettled ? change(config) : begin(config)
         release()
       })
@@ -135,9 +137,12 @@ const make = Effect.fnUntraced(function* ({
 })
 
 /** What is counted for all workers, told to them each second. */
-const coordination = Effect.fnUntraced(function* (guesses: LoginGuard.Copy, config: () => Values) {
+const coordination = Effect.fnUntraced(function* (
+  guesses: LoginGuard.Copy,
+  settings: () => BanSettings["Service"]
+) {
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const coordinator = Coordinator.make<Pool.Member>({ guesses, usage: yield* Quotas.usage, config, run })
+  const coordinator = Coordinator.make<Pool.Member>({ guesses, usage: yield* Quotas.usage, settings, run })
   yield* Effect.forkScoped(Effect.schedule(Effect.sync(coordinator.sweep), Schedule.spaced("1 second")))
   return coordinator
 })
@@ -255,7 +260,7 @@ const census = Effect.fnUntraced(function* (
 })
 
 /** Without what only workers go by, and there may be very many of. */
-const kept = (values: Values): Values => ({ ...values, rules: [], user: [], users: [] })
+const kept = (values: Config.Values): Config.Values => ({ ...values, rules: [], user: [], users: [] })
 
 /** How long a worker may take to stop when its sessions have had their time. */
 const grace = Duration.seconds(5)

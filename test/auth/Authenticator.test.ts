@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
-import * as AuthLayer from "../../src/auth/AuthLayer.ts"
-import { Config } from "../../src/config/Config.ts"
 import * as Reply from "../../src/Reply.ts"
+import * as AuthLayer from "../../src/server/AuthLayer.ts"
+import * as Config from "../../src/server/Config.ts"
 import { clientAddress } from "../../src/testing/index.ts"
 import { fromHex, utf8 } from "../support/bytes.ts"
 import { fields } from "../support/errors.ts"
@@ -113,7 +113,7 @@ describe("Authenticator", () => {
 
   it.effect("asks everyone for a password if there is a user, and nobody if there is none", () =>
     Effect.gen(function* () {
-      const methods = (user: Config["Service"]["user"]) =>
+      const methods = (user: Config.Values["user"]) =>
         Effect.map(Authenticator, ({ methods }) => methods).pipe(
           Effect.provide(Layer.provide(AuthLayer.layer, Config.layer({ user })))
         )

@@ -11,7 +11,8 @@ import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Users } from "../../src/auth/Users.ts"
 import * as UsersSource from "../../src/auth/UsersSource.ts"
-import { Config } from "../../src/config/Config.ts"
+import * as RuleNames from "../../src/policy/RuleNames.ts"
+import * as Config from "../../src/server/Config.ts"
 import { utf8 } from "../support/bytes.ts"
 import { captured } from "../support/logs.ts"
 import * as Temporary from "../support/temporary.ts"
@@ -19,10 +20,13 @@ import * as Temporary from "../support/temporary.ts"
 const hash = `$2y$10$${"a".repeat(53)}`
 const alice = { name: "alice", password: Redacted.make("secret") }
 
-const users = (usersFile: string, user: Config["Service"]["user"] = []) =>
-  Layer.provide(UsersSource.layer, Config.layer({ user, usersFile }))
+const users = (usersFile: string, user: Config.Values["user"] = [], rules: Config.Values["rules"] = []) =>
+  UsersSource.layer.pipe(
+    Layer.provide(RuleNames.layer),
+    Layer.provide(Config.layer({ user, usersFile, rules }))
+  )
 
-const error = (path: string, user: Config["Service"]["user"] = []) =>
+const error = (path: string, user: Config.Values["user"] = []) =>
   Effect.map(Effect.flip(Layer.build(users(path, user))), ({ message }) => message)
 
 /** Which of these names are known. */
@@ -212,14 +216,7 @@ describe("a file of users", () => {
           lines.map(({ level, fields }) => [level, fields.error]),
           [["Error", '--rules: group "staff" of rule 1 is not a group of any user']]
         )
-      }).pipe(
-        Effect.provide(
-          Layer.provideMerge(
-            Layer.provide(UsersSource.layer, Config.layer({ usersFile: path, rules })),
-            layer
-          )
-        )
-      )
+      }).pipe(Effect.provide(Layer.provideMerge(users(path, [], rules), layer)))
     })
   )
 })

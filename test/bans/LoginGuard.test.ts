@@ -10,7 +10,7 @@ import * as fc from "fast-check"
 import * as LoginGuard from "../../src/bans/LoginGuard.ts"
 import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
-import { Config } from "../../src/config/Config.ts"
+import * as Config from "../../src/server/Config.ts"
 
 const addresses = ["203.0.113.1", "203.0.113.2", "2001:db8::1"].map((text) =>
   NetAddress.ipFromStringUnsafe(text)

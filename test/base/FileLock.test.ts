@@ -12,8 +12,8 @@ import { Bans } from "../../src/bans/Bans.ts"
 import * as BansFile from "../../src/bans/BansFile.ts"
 import * as FileLock from "../../src/base/FileLock.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
-import { Config } from "../../src/config/Config.ts"
 import * as Quotas from "../../src/limits/Quotas.ts"
+import * as Config from "../../src/server/Config.ts"
 import * as Temporary from "../support/temporary.ts"
 
 const here = { _tag: "Held" as const, by: `another server (process ${process.pid})` }

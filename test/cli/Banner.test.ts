@@ -4,14 +4,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as Banner from "../../src/cli/Banner.ts"
-import { Config, type Values } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
+import * as Config from "../../src/server/Config.ts"
 
 const open = "Everyone who can reach it can use it, and what they do comes from this machine (--open)."
 const clear =
   "Passwords go over the network in the clear: others on the way can read them (tls: before the address)."
 
-const banner = (listen: ReadonlyArray<string>, asksPassword: boolean, values: Partial<Values> = {}) => {
+const banner = (
+  listen: ReadonlyArray<string>,
+  asksPassword: boolean,
+  values: Partial<Config.Values> = {}
+) => {
   const listeners = listen.map((text) => Option.getOrThrow(ListenAddress.fromString(text)))
   return Banner.lines({ listeners, asksPassword }, { ...Config.defaults, ...values, listen: listeners }).join(
     "\n"

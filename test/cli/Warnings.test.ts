@@ -8,8 +8,8 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
+import * as Settings from "../../src/cli/Settings.ts"
 import * as Warnings from "../../src/cli/Warnings.ts"
-import * as Sources from "../../src/config/Sources.ts"
 import * as MemoryFiles from "../support/files.ts"
 import * as Temporary from "../support/temporary.ts"
 
@@ -17,7 +17,7 @@ import * as Temporary from "../support/temporary.ts"
 const warnings = (file: string, env: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(Date.parse("2026-11-22T12:00:00Z"))
-    return yield* Warnings.of(yield* Sources.read({ config: ["a.yaml"] }), Object.keys(env))
+    return yield* Warnings.of(yield* Settings.read({ config: ["a.yaml"] }), Object.keys(env))
   }).pipe(
     Effect.provide(
       Layer.merge(

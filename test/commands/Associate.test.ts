@@ -7,8 +7,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import type { Values } from "../../src/config/Config.ts"
 import { OutOfResources } from "../../src/Errors.ts"
+import type * as Config from "../../src/server/Config.ts"
 import { clientAddress, connect, layer, serverAddress } from "../../src/testing/index.ts"
 import type { Client } from "../../src/udp/Association.ts"
 import { DatagramRelay } from "../../src/udp/DatagramRelay.ts"
@@ -43,7 +43,7 @@ const asking = Effect.fnUntraced(function* (host: string | ReadonlyArray<number>
 
 const bound = [0x01, 198, 51, 100, 1, 0x9c, 0x40]
 
-const services = ({ layer: datagramRelay }: ReturnType<typeof relay>, config: Partial<Values> = {}) =>
+const services = ({ layer: datagramRelay }: ReturnType<typeof relay>, config: Partial<Config.Values> = {}) =>
   Effect.provide(layer({ datagramRelay, config }))
 
 describe("Associate", () => {

@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
+import { table } from "../../src/cli/Settings.ts"
 import * as ConfigFile from "../../src/config/ConfigFile.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import type { User } from "../../src/config/User.ts"
@@ -213,7 +214,7 @@ bind: maybe
           fc.oneof(
             fc.uint8Array(),
             fc
-              .constantFrom(...Object.keys(ConfigFile.all))
+              .constantFrom(...Object.keys(ConfigFile.formsOf(table)))
               .chain((key) => fc.string().map((text) => `${key}: ${text}`))
           ),
           async (text) => {

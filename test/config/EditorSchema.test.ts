@@ -2,29 +2,27 @@
  * What editors know of the config file.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Settings from "../../src/cli/Settings.ts"
 import * as EditorSchema from "../../src/config/EditorSchema.ts"
-import * as Settings from "../../src/config/Settings.ts"
+import * as Setting from "../../src/config/Setting.ts"
 import { isValid } from "../support/json-schema.ts"
 
 // As it is printed.
-const schema = JSON.parse(JSON.stringify(EditorSchema.make()))
+const schema = JSON.parse(JSON.stringify(EditorSchema.make(Settings.table)))
 
 type Property = { readonly description: string; readonly default?: unknown }
 const properties: Readonly<Record<string, Property>> = schema.properties
 
 describe("the JSON Schema", () => {
   it("has every setting, with what it means and what it is if not said", () => {
-    const { config: _, ...inFile } = Settings.texts
-    const names = [...Object.keys(inFile), ...Object.keys(Settings.structured)]
-    assert.sameMembers(Object.keys(properties), ["$schema", ...names.map(Settings.flagName)])
-    for (const [name, { description }] of Object.entries(Settings.structured)) {
-      assert.strictEqual(properties[name]?.description, description)
-    }
-    for (const [name, setting] of Object.entries<Settings.Setting<unknown>>(inFile)) {
-      const property = properties[Settings.flagName(name)]!
+    const { config: _, ...inFile } = Settings.table
+    const names = Object.keys(inFile)
+    assert.sameMembers(Object.keys(properties), ["$schema", ...names.map(Setting.flagName)])
+    for (const [name, setting] of Object.entries<Setting.Table[string]>(inFile)) {
+      const property = properties[Setting.flagName(name)]!
       assert.strictEqual(property.description, setting.description)
       if (property.default === undefined) continue
-      assert.isTrue(isValid({ [Settings.flagName(name)]: property.default }, schema), name)
+      assert.isTrue(isValid({ [Setting.flagName(name)]: property.default }, schema), name)
       assert.strictEqual([property.default].flat().map(String).join(", "), setting.defaultText)
     }
     assert.deepStrictEqual(properties.udp?.default, true)

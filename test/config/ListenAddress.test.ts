@@ -5,10 +5,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Option from "effect/Option"
+import * as Settings from "../../src/cli/Settings.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as Parsers from "../../src/config/Parsers.ts"
-import * as Settings from "../../src/config/Settings.ts"
-import * as Sources from "../../src/config/Sources.ts"
+import * as MemoryFiles from "../support/files.ts"
 
 describe("a listen address", () => {
   const good = [
@@ -102,7 +102,9 @@ describe("a setting that cannot be read", () => {
   for (const [name, text, message] of messages) {
     it.effect(message, () =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(Sources.values(Settings.server, { [name]: [text] }))
+        const error = yield* Effect.flip(Settings.read({ [name]: [text] })).pipe(
+          Effect.provide(MemoryFiles.layer({}))
+        )
         assert.strictEqual(error.message, message)
       })
     )

@@ -4,7 +4,7 @@
 import { assert, it } from "@effect/vitest"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import { server } from "../../src/config/Settings.ts"
+import { table } from "../../src/cli/Settings.ts"
 
 it.each([
   ["40000-40999", [40_000, 40_999]],
@@ -12,23 +12,23 @@ it.each([
   ["5-5", [5, 5]],
   ["any", "any"]
 ])("takes %s for ports", (text, expected) => {
-  assert.deepStrictEqual<unknown>(Option.getOrThrow(server.udpPorts.read(text)), expected)
+  assert.deepStrictEqual<unknown>(Option.getOrThrow(table.udpPorts.read(text)), expected)
 })
 
 it.each(["", "0-5", "5-4", "1-65536", "40000", "40000-", "-5", "a-b", "1-2-3", "0x1-0x2", " 1-2"])(
   "takes %j for no ports",
   (text) => {
-    assert.isTrue(Option.isNone(server.udpPorts.read(text)))
+    assert.isTrue(Option.isNone(table.udpPorts.read(text)))
   }
 )
 
 it("advertises addresses, IPv4 as IPv4, and no names", () => {
-  const read = (text: string) => Option.getOrThrow(server.advertise.read(text))
+  const read = (text: string) => Option.getOrThrow(table.advertise.read(text))
   assert.strictEqual(read("bound"), "bound")
   for (const text of ["192.0.2.9", "::ffff:192.0.2.9"]) {
     assert.strictEqual(NetAddress.formatIp(read(text) as NetAddress.IpAddress), "192.0.2.9")
   }
   for (const text of ["", "proxy.example", "192.0.2.9:1080", "[::1]"]) {
-    assert.isTrue(Option.isNone(server.advertise.read(text)))
+    assert.isTrue(Option.isNone(table.advertise.read(text)))
   }
 })

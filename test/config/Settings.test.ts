@@ -4,21 +4,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import { Config } from "../../src/config/Config.ts"
+import * as Settings from "../../src/cli/Settings.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import * as Settings from "../../src/config/Settings.ts"
+import * as Setting from "../../src/config/Setting.ts"
+import * as Config from "../../src/server/Config.ts"
 
-const table: Readonly<Record<string, Settings.Setting<unknown>>> = { ...Settings.server, ...Settings.program }
+const table: Readonly<Record<string, Setting.Setting<unknown>>> = Setting.texts(Settings.table)
 
 describe("Settings", () => {
   it("names flags and variables by one rule", () => {
-    assert.strictEqual(Settings.flagName("handshakeTimeout"), "handshake-timeout")
-    assert.strictEqual(Settings.variableName("handshakeTimeout"), "SOCKS_HANDSHAKE_TIMEOUT")
-    assert.strictEqual(Settings.flagName("open"), "open")
-    assert.strictEqual(Settings.variableName("open"), "SOCKS_OPEN")
+    assert.strictEqual(Setting.flagName("handshakeTimeout"), "handshake-timeout")
+    assert.strictEqual(Setting.variableName("handshakeTimeout"), "SOCKS_HANDSHAKE_TIMEOUT")
+    assert.strictEqual(Setting.flagName("open"), "open")
+    assert.strictEqual(Setting.variableName("open"), "SOCKS_OPEN")
     const names = Object.keys(table)
-    assert.lengthOf(new Set(names.map(Settings.flagName)), names.length)
-    assert.lengthOf(new Set(names.map(Settings.variableName)), names.length)
+    assert.lengthOf(new Set(names.map(Setting.flagName)), names.length)
+    assert.lengthOf(new Set(names.map(Setting.variableName)), names.length)
   })
 
   it.each(Object.entries(table))("documents the default of %s as it is", (_, setting) => {
@@ -32,7 +33,7 @@ describe("Settings", () => {
 
   it("has them all in the configuration, at their defaults", () => {
     const defaults: Readonly<Record<string, unknown>> = { ...Config.defaults }
-    const settings = { ...Settings.server, ...Settings.structured }
+    const { workers: _, config: __, logLevel: ___, logFormat: ____, ...settings } = Settings.table
     assert.sameMembers(Object.keys(defaults), Object.keys(settings))
     for (const [name, setting] of Object.entries(settings)) {
       assert.strictEqual(defaults[name], setting.default)
@@ -46,7 +47,7 @@ describe("Settings", () => {
   })
 
   it.each(["127.0.0.1:1080", "0.0.0.0:0", "[::1]:65535", "localhost:1080"])("listens on %s", (text) => {
-    assert.strictEqual(ListenAddress.format(Option.getOrThrow(Settings.server.listen.read(text))), text)
+    assert.strictEqual(ListenAddress.format(Option.getOrThrow(Settings.table.listen.read(text))), text)
   })
 
   it.each([
@@ -65,7 +66,7 @@ describe("Settings", () => {
     "a b:1080",
     "127.0.0.1:1080 "
   ])("does not listen on %j", (text) => {
-    assert.isTrue(Option.isNone(Settings.server.listen.read(text)))
+    assert.isTrue(Option.isNone(Settings.table.listen.read(text)))
   })
 
   it("turns off what can be off, and nothing else", () => {
@@ -81,14 +82,14 @@ describe("Settings", () => {
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
         ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],
-        ...["udpIdleTimeout", "udpRate", "udpAssociations"]
+        ...["udpAssociations", "udpIdleTimeout", "udpRate"]
       ]
     )
-    assert.deepStrictEqual(Settings.server.idleTimeout.read("off"), Option.some(Duration.infinity))
+    assert.deepStrictEqual(Settings.table.idleTimeout.read("off"), Option.some(Duration.infinity))
   })
 
   it("counts sessions in whole numbers above zero", () => {
-    const read = (text: string) => Option.getOrUndefined(Settings.server.maxSessions.read(text))
+    const read = (text: string) => Option.getOrUndefined(Settings.table.maxSessions.read(text))
     assert.deepStrictEqual(["1", "999999999", "auto"].map(read), [1, 999_999_999, "auto"])
     for (const text of ["", "0", "-1", "01", "1.5", "1e3", "1000000000", "0x10", "Auto", "Infinity", "1 "]) {
       assert.strictEqual(read(text), undefined, text)

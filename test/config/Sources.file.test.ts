@@ -8,10 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
-import { Config } from "../../src/config/Config.ts"
-import * as Settings from "../../src/config/Settings.ts"
+import * as Settings from "../../src/cli/Settings.ts"
+import * as Setting from "../../src/config/Setting.ts"
 import * as Sources from "../../src/config/Sources.ts"
 import { BadSetting } from "../../src/Errors.ts"
+import * as Config from "../../src/server/Config.ts"
 import * as MemoryFiles from "../support/files.ts"
 
 const read = (
@@ -21,7 +22,7 @@ const read = (
     env = {}
   }: { readonly files?: Readonly<Record<string, string>>; readonly env?: Readonly<Record<string, string>> }
 ) =>
-  Sources.read(given).pipe(
+  Settings.read(given).pipe(
     Effect.provide(
       Layer.merge(MemoryFiles.layer(files), ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env })))
     )
@@ -139,7 +140,7 @@ const ip = fc.oneof(
   fc.ipV6().filter((text) => !text.includes("."))
 )
 const name = fc.string({ minLength: 1, maxLength: 20 })
-const texts: { readonly [K in keyof typeof Settings.texts]?: fc.Arbitrary<string> } = {
+const texts: { readonly [K in keyof typeof Settings.table]?: fc.Arbitrary<string> } = {
   listen: fc.oneof(
     fc.tuple(fc.ipV4(), port).map(([host, port]) => `${host}:${port}`),
     fc.tuple(fc.ipV6(), port).map(([host, port]) => `tls:[${host}]:${port}`),
@@ -178,7 +179,7 @@ const lines = fc.tuple(
 )
 
 /** With the passwords, which would not be compared. */
-const shown = ({ values: { user, ...others } }: Sources.Read) => ({
+const shown = ({ values: { user, ...others } }: Settings.Read) => ({
   ...others,
   user: user.map(({ name, password }) => [name, password && Redacted.value(password)])
 })
@@ -189,12 +190,12 @@ describe("a text", () => {
       fc.assert(
         fc.asyncProperty(lines, async (all) => {
           const isList = (setting: string) =>
-            "separator" in Settings.texts[setting as keyof typeof Settings.texts]
+            "separator" in Settings.table[setting as keyof typeof Settings.table]
           const file = all.map(({ setting, written }) => {
             const items = isList(setting)
               ? written.map((text) => `\n  - ${text}`).join("")
               : ` ${written.at(-1)}`
-            return `${Settings.flagName(setting)}:${items}`
+            return `${Setting.flagName(setting)}:${items}`
           })
           const given = Object.fromEntries(all.map(({ setting, texts }) => [setting, texts]))
           const asFlags = await Effect.runPromise(read(given, {}))

@@ -5,25 +5,31 @@ import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { Config } from "../../src/config/Config.ts"
+import * as Settings from "../../src/cli/Settings.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import * as Settings from "../../src/config/Settings.ts"
+import * as Setting from "../../src/config/Setting.ts"
 import * as Sources from "../../src/config/Sources.ts"
+import * as Config from "../../src/server/Config.ts"
+import * as MemoryFiles from "../support/files.ts"
 
-const table = { ...Settings.server, ...Settings.program }
+const texts = Setting.texts(Settings.table)
 
 const values = (given: Sources.Given, env: Readonly<Record<string, string>> = {}) =>
-  Sources.values(table, given).pipe(
+  Effect.map(Settings.read(given), ({ values }) => values).pipe(
     Effect.provide(
-      ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env }, { preserveEmptyStrings: true }))
+      Layer.merge(
+        MemoryFiles.layer({}),
+        ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env }, { preserveEmptyStrings: true }))
+      )
     )
   )
 
 describe("Sources", () => {
   it.effect("falls back on the defaults", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* values({}), Settings.defaults(table))
+      assert.deepStrictEqual(yield* values({}), Setting.defaults(Settings.table))
     })
   )
 
@@ -41,7 +47,7 @@ describe("Sources", () => {
   it.effect("takes an empty variable for none", () =>
     Effect.gen(function* () {
       const env = { SOCKS_OPEN: "", SOCKS_LISTEN: "", SOCKS_USERS_FILE: "", SOCKS_MAX_SESSIONS: "" }
-      assert.deepStrictEqual(yield* values({}, env), Settings.defaults(table))
+      assert.deepStrictEqual(yield* values({}, env), Setting.defaults(Settings.table))
     })
   )
 
@@ -98,7 +104,7 @@ describe("Sources", () => {
     })
   )
 
-  for (const [name, setting] of Object.entries<Settings.Setting<unknown>>(table)) {
+  for (const [name, setting] of Object.entries(texts)) {
     // Any text but an empty one can be a path.
     if (["FILE", "DIR"].includes(setting.metavar)) continue
     it.effect(`says what is wrong with a bad ${name}, as the operator wrote it`, () =>
@@ -106,11 +112,8 @@ describe("Sources", () => {
         const bad = "%\x1b[31m\nsecret"
         const shown = setting.isSecret ? "what was given" : '"%\\u{1b}[31m\\u{a}secret"'
         const byFlag = yield* Effect.flip(values({ [name]: [bad] }))
-        assert.strictEqual(
-          byFlag.message,
-          `--${Settings.flagName(name)}: ${shown} is not ${setting.expected}`
-        )
-        const variable = Settings.variableName(name)
+        assert.strictEqual(byFlag.message, `--${Setting.flagName(name)}: ${shown} is not ${setting.expected}`)
+        const variable = Setting.variableName(name)
         const byVariable = yield* Effect.flip(values({}, { [variable]: "%bad" }))
         assert.strictEqual(
           byVariable.message,
@@ -143,6 +146,6 @@ describe("Sources", () => {
   )
 
   it("has a flag for every setting", () => {
-    assert.deepStrictEqual(Object.keys(Sources.flags(table)), Object.keys(table))
+    assert.deepStrictEqual(Object.keys(Sources.flags(Settings.table)), Object.keys(texts))
   })
 })

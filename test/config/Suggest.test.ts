@@ -2,10 +2,11 @@
  * What a word was meant to be.
  */
 import { assert, it } from "@effect/vitest"
-import { flagName, texts } from "../../src/config/Settings.ts"
+import { table } from "../../src/cli/Settings.ts"
+import { flagName, texts } from "../../src/config/Setting.ts"
 import { nearest } from "../../src/config/Suggest.ts"
 
-const names = Object.keys(texts).map(flagName)
+const names = Object.keys(texts(table)).map(flagName)
 
 it.each([
   ["idle-timout", "idle-timeout"],

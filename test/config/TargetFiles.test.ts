@@ -8,13 +8,16 @@ import { Files } from "../../src/config/Files.ts"
 import type * as Rule from "../../src/config/Rule.ts"
 import type { Rules } from "../../src/config/RuleTable.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
+import { PolicySettings } from "../../src/policy/Settings.ts"
 import * as MemoryFiles from "../support/files.ts"
 
 /** The rules of a config file beside these others, and which files were looked at. */
 const reading = (text: string) =>
   Effect.gen(function* () {
     const files = yield* Files.make
-    const { values } = yield* ConfigFile.read("f.yaml").pipe(Effect.provideService(Files, files))
+    const { values } = yield* ConfigFile.read("f.yaml", ConfigFile.formsOf(PolicySettings.table)).pipe(
+      Effect.provideService(Files, files)
+    )
     return { rules: [...(values.rules as Rules)], seen: files.seen }
   }).pipe(
     Effect.provide(

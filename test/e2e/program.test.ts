@@ -5,7 +5,8 @@
 import { createRequire } from "node:module"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Settings from "../../src/config/Settings.ts"
+import * as Settings from "../../src/cli/Settings.ts"
+import * as Setting from "../../src/config/Setting.ts"
 import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 
@@ -16,10 +17,10 @@ describe("what it says of itself", () => {
     Effect.gen(function* () {
       const { code, stdout } = yield* Program.run(["--help"])
       assert.strictEqual(code, 0)
-      const settings = Object.entries({ ...Settings.server, ...Settings.program })
+      const settings = Object.entries(Setting.texts(Settings.table))
       for (const [name, { defaultText }] of settings) {
-        const row = stdout.split("\n").find((line) => line.includes(`--${Settings.flagName(name)} `))
-        assert.include(row, `(${Settings.variableName(name)}; default: ${defaultText})`)
+        const row = stdout.split("\n").find((line) => line.includes(`--${Setting.flagName(name)} `))
+        assert.include(row, `(${Setting.variableName(name)}; default: ${defaultText})`)
       }
     })
   )
@@ -44,7 +45,7 @@ describe("what it says of itself", () => {
 })
 
 /** Each setting with a text it does not take, and the end of the sentence about it. */
-const wrong: Record<keyof typeof Settings.server | keyof typeof Settings.program, [string, RegExp]> = {
+const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [string, RegExp]> = {
   listen: ["localhost", /HOST:PORT, such as 127\.0\.0\.1:1080/],
   user: ["opensesame", /NAME:PASSWORD/],
   protocols: ["gopher", /one of socks5, socks4 and http/],
@@ -117,8 +118,8 @@ describe.concurrent("a setting it cannot use", () => {
       // One sentence, but for a pointer to the help.
       assert.match(stderr, /^[^\n]+\n(See effect-socks --help\.\n)?$/)
     }
-    const flag = `--${Settings.flagName(name)}`
-    const variable = Settings.variableName(name)
+    const flag = `--${Setting.flagName(name)}`
+    const variable = Setting.variableName(name)
 
     it.live(`${flag}=${text}`, () =>
       Effect.map(Program.run([`${flag}=${text}`]), (finished) => check(finished, flag))

@@ -4,21 +4,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
-import { Config, type Values } from "../../src/config/Config.ts"
 import { Bandwidth, type Usage } from "../../src/limits/Bandwidth.ts"
+import * as Config from "../../src/server/Config.ts"
 
 const off = { upload: Infinity, download: Infinity }
 const both = (rate: number) => ({ upload: rate, download: rate })
 
 /** A session's pace, where these settings hold. */
-const paceOf = (values: Partial<Values>, usage: Partial<Usage> = {}) =>
+const paceOf = (values: Partial<Config.Values>, usage: Partial<Usage> = {}) =>
   Effect.flatMap(Bandwidth, ({ pace }) =>
     pace({ owner: () => "user alice", own: undefined, rule: undefined, ...usage })
   ).pipe(Effect.provide(Config.layer(values)))
 
 /** Bytes a second that each of these gets through, all at the same time. */
 const measured = Effect.fnUntraced(function* (
-  values: Partial<Values>,
+  values: Partial<Config.Values>,
   usages: ReadonlyArray<Partial<Usage>> = [{}]
 ) {
   const sessions = yield* Effect.forEach(usages, (usage) =>
@@ -75,7 +75,7 @@ describe("Bandwidth", () => {
     }).pipe(Effect.provide(Bandwidth.layer))
   )
 
-  const shared: Record<string, readonly [Partial<Values>, Partial<Usage>, Partial<Usage>]> = {
+  const shared: Record<string, readonly [Partial<Config.Values>, Partial<Usage>, Partial<Usage>]> = {
     "the sessions of one user": [{ bandwidthUser: both(100_000) }, {}, {}],
     "the sessions that one rule lets in": [
       {},

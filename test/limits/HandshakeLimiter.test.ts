@@ -7,8 +7,8 @@ import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
-import { Config, type Values } from "../../src/config/Config.ts"
 import { Quotas } from "../../src/limits/Quotas.ts"
+import * as Config from "../../src/server/Config.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { admit, layer, lot, open } from "../support/sessions.ts"
 
@@ -33,7 +33,7 @@ const hoard = (count: number) =>
     (host) => Effect.provide(open(host), lot(0.999_999))
   )
 
-const random = (values: Partial<Values>) =>
+const random = (values: Partial<Config.Values>) =>
   Sessions.layer.pipe(Layer.provide(Layer.orDie(Quotas.layer)), Layer.provideMerge(Config.layer(values)))
 
 describe("Half-open connections", () => {

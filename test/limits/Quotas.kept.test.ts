@@ -8,8 +8,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
-import { Config, type Values } from "../../src/config/Config.ts"
 import { Quotas } from "../../src/limits/Quotas.ts"
+import * as Config from "../../src/server/Config.ts"
 import { fields } from "../support/errors.ts"
 import { captured } from "../support/logs.ts"
 import * as Temporary from "../support/temporary.ts"
@@ -17,7 +17,7 @@ import * as Temporary from "../support/temporary.ts"
 const noon = Date.parse("2026-11-30T12:00:00Z")
 
 describe("Quotas with a directory", () => {
-  const quotas = (values: Partial<Values>) =>
+  const quotas = (values: Partial<Config.Values>) =>
     Effect.map(
       Layer.build(Layer.provide(Layer.fresh(Quotas.layer), Config.layer({ dailyQuota: 100, ...values }))),
       Context.get(Quotas)

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import type { Config, Values } from "../../src/config/Config.ts"
+import type * as Config from "../../src/server/Config.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { fields } from "../support/errors.ts"
 import { admit, begin, from, layer } from "../support/sessions.ts"
@@ -31,8 +31,8 @@ const refused = Effect.map(Effect.flip(begin({ identity: alice })), fields)
 
 /** The clock is set before there is anything that watches it. */
 const since =
-  (time: string, values: Partial<Values>) =>
-  <A, E>(effect: Effect.Effect<A, E, Config | Sessions | Scope.Scope>) =>
+  (time: string, values: Partial<Config.Values>) =>
+  <A, E>(effect: Effect.Effect<A, E, Config.Sections | Sessions | Scope.Scope>) =>
     Effect.andThen(TestClock.setTime(Date.parse(time)), Effect.provide(effect, layer(values)))
 
 describe("Quotas", () => {

@@ -9,16 +9,16 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
-import { Config, type Values } from "../../src/config/Config.ts"
 import { Bandwidth } from "../../src/limits/Bandwidth.ts"
 import { Relay } from "../../src/network/Relay.ts"
+import * as Config from "../../src/server/Config.ts"
 import type { Peer } from "../../src/testing/index.ts"
 import { type Options, relaying } from "../support/relays.ts"
 import { pattern, settled } from "../support/streams.ts"
 
 const KiB = 1024
 
-const limited = (upload: number, download: number, values: Partial<Values> = {}) =>
+const limited = (upload: number, download: number, values: Partial<Config.Values> = {}) =>
   Layer.mergeAll(Relay.layer, Bandwidth.layer).pipe(
     Layer.provideMerge(Config.layer({ bandwidthSession: { upload, download }, ...values }))
   )

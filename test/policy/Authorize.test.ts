@@ -8,12 +8,12 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { TestClock } from "effect/testing"
-import { Config } from "../../src/config/Config.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import * as Authorize from "../../src/policy/Authorize.ts"
 import type { Decision } from "../../src/policy/Decision.ts"
 import { Policy, reporting } from "../../src/policy/Policy.ts"
+import * as Config from "../../src/server/Config.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { utf8 } from "../support/bytes.ts"
 import { captured } from "../support/logs.ts"
@@ -51,7 +51,7 @@ const granting = (
   }: {
     readonly found?: ReadonlyArray<NetAddress.IpAddress>
     readonly policy?: Policy["Service"]
-    readonly config?: Layer.Layer<Config>
+    readonly config?: Layer.Layer<Config.Sections>
   } = {}
 ) => {
   const asked: Array<string> = []

@@ -11,12 +11,12 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import { vi } from "vitest"
 import * as AllowTarget from "../../src/config/AllowTarget.ts"
-import { Config, type Values } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
+import * as Config from "../../src/server/Config.ts"
 import * as LoopGuard from "../../src/server/LoopGuard.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { clientAddress, connect, layer, pair } from "../../src/testing/index.ts"
@@ -70,7 +70,7 @@ const own = NetAddress.inetAddressFromStringUnsafe("8.8.4.4:1080")
 
 /** A server, and what it dials and looks up. Nothing answers but `answering`. */
 const server = (
-  settings: Partial<Values> = config,
+  settings: Partial<Config.Values> = config,
   { answering, resolver }: { readonly answering?: string; readonly resolver?: Layer.Layer<Resolver> } = {}
 ) => {
   const dialled: Array<string> = []
@@ -192,7 +192,7 @@ const status = (lines: ReadonlyArray<string>) =>
 const table: Array<string> = []
 
 /** Two rules, of which one is for one session at once: what `both.example` has an address of each of. */
-const limited: Partial<Values> = {
+const limited: Partial<Config.Values> = {
   ...config,
   rules: read(
     { name: "free", allow: true, to: ["2a00::/16"] },
@@ -219,7 +219,7 @@ const label = (host: Hostile.Host) =>
 const tried = Effect.fnUntraced(function* (
   host: Hostile.Host,
   port: number,
-  settings: Partial<Values> = config
+  settings: Partial<Config.Values> = config
 ) {
   const attempts: Array<{ protocol: string; answer: string; dialled: string; asked: number }> = []
   for (const [protocol, ask] of Object.entries(protocols)) {

@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import { Config, type Values } from "../../src/config/Config.ts"
+import * as Settings from "../../src/cli/Settings.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import * as Settings from "../../src/config/Settings.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import type { Decision, Judge } from "../../src/policy/Decision.ts"
 import { LocalAddresses } from "../../src/policy/LocalAddresses.ts"
 import { Policy } from "../../src/policy/Policy.ts"
+import * as Config from "../../src/server/Config.ts"
 import { clientAddress, serverAddress } from "../../src/testing/index.ts"
 
 const access = (text: string, port: number): Access => ({
@@ -34,7 +34,7 @@ const isAllowed = Effect.fnUntraced(function* (text: string, port: number) {
 /** What is served here is on this address, and on those of loopback. */
 const machine = LocalAddresses.fixed([NetAddress.ipFromStringUnsafe("9.9.9.9")])
 
-const settings: Record<string, Partial<Values>> = {
+const settings: Record<string, Partial<Config.Values>> = {
   "on loopback": {},
   "where others can connect": { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
 }
@@ -81,7 +81,7 @@ describe("Policy", () => {
       const given = denyTarget && {
         denyTarget: denyTarget
           .split(" ")
-          .map((text) => Option.getOrThrow(Settings.server.denyTarget.read(text)))
+          .map((text) => Option.getOrThrow(Settings.table.denyTarget.read(text)))
       }
       return Effect.gen(function* () {
         assert.strictEqual(yield* isAllowed("8.8.8.8", 25), expected)

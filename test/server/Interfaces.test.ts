@@ -7,15 +7,15 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
-import { Config, type Values } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import { Policy } from "../../src/policy/Policy.ts"
+import * as Config from "../../src/server/Config.ts"
 import * as Interfaces from "../../src/server/Interfaces.ts"
 import { access } from "../support/rules.ts"
 
-const wide: Partial<Values> = { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
+const wide: Partial<Config.Values> = { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
 
-const policy = (read: () => ReadonlyArray<string>, values: Partial<Values> = wide) =>
+const policy = (read: () => ReadonlyArray<string>, values: Partial<Config.Values> = wide) =>
   Layer.provide(
     Policy.layer,
     Interfaces.layerOf(() => read().map(NetAddress.ipFromStringUnsafe))

@@ -10,9 +10,9 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { vi } from "vitest"
-import type { Values } from "../../src/config/Config.ts"
 import { ListenFailed } from "../../src/Errors.ts"
 import { Policy } from "../../src/policy/Policy.ts"
+import type * as Config from "../../src/server/Config.ts"
 import { Server } from "../../src/server/Server.ts"
 import {
   clientAddress,
@@ -61,11 +61,11 @@ beforeEach(() => {
 const at = (...texts: ReadonlyArray<string>) =>
   texts.map((text) => Result.getOrThrow(Host.hostPortFromString(text)))
 
-const services = (config: Partial<Values>, replacements: Replacements = {}) =>
+const services = (config: Partial<Config.Values>, replacements: Replacements = {}) =>
   Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(layer({ ...replacements, config }), scope))
 
 /** A server of these settings, and a way to give it others. */
-const started = Effect.fnUntraced(function* (config: Partial<Values>) {
+const started = Effect.fnUntraced(function* (config: Partial<Config.Values>) {
   const first = yield* services(config)
   const built = yield* Layer.buildWithScope(
     Layer.provide(Server.layer, Layer.succeedContext(first)),
@@ -73,7 +73,7 @@ const started = Effect.fnUntraced(function* (config: Partial<Values>) {
   )
   const server = yield* Effect.provide(Server, built)
   const reload = Effect.fnUntraced(function* (
-    next: Partial<Values>,
+    next: Partial<Config.Values>,
     replacements: Replacements = {},
     release?: () => void
   ) {

@@ -17,10 +17,10 @@ import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
-import type { Values } from "../../src/config/Config.ts"
 import { ListenFailed } from "../../src/Errors.ts"
 import type { Peer } from "../../src/network/Peer.ts"
 import { Relay } from "../../src/network/Relay.ts"
+import type * as Config from "../../src/server/Config.ts"
 import { Server } from "../../src/server/Server.ts"
 import {
   clientAddress,
@@ -60,7 +60,10 @@ const at = (...texts: ReadonlyArray<string>) =>
   texts.map((text) => Result.getOrThrow(Host.hostPortFromString(text)))
 
 /** A server with its log, until it is stopped. */
-const started = Effect.fnUntraced(function* (config: Partial<Values>, replacements: Replacements = {}) {
+const started = Effect.fnUntraced(function* (
+  config: Partial<Config.Values>,
+  replacements: Replacements = {}
+) {
   const { lines, layer: logs } = captured()
   const scope = yield* Scope.make()
   const services = yield* Layer.buildWithScope(

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Authenticator, Identity } from "../../src/auth/Authenticator.ts"
-import { Config, type Values } from "../../src/config/Config.ts"
+import { AuthSettings } from "../../src/auth/Settings.ts"
 import { CertificateRefused } from "../../src/Errors.ts"
 import * as Client from "../../src/network/Client.ts"
 import * as Revalidation from "../../src/session/Revalidation.ts"
@@ -34,10 +34,10 @@ const acceptedAs = (certified: Accepted["certified"]): Accepted => ({
 const stands = (
   known: Session.Session,
   recognize: Authenticator["Service"]["recognize"],
-  config: Partial<Values> = {}
+  settings: Partial<AuthSettings["Service"]> = {}
 ) =>
   Revalidation.review(known, {
-    config: { ...Config.defaults, ...config },
+    auth: { ...AuthSettings.defaults, ...settings },
     authenticator: { methods: [], verify: () => Effect.die("asked"), ...(recognize && { recognize }) },
     policy: {
       judge: ({ identity: { user, groups = [] } }) =>

@@ -4,6 +4,7 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { table } from "../../src/cli/Settings.ts"
 import * as ConfigFile from "../../src/config/ConfigFile.ts"
 import { Files } from "../../src/config/Files.ts"
 import * as MemoryFiles from "./files.ts"
@@ -14,7 +15,7 @@ export const read = (
   {
     files = {},
     env = {},
-    forms
+    forms = ConfigFile.formsOf(table)
   }: {
     readonly files?: Readonly<Record<string, string>>
     readonly env?: Readonly<Record<string, string>>

@@ -8,8 +8,8 @@ import * as Redacted from "effect/Redacted"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { Bans } from "../../src/bans/Bans.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
-import { Config, type Values } from "../../src/config/Config.ts"
 import type { VerificationError } from "../../src/Errors.ts"
+import * as Config from "../../src/server/Config.ts"
 import { utf8 } from "./bytes.ts"
 
 /** What a try came to; `unheard` is as good as `wrong` to who tried. */
@@ -18,7 +18,7 @@ export type Outcome = "in" | "wrong" | "unheard"
 export const address = (host: string, port = 50_000) =>
   NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe(host), port)
 
-export const layer = (values: Partial<Values> = {}, authenticator = alice) =>
+export const layer = (values: Partial<Config.Values> = {}, authenticator = alice) =>
   Layer.mergeAll(Layer.provide(Bans.layer, Hmac.layer), Config.layer(values), authenticator)
 
 export const alice = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
@@ -30,8 +30,8 @@ export const attempt = Effect.fnUntraced(function* (
   from: string | NetAddress.SocketAddress,
   password = `guess ${++guesses}`,
   username = "alice"
-): Effect.fn.Return<Outcome, never, Authenticator | Bans | Config> {
-  const { verify } = (yield* Bans).guard(yield* Authenticator, yield* Config)
+): Effect.fn.Return<Outcome, never, Authenticator | Bans | Config.Sections> {
+  const { verify } = (yield* Bans).guard(yield* Authenticator, yield* Config.values)
   const credentials = { username: utf8(username), password: utf8(password) }
   return yield* verify(credentials, typeof from === "string" ? address(from) : from).pipe(
     Effect.map((): Outcome => "in"),

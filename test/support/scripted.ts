@@ -6,14 +6,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import type { Values } from "../../src/config/Config.ts"
+import type * as Config from "../../src/server/Config.ts"
 import { dialer, layer, type Peer, type Replacements } from "../../src/testing/index.ts"
 import { DatagramRelay } from "../../src/udp/DatagramRelay.ts"
 import { captured } from "./logs.ts"
 import { greeting, request } from "./messages.ts"
 
 const off = Duration.infinity
-export const config: Partial<Values> = {
+export const config: Partial<Config.Values> = {
   maxLifetime: Duration.minutes(1),
   idleTimeout: off,
   halfCloseTimeout: off,

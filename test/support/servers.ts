@@ -12,7 +12,6 @@ import {
   AuthLayer,
   Binder,
   Config,
-  type ConfigValues,
   DatagramRelay,
   Dialer,
   type Errors,
@@ -33,11 +32,11 @@ const listen = ["127.0.0.1", ...(hasIPv6 ? ["::1"] : [])].map((host) =>
 )
 
 /** Listens on loopback, IPv4 first, and writes no log. */
-export const server = (values: Partial<ConfigValues> = {}) =>
+export const server = (values: Partial<Config.Values> = {}) =>
   Server.layerDefault.pipe(Layer.provide(quiet(values)))
 
 /** The same, in a world where every target is at 127.0.0.1: for clients that do not take loopback to a proxy. */
-export const serverOfLoopback = (values: Partial<ConfigValues> = {}) =>
+export const serverOfLoopback = (values: Partial<Config.Values> = {}) =>
   serverOf({ dialer: loopbackDialer }, values)
 
 /** The same, with services of the test's own. */
@@ -46,10 +45,10 @@ export const serverOf = (
     dialer = Dialer.layer,
     policy = Layer.provide(Policy.layer, Interfaces.layer)
   }: {
-    readonly dialer?: Layer.Layer<Dialer, never, Config>
-    readonly policy?: Layer.Layer<Policy, Errors.BadSetting, Config>
+    readonly dialer?: Layer.Layer<Dialer, never, Config.Sections>
+    readonly policy?: Layer.Layer<Policy, Errors.BadSetting, Config.Sections>
   },
-  values: Partial<ConfigValues> = {}
+  values: Partial<Config.Values> = {}
 ) =>
   Server.layer.pipe(
     Layer.provide([
@@ -71,7 +70,7 @@ const loopbackDialer = Layer.effect(
   }))
 ).pipe(Layer.provide(Dialer.layer))
 
-const quiet = (values: Partial<ConfigValues>) =>
+const quiet = (values: Partial<Config.Values>) =>
   Layer.merge(
     Config.layer({ listen, drainTimeout: Duration.millis(1), ...values }),
     Layer.succeed(References.MinimumLogLevel, "None")

@@ -7,8 +7,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Random from "effect/Random"
 import type { Authenticated } from "../../src/auth/Authenticated.ts"
 import type { Identity } from "../../src/auth/Authenticator.ts"
-import { Config, type Values } from "../../src/config/Config.ts"
 import { Quotas } from "../../src/limits/Quotas.ts"
+import * as Config from "../../src/server/Config.ts"
 import type { Session } from "../../src/session/Session.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import type { Admitted, Connection } from "../../src/session/States.ts"
@@ -20,7 +20,7 @@ export const lot = (value: number) =>
   Layer.succeed(Random.Random, { nextIntUnsafe: () => 0, nextDoubleUnsafe: () => value })
 
 /** Under these settings, in memory. */
-export const layer = (values: Partial<Values> = {}) =>
+export const layer = (values: Partial<Config.Values> = {}) =>
   Sessions.layer.pipe(
     Layer.provide(Layer.orDie(Quotas.layer)),
     Layer.provideMerge(Config.layer(values)),

@@ -12,18 +12,18 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import { Config, type Values } from "../../src/config/Config.ts"
 import { SessionLimitReached } from "../../src/Errors.ts"
 import type { Flow } from "../../src/network/BandwidthScheduler.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import { Policy } from "../../src/policy/Policy.ts"
+import * as Config from "../../src/server/Config.ts"
 import { DatagramRelay } from "../../src/udp/DatagramRelay.ts"
 import type { Enter } from "../../src/udp/RuleUses.ts"
 import { datagram } from "../support/messages.ts"
 import { echo, open } from "../support/udp.ts"
 
-const services = (values: Partial<Values> = {}) =>
+const services = (values: Partial<Config.Values> = {}) =>
   Effect.provide(
     Layer.mergeAll(DatagramRelay.layer, Resolver.fixed({}), Policy.anything).pipe(
       Layer.provide(Config.layer(values))

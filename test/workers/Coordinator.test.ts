@@ -3,8 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as LoginGuard from "../../src/bans/LoginGuard.ts"
+import { BanSettings } from "../../src/bans/Settings.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
-import { Config } from "../../src/config/Config.ts"
 import * as Usage from "../../src/limits/Usage.ts"
 import * as Coordinator from "../../src/workers/Coordinator.ts"
 import type { Count } from "../../src/workers/Messages.ts"
@@ -19,7 +19,7 @@ const world = () => {
   const primary = Coordinator.make<Worker>({
     guesses: LoginGuard.make(Hmac.hashes),
     usage: Usage.make(),
-    config: () => Config.defaults,
+    settings: () => BanSettings.defaults,
     run: () => {}
   })
   /** All that was sent, as the text that it is on its way. */

@@ -4,8 +4,13 @@
  */
 import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
-import type { Values } from "./Config.ts"
-import * as ListenAddress from "./ListenAddress.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import type { ListenSettings } from "../network/ListenSettings.ts"
+import type { PolicySettings } from "./Settings.ts"
+
+/** The settings that tell it. */
+export type Settings = Pick<PolicySettings["Service"], "privateTargets"> &
+  Pick<ListenSettings["Service"], "listen" | "unixMode" | "proxyProtocolFrom">
 
 /** Only this machine reaches it. A name could mean anything, except this one. */
 export const isLoopback = (host: Host.Host): boolean =>
@@ -16,13 +21,13 @@ export const isLoopback = (host: Host.Host): boolean =>
  * Where nobody else can connect, clients reach nothing through the server that
  * they would not reach without it.
  */
-export const allowsPrivateTargets = (values: Values): boolean =>
-  values.privateTargets === "allow" ||
-  (values.privateTargets === "auto" &&
+export const allowsPrivateTargets = (settings: Settings): boolean =>
+  settings.privateTargets === "allow" ||
+  (settings.privateTargets === "auto" &&
     // Who connects to a proxy in front of this server could be anyone.
-    values.proxyProtocolFrom.length === 0 &&
-    values.listen.every((at) =>
-      isOurs(ListenAddress.placeOf(ListenAddress.endpointOf(at)), () => values.unixMode)
+    settings.proxyProtocolFrom.length === 0 &&
+    settings.listen.every((at) =>
+      isOurs(ListenAddress.placeOf(ListenAddress.endpointOf(at)), () => settings.unixMode)
     ))
 
 /**

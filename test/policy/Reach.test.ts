@@ -3,10 +3,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
-import { Config } from "../../src/config/Config.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as Parsers from "../../src/config/Parsers.ts"
-import * as Reach from "../../src/config/Reach.ts"
+import * as Reach from "../../src/policy/Reach.ts"
+import * as Config from "../../src/server/Config.ts"
 
 const listening = (texts: string, privateTargets: "auto" | "allow" | "deny" = "auto") => ({
   ...Config.defaults,

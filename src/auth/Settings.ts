@@ -1,0 +1,61 @@
+/**
+ * The settings of logins.
+ */
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Parsers from "../config/Parsers.ts"
+import * as Schemas from "../config/Schemas.ts"
+import * as Section from "../config/Section.ts"
+import * as Setting from "../config/Setting.ts"
+import * as User from "../config/User.ts"
+
+export class AuthSettings extends Section.make<AuthSettings>()("effect-socks/auth/Settings", {
+  user: Setting.many<User.User>({
+    description: "User who may log in. With at least one user, every client must give a password",
+    metavar: "NAME:PASSWORD",
+    read: User.fromString,
+    expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
+    default: [],
+    defaultText: "nobody, and no password is asked",
+    separator: /\n+/,
+    isSecret: true
+  }),
+  users: Setting.structured({
+    description:
+      "More users: NAME:PASSWORD, or name, password or password-hash, groups, expires, networks and limits",
+    form: Schemas.list(User.form, { canBeEmpty: true }),
+    default: [] as ReadonlyArray<User.User>,
+    defaultText: "none"
+  }),
+  usersFile: Setting.file(
+    "File with more users: lines of NAME:HASH, as htpasswd -B (bcrypt) or hash-password (scrypt) make " +
+      "them, or a list of users in .yaml or .json. The file is read again when it changes"
+  ),
+  authUrl: Setting.single<string | undefined>({
+    description:
+      "HTTP service that decides about users who are not listed: it gets POST {user, password, client} " +
+      "as JSON, and answers 200 {groups, limits, ttl} or 401",
+    metavar: "URL",
+    read: Parsers.serviceUrl,
+    expected:
+      "a URL of https:, or of http: on this machine, without a user or a password in it, which --auth-token is " +
+      "for; insecure: before it sends passwords over http: anywhere",
+    default: undefined,
+    defaultText: "none",
+    // Some are written with a password, which is refused, or with a key.
+    isSecret: true
+  }),
+  authToken: Setting.single<Redacted.Redacted | undefined>({
+    description: "Bearer token for the service of --auth-url",
+    metavar: "TOKEN",
+    read: (text) => (/^[\w.~+/-]+=*$/.test(text) ? Option.some(Redacted.make(text)) : Option.none()),
+    expected: "a bearer token (RFC 6750): letters, digits and - . _ ~ + /",
+    default: undefined,
+    defaultText: "none",
+    isSecret: true
+  }),
+  trust: Setting.networks(
+    "Network whose clients need no password; they may still give one. With this and no users, clients " +
+      "from elsewhere are refused"
+  )
+}) {}

@@ -1,0 +1,13 @@
+/**
+ * A check of the users against the other settings, which decides whether a server takes them: at the start, at a
+ * reload, and when the users file has changed.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { User } from "../config/User.ts"
+import type { BadSettings } from "../Errors.ts"
+
+export class UsersCheck extends Context.Service<
+  UsersCheck,
+  (users: ReadonlyArray<User>) => Effect.Effect<void, BadSettings>
+>()("effect-socks/auth/UsersCheck") {}

@@ -1,0 +1,65 @@
+/**
+ * The settings of one room: declared beside its code, and a service of their own, so
+ * that a part of the program takes the settings that it goes by and no others.
+ */
+import * as Context from "effect/Context"
+import * as Setting from "./Setting.ts"
+
+/** A service whose value is that of each setting of `table`. */
+export interface Section<Self, Id extends string, T extends Setting.Table>
+  extends Context.ServiceClass<Self, Id, Setting.Values<T>> {
+  readonly table: T
+  /** Every setting at its default. */
+  readonly defaults: Setting.Values<T>
+}
+
+/** A section as the mechanics see it. */
+export interface Any extends Context.Key<unknown, unknown> {
+  readonly table: Setting.Table
+}
+
+/** Declares a section: `class BanSettings extends Section.make<BanSettings>()("…", { … }) {}`. */
+export const make =
+  <Self>() =>
+  <const Id extends string, T extends Setting.Table>(id: Id, table: T): Section<Self, Id, T> =>
+    class extends Context.Service<Self, Setting.Values<T>>()(id) {
+      static readonly table = table
+      static readonly defaults = Setting.defaults(table)
+    }
+
+type Intersection<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void
+  ? I
+  : never
+
+/** The settings of several sections, in one table. */
+export type Table<S extends ReadonlyArray<Any>> =
+  Intersection<S[number]["table"]> extends infer T extends Setting.Table ? T : never
+
+/** The values of all settings of several sections. */
+export type Values<S extends ReadonlyArray<Any>> = Setting.Values<Table<S>>
+
+/** The sections as services. */
+export type Services<S extends ReadonlyArray<Any>> = S[number]["Identifier"]
+
+export const table = <const S extends ReadonlyArray<Any>>(sections: S): Table<S> =>
+  Object.assign({}, ...sections.map(({ table }) => table))
+
+/** Each section with its part of the values. */
+export const context = <const S extends ReadonlyArray<Any>>(
+  sections: S,
+  values: Values<S>
+): Context.Context<Services<S>> => {
+  const all: Readonly<Record<string, unknown>> = values
+  return Context.mergeAll(
+    ...sections.map((section) =>
+      Context.make(section, Object.fromEntries(Object.keys(section.table).map((name) => [name, all[name]])))
+    )
+  )
+}
+
+/** The values of all these sections together, for what is about the settings themselves. */
+export const values = <const S extends ReadonlyArray<Any>>(
+  sections: S,
+  context: Context.Context<Services<S>>
+): Values<S> =>
+  Object.assign({}, ...sections.map((section) => Context.get(context as Context.Context<unknown>, section)))

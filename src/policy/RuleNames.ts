@@ -1,0 +1,39 @@
+/**
+ * The users and groups that rules name: each has to exist, as a rule about an unknown one would never match.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { AuthSettings } from "../auth/Settings.ts"
+import { UsersCheck } from "../auth/UsersCheck.ts"
+import * as Slices from "../base/Slices.ts"
+import * as RuleLint from "../config/RuleLint.ts"
+import { BadSetting, BadSettings } from "../Errors.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
+import { PolicySettings } from "./Settings.ts"
+
+/** Refuses users of whom the rules name others. */
+export const layer: Layer.Layer<UsersCheck, never, AuthSettings | ListenSettings | PolicySettings> =
+  Layer.effect(
+    UsersCheck,
+    Effect.gen(function* () {
+      const { authUrl } = yield* AuthSettings
+      const { tlsClientCa } = yield* ListenSettings
+      const { rules } = yield* PolicySettings
+      return (users) => {
+        // A service may know more users and groups, and a certificate may be anyone's.
+        if (authUrl !== undefined) return Effect.void
+        const problems = RuleLint.problems(rules, {
+          users: tlsClientCa === undefined ? users.map(({ name }) => name) : undefined,
+          groups: users.flatMap(({ groups = [] }) => groups)
+        })
+        return Effect.flatMap(Slices.run(problems), (problems) => {
+          const [first, ...others] = problems.map(
+            (problem) => new BadSetting({ setting: "--rules", ...problem })
+          )
+          return first === undefined
+            ? Effect.void
+            : Effect.fail(new BadSettings({ errors: [first, ...others] }))
+        })
+      }
+    })
+  )

@@ -1,0 +1,49 @@
+/**
+ * The settings that a server runs with, put together from the sections of the rooms: each service takes its own
+ * section, and what is a listener's own is `CurrentListener`.
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { AuthSettings } from "../auth/Settings.ts"
+import { BanSettings } from "../bans/Settings.ts"
+import { CommandSettings } from "../commands/Settings.ts"
+import * as Section from "../config/Section.ts"
+import * as Setting from "../config/Setting.ts"
+import { LimitSettings } from "../limits/Settings.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
+import { NetworkSettings } from "../network/Settings.ts"
+import { PolicySettings } from "../policy/Settings.ts"
+import { UdpSettings } from "../udp/Settings.ts"
+import { ServerSettings } from "./Settings.ts"
+
+/** In the order in which settings are listed. */
+export const sections = [
+  ListenSettings,
+  ServerSettings,
+  AuthSettings,
+  BanSettings,
+  PolicySettings,
+  NetworkSettings,
+  CommandSettings,
+  LimitSettings,
+  UdpSettings
+] as const
+
+/** The sections, as services. */
+export type Sections = Section.Services<typeof sections>
+
+/** The value of every setting. */
+export type Values = Section.Values<typeof sections>
+
+/** Every setting at its default. */
+export const defaults: Values = Setting.defaults(Section.table(sections))
+
+/** The defaults, with these values in their place. */
+export const layer = (values: Partial<Values> = {}): Layer.Layer<Sections> =>
+  Layer.succeedContext(Section.context(sections, { ...defaults, ...values }))
+
+/** The value of every setting, for what is about the settings themselves. */
+export const values: Effect.Effect<Values, never, Sections> = Effect.contextWith(
+  (context: Context.Context<Sections>) => Effect.succeed(Section.values(sections, context))
+)

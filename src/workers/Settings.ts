@@ -1,0 +1,27 @@
+/**
+ * The setting of how many processes there are.
+ */
+import * as Option from "effect/Option"
+import * as Parsers from "../config/Parsers.ts"
+import * as Section from "../config/Section.ts"
+import * as Setting from "../config/Setting.ts"
+
+/** The most processes: more than any machine has use for. A typing error must not start a flood of them. */
+const mostWorkers = 256
+
+export class WorkerSettings extends Section.make<WorkerSettings>()("effect-socks/workers/Settings", {
+  workers: Setting.single<number | "auto">({
+    description:
+      "Number of processes that serve together. Limits and bans hold for all of them as one. auto is " +
+      "one for each core. Read at the start only",
+    metavar: "COUNT",
+    read: (text) =>
+      text === "auto"
+        ? Option.some(text)
+        : Option.filter(Parsers.count(text), (count) => count <= mostWorkers),
+    expected: `a whole number from 1 to ${mostWorkers}, or auto`,
+    json: { anyOf: [{ type: "integer", minimum: 1, maximum: mostWorkers }, { enum: ["auto"] }] },
+    default: 1,
+    defaultText: "1"
+  })
+}) {}
