@@ -4,16 +4,11 @@
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import { RememberedLogins } from "../auth/RememberedLogins.ts"
-import { Bans } from "../bans/Bans.ts"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type * as Sources from "../config/Sources.ts"
-import { Quotas } from "../limits/Quotas.ts"
-import { RateShares } from "../limits/RateShares.ts"
-import { SharedCounters } from "../limits/SharedCounters.ts"
-import { Pseudonym } from "../protocols/http/Pseudonym.ts"
+import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
 import * as Composition from "../server/Composition.ts"
 import { ListenBackend } from "../server/ListenBackend.ts"
 import * as Reload from "../server/Reload.ts"
@@ -21,22 +16,25 @@ import { Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import { Sessions } from "../session/Sessions.ts"
 import * as IpcChannel from "../workers/IpcChannel.ts"
+import * as IpcCoordinator from "../workers/IpcCoordinator.ts"
 import * as Messages from "../workers/Messages.ts"
 import * as SessionQuery from "../workers/SessionQuery.ts"
-import * as WorkerCounters from "../workers/WorkerCounters.ts"
 import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 
 /** Serves by the settings that the primary has read, until it says that it is time to stop. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const link = yield* IpcChannel.open
-  const { texts, reusePort, passed, count } = link.welcome
+  const { texts, reusePort, passed } = link.welcome
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const read = (texts: Messages.Texts) => Effect.provideService(Settings.read(given), Known, new Map(texts))
 
-  const counted = WorkerCounters.make(link)
-  link.onOther(counted.receive)
-  const services = Layer.provide(Composition.services(), Layer.succeed(RememberedLogins, counted.remembered))
+  /** The settings of a reload, and the services made from them. */
+  const servicesOf = (read: Settings.Read, { remembered }: CoordinatorMember["Service"]) =>
+    Layer.provideMerge(
+      Layer.provide(Composition.services(), Layer.succeed(RememberedLogins, remembered)),
+      Setup.settings(read, passed)
+    )
 
   /** Answers a reload; without a number, of the start. */
   const report = (reload?: number) =>
@@ -45,18 +43,16 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     )
   const refuse = (error: Error, reload?: number) =>
     link.send({ _tag: "refused", reload, error: Messages.write(error) })
-  const follow = Effect.forever(
-    Effect.flatMap(link.reload, ({ id, texts }) => {
-      const next = Effect.map(read(texts), (read) =>
-        Layer.provideMerge(services, Setup.settings(read, passed))
-      )
-      return Reload.once(Layer.provide(Layer.unwrap(next), platform)).pipe(
-        Effect.tap(() => Effect.sync(counted.declare)),
-        Effect.andThen(report(id)),
-        Effect.catch((error) => Effect.sync(() => refuse(error, id)))
-      )
-    })
-  )
+  const follow = Effect.gen(function* () {
+    const { id, texts } = yield* link.reload
+    const member = yield* CoordinatorMember
+    const services = Effect.map(read(texts), (read) => servicesOf(read, member))
+    yield* Reload.once(Layer.provide(Layer.unwrap(services), platform)).pipe(
+      Effect.andThen(member.declare),
+      Effect.andThen(report(id)),
+      Effect.catch((error) => Effect.sync(() => refuse(error, id)))
+    )
+  })
 
   const sockets = Layer.succeed(ListenBackend, {
     reusePort,
@@ -66,24 +62,19 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     passed: (name) => Systemd.named(passed, name),
     lost: link.lost
   })
-  const counting = Layer.merge(
-    Layer.succeed(SharedCounters, () => counted),
-    Layer.succeed(RateShares, counted.shares)
-  )
-  const sweeping = Effect.schedule(Effect.sync(counted.sweep), Schedule.spaced("1 second"))
   // Let go of when the server has it.
   let first: Settings.Read | undefined = yield* read(texts)
   const outline = Setup.outline(first)
-  const open = Effect.suspend(() => {
-    const settings = Setup.settings(first!, passed)
+  const open = Effect.gen(function* () {
+    const services = servicesOf(first!, yield* CoordinatorMember)
     first = undefined
-    return Reload.once(Layer.provideMerge(services, settings))
+    yield* Reload.once(services)
   })
-  const server = Server.layerOf({
-    pseudonym: Layer.succeed(Pseudonym, link.welcome.pseudonym),
-    quotas: Quotas.layerOf(counted.usage),
-    bans: Bans.layerOf(counted.guesses, 1 / count)
-  }).pipe(Layer.provide(Composition.closed), Layer.provideMerge(Setup.settings(outline, passed)))
+  const server = Server.layerOf(CoordinatorMember.services).pipe(
+    Layer.provideMerge(CoordinatorMember.layer),
+    Layer.provide([Composition.closed, IpcCoordinator.layer(link), sockets]),
+    Layer.provideMerge(Setup.settings(outline, passed))
+  )
   const answering = Effect.gen(function* () {
     const id = yield* link.list
     const { list } = yield* Sessions
@@ -94,12 +85,10 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Effect.gen(function* () {
       yield* open
       yield* report()
-      for (const each of [follow, Effect.forever(answering), sweeping]) yield* Effect.forkScoped(each)
+      for (const each of [follow, answering]) yield* Effect.forkScoped(Effect.forever(each))
     })
   )
-  return yield* Layer.launch(
-    Layer.provide(serving, Layer.provide(server, Layer.merge(sockets, counting)))
-  ).pipe(
+  return yield* Layer.launch(Layer.provide(serving, server)).pipe(
     Effect.provide(Setup.logging(outline, true)),
     Effect.catch((error) =>
       Effect.andThen(
@@ -108,7 +97,6 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       )
     ),
     Effect.raceFirst(link.stop),
-    // What the last sessions have moved is counted, too.
-    Effect.ensuring(Effect.andThen(Effect.sync(counted.sweep), link.flush))
+    Effect.ensuring(link.flush)
   )
 })

@@ -54,7 +54,7 @@ export const usage: Effect.Effect<Usage.Usage, StateFailed, Sections | Scope.Sco
 )
 
 /** The sections that tell whether there are quotas, and where their usage is kept. */
-type Sections = AuthSettings | BanSettings | LimitSettings | PolicySettings
+export type Sections = AuthSettings | BanSettings | LimitSettings | PolicySettings
 
 /** What is right but hardly meant, a sentence each. */
 export const warnings = ({

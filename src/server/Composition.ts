@@ -13,10 +13,10 @@ import { Bandwidth } from "../limits/Bandwidth.ts"
 import { Quotas } from "../limits/Quotas.ts"
 import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
+import { Pseudonym } from "../network/Pseudonym.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { Policy } from "../policy/Policy.ts"
-import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import { Sessions } from "../session/Sessions.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as AuthLayer from "./AuthLayer.ts"
@@ -55,27 +55,18 @@ export const services = (
 /** Services that let nobody in and deny every target. A server that gets its services by a reload begins with them. */
 export const closed = services({ authenticator: Authenticator.denyAll, policy: Policy.denyAll })
 
-/** Where usage and bans are counted, and the server gets its name: in this process, or in the primary for all workers. */
-export interface Seat<E, R> {
-  readonly pseudonym: Layer.Layer<Pseudonym>
-  readonly quotas: Layer.Layer<Quotas, E, R>
-  readonly bans: Layer.Layer<Bans, E, R>
-}
+/** What usage and bans are counted with, and the name of the server. */
+export type Counters = Bans | Pseudonym | Quotas
 
 /** The services that count across all connections, and outlive a reload. */
-export const counted = <E, R>({
-  pseudonym,
-  quotas,
-  bans
-}: Seat<E, R>): Layer.Layer<Bandwidth | Bans | Pseudonym | Sessions, E, R> =>
-  Layer.mergeAll(Bandwidth.layer, Layer.provide(Sessions.layer, quotas), bans, pseudonym)
+export const counted = <E, R>(
+  counters: Layer.Layer<Counters, E, R>
+): Layer.Layer<Bandwidth | Counters | Sessions, E, R> =>
+  Layer.provideMerge(Layer.merge(Bandwidth.layer, Sessions.layer), counters)
 
 /** Everything is counted in this process, and kept in the files that the settings name. */
-export const alone: Seat<BadSetting | StateFailed, Config.Sections> = {
-  pseudonym: Pseudonym.layer,
-  quotas: Quotas.layer,
-  bans: Layer.provideMerge(
-    Layer.merge(BansFile.layer, KnownFile.layer),
-    Layer.provide(Bans.layer, Hmac.layer)
-  )
-}
+export const alone: Layer.Layer<Counters, BadSetting | StateFailed, Config.Sections> = Layer.mergeAll(
+  Pseudonym.layer,
+  Quotas.layer,
+  Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer), Layer.provide(Bans.layer, Hmac.layer))
+)

@@ -52,21 +52,25 @@ export class Server extends Context.Service<
   }
 >()("effect-socks/server/Server") {
   /**
-   * A server for as long as the layer lives, with usage and bans counted where `seat` says. On release it stops
+   * A server for as long as the layer lives, with usage and bans counted by `counters`. On release it stops
    * accepting, gives its sessions the drain timeout to finish, and then resets what is left.
    *
    * Refuses an open proxy unless `open` is set, and TLS files that cannot be used; fails where the system does not
    * let it listen.
    */
   static readonly layerOf = <E, R>(
-    seat: Composition.Seat<E, R>
-  ): Layer.Layer<Server | Bandwidth | Bans | Sessions, E | Refusal, R | Generation.Services> =>
+    counters: Layer.Layer<Composition.Counters, E, R>
+  ): Layer.Layer<
+    Server | Bandwidth | Composition.Counters | Sessions,
+    E | Refusal,
+    R | Generation.Services
+  > =>
     Layer.provideMerge(
       Layer.effect(
         Server,
         Effect.suspend(() => make)
       ),
-      Composition.counted(seat)
+      Composition.counted(counters)
     )
 
   /** A server alone, which keeps its state in the files that the settings name; fails where it cannot keep it. */

@@ -12,11 +12,11 @@ import type { DialError, ResolveError } from "../Errors.ts"
 import { Quotas } from "../limits/Quotas.ts"
 import { CurrentListener } from "../network/CurrentListener.ts"
 import { Dialer } from "../network/Dialer.ts"
+import { Pseudonym } from "../network/Pseudonym.ts"
 import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { Policy } from "../policy/Policy.ts"
-import { Pseudonym } from "../protocols/http/Pseudonym.ts"
 import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
 import { handle, type Services } from "../server/Connection.ts"
@@ -65,11 +65,9 @@ export const layer = ({
       dialer: dialer((target) => target.duplex.pipe(target.duplex)),
       ...replacements
     }),
-    Composition.counted({
-      pseudonym: Layer.succeed(Pseudonym, pseudonym),
-      quotas: Quotas.layer,
-      bans: Layer.provide(Bans.layer, Hmac.layer)
-    }),
+    Composition.counted(
+      Layer.mergeAll(Layer.succeed(Pseudonym, pseudonym), Quotas.layer, Layer.provide(Bans.layer, Hmac.layer))
+    ),
     CurrentListener.layer
   ).pipe(Layer.orDie, Layer.provideMerge(Config.layer(config)))
 

@@ -7,6 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Event } from "../base/Abortable.ts"
+import type { News } from "../limits/Coordinator.ts"
 import * as MessageBatch from "./MessageBatch.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
 
@@ -15,8 +16,8 @@ export interface IpcChannel {
   readonly welcome: Extract<ToWorker, { readonly _tag: "welcome" }>
   /** Ends when all that was sent is on its way. */
   readonly flush: Effect.Effect<void>
-  /** Calls this with whatever else the primary says from now on. */
-  readonly onOther: (receive: (message: Other) => void) => void
+  /** Calls this with what is counted, since the welcome and from now on. */
+  readonly onNews: (receive: (news: News) => void) => void
   /** Comes with what the settings are in, each time that they have changed, and the number to answer to. */
   readonly reload: Effect.Effect<Pick<Extract<ToWorker, { readonly _tag: "reload" }>, "id" | "texts">>
   /** Comes with the number of a question for the sessions there are. */
@@ -27,8 +28,6 @@ export interface IpcChannel {
   readonly lost: Event
 }
 
-type Other = Exclude<ToWorker, { readonly _tag: "welcome" | "reload" | "list" | "ping" | "stop" }>
-
 /** Says that this worker is there, and waits to be welcomed. */
 export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   const welcome = Deferred.makeUnsafe<IpcChannel["welcome"]>()
@@ -36,8 +35,8 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   const reloads = yield* Queue.unbounded<Extract<ToWorker, { readonly _tag: "reload" }>>()
   const lists = yield* Queue.unbounded<number>()
   // Nothing that comes behind the welcome is lost.
-  const early: Array<Other> = []
-  let other: (message: Other) => void = (message) => void early.push(message)
+  const early: Array<News> = []
+  let receiveNews = (news: News): void => void early.push(news)
   const receive = (message: ToWorker) => {
     switch (message._tag) {
       case "welcome":
@@ -51,7 +50,7 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
       case "stop":
         return Deferred.doneUnsafe(stop, Effect.void)
       default:
-        return other(message)
+        return receiveNews(message)
     }
   }
   // Else this process would end at once when its primary does.
@@ -73,8 +72,8 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
     welcome: yield* Deferred.await(welcome),
     // Behind what is sent in this turn.
     flush: Effect.callback((resume) => void setImmediate(post, [], () => resume(Effect.void))),
-    onOther: (receive) => {
-      other = receive
+    onNews: (receive) => {
+      receiveNews = receive
       early.splice(0).forEach(receive)
     },
     reload: Queue.take(reloads),

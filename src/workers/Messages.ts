@@ -3,17 +3,11 @@
  * JSON, an array of these at a time.
  */
 import * as Data from "effect/Data"
-import type { Remembered } from "../auth/RememberedLogins.ts"
 import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from "../Errors.ts"
-import type { Need, Share } from "../limits/RateAllocator.ts"
-import type { Token, Wish } from "../limits/RateTokens.ts"
-import type { Claim, Ruling } from "../limits/SlotAllocator.ts"
-import type { Moved, Sum } from "../limits/UsageReplica.ts"
+import type { News, Report, Welcome } from "../limits/Coordinator.ts"
 import type { Refusal } from "../server/Server.ts"
 import type { Passed } from "../server/Systemd.ts"
 import type { Ping, Pong } from "./Heartbeat.ts"
-import type { Judgement, Report } from "./LoginGuardReplica.ts"
-import type { Block } from "./SessionIds.ts"
 import type { Answer, Call } from "./SessionQuery.ts"
 
 /** Where a worker listens, as it is written, and whether clients have to say who they are. */
@@ -27,7 +21,7 @@ export type Texts = ReadonlyArray<readonly [path: string, text: string]>
 
 export type ToPrimary =
   /** It is there, and waits to be welcomed. */
-  { readonly _tag: "hello" } | Serving | Refused | Answer | Pong | Counted
+  { readonly _tag: "hello" } | Serving | Refused | Answer | Pong | Report
 
 /** It serves, or has changed to other settings: the answer to the reload of this number. */
 export interface Serving extends Open {
@@ -43,48 +37,18 @@ export interface Refused {
 }
 
 export type ToWorker =
-  | {
+  | ({
       readonly _tag: "welcome"
       readonly texts: Texts
       /** How it listens. */
       readonly reusePort: boolean
       readonly passed: ReadonlyArray<Passed>
-      /** How many workers there are. */
-      readonly count: number
-      readonly ids: Block
-      /** The server's name to other proxies. */
-      readonly pseudonym: string
-      /** What logins are remembered by. */
-      readonly loginKey: string
-      /** What is counted so far. */
-      readonly news: ReadonlyArray<Count>
-    }
+    } & Welcome)
   | { readonly _tag: "reload"; readonly id: number; readonly texts: Texts }
   | Call
   | Ping
-  | Count
+  | News
   | { readonly _tag: "stop" }
-
-/** What a worker counts, for all of them. */
-export type Counted =
-  /** Its sessions will need more numbers soon. */
-  { readonly _tag: "ids" } | Claim | Wish | Report | Moved | Need | Logins
-
-/** What all of them come to, as far as a worker has to know it. */
-export type Count =
-  | { readonly _tag: "ids"; readonly ids: Block }
-  | Ruling
-  | Token
-  | Judgement
-  | Sum
-  | Share
-  | Logins
-
-/** Logins whose password was right. The hashes are keyed; no password is ever sent. */
-export interface Logins {
-  readonly _tag: "logins"
-  readonly logins: ReadonlyArray<Remembered>
-}
 
 /** An error with what it carries, and for a list of errors, each of them. */
 export interface Written {

@@ -10,16 +10,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { Bans } from "../bans/Bans.ts"
+import type { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
-import * as LoginGuard from "../bans/LoginGuard.ts"
-import type { BanSettings } from "../bans/Settings.ts"
-import * as Hmac from "../base/Hmac.ts"
 import * as Requests from "../base/Requests.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { StateFailed } from "../Errors.ts"
-import * as Quotas from "../limits/Quotas.ts"
+import { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
@@ -28,7 +25,6 @@ import { addressesOf } from "../server/InForce.ts"
 import { type Refusal, Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
 import type { Census } from "../session/Sessions.ts"
-import * as Coordinator from "./Coordinator.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as ListenPreflight from "./ListenPreflight.ts"
 import * as Messages from "./Messages.ts"
@@ -52,52 +48,43 @@ export const services = Composition.services({ policy: Policy.denyAll })
 
 /** `Server` as others see it, with workers behind it. They begin with the first reload. */
 export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config.Sections> =>
-  Layer.suspend(() => {
-    const listeners = new Set<(news: LoginGuard.News) => void>()
-    const guesses = LoginGuard.make(Hmac.hashes, (news) => {
-      for (const tell of listeners) tell(news)
-    })
-    return Layer.effect(Server, make({ ...options, guesses, listeners })).pipe(
-      Layer.provideMerge(
-        Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer), Bans.layerOf(guesses, 1))
-      )
+  Layer.effect(Server, make(options)).pipe(
+    Layer.provideMerge(
+      Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer), CoordinatorSeat.layer(options.count))
     )
-  })
-
-interface Parts extends Options {
-  readonly guesses: LoginGuard.Copy
-  readonly listeners: Set<(news: LoginGuard.News) => void>
-}
+  )
 
 const make = Effect.fnUntraced(function* ({
   count,
-  texts,
-  guesses,
-  listeners
-}: Parts): Effect.fn.Return<Server["Service"], Refusal | StateFailed, Config.Sections | Scope.Scope> {
+  texts
+}: Options): Effect.fn.Return<Server["Service"], Refusal, Config.Sections | CoordinatorSeat | Scope.Scope> {
   /** What the primary itself goes by. */
   let config = kept(yield* Config.values)
   const canReuse = yield* ListenPreflight.canReuse
-  const coordinator = yield* coordination(guesses, () => config)
-  listeners.add(coordinator.tell)
+  const seat = yield* CoordinatorSeat
   const heartbeat = Heartbeat.make<Pool.Member>(Heartbeat.isStopped)
   const reloads = yield* Reloads.make(heartbeat)
   const lists = Requests.make<Pool.Member, SessionQuery.Answer>("1 second")
   const start = Start.make(() => reloads.serving.size === count)
 
   const pool = yield* Pool.make(count, {
-    onMessage: yield* reception({ count, canReuse, coordinator, heartbeat, reloads, lists, start }),
+    onMessage: yield* reception({ canReuse, seat, heartbeat, reloads, lists, start }),
     onEnd: (member) => {
-      for (const part of [heartbeat, coordinator, reloads, lists]) part.remove(member)
+      for (const part of [heartbeat, seat, reloads, lists]) part.remove(member)
     },
     patience: () => Duration.sum(config.drainTimeout, grace)
   })
   const scope = yield* Effect.scope
 
+  const goBy = (next: Config.Values) => {
+    config = kept(next)
+    seat.configure(config)
+  }
+
   const begin = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
     yield* ListenPreflight.prepare(next, [], canReuse)
     reloads.begin([...texts()])
-    config = kept(next)
+    goBy(next)
     pool.start()
     yield* Effect.raceFirst(start.done, pool.broken)
     pool.settled()
@@ -109,7 +96,7 @@ const make = Effect.fnUntraced(function* ({
     const upcoming: Messages.Texts = [...texts()]
     yield* ListenPreflight.prepare(next, config.listen, canReuse)
     const leader = yield* reloads.lead(upcoming)
-    config = kept(next)
+    goBy(next)
     yield* reloads.follow(leader)
   })
 
@@ -136,22 +123,10 @@ const make = Effect.fnUntraced(function* ({
   }
 })
 
-/** What is counted for all workers, told to them each second. */
-const coordination = Effect.fnUntraced(function* (
-  guesses: LoginGuard.Copy,
-  settings: () => BanSettings["Service"]
-) {
-  const run = Effect.runForkWith(yield* Effect.context<never>())
-  const coordinator = Coordinator.make<Pool.Member>({ guesses, usage: yield* Quotas.usage, settings, run })
-  yield* Effect.forkScoped(Effect.schedule(Effect.sync(coordinator.sweep), Schedule.spaced("1 second")))
-  return coordinator
-})
-
 /** Each part that takes messages of workers. */
 interface Reception {
-  readonly count: number
   readonly canReuse: boolean
-  readonly coordinator: Coordinator.Coordinator<Pool.Member>
+  readonly seat: CoordinatorSeat["Service"]
   readonly heartbeat: Heartbeat.Heartbeat<Pool.Member>
   readonly reloads: Reloads.Reloads<Pool.Member>
   readonly lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
@@ -160,9 +135,8 @@ interface Reception {
 
 /** Gives each message of a worker to the part that it is for. */
 const reception = Effect.fnUntraced(function* ({
-  count,
   canReuse,
-  coordinator,
+  seat,
   heartbeat,
   reloads,
   lists,
@@ -181,8 +155,7 @@ const reception = Effect.fnUntraced(function* ({
       texts,
       reusePort: canReuse,
       passed: Systemd.passed(undefined),
-      count,
-      ...coordinator.enter(member)
+      ...seat.enter(member)
     })
   }
 
@@ -213,7 +186,7 @@ const reception = Effect.fnUntraced(function* ({
       case "refused":
         return refuses(member, message)
       default:
-        return coordinator.receive(member, message)
+        return seat.receive(member, message)
     }
   }
 })

@@ -2,7 +2,7 @@
  * Numbers of sessions.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as SessionIds from "../../src/workers/SessionIds.ts"
+import * as SessionIds from "../../src/limits/SessionIds.ts"
 
 describe("SessionIds", () => {
   it("are all different, in blocks that are asked for in time", () => {

@@ -5,7 +5,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
-export class Pseudonym extends Context.Service<Pseudonym, string>()("effect-socks/protocols/http/Pseudonym") {
+export class Pseudonym extends Context.Service<Pseudonym, string>()("effect-socks/network/Pseudonym") {
   /** One that no other server has. */
   static readonly random = (): string => `effect-socks-${globalThis.crypto.randomUUID().slice(0, 8)}`
 

@@ -5,11 +5,11 @@
 import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
-import * as LoginGuard from "../bans/LoginGuard.ts"
-import type { Attempt } from "../bans/LoginThrottle.ts"
 import type { KeyedHash } from "../base/KeyedHash.ts"
 import * as LruMap from "../base/LruMap.ts"
 import * as Requests from "../base/Requests.ts"
+import * as LoginGuard from "./LoginGuard.ts"
+import type { Attempt } from "./LoginThrottle.ts"
 
 /** To the primary. */
 export type Report =

@@ -1,0 +1,124 @@
+/**
+ * A server's part in what it counts together with others: the client side of a
+ * `Coordinator`, wherever its seat is.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as RememberedLogins from "../auth/RememberedLogins.ts"
+import { Bans } from "../bans/Bans.ts"
+import * as LoginGuardReplica from "../bans/LoginGuardReplica.ts"
+import * as Hmac from "../base/Hmac.ts"
+import { Pseudonym } from "../network/Pseudonym.ts"
+import { Coordinator, type Membership, type News } from "./Coordinator.ts"
+import { Quotas } from "./Quotas.ts"
+import * as RateShare from "./RateShare.ts"
+import { RateShares } from "./RateShares.ts"
+import * as RateTokens from "./RateTokens.ts"
+import * as SessionIds from "./SessionIds.ts"
+import { type Grant, SharedCounters } from "./SharedCounters.ts"
+import * as SlotLease from "./SlotLease.ts"
+import * as UsageReplica from "./UsageReplica.ts"
+
+export class CoordinatorMember extends Context.Service<
+  CoordinatorMember,
+  Omit<Member, "receive" | "sweep">
+>()("effect-socks/limits/CoordinatorMember") {
+  /** Joins, and says once a second what is to be added up and what is not used. */
+  static readonly layer: Layer.Layer<CoordinatorMember, never, Coordinator> = Layer.effect(
+    CoordinatorMember,
+    Effect.gen(function* () {
+      const membership = yield* (yield* Coordinator).join
+      const { receive, sweep, ...member } = make(membership)
+      membership.follow(receive)
+      const sweeping = Effect.sync(sweep)
+      // What the last sessions have moved is counted, too.
+      yield* Effect.addFinalizer(() => sweeping)
+      yield* Effect.forkScoped(Effect.schedule(sweeping, Schedule.spaced("1 second")))
+      return member
+    })
+  )
+
+  /** What a server counts with, all of it shared with the other members. */
+  static readonly services: Layer.Layer<Bans | Quotas | Pseudonym, never, CoordinatorMember> = Layer.unwrap(
+    Effect.map(CoordinatorMember, ({ counters, shares, usage, guesses, pseudonym }) =>
+      Layer.mergeAll(
+        Layer.succeed(SharedCounters, () => counters),
+        Layer.succeed(RateShares, shares),
+        Quotas.layerOf(usage),
+        Bans.layerOf(guesses, counters.fraction),
+        Layer.succeed(Pseudonym, pseudonym)
+      )
+    )
+  )
+}
+
+interface Member {
+  readonly counters: SharedCounters
+  readonly shares: RateShares
+  readonly usage: UsageReplica.UsageReplica
+  readonly guesses: LoginGuardReplica.LoginGuardReplica
+  readonly remembered: RememberedLogins.RememberedLogins
+  readonly pseudonym: string
+  /** Makes known what is in use of everything, when other limits may hold. */
+  readonly declare: Effect.Effect<void>
+  readonly receive: (news: News) => void
+  /** Gives back what is not used, and says what is to be added up. */
+  readonly sweep: () => void
+}
+
+const make = ({ welcome, report }: Membership): Member => {
+  const ids = SessionIds.make(welcome.ids, () => report({ _tag: "ids" }))
+  const slots = SlotLease.make(report)
+  const tokens = RateTokens.make(report)
+  const guesses = LoginGuardReplica.make(Hmac.hashes, report)
+  const usage = UsageReplica.make(report)
+  const shares = RateShare.make(report)
+  const remembered = RememberedLogins.make(Hmac.digest(welcome.loginKey), (login) =>
+    report({ _tag: "logins", logins: [login] })
+  )
+
+  const receive = (news: News) => {
+    switch (news._tag) {
+      case "ids":
+        return ids.add(news.ids)
+      case "token":
+        return tokens.receive(news)
+      case "used":
+        return usage.receive(news)
+      case "share":
+        return shares.receive(news)
+      case "logins":
+        return remembered.follow(news.logins, Date.now())
+      case "grant":
+      case "full":
+      case "recall":
+        return slots.receive(news)
+      default:
+        return guesses.receive(news)
+    }
+  }
+
+  welcome.news.forEach(receive)
+  return {
+    counters: {
+      nextId: ids.next,
+      fraction: 1 / welcome.count,
+      places: slots,
+      rates: tokens,
+      requestMore: ({ of, key, limit }) =>
+        of === "token"
+          ? tokens.ask(key, limit)
+          : Effect.callback<Grant>((resume) => {
+              slots.ask(key, limit, (slot) => resume(Effect.succeed(slot ?? { wait: 0 })))
+            })
+    },
+    ...{ shares, usage, guesses, remembered, receive },
+    pseudonym: welcome.pseudonym,
+    declare: Effect.sync(slots.declare),
+    sweep: () => {
+      for (const part of [slots, tokens, guesses, usage]) part.sweep()
+    }
+  }
+}

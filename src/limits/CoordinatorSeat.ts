@@ -1,0 +1,203 @@
+/**
+ * The seat of a `Coordinator`: what is counted for all members, and who is told
+ * what of it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Schedule from "effect/Schedule"
+import * as RememberedLogins from "../auth/RememberedLogins.ts"
+import { Bans } from "../bans/Bans.ts"
+import * as LoginGuard from "../bans/LoginGuard.ts"
+import { BanSettings } from "../bans/Settings.ts"
+import * as Hmac from "../base/Hmac.ts"
+import * as TokenBuckets from "../base/TokenBuckets.ts"
+import type { StateFailed } from "../Errors.ts"
+import { Pseudonym } from "../network/Pseudonym.ts"
+import { Coordinator, type Membership, type News, type Report, type Welcome } from "./Coordinator.ts"
+import * as Quotas from "./Quotas.ts"
+import * as RateAllocator from "./RateAllocator.ts"
+import * as SessionIds from "./SessionIds.ts"
+import * as SlotAllocator from "./SlotAllocator.ts"
+import type * as Usage from "./Usage.ts"
+
+/** A member, as far as it is told what is counted. */
+export interface Member {
+  readonly send: (news: News) => void
+}
+
+export class CoordinatorSeat extends Context.Service<
+  CoordinatorSeat,
+  {
+    /** A new member, which is told all news from now on. */
+    readonly enter: (member: Member) => Welcome
+    readonly receive: (member: Member, report: Report) => void
+    /** A member that has ended: what it had leased is free. */
+    readonly remove: (member: Member) => void
+    /** Judges failed logins by these settings from now on. */
+    readonly configure: (settings: BanSettings["Service"]) => void
+  }
+>()("effect-socks/limits/CoordinatorSeat") {
+  /** A seat in this process, for so many members, and the bans that it decides on. Usage is kept as the settings say. */
+  static readonly layer = (
+    count: number
+  ): Layer.Layer<CoordinatorSeat | Bans, StateFailed, Quotas.Sections> =>
+    Layer.unwrap(Effect.suspend(() => layerFor(count)))
+
+  /** A coordinator for servers in the same process as the seat. */
+  static readonly layerLocal: Layer.Layer<Coordinator, never, CoordinatorSeat> = Layer.effect(
+    Coordinator,
+    Effect.map(CoordinatorSeat, (seat) => ({ join: join(seat) }))
+  )
+}
+
+const layerFor = Effect.fnUntraced(function* (count: number) {
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const members = new Set<Member>()
+  const tell = (news: News) => {
+    for (const member of members) member.send(news)
+  }
+  const guesses = LoginGuard.make(Hmac.hashes, tell)
+  const parts = {
+    count,
+    members,
+    tell,
+    run,
+    guesses,
+    usage: yield* Quotas.usage,
+    settings: yield* BanSettings
+  }
+  const { sweep, ...seat } = make(parts)
+  yield* Effect.forkScoped(Effect.schedule(Effect.sync(sweep), Schedule.spaced("1 second")))
+  return Layer.merge(Layer.succeed(CoordinatorSeat, seat), Bans.layerOf(guesses, 1))
+})
+
+interface Parts {
+  readonly count: number
+  readonly members: Set<Member>
+  /** Tells all members. */
+  readonly tell: (news: News) => void
+  readonly run: (effect: Effect.Effect<void>) => void
+  readonly guesses: LoginGuard.Copy
+  readonly usage: Usage.Usage
+  readonly settings: BanSettings["Service"]
+}
+
+const make = ({ count, members, tell, run, guesses, usage, ...parts }: Parts) => {
+  let { settings } = parts
+  const nextBlock = SessionIds.blocks()
+  const slots = SlotAllocator.make<Member>((member, ruling) => member.send(ruling))
+  const shares = RateAllocator.make<Member>((member, share) => member.send(share))
+  const rates = TokenBuckets.make()
+  const pseudonym = Pseudonym.random()
+  const loginKey = Hmac.newKey()
+  const remembered = RememberedLogins.make(Hmac.digest(loginKey))
+  let moved = new Set<string>()
+
+  const enter = (member: Member): Welcome => {
+    members.add(member)
+    const now = Date.now()
+    return {
+      ...{ count, pseudonym, loginKey, ids: nextBlock() },
+      news: [
+        ...guesses.all(),
+        { _tag: "used", ...usage.snapshot(now) },
+        { _tag: "logins", logins: remembered.all(now) }
+      ]
+    }
+  }
+
+  const receive = (member: Member, report: Report) => {
+    switch (report._tag) {
+      case "ids":
+        return member.send({ _tag: "ids", ids: nextBlock() })
+      case "token": {
+        const { id, key, limit } = report
+        return member.send({ _tag: "token", id, wait: rates.take(key, limit, performance.now()) })
+      }
+      case "ask":
+      case "own":
+      case "back":
+        return slots.receive(member, report)
+      case "enter":
+      case "demand":
+      case "leave":
+      case "kept":
+        return shares.receive(member, report)
+      case "moved":
+        for (const [name, bytes] of report.accounts) {
+          usage.add(name, bytes, Date.now())
+          moved.add(name)
+        }
+        return
+      case "logins":
+        remembered.follow(report.logins, Date.now())
+        for (const other of members) if (other !== member) other.send(report)
+        return
+      case "guessed": {
+        const { _tag, id, outcome, address, ...attempt } = report
+        const failed = guesses.failed(outcome, NetAddress.ipFromStringUnsafe(address), attempt, settings)
+        // Behind what it led to.
+        return run(
+          Effect.ensuring(
+            failed,
+            Effect.sync(() => member.send({ _tag: "judged", id }))
+          )
+        )
+      }
+      case "turnedAway":
+        guesses.turnedAway += report.count
+        return
+      default:
+        return guesses.follow(report)
+    }
+  }
+
+  return {
+    enter,
+    receive,
+    remove: (member: Member) => {
+      members.delete(member)
+      slots.remove(member)
+      shares.remove(member)
+    },
+    configure: (next: BanSettings["Service"]) => {
+      settings = next
+    },
+    /** Tells all members what was used since the last time. */
+    sweep: () => {
+      if (moved.size === 0) return
+      const names = moved
+      moved = new Set()
+      const { date, accounts } = usage.snapshot(Date.now())
+      tell({ _tag: "used", date, accounts: accounts.filter(({ name }) => names.has(name)) })
+    }
+  }
+}
+
+/** Membership without a message between processes. News comes later, when neither side is in the middle of something. */
+const join = Effect.fnUntraced(function* (seat: CoordinatorSeat["Service"]) {
+  let isMember = true
+  const early: Array<News> = []
+  let receive = (news: News): void => void early.push(news)
+  const member: Member = { send: (news) => queueMicrotask(() => receive(news)) }
+  const welcome = seat.enter(member)
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isMember = false
+      seat.remove(member)
+    })
+  )
+  const membership: Membership = {
+    welcome,
+    report: (report) => {
+      if (isMember) seat.receive(member, report)
+    },
+    follow: (next) => {
+      receive = next
+      early.splice(0).forEach(next)
+    }
+  }
+  return membership
+})
