@@ -1,5 +1,5 @@
 /**
- * What a worker knows of those who guess passwords: a copy of what the primary
+ * What a member knows of those who guess passwords: a copy of what the seat
  * knows, which decides.
  */
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as Requests from "../base/Requests.ts"
 import * as LoginGuard from "./LoginGuard.ts"
 import type { Attempt } from "./LoginThrottle.ts"
 
-/** To the primary. */
+/** To the seat. */
 export type Report =
   /** An attempt that did not succeed. It waits for the answer. */
   | ({
@@ -24,7 +24,7 @@ export type Report =
   /** Connections of those who are banned. */
   | { readonly _tag: "turnedAway"; readonly count: number }
 
-/** To a worker: news, and that what came of an attempt is among those it had before this. */
+/** To a member: news, and that what came of an attempt is among those it had before this. */
 export type Judgement = LoginGuard.News | { readonly _tag: "judged"; readonly id: number }
 
 export interface LoginGuardReplica extends LoginGuard.LoginGuard {
@@ -37,7 +37,7 @@ const known = 60 * 60 * 1000
 
 export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): LoginGuardReplica => {
   const copy = LoginGuard.make(hashes)
-  const requests = Requests.make<"primary", void>()
+  const requests = Requests.make<"seat", void>()
   /** When it was said that a name came in from a network, and when something was held against a network. */
   const welcomed = LruMap.make<string, number>(8192)
   const suspected = LruMap.make<string, number>(8192)
@@ -59,7 +59,7 @@ export const make = (hashes: KeyedHash["Service"], send: (report: Report) => voi
     },
     failed: (outcome, address, attempt) =>
       Effect.ignore(
-        requests.ask("primary", (id) =>
+        requests.ask("seat", (id) =>
           send({ _tag: "guessed", id, outcome, address: NetAddress.formatIp(address), ...attempt })
         )
       ),
@@ -70,7 +70,7 @@ export const make = (hashes: KeyedHash["Service"], send: (report: Report) => voi
     },
     turnedAway: 0,
     receive: (judgement) => {
-      if (judgement._tag === "judged") return void requests.answer("primary", judgement.id, undefined)
+      if (judgement._tag === "judged") return void requests.answer("seat", judgement.id, undefined)
       if (judgement._tag === "guess" && judgement.outcome !== "succeeded") {
         suspected.set(judgement.network, judgement.now)
       }

@@ -1,12 +1,12 @@
 /**
- * The shares of a limited rate: the primary's side.
+ * The shares of a limited rate: the seat's side.
  *
- * Workers that use a limit share it in equal parts, but a worker that needs less
+ * Members that use a limit share it in equal parts, but a member that needs less
  * than its part leaves most of the rest to the others. A share is granted only
- * after the worker that had it has confirmed that it uses less.
+ * after the member that had it has confirmed that it uses less.
  */
 
-/** From a worker. */
+/** From a member. */
 export type Need =
   /** It uses this limit now, and has no share of it yet. */
   | { readonly _tag: "enter"; readonly name: string; readonly id: number }
@@ -15,7 +15,7 @@ export type Need =
   /** It keeps to the share of this turn from now on. */
   | { readonly _tag: "kept"; readonly name: string; readonly turn: number }
 
-/** To a worker: what it may use, from 0 to 1, since it entered with this number. */
+/** To a member: what it may use, from 0 to 1, since it entered with this number. */
 export interface Share {
   readonly _tag: "share"
   readonly name: string
@@ -24,10 +24,10 @@ export interface Share {
   readonly share: number
 }
 
-export interface RateAllocator<in Worker> {
-  readonly receive: (worker: Worker, need: Need) => void
+export interface RateAllocator<in Member> {
+  readonly receive: (member: Member, need: Need) => void
   /** It is no more. */
-  readonly remove: (worker: Worker) => void
+  readonly remove: (member: Member) => void
 }
 
 interface Holding {
@@ -40,29 +40,29 @@ interface Holding {
   isBusy: boolean
 }
 
-/** The share of a worker without need, as a fraction of a full part. */
+/** The share of a member without need, as a fraction of a full part. */
 const idle = 1 / 8
 
 /** What sums of fractions are off by. */
 const tolerance = 1e-9
 
-export const make = <Worker>(send: (worker: Worker, share: Share) => void): RateAllocator<Worker> => {
+export const make = <Member>(send: (member: Member, share: Share) => void): RateAllocator<Member> => {
   let turns = 0
-  const limits = new Map<string, Map<Worker, Holding>>()
+  const limits = new Map<string, Map<Member, Holding>>()
 
-  const settle = (name: string, holdings: Map<Worker, Holding>) => {
+  const settle = (name: string, holdings: Map<Member, Holding>) => {
     if (holdings.size === 0) return void limits.delete(name)
     const weights = [...holdings.values()].map(({ isBusy }) => (isBusy ? 1 : idle))
     const whole = weights.reduce((sum, weight) => sum + weight)
     let free = 1
     for (const { share } of holdings.values()) free -= share
-    // Workers that get less come first.
-    const all = [...holdings].map(([worker, holding], index) => ({
-      worker,
+    // Members that get less come first.
+    const all = [...holdings].map(([member, holding], index) => ({
+      member,
       holding,
       target: weights[index]! / whole
     }))
-    for (const { worker, holding, target } of all.sort((one, other) => less(one) - less(other))) {
+    for (const { member, holding, target } of all.sort((one, other) => less(one) - less(other))) {
       const share = Math.min(target, holding.share + Math.max(free, 0))
       if (Math.abs(share - holding.told) < tolerance) continue
       if (share > holding.share) {
@@ -71,25 +71,25 @@ export const make = <Worker>(send: (worker: Worker, share: Share) => void): Rate
       }
       holding.told = share
       holding.turn = ++turns
-      send(worker, { _tag: "share", name, id: holding.id, turn: turns, share })
+      send(member, { _tag: "share", name, id: holding.id, turn: turns, share })
     }
   }
 
   return {
-    receive: (worker, need) => {
+    receive: (member, need) => {
       const { name } = need
-      const holdings = limits.get(name) ?? new Map<Worker, Holding>()
-      const holding = holdings.get(worker)
+      const holdings = limits.get(name) ?? new Map<Member, Holding>()
+      const holding = holdings.get(member)
       limits.set(name, holdings)
       switch (need._tag) {
         case "enter":
-          holdings.set(worker, { id: need.id, share: 0, told: 0, turn: 0, isBusy: true })
+          holdings.set(member, { id: need.id, share: 0, told: 0, turn: 0, isBusy: true })
           break
         case "demand":
           if (holding) holding.isBusy = need.isBusy
           break
         case "leave":
-          holdings.delete(worker)
+          holdings.delete(member)
           break
         case "kept":
           // If it was told otherwise since, that is what counts.
@@ -98,9 +98,9 @@ export const make = <Worker>(send: (worker: Worker, share: Share) => void): Rate
       }
       settle(name, holdings)
     },
-    remove: (worker) => {
+    remove: (member) => {
       for (const [name, holdings] of [...limits]) {
-        if (holdings.delete(worker)) settle(name, holdings)
+        if (holdings.delete(member)) settle(name, holdings)
       }
     }
   }

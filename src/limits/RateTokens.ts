@@ -1,11 +1,11 @@
 /**
- * Tokens of buckets that the primary has: a worker asks for each.
+ * Tokens of buckets that the seat has: a member asks for each.
  */
 import * as Effect from "effect/Effect"
 import * as Requests from "../base/Requests.ts"
 import type { Grant } from "./SharedCounters.ts"
 
-/** To the primary: wants a token of a bucket that gets so many a second. */
+/** To the seat: wants a token of a bucket that gets so many a second. */
 export interface Wish {
   readonly _tag: "token"
   readonly id: number
@@ -13,7 +13,7 @@ export interface Wish {
   readonly limit: number
 }
 
-/** To the worker: how many milliseconds there are to wait for one; 0 if it has it. */
+/** To the member: how many milliseconds there are to wait for one; 0 if it has it. */
 export interface Token {
   readonly _tag: "token"
   readonly id: number
@@ -31,7 +31,7 @@ export interface RateTokens {
 
 export const make = (send: (wish: Wish) => void): RateTokens => {
   const here = new Map<string, number>()
-  const requests = Requests.make<"primary", number>()
+  const requests = Requests.make<"seat", number>()
   return {
     take: (key) => {
       const tokens = here.get(key) ?? 0
@@ -42,14 +42,14 @@ export const make = (send: (wish: Wish) => void): RateTokens => {
     },
     ask: (key, limit) =>
       requests
-        .ask("primary", (id) => send({ _tag: "token", id, key, limit }))
+        .ask("seat", (id) => send({ _tag: "token", id, key, limit }))
         .pipe(
           Effect.map((wait) =>
             wait > 0 ? { wait } : { release: () => void here.set(key, (here.get(key) ?? 0) + 1) }
           ),
           Effect.orElseSucceed(() => ({ wait: 0 }))
         ),
-    receive: ({ id, wait }) => void requests.answer("primary", id, wait),
+    receive: ({ id, wait }) => void requests.answer("seat", id, wait),
     sweep: () => here.clear()
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Slots of counted limits, leased from the primary: the worker's side.
+ * Slots of counted limits, leased from the seat: the member's side.
  *
- * Sessions take leased slots. Without a free slot the worker requests more. Slots
+ * Sessions take leased slots. Without a free slot the member requests more. Slots
  * that were not used for a while go back.
  */
 import * as CounterMap from "../base/CounterMap.ts"
@@ -39,13 +39,13 @@ interface Lease {
   idle: number
   slots: Set<Slot>
   waiting: Array<Waiter>
-  /** The primary was asked for more, and has not answered. */
+  /** The seat was asked for more, and has not answered. */
   isAsking: boolean
 }
 
 interface Waiter {
   readonly answer: (slot: Slot | undefined) => void
-  /** The primary was asked since it waits. */
+  /** The seat was asked since it waits. */
   isAsked: boolean
 }
 

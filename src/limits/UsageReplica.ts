@@ -1,16 +1,16 @@
 /**
- * What accounts have used of their quotas, as a worker knows it: what the primary
+ * What accounts have used of their quotas, as a member knows it: what the seat
  * says of all, and what its own sessions have moved since.
  */
 import * as Usage from "./Usage.ts"
 
-/** To the primary: bytes that moved, by account. */
+/** To the seat: bytes that moved, by account. */
 export interface Moved {
   readonly _tag: "moved"
   readonly accounts: ReadonlyArray<readonly [name: string, bytes: number]>
 }
 
-/** To a worker: what these accounts have used in all. */
+/** To a member: what these accounts have used in all. */
 export interface Sum extends Usage.Snapshot {
   readonly _tag: "used"
 }
