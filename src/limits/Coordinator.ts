@@ -11,6 +11,8 @@
  * it takes 0.2 ms, and of CPU at both ends together 250 us for a session on its
  * own, 40 us where eight begin at a time, 20 us with 32. A session from a lease
  * takes 0.8 us. All that a session takes is 400 us.
+ *
+ * A server alone is no member, and has nothing to lease: `SharedCounters.local`.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
