@@ -5,7 +5,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -23,14 +22,13 @@ import * as Config from "../server/Config.ts"
 import * as Generation from "../server/Generation.ts"
 import { addressesOf } from "../server/InForce.ts"
 import { type Refusal, Server } from "../server/Server.ts"
-import * as Systemd from "../server/Systemd.ts"
-import type { Census } from "../session/Sessions.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as ListenPreflight from "./ListenPreflight.ts"
-import * as Messages from "./Messages.ts"
+import type * as Messages from "./Messages.ts"
 import * as Pool from "./Pool.ts"
+import * as Reception from "./Reception.ts"
 import * as Reloads from "./Reloads.ts"
-import type * as SessionQuery from "./SessionQuery.ts"
+import * as SessionQuery from "./SessionQuery.ts"
 import * as Start from "./Start.ts"
 
 export interface Options {
@@ -68,10 +66,7 @@ const make = Effect.fnUntraced(function* ({
   const start = Start.make(() => reloads.serving.size === count)
 
   const pool = yield* Pool.make(count, {
-    onMessage: yield* reception({ canReuse, seat, heartbeat, reloads, lists, start }),
-    onEnd: (member) => {
-      for (const part of [heartbeat, seat, reloads, lists]) part.remove(member)
-    },
+    ...(yield* Reception.make({ canReuse, seat, heartbeat, reloads, lists, start })),
     patience: () => Duration.sum(config.drainTimeout, grace)
   })
   const scope = yield* Effect.scope
@@ -110,7 +105,7 @@ const make = Effect.fnUntraced(function* ({
     get asksPassword() {
       return start.open.asksPassword
     },
-    census: Effect.suspend(() => census(reloads.serving, lists)),
+    census: Effect.suspend(() => SessionQuery.census(reloads.serving, lists)),
     reload: (services, release = () => {}) => {
       const next = Effect.gen(function* () {
         yield* Generation.make(services, () => {})
@@ -123,78 +118,6 @@ const make = Effect.fnUntraced(function* ({
   }
 })
 
-/** Each part that takes messages of workers. */
-interface Reception {
-  readonly canReuse: boolean
-  readonly seat: CoordinatorSeat["Service"]
-  readonly heartbeat: Heartbeat.Heartbeat<Pool.Member>
-  readonly reloads: Reloads.Reloads<Pool.Member>
-  readonly lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
-  readonly start: Start.Start
-}
-
-/** Gives each message of a worker to the part that it is for. */
-const reception = Effect.fnUntraced(function* ({
-  canReuse,
-  seat,
-  heartbeat,
-  reloads,
-  lists,
-  start
-}: Reception): Effect.fn.Return<Pool.Office["onMessage"]> {
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
-  /** What each was welcomed with. */
-  const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
-
-  const welcome = (member: Pool.Member) => {
-    const texts = reloads.inForce()
-    welcomed.set(member, texts)
-    heartbeat.add(member)
-    member.send({
-      _tag: "welcome",
-      texts,
-      reusePort: canReuse,
-      passed: Systemd.passed(undefined),
-      ...seat.enter(member)
-    })
-  }
-
-  const serves = (member: Pool.Member, { reload, ...open }: Messages.Serving) => {
-    start.open = open
-    if (reload !== undefined) return void reloads.answer(member, reload, Exit.void)
-    fork(announce(member, start.isSettled))
-    reloads.add(member, welcomed.get(member) ?? [])
-    start.advance()
-  }
-
-  const refuses = (member: Pool.Member, { reload, error }: Messages.Refused) => {
-    if (reload !== undefined) return void reloads.answer(member, reload, Exit.fail(Messages.read(error)))
-    if (start.isSettled) member.fail(error.message)
-    else start.fail(Messages.read(error))
-  }
-
-  return (member, message) => {
-    switch (message._tag) {
-      case "hello":
-        return welcome(member)
-      case "pong":
-        return heartbeat.receive(member)
-      case "listed":
-        return void lists.answer(member, message.id, message)
-      case "serving":
-        return serves(member, message)
-      case "refused":
-        return refuses(member, message)
-      default:
-        return seat.receive(member, message)
-    }
-  }
-})
-
-/** Of the first ones, the line that says where they listen tells enough. */
-const announce = ({ pid }: Pool.Member, isStarted: boolean) =>
-  isStarted ? Effect.logInfo("a worker serves", { pid }) : Effect.logDebug("a worker serves", { pid })
-
 /** Asks all workers whether they run. */
 const beat = (heartbeat: Heartbeat.Heartbeat<Pool.Member>) =>
   Effect.suspend(() =>
@@ -204,33 +127,6 @@ const beat = (heartbeat: Heartbeat.Heartbeat<Pool.Member>) =>
       { discard: true }
     )
   )
-
-/** The sum over all workers; a worker that does not answer counts for nothing. */
-const census = Effect.fnUntraced(function* (
-  members: Iterable<Pool.Member>,
-  lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
-) {
-  const workers = yield* Effect.forEach(
-    members,
-    (member) =>
-      lists
-        .ask(member, (id) => member.send({ _tag: "list", id }))
-        .pipe(
-          Effect.map(({ census }) => ({ pid: member.pid, ...census })),
-          Effect.orElseSucceed((): { readonly pid: number } & Partial<Census> => ({ pid: member.pid }))
-        ),
-    { concurrency: "unbounded" }
-  )
-  const sum = (of: "sessions" | "associations" | "handshakes" | "descriptors") =>
-    workers.reduce((sum, { [of]: count = 0 }) => sum + count, 0)
-  return {
-    sessions: sum("sessions"),
-    associations: sum("associations"),
-    handshakes: sum("handshakes"),
-    descriptors: sum("descriptors"),
-    workers
-  }
-})
 
 /** Without what only workers go by, and there may be very many of. */
 const kept = (values: Config.Values): Config.Values => ({ ...values, rules: [], user: [], users: [] })

@@ -1,7 +1,9 @@
 /**
  * The sessions of all workers, asked for by the primary.
  */
+import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
+import type * as Requests from "../base/Requests.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { Session } from "../session/Session.ts"
 import type { Census } from "../session/Sessions.ts"
@@ -42,4 +44,37 @@ export const listed = ({ id, peer, user, admitted, running, startedAt, traffic }
   startedAt,
   sent: traffic.sent,
   received: traffic.received
+})
+
+/** A worker, as far as it is asked for its sessions. */
+export interface Asked {
+  readonly pid: number
+  readonly send: (call: Call) => void
+}
+
+/** The sum over all workers; a worker that does not answer counts for nothing. */
+export const census = Effect.fnUntraced(function* <Worker extends Asked>(
+  members: Iterable<Worker>,
+  lists: Requests.Requests<Worker, Answer>
+) {
+  const workers = yield* Effect.forEach(
+    members,
+    (member) =>
+      lists
+        .ask(member, (id) => member.send({ _tag: "list", id }))
+        .pipe(
+          Effect.map(({ census }) => ({ pid: member.pid, ...census })),
+          Effect.orElseSucceed((): { readonly pid: number } & Partial<Census> => ({ pid: member.pid }))
+        ),
+    { concurrency: "unbounded" }
+  )
+  const sum = (of: "sessions" | "associations" | "handshakes" | "descriptors") =>
+    workers.reduce((sum, { [of]: count = 0 }) => sum + count, 0)
+  return {
+    sessions: sum("sessions"),
+    associations: sum("associations"),
+    handshakes: sum("handshakes"),
+    descriptors: sum("descriptors"),
+    workers
+  }
 })

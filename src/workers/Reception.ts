@@ -1,0 +1,91 @@
+/**
+ * Where messages of workers come in: each goes to the part of the primary that it
+ * is for.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Requests from "../base/Requests.ts"
+import type { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
+import * as Systemd from "../server/Systemd.ts"
+import type * as Heartbeat from "./Heartbeat.ts"
+import * as Messages from "./Messages.ts"
+import type * as Pool from "./Pool.ts"
+import type * as Reloads from "./Reloads.ts"
+import type * as SessionQuery from "./SessionQuery.ts"
+import type * as Start from "./Start.ts"
+
+/** Each part that takes messages of workers. */
+export interface Parts {
+  readonly canReuse: boolean
+  readonly seat: CoordinatorSeat["Service"]
+  readonly heartbeat: Heartbeat.Heartbeat<Pool.Member>
+  readonly reloads: Reloads.Reloads<Pool.Member>
+  readonly lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
+  readonly start: Start.Start
+}
+
+export const make = Effect.fnUntraced(function* ({
+  canReuse,
+  seat,
+  heartbeat,
+  reloads,
+  lists,
+  start
+}: Parts): Effect.fn.Return<Pick<Pool.Office, "onMessage" | "onEnd">> {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  /** What each was welcomed with. */
+  const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
+
+  const welcome = (member: Pool.Member) => {
+    const texts = reloads.inForce()
+    welcomed.set(member, texts)
+    heartbeat.add(member)
+    member.send({
+      _tag: "welcome",
+      texts,
+      reusePort: canReuse,
+      passed: Systemd.passed(undefined),
+      ...seat.enter(member)
+    })
+  }
+
+  const serves = (member: Pool.Member, { reload, ...open }: Messages.Serving) => {
+    start.open = open
+    if (reload !== undefined) return void reloads.answer(member, reload, Exit.void)
+    fork(announce(member, start.isSettled))
+    reloads.add(member, welcomed.get(member) ?? [])
+    start.advance()
+  }
+
+  const refuses = (member: Pool.Member, { reload, error }: Messages.Refused) => {
+    if (reload !== undefined) return void reloads.answer(member, reload, Exit.fail(Messages.read(error)))
+    if (start.isSettled) member.fail(error.message)
+    else start.fail(Messages.read(error))
+  }
+
+  return {
+    onMessage: (member, message) => {
+      switch (message._tag) {
+        case "hello":
+          return welcome(member)
+        case "pong":
+          return heartbeat.receive(member)
+        case "listed":
+          return void lists.answer(member, message.id, message)
+        case "serving":
+          return serves(member, message)
+        case "refused":
+          return refuses(member, message)
+        default:
+          return seat.receive(member, message)
+      }
+    },
+    onEnd: (member) => {
+      for (const part of [heartbeat, seat, reloads, lists]) part.remove(member)
+    }
+  }
+})
+
+/** Of the first ones, the line that says where they listen tells enough. */
+const announce = ({ pid }: Pool.Member, isStarted: boolean) =>
+  isStarted ? Effect.logInfo("a worker serves", { pid }) : Effect.logDebug("a worker serves", { pid })
