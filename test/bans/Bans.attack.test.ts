@@ -12,13 +12,13 @@ import { attempt, isAdmitted, layer } from "../support/guarded.ts"
 const quiet = Layer.succeed(References.MinimumLogLevel, "None")
 
 it.effect(
-  "100,000 addresses: hardly a guess is heard, the tables stay small, and alice gets in",
+  "20,000 addresses: hardly a guess is heard, the tables stay small, and alice gets in",
   () =>
     Effect.gen(function* () {
       const { suspects, list } = yield* Bans
       assert.strictEqual(yield* attempt("198.51.100.1", "secret"), "in")
       let heard = 0
-      for (let n = 0; n < 100_000; n++) {
+      for (let n = 0; n < 20_000; n++) {
         // A thousand a second, each tenth address often enough to be banned.
         if (n % 1000 === 0) yield* TestClock.adjust("1 second")
         const host = `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`
@@ -29,7 +29,7 @@ it.effect(
       // Ten, and then after 1, 2, 4, … seconds.
       assert.isAtMost(heard, 20)
       assert.isAtMost((yield* suspects).length, 8192)
-      assert.strictEqual((yield* list).length, 10_000)
+      assert.strictEqual((yield* list).length, 2000)
       assert.strictEqual(yield* attempt("198.51.100.1", "secret"), "in")
       assert.strictEqual(yield* attempt("198.51.100.2", "secret"), "unheard")
       assert.isTrue(yield* isAdmitted("198.51.100.2"))

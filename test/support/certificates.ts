@@ -43,7 +43,10 @@ export const revocationList = (
 
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
-/** A certificate of this subject, signed by itself or by `issuer`. */
+/** By subject and issuer: to make one takes longer than most tests. */
+const made = new Map<string, Pick<Certificate, "cert" | "key">>()
+
+/** A certificate of this subject, signed by itself or by `issuer`, always the same one. */
 export const certificate = (
   path: string,
   name: string,
@@ -52,15 +55,22 @@ export const certificate = (
 ): Certificate => {
   const certFile = join(path, `${name}.pem`)
   const keyFile = join(path, `${name}.key`)
+  const place = `${subject} ${issuer?.cert}`
+  const known = made.get(place)
+  if (known) {
+    writeFileSync(certFile, known.cert)
+    writeFileSync(keyFile, known.key, { mode: 0o600 })
+    return { certFile, keyFile, ...known }
+  }
   const signer = issuer ? ["-CA", issuer.certFile, "-CAkey", issuer.keyFile] : []
   const names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
   const files = ["-keyout", keyFile, "-out", certFile]
   execFileSync(
     "openssl",
     ["req", "-x509", "-utf8", ...newKey, ...signer, "-days", "2", "-subj", subject, ...names, ...files],
-    {
-      stdio: "ignore"
-    }
+    { stdio: "ignore" }
   )
-  return { certFile, keyFile, cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") }
+  const texts = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") }
+  made.set(place, texts)
+  return { certFile, keyFile, ...texts }
 }
