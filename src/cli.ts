@@ -29,7 +29,7 @@ const explain = Command.make("explain", AccessFlags.flags, (asked) =>
   Effect.flatMap(root, (given) => Explain.run(given, asked))
 ).pipe(
   Command.withDescription(
-    "Say whether someone may go somewhere, and which rule decides that: --user NAME is who asks"
+    "Say whether a user may reach a target, and which rule decides that: --user NAME names the user"
   )
 )
 
@@ -54,7 +54,7 @@ export const command = root.pipe(
 
 /** How the command line behaves. */
 export const behaviour = Layer.mergeAll(
-  // Who is told that a variable is empty need not look for it.
+  // So that an error says that a variable is empty, and not that it is not set.
   ConfigProvider.layer(ConfigProvider.fromEnv({ preserveEmptyStrings: true })),
   // `--log-level` is a setting like the others.
   CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),

@@ -1,6 +1,6 @@
 /**
- * What a member knows of those who guess passwords: a copy of what the seat
- * knows, which decides.
+ * A member's copy of the failed logins and bans that the seat keeps. The seat
+ * decides.
  */
 import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -21,7 +21,7 @@ export type Report =
       readonly address: string
     } & Attempt)
   | LoginGuard.News
-  /** Connections of those who are banned. */
+  /** The number of connections that were refused because of a ban. */
   | { readonly _tag: "turnedAway"; readonly count: number }
 
 /** To a member: news, and that what came of an attempt is among those it had before this. */
@@ -32,7 +32,7 @@ export interface LoginGuardReplica extends LoginGuard.LoginGuard {
   readonly sweep: () => void
 }
 
-/** Milliseconds for which it need not be said again that someone came in. */
+/** Milliseconds in which a login of the same user from the same network is not reported again. */
 const known = 60 * 60 * 1000
 
 export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): LoginGuardReplica => {

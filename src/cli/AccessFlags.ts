@@ -28,7 +28,7 @@ export const flags = {
   to: text("to", "HOST:PORT", "Target that is asked for; left out for UDP ASSOCIATE itself"),
   group: Flag.String("group").pipe(
     Flag.withMetavar("NAME"),
-    Flag.withDescription("Group of who asks; more than once for several"),
+    Flag.withDescription("Group of the user; more than once for several"),
     Flag.atLeast(0)
   ),
   client: text("client", "ADDRESS", "Where the client is (default: 127.0.0.1)"),

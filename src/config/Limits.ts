@@ -1,6 +1,5 @@
 /**
- * What a user may have at most, or those whom a rule lets in, and how that is
- * written in a file.
+ * The limits of a user, or of the sessions that a rule allows, and their form in a file.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,19 +10,19 @@ import * as Transformation from "effect/SchemaTransformation"
 import * as Parsers from "./Parsers.ts"
 
 /**
- * What is left out is as the settings have it for everyone. `Infinity`, written
- * `off`, is no limit, whatever the settings say.
+ * A limit that is left out is that of the settings. `Infinity`, written `off`, is no
+ * limit, whatever the settings say.
  */
 export interface Limits {
-  /** At once. */
+  /** Concurrent sessions. */
   readonly sessions?: number
-  /** New ones, a second. */
+  /** New sessions a second. */
   readonly sessionRate?: number
   /** Bytes a second from clients, all their sessions together. */
   readonly upload?: number
   /** Bytes a second to clients, all their sessions together. */
   readonly download?: number
-  /** Of each session, however busy it is. */
+  /** The longest duration of each session. */
   readonly lifetime?: Duration.Duration
   /** Bytes in a day, both ways together. */
   readonly dailyQuota?: number

@@ -82,7 +82,7 @@ export const expiry = (text: string): Option.Option<number> => {
   return isDay && !Number.isNaN(millis) ? Option.some(millis) : Option.none()
 }
 
-/** When connections are turned away at random: from so many on, so many percent, and at most so many. */
+/** Random early drop: from `start` connections on, `rate` percent are refused, rising to all at `full`. */
 export interface EarlyDrop {
   readonly start: number
   readonly rate: number
@@ -121,8 +121,8 @@ export const literal = <A extends string>(text: string, allowed: ReadonlyArray<A
   Option.fromUndefinedOr(allowed.find((value) => value === text))
 
 /**
- * `https://auth.example/check`, or `http:` where nobody reads what is said: on this machine, or elsewhere if
- * `insecure:` before it says that this is known. Without that word.
+ * `https://auth.example/check`; or `http:`, to this machine, or to another with `insecure:` in front. Gives the URL
+ * without `insecure:`.
  */
 export const serviceUrl = (text: string): Option.Option<string> => {
   const [, insecure, url = ""] = /^(insecure:)?(https?:.*)$/s.exec(text) ?? []

@@ -1,5 +1,5 @@
 /**
- * What a `Schema` has against a value, as sentences for the one who wrote it.
+ * The errors of a `Schema` as sentences for the author of the file.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"

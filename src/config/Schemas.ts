@@ -27,7 +27,7 @@ export interface TextOptions<A> {
   readonly json?: JsonSchema.JsonSchema
   /** May be in a file of its own, and is shown nowhere. */
   readonly isSecret?: boolean
-  /** Says more of what is wrong with a text, and nothing of what it is. */
+  /** The reason why a text is wrong, without a part of the text. */
   readonly why?: (text: string) => string
 }
 

@@ -57,7 +57,7 @@ export const context = <const S extends ReadonlyArray<Any>>(
   )
 }
 
-/** The values of all these sections together, for what is about the settings themselves. */
+/** The values of all these sections in one object. */
 export const values = <const S extends ReadonlyArray<Any>>(
   sections: S,
   context: Context.Context<Services<S>>

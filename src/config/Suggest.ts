@@ -1,5 +1,5 @@
 /**
- * What was meant by a word that is nearly one of those there are.
+ * Suggestions for misspelt words.
  */
 
 /** The nearest of the words; nothing if none is near. `idleTimeout` is `idle-timeout` but for its form. */

@@ -1,5 +1,5 @@
 /**
- * Someone who may come in, and how that is written: `alice:secret`, or in a file
+ * A user, and the forms of one: `alice:secret`, or in a file
  *
  *     name: alice
  *     password-hash: $scrypt$ln=15,r=8,p=3$…$…
@@ -21,15 +21,15 @@ import * as Parsers from "./Parsers.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 import * as Schemas from "./Schemas.ts"
 
-/** Without a password and a hash of one, only a certificate proves that it is them. */
+/** Without a password and a hash, a user can only log in by certificate. */
 export interface User {
   readonly name: string
   readonly password?: Redacted.Redacted
   readonly passwordHash?: Redacted.Redacted<PasswordHash.PasswordHash>
   readonly groups?: ReadonlyArray<string>
-  /** The first moment at which they may not come in, in milliseconds since the epoch. */
+  /** The first moment at which the user may not log in, in milliseconds since the epoch. */
   readonly expires?: number
-  /** Where they have to come from; from anywhere, if left out. */
+  /** The networks that the user may log in from; every network, if left out. */
   readonly networks?: ReadonlyArray<IpNetwork.IpNetwork>
   readonly limits?: Limits.Limits
 }
@@ -50,7 +50,7 @@ export const isField = (text: string): boolean => {
   return length >= 1 && length <= 255
 }
 
-/** A text as the value it stands for, if it is what is `expected`; no error ever shows the text. */
+/** The value of a text. An error says what is `expected`, and never shows the text. */
 const written = <A>(options: {
   readonly description: string
   readonly expected: string

@@ -31,7 +31,7 @@ export const make = (first: Block, ask: () => void): SessionIds => {
     next: () => {
       if (next === end - size / 2) ask()
       if (next === end) {
-        // Without an answer to so many sessions, it takes numbers that nobody else will get to.
+        // The primary has not answered for so many sessions: these numbers are in no block.
         ;[next, end] = spare ?? [process.pid * 2 ** 31, Infinity]
         spare = undefined
       }

@@ -1,5 +1,5 @@
 /**
- * What a decision depends on: who asks, from where, and for what.
+ * The access that is judged: the identity, the client, and the target that is asked for.
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import type { Identity } from "../auth/Identity.ts"
@@ -9,7 +9,7 @@ export interface Access {
   readonly identity: Identity
   /** The client's own address; nothing for one that came through the file system. */
   readonly client: NetAddress.IpAddress | undefined
-  /** Which of the server's addresses or paths it came to, as logs have it. */
+  /** The address or path of the listener, as it is logged. */
   readonly listener: string
   readonly protocol: "SOCKS5" | "SOCKS4" | "HTTP"
   readonly command: "CONNECT" | "BIND" | "ASSOCIATE" | "FORWARD"

@@ -1,9 +1,9 @@
 /**
- * Keeps clients out of places that only the server can reach: its own machine,
- * the private networks it is in, the cloud's metadata.
+ * Keeps clients from targets that only the server can reach: its own machine, its
+ * private networks, the metadata service of its cloud.
  *
- * Every address is judged, those of names too, and only what was judged is
- * dialled. What was a name's good address a moment ago does not matter.
+ * Every address is judged, those of names too, and only judged addresses are dialled,
+ * so that a name cannot change its addresses in between.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as IpBits from "../base/IpBits.ts"
@@ -28,16 +28,16 @@ export interface Options {
 }
 
 /**
- * A judge of targets, whoever asks. Names and ports that are denied, it denies
- * without an address. An address is denied
+ * A judge of targets, the same for every client. A denied name or port is denied
+ * before it is resolved. An address is denied
  *
  * - for ever, if no host has it: multicast, broadcast, the unspecified one;
  * - as a cloud's metadata service, unless `allow` has exactly this address;
  * - as one that this machine has, unless special ones are allowed, or `allow` has
  *   exactly this address, or the name with leave for these;
  * - as loopback or link-local, unless special ones are allowed, or `allow` has the
- *   address, or the name with leave for these: a name leads where somebody else
- *   says, who must not be the one to open this machine;
+ *   address, or the name with leave for these: the owner of a name chooses its
+ *   addresses, and must not be able to open this machine;
  * - as any other special one, unless those are allowed, or `allow` has the address
  *   or the name.
  *

@@ -12,7 +12,7 @@ import type { Decision } from "./Decision.ts"
 import { type Decided, DecisionLog } from "./DecisionLog.ts"
 import { Policy } from "./Policy.ts"
 
-/** An address that may be used, and what decided that: its limits are for those who use this address. */
+/** An address that is allowed, with its decision. Only sessions that use the address are charged by its rule. */
 export interface Permitted {
   readonly address: NetAddress.IpAddress
   readonly decision: Decision

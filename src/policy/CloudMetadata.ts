@@ -1,7 +1,7 @@
 /**
- * Where clouds tell a machine who it is, and give it the keys that go with
- * that: to whoever connects from the machine, a client of this server included.
- * Some are public addresses, which only the cloud's own network takes elsewhere.
+ * The metadata services of clouds, which give a machine its identity and keys: to every
+ * connection from that machine, those for clients of this server included. Some have
+ * public addresses, which lead to the service only inside the cloud's network.
  */
 import * as Option from "effect/Option"
 import * as IpBits from "../base/IpBits.ts"
@@ -14,7 +14,7 @@ export interface Service {
   readonly is: string
 }
 
-/** The service that has this address, if one has. */
+/** The service at this address; undefined if there is none. */
 export const serviceAt = (words: IpBits.IpBits): Service | undefined => {
   for (const service of words.isIpv4 ? ipv4 : ipv6) if (IpBits.contains(service.prefix, words)) return service
   return undefined

@@ -1,5 +1,5 @@
 /**
- * What comes of judging an access.
+ * The decision about an access, and the functions that make it.
  */
 
 import type * as NetAddress from "effect/net/NetAddress"
@@ -9,13 +9,13 @@ import type { Access } from "./Access.ts"
 export interface Decision {
   /** `undecided`: it takes an address, or a target, to tell. Never said of an access that has both. */
   readonly verdict: "allow" | "deny" | "undecided"
-  /** What decided it: the name of a rule, or of what else there is. */
+  /** The name of the rule that decided, or of the guard. */
   readonly rule: string
   /** Why, for the log and for the client. */
   readonly reason?: string
-  /** It would be denied, were that not only to be reported. */
+  /** The access is allowed only because denials are reported and not carried out. */
   readonly isReport?: true
-  /** What the rule that allows it has for limits. */
+  /** The limits of the rule that allows it. */
   readonly limits?: Limits
 }
 

@@ -1,6 +1,6 @@
 /**
- * One line for each request that was decided: who asked for what, what decided
- * it and why, and how long that took.
+ * One log line for each decision about a request: the client, the target, the rule, the
+ * reason and the time that it took.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import { PolicySettings } from "./Settings.ts"
 export interface Decided {
   readonly access: Access
   readonly decision: Decision
-  /** What the target's name was resolved to, and of that, if any is allowed, what is; empty where that was not asked. */
+  /** The allowed addresses of the target's name, or all of them if none is allowed; empty where the name was not resolved. */
   readonly addresses: ReadonlyArray<NetAddress.IpAddress>
   /** Milliseconds that the decision took, with the name servers' share. */
   readonly duration: number

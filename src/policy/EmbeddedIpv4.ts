@@ -1,6 +1,6 @@
 /**
- * IPv6 addresses with IPv4 addresses in them: tunnels and translators take what
- * is sent there to the IPv4 address, so it is judged as well.
+ * IPv6 addresses with IPv4 addresses in them. Tunnels and translators send packets on to
+ * the IPv4 address, so that address is judged as well.
  */
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"

@@ -1,6 +1,6 @@
 /**
- * Why rules decide as they do: each rule in turn, and what kept it from
- * matching, until the one that decides. For people; it looks at every rule.
+ * The reason for a decision: each rule in turn, with the condition that does not hold,
+ * up to the rule that decides. For the command `explain`; it looks at every rule.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as Conditions from "../config/Conditions.ts"
@@ -12,9 +12,9 @@ import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
 export interface Step {
   readonly rule: string
   readonly verdict: "allow" | "deny"
-  /** `maybe`: that depends on an address, or on a target, that is not known. */
+  /** `maybe`: it depends on an address or a target that is not known. */
   readonly matches: "yes" | "no" | "maybe"
-  /** The first condition that does not hold, or the first of which that cannot be told. */
+  /** The first condition that does not hold, or that may not hold. */
   readonly condition?: string
 }
 

@@ -1,14 +1,14 @@
 /**
- * The addresses that this machine has, public ones too: what is served on them,
- * and hidden from the Internet by a firewall outside, is open to whoever connects
- * from the machine, a client of this server included.
+ * The addresses of this machine, public ones too. A service on them that a firewall
+ * outside hides from the Internet is open to connections from the machine itself, those
+ * for clients of this server included.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as IpBits from "../base/IpBits.ts"
 
-/** How long what was read holds, in milliseconds. To read it costs more than many decisions. */
+/** Milliseconds before the addresses are read again, which costs more than many decisions. */
 const holdsFor = 5000
 
 export class LocalAddresses extends Context.Service<

@@ -1,9 +1,9 @@
 /**
- * Who may go where.
+ * Which targets a client may reach.
  *
- * A request is judged twice: before the name in it is resolved, so that what is
- * forbidden is not even looked up, and then with each of the addresses found.
- * Exactly the addresses that were allowed are dialled.
+ * A request is judged twice: before its name is resolved, so that a denied name is not
+ * looked up, and then with each of the addresses found. Exactly the allowed addresses
+ * are dialled.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ export class Policy extends Context.Service<
   {
     /** `address` is one of the target's, never an IPv4 address in IPv6 form; left out while it is not known. */
     readonly judge: (access: Access, address?: NetAddress.IpAddress) => Effect.Effect<Decision>
-    /** Another number once others decide: what is remembered of decisions is void. Left out where that never happens. */
+    /** A number that changes with the policy, so that remembered decisions are void. Left out where the policy never changes. */
     readonly revision?: () => number
   }
 >()("effect-socks/policy/Policy") {
@@ -37,13 +37,13 @@ export class Policy extends Context.Service<
       )
   })
 
-  /** Lets everyone go everywhere: for tests, and for networks that something else guards. */
+  /** Allows every target: for tests, and for networks that are guarded otherwise. */
   static readonly anything: Layer.Layer<Policy> = Layer.succeed(
     Policy,
     Policy.make(() => ({ verdict: "allow", rule: "anything" }))
   )
 
-  /** Lets nobody go anywhere. */
+  /** Denies every target. */
   static readonly denyAll: Layer.Layer<Policy> = Layer.succeed(
     Policy,
     Policy.make(() => ({ verdict: "deny", rule: "nothing" }))
@@ -64,7 +64,7 @@ export class Policy extends Context.Service<
 /** The settings that decide where clients may go. */
 export type Settings = PolicySettings["Service"] & Reach.Settings
 
-/** What the configuration has judges for: addresses that nobody should reach, and rules. */
+/** The judge of these settings: the address guard, then the rules. */
 export const judgeOf = (settings: Settings, local: LocalAddresses["Service"]): Judge =>
   Slices.runSync(judging(settings, local))
 
@@ -78,7 +78,7 @@ function* judging(settings: Settings, local: LocalAddresses["Service"]): Slices.
   return together([guard, (yield* Ruleset.making(settings.rules)).judge])
 }
 
-/** What is denied by default protects, and stays beside what is denied further, unless it is told to go. */
+/** The targets to deny. The default ones stay beside those of the setting, unless `none` is among these. */
 const denied = ({ denyTarget }: Settings): ReadonlyArray<TargetPattern.TargetPattern> => {
   const { denyTarget: initially } = PolicySettings.defaults
   const targets =

@@ -11,7 +11,7 @@ import { BadSetting, BadSettings } from "../Errors.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
 import { PolicySettings } from "./Settings.ts"
 
-/** Refuses users of whom the rules name others. */
+/** Refuses rules that name other users or groups than these users and their groups. */
 export const layer: Layer.Layer<UsersCheck, never, AuthSettings | ListenSettings | PolicySettings> =
   Layer.effect(
     UsersCheck,

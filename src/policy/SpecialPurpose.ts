@@ -3,9 +3,9 @@
  * the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), whole,
  * and what other documents set aside.
  *
- * Whether the registries call a range globally reachable makes no difference
- * here. What is, is a service of the network this server is in (PCP, TURN), or
- * a sink that no client asks a proxy for (AS112).
+ * Whether the registries call a range globally reachable makes no difference here:
+ * such ranges are services of the network that this server is in (PCP, TURN), or
+ * sinks that no client asks a proxy for (AS112).
  */
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as IpBits from "../base/IpBits.ts"
@@ -14,7 +14,7 @@ export interface Range {
   readonly prefix: IpBits.Prefix
   /** As its registry has it. */
   readonly name: string
-  /** Of addresses that no host has, of this machine and its link, or of what else is special. */
+  /** The kind: no host's, this machine's and its link's, or otherwise special. */
   readonly kind: "special" | "local" | "nobody"
   /** Completes the sentence "… is …", with the document that set it aside. */
   readonly is: string

@@ -14,7 +14,7 @@ export type Probe = (host: string) => Effect.Effect<string | undefined>
 
 const interval = Duration.millis(250)
 
-/** Ends when this machine has all of these addresses, or they had the time that they have. What is missing then is for who binds it. */
+/** Ends when this machine has all of these addresses, or when their time is up. To bind a missing address fails then. */
 export const all = (listen: ListenSettings["Service"]["listen"], probe: Probe = bind): Effect.Effect<void> =>
   Effect.forEach(listen, (at) => one(at, probe), { concurrency: "unbounded", discard: true })
 
@@ -37,10 +37,10 @@ const one = Effect.fnUntraced(function* (at: ListenAddress.ListenAddress, probe:
   yield* Effect.timeoutOption(there, wait)
 })
 
-/** Of an address, and of a name that has none yet. */
+/** The codes for an address that is not there, and for a name without addresses yet. */
 const absent: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN", "ENODEV"])
 
-/** At any port, and not for long. */
+/** Binds the address for a moment, at a port that the system chooses. */
 const bind: Probe = (host) =>
   Effect.callback((resume) => {
     const server = createServer((socket) => socket.destroy())

@@ -1,6 +1,6 @@
 /**
- * The settings that a server runs with, put together from the sections of the rooms: each service takes its own
- * section, and what is a listener's own is `CurrentListener`.
+ * The settings of a server, put together from the sections of the rooms. Each service takes its own section; the
+ * options of a listener are in `CurrentListener`.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ import { PolicySettings } from "../policy/Settings.ts"
 import { UdpSettings } from "../udp/Settings.ts"
 import { ServerSettings } from "./Settings.ts"
 
-/** In the order in which settings are listed. */
+/** The sections of a server, in the order in which their settings are listed. */
 export const sections = [
   ListenSettings,
   ServerSettings,
@@ -43,7 +43,7 @@ export const defaults: Values = Setting.defaults(Section.table(sections))
 export const layer = (values: Partial<Values> = {}): Layer.Layer<Sections> =>
   Layer.succeedContext(Section.context(sections, { ...defaults, ...values }))
 
-/** The value of every setting, for what is about the settings themselves. */
+/** The value of every setting: for the primary and the command line, which look at the settings as a whole. */
 export const values: Effect.Effect<Values, never, Sections> = Effect.contextWith(
   (context: Context.Context<Sections>) => Effect.succeed(Section.values(sections, context))
 )

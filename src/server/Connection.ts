@@ -46,12 +46,12 @@ export type Services =
   | ServerSettings
   | Sessions
 
-/** A connection that was let in, and what its sessions share. */
+/** An open connection, with the state that its sessions share. */
 interface Connection {
   readonly duplex: Duplex
   readonly client: Client.Client
   readonly session: Session
-  /** Does the handshake of TLS, where there is one to come. */
+  /** Does the TLS handshake, on a listener with TLS. */
   readonly secure: Secure | undefined
   readonly settings: ServerSettings["Service"]
   readonly bans: Bans["Service"]
@@ -182,14 +182,14 @@ const refuse = Effect.fnUntraced(function* (
   const error = yield* errorOf(cause)
   session.outcome = error
   if (error._tag === "AuthenticationFailed") yield* bans.log(error, loginOf(session))
-  // Announced by a proxy, when the door was open already.
+  // The client is known only since the PROXY header, after the connection was taken on.
   if (error._tag === "Banned") reset(duplex)
   session.reportedError = settings.blurFailures ? Reply.masked(error) : error
   if (exchange) yield* exchange.failed(session.reportedError)
   return error
 })
 
-/** A bug ends its own session, with a reply that every client takes for a failure. An interrupt stays one. */
+/** A defect ends its own session only, with a reply of a general failure. An interrupt stays an interrupt. */
 const errorOf = (cause: Cause.Cause<SessionError>): Effect.Effect<SessionError> => {
   if (Cause.hasInterrupts(cause)) return Effect.failCause(cause as Cause.Cause<never>)
   const failure = Cause.findError(cause)

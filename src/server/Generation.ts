@@ -1,7 +1,7 @@
 /**
- * What connections are served with: the settings as they were read once, and the
- * services made from them. A reload brings the next generation, and each
- * connection stays in the one that it came in with.
+ * A generation: settings as they were read once, and the services made from them.
+ * A reload brings the next generation. A connection keeps the generation in which
+ * it was accepted.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,7 +21,7 @@ import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 import { ServerSettings } from "./Settings.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 
-/** What a generation consists of. What is counted is counted across all of them, and the server keeps its name. */
+/** The services of a generation. Those that count, and the pseudonym, are shared by all generations. */
 export type Services =
   | Config.Sections
   | Exclude<Connection.Services, Bandwidth | Bans | CurrentListener | Pseudonym | Sessions>
@@ -40,7 +40,7 @@ export interface Generation {
   readonly retire: () => void
 }
 
-/** Fails where its settings must not or cannot be served. `release` is called once, when nothing needs its services any more. */
+/** Fails where its settings must not or cannot be served. `release` is called once, when its last connection has ended. */
 export const make = Effect.fnUntraced(function* (
   services: Context.Context<Services>,
   release: () => void

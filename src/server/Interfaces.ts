@@ -20,8 +20,8 @@ export const addresses = (): ReadonlyArray<NetAddress.IpAddress> =>
   )
 
 /**
- * The addresses that this machine has. Where clients are to be kept from them and
- * the system does not tell them, there is no server.
+ * The addresses that this machine has. Where clients must not reach them and the
+ * system does not tell them, the server does not start.
  */
 export const layerOf = (
   read: () => ReadonlyArray<NetAddress.IpAddress>
@@ -31,7 +31,7 @@ export const layerOf = (
     Effect.gen(function* () {
       const settings = { ...(yield* ListenSettings), ...(yield* PolicySettings) }
       const now = yield* Clock.currentTimeMillis
-      // Nobody asks then.
+      // No decision depends on them then.
       if (Reach.allowsPrivateTargets(settings)) return { has: () => false }
       return yield* Effect.try({
         try: () => LocalAddresses.make(read, now),

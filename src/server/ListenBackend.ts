@@ -1,6 +1,6 @@
 /**
- * How listening sockets come about: what is different where several processes
- * share them.
+ * How listening sockets are made. Processes that share sockets make them in another
+ * way than a process alone.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -15,13 +15,13 @@ export interface ListenBackend {
   readonly clear: (path: string) => Effect.Effect<void, string>
   /** Runs a synchronous `bind`, whose file gets these permissions. */
   readonly withMode: <A>(mode: number, bind: () => A) => A
-  /** Those of this name that systemd passed, of any for none. */
+  /** The sockets of this name that systemd passed; without a name, all of them. */
   readonly passed: (name: string | undefined) => ReadonlyArray<Systemd.Passed>
-  /** Comes when the process is gone that others get their sockets from: none that was asked for will come. */
+  /** Comes when the process that passes sockets to others is gone: a socket that was asked for will not come. */
   readonly lost: Event
 }
 
-/** Of a process that shares nothing, unless it says otherwise. */
+/** The default is that of a process alone. */
 export const ListenBackend = Context.Reference<ListenBackend>("effect-socks/server/ListenBackend", {
   defaultValue: () => ({
     reusePort: false,

@@ -67,7 +67,7 @@ export const listen = Effect.fnUntraced(function* (
   )
 })
 
-/** `path` is where it is in the file system, if it is. Fails with the system's code. */
+/** `path` is that of a socket in the file system. Fails with the system's code. */
 const accepting = Effect.fnUntraced(function* (
   start: (server: Server) => void,
   path: string | undefined,
@@ -76,8 +76,8 @@ const accepting = Effect.fnUntraced(function* (
   const server = createServer({ allowHalfOpen: true, noDelay: true })
   yield* Effect.acquireRelease(started(server, start, lost), () => Effect.sync(() => server.close()))
   const bound = boundOf(server, path)
-  // Out of descriptors, for one. The kernel keeps the connection or drops it; the
-  // listener stays.
+  // There is no descriptor left, for instance. The kernel keeps the connection or
+  // drops it; the listener stays.
   server.on("error", onShortage)
   const peerOf = introducing(bound)
   server.on("connection", (socket) => {
@@ -116,8 +116,8 @@ const ignored = () => {}
 
 /**
  * Both addresses of a connection, IPv4 as IPv4 on listeners of both families;
- * nothing if the client is gone already. This end's is mostly the same, and then
- * the same object.
+ * nothing if the client is gone already. Connections with the same local address
+ * share one object for it.
  */
 const introducing = (bound: Bound): ((socket: Socket) => Peer | undefined) => {
   if (bound._tag === "UnixPathAddress") {

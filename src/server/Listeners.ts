@@ -18,7 +18,7 @@ import * as UnixSocket from "./UnixSocket.ts"
 /** Takes a connection that came in. */
 export type Serve = (socket: Socket, peer: Peer) => void
 
-/** An entry of the setting `listen`, and where it turned out to be: in several places, if systemd passed several. */
+/** An entry of the setting `listen`, and the places where it listens: several, if systemd passed several sockets. */
 export interface Endpoint {
   readonly at: ListenAddress.ListenAddress
   readonly bound: ReadonlyArray<Listener.Bound>
@@ -26,9 +26,9 @@ export interface Endpoint {
 
 export interface Listeners {
   /**
-   * Opens what is not open yet, and closes what is no longer asked for. Before
-   * anyone comes in, each door is shown to `handlerFor`, who says how it is served, and
-   * `onChange` is called. Whoever fails before that, it all stays as it was.
+   * Opens the listeners that are new, and closes those that are no longer in the settings.
+   * Before a connection is accepted, `handlerFor` gives the handler of each listener, and
+   * `onChange` is called. After a failure before that, the listeners stay as they were.
    */
   readonly reconcile: <E>(
     settings: ListenSettings["Service"],
@@ -51,12 +51,12 @@ export const check = (listen: ListenSettings["Service"]["listen"]): Effect.Effec
   return Effect.fail(new BadSetting({ setting: "--listen", value, expected, path: [index] }))
 }
 
-/** None yet; those that come close with the scope. */
+/** No listeners yet. They close with the scope. */
 export const make = Effect.fnUntraced(function* (
   onShortage: () => void
 ): Effect.fn.Return<Listeners, never, Scope.Scope> {
   const parent = yield* Effect.scope
-  // Also for those that come later, whoever asks for them.
+  // Also for the listeners of later reloads.
   const sockets = yield* ListenBackend
   let open: ReadonlyArray<Open> = []
   return {
@@ -125,11 +125,11 @@ const listen = Effect.fnUntraced(function* (
 
 interface AcceptQueue {
   readonly enter: Serve
-  /** From now on connections are served like this, those that wait first. */
+  /** Serves the connections that wait, and then those that come, by this handler. */
   readonly open: (serve: Serve) => void
 }
 
-/** Where connections wait that come in before it is said how they are served. */
+/** Holds the connections that come in before their handler is known. */
 const makeAcceptQueue = (): AcceptQueue => {
   const waiting: Array<Parameters<Serve>> = []
   let current: Serve = (...connection) => void waiting.push(connection)

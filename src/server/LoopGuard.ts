@@ -1,6 +1,6 @@
 /**
- * A server that connects to itself: each turn costs it two more descriptors, and
- * nobody wants what is at the end.
+ * Against connections of the server to itself, which would be relayed in a circle:
+ * each turn costs two more descriptors.
  */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -13,7 +13,7 @@ import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Interfaces from "./Interfaces.ts"
 
-/** What there is to say against a connection to one of these listeners, by whatever name it is asked for. */
+/** A denial of connections to these listeners, by address or by a name; nothing for other targets. */
 export const judge =
   (listeners: Listeners, allow: ReadonlyArray<TargetPattern>) =>
   (
@@ -45,7 +45,7 @@ export const policy = (
   }
 }
 
-/** The same dialer, which whatever policy there is does not get to the listeners either. */
+/** The same dialer, which refuses these listeners whatever the policy allows. */
 export const dialer = (
   inner: Dialer["Service"],
   listeners: Listeners,
@@ -57,7 +57,7 @@ export const dialer = (
       : inner.connect(address, port)
 })
 
-/** Where the server listens, at the moment. */
+/** The addresses at which the server listens now. */
 type Listeners = () => ReadonlyArray<NetAddress.InetAddress>
 
 const denial = { rule: "address guard", reason: "this is the server itself" }
@@ -78,7 +78,7 @@ const isClosed = (
   )
 }
 
-/** Whether who connects to this address, at its port, gets the listener. */
+/** Whether a connection to this address, at the port of the listener, reaches the listener. */
 const reaches = (address: NetAddress.IpAddress, listener: NetAddress.InetAddress): boolean =>
   Equal.equals(address, listener.address) ||
   // Systems take the unspecified address for this machine.

@@ -1,6 +1,6 @@
 /**
- * Whether a listener lets in others than it should: an open proxy is found
- * within hours.
+ * Refuses to start as an open proxy, which lets strangers in without a password: one is
+ * found within hours.
  */
 import { statSync } from "node:fs"
 import * as Effect from "effect/Effect"
@@ -12,19 +12,19 @@ import * as Reach from "../policy/Reach.ts"
 import { Method } from "../wire/Socks5.ts"
 import { ServerSettings } from "./Settings.ts"
 
-/** Whether a client has to say who it is, unless its network is trusted. */
+/** Whether clients have to log in, but for those of trusted networks. */
 export const asksPassword: Effect.Effect<boolean, never, Authenticator> = Effect.map(
   Authenticator,
   ({ methods }) => methods.includes(Method.UsernamePassword) && !methods.includes(Method.NoAuthentication)
 )
 
-/** Whether anyone comes in who reaches it. */
+/** Whether clients are served without a login. */
 const letsAnyoneIn: Effect.Effect<boolean, never, Authenticator> = Effect.map(Authenticator, ({ methods }) =>
   methods.includes(Method.NoAuthentication)
 )
 
 /**
- * Refuses a listener that others can reach and that nothing keeps them out of.
+ * Refuses a listener that other machines can reach and that serves them without a login.
  * `modeOf` gives the permission bits of a socket in the file system. What
  * systemd passes is not known before it listens.
  */
@@ -41,10 +41,10 @@ export const check = Effect.fnUntraced(function* (
   }
 })
 
-/** The permission bits that a socket has now; all of them if there is no telling. */
+/** The permission bits that a socket has now; all of them if they cannot be read. */
 export const currentMode = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mode ?? 0o777
 
-/** By others than this machine's users, and of a socket with permissions, than those it names. */
+/** Whether other machines can connect, or to a socket in the file system, users beside its owner and group. */
 const isReachable = (place: ListenAddress.Place, modeOf: (path: string) => number): boolean => {
   switch (place._tag) {
     case "HostPort":

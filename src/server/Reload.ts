@@ -1,6 +1,6 @@
 /**
- * Reading the settings again while the server runs. What cannot be read or
- * served changes nothing, and is said loudly.
+ * Reading the settings again while the server runs. Settings that cannot be read or
+ * served change nothing, and are logged as an error.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import type * as Generation from "./Generation.ts"
 import { type Refusal, Server } from "./Server.ts"
 
-/** Builds these services anew and has the server go on with them. What fails changes nothing. */
+/** Builds these services anew and has the server go on with them. A failure changes nothing. */
 export const once = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>
 ): Effect.fn.Return<void, E | Refusal, Server> {

@@ -30,20 +30,20 @@ export type Refusal = BadSetting | BadSettings | ListenFailed | OpenProxyRefused
 export class Server extends Context.Service<
   Server,
   {
-    /** Where it listens, in the order of the configuration: addresses, ports and paths as they turned out. */
+    /** The listeners, in the order of the configuration, with the ports that the system chose. */
     readonly listeners: ReadonlyArray<ListenAddress.ListenAddress>
     /** The addresses of those that listen on TCP. */
     readonly addresses: ReadonlyArray<NetAddress.InetAddress>
-    /** Whether a client has to say who it is. */
+    /** Whether clients have to log in with a password. */
     readonly asksPassword: boolean
-    /** How many sessions there are, and what else tells how busy it is, for the log. */
+    /** The numbers of sessions, handshakes and descriptors, for the log. */
     readonly census: Effect.Effect<Census>
     /**
      * Goes on with other settings, and the services made from them: at once and
-     * as a whole, or on failure not at all. Listeners come and go, and those that
-     * stay are not touched. Connections that are there keep the services they came
-     * in with, until the last of them has ended and `release` is called; but who may
-     * come in and where they may go is asked of the new ones.
+     * as a whole, or on failure not at all. Listeners that are in both settings are
+     * not touched. Open connections keep the services that they began with, and
+     * `release` is called when the last of them has ended; but the authenticator and
+     * the policy are the new ones for them, too.
      */
     readonly reload: (
       services: Context.Context<Generation.Services>,

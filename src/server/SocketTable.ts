@@ -1,6 +1,6 @@
 /**
- * Where sockets are that other programs bound, as Linux tells it (proc_net(5)).
- * Node tells it only of sockets that it listens on.
+ * The addresses of sockets that other programs bound, from the tables of Linux
+ * (proc_net(5)). Node tells only the addresses of sockets that it listens on.
  */
 import { readFileSync } from "node:fs"
 import { endianness } from "node:os"

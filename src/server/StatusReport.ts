@@ -1,6 +1,6 @@
 /**
- * SIGUSR2: how many sessions there are, who is banned and who failed to log in,
- * for the log.
+ * SIGUSR2: writes the number of sessions, the bans and the networks with failed logins
+ * to the log.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,7 +10,7 @@ import type { BanSettings } from "../bans/Settings.ts"
 import * as Signal from "../base/Signal.ts"
 import { Server } from "./Server.ts"
 
-/** Of each kind; the first line says how many there are. */
+/** The most lines of each kind; the first line has the numbers. */
 const most = 1000
 
 /** Tells the log whenever the process gets the signal. */

@@ -1,6 +1,6 @@
 /**
- * What a service and systemd tell each other: which sockets it is passed
- * (sd_listen_fds(3)), and when it is ready and stopping (sd_notify(3)).
+ * The protocol between a service and systemd: passed sockets (sd_listen_fds(3)), and
+ * the messages that the service is ready or stopping (sd_notify(3)).
  */
 import { spawn } from "node:child_process"
 import { fstatSync } from "node:fs"
@@ -19,23 +19,23 @@ export interface Passed {
   readonly fd: number
   /** Its FileDescriptorName=. */
   readonly name: string | undefined
-  /** Where in the file system it is, if it is. */
+  /** The path of a socket in the file system. */
   readonly path: string | undefined
-  /** Whether only this machine can connect to it; not so where there is no telling. */
+  /** Whether only this machine can connect to it; false where that is not known. */
   readonly isOurs: boolean
 }
 
-/** The sockets of this name, of any for none; no sockets if they are meant for another process. */
+/** The sockets of this name, or of every name without one; none if they are meant for another process. */
 export const passed = (name: string | undefined): ReadonlyArray<Passed> => {
   all ??= readAll()
   return named(all, name)
 }
 
-/** Those of them that have this name, of any for none. */
+/** The sockets that have this name; without a name, all of them. */
 export const named = (sockets: ReadonlyArray<Passed>, name: string | undefined): ReadonlyArray<Passed> =>
   name === undefined ? sockets : sockets.filter((socket) => socket.name === name)
 
-/** Listeners, with what is known of the sockets that systemd passed for them. */
+/** Listeners, those of systemd with whether only this machine can connect to their sockets. */
 export const known = (
   listen: ListenSettings["Service"]["listen"],
   sockets: ReadonlyArray<Passed> = passed(undefined)

@@ -18,8 +18,8 @@ type Name = (typeof names)[number]
 
 /**
  * How to do the handshake on connections of TLS listeners; nothing if there are
- * none. Refuses files that no listener uses: whoever gives them believes that
- * something is encrypted.
+ * none. Refuses files that no listener uses, as their operator believes that
+ * connections are encrypted.
  */
 export const load = Effect.gen(function* (): Effect.fn.Return<
   Tls.Secure | undefined,

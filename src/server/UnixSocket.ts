@@ -1,6 +1,6 @@
 /**
- * What a socket in the file system takes beyond listening: a free path, and
- * permissions. The path is removed by the system when the listener closes.
+ * The path and the permissions of a socket in the file system. Node removes the path
+ * when the listener closes.
  */
 import { chmodSync, lstatSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
@@ -8,9 +8,9 @@ import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 
 /**
- * Makes way for a socket: removes one that a server left behind that did not end
- * in order. Fails with the code EADDRINUSE where one still listens, with ENOTSOCK
- * where the path is something else's, and with ENOENT where its directory is not.
+ * Frees a path: removes the socket of a server that ended without removing it. Fails
+ * with the code EADDRINUSE where a server still listens, with ENOTSOCK where the path
+ * is of another kind of file, and with ENOENT where its directory is missing.
  */
 export const clear = Effect.fnUntraced(function* (path: string): Effect.fn.Return<void, string> {
   const file = yield* attempt(() => lstatSync(path, { throwIfNoEntry: false }))

@@ -1,5 +1,5 @@
 /**
- * Whether sessions that are there would still be let in, and as whom.
+ * Sessions judged again: whether each would still be let in, and with which identity.
  */
 import * as Effect from "effect/Effect"
 import { renewed } from "../auth/Authenticated.ts"
@@ -28,9 +28,9 @@ export const endDenied = Effect.fnUntraced(function* (
 })
 
 /**
- * Whether a session stands. If it does, its identity is from now on that of the users of now, for what is still to be
- * judged: datagrams, and the next request on a connection with a certificate. A session without a request is only
- * judged by its certificate.
+ * Whether a session may go on. If it may, it takes the identity that its user has now, by which its datagrams and
+ * the next request on a connection with a certificate are judged. A session without a request is judged by its
+ * certificate only.
  */
 export const review = Effect.fnUntraced(function* (
   { accepted, admitted, running }: Pick<Session, "accepted" | "admitted" | "running">,

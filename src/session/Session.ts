@@ -1,5 +1,5 @@
 /**
- * What is known of a connection, and the line that it leaves in the log.
+ * The state of a connection, and its line in the log.
  */
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
@@ -14,11 +14,11 @@ import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
 import type { Accepted, Admitted, Running } from "./States.ts"
 
-/** What is written down of a session as it happens, for its line in the log. Nothing is decided by it. */
+/** The record of a session for its line in the log. No decision depends on it. */
 export interface SessionLog {
   /** Milliseconds since the epoch. */
   startedAt: number
-  /** The user who was authenticated, before there is a request, too. */
+  /** The authenticated user; also set while there is no request yet. */
   user: string | undefined
   /** The user name that the client gives without proof, printable. */
   unverifiedUser: string | undefined
@@ -78,11 +78,11 @@ export const renew = (session: Session, id: number, startedAt: number): void => 
   Object.assign(session, make(id, startedAt, peer, origin), { accepted, protocol })
 }
 
-/** The hint for the operator that it ended with, of a client that speaks something else than its listener. */
+/** A hint for the operator, where a client spoke another protocol than its listener. */
 export const hintOf = ({ outcome }: Session): string | undefined =>
   typeof outcome === "object" && outcome._tag === "UnknownProtocol" ? outcome.hint : undefined
 
-/** One line for a session that has ended, where people see it if `isSeen` or if it asked for something. */
+/** One line for a session that has ended: at info if `isSeen` or if there was a request, else at debug. */
 export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { id, peer, startedAt, protocol, user, unverifiedUser, running, traffic } = session
@@ -119,7 +119,7 @@ export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
 export const isStranger = (session: Session): boolean =>
   session.admitted === undefined && session.user === undefined && outcomeOf(session) !== "CertificateRefused"
 
-/** What became of it, in a word. */
+/** The outcome in a word. */
 export const outcomeOf = ({ outcome }: Session): string =>
   typeof outcome === "object" ? outcome._tag : (outcome ?? "closed by server")
 

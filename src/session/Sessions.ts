@@ -1,5 +1,5 @@
 /**
- * The connections there are, how many of them there may be, and how long.
+ * All open connections, and the limits on their number and duration.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -28,14 +28,14 @@ import * as Session from "./Session.ts"
 import type { Admitted } from "./States.ts"
 import * as Summary from "./Summary.ts"
 
-/** How many connections there are, and may be. */
+/** The numbers of open sessions, and their limits. */
 export interface Census {
   readonly sessions: number
   readonly associations: number
   readonly handshakes: number
-  /** Those of connections, of all that connections may have. */
+  /** Descriptors in use by connections. */
   readonly descriptors: number
-  /** Of one process. */
+  /** The limits of one process. */
   readonly limits?: { readonly sessions: number; readonly handshakes: number; readonly descriptors: number }
 }
 
@@ -48,7 +48,7 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<Session.Session, TooManyHandshakes, LimitSettings | ListenSettings>
     /** Lets go of a connection that has ended, and logs its session. */
     readonly close: (session: Session.Session) => Effect.Effect<void>
-    /** Counts a connection as one from elsewhere, once a proxy has said whose it is. */
+    /** Counts a connection for the client that the PROXY header names. */
     readonly attribute: (
       session: Session.Session,
       peer: Peer
@@ -72,9 +72,9 @@ export class Sessions extends Context.Service<
     readonly renew: (session: Session.Session) => Effect.Effect<void>
     /** Breaks a session off, which resets both its sides. */
     readonly end: (session: Session.Session, ending: Ending) => Effect.Effect<void>
-    /** Notes that the system had nothing for a connection that wanted in. */
+    /** Notes that the system had no descriptor for a new connection. */
     readonly turnedAway: () => void
-    /** What there is now, for who runs the server. */
+    /** The numbers of now, for the operator. */
     readonly census: Effect.Effect<Census, never, LimitSettings>
     /** All connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session.Session>>
@@ -123,7 +123,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
       return Session.log(session, isHintDue(Session.hintOf(session), nowOf(fiber)))
     })
 
-  // Anyone can cause one, as often as they like.
+  // A client can cause a hint as often as it likes.
   const hinted = new Map<string, number>()
   const isHintDue = (hint: string | undefined, now: number) => {
     if (hint === undefined || now - (hinted.get(hint) ?? Number.NEGATIVE_INFINITY) < hintEvery) return false
@@ -131,14 +131,14 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
     return true
   }
 
-  /** One that has ended is as good as gone. */
+  /** Ends a session, unless it has ended already. */
   const cut = (session: Session.Session, ending: Ending) => {
     if (session.outcome !== undefined) return
     session.outcome = ending
     live.get(session)?.interruptUnsafe()
   }
 
-  /** Tries again with what others have to spare, until there is nothing to be had. */
+  /** Tries again with slots that other processes give back, until none is left. */
   const insist = Effect.fnUntraced(function* <E extends LimitError | TooManySessions>(
     attempt: (now: number) => SharedCounters.Refused<E> | undefined,
     first: SharedCounters.Refused<E>
@@ -278,7 +278,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
 /** Milliseconds. */
 const hintEvery = 60_000
 
-/** What helps, which is more open files unless the operator has set a limit. */
+/** The advice to the operator: more open files, or a higher limit where the operator has set one. */
 const adviceOn = (counts: Readonly<Record<string, number>>): string => {
   if (counts.descriptors !== undefined) return `too few descriptors; ${OpenFiles.advice}`
   const settings = Object.keys(counts).map((kind) => `--max-${kind}`)

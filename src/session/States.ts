@@ -1,6 +1,6 @@
 /**
- * The states of a session: accepted, admitted, running. Each has all that is
- * known in it, and is made from the one before.
+ * The states of a session: accepted, admitted, running. Each is made from the one
+ * before, and has a required field for all that is known by then.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import type { Authenticated, Proof } from "../auth/Authenticated.ts"
@@ -17,7 +17,7 @@ export type Command = Request["command"]
 /** What a client asks for. */
 export type Request = Connection | Forwarding
 
-/** Bytes to be moved, whatever they are. */
+/** A request for a connection whose bytes are relayed unread. */
 export interface Connection {
   readonly command: "CONNECT" | "BIND" | "ASSOCIATE"
   readonly target: Target
@@ -59,7 +59,7 @@ export interface Running {
   readonly remote: NetAddress.InetAddress
 }
 
-/** What a policy judges a request by. */
+/** The access that the policy judges. */
 export const accessOf = ({
   identity,
   peer,

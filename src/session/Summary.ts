@@ -1,5 +1,5 @@
 /**
- * One line for much that happened, as lines of its own would fill a disk.
+ * One log line for many events, since a line for each would fill a disk.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,14 +17,14 @@ export interface Summary {
 }
 
 export interface Options {
-  /** How long what comes with the first one is waited for. */
+  /** The time between the first event and the line. */
   readonly after: Duration.Input
-  /** How long nothing is said then. */
+  /** The time after a line in which none is written. */
   readonly pause: Duration.Input
   readonly log: (counts: Readonly<Record<string, number>>) => Effect.Effect<void>
 }
 
-/** Logs until the scope closes, and then the rest. */
+/** Logs until the scope closes, and then logs the events that are left. */
 export const make = Effect.fnUntraced(function* ({
   after,
   pause,

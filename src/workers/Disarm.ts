@@ -1,7 +1,7 @@
 /**
- * Takes `SIGUSR1`, at which Node would open its inspector, for something that does
- * nothing. Imported before all else, for from the first moment on there is nobody
- * who should be able to open it: what was opened before that is closed.
+ * Ignores `SIGUSR1`, at which Node would open its inspector. Imported before all else,
+ * as a signal must not open the inspector at any time. An inspector that is open by then
+ * is closed.
  */
 import * as Inspector from "../base/Inspector.ts"
 import { mark } from "./Mark.ts"

@@ -1,6 +1,6 @@
 /**
- * A worker's end of the line to the primary. A worker whose primary is gone is
- * told to stop by that.
+ * A worker's end of the IPC channel to the primary. A worker stops when its primary is
+ * gone.
  */
 import cluster from "node:cluster"
 import * as Deferred from "effect/Deferred"
@@ -70,7 +70,7 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   return {
     send,
     welcome: yield* Deferred.await(welcome),
-    // Behind what is sent in this turn.
+    // After the messages of this turn.
     flush: Effect.callback((resume) => void setImmediate(post, [], () => resume(Effect.void))),
     onNews: (receive) => {
       receiveNews = receive

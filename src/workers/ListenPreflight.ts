@@ -1,6 +1,6 @@
 /**
- * What one process does so that several can listen, each with a socket of its own
- * for the same port (SO_REUSEPORT) where the platform has that.
+ * The steps of the primary before its workers listen, each with a socket of its own for
+ * the same port (SO_REUSEPORT) where the platform has that.
  */
 import { createServer, type ListenOptions, type Server } from "node:net"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ export const canReuse: Effect.Effect<boolean> = Effect.gen(function* () {
   Effect.orElseSucceed(() => false)
 )
 
-/** What one process has to do before several can listen. `before` is where they do already. */
+/** Prepares the listeners of `listen` for the workers. `before` are the listeners that they have already. */
 export const prepare = Effect.fnUntraced(function* (
   { listen, unixMode }: Pick<ListenSettings["Service"], "listen" | "unixMode">,
   before: ListenSettings["Service"]["listen"],

@@ -1,2 +1,2 @@
-/** A variable that the primary gives its workers, as there are others who start programs with a line to themselves. */
+/** The environment variable by which a worker is told from a program that another process manager started with IPC. */
 export const mark = "EFFECT_SOCKS_WORKER"

@@ -1,9 +1,8 @@
 /**
- * Messages between processes: what is sent in one turn of the event loop goes
- * together.
+ * Messages between processes. Those of one turn of the event loop are sent together.
  */
 
-/** Queues messages for `post`, which gets all of a turn at once. */
+/** Queues messages for `post`, which gets all messages of a turn at once. */
 export const outgoing = <Message>(post: (batch: ReadonlyArray<Message>) => void) => {
   let batch: Array<Message> = []
   const flush = () => {

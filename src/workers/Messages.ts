@@ -1,6 +1,6 @@
 /**
- * What the primary, which the operator started, and its workers tell each other:
- * JSON, an array of these at a time.
+ * The messages between the primary, which is the process that the operator started, and
+ * its workers: JSON, an array of messages at a time.
  */
 import * as Data from "effect/Data"
 import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from "../Errors.ts"
@@ -10,26 +10,26 @@ import type { Passed } from "../server/Systemd.ts"
 import type { Ping, Pong } from "./Heartbeat.ts"
 import type { Answer, Call } from "./SessionQuery.ts"
 
-/** Where a worker listens, as it is written, and whether clients have to say who they are. */
+/** The addresses of a worker's listeners, as they are logged, and whether clients have to log in with a password. */
 export interface Open {
   readonly addresses: ReadonlyArray<string>
   readonly asksPassword: boolean
 }
 
-/** The files that settings are in, with what is in them. */
+/** The files of the settings, with their contents. */
 export type Texts = ReadonlyArray<readonly [path: string, text: string]>
 
 export type ToPrimary =
-  /** It is there, and waits to be welcomed. */
+  /** The worker has started, and waits for the welcome. */
   { readonly _tag: "hello" } | Serving | Refused | Answer | Pong | Report
 
-/** It serves, or has changed to other settings: the answer to the reload of this number. */
+/** The worker serves, or has changed to other settings: the answer to the reload of this number. */
 export interface Serving extends Open {
   readonly _tag: "serving"
   readonly reload?: number | undefined
 }
 
-/** It does not start, or does not change to other settings. */
+/** The worker does not start, or does not change to other settings. */
 export interface Refused {
   readonly _tag: "refused"
   readonly reload?: number | undefined
@@ -40,7 +40,7 @@ export type ToWorker =
   | ({
       readonly _tag: "welcome"
       readonly texts: Texts
-      /** How it listens. */
+      /** Whether the worker listens on sockets of its own. */
       readonly reusePort: boolean
       readonly passed: ReadonlyArray<Passed>
     } & Welcome)
@@ -57,7 +57,7 @@ export interface Written {
   readonly errors?: ReadonlyArray<Written>
 }
 
-/** A worker failed in a way that it should not have. */
+/** A worker failed by a defect. */
 export class WorkerFault extends Data.TaggedError("WorkerFault")<{ readonly message: string }> {}
 
 export const write = (error: Error & { readonly _tag?: string }): Written => ({

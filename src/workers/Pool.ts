@@ -1,6 +1,5 @@
 /**
- * The processes of the workers: as many as there should be, whatever becomes of
- * each.
+ * The worker processes. One that ends is replaced, so that their number stays the same.
  */
 import cluster, { type Worker } from "node:cluster"
 import * as Deferred from "effect/Deferred"

@@ -39,8 +39,8 @@ export interface Options {
 }
 
 /**
- * What settings are made into here, so that what is wrong is found before a worker is told. Nobody comes in here,
- * so that the rules are for workers to make ready.
+ * The services that the primary makes from settings, to find errors before a worker is told of them. The primary
+ * serves no client, so it does not compile the rules.
  */
 export const services = Composition.services({ policy: Policy.denyAll })
 
@@ -128,7 +128,7 @@ const beat = (heartbeat: Heartbeat.Heartbeat<Pool.Member>) =>
     )
   )
 
-/** Without what only workers go by, and there may be very many of. */
+/** The settings without rules and users, which only workers use and which may be very many. */
 const kept = (values: Config.Values): Config.Values => ({ ...values, rules: [], user: [], users: [] })
 
 /** How long a worker may take to stop when its sessions have had their time. */

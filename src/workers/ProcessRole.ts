@@ -1,6 +1,6 @@
 /**
- * One process or several. Asked at every start, so it loads nothing where there
- * is one.
+ * Whether there is one process or several. Every start asks, so this loads nothing for
+ * one process.
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
