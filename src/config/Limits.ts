@@ -2,12 +2,10 @@
  * The limits of a user, or of the sessions that a rule allows, and their form in a file.
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Issue from "effect/SchemaIssue"
-import * as Transformation from "effect/SchemaTransformation"
 import * as Parsers from "./Parsers.ts"
+import * as Schemas from "./Schemas.ts"
 
 /**
  * A limit that is left out is that of the settings. `Infinity`, written `off`, is no
@@ -45,13 +43,10 @@ const limit = <A>(options: {
   return text.annotate({ description: `${description}: ${expected}` }).pipe(
     Schema.decodeTo(
       value,
-      Transformation.transformEffect<A, string | number>({
-        decode: (written, parsing) =>
-          Option.match(written === "off" ? Option.some(off) : read(String(written)), {
-            onNone: () => Effect.fail(new Issue.InvalidValue({ expected }, written, parsing)),
-            onSome: Effect.succeed
-          }),
-        encode: (limit) => Effect.succeed(limit === off ? "off" : written(limit))
+      Schemas.between<A, string | number>({
+        read: (text) => (text === "off" ? Option.some(off) : read(text)),
+        write: (limit) => (limit === off ? "off" : written(limit)),
+        expected
       })
     ),
     Schema.optionalKey

@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
 import * as Parsers from "./Parsers.ts"
@@ -74,6 +75,30 @@ interface Found {
   readonly text: string
   readonly file?: string
 }
+
+/**
+ * Between a text, or a number as its own text, and the value that it stands for, in both directions. An error says
+ * what is `expected`, and where `isSecret`, shows no part of the text.
+ */
+export const between = <A, Text extends string | number>(options: {
+  readonly read: (text: string) => Option.Option<A>
+  readonly write: (value: A) => Text
+  readonly expected: string
+  readonly isSecret?: boolean
+  /** The reason why a text is wrong, without a part of the text. */
+  readonly why?: ((text: string) => string) | undefined
+}): SchemaTransformation.Transformation<A, Text> =>
+  SchemaTransformation.transformEffect<A, Text>({
+    decode: (written, parsing) =>
+      Effect.mapError(Effect.fromOption(options.read(String(written))), () => {
+        const why = options.why ? `: ${options.why(String(written))}` : ""
+        const expected = `${options.expected}${why}`
+        return options.isSecret
+          ? new SchemaIssue.InvalidValue({ expected })
+          : new SchemaIssue.InvalidValue({ expected }, written, parsing)
+      }),
+    encode: (value) => Effect.succeed(options.write(value))
+  })
 
 /** `true` or `false`. */
 export const toggle: Form<boolean> = text({

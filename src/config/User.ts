@@ -14,7 +14,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Issue from "effect/SchemaIssue"
 import * as Transformation from "effect/SchemaTransformation"
 import * as Limits from "./Limits.ts"
 import * as Parsers from "./Parsers.ts"
@@ -68,19 +67,7 @@ const written = <A>(options: {
     isSecret,
     // Without it, a number where a text should be is only said to be no string.
     message: `Expected ${expected}`
-  }).pipe(
-    Schema.decodeTo(
-      value,
-      Transformation.transformEffect<A, string>({
-        decode: (text) =>
-          Effect.mapError(
-            Effect.fromOption(read(text)),
-            () => new Issue.InvalidValue({ expected: why ? `${expected}: ${why(text)}` : expected })
-          ),
-        encode: (it) => Effect.succeed(write(it))
-      })
-    )
-  )
+  }).pipe(Schema.decodeTo(value, Schemas.between<A, string>({ read, write, expected, why, isSecret: true })))
 }
 
 const name = written({

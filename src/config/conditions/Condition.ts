@@ -3,13 +3,11 @@
  * holds wherever another does.
  */
 import type * as DateTime from "effect/DateTime"
-import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Issue from "effect/SchemaIssue"
-import * as Transformation from "effect/SchemaTransformation"
 import type { Target } from "../../wire/Target.ts"
+import * as Schemas from "../Schemas.ts"
 
 /** A request, as far as conditions ask. */
 export interface Request {
@@ -67,19 +65,6 @@ export const value = <A>(options: {
 }) =>
   Schema.Union([Schema.String, Schema.Finite])
     .annotate({ description: options.expected })
-    .pipe(
-      Schema.decodeTo(
-        Schema.declare(options.is),
-        Transformation.transformEffect<A, string | number>({
-          decode: (written, parsing) =>
-            Option.match(options.read(String(written)), {
-              onNone: () =>
-                Effect.fail(new Issue.InvalidValue({ expected: options.expected }, written, parsing)),
-              onSome: Effect.succeed
-            }),
-          encode: (value) => Effect.succeed(options.write(value))
-        })
-      )
-    )
+    .pipe(Schema.decodeTo(Schema.declare(options.is), Schemas.between<A, string | number>(options)))
 
 export const isObject = (u: unknown): boolean => typeof u === "object" && u !== null
