@@ -10,6 +10,7 @@ import { type Credentials, Method } from "../wire/Socks5.ts"
 import { Authenticator } from "./Authenticator.ts"
 import { userOf } from "./CertificateUser.ts"
 import { anonymous, type Identity } from "./Identity.ts"
+import * as LoginLog from "./LoginLog.ts"
 import type { AuthSettings } from "./Settings.ts"
 
 declare const proven: unique symbol
@@ -34,19 +35,24 @@ export const byPassword = (
   credentials: Credentials,
   from: NetAddress.SocketAddress
 ): Effect.Effect<Authenticated, VerificationError, Authenticator> =>
-  Effect.flatMap(Authenticator, ({ verify }) => Effect.map(verify(credentials, from), authenticated))
+  Effect.flatMap(Authenticator, ({ verify }) =>
+    LoginLog.told(Effect.map(verify(credentials, from), authenticated), { client: from, method: "password" })
+  )
 
 /** The identity in a verified certificate: its user, or just its name where no such user is known. */
 export const byCertificate = (
   subject: CertificateSubject,
   from: NetAddress.SocketAddress
 ): Effect.Effect<Authenticated, CertificateRefused, Authenticator> =>
-  Effect.gen(function* () {
-    const { recognize } = yield* Authenticator
-    const user = yield* userOf(subject)
-    const found = yield* recognize?.(user, from) ?? Effect.undefined
-    return authenticated(found ?? { user })
-  })
+  LoginLog.told(
+    Effect.gen(function* () {
+      const { recognize } = yield* Authenticator
+      const user = yield* userOf(subject)
+      const found = yield* recognize?.(user, from) ?? Effect.undefined
+      return authenticated(found ?? { user })
+    }),
+    { client: from, method: "certificate" }
+  )
 
 /** The identity without a login: by certificate, trusted network, or no authentication; undefined where a login is needed. */
 export const withoutLogin = ({

@@ -29,6 +29,15 @@ import { BanSettings } from "./Settings.ts"
 
 export type Ban = BanList.Ban
 
+/** A network that is banned now, or whose bans were lifted. */
+export type BanChange = Extract<LoginGuard.News, { readonly _tag: "ban" | "lift" }>
+
+/** Where bans are told, by the process that decides them: nowhere unless somebody listens. */
+export const BanLog = Context.Reference<{ readonly write: (change: BanChange) => void }>(
+  "effect-socks/bans/BanLog",
+  { defaultValue: () => ({ write: () => {} }) }
+)
+
 /** A failed login, as the log has it. */
 export interface FailedLogin {
   readonly client: NetAddress.SocketAddress
@@ -90,7 +99,9 @@ export class Bans extends Context.Service<
   /** No bans, and no failed logins. */
   static readonly layer: Layer.Layer<Bans, never, KeyedHash> = Layer.effect(
     Bans,
-    Effect.map(KeyedHash, (hashes) => make(LoginGuard.make(hashes)))
+    Effect.zipWith(KeyedHash, BanLog, (hashes, { write }) =>
+      make(LoginGuard.make(hashes, (news) => isBanChange(news) && write(news)))
+    )
   )
 
   /**
@@ -100,6 +111,9 @@ export class Bans extends Context.Service<
   static readonly layerOf = (guesses: LoginGuard.LoginGuard, part: number): Layer.Layer<Bans> =>
     Layer.sync(Bans, () => make(guesses, part))
 }
+
+export const isBanChange = (news: LoginGuard.News): news is BanChange =>
+  news._tag === "ban" || news._tag === "lift"
 
 /** Number of password checks of one network at a time. */
 const atOnce = 8

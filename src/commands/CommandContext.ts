@@ -19,7 +19,7 @@ export interface CommandContext<out Asked = Request> {
   readonly request: Asked
   readonly log: SessionLog
   /** Notes that the session has a connection to its target. */
-  readonly runs: (running: Running) => void
+  readonly connected: (running: Running) => Effect.Effect<void>
   /**
    * Takes what the limits of a rule say that it takes to use what the rule
    * allows, until the scope closes. What moves is counted in `traffic`, the

@@ -43,14 +43,14 @@ export const run = (
 
 /** Tells the client of its target's connection, and makes the two each other's. */
 export const join = (
-  { client, admitted, log, runs, succeeded }: CommandContext,
+  { client, admitted, log, connected, succeeded }: CommandContext,
   target: Outgoing,
   bound: NetAddress.InetAddress,
   decision: Decision
-): Effect.Effect<Ending, never, Bandwidth | LimitSettings | Relay | Scope.Scope> => {
-  runs({ admitted, decision, remote: target.remote })
+): Effect.Effect<Ending, never, Bandwidth | LimitSettings | Relay | Scope.Scope> =>
   // No generator, which would stay for as long as the relay runs.
-  return succeeded(bound).pipe(
+  connected({ admitted, decision, remote: target.remote }).pipe(
+    Effect.andThen(succeeded(bound)),
     Effect.andThen(SessionBandwidth.of(admitted, decision)),
     Effect.flatMap((pace) => {
       const { duplex, early } = client.detach()
@@ -58,7 +58,6 @@ export const join = (
       return Effect.flatMap(Relay, (relay) => relay.run(ends))
     })
   )
-}
 
 /** A connection to the target, by the route of the session. Only judged addresses get there. */
 export const open = Effect.fnUntraced(function* ({

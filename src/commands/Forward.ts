@@ -24,7 +24,7 @@ export const run = Effect.fnUntraced(function* ({
   admitted,
   request,
   log,
-  runs,
+  connected,
   enter
 }: CommandContext<Forwarding>): Effect.fn.Return<
   Ending,
@@ -38,7 +38,7 @@ export const run = Effect.fnUntraced(function* ({
   const { outgoing, decision } = yield* client.whileConnected(
     Effect.raceFirst(Connect.open({ admitted, enter }), exchange.broken)
   )
-  runs({ admitted, decision, remote: outgoing.remote })
+  yield* connected({ admitted, decision, remote: outgoing.remote })
   const pace = yield* SessionBandwidth.of(admitted, decision)
   // Its head is here, and still counts among what goes to the target.
   yield* client.whileConnected(SessionBandwidth.turn(pace?.upload, exchange.tally.fromClient))

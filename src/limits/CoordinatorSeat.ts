@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Schedule from "effect/Schedule"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
-import { Bans } from "../bans/Bans.ts"
+import { BanLog, Bans, isBanChange } from "../bans/Bans.ts"
 import * as LoginGuard from "../bans/LoginGuard.ts"
 import { BanSettings } from "../bans/Settings.ts"
 import * as Hmac from "../base/Hmac.ts"
@@ -58,7 +58,11 @@ const layerFor = Effect.fnUntraced(function* (count: number) {
   const tell = (news: News) => {
     for (const member of members) member.send(news)
   }
-  const guesses = LoginGuard.make(Hmac.hashes, tell)
+  const bans = yield* BanLog
+  const guesses = LoginGuard.make(Hmac.hashes, (news) => {
+    tell(news)
+    if (isBanChange(news)) bans.write(news)
+  })
   const parts = {
     count,
     members,

@@ -35,13 +35,14 @@ export const DecisionLog = Context.Reference<{
         const which = logDecisions === "auto" ? (rules.length > 0 ? "all" : "denied") : logDecisions
         const { verdict, isReport } = decided.decision
         const isWanted = isReport || verdict === "deny" ? which !== "none" : which === "all"
-        return isWanted ? Effect.logInfo("decision", line(decided)) : Effect.void
+        return isWanted ? Effect.logInfo("decision", lineOf(decided)) : Effect.void
       })
   })
 })
 
-const line = ({ access, decision, addresses, duration }: Decided) => ({
-  verdict: decision.isReport ? "would deny" : decision.verdict,
+/** A decision as plain data, as the log has it. */
+export const lineOf = ({ access, decision, addresses, duration }: Decided) => ({
+  verdict: decision.isReport ? ("would deny" as const) : decision.verdict,
   rule: decision.rule,
   reason: decision.reason,
   user: access.identity.user,

@@ -17,6 +17,9 @@ import { Pseudonym } from "../network/Pseudonym.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { Policy } from "../policy/Policy.ts"
+import * as EventLog from "../session/EventLog.ts"
+import * as EventSources from "../session/EventSources.ts"
+import { Events } from "../session/Events.ts"
 import { Sessions } from "../session/Sessions.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as AuthLayer from "./AuthLayer.ts"
@@ -58,11 +61,19 @@ export const closed = services({ authenticator: Authenticator.denyAll, policy: P
 /** What usage and bans are counted with, and the name of the server. */
 export type Counters = Bans | Pseudonym | Quotas
 
-/** The services that count across all connections, and outlive a reload. */
+/**
+ * The services that count across all connections, and outlive a reload; with the events of what they do, which the log
+ * listens to.
+ */
 export const counted = <E, R>(
   counters: Layer.Layer<Counters, E, R>
-): Layer.Layer<Bandwidth | Counters | Sessions, E, R> =>
-  Layer.provideMerge(Layer.merge(Bandwidth.layer, Sessions.layer), counters)
+): Layer.Layer<Bandwidth | Counters | Events | Sessions, E, R> =>
+  Layer.mergeAll(Bandwidth.layer, Sessions.layer, EventSources.decisions, EventSources.logins).pipe(
+    Layer.provideMerge(counters),
+    // Beneath them, so that it ends after the last session.
+    Layer.provide(Layer.merge(EventSources.bans, EventLog.layer)),
+    Layer.provideMerge(Events.layer)
+  )
 
 /** Everything is counted in this process, and kept in the files that the settings name. */
 export const alone: Layer.Layer<Counters, BadSetting | StateFailed, Config.Sections> = Layer.mergeAll(

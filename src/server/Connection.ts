@@ -159,9 +159,7 @@ const contextOf = (
   client,
   admitted: entered.admitted,
   log: session,
-  runs: (running) => {
-    session.running = running
-  },
+  connected: (running) => sessions.connected(session, running),
   enter: (decision, traffic) => sessions.chargeRule(entered, decision, traffic),
   succeeded
 })

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import { Events } from "../session/Events.ts"
 import type * as Generation from "./Generation.ts"
 import { type Refusal, Server } from "./Server.ts"
 
@@ -33,18 +34,27 @@ export const once = Effect.fnUntraced(function* <E>(
 export const make = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>,
   placed: (error: E | Refusal) => E | Refusal = (error) => error
-): Effect.fn.Return<Effect.Effect<void>, never, Server> {
+): Effect.fn.Return<Effect.Effect<void>, never, Server | Events> {
   const server = yield* Server
+  const { to } = yield* Events
   return Effect.provideService(once(services), Server, server).pipe(
     Effect.mapError(placed),
     Effect.matchCauseEffect({
-      onSuccess: () =>
-        Effect.logInfo("reloaded", {
-          addresses: server.listeners.map(ListenAddress.format),
-          asksPassword: server.asksPassword
-        }),
-      onFailure: (cause) =>
-        Effect.logError("not reloaded: what was in force stays in force", { reason: reasonOf(cause) })
+      onSuccess: () => {
+        const { asksPassword } = server
+        const addresses = server.listeners.map(ListenAddress.format)
+        return Effect.andThen(
+          Effect.logInfo("reloaded", { addresses, asksPassword }),
+          to.Reloaded?.({ _tag: "Reloaded", addresses, asksPassword }) ?? Effect.void
+        )
+      },
+      onFailure: (cause) => {
+        const reason = reasonOf(cause)
+        return Effect.andThen(
+          Effect.logError("not reloaded: what was in force stays in force", { reason }),
+          to.ReloadFailed?.({ _tag: "ReloadFailed", reason }) ?? Effect.void
+        )
+      }
     }),
     (yield* Semaphore.make(1)).withPermits(1)
   )

@@ -14,6 +14,7 @@ import type { Bans } from "../bans/Bans.ts"
 import type * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
+import type { Events } from "../session/Events.ts"
 import * as Revalidation from "../session/Revalidation.ts"
 import { type Census, Sessions } from "../session/Sessions.ts"
 import * as Awaited from "./Awaited.ts"
@@ -61,7 +62,7 @@ export class Server extends Context.Service<
   static readonly layerOf = <E, R>(
     counters: Layer.Layer<Composition.Counters, E, R>
   ): Layer.Layer<
-    Server | Bandwidth | Composition.Counters | Sessions,
+    Server | Bandwidth | Composition.Counters | Events | Sessions,
     E | Refusal,
     R | Generation.Services
   > =>
@@ -74,12 +75,15 @@ export class Server extends Context.Service<
     )
 
   /** A server alone, which keeps its state in the files that the settings name; fails where it cannot keep it. */
-  static readonly layer: Layer.Layer<Server | Bans | Sessions, Refusal | StateFailed, Generation.Services> =
-    Server.layerOf(Composition.alone)
+  static readonly layer: Layer.Layer<
+    Server | Bans | Events | Sessions,
+    Refusal | StateFailed,
+    Generation.Services
+  > = Server.layerOf(Composition.alone)
 
   /** The same with this package's own implementation of every service. */
   static readonly layerDefault: Layer.Layer<
-    Server | Bans | Sessions,
+    Server | Bans | Events | Sessions,
     Refusal | StateFailed,
     Config.Sections
   > = Layer.provide(Server.layer, Composition.services())
@@ -95,7 +99,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   yield* Effect.addFinalizer(() => Effect.sync(() => inForce.generation().retire()))
   const handlerFor = yield* Handlers.make(inForce)
   const sessions = yield* Sessions
-  const listeners = yield* Listeners.make(sessions.turnedAway)
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const listeners = yield* Listeners.make(
+    () => void fork(Effect.provide(sessions.turnedAway, inForce.generation().services))
+  )
   const userChanges = yield* FiberHandle.make()
 
   const endDenied = Effect.suspend(() => {

@@ -1,7 +1,6 @@
 /**
- * The state of a connection, and its line in the log.
+ * The state of a connection, and the events of its sessions.
  */
-import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
@@ -12,6 +11,7 @@ import type { Access } from "../policy/Access.ts"
 import { type Answer, answers } from "../Reply.ts"
 import * as Socks5 from "../wire/Socks5.ts"
 import * as Target from "../wire/Target.ts"
+import type * as Event from "./Event.ts"
 import type { Accepted, Admitted, Running } from "./States.ts"
 
 /** The record of a session for its line in the log. No decision depends on it. */
@@ -78,50 +78,59 @@ export const renew = (session: Session, id: number, startedAt: number): void => 
   Object.assign(session, make(id, startedAt, peer, origin), { accepted, protocol })
 }
 
-/** A hint for the operator, where a client spoke another protocol than its listener. */
-export const hintOf = ({ outcome }: Session): string | undefined =>
-  typeof outcome === "object" && outcome._tag === "UnknownProtocol" ? outcome.hint : undefined
+/** The event that a session's request was admitted. */
+export const begun = ({ id, peer, startedAt, admitted }: AdmittedSession): Event.SessionBegun => {
+  const { identity, protocol, request } = admitted
+  return {
+    ...{ _tag: "SessionBegun", id, ...clientOf(peer), protocol, startedAt },
+    ...{ user: identity.user, command: request.command, target: Target.format(request.target) }
+  }
+}
 
-/** One line for a session that has ended: at info if `isSeen` or if there was a request, else at debug. */
-export const log = (session: Session, isSeen = false): Effect.Effect<void> =>
-  Effect.clockWith((clock) => {
-    const { id, peer, startedAt, protocol, user, unverifiedUser, running, traffic } = session
-    const request = session.admitted?.request
-    const { outcome = "closed by server", reportedError, status } = session
-    // SOCKS and HTTP each have codes of their own.
-    const reply = status === undefined ? { reply: Socks5.ReplyCode.Succeeded } : { status }
-    const record = {
-      id,
-      client: ListenAddress.format(peer.remote),
-      via: peer.via && ListenAddress.format(peer.via),
-      listener: listenerOf(peer),
-      protocol,
-      user: user ?? unverifiedUser,
-      command: request?.command,
-      target: request && Target.format(request.target),
-      address: running && NetAddress.formatInet(running.remote),
-      ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, reportedError, status)),
-      sent: traffic.sent,
-      received: traffic.received,
-      dropped: traffic.dropped,
-      duration: clock.currentTimeMillisUnsafe() - startedAt
-    }
-    return !isSeen && isStranger(session)
-      ? Effect.logDebug("session", record)
-      : Effect.logInfo("session", record)
-  })
+/** The event that a session has a connection to its target. */
+export const connected = (id: number, { admitted, decision, remote }: Running): Event.SessionConnected => ({
+  _tag: "SessionConnected",
+  id,
+  user: admitted.identity.user,
+  target: Target.format(admitted.request.target),
+  address: NetAddress.formatInet(remote),
+  rule: decision.rule
+})
 
-/**
- * Whether the session came to no request and has no user: a stranger can have as many
- * of these lines as connections. A refused certificate comes from this server's
- * authority, and so not from a stranger.
- */
-export const isStranger = (session: Session): boolean =>
-  session.admitted === undefined && session.user === undefined && outcomeOf(session) !== "CertificateRefused"
+/** The event that a session ended, at a time in milliseconds since the epoch. */
+export const ended = (session: Session, now: number): Event.SessionEnded => {
+  const { id, peer, startedAt, protocol, user, unverifiedUser, running, traffic } = session
+  const request = session.admitted?.request
+  const { outcome = "closed by server", reportedError, status } = session
+  // SOCKS and HTTP each have codes of their own.
+  const reply = status === undefined ? { reply: Socks5.ReplyCode.Succeeded } : { status }
+  return {
+    _tag: "SessionEnded",
+    isAuthenticated: user !== undefined,
+    isAdmitted: request !== undefined,
+    rule: running?.decision.rule,
+    id,
+    client: ListenAddress.format(peer.remote),
+    via: peer.via && ListenAddress.format(peer.via),
+    listener: listenerOf(peer),
+    protocol,
+    user: user ?? unverifiedUser,
+    command: request?.command,
+    target: request && Target.format(request.target),
+    address: running && NetAddress.formatInet(running.remote),
+    ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, reportedError, status)),
+    sent: traffic.sent,
+    received: traffic.received,
+    dropped: traffic.dropped,
+    duration: now - startedAt
+  }
+}
 
-/** The outcome in a word. */
-export const outcomeOf = ({ outcome }: Session): string =>
-  typeof outcome === "object" ? outcome._tag : (outcome ?? "closed by server")
+const clientOf = (peer: Peer) => ({
+  client: ListenAddress.format(peer.remote),
+  via: peer.via && ListenAddress.format(peer.via),
+  listener: listenerOf(peer)
+})
 
 /** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
 const failure = (error: SessionError, told = error, status: number | undefined) => {

@@ -6,9 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import type * as LogLevel from "effect/LogLevel"
 import * as Random from "effect/Random"
-import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
@@ -16,7 +14,6 @@ import * as Admission from "../limits/Admission.ts"
 import * as Descriptors from "../limits/Descriptors.ts"
 import * as HandshakeLimiter from "../limits/HandshakeLimiter.ts"
 import * as LimitKeys from "../limits/LimitKeys.ts"
-import * as OpenFiles from "../limits/OpenFiles.ts"
 import { Quotas } from "../limits/Quotas.ts"
 import { LimitSettings } from "../limits/Settings.ts"
 import * as SharedCounters from "../limits/SharedCounters.ts"
@@ -24,9 +21,10 @@ import { ListenSettings } from "../network/ListenSettings.ts"
 import type { Peer } from "../network/Peer.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
+import type { ClientTurnedAway } from "./Event.ts"
+import { Events } from "./Events.ts"
 import * as Session from "./Session.ts"
-import type { Admitted } from "./States.ts"
-import * as Summary from "./Summary.ts"
+import type { Admitted, Running } from "./States.ts"
 
 /** The numbers of open sessions, and their limits. */
 export interface Census {
@@ -46,7 +44,7 @@ export class Sessions extends Context.Service<
     readonly open: (
       peer: Peer
     ) => Effect.Effect<Session.Session, TooManyHandshakes, LimitSettings | ListenSettings>
-    /** Lets go of a connection that has ended, and logs its session. */
+    /** Lets go of a connection that has ended, which ends its session. */
     readonly close: (session: Session.Session) => Effect.Effect<void>
     /** Counts a connection for the client that the PROXY header names. */
     readonly attribute: (
@@ -68,12 +66,14 @@ export class Sessions extends Context.Service<
       decision: Decision,
       traffic?: Traffic
     ) => Effect.Effect<void, LimitError, Scope.Scope>
+    /** Notes that a session has a connection to its target. */
+    readonly connected: (session: Session.Session, running: Running) => Effect.Effect<void>
     /** Ends the session of a connection, and makes a new one of it. */
     readonly renew: (session: Session.Session) => Effect.Effect<void>
     /** Breaks a session off, which resets both its sides. */
     readonly end: (session: Session.Session, ending: Ending) => Effect.Effect<void>
     /** Notes that the system had no descriptor for a new connection. */
-    readonly turnedAway: () => void
+    readonly turnedAway: Effect.Effect<void>
     /** The numbers of now, for the operator. */
     readonly census: Effect.Effect<Census, never, LimitSettings>
     /** All connections, the oldest first. */
@@ -81,15 +81,19 @@ export class Sessions extends Context.Service<
   }
 >()("effect-socks/session/Sessions") {
   /** What it counts outlives a change of the settings, which it reads each time. */
-  static readonly layer: Layer.Layer<Sessions, never, Quotas> = Layer.effect(
+  static readonly layer: Layer.Layer<Sessions, never, Quotas | Events> = Layer.effect(
     Sessions,
     Effect.suspend(() => make)
   )
 }
 
-const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], never, Quotas | Scope.Scope> {
+const make = Effect.gen(function* (): Effect.fn.Return<
+  Sessions["Service"],
+  never,
+  Quotas | Events | Scope.Scope
+> {
   const budget = yield* Descriptors.budget
-  const openFiles = yield* OpenFiles.limit
+  const { to } = yield* Events
   const counting = (yield* SharedCounters.SharedCounters)()
   const { nextId, requestMore } = counting
   const handshakes = HandshakeLimiter.make(Math.ceil(budget / 2), counting.fraction)
@@ -99,37 +103,16 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   const used = () => live.size + admission.descriptors()
   const free = () => budget - used()
 
-  const strangers = yield* Summary.make({
-    after: "1 minute",
-    pause: 0,
-    log: (outcomes) => Effect.logInfo("connections that came to no request", { outcomes })
-  })
-  const turnedAway = yield* Summary.make({
-    after: "1 second",
-    pause: "1 minute",
-    log: (counts) =>
-      Effect.logWarning(`clients are turned away: ${adviceOn(counts)}`, { ...counts, openFiles })
-  })
-
-  const noteEnd = (session: Session.Session, fiber: Fiber.Fiber<unknown, unknown>) => {
-    if (Session.isStranger(session)) strangers.note(Session.outcomeOf(session), leastLevelOf(fiber))
-  }
+  const turnAway = (lack: ClientTurnedAway["lack"]) =>
+    to.ClientTurnedAway?.({ _tag: "ClientTurnedAway", lack }) ?? Effect.void
 
   const close = (session: Session.Session) =>
     Effect.withFiber((fiber) => {
+      const now = nowOf(fiber)
       live.delete(session)
-      noteEnd(session, fiber)
-      if (!admission.release(session, nowOf(fiber))) handshakes.change(session.origin, -1)
-      return Session.log(session, isHintDue(Session.hintOf(session), nowOf(fiber)))
+      if (!admission.release(session, now)) handshakes.change(session.origin, -1)
+      return to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
     })
-
-  // A client can cause a hint as often as it likes.
-  const hinted = new Map<string, number>()
-  const isHintDue = (hint: string | undefined, now: number) => {
-    if (hint === undefined || now - (hinted.get(hint) ?? Number.NEGATIVE_INFINITY) < hintEvery) return false
-    hinted.set(hint, now)
-    return true
-  }
 
   /** Ends a session, unless it has ended already. */
   const cut = (session: Session.Session, ending: Ending) => {
@@ -172,13 +155,12 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const lot = fiber.getRef(Random.Random).nextDoubleUnsafe()
         const refusal = handshakes.refusal(origin, limits, lot)
         if (free() <= 0) {
-          turnedAway.note("descriptors", leastLevelOf(fiber))
-          return Effect.fail(new TooManyHandshakes({ limit: budget }))
+          return Effect.andThen(
+            turnAway("descriptors"),
+            Effect.fail(new TooManyHandshakes({ limit: budget }))
+          )
         }
-        if (refusal) {
-          turnedAway.note("handshakes", leastLevelOf(fiber))
-          return Effect.fail(refusal)
-        }
+        if (refusal) return Effect.andThen(turnAway("handshakes"), Effect.fail(refusal))
         const session = Session.make(nextId(), nowOf(fiber), peer, origin)
         live.set(session, fiber)
         handshakes.change(origin, 1)
@@ -192,10 +174,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         const origin = HandshakeLimiter.originOf(peer, Context.getUnsafe(fiber.context, ListenSettings))
         const isSame = origin.host === session.origin.host
         const refusal = isSame ? undefined : handshakes.refusalOf(origin, limits)
-        if (refusal) {
-          turnedAway.note("handshakes", leastLevelOf(fiber))
-          return Effect.fail(refusal)
-        }
+        if (refusal) return Effect.andThen(turnAway("handshakes"), Effect.fail(refusal))
         handshakes.change(session.origin, -1)
         handshakes.change(origin, 1)
         session.origin = origin
@@ -211,15 +190,17 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
           if (refused === undefined) handshakes.change(session.origin, -1)
           return refused
         }
+        const { SessionBegun } = to
+        const entered = SessionBegun
+          ? Effect.suspend(() => Effect.as(SessionBegun(Session.begun(session)), session))
+          : Effect.succeed(session)
         const refused = attempt(nowOf(fiber))
         return refused
           ? insist(attempt, refused).pipe(
-              Effect.tapErrorTag("TooManySessions", () =>
-                Effect.sync(() => turnedAway.note("sessions", leastLevelOf(fiber)))
-              ),
-              Effect.as(session)
+              Effect.tapErrorTag("TooManySessions", () => turnAway("sessions")),
+              Effect.andThen(entered)
             )
-          : Effect.succeed(session)
+          : entered
       }),
     chargeRule: (session, decision, traffic = session.traffic) => {
       const account = LimitKeys.ofRule(decision)
@@ -244,20 +225,21 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
         )
       })
     },
+    connected: (session, running) => {
+      session.running = running
+      return to.SessionConnected?.(Session.connected(session.id, running)) ?? Effect.void
+    },
     renew: (session) =>
-      Effect.andThen(
-        Session.log(session),
-        Effect.withFiber((fiber) => {
-          const now = nowOf(fiber)
-          noteEnd(session, fiber)
-          // Back to where it was before `admit`, if it ever went there.
-          if (admission.release(session, now)) handshakes.change(session.origin, 1)
-          Session.renew(session, nextId(), now)
-          return Effect.void
-        })
-      ),
+      Effect.withFiber((fiber) => {
+        const now = nowOf(fiber)
+        const ended = to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
+        // Back to where it was before `admit`, if it ever went there.
+        if (admission.release(session, now)) handshakes.change(session.origin, 1)
+        Session.renew(session, nextId(), now)
+        return ended
+      }),
     end: (session, ending) => Effect.sync(() => cut(session, ending)),
-    turnedAway: () => turnedAway.note("descriptors"),
+    turnedAway: turnAway("descriptors"),
     census: Effect.map(LimitSettings, (limits) => {
       const counts = admission.count()
       return {
@@ -275,20 +257,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<Sessions["Service"], neve
   }
 })
 
-/** Milliseconds. */
-const hintEvery = 60_000
-
-/** The advice to the operator: more open files, or a higher limit where the operator has set one. */
-const adviceOn = (counts: Readonly<Record<string, number>>): string => {
-  if (counts.descriptors !== undefined) return `too few descriptors; ${OpenFiles.advice}`
-  const settings = Object.keys(counts).map((kind) => `--max-${kind}`)
-  return `${settings.join(" and ")} may be higher; if auto, ${OpenFiles.advice}`
-}
-
 // Asked of the fiber, as every connection asks several times.
 const limitsOf = (fiber: Fiber.Fiber<unknown, unknown>): LimitSettings["Service"] =>
   Context.getUnsafe(fiber.context, LimitSettings)
-const leastLevelOf = (fiber: Fiber.Fiber<unknown, unknown>): LogLevel.LogLevel =>
-  fiber.getRef(References.MinimumLogLevel)
 const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>
   fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()

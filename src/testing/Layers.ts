@@ -20,6 +20,7 @@ import { Policy } from "../policy/Policy.ts"
 import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
 import { handle, type Services } from "../server/Connection.ts"
+import type { Events } from "../session/Events.ts"
 import { pair } from "./Connection.ts"
 import * as Peer from "./Peer.ts"
 
@@ -57,7 +58,7 @@ export const layer = ({
   config,
   localAddresses = [],
   ...replacements
-}: Replacements = {}): Layer.Layer<Services | Config.Sections> =>
+}: Replacements = {}): Layer.Layer<Services | Config.Sections | Events> =>
   Layer.mergeAll(
     Composition.services({
       policy: Layer.provide(Policy.layer, LocalAddresses.fixed(localAddresses)),

@@ -22,6 +22,8 @@ import * as Config from "../server/Config.ts"
 import * as Generation from "../server/Generation.ts"
 import { addressesOf } from "../server/InForce.ts"
 import { type Refusal, Server } from "../server/Server.ts"
+import * as EventSources from "../session/EventSources.ts"
+import { Events } from "../session/Events.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as ListenPreflight from "./ListenPreflight.ts"
 import type * as Messages from "./Messages.ts"
@@ -45,11 +47,15 @@ export interface Options {
 export const services = Composition.services({ policy: Policy.denyAll })
 
 /** `Server` as others see it, with workers behind it. They begin with the first reload. */
-export const layer = (options: Options): Layer.Layer<Server | Bans, Refusal | StateFailed, Config.Sections> =>
+export const layer = (
+  options: Options
+): Layer.Layer<Server | Bans | Events, Refusal | StateFailed, Config.Sections> =>
   Layer.effect(Server, make(options)).pipe(
     Layer.provideMerge(
       Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer), CoordinatorSeat.layer(options.count))
-    )
+    ),
+    Layer.provide(EventSources.bans),
+    Layer.provideMerge(Events.layer)
   )
 
 const make = Effect.fnUntraced(function* ({

@@ -37,7 +37,7 @@ const connected = (client: Client, host: string) => {
       status: undefined,
       traffic: { sent: 0, received: 0 }
     },
-    runs: () => {},
+    connected: () => Effect.void,
     enter: () => Effect.void,
     succeeded: () => Effect.void
   })

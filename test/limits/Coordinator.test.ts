@@ -13,6 +13,7 @@ import type { Coordinator, News, Report } from "../../src/limits/Coordinator.ts"
 import { CoordinatorMember } from "../../src/limits/CoordinatorMember.ts"
 import { CoordinatorSeat } from "../../src/limits/CoordinatorSeat.ts"
 import * as Config from "../../src/server/Config.ts"
+import { Events } from "../../src/session/Events.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { begin, lot } from "../support/sessions.ts"
 import { settled } from "../support/streams.ts"
@@ -24,6 +25,7 @@ const seat = Layer.provideMerge(CoordinatorSeat.layerLocal, Layer.orDie(Coordina
 const join = Effect.gen(function* () {
   const scope = yield* Scope.make()
   const services = Sessions.layer.pipe(
+    Layer.provide(Events.layer),
     Layer.provideMerge(CoordinatorMember.services),
     Layer.provideMerge(CoordinatorMember.layer),
     Layer.merge(lot(0.999_999))

@@ -9,6 +9,7 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import { Quotas } from "../../src/limits/Quotas.ts"
 import * as Config from "../../src/server/Config.ts"
+import { Events } from "../../src/session/Events.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { admit, layer, lot, open } from "../support/sessions.ts"
 
@@ -34,7 +35,10 @@ const hoard = (count: number) =>
   )
 
 const random = (values: Partial<Config.Values>) =>
-  Sessions.layer.pipe(Layer.provide(Layer.orDie(Quotas.layer)), Layer.provideMerge(Config.layer(values)))
+  Sessions.layer.pipe(
+    Layer.provide([Layer.orDie(Quotas.layer), Events.layer]),
+    Layer.provideMerge(Config.layer(values))
+  )
 
 describe("Half-open connections", () => {
   for (const [count, expected] of [

@@ -8,6 +8,8 @@ import { BadSetting } from "../../src/Errors.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as Reload from "../../src/server/Reload.ts"
 import { Server } from "../../src/server/Server.ts"
+import type * as Event from "../../src/session/Event.ts"
+import { Events } from "../../src/session/Events.ts"
 import { captured } from "../support/logs.ts"
 
 /** A server that takes what it is given, or refuses it; and what of it is alive. */
@@ -41,7 +43,10 @@ describe("Reload", () => {
     const { lines, layer } = captured()
     const { alive, releases, server, services } = fake(false)
     return Effect.gen(function* () {
+      const events: Array<Event.Event> = []
+      yield* (yield* Events).listen(["Reloaded"], (event) => Effect.sync(() => void events.push(event)))
       yield* yield* Reload.make(services("next") as never)
+      assert.deepStrictEqual(events, [{ _tag: "Reloaded", addresses: [], asksPassword: false }])
       assert.deepStrictEqual([...alive], ["next"])
       assert.deepStrictEqual(
         lines.map(({ level, message }) => [level, message]),
@@ -50,14 +55,17 @@ describe("Reload", () => {
       releases[0]!()
       yield* Effect.yieldNow
       assert.deepStrictEqual([...alive], [])
-    }).pipe(Effect.provide(Layer.merge(layer, server)))
+    }).pipe(Effect.provide(Layer.mergeAll(layer, server, Events.layer)))
   })
 
   it.effect("lets go of what the server refuses, and says why", () => {
     const { lines, layer } = captured()
     const { alive, server, services } = fake(true)
     return Effect.gen(function* () {
+      const events: Array<Event.Event> = []
+      yield* (yield* Events).listen(["ReloadFailed"], (event) => Effect.sync(() => void events.push(event)))
       yield* yield* Reload.make(services("next") as never)
+      assert.deepStrictEqual(events, [{ _tag: "ReloadFailed", reason: '--listen: "x" is not right' }])
       assert.deepStrictEqual([...alive], [])
       assert.deepStrictEqual(lines, [
         {
@@ -66,7 +74,7 @@ describe("Reload", () => {
           fields: { reason: '--listen: "x" is not right' }
         }
       ])
-    }).pipe(Effect.provide(Layer.merge(layer, server)))
+    }).pipe(Effect.provide(Layer.mergeAll(layer, server, Events.layer)))
   })
 
   it.effect("asks the server nothing if the settings cannot be read, and reads them anew each time", () => {
@@ -88,6 +96,6 @@ describe("Reload", () => {
       yield* reload
       assert.lengthOf(releases, 1)
       assert.strictEqual(lines[1]?.message, "reloaded")
-    }).pipe(Effect.provide(Layer.merge(layer, server)))
+    }).pipe(Effect.provide(Layer.mergeAll(layer, server, Events.layer)))
   })
 })

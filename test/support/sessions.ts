@@ -9,6 +9,8 @@ import type { Authenticated } from "../../src/auth/Authenticated.ts"
 import type { Identity } from "../../src/auth/Authenticator.ts"
 import { Quotas } from "../../src/limits/Quotas.ts"
 import * as Config from "../../src/server/Config.ts"
+import * as EventLog from "../../src/session/EventLog.ts"
+import { Events } from "../../src/session/Events.ts"
 import type { Session } from "../../src/session/Session.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import type { Admitted, Connection } from "../../src/session/States.ts"
@@ -22,7 +24,8 @@ export const lot = (value: number) =>
 /** Under these settings, in memory. */
 export const layer = (values: Partial<Config.Values> = {}) =>
   Sessions.layer.pipe(
-    Layer.provide(Layer.orDie(Quotas.layer)),
+    Layer.provide([Layer.orDie(Quotas.layer), EventLog.layer]),
+    Layer.provideMerge(Events.layer),
     Layer.provideMerge(Config.layer(values)),
     Layer.merge(lot(0.999_999))
   )

@@ -1,0 +1,82 @@
+/**
+ * The log of a server's events, their first listener: a line for each session that ended, and one line for much that
+ * anyone can cause, as lines of its own would fill a disk.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as References from "effect/References"
+import type * as Scope from "effect/Scope"
+import * as OpenFiles from "../limits/OpenFiles.ts"
+import type { SessionEnded } from "./Event.ts"
+import { Events } from "./Events.ts"
+import * as Summary from "./Summary.ts"
+
+/** Writes the log until the scope closes, and then what is left of the summaries. */
+export const layer: Layer.Layer<never, never, Events> = Layer.effectDiscard(Effect.suspend(() => make))
+
+const make = Effect.gen(function* (): Effect.fn.Return<void, never, Events | Scope.Scope> {
+  const openFiles = yield* OpenFiles.limit
+  const { listen } = yield* Events
+  const strangers = yield* Summary.make({
+    after: "1 minute",
+    pause: 0,
+    log: (outcomes) => Effect.logInfo("connections that came to no request", { outcomes })
+  })
+  const turnedAway = yield* Summary.make({
+    after: "1 second",
+    pause: "1 minute",
+    log: (counts) =>
+      Effect.logWarning(`clients are turned away: ${adviceOn(counts)}`, { ...counts, openFiles })
+  })
+  const isHintDue = makeHints()
+
+  yield* listen(["ClientTurnedAway"], ({ lack }) => noted(turnedAway, lack))
+  yield* listen(["SessionEnded"], (event) => {
+    const line = lineOf(event)
+    if (!isStranger(event)) return Effect.logInfo("session", line)
+    const { hint, outcome } = event
+    const whispered =
+      hint === undefined
+        ? Effect.logDebug("session", line)
+        : Effect.clockWith((clock) =>
+            isHintDue(hint, clock.currentTimeMillisUnsafe())
+              ? Effect.logInfo("session", line)
+              : Effect.logDebug("session", line)
+          )
+    return Effect.andThen(noted(strangers, outcome), whispered)
+  })
+})
+
+/** Counts one, by the log level of the settings that its connection goes by. */
+const noted = (summary: Summary.Summary, kind: string): Effect.Effect<void> =>
+  Effect.map(References.MinimumLogLevel, (least) => summary.note(kind, least))
+
+const lineOf = ({ _tag, isAuthenticated, isAdmitted, rule, ...line }: SessionEnded) => line
+
+/**
+ * Whether the client came to no request and has no user: a stranger can have as many
+ * of these lines as connections. A refused certificate comes from this server's
+ * authority, and so not from a stranger.
+ */
+const isStranger = ({ isAdmitted, isAuthenticated, outcome }: SessionEnded): boolean =>
+  !isAdmitted && !isAuthenticated && outcome !== "CertificateRefused"
+
+/** Whether a hint for the operator is to be seen: each once a minute, as anyone can cause one as often as they like. */
+const makeHints = () => {
+  const shown = new Map<string, number>()
+  return (hint: string, now: number): boolean => {
+    if (now - (shown.get(hint) ?? Number.NEGATIVE_INFINITY) < hintEvery) return false
+    shown.set(hint, now)
+    return true
+  }
+}
+
+/** Milliseconds. */
+const hintEvery = 60_000
+
+/** What helps, which is more open files unless the operator has set a limit. */
+const adviceOn = (counts: Readonly<Record<string, number>>): string => {
+  if (counts.descriptors !== undefined) return `too few descriptors; ${OpenFiles.advice}`
+  const settings = Object.keys(counts).map((kind) => `--max-${kind}`)
+  return `${settings.join(" and ")} may be higher; if auto, ${OpenFiles.advice}`
+}

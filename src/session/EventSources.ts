@@ -1,0 +1,70 @@
+/**
+ * Events of the rooms below this one: decisions, logins and bans. Each of these rooms tells what it does to a reference
+ * of its own, which these layers replace.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { type Login, LoginLog } from "../auth/LoginLog.ts"
+import { type BanChange, BanLog } from "../bans/Bans.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import { type Decided, DecisionLog, lineOf } from "../policy/DecisionLog.ts"
+import { CurrentSession } from "./CurrentSession.ts"
+import { Events } from "./Events.ts"
+
+/** Decisions, in the log as before and as events. */
+export const decisions: Layer.Layer<never, never, Events> = Layer.effect(
+  DecisionLog,
+  Effect.gen(function* () {
+    const { write } = yield* DecisionLog
+    const { to } = yield* Events
+    return {
+      write: (decided: Decided) =>
+        to.SessionDecided === undefined
+          ? write(decided)
+          : Effect.andThen(
+              write(decided),
+              withId((id) => to.SessionDecided?.({ _tag: "SessionDecided", id, ...lineOf(decided) }))
+            )
+    }
+  })
+)
+
+/** Logins by password and by certificate. */
+export const logins: Layer.Layer<never, never, Events> = Layer.effect(
+  LoginLog,
+  Effect.map(Events, ({ to }) => {
+    const write = ({ client, user, method, failure }: Login) =>
+      withId((id) => {
+        const login = { id, client: ListenAddress.format(client), user, method }
+        return failure
+          ? to.LoginFailed?.({ _tag: "LoginFailed", ...login, reason: failure.reason })
+          : to.LoginSucceeded?.({ _tag: "LoginSucceeded", ...login })
+      })
+    return {
+      get write() {
+        return to.LoginSucceeded === undefined && to.LoginFailed === undefined ? undefined : write
+      }
+    }
+  })
+)
+
+/** Bans, where they are decided. */
+export const bans: Layer.Layer<never, never, Events> = Layer.effect(
+  BanLog,
+  Effect.gen(function* () {
+    const { to } = yield* Events
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    return {
+      write: (change: BanChange) => {
+        const told =
+          change._tag === "ban"
+            ? to.NetworkBanned?.({ ...change, _tag: "NetworkBanned" })
+            : to.BanLifted?.({ _tag: "BanLifted", network: change.network })
+        if (told) fork(told)
+      }
+    }
+  })
+)
+
+const withId = (tell: (id: number | undefined) => Effect.Effect<void> | undefined): Effect.Effect<void> =>
+  Effect.flatMap(CurrentSession, (session) => tell(session?.id) ?? Effect.void)
