@@ -91,21 +91,23 @@ describe("Workers", () => {
       const server = yield* Workers.start()
       const pids = yield* server.pids
       const target = yield* Tcp.target
-      const send = Effect.fnUntraced(function* (...fields: ReadonlyArray<string>) {
-        const client = yield* Tcp.connect(server.port)
-        const head = [`GET http://127.0.0.1:${target.port}/ HTTP/1.1`, "Host: 127.0.0.1", ...fields]
-        yield* client.send(message(head))
-        return client
-      })
-      const passed = Effect.gen(function* () {
-        const client = yield* send()
-        return { client, via: (yield* receive(yield* target.accept)).fields.via }
-      })
-      const [first, ...others] = (yield* Workers.spread(pids, passed)).map(({ via }) => via)
-      assert.match(first!, /^1\.1 effect-socks-[0-9a-f]{8}$/)
-      for (const via of others) assert.strictEqual(via, first)
-      const looped = Effect.map(send(`Via: ${first}`), (client) => ({ client }))
-      for (const { client } of yield* Workers.spread(pids, looped)) {
+      const head = [`GET http://127.0.0.1:${target.port}/ HTTP/1.1`, "Host: 127.0.0.1"]
+      // Before anything is answered, which may close them: each worker has some.
+      const connections = Workers.spread(
+        pids,
+        Effect.map(Tcp.connect(server.port), (client) => ({ client }))
+      )
+      const vias = yield* Effect.forEach(yield* connections, ({ client }) =>
+        Effect.gen(function* () {
+          yield* client.send(message(head))
+          return (yield* receive(yield* target.accept)).fields.via
+        })
+      )
+      const [via] = vias
+      assert.match(via!, /^1\.1 effect-socks-[0-9a-f]{8}$/)
+      assert.deepStrictEqual([...new Set(vias)], [via])
+      for (const { client } of yield* connections) {
+        yield* client.send(message([...head, `Via: ${via}`]))
         assert.strictEqual((yield* receive(client)).status, 508)
       }
     })
