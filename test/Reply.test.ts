@@ -13,6 +13,7 @@ import { Authenticator } from "../src/auth/Authenticator.ts"
 import { Bans } from "../src/bans/Bans.ts"
 import * as Errors from "../src/Errors.ts"
 import { Dialer } from "../src/network/Dialer.ts"
+import * as NodeTransport from "../src/network/NodeTransport.ts"
 import type { Secure } from "../src/network/Tls.ts"
 import type { answers } from "../src/Reply.ts"
 import { Sessions } from "../src/session/Sessions.ts"
@@ -97,7 +98,11 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   },
   TlsFailed: { secure: () => Effect.fail(new Errors.TlsFailed({ code: "EPROTO" })), sends: [0x16], gets: [] },
   CertificateRefused: {
-    secure: (duplex) => Effect.succeed({ duplex, subject: { commonNames: ["alice"], whole: "CN=alice" } }),
+    secure: (plain, unread) =>
+      Effect.succeed({
+        transport: NodeTransport.make(plain.handOver(unread)),
+        subject: { commonNames: ["alice"], whole: "CN=alice" }
+      }),
     replacements: {
       authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret"), expires: 0 }])
     },

@@ -14,7 +14,6 @@ import { CurrentListener } from "../network/CurrentListener.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
-import { hungUp, keepAlive } from "../network/Streams.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
 import { accessOf } from "../session/States.ts"
@@ -72,9 +71,7 @@ export const run = Effect.fnUntraced(function* ({
     localAddress(peer)
   )
   yield* succeeded(advertise === "bound" ? bound : NetAddress.inetAddressUnsafe(advertise, bound.port))
-  const { duplex } = client.detach()
-  keepAlive(duplex)
-  return yield* Effect.raceFirst(hungUp(duplex), Effect.as(idle, "idle" as const))
+  return yield* Effect.raceFirst(client.hungUp, Effect.as(idle, "idle" as const))
 })
 
 /**

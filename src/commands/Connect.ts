@@ -53,8 +53,8 @@ export const join = (
     Effect.andThen(succeeded(bound)),
     Effect.andThen(SessionBandwidth.of(admitted, decision)),
     Effect.flatMap((pace) => {
-      const { duplex, early } = client.detach()
-      const ends = { client: duplex, target: target.duplex, early, traffic: log.traffic, pace }
+      const { transport, early } = client.detach()
+      const ends = { client: transport, target: target.transport, early, traffic: log.traffic, pace }
       return Effect.flatMap(Relay, (relay) => relay.run(ends))
     })
   )

@@ -45,7 +45,7 @@ export const run = Effect.fnUntraced(function* ({
   return yield* Effect.raceFirst(
     HttpForward.run({
       exchange,
-      target: outgoing.duplex,
+      target: outgoing.transport,
       method: head.method,
       path,
       fields: HttpFields.request(head, target, pseudonym),

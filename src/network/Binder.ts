@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import { ConnectTimeout, type DialError, NotAllowed } from "../Errors.ts"
 import { fromCode, type Outgoing } from "./Dialer.ts"
 import { fromNode } from "./NodeAddress.ts"
+import * as NodeTransport from "./NodeTransport.ts"
 import { NetworkSettings } from "./Settings.ts"
 
 /** A listener that takes one connection. */
@@ -99,7 +100,7 @@ const admit = (
   const { remoteAddress, remotePort } = socket
   const remote = remoteAddress === undefined ? undefined : fromNode(remoteAddress, remotePort!)
   if (remote && (expected === undefined || Equal.equals(remote.address, expected))) {
-    return Effect.succeed({ duplex: socket, local, remote })
+    return Effect.succeed({ transport: NodeTransport.make(socket), local, remote })
   }
   socket.resetAndDestroy()
   return Effect.fail(

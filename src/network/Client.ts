@@ -1,8 +1,7 @@
 /**
  * The accepted connection while the protocol is spoken: whole messages in,
- * replies out, a clean goodbye. Afterwards its Duplex goes to the relay.
+ * replies out, a clean goodbye. Afterwards it goes to the relay.
  */
-import type { Duplex } from "node:stream"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,7 +10,7 @@ import { type Event, unless } from "../base/Abortable.ts"
 import * as Deadline from "../base/Deadline.ts"
 import { ClientGone, HandshakeTimeout, type NotHeard } from "../Errors.ts"
 import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
-import { makeAttachment, probe, reset } from "./Streams.ts"
+import type { Receiver, Transport } from "./Transport.ts"
 
 export interface Client {
   /** The next message, as soon as its last byte is here. What follows it is kept. */
@@ -38,14 +37,19 @@ export interface Client {
   readonly whileConnected: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ClientGone, R>
   /**
    * Puts in the connection's place what `wrap` makes of it, such as its decrypted
-   * form. It gets the connection paused, with what was read but not asked for back
-   * in it.
+   * form, and of what was read but not asked for.
    */
-  readonly upgrade: <E>(wrap: (duplex: Duplex) => Effect.Effect<Duplex, E>) => Effect.Effect<void, E>
+  readonly upgrade: <E>(
+    wrap: (plain: Transport, unread: Uint8Array) => Effect.Effect<Transport, E>
+  ) => Effect.Effect<void, E>
   /** Hands over the connection, paused, and the bytes that were read but not asked for. */
-  readonly detach: () => { readonly duplex: Duplex; readonly early: Uint8Array }
+  readonly detach: () => { readonly transport: Transport; readonly early: Uint8Array }
   /** Takes the connection back, with bytes that were read from it and not used. */
   readonly attach: (unused: Uint8Array) => void
+  /** How the client ends its connection; what it sends until then goes nowhere. */
+  readonly hungUp: Effect.Effect<"finished" | "client reset">
+  /** Is to be called when a connection has closed that was handed over. */
+  readonly closed: () => void
   /**
    * Ends the connection: what was written is delivered, within the grace. If what
    * was done with it was interrupted, it is reset.
@@ -59,19 +63,19 @@ const earlyLimit = 64 * 1024
 /** How long a client may take to read the last reply and hang up. */
 const grace = Duration.seconds(2)
 
-/** Takes over a connection, whose errors someone listens to, until it is closed. */
-export const make = (connection: Duplex): Client => new Accepted(connection)
+/** Takes over a connection until it is closed. */
+export const make = (connection: Transport): Client => new Accepted(connection)
 
 /** One object and no closures: it is there for as long as its connection, and has mostly nothing to do. */
-class Accepted implements Client {
-  private duplex!: Duplex
+class Accepted implements Client, Receiver {
+  private transport!: Transport
   private pending: Buffer = empty
   private isOver = false
   private isLate = false
   private isDetached = false
   private wake: (() => void) | undefined = undefined
 
-  constructor(connection: Duplex) {
+  constructor(connection: Transport) {
     this.take(connection)
   }
 
@@ -81,8 +85,8 @@ class Accepted implements Client {
 
   reply(bytes: Uint8Array | undefined): Effect.Effect<void> {
     return Effect.sync(() => {
-      const { duplex, isDetached } = this
-      if (bytes && bytes.length > 0 && duplex.writable && !isDetached) duplex.write(bytes)
+      const { transport, isDetached } = this
+      if (bytes && bytes.length > 0 && transport.isWritable && !isDetached) transport.write(bytes)
     })
   }
 
@@ -108,67 +112,78 @@ class Accepted implements Client {
   whileConnected<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ClientGone, R> {
     return unless(
       effect,
-      this.once(() => this.duplex.destroyed || (this.isOver && this.pending.length === 0)),
+      this.once(() => this.transport.isClosed || (this.isOver && this.pending.length === 0)),
       gone
     )
   }
 
-  upgrade<E>(wrap: (duplex: Duplex) => Effect.Effect<Duplex, E>): Effect.Effect<void, E> {
+  upgrade<E>(
+    wrap: (plain: Transport, unread: Uint8Array) => Effect.Effect<Transport, E>
+  ): Effect.Effect<void, E> {
     return Effect.suspend(() => {
-      const { duplex, pending } = this
-      duplex.pause()
-      duplex.off("data", onData).off("end", onEnd).off("close", onClose)
-      if (pending.length > 0) duplex.unshift(pending)
-      this.pending = empty
-      return Effect.map(wrap(duplex), (wrapped) => this.take(wrapped))
+      const { transport, early } = this.detach()
+      return Effect.map(wrap(transport, early), (wrapped) => this.take(wrapped))
     })
   }
 
-  detach(): { readonly duplex: Duplex; readonly early: Uint8Array } {
-    const { duplex, pending: early } = this
-    duplex.pause()
-    duplex.off("data", onData).off("end", onEnd)
+  detach(): { readonly transport: Transport; readonly early: Uint8Array } {
+    const { transport, pending: early } = this
+    transport.pause()
     this.pending = empty
     this.isDetached = true
-    return { duplex, early }
+    return { transport, early }
   }
 
   attach(unused: Uint8Array): void {
-    this.isDetached = false
-    this.listen()
-    this.duplex.resume()
-    this.heard(Buffer.from(unused))
+    this.take(this.transport)
+    this.received(Buffer.from(unused))
+  }
+
+  get hungUp(): Effect.Effect<"finished" | "client reset"> {
+    return Effect.callback((resume) => {
+      const { transport } = this.detach()
+      const over = (ending: "finished" | "client reset") => resume(Effect.succeed(ending))
+      if (transport.hasEnded) return over("finished")
+      if (transport.isClosed) return over("client reset")
+      // The client may have vanished without a word.
+      transport.keepAlive()
+      transport.listen({
+        ...nobody,
+        ended: () => over("finished"),
+        closed: () => over("client reset")
+      })
+      transport.resume()
+    })
   }
 
   close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    const { duplex } = this.detach()
-    if (duplex.destroyed) return Effect.void
-    if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => reset(duplex))
-    return close(duplex)
+    const { transport } = this.detach()
+    if (transport.isClosed) return Effect.void
+    if (Exit.isFailure(exit) && Exit.hasInterrupts(exit)) return Effect.sync(() => transport.reset())
+    return close(transport)
   }
 
-  heard(chunk: Buffer): void {
+  received(chunk: Buffer): void {
     this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk])
-    if (this.pending.length >= earlyLimit) this.duplex.pause()
+    if (this.pending.length >= earlyLimit) this.transport.pause()
     this.wake?.()
   }
 
-  over(): void {
+  ended(): void {
     this.isOver = true
     this.wake?.()
   }
 
-  private take(duplex: Duplex): void {
-    this.duplex = duplex
-    clients.set(duplex, this)
-    // Also what follows an error, of which others have heard.
-    duplex.on("close", onClose)
-    this.listen()
+  closed(): void {
+    this.ended()
   }
 
-  private listen(): void {
-    this.isOver = this.duplex.readableEnded || this.duplex.destroyed
-    this.duplex.on("end", onEnd).on("data", onData)
+  private take(transport: Transport): void {
+    this.transport = transport
+    this.isDetached = false
+    this.isOver = transport.hasEnded || transport.isClosed
+    transport.listen(this)
+    transport.resume()
   }
 
   /** The message, or why there will be none; nothing while that cannot be told. */
@@ -211,40 +226,29 @@ class Accepted implements Client {
   }
 }
 
-const clients = makeAttachment<Accepted>()
-
-// Listeners, the same for all: Node calls them with the connection as `this`.
-
-function onData(this: Duplex, chunk: Buffer): void {
-  clients.of(this).heard(chunk)
-}
-
-function onClose(this: Duplex): void {
-  clients.of(this).over()
-}
-
-function onEnd(this: Duplex): void {
-  probe(this)
-  clients.of(this).over()
-}
-
 /**
  * FIN after the last reply, and reading on until the client's own: closing with
  * unread bytes in the kernel would send RST, which makes the client's system
  * throw the reply away.
  */
-const close = (duplex: Duplex): Effect.Effect<void> =>
+const close = (transport: Transport): Effect.Effect<void> =>
   Effect.withFiber((fiber) =>
     Effect.callback<void>((resume) => {
-      const cancel = Deadline.after(fiber, grace, () => duplex.destroy())
-      duplex.once("close", () => {
+      const cancel = Deadline.after(fiber, grace, () => transport.close())
+      transport.whenClosed(() => {
         cancel()
         resume(Effect.void)
       })
-      if (!duplex.writableEnded) duplex.end()
-      duplex.resume()
+      transport.listen(nobody)
+      transport.end()
+      transport.resume()
     })
   )
+
+const ignored = () => {}
+
+/** To whom it goes that nobody wants. */
+const nobody: Receiver = { received: ignored, lent: ignored, ended: ignored, closed: ignored }
 
 const gone = Effect.fail(new ClientGone())
 const timeout = Effect.fail(new HandshakeTimeout())

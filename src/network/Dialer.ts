@@ -2,7 +2,6 @@
  * Connecting to an address.
  */
 import { connect, type Socket } from "node:net"
-import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,11 +21,13 @@ import {
   OutOfResources
 } from "../Errors.ts"
 import { fromNode } from "./NodeAddress.ts"
+import * as NodeTransport from "./NodeTransport.ts"
 import { NetworkSettings } from "./Settings.ts"
+import type { Transport } from "./Transport.ts"
 
 /** A connection to a target. */
 export interface Outgoing {
-  readonly duplex: Duplex
+  readonly transport: Transport
   /** This end's address, which the client is told as BND.ADDR and BND.PORT. */
   readonly local: NetAddress.InetAddress
   /** The address that answered. */
@@ -100,14 +101,15 @@ const connected = (
       socket.on("error", failed)
       socket.once("connect", () => {
         callOff()
-        // Whoever uses the socket next may not have a listener in place yet; this one would keep all that was here.
-        socket.on("error", ignored).off("error", failed)
+        const transport = NodeTransport.make(socket)
+        // This one would keep all that was here.
+        socket.off("error", failed)
         const { localAddress, localPort } = socket
         resume(
           localAddress === undefined
             ? // A peer that resets at once can leave a connected socket without an address.
               Effect.fail(new ConnectionRefused())
-            : Effect.succeed({ duplex: socket, local: fromNode(localAddress, localPort!), remote })
+            : Effect.succeed({ transport, local: fromNode(localAddress, localPort!), remote })
         )
       })
       return Effect.sync(() => {
@@ -116,8 +118,6 @@ const connected = (
       })
     })
   )
-
-const ignored = () => {}
 
 /** What a system error code of `connect` means to a client. */
 export const fromCode = (code = "unknown"): DialError => codes[code]?.(code) ?? new ConnectFailed({ code })

@@ -8,7 +8,6 @@
  * nothing of a head that has too many fields.
  */
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
-import type { Duplex } from "node:stream"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,13 +21,13 @@ import { ByteTally } from "./ByteTally.ts"
 import type { Client } from "./Client.ts"
 import { Metered } from "./Metered.ts"
 import type { Traffic } from "./RelayPair.ts"
-import { reset } from "./Streams.ts"
 
 /** A request, and the way to answer it. */
 export interface HttpExchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  readonly duplex: Duplex
+  /** Resets the client's connection. */
+  readonly reset: () => void
   /** Bytes of this request and its response. */
   readonly tally: ByteTally
   /** Lets the request's body come in, as fast as the lane permits. */
@@ -82,7 +81,7 @@ export const make = (client: Client): Effect.Effect<HttpConnection> =>
   Effect.map(Queue.unbounded<Incoming, Failure>(), (queue) => listen(client, queue))
 
 const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConnection => {
-  const { duplex, early } = client.detach()
+  const { transport, early } = client.detach()
   const stop = (failure: Failure) => Queue.failCauseUnsafe(queue, Cause.fail(failure))
   const lines = new HttpLines(fieldLimit)
   let tally = new ByteTally({ sent: 0, received: 0 })
@@ -109,7 +108,7 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
     return 0
   }
   const wire = new Metered(
-    duplex,
+    transport,
     {
       portion,
       onRead: (bytes) => tally.add("fromClient", bytes),
@@ -128,7 +127,7 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
     request.on("error", () => {})
     response.on("error", () => {})
     // Not one that was asked for.
-    if (!isAsked || isOver) return reset(wire)
+    if (!isAsked || isOver) return wire.reset()
     isAsked = false
     lines.reset()
     const head = headOf(request)
@@ -137,7 +136,14 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
       current.isLetIn = true
       wire.pace(lane)
     }
-    const exchange = { request, response, duplex: wire, tally, receive, broken: Deferred.await(broken) }
+    const exchange = {
+      request,
+      response,
+      reset: () => wire.reset(),
+      tally,
+      receive,
+      broken: Deferred.await(broken)
+    }
     const current: Current = { head, exchange, body: BodyPieces.of(head.fields), broken, isLetIn: false }
     last = current
     read = current
@@ -167,6 +173,7 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
   Object.assign(wire, { destroySoon: () => wire.end() })
   server.emit("connection", wire)
   wire.on("end", () => stop(new ClientGone())).on("close", () => stop(new ClientGone()))
+  transport.whenClosed(() => client.closed())
 
   return {
     next: (traffic) =>
@@ -188,21 +195,21 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
         const reason = STATUS_CODES[status] ?? ""
         if (response?.headersSent) {
           end()
-          reset(wire)
+          wire.reset()
         } else if (last && response && !response.destroyed) {
           if (!staysOpen || !isSoonWhole(last)) end()
           // With the reason, as one that could not be passed on may stand there.
           response.writeHead(status, reason, [...fields, ...length, ...(isOver ? close : [])].flat())
           response.end(body)
           last.exchange.receive(undefined)
-        } else if (duplex.writable) {
+        } else if (transport.isWritable) {
           const message = Http.message(status, reason, [...fields, ...length, ...close], body)
           tally.add("toClient", message.length)
-          duplex.write(message)
+          transport.write(message)
         }
       }),
     hasNext: () =>
-      !isOver && !duplex.destroyed && !!last?.exchange.response.shouldKeepAlive && isSoonWhole(last)
+      !isOver && !transport.isClosed && !!last?.exchange.response.shouldKeepAlive && isSoonWhole(last)
   }
 }
 

@@ -3,7 +3,6 @@
  * response back, both as streams.
  */
 import { type IncomingMessage, request as makeRequest, STATUS_CODES } from "node:http"
-import type { Duplex } from "node:stream"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { BadResponse, MalformedRequest, ResponseTimeout } from "../Errors.ts"
@@ -14,12 +13,12 @@ import type { Pace } from "./BandwidthScheduler.ts"
 import { type HttpExchange, headLimit, pairs } from "./HttpConnection.ts"
 import { Metered } from "./Metered.ts"
 import type { Ending } from "./RelayPair.ts"
-import { probe, reset } from "./Streams.ts"
+import type { Transport } from "./Transport.ts"
 
 export interface Order {
   readonly exchange: HttpExchange
   /** A new connection to the target, for this request only. */
-  readonly target: Duplex
+  readonly target: Transport
   readonly method: string
   readonly path: string
   readonly fields: Http.Fields
@@ -47,22 +46,21 @@ const interimLimit = 16
 const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedRequest> =>
   Effect.callback<Ending, BadResponse | MalformedRequest>((resume) => {
     const { target, pseudonym, pace } = order
-    const { request, response, duplex, tally, receive } = order.exchange
+    const { request, response, tally, receive } = order.exchange
     const fail = (error: BadResponse | MalformedRequest) => resume(Effect.fail(error))
     const bad = (reason: string) => fail(new BadResponse({ reason }))
     const cutOff = (ending: Ending) => {
-      reset(target)
-      reset(duplex)
+      target.reset()
+      order.exchange.reset()
       resume(Effect.succeed(ending))
     }
     let isWhole: (() => boolean) | undefined
 
     // Heard before Node's parser hears it, which takes a reset for the end of a
     // response without a length.
-    target.on("error", () => {
-      if (isWhole && !isWhole()) cutOff("target reset")
+    target.whenClosed(() => {
+      if (target.failure && isWhole && !isWhole()) cutOff("target reset")
     })
-    target.on("end", () => probe(target))
     const lines = new HttpLines(fieldLimit)
     const wire = new Metered(target, {
       portion: (bytes) => {
@@ -113,7 +111,7 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
         attempt(() => response.addTrailers(HttpFields.trailers(pairs(incoming.rawTrailers)) as never))
         if (isFramed) response.end()
         // Where its end is the connection's, what the probe finds comes first.
-        else setImmediate(() => (target.errored ? cutOff("target reset") : response.end()))
+        else setImmediate(() => (target.failure ? cutOff("target reset") : response.end()))
       })
     }
 
@@ -145,7 +143,7 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
     wire.pace(pace?.download)
     receive(pace?.upload)
 
-    return Effect.sync(() => reset(target))
+    return Effect.sync(() => target.reset())
   }).pipe(
     // What the target did not wait for, nobody waits for.
     Effect.ensuring(Effect.sync(() => order.exchange.request.unpipe().resume()))
@@ -171,7 +169,7 @@ const silence = Effect.fnUntraced(function* ({
     before = moved
   }
   if (!exchange.response.headersSent) return yield* new ResponseTimeout()
-  reset(exchange.duplex)
+  exchange.reset()
   return "idle"
 })
 

@@ -1,14 +1,13 @@
 /**
- * A connection as Node's HTTP gets it: its bytes counted, and handed on only as
- * far and as fast as they may go.
+ * A connection as Node's HTTP gets it, a stream: its bytes counted, and handed on
+ * only as far and as fast as they may go.
  *
  * What waits is at most what one read of the connection brought: while there is
  * something of it left, the connection is not read.
  */
 import { Duplex } from "node:stream"
 import type { Flow } from "./BandwidthScheduler.ts"
-import * as ReadBuffer from "./ReadBuffer.ts"
-import { setCarrier } from "./Streams.ts"
+import type { Transport } from "./Transport.ts"
 
 export interface Options {
   /** How many of these bytes may be handed on now, in one piece; none of them until `proceed` is called. */
@@ -20,7 +19,7 @@ export interface Options {
 type Done = (error?: Error | null) => void
 
 export class Metered extends Duplex {
-  private readonly carrier: Duplex
+  private readonly carrier: Transport
   private readonly options: Options
   private pending: Buffer
   private lane: Flow | undefined
@@ -31,22 +30,21 @@ export class Metered extends Duplex {
   private isCarrierOver = false
   private isDiscarding = false
   private isReleased = false
-  /** The connection is read into the buffer that all share. */
-  private isSharing = false
-  /** What is pending is in that buffer, and has to be used up now. */
+  /** What is pending is lent, and has to be used up now. */
   private isLent = false
   private isBeingRead = false
 
-  /** Takes a paused connection over, whose errors others listen to, and what was read of it already. */
-  constructor(carrier: Duplex, options: Options, early: Uint8Array = empty) {
+  /** Takes a paused connection over, and what was read of it already. */
+  constructor(carrier: Transport, options: Options, early: Uint8Array = empty) {
     // No piece is taken ahead of the one that is being read, which may be the last for now.
     super({ readableHighWaterMark: 0, decodeStrings: false })
     this.carrier = carrier
     this.options = options
     this.pending = Buffer.from(early.buffer, early.byteOffset, early.length)
-    setCarrier(this, carrier)
-    carrier.on("data", this.onData).on("end", this.onEnd).on("close", this.onClose)
-    if (carrier.readableEnded) this.onEnd()
+    carrier.listen({ received: this.onReceived, lent: this.onLent, ended: this.onEnd, closed: () => {} })
+    // Also when it is no longer the one that listens.
+    carrier.whenClosed(this.onClose)
+    if (carrier.hasEnded) this.onEnd()
   }
 
   /** Goes on where `portion` had nothing to hand on. */
@@ -84,12 +82,18 @@ export class Metered extends Duplex {
 
   /** Gives the connection back, paused, and what was read and not handed on. */
   release(): Buffer {
-    this.carrier.pause().off("data", this.onData).off("end", this.onEnd).off("close", this.onClose)
+    this.carrier.pause()
     const { pending } = this
     this.isReleased = true
     this.isDiscarding = true
     this.pending = empty
     return pending
+  }
+
+  /** Ends the connection so that the other side can tell it was cut off. */
+  reset(): void {
+    this.carrier.reset()
+    this.destroy()
   }
 
   override _read(): void {
@@ -100,26 +104,27 @@ export class Metered extends Duplex {
   }
 
   override _write(chunk: Buffer | string, encoding: BufferEncoding, done: Done): void {
-    this.options.onWritten(Buffer.byteLength(chunk, encoding))
-    this.carrier.write(chunk, encoding, done)
+    const bytes = typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk
+    this.options.onWritten(bytes.length)
+    this.carrier.write(bytes, done)
   }
 
   override _writev(chunks: Array<{ chunk: Buffer | string; encoding: BufferEncoding }>, done: Done): void {
-    this.carrier.cork()
-    for (const [index, { chunk, encoding }] of chunks.entries()) {
-      this._write(chunk, encoding, index === chunks.length - 1 ? done : ignored)
-    }
-    this.carrier.uncork()
+    const pieces = chunks.map(({ chunk, encoding }) =>
+      typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk
+    )
+    for (const { length } of pieces) this.options.onWritten(length)
+    this.carrier.writeAll(pieces, done)
   }
 
   override _final(done: Done): void {
-    if (this.carrier.writable) this.carrier.end(() => done())
+    if (this.carrier.isWritable) this.carrier.end(() => done())
     else done()
   }
 
   override _destroy(error: Error | null, done: Done): void {
     const isInOrder = this.readableEnded && this.writableFinished
-    if (!isInOrder && !this.isDiscarding) this.carrier.destroy()
+    if (!isInOrder && !this.isDiscarding) this.carrier.close()
     done(error)
   }
 
@@ -144,24 +149,18 @@ export class Metered extends Duplex {
     this.proceed()
   }
 
-  private readonly onData = (chunk: Buffer): void => {
+  private readonly onReceived = (chunk: Buffer): void => {
     if (this.isDiscarding) return
     this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk])
     this.proceed()
     if (this.pending.length > 0) this.carrier.pause()
-    if (chunk.length < ReadBuffer.fullRead || this.isSharing || this.isDiscarding) return
-    this.isSharing = ReadBuffer.readInto(this.carrier, () => shared, this.onShared)
   }
 
-  private readonly onShared = (chunk: Buffer): boolean => {
-    if (this.isReleased) return this.carrier.push(Buffer.from(chunk))
-    if (this.isDiscarding) return true
+  private readonly onLent = (chunk: Buffer): void => {
     this.isLent = this.pending.length === 0
-    this.pending = this.isLent ? chunk : Buffer.concat([this.pending, chunk])
-    this.proceed()
+    this.onReceived(chunk)
     if (this.isLent && this.pending.length > 0) this.pending = Buffer.from(this.pending)
     this.isLent = false
-    return this.pending.length === 0
   }
 
   private readonly onEnd = (): void => {
@@ -170,13 +169,9 @@ export class Metered extends Duplex {
   }
 
   private readonly onClose = (): void => {
-    this.destroy(this.carrier.errored ?? undefined)
+    // What it has given back goes on without it.
+    if (!this.isReleased) this.destroy(this.carrier.failure)
   }
 }
 
 const empty: Buffer = Buffer.alloc(0)
-
-/** One for all connections, as what is read into it is used up, or copied, before the next read. */
-const shared = Buffer.allocUnsafeSlow(ReadBuffer.fullRead)
-
-const ignored = (): void => {}

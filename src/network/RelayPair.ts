@@ -1,11 +1,8 @@
 /**
  * One relay: two directions, each ending by itself.
  */
-import type { Duplex } from "node:stream"
 import type { Flow, Pace } from "./BandwidthScheduler.ts"
-import * as BulkReader from "./BulkReader.ts"
-import { fullRead } from "./ReadBuffer.ts"
-import { hasEnded, keepAlive, makeAttachment, probe, reset } from "./Streams.ts"
+import type { Mover, Transport } from "./Transport.ts"
 
 /** Bytes moved so far, kept up to date while they move. */
 export interface Traffic {
@@ -30,10 +27,10 @@ export type Ending =
   // By whoever decides that it may be there no longer.
   | "denied"
 
-/** What is to be connected, both ends paused; others listen to their errors. */
+/** What is to be connected, both ends paused. */
 export interface Ends {
-  readonly client: Duplex
-  readonly target: Duplex
+  readonly client: Transport
+  readonly target: Transport
   /** What the client sent ahead of its session. */
   readonly early: Uint8Array
   readonly traffic: Traffic
@@ -71,7 +68,7 @@ export class RelayPair {
     this.one.other = this.other
     this.other.other = this.one
     if (early.length > 0) {
-      this.one.moved(early.length)
+      this.one.count(early.length)
       target.write(early)
     }
     this.one.start(early.length)
@@ -86,21 +83,21 @@ export class RelayPair {
   /** Has the system find out whether both ends are still there while they are quiet. */
   keepAlive(): void {
     this.isKeptAlive = true
-    keepAlive(this.one.duplex)
-    keepAlive(this.other.duplex)
+    this.one.transport.keepAlive()
+    this.other.transport.keepAlive()
   }
 
   /** Gives up the memory that it read into, as long as nothing moves. */
   rest(): void {
-    this.one.bulk?.rest()
-    this.other.bulk?.rest()
+    this.one.transport.rest()
+    this.other.transport.rest()
   }
 
   /** Resets both ends. */
   end(reason: Ending): void {
     this.blame(reason)
-    reset(this.one.duplex)
-    reset(this.other.duplex)
+    this.one.transport.reset()
+    this.other.transport.reset()
   }
 
   /** Notes how this came to its end, unless that is known. */
@@ -115,11 +112,9 @@ export class RelayPair {
 }
 
 /** One end of a link, which is also where the other end's bytes go. */
-class Side {
-  readonly duplex: Duplex
+class Side implements Mover {
+  readonly transport: Transport
   other!: Side
-  /** Reads this end's bytes, once they are many. */
-  bulk: BulkReader.BulkReader | undefined = undefined
   /** Has sent all it may for now. */
   isHeld = false
   private readonly link: RelayPair
@@ -136,40 +131,75 @@ class Side {
 
   constructor(
     link: RelayPair,
-    duplex: Duplex,
+    transport: Transport,
     cutOff: Ending,
     traffic: Traffic,
     way: "sent" | "received",
     lane: Flow | undefined
   ) {
     this.link = link
-    this.duplex = duplex
+    this.transport = transport
     this.cutOff = cutOff
     this.traffic = traffic
     this.way = way
     this.lane = lane
   }
 
-  moved(bytes: number): void {
-    if (this.way === "sent") this.traffic.sent += bytes
-    else this.traffic.received += bytes
-    this.link.movedAt = this.link.clock.now
-  }
-
   /** Passes on what this end sends and how it ends. */
   start(early: number): void {
-    // Where little may pass, one read as usual would be too much.
-    if (this.lane !== undefined && this.lane.slice < fullRead) this.promote()
-    this.watch()
-    this.duplex.on("data", onData)
+    this.transport.relayTo(this.other.transport, this, this.lane?.slice)
     // What came early is charged too, and nobody starts ahead of those who wait.
     if (this.lane !== undefined) this.charge(this.lane, early)
     this.proceed()
   }
 
+  count(bytes: number): void {
+    if (this.way === "sent") this.traffic.sent += bytes
+    else this.traffic.received += bytes
+    this.link.movedAt = this.link.clock.now
+  }
+
+  moved(bytes: number): void {
+    this.count(bytes)
+    if (this.lane !== undefined) this.charge(this.lane, bytes)
+  }
+
+  missed(): void {
+    this.other.broke()
+  }
+
+  drained(): void {
+    this.other.proceed()
+  }
+
+  /** This end has sent all it had. */
+  ended(): void {
+    if (this.isFinished) return
+    this.isFinished = true
+    this.isHeld = false
+    this.lane?.leave()
+    this.link.isHalfClosed = true
+    this.link.movedAt = this.link.clock.now
+    this.isBehind = this.other.transport.unsent > 0
+    this.other.transport.end()
+  }
+
+  closed(): void {
+    const { transport, other } = this
+    if (transport.hasEnded) this.ended()
+    if (!this.isFinished) this.link.end(this.cutOff)
+    // An end that had sent all it had and then broke has cut nothing off: the
+    // other one still gets the rest, and what it sends goes nowhere.
+    else if (!transport.hasSentAll) {
+      if (other.isBehind) this.broke()
+      other.transport.resume()
+    }
+    this.link.closed()
+  }
+
   /** Reads on, unless it is too early for that. */
-  proceed(): void {
-    if (!this.isHeld) this.duplex.resume()
+  private proceed(): void {
+    if (!this.isHeld) this.transport.resume()
   }
 
   /** Charges the lane for bytes, and holds this end back where it has to wait. */
@@ -178,86 +208,15 @@ class Side {
     this.go ??= () => this.letGo()
     if (lane.pass(bytes, this.go)) return
     this.isHeld = true
-    this.duplex.pause()
+    this.transport.pause()
   }
 
   private letGo(): void {
     this.isHeld = false
     this.link.movedAt = this.link.clock.now
-    const { duplex } = this.other
-    if (duplex.writableLength === 0) this.duplex.resume()
-    else duplex.write(nothing, () => this.proceed())
-  }
-
-  /** Passes on what this end sends, until it sends much. */
-  pass(chunk: Buffer): void {
-    const to = this.other.duplex
-    if (to.destroyed) {
-      this.other.missed()
-      return
-    }
-    this.moved(chunk.length)
-    to.write(chunk)
-    // Not what `write` returns: that is false for every large chunk, even one
-    // that the kernel has taken whole.
-    const waiting = to.writableLength
-    if (waiting > 0 && waiting > to.writableHighWaterMark) this.duplex.pause()
-    if (this.lane !== undefined) this.charge(this.lane, chunk.length)
-    if (chunk.length >= fullRead && this.bulk === undefined) this.promote()
-  }
-
-  /** Reads in bulk from now on, if that can be. */
-  private promote(): void {
-    const deliver: BulkReader.Deliver = (chunk, written) => {
-      const to = this.other.duplex
-      if (to.destroyed) {
-        this.other.missed()
-        return true
-      }
-      this.moved(chunk.length)
-      to.write(chunk)
-      if (this.lane !== undefined) this.charge(this.lane, chunk.length)
-      if (to.writableLength === 0) return true
-      to.write(nothing, written)
-      return false
-    }
-    this.bulk = BulkReader.promote(this.duplex, deliver, this.lane?.slice)
-  }
-
-  /** Passes on how this end ends. */
-  private watch(): void {
-    const { duplex } = this
-    sides.set(duplex, this)
-    duplex.on("drain", onDrain)
-    if (duplex.readableEnded) this.finished()
-    else duplex.on("end", onEnd)
-    if (duplex.destroyed) setImmediate(() => this.closed())
-    else duplex.on("close", onClose)
-  }
-
-  /** This end has sent all it had. */
-  finished(): void {
-    if (this.isFinished) return
-    this.isFinished = true
-    this.isHeld = false
-    this.lane?.leave()
-    this.link.isHalfClosed = true
-    this.link.movedAt = this.link.clock.now
-    this.isBehind = this.other.duplex.writableLength > 0
-    this.other.duplex.end()
-  }
-
-  closed(): void {
-    const { duplex, other } = this
-    if (hasEnded(duplex)) this.finished()
-    if (!this.isFinished) this.link.end(this.cutOff)
-    // An end that had sent all it had and then broke has cut nothing off: the
-    // other one still gets the rest, and what it sends goes nowhere.
-    else if (!duplex.writableFinished) {
-      if (other.isBehind) this.missed()
-      other.duplex.resume()
-    }
-    this.link.closed()
+    const { transport } = this.other
+    if (transport.unsent === 0) this.transport.resume()
+    else transport.write(nothing, () => this.proceed())
   }
 
   /**
@@ -265,34 +224,9 @@ class Side {
    * left to get did no more than not wait: so do TLS clients that close before
    * the target has said goodbye.
    */
-  missed(): void {
+  private broke(): void {
     this.link.blame(this.cutOff)
   }
 }
 
-const nothing = Buffer.alloc(0)
-
-// Listeners, the same for all ends: Node calls them with the end as `this`.
-
-function onData(this: Duplex, chunk: Buffer): void {
-  sides.of(this).pass(chunk)
-}
-
-function onDrain(this: Duplex): void {
-  sides.of(this).other.proceed()
-}
-
-function onEnd(this: Duplex): void {
-  probe(this)
-  setImmediate(ended, this)
-}
-
-function onClose(this: Duplex): void {
-  sides.of(this).closed()
-}
-
-const ended = (duplex: Duplex): void => {
-  if (hasEnded(duplex)) sides.of(duplex).finished()
-}
-
-const sides = makeAttachment<Side>()
+const nothing = new Uint8Array(0)

@@ -8,12 +8,12 @@
  * as if it had finished.
  */
 import { constants } from "node:crypto"
-import type { Duplex } from "node:stream"
 import { createServer, type TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { ClientGone, TlsFailed } from "../Errors.ts"
 import type { CertificateSubject } from "./CertificateSubject.ts"
-import { setCarrier } from "./Streams.ts"
+import * as NodeTransport from "./NodeTransport.ts"
+import type { Transport } from "./Transport.ts"
 
 /** PEM texts. */
 export interface Credentials {
@@ -27,13 +27,13 @@ export interface Credentials {
 
 /** A connection after its handshake. */
 export interface Secured {
-  readonly duplex: Duplex
+  readonly transport: Transport
   /** The subject of the client's certificate; undefined if the client was asked for none. */
   readonly subject: CertificateSubject | undefined
 }
 
-/** Does the handshake on a connection. */
-export type Secure = (duplex: Duplex) => Effect.Effect<Secured, TlsFailed | ClientGone>
+/** Does the handshake on a connection, of which something may have been read. */
+export type Secure = (plain: Transport, unread: Uint8Array) => Effect.Effect<Secured, TlsFailed | ClientGone>
 
 /** Node has its own deadline, of two minutes; the server's comes first, whatever it is. */
 const noTimeout = 2 ** 31 - 1
@@ -68,30 +68,32 @@ export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure =>
       )
     })
 
-  const secured = (duplex: Duplex, socket: TLSSocket): Secured => {
-    setCarrier(socket, duplex)
-    socket.on("error", () => {})
-    return { duplex: socket, subject: clientCa === undefined ? undefined : subjectOf(socket) }
-  }
+  const secured = (plain: Transport, socket: TLSSocket): Secured => ({
+    transport: NodeTransport.make(socket, plain),
+    subject: clientCa === undefined ? undefined : subjectOf(socket)
+  })
 
-  const handshake: Secure = (duplex) =>
+  const handshake: Secure = (plain, unread) =>
     Effect.callback((resume) => {
-      if (duplex.destroyed) return resume(Effect.fail(new ClientGone()))
+      if (plain.isClosed) return resume(Effect.fail(new ClientGone()))
       // Node's events do not say which connection they are of. So each connection
       // has the server to itself, as far as it hears.
       const emit = (event: string, ...about: ReadonlyArray<unknown>) => {
         const [first, second] = about
-        if (event === "secureConnection") resume(Effect.succeed(secured(duplex, first as TLSSocket)))
+        if (event === "secureConnection") resume(Effect.succeed(secured(plain, first as TLSSocket)))
         if (event === "tlsClientError")
           resume(Effect.fail(failure(first as NodeJS.ErrnoException, second as TLSSocket)))
         return server.emit(event, ...about)
       }
-      Reflect.apply(server.emit, Object.create(server, { emit: { value: emit } }), ["connection", duplex])
+      Reflect.apply(server.emit, Object.create(server, { emit: { value: emit } }), [
+        "connection",
+        plain.handOver(unread)
+      ])
     })
   return clientCrl === undefined
     ? handshake
-    : (duplex) =>
-        Effect.tapError(handshake(duplex), (error) =>
+    : (plain, unread) =>
+        Effect.tapError(handshake(plain, unread), (error) =>
           error._tag === "TlsFailed" ? tellOfList(error) : Effect.void
         )
 }

@@ -29,10 +29,10 @@ export const run = Effect.fnUntraced(function* (
       hint: "the client speaks no TLS, and this listener nothing else"
     })
   let subject: CertificateSubject | undefined
-  yield* client.upgrade((duplex) =>
-    Effect.map(client.beforeDeadline(secure(duplex)), (secured) => {
+  yield* client.upgrade((plain, unread) =>
+    Effect.map(client.beforeDeadline(secure(plain, unread)), (secured) => {
       subject = secured.subject
-      return secured.duplex
+      return secured.transport
     })
   )
   if (subject === undefined) return undefined

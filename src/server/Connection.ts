@@ -5,7 +5,6 @@
  * Each connection passes here, and while bytes are relayed its fiber stands here:
  * so there is one fiber, and it holds no more than it needs to go on.
  */
-import type { Duplex } from "node:stream"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -22,8 +21,8 @@ import * as Client from "../network/Client.ts"
 import type { ListenSettings } from "../network/ListenSettings.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
-import { reset } from "../network/Streams.ts"
 import type { Secure } from "../network/Tls.ts"
+import type { Transport } from "../network/Transport.ts"
 import * as Detect from "../protocols/Detect.ts"
 import type { Exchange } from "../protocols/Protocol.ts"
 import * as ProxyProtocol from "../protocols/ProxyProtocol.ts"
@@ -48,7 +47,7 @@ export type Services =
 
 /** An open connection, with the state that its sessions share. */
 interface Connection {
-  readonly duplex: Duplex
+  readonly transport: Transport
   readonly client: Client.Client
   readonly session: Session
   /** Does the TLS handshake, on a listener with TLS. */
@@ -71,9 +70,13 @@ interface Connection {
  * session a quarter more CPU: so nothing that lasts as long as the relay is a generator,
  * and what is suspended is not held by the fiber while bytes are relayed.
  */
-export const handle = (duplex: Duplex, peer: Peer, secure?: Secure): Effect.Effect<void, never, Services> =>
+export const handle = (
+  transport: Transport,
+  peer: Peer,
+  secure?: Secure
+): Effect.Effect<void, never, Services> =>
   Effect.acquireUseRelease(
-    Effect.suspend(() => accept(duplex, peer, secure)),
+    Effect.suspend(() => accept(transport, peer, secure)),
     (connection) =>
       Effect.whileLoop({
         while: () => connection.isOpen,
@@ -91,7 +94,7 @@ export const handle = (duplex: Duplex, peer: Peer, secure?: Secure): Effect.Effe
     close
   ).pipe(
     // Banned, or one too many.
-    Effect.catch(() => Effect.sync(() => reset(duplex)))
+    Effect.catch(() => Effect.sync(() => transport.reset()))
   )
 
 /** One session: the login and the request, then the limits, then the command. */
@@ -109,7 +112,7 @@ const serve = (connection: Connection): Effect.Effect<Ending, SessionError, Serv
 }
 
 const accept = (
-  duplex: Duplex,
+  transport: Transport,
   peer: Peer,
   secure: Secure | undefined
 ): Effect.Effect<Connection, Banned | TooManyHandshakes, Services> =>
@@ -121,8 +124,8 @@ const accept = (
       Effect.withFiber((fiber) => {
         // For as long as the fiber lives: cheaper than to provide it.
         fiber.setContext(Context.add(fiber.context, CurrentSession, session))
-        const client = Client.make(duplex)
-        const shared = { duplex, client, session, secure, settings, bans, sessions }
+        const client = Client.make(transport)
+        const shared = { transport, client, session, secure, settings, bans, sessions }
         return Effect.succeed<Connection>({ ...shared, exchange: undefined, isOpen: true })
       })
     )
@@ -174,14 +177,14 @@ const goOn = (connection: Connection, outcome: Ending | SessionError): Effect.Ef
 
 /** Tells the client of the error, as far as it is for the client to know. */
 const refuse = Effect.fnUntraced(function* (
-  { duplex, session, settings, bans, exchange }: Connection,
+  { transport, session, settings, bans, exchange }: Connection,
   cause: Cause.Cause<SessionError>
 ) {
   const error = yield* errorOf(cause)
   session.outcome = error
   if (error._tag === "AuthenticationFailed") yield* bans.log(error, loginOf(session))
   // The client is known only since the PROXY header, after the connection was taken on.
-  if (error._tag === "Banned") reset(duplex)
+  if (error._tag === "Banned") transport.reset()
   session.reportedError = settings.blurFailures ? Reply.masked(error) : error
   if (exchange) yield* exchange.failed(session.reportedError)
   return error

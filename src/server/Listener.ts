@@ -10,13 +10,15 @@ import type { Event } from "../base/Abortable.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
 import { fromNode } from "../network/NodeAddress.ts"
+import * as NodeTransport from "../network/NodeTransport.ts"
 import type { Peer } from "../network/Peer.ts"
+import type { Transport } from "../network/Transport.ts"
 import { ListenBackend } from "./ListenBackend.ts"
 
 export interface Options {
   /** Permission bits of the sockets that it makes in the file system. */
   readonly unixMode: number
-  readonly onConnection: (socket: Socket, peer: Peer) => void
+  readonly onConnection: (transport: Transport, peer: Peer) => void
   /** The system had no descriptor for a connection. */
   readonly onShortage: () => void
 }
@@ -81,10 +83,10 @@ const accepting = Effect.fnUntraced(function* (
   server.on("error", onShortage)
   const peerOf = introducing(bound)
   server.on("connection", (socket) => {
-    socket.on("error", ignored)
+    const transport = NodeTransport.make(socket)
     const peer = peerOf(socket)
-    if (peer) onConnection(socket, peer)
-    else socket.destroy()
+    if (peer) onConnection(transport, peer)
+    else transport.close()
   })
   return bound
 })
@@ -111,8 +113,6 @@ const boundOf = (server: Server, path = ""): Bound => {
     ? Host.hostPortUnsafe(fromNode(at.address, at.port).address, at.port)
     : NetAddress.unixPathAddress(path)
 }
-
-const ignored = () => {}
 
 /**
  * Both addresses of a connection, IPv4 as IPv4 on listeners of both families;

@@ -2,7 +2,6 @@
  * The listeners of a server, which come and go with its settings while those
  * that stay are not touched.
  */
-import type { Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -10,13 +9,14 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import { BadSetting, type ListenFailed } from "../Errors.ts"
 import type { ListenSettings } from "../network/ListenSettings.ts"
 import type { Peer } from "../network/Peer.ts"
+import type { Transport } from "../network/Transport.ts"
 import { printable } from "../wire/Text.ts"
 import { ListenBackend } from "./ListenBackend.ts"
 import * as Listener from "./Listener.ts"
 import * as UnixSocket from "./UnixSocket.ts"
 
 /** Takes a connection that came in. */
-export type Serve = (socket: Socket, peer: Peer) => void
+export type Serve = (transport: Transport, peer: Peer) => void
 
 /** An entry of the setting `listen`, and the places where it listens: several, if systemd passed several sockets. */
 export interface Endpoint {
@@ -134,7 +134,7 @@ const makeAcceptQueue = (): AcceptQueue => {
   const waiting: Array<Parameters<Serve>> = []
   let current: Serve = (...connection) => void waiting.push(connection)
   return {
-    enter: (socket, peer) => current(socket, peer),
+    enter: (transport, peer) => current(transport, peer),
     open: (serve) => {
       current = serve
       for (const connection of waiting.splice(0)) serve(...connection)

@@ -12,6 +12,7 @@ import type { DialError, ResolveError } from "../Errors.ts"
 import { Quotas } from "../limits/Quotas.ts"
 import { CurrentListener } from "../network/CurrentListener.ts"
 import { Dialer } from "../network/Dialer.ts"
+import * as NodeTransport from "../network/NodeTransport.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
 import { Resolver } from "../network/Resolver.ts"
 import type { Secure } from "../network/Tls.ts"
@@ -38,7 +39,7 @@ export const connectWith = Effect.fnUntraced(function* ({
   readonly secure?: Secure
 }): Effect.fn.Return<Peer.Peer, never, Services | Scope.Scope> {
   const [near, far] = pair()
-  yield* Effect.forkScoped(handle(far, { remote, local: serverAddress }, secure))
+  yield* Effect.forkScoped(handle(NodeTransport.make(far), { remote, local: serverAddress }, secure))
   yield* Effect.addFinalizer(() => Effect.sync(() => near.destroy()))
   return Peer.make(near)
 })
@@ -82,7 +83,11 @@ export const dialer = (
         const [near, far] = pair()
         yield* Effect.addFinalizer(() => Effect.sync(() => near.destroy()))
         serve(Peer.make(far), address, port)
-        return { duplex: near, local: serverAddress, remote: NetAddress.inetAddressUnsafe(address, port) }
+        return {
+          transport: NodeTransport.make(near),
+          local: serverAddress,
+          remote: NetAddress.inetAddressUnsafe(address, port)
+        }
       })
   })
 

@@ -9,6 +9,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import { ConnectTimeout, type DialError, NotAllowed, OutOfResources } from "../../src/Errors.ts"
 import { Binder } from "../../src/network/Binder.ts"
 import type { Outgoing } from "../../src/network/Dialer.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { connect, layer, type Peer, pair, peer, targetAddress } from "../../src/testing/index.ts"
 import { greeting, reply, request } from "../support/messages.ts"
 
@@ -35,7 +36,11 @@ const scripted = Effect.gen(function* () {
     asked,
     target: peer(far),
     services: layer({ config: { bind: true }, binder }),
-    arrives: Deferred.succeed(arrival, { duplex: near, local: bound, remote: targetAddress }),
+    arrives: Deferred.succeed(arrival, {
+      transport: NodeTransport.make(near),
+      local: bound,
+      remote: targetAddress
+    }),
     fails: (error: DialError) => Deferred.fail(arrival, error),
     isReleased: () => isReleased
   }

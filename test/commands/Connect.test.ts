@@ -13,6 +13,7 @@ import { ConnectionRefused } from "../../src/Errors.ts"
 import { Bandwidth } from "../../src/limits/Bandwidth.ts"
 import type { Client } from "../../src/network/Client.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import { Policy } from "../../src/policy/Policy.ts"
@@ -63,7 +64,11 @@ const services = (answers: boolean) => {
         if (!answers) return yield* Effect.never
         if (NetAddress.formatIp(address) === "192.0.2.7") return yield* new ConnectionRefused()
         const [duplex] = pair()
-        return { duplex, local: serverAddress, remote: NetAddress.inetAddressUnsafe(address, port) }
+        return {
+          transport: NodeTransport.make(duplex),
+          local: serverAddress,
+          remote: NetAddress.inetAddressUnsafe(address, port)
+        }
       })
   })
   const relay = Layer.succeed(Relay, { run: () => Effect.succeed("finished") })

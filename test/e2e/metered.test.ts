@@ -7,6 +7,7 @@ import { setTimeout } from "node:timers/promises"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Metered } from "../../src/network/Metered.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { pattern } from "../support/streams.ts"
 
 /** Two ends of a connection on loopback. */
@@ -33,7 +34,7 @@ const size = 1_000_000
 const metered = Effect.fnUntraced(function* (seed: number, most: number, isKept: boolean) {
   const [sender, carrier] = yield* ends
   let counted = 0
-  const wire = new Metered(carrier, {
+  const wire = new Metered(NodeTransport.make(carrier), {
     portion: (bytes) => Math.min(bytes.length, most),
     onRead: (bytes) => {
       counted += bytes

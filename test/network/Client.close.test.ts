@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import * as Client from "../../src/network/Client.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { pair, peer } from "../../src/testing/index.ts"
 import { settled } from "../support/streams.ts"
 
@@ -16,7 +17,7 @@ const lastWords = Uint8Array.of(5, 255)
 /** A client that the test closes. */
 const opened = Effect.sync(() => {
   const [near, far] = pair()
-  const client = Client.make(far)
+  const client = Client.make(NodeTransport.make(far))
   const close = (exit: Exit.Exit<void>) => Effect.forkChild(client.close(exit))
   return { near, far, client, close }
 })

@@ -174,8 +174,8 @@ describe("Client", () => {
       for (let at = 0; at < size; at += chunk) yield* peer.send(sent.subarray(at, at + chunk))
       yield* settled
       assert.isAbove(peer.duplex.writableLength, size - 256 * 1024)
-      const { duplex, early } = client.detach()
-      assert.strictEqual(duplex, far)
+      const { transport, early } = client.detach()
+      assert.strictEqual(transport.handOver(new Uint8Array(0)), far)
       assert.isAtLeast(early.length, 64 * 1024)
       assert.isBelow(early.length, 64 * 1024 + chunk)
       yield* peer.end
@@ -186,15 +186,15 @@ describe("Client", () => {
 
   it.effect("hands over a connection that does not flow until it is told to", () =>
     Effect.gen(function* () {
-      const { peer, client } = yield* accepted
+      const { peer, far, client } = yield* accepted
       yield* peer.send("early")
       yield* settled
-      const { duplex, early } = client.detach()
+      const { early } = client.detach()
       yield* peer.send("later")
       yield* settled
       assert.strictEqual(String(early), "early")
-      assert.isTrue(duplex.isPaused())
-      assert.strictEqual(String(duplex.read()), "later")
+      assert.isTrue(far.isPaused())
+      assert.strictEqual(String(far.read()), "later")
       yield* peer.reset
     })
   )

@@ -32,6 +32,7 @@ class FakeSocket extends EventEmitter {
     super()
     this.host = host
   }
+  pause() {}
   destroy() {
     this.destroyed = true
   }
@@ -116,7 +117,7 @@ describe("Dialer", () => {
       const { fiber, close } = yield* dialing("2001:db8::1")
       sockets[0]!.emit("connect")
       const outgoing = yield* Fiber.join(fiber)
-      assert.strictEqual(outgoing.duplex, sockets[0] as never)
+      assert.strictEqual(outgoing.transport.handOver(new Uint8Array(0)), sockets[0] as never)
       assert.strictEqual(NetAddress.formatInet(outgoing.local), "198.51.100.1:40000")
       assert.strictEqual(NetAddress.formatInet(outgoing.remote), "[2001:db8::1]:443")
       assert.deepInclude(vi.mocked(connect).mock.calls[0]![0] as unknown, {

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import * as Config from "../../src/server/Config.ts"
 import { relaying } from "../support/relays.ts"
@@ -35,7 +36,8 @@ describe("Relay, when it is quiet", () => {
     Effect.gen(function* () {
       const [client, target] = [kept(), kept()]
       const { run } = yield* Relay
-      const ends = { client: client.socket, target: target.socket, early: new Uint8Array(0) }
+      const [one, other] = [NodeTransport.make(client.socket), NodeTransport.make(target.socket)]
+      const ends = { client: one, target: other, early: new Uint8Array(0) }
       const fiber = yield* Effect.forkChild(run({ ...ends, traffic: { sent: 0, received: 0 } }))
       yield* TestClock.adjust("10 seconds")
       assert.deepStrictEqual([...client.calls, ...target.calls], [])

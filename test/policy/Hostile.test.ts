@@ -15,6 +15,7 @@ import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as LoopGuard from "../../src/server/LoopGuard.ts"
@@ -82,7 +83,7 @@ const server = (
         dialled.push(text)
         return text === answering
           ? Effect.succeed({
-              duplex: pair()[0],
+              transport: NodeTransport.make(pair()[0]),
               local: own,
               remote: NetAddress.inetAddressUnsafe(address, port)
             })

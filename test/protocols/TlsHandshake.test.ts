@@ -9,7 +9,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
-import { reset } from "../../src/network/Streams.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import * as Tls from "../../src/network/Tls.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { connectWith, layer, pair, peer } from "../../src/testing/index.ts"
@@ -306,7 +306,7 @@ describe("a TLS listener with a revocation list", () => {
     const [near, far] = pair()
     const client = connectTls({ socket: near, rejectUnauthorized: false, cert, key })
     client.on("error", () => {})
-    return yield* Effect.match(secure(far), {
+    return yield* Effect.match(secure(NodeTransport.make(far), new Uint8Array(0)), {
       onFailure: (error) => (error._tag === "TlsFailed" ? error.code : error._tag),
       onSuccess: () => "let in"
     })
@@ -362,8 +362,11 @@ describe("a connection under TLS", () => {
       const [near, far] = pair()
       const client = connectTls({ socket: near, rejectUnauthorized: false })
       client.on("error", () => {})
-      const secured = yield* Tls.make({ ...server, clientCa: undefined })(far)
-      reset(secured.duplex)
+      const secured = yield* Tls.make({ ...server, clientCa: undefined })(
+        NodeTransport.make(far),
+        new Uint8Array(0)
+      )
+      secured.transport.reset()
       assert.isTrue(far.destroyed)
       assert.strictEqual(yield* peer(near).ending, "reset")
     })

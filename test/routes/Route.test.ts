@@ -38,7 +38,7 @@ const byUpstream = (seen: Array<unknown>): Route => {
       const { decision } = to.permitted[0]
       yield* to.enter(decision)
       const outgoing = yield* (yield* Dialer).connect(upstream, 1080)
-      outgoing.duplex.write(`${Target.format(to.access.target)} `)
+      outgoing.transport.write(utf8(`${Target.format(to.access.target)} `))
       return { outgoing, decision }
     }),
     listen: Effect.fnUntraced(function* (to) {

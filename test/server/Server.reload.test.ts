@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { vi } from "vitest"
 import { ListenFailed } from "../../src/Errors.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import type * as Config from "../../src/server/Config.ts"
 import { Server } from "../../src/server/Server.ts"
@@ -28,13 +29,13 @@ import { settled } from "../support/streams.ts"
 
 const listening = vi.hoisted(() => ({
   events: [] as string[],
-  open: new Map<string, (duplex: unknown, peer: unknown) => void>()
+  open: new Map<string, (transport: unknown, peer: unknown) => void>()
 }))
 
 vi.mock("../../src/server/Listener.ts", () => ({
   listen: (
     at: Host.HostPort,
-    { onConnection }: { readonly onConnection: (duplex: unknown, peer: unknown) => void }
+    { onConnection }: { readonly onConnection: (transport: unknown, peer: unknown) => void }
   ) => {
     const address = Host.formatHostPort(at)
     return Effect.acquireRelease(
@@ -87,7 +88,7 @@ const arriving = Effect.fnUntraced(function* (address: string) {
   const [near, far] = pair()
   // No server waits, by a clock that stands still, for a client of a test that is over.
   yield* Effect.addFinalizer(() => Effect.sync(() => near.destroy()))
-  listening.open.get(address)!(far, { remote: clientAddress, local: serverAddress })
+  listening.open.get(address)!(NodeTransport.make(far), { remote: clientAddress, local: serverAddress })
   return peer(near)
 })
 

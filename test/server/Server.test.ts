@@ -2,7 +2,6 @@
  * The server around its connections, with a listener that a test hands
  * connections to: whom it refuses to serve, and how it stops.
  */
-import type { Duplex } from "node:stream"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,6 +17,7 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { ListenFailed } from "../../src/Errors.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import type { Peer } from "../../src/network/Peer.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import type * as Config from "../../src/server/Config.ts"
@@ -35,13 +35,13 @@ import { greeting, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
 
 const listeners = vi.hoisted(() => ({
-  open: new Map<string, (duplex: unknown, peer: unknown) => void>()
+  open: new Map<string, (transport: unknown, peer: unknown) => void>()
 }))
 
 vi.mock("../../src/server/Listener.ts", () => ({
   listen: (
     at: Host.HostPort,
-    { onConnection }: { readonly onConnection: (duplex: unknown, peer: unknown) => void }
+    { onConnection }: { readonly onConnection: (transport: unknown, peer: unknown) => void }
   ) =>
     Effect.acquireRelease(
       Effect.suspend(() => {
@@ -79,7 +79,7 @@ const arriving = Effect.sync(() => {
   const [near, far] = pair()
   const [accept] = listeners.open.values()
   const from: Peer = { remote: clientAddress, local: serverAddress }
-  accept!(far satisfies Duplex, from)
+  accept!(NodeTransport.make(far), from)
   return peer(near)
 })
 

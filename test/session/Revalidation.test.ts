@@ -7,6 +7,7 @@ import type { Authenticator, Identity } from "../../src/auth/Authenticator.ts"
 import { AuthSettings } from "../../src/auth/Settings.ts"
 import { CertificateRefused } from "../../src/Errors.ts"
 import * as Client from "../../src/network/Client.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import * as Revalidation from "../../src/session/Revalidation.ts"
 import * as Session from "../../src/session/Session.ts"
 import type { Accepted } from "../../src/session/States.ts"
@@ -24,7 +25,7 @@ const session = (identity: Identity, isCertified = false) =>
 
 /** A connection of which the client is not looked at. */
 const acceptedAs = (certified: Accepted["certified"]): Accepted => ({
-  client: Client.make(pair()[0]),
+  client: Client.make(NodeTransport.make(pair()[0])),
   peer,
   certified,
   isTrusted: false

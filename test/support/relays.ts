@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Pace } from "../../src/network/BandwidthScheduler.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { Relay, type Traffic } from "../../src/network/Relay.ts"
 import { type Peer, pair, peer } from "../../src/testing/index.ts"
 import { utf8 } from "./bytes.ts"
@@ -40,7 +41,8 @@ export const relaying = Effect.fnUntraced(function* ({
 
   const { run } = yield* Relay
   const traffic: Traffic = { sent: 0, received: 0 }
-  const ends = { client: clientEnd, target: targetEnd, early: utf8(early), traffic, pace }
+  const [one, other] = [NodeTransport.make(clientEnd), NodeTransport.make(targetEnd)]
+  const ends = { client: one, target: other, early: utf8(early), traffic, pace }
   const fiber = yield* Effect.forkChild(run(ends))
   yield* settled
   return { client, target, clientEnd, targetEnd, traffic, fiber }

@@ -4,6 +4,7 @@
 import { setImmediate } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import * as Client from "../../src/network/Client.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import type { Accepted } from "../../src/session/States.ts"
 import { clientAddress, pair, peer, serverAddress } from "../../src/testing/index.ts"
 
@@ -16,7 +17,7 @@ export const settled: Effect.Effect<void> = Effect.promise(async () => {
 export const accepted = Effect.gen(function* () {
   const [near, far] = pair()
   const client = yield* Effect.acquireRelease(
-    Effect.sync(() => Client.make(far)),
+    Effect.sync(() => Client.make(NodeTransport.make(far))),
     (client, exit) => client.close(exit)
   )
   return { peer: peer(near), far, client }

@@ -1,0 +1,89 @@
+/**
+ * What a connection is to all that use one, whatever carries its bytes.
+ *
+ * Protocols, commands and the relay are written against this. `NodeTransport` is a
+ * connection on one of Node's streams. What wants such a stream itself, which TLS
+ * does, takes it by `handOver`.
+ */
+import type { Duplex } from "node:stream"
+
+export interface Transport {
+  /** Closed or broken: nothing comes from here any more, and nothing goes out. */
+  readonly isClosed: boolean
+  /** What it broke from, if it was not closed in order: a reset, for one, with the system's code. */
+  readonly failure: Error | undefined
+  /** The other side has sent all it had. It may have broken after that. */
+  readonly hasEnded: boolean
+  /** The sending side is neither closed nor shut. */
+  readonly isWritable: boolean
+  /** The sending side was shut, and the system has taken all that was written before. */
+  readonly hasSentAll: boolean
+  /** Bytes that were written and that the system has yet to take. */
+  readonly unsent: number
+  /** More is unsent than should wait here; `drained` tells when it is not. */
+  readonly isFull: boolean
+
+  /** Gives what comes from here to this receiver from now on, in place of the one before. */
+  readonly listen: (receiver: Receiver) => void
+  /**
+   * Passes what comes from here on to `to`, at most `most` bytes at once. How is this
+   * transport's business: it may leave all of it to the system. Reading begins with `resume`.
+   */
+  readonly relayTo: (to: Transport, mover: Mover, most: number | undefined) => void
+  /** Calls this when the connection has closed, in whatever way, after the one that listens was told. */
+  readonly whenClosed: (then: () => void) => void
+
+  /** Reads no more. What the system holds for it by then holds up the other side. */
+  readonly pause: () => void
+  readonly resume: () => void
+
+  /**
+   * Sends bytes, or keeps them until the system takes them. They must not change
+   * before that, when `then` is called; it is called too if it comes to nothing.
+   */
+  readonly write: (bytes: Uint8Array, then?: () => void) => void
+  /** The same with several pieces, in one go if that can be. */
+  readonly writeAll: (pieces: ReadonlyArray<Uint8Array>, then: () => void) => void
+  /** Shuts the sending side, behind what was written. */
+  readonly end: (then?: () => void) => void
+  /** Closes both sides, with all that waits. */
+  readonly close: () => void
+  /**
+   * Closes both sides so that the other end can tell that the connection was cut off:
+   * with RST where there is TCP below. A Unix-domain socket has no reset.
+   */
+  readonly reset: () => void
+
+  /** Has the system look once a minute whether the other end is still there, on TCP. */
+  readonly keepAlive: () => void
+  /** Gives up the memory that it reads into, if nothing moves now. */
+  readonly rest: () => void
+  /** The connection as one of Node's streams, paused, with `unread` in front of what comes. It is then no longer to be read or written here. */
+  readonly handOver: (unread: Uint8Array) => Duplex
+}
+
+/** Hears how a connection goes on. */
+interface Observer {
+  /** The other side has sent all it had. */
+  readonly ended: () => void
+  /** The connection has closed. The last that is told. */
+  readonly closed: () => void
+}
+
+/** Gets what comes from a connection. */
+export interface Receiver extends Observer {
+  /** The bytes are the receiver's. */
+  readonly received: (bytes: Buffer) => void
+  /** The same with bytes that are others as soon as this returns: saves who needs them no longer a copy. */
+  readonly lent?: (bytes: Buffer) => void
+}
+
+/** Hears what is passed on from one connection to another. */
+export interface Mover extends Observer {
+  /** So many bytes were passed on. The connection may be paused here. */
+  readonly moved: (bytes: number) => void
+  /** There were bytes, and the other connection was closed. */
+  readonly missed: () => void
+  /** What was unsent is sent. */
+  readonly drained: () => void
+}
