@@ -2,7 +2,6 @@
  * Waiting for one connection from a target: BIND's one-shot listener.
  */
 import { createSocket } from "node:dgram"
-import { createServer, type Socket } from "node:net"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,9 +11,10 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { ConnectTimeout, type DialError, NotAllowed } from "../Errors.ts"
 import { fromCode, type Outgoing } from "./Dialer.ts"
-import { fromNode } from "./NodeAddress.ts"
-import * as NodeTransport from "./NodeTransport.ts"
+import type { Peer } from "./Peer.ts"
 import { NetworkSettings } from "./Settings.ts"
+import { Sockets } from "./Sockets.ts"
+import type { Transport } from "./Transport.ts"
 
 /** A listener that takes one connection. */
 export interface Listening {
@@ -22,6 +22,11 @@ export interface Listening {
   readonly bound: NetAddress.InetAddress
   /** The one connection. Whoever else comes first ends the wait, with `NotAllowed`. */
   readonly accepted: Effect.Effect<Outgoing, DialError>
+}
+
+interface Incoming {
+  readonly transport: Transport
+  readonly peer: Peer | undefined
 }
 
 export class Binder extends Context.Service<
@@ -44,7 +49,7 @@ export class Binder extends Context.Service<
       listen: (expected, local) =>
         Effect.gen(function* () {
           const isAnyone = NetAddress.isUnspecified(expected)
-          const first = Deferred.makeUnsafe<Socket>()
+          const first = Deferred.makeUnsafe<Incoming>()
           const bound = yield* listen(isAnyone ? local : yield* sourceTowards(expected), first)
           return {
             bound,
@@ -53,7 +58,7 @@ export class Binder extends Context.Service<
                 duration: bindTimeout,
                 orElse: () => Effect.fail(new ConnectTimeout())
               }),
-              Effect.flatMap((socket) => admit(socket, isAnyone ? undefined : expected, bound))
+              Effect.flatMap((incoming) => admit(incoming, isAnyone ? undefined : expected, bound))
             )
           }
         })
@@ -64,48 +69,50 @@ export class Binder extends Context.Service<
 /** Listens on a port of the system's choice until there is a first connection, or the scope closes. */
 const listen = Effect.fnUntraced(function* (
   address: NetAddress.IpAddress,
-  first: Deferred.Deferred<Socket>
+  first: Deferred.Deferred<Incoming>
 ): Effect.fn.Return<NetAddress.InetAddress, DialError, Scope.Scope> {
-  const accepted: Array<Socket> = []
-  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
-  server.on("connection", (socket) => {
-    accepted.push(socket)
-    socket.on("error", () => {})
-    server.close()
-    if (accepted.length === 1) Deferred.doneUnsafe(first, Effect.succeed(socket))
-    else socket.destroy()
-  })
+  const sockets = yield* Sockets
+  const accepted: Array<Transport> = []
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      server.close()
-      for (const socket of accepted) socket.destroy()
+      for (const transport of accepted) transport.close()
     })
   )
-  yield* Effect.callback<void, DialError>((resume) => {
-    server.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(fromCode(error.code))))
-    // Exclusive: also where processes share what the server itself listens on.
-    server.listen({ host: NetAddress.formatIp(address), port: 0, backlog: 1, exclusive: true }, () =>
-      resume(Effect.void)
-    )
-  })
-  return NetAddress.inetAddressUnsafe(address, (server.address() as { readonly port: number }).port)
+  let stop = () => {}
+  const listening = yield* Effect.mapError(
+    sockets.listen({
+      // Exclusive: also where processes share what the server itself listens on.
+      place: { host: NetAddress.formatIp(address), port: 0, sharing: "exclusive" },
+      backlog: 1,
+      onShortage: () => {},
+      onConnection: (transport, peer) => {
+        accepted.push(transport)
+        stop()
+        if (accepted.length === 1) Deferred.doneUnsafe(first, Effect.succeed({ transport, peer }))
+        else transport.close()
+      }
+    }),
+    fromCode
+  )
+  stop = listening.stop
+  if (accepted.length > 0) stop()
+  const { bound } = listening
+  return NetAddress.inetAddressUnsafe(address, "port" in bound ? bound.port : 0)
 })
 
 /** RFC 1928 §6 and SOCKS4: nobody else's connection is passed off as the expected one. */
 const admit = (
-  socket: Socket,
+  { transport, peer }: Incoming,
   expected: NetAddress.IpAddress | undefined,
   local: NetAddress.InetAddress
 ): Effect.Effect<Outgoing, NotAllowed> => {
-  const { remoteAddress, remotePort } = socket
-  const remote = remoteAddress === undefined ? undefined : fromNode(remoteAddress, remotePort!)
+  const remote = peer && NetAddress.isInetAddress(peer.remote) ? peer.remote : undefined
   if (remote && (expected === undefined || Equal.equals(remote.address, expected))) {
-    return Effect.succeed({ transport: NodeTransport.make(socket), local, remote })
+    return Effect.succeed({ transport, local, remote })
   }
-  socket.resetAndDestroy()
-  return Effect.fail(
-    new NotAllowed({ reason: `${remoteAddress ?? "someone"} connected instead of the target` })
-  )
+  transport.reset()
+  const other = remote ? NetAddress.formatIp(remote.address) : "someone"
+  return Effect.fail(new NotAllowed({ reason: `${other} connected instead of the target` }))
 }
 
 /**

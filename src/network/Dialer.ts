@@ -1,7 +1,6 @@
 /**
  * Connecting to an address.
  */
-import { connect, type Socket } from "node:net"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,10 +19,9 @@ import {
   NotAllowed,
   OutOfResources
 } from "../Errors.ts"
-import { fromNode } from "./NodeAddress.ts"
-import * as NodeTransport from "./NodeTransport.ts"
 import { NetworkSettings } from "./Settings.ts"
-import type { Transport } from "./Transport.ts"
+import { Sockets } from "./Sockets.ts"
+import type { Sockets as SocketsService, Transport } from "./Transport.ts"
 
 /** A connection to a target. */
 export interface Outgoing {
@@ -50,9 +48,11 @@ export class Dialer extends Context.Service<
   /** TCP. */
   static readonly layer: Layer.Layer<Dialer, never, NetworkSettings> = Layer.effect(
     Dialer,
-    Effect.map(NetworkSettings, ({ connectTimeout }) => ({
-      connect: (address, port) => attempt(address, port, connectTimeout)
-    }))
+    Effect.gen(function* () {
+      const { connectTimeout } = yield* NetworkSettings
+      const sockets = yield* Sockets
+      return { connect: (address, port) => attempt(sockets, address, port, connectTimeout) }
+    })
   )
 }
 
@@ -63,61 +63,41 @@ const timeout = Effect.fail(new ConnectTimeout())
  * judged, and asking the socket for its peer would only cost a system call.
  */
 const attempt = (
+  sockets: SocketsService,
   address: NetAddress.IpAddress,
   port: number,
   within: Duration.Duration
 ): Effect.Effect<Outgoing, DialError, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
-    const socket = connect({
-      host: NetAddress.formatIp(address),
-      port,
-      allowHalfOpen: true,
-      noDelay: true,
-      // Node's own choice among addresses drops a good but slow one after 250 ms.
-      autoSelectFamily: false
-    })
-    const closing = Effect.sync(() => socket.destroy())
-    return Effect.andThen(
-      Scope.addFinalizer(Context.get(context, Scope.Scope), closing),
-      connected(socket, NetAddress.inetAddressUnsafe(address, port), within)
+    let transport: Transport | undefined
+    const closing = Effect.sync(() => transport?.close())
+    const connected = Effect.withFiber((fiber) =>
+      Effect.callback<Outgoing, DialError>((resume) => {
+        const callOff = Deadline.after(fiber, within, () => {
+          transport?.close()
+          resume(timeout)
+        })
+        const connecting = sockets.connect(address, port, (outcome) => {
+          callOff()
+          resume(
+            typeof outcome === "string"
+              ? Effect.fail(fromCode(outcome))
+              : Effect.succeed({
+                  transport: connecting,
+                  local: outcome,
+                  remote: NetAddress.inetAddressUnsafe(address, port)
+                })
+          )
+        })
+        transport = connecting
+        return Effect.sync(() => {
+          callOff()
+          connecting.close()
+        })
+      })
     )
+    return Effect.andThen(Scope.addFinalizer(Context.get(context, Scope.Scope), closing), connected)
   })
-
-const connected = (
-  socket: Socket,
-  remote: NetAddress.InetAddress,
-  within: Duration.Duration
-): Effect.Effect<Outgoing, DialError> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback((resume) => {
-      const callOff = Deadline.after(fiber, within, () => {
-        socket.destroy()
-        resume(timeout)
-      })
-      const failed = (error: NodeJS.ErrnoException) => {
-        callOff()
-        resume(Effect.fail(fromCode(error.code)))
-      }
-      socket.on("error", failed)
-      socket.once("connect", () => {
-        callOff()
-        const transport = NodeTransport.make(socket)
-        // This one would keep all that was here.
-        socket.off("error", failed)
-        const { localAddress, localPort } = socket
-        resume(
-          localAddress === undefined
-            ? // A peer that resets at once can leave a connected socket without an address.
-              Effect.fail(new ConnectionRefused())
-            : Effect.succeed({ transport, local: fromNode(localAddress, localPort!), remote })
-        )
-      })
-      return Effect.sync(() => {
-        callOff()
-        socket.destroy()
-      })
-    })
-  )
 
 /** What a system error code of `connect` means to a client. */
 export const fromCode = (code = "unknown"): DialError => codes[code]?.(code) ?? new ConnectFailed({ code })

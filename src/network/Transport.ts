@@ -6,6 +6,12 @@
  * does, takes it by `handOver`.
  */
 import type { Duplex } from "node:stream"
+import type * as Effect from "effect/Effect"
+import type * as Host from "effect/net/Host"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import type { Event } from "../base/Abortable.ts"
+import type { Peer } from "./Peer.ts"
 
 export interface Transport {
   /** Closed or broken: nothing comes from here any more, and nothing goes out. */
@@ -87,3 +93,48 @@ export interface Mover extends Observer {
   /** What was unsent is sent. */
   readonly drained: () => void
 }
+
+/** Where connections come from: connecting to an address, and listening on one. */
+export interface Sockets {
+  /**
+   * Begins to connect to an address. Calls `done` once, and not before it has
+   * returned: with the address of this end, or with the system's code for why not.
+   * There is no timeout but the system's; closing the transport gives up.
+   */
+  readonly connect: (
+    address: NetAddress.IpAddress,
+    port: number,
+    done: (outcome: NetAddress.InetAddress | string) => void
+  ) => Transport
+  /** Listens until the scope closes. Fails with the system's code. */
+  readonly listen: (options: ListenOptions) => Effect.Effect<Listening, string, Scope.Scope>
+}
+
+/** Where to listen: port 0 is one of the system's choice, and a descriptor is of a socket that listens already. */
+export type Place =
+  | { readonly host: string; readonly port: number; readonly sharing?: "shared" | "exclusive" | undefined }
+  | { readonly path: string }
+  | { readonly fd: number; readonly path: string | undefined }
+
+export interface ListenOptions {
+  readonly place: Place
+  /** Connections that the kernel may hold until they are accepted; it cuts this to its own limit. */
+  readonly backlog: number
+  /** Runs what binds the socket, for what has to be around that. */
+  readonly binding?: (bind: () => void) => void
+  /** Comes when no socket will come. */
+  readonly lost?: Event
+  /** The peer is unknown where the other side is gone already. */
+  readonly onConnection: (transport: Transport, peer: Peer | undefined) => void
+  /** A connection could not be accepted, as where the system has no descriptor for it. The listener stays. */
+  readonly onShortage: () => void
+}
+
+export interface Listening {
+  readonly bound: Bound
+  /** Takes no more connections, as when the scope closes. */
+  readonly stop: () => void
+}
+
+/** Where a socket turned out to listen. */
+export type Bound = Host.HostPort | NetAddress.UnixPathAddress

@@ -9,7 +9,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import { BadSetting, type ListenFailed } from "../Errors.ts"
 import type { ListenSettings } from "../network/ListenSettings.ts"
 import type { Peer } from "../network/Peer.ts"
-import type { Transport } from "../network/Transport.ts"
+import type { Bound, Transport } from "../network/Transport.ts"
 import { printable } from "../wire/Text.ts"
 import { ListenBackend } from "./ListenBackend.ts"
 import * as Listener from "./Listener.ts"
@@ -21,7 +21,7 @@ export type Serve = (transport: Transport, peer: Peer) => void
 /** An entry of the setting `listen`, and the places where it listens: several, if systemd passed several sockets. */
 export interface Endpoint {
   readonly at: ListenAddress.ListenAddress
-  readonly bound: ReadonlyArray<Listener.Bound>
+  readonly bound: ReadonlyArray<Bound>
 }
 
 export interface Listeners {
