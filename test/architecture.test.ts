@@ -45,6 +45,28 @@ const onNode = [
   "base"
 ]
 
+/** Files that may touch Node's sockets and streams, and what for. All else has connections by `network/Transport.ts`. */
+const onSockets: Readonly<Record<string, string>> = {
+  "network/NodeTransport.ts": "a connection on a stream",
+  "network/NodeSockets.ts": "connecting and listening",
+  "network/ReadBuffer.ts": "reading into buffers that are given",
+  "network/BulkReader.ts": "reading a fast connection",
+  "network/Transport.ts": "the type of what is handed over",
+  "network/Tls.ts": "takes what is handed over",
+  "network/Metered.ts": "makes the stream that HTTP is parsed from",
+  "network/HttpConnection.ts": "parses HTTP",
+  "network/HttpForward.ts": "parses HTTP",
+  "testing/Connection.ts": "connections in memory",
+  "testing/Peer.ts": "plays the other side",
+  "server/Awaited.ts": "tries to bind an address",
+  "server/TlsFiles.ts": "tries a certificate",
+  "server/UnixSocket.ts": "asks whether a socket in the file system is in use",
+  "workers/ListenPreflight.ts": "tries to listen",
+  "base/FileLock.ts": "a lock that is a socket",
+  "base/Output.ts": "standard output",
+  "udp/Destinations.ts": "addresses as Node writes them"
+}
+
 const src = join(import.meta.dirname, "../src")
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" })
@@ -145,6 +167,13 @@ describe("architecture", () => {
       ),
       []
     )
+  })
+
+  it("touches sockets and streams only where these are the business of a file", () => {
+    const touching = imports
+      .filter(({ specifier }) => /^node:(net|stream|tls|http|https|http2)$/.test(specifier))
+      .map(({ from }) => from)
+    assert.deepStrictEqual([...new Set(touching)].sort(), Object.keys(onSockets).sort())
   })
 
   it("imports modules, not barrels", () => {

@@ -5,7 +5,9 @@ import net from "node:net"
 import { inProject } from "../lib/paths.js"
 
 /** @type {typeof import("../../src/network/RelayPair.ts")} */
-const { Link } = await import(inProject("dist/network/RelayPair.js"))
+const { RelayPair } = await import(inProject("dist/network/RelayPair.js"))
+/** @type {typeof import("../../src/network/NodeTransport.ts")} */
+const NodeTransport = await import(inProject("dist/network/NodeTransport.js"))
 
 const clock = { now: 0 }
 setInterval(() => clock.now++, 1000)
@@ -58,7 +60,8 @@ const connect = (client, host, port, early, { startedAt, ...session }) => {
     const address = localAddress.split(".").map(Number)
     client.write(Buffer.from([5, 0, 0, 1, ...address, localPort >> 8, localPort & 0xff]))
     const traffic = { sent: 0, received: 0 }
-    const link = new Link({ client, target, early, traffic }, clock)
+    const ends = { client: NodeTransport.make(client), target: NodeTransport.make(target) }
+    const link = new RelayPair({ ...ends, early, traffic }, clock)
     link.onEnd = (outcome) => {
       const duration = Date.now() - startedAt
       const told = { ...session, target: `${host}:${port}`, outcome, ...traffic, duration }

@@ -80,9 +80,9 @@ export const make = Effect.fnUntraced(function* (
       // Put together once for each endpoint, and not for each connection.
       const fork = Effect.runForkWith(servicesOf(generation, endpoint))
       const secure = ListenAddress.endpointOf(endpoint.at)._tag === "Tls" ? generation.secure : undefined
-      return (socket, peer) => {
+      return (transport, peer) => {
         generation.begin()
-        const fiber = fork(Connection.handle(socket, peer, secure))
+        const fiber = fork(Connection.handle(transport, peer, secure))
         connections.add(fiber)
         fiber.addObserver(() => {
           connections.delete(fiber)
