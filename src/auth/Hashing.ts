@@ -6,9 +6,9 @@ import { scrypt as deriveKey, randomBytes, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Hmac from "../base/Hmac.ts"
-import { memory, type PasswordHash, type Scrypt } from "../config/PasswordHash.ts"
 import * as HashingThreads from "./HashingThreads.ts"
 import * as LoginQueue from "./LoginQueue.ts"
+import { memory, type PasswordHash, type Scrypt } from "./PasswordHash.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 
 /** Threads, which are hashes at once. */

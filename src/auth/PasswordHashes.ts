@@ -3,8 +3,8 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { PasswordHash } from "../config/PasswordHash.ts"
 import type { TooManyLogins } from "../Errors.ts"
+import type { PasswordHash } from "./PasswordHash.ts"
 
 export class PasswordHashes extends Context.Service<
   PasswordHashes,

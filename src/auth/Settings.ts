@@ -7,7 +7,7 @@ import * as Parsers from "../config/Parsers.ts"
 import * as Schemas from "../config/Schemas.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
-import * as User from "../config/User.ts"
+import * as User from "./User.ts"
 
 export class AuthSettings extends Section.make<AuthSettings>()("effect-socks/auth/Settings", {
   user: Setting.many<User.User>({

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
-import * as PasswordHash from "../config/PasswordHash.ts"
-import type { User } from "../config/User.ts"
+import * as PasswordHash from "./PasswordHash.ts"
+import type { User } from "./User.ts"
 
 /** A user, and their password in plain text as a field; `noPassword` if there is none. */
 export interface Entry {

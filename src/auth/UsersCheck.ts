@@ -4,8 +4,8 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { User } from "../config/User.ts"
 import type { BadSettings } from "../Errors.ts"
+import type { User } from "./User.ts"
 
 export class UsersCheck extends Context.Service<
   UsersCheck,

@@ -12,7 +12,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import * as Hashing from "../auth/Hashing.ts"
-import * as PasswordHash from "../config/PasswordHash.ts"
+import * as PasswordHash from "../auth/PasswordHash.ts"
 import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 

@@ -7,10 +7,10 @@
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as IpBits from "../base/IpBits.ts"
-import * as AllowTarget from "../config/AllowTarget.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
 import type { Target } from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
+import * as AllowTarget from "./AllowTarget.ts"
 import { classify, type Kind } from "./Classification.ts"
 import type { Decision } from "./Decision.ts"
 import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"

@@ -2,12 +2,12 @@
  * The settings of where clients may go.
  */
 import * as Option from "effect/Option"
-import * as AllowTarget from "../config/AllowTarget.ts"
 import type { Rules } from "../config/RuleTable.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import * as TargetFiles from "../config/TargetFiles.ts"
 import * as TargetPattern from "../config/TargetPattern.ts"
+import * as AllowTarget from "./AllowTarget.ts"
 
 const targetForms = "10.0.0.0/8, db.example or *.example, each with or without :443 or :8000-8999 behind it"
 

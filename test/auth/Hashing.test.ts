@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Hashing from "../../src/auth/Hashing.ts"
+import * as PasswordHash from "../../src/auth/PasswordHash.ts"
 import { PasswordHashes } from "../../src/auth/PasswordHashes.ts"
-import * as PasswordHash from "../../src/config/PasswordHash.ts"
 import { fromHex, utf8 } from "../support/bytes.ts"
 
 const verify = (password: string | Uint8Array, hash: PasswordHash.PasswordHash) =>

@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type { User } from "../../src/auth/User.ts"
 import * as Rule from "../../src/config/Rule.ts"
 import * as Schemas from "../../src/config/Schemas.ts"
-import type { User } from "../../src/config/User.ts"
 import { errors, read } from "../support/config-file.ts"
 
 describe("a setting with a structure", () => {

@@ -6,10 +6,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
+import type { User } from "../../src/auth/User.ts"
 import { table } from "../../src/cli/Settings.ts"
 import * as ConfigFile from "../../src/config/ConfigFile.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import type { User } from "../../src/config/User.ts"
 import { errors, read } from "../support/config-file.ts"
 
 describe("a config file", () => {

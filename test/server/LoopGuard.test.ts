@@ -6,8 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import * as AllowTarget from "../../src/config/AllowTarget.ts"
 import { ConnectionRefused } from "../../src/Errors.ts"
+import * as AllowTarget from "../../src/policy/AllowTarget.ts"
 import * as LoopGuard from "../../src/server/LoopGuard.ts"
 
 /** What becomes of dialling this with a server that listens there. */

@@ -6,7 +6,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as User from "../../src/config/User.ts"
+import * as User from "../../src/auth/User.ts"
 
 const user = (text: string) =>
   Option.getOrUndefined(

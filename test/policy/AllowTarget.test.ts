@@ -3,8 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
-import * as AllowTarget from "../../src/config/AllowTarget.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
+import * as AllowTarget from "../../src/policy/AllowTarget.ts"
 
 const read = (text: string) =>
   Option.match(AllowTarget.fromString(text), {

@@ -15,10 +15,10 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Transformation from "effect/SchemaTransformation"
-import * as Limits from "./Limits.ts"
-import * as Parsers from "./Parsers.ts"
+import * as Limits from "../config/Limits.ts"
+import * as Parsers from "../config/Parsers.ts"
+import * as Schemas from "../config/Schemas.ts"
 import * as PasswordHash from "./PasswordHash.ts"
-import * as Schemas from "./Schemas.ts"
 
 /** Without a password and a hash, a user can only log in by certificate. */
 export interface User {

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
-import * as PasswordHash from "../../src/config/PasswordHash.ts"
+import * as PasswordHash from "../../src/auth/PasswordHash.ts"
 
 const bytes = (minLength: number) => fc.uint8Array({ minLength, maxLength: 64 })
 

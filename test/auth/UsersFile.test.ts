@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import * as UsersFile from "../../src/config/UsersFile.ts"
+import * as UsersFile from "../../src/auth/UsersFile.ts"
 
 const bcrypt = `$2y$10$${"a".repeat(53)}`
 const scrypt = "$scrypt$ln=15,r=8,p=3$c2FsdHNhbHQ$AAECAwQFBgcICQoLDA0ODw"

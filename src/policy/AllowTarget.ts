@@ -8,7 +8,7 @@
  *     local:*:8080          every name and address, at this port
  */
 import * as Option from "effect/Option"
-import * as TargetPattern from "./TargetPattern.ts"
+import * as TargetPattern from "../config/TargetPattern.ts"
 
 export interface AllowTarget extends TargetPattern.TargetPattern {
   /** Its names may lead to this machine and its link. */
