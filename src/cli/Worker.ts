@@ -14,11 +14,10 @@ import { ListenBackend } from "../server/ListenBackend.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
-import { Sessions } from "../session/Sessions.ts"
+import * as EventForward from "../workers/EventForward.ts"
 import * as IpcChannel from "../workers/IpcChannel.ts"
 import * as IpcCoordinator from "../workers/IpcCoordinator.ts"
 import * as Messages from "../workers/Messages.ts"
-import * as SessionQuery from "../workers/SessionQuery.ts"
 import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 
@@ -70,22 +69,27 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     first = undefined
     yield* Reload.once(services)
   })
-  const server = Server.layerOf(CoordinatorMember.services).pipe(
+  const server = Server.layerOf(CoordinatorMember.services, EventForward.layer(link)).pipe(
     Layer.provideMerge(CoordinatorMember.layer),
     Layer.provide([Composition.closed, IpcCoordinator.layer(link), sockets]),
     Layer.provideMerge(Setup.settings(outline, passed))
   )
   const answering = Effect.gen(function* () {
-    const id = yield* link.list
-    const { list } = yield* Sessions
-    const { census } = yield* Server
-    link.send({ _tag: "listed", id, sessions: (yield* list).map(SessionQuery.listed), census: yield* census })
+    const { id, withSessions } = yield* link.list
+    const { census, sessions } = yield* Server
+    const all = withSessions ? yield* sessions : []
+    link.send({ _tag: "listed", id, sessions: all, census: yield* census })
+  })
+  const ending = Effect.gen(function* () {
+    const { id, session, reason } = yield* link.end
+    const { endSession } = yield* Server
+    link.send({ _tag: "endAnswered", id, isFound: yield* endSession(session, reason) })
   })
   const serving = Layer.effectDiscard(
     Effect.gen(function* () {
       yield* open
       yield* report()
-      for (const each of [follow, answering]) yield* Effect.forkScoped(Effect.forever(each))
+      for (const each of [follow, answering, ending]) yield* Effect.forkScoped(Effect.forever(each))
     })
   )
   return yield* Layer.launch(Layer.provide(serving, server)).pipe(

@@ -21,11 +21,13 @@ export type Ending =
   | "target reset"
   | "idle"
   | "half-closed"
-  // For what a whole session may have, by whoever counts that.
+  // By a limit of the whole session.
   | "lifetime"
   | "quota"
-  // By whoever decides that it may be there no longer.
+  // By settings or users that no longer allow it.
   | "denied"
+  // By hand.
+  | "ended by operator"
 
 /** What is to be connected, both ends paused. */
 export interface Ends {

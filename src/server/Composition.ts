@@ -63,15 +63,16 @@ export type Counters = Bans | Pseudonym | Quotas
 
 /**
  * The services that count across all connections, and outlive a reload; with the events of what they do, which the log
- * listens to.
+ * and `listener` listen to.
  */
 export const counted = <E, R>(
-  counters: Layer.Layer<Counters, E, R>
+  counters: Layer.Layer<Counters, E, R>,
+  listener: Layer.Layer<never, never, Events> = Layer.empty
 ): Layer.Layer<Bandwidth | Counters | Events | Sessions, E, R> =>
   Layer.mergeAll(Bandwidth.layer, Sessions.layer, EventSources.decisions, EventSources.logins).pipe(
     Layer.provideMerge(counters),
-    // Beneath them, so that it ends after the last session.
-    Layer.provide(Layer.merge(EventSources.bans, EventLog.layer)),
+    // Beneath them, so that listeners end after the last session.
+    Layer.provide(Layer.mergeAll(EventSources.bans, EventLog.layer, listener)),
     Layer.provideMerge(Events.layer)
   )
 

@@ -14,8 +14,10 @@ import type { Bans } from "../bans/Bans.ts"
 import type * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
+import type { Ending } from "../network/Relay.ts"
 import type { Events } from "../session/Events.ts"
 import * as Revalidation from "../session/Revalidation.ts"
+import * as SessionSnapshot from "../session/SessionSnapshot.ts"
 import { type Census, Sessions } from "../session/Sessions.ts"
 import * as Awaited from "./Awaited.ts"
 import * as Composition from "./Composition.ts"
@@ -39,6 +41,13 @@ export class Server extends Context.Service<
     readonly asksPassword: boolean
     /** The numbers of sessions, handshakes and descriptors, for the log. */
     readonly census: Effect.Effect<Census>
+    /** The sessions that there are, of all workers. */
+    readonly sessions: Effect.Effect<ReadonlyArray<SessionSnapshot.SessionSnapshot>>
+    /**
+     * Breaks off the session with this number, of whichever worker, which resets both its sides; "ended by operator" is
+     * the outcome in the log unless `reason` is another. Says whether there was such a session.
+     */
+    readonly endSession: (id: number, reason?: Ending) => Effect.Effect<boolean>
     /**
      * Goes on with other settings, and the services made from them: at once and
      * as a whole, or on failure not at all. Listeners that are in both settings are
@@ -60,7 +69,8 @@ export class Server extends Context.Service<
    * let it listen.
    */
   static readonly layerOf = <E, R>(
-    counters: Layer.Layer<Composition.Counters, E, R>
+    counters: Layer.Layer<Composition.Counters, E, R>,
+    listener?: Layer.Layer<never, never, Events>
   ): Layer.Layer<
     Server | Bandwidth | Composition.Counters | Events | Sessions,
     E | Refusal,
@@ -71,7 +81,7 @@ export class Server extends Context.Service<
         Server,
         Effect.suspend(() => make)
       ),
-      Composition.counted(counters)
+      Composition.counted(counters, listener)
     )
 
   /** A server alone, which keeps its state in the files that the settings name; fails where it cannot keep it. */
@@ -141,6 +151,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       return inForce.generation().asksPassword
     },
     census: Effect.suspend(() => Effect.provide(sessions.census, inForce.generation().services)),
+    sessions: Effect.map(sessions.list, (all) => all.map(SessionSnapshot.of)),
+    endSession: (id, reason = "ended by operator") => sessions.end(id, reason),
     reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), goOnWith)
   }
 })

@@ -20,6 +20,7 @@ export type Event =
   | BanLifted
   | Reloaded
   | ReloadFailed
+  | EventsMissed
 
 export type Tag = Event["_tag"]
 
@@ -164,4 +165,10 @@ export interface Reloaded {
 export interface ReloadFailed {
   readonly _tag: "ReloadFailed"
   readonly reason: string
+}
+
+/** So many events were dropped here: a listener, or the primary of a worker, did not take them in time. */
+export interface EventsMissed {
+  readonly _tag: "EventsMissed"
+  readonly count: number
 }

@@ -15,12 +15,6 @@ import type * as Event from "./Event.ts"
 /** Runs in the fiber of the event, which goes on when this ends: it must not wait. */
 export type Listener<in E = Event.Event> = (event: E) => Effect.Effect<void>
 
-/** So many events were dropped here, because the stream was not read. */
-export interface EventsMissed {
-  readonly _tag: "EventsMissed"
-  readonly count: number
-}
-
 export class Events extends Context.Service<
   Events,
   {
@@ -37,10 +31,10 @@ export class Events extends Context.Service<
      * The events of these kinds from the time that it is run. Holds up nobody: where `capacity` events wait, 4096 unless
      * said, what comes then is dropped and counted in an `EventsMissed` in their place.
      */
-    readonly stream: <const Tag extends Event.Tag>(
+    readonly stream: <const Tag extends Exclude<Event.Tag, "EventsMissed">>(
       tags: ReadonlyArray<Tag>,
       options?: { readonly capacity?: number }
-    ) => Stream.Stream<Event.Of<Tag> | EventsMissed>
+    ) => Stream.Stream<Event.Of<Tag> | Event.EventsMissed>
     /** Calls this with all kinds that somebody listens to, whenever they change, until the scope closes. */
     readonly onInterest: (
       changed: (tags: ReadonlyArray<Event.Tag>) => void
@@ -67,7 +61,8 @@ const make = (): Events["Service"] => {
     NetworkBanned: undefined,
     BanLifted: undefined,
     Reloaded: undefined,
-    ReloadFailed: undefined
+    ReloadFailed: undefined,
+    EventsMissed: undefined
   } satisfies Record<Event.Tag, undefined>
   const interested = new Set<(tags: ReadonlyArray<Event.Tag>) => void>()
 
@@ -97,11 +92,15 @@ const make = (): Events["Service"] => {
     to: to as Events["Service"]["to"],
     emit: (event) => to[event._tag]?.(event as never) ?? Effect.void,
     listen,
-    stream: <Tag extends Event.Tag>(tags: ReadonlyArray<Tag>, { capacity = defaultCapacity } = {}) =>
+    stream: <Tag extends Exclude<Event.Tag, "EventsMissed">>(
+      tags: ReadonlyArray<Tag>,
+      { capacity = defaultCapacity } = {}
+    ) =>
       Stream.unwrap(
         Effect.gen(function* () {
-          const buffer = makeBuffer<Event.Of<Tag>>(capacity)
+          const buffer = makeBuffer<Event.Of<Tag> | Event.EventsMissed>(capacity)
           yield* listen(tags, buffer.put)
+          yield* listen<"EventsMissed">(["EventsMissed"], buffer.put)
           return Stream.fromPull(Effect.succeed(buffer.take))
         })
       ),
@@ -123,11 +122,20 @@ const together = (those: ReadonlyArray<Listener<never>>): Listener<never> | unde
     ? those[0]
     : (event) => Effect.forEach(those, (listener) => listener(event), { discard: true })
 
-/** The events that wait for one reader. */
-const makeBuffer = <E>(capacity: number) => {
+/** The events that wait for one reader. What comes while `capacity` wait is dropped and counted. */
+export const makeBuffer = <E = Event.Event>(capacity: number) => {
   const filled = Latch.makeUnsafe()
-  let waiting: Array<E | EventsMissed> = []
+  let waiting: Array<E | Event.EventsMissed> = []
   let missed = 0
+  /** All that wait. What was dropped came after them. */
+  const drain = (): ReadonlyArray<E | Event.EventsMissed> => {
+    const events = waiting
+    if (missed > 0) events.push({ _tag: "EventsMissed", count: missed })
+    waiting = []
+    missed = 0
+    filled.closeUnsafe()
+    return events
+  }
   return {
     put: (event: E) =>
       Effect.sync(() => {
@@ -135,14 +143,8 @@ const makeBuffer = <E>(capacity: number) => {
         else missed++
         filled.openUnsafe()
       }),
-    /** All that wait, as soon as there is one. What was dropped came after them. */
-    take: Effect.map(filled.await, () => {
-      const dropped = missed > 0 ? [{ _tag: "EventsMissed" as const, count: missed }] : []
-      const events = [...waiting, ...dropped] as unknown as Arr.NonEmptyReadonlyArray<E | EventsMissed>
-      waiting = []
-      missed = 0
-      filled.closeUnsafe()
-      return events
-    })
+    drain,
+    /** The same, as soon as there is one. */
+    take: Effect.map(filled.await, () => drain() as Arr.NonEmptyReadonlyArray<E | Event.EventsMissed>)
   }
 }

@@ -23,7 +23,7 @@ export const endDenied = Effect.fnUntraced(function* (
   deciders: Deciders
 ): Effect.fn.Return<void> {
   for (const session of yield* list) {
-    if (!(yield* review(session, deciders))) yield* end(session, "denied")
+    if (!(yield* review(session, deciders))) yield* end(session.id, "denied")
   }
 })
 

@@ -70,13 +70,13 @@ export class Sessions extends Context.Service<
     readonly connected: (session: Session.Session, running: Running) => Effect.Effect<void>
     /** Ends the session of a connection, and makes a new one of it. */
     readonly renew: (session: Session.Session) => Effect.Effect<void>
-    /** Breaks a session off, which resets both its sides. */
-    readonly end: (session: Session.Session, ending: Ending) => Effect.Effect<void>
+    /** Breaks the session with this number off, which resets both its sides. Says whether there was such a session. */
+    readonly end: (id: number, reason: Ending) => Effect.Effect<boolean>
     /** Notes that the system had no descriptor for a new connection. */
     readonly turnedAway: Effect.Effect<void>
     /** The numbers of now, for the operator. */
     readonly census: Effect.Effect<Census, never, LimitSettings>
-    /** All connections, the oldest first. */
+    /** The sessions of all connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session.Session>>
   }
 >()("effect-socks/session/Sessions") {
@@ -98,7 +98,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   const { nextId, requestMore } = counting
   const handshakes = HandshakeLimiter.make(Math.ceil(budget / 2), counting.fraction)
   const admission = Admission.make<Session.AdmittedSession>(yield* Quotas, counting, budget)
-  const live = new Map<Session.Session, Fiber.Fiber<unknown, unknown>>()
+  const live = new Map<number, Live>()
 
   const used = () => live.size + admission.descriptors()
   const free = () => budget - used()
@@ -109,16 +109,18 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   const close = (session: Session.Session) =>
     Effect.withFiber((fiber) => {
       const now = nowOf(fiber)
-      live.delete(session)
+      live.delete(session.id)
       if (!admission.release(session, now)) handshakes.change(session.origin, -1)
       return to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
     })
 
   /** Ends a session, unless it has ended already. */
-  const cut = (session: Session.Session, ending: Ending) => {
-    if (session.outcome !== undefined) return
-    session.outcome = ending
-    live.get(session)?.interruptUnsafe()
+  const cut = (id: number, reason: Ending): boolean => {
+    const found = live.get(id)
+    if (found === undefined || found.session.outcome !== undefined) return false
+    found.session.outcome = reason
+    found.fiber.interruptUnsafe()
+    return true
   }
 
   /** Tries again with slots that other processes give back, until none is left. */
@@ -141,7 +143,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   yield* Effect.forkScoped(
     Effect.schedule(
       Effect.map(Clock.currentTimeMillis, (now) => {
-        for (const [session, ending] of admission.sweep(now)) cut(session, ending)
+        for (const [{ id }, ending] of admission.sweep(now)) cut(id, ending)
       }),
       Schedule.spaced("1 second")
     )
@@ -162,7 +164,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         }
         if (refusal) return Effect.andThen(turnAway("handshakes"), Effect.fail(refusal))
         const session = Session.make(nextId(), nowOf(fiber), peer, origin)
-        live.set(session, fiber)
+        live.set(session.id, { session, fiber })
         handshakes.change(origin, 1)
         return Effect.succeed(session)
       }),
@@ -235,10 +237,12 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         const ended = to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
         // Back to where it was before `admit`, if it ever went there.
         if (admission.release(session, now)) handshakes.change(session.origin, 1)
+        live.delete(session.id)
         Session.renew(session, nextId(), now)
+        live.set(session.id, { session, fiber })
         return ended
       }),
-    end: (session, ending) => Effect.sync(() => cut(session, ending)),
+    end: (id, reason) => Effect.sync(() => cut(id, reason)),
     turnedAway: turnAway("descriptors"),
     census: Effect.map(LimitSettings, (limits) => {
       const counts = admission.count()
@@ -253,9 +257,15 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         }
       }
     }),
-    list: Effect.sync(() => [...live.keys()])
+    list: Effect.sync(() => Array.from(live.values(), ({ session }) => session))
   }
 })
+
+/** A connection, and the fiber that serves it. */
+interface Live {
+  readonly session: Session.Session
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+}
 
 // Asked of the fiber, as every connection asks several times.
 const limitsOf = (fiber: Fiber.Fiber<unknown, unknown>): LimitSettings["Service"] =>

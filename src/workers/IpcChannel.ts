@@ -8,8 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Event } from "../base/Abortable.ts"
 import type { News } from "../limits/Coordinator.ts"
+import type { Interest } from "./EventForward.ts"
 import * as MessageBatch from "./MessageBatch.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
+import type { Call, EndCall } from "./SessionQuery.ts"
 
 export interface IpcChannel {
   readonly send: (message: ToPrimary) => void
@@ -20,8 +22,12 @@ export interface IpcChannel {
   readonly onNews: (receive: (news: News) => void) => void
   /** Comes with what the settings are in, each time that they have changed, and the number to answer to. */
   readonly reload: Effect.Effect<Pick<Extract<ToWorker, { readonly _tag: "reload" }>, "id" | "texts">>
-  /** Comes with the number of a question for the sessions there are. */
-  readonly list: Effect.Effect<number>
+  /** Comes with a question for the sessions there are. */
+  readonly list: Effect.Effect<Call>
+  /** Comes with the number of a session to end. */
+  readonly end: Effect.Effect<EndCall>
+  /** Comes with the kinds of events that the primary listens to, each time that they have changed. */
+  readonly listen: Effect.Effect<Interest["tags"]>
   /** Comes when it is time to stop. */
   readonly stop: Effect.Effect<void>
   /** Comes when the primary is gone. */
@@ -33,7 +39,9 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   const welcome = Deferred.makeUnsafe<IpcChannel["welcome"]>()
   const stop = Deferred.makeUnsafe<void>()
   const reloads = yield* Queue.unbounded<Extract<ToWorker, { readonly _tag: "reload" }>>()
-  const lists = yield* Queue.unbounded<number>()
+  const lists = yield* Queue.unbounded<Call>()
+  const ends = yield* Queue.unbounded<EndCall>()
+  const interests = yield* Queue.unbounded<Interest["tags"]>()
   // Nothing that comes behind the welcome is lost.
   const early: Array<News> = []
   let receiveNews = (news: News): void => void early.push(news)
@@ -44,7 +52,11 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
       case "reload":
         return Queue.offerUnsafe(reloads, message)
       case "list":
-        return Queue.offerUnsafe(lists, message.id)
+        return Queue.offerUnsafe(lists, message)
+      case "end":
+        return Queue.offerUnsafe(ends, message)
+      case "listen":
+        return Queue.offerUnsafe(interests, message.tags)
       case "ping":
         return send({ _tag: "pong" })
       case "stop":
@@ -78,6 +90,8 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
     },
     reload: Queue.take(reloads),
     list: Queue.take(lists),
+    end: Queue.take(ends),
+    listen: Queue.take(interests),
     stop: Deferred.await(stop),
     lost: (happen) => {
       process.once("disconnect", happen)

@@ -7,8 +7,9 @@ import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from
 import type { News, Report, Welcome } from "../limits/Coordinator.ts"
 import type { Refusal } from "../server/Server.ts"
 import type { Passed } from "../server/Systemd.ts"
+import type { Happened, Interest } from "./EventForward.ts"
 import type { Ping, Pong } from "./Heartbeat.ts"
-import type { Answer, Call } from "./SessionQuery.ts"
+import type { Answer, Call, EndAnswer, EndCall } from "./SessionQuery.ts"
 
 /** The addresses of a worker's listeners, as they are logged, and whether clients have to log in with a password. */
 export interface Open {
@@ -21,7 +22,7 @@ export type Texts = ReadonlyArray<readonly [path: string, text: string]>
 
 export type ToPrimary =
   /** The worker has started, and waits for the welcome. */
-  { readonly _tag: "hello" } | Serving | Refused | Answer | Pong | Report
+  { readonly _tag: "hello" } | Serving | Refused | Answer | EndAnswer | Happened | Pong | Report
 
 /** The worker serves, or has changed to other settings: the answer to the reload of this number. */
 export interface Serving extends Open {
@@ -43,9 +44,13 @@ export type ToWorker =
       /** Whether the worker listens on sockets of its own. */
       readonly reusePort: boolean
       readonly passed: ReadonlyArray<Passed>
+      /** The kinds of events that somebody listens to. */
+      readonly tags: Interest["tags"]
     } & Welcome)
   | { readonly _tag: "reload"; readonly id: number; readonly texts: Texts }
   | Call
+  | EndCall
+  | Interest
   | Ping
   | News
   | { readonly _tag: "stop" }

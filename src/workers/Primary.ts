@@ -24,6 +24,7 @@ import { addressesOf } from "../server/InForce.ts"
 import { type Refusal, Server } from "../server/Server.ts"
 import * as EventSources from "../session/EventSources.ts"
 import { Events } from "../session/Events.ts"
+import * as EventInterest from "./EventInterest.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as ListenPreflight from "./ListenPreflight.ts"
 import type * as Messages from "./Messages.ts"
@@ -61,7 +62,11 @@ export const layer = (
 const make = Effect.fnUntraced(function* ({
   count,
   texts
-}: Options): Effect.fn.Return<Server["Service"], Refusal, Config.Sections | CoordinatorSeat | Scope.Scope> {
+}: Options): Effect.fn.Return<
+  Server["Service"],
+  Refusal,
+  Config.Sections | CoordinatorSeat | Events | Scope.Scope
+> {
   /** What the primary itself goes by. */
   let config = kept(yield* Config.values)
   const canReuse = yield* ListenPreflight.canReuse
@@ -69,10 +74,12 @@ const make = Effect.fnUntraced(function* ({
   const heartbeat = Heartbeat.make<Pool.Member>(Heartbeat.isStopped)
   const reloads = yield* Reloads.make(heartbeat)
   const lists = Requests.make<Pool.Member, SessionQuery.Answer>("1 second")
+  const ends = Requests.make<Pool.Member, boolean>("1 second")
+  const interest = yield* EventInterest.make<Pool.Member>()
   const start = Start.make(() => reloads.serving.size === count)
 
   const pool = yield* Pool.make(count, {
-    ...(yield* Reception.make({ canReuse, seat, heartbeat, reloads, lists, start })),
+    ...(yield* Reception.make({ canReuse, seat, heartbeat, reloads, lists, ends, interest, start })),
     patience: () => Duration.sum(config.drainTimeout, grace)
   })
   const scope = yield* Effect.scope
@@ -111,7 +118,10 @@ const make = Effect.fnUntraced(function* ({
     get asksPassword() {
       return start.open.asksPassword
     },
-    census: Effect.suspend(() => SessionQuery.census(reloads.serving, lists)),
+    census: Effect.suspend(() => SessionQuery.census(reloads.serving.keys(), lists)),
+    sessions: Effect.suspend(() => SessionQuery.sessions(reloads.serving.keys(), lists)),
+    endSession: (id, reason = "ended by operator") =>
+      Effect.suspend(() => SessionQuery.end(reloads.serving.keys(), ends, id, reason)),
     reload: (services, release = () => {}) => {
       const next = Effect.gen(function* () {
         yield* Generation.make(services, () => {})

@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Requests from "../base/Requests.ts"
 import type { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
 import * as Systemd from "../server/Systemd.ts"
+import type { EventInterest } from "./EventInterest.ts"
 import type * as Heartbeat from "./Heartbeat.ts"
 import * as Messages from "./Messages.ts"
 import type * as Pool from "./Pool.ts"
@@ -21,6 +22,8 @@ export interface Parts {
   readonly heartbeat: Heartbeat.Heartbeat<Pool.Member>
   readonly reloads: Reloads.Reloads<Pool.Member>
   readonly lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
+  readonly ends: Requests.Requests<Pool.Member, boolean>
+  readonly interest: EventInterest<Pool.Member>
   readonly start: Start.Start
 }
 
@@ -30,6 +33,8 @@ export const make = Effect.fnUntraced(function* ({
   heartbeat,
   reloads,
   lists,
+  ends,
+  interest,
   start
 }: Parts): Effect.fn.Return<Pick<Pool.Office, "onMessage" | "onEnd">> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -45,6 +50,7 @@ export const make = Effect.fnUntraced(function* ({
       texts,
       reusePort: canReuse,
       passed: Systemd.passed(undefined),
+      ...interest.enter(member),
       ...seat.enter(member)
     })
   }
@@ -72,6 +78,10 @@ export const make = Effect.fnUntraced(function* ({
           return heartbeat.receive(member)
         case "listed":
           return void lists.answer(member, message.id, message)
+        case "endAnswered":
+          return void ends.answer(member, message.id, message.isFound)
+        case "events":
+          return interest.receive(message)
         case "serving":
           return serves(member, message)
         case "refused":
@@ -81,7 +91,7 @@ export const make = Effect.fnUntraced(function* ({
       }
     },
     onEnd: (member) => {
-      for (const part of [heartbeat, seat, reloads, lists]) part.remove(member)
+      for (const part of [heartbeat, seat, reloads, lists, ends, interest]) part.remove(member)
     }
   }
 })

@@ -1,55 +1,43 @@
 /**
- * The sessions of all workers, asked for by the primary.
+ * The sessions of all workers: the primary asks for them, and ends them by their numbers.
  */
 import * as Effect from "effect/Effect"
-import * as NetAddress from "effect/net/NetAddress"
 import type * as Requests from "../base/Requests.ts"
-import * as ListenAddress from "../config/ListenAddress.ts"
-import type { Session } from "../session/Session.ts"
+import type { Ending } from "../network/Relay.ts"
+import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 import type { Census } from "../session/Sessions.ts"
-import * as Target from "../wire/Target.ts"
-
-/** A session as others are told of it. */
-export interface Listed {
-  readonly id: number
-  readonly client: string
-  readonly user?: string | undefined
-  readonly target?: string | undefined
-  readonly address?: string | undefined
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number
-  /** Bytes. */
-  readonly sent: number
-  readonly received: number
-}
 
 /** To a worker, and its answer. */
 export interface Call {
   readonly _tag: "list"
   readonly id: number
+  /** Whether the sessions are wanted, and not only how many there are. */
+  readonly withSessions: boolean
 }
 export interface Answer {
   readonly _tag: "listed"
   readonly id: number
-  readonly sessions: ReadonlyArray<Listed>
+  readonly sessions: ReadonlyArray<SessionSnapshot>
   readonly census: Census
 }
 
-export const listed = ({ id, peer, user, admitted, running, startedAt, traffic }: Session): Listed => ({
-  id,
-  client: ListenAddress.format(peer.remote),
-  user,
-  target: admitted && Target.format(admitted.request.target),
-  address: running && NetAddress.formatInet(running.remote),
-  startedAt,
-  sent: traffic.sent,
-  received: traffic.received
-})
+/** To a worker, and whether it had the session. */
+export interface EndCall {
+  readonly _tag: "end"
+  readonly id: number
+  readonly session: number
+  readonly reason: Ending
+}
+export interface EndAnswer {
+  readonly _tag: "endAnswered"
+  readonly id: number
+  readonly isFound: boolean
+}
 
 /** A worker, as far as it is asked for its sessions. */
 export interface Asked {
   readonly pid: number
-  readonly send: (call: Call) => void
+  readonly send: (call: Call | EndCall) => void
 }
 
 /** The sum over all workers; a worker that does not answer counts for nothing. */
@@ -57,16 +45,13 @@ export const census = Effect.fnUntraced(function* <Worker extends Asked>(
   members: Iterable<Worker>,
   lists: Requests.Requests<Worker, Answer>
 ) {
-  const workers = yield* Effect.forEach(
-    members,
-    (member) =>
-      lists
-        .ask(member, (id) => member.send({ _tag: "list", id }))
-        .pipe(
-          Effect.map(({ census }) => ({ pid: member.pid, ...census })),
-          Effect.orElseSucceed((): { readonly pid: number } & Partial<Census> => ({ pid: member.pid }))
-        ),
-    { concurrency: "unbounded" }
+  const workers = yield* askAll(members, (member) =>
+    lists
+      .ask(member, (id) => member.send({ _tag: "list", id, withSessions: false }))
+      .pipe(
+        Effect.map(({ census }) => ({ pid: member.pid, ...census })),
+        Effect.orElseSucceed((): { readonly pid: number } & Partial<Census> => ({ pid: member.pid }))
+      )
   )
   const sum = (of: "sessions" | "associations" | "handshakes" | "descriptors") =>
     workers.reduce((sum, { [of]: count = 0 }) => sum + count, 0)
@@ -78,3 +63,40 @@ export const census = Effect.fnUntraced(function* <Worker extends Asked>(
     workers
   }
 })
+
+/** The sessions of all workers, the oldest first; a worker that does not answer has none. */
+export const sessions = Effect.fnUntraced(function* <Worker extends Asked>(
+  members: Iterable<Worker>,
+  lists: Requests.Requests<Worker, Answer>
+) {
+  const all = yield* askAll(members, (member) =>
+    lists
+      .ask(member, (id) => member.send({ _tag: "list", id, withSessions: true }))
+      .pipe(
+        Effect.map(({ sessions }) => sessions),
+        Effect.orElseSucceed((): Answer["sessions"] => [])
+      )
+  )
+  return all.flat().sort((one, other) => one.startedAt - other.startedAt)
+})
+
+/** Ends a session of whichever worker, and says whether there was one of this number. */
+export const end = <Worker extends Asked>(
+  members: Iterable<Worker>,
+  ends: Requests.Requests<Worker, boolean>,
+  session: number,
+  reason: Ending
+): Effect.Effect<boolean> =>
+  Effect.map(
+    askAll(members, (member) =>
+      ends
+        .ask(member, (id) => member.send({ _tag: "end", id, session, reason }))
+        .pipe(Effect.orElseSucceed(() => false))
+    ),
+    (answers) => answers.includes(true)
+  )
+
+const askAll = <Worker, A>(
+  members: Iterable<Worker>,
+  ask: (member: Worker) => Effect.Effect<A>
+): Effect.Effect<ReadonlyArray<A>> => Effect.forEach(members, ask, { concurrency: "unbounded" })

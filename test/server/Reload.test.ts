@@ -21,6 +21,8 @@ const fake = (refuses: boolean) => {
     addresses: [],
     asksPassword: false,
     census: Effect.die("not asked"),
+    sessions: Effect.die("not asked"),
+    endSession: () => Effect.die("not asked"),
     reload: (_, release = () => {}) => {
       releases.push(release)
       return refuses

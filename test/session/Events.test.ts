@@ -14,7 +14,7 @@ import { accounts } from "../../examples/events.ts"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { Bans } from "../../src/bans/Bans.ts"
 import type * as Event from "../../src/session/Event.ts"
-import { Events, type EventsMissed } from "../../src/session/Events.ts"
+import { Events } from "../../src/session/Events.ts"
 import { connect, layer, type Replacements } from "../../src/testing/index.ts"
 import { captured } from "../support/logs.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
@@ -179,7 +179,7 @@ describe("Events", () => {
   it.effect("come in a stream, which holds up nobody and counts what it has no room for", () =>
     Effect.gen(function* () {
       const { emit, stream } = yield* Events
-      const seen: Array<Event.SessionEnded | EventsMissed> = []
+      const seen: Array<Event.SessionEnded | Event.EventsMissed> = []
       let isSlow = true
       const reading = yield* Effect.forkChild(
         Stream.runForEach(stream(["SessionEnded"], { capacity: 2 }), (event) => {

@@ -53,6 +53,27 @@ describe("A session that has ended", () => {
     })
   }
 
+  it.effect("by its number is reset on both sides, and only once", () => {
+    const { target, outcomes, services } = scripted({ config })
+    return Effect.gen(function* () {
+      const { end, list } = yield* Sessions
+      const [one, other] = [yield* connect, yield* connect]
+      yield* one.send(tunnel)
+      yield* settled
+      const far = target()
+      yield* other.send(tunnel)
+      yield* settled
+      const [first, second] = yield* list
+      assert.isFalse(yield* end(999, "ended by operator"))
+      assert.isTrue(yield* end(first!.id, "ended by operator"))
+      assert.isFalse(yield* end(first!.id, "ended by operator"))
+      yield* settled
+      assert.deepStrictEqual([yield* one.ending, yield* far.ending], ["reset", "reset"])
+      assert.deepStrictEqual(yield* list, [second!])
+      assert.deepStrictEqual(outcomes(), ["ended by operator"])
+    }).pipe(Effect.provide(services))
+  })
+
   it.effect("because the server stops gives back what it took", () => {
     const { services } = scripted({ config: { ...config, maxSessionsPerClient: 1 } })
     return Effect.gen(function* () {

@@ -1,0 +1,35 @@
+/**
+ * A session at one moment, as plain data: for an operator, and to be sent to another process.
+ */
+import * as NetAddress from "effect/net/NetAddress"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import * as Target from "../wire/Target.ts"
+import type { Session } from "./Session.ts"
+
+export interface SessionSnapshot {
+  /** No other session of any worker has this number. */
+  readonly id: number
+  readonly client: string
+  /** The authenticated user. */
+  readonly user?: string | undefined
+  readonly target?: string | undefined
+  /** The address of the target that is used. */
+  readonly address?: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Bytes to the target. */
+  readonly sent: number
+  /** Bytes from the target. */
+  readonly received: number
+}
+
+export const of = ({ id, peer, user, admitted, running, startedAt, traffic }: Session): SessionSnapshot => ({
+  id,
+  client: ListenAddress.format(peer.remote),
+  user,
+  target: admitted && Target.format(admitted.request.target),
+  address: running && NetAddress.formatInet(running.remote),
+  startedAt,
+  sent: traffic.sent,
+  received: traffic.received
+})
