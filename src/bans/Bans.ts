@@ -18,11 +18,11 @@ import { AuthSettings } from "../auth/Settings.ts"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import { KeyedHash } from "../base/KeyedHash.ts"
 import * as KeyedSemaphore from "../base/KeyedSemaphore.ts"
+import * as LineBudget from "../base/LineBudget.ts"
 import { AuthenticationFailed, Banned, type Refusal } from "../Errors.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
 import { printable } from "../wire/Text.ts"
 import type * as BanList from "./BanList.ts"
-import * as FailureLog from "./FailureLog.ts"
 import * as LoginGuard from "./LoginGuard.ts"
 import type { Attempt } from "./LoginThrottle.ts"
 import { BanSettings } from "./Settings.ts"
@@ -118,8 +118,11 @@ export const isBanChange = (news: LoginGuard.News): news is BanChange =>
 /** Number of password checks of one network at a time. */
 const atOnce = 8
 
+/** Lines of failed logins in a period. */
+const mostFailures: LineBudget.Most = { each: 5, all: 50 }
+
 const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
-  const failureLog = FailureLog.make(part)
+  const failureLines = LineBudget.make(mostFailures, part)
   const inTurn = KeyedSemaphore.make(Math.ceil(atOnce * part))
   /** What is heard out of turn, one at a time: each wrong password uses up some of the network's credit. */
   const welcomed = KeyedSemaphore.make(1)
@@ -198,7 +201,7 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
     log: Effect.fnUntraced(function* ({ _tag, user, ...details }, { client, ...where }) {
       const address = NetAddress.isInetAddress(client) ? NetAddress.formatHost(client) : client.path
       const now = yield* Clock.currentTimeMillis
-      const { isShown, leftOut } = failureLog.note(networkOf(client), now)
+      const { isShown, leftOut } = failureLines.note(networkOf(client), now)
       if (leftOut > 0) {
         yield* Effect.logWarning("more logins failed than were logged", { leftOut })
       }
