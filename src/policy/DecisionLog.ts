@@ -6,6 +6,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as ClientNetwork from "../base/ClientNetwork.ts"
+import * as LineBudget from "../base/LineBudget.ts"
 import * as Target from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
 import type { Decision } from "./Decision.ts"
@@ -21,11 +23,33 @@ export interface Decided {
   readonly duration: number
 }
 
-/** Where decisions are written: by default to the log, as far as `logDecisions` wants them there. */
-export const DecisionLog = Context.Reference<{
+interface Service {
   readonly write: (decided: Decided) => Effect.Effect<void>
-}>("effect-socks/policy/DecisionLog", {
-  defaultValue: () => ({
+}
+
+/** Where decisions are written: by default to the log, as far as `logDecisions` wants them there. */
+export const DecisionLog = Context.Reference<Service>("effect-socks/policy/DecisionLog", {
+  defaultValue: () => make()
+})
+
+/** Lines about datagrams in a period: each has a target, so that there can be as many of them as datagrams. */
+const mostOfDatagrams: LineBudget.Most = { each: 100, all: 1000 }
+
+/** To the log. Of datagrams some are left out and counted, unless the setting says `all`. */
+export const make = (): Service => {
+  const budget = LineBudget.make(mostOfDatagrams)
+  const writeSome = (decided: Decided) =>
+    Effect.clockWith((clock) => {
+      const { identity, client } = decided.access
+      const source = identity.user ?? (client && ClientNetwork.nameOf(client)) ?? ""
+      const { isShown, leftOut } = budget.note(source, clock.currentTimeMillisUnsafe())
+      const note =
+        leftOut > 0
+          ? Effect.logWarning("more was decided about datagrams than was logged", { leftOut })
+          : Effect.void
+      return isShown ? Effect.andThen(note, write(decided)) : note
+    })
+  return {
     write: (decided) =>
       Effect.contextWith((context: Context.Context<never>) => {
         const { logDecisions, rules } = Option.getOrElse(
@@ -35,10 +59,14 @@ export const DecisionLog = Context.Reference<{
         const which = logDecisions === "auto" ? (rules.length > 0 ? "all" : "denied") : logDecisions
         const { verdict, isReport } = decided.decision
         const isWanted = isReport || verdict === "deny" ? which !== "none" : which === "all"
-        return isWanted ? Effect.logInfo("decision", lineOf(decided)) : Effect.void
+        if (!isWanted) return Effect.void
+        const isBounded = decided.access.command === "ASSOCIATE" && logDecisions !== "all"
+        return isBounded ? writeSome(decided) : write(decided)
       })
-  })
-})
+  }
+}
+
+const write = (decided: Decided) => Effect.logInfo("decision", lineOf(decided))
 
 /** A decision as plain data, as the log has it. */
 export const lineOf = ({ access, decision, addresses, duration }: Decided) => ({
