@@ -6,9 +6,10 @@ export class Ints {
   items: Int32Array
   length: number
 
-  constructor(items: Int32Array = new Int32Array(16)) {
-    this.items = items
-    this.length = 0
+  /** Those of an array, which is this one's from now on. */
+  constructor(items?: Int32Array) {
+    this.items = items ?? new Int32Array(16)
+    this.length = items?.length ?? 0
   }
 
   /** Puts an integer behind the others, and returns where it is. */
@@ -18,9 +19,9 @@ export class Ints {
     return this.length++
   }
 
-  /** Without room for more. */
-  trimmed(): Int32Array {
-    return this.items.slice(0, this.length)
+  /** Without the room for more. */
+  get all(): Int32Array {
+    return this.items.subarray(0, this.length)
   }
 }
 

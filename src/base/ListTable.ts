@@ -4,17 +4,33 @@
  */
 import { Ints } from "./Ints.ts"
 
+export interface ListTableParts {
+  readonly items: Int32Array
+  readonly starts: Int32Array
+  readonly hashes: Int32Array
+  readonly slots: Int32Array
+}
+
 export class ListTable {
   /** All lists, one behind the other. */
-  readonly items = new Ints()
+  readonly items: Ints
   /** Where each begins in `items`, and the next one. */
-  readonly starts = new Ints()
-  private readonly hashes = new Ints()
+  readonly starts: Ints
+  private readonly hashes: Ints
   /** By hash, one more than the number of a list; 0 where there is none. At most half of them are taken. */
-  private slots = new Int32Array(32)
+  private slots: Int32Array
 
-  constructor() {
-    this.starts.push(0)
+  /** Without lists, or with those of another table, whose parts these are. */
+  constructor(parts: ListTableParts = empty()) {
+    this.items = new Ints(parts.items)
+    this.starts = new Ints(parts.starts)
+    this.hashes = new Ints(parts.hashes)
+    this.slots = parts.slots
+  }
+
+  /** All there is of it, to be copied to another process. */
+  get parts(): ListTableParts {
+    return { items: this.items.all, starts: this.starts.all, hashes: this.hashes.all, slots: this.slots }
   }
 
   /** How many lists there are. */
@@ -75,6 +91,13 @@ export class ListTable {
     for (let number = 0; number < this.size; number++) this.enter(number)
   }
 }
+
+const empty = (): ListTableParts => ({
+  items: new Int32Array(0),
+  starts: Int32Array.of(0),
+  hashes: new Int32Array(0),
+  slots: new Int32Array(32)
+})
 
 const hashOf = (list: ArrayLike<number>): number => {
   let hash = list.length

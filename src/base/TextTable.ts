@@ -7,18 +7,43 @@
  */
 import { grown, Ints } from "./Ints.ts"
 
+export interface TextTableParts {
+  readonly chars: Uint16Array
+  readonly starts: Int32Array
+  readonly kinds: Uint8Array
+  readonly hashes: Int32Array
+  readonly slots: Int32Array
+}
+
 export class TextTable {
   /** All texts, one behind the other. */
-  private chars = new Uint16Array(64)
+  private chars: Uint16Array
   /** Where each begins, and the next one. */
-  private readonly starts = new Ints()
-  private kinds = new Uint8Array(16)
-  private readonly hashes = new Ints()
+  private readonly starts: Ints
+  private kinds: Uint8Array
+  private readonly hashes: Ints
   /** By hash, one more than the number of a text; 0 where there is none. At most half of them are taken. */
-  private slots = new Int32Array(32)
+  private slots: Int32Array
 
-  constructor() {
-    this.starts.push(0)
+  /** Without texts, or with those of another table, whose parts these are. */
+  constructor(parts: TextTableParts = empty()) {
+    this.chars = parts.chars
+    this.starts = new Ints(parts.starts)
+    this.kinds = parts.kinds
+    this.hashes = new Ints(parts.hashes)
+    this.slots = parts.slots
+  }
+
+  /** All there is of it, to be copied to another process. */
+  get parts(): TextTableParts {
+    const { slots, size } = this
+    return {
+      chars: this.chars.subarray(0, this.starts.items[size]),
+      starts: this.starts.all,
+      kinds: this.kinds.subarray(0, size),
+      hashes: this.hashes.all,
+      slots
+    }
   }
 
   /** How many texts there are. */
@@ -116,6 +141,14 @@ export class TextTable {
     for (let number = 0; number < this.size; number++) this.enter(number)
   }
 }
+
+const empty = (): TextTableParts => ({
+  chars: new Uint16Array(64),
+  starts: Int32Array.of(0),
+  kinds: new Uint8Array(16),
+  hashes: new Int32Array(0),
+  slots: new Int32Array(32)
+})
 
 const dot = 46
 

@@ -12,7 +12,9 @@ import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import * as FileWatcher from "../base/FileWatcher.ts"
 import * as Hmac from "../base/Hmac.ts"
 import * as Signal from "../base/Signal.ts"
+import * as Slices from "../base/Slices.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import { RuleTable } from "../config/RuleTable.ts"
 import * as Sources from "../config/Sources.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
@@ -24,6 +26,7 @@ import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as StatusReport from "../server/StatusReport.ts"
 import * as Systemd from "../server/Systemd.ts"
+import * as Messages from "../workers/Messages.ts"
 import * as ProcessRole from "../workers/ProcessRole.ts"
 import * as Banner from "./Banner.ts"
 import * as Settings from "./Settings.ts"
@@ -92,7 +95,11 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
   /** Until the server has it, or has refused it. */
   let upcoming: Settings.Read | undefined = first
   let files = filesOf(first)
-  let { texts } = first
+  const handedOn = ({ handedOn, values: { rules } }: Settings.Read): Messages.Texts =>
+    workers === 1
+      ? Messages.nothing
+      : { files: [...handedOn], rules: Slices.runSync(RuleTable.of(rules)).parts }
+  let texts = handedOn(first)
   let configured = first.values.workers
 
   const placed = <E>(error: E) => (upcoming ? Sources.placed(error, upcoming.locate) : error)
@@ -123,7 +130,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
       const read = yield* Settings.read(given)
       upcoming = read
       files = filesOf(read)
-      texts = read.texts
+      texts = handedOn(read)
       configured = read.values.workers
       yield* Warnings.log(read)
       return layerOf(services, read)

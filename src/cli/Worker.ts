@@ -5,8 +5,10 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { RememberedLogins } from "../auth/RememberedLogins.ts"
+import { KnownRules } from "../config/ConfigFile.ts"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import { RuleTable } from "../config/RuleTable.ts"
 import type * as Sources from "../config/Sources.ts"
 import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
 import * as Composition from "../server/Composition.ts"
@@ -24,9 +26,13 @@ import * as Setup from "./Setup.ts"
 /** Serves by the settings that the primary has read, until it says that it is time to stop. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const link = yield* IpcChannel.open
-  const { texts, reusePort, passed } = link.welcome
+  const { reusePort, passed } = link.welcome
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
-  const read = (texts: Messages.Texts) => Effect.provideService(Settings.read(given), Known, new Map(texts))
+  const read = ({ files, rules }: Messages.Texts) =>
+    Settings.read(given).pipe(
+      Effect.provideService(Known, new Map(files)),
+      Effect.provideService(KnownRules, new RuleTable(rules))
+    )
 
   /** The settings of a reload, and the services made from them. */
   const servicesOf = (read: Settings.Read, { remembered }: CoordinatorMember["Service"]) =>
@@ -62,7 +68,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     lost: link.lost
   })
   // Let go of when the server has it.
-  let first: Settings.Read | undefined = yield* read(texts)
+  let first: Settings.Read | undefined = yield* Effect.flatMap(link.reload, ({ texts }) => read(texts))
   const outline = Setup.outline(first)
   const open = Effect.gen(function* () {
     const services = servicesOf(first!, yield* CoordinatorMember)

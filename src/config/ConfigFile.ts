@@ -3,6 +3,7 @@
  * what is wrong in a file, and the JSON Schema for editors.
  */
 import * as EnvConfig from "effect/Config"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -13,7 +14,7 @@ import { BadFile, BadSetting, BadSettings, type Place } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
 import * as Rule from "./Rule.ts"
-import { isShort, RuleTable } from "./RuleTable.ts"
+import { isShort, type Rules, RuleTable } from "./RuleTable.ts"
 import * as SchemaErrors from "./SchemaErrors.ts"
 import type { Form } from "./Schemas.ts"
 import * as Setting from "./Setting.ts"
@@ -29,7 +30,14 @@ export interface Read {
   /** By the names of the forms; only what the file says. */
   readonly values: Readonly<Record<string, unknown>>
   readonly locate: Locate
+  /** The text that was read, or so much of it as says all but the rules. */
+  readonly text: string
 }
+
+/** The rules of the file, for those who have them from somebody else; what the file says of rules is nothing to them. */
+export const KnownRules = Context.Reference<Rules | undefined>("effect-socks/config/ConfigFile/KnownRules", {
+  defaultValue: () => undefined
+})
 
 /** A value in a config file, by its path in the file's own keys, and as near to it as the file has it. */
 export type Locate = (
@@ -78,10 +86,12 @@ export const read = Effect.fnUntraced(function* (
   const errors: Array<BadFile | BadSetting> = slips.map(
     ({ reason, line, column }) => new BadFile({ at: { file, line, column }, reason })
   )
+  const known = yield* KnownRules
+  const value = known && isMap(written?.value) ? { ...written.value, rules: [] } : written?.value
   const decoded =
     written === undefined
       ? Result.succeed({})
-      : yield* Effect.result(SchemaParser.decodeUnknownEffect(schema(forms))(written.value, strictly))
+      : yield* Effect.result(SchemaParser.decodeUnknownEffect(schema(forms))(value, strictly))
   if (written && Result.isFailure(decoded)) {
     const problems = SchemaErrors.fromIssue(decoded.failure).map((problem) => error(file, written, problem))
     errors.push(
@@ -91,7 +101,8 @@ export const read = Effect.fnUntraced(function* (
   const [first, ...others] = errors.toSorted((one, other) => order(placeOf(one), placeOf(other)))
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
   const said = Result.getOrElse(decoded, () => ({})) as Readonly<Record<string, unknown>>
-  return { values: valuesOf(said, forms), locate: (path) => locateIn(file, written, path) }
+  const values = valuesOf(known ? { ...said, rules: known } : said, forms)
+  return { values, locate: (path) => locateIn(file, written, path), text }
 })
 
 /** The same for a text that is plain enough to be read fast, in pieces. Nothing for any other. */
@@ -101,9 +112,11 @@ const readPlainly = Effect.fnUntraced(function* (
   variable: (name: string) => Option.Option<string>,
   forms: Forms
 ): Effect.fn.Return<Effect.Effect<Read, BadSettings> | undefined, never, Files> {
+  const known = yield* KnownRules
   const table = new RuleTable()
   // Very many rules are put away one by one, so that there are never many.
   const take = (item: unknown, index: number) => {
+    if (known) return taken
     const rule = Rule.quick(item)
     if (rule === undefined || !isShort(rule)) return item
     table.set(index, rule)
@@ -122,10 +135,14 @@ const readPlainly = Effect.fnUntraced(function* (
     return Effect.fail(new BadSettings({ errors: [first!, ...others] }))
   }
   return Effect.succeed({
-    values: valuesOf(said, forms),
-    locate: (path) => locateIn(file, Slices.runSync(Yaml.plainly(text, variable, [path])), path)
+    values: valuesOf(known ? { ...said, rules: known } : said, forms),
+    locate: (path) => locateIn(file, Slices.runSync(Yaml.plainly(text, variable, [path])), path),
+    text: written.children.get("rules")?.without ?? text
   })
 })
+
+const isMap = (u: unknown): u is Record<string, unknown> =>
+  typeof u === "object" && u !== null && !Array.isArray(u)
 
 /** Whether the rules of a file are those that a server goes by. */
 const hasRules = (forms: Forms): boolean => forms.rules === TargetFiles.rulesForm
@@ -161,8 +178,7 @@ const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms, table:
       )
     )
   const all = schema(forms) as Form<Readonly<Record<string, unknown>>>
-  const isMap = typeof value === "object" && value !== null && !Array.isArray(value)
-  const { rules, ...rest }: Record<string, unknown> = isMap ? { ...value } : {}
+  const { rules, ...rest }: Record<string, unknown> = isMap(value) ? value : {}
   if (!hasRules(forms) || !Array.isArray(rules)) {
     const { said = {}, problems } = yield* decodeAs(all, value, [])
     return { said, problems }

@@ -11,11 +11,14 @@ import * as Stream from "effect/Stream"
 export class Files extends Context.Service<
   Files,
   {
-    /** All of a file as text. Fails with the end of a sentence that begins with its name. */
-    readonly read: (path: string) => Effect.Effect<string, string>
+    /**
+     * All of a file as text, which is kept unless it is said otherwise. Fails with the end of a sentence that begins
+     * with its name.
+     */
+    readonly read: (path: string, isKept?: boolean) => Effect.Effect<string, string>
     /** The paths that were asked for so far. */
     readonly seen: ReadonlySet<string>
-    /** What those that could be read had in them. */
+    /** What those that could be read had in them, as far as it is kept. */
     readonly texts: ReadonlyMap<string, string>
   }
 >()("effect-socks/config/Files") {
@@ -30,7 +33,7 @@ export class Files extends Context.Service<
       return {
         seen,
         texts,
-        read: (path) =>
+        read: (path, isKept = true) =>
           Effect.gen(function* () {
             seen.add(path)
             const known = (yield* Known).get(path)
@@ -51,7 +54,7 @@ export class Files extends Context.Service<
             yield* Stream.runForEach(bytes, decode)
             yield* decode()
             const text = pieces.join("")
-            texts.set(path, text)
+            if (isKept) texts.set(path, text)
             return text
           })
       }

@@ -19,6 +19,9 @@ export interface Wanted {
   /** Where the value begins, if it is there; or its key, for one that is left out. */
   at?: number
   key?: number
+  /** From right behind its key to right before what follows, or to the beginning of the line of that. */
+  from?: number
+  to?: number
   /** What is put in the place of each item, if it is a list. */
   readonly each?: (item: unknown, index: number) => unknown
 }
@@ -174,10 +177,14 @@ class Reader {
       if (key === undefined || Object.hasOwn(map, key)) throw notPlain
       if (this.text[this.at] !== undefined && !/[ \n]/.test(this.text[this.at]!)) throw notPlain
       const child = place?.children.get(key)
-      if (child) child.key = start
+      if (child) {
+        child.key = start
+        child.from = this.at
+      }
       map[key] = this.skipSpaces()
         ? yield* this.inLine(column, depth, child)
         : yield* this.below(column, depth, true, child)
+      if (child) child.to = this.at < this.text.length ? this.line : this.text.length
       if (child && map[key] === null) child.at = start
       if (++this.count % step === 0) yield
     }
@@ -239,12 +246,14 @@ class Reader {
       if (child) {
         child.at = this.at
         if (isMap) child.key = start
+        child.from = this.at
       }
       const first = this.text[this.at]
       let value: unknown
       if (first === "[" || first === "{") value = yield* this.flow(column, depth + 1, child)
       else if (first === '"' || first === "'") value = this.scalar(this.quoted(), true)
       else value = this.scalar(this.bare(true), false)
+      if (child) child.to = this.at
       if (key === undefined) list.push(place?.each === undefined ? value : place.each(value, list.length))
       else if (Object.hasOwn(map, key)) throw notPlain
       else {

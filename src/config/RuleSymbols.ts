@@ -8,7 +8,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as Option from "effect/Option"
 import { Ints } from "../base/Ints.ts"
 import * as PrefixTree from "../base/PrefixTree.ts"
-import { TextTable } from "../base/TextTable.ts"
+import { TextTable, type TextTableParts } from "../base/TextTable.ts"
 import { printable } from "../wire/Text.ts"
 import type { Command } from "./conditions/Commands.ts"
 import type { PortRange, ProtocolName } from "./Parsers.ts"
@@ -45,20 +45,53 @@ export const allPorts = packed([0, 65_535])
 
 export const isIn = (ports: number, port: number): boolean => (ports & 65_535) <= port && port <= ports >>> 16
 
+export interface RuleSymbolsParts {
+  readonly texts: TextTableParts
+  readonly ports: Int32Array
+  readonly networks: Int32Array
+  readonly links: Int32Array
+  readonly words: Int32Array
+  readonly written: ReadonlyMap<number, string>
+}
+
 export class RuleSymbols {
-  readonly texts = new TextTable()
-  private readonly ports = new Ints()
+  readonly texts: TextTable
+  /** Of each pattern. */
+  private readonly ports: Ints
   /** Of each network and of each pattern of one, where it is in `words`. */
-  private readonly networks = new Ints()
+  private readonly networks: Ints
   /**
    * From a host to the last of its patterns with ports, from there to the one before. A host has a
    * number also where it is in no rule without ports.
    */
-  readonly links = new Ints()
+  readonly links: Ints
   /** Networks: the length of the prefix, how many words follow, and these. */
-  private readonly words = new Ints()
+  private readonly words: Ints
   /** Of users that logs have otherwise than they are written. */
-  private readonly written = new Map<number, string>()
+  private readonly written: Map<number, string>
+
+  /** Without any, or with those of others, whose parts these are. */
+  constructor(parts?: RuleSymbolsParts) {
+    this.texts = new TextTable(parts?.texts)
+    this.ports = new Ints(parts?.ports)
+    this.networks = new Ints(parts?.networks)
+    this.links = new Ints(parts?.links)
+    this.words = new Ints(parts?.words)
+    this.written = new Map(parts?.written)
+  }
+
+  /** All there is of them, to be copied to another process. */
+  get parts(): RuleSymbolsParts {
+    const { texts, ports, networks, links, words, written } = this
+    return {
+      texts: texts.parts,
+      ports: ports.all,
+      networks: networks.all,
+      links: links.all,
+      words: words.all,
+      written
+    }
+  }
 
   get size(): number {
     return this.texts.size

@@ -4,13 +4,14 @@
  * whenever somebody wants to look at it.
  */
 import * as DateTime from "effect/DateTime"
-import { ListTable } from "../base/ListTable.ts"
+import * as Schema from "effect/Schema"
+import { ListTable, type ListTableParts } from "../base/ListTable.ts"
 import * as Slices from "../base/Slices.ts"
-import { TextTable } from "../base/TextTable.ts"
+import { TextTable, type TextTableParts } from "../base/TextTable.ts"
 import type { Limits } from "./Limits.ts"
 import type { PortRange } from "./Parsers.ts"
-import { allows, nameOf, type Rule } from "./Rule.ts"
-import { absent, RuleSymbols } from "./RuleSymbols.ts"
+import { allows, list, nameOf, type Rule } from "./Rule.ts"
+import { absent, RuleSymbols, type RuleSymbolsParts } from "./RuleSymbols.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 import * as TimeWindow from "./TimeWindow.ts"
 
@@ -58,12 +59,23 @@ export const term = {
 /** Longer lists are searched, and shorter ones gone through. */
 export const long = 16
 
+export interface RuleTableParts {
+  readonly symbols: RuleSymbolsParts
+  readonly lists: ListTableParts
+  readonly ascending: ReadonlyMap<number, number>
+  readonly labels: TextTableParts
+  readonly rows: Int32Array
+  /** Rules as they are written, that have nothing but these. */
+  readonly times: unknown
+  readonly limits: unknown
+}
+
 export class RuleTable implements Iterable<Rule> {
-  readonly symbols = new RuleSymbols()
-  readonly lists = new ListTable()
+  readonly symbols: RuleSymbols
+  readonly lists: ListTable
   /** Of long lists in which the numbers do not ascend, the list in which they do. */
-  readonly ascending = new Map<number, number>()
-  readonly labels = new TextTable()
+  readonly ascending: Map<number, number>
+  readonly labels: TextTable
   readonly times: Array<Times> = []
   readonly limits: Array<Limits> = []
   private readonly timesByText = new Map<string, number>()
@@ -72,10 +84,37 @@ export class RuleTable implements Iterable<Rule> {
   private readonly prepared = new Map<ReadonlyArray<unknown>, Int32Array>()
   /** Those of the rule that is put in. */
   private readonly terms = new Int32Array(Object.keys(term).length)
-  private rows = new Int32Array(0)
-  private count = 0
+  private rows: Int32Array
+  private count: number
 
-  static *making(rules: Iterable<Rule>): Slices.Work<RuleTable> {
+  /** Without rules, or with those of another table, whose parts these are. */
+  constructor(parts?: RuleTableParts) {
+    this.symbols = new RuleSymbols(parts?.symbols)
+    this.lists = new ListTable(parts?.lists)
+    this.ascending = new Map(parts?.ascending)
+    this.labels = new TextTable(parts?.labels)
+    this.rows = parts?.rows ?? new Int32Array(0)
+    this.count = this.rows.length / width
+    for (const { when, timezone } of decode(parts?.times)) if (when) this.timesOf(when, timezone)
+    for (const { limits } of decode(parts?.limits)) if (limits) this.limitsOf(limits)
+  }
+
+  /** All there is of it, to be copied to another process. */
+  get parts(): RuleTableParts {
+    return {
+      symbols: this.symbols.parts,
+      lists: this.lists.parts,
+      ascending: this.ascending,
+      labels: this.labels.parts,
+      rows: this.rows.subarray(0, this.count * width),
+      times: encode(this.times),
+      limits: encode(this.limits.map((limits) => ({ limits })))
+    }
+  }
+
+  /** Of rules that are in a table, that table. */
+  static *of(rules: Rules): Slices.Work<RuleTable> {
+    if (rules instanceof RuleTable) return rules
     const table = new RuleTable()
     let index = 0
     for (const rule of rules) {
@@ -258,6 +297,12 @@ export const isShort = ({ users, groups, clients, listeners, to }: Rule): boolea
 
 const isFew = (values: ReadonlyArray<unknown> | undefined): boolean =>
   values === undefined || values.length <= long
+
+const encode = (rules: ReadonlyArray<Pick<Rule, "when" | "timezone" | "limits">>): unknown =>
+  Schema.encodeSync(list)(rules.map((rule) => ({ ...rule, allow: true })))
+
+const decode = (written: unknown = []): ReadonlyArray<Rule> =>
+  Schema.decodeUnknownSync(list)(written) as ReadonlyArray<Rule>
 
 const pairs = (numbers: Int32Array): ReadonlyArray<PortRange> =>
   Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i]!, numbers[2 * i + 1]!])

@@ -56,8 +56,10 @@ export interface Read<out V> {
   readonly locate: ConfigFile.Locate
   /** Everything that was read: the config file, and those with secrets. */
   readonly files: ReadonlySet<string>
-  /** What was in them. */
+  /** What was in them, but for the targets of rules. */
   readonly texts: ReadonlyMap<string, string>
+  /** The same without any rules: with these and the rules, another process reads the same values. */
+  readonly handedOn: ReadonlyMap<string, string>
 }
 
 /**
@@ -78,8 +80,11 @@ export const read = Effect.fnUntraced(function* <T extends Table>(
   const [first, ...others] = [...errors, ...file.errors]
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
   const overridden = new Set<PropertyKey | undefined>(Object.keys(said).map(flagName))
+  const handedOn = new Map(files.texts)
+  if (typeof said.config === "string" && file.text !== undefined) handedOn.set(said.config, file.text)
   return {
     values: { ...defaults(table), ...file.values, ...said } as Values<T>,
+    handedOn,
     locate: (path) => (overridden.has(path[0]) ? undefined : file.locate(path)),
     files: files.seen,
     texts: files.texts
@@ -98,7 +103,7 @@ export const placed = <E>(error: E, locate: ConfigFile.Locate): E | BadSetting |
   return new BadSettings({ errors: [place(first), ...others.map(place)] })
 }
 
-const nothing = { values: {}, locate: () => undefined, errors: [] }
+const nothing = { values: {}, locate: () => undefined, text: undefined, errors: [] }
 
 const fromFile = (path: string, table: Table, files: Files["Service"]) =>
   ConfigFile.read(path, ConfigFile.formsOf(table)).pipe(

@@ -20,7 +20,8 @@ export const fill = Effect.fnUntraced(function* ({
 }: Rule.Written): Effect.fn.Return<Rule.Rule, Issue.Issue, Files> {
   if (file === undefined) return rule
   const text = yield* Effect.mapError(
-    Files.use(({ read }) => read(file)),
+    // There may be very much of it, and nobody reads it again.
+    Files.use(({ read }) => read(file, false)),
     (reason) => issue(file, reason)
   )
   const read = yield* Slices.run(targets(text))

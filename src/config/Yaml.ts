@@ -32,6 +32,8 @@ export interface Written {
   /** Where the key to it is, if there is one. */
   readonly key?: Position
   readonly children: ReadonlyMap<PropertyKey, Written>
+  /** Of a list that is taken apart, the text without it: an empty one is in its place, and all else in its line. */
+  readonly without?: string
   /** How many values are in it, counted again at each alias. */
   readonly size: number
 }
@@ -145,10 +147,22 @@ function* readPlainly(
       if (child.at === undefined) continue
       children.set(key, written((value as Record<PropertyKey, unknown>)[key], child))
     }
-    const at = positionOf(place.at ?? 0)
-    return { value, at, ...(place.key !== undefined && { key: positionOf(place.key) }), children, size: 1 }
+    return {
+      value,
+      at: positionOf(place.at ?? 0),
+      ...(place.key !== undefined && { key: positionOf(place.key) }),
+      ...(place.each && Array.isArray(value) && { without: without(text, place.from!, place.to!) }),
+      children,
+      size: 1
+    }
   }
   return written(parsed.value, wanted)
+}
+
+const without = (text: string, from: number, to: number): string => {
+  let lines = 0
+  for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) lines++
+  return `${text.slice(0, from)} []${"\n".repeat(lines)}${text.slice(to)}`
 }
 
 /** Begins a line with more lists in one another than the parser should follow. */

@@ -26,7 +26,7 @@ export const make = (rules: Rules): Ruleset => Slices.runSync(making(rules))
 /** The same in pieces, of which there are many where there are many rules. */
 export function* making(rules: Rules): Slices.Work<Ruleset> {
   if (rules.length === 0) return { judge: () => ({ verdict: "allow", rule: "no rules" }) }
-  const table = rules instanceof RuleTable ? rules : yield* RuleTable.making(rules)
+  const table = yield* RuleTable.of(rules)
   const facts = yield* Facts.making(table.symbols)
   const index = yield* ClauseIndex.making({
     count: table.length,

@@ -10,18 +10,19 @@ import type { Event } from "../base/Abortable.ts"
 import type { News } from "../limits/Coordinator.ts"
 import type { Interest } from "./EventForward.ts"
 import * as MessageBatch from "./MessageBatch.ts"
-import type { ToPrimary, ToWorker } from "./Messages.ts"
+import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
+import * as Pieces from "./Pieces.ts"
 import type { Call, EndCall } from "./SessionQuery.ts"
 
 export interface IpcChannel {
   readonly send: (message: ToPrimary) => void
-  readonly welcome: Extract<ToWorker, { readonly _tag: "welcome" }>
+  readonly welcome: Omit<Extract<ToWorker, { readonly _tag: "welcome" }>, "texts">
   /** Ends when all that was sent is on its way. */
   readonly flush: Effect.Effect<void>
   /** Calls this with what is counted, since the welcome and from now on. */
   readonly onNews: (receive: (news: News) => void) => void
-  /** Comes with what the settings are in, each time that they have changed, and the number to answer to. */
-  readonly reload: Effect.Effect<Pick<Extract<ToWorker, { readonly _tag: "reload" }>, "id" | "texts">>
+  /** Comes with what the settings are in: at first those to begin with, then each time that they have changed. */
+  readonly reload: Effect.Effect<Reload>
   /** Comes with a question for the sessions there are. */
   readonly list: Effect.Effect<Call>
   /** Comes with the number of a session to end. */
@@ -34,23 +35,36 @@ export interface IpcChannel {
   readonly lost: Event
 }
 
+export interface Reload {
+  readonly texts: Texts
+  /** The number to answer to; nothing for the settings to begin with. */
+  readonly id?: number
+}
+
 /** Says that this worker is there, and waits to be welcomed. */
 export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   const welcome = Deferred.makeUnsafe<IpcChannel["welcome"]>()
   const stop = Deferred.makeUnsafe<void>()
-  const reloads = yield* Queue.unbounded<Extract<ToWorker, { readonly _tag: "reload" }>>()
+  // There may be very much in them, which is let go of when it was read.
+  const reloads = yield* Queue.unbounded<Reload>()
   const lists = yield* Queue.unbounded<Call>()
   const ends = yield* Queue.unbounded<EndCall>()
   const interests = yield* Queue.unbounded<Interest["tags"]>()
+  const pieces = Pieces.make()
   // Nothing that comes behind the welcome is lost.
   const early: Array<News> = []
   let receiveNews = (news: News): void => void early.push(news)
   const receive = (message: ToWorker) => {
     switch (message._tag) {
-      case "welcome":
-        return Deferred.doneUnsafe(welcome, Effect.succeed(message))
+      case "welcome": {
+        const { texts, ...others } = message
+        Queue.offerUnsafe(reloads, { texts: pieces.together(texts) as Texts })
+        return Deferred.doneUnsafe(welcome, Effect.succeed(others))
+      }
       case "reload":
-        return Queue.offerUnsafe(reloads, message)
+        return Queue.offerUnsafe(reloads, { ...message, texts: pieces.together(message.texts) as Texts })
+      case "piece":
+        return pieces.add(message)
       case "list":
         return Queue.offerUnsafe(lists, message)
       case "end":

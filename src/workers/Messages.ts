@@ -1,14 +1,16 @@
 /**
  * The messages between the primary, which is the process that the operator started, and
- * its workers: JSON, an array of messages at a time.
+ * its workers: plain values and arrays of numbers, an array of messages at a time.
  */
 import * as Data from "effect/Data"
+import { RuleTable, type RuleTableParts } from "../config/RuleTable.ts"
 import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from "../Errors.ts"
 import type { News, Report, Welcome } from "../limits/Coordinator.ts"
 import type { Refusal } from "../server/Server.ts"
 import type { Passed } from "../server/Systemd.ts"
 import type { Happened, Interest } from "./EventForward.ts"
 import type { Ping, Pong } from "./Heartbeat.ts"
+import type { Piece } from "./Pieces.ts"
 import type { Answer, Call, EndAnswer, EndCall } from "./SessionQuery.ts"
 
 /** The addresses of a worker's listeners, as they are logged, and whether clients have to log in with a password. */
@@ -17,8 +19,14 @@ export interface Open {
   readonly asksPassword: boolean
 }
 
-/** The files of the settings, with their contents. */
-export type Texts = ReadonlyArray<readonly [path: string, text: string]>
+/** The files of the settings with their contents, as far as they are not rules, and all rules. */
+export interface Texts {
+  readonly files: ReadonlyArray<readonly [path: string, text: string]>
+  readonly rules: RuleTableParts
+}
+
+/** The texts before any are read. */
+export const nothing: Texts = { files: [], rules: new RuleTable().parts }
 
 export type ToPrimary =
   /** The worker has started, and waits for the welcome. */
@@ -48,6 +56,8 @@ export type ToWorker =
       readonly tags: Interest["tags"]
     } & Welcome)
   | { readonly _tag: "reload"; readonly id: number; readonly texts: Texts }
+  /** Of the texts that follow. */
+  | Piece
   | Call
   | EndCall
   | Interest

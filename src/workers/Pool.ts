@@ -10,7 +10,8 @@ import type * as Scope from "effect/Scope"
 import * as Inspector from "../base/Inspector.ts"
 import { mark } from "./Mark.ts"
 import * as MessageBatch from "./MessageBatch.ts"
-import type { ToPrimary, ToWorker } from "./Messages.ts"
+import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
+import * as Pieces from "./Pieces.ts"
 import * as Respawn from "./Respawn.ts"
 
 /** One worker process. */
@@ -67,6 +68,8 @@ export const make = Effect.fnUntraced(function* (
   const serving = new Set<Member>()
 
   cluster.schedulingPolicy = cluster.SCHED_NONE
+  // Arrays of numbers are copied as they are.
+  cluster.setupPrimary({ serialization: "advanced" })
 
   const begin = (): Worker | undefined => {
     try {
@@ -87,13 +90,22 @@ export const make = Effect.fnUntraced(function* (
     }
     let isRetired = false
     let hasFailed = false
-    const post = MessageBatch.outgoing<ToWorker>((batch) => {
-      // One that is gone has no use for it.
-      if (worker.isConnected()) worker.process.send(batch, undefined, undefined, () => {})
-    })
+    const post = MessageBatch.outgoing<ToWorker>(
+      (batch) => {
+        // One that is gone has no use for it.
+        if (worker.isConnected()) worker.process.send(batch, undefined, undefined, () => {})
+      },
+      ({ _tag }) => _tag === "piece"
+    )
     /** What it is told before it listens would be lost. */
     let early: Array<ToWorker> | undefined = []
-    const send = (message: ToWorker) => (early ? void early.push(message) : post(message))
+    const queue = (message: ToWorker) => (early ? void early.push(message) : post(message))
+    const send = (message: ToWorker) => {
+      if (!("texts" in message)) return queue(message)
+      const { value, pieces } = Pieces.apart(message.texts)
+      for (const piece of pieces) queue(piece)
+      queue({ ...message, texts: value as Texts })
+    }
     const retire = () => {
       if (isRetired || phase === "stopping") return
       isRetired = true

@@ -38,7 +38,7 @@ export interface Options {
   /** How many workers there are. */
   readonly count: number
   /** What the settings of now were read from. */
-  readonly texts: () => ReadonlyMap<string, string>
+  readonly texts: () => Messages.Texts
 }
 
 /**
@@ -91,7 +91,7 @@ const make = Effect.fnUntraced(function* ({
 
   const begin = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
     yield* ListenPreflight.prepare(next, [], canReuse)
-    reloads.begin([...texts()])
+    reloads.begin(texts())
     goBy(next)
     pool.start()
     yield* Effect.raceFirst(start.done, pool.broken)
@@ -101,7 +101,7 @@ const make = Effect.fnUntraced(function* ({
   })
 
   const change = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
-    const upcoming: Messages.Texts = [...texts()]
+    const upcoming = texts()
     yield* ListenPreflight.prepare(next, config.listen, canReuse)
     const leader = yield* reloads.lead(upcoming)
     goBy(next)

@@ -59,7 +59,7 @@ export const make = Effect.fnUntraced(function* ({
     start.open = open
     if (reload !== undefined) return void reloads.answer(member, reload, Exit.void)
     fork(announce(member, start.isSettled))
-    reloads.add(member, welcomed.get(member) ?? [])
+    reloads.add(member, welcomed.get(member) ?? Messages.nothing)
     start.advance()
   }
 

@@ -13,7 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as Requests from "../base/Requests.ts"
 import type { Refusal } from "../server/Server.ts"
 import * as Heartbeat from "./Heartbeat.ts"
-import type { Texts, WorkerFault } from "./Messages.ts"
+import { nothing, type Texts, type WorkerFault } from "./Messages.ts"
 
 /** Why a worker did not change; "gone" if it is no more. */
 export type Problem = Refusal | WorkerFault | "gone"
@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const requests = Requests.make<Worker, Exit.Exit<void, Problem>>(patience)
   const serving = new Set<Worker>()
-  let inForce: Texts = []
+  let inForce = nothing
 
   const change = (worker: Worker, texts: Texts): Effect.Effect<void, Problem> =>
     requests

@@ -10,6 +10,7 @@ import type { User } from "../../src/auth/User.ts"
 import { table } from "../../src/cli/Settings.ts"
 import * as ConfigFile from "../../src/config/ConfigFile.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
+import type { Rules } from "../../src/config/RuleTable.ts"
 import { errors, read } from "../support/config-file.ts"
 
 describe("a config file", () => {
@@ -249,6 +250,54 @@ describe("a very large config file", () => {
       const wrong = yield* errors(rules(15_000, "denny"))
       assert.strictEqual(wrong.length, 1000)
       assert.include(wrong.at(-1), ":1001:19: rules[999].denny is no setting; did you mean deny?")
+    })
+  )
+})
+
+describe("the text of a file without its rules", () => {
+  const rules = (...lines: ReadonlyArray<string>) => lines.join("\n")
+  const texts: Readonly<Record<string, string>> = {
+    "between others": rules(
+      "user: a:b",
+      "rules: # of many",
+      "  - deny: true",
+      "    to:",
+      "      - a.example",
+      "",
+      "# more",
+      "  - { allow: true }",
+      "# the end",
+      "log-level: debug"
+    ),
+    "at the end, not indented": "log-level: debug\nrules:\n- deny: true\n- allow: true",
+    "in brackets": "rules: [{ deny: true },\n  { allow: true }] # few\nlog-level: debug\n",
+    "in JSON": '{ "user": "a:b", "rules": [\n{ "deny": true }, { "allow": true }\n],\n"log-level": "debug" }',
+    "with lines of other systems":
+      "user: a:b\r\nrules:\r\n  - deny: true\r\n  - allow: true\r\nlog-level: debug\r\n",
+    "that is not plain": "rules:\n  - &one { deny: true }\n  - { allow: true }\nlog-level: debug\n",
+    "without rules": "user: a:b\nlog-level: debug\n"
+  }
+  for (const [what, text] of Object.entries(texts)) {
+    it.effect(`says all but the rules, of one ${what}`, () =>
+      Effect.gen(function* () {
+        const whole = yield* read(text)
+        const known = (whole.values.rules ?? []) as Rules
+        const rest = yield* Effect.provideService(read(whole.text), ConfigFile.KnownRules, known)
+        assert.deepStrictEqual({ ...rest.values, rules: 0 }, { ...whole.values, rules: 0 })
+        assert.strictEqual(rest.values.rules, known)
+        assert.deepStrictEqual(rest.locate(["log-level"]), whole.locate(["log-level"]))
+        if (!text.includes("&")) assert.notInclude(whole.text, "deny")
+      })
+    )
+  }
+
+  it.effect("is nothing to who has rules from elsewhere, whatever it says of them", () =>
+    Effect.gen(function* () {
+      for (const text of ["rules: [{ nonsense: 1 }]\n", "rules:\n  - &one { nonsense: 1 }\n"]) {
+        const known: Rules = [{ allow: true }]
+        const { values } = yield* Effect.provideService(read(text), ConfigFile.KnownRules, known)
+        assert.strictEqual(values.rules, known)
+      }
     })
   )
 })

@@ -17,7 +17,7 @@ const deny = { deny: true }
 /** What is said of rules, whether they are in a list or in a table. */
 const said = <A>(find: (rules: Rules) => Slices.Work<A>, rules: ReadonlyArray<Rule>): A => {
   const found = Slices.runSync(find(rules))
-  assert.deepStrictEqual(Slices.runSync(find(Slices.runSync(RuleTable.making(rules)))), found)
+  assert.deepStrictEqual(Slices.runSync(find(Slices.runSync(RuleTable.of(rules)))), found)
   return found
 }
 

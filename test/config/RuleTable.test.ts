@@ -8,7 +8,7 @@ import type { Rule } from "../../src/config/Rule.ts"
 import { having, limitsOf, RuleTable } from "../../src/config/RuleTable.ts"
 import { read, writtenRule } from "../support/rules.ts"
 
-const tableOf = (rules: ReadonlyArray<Rule>) => Slices.runSync(RuleTable.making(rules))
+const tableOf = (rules: ReadonlyArray<Rule>) => Slices.runSync(RuleTable.of(rules))
 
 const deny = { deny: true }
 
@@ -42,6 +42,15 @@ describe("RuleTable", () => {
         assert.deepStrictEqual([...tableOf(rules)], rules)
       })
     )
+  })
+
+  it("is the same table made of a copy of its parts, to which more can be added", () => {
+    const half = some.length >> 1
+    const table = new RuleTable(structuredClone(tableOf(some.slice(0, half)).parts))
+    assert.deepStrictEqual([...table], some.slice(0, half))
+    for (const [index, rule] of some.entries()) if (index >= half) table.set(index, rule)
+    assert.deepStrictEqual([...table], some)
+    assert.deepStrictEqual([...new RuleTable(structuredClone(table.parts))], some)
   })
 
   it("has long lists in their order", () => {

@@ -6,11 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import { type Texts, WorkerFault } from "../../src/workers/Messages.ts"
+import { nothing, type Texts, WorkerFault } from "../../src/workers/Messages.ts"
 import * as Reloads from "../../src/workers/Reloads.ts"
 
 const [zeroth, first, second] = ["zeroth", "first", "second"].map(
-  (text): Texts => [["settings.yaml", text]]
+  (text): Texts => ({ ...nothing, files: [["settings.yaml", text]] })
 ) as [Texts, Texts, Texts]
 
 /** A worker, what it was told, and the numbers to answer to. */
@@ -20,7 +20,7 @@ const employ = (pid: number) => {
   return {
     ...{ pid, told, ids },
     send: ({ id, texts }: { readonly id: number; readonly texts: Texts }) => {
-      told.push(texts[0]![1])
+      told.push(texts.files[0]![1])
       ids.push(id)
     },
     retire: () => void told.push("retired"),
