@@ -1,0 +1,33 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Condition from "../../../src/config/conditions/Condition.ts"
+
+describe("a value", () => {
+  const even = Condition.value<{ readonly half: number }>({
+    is: (u): u is { readonly half: number } => Condition.isObject(u),
+    read: (text) => (Number(text) % 2 === 0 ? Option.some({ half: Number(text) / 2 }) : Option.none()),
+    write: ({ half }) => half * 2,
+    expected: "an even number"
+  })
+
+  it("is read of a text, or of a number as of its text, and is written as that", () => {
+    assert.deepStrictEqual(Schema.decodeUnknownSync(even)("4"), { half: 2 })
+    assert.deepStrictEqual(Schema.decodeUnknownSync(even)(4), { half: 2 })
+    assert.strictEqual(Schema.encodeSync(even)({ half: 2 }), 4)
+  })
+
+  it("that is none is told what would be right", () => {
+    assert.throws(() => Schema.decodeUnknownSync(even)(3), /an even number/)
+    assert.throws(() => Schema.decodeUnknownSync(even)({}))
+  })
+})
+
+describe("a quick text", () => {
+  it("is a text that is not empty, and nothing else", () => {
+    assert.deepStrictEqual(["a", "", 1, null, undefined, {}].map(Condition.quickText), [
+      "a",
+      ...[undefined, undefined, undefined, undefined, undefined]
+    ])
+  })
+})

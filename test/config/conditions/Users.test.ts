@@ -1,0 +1,22 @@
+import { assert, describe, it } from "@effect/vitest"
+import { users } from "../../../src/config/conditions/Users.ts"
+import { written } from "../../support/conditions.ts"
+
+const { holds, isRead, quickly } = written(users)
+
+describe("a condition on users", () => {
+  it("holds for that user alone, and for nobody who has no name", () => {
+    assert.isTrue(holds("alice", { user: "alice" }))
+    assert.isFalse(holds("alice", { user: "Alice" }))
+    assert.isFalse(holds("alice", {}))
+  })
+
+  it("holds for a name in its printable form, as identities have it", () => {
+    assert.isTrue(holds("al\u001bice", { user: "al\\u{1b}ice" }))
+  })
+
+  it("is a text that is not empty, by the fast way too", () => {
+    assert.isFalse(isRead(""))
+    assert.deepStrictEqual(["alice", "", 5].map(quickly), ["alice", undefined, undefined])
+  })
+})

@@ -1,0 +1,124 @@
+/**
+ * RFC 9110 §7.6: which fields a proxy passes on, and which it makes itself.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import type { Fields, Head } from "../../src/wire/Http.ts"
+import * as HttpFields from "../../src/wire/HttpFields.ts"
+import { targetOf } from "../support/rules.ts"
+
+const target = targetOf("example.com:8080")
+
+const asked = (fields: Fields, method = "GET") =>
+  HttpFields.request({ method, version: "1.1", fields } as Head, target, "me")
+
+const names = (fields: Fields) => fields.map(([name]) => name.toLowerCase())
+
+const hopByHop = [
+  ...["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authentication-Info"],
+  ...["Proxy-Authorization", "Proxy-Connection", "TE", "Upgrade"]
+]
+
+describe("a request passed on", () => {
+  it("asks under the name of its target, without the client's Host", () => {
+    assert.deepStrictEqual(
+      asked([
+        ["host", "other.example"],
+        ["Accept", "*/*"]
+      ]),
+      [
+        ["Host", "example.com:8080"],
+        ["Accept", "*/*"],
+        ["Via", "1.1 me"],
+        ["Connection", "close"]
+      ]
+    )
+  })
+
+  it("names no port 80", () => {
+    const head = { method: "GET", version: "1.0", fields: [] } as unknown as Head
+    assert.deepStrictEqual(HttpFields.request(head, targetOf("example.com:80"), "me")[0], [
+      "Host",
+      "example.com"
+    ])
+  })
+
+  it("has a length if it may have a body, and chunks if it came in chunks", () => {
+    assert.deepInclude(asked([], "POST"), ["Content-Length", "0"])
+    assert.notInclude(names(asked([], "DELETE")), "content-length")
+    assert.deepInclude(asked([["content-length", "5"]], "GET"), ["Content-Length", "5"])
+    const chunked = asked([["transfer-encoding", "gzip, chunked"]], "POST")
+    assert.deepInclude(chunked, ["Transfer-Encoding", "chunked"])
+    assert.notInclude(names(chunked), "content-length")
+  })
+
+  it("loses what is for this connection only, and what Connection names, in any case", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...hopByHop, "X-Named"), fc.func(fc.boolean()), (name, isUpper) => {
+        const cased = [...name].map((c, i) => (isUpper(i) ? c.toUpperCase() : c.toLowerCase())).join("")
+        const passed = asked([
+          [cased, "x"],
+          ["connection", "close, x-NAMED"],
+          ["X-Other", "y"]
+        ])
+        assert.notDeepInclude(passed, [cased, "x"])
+        assert.deepInclude(passed, ["X-Other", "y"])
+      })
+    )
+  })
+})
+
+describe("a response passed on", () => {
+  it("has Via, and a length unless it has no body or is in chunks", () => {
+    const fields: Fields = [
+      ["Content-Length", "3"],
+      ["Proxy-Authenticate", "Basic"],
+      ["Set-Cookie", "a=b"]
+    ]
+    assert.deepStrictEqual(HttpFields.response(fields, 200, "1.1", "me"), [
+      ["Set-Cookie", "a=b"],
+      ["Via", "1.1 me"],
+      ["Content-Length", "3"]
+    ])
+    assert.notInclude(names(HttpFields.response(fields, 204, "1.1", "me")), "content-length")
+    const chunked: Fields = [...fields, ["Transfer-Encoding", "chunked"]]
+    assert.notInclude(names(HttpFields.response(chunked, 200, "1.1", "me")), "content-length")
+  })
+})
+
+describe("trailers", () => {
+  it("are passed on but for those that something was decided by", () => {
+    const fields: Fields = [
+      "Checksum",
+      "Host",
+      "AUTHORIZATION",
+      "cookie",
+      "Set-Cookie",
+      "Trailer",
+      "Via"
+    ].map((name) => [name, "x"])
+    assert.deepStrictEqual(names(HttpFields.trailers(fields)), ["checksum"])
+  })
+})
+
+describe("a request that has been here", () => {
+  for (const [via, hasPassed] of [
+    ["1.1 me", true],
+    ["1.0 other, HTTP/1.1 me (a comment)", true],
+    ["1.1 mee", false],
+    ["me 1.1", false]
+  ] as const) {
+    it(`is ${hasPassed ? "" : "not "}known by ${via}`, () => {
+      assert.strictEqual(
+        HttpFields.hasPassed(
+          [
+            ["Via", "1.0 first"],
+            ["via", via]
+          ],
+          "me"
+        ),
+        hasPassed
+      )
+    })
+  }
+})
