@@ -14,11 +14,18 @@ const groupBy = <A, K>(items: Iterable<A>, keyOf: (item: A, index: number) => K)
 }
 if (!("groupBy" in Map)) Object.assign(Map, { groupBy })
 
-/** Tests that put modules of their own in the place of others, which no other test is to see. */
-const mocking = readdirSync("test", { recursive: true, encoding: "utf8" })
+const tests = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".test.ts"))
   .map((file) => `test/${file.replaceAll("\\", "/")}`)
-  .filter((file) => /^vi\.mock\(/m.test(readFileSync(file, "utf8")))
+
+/** The tests with this in their text. */
+const having = (part: RegExp) => tests.filter((file) => part.test(readFileSync(file, "utf8")))
+
+/** Those that put modules of their own in the place of others, which no other test is to see. */
+const mocking = having(/^vi\.mock\(/m)
+
+/** Those of whole programs that other programs are clients of. */
+const clients = having(/support\/clients\.ts"/)
 
 export default defineConfig({
   resolve: {
@@ -39,10 +46,11 @@ export default defineConfig({
         test: {
           name: "shared",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: mocking,
+          exclude: [...mocking, ...clients],
           isolate: false
         }
       },
+      { extends: true, test: { name: "clients", include: clients, isolate: false } },
       { extends: true, test: { name: "mocking", include: mocking } }
     ]
   }
