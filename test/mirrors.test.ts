@@ -1,0 +1,154 @@
+/**
+ * That the tests of a source are found by its name: `src/room/Name.ts` has
+ * `test/room/Name.test.ts`, or `Name.something.test.ts`, or stands in a list here.
+ */
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+
+/** Without logic of their own: types, tables of settings, and what only passes on. */
+const bare = [
+  ...[
+    "auth/Identity",
+    "auth/PasswordHashes",
+    "base/KeyedHash",
+    "commands/CommandContext",
+    "limits/RateShares"
+  ],
+  ...["policy/Access", "policy/Decision", "protocols/Protocol", "routes/Routes", "session/Event"],
+  ...[
+    "index",
+    "testing/index",
+    "workers/Mark",
+    "wire/Decoder",
+    "network/Sockets",
+    "network/Transport",
+    "server/Config",
+    "cli/Settings"
+  ]
+]
+
+/** Tested through what they are a part of, by the name of that test. */
+const elsewhere: Readonly<Record<string, string>> = {
+  "auth/AuthService": "e2e/auth-service",
+  "auth/Authenticated": "session/Revalidation",
+  "auth/HashingThreads": "auth/Hashing",
+  "auth/LoginLog": "bans/Bans.server",
+  "auth/UsersCheck": "auth/UsersSource",
+  "bans/LoginGuardReplica": "limits/Coordinator",
+  "base/EarlySignals": "e2e/early-signals",
+  "base/FileWatcher": "e2e/watch",
+  "base/Inspector": "e2e/inspector",
+  "base/Ints": "base/ListTable",
+  "base/Output": "e2e/log-output",
+  "cli/AccessFlags": "cli/Explain",
+  "cli/HashPassword": "e2e/hash-password",
+  "cli/Serve": "e2e/program",
+  "cli/Setup": "e2e/reload",
+  "cli/Worker": "e2e/workers",
+  "commands/Command": "server/Connection",
+  "config/Conditions": "config/Rule",
+  "config/RuleSymbols": "config/RuleTable",
+  "config/Schemas": "config/ConfigFile",
+  "config/Setting": "config/Section",
+  "limits/Admission": "session/Sessions.limits",
+  "limits/CoordinatorMember": "limits/Coordinator",
+  "limits/CoordinatorSeat": "limits/Coordinator",
+  "limits/Descriptors": "e2e/shortage",
+  "limits/OpenFiles": "e2e/shortage",
+  "limits/SessionBandwidth": "commands/Connect",
+  "limits/SharedCounters": "limits/AccountLimits",
+  "limits/SlotAllocator": "limits/SlotLease",
+  main: "e2e/early-signals",
+  "network/Binder": "commands/Bind",
+  "network/BulkReader": "e2e/bulk-reader",
+  "network/CertificateSubject": "protocols/TlsHandshake",
+  "network/DnsCache": "network/Resolver",
+  "network/HttpConnection": "protocols/http/Http",
+  "network/HttpForward": "commands/Forward",
+  "network/Metered": "e2e/metered",
+  "network/NodeSockets": "e2e/tcp-dial",
+  "network/Peer": "server/Server",
+  "network/Pseudonym": "commands/Forward",
+  "network/ReadBuffer": "e2e/bulk-reader",
+  "network/RelayPair": "network/Relay",
+  "network/Tls": "protocols/TlsHandshake",
+  "policy/ClauseIndex": "policy/Ruleset.property",
+  "policy/Facts": "policy/Ruleset.property",
+  "policy/PartialEvaluation": "policy/Ruleset.property",
+  "policy/RuleTerms": "policy/Ruleset",
+  program: "e2e/program",
+  "protocols/socks5/Socks5": "protocols/Detect",
+  "routes/Direct": "network/Dialer",
+  "server/AuthLayer": "auth/Authenticator",
+  "server/Composition": "server/Server.reload",
+  "server/Generation": "server/Reload",
+  "server/Handlers": "server/Server",
+  "server/InForce": "server/Server.reload",
+  "server/ListenBackend": "e2e/listen",
+  "server/Listener": "e2e/listen",
+  "server/Listeners": "server/Server.reload",
+  "server/SocketTable": "e2e/unix",
+  "server/Systemd": "e2e/systemd",
+  "server/TlsFiles": "e2e/tls",
+  "session/EventLog": "session/Events",
+  "session/EventSources": "session/Events",
+  "testing/Layers": "testing/Connection",
+  "testing/Peer": "testing/Connection",
+  "udp/Association": "commands/Associate",
+  "udp/RuleUses": "udp/DatagramRelay",
+  "udp/UdpSocket": "udp/DatagramRelay",
+  "session/SessionSnapshot": "e2e/workers.events",
+  "workers/Disarm": "e2e/inspector",
+  "workers/EventInterest": "workers/EventForward",
+  "workers/IpcChannel": "e2e/workers",
+  "workers/IpcCoordinator": "e2e/workers.counts",
+  "workers/ListenPreflight": "e2e/workers.faults",
+  "workers/Pool": "e2e/workers",
+  "workers/Primary": "e2e/workers",
+  "workers/ProcessRole": "e2e/workers",
+  "workers/Reception": "e2e/workers.counts",
+  "workers/SessionQuery": "e2e/shortage",
+  "workers/Start": "e2e/workers"
+}
+
+const root = join(import.meta.dirname, "..")
+
+const names = (directory: string, ending: string): ReadonlyArray<string> =>
+  readdirSync(join(root, directory), { recursive: true, encoding: "utf8" })
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => file.endsWith(ending))
+    .map((file) => file.slice(0, -ending.length))
+
+const sources = names("src", ".ts")
+const mirrors = new Set(
+  [...names("test", ".test.ts"), ...names("test", ".types.ts")].map((name) => name.replace(/\.[^/]*$/, ""))
+)
+
+/** The settings of each room, which `config/Section` and the README's tests go through. */
+const isTable = (name: string) => /(^|\/)(Listen)?Settings$/.test(name)
+
+describe("each source", () => {
+  it("has tests of its name, or a place in a list that says where they are", () => {
+    assert.deepStrictEqual(
+      sources
+        .filter(
+          (name) => !mirrors.has(name) && !isTable(name) && !bare.includes(name) && !(name in elsewhere)
+        )
+        .map((name) => `src/${name}.ts has no test/${name}.test.ts`),
+      []
+    )
+  })
+
+  it("stands in no list needlessly", () => {
+    const listed = [...bare, ...Object.keys(elsewhere)]
+    assert.deepStrictEqual(
+      listed.filter((name) => mirrors.has(name) || !sources.includes(name)),
+      []
+    )
+    assert.deepStrictEqual(
+      Object.values(elsewhere).filter((name) => !existsSync(join(root, "test", `${name}.test.ts`))),
+      []
+    )
+  })
+})
