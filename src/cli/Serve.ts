@@ -22,6 +22,7 @@ import * as Reach from "../policy/Reach.ts"
 import * as Awaited from "../server/Awaited.ts"
 import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
+import * as MemoryRelease from "../server/MemoryRelease.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as StatusReport from "../server/StatusReport.ts"
@@ -59,6 +60,8 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const alongside = Layer.mergeAll(
     Systemd.notifying,
     StatusReport.onSignal,
+    // The primary has no connections.
+    Primary === undefined ? Layer.effectDiscard(Effect.forkScoped(MemoryRelease.run)) : Layer.empty,
     Layer.effectDiscard(Effect.forkScoped(following.follow(services, { readAt, askedTo })))
   )
   return yield* Layer.launch(

@@ -13,6 +13,7 @@ import type * as Sources from "../config/Sources.ts"
 import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
 import * as Composition from "../server/Composition.ts"
 import { ListenBackend } from "../server/ListenBackend.ts"
+import * as MemoryRelease from "../server/MemoryRelease.ts"
 import * as Reload from "../server/Reload.ts"
 import { Server } from "../server/Server.ts"
 import * as Systemd from "../server/Systemd.ts"
@@ -96,6 +97,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       yield* open
       yield* report()
       for (const each of [follow, answering, ending]) yield* Effect.forkScoped(Effect.forever(each))
+      yield* Effect.forkScoped(MemoryRelease.run)
     })
   )
   return yield* Layer.launch(Layer.provide(serving, server)).pipe(
