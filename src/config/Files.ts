@@ -50,8 +50,12 @@ export class Files extends Context.Service<
                 try: () => void pieces.push(utf8.decode(bytes, { stream: bytes !== undefined })),
                 catch: () => "is not UTF-8"
               })
-            const bytes = Stream.mapError(files.stream(path, { chunkSize: piece }), reason)
-            yield* Stream.runForEach(bytes, decode)
+            // A pipe has no places to read at, by which pieces are read.
+            const bytes =
+              type === "FIFO"
+                ? Stream.fromEffect(files.readFile(path))
+                : files.stream(path, { chunkSize: piece })
+            yield* Stream.runForEach(Stream.mapError(bytes, reason), decode)
             yield* decode()
             const text = pieces.join("")
             if (isKept) texts.set(path, text)
