@@ -115,7 +115,9 @@ const query = Effect.fnUntraced(function* (
       Effect.tap((addresses) =>
         addresses.length === 0 ? Effect.void : Deferred.succeed(answered, undefined)
       ),
-      Effect.raceFirst(Deferred.await(answered).pipe(Effect.delay(resolutionDelay), Effect.as([]))),
+      Effect.raceFirst(
+        Deferred.await(answered).pipe(Effect.andThen(Effect.sleep(resolutionDelay)), Effect.as([]))
+      ),
       Effect.result
     )
   const answers = yield* Effect.all([family(6), family(4)], { concurrency: "unbounded" })

@@ -18,7 +18,7 @@ import { access, targetOf } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
 
 /** What a name server says: addresses, an error code, or nothing at all. */
-type Answer = ReadonlyArray<string> | string | "silence"
+type Answer = ReadonlyArray<string> | string | "silence" | Promise<ReadonlyArray<string>>
 
 const world = vi.hoisted(() => ({
   files: {} as Record<string, string>,
@@ -40,7 +40,7 @@ vi.mock("node:dns/promises", () => {
       : "ENOTFOUND"
     if (answer === "silence") return new Promise(() => {})
     if (typeof answer === "string") throw Object.assign(new Error(answer), { code: answer })
-    return answer.map((address) => ({ address, ttl: world.ttl }))
+    return (await answer).map((address) => ({ address, ttl: world.ttl }))
   }
   return {
     Resolver: class {
@@ -56,6 +56,15 @@ beforeEach(() => {
   world.asked = []
   world.ttl = 60
 })
+
+/** An answer, and what gives it. */
+const later = () => {
+  let give: (addresses: ReadonlyArray<string>) => void = () => {}
+  return [
+    new Promise<ReadonlyArray<string>>((resolve) => (give = resolve)),
+    (a: ReadonlyArray<string>) => give(a)
+  ] as const
+}
 
 const resolving = (name: string) =>
   Effect.flatMap(Resolver, ({ resolve }) => resolve(Host.domainNameFromStringUnsafe(name))).pipe(
@@ -94,6 +103,27 @@ describe("Resolver", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("1 millis")
       assert.deepStrictEqual(yield* Fiber.join(fiber), ["192.0.2.1"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("takes an answer that is slow, and gives the other family its moment from then on", () =>
+    Effect.gen(function* () {
+      const [six, answerSix] = later()
+      const [four, answerFour] = later()
+      world.records = { "slow.example": { v6: six, v4: "silence" }, "slower.example": { v6: six, v4: four } }
+      const slow = yield* Effect.forkChild(resolving("slow.example"))
+      const slower = yield* Effect.forkChild(resolving("slower.example"))
+      yield* settled
+      yield* TestClock.adjust("200 millis")
+      answerSix(["2001:db8::1"])
+      yield* settled
+      yield* TestClock.adjust("49 millis")
+      answerFour(["192.0.2.1"])
+      yield* settled
+      assert.deepStrictEqual(yield* Fiber.join(slower), ["2001:db8::1", "192.0.2.1"])
+      assert.isUndefined(slow.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* Fiber.join(slow), ["2001:db8::1"])
     }).pipe(Effect.provide(layer))
   )
 
