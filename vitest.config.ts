@@ -37,6 +37,8 @@ export default defineConfig({
   },
   test: {
     testTimeout: 20_000,
+    // What a test prints is of use when it fails.
+    silent: "passed-only",
     // Most tests of whole programs wait for something. CI has two cores, and no person who waits.
     maxWorkers: process.env.CI ? 2 : 3,
     projects: [
