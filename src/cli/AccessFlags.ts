@@ -7,6 +7,8 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Commands from "../config/conditions/Commands.ts"
+import * as Parsers from "../config/Parsers.ts"
 import { BadSetting } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
 import * as Target from "../wire/Target.ts"
@@ -33,11 +35,11 @@ export const flags = {
   ),
   client: text("client", "ADDRESS", "Where the client is (default: 127.0.0.1)"),
   listener: text("listener", "ADDRESS", "Where it came in, as the log has it (default: 127.0.0.1:1080)"),
-  command: Flag.Literals("command", ["connect", "bind", "associate", "forward"]).pipe(
+  command: Flag.Literals("command", Commands.names).pipe(
     Flag.withDescription("What is asked for (default: connect)"),
     Flag.withDefault("connect" as const)
   ),
-  protocol: Flag.Literals("protocol", ["socks5", "socks4", "http"]).pipe(
+  protocol: Flag.Literals("protocol", Parsers.protocols).pipe(
     Flag.withDescription("How it is asked (default: socks5)"),
     Flag.withDefault("socks5" as const)
   ),
@@ -51,8 +53,8 @@ export interface Given {
   readonly group: ReadonlyArray<string>
   readonly client: Option.Option<string>
   readonly listener: Option.Option<string>
-  readonly command: "connect" | "bind" | "associate" | "forward"
-  readonly protocol: "socks5" | "socks4" | "http"
+  readonly command: Commands.Command
+  readonly protocol: Parsers.ProtocolName
   readonly at: Option.Option<string>
   readonly address: Option.Option<string>
 }

@@ -31,7 +31,7 @@ export class ListenSettings extends Section.make<ListenSettings>()("effect-socks
     read: Parsers.protocol,
     expected: "one of socks5, socks4 and http",
     json: { enum: [...Parsers.protocols] },
-    default: ["socks5", "socks4", "http"],
+    default: Parsers.protocols,
     defaultText: "socks5, socks4, http",
     separator: /[\s,]+/
   }),

@@ -3,6 +3,8 @@
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import type { Identity } from "../auth/Identity.ts"
+import type { Command } from "../config/conditions/Commands.ts"
+import type { ProtocolName } from "../config/Parsers.ts"
 import type { Target } from "../wire/Target.ts"
 
 export interface Access {
@@ -11,8 +13,8 @@ export interface Access {
   readonly client: NetAddress.IpAddress | undefined
   /** The address or path of the listener, as it is logged. */
   readonly listener: string
-  readonly protocol: "SOCKS5" | "SOCKS4" | "HTTP"
-  readonly command: "CONNECT" | "BIND" | "ASSOCIATE" | "FORWARD"
+  readonly protocol: Uppercase<ProtocolName>
+  readonly command: Uppercase<Command>
   /** As the client wrote it; nothing for ASSOCIATE itself, whose datagrams each have their own. */
   readonly target: Target | undefined
 }

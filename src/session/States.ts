@@ -19,7 +19,7 @@ export type Request = Connection | Forwarding
 
 /** A request for a connection whose bytes are relayed unread. */
 export interface Connection {
-  readonly command: "CONNECT" | "BIND" | "ASSOCIATE"
+  readonly command: Exclude<Access["command"], Forwarding["command"]>
   readonly target: Target
 }
 

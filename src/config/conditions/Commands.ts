@@ -1,10 +1,13 @@
 import * as Schema from "effect/Schema"
 import * as Condition from "./Condition.ts"
 
-export type Command = "connect" | "bind" | "associate" | "forward"
+/** What clients can ask for, as settings and flags have it. */
+export const names = ["connect", "bind", "associate", "forward"] as const
+
+export type Command = (typeof names)[number]
 
 export const commands = Condition.make({
-  item: Schema.Literals(["connect", "bind", "associate", "forward"]),
+  item: Schema.Literals(names),
   description: "What is asked for",
   format: String,
   holds: (name: Command, { command }) => name.toUpperCase() === command,

@@ -1,9 +1,9 @@
 import * as Schema from "effect/Schema"
-import type { ProtocolName } from "../Parsers.ts"
+import { protocols as names, type ProtocolName } from "../Parsers.ts"
 import * as Condition from "./Condition.ts"
 
 export const protocols = Condition.make({
-  item: Schema.Literals(["socks5", "socks4", "http"]),
+  item: Schema.Literals(names),
   description: "How it is asked",
   format: String,
   holds: (name: ProtocolName, { protocol }) => name.toUpperCase() === protocol,
