@@ -2,6 +2,7 @@
  * Numbers for lists of integers, from 0 on, equal ones with the same: a hash
  * table in a few large arrays.
  */
+import * as HashSlots from "./HashSlots.ts"
 import { Ints } from "./Ints.ts"
 
 export interface ListTableParts {
@@ -74,21 +75,10 @@ export class ListTable {
     const number = this.hashes.push(hash)
     for (let i = 0; i < list.length; i++) this.items.push(list[i]!)
     this.starts.push(this.items.length)
-    if (2 * (number + 1) > this.slots.length) this.rehash()
-    else this.enter(number)
+    if (2 * this.size > this.slots.length)
+      this.slots = HashSlots.doubled(this.slots, this.hashes.items, this.size)
+    else HashSlots.enter(this.slots, hash, number)
     return number
-  }
-
-  private enter(number: number): void {
-    const mask = this.slots.length - 1
-    let slot = this.hashes.items[number]! & mask
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask
-    this.slots[slot] = number + 1
-  }
-
-  private rehash(): void {
-    this.slots = new Int32Array(this.slots.length * 2)
-    for (let number = 0; number < this.size; number++) this.enter(number)
   }
 }
 

@@ -5,6 +5,7 @@
  * Texts are of kinds that have nothing to do with each other. A text is hashed
  * from its end, so that one pass over a name finds all of its suffixes.
  */
+import * as HashSlots from "./HashSlots.ts"
 import { grown, Ints } from "./Ints.ts"
 
 export interface TextTableParts {
@@ -124,21 +125,10 @@ export class TextTable {
     this.starts.push(end)
     if (number === this.kinds.length) this.kinds = grown(this.kinds, number + 1)
     this.kinds[number] = kind
-    if (2 * (number + 1) > this.slots.length) this.rehash()
-    else this.enter(number)
+    if (2 * this.size > this.slots.length)
+      this.slots = HashSlots.doubled(this.slots, this.hashes.items, this.size)
+    else HashSlots.enter(this.slots, hash, number)
     return number
-  }
-
-  private enter(number: number): void {
-    const mask = this.slots.length - 1
-    let slot = this.hashes.items[number]! & mask
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask
-    this.slots[slot] = number + 1
-  }
-
-  private rehash(): void {
-    this.slots = new Int32Array(this.slots.length * 2)
-    for (let number = 0; number < this.size; number++) this.enter(number)
   }
 }
 
