@@ -2,37 +2,19 @@
  * HTTP's connections are read into one buffer that they share: what one has yet to
  * take is not overwritten by what comes for another.
  */
-import { connect, createServer, type Socket } from "node:net"
 import { setTimeout } from "node:timers/promises"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Metered } from "../../src/network/Metered.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
+import * as Sockets from "../support/sockets.ts"
 import { pattern } from "../support/streams.ts"
-
-/** Two ends of a connection on loopback. */
-const ends = Effect.acquireRelease(
-  Effect.callback<readonly [Socket, Socket]>((resume) => {
-    const server = createServer({ pauseOnConnect: true }, (accepted) => {
-      server.close()
-      resume(Effect.succeed([near, accepted]))
-    })
-    let near: Socket
-    server.listen(0, "127.0.0.1", () => {
-      near = connect((server.address() as { readonly port: number }).port, "127.0.0.1")
-    })
-  }),
-  (sockets) =>
-    Effect.sync(() => {
-      for (const socket of sockets) socket.destroy()
-    })
-)
 
 const size = 1_000_000
 
 /** A connection that hands on so many bytes at once, and what its reader got, which keeps the chunks or looks at them only. */
 const metered = Effect.fnUntraced(function* (seed: number, most: number, isKept: boolean) {
-  const [sender, carrier] = yield* ends
+  const [sender, carrier] = yield* Sockets.ends({ pauseOnConnect: true })
   let counted = 0
   const wire = new Metered(NodeTransport.make(carrier), {
     portion: (bytes) => Math.min(bytes.length, most),

@@ -1,7 +1,7 @@
 /**
  * Clients and targets on real sockets.
  */
-import { createServer, connect as dial, type Socket } from "node:net"
+import { createServer, connect as dial, type ServerOpts, type Socket } from "node:net"
 import { networkInterfaces } from "node:os"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -14,6 +14,25 @@ import { until } from "./until.ts"
 export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === "::1")
 )
+
+/** Two ends of a connection on loopback: the one that connected, and the one that was accepted. */
+export const ends = (options: ServerOpts = {}) =>
+  Effect.acquireRelease(
+    Effect.callback<readonly [Socket, Socket]>((resume) => {
+      const server = createServer(options, (accepted) => {
+        server.close()
+        resume(Effect.succeed([near, accepted]))
+      })
+      let near: Socket
+      server.listen(0, "127.0.0.1", () => {
+        near = dial((server.address() as { readonly port: number }).port, "127.0.0.1")
+      })
+    }),
+    (sockets) =>
+      Effect.sync(() => {
+        for (const socket of sockets) socket.destroy()
+      })
+  )
 
 /** A peer that knows how its socket broke. */
 export interface TcpPeer extends Peer.Peer {
