@@ -27,6 +27,15 @@ const mocking = having(/^vi\.mock\(/m)
 /** Those of whole programs that other programs are clients of. */
 const clients = having(/support\/clients\.ts"/)
 
+/** Those of whole programs, and of sockets, which go by the clock of the machine. */
+const real = "test/e2e/**/*.test.ts"
+
+/**
+ * A machine that CI shares may stand still for seconds. The report names each test that was tried again.
+ * Tests that go by no clock are not: what fails once there, with a seed of chance, is a fault.
+ */
+const retry = process.env.CI ? 2 : 0
+
 export default defineConfig({
   resolve: {
     // The examples import the package by its name; their tests run its sources.
@@ -48,11 +57,15 @@ export default defineConfig({
         test: {
           name: "shared",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...mocking, ...clients],
+          exclude: [...mocking, ...clients, real],
           isolate: false
         }
       },
-      { extends: true, test: { name: "clients", include: clients, isolate: false } },
+      {
+        extends: true,
+        test: { name: "e2e", include: [real], exclude: [...mocking, ...clients], isolate: false, retry }
+      },
+      { extends: true, test: { name: "clients", include: clients, isolate: false, retry } },
       { extends: true, test: { name: "mocking", include: mocking } }
     ]
   }

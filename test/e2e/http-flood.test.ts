@@ -32,7 +32,7 @@ describe("Heads of HTTP", () => {
         const program = yield* Program.start(["--user", "alice:secret"])
         for (const fields of [alice, `${alice}${"a:\r\n".repeat(90)}`, `${alice}${"a:\r\n".repeat(7900)}`]) {
           const one = head(fields)
-          const all = Buffer.from(one.repeat(Math.ceil(3_200_000 / one.length)))
+          const all = Buffer.from(one.repeat(Math.ceil(10_000_000 / one.length)))
           const before = program.memory()
           const sockets = Array.from({ length: 30 }, () => connect(program.port, "127.0.0.1"))
           for (const socket of sockets) socket.on("error", () => {}).write(all)
@@ -42,7 +42,8 @@ describe("Heads of HTTP", () => {
             most = Math.max(most, program.memory() - before)
           }
           for (const socket of sockets) socket.destroy()
-          assert.isBelow(most, 100 * mebibyte)
+          // All that was sent is 300 MB, and heads that are parsed take more. Read as they are answered, they take 20 MB.
+          assert.isBelow(most, 200 * mebibyte)
         }
       }),
     60_000
