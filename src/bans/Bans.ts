@@ -22,15 +22,15 @@ import * as LineBudget from "../base/LineBudget.ts"
 import { AuthenticationFailed, Banned, type Refusal } from "../Errors.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
 import { printable } from "../wire/Text.ts"
+import * as BanDecisions from "./BanDecisions.ts"
 import type * as BanList from "./BanList.ts"
-import * as LoginGuard from "./LoginGuard.ts"
 import type { Attempt } from "./LoginThrottle.ts"
 import { BanSettings } from "./Settings.ts"
 
 export type Ban = BanList.Ban
 
 /** A network that is banned now, or whose bans were lifted. */
-export type BanChange = Extract<LoginGuard.News, { readonly _tag: "ban" | "lift" }>
+export type BanChange = Extract<BanDecisions.Update, { readonly _tag: "ban" | "lift" }>
 
 /** Where bans are told, by the process that decides them: nowhere unless somebody listens. */
 export const BanLog = Context.Reference<{ readonly write: (change: BanChange) => void }>(
@@ -86,10 +86,10 @@ export class Bans extends Context.Service<
     /** Another number whenever that list may have changed otherwise than by time. */
     readonly revision: Effect.Effect<number>
     /** The known (user, network) pairs, to be kept and restored at the next start. */
-    readonly kept: Effect.Effect<LoginGuard.Kept>
+    readonly kept: Effect.Effect<BanDecisions.Kept>
     /** Another number whenever that may have changed. */
     readonly keptRevision: Effect.Effect<number>
-    readonly restoreKept: (kept: LoginGuard.Kept) => Effect.Effect<void>
+    readonly restoreKept: (kept: BanDecisions.Kept) => Effect.Effect<void>
     /** Networks with failed logins. */
     readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, BanSettings>
     /** Connections turned away so far. */
@@ -100,19 +100,19 @@ export class Bans extends Context.Service<
   static readonly layer: Layer.Layer<Bans, never, KeyedHash> = Layer.effect(
     Bans,
     Effect.zipWith(KeyedHash, BanLog, (hashes, { write }) =>
-      make(LoginGuard.make(hashes, (news) => isBanChange(news) && write(news)))
+      make(BanDecisions.make(hashes, (news) => isBanChange(news) && write(news)))
     )
   )
 
   /**
-   * By these guesses, in one of several processes, which does its part of what may
+   * By these decisions, in one of several processes, which does its part of what may
    * be done at once and be logged.
    */
-  static readonly layerOf = (guesses: LoginGuard.LoginGuard, part: number): Layer.Layer<Bans> =>
-    Layer.sync(Bans, () => make(guesses, part))
+  static readonly layerOf = (decisions: BanDecisions.BanDecisions, part: number): Layer.Layer<Bans> =>
+    Layer.sync(Bans, () => make(decisions, part))
 }
 
-export const isBanChange = (news: LoginGuard.News): news is BanChange =>
+export const isBanChange = (news: BanDecisions.Update): news is BanChange =>
   news._tag === "ban" || news._tag === "lift"
 
 /** Number of password checks of one network at a time. */
@@ -121,7 +121,7 @@ const atOnce = 8
 /** Lines of failed logins in a period. */
 const mostFailures: LineBudget.Most = { each: 5, all: 50 }
 
-const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
+const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] => {
   const failureLines = LineBudget.make(mostFailures, part)
   const inTurn = KeyedSemaphore.make(Math.ceil(atOnce * part))
   /** What is heard out of turn, one at a time: each wrong password uses up some of the network's credit. */
@@ -136,11 +136,11 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
         const { proxyProtocolFrom } = Context.getUnsafe(fiber.context, ListenSettings)
         if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return Effect.void
         const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-        const ban = guesses.find(remote.address, now)
-        if (ban === undefined || LoginGuard.isHere(remote.address)) return Effect.void
-        // The guesses of others keep no known user out: the guard hears those, and no one else from there.
-        if (isForGuessing(ban) && guesses.hasKnown(remote.address, now)) return Effect.void
-        guesses.turnedAway++
+        const ban = decisions.find(remote.address, now)
+        if (ban === undefined || BanDecisions.isHere(remote.address)) return Effect.void
+        // A ban for failed logins keeps out no network of a known user: there `guard` refuses everyone but that user.
+        if (isForGuessing(ban) && decisions.hasKnown(remote.address, now)) return Effect.void
+        decisions.turnedAway++
         const network = IpNetwork.format(ban.network)
         return Effect.andThen(
           Effect.logDebug("turned away", { client: NetAddress.formatHost(remote), network }),
@@ -165,8 +165,8 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
         const area = ClientNetwork.areaOf(address)
         const { username, password } = credentials
         const user = printable(username)
-        const account = guesses.digest(username)
-        const guess = guesses.digest(utf8.encode(network), username, password)
+        const account = decisions.digest(username)
+        const guess = decisions.digest(utf8.encode(network), username, password)
         const refusal = (reason: Refusal) => Effect.fail(new AuthenticationFailed({ user, reason }))
         return Effect.clockWith((clock) => {
           const attempt = (): Attempt => ({
@@ -175,25 +175,25 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
           })
           const verifyFirst = Effect.suspend(() => {
             const before = attempt()
-            const ban = LoginGuard.isHere(address) ? undefined : guesses.find(address, before.now)
-            if (ban && !(isForGuessing(ban) && guesses.isWelcome(before))) return refusal("banned")
-            if (guesses.isTooSoon(before)) {
+            const ban = BanDecisions.isHere(address) ? undefined : decisions.find(address, before.now)
+            if (ban && !(isForGuessing(ban) && decisions.isWelcome(before))) return refusal("banned")
+            if (decisions.isTooSoon(before)) {
               return Effect.andThen(
-                guesses.failed("refused", address, before, settings),
+                decisions.failed("refused", address, before, settings),
                 refusal("too soon after others")
               )
             }
-            const claim = { isKnown: guesses.isWelcome(before), networks: [network, ...wider] }
+            const claim = { isKnown: decisions.isWelcome(before), networks: [network, ...wider] }
             return Effect.provideService(inner.verify(credentials, from), LoginQueue.Claim, claim).pipe(
-              Effect.tap(() => Effect.sync(() => guesses.succeeded(attempt()))),
+              Effect.tap(() => Effect.sync(() => decisions.succeeded(attempt()))),
               Effect.tapErrorTag("AuthenticationFailed", () =>
-                guesses.failed("failed", address, attempt(), settings)
+                decisions.failed("failed", address, attempt(), settings)
               )
             )
           })
           const first = attempt()
-          if (guesses.isRight(first)) return verifyFirst
-          return guesses.isWelcome(first) ? welcomed(network, verifyFirst) : inTurn(network, verifyFirst)
+          if (decisions.isRight(first)) return verifyFirst
+          return decisions.isWelcome(first) ? welcomed(network, verifyFirst) : inTurn(network, verifyFirst)
         })
       }
     }),
@@ -219,22 +219,22 @@ const make = (guesses: LoginGuard.LoginGuard, part = 1): Bans["Service"] => {
     ban: Effect.fnUntraced(function* (network, duration, reason) {
       // Not beyond what can be written as a date.
       const until = Math.min((yield* Clock.currentTimeMillis) + Duration.toMillis(duration), 8.64e15)
-      guesses.ban({ network, until, reason, failures: 0 })
+      decisions.ban({ network, until, reason, failures: 0 })
     }),
-    restore: (ban) => Effect.sync(() => guesses.ban(ban)),
-    lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => guesses.lift(network, now)),
-    list: Effect.map(Clock.currentTimeMillis, guesses.list),
-    revision: Effect.sync(guesses.revision),
-    kept: Effect.sync(guesses.kept),
-    keptRevision: Effect.sync(guesses.keptRevision),
-    restoreKept: (kept) => Effect.sync(() => guesses.restore(kept)),
+    restore: (ban) => Effect.sync(() => decisions.ban(ban)),
+    lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => decisions.lift(network, now)),
+    list: Effect.map(Clock.currentTimeMillis, decisions.list),
+    revision: Effect.sync(decisions.revision),
+    kept: Effect.sync(decisions.kept),
+    keptRevision: Effect.sync(decisions.keptRevision),
+    restoreKept: (kept) => Effect.sync(() => decisions.restore(kept)),
     suspects: Effect.gen(function* () {
       const { banWindow } = yield* BanSettings
-      return guesses
+      return decisions
         .suspects(yield* Clock.currentTimeMillis, Duration.toMillis(banWindow))
         .map(([network, { count, until }]) => ({ network, failures: count, waitsUntil: until }))
     }),
-    turnedAway: Effect.sync(() => guesses.turnedAway)
+    turnedAway: Effect.sync(() => decisions.turnedAway)
   }
 }
 

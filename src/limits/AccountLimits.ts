@@ -14,12 +14,12 @@ export interface AccountLimits {
 
 export const make = (
   quotas: Quotas["Service"],
-  { places, rates }: Pick<SharedCounters, "places" | "rates">
+  { slots, rates }: Pick<SharedCounters, "slots" | "rates">
 ): AccountLimits => {
   const hasNoRoom = ({ whose, key, limits }: Account): Refused<LimitError> | undefined => {
     const { sessions: limit = Infinity } = limits
-    if (limit === Infinity || places.hasRoom(key, limit)) return undefined
-    return { error: () => new SessionLimitReached({ whose, limit }), shortage: { of: "place", key, limit } }
+    if (limit === Infinity || slots.hasRoom(key, limit)) return undefined
+    return { error: () => new SessionLimitReached({ whose, limit }), exhausted: { kind: "slot", key, limit } }
   }
 
   const isSpent = (account: Account, now: number): Refused<LimitError> | undefined => {
@@ -34,7 +34,7 @@ export const make = (
     return {
       error: (wait) =>
         new TooManyNewSessions({ whose, limit, retryAfter: Math.ceil(Math.max(wait, here) / 1000) }),
-      shortage: { of: "token", key, limit }
+      exhausted: { kind: "token", key, limit }
     }
   }
 
@@ -45,11 +45,11 @@ export const make = (
         first(accounts, hasNoRoom) ??
         first(accounts, (account) => isSpent(account, now)) ??
         first(accounts, (account) => isTooFast(account, now))
-      if (refused === undefined) for (const { key } of accounts) places.change(key, 1)
+      if (refused === undefined) for (const { key } of accounts) slots.change(key, 1)
       return refused
     },
     leave: (accounts) => {
-      for (const { key } of accounts) places.change(key, -1)
+      for (const { key } of accounts) slots.change(key, -1)
     }
   }
 }

@@ -75,7 +75,7 @@ export const make = <Session extends Limited>(
   budget: number
 ): Admission<Session> => {
   const ledger = AccountLimits.make(quotas, counting)
-  const { places } = counting
+  const { slots } = counting
   const holds = new Map<object, Reservation<Session>>()
   let descriptors = 0
   let associations = 0
@@ -98,24 +98,24 @@ export const make = <Session extends Limited>(
     if (isAssociation(session) && (associations + 1) * (takes + 1) > budget * 0.75) return { error }
     if (maxSessions === "auto") {
       if (holds.size >= limit) return { error }
-    } else if (!places.hasRoom(all, limit)) return { error, shortage: { of: "place", key: all, limit } }
+    } else if (!slots.hasRoom(all, limit)) return { error, exhausted: { kind: "slot", key: all, limit } }
     if (!isAssociation(session) || udpAssociations === "off") return undefined
     const { whose } = ownerOf(session.admitted)
     const key = associationsOf(session)
-    return places.hasRoom(key, udpAssociations)
+    return slots.hasRoom(key, udpAssociations)
       ? undefined
       : {
           error: () => new SessionLimitReached({ whose, limit: udpAssociations }),
-          shortage: { of: "place", key, limit: udpAssociations }
+          exhausted: { kind: "slot", key, limit: udpAssociations }
         }
   }
 
   /** Everything that it counts for, whoever's it is. */
   const count = (session: Session, by: 1 | -1) => {
-    places.change(all, by)
+    slots.change(all, by)
     if (!isAssociation(session)) return
     associations += by
-    places.change(associationsOf(session), by)
+    slots.change(associationsOf(session), by)
   }
 
   const chargeTo = (

@@ -18,7 +18,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Remembered } from "../auth/RememberedLogins.ts"
-import type * as LoginGuardReplica from "../bans/LoginGuardReplica.ts"
+import type * as BanReplica from "../bans/BanReplica.ts"
 import type { Need, Share } from "./RateAllocator.ts"
 import type { Token, Wish } from "./RateTokens.ts"
 import type * as SessionIds from "./SessionIds.ts"
@@ -28,7 +28,7 @@ import type { Moved, Sum } from "./UsageReplica.ts"
 /** From a member to the seat. All messages are JSON. */
 export type Report =
   /** The member will need more numbers for sessions soon. */
-  { readonly _tag: "ids" } | Claim | Wish | Need | Moved | LoginGuardReplica.Report | Logins
+  { readonly _tag: "ids" } | Claim | Wish | Need | Moved | BanReplica.Report | Logins
 
 /** From the seat to a member. */
 export type News =
@@ -37,7 +37,7 @@ export type News =
   | Token
   | Share
   | Sum
-  | LoginGuardReplica.Judgement
+  | BanReplica.Judgement
   | Logins
 
 /** Logins whose password was right. The hashes are keyed; no password is ever sent. */

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
+import * as BanReplica from "../bans/BanReplica.ts"
 import { Bans } from "../bans/Bans.ts"
-import * as LoginGuardReplica from "../bans/LoginGuardReplica.ts"
 import * as Hmac from "../base/Hmac.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
 import { Coordinator, type Membership, type News } from "./Coordinator.ts"
@@ -42,12 +42,12 @@ export class CoordinatorMember extends Context.Service<
 
   /** What a server counts with, all of it shared with the other members. */
   static readonly services: Layer.Layer<Bans | Quotas | Pseudonym, never, CoordinatorMember> = Layer.unwrap(
-    Effect.map(CoordinatorMember, ({ counters, shares, usage, guesses, pseudonym }) =>
+    Effect.map(CoordinatorMember, ({ counters, shares, usage, decisions, pseudonym }) =>
       Layer.mergeAll(
         Layer.succeed(SharedCounters, () => counters),
         Layer.succeed(RateShares, shares),
         Quotas.layerOf(usage),
-        Bans.layerOf(guesses, counters.fraction),
+        Bans.layerOf(decisions, counters.fraction),
         Layer.succeed(Pseudonym, pseudonym)
       )
     )
@@ -58,7 +58,7 @@ interface Member {
   readonly counters: SharedCounters
   readonly shares: RateShares
   readonly usage: UsageReplica.UsageReplica
-  readonly guesses: LoginGuardReplica.LoginGuardReplica
+  readonly decisions: BanReplica.BanReplica
   readonly remembered: RememberedLogins.RememberedLogins
   readonly pseudonym: string
   /** Makes known what is in use of everything, when other limits may hold. */
@@ -72,7 +72,7 @@ const make = ({ welcome, report }: Membership): Member => {
   const ids = SessionIds.make(welcome.ids, () => report({ _tag: "ids" }))
   const slots = SlotLease.make(report)
   const tokens = RateTokens.make(report)
-  const guesses = LoginGuardReplica.make(Hmac.hashes, report)
+  const decisions = BanReplica.make(Hmac.hashes, report)
   const usage = UsageReplica.make(report)
   const shares = RateShare.make(report)
   const remembered = RememberedLogins.make(Hmac.digest(welcome.loginKey), (login) =>
@@ -96,7 +96,7 @@ const make = ({ welcome, report }: Membership): Member => {
       case "recall":
         return slots.receive(news)
       default:
-        return guesses.receive(news)
+        return decisions.receive(news)
     }
   }
 
@@ -105,20 +105,20 @@ const make = ({ welcome, report }: Membership): Member => {
     counters: {
       nextId: ids.next,
       fraction: 1 / welcome.count,
-      places: slots,
+      slots,
       rates: tokens,
-      requestMore: ({ of, key, limit }) =>
-        of === "token"
+      requestMore: ({ kind, key, limit }) =>
+        kind === "token"
           ? tokens.ask(key, limit)
           : Effect.callback<Grant>((resume) => {
               slots.ask(key, limit, (slot) => resume(Effect.succeed(slot ?? { wait: 0 })))
             })
     },
-    ...{ shares, usage, guesses, remembered, receive },
+    ...{ shares, usage, decisions, remembered, receive },
     pseudonym: welcome.pseudonym,
     declare: Effect.sync(slots.declare),
     sweep: () => {
-      for (const part of [slots, tokens, guesses, usage]) part.sweep()
+      for (const part of [slots, tokens, decisions, usage]) part.sweep()
     }
   }
 }

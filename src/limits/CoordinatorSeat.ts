@@ -8,8 +8,8 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Schedule from "effect/Schedule"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
+import * as BanDecisions from "../bans/BanDecisions.ts"
 import { BanLog, Bans, isBanChange } from "../bans/Bans.ts"
-import * as LoginGuard from "../bans/LoginGuard.ts"
 import { BanSettings } from "../bans/Settings.ts"
 import * as Hmac from "../base/Hmac.ts"
 import * as TokenBuckets from "../base/TokenBuckets.ts"
@@ -59,7 +59,7 @@ const layerFor = Effect.fnUntraced(function* (count: number) {
     for (const member of members) member.send(news)
   }
   const bans = yield* BanLog
-  const guesses = LoginGuard.make(Hmac.hashes, (news) => {
+  const decisions = BanDecisions.make(Hmac.hashes, (news) => {
     tell(news)
     if (isBanChange(news)) bans.write(news)
   })
@@ -68,13 +68,13 @@ const layerFor = Effect.fnUntraced(function* (count: number) {
     members,
     tell,
     run,
-    guesses,
+    decisions,
     usage: yield* Quotas.usage,
     settings: yield* BanSettings
   }
   const { sweep, ...seat } = make(parts)
   yield* Effect.forkScoped(Effect.schedule(Effect.sync(sweep), Schedule.spaced("1 second")))
-  return Layer.merge(Layer.succeed(CoordinatorSeat, seat), Bans.layerOf(guesses, 1))
+  return Layer.merge(Layer.succeed(CoordinatorSeat, seat), Bans.layerOf(decisions, 1))
 })
 
 interface Parts {
@@ -83,12 +83,12 @@ interface Parts {
   /** Tells all members. */
   readonly tell: (news: News) => void
   readonly run: (effect: Effect.Effect<void>) => void
-  readonly guesses: LoginGuard.Copy
+  readonly decisions: BanDecisions.Replicated
   readonly usage: Usage.Usage
   readonly settings: BanSettings["Service"]
 }
 
-const make = ({ count, members, tell, run, guesses, usage, ...parts }: Parts) => {
+const make = ({ count, members, tell, run, decisions, usage, ...parts }: Parts) => {
   let { settings } = parts
   const nextBlock = SessionIds.blocks()
   const slots = SlotAllocator.make<Member>((member, ruling) => member.send(ruling))
@@ -105,7 +105,7 @@ const make = ({ count, members, tell, run, guesses, usage, ...parts }: Parts) =>
     return {
       ...{ count, pseudonym, loginKey, ids: nextBlock() },
       news: [
-        ...guesses.all(),
+        ...decisions.all(),
         { _tag: "used", ...usage.snapshot(now) },
         { _tag: "logins", logins: remembered.all(now) }
       ]
@@ -141,7 +141,7 @@ const make = ({ count, members, tell, run, guesses, usage, ...parts }: Parts) =>
         return
       case "guessed": {
         const { _tag, id, outcome, address, ...attempt } = report
-        const failed = guesses.failed(outcome, NetAddress.ipFromStringUnsafe(address), attempt, settings)
+        const failed = decisions.failed(outcome, NetAddress.ipFromStringUnsafe(address), attempt, settings)
         // Behind what it led to.
         return run(
           Effect.ensuring(
@@ -151,10 +151,10 @@ const make = ({ count, members, tell, run, guesses, usage, ...parts }: Parts) =>
         )
       }
       case "turnedAway":
-        guesses.turnedAway += report.count
+        decisions.turnedAway += report.count
         return
       default:
-        return guesses.follow(report)
+        return decisions.follow(report)
     }
   }
 

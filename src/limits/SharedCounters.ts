@@ -3,7 +3,7 @@
  * several that serve together.
  *
  * What is asked here is answered at once. Where several processes count, "no"
- * may mean that there is nothing here, and then `more` asks the others.
+ * may mean that there is nothing here, and then `requestMore` asks the others.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -11,27 +11,27 @@ import * as CounterMap from "../base/CounterMap.ts"
 import * as TokenBuckets from "../base/TokenBuckets.ts"
 import type { LimitError, TooManySessions } from "../Errors.ts"
 
-/** How many sessions of a kind there are, and may be. */
-export interface Places {
-  /** Whether there may be one more, of so many in all. */
+/** Counted limits: how many of a kind are in use, of at most so many. */
+export interface Slots {
+  /** Whether one more may be in use, of `limit` in all. */
   readonly hasRoom: (key: string, limit: number) => boolean
-  /** One more, or one less of those there are. */
+  /** Counts one more in use, or one less. */
   readonly change: (key: string, by: 1 | -1) => void
 }
 
-/** A counter without room in this process. */
-export interface Shortage {
-  /** Room for one more of `limit` in all; or a token, of `limit` a second. */
-  readonly of: "place" | "token"
+/** A slot of `limit` in all, or a token of a bucket that gets `limit` a second. */
+export interface Counter {
+  readonly kind: "slot" | "token"
   readonly key: string
   readonly limit: number
 }
 
-/** Why a session is refused, and the counter to ask the other processes for. */
+/** Why a session is refused. */
 export interface Refused<E = TooManySessions | LimitError> {
   /** `wait` is how long it takes until there is a token, in milliseconds. */
   readonly error: (wait: number) => E
-  readonly shortage?: Shortage
+  /** The counter that has nothing left in this process. Other processes may have some: `requestMore`. */
+  readonly exhausted?: Counter
 }
 
 /** The counter has room now, for the caller of `release`; or the milliseconds until there is a token. */
@@ -40,11 +40,12 @@ export type Grant = { readonly release: () => void } | { readonly wait: number }
 export interface SharedCounters {
   /** A number that no other session has. */
   readonly nextId: () => number
-  readonly places: Places
+  readonly slots: Slots
   readonly rates: Pick<TokenBuckets.TokenBuckets, "take">
   /** Which part of the handshakes is this process's, from 0 to 1: they are not counted together. */
   readonly fraction: number
-  readonly requestMore?: (lack: Shortage) => Effect.Effect<Grant>
+  /** Asks the other processes for one of this counter. Absent where there are none. */
+  readonly requestMore?: (counter: Counter) => Effect.Effect<Grant>
 }
 
 /** Of this process alone. */
@@ -54,7 +55,7 @@ export const local = (): SharedCounters => {
   return {
     nextId: () => ++count,
     fraction: 1,
-    places: { hasRoom: (key, limit) => counts.of(key) < limit, change: counts.change },
+    slots: { hasRoom: (key, limit) => counts.of(key) < limit, change: counts.change },
     rates: TokenBuckets.make()
   }
 }

@@ -21,8 +21,8 @@ import { Policy } from "../policy/Policy.ts"
 import { PolicySettings } from "../policy/Settings.ts"
 import type { Sessions } from "../session/Sessions.ts"
 import * as Connection from "./Connection.ts"
+import * as CurrentGeneration from "./CurrentGeneration.ts"
 import type * as Generation from "./Generation.ts"
-import * as InForce from "./InForce.ts"
 import type * as Listeners from "./Listeners.ts"
 import * as LoopGuard from "./LoopGuard.ts"
 import * as OpenProxyCheck from "./OpenProxyCheck.ts"
@@ -40,16 +40,16 @@ export type Services = Generation.Services | Bandwidth | Bans | Pseudonym | Sess
  * finish then, and those that are left are reset.
  */
 export const make = Effect.fnUntraced(function* (
-  inForce: InForce.InForce
+  current: CurrentGeneration.CurrentGeneration
 ): Effect.fn.Return<HandlerFor, never, Services | Scope.Scope> {
   const shared = yield* Effect.context<Services>()
   const bans = Context.get(shared, Bans)
-  const connections = yield* makeConnections(inForce)
+  const connections = yield* makeConnections(current)
 
   /** Where no client gets: to this server, and to the inspector of its process. */
   const closed = () => {
     const inspectors = Inspector.addresses()
-    return inspectors.length === 0 ? inForce.addresses() : [...inForce.addresses(), ...inspectors]
+    return inspectors.length === 0 ? current.addresses() : [...current.addresses(), ...inspectors]
   }
 
   const servicesOf = (generation: Generation.Generation, { at }: Listeners.Endpoint) => {
@@ -61,8 +61,8 @@ export const make = Effect.fnUntraced(function* (
       Context.add(CurrentListener, listenerAt(at, generation.listen)),
       Context.add(Dialer, LoopGuard.dialer(dialer, closed, allowTarget)),
       Context.add(Bans, bans),
-      Context.add(Authenticator, bans.guard(inForce.authenticator, guarding)),
-      Context.add(Policy, LoopGuard.policy(inForce.policy, closed, allowTarget))
+      Context.add(Authenticator, bans.guard(current.authenticator, guarding)),
+      Context.add(Policy, LoopGuard.policy(current.policy, closed, allowTarget))
     )
   }
 
@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function* (
     ): Effect.fn.Return<Listeners.Serve, OpenProxyRefused> {
       // Again, now that what systemd passed is known; nobody was let in yet.
       yield* Effect.provide(
-        Effect.forEach(InForce.listenersOf(endpoint), (at) =>
+        Effect.forEach(CurrentGeneration.listenersOf(endpoint), (at) =>
           OpenProxyCheck.check(ListenAddress.endpointOf(at), OpenProxyCheck.currentMode)
         ),
         generation.services
@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* (
 /** The fibers of all connections, which are drained when the scope closes. */
 const makeConnections = Effect.fnUntraced(function* ({
   generation
-}: InForce.InForce): Effect.fn.Return<Set<Fiber.Fiber<void>>, never, Scope.Scope> {
+}: CurrentGeneration.CurrentGeneration): Effect.fn.Return<Set<Fiber.Fiber<void>>, never, Scope.Scope> {
   const connections = new Set<Fiber.Fiber<void>>()
   yield* Effect.addFinalizer(() => Fiber.interruptAll(connections))
   yield* Effect.addFinalizer(() =>

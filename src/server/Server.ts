@@ -22,9 +22,9 @@ import { type Census, Sessions } from "../session/Sessions.ts"
 import * as Awaited from "./Awaited.ts"
 import * as Composition from "./Composition.ts"
 import type * as Config from "./Config.ts"
+import * as CurrentGeneration from "./CurrentGeneration.ts"
 import * as Generation from "./Generation.ts"
 import * as Handlers from "./Handlers.ts"
-import * as InForce from "./InForce.ts"
 import * as Listeners from "./Listeners.ts"
 
 /** Why a server does not start, or does not change to other settings. */
@@ -105,20 +105,20 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   Handlers.Services | Scope.Scope
 > {
   const first = yield* Generation.make(yield* Effect.context<Handlers.Services>(), () => {})
-  const inForce = InForce.make(first)
-  yield* Effect.addFinalizer(() => Effect.sync(() => inForce.generation().retire()))
-  const handlerFor = yield* Handlers.make(inForce)
+  const current = CurrentGeneration.make(first)
+  yield* Effect.addFinalizer(() => Effect.sync(() => current.generation().retire()))
+  const handlerFor = yield* Handlers.make(current)
   const sessions = yield* Sessions
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const listeners = yield* Listeners.make(
-    () => void fork(Effect.provide(sessions.turnedAway, inForce.generation().services))
+    () => void fork(Effect.provide(sessions.turnedAway, current.generation().services))
   )
   const userChanges = yield* FiberHandle.make()
 
   const endDenied = Effect.suspend(() => {
-    const { server, services } = inForce.generation()
+    const { server, services } = current.generation()
     if (!server.endDenied) return Effect.void
-    const { authenticator, policy, forgetDecisions } = inForce
+    const { authenticator, policy, forgetDecisions } = current
     return Effect.andThen(
       Revalidation.endDenied(sessions, { auth: Context.get(services, AuthSettings), authenticator, policy }),
       Effect.sync(forgetDecisions)
@@ -126,8 +126,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   })
 
   const goOnWith = Effect.fnUntraced(function* (next: Generation.Generation) {
-    const past = inForce.generation()
-    yield* listeners.reconcile(next.listen, handlerFor(next), (open) => inForce.replace(next, open))
+    const past = current.generation()
+    yield* listeners.reconcile(next.listen, handlerFor(next), (open) => current.replace(next, open))
     const { changes = Stream.empty } = Context.get(next.services, Authenticator)
     yield* FiberHandle.run(
       userChanges,
@@ -142,15 +142,15 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   yield* goOnWith(first)
   return {
     get listeners() {
-      return inForce.listeners()
+      return current.listeners()
     },
     get addresses() {
-      return inForce.addresses()
+      return current.addresses()
     },
     get asksPassword() {
-      return inForce.generation().asksPassword
+      return current.generation().asksPassword
     },
-    census: Effect.suspend(() => Effect.provide(sessions.census, inForce.generation().services)),
+    census: Effect.suspend(() => Effect.provide(sessions.census, current.generation().services)),
     sessions: Effect.map(sessions.list, (all) => all.map(SessionSnapshot.of)),
     endSession: (id, reason = "ended by operator") => sessions.end(id, reason),
     reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), goOnWith)

@@ -131,7 +131,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     let refused: SharedCounters.Refused<E> | undefined = first
     while (refused) {
       const got: SharedCounters.Grant =
-        refused.shortage && requestMore ? yield* requestMore(refused.shortage) : { wait: 0 }
+        refused.exhausted && requestMore ? yield* requestMore(refused.exhausted) : { wait: 0 }
       if ("wait" in got) return yield* Effect.fail(refused.error(got.wait))
       const now = yield* Clock.currentTimeMillis
       got.release()

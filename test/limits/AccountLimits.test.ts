@@ -19,7 +19,7 @@ describe("limits of accounts", () => {
     assert.isUndefined(enter([user, client], 0))
     const refused = enter([user, client], 0)
     assert.include(refused?.error(0), { _tag: "SessionLimitReached", limit: 1 })
-    assert.deepStrictEqual(refused?.shortage, { of: "place", key: "client", limit: 1 })
+    assert.deepStrictEqual(refused?.exhausted, { kind: "slot", key: "client", limit: 1 })
     // What was refused is counted nowhere.
     assert.isUndefined(enter([user], 0))
     leave([user, client])
@@ -32,7 +32,7 @@ describe("limits of accounts", () => {
     let now = 1_000_000
     while (enter([user], now) === undefined) assert.isBelow(now++, 1_001_000)
     const refused = enter([user], now)
-    assert.deepInclude(refused?.shortage, { of: "token", key: "user", limit: 1 })
+    assert.deepInclude(refused?.exhausted, { kind: "token", key: "user", limit: 1 })
     assert.include(refused?.error(0), { _tag: "TooManyNewSessions", retryAfter: 1 })
     // Others may know of a longer wait.
     assert.include(refused?.error(4500), { retryAfter: 5 })

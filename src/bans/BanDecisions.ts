@@ -20,7 +20,7 @@ import type { BanSettings } from "./Settings.ts"
 export type Outcome = "refused" | "failed" | "succeeded"
 
 /** What others have to know, to have the same copy. */
-export type News =
+export type Update =
   | ({ readonly _tag: "guess"; readonly outcome: Outcome } & LoginThrottle.Attempt)
   /** The key that names and passwords are hashed by; first of all. */
   | { readonly _tag: "key"; readonly key: string }
@@ -35,7 +35,7 @@ export interface Kept {
   readonly known: ReadonlyArray<Omit<Pair, "guess" | "failures">>
 }
 
-export interface LoginGuard {
+export interface BanDecisions {
   /** The keyed hash that attempts have names and passwords by. */
   readonly digest: Digest
   /** The ban that this address is under. */
@@ -68,14 +68,14 @@ export interface LoginGuard {
 }
 
 /** One that is a copy of another. */
-export interface Copy extends LoginGuard {
-  readonly follow: (news: News) => void
+export interface Replicated extends BanDecisions {
+  readonly follow: (news: Update) => void
   /** All that there is to be told of it. */
-  readonly all: () => ReadonlyArray<News>
+  readonly all: () => ReadonlyArray<Update>
 }
 
 /** One that decides for itself, and tells others. */
-export const make = (hashes: KeyedHash["Service"], tell?: (news: News) => void): Copy => {
+export const make = (hashes: KeyedHash["Service"], tell?: (news: Update) => void): Replicated => {
   const bans = BanList.make()
   const failures = LoginThrottle.make()
   const { known } = failures
@@ -186,7 +186,7 @@ export const make = (hashes: KeyedHash["Service"], tell?: (news: News) => void):
 export const isHere = (address: NetAddress.IpAddress): boolean =>
   NetAddress.isLoopback(NetAddress.toCanonical(address))
 
-const written = ({ network, until, reason, failures }: BanList.Ban): News => ({
+const written = ({ network, until, reason, failures }: BanList.Ban): Update => ({
   _tag: "ban",
   network: IpNetwork.format(network),
   until,
@@ -199,7 +199,7 @@ const read = ({
   until,
   reason,
   failures
-}: Extract<News, { readonly _tag: "ban" }>): BanList.Ban => ({
+}: Extract<Update, { readonly _tag: "ban" }>): BanList.Ban => ({
   network: networkOf(network),
   until,
   reason,

@@ -7,7 +7,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import * as fc from "fast-check"
-import * as LoginGuard from "../../src/bans/LoginGuard.ts"
+import * as BanDecisions from "../../src/bans/BanDecisions.ts"
 import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
 import * as Config from "../../src/server/Config.ts"
@@ -36,14 +36,14 @@ const attempt = (who: number, name: number, now: number, password = 0) => {
   }
 }
 
-const perform = (guesses: LoginGuard.LoginGuard, { what, who, name, password }: Act, now: number) => {
+const perform = (decisions: BanDecisions.BanDecisions, { what, who, name, password }: Act, now: number) => {
   const address = addresses[who]!
   const network = ClientNetwork.of(address)
-  if (what === "succeeded") guesses.succeeded(attempt(who, name, now, password))
-  else if (what === "ban") guesses.ban({ network, until: now + 30_000, reason: "by hand", failures: 0 })
-  else if (what === "lift") guesses.lift(network, now)
+  if (what === "succeeded") decisions.succeeded(attempt(who, name, now, password))
+  else if (what === "ban") decisions.ban({ network, until: now + 30_000, reason: "by hand", failures: 0 })
+  else if (what === "lift") decisions.lift(network, now)
   else {
-    const failed = guesses.failed(
+    const failed = decisions.failed(
       what as "failed" | "refused",
       address,
       attempt(who, name, now, password),
@@ -54,32 +54,34 @@ const perform = (guesses: LoginGuard.LoginGuard, { what, who, name, password }: 
 }
 
 /** All that can be asked of it. */
-const answers = (guesses: LoginGuard.LoginGuard, now: number) => ({
-  bans: guesses.list(now).map(({ network, until, failures }) => [IpNetwork.format(network), until, failures]),
-  found: addresses.map((address) => guesses.find(address, now)?.until),
-  tooSoon: addresses.map((_, who) => [0, 1, 2].map((name) => guesses.isTooSoon(attempt(who, name, now)))),
+const answers = (decisions: BanDecisions.BanDecisions, now: number) => ({
+  bans: decisions
+    .list(now)
+    .map(({ network, until, failures }) => [IpNetwork.format(network), until, failures]),
+  found: addresses.map((address) => decisions.find(address, now)?.until),
+  tooSoon: addresses.map((_, who) => [0, 1, 2].map((name) => decisions.isTooSoon(attempt(who, name, now)))),
   welcome: addresses.map((_, who) =>
-    [0, 1, 2].map((name) => [0, 1].map((password) => guesses.isWelcome(attempt(who, name, now, password))))
+    [0, 1, 2].map((name) => [0, 1].map((password) => decisions.isWelcome(attempt(who, name, now, password))))
   ),
-  known: addresses.map((address) => guesses.hasKnown(address, now)),
-  digest: guesses.digest(new Uint8Array([1])),
-  suspects: guesses.suspects(now, 600_000).map(([network, { count, until }]) => [network, count, until])
+  known: addresses.map((address) => decisions.hasKnown(address, now)),
+  digest: decisions.digest(new Uint8Array([1])),
+  suspects: decisions.suspects(now, 600_000).map(([network, { count, until }]) => [network, count, until])
 })
 
 /** As it comes out of another process. */
-const sent = (news: LoginGuard.News): LoginGuard.News => JSON.parse(JSON.stringify(news))
+const sent = (news: BanDecisions.Update): BanDecisions.Update => JSON.parse(JSON.stringify(news))
 
-describe("LoginGuard", () => {
+describe("BanDecisions", () => {
   it("are the same in a copy that follows, and in one that is made of all there is", () => {
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60, size: "max" }), (acts) => {
-        const copy = LoginGuard.make(Hmac.hashes)
-        const start = LoginGuard.make(Hmac.hashes)
+        const copy = BanDecisions.make(Hmac.hashes)
+        const start = BanDecisions.make(Hmac.hashes)
         start.restore({
           key: Hmac.newKey(),
           known: [{ account: "name 1", network: "203.0.113.1/32", at: 0 }]
         })
-        const original = LoginGuard.make(Hmac.hashes, (news) => copy.follow(sent(news)))
+        const original = BanDecisions.make(Hmac.hashes, (news) => copy.follow(sent(news)))
         original.restore(start.kept())
         let now = 1_000_000
         for (const each of acts) {
@@ -87,7 +89,7 @@ describe("LoginGuard", () => {
           assert.deepStrictEqual(answers(copy, now), answers(original, now))
           now += each.later
         }
-        const late = LoginGuard.make(Hmac.hashes)
+        const late = BanDecisions.make(Hmac.hashes)
         for (const news of original.all()) late.follow(sent(news))
         const { bans, suspects, ...rest } = answers(original, now)
         const others = answers(late, now)

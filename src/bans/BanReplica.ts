@@ -8,7 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { KeyedHash } from "../base/KeyedHash.ts"
 import * as LruMap from "../base/LruMap.ts"
 import * as Requests from "../base/Requests.ts"
-import * as LoginGuard from "./LoginGuard.ts"
+import * as BanDecisions from "./BanDecisions.ts"
 import type { Attempt } from "./LoginThrottle.ts"
 
 /** To the seat. */
@@ -20,14 +20,14 @@ export type Report =
       readonly outcome: "refused" | "failed"
       readonly address: string
     } & Attempt)
-  | LoginGuard.News
+  | BanDecisions.Update
   /** The number of connections that were refused because of a ban. */
   | { readonly _tag: "turnedAway"; readonly count: number }
 
 /** To a member: news, and that what came of an attempt is among those it had before this. */
-export type Judgement = LoginGuard.News | { readonly _tag: "judged"; readonly id: number }
+export type Judgement = BanDecisions.Update | { readonly _tag: "judged"; readonly id: number }
 
-export interface LoginGuardReplica extends LoginGuard.LoginGuard {
+export interface BanReplica extends BanDecisions.BanDecisions {
   readonly receive: (judgement: Judgement) => void
   readonly sweep: () => void
 }
@@ -35,8 +35,8 @@ export interface LoginGuardReplica extends LoginGuard.LoginGuard {
 /** Milliseconds in which a login of the same user from the same network is not reported again. */
 const known = 60 * 60 * 1000
 
-export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): LoginGuardReplica => {
-  const copy = LoginGuard.make(hashes)
+export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): BanReplica => {
+  const copy = BanDecisions.make(hashes)
   const requests = Requests.make<"seat", void>()
   /** When it was said that a name came in from a network, and when something was held against a network. */
   const welcomed = LruMap.make<string, number>(8192)
@@ -49,7 +49,7 @@ export const make = (hashes: KeyedHash["Service"], send: (report: Report) => voi
     return isOld || !copy.isRight(attempt)
   }
 
-  const guessed: LoginGuardReplica = {
+  const replica: BanReplica = {
     ...copy,
     succeeded: (attempt) => {
       if (!isNews(attempt)) return
@@ -77,9 +77,9 @@ export const make = (hashes: KeyedHash["Service"], send: (report: Report) => voi
       copy.follow(judgement)
     },
     sweep: () => {
-      if (guessed.turnedAway > 0) send({ _tag: "turnedAway", count: guessed.turnedAway })
-      guessed.turnedAway = 0
+      if (replica.turnedAway > 0) send({ _tag: "turnedAway", count: replica.turnedAway })
+      replica.turnedAway = 0
     }
   }
-  return guessed
+  return replica
 }

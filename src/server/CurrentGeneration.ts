@@ -10,7 +10,7 @@ import { Policy } from "../policy/Policy.ts"
 import type { Generation } from "./Generation.ts"
 import type * as Listeners from "./Listeners.ts"
 
-export interface InForce {
+export interface CurrentGeneration {
   readonly generation: () => Generation
   /** Where the server listens: addresses, ports and paths as they turned out. */
   readonly listeners: () => ReadonlyArray<ListenAddress.ListenAddress>
@@ -25,7 +25,7 @@ export interface InForce {
   readonly forgetDecisions: () => void
 }
 
-export const make = (first: Generation): InForce => {
+export const make = (first: Generation): CurrentGeneration => {
   let generation = first
   let revision = 0
   let listeners: ReadonlyArray<ListenAddress.ListenAddress> = []
