@@ -45,7 +45,9 @@ export default defineConfig({
     }
   },
   test: {
-    testTimeout: 20_000,
+    // For machines that are busy: a test that takes so long waits for what does not come.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // What a test prints is of use when it fails.
     silent: "passed-only",
     // Most tests of whole programs wait for something. CI has two cores, and no person who waits.

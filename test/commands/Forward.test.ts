@@ -12,6 +12,7 @@ import { TestClock } from "effect/testing"
 import { Dialer } from "../../src/network/Dialer.ts"
 import { connect, dialer, layer, type Peer, type Replacements } from "../../src/testing/index.ts"
 import { message, receive, receiveAll, text } from "../support/http.ts"
+import { settled } from "../support/streams.ts"
 
 const head = (method: string, ...fields: ReadonlyArray<string>) => [
   `${method} http://target.example/ HTTP/1.1`,
@@ -38,11 +39,6 @@ const logged = (lines: Array<Record<string, unknown>>) =>
       if (text === "session") lines.push(fields)
     })
   ])
-
-/** A turn of the event loop, in which all that was sent arrives. */
-const settled = Effect.callback<void>((resume) => {
-  setTimeout(() => resume(Effect.void), 5)
-})
 
 describe("bodies", () => {
   for (const method of ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PROPFIND"]) {

@@ -94,9 +94,11 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
       it.effect(`${name} leads to ${host} without waiting for the family that is not answered`, () =>
         Effect.gen(function* () {
           const { port } = yield* target
+          // Neither family of this name is answered: a name that waited would not be faster.
+          const waiting = yield* Effect.forkScoped(visit("b.silent.test", 80), { startImmediately: true })
           const visited = yield* visit(name, port)
           assert.deepStrictEqual([visited.code, visited.host], [0x00, host])
-          assert.isBelow(visited.time, 1500)
+          assert.isUndefined(waiting.pollUnsafe())
         })
       )
     }
@@ -143,8 +145,6 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
           }
           return times.sort((a, b) => a - b)[times.length >> 1]!
         })
-        yield* others
-        const usual = yield* others
         const before = program.descriptors().length
 
         const clients = yield* Effect.forEach(
@@ -159,7 +159,8 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
         const started = performance.now()
         yield* until(() => asked.includes("name-19.silent.test"))
         const meanwhile = yield* others
-        assert.isBelow(meanwhile, 10 * usual + 100)
+        // Two seconds and more if they waited for those that hang.
+        assert.isBelow(meanwhile, 1000)
 
         for (const client of clients) assert.strictEqual((yield* client.rest)[3], 0x04)
         assert.isBelow(performance.now() - started, 10_000)

@@ -240,11 +240,11 @@ describe("limits of several workers", () => {
       // What buckets hold at first, and what the machine was late with when it filled the sockets of this test.
       yield* Effect.repeat(Effect.sleep("50 millis"), { until: () => received.bytes >= 2 * 2 ** 20 })
       const [before, begin] = [received.bytes, performance.now()]
-      // So long that what a machine is late with, a second's worth at most, is within the tenth that is allowed.
-      yield* Effect.sleep("8 seconds")
+      yield* Effect.sleep("4 seconds")
       const rate = (received.bytes - before) / ((performance.now() - begin) / 1000)
-      assert.isAtMost(rate, 1.15 * 2 ** 20)
-      assert.isAtLeast(rate, 0.7 * 2 ** 20)
+      // Twice the rate if each worker had all of it. A busy machine is up to a second late, and makes up for it later.
+      assert.isAtMost(rate, 1.5 * 2 ** 20)
+      assert.isAtLeast(rate, 0.4 * 2 ** 20)
     })
   )
 })

@@ -48,47 +48,44 @@ const start = Effect.gen(function* () {
   return { port, pids, find, tell, events: () => events(linesOf(running.stdout())), eventsIn: events }
 })
 
-it.live(
-  "a program hears of the sessions of all workers, lists them and ends them by their numbers",
-  () =>
-    Effect.gen(function* () {
-      const { port, pids, find, tell, events, eventsIn } = yield* start
-      const target = yield* Tcp.target
-      const begin = Effect.map(Tcp.sessionOf("alice", port, target), ({ client, ...rest }) => ({
-        client,
-        ...rest
-      }))
+it.live("a program hears of the sessions of all workers, lists them and ends them by their numbers", () =>
+  Effect.gen(function* () {
+    const { port, pids, find, tell, events, eventsIn } = yield* start
+    const target = yield* Tcp.target
+    const begin = Effect.map(Tcp.sessionOf("alice", port, target), ({ client, ...rest }) => ({
+      client,
+      ...rest
+    }))
 
-      // Nothing of these is told.
-      yield* Workers.spread(pids, begin)
-      assert.deepStrictEqual(events(), [])
-      const before = (yield* tell("list", "list")).sessions as ReadonlyArray<SessionSnapshot>
-      assert.strictEqual(new Set(before.map(({ id }) => id)).size, before.length)
+    // Nothing of these is told.
+    yield* Workers.spread(pids, begin)
+    assert.deepStrictEqual(events(), [])
+    const before = (yield* tell("list", "list")).sessions as ReadonlyArray<SessionSnapshot>
+    assert.strictEqual(new Set(before.map(({ id }) => id)).size, before.length)
 
-      yield* tell("hear")
-      // The workers are told of it, but not at once.
-      yield* Effect.repeat(Tcp.logIn(port, "alice", "secret"), { until: () => events().length > 0 })
-      const sessions = yield* Workers.spread(pids, begin)
-      const begun = yield* find((lines) => {
-        const found = eventsIn(lines).filter(({ _tag }) => _tag === "SessionConnected")
-        return found.length >= sessions.length ? found : undefined
-      })
-      assert.include(begun[0], { user: "alice", target: `127.0.0.1:${target.port}`, rule: "no rules" })
+    yield* tell("hear")
+    // The workers are told of it, but not at once.
+    yield* Effect.repeat(Tcp.logIn(port, "alice", "secret"), { until: () => events().length > 0 })
+    const sessions = yield* Workers.spread(pids, begin)
+    const begun = yield* find((lines) => {
+      const found = eventsIn(lines).filter(({ _tag }) => _tag === "SessionConnected")
+      return found.length >= sessions.length ? found : undefined
+    })
+    assert.include(begun[0], { user: "alice", target: `127.0.0.1:${target.port}`, rule: "no rules" })
 
-      const listed = (yield* tell("list", "list")).sessions as ReadonlyArray<SessionSnapshot>
-      assert.strictEqual(listed.length, before.length + sessions.length)
-      for (const { client, pid } of sessions) {
-        const { localPort } = client.duplex as unknown as { readonly localPort: number }
-        const session = listed.find((one) => one.client === `127.0.0.1:${localPort}`)
-        assert.include(session, { user: "alice", target: `127.0.0.1:${target.port}` })
-        assert.strictEqual((yield* tell(`end ${session!.id}`, "end")).isFound, true, `of worker ${pid}`)
-        assert.strictEqual(yield* client.ending, "reset")
-        const ended = yield* find((lines) =>
-          eventsIn(lines).find((event) => event._tag === "SessionEnded" && event.id === session!.id)
-        )
-        assert.include(ended, { outcome: "ended by operator", user: "alice", command: "CONNECT" })
-        assert.strictEqual((yield* tell(`end ${session!.id}`, "end")).isFound, false)
-      }
-    }),
-  { timeout: 60_000 }
+    const listed = (yield* tell("list", "list")).sessions as ReadonlyArray<SessionSnapshot>
+    assert.strictEqual(listed.length, before.length + sessions.length)
+    for (const { client, pid } of sessions) {
+      const { localPort } = client.duplex as unknown as { readonly localPort: number }
+      const session = listed.find((one) => one.client === `127.0.0.1:${localPort}`)
+      assert.include(session, { user: "alice", target: `127.0.0.1:${target.port}` })
+      assert.strictEqual((yield* tell(`end ${session!.id}`, "end")).isFound, true, `of worker ${pid}`)
+      assert.strictEqual(yield* client.ending, "reset")
+      const ended = yield* find((lines) =>
+        eventsIn(lines).find((event) => event._tag === "SessionEnded" && event.id === session!.id)
+      )
+      assert.include(ended, { outcome: "ended by operator", user: "alice", command: "CONNECT" })
+      assert.strictEqual((yield* tell(`end ${session!.id}`, "end")).isFound, false)
+    }
+  })
 )

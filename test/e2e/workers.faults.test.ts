@@ -80,10 +80,8 @@ describe("Workers", () => {
         const server = yield* Workers.start(["--config", file])
         const [stopped, other] = yield* server.pids
         process.kill(stopped!, "SIGSTOP")
-        const start = performance.now()
         write("bob:secret")
         yield* server.logged({ message: "reloaded" })
-        assert.isBelow(performance.now() - start, 10_000)
         assert.deepInclude(yield* server.logged({ message: "a worker died", pid: stopped }), {
           signal: "SIGKILL"
         })
@@ -134,7 +132,8 @@ describe("Workers", () => {
       for (const pid of childrenOf(primary)) process.kill(pid, "SIGKILL")
       const start = performance.now()
       while (childrenOf(primary).length < 2) yield* Effect.sleep("20 millis")
-      assert.isBelow(performance.now() - start, 2000)
+      // The delay is one second where no worker serves. It would be ten if others served.
+      assert.isBelow(performance.now() - start, 5000)
       yield* Workers.sessions(server.port, yield* server.pids)
     })
   )

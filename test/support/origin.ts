@@ -81,7 +81,7 @@ const serve = Effect.fnUntraced(function* (
       return Effect.sync(() => server.off("request", check))
     }).pipe(
       Effect.timeoutOrElse({
-        duration: "15 seconds",
+        duration: "45 seconds",
         orElse: () => Effect.die(new Error(`asked for ${seen.join(", ") || "nothing"}, not for ${path}`))
       })
     )

@@ -7,6 +7,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
+/** How long is waited for a process before the test fails, with what the process wrote. A test may take longer. */
+const patience = "45 seconds"
+
 export interface Options {
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>
@@ -65,20 +68,20 @@ export const start = (
             poll(() =>
               state.finished && look(state.stdout) === undefined ? state.finished : undefined
             ).pipe(Effect.flatMap(({ code }) => Effect.die(new Error(`ended with ${code}: ${shown()}`))))
-          ).pipe(orDieAfter("15 seconds", () => `never wrote what was waited for: ${shown()}`)),
+          ).pipe(orDieAfter(patience, () => `never wrote what was waited for: ${shown()}`)),
         within: (deadline) =>
           poll(() => state.finished).pipe(orDieAfter(deadline, () => `did not end: ${shown()}`))
       }
     }
   )
 
-/** Runs a process to its end, within 15 seconds. */
+/** Runs a process to its end, within 45 seconds. */
 export const run = (
   command: string,
   args: ReadonlyArray<string>,
   options?: Options
 ): Effect.Effect<Finished> =>
-  Effect.scoped(Effect.flatMap(start(command, args, options), ({ within }) => within("15 seconds")))
+  Effect.scoped(Effect.flatMap(start(command, args, options), ({ within }) => within(patience)))
 
 /** What a process writes until its end, whatever that is. */
 export const output = (...args: Parameters<typeof run>): Effect.Effect<string> =>

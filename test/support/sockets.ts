@@ -8,7 +8,6 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Peer from "../../src/testing/Peer.ts"
 import { greeting, request } from "./messages.ts"
-import { until } from "./until.ts"
 
 /** Containers often go without. */
 export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
@@ -54,7 +53,12 @@ export const connect = Effect.fnUntraced(function* (
     (socket) => Effect.sync(() => socket.destroy())
   )
   const peer = make(socket)
-  yield* until(() => !socket.connecting)
+  if (socket.connecting) {
+    yield* Effect.callback<void>((resume) => {
+      const settle = () => resume(Effect.void)
+      socket.once("connect", settle).once("close", settle)
+    })
+  }
   return peer
 })
 
