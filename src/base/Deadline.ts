@@ -29,15 +29,14 @@ export const after = (
 ): (() => void) => {
   if (!Duration.isFinite(duration)) return () => {}
   const millis = Duration.toMillis(duration)
-  const timer = timerOf(fiber)
-  const queue = timer.queues.get(millis) ?? new Set()
-  timer.queues.set(millis, queue)
-  const deadline = { at: timer.now() + millis, expire }
+  const clock = fiber.getRef(Clock.Clock)
+  const known = running.get(clock)
+  const queues: Queues = known ?? new Map()
+  const queue = queues.get(millis) ?? new Set()
+  queues.set(millis, queue)
+  const deadline = { at: now(clock) + millis, expire }
   queue.add(deadline)
-  if (!timer.isRunning) {
-    timer.isRunning = true
-    timer.start()
-  }
+  if (known === undefined) start(clock, queues, fiber.getRef(Scheduler.Scheduler))
   return () => queue.delete(deadline)
 }
 
@@ -46,55 +45,45 @@ interface Deadline {
   readonly expire: () => void
 }
 
-interface Timer {
-  /** By their duration, in milliseconds. In each the first one is the next to be due. */
-  readonly queues: Map<number, Set<Deadline>>
-  readonly now: () => number
-  isRunning: boolean
-  readonly start: () => void
+/** By their duration, in milliseconds. In each the first one is the next to be due. */
+type Queues = Map<number, Set<Deadline>>
+
+/**
+ * The timers that run now, one for each clock: the system's, and that of each test. A timer ends, and goes from here,
+ * when it finds no deadline left. Whoever sets a deadline calls it off at the end, so none outlives its server, and
+ * its timer does by `patience` at most.
+ */
+const running = new WeakMap<Clock.Clock, Queues>()
+
+const start = (clock: Clock.Clock, queues: Queues, scheduler: Scheduler.Scheduler): void => {
+  running.set(clock, queues)
+  const context = Context.make(Clock.Clock, clock).pipe(Context.add(Scheduler.Scheduler, scheduler))
+  Effect.runForkWith(context)(tick(clock, queues))
 }
 
-/** One for each clock: the system's, and that of each test. */
-const timers = new WeakMap<Clock.Clock, Timer>()
-
-const timerOf = (fiber: Fiber.Fiber<unknown, unknown>): Timer => {
-  const clock = fiber.getRef(Clock.Clock)
-  const existing = timers.get(clock)
-  if (existing) return existing
-  const run = Effect.runForkWith(
-    Context.make(Clock.Clock, clock).pipe(Context.add(Scheduler.Scheduler, fiber.getRef(Scheduler.Scheduler)))
-  )
-  const timer: Timer = {
-    queues: new Map(),
-    now: () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n),
-    isRunning: false,
-    start: () => run(tick(timer))
-  }
-  timers.set(clock, timer)
-  return timer
-}
+const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
 
 /** Milliseconds after which the timer looks for what has come in meanwhile, and may be due before all else. */
 const patience = 100
 
 /** Lets expire what is due, and does so again for as long as there is anything that will be. */
-const tick = (timer: Timer): Effect.Effect<void> =>
+const tick = (clock: Clock.Clock, queues: Queues): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const now = timer.now()
+    const time = now(clock)
     let next = Infinity
-    for (const [duration, queue] of timer.queues) {
+    for (const [duration, queue] of queues) {
       for (const deadline of queue) {
-        if (deadline.at > now) {
+        if (deadline.at > time) {
           next = Math.min(next, deadline.at)
           break
         }
         queue.delete(deadline)
         deadline.expire()
       }
-      if (queue.size === 0) timer.queues.delete(duration)
+      if (queue.size === 0) queues.delete(duration)
     }
-    timer.isRunning = next < Infinity
-    return timer.isRunning
-      ? Effect.andThen(Effect.sleep(Math.min(next - now, patience)), tick(timer))
-      : Effect.void
+    if (next < Infinity)
+      return Effect.andThen(Effect.sleep(Math.min(next - time, patience)), tick(clock, queues))
+    running.delete(clock)
+    return Effect.void
   })

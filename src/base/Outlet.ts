@@ -135,6 +135,7 @@ export const make = ({ sink, capacity = usual.capacity, later = timeout }: Optio
   }
 }
 
+/** One for all outlets: `isWritten` fills it, and copies what the sink did not take, before it returns. */
 const scratch = Buffer.allocUnsafe(usual.atOnce)
 
 /** Whole lines, as many together as are no longer than this, in bytes, and how many they are. */

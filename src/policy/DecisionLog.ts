@@ -27,15 +27,18 @@ interface Service {
   readonly write: (decided: Decided) => Effect.Effect<void>
 }
 
-/** Where decisions are written: by default to the log, as far as `logDecisions` wants them there. */
+/** Where decisions are written. Each server makes its own with `make`; without a server they are written nowhere. */
 export const DecisionLog = Context.Reference<Service>("effect-socks/policy/DecisionLog", {
-  defaultValue: () => make()
+  defaultValue: () => ({ write: () => Effect.void })
 })
 
 /** Lines about datagrams in a period: each has a target, so that there can be as many of them as datagrams. */
 const mostOfDatagrams: LineBudget.Most = { each: 100, all: 1000 }
 
-/** To the log. Of datagrams some are left out and counted, unless the setting says `all`. */
+/**
+ * Writes decisions to the log, as far as the setting `logDecisions` wants them there. Of decisions about datagrams some
+ * are left out and counted, unless the setting says `all`.
+ */
 export const make = (): Service => {
   const budget = LineBudget.make(mostOfDatagrams)
   const writeSome = (decided: Decided) =>

@@ -25,6 +25,7 @@ const timeOf = (date: Date): string => {
   }
   return `${second.text}${String(millis).padStart(3, "0")}Z`
 }
+/** The last second that was written: a result of `toISOString` kept, and no state of a server. */
 let second = { at: Number.NaN, text: "" }
 
 /** For people: the time of day, the message, and the fields that have a value. */

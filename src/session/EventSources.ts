@@ -7,23 +7,24 @@ import * as Layer from "effect/Layer"
 import { type Login, LoginLog } from "../auth/LoginLog.ts"
 import { type BanChange, BanLog } from "../bans/Bans.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import { type Decided, DecisionLog, lineOf } from "../policy/DecisionLog.ts"
+import * as DecisionLog from "../policy/DecisionLog.ts"
 import { CurrentSession } from "./CurrentSession.ts"
 import { Events } from "./Events.ts"
 
-/** Decisions, in the log as before and as events. */
+/** Decisions, in the log and as events. */
 export const decisions: Layer.Layer<never, never, Events> = Layer.effect(
-  DecisionLog,
-  Effect.gen(function* () {
-    const { write } = yield* DecisionLog
-    const { to } = yield* Events
+  DecisionLog.DecisionLog,
+  Effect.map(Events, ({ to }) => {
+    const { write } = DecisionLog.make()
     return {
-      write: (decided: Decided) =>
+      write: (decided: DecisionLog.Decided) =>
         to.SessionDecided === undefined
           ? write(decided)
           : Effect.andThen(
               write(decided),
-              withId((id) => to.SessionDecided?.({ _tag: "SessionDecided", id, ...lineOf(decided) }))
+              withId((id) =>
+                to.SessionDecided?.({ _tag: "SessionDecided", id, ...DecisionLog.lineOf(decided) })
+              )
             )
     }
   })

@@ -2,6 +2,7 @@
  * Deadlines by the test's clock: each at its time, whatever others there are.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -80,6 +81,44 @@ describe("Deadline", () => {
       assert.isUndefined(slow.pollUnsafe())
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* Fiber.join(slow), "too late")
+    })
+  )
+
+  it.effect("has no timer once the last deadline is called off, and another one for the next", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let sleeps = 0
+      const counting: Clock.Clock = {
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+        currentTimeMillis: clock.currentTimeMillis,
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+        currentTimeNanos: clock.currentTimeNanos,
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+        monotonicTimeNanos: clock.monotonicTimeNanos,
+        sleep: (duration) =>
+          Effect.suspend(() => {
+            sleeps++
+            return clock.sleep(duration)
+          })
+      }
+      const passed: Array<number> = []
+      const set = (millis: number) =>
+        Effect.withFiberSucceed((fiber) =>
+          Deadline.after(fiber, Duration.millis(millis), () => {
+            passed.push(millis)
+          })
+        ).pipe(Effect.provideService(Clock.Clock, counting))
+      const callOffs = [yield* set(5000), yield* set(8000)]
+      yield* TestClock.adjust("1 seconds")
+      assert.isAbove(sleeps, 1)
+      for (const callOff of callOffs) callOff()
+      yield* TestClock.adjust("100 millis")
+      sleeps = 0
+      yield* TestClock.adjust("1 hours")
+      assert.strictEqual(sleeps, 0)
+      yield* set(50)
+      yield* TestClock.adjust("50 millis")
+      assert.deepStrictEqual(passed, [50])
     })
   )
 })

@@ -12,6 +12,7 @@ import { Resolver } from "../../src/network/Resolver.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import * as Authorize from "../../src/policy/Authorize.ts"
 import type { Decision } from "../../src/policy/Decision.ts"
+import * as DecisionLog from "../../src/policy/DecisionLog.ts"
 import { Policy, reporting } from "../../src/policy/Policy.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as Target from "../../src/wire/Target.ts"
@@ -68,6 +69,7 @@ const granting = (
     ),
     Effect.catchTag("NotAllowed", ({ reason, rule }) => Effect.succeed({ reason, rule })),
     Effect.map((outcome) => ({ outcome, asked, lines: lines.map(({ fields }) => fields) })),
+    Effect.provideService(DecisionLog.DecisionLog, DecisionLog.make()),
     Effect.provide(Layer.mergeAll(resolver, Layer.succeed(Policy, policy), config, logs))
   )
 }
