@@ -4,7 +4,6 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
-import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -21,7 +20,7 @@ const refused = (error: Error, code: number) =>
   })
 
 const program = (version: string) =>
-  Command.run(cli.command, { version }).pipe(
+  cli.run(process.argv.slice(2), version).pipe(
     Effect.provide(Layer.merge(NodeServices.layer, cli.behaviour)),
     Effect.as(0),
     Effect.catch((error) => {
@@ -30,6 +29,8 @@ const program = (version: string) =>
           return Effect.succeed(error.errors.length > 0 ? 2 : 0)
         case "Denied":
           return Effect.succeed(1)
+        case "Undecided":
+          return Effect.succeed(3)
         case "BadSetting":
         case "BadSettings":
         case "Unfit":
@@ -49,7 +50,7 @@ export const start = async (version: string): Promise<(signal: NodeJS.Signals) =
 
   const fiber = Effect.runFork(program(version))
   fiber.addObserver((exit) => {
-    if (Exit.isSuccess(exit)) return Output.exit(exit.value)
+    if (Exit.isSuccess(exit)) return Output.exitPrinted(exit.value)
     if (Cause.hasInterruptsOnly(exit.cause)) return Output.exit(0)
     complain(Cause.pretty(exit.cause))
     Output.exit(70)

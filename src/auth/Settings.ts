@@ -11,7 +11,8 @@ import * as User from "./User.ts"
 
 export class AuthSettings extends Section.make<AuthSettings>()("effect-socks/auth/Settings", {
   user: Setting.many<User.User>({
-    description: "User who may log in. With at least one user, every client must give a password",
+    description:
+      "User who may log in, with this password. With at least one user, every client must give a password",
     metavar: "NAME:PASSWORD",
     read: User.fromString,
     expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
@@ -28,8 +29,8 @@ export class AuthSettings extends Section.make<AuthSettings>()("effect-socks/aut
     defaultText: "none"
   }),
   usersFile: Setting.file(
-    "File with more users: lines of NAME:HASH, as htpasswd -B (bcrypt) or hash-password (scrypt) make " +
-      "them, or a list of users in .yaml or .json. The file is read again when it changes"
+    "File with more users, read again when it changes. It has lines of NAME:HASH, as htpasswd -B (bcrypt) or " +
+      "hash-password (scrypt) make them, or in .yaml or .json a list of users"
   ),
   authUrl: Setting.single<string | undefined>({
     description:

@@ -30,6 +30,7 @@ export class BanSettings extends Section.make<BanSettings>()("effect-socks/bans/
         "from which network. Read at the start only"
     ),
     metavar: "DIR",
+    completion: "directory",
     expected: "the path of a directory"
   }
 }) {}

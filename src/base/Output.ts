@@ -48,6 +48,10 @@ const pipeSize = 4096
 /** Ends the process with this exit code when all is written, or cannot be for a second. */
 export const exit = (code: number): void => output.end(() => errors.end(() => exitNow(code)))
 
+/** Ends the process with this exit code when its reader has taken all that a command printed, or is gone. */
+export const exitPrinted = (code: number): void =>
+  void process.stdout.on("error", () => {}).write("", () => exit(code))
+
 /** Ends the process with this exit code. */
 export const exitNow = (code: number): never => {
   // Node gives terminals their modes back at the end, and aborts where it cannot.

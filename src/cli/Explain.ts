@@ -28,8 +28,11 @@ import { printable } from "../wire/Text.ts"
 import * as AccessFlags from "./AccessFlags.ts"
 import * as Settings from "./Settings.ts"
 
-/** It is denied: an exit code of its own. */
+/** The target is denied. */
 export class Denied extends Data.TaggedError("Denied") {}
+
+/** The name of the target has no address, so that no decision can be told. */
+export class Undecided extends Data.TaggedError("Undecided") {}
 
 /** Prints what the policy of these settings makes of a question. Fails if that is a denial. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: AccessFlags.Given) {
@@ -56,6 +59,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Acc
   }).pipe(Effect.provide(Layer.provide(Layer.mergeAll(users, Resolver.layer, Interfaces.layer), config)))
   yield* Console.log(lines.join("\n"))
   if (code === 1) return yield* new Denied()
+  if (code === 3) return yield* new Undecided()
 })
 
 const users = Layer.provide(UsersSource.layer, RuleNames.layer)
@@ -75,8 +79,8 @@ export interface Inputs {
 
 export interface Explanation {
   readonly lines: ReadonlyArray<string>
-  /** 0 if it is allowed, to one address at least, and 1 if not. */
-  readonly code: 0 | 1
+  /** 0 if it is allowed, to one address at least, 1 if not, and 3 if the name has no address. */
+  readonly code: 0 | 1 | 3
 }
 
 /** Judges as the server does: first what is asked for, then each of its addresses. */
@@ -95,7 +99,7 @@ export const explain = Effect.fnUntraced(function* (
   // Nobody gets there, whatever the rules would say of an address.
   if (Result.isFailure(found)) {
     const considered = listed(Explain.explain(rules, access, undefined, now))
-    return { lines: [...considered, `Cannot be reached: ${whyOf(found.failure)} (${hint})`], code: 1 }
+    return { lines: [...considered, `Cannot be reached: ${whyOf(found.failure)} (${hint})`], code: 3 }
   }
   const known = found.success
   return {

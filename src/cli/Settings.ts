@@ -11,13 +11,12 @@ import { WorkerSettings } from "../workers/Settings.ts"
 export class ProgramSettings extends Section.make<ProgramSettings>()("effect-socks/cli/Settings", {
   config: {
     ...Setting.file(
-      "Config file, YAML or JSON. Its keys are the flags of this list without the dashes. Flags and " +
-        "variables take precedence"
+      "Config file, YAML or JSON. Its keys are the flags without the dashes. Flags and variables take precedence"
     ),
     isConfigFile: true
   },
   logLevel: Setting.word({
-    description: "Lowest level that is logged: trace, debug, info, warn, error or none",
+    description: "Lowest level that is logged: trace, debug, info, warn, error, none",
     metavar: "LEVEL",
     words: ["trace", "debug", "info", "warn", "error", "none"],
     default: "info"

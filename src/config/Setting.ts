@@ -13,6 +13,7 @@ import * as Schemas from "./Schemas.ts"
 
 /** A setting that can be written as a text. `read` gives nothing for a text that is not as `expected`. */
 export interface Setting<out A, out Many extends boolean = boolean> {
+  /** Its first sentence stands alone in lists. */
   readonly description: string
   readonly metavar: string
   readonly read: (text: string) => Option.Option<A>
@@ -30,6 +31,8 @@ export interface Setting<out A, out Many extends boolean = boolean> {
   readonly isConfigFile?: boolean
   /** Which texts, numbers and booleans it can be, as far as an editor of config files should know. */
   readonly json?: JsonSchema.JsonSchema
+  /** What a shell completes the flag with: these words, or names of files. */
+  readonly completion?: ReadonlyArray<string> | "file" | "directory"
   /** How one value is written in a config file, where that can be more than its text. */
   readonly form?: Schemas.Form<A>
 }
@@ -114,6 +117,7 @@ export const file = (description: string): Setting<string | undefined, false> =>
   read: Parsers.path,
   expected: "the path of a file",
   json: { type: "string", minLength: 1 },
+  completion: "file",
   default: undefined,
   defaultText: "none"
 })
@@ -152,6 +156,7 @@ export const word = <const Word extends string>(options: {
 }): Setting<Word, false> => ({
   description: options.description,
   metavar: options.metavar,
+  completion: options.words,
   read: (text) => Parsers.literal(text, options.words),
   expected: `one of ${options.words.slice(0, -1).join(", ")} and ${options.words.at(-1)}`,
   json: { enum: [...options.words] },

@@ -68,13 +68,14 @@ export class LimitSettings extends Section.make<LimitSettings>()("effect-socks/l
   dailyQuota: quota("Bytes that a user may transfer in a day (UTC), both directions together"),
   monthlyQuota: quota("Bytes that a user may transfer in a month (UTC), both directions together"),
   bandwidthSession: bandwidth(
-    "Bandwidth limit of each session in bytes a second, from the client and to it: 1MiB/10MiB, or " +
-      "10MiB for each direction"
+    "Bandwidth limit of each session, in bytes a second. It is given for what comes from the client and for what " +
+      "goes to it, as 1MiB/10MiB, or for each of the two directions, as 10MiB"
   ),
   bandwidthUser: bandwidth(
-    "Bandwidth limit in bytes a second of all sessions of a user, or of a client without one, " + "together"
+    "Bandwidth limit of a user, in bytes a second. It holds for all sessions of the user together, or of a client " +
+      "without a user"
   ),
-  bandwidthTotal: bandwidth("Bandwidth limit in bytes a second of all sessions together"),
+  bandwidthTotal: bandwidth("Bandwidth limit of all sessions together, in bytes a second"),
   udpAssociations: Setting.count(
     "Limit of concurrent associations of a user, or of a client without one",
     "off",

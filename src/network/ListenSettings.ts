@@ -11,12 +11,11 @@ import * as Setting from "../config/Setting.ts"
 export class ListenSettings extends Section.make<ListenSettings>()("effect-socks/network/ListenSettings", {
   listen: Setting.many<ListenAddress.ListenAddress>({
     description:
-      "Address to listen on: HOST:PORT (port 0 lets the system choose a free port), unix:/path, or " +
-      "systemd for the sockets that systemd passes (systemd:NAME for those with this " +
-      "FileDescriptorName). tls: in front of the address puts TLS on the listener. Options behind it, " +
-      "as in ?protocols=socks5+http&udp=false, hold for this listener only. A tls: listener relays no " +
-      "UDP unless it has udp=true. With HOST:PORT?wait=30s the start waits until this machine has the " +
-      "address",
+      "Address to listen on: HOST:PORT, unix:/PATH or systemd. Port 0 lets the system choose a free port. systemd " +
+      "stands for the sockets that systemd passes, systemd:NAME for those with this FileDescriptorName. tls: in front " +
+      "of the address puts TLS on the listener. Options behind it, as in ?protocols=socks5+http&udp=false, hold for " +
+      "this listener only. A tls: listener relays no UDP unless it has udp=true. With HOST:PORT?wait=30s the start " +
+      "waits until this machine has the address",
     metavar: "ADDRESS",
     read: ListenAddress.fromString,
     expected: ListenAddress.expected,
@@ -31,6 +30,7 @@ export class ListenSettings extends Section.make<ListenSettings>()("effect-socks
     read: Parsers.protocol,
     expected: "one of socks5, socks4 and http",
     json: { enum: [...Parsers.protocols] },
+    completion: Parsers.protocols,
     default: Parsers.protocols,
     defaultText: "socks5, socks4, http",
     separator: /[\s,]+/

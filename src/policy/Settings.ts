@@ -23,7 +23,7 @@ export class PolicySettings extends Section.make<PolicySettings>()("effect-socks
   }),
   allowTarget: Setting.many<AllowTarget.AllowTarget>({
     description:
-      "Target that is allowed although its address is special: a network, an address, a name, *.SUFFIX " +
+      "Target that is allowed although its address is special. It is a network, an address, a name, *.SUFFIX " +
       "or *, with :PORT or :FIRST-LAST behind it if wanted (IPv6 in brackets then). A name or * opens " +
       "no loopback or link-local address and no address of this machine, unless it is localhost or has " +
       "local: in front. A network opens no address of this machine but loopback and link-local ones",

@@ -98,7 +98,7 @@ describe("explain", () => {
           "  ours: matches",
           "Cannot be reached: unknown.example has no address (--address judges one all the same)"
         ],
-        code: 1
+        code: 3
       })
     })
   )
@@ -114,7 +114,7 @@ describe("explain", () => {
         )
         const { lines, code } = yield* Explain.explain(inputs, question)
         assert.include(lines.at(-1), `Cannot be reached: ${why}`)
-        assert.strictEqual(code, 1)
+        assert.strictEqual(code, 3)
       }).pipe(Effect.provide(failingResolver(error)))
     )
   }

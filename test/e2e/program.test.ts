@@ -13,15 +13,33 @@ import * as Program from "../support/program.ts"
 const { version } = createRequire(import.meta.url)("../../package.json")
 
 describe("what it says of itself", () => {
-  it.live("--help names every flag, its variable and its default", () =>
+  it.live("help is one page, and help all has every setting", () =>
     Effect.gen(function* () {
-      const { code, stdout } = yield* Program.run(["--help"])
-      assert.strictEqual(code, 0)
-      const settings = Object.entries(Setting.texts(Settings.table))
-      for (const [name, { defaultText }] of settings) {
-        const row = stdout.split("\n").find((line) => line.includes(`--${Setting.flagName(name)} `))
-        assert.include(row, `(${Setting.variableName(name)}; default: ${defaultText})`)
+      for (const args of [["--help"], ["help"]]) {
+        const { code, stdout } = yield* Program.run(args)
+        assert.strictEqual(code, 0)
+        assert.isAtMost(stdout.split("\n").length, 26)
       }
+      for (const args of [
+        ["--help", "all"],
+        ["help", "all"]
+      ]) {
+        const { code, stdout } = yield* Program.run(args)
+        assert.strictEqual(code, 0)
+        for (const [name, { defaultText }] of Object.entries(Setting.texts(Settings.table))) {
+          assert.include(stdout, `\n  --${Setting.flagName(name)}`)
+          assert.include(stdout, `${Setting.variableName(name)}, default ${defaultText}\n`)
+        }
+      }
+      assert.include((yield* Program.run(["help", "explain"])).stdout, "--to HOST:PORT")
+    })
+  )
+
+  it.live("what a command prints reaches a reader that takes its time", () =>
+    Effect.gen(function* () {
+      const slow = yield* Program.run(["schema"], { by: Program.shell(`"$@" | (sleep 1; cat)`) })
+      assert.doesNotThrow(() => JSON.parse(slow.stdout))
+      assert.isAbove(slow.stdout.length, 65_536)
     })
   )
 
@@ -71,7 +89,7 @@ describe.concurrent("a setting it cannot use", () => {
     Effect.gen(function* () {
       const { code, stderr } = yield* Program.run(["--port", "1080"])
       assert.strictEqual(code, 2)
-      assert.match(stderr, /^Unrecognized flag: --port/)
+      assert.match(stderr, /^There is no setting --port\. Did you mean --listen ADDRESS\?\n/)
     })
   )
 

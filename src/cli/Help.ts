@@ -1,0 +1,111 @@
+/**
+ * The help: the settings that matter on one page, and all settings by groups.
+ */
+import * as Section from "../config/Section.ts"
+import * as Setting from "../config/Setting.ts"
+import * as Config from "../server/Config.ts"
+import { WorkerSettings } from "../workers/Settings.ts"
+import { ProgramSettings } from "./Settings.ts"
+
+const [listeners, server, auth, bans, policy, network, commands, limits, udp] = Config.sections
+
+/** A group of settings, which `help NAME` prints. Every section is in one. */
+export interface Group {
+  readonly name: string
+  readonly title: string
+  readonly sections: ReadonlyArray<Section.Any>
+}
+
+export const groups: ReadonlyArray<Group> = [
+  { name: "listeners", title: "Where the server listens", sections: [listeners] },
+  { name: "users", title: "Who may use the server", sections: [auth] },
+  { name: "targets", title: "Where clients may go", sections: [policy] },
+  { name: "limits", title: "How many, how fast, how much", sections: [limits] },
+  { name: "bans", title: "Bans, and what is kept over a restart", sections: [bans] },
+  { name: "connections", title: "Connections to targets", sections: [network, commands] },
+  { name: "datagrams", title: "Datagrams", sections: [udp] },
+  { name: "server", title: "The server as a whole", sections: [server] },
+  { name: "program", title: "The program", sections: [WorkerSettings, ProgramSettings] }
+]
+
+/** What `help` takes behind it. */
+export const topics: ReadonlyArray<string> = ["all", ...groups.map(({ name }) => name)]
+
+/** The settings of the short help: those of a usual first hour. */
+const usual: ReadonlySet<string> = new Set([
+  "listen",
+  "tlsCert",
+  "tlsKey",
+  "user",
+  "usersFile",
+  "allowTarget",
+  "denyTarget",
+  "maxSessions",
+  "bandwidthUser",
+  "workers",
+  "config",
+  "logLevel"
+])
+
+/** One page: 25 lines of up to 80 characters, wherever the sentences allow it. */
+export const short = (commands: ReadonlyArray<string>): ReadonlyArray<string> => [
+  "effect-socks: a SOCKS and HTTP proxy server, by default at 127.0.0.1:1080",
+  "",
+  "  effect-socks [SETTINGS]             serve until Ctrl-C",
+  `  effect-socks COMMAND [SETTINGS]     ${commands.join(", ")}`,
+  ...groups.flatMap(({ title, sections }) => {
+    const settings = textsOf(sections).filter(([name]) => usual.has(name))
+    return settings.length === 0 ? [] : [title, ...settings.map(row)]
+  }),
+  "",
+  "  effect-socks help all, or help GROUP, has every setting. The groups are",
+  `  ${topics.slice(1).join(", ")}.`,
+  "  effect-socks help COMMAND says what a command does."
+]
+
+/** The settings of a group, or of all, with everything there is to say of them, in lines of this width. */
+export const long = (topic: string, width: number): ReadonlyArray<string> => {
+  const chosen = groups.filter(({ name }) => topic === "all" || topic === name)
+  return chosen.flatMap(({ name, title, sections }, index) => [
+    ...(index === 0 ? [] : [""]),
+    `${title} (${name})`,
+    ...Object.entries(Section.table(sections)).flatMap(([name, setting]) => [
+      "",
+      ...entry(name, setting, width)
+    ])
+  ])
+}
+
+const textsOf = (sections: ReadonlyArray<Section.Any>) =>
+  Object.entries(Setting.texts(Section.table(sections)))
+
+const flagOf = (name: string, { metavar }: Setting.Setting<unknown>) =>
+  `--${Setting.flagName(name)} ${metavar}`.trim()
+
+const row = ([name, setting]: readonly [string, Setting.Setting<unknown>]): string =>
+  `  ${flagOf(name, setting).padEnd(27)} ${firstSentence(setting.description)}`
+
+/** What stands alone in a list. */
+export const firstSentence = (description: string): string => description.split(". ", 1)[0]!
+
+const entry = (name: string, setting: Setting.Table[string], width: number): ReadonlyArray<string> => {
+  const key = Setting.flagName(name)
+  const origin = Setting.isText(setting)
+    ? `${Setting.variableName(name)}, default ${setting.defaultText}`
+    : `Only in the config file, default ${setting.defaultText}`
+  const head = Setting.isText(setting) ? flagOf(name, setting) : `${key}:`
+  return [`  ${head}`, ...wrapped(`${setting.description}.`, width, "      "), `      ${origin}`]
+}
+
+/** The words of a text in lines of at most this width, each with this in front. */
+export const wrapped = (text: string, width: number, indent: string): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    if (line !== "" && indent.length + line.length + 1 + word.length > width) {
+      lines.push(indent + line)
+      line = word
+    } else line = line === "" ? word : `${line} ${word}`
+  }
+  return [...lines, indent + line]
+}

@@ -1,0 +1,91 @@
+/**
+ * What is said of a command line that cannot be read: a sentence, and what was
+ * probably meant. Who comes from another proxy may still have the words of that.
+ */
+import type * as CliError from "effect/cli/CliError"
+import * as Setting from "../config/Setting.ts"
+import * as Suggest from "../config/Suggest.ts"
+import { printable } from "../wire/Text.ts"
+import * as Settings from "./Settings.ts"
+
+/** The sentences for all that is wrong. */
+export const lines = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): ReadonlyArray<string> => {
+  const flags = errors.filter((error) => error._tag === "UnrecognizedOption")
+  // The value of a flag that there is not would be taken for a command.
+  const others = errors.filter(({ _tag }) => flags.length === 0 || _tag !== "UnknownSubcommand")
+  return others.map((error) => {
+    if (error._tag === "UnrecognizedOption") return noSetting(error)
+    return error._tag === "UnknownSubcommand" ? noCommand(error) : error.message
+  })
+}
+
+const noCommand = ({ subcommand, suggestions: [meant] }: CliError.UnknownSubcommand): string =>
+  `There is no command ${printable(subcommand)}.${meant === undefined ? "" : ` Did you mean ${meant}?`}`
+
+const noSetting = ({ option, suggestions }: CliError.UnrecognizedOption): string => {
+  const elsewhere = translations[option.replace(/^-+/, "")]
+  const nearest = Suggest.nearest(option, flags)
+  const meant = elsewhere ?? suggestions[0] ?? (nearest && `--${nearest}`)
+  const sentence = `There is no setting ${printable(option)}.`
+  if (meant === undefined) return sentence
+  return `${sentence} ${meant.startsWith("-") ? `Did you mean ${meant}?` : meant}`
+}
+
+const flags = Object.keys(Setting.texts(Settings.table)).map(Setting.flagName)
+
+const noUpstream = "This server connects to targets itself: it sends nothing on to another proxy."
+
+/** What other proxies call a setting: dante, microsocks, tinyproxy, gost, 3proxy, squid, ssh and curl. */
+export const translations: Readonly<Record<string, string>> = {
+  ...named(
+    "--listen ADDRESS",
+    "L",
+    "i",
+    "p",
+    "D",
+    "port",
+    "host",
+    "address",
+    "bind-address",
+    "internal",
+    "addr"
+  ),
+  ...named("--listen HTTP-ADDRESS?protocols=http for a port of its own", "http-port", "socks-port"),
+  ...named(
+    "--user NAME:PASSWORD",
+    "u",
+    "U",
+    "P",
+    "auth",
+    "username",
+    "password",
+    "pass",
+    "login",
+    "credentials"
+  ),
+  ...named("--users-file FILE", "passwd", "htpasswd", "auth-file", "userlist"),
+  ...named("--open", "no-auth", "anonymous", "allow-all"),
+  ...named("--trust CIDR", "allow", "allow-client", "whitelist", "w"),
+  ...named("--allow-target TARGET, or rules in the config file", "acl", "allowlist", "allow-host"),
+  ...named("--deny-target TARGET", "block", "deny", "blacklist", "blocklist"),
+  ...named("--idle-timeout DURATION", "timeout", "idle", "keepalive"),
+  ...named("--max-sessions COUNT", "max-connections", "maxconn", "max-clients", "limit"),
+  ...named("--bandwidth-user UP/DOWN", "rate", "speed", "bandwidth", "limiter"),
+  ...named("--tls-cert FILE", "cert", "certificate", "ssl-cert"),
+  ...named("--tls-key FILE", "key", "ssl-key"),
+  ...named("--workers COUNT", "threads", "processes", "cluster", "j"),
+  ...named("--log-level LEVEL", "verbose", "debug", "quiet", "q", "d"),
+  ...named("--config FILE", "c", "f", "conf", "file"),
+  ...named("--advertise ADDRESS", "external-ip", "public-ip"),
+  ...named(noUpstream, "proxy", "upstream", "outgoing", "forward", "F", "parent", "x", "external"),
+  ...named(
+    "Names are resolved as the system does it (/etc/resolv.conf, /etc/hosts).",
+    "dns-server",
+    "dns",
+    "resolver"
+  )
+}
+
+function named(meant: string, ...names: ReadonlyArray<string>): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.map((name) => [name, meant]))
+}

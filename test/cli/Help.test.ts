@@ -1,0 +1,41 @@
+/**
+ * The help: what is on its one page, and where every setting is.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Help from "../../src/cli/Help.ts"
+import * as Settings from "../../src/cli/Settings.ts"
+import * as Section from "../../src/config/Section.ts"
+
+describe("help", () => {
+  it("has every section in one group", () => {
+    const grouped = Help.groups.flatMap(({ sections }) => sections)
+    assert.strictEqual(grouped.length, Settings.sections.length)
+    assert.sameMembers([...grouped], [...Settings.sections])
+  })
+
+  it("has its usual settings on one page, in lines that a terminal holds", () => {
+    const lines = Help.short(["check", "explain", "schema", "hash-password", "help"])
+    assert.isAtMost(lines.length, 25)
+    for (const line of lines) assert.isAtMost(line.length, 100, line)
+    assert.include(lines.join("\n"), "--listen ADDRESS")
+  })
+
+  it("of a group has its settings, in lines as wide as the terminal", () => {
+    const lines = Help.long("users", 60)
+    assert.include(lines, "  --users-file FILE")
+    assert.include(lines, "  users:")
+    assert.notInclude(lines.join("\n"), "--listen")
+    // Words that are longer than a line are not broken.
+    for (const line of lines.filter((each) => each.startsWith("      "))) {
+      assert.isTrue(line.length <= 60 || line.startsWith("      SOCKS_"), line)
+    }
+  })
+
+  it("of all has every setting", () => {
+    const text = Help.long("all", 80).join("\n")
+    for (const name of Object.keys(Section.table(Settings.sections))) {
+      const key = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+      assert.match(text, new RegExp(`\\n  (--${key}( |\\n)|${key}:)`))
+    }
+  })
+})

@@ -1,0 +1,59 @@
+/**
+ * Command lines that cannot be read, and what is said of them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as CliError from "effect/cli/CliError"
+import * as Mistakes from "../../src/cli/Mistakes.ts"
+import * as Settings from "../../src/cli/Settings.ts"
+import * as Setting from "../../src/config/Setting.ts"
+
+const flag = (option: string, suggestions: ReadonlyArray<string> = []) =>
+  new CliError.UnrecognizedOption({ option, suggestions, command: ["effect-socks"] })
+
+const command = (subcommand: string, suggestions: ReadonlyArray<string>) =>
+  new CliError.UnknownSubcommand({ subcommand, parent: ["effect-socks"], suggestions })
+
+describe("a setting that there is not", () => {
+  it("is told with the nearest one", () => {
+    assert.deepStrictEqual(Mistakes.lines([flag("--idle-timout")]), [
+      "There is no setting --idle-timout. Did you mean --idle-timeout?"
+    ])
+  })
+
+  it("is told with what it is called here", () => {
+    const lines = Mistakes.lines([flag("--auth"), flag("-p"), flag("--dns-server")])
+    assert.deepStrictEqual(lines, [
+      "There is no setting --auth. Did you mean --user NAME:PASSWORD?",
+      "There is no setting -p. Did you mean --listen ADDRESS?",
+      "There is no setting --dns-server. Names are resolved as the system does it (/etc/resolv.conf, /etc/hosts)."
+    ])
+  })
+
+  it("is told alone if nothing is like it", () => {
+    assert.deepStrictEqual(Mistakes.lines([flag("--zzzzzz\u001b[1m")]), [
+      "There is no setting --zzzzzz\\u{1b}[1m."
+    ])
+  })
+
+  it("does not have its value taken for a command", () => {
+    assert.deepStrictEqual(Mistakes.lines([flag("--zzzzzz"), command("7", [])]), [
+      "There is no setting --zzzzzz."
+    ])
+  })
+
+  it("is translated to settings that there are, and only where there is none of its name", () => {
+    const flags = new Set(Object.keys(Setting.texts(Settings.table)).map(Setting.flagName))
+    for (const [name, meant] of Object.entries(Mistakes.translations)) {
+      assert.isFalse(flags.has(name), name)
+      for (const [, named] of meant.matchAll(/--([\w-]+)/g)) assert.isTrue(flags.has(named!), named)
+    }
+  })
+})
+
+describe("a command that there is not", () => {
+  it("is told with the nearest one", () => {
+    assert.deepStrictEqual(Mistakes.lines([command("chek", ["check"])]), [
+      "There is no command chek. Did you mean check?"
+    ])
+  })
+})
