@@ -49,6 +49,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "commands/Command": "server/Connection",
   "config/Conditions": "config/Rule",
   "config/RuleSymbols": "config/RuleTable",
+  "config/SymbolIndex": "policy/Ruleset",
+  "config/conditions/Term": "policy/Ruleset",
   "config/Schemas": "config/ConfigFile",
   "config/Setting": "config/Section",
   "limits/Admission": "session/Sessions.limits",

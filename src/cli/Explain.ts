@@ -10,7 +10,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { Users } from "../auth/Users.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
-import type { Rule } from "../config/Rule.ts"
+import type { Rules } from "../config/RuleTable.ts"
 import type * as Sources from "../config/Sources.ts"
 import type { ResolveError } from "../Errors.ts"
 import { Resolver, addressesOf as resolved } from "../network/Resolver.ts"
@@ -73,7 +73,7 @@ const judging = (values: Settings.Read["values"], local: LocalAddresses["Service
 
 /** What is explained: the rules, and what judges by them, with whatever else has a say. */
 export interface Inputs {
-  readonly rules: Iterable<Rule>
+  readonly rules: Rules
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision
 }
 

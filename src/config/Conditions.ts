@@ -1,5 +1,5 @@
 /**
- * The conditions that a rule can have, in the order in which `explain` asks them.
+ * The conditions that a rule can have, in the order in which `explain` names them.
  */
 import * as Schema from "effect/Schema"
 import { clients } from "./conditions/Clients.ts"
@@ -17,14 +17,18 @@ const conditions = { users, groups, clients, listeners, commands, protocols, to,
 
 type All = typeof conditions
 
-/** Of several values of a condition, one has to fit. A condition left out always holds. */
-export type Values = { readonly [Key in keyof All]?: ReadonlyArray<All[Key]["item"]["Type"]> }
+/** The keys of conditions in a rule. */
+export type Key = keyof All
 
-type Value = All[keyof All]["item"]["Type"]
+/** Of several values of a condition, one has to fit. A condition left out always holds. */
+export type Values = { readonly [K in Key]?: ReadonlyArray<All[K]["item"]["Type"]> }
+
+/** A value of any condition. */
+export type Value = All[Key]["item"]["Type"]
 
 /** Each condition with its key in a rule. Its values in a rule are of the condition's own type. */
 export const list = Object.entries(conditions) as ReadonlyArray<
-  readonly [key: keyof All, condition: Condition<Value, Schema.Constraint>]
+  readonly [key: Key, condition: Condition<Value, Schema.Constraint>]
 >
 
 /** One, or a list that is not empty. */
@@ -37,4 +41,4 @@ const some = <S extends Schema.Constraint>(item: S, description: string) =>
 /** The fields of a rule's schema. */
 export const fields = Object.fromEntries(
   list.map(([key, { item, description }]) => [key, some(item, description)])
-) as { readonly [Key in keyof All]: ReturnType<typeof some<All[Key]["item"]>> }
+) as { readonly [K in Key]: ReturnType<typeof some<All[K]["item"]>> }

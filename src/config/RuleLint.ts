@@ -29,20 +29,20 @@ export interface Problem {
 
 /** What must not be: a rule about someone who does not exist, whose name is then most likely misspelt. */
 export function* problems(rules: Rules, whom: Whom): Slices.Work<ReadonlyArray<Problem>> {
-  const users = whom.users && new Set(whom.users)
-  const groups = whom.groups && new Set(whom.groups)
-  return yield* found(having(rules, "users", "groups"), (rule, index) => {
-    const missing = (key: "users" | "groups", known: ReadonlySet<string> | undefined, expected: string) =>
-      (rule[key] ?? []).flatMap((name, position) => {
-        if (known?.has(name) ?? true) return []
-        const value = `${key.slice(0, -1)} "${printable(name)}" of ${nameOf(rule, index)}`
-        return [{ path: [index, key, position], value, expected }]
+  const known = { users: whom.users && new Set(whom.users), groups: whom.groups && new Set(whom.groups) }
+  const keys = Conditions.list.flatMap(([key, { existing }]) => (existing ? [key] : []))
+  return yield* found(having(rules, ...keys), (rule, index) =>
+    Conditions.list.flatMap(([key, { existing, format }]) => {
+      const names = existing && known[existing.among]
+      if (names === undefined) return []
+      return (rule[key] ?? []).flatMap((value, position) => {
+        const name = format(value)
+        if (names.has(name)) return []
+        const what = `${key.replace(/s$/, "")} "${printable(name)}" of ${nameOf(rule, index)}`
+        return [{ path: [index, key, position], value: what, expected: existing!.expected }]
       })
-    return [
-      ...missing("users", users, "one of the users"),
-      ...missing("groups", groups, "a group of any user")
-    ]
-  })
+    })
+  )
 }
 
 /** Limits of rules that deny, which have no effect. */
@@ -116,11 +116,14 @@ export const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => 
 const conditionsOf = ({ name: _, allow: __, deny: ___, limits: ____, ...conditions }: Rule) => conditions
 
 /** How much there is to compare another with. */
-const sizeOf = ({ to = [], users = [], groups = [], clients = [] }: Rule): number =>
-  to.length + users.length + groups.length + clients.length
+const sizeOf = (rule: Rule): number =>
+  Conditions.list.reduce((size, [key]) => size + (rule[key]?.length ?? 0), 0)
 
-const isNever = ({ when, to }: Rule): boolean =>
-  to?.length === 0 || when?.every(({ from, to }) => from === to) === true
+const isNever = (rule: Rule): boolean =>
+  Conditions.list.some(([key, { isNever }]) => {
+    const values = rule[key]
+    return values !== undefined && isNever?.(values) === true
+  })
 
 /** Whether the one matches wherever the other does. */
 const covers = (one: Rule, other: Rule): boolean =>

@@ -1,62 +1,59 @@
 /**
- * Rules in a few large arrays of numbers: very many of them take little memory,
- * and are no work for the garbage collector. A rule is made again of its numbers
- * whenever somebody wants to look at it.
+ * Rules in a few large arrays of numbers: very many rules then take little memory,
+ * and the garbage collector has no work with them. A rule is made of its numbers
+ * again when it is looked at.
  */
 import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ListTable, type ListTableParts } from "../base/ListTable.ts"
 import * as Slices from "../base/Slices.ts"
 import { TextTable, type TextTableParts } from "../base/TextTable.ts"
-import type { Limits } from "./Limits.ts"
-import type { PortRange } from "./Parsers.ts"
-import { allows, list, nameOf, type Rule } from "./Rule.ts"
+import * as Conditions from "./Conditions.ts"
+import type { Term } from "./conditions/Term.ts"
+import * as Limits from "./Limits.ts"
+import { allows, nameOf, type Rule } from "./Rule.ts"
 import { absent, RuleSymbols, type RuleSymbolsParts } from "./RuleSymbols.ts"
-import * as TargetPattern from "./TargetPattern.ts"
-import * as TimeWindow from "./TimeWindow.ts"
 
 /** Rules in their order, to be gone through from the first on. */
 export type Rules = ReadonlyArray<Rule> | RuleTable
 
-/** When rules hold. */
-export type Times = Required<Pick<Rule, "when">> & Pick<Rule, "timezone">
+/** The conditions about the request, in the order in which the terms of a rule have them. */
+export const ofRequest = Conditions.list.filter(([, { term }]) => term.about === "request")
 
-/** Of what a rule is made, in this order. */
+/** The conditions about the target, in the order of their columns. */
+export const ofTarget = Conditions.list.filter(([, { term }]) => term.about === "target")
+
+/** The columns of a rule. */
 export const field = {
-  /** In `labels`, if it has a name. */
+  /** In `labels`, if the rule has a name. */
   name: 0,
   /** `allowed`, `denied`, or the reason in `labels`. */
   verdict: 1,
-  /** In `lists`: its conditions apart from target and ports, in the order of `term`. */
-  terms: 2,
-  /** In `lists`: its targets as they are written. */
-  to: 3,
-  /** The same, unless they are all targets there are. */
-  target: 4,
-  /** In `lists`, two for each range. */
-  ports: 5,
+  /** In `labels`, if the rule has a time zone. */
+  timezone: 2,
   /** In `limits`. */
-  limits: 6
+  limits: 3,
+  /** In `lists`: the values of each of `ofRequest`, which many rules have alike. */
+  terms: 4,
+  /** From here on, the values of each of `ofTarget`. */
+  target: 5
 } as const
 
-/** How many fields a rule has. */
-export const width = 7
+/** How many columns a rule has. */
+export const width = field.target + ofTarget.length
 
 export const allowed = -1
 export const denied = -2
 
-/** Where the terms of a rule have what. Each is a list in `lists`, and the last of them is in `times`. */
-export const term = {
-  users: 0,
-  groups: 1,
-  clients: 2,
-  listeners: 3,
-  commands: 4,
-  protocols: 5,
-  times: 6
-} as const
+/**
+ * The values of a condition are a list in `lists`. A list that holds for every request is kept as a number below
+ * `absent`: for a judge, the rule has no such condition then.
+ */
+const always = (list: number): number => absent - 1 - list
+const listOf = (values: number): number => (values < absent ? absent - 1 - values : values)
 
-/** Longer lists are searched, and shorter ones gone through. */
+/** Longer lists are searched, shorter lists are gone through. */
 export const long = 16
 
 export interface RuleTableParts {
@@ -65,29 +62,26 @@ export interface RuleTableParts {
   readonly ascending: ReadonlyMap<number, number>
   readonly labels: TextTableParts
   readonly rows: Int32Array
-  /** Rules as they are written, that have nothing but these. */
-  readonly times: unknown
+  /** As they are written. */
   readonly limits: unknown
 }
 
 export class RuleTable implements Iterable<Rule> {
   readonly symbols: RuleSymbols
   readonly lists: ListTable
-  /** Of long lists in which the numbers do not ascend, the list in which they do. */
+  /** For each long list in which the numbers do not ascend, the list of the same numbers in which they do. */
   readonly ascending: Map<number, number>
   readonly labels: TextTable
-  readonly times: Array<Times> = []
-  readonly limits: Array<Limits> = []
-  private readonly timesByText = new Map<string, number>()
+  readonly limits: Array<Limits.Limits> = []
   private readonly limitsByText = new Map<string, number>()
-  /** Of the long lists of the rule that is put in, the numbers. */
+  /** The numbers of long lists, while `setting` puts a rule in. */
   private readonly prepared = new Map<ReadonlyArray<unknown>, Int32Array>()
-  /** Those of the rule that is put in. */
-  private readonly terms = new Int32Array(Object.keys(term).length)
+  /** The terms of the rule that `set` puts in. */
+  private readonly terms = new Int32Array(ofRequest.length)
   private rows: Int32Array
   private count: number
 
-  /** Without rules, or with those of another table, whose parts these are. */
+  /** Without rules, or with those of another table, given its parts. */
   constructor(parts?: RuleTableParts) {
     this.symbols = new RuleSymbols(parts?.symbols)
     this.lists = new ListTable(parts?.lists)
@@ -95,11 +89,10 @@ export class RuleTable implements Iterable<Rule> {
     this.labels = new TextTable(parts?.labels)
     this.rows = parts?.rows ?? new Int32Array(0)
     this.count = this.rows.length / width
-    for (const { when, timezone } of decode(parts?.times)) if (when) this.timesOf(when, timezone)
-    for (const { limits } of decode(parts?.limits)) if (limits) this.limitsOf(limits)
+    for (const limits of decode(parts?.limits ?? [])) this.limitsOf(limits)
   }
 
-  /** All there is of it, to be copied to another process. */
+  /** The whole table as data, to be copied to another process. */
   get parts(): RuleTableParts {
     return {
       symbols: this.symbols.parts,
@@ -107,12 +100,11 @@ export class RuleTable implements Iterable<Rule> {
       ascending: this.ascending,
       labels: this.labels.parts,
       rows: this.rows.subarray(0, this.count * width),
-      times: encode(this.times),
-      limits: encode(this.limits.map((limits) => ({ limits })))
+      limits: encode(this.limits)
     }
   }
 
-  /** Of rules that are in a table, that table. */
+  /** A table of the rules. Rules that are a table are that table. */
   static *of(rules: Rules): Slices.Work<RuleTable> {
     if (rules instanceof RuleTable) return rules
     const table = new RuleTable()
@@ -133,106 +125,117 @@ export class RuleTable implements Iterable<Rule> {
     for (let index = 0; index < this.count; index++) yield this.at(index)
   }
 
-  /** Puts a rule where it belongs. Those before may still be missing. */
+  /** Puts a rule at its index. Rules before may still be missing. */
   set(index: number, rule: Rule): void {
-    const { symbols, terms } = this
-    terms[term.users] = this.list(rule.users, symbols.user)
-    terms[term.groups] = this.list(rule.groups, symbols.group)
-    terms[term.clients] = this.list(rule.clients, symbols.client)
-    terms[term.listeners] = this.list(rule.listeners, symbols.listener)
-    terms[term.commands] = this.list(rule.commands, symbols.command)
-    terms[term.protocols] = this.list(rule.protocols, symbols.protocol)
-    terms[term.times] = rule.when ? this.timesOf(rule.when, rule.timezone) : absent
-    const to = this.list(rule.to, symbols.target)
+    const { terms } = this
+    for (let i = 0; i < ofRequest.length; i++) terms[i] = this.values(rule, ofRequest[i]!)
     const at = this.row(index)
+    for (let i = 0; i < ofTarget.length; i++) {
+      this.rows[at + field.target + i] = this.values(rule, ofTarget[i]!)
+    }
     const { rows } = this
-    rows[at + field.name] = rule.name === undefined ? absent : this.labels.intern(0, rule.name)
+    rows[at + field.name] = this.label(rule.name)
     rows[at + field.verdict] = allows(rule)
       ? allowed
       : typeof rule.deny === "string"
-        ? this.labels.intern(0, rule.deny)
+        ? this.label(rule.deny)
         : denied
-    rows[at + field.terms] = this.lists.intern(terms)
-    rows[at + field.to] = to
-    rows[at + field.target] = rule.to && isAnything(rule.to) ? absent : to
-    rows[at + field.ports] = rule.ports ? this.lists.intern(rule.ports.flat()) : absent
+    rows[at + field.timezone] = this.label(rule.timezone && DateTime.zoneToString(rule.timezone))
     rows[at + field.limits] = rule.limits ? this.limitsOf(rule.limits) : absent
+    rows[at + field.terms] = this.lists.intern(terms)
   }
 
-  /** The same in pieces, for a rule of which some list is long. */
+  /** The same in pieces, for a rule with a long list. */
   *setting(index: number, rule: Rule): Slices.Work<void> {
-    const { symbols } = this
-    yield* this.prepare(rule.users, symbols.user)
-    yield* this.prepare(rule.groups, symbols.group)
-    yield* this.prepare(rule.clients, symbols.client)
-    yield* this.prepare(rule.listeners, symbols.listener)
-    yield* this.prepare(rule.to, symbols.target)
+    for (const [key, { term }] of Conditions.list) {
+      const values: ReadonlyArray<Conditions.Value> | undefined = rule[key]
+      if (values === undefined || values.length <= long) continue
+      const numbers = yield* Slices.map(values, (value) => term.numberOf(value, this.symbols, rule))
+      this.prepared.set(values, Int32Array.from(numbers))
+    }
     this.set(index, rule)
     this.prepared.clear()
   }
 
-  get(index: number, what: (typeof field)[keyof typeof field]): number {
-    return this.rows[index * width + what]!
+  get(index: number, column: number): number {
+    return this.rows[index * width + column]!
   }
 
-  /** Whether a rule has such a condition, or limits. */
-  has(index: number, key: "users" | "groups" | "listeners" | "limits"): boolean {
-    return key === "limits"
-      ? this.get(index, field.limits) !== absent
-      : this.lists.item(this.get(index, field.terms), term[key]) !== absent
+  /** The list of the values that a rule has for a condition; `absent` if it has none, or if these always hold. */
+  judged(index: number, key: Conditions.Key): number {
+    const values = this.valuesAt(index, key)
+    return Math.max(values, absent)
   }
 
-  /** As `Rule.nameOf` has it. */
+  /** Calls this with each list of which a fact has to be there for a rule to match. */
+  clauses(index: number, visit: (list: number) => void): void {
+    this.termClauses(this.get(index, field.terms), visit)
+    for (let i = 0; i < ofTarget.length; i++) {
+      const list = this.get(index, field.target + i)
+      if (list >= 0 && isByFacts(ofTarget[i]!)) visit(list)
+    }
+  }
+
+  /** The same for the conditions about the request alone, of terms. */
+  termClauses(terms: number, visit: (list: number) => void): void {
+    for (let i = 0; i < ofRequest.length; i++) {
+      const list = this.lists.item(terms, i)
+      if (list >= 0 && isByFacts(ofRequest[i]!)) visit(list)
+    }
+  }
+
+  /** Whether a rule has a condition, or limits. */
+  has(index: number, key: Conditions.Key | "limits"): boolean {
+    return key === "limits" ? this.get(index, field.limits) !== absent : this.valuesAt(index, key) !== absent
+  }
+
+  /** As `Rule.nameOf` says. */
   nameOf(index: number): string {
     const name = this.get(index, field.name)
     return name === absent ? nameOf({}, index) : this.labels.text(name)
   }
 
-  /** Calls this with each list of which a fact has to be, of the terms in a list. */
-  clauses(terms: number, visit: (list: number) => void): void {
-    for (let at = 0; at < term.times; at++) {
-      const list = this.lists.item(terms, at)
-      if (list !== absent) visit(list)
-    }
-  }
-
-  /** Made of its numbers. */
+  /** The rule, made of its numbers. */
   at(index: number): Rule {
     const { symbols, labels } = this
     const name = this.get(index, field.name)
     const verdict = this.get(index, field.verdict)
-    const terms = this.lists.list(this.get(index, field.terms))
-    const ports = this.get(index, field.ports)
+    const timezone = this.get(index, field.timezone)
     const limits = this.get(index, field.limits)
-    const listed = <A>(key: string, list: number, valueOf: (number: number) => A) =>
-      list === absent ? undefined : { [key]: Array.from(this.lists.list(list), valueOf) }
+    const conditions: Record<string, unknown> = {}
+    for (const [key, { term }] of Conditions.list) {
+      const values = this.valuesAt(index, key)
+      if (values === absent) continue
+      conditions[key] = Array.from(this.lists.list(listOf(values)), (number) => term.valueOf(number, symbols))
+    }
     return {
       ...(name !== absent && { name: labels.text(name) }),
       ...(verdict === allowed ? { allow: true } : { deny: verdict === denied || labels.text(verdict) }),
-      ...listed("users", terms[term.users]!, symbols.userOf),
-      ...listed("groups", terms[term.groups]!, symbols.textOf),
-      ...listed("clients", terms[term.clients]!, symbols.clientOf),
-      ...listed("listeners", terms[term.listeners]!, symbols.textOf),
-      ...listed("commands", terms[term.commands]!, symbols.commandOf),
-      ...listed("protocols", terms[term.protocols]!, symbols.protocolOf),
-      ...listed("to", this.get(index, field.to), symbols.targetOf),
-      ...(ports !== absent && { ports: pairs(this.lists.list(ports)) }),
-      ...(terms[term.times] !== absent && this.times[terms[term.times]!]),
+      ...conditions,
+      ...(timezone !== absent && {
+        timezone: Option.getOrThrow(DateTime.zoneFromString(labels.text(timezone)))
+      }),
       ...(limits !== absent && { limits: this.limits[limits]! })
     }
   }
 
-  private *prepare<A>(
-    values: ReadonlyArray<A> | undefined,
-    numberOf: (value: A) => number
-  ): Slices.Work<void> {
-    if (values === undefined || values.length <= long) return
-    this.prepared.set(values, Int32Array.from(yield* Slices.map(values, numberOf)))
+  private valuesAt(index: number, key: Conditions.Key): number {
+    const { about, at } = placeOf(key)
+    return about === "request"
+      ? this.lists.item(this.get(index, field.terms), at)
+      : this.get(index, field.target + at)
   }
 
-  private list<A>(values: ReadonlyArray<A> | undefined, numberOf: (value: A) => number): number {
+  private values(rule: Rule, [key, { term }]: (typeof Conditions.list)[number]): number {
+    const values = rule[key]
     if (values === undefined) return absent
-    const numbers = this.prepared.get(values) ?? values.map(numberOf)
+    const list = this.list(values, term, rule)
+    return term.isAlways?.(values) === true ? always(list) : list
+  }
+
+  private list<A>(values: ReadonlyArray<A>, term: Term<A>, rule: Rule): number {
+    const { symbols } = this
+    const numbers = this.prepared.get(values) ?? values.map((value) => term.numberOf(value, symbols, rule))
     const list = this.lists.intern(numbers)
     if (numbers.length > long && numbers.some((number, at) => at > 0 && number <= numbers[at - 1]!)) {
       this.ascending.set(list, this.lists.intern(Int32Array.from(numbers).sort()))
@@ -240,7 +243,7 @@ export class RuleTable implements Iterable<Rule> {
     return list
   }
 
-  /** Where it begins. */
+  /** Where the columns of a rule begin. */
   private row(index: number): number {
     const end = (index + 1) * width
     if (end > this.rows.length) {
@@ -252,17 +255,12 @@ export class RuleTable implements Iterable<Rule> {
     return index * width
   }
 
-  private timesOf(when: Times["when"], timezone: Times["timezone"]): number {
-    const zone = timezone ? DateTime.zoneToString(timezone) : ""
-    const text = `${when.map(TimeWindow.format).join(";")} ${zone}`
-    const known = this.timesByText.get(text)
-    if (known !== undefined) return known
-    this.timesByText.set(text, this.times.length)
-    return this.times.push({ when, ...(timezone && { timezone }) }) - 1
+  private label(text: string | undefined): number {
+    return text === undefined ? absent : this.labels.intern(0, text)
   }
 
-  private limitsOf(limits: Limits): number {
-    // No limit at all is null then, and what is left out is not there.
+  private limitsOf(limits: Limits.Limits): number {
+    // In JSON, no limit at all (Infinity) is null, and a limit that is left out is not there.
     const text = JSON.stringify(limits)
     const known = this.limitsByText.get(text)
     if (known !== undefined) return known
@@ -271,10 +269,22 @@ export class RuleTable implements Iterable<Rule> {
   }
 }
 
-/** Those of the rules that have one of these conditions, or limits, each with where it is. */
+/** Where the values of a condition are: in the terms, or in the columns from `field.target` on. */
+const places = new Map(
+  Conditions.list.map((entry) => {
+    const { about } = entry[1].term
+    return [entry[0], { about, at: (about === "request" ? ofRequest : ofTarget).indexOf(entry) }]
+  })
+)
+
+export const placeOf = (key: Conditions.Key) => places.get(key)!
+
+const isByFacts = ([, { term }]: (typeof Conditions.list)[number]): boolean => "facts" in term
+
+/** The rules that have one of these conditions, or limits, each with its index. */
 export function* having(
   rules: Rules,
-  ...keys: ReadonlyArray<"users" | "groups" | "listeners" | "limits">
+  ...keys: ReadonlyArray<Conditions.Key | "limits">
 ): Generator<readonly [index: number, rule: Rule]> {
   if (rules instanceof RuleTable) {
     for (let index = 0; index < rules.length; index++) {
@@ -288,35 +298,15 @@ export function* having(
 }
 
 /** All limits that some rule has. */
-export const limitsOf = (rules: Rules): ReadonlyArray<Limits> =>
+export const limitsOf = (rules: Rules): ReadonlyArray<Limits.Limits> =>
   rules instanceof RuleTable ? rules.limits : rules.flatMap(({ limits }) => limits ?? [])
 
-/** Whether no list of it is long. */
-export const isShort = ({ users, groups, clients, listeners, to }: Rule): boolean =>
-  isFew(users) && isFew(groups) && isFew(clients) && isFew(listeners) && isFew(to)
+/** Whether no list of a rule is long. */
+export const isShort = (rule: Rule): boolean =>
+  Conditions.list.every(([key]) => (rule[key]?.length ?? 0) <= long)
 
-const isFew = (values: ReadonlyArray<unknown> | undefined): boolean =>
-  values === undefined || values.length <= long
+const allLimits = Schema.Array(Limits.schema)
 
-const encode = (rules: ReadonlyArray<Pick<Rule, "when" | "timezone" | "limits">>): unknown =>
-  Schema.encodeSync(list)(rules.map((rule) => ({ ...rule, allow: true })))
+const encode = Schema.encodeSync(allLimits)
 
-const decode = (written: unknown = []): ReadonlyArray<Rule> =>
-  Schema.decodeUnknownSync(list)(written) as ReadonlyArray<Rule>
-
-const pairs = (numbers: Int32Array): ReadonlyArray<PortRange> =>
-  Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i]!, numbers[2 * i + 1]!])
-
-/** Whether targets are all there are: `*`, or both families. */
-const isAnything = (to: ReadonlyArray<TargetPattern.TargetPattern>): boolean => {
-  if (to.length === 1) return to[0]!.ports === undefined && to[0]!.host._tag === "Any"
-  const everywhere = to.filter(
-    ({ host, ports }) =>
-      ports === undefined &&
-      (host._tag === "Any" || (host._tag === "Network" && host.network.prefixLength === 0))
-  )
-  return (
-    everywhere.some(({ host }) => host._tag === "Any") ||
-    new Set(everywhere.map((pattern) => TargetPattern.format(pattern))).size === 2
-  )
-}
+const decode = Schema.decodeUnknownSync(allLimits)

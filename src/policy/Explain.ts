@@ -2,11 +2,15 @@
  * The reason for a decision: each rule in turn, with the condition that does not hold,
  * up to the rule that decides. For the command `explain`; it looks at every rule.
  */
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Slices from "../base/Slices.ts"
 import * as Conditions from "../config/Conditions.ts"
 import { allows, nameOf, type Rule } from "../config/Rule.ts"
+import { type Rules, RuleTable } from "../config/RuleTable.ts"
+import * as SymbolIndex from "../config/SymbolIndex.ts"
 import type { Access } from "./Access.ts"
-import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
+import * as Facts from "./Facts.ts"
+import * as RuleTerms from "./RuleTerms.ts"
 
 /** A rule that was looked at. */
 export interface Step {
@@ -20,58 +24,36 @@ export interface Step {
 
 /** Up to the first rule that matches, at a time in milliseconds since the epoch. */
 export const explain = (
-  rules: Iterable<Rule>,
+  rules: Rules,
   access: Access,
   address: NetAddress.IpAddress | undefined,
   now: number
 ): ReadonlyArray<Step> => {
+  const table = Slices.runSync(RuleTable.of(rules))
+  const known = Facts.make(Slices.runSync(SymbolIndex.making(table.symbols)))(access, address, now)
+  const terms = RuleTerms.make(table)
   const steps: Array<Step> = []
-  for (const rule of rules) {
-    const index = steps.length
-    const answers = conditions(rule, access, address, now)
+  let index = 0
+  for (const rule of table) {
+    const answers = Conditions.list.map(([key]) => ({ key, holds: terms.answer(index, key, known) }))
     const decisive =
       answers.find(({ holds }) => holds === "no") ?? answers.find(({ holds }) => holds === "maybe")
     steps.push({
       rule: nameOf(rule, index),
       verdict: allows(rule) ? "allow" : "deny",
       matches: decisive?.holds ?? "yes",
-      ...(decisive && { condition: decisive.text })
+      ...(decisive && { condition: conditionOf(rule, decisive.key) })
     })
     if (decisive === undefined) break
+    index++
   }
   return steps
 }
 
-interface Answer {
-  /** As it could be written in a file. */
-  readonly text: string
-  readonly holds: "yes" | "no" | "maybe"
-}
-
-const conditions = (
-  rule: Rule,
-  access: Access,
-  address: NetAddress.IpAddress | undefined,
-  now: number
-): ReadonlyArray<Answer> => {
-  const where = address ?? access.target?.host
-  const circumstances = {
-    addresses: NetAddress.isIpAddress(where)
-      ? allows(rule)
-        ? [where]
-        : [where, ...EmbeddedIpv4.within(where)]
-      : [],
-    now,
-    timezone: rule.timezone
-  }
-  return Conditions.list.flatMap(([key, { format, holds }]): ReadonlyArray<Answer> => {
-    const values = rule[key]
-    if (values === undefined) return []
-    const answers = values.map((value) => holds(value, access, circumstances))
-    const text = `${key}: ${listed(values.map(format))}`
-    if (answers.includes(true)) return [{ text, holds: "yes" }]
-    return [{ text, holds: answers.includes("maybe") ? "maybe" : "no" }]
-  })
+/** As it could be written in a file. */
+const conditionOf = (rule: Rule, key: Conditions.Key): string => {
+  const [, { format }] = Conditions.list.find(([other]) => other === key)!
+  return `${key}: ${listed((rule[key] ?? []).map(format))}`
 }
 
 /** The first few of them. */

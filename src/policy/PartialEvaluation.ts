@@ -1,54 +1,49 @@
 /**
- * What rules will say whatever the address turns out to be, or whatever the
- * target: a denial that is certain needs no name looked up.
+ * The decision of rules before the target, or its address, is known: a denial that is
+ * certain needs no name to be resolved.
  */
 import { Ints } from "../base/Ints.ts"
 import { ListTable } from "../base/ListTable.ts"
 import * as Slices from "../base/Slices.ts"
 import { absent, allPorts, isIn } from "../config/RuleSymbols.ts"
-import { allowed, field, type RuleTable } from "../config/RuleTable.ts"
+import { allowed, field, ofTarget, type RuleTable } from "../config/RuleTable.ts"
 import type { Target } from "../wire/Target.ts"
 import * as CidrCover from "./CidrCover.ts"
 import * as ClauseIndex from "./ClauseIndex.ts"
-import type { Known, RuleTerms } from "./RuleTerms.ts"
+import type { Known } from "./Facts.ts"
+import { openPorts, type RuleTerms } from "./RuleTerms.ts"
 
 export interface PartialEvaluation {
   /**
-   * Which rule decides, given the first that matches for certain and a target whose address is not known, or
-   * none. If all that can match deny, the one that matches for certain. Nothing if it depends.
+   * The rule that decides, given the first that matches for certain, or the number of rules if none does. If all
+   * rules that can decide deny, one of them. Undefined if the decision depends on what is not known.
    */
-  readonly settle: (first: number, known: Known, target: Target | undefined) => number | undefined
+  readonly settle: (first: number, known: Known) => number | undefined
 }
 
-/** Rules that may match, in groups by what they ask for apart from the unknown. */
+/** Rules that may match, in groups of those that match alike apart from what is not known. */
 interface Groups {
   readonly count: number
-  /** What those of a group ask for. */
-  readonly isMet: (group: number, known: Known, target: Target | undefined) => boolean
+  /** Whether the rules of a group may match. */
+  readonly isMet: (group: number, known: Known) => boolean
   /** The first rule of a group that allows, or denies; `Infinity` if there is none. */
   readonly first: (group: number, isAllowing: boolean) => number
-  /** Calls this with each rule of a group, those that allow first, each part ascending, until it says no. */
+  /** Calls this with each rule of a group, those that allow first, each part ascending, until it returns false. */
   readonly forEach: (group: number, visit: (rule: number) => boolean) => void
   readonly index: ClauseIndex.ClauseIndex
 }
 
-/** More networks than this are not compared with one another; then it depends. */
+/** More networks than this are not compared with one another; the decision then depends on the address. */
 const most = 64
 
 export function* making(table: RuleTable, terms: RuleTerms): Slices.Work<PartialEvaluation> {
-  const withoutAddress = yield* groupsOf(table, terms, networkPorts(table))
-  const withoutTarget = yield* groupsOf(table, terms, (rule, visit) => {
-    const target = table.get(rule, field.target)
-    const isMade =
-      target === absent ? table.get(rule, field.ports) !== absent : table.lists.length(target) > 0
-    if (isMade) visit(absent, allPorts)
-  })
+  const withoutAddress = yield* groupsOf(table, terms, waysByAddress(table))
+  const withoutTarget = yield* groupsOf(table, terms, waysByTarget(table))
   return ready(table, withoutAddress, withoutTarget)
 }
 
-/** Apart from where they are made, so that nothing else of that is kept. */
+/** Separate from `making`, so that the closures keep nothing else of it. */
 const ready = (table: RuleTable, withoutAddress: Groups, withoutTarget: Groups): PartialEvaluation => {
-  const { symbols } = table
   const isDenied = (rule: number) => rule >= table.length || table.get(rule, field.verdict) !== allowed
 
   /** Which of the rules that may match decides, if there is but one, or all deny. */
@@ -61,12 +56,13 @@ const ready = (table: RuleTable, withoutAddress: Groups, withoutTarget: Groups):
       return isSame
     }
     for (const rule of rules) {
-      const to = table.lists.list(table.get(rule, field.to))
-      if (to.length + covered.length > most) return undefined
-      const blocks: Array<CidrCover.Block> = []
-      for (const target of to) {
-        if (isIn(symbols.portsOf(target), port)) blocks.push(...symbols.prefixOf(target))
+      const blocks = blocksOf(table, rule, port)
+      if (blocks === undefined) {
+        // At which addresses the rule matches is not known, and the rules behind it may match at any.
+        if (!isOnly(rule)) return undefined
+        continue
       }
+      if (blocks.length + covered.length > most) return undefined
       if (blocks.some((block) => !CidrCover.covers(covered, block)) && !isOnly(rule)) return undefined
       covered.push(...blocks)
     }
@@ -75,7 +71,8 @@ const ready = (table: RuleTable, withoutAddress: Groups, withoutTarget: Groups):
   }
 
   return {
-    settle: (first, known, target) => {
+    settle: (first, known) => {
+      const { target } = known.access
       const groups = target === undefined ? withoutTarget : withoutAddress
       const isCertain = isDenied(first)
       const differs = groups.index.first(
@@ -83,14 +80,14 @@ const ready = (table: RuleTable, withoutAddress: Groups, withoutTarget: Groups):
         groups.count,
         (group) =>
           (groups.first(group, true) < first || (!isCertain && groups.first(group, false) < first)) &&
-          groups.isMet(group, known, target)
+          groups.isMet(group, known)
       )
       if (differs === groups.count) return first
       if (target === undefined) return undefined
 
       const rules = new Set<number>()
       groups.index.first(known.facts, groups.count, (group) => {
-        if (rules.size > most || !groups.isMet(group, known, target)) return false
+        if (rules.size > most || !groups.isMet(group, known)) return false
         groups.forEach(group, (rule) => {
           if (rule >= first || rules.size > most) return false
           rules.add(rule)
@@ -109,30 +106,84 @@ const ready = (table: RuleTable, withoutAddress: Groups, withoutTarget: Groups):
   }
 }
 
+/** The networks in which the address has to be for a rule to match at a port; undefined if they cannot be told. */
+const blocksOf = (table: RuleTable, rule: number, port: number): Array<CidrCover.Block> | undefined => {
+  const { lists, symbols } = table
+  const blocks: Array<CidrCover.Block> = []
+  let open = 0
+  for (const [condition, [, { term }]] of ofTarget.entries()) {
+    const list = table.get(rule, field.target + condition)
+    if (list < 0 || openPorts(table, condition, list).length === 0 || !("facts" in term)) continue
+    if (++open > 1 || lists.length(list) > most) return undefined
+    for (const number of lists.list(list)) {
+      if (!term.isByAddress?.(number, symbols) || !isIn(symbols.portsOf(number), port)) continue
+      if (!symbols.isNetwork(number)) return undefined
+      blocks.push(...symbols.prefixOf(number))
+    }
+  }
+  return blocks
+}
+
 /**
- * The rules in groups. `portsOf` calls back for each way in which a rule may match: with the list of port ranges of
- * which the port has to be in one, if it has that, and with the range of its target.
+ * A way in which a rule may match: the ports at which it may, packed, and for each of `ofTarget` the list of which a
+ * value has to be true, or `absent`.
  */
-function* groupsOf(
-  table: RuleTable,
-  terms: RuleTerms,
-  portsOf: (rule: number, visit: (list: number, range: number) => void) => void
-): Slices.Work<Groups> {
+type Visit = (ports: number, lists: ReadonlyArray<number>) => void
+
+type Ways = (rule: number, visit: Visit) => void
+
+/** While the target is known, and its address is not. */
+const waysByAddress = (table: RuleTable): Ways => {
+  const lists = ofTarget.map(() => absent)
+  return (rule, visit) => {
+    let open = 0
+    let ports: ReadonlyArray<number> = []
+    for (let i = 0; i < lists.length; i++) {
+      const list = table.get(rule, field.target + i)
+      const ranges = list < 0 ? [] : openPorts(table, i, list)
+      lists[i] = list < 0 || ranges.length > 0 ? absent : list
+      if (ranges.length === 0) continue
+      open++
+      ports = ranges
+    }
+    // A rule with several such conditions may match by the one at ports at which the other one holds already.
+    if (open > 1) visit(allPorts, lists)
+    else for (const range of ports) visit(range, lists)
+  }
+}
+
+/** While the target is not known. */
+const waysByTarget = (table: RuleTable): Ways => {
+  const any = ofTarget.map(() => absent)
+  return (rule, visit) => {
+    let isOpen = false
+    for (let i = 0; i < any.length; i++) {
+      const list = table.get(rule, field.target + i)
+      if (list < 0) continue
+      if (table.lists.length(list) === 0) return
+      isOpen = true
+    }
+    if (isOpen) visit(allPorts, any)
+  }
+}
+
+/** The rules in groups, by their terms and the ways in which they may match. */
+function* groupsOf(table: RuleTable, terms: RuleTerms, ways: Ways): Slices.Work<Groups> {
   const groups = new ListTable()
   const groupOfEach = new Ints()
   const ruleOfEach = new Ints()
-  const key = [0, 0, 0]
+  const key = new Int32Array(2 + ofTarget.length)
   let rule = 0
-  const enter = (list: number, range: number) => {
+  const enter: Visit = (ports, lists) => {
     key[0] = table.get(rule, field.terms)
-    key[1] = list
-    key[2] = range
+    key[1] = ports
+    key.set(lists, 2)
     groupOfEach.push(groups.intern(key))
     ruleOfEach.push(rule)
   }
   yield* Slices.count(table.length, (index) => {
     rule = index
-    portsOf(index, enter)
+    ways(index, enter)
   })
 
   // The rules of each group that allow, and then those that deny, one after another in one array.
@@ -155,12 +206,12 @@ function* groupsOf(
     count: groups.size,
     lists: table.lists,
     size: table.symbols.size,
-    clausesOf: (group, visit) => table.clauses(groups.item(group, 0), visit)
+    clausesOf: (group, visit) => table.termClauses(groups.item(group, 0), visit)
   })
   return grouped(terms, groups, starts, rules, index)
 }
 
-/** Apart from where they are made, so that nothing else of that is kept. */
+/** Separate from `groupsOf`, so that the closures keep nothing else of it. */
 const grouped = (
   terms: RuleTerms,
   groups: ListTable,
@@ -170,11 +221,14 @@ const grouped = (
 ): Groups => ({
   count: groups.size,
   index,
-  isMet: (group, known, target) => {
+  isMet: (group, known) => {
+    const { target } = known.access
     if (target !== undefined) {
-      const list = groups.item(group, 1)
-      if (list !== absent && !terms.hasPort(list, target.port)) return false
-      if (!isIn(groups.item(group, 2), target.port)) return false
+      if (!isIn(groups.item(group, 1), target.port)) return false
+      for (let i = 0; i < ofTarget.length; i++) {
+        const list = groups.item(group, 2 + i)
+        if (list !== absent && !terms.isMet(i, list, known.reached, known)) return false
+      }
     }
     return terms.hold(groups.item(group, 0), known)
   },
@@ -188,16 +242,3 @@ const grouped = (
     }
   }
 })
-
-const networkPorts =
-  (table: RuleTable) =>
-  (rule: number, visit: (list: number, range: number) => void): void => {
-    const target = table.get(rule, field.target)
-    if (target === absent) return
-    const own = table.get(rule, field.ports)
-    const ranges = new Set<number>()
-    for (const number of table.lists.list(target)) {
-      if (table.symbols.isNetwork(number)) ranges.add(table.symbols.portsOf(number))
-    }
-    for (const range of ranges) visit(own, range)
-  }

@@ -1,33 +1,31 @@
 /**
- * Whether an access is as a rule wants it, apart from its target.
+ * Whether the conditions of a rule hold.
  */
-import * as DateTime from "effect/DateTime"
-import * as Calendar from "../config/Calendar.ts"
-import type { Rule } from "../config/Rule.ts"
-import { absent } from "../config/RuleSymbols.ts"
-import { long, type RuleTable, term } from "../config/RuleTable.ts"
+import type { Key } from "../config/Conditions.ts"
+import { absent, isIn } from "../config/RuleSymbols.ts"
+import { allowed, field, long, ofRequest, ofTarget, placeOf, type RuleTable } from "../config/RuleTable.ts"
+import type { Known } from "./Facts.ts"
 
-/** What is known of an access, and when. */
-export interface Known {
-  readonly facts: ReadonlyArray<number>
-  /** Milliseconds since the epoch. */
-  readonly now: number
-}
-
-/** Of lists in a table of rules, by their numbers. */
+/** Of the rules and lists in a table, by their numbers. */
 export interface RuleTerms {
-  /** Whether a fact is in the list. */
-  readonly meets: (facts: ReadonlyArray<number>, list: number) => boolean
-  /** Whether what is known meets the terms in the list. */
-  readonly hold: (list: number, known: Known) => boolean
-  /** Whether a port is in one of the ranges in the list. */
-  readonly hasPort: (list: number, port: number) => boolean
+  /** Whether all conditions of a rule hold for certain. */
+  readonly match: (rule: number, known: Known) => boolean
+  /** Whether the conditions about the request hold, of the terms of rules. */
+  readonly hold: (terms: number, known: Known) => boolean
+  /** Whether a value of the list is true for the condition of `ofTarget`. No, while the target is not known. */
+  readonly isMet: (condition: number, list: number, facts: ReadonlyArray<number>, known: Known) => boolean
+  /** Whether a condition of a rule holds. `maybe`: that depends on a target or an address that is not known. */
+  readonly answer: (rule: number, key: Key, known: Known) => "yes" | "no" | "maybe"
 }
 
-export const make = ({ lists, ascending, times }: RuleTable): RuleTerms => {
+export const make = (table: RuleTable): RuleTerms => {
+  const { lists, ascending, symbols } = table
   const items = lists.items.items
   const starts = lists.starts.items
-  const isTime = times.map(timesIn(new Map()))
+  const testsOf = (conditions: typeof ofRequest) =>
+    conditions.map(([, { term }]) => ("test" in term ? term.test(symbols) : undefined))
+  const requestTests = testsOf(ofRequest)
+  const targetTests = testsOf(ofTarget)
 
   const meets = (facts: ReadonlyArray<number>, list: number): boolean => {
     let start = starts[list]!
@@ -47,24 +45,78 @@ export const make = ({ lists, ascending, times }: RuleTable): RuleTerms => {
     return false
   }
 
+  const holds = (
+    test: (typeof targetTests)[number],
+    list: number,
+    facts: ReadonlyArray<number>,
+    { access, now }: Known
+  ): boolean => {
+    if (test === undefined) return meets(facts, list)
+    for (let at = starts[list]!; at < starts[list + 1]!; at++) if (test(items[at]!, access, now)) return true
+    return false
+  }
+
+  const hold = (terms: number, known: Known): boolean => {
+    const start = starts[terms]!
+    for (let i = 0; i < requestTests.length; i++) {
+      const list = items[start + i]!
+      if (list >= 0 && !holds(requestTests[i], list, known.facts, known)) return false
+    }
+    return true
+  }
+
+  const isMet: RuleTerms["isMet"] = (condition, list, facts, known) =>
+    holds(targetTests[condition], list, facts, known)
+
+  /** What is denied is denied through a tunnel or a translator too. What is allowed is just what was named. */
+  const factsFor = (rule: number, { facts, reached }: Known) =>
+    table.get(rule, field.verdict) === allowed ? facts : reached
+
   return {
-    meets,
-    hold: (list, { facts, now }) => {
-      const start = starts[list]!
-      for (let at = start; at < start + term.times; at++) {
-        if (items[at] !== absent && !meets(facts, items[at]!)) return false
+    match: (rule, known) => {
+      const facts = factsFor(rule, known)
+      for (let i = 0; i < targetTests.length; i++) {
+        const list = table.get(rule, field.target + i)
+        if (list >= 0 && !isMet(i, list, facts, known)) return false
       }
-      const times = items[start + term.times]!
-      return times === absent || isTime[times]!(now)
+      return hold(table.get(rule, field.terms), known)
     },
-    hasPort: (list, port) => {
-      for (let at = starts[list]!; at < starts[list + 1]!; at += 2) {
-        if (items[at]! <= port && port <= items[at + 1]!) return true
-      }
-      return false
+    hold,
+    isMet,
+    answer: (rule, key, known) => {
+      const list = table.judged(rule, key)
+      if (list === absent) return "yes"
+      const { about, at } = placeOf(key)
+      if (about === "request") return holds(requestTests[at], list, known.facts, known) ? "yes" : "no"
+      if (isMet(at, list, factsFor(rule, known), known)) return "yes"
+      const { target } = known.access
+      if (target === undefined) return lists.length(list) > 0 ? "maybe" : "no"
+      if (known.hasAddress) return "no"
+      return openPorts(table, at, list).some((range) => isIn(range, target.port)) ? "maybe" : "no"
     }
   }
 }
+
+/** The ranges of ports at which it takes the address to tell whether a condition of `ofTarget` holds; none for most. */
+export const openPorts = (
+  { lists, symbols }: RuleTable,
+  condition: number,
+  list: number
+): ReadonlyArray<number> => {
+  const { term } = ofTarget[condition]![1]
+  if (!("facts" in term) || term.isByAddress === undefined) return none
+  let ranges: Set<number> | undefined
+  for (let at = 0; at < lists.length(list); at++) {
+    const number = lists.item(list, at)
+    if (term.isByAddress(number, symbols)) {
+      ranges ??= new Set()
+      ranges.add(symbols.portsOf(number))
+    }
+  }
+  return ranges ? Array.from(ranges) : none
+}
+
+const none: ReadonlyArray<number> = []
 
 /** Whether a number is among those that ascend from one place to another. */
 const contains = (items: Int32Array, start: number, end: number, number: number): boolean => {
@@ -77,16 +129,3 @@ const contains = (items: Int32Array, start: number, end: number, number: number)
   }
   return low < end && items[low] === number
 }
-
-/** With one clock for each time zone. */
-const timesIn =
-  (clocks: Map<string, Calendar.Clock>) =>
-  ({ when, timezone }: Required<Pick<Rule, "when">> & Pick<Rule, "timezone">): ((now: number) => boolean) => {
-    const name = timezone ? DateTime.zoneToString(timezone) : "local"
-    const clock = clocks.get(name) ?? Calendar.clock(timezone ?? DateTime.zoneMakeLocal())
-    clocks.set(name, clock)
-    return (now) => {
-      const minute = clock(now)
-      return when.some((window) => Calendar.isIn(window, minute))
-    }
-  }

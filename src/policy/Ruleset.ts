@@ -1,11 +1,12 @@
 /**
- * Rules made ready to decide: the first that matches, without a look at most of
- * the others. Never changes; a reload makes another.
+ * Rules made ready to decide: finds the first rule that matches, and looks at few others.
+ * A ruleset never changes; a reload makes another.
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Slices from "../base/Slices.ts"
 import { absent } from "../config/RuleSymbols.ts"
 import { allowed, denied, field, type Rules, RuleTable } from "../config/RuleTable.ts"
+import * as SymbolIndex from "../config/SymbolIndex.ts"
 import type { Access } from "./Access.ts"
 import * as ClauseIndex from "./ClauseIndex.ts"
 import type { Decision } from "./Decision.ts"
@@ -15,31 +16,27 @@ import * as RuleTerms from "./RuleTerms.ts"
 
 export interface Ruleset {
   /**
-   * What the rules have to say of an access at a time, in milliseconds since the epoch. `undecided` while
-   * what they say depends on an address, or on a target, that is not known; with both it never is.
+   * The decision of the rules about an access at a time, in milliseconds since the epoch. `undecided` while
+   * it depends on a target, or on its address, that is not known; never if both are known.
    */
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision
 }
 
 export const make = (rules: Rules): Ruleset => Slices.runSync(making(rules))
 
-/** The same in pieces, of which there are many where there are many rules. */
+/** The same in pieces. */
 export function* making(rules: Rules): Slices.Work<Ruleset> {
   if (rules.length === 0) return { judge: () => ({ verdict: "allow", rule: "no rules" }) }
   const table = yield* RuleTable.of(rules)
-  const facts = yield* Facts.making(table.symbols)
+  const facts = Facts.make(yield* SymbolIndex.making(table.symbols))
   const index = yield* ClauseIndex.making({
     count: table.length,
     lists: table.lists,
     size: table.symbols.size,
-    clausesOf: (rule, visit) => {
-      table.clauses(table.get(rule, field.terms), visit)
-      const target = table.get(rule, field.target)
-      if (target !== absent) visit(target)
-    }
+    clausesOf: (rule, visit) => table.clauses(rule, visit)
   })
   const terms = RuleTerms.make(table)
-  return ready({ table, facts, index, terms, foresight: yield* PartialEvaluation.making(table, terms) })
+  return ready({ table, facts, index, terms, partial: yield* PartialEvaluation.making(table, terms) })
 }
 
 interface Parts {
@@ -47,33 +44,20 @@ interface Parts {
   readonly facts: Facts.Facts
   readonly index: ClauseIndex.ClauseIndex
   readonly terms: RuleTerms.RuleTerms
-  readonly foresight: PartialEvaluation.PartialEvaluation
+  readonly partial: PartialEvaluation.PartialEvaluation
 }
 
-/** Apart from where they are made, so that nothing else of that is kept. */
-const ready = ({ table, facts, index, terms, foresight }: Parts): Ruleset => ({
+/** Separate from `making`, so that the closures keep nothing else of it. */
+const ready = ({ table, facts, index, terms, partial }: Parts): Ruleset => ({
   judge: (access, address, now) => {
-    const { target } = access
-    const known = { facts: facts.of(access, address), now }
-    // What is denied is denied through a tunnel or a translator too. What is allowed is just what was named.
-    const further = facts.reached(access, address)
-    const all = further.length === 0 ? known.facts : [...known.facts, ...further]
-    const decisive = index.first(all, table.length, (rule) => {
-      const ports = table.get(rule, field.ports)
-      if (ports !== absent && (target === undefined || !terms.hasPort(ports, target.port))) return false
-      const to = table.get(rule, field.target)
-      const reached = table.get(rule, field.verdict) === allowed ? known.facts : all
-      return (to === absent || terms.meets(reached, to)) && terms.hold(table.get(rule, field.terms), known)
-    })
-    const settled =
-      address !== undefined || (target !== undefined && typeof target.host !== "string")
-        ? decisive
-        : foresight.settle(decisive, known, target)
+    const known = facts(access, address, now)
+    const decisive = index.first(known.reached, table.length, (rule) => terms.match(rule, known))
+    const settled = known.hasAddress ? decisive : partial.settle(decisive, known)
     return settled === undefined ? undecided : decisionOf(table, settled)
   }
 })
 
-/** What one or the other of the rules will say. */
+/** The decision depends on what is not known yet. */
 const undecided: Decision = { verdict: "undecided", rule: "rules" }
 
 const decisionOf = (table: RuleTable, rule: number): Decision => {

@@ -17,6 +17,10 @@ export const printable = (input: Uint8Array | string, limit = 255): string => {
   return characters.length > limit ? `${escaped}…` : escaped
 }
 
+/** The text that `printable` was given, if it was not cut. */
+export const fromPrintable = (shown: string): string =>
+  shown.replace(/\\u\{([0-9a-f]+)\}/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)))
+
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 
 const plain = /^[\x21-\x5b\x5d-\x7e]*$/

@@ -3,7 +3,10 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
-import type { Condition, Request } from "../../src/config/conditions/Condition.ts"
+import * as Conditions from "../../src/config/Conditions.ts"
+import type { Condition } from "../../src/config/conditions/Condition.ts"
+import type { Rule } from "../../src/config/Rule.ts"
+import * as Explain from "../../src/policy/Explain.ts"
 import { type Asked, access, ip } from "./rules.ts"
 
 export interface Circumstances {
@@ -31,12 +34,26 @@ export const written = <A>(condition: Condition<A, Schema.Constraint>) => {
       const value = condition.quick?.(text)
       return value === undefined ? undefined : condition.format(value)
     },
-    holds: (text: unknown, asked: Asked, { addresses = [], now = "2024-01-01T00:00Z" }: Circumstances = {}) =>
-      condition.holds(read(text), access(asked) as Request, {
-        addresses: addresses.map(ip),
-        now: Date.parse(now),
+    /** What a rule with this condition alone says: true, false or `maybe`. Of several addresses, what holds for one. */
+    holds: (
+      text: unknown,
+      asked: Asked,
+      { addresses = [], now = "2024-01-01T00:00Z" }: Circumstances = {}
+    ) => {
+      const rule = {
+        deny: true,
+        [keyOf(condition)]: [read(text)],
         timezone: DateTime.zoneMakeNamedUnsafe("UTC")
-      }),
+      } as Rule
+      const answers = (addresses.length === 0 ? [undefined] : addresses.map(ip)).map(
+        (address) => Explain.explain([rule], access(asked), address, Date.parse(now))[0]!.matches
+      )
+      if (answers.includes("yes")) return true
+      return answers.includes("maybe") ? "maybe" : false
+    },
     includes: (one: unknown, other: unknown) => condition.includes(read(one), read(other))
   }
 }
+
+const keyOf = (condition: unknown): Conditions.Key =>
+  Conditions.list.find(([, other]) => (other as unknown) === condition)![0]

@@ -1,7 +1,8 @@
 import * as Schema from "effect/Schema"
 import * as Condition from "./Condition.ts"
+import * as Term from "./Term.ts"
 
-/** What clients can ask for, as settings and flags have it. */
+/** The commands that clients can ask for, as settings and flags have them. */
 export const names = ["connect", "bind", "associate", "forward"] as const
 
 export type Command = (typeof names)[number]
@@ -10,6 +11,11 @@ export const commands = Condition.make({
   item: Schema.Literals(names),
   description: "What is asked for",
   format: String,
-  holds: (name: Command, { command }) => name.toUpperCase() === command,
+  term: Term.names({
+    kind: "command",
+    of: ({ command }) => command,
+    toRequest: (name: Command) => name.toUpperCase(),
+    fromRequest: (name) => name.toLowerCase() as Command
+  }),
   includes: Condition.equal
 })

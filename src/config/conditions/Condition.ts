@@ -1,48 +1,28 @@
 /**
- * What a condition of a rule is: how it is written, when it holds, and when it
- * holds wherever another does.
+ * What a condition of a rule is: how it is written, how it is judged, what `check` can say of it. A condition is one
+ * file here and one line in `config/Conditions.ts`; everything else goes by that list.
  */
-import type * as DateTime from "effect/DateTime"
-import type * as NetAddress from "effect/net/NetAddress"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Target } from "../../wire/Target.ts"
 import * as Schemas from "../Schemas.ts"
-
-/** A request, as far as conditions ask. */
-export interface Request {
-  readonly identity: { readonly user: string | undefined; readonly groups?: ReadonlyArray<string> }
-  /** Nothing for a client that came through the file system. */
-  readonly client: NetAddress.IpAddress | undefined
-  readonly listener: string
-  readonly protocol: string
-  readonly command: string
-  /** Nothing while it is not known. */
-  readonly target: Target | undefined
-}
-
-/** What else is known when a rule is asked. */
-export interface Circumstances {
-  /** The addresses that a connection to the target reaches; none while they are not known. */
-  readonly addresses: ReadonlyArray<NetAddress.IpAddress>
-  /** Milliseconds since the epoch. */
-  readonly now: number
-  /** The rule's own. */
-  readonly timezone: DateTime.TimeZone | undefined
-}
+import type { Term } from "./Term.ts"
 
 export interface Condition<A, Item extends Schema.Constraint> {
-  /** One value. */
+  /** The schema of one value. */
   readonly item: Item
   readonly description: string
-  /** The same as `item` for values as long lists have them, only faster; nothing for any other. */
+  /** The same as `item`, only faster, for values as long lists have them; undefined for any other. */
   readonly quick?: (written: unknown) => A | undefined
-  /** As it could be written in a file. */
+  /** A value as a file could have it, for `explain`. */
   readonly format: (value: A) => string
-  /** Whether a request has the value; `maybe` while that cannot be told. */
-  readonly holds: (value: A, request: Request, circumstances: Circumstances) => boolean | "maybe"
-  /** Whether the one holds wherever the other does. */
+  /** How the condition is kept and judged. */
+  readonly term: Term<A>
+  /** Whether the first value holds for every request for which the second does. `check` finds rules that never match by this. */
   readonly includes: (one: A, other: A) => boolean
+  /** Whether a condition with these values holds for no request, which `check` warns about. Left out: never. */
+  readonly isNever?: (values: ReadonlyArray<A>) => boolean
+  /** For values that are names: what has to have the name. A rule is refused if nothing has it. */
+  readonly existing?: { readonly among: "users" | "groups"; readonly expected: string }
 }
 
 /** Declares a condition, and checks that its parts are about the same values. */
@@ -56,7 +36,7 @@ export const equal = <A>(one: A, other: A): boolean => one === other
 export const quickText = (u: unknown): string | undefined =>
   typeof u === "string" && u !== "" ? u : undefined
 
-/** A value written as a text, or as a number that is one. */
+/** A value written as a text, or as a number that is read as its text. */
 export const value = <A>(options: {
   readonly is: (u: unknown) => u is A
   readonly read: (text: string) => Option.Option<A>

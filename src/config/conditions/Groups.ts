@@ -1,11 +1,13 @@
 import * as Schema from "effect/Schema"
 import * as Condition from "./Condition.ts"
+import * as Term from "./Term.ts"
 
 export const groups = Condition.make({
   item: Schema.NonEmptyString,
   description: "One of the groups of the user",
   quick: Condition.quickText,
   format: String,
-  holds: (group: string, { identity }) => identity.groups?.includes(group) === true,
-  includes: Condition.equal
+  term: Term.names<string>({ kind: "group", of: ({ identity }) => identity.groups }),
+  includes: Condition.equal,
+  existing: { among: "groups", expected: "a group of any user" }
 })

@@ -2,8 +2,14 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as ListenAddress from "../ListenAddress.ts"
 import * as Condition from "./Condition.ts"
+import * as Term from "./Term.ts"
 
-/** As the log has them. The unspecified address stands for all of the machine's. */
+const exact = Term.names<string>({ kind: "listener", of: ({ listener }) => listener })
+
+/** Listeners of an unspecified address, which stand for all listeners of the machine at a port. */
+const wide = Term.names<string>({ kind: "wideListener", of: ({ listener }) => wideOf(listener) })
+
+/** Listeners as the log has them. */
 export const listeners = Condition.make({
   item: Condition.value<string>({
     is: (u): u is string => typeof u === "string",
@@ -21,11 +27,26 @@ export const listeners = Condition.make({
   }),
   description: "Where the client came in",
   format: String,
-  holds: (name: string, { listener }) => {
-    if (name === listener) return true
-    const [, host, port] = /^(0\.0\.0\.0|\[::\])(:\d+)$/.exec(name) ?? []
-    const isWide = host === "[::]" || (host !== undefined && !listener.startsWith("["))
-    return isWide && !listener.startsWith("unix:") && listener.endsWith(port!)
+  term: {
+    ...exact,
+    numberOf: (name, symbols, rule) =>
+      (/^(0\.0\.0\.0|\[::\]):/.test(name) ? wide : exact).numberOf(name, symbols, rule),
+    facts: (index) => {
+      const [one, other] = [exact.facts(index), wide.facts(index)]
+      if (one === undefined || other === undefined) return one ?? other
+      return (request, address, found) => {
+        one(request, address, found)
+        other(request, address, found)
+      }
+    }
   },
   includes: Condition.equal
 })
+
+/** The unspecified addresses that stand for a listener: of its family, and of both families. */
+const wideOf = (listener: string): ReadonlyArray<string> => {
+  if (listener.startsWith("unix:")) return []
+  const port = listener.slice(listener.lastIndexOf(":"))
+  const both = `[::]${port}`
+  return listener.startsWith("[") ? [both] : [`0.0.0.0${port}`, both]
+}

@@ -1,5 +1,6 @@
 import * as Option from "effect/Option"
 import * as Parsers from "../Parsers.ts"
+import { isIn, packed, unpacked } from "../RuleSymbols.ts"
 import * as Condition from "./Condition.ts"
 
 const format = ([first, last]: Parsers.PortRange) => (first === last ? `${first}` : `${first}-${last}`)
@@ -15,7 +16,14 @@ export const ports = Condition.make({
   quick: (port) =>
     typeof port === "number" ? Option.getOrUndefined(Parsers.portRange(`${port}-${port}`)) : undefined,
   format,
-  holds: ([first, last]: Parsers.PortRange, { target }) =>
-    target === undefined ? "maybe" : first <= target.port && target.port <= last,
+  term: {
+    about: "target",
+    numberOf: packed,
+    valueOf: unpacked,
+    test:
+      () =>
+      (range, { target }) =>
+        target !== undefined && isIn(range, target.port)
+  },
   includes: (one, other) => one[0] <= other[0] && other[1] <= one[1]
 })
