@@ -99,9 +99,7 @@ export class Bans extends Context.Service<
   /** No bans, and no failed logins. */
   static readonly layer: Layer.Layer<Bans, never, KeyedHash> = Layer.effect(
     Bans,
-    Effect.zipWith(KeyedHash, BanLog, (hashes, { write }) =>
-      make(BanDecisions.make(hashes, (news) => isBanChange(news) && write(news)))
-    )
+    Effect.suspend(() => Effect.map(decide(), (own) => make(own)))
   )
 
   /**
@@ -112,7 +110,18 @@ export class Bans extends Context.Service<
     Layer.sync(Bans, () => make(decisions, part))
 }
 
-export const isBanChange = (news: BanDecisions.Update): news is BanChange =>
+/** Decisions that this process makes, told to `BanLog` and to `tell`. */
+export const decide = (
+  tell?: (update: BanDecisions.Update) => void
+): Effect.Effect<BanDecisions.Replicated, never, KeyedHash> =>
+  Effect.zipWith(KeyedHash, BanLog, (hashes, { write }) =>
+    BanDecisions.make(hashes, (update) => {
+      tell?.(update)
+      if (isBanChange(update)) write(update)
+    })
+  )
+
+const isBanChange = (news: BanDecisions.Update): news is BanChange =>
   news._tag === "ban" || news._tag === "lift"
 
 /** Number of password checks of one network at a time. */

@@ -54,7 +54,6 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     const member = yield* CoordinatorMember
     const services = Effect.map(read(texts), (read) => servicesOf(read, member))
     yield* Reload.once(Layer.provide(Layer.unwrap(services), platform)).pipe(
-      Effect.andThen(member.declare),
       Effect.andThen(report(id)),
       Effect.catch((error) => Effect.sync(() => refuse(error, id)))
     )

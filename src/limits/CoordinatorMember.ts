@@ -61,8 +61,6 @@ interface Member {
   readonly decisions: BanReplica.BanReplica
   readonly remembered: RememberedLogins.RememberedLogins
   readonly pseudonym: string
-  /** Makes known what is in use of everything, when other limits may hold. */
-  readonly declare: Effect.Effect<void>
   readonly receive: (news: News) => void
   /** Gives back what is not used, and says what is to be added up. */
   readonly sweep: () => void
@@ -107,6 +105,7 @@ const make = ({ welcome, report }: Membership): Member => {
       fraction: 1 / welcome.count,
       slots,
       rates: tokens,
+      declare: slots.declare,
       requestMore: ({ kind, key, limit }) =>
         kind === "token"
           ? tokens.ask(key, limit)
@@ -116,7 +115,6 @@ const make = ({ welcome, report }: Membership): Member => {
     },
     ...{ shares, usage, decisions, remembered, receive },
     pseudonym: welcome.pseudonym,
-    declare: Effect.sync(slots.declare),
     sweep: () => {
       for (const part of [slots, tokens, decisions, usage]) part.sweep()
     }

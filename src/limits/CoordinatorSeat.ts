@@ -8,10 +8,11 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Schedule from "effect/Schedule"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
-import * as BanDecisions from "../bans/BanDecisions.ts"
-import { BanLog, Bans, isBanChange } from "../bans/Bans.ts"
+import type * as BanDecisions from "../bans/BanDecisions.ts"
+import { Bans, decide } from "../bans/Bans.ts"
 import { BanSettings } from "../bans/Settings.ts"
 import * as Hmac from "../base/Hmac.ts"
+import { KeyedHash } from "../base/KeyedHash.ts"
 import * as TokenBuckets from "../base/TokenBuckets.ts"
 import type { StateFailed } from "../Errors.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
@@ -22,30 +23,36 @@ import * as SessionIds from "./SessionIds.ts"
 import * as SlotAllocator from "./SlotAllocator.ts"
 import type * as Usage from "./Usage.ts"
 
-/** A member, as far as it is told what is counted. */
+/** A member, as the seat knows it: the same object in every call. */
 export interface Member {
+  /** Sends a message to the member, in order with the messages before. It may call back into the seat only later. */
   readonly send: (news: News) => void
 }
 
 export class CoordinatorSeat extends Context.Service<
   CoordinatorSeat,
   {
-    /** A new member, which is told all news from now on. */
+    /** Adds a member, which is sent all news from now on. The member begins with the welcome. */
     readonly enter: (member: Member) => Welcome
+    /** Takes a message from a member. Messages of a member come in the order in which they were sent. */
     readonly receive: (member: Member, report: Report) => void
-    /** A member that has ended: what it had leased is free. */
+    /** Removes a member that has ended. What the member had leased is free for the others. */
     readonly remove: (member: Member) => void
     /** Judges failed logins by these settings from now on. */
     readonly configure: (settings: BanSettings["Service"]) => void
   }
 >()("effect-socks/limits/CoordinatorSeat") {
-  /** A seat in this process, for so many members, and the bans that it decides on. Usage is kept as the settings say. */
+  /**
+   * A seat in this process for `count` members, with the bans that it decides on. Each member does a `count`th of what
+   * is not counted together: handshakes, password checks at a time, lines of failed logins. The seat keeps usage in the
+   * `stateDir` of its settings, and fails where it cannot; bans are kept by whoever builds the seat.
+   */
   static readonly layer = (
     count: number
   ): Layer.Layer<CoordinatorSeat | Bans, StateFailed, Quotas.Sections> =>
     Layer.unwrap(Effect.suspend(() => layerFor(count)))
 
-  /** A coordinator for servers in the same process as the seat. */
+  /** A coordinator for servers in the same process as the seat: several listeners of one app, for one. */
   static readonly layerLocal: Layer.Layer<Coordinator, never, CoordinatorSeat> = Layer.effect(
     Coordinator,
     Effect.map(CoordinatorSeat, (seat) => ({ join: join(seat) }))
@@ -58,11 +65,7 @@ const layerFor = Effect.fnUntraced(function* (count: number) {
   const tell = (news: News) => {
     for (const member of members) member.send(news)
   }
-  const bans = yield* BanLog
-  const decisions = BanDecisions.make(Hmac.hashes, (news) => {
-    tell(news)
-    if (isBanChange(news)) bans.write(news)
-  })
+  const decisions = yield* Effect.provideService(decide(tell), KeyedHash, Hmac.hashes)
   const parts = {
     count,
     members,

@@ -46,6 +46,8 @@ export interface SharedCounters {
   readonly fraction: number
   /** Asks the other processes for one of this counter. Absent where there are none. */
   readonly requestMore?: (counter: Counter) => Effect.Effect<Grant>
+  /** Reports to the other processes what is in use, as other limits hold from now on. Absent where there are none. */
+  readonly declare?: () => void
 }
 
 /** Of this process alone. */

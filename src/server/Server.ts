@@ -135,6 +135,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     )
     if (past === next) return
     past.retire()
+    yield* sessions.limitsChanged
     yield* endDenied
   }, Effect.uninterruptible)
 

@@ -74,6 +74,8 @@ export class Sessions extends Context.Service<
     readonly end: (id: number, reason: Ending) => Effect.Effect<boolean>
     /** Notes that the system had no descriptor for a new connection. */
     readonly turnedAway: Effect.Effect<void>
+    /** Notes that other limits hold from now on, for sessions that have begun, too. */
+    readonly limitsChanged: Effect.Effect<void>
     /** The numbers of now, for the operator. */
     readonly census: Effect.Effect<Census, never, LimitSettings>
     /** The sessions of all connections, the oldest first. */
@@ -244,6 +246,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       }),
     end: (id, reason) => Effect.sync(() => cut(id, reason)),
     turnedAway: turnAway("descriptors"),
+    limitsChanged: Effect.sync(() => counting.declare?.()),
     census: Effect.map(LimitSettings, (limits) => {
       const counts = admission.count()
       return {

@@ -33,6 +33,7 @@ const join = Effect.gen(function* () {
   const context = yield* Layer.buildWithScope(Layer.fresh(services), scope)
   return {
     ...Context.get(context, CoordinatorMember),
+    sessions: Context.get(context, Sessions),
     leave: Scope.close(scope, Exit.void),
     /** A session of alice's, or why there is none. */
     begin: begin({ identity: { user: "alice" } }).pipe(
@@ -75,6 +76,17 @@ describe("servers that count together", () => {
         yield* settled
         assert.lengthOf((yield* many(other, 7)).closes, 5)
       })
+    )
+  )
+
+  it.effect("count the sessions that began before there was a limit", () =>
+    together({}, (one, other) =>
+      Effect.gen(function* () {
+        yield* many(one, 3)
+        yield* one.sessions.limitsChanged
+        const { closes } = yield* many(other, 3)
+        assert.lengthOf(closes, 1)
+      }).pipe(Effect.provide(Config.layer({ maxSessionsPerUser: 4 })))
     )
   )
 
