@@ -67,7 +67,8 @@ const meaning = (
   if (asksPassword) {
     return isClear
       ? [
-          "  Passwords go over the network in the clear: others on the way can read them (tls: before the address)."
+          "  Passwords go over the network in the clear: others on the way can read them. With TLS they cannot:",
+          "    --listen tls:ADDRESS --tls-cert FILE --tls-key FILE"
         ]
       : []
   }

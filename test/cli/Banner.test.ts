@@ -9,7 +9,8 @@ import * as Config from "../../src/server/Config.ts"
 
 const open = "Everyone who can reach it can use it, and what they do comes from this machine (--open)."
 const clear =
-  "Passwords go over the network in the clear: others on the way can read them (tls: before the address)."
+  "Passwords go over the network in the clear: others on the way can read them. With TLS they cannot:\n" +
+  "    --listen tls:ADDRESS --tls-cert FILE --tls-key FILE"
 
 const banner = (
   listen: ReadonlyArray<string>,

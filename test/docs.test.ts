@@ -1,0 +1,122 @@
+/**
+ * What the documentation says is what the program does, and its links lead somewhere.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join, normalize } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, describe, expect, it } from "@effect/vitest"
+import * as Help from "../src/cli/Help.ts"
+import * as Settings from "../src/cli/Settings.ts"
+import * as Section from "../src/config/Section.ts"
+import * as Setting from "../src/config/Setting.ts"
+import { answers } from "../src/Reply.ts"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+const text = (path: string) => readFileSync(join(root, path), "utf8")
+
+const pages = [
+  "README.md",
+  "bench/README.md",
+  ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)
+].filter((path) => path.endsWith(".md"))
+
+/** The page of all settings, as it has to stand there. `npx vitest run test/docs.test.ts -u` writes it. */
+const settingsPage = (): string => {
+  const rows = (name: string, setting: Setting.Table[string]): ReadonlyArray<string> => {
+    const key = Setting.flagName(name)
+    const origin = Setting.isText(setting)
+      ? [`\`${Setting.variableName(name)}\``, `\`${key}\` in the config file`]
+      : ["only in the config file"]
+    return [
+      `### \`${Setting.isText(setting) ? `--${key} ${setting.metavar}`.trim() : `${key}:`}\``,
+      "",
+      `${setting.description}.`,
+      "",
+      [...origin, `default: ${setting.defaultText}`].join(" · "),
+      ""
+    ].map((line) => (line.startsWith("#") ? line : line.replaceAll("*", "\\*")))
+  }
+  return [
+    "# Settings",
+    "",
+    "All settings, by groups. A flag beats its variable, which beats the config file, which beats the default. Lists repeat the flag, or have",
+    "commas in it; in a variable, users are separated by line breaks and other lists by commas. Durations are `500ms`, `10s`, `15m`, `1h`, sizes",
+    "`512KiB`, `10MiB`, `5GB` (bytes), bandwidth the same a second. `effect-socks help GROUP` prints the same in a terminal.",
+    "",
+    ...Help.groups.flatMap(({ name, title, sections }) => [
+      `## ${title} (\`${name}\`)`,
+      "",
+      ...Object.entries(Section.table(sections)).flatMap(([name, setting]) => rows(name, setting))
+    ])
+  ].join("\n")
+}
+
+/** The headings of a page, as links name them. */
+const anchors = (path: string): ReadonlySet<string> =>
+  new Set(
+    text(path)
+      .split("\n")
+      .filter((line) => /^#+ /.test(line))
+      .map((line) =>
+        line
+          .replace(/^#+ /, "")
+          .toLowerCase()
+          .replaceAll(/[^\w\- ]/g, "")
+          .replaceAll(" ", "-")
+      )
+  )
+
+const withoutCode = (markdown: string) => markdown.replaceAll(/```[\s\S]*?```/g, "")
+
+describe("the documentation", () => {
+  it("has every setting as it is", async () => {
+    await expect(settingsPage()).toMatchFileSnapshot("../docs/settings.md")
+  })
+
+  it("has every reply there is", () => {
+    const replies = text("docs/operate.md")
+    for (const { socks } of Object.values(answers)) {
+      if (socks.message === "reply")
+        assert.include(replies, `\n| ${socks.code.toString().padStart(2, "0")} |`)
+    }
+  })
+
+  it("names only flags that there are", () => {
+    const flags = new Set(Object.keys(Section.table(Settings.sections)).map(Setting.flagName))
+    for (const page of pages.filter((path) => path.startsWith("docs/") || path === "README.md")) {
+      for (const [command] of text(page).matchAll(/(?:effect-socks|dist\/main\.js) [^\n`|]*/g)) {
+        for (const [, flag] of command.matchAll(/ --(?:no-)?([a-z][\w-]*)/g)) {
+          assert.isTrue(flags.has(flag!) || others.has(flag!), `${page}: --${flag}`)
+        }
+      }
+    }
+  })
+
+  for (const page of pages) {
+    it(`has links in ${page} that lead somewhere`, () => {
+      for (const [, link] of withoutCode(text(page)).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^https?:/.test(link!)) continue
+        const [path, anchor] = link!.split("#") as [string, string?]
+        const target = path === "" ? page : normalize(join(dirname(page), path))
+        assert.isTrue(existsSync(join(root, target)), `${page}: ${link}`)
+        if (anchor !== undefined) assert.isTrue(anchors(target).has(anchor), `${page}: ${link}`)
+      }
+    })
+  }
+})
+
+/** Flags of commands, and of the program as such. */
+const others = new Set([
+  "to",
+  "group",
+  "client",
+  "command",
+  "protocol",
+  "at",
+  "address",
+  "help",
+  "completions",
+  "cost",
+  "version"
+])
