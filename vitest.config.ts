@@ -21,9 +21,6 @@ const tests = readdirSync("test", { recursive: true, encoding: "utf8" })
 /** The tests with this in their text. */
 const having = (part: RegExp) => tests.filter((file) => part.test(readFileSync(file, "utf8")))
 
-/** Those that put modules of their own in the place of others, which no other test is to see. */
-const mocking = having(/^vi\.mock\(/m)
-
 /** Those of whole programs that other programs are clients of. */
 const clients = having(/support\/clients\.ts"/)
 
@@ -59,16 +56,15 @@ export default defineConfig({
         test: {
           name: "shared",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...mocking, ...clients, real],
+          exclude: [...clients, real],
           isolate: false
         }
       },
       {
         extends: true,
-        test: { name: "e2e", include: [real], exclude: [...mocking, ...clients], isolate: false, retry }
+        test: { name: "e2e", include: [real], exclude: clients, isolate: false, retry }
       },
-      { extends: true, test: { name: "clients", include: clients, isolate: false, retry } },
-      { extends: true, test: { name: "mocking", include: mocking } }
+      { extends: true, test: { name: "clients", include: clients, isolate: false, retry } }
     ]
   }
 })

@@ -28,13 +28,15 @@ type Act = typeof act extends fc.Arbitrary<infer A> ? A : never
 
 const config = { ...Config.defaults, banAfter: 5 }
 
-const attempt = (who: number, name: number, now: number, password = 0) => {
-  const [network = "", ...wider] = ClientNetwork.around(addresses[who]!).map(IpNetwork.format)
-  return {
-    ...{ network, wider, area: ClientNetwork.areaOf(addresses[who]!), account: `name ${name}` },
-    ...{ guess: `guess ${who} ${name} ${password}`, now, window: 600_000 }
-  }
-}
+const places = addresses.map((address) => {
+  const [network = "", ...wider] = ClientNetwork.around(address).map(IpNetwork.format)
+  return { network, wider, area: ClientNetwork.areaOf(address) }
+})
+
+const attempt = (who: number, name: number, now: number, password = 0) => ({
+  ...places[who]!,
+  ...{ account: `name ${name}`, guess: `guess ${who} ${name} ${password}`, now, window: 600_000 }
+})
 
 const perform = (decisions: BanDecisions.BanDecisions, { what, who, name, password }: Act, now: number) => {
   const address = addresses[who]!

@@ -11,42 +11,36 @@ import { attempt, isAdmitted, layer } from "../support/guarded.ts"
 
 const quiet = Layer.succeed(References.MinimumLogLevel, "None")
 
-it.effect(
-  "20,000 addresses: hardly a guess is heard, the tables stay small, and alice gets in",
-  () =>
-    Effect.gen(function* () {
-      const { suspects, list } = yield* Bans
-      assert.strictEqual(yield* attempt("198.51.100.1", "secret"), "in")
-      let heard = 0
-      for (let n = 0; n < 20_000; n++) {
-        // A thousand a second, each tenth address often enough to be banned.
-        if (n % 1000 === 0) yield* TestClock.adjust("1 second")
-        const host = `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`
-        for (let tries = n % 10 === 0 ? 10 : 1; tries > 0; tries--) {
-          if ((yield* attempt(host)) === "wrong") heard++
-        }
+it.effect("10,000 addresses: hardly a guess is heard, the tables stay small, and alice gets in", () =>
+  Effect.gen(function* () {
+    const { suspects, list } = yield* Bans
+    assert.strictEqual(yield* attempt("198.51.100.1", "secret"), "in")
+    let heard = 0
+    for (let n = 0; n < 10_000; n++) {
+      // A thousand a second, each tenth address often enough to be banned.
+      if (n % 1000 === 0) yield* TestClock.adjust("1 second")
+      const host = `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`
+      for (let tries = n % 10 === 0 ? 10 : 1; tries > 0; tries--) {
+        if ((yield* attempt(host)) === "wrong") heard++
       }
-      // Ten, and then after 1, 2, 4, … seconds.
-      assert.isAtMost(heard, 20)
-      assert.isAtMost((yield* suspects).length, 8192)
-      assert.strictEqual((yield* list).length, 2000)
-      assert.strictEqual(yield* attempt("198.51.100.1", "secret"), "in")
-      assert.strictEqual(yield* attempt("198.51.100.2", "secret"), "unheard")
-      assert.isTrue(yield* isAdmitted("198.51.100.2"))
-      yield* TestClock.adjust("120 seconds")
-      assert.strictEqual(yield* attempt("198.51.100.2", "secret"), "in")
-    }).pipe(Effect.provide(Layer.merge(layer(), quiet))),
-  60_000
+    }
+    // Ten, and then after 1, 2, 4, … seconds.
+    assert.isAtMost(heard, 20)
+    assert.isAtMost((yield* suspects).length, 8192)
+    assert.strictEqual((yield* list).length, 1000)
+    assert.strictEqual(yield* attempt("198.51.100.1", "secret"), "in")
+    assert.strictEqual(yield* attempt("198.51.100.2", "secret"), "unheard")
+    assert.isTrue(yield* isAdmitted("198.51.100.2"))
+    yield* TestClock.adjust("120 seconds")
+    assert.strictEqual(yield* attempt("198.51.100.2", "secret"), "in")
+  }).pipe(Effect.provide(Layer.merge(layer(), quiet)))
 )
 
-it.effect(
-  "as many bans as anyone likes take no more than their table",
-  () =>
-    Effect.gen(function* () {
-      for (let n = 0; n < 40_000; n++) yield* attempt(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`)
-      const { list } = yield* Bans
-      assert.isAtMost((yield* list).length, 32_768)
-      assert.isFalse(yield* isAdmitted("10.0.156.63"))
-    }).pipe(Effect.provide(Layer.merge(layer({ banAfter: 1 }), quiet))),
-  60_000
+it.effect("as many bans as anyone likes take no more than their table", () =>
+  Effect.gen(function* () {
+    for (let n = 0; n < 33_000; n++) yield* attempt(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`)
+    const { list } = yield* Bans
+    assert.isAtMost((yield* list).length, 32_768)
+    assert.isFalse(yield* isAdmitted("10.0.128.231"))
+  }).pipe(Effect.provide(Layer.merge(layer({ banAfter: 1 }), quiet)))
 )

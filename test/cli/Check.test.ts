@@ -2,27 +2,26 @@
  * What `effect-socks check` says of settings.
  */
 import { readdirSync, writeFileSync } from "node:fs"
+import os from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestConsole from "effect/testing/TestConsole"
-import { vi } from "vitest"
 import * as Check from "../../src/cli/Check.ts"
 import type * as Sources from "../../src/config/Sources.ts"
 import * as MemoryFiles from "../support/files.ts"
+import { replaceOfNode } from "../support/replaced.ts"
 import * as Temporary from "../support/temporary.ts"
 
-const interfaces = vi.hoisted(() => ({ areHidden: false }))
+const interfaces = { areHidden: false, found: os.networkInterfaces() }
 
-vi.mock("node:os", async (original) => {
-  const os = await original<typeof import("node:os")>()
-  const networkInterfaces = () => {
+replaceOfNode(os, {
+  networkInterfaces: () => {
     if (interfaces.areHidden) throw new Error("EAFNOSUPPORT")
-    return os.networkInterfaces()
+    return interfaces.found
   }
-  return { ...os, networkInterfaces }
 })
 
 const check = (given: Sources.Given, file = "") =>

@@ -13,7 +13,7 @@ import { until } from "../support/until.ts"
 describe("A server after many connections", () => {
   it.live("has the descriptors and the memory that it had before", () =>
     Effect.gen(function* () {
-      const program = yield* Program.start(["--handshake-timeout", "1s"], { nodeFlags: countingFlags })
+      const program = yield* Program.start(["--handshake-timeout", "3s"], { nodeFlags: countingFlags })
       const target = yield* echo("0.0.0.0")
       const many = (count: number, visit: (socket: Socket, index: number) => void) =>
         Effect.forEach(

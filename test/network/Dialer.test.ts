@@ -3,7 +3,7 @@
  * failure means, which of several is reported, and that no socket is left.
  */
 import { EventEmitter } from "node:events"
-import { connect } from "node:net"
+import net from "node:net"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -18,9 +18,12 @@ import { Dialer, fromCode } from "../../src/network/Dialer.ts"
 import * as Direct from "../../src/routes/Direct.ts"
 import * as Config from "../../src/server/Config.ts"
 import { accessOf } from "../../src/session/States.ts"
+import { replaceOfNode } from "../support/replaced.ts"
 import { admitted } from "../support/sessions.ts"
 
-vi.mock("node:net", async (original) => ({ ...(await original<object>()), connect: vi.fn() }))
+const connect = vi.fn()
+
+replaceOfNode(net, { connect })
 
 /** What there is to know of a socket that was asked for. */
 class FakeSocket extends EventEmitter {
@@ -45,13 +48,11 @@ const sockets: Array<FakeSocket> = []
 
 beforeEach(() => {
   sockets.length = 0
-  vi.mocked(connect)
-    .mockReset()
-    .mockImplementation(((options: { host: string }) => {
-      const socket = new FakeSocket(options.host)
-      sockets.push(socket)
-      return socket
-    }) as never)
+  connect.mockReset().mockImplementation((options: { host: string }) => {
+    const socket = new FakeSocket(options.host)
+    sockets.push(socket)
+    return socket
+  })
 })
 
 const dialing = Effect.fnUntraced(function* (...addresses: Arr.NonEmptyReadonlyArray<string>) {
@@ -120,7 +121,7 @@ describe("Dialer", () => {
       assert.strictEqual(outgoing.transport.handOver(new Uint8Array(0)), sockets[0] as never)
       assert.strictEqual(NetAddress.formatInet(outgoing.local), "198.51.100.1:40000")
       assert.strictEqual(NetAddress.formatInet(outgoing.remote), "[2001:db8::1]:443")
-      assert.deepInclude(vi.mocked(connect).mock.calls[0]![0] as unknown, {
+      assert.deepInclude(connect.mock.calls[0]![0] as unknown, {
         host: "2001:db8::1",
         port: 443,
         allowHalfOpen: true,

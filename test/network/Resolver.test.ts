@@ -2,6 +2,8 @@
  * From a name to addresses, with name servers and files that say what a test
  * has them say.
  */
+import dns from "node:dns/promises"
+import fs from "node:fs/promises"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -9,44 +11,43 @@ import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import { TestClock } from "effect/testing"
-import { vi } from "vitest"
 import { Resolver } from "../../src/network/Resolver.ts"
 import * as Authorize from "../../src/policy/Authorize.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import * as Config from "../../src/server/Config.ts"
+import { replaceOfNode } from "../support/replaced.ts"
 import { access, targetOf } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
 
 /** What a name server says: addresses, an error code, or nothing at all. */
 type Answer = ReadonlyArray<string> | string | "silence" | Promise<ReadonlyArray<string>>
 
-const world = vi.hoisted(() => ({
+const world = {
   files: {} as Record<string, string>,
   records: {} as Record<string, { v4?: Answer; v6?: Answer }>,
   asked: [] as Array<string>,
   /** How long answers hold, in seconds. */
   ttl: 60
-}))
+}
 
-vi.mock("node:fs/promises", () => ({
+replaceOfNode(fs, {
   readFile: async (path: string) => world.files[path] ?? Promise.reject(new Error("ENOENT"))
-}))
+})
 
-vi.mock("node:dns/promises", () => {
-  const answer = async (name: string, family: "v4" | "v6") => {
-    world.asked.push(`${name} ${family}`)
-    const answer = Object.hasOwn(world.records, name)
-      ? (world.records[name]?.[family] ?? "ENODATA")
-      : "ENOTFOUND"
-    if (answer === "silence") return new Promise(() => {})
-    if (typeof answer === "string") throw Object.assign(new Error(answer), { code: answer })
-    return (await answer).map((address) => ({ address, ttl: world.ttl }))
-  }
-  return {
-    Resolver: class {
-      resolve4 = (name: string) => answer(name, "v4")
-      resolve6 = (name: string) => answer(name, "v6")
-    }
+const answer = async (name: string, family: "v4" | "v6") => {
+  world.asked.push(`${name} ${family}`)
+  const answer = Object.hasOwn(world.records, name)
+    ? (world.records[name]?.[family] ?? "ENODATA")
+    : "ENOTFOUND"
+  if (answer === "silence") return new Promise(() => {})
+  if (typeof answer === "string") throw Object.assign(new Error(answer), { code: answer })
+  return (await answer).map((address) => ({ address, ttl: world.ttl }))
+}
+
+replaceOfNode(dns, {
+  Resolver: class {
+    resolve4 = (name: string) => answer(name, "v4")
+    resolve6 = (name: string) => answer(name, "v6")
   }
 })
 

@@ -2,6 +2,8 @@
  * Every known way past a guard, tried through every protocol spoken here, in a
  * server that others can reach: nothing that is closed is ever dialled.
  */
+import dns from "node:dns/promises"
+import fs from "node:fs/promises"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
@@ -9,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import { vi } from "vitest"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
@@ -32,6 +33,7 @@ import * as Hostile from "../support/hostile.ts"
 import { message } from "../support/http.ts"
 import { captured } from "../support/logs.ts"
 import { datagram, greeting, request } from "../support/messages.ts"
+import { replaceOfNode } from "../support/replaced.ts"
 import { read } from "../support/rules.ts"
 import { begin } from "../support/sessions.ts"
 import { settled } from "../support/streams.ts"
@@ -40,31 +42,29 @@ import { settled } from "../support/streams.ts"
 const config = { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
 
 /** What name servers know, and what they were asked, in the tests that ask them. */
-const servers = vi.hoisted(() => ({
+const servers = {
   records: {} as Record<string, string>,
   asked: [] as Array<string>
-}))
+}
 
-vi.mock("node:dns/promises", () => {
-  const answer = async (name: string) => {
-    servers.asked.push(name)
-    const address = Object.hasOwn(servers.records, name) ? servers.records[name] : undefined
-    if (address === undefined) throw Object.assign(new Error("ENOTFOUND"), { code: "ENOTFOUND" })
-    return [{ address, ttl: 3600 }]
-  }
-  return {
-    Resolver: class {
-      resolve4 = answer
-      resolve6 = async () => []
-    }
+const resolve4 = async (name: string) => {
+  servers.asked.push(name)
+  const address = Object.hasOwn(servers.records, name) ? servers.records[name] : undefined
+  if (address === undefined) throw Object.assign(new Error("ENOTFOUND"), { code: "ENOTFOUND" })
+  return [{ address, ttl: 3600 }]
+}
+
+replaceOfNode(dns, {
+  Resolver: class {
+    resolve4 = resolve4
+    resolve6 = async () => []
   }
 })
 
-vi.mock("node:fs/promises", async (original) => ({
-  ...(await original<typeof import("node:fs/promises")>()),
+replaceOfNode(fs, {
   readFile: async (path: string) =>
     path === "/etc/resolv.conf" ? "search corp.example\noptions ndots:5\n" : ""
-}))
+})
 
 /** An address that nothing but the server's listening there is to be said against. */
 const own = NetAddress.inetAddressFromStringUnsafe("8.8.4.4:1080")
@@ -223,14 +223,18 @@ const tried = Effect.fnUntraced(function* (
   settings: Partial<Config.Values> = config
 ) {
   const attempts: Array<{ protocol: string; answer: string; dialled: string; asked: number }> = []
-  for (const [protocol, ask] of Object.entries(protocols)) {
-    const { dialled, asked, services } = server(settings)
-    const attempt = ask(host, port)
-    if (attempt === undefined) continue
-    const answer = yield* Effect.provide(attempt, services)
-    const sent = answer.startsWith("to ") ? answer.slice(3) : ""
-    attempts.push({ protocol, answer, dialled: dialled.join() || sent, asked: asked.length })
-  }
+  const { dialled, asked, services } = server(settings)
+  yield* Effect.gen(function* () {
+    for (const [protocol, ask] of Object.entries(protocols)) {
+      const attempt = ask(host, port)
+      if (attempt === undefined) continue
+      dialled.length = 0
+      asked.length = 0
+      const answer = yield* attempt
+      const sent = answer.startsWith("to ") ? answer.slice(3) : ""
+      attempts.push({ protocol, answer, dialled: dialled.join() || sent, asked: asked.length })
+    }
+  }).pipe(Effect.provide(services))
   const answers = Object.keys(protocols).map((protocol) =>
     (attempts.find((attempt) => attempt.protocol === protocol)?.answer ?? "-").padEnd(7)
   )

@@ -9,11 +9,11 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { vi } from "vitest"
 import { ListenFailed } from "../../src/Errors.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import type * as Config from "../../src/server/Config.ts"
+import * as Listener from "../../src/server/Listener.ts"
 import { Server } from "../../src/server/Server.ts"
 import {
   clientAddress,
@@ -25,34 +25,35 @@ import {
 } from "../../src/testing/index.ts"
 import { message, receiveAll } from "../support/http.ts"
 import { greeting, request } from "../support/messages.ts"
+import { replaceExport } from "../support/replaced.ts"
 import { settled } from "../support/streams.ts"
 
-const listening = vi.hoisted(() => ({
+const listening = {
   events: [] as string[],
   open: new Map<string, (transport: unknown, peer: unknown) => void>()
-}))
+}
 
-vi.mock("../../src/server/Listener.ts", () => ({
-  listen: (
-    at: Host.HostPort,
-    { onConnection }: { readonly onConnection: (transport: unknown, peer: unknown) => void }
-  ) => {
-    const address = Host.formatHostPort(at)
-    return Effect.acquireRelease(
-      Effect.suspend(() => {
-        if (at.port === 1) return Effect.fail(new ListenFailed({ address, code: "EACCES" }))
-        listening.events.push(`open ${address}`)
-        listening.open.set(address, onConnection)
-        return Effect.succeed([Host.hostPortUnsafe(NetAddress.ipv4Loopback, at.port)])
-      }),
-      () =>
-        Effect.sync(() => {
-          listening.events.push(`close ${address}`)
-          listening.open.delete(address)
-        })
-    )
-  }
-}))
+const listen = (
+  at: Host.HostPort,
+  { onConnection }: { readonly onConnection: (transport: unknown, peer: unknown) => void }
+) => {
+  const address = Host.formatHostPort(at)
+  return Effect.acquireRelease(
+    Effect.suspend(() => {
+      if (at.port === 1) return Effect.fail(new ListenFailed({ address, code: "EACCES" }))
+      listening.events.push(`open ${address}`)
+      listening.open.set(address, onConnection)
+      return Effect.succeed([Host.hostPortUnsafe(NetAddress.ipv4Loopback, at.port)])
+    }),
+    () =>
+      Effect.sync(() => {
+        listening.events.push(`close ${address}`)
+        listening.open.delete(address)
+      })
+  )
+}
+
+replaceExport(Listener, "listen", listen as never)
 
 beforeEach(() => {
   listening.open.clear()

@@ -14,13 +14,13 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import { vi } from "vitest"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { ListenFailed } from "../../src/Errors.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import type { Peer } from "../../src/network/Peer.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import type * as Config from "../../src/server/Config.ts"
+import * as Listener from "../../src/server/Listener.ts"
 import { Server } from "../../src/server/Server.ts"
 import {
   clientAddress,
@@ -32,27 +32,28 @@ import {
 } from "../../src/testing/index.ts"
 import { captured } from "../support/logs.ts"
 import { greeting, request } from "../support/messages.ts"
+import { replaceExport } from "../support/replaced.ts"
 import { settled } from "../support/streams.ts"
 
-const listeners = vi.hoisted(() => ({
+const listeners = {
   open: new Map<string, (transport: unknown, peer: unknown) => void>()
-}))
+}
 
-vi.mock("../../src/server/Listener.ts", () => ({
-  listen: (
-    at: Host.HostPort,
-    { onConnection }: { readonly onConnection: (transport: unknown, peer: unknown) => void }
-  ) =>
-    Effect.acquireRelease(
-      Effect.suspend(() => {
-        const address = Host.formatHostPort(at)
-        if (at.port === 1) return Effect.fail(new ListenFailed({ address, code: "EACCES" }))
-        listeners.open.set(address, onConnection)
-        return Effect.succeed([Host.hostPortUnsafe(NetAddress.ipv4Loopback, at.port)])
-      }),
-      () => Effect.sync(() => listeners.open.delete(Host.formatHostPort(at)))
-    )
-}))
+const listen = (
+  at: Host.HostPort,
+  { onConnection }: { readonly onConnection: (transport: unknown, peer: unknown) => void }
+) =>
+  Effect.acquireRelease(
+    Effect.suspend(() => {
+      const address = Host.formatHostPort(at)
+      if (at.port === 1) return Effect.fail(new ListenFailed({ address, code: "EACCES" }))
+      listeners.open.set(address, onConnection)
+      return Effect.succeed([Host.hostPortUnsafe(NetAddress.ipv4Loopback, at.port)])
+    }),
+    () => Effect.sync(() => listeners.open.delete(Host.formatHostPort(at)))
+  )
+
+replaceExport(Listener, "listen", listen as never)
 
 beforeEach(() => listeners.open.clear())
 

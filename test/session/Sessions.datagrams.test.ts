@@ -3,12 +3,13 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { vi } from "vitest"
+import * as Descriptors from "../../src/limits/Descriptors.ts"
 import type { Connection } from "../../src/session/States.ts"
+import { replaceExport } from "../support/replaced.ts"
 import { begin, layer } from "../support/sessions.ts"
 
 /** Room for four associations, or eight connections to targets. */
-vi.mock("../../src/limits/Descriptors.ts", () => ({ budget: Effect.succeed(16) }))
+replaceExport(Descriptors, "budget", Effect.succeed(16))
 
 let hosts = 0
 

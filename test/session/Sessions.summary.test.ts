@@ -7,13 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import { TestClock } from "effect/testing"
-import { vi } from "vitest"
 import { HandshakeTimeout } from "../../src/Errors.ts"
+import * as Descriptors from "../../src/limits/Descriptors.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { captured } from "../support/logs.ts"
+import { replaceExport } from "../support/replaced.ts"
 import { begin, layer, open } from "../support/sessions.ts"
 
-vi.mock("../../src/limits/Descriptors.ts", () => ({ budget: Effect.succeed(8) }))
+replaceExport(Descriptors, "budget", Effect.succeed(8))
 
 const logged = () => {
   const { lines, layer: logs } = captured()

@@ -3,13 +3,14 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { vi } from "vitest"
+import * as Descriptors from "../../src/limits/Descriptors.ts"
 import { Sessions } from "../../src/session/Sessions.ts"
 import { fields } from "../support/errors.ts"
+import { replaceExport } from "../support/replaced.ts"
 import { admit, layer as layerOf, open } from "../support/sessions.ts"
 
 /** Room for sixteen descriptors: eight handshakes, eight sessions. */
-vi.mock("../../src/limits/Descriptors.ts", () => ({ budget: Effect.succeed(16) }))
+replaceExport(Descriptors, "budget", Effect.succeed(16))
 
 const layer = (maxSessions: number | "auto") => layerOf({ maxSessions })
 
