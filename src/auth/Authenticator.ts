@@ -36,7 +36,10 @@ export class Authenticator extends Context.Service<
       credentials: Credentials,
       from: NetAddress.SocketAddress
     ) => Effect.Effect<Identity, VerificationError>
-    /** The identity of the user with this name, who has proved it by a certificate; undefined for an unknown name. Left out where no names are known. */
+    /**
+     * The identity of the user with this printable name, as a certificate or an earlier `verify` proved it; undefined
+     * for an unknown name. Left out where no names are known.
+     */
     readonly recognize?: (
       name: string,
       from: NetAddress.SocketAddress

@@ -13,7 +13,7 @@ import * as AnswerCache from "../base/AnswerCache.ts"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import { AuthenticationFailed, CertificateRefused, type TooManyLogins } from "../Errors.ts"
 import type { Credentials } from "../wire/Socks5.ts"
-import { printable } from "../wire/Text.ts"
+import { fromPrintable, printable } from "../wire/Text.ts"
 import type { Identity } from "./Identity.ts"
 import * as LoginQueue from "./LoginQueue.ts"
 import * as PasswordHash from "./PasswordHash.ts"
@@ -91,7 +91,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
     }),
     recognize: Effect.fnUntraced(function* (name, from) {
       const { find } = yield* current
-      const entry = find(utf8.encode(name))
+      const entry = find(utf8.encode(fromPrintable(name)))
       if (entry === undefined) return undefined
       const reason = yield* barOf(entry.user, from)
       if (reason !== undefined) return yield* new CertificateRefused({ user: name, reason })

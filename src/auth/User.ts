@@ -43,10 +43,10 @@ export const fromString = (text: string): Option.Option<User> => {
     : Option.none()
 }
 
-/** What RFC 1929 §2 can carry: 1 to 255 bytes. */
+/** What RFC 1929 §2 can carry: 1 to 255 bytes. Not half a surrogate pair, as all of these have the same bytes in UTF-8. */
 export const isField = (text: string): boolean => {
   const { length } = new TextEncoder().encode(text)
-  return length >= 1 && length <= 255
+  return length >= 1 && length <= 255 && !/\p{Cs}/u.test(text)
 }
 
 /** The value of a text. An error says what is `expected`, and never shows the text. */

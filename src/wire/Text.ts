@@ -3,7 +3,11 @@
  * sequences, and to a log, which believes line breaks.
  */
 
-/** UTF-8 where it is; anything unprintable as `\u{…}`; cut to `limit` characters. */
+/**
+ * UTF-8 where it is; anything unprintable as `\u{…}`; cut to `limit` characters. No two strings of up to `limit`
+ * characters have the same printable text, so rules and limits go by the printable names of users. Bytes that are no
+ * UTF-8 all look alike.
+ */
 export const printable = (input: Uint8Array | string, limit = 255): string => {
   const text = typeof input === "string" ? input : utf8.decode(input)
   if (plain.test(text) && text.length <= limit) return text
@@ -17,7 +21,7 @@ export const printable = (input: Uint8Array | string, limit = 255): string => {
   return characters.length > limit ? `${escaped}…` : escaped
 }
 
-/** The text that `printable` was given, if it was not cut. */
+/** The string that `printable` made the text of, if nothing was cut. */
 export const fromPrintable = (shown: string): string =>
   shown.replace(/\\u\{([0-9a-f]+)\}/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)))
 

@@ -232,6 +232,26 @@ describe("a user", () => {
   )
 })
 
+describe("names that logs escape", () => {
+  const users = Authenticator.users([
+    { name: "dom\\alice", password: Redacted.make("secret"), groups: ["staff"] },
+    { name: "dom\\u{5c}alice", password: Redacted.make("other"), groups: ["boss"] }
+  ])
+
+  it.effect("are recognized as the users who logged in with them", () =>
+    Effect.gen(function* () {
+      const { recognize, verify } = yield* Authenticator
+      for (const [name, password] of [
+        ["dom\\alice", "secret"],
+        ["dom\\u{5c}alice", "other"]
+      ] as const) {
+        const identity = yield* verify({ username: utf8(name), password: utf8(password) }, clientAddress)
+        assert.deepStrictEqual(yield* recognize!(identity.user!, clientAddress), identity)
+      }
+    }).pipe(Effect.provide(users))
+  )
+})
+
 describe("the first that knows a user", () => {
   const own = Authenticator.users([{ name: "alice", password: Redacted.make("own") }])
   const others = Authenticator.users([

@@ -38,7 +38,10 @@ describe("User", () => {
     `${"n".repeat(256)}:p`,
     `n:${"p".repeat(256)}`,
     // 128 characters, 256 bytes.
-    `${"ü".repeat(128)}:p`
+    `${"ü".repeat(128)}:p`,
+    // In UTF-8, all halves of surrogate pairs are the same bytes: two users would be one.
+    "\ud800:p",
+    "n:\udc00"
   ])("reads %j as no user", (text) => {
     assert.strictEqual(user(text), undefined)
   })

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { printable } from "../../src/wire/Text.ts"
+import { fromPrintable, printable } from "../../src/wire/Text.ts"
 import { fromHex } from "../support/bytes.ts"
 
 describe("printable", () => {
@@ -48,6 +48,7 @@ describe("printable", () => {
       fc.property(text, text, (one, other) => {
         assert.match(printable(one), /^[^\p{C}\p{Zl}\p{Zp}]*$/u)
         if (one !== other) assert.notStrictEqual(printable(one), printable(other))
+        assert.strictEqual(fromPrintable(printable(one)), one)
       })
     )
   })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { users } from "../../../src/config/conditions/Users.ts"
+import { printable } from "../../../src/wire/Text.ts"
 import { written } from "../../support/conditions.ts"
 
 const { holds, isRead, quickly } = written(users)
@@ -13,6 +14,12 @@ describe("a condition on users", () => {
 
   it("holds for a name in its printable form, as identities have it", () => {
     assert.isTrue(holds("al\u001bice", { user: "al\\u{1b}ice" }))
+  })
+
+  it("does not take a name for the name that is its printable form, nor long names for one another", () => {
+    assert.isFalse(holds("al\\u{1b}ice", { user: printable("al\u001bice") }))
+    assert.isTrue(holds("al\\u{1b}ice", { user: printable("al\\u{1b}ice") }))
+    assert.isFalse(holds("a".repeat(300), { user: printable("a".repeat(301)) }))
   })
 
   it("is a text that is not empty, by the fast way too", () => {
