@@ -9,12 +9,12 @@
  *     limits: { sessions: 50 }
  */
 import * as Effect from "effect/Effect"
-import * as IpNetwork from "effect/net/IpNetwork"
+import type * as IpNetwork from "effect/net/IpNetwork"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Transformation from "effect/SchemaTransformation"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as Limits from "../config/Limits.ts"
 import * as Parsers from "../config/Parsers.ts"
 import * as Schemas from "../config/Schemas.ts"
@@ -49,88 +49,72 @@ export const isField = (text: string): boolean => {
   return length >= 1 && length <= 255 && !/\p{Cs}/u.test(text)
 }
 
-/** The value of a text. An error says what is `expected`, and never shows the text. */
-const written = <A>(options: {
-  readonly description: string
+interface Text<A> {
+  /** Completes the sentence "… is not …". */
   readonly expected: string
-  readonly value: Schema.Codec<A>
   readonly read: (text: string) => Option.Option<A>
-  readonly write: (value: A) => string
-  /** Says more of what is expected. */
+  /** The reason why a text is wrong, without a part of the text. */
   readonly why?: (text: string) => string
-  readonly isSecret?: boolean
-}) => {
-  const { description, expected, value, read, write, why, isSecret = false } = options
-  return Schema.String.annotate({
-    description: `${description}: ${expected}`,
-    expected,
-    isSecret,
-    // Without it, a number where a text should be is only said to be no string.
-    message: `Expected ${expected}`
-  }).pipe(Schema.decodeTo(value, Schemas.between<A, string>({ read, write, expected, why, isSecret: true })))
 }
 
-const name = written({
-  description: "As the user gives it, in SOCKS5 and HTTP; or the common name of a certificate",
-  expected: "a text of 1 to 255 bytes without a colon",
-  value: Schema.String,
-  read: Option.liftPredicate((text) => isField(text) && !text.includes(":")),
-  write: (text) => text
-})
+/** The value of a text. An error says what is `expected`, and never shows the text. */
+const text = <A>(
+  { expected, read, why }: Text<A>,
+  description?: string,
+  isSecret = false
+): Schema.Decoder<A> =>
+  Schemas.further(
+    Schema.String.annotate({
+      ...(description && { description: `${description}: ${expected}` }),
+      expected,
+      isSecret,
+      // Without it, a number where a text should be is only said to be no string.
+      message: `Expected ${expected}`
+    }),
+    (text) =>
+      Effect.mapError(Effect.fromOption(read(text)), () => {
+        const reason = why ? `: ${why(text)}` : ""
+        return new SchemaIssue.InvalidValue({ expected: `${expected}${reason}` })
+      })
+  )
 
-const passwordText = {
+const name = text(
+  {
+    expected: "a text of 1 to 255 bytes without a colon",
+    read: Option.liftPredicate((text) => isField(text) && !text.includes(":"))
+  },
+  "As the user gives it, in SOCKS5 and HTTP; or the common name of a certificate"
+)
+
+const expires = text(
+  { expected: "a date such as 2027-03-31, or a time such as 2027-03-31T18:00:00Z", read: Parsers.expiry },
+  "The last day, in UTC, or the moment when it is over"
+)
+
+const network = text(
+  {
+    expected: "a network such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its prefix",
+    read: Parsers.network
+  },
+  "A network, or an address"
+)
+
+const password: Text<Redacted.Redacted> = {
   expected: "a text of 1 to 255 bytes, in quotes if it looks like something else",
-  read: (text: string) => (isField(text) ? Option.some(Redacted.make(text)) : Option.none())
+  read: (text) => (isField(text) ? Option.some(Redacted.make(text)) : Option.none())
 }
 
-const password = written({
-  ...passwordText,
-  description: "In plain text",
-  value: Schema.Redacted(Schema.String),
-  write: Redacted.value,
-  isSecret: true
-})
-
-const hashText = {
+const passwordHash: Text<Redacted.Redacted<PasswordHash.PasswordHash>> = {
   expected: "a hash of scrypt or bcrypt",
-  read: (text: string) =>
-    Option.map(Result.getSuccess(PasswordHash.fromString(text)), (hash) => Redacted.make(hash)),
-  why: (text: string) => Option.getOrElse(Result.getFailure(PasswordHash.fromString(text)), () => "")
+  read: (text) => Option.map(Result.getSuccess(PasswordHash.fromString(text)), (hash) => Redacted.make(hash)),
+  why: (text) => Option.getOrElse(Result.getFailure(PasswordHash.fromString(text)), () => "")
 }
 
-const passwordHash = written({
-  ...hashText,
-  description: "As effect-socks hash-password makes it, or htpasswd -B",
-  value: Schema.Redacted(Schema.Any as Schema.Codec<PasswordHash.PasswordHash>),
-  write: (hash) => PasswordHash.format(Redacted.value(hash)),
-  isSecret: true
-})
-
-const expires = written({
-  description: "The last day, in UTC, or the moment when it is over",
-  expected: "a date such as 2027-03-31, or a time such as 2027-03-31T18:00:00Z",
-  value: Schema.Number,
-  read: Parsers.expiry,
-  write: (millis) => new Date(millis).toISOString()
-})
-
-const network = written({
-  description: "A network, or an address",
-  expected: "a network such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its prefix",
-  value: Schema.IpNetwork,
-  read: Parsers.network,
-  write: IpNetwork.format
-})
-
-const fields = {
-  name,
-  groups: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
-  expires: Schema.optionalKey(expires),
-  networks: Schema.optionalKey(Schema.Array(network)),
-  limits: Schema.optionalKey(Limits.schema),
-  password: Schema.optionalKey(password)
+const short: Text<User> = {
+  expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
+  // Several lines are several users, and this is one.
+  read: (text) => (text.includes("\n") ? Option.none() : fromString(text))
 }
-const user = Schema.toType(Schema.Struct({ ...fields, passwordHash: Schema.optionalKey(passwordHash) }))
 
 const notBoth = Schema.makeFilter(
   (user: { readonly password?: unknown; readonly "password-hash"?: unknown }) =>
@@ -138,54 +122,34 @@ const notBoth = Schema.makeFilter(
   { expected: "a user with a password or with a hash of one, but not with both" }
 )
 
-const asWritten = Schema.Struct({ ...fields, "password-hash": Schema.optionalKey(passwordHash) }).check(
-  notBoth
-)
+/** A user, in one of the forms above; `secret` says how what is secret is written. */
+const make = <R>(
+  secret: <A>(text: Text<A>, description: string) => Schema.Decoder<A, R>
+): Schema.Decoder<User, R> =>
+  Schema.Union([
+    // The field is renamed last, so that an error is about the name that was written.
+    Schemas.further(
+      Schema.Struct({
+        name,
+        groups: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
+        expires: Schema.optionalKey(expires),
+        networks: Schema.optionalKey(Schema.Array(network)),
+        limits: Schema.optionalKey(Limits.schema),
+        password: Schema.optionalKey(secret(password, "In plain text")),
+        "password-hash": Schema.optionalKey(
+          secret(passwordHash, "As effect-socks hash-password makes it, or htpasswd -B")
+        )
+      }).check(notBoth),
+      ({ "password-hash": passwordHash, ...rest }) =>
+        Effect.succeed(passwordHash ? { ...rest, passwordHash } : rest)
+    ),
+    secret(short, "A user")
+  ])
 
-/** The field is renamed last, so that a flaw is told of under the name that was written. */
-const described = asWritten.pipe(
-  Schema.decodeTo(
-    user,
-    Transformation.transform<typeof user.Type, typeof asWritten.Type>({
-      decode: ({ "password-hash": passwordHash, ...rest }) =>
-        passwordHash ? { ...rest, passwordHash } : rest,
-      encode: ({ passwordHash, ...rest }) =>
-        passwordHash ? { ...rest, "password-hash": passwordHash } : rest
-    })
-  )
-)
+/** A user as a file of users has it. */
+export const schema: Schema.Decoder<User> = make((secret, description) =>
+  text(secret, description, true)
+).annotate({ message: "Expected NAME:PASSWORD, or an object with a name" })
 
-const expected = "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon"
-
-const short = written({
-  description: "A user",
-  expected,
-  value: user,
-  read: fromString,
-  write: ({ name, password }) => `${name}:${password === undefined ? "" : Redacted.value(password)}`,
-  isSecret: true
-})
-
-/** A user as a file has them: one of the forms above. */
-export const schema = Schema.Union([described, short]).annotate({
-  message: "Expected NAME:PASSWORD, or an object with a name"
-}) satisfies Schema.Codec<User, unknown>
-
-/** The same in the config file, where a password, a hash and `NAME:PASSWORD` can each be `{ file: PATH }` instead. */
-export const form: Schemas.Form<User> = Schema.Union([
-  Schemas.further(
-    Schema.Struct({
-      ...fields,
-      password: Schema.optionalKey(Schemas.text({ ...passwordText, isSecret: true })),
-      "password-hash": Schema.optionalKey(Schemas.text({ ...hashText, isSecret: true }))
-    }).check(notBoth),
-    ({ "password-hash": passwordHash, ...rest }) =>
-      Effect.succeed(passwordHash ? { ...rest, passwordHash } : rest)
-  ),
-  Schemas.text<User>({
-    // Several lines are several users, and this is one.
-    read: (text) => (text.includes("\n") ? Option.none() : fromString(text)),
-    expected,
-    isSecret: true
-  })
-])
+/** A user as the config file has it, where a password, a hash and `NAME:PASSWORD` can each be `{ file: PATH }` instead. */
+export const form: Schemas.Form<User> = make((secret) => Schemas.text({ ...secret, isSecret: true }))

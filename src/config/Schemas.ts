@@ -32,12 +32,12 @@ export interface TextOptions<A> {
   readonly why?: (text: string) => string
 }
 
-/** A form that makes something else of what one has read. */
-export const further = <A, B>(
-  form: Form<A>,
-  read: (value: A) => Effect.Effect<B, SchemaIssue.Issue, Files>
-): Form<B> =>
-  form.pipe(
+/** A schema that makes another value of what a schema has read. What it reads is never written. */
+export const further = <A, B, R>(
+  schema: Schema.Decoder<A, R>,
+  read: (value: A) => Effect.Effect<B, SchemaIssue.Issue, R>
+): Schema.Decoder<B, R> =>
+  schema.pipe(
     Schema.decodeTo(
       Schema.declare((_: unknown): _ is B => true),
       {
