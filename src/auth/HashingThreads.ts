@@ -29,7 +29,7 @@ export type Question =
 export type Answer = Uint8Array | boolean
 
 /** Asks a thread all these questions; to be called by no more at once than there may be threads. */
-export type Ask = (questions: ReadonlyArray<Question>) => Effect.Effect<ReadonlyArray<Answer>>
+type Ask = (questions: ReadonlyArray<Question>) => Effect.Effect<ReadonlyArray<Answer>>
 
 /** The threads end with the scope. */
 export const make: Effect.Effect<Ask, never, Scope.Scope> = Effect.gen(function* () {

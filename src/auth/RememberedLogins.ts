@@ -20,7 +20,7 @@ export interface RememberedLogins {
 }
 
 /** One that has the logins of another process too. */
-export interface Copy extends RememberedLogins {
+interface Copy extends RememberedLogins {
   readonly follow: (logins: ReadonlyArray<Remembered>, now: number) => void
   /** Those that hold now. */
   readonly all: (now: number) => ReadonlyArray<Remembered>

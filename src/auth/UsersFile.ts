@@ -13,7 +13,7 @@ import * as PasswordHash from "./PasswordHash.ts"
 import * as User from "./User.ts"
 
 /** What cannot be used: `where` it is, and what it is not. No text of the file but names. */
-export interface Flaw {
+interface Flaw {
   readonly where: string
   /** Completes the sentence "… is not …". */
   readonly expected: string

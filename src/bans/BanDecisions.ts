@@ -17,7 +17,7 @@ import * as LoginThrottle from "./LoginThrottle.ts"
 import type { BanSettings } from "./Settings.ts"
 
 /** What came of an attempt: it was not heard, or it had a wrong or the right password. */
-export type Outcome = "refused" | "failed" | "succeeded"
+type Outcome = "refused" | "failed" | "succeeded"
 
 /** What others have to know, to have the same copy. */
 export type Update =

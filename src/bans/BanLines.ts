@@ -10,7 +10,7 @@ import * as Parsers from "../config/Parsers.ts"
 import { printable } from "../wire/Text.ts"
 import type { Ban } from "./BanList.ts"
 
-export interface Read {
+interface Read {
   readonly bans: ReadonlyArray<Ban>
   /** Numbers of the lines, from 1, that are no bans. */
   readonly wrong: ReadonlyArray<number>

@@ -20,7 +20,7 @@ import * as Tallies from "../base/Tallies.ts"
 import * as KnownPairs from "./KnownPairs.ts"
 
 /** Failures of a network, or for a name. */
-export interface Tally {
+interface Tally {
   /** Different guesses. */
   count: number
   /** When the last one was, in milliseconds. */

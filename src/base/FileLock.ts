@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /** Why a lock is not to be had: another holds it, as a part of a sentence, or the system says no, in its code. */
-export type Problem =
+type Problem =
   | { readonly _tag: "Held"; readonly by: string }
   | { readonly _tag: "Failed"; readonly code: string }
 

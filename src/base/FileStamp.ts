@@ -17,13 +17,13 @@ export const read = (path: string): Effect.Effect<string> =>
   Effect.promise(() => stat(path, { bigint: true }).then(stampOf, () => gone))
 
 /** What a look found. */
-export interface Look {
+interface Look {
   readonly state: "same" | "changing" | "changed" | "gone"
   readonly stamp: string
 }
 
 /** A file that is looked at. */
-export interface Followed {
+interface Followed {
   /**
    * Whether the file has changed since `accept`. It is "changing" until two looks
    * in a row have found the same: a writer is left to finish.

@@ -13,7 +13,7 @@ export interface LruMap<in out K, in out V> {
 }
 
 /** What several tables may remember together. */
-export interface Shared {
+interface Shared {
   /** Whether one of them may remember one more. */
   readonly hasPlaces: () => boolean
   /** So many more are remembered, or fewer. */

@@ -17,7 +17,7 @@ export interface Outlet {
   readonly end: (patience: number, done: () => void) => void
 }
 
-export interface Options {
+interface Options {
   readonly sink: Sink
   /** Bytes that wait at most. */
   readonly capacity?: number

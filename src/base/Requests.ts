@@ -6,7 +6,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 /** Why there is no answer: it took too long, or nothing more comes from there. */
-export type NoAnswer = "late" | "gone"
+type NoAnswer = "late" | "gone"
 
 export interface Requests<in To, in out A> {
   /** Sends a request with this number, and waits for the answer. */

@@ -14,13 +14,13 @@ import { allows, nameOf, type Rule } from "./Rule.ts"
 import { having, type Rules } from "./RuleTable.ts"
 
 /** Whom there is, as far as that is known. */
-export interface Whom {
+interface Whom {
   readonly users?: Iterable<string> | undefined
   readonly groups?: Iterable<string> | undefined
 }
 
 /** A name in a rule, and why it cannot be meant: "… is not …". */
-export interface Problem {
+interface Problem {
   /** Where it is in the list of rules. */
   readonly path: ReadonlyArray<PropertyKey>
   readonly value: string

@@ -20,7 +20,7 @@ import * as Parsers from "./Parsers.ts"
 /** A form in which something is read, never written. */
 export type Form<A> = Schema.Decoder<A, Files>
 
-export interface TextOptions<A> {
+interface TextOptions<A> {
   readonly read: (text: string) => Option.Option<A>
   /** Completes the sentence "… is not …". */
   readonly expected: string

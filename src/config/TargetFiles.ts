@@ -14,7 +14,7 @@ import * as Schemas from "./Schemas.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 
 /** The rule with what its file says put behind its own targets. */
-export const fill = Effect.fnUntraced(function* ({
+const fill = Effect.fnUntraced(function* ({
   "to-file": file,
   ...rule
 }: Rule.Written): Effect.fn.Return<Rule.Rule, Issue.Issue, Files> {

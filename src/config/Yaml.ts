@@ -20,7 +20,7 @@ export interface Position {
 }
 
 /** What is wrong with a text, and where. */
-export interface ParseError extends Position {
+interface ParseError extends Position {
   readonly reason: string
 }
 
@@ -95,7 +95,7 @@ export const plainly = (
   readPlainly(text.replaceAll("\r\n", "\n"), variable, PlainYaml.wanted(paths, lists))
 
 /** Lists right in a text, by their key, and what takes the place of each of their items, which then is nowhere else. */
-export type Lists = Readonly<Record<string, (item: unknown, index: number) => unknown>>
+type Lists = Readonly<Record<string, (item: unknown, index: number) => unknown>>
 
 /** Where a text is not as plain as `plainly` takes it, with these paths. */
 export function* strangeAt(

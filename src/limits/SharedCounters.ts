@@ -12,7 +12,7 @@ import * as TokenBuckets from "../base/TokenBuckets.ts"
 import type { LimitError, TooManySessions } from "../Errors.ts"
 
 /** Counted limits: how many of a kind are in use, of at most so many. */
-export interface Slots {
+interface Slots {
   /** Whether one more may be in use, of `limit` in all. */
   readonly hasRoom: (key: string, limit: number) => boolean
   /** Counts one more in use, or one less. */
@@ -20,7 +20,7 @@ export interface Slots {
 }
 
 /** A slot of `limit` in all, or a token of a bucket that gets `limit` a second. */
-export interface Counter {
+interface Counter {
   readonly kind: "slot" | "token"
   readonly key: string
   readonly limit: number

@@ -3,13 +3,13 @@
  */
 
 /** What one account has used so far. */
-export interface Used {
+interface Used {
   readonly day: number
   readonly month: number
 }
 
 /** What was used on a day, and in its month so far. */
-export interface Day {
+interface Day {
   /** Which day it is: `2026-11-22`. */
   readonly date: string
   readonly accounts: ReadonlyArray<Used & { readonly name: string }>

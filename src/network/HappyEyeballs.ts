@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
 /** Attempts that acquire what they connect, and the errors of all of them if none does. */
-export type Attempts<A, E> = Arr.NonEmptyReadonlyArray<Effect.Effect<A, E, Scope.Scope>>
+type Attempts<A, E> = Arr.NonEmptyReadonlyArray<Effect.Effect<A, E, Scope.Scope>>
 
 /**
  * The first attempt to succeed. The next one starts when the one before it has

@@ -37,7 +37,7 @@ export interface HttpExchange {
 }
 
 /** A request whose head is there; CONNECT has no exchange, and its connection is the client's again. */
-export interface Incoming {
+interface Incoming {
   readonly head: Http.Head
   readonly exchange: HttpExchange | undefined
 }

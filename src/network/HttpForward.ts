@@ -15,7 +15,7 @@ import { Metered } from "./Metered.ts"
 import type { Ending } from "./RelayPair.ts"
 import type { Transport } from "./Transport.ts"
 
-export interface Order {
+interface Order {
   readonly exchange: HttpExchange
   /** A new connection to the target, for this request only. */
   readonly target: Transport

@@ -9,7 +9,7 @@ import { Duplex } from "node:stream"
 import type { Flow } from "./BandwidthScheduler.ts"
 import type { Transport } from "./Transport.ts"
 
-export interface Options {
+interface Options {
   /** How many of these bytes may be handed on now, in one piece; none of them until `proceed` is called. */
   readonly portion: (bytes: Buffer) => number
   readonly onRead: (bytes: number) => void

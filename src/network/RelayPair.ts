@@ -41,7 +41,7 @@ export interface Ends {
 }
 
 /** The time in ticks, of whatever length. */
-export interface Clock {
+interface Clock {
   readonly now: number
 }
 

@@ -16,7 +16,7 @@ import * as NodeTransport from "./NodeTransport.ts"
 import type { Transport } from "./Transport.ts"
 
 /** PEM texts. */
-export interface Credentials {
+interface Credentials {
   readonly cert: string
   readonly key: string
   /** Who issues the certificates that clients must have; nothing if they need none. */

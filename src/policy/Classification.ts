@@ -8,7 +8,7 @@ import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
 import type { LocalAddresses } from "./LocalAddresses.ts"
 import * as SpecialPurpose from "./SpecialPurpose.ts"
 
-export interface Finding {
+interface Finding {
   /** From the least to the worst, as in `severity`. */
   readonly kind: Kind
   /** Completes the sentence "… is …". Has no address in it, which not everyone need know. */

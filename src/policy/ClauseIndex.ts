@@ -14,7 +14,7 @@ export interface ClauseIndex {
 }
 
 /** Items by their clauses: lists of facts of which one has to be known. */
-export interface Items {
+interface Items {
   /** How many there are. */
   readonly count: number
   readonly lists: ListTable

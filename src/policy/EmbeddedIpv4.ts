@@ -6,7 +6,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as IpBits from "../base/IpBits.ts"
 
-export interface Form {
+interface Form {
   /** Completes the sentence "… is 10.0.0.5 …". */
   readonly where: string
   readonly has: (words: IpBits.IpBits) => boolean

@@ -10,7 +10,7 @@
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as IpBits from "../base/IpBits.ts"
 
-export interface Range {
+interface Range {
   readonly prefix: IpBits.Prefix
   /** As its registry has it. */
   readonly name: string

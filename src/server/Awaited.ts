@@ -10,7 +10,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import type { ListenSettings } from "../network/ListenSettings.ts"
 
 /** Whether an address can be bound: the system's code, if it cannot. */
-export type Probe = (host: string) => Effect.Effect<string | undefined>
+type Probe = (host: string) => Effect.Effect<string | undefined>
 
 const interval = Duration.millis(250)
 

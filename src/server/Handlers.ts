@@ -28,7 +28,7 @@ import * as LoopGuard from "./LoopGuard.ts"
 import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 
 /** Says how an endpoint's connections are served in a generation. Fails where the endpoint would be an open proxy. */
-export type HandlerFor = (
+type HandlerFor = (
   generation: Generation.Generation
 ) => (endpoint: Listeners.Endpoint) => Effect.Effect<Listeners.Serve, OpenProxyRefused>
 

@@ -11,7 +11,7 @@ import type { Sessions } from "./Sessions.ts"
 import { accessOf } from "./States.ts"
 
 /** The settings and services of now, by which sessions are judged. */
-export interface Deciders {
+interface Deciders {
   readonly auth: AuthSettings["Service"]
   readonly authenticator: Authenticator["Service"]
   readonly policy: Policy["Service"]

@@ -16,7 +16,7 @@ export interface Summary {
   readonly note: (kind: string, least?: LogLevel.LogLevel) => void
 }
 
-export interface Options {
+interface Options {
   /** The time between the first event and the line. */
   readonly after: Duration.Input
   /** The time after a line in which none is written. */

@@ -43,7 +43,7 @@ export interface Client {
   readonly enter: RuleUses.Enter
 }
 
-export interface Rules {
+interface Rules {
   /** Fragments are put together; else they are dropped. */
   readonly udpFragments: boolean
   /** Datagrams a second that the client may send. */

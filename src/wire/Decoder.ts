@@ -8,13 +8,13 @@
 import * as Result from "effect/Result"
 
 /** A whole message and the number of bytes it took. */
-export interface Decoded<out A> {
+interface Decoded<out A> {
   readonly value: A
   readonly size: number
 }
 
 /** The message is right as far as it goes: ask again with more bytes. */
-export interface Incomplete {
+interface Incomplete {
   readonly _tag: "Incomplete"
 }
 

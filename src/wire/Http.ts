@@ -25,7 +25,7 @@ export interface Head {
 }
 
 /** Where a request goes: through a tunnel, or to a server that this one asks in the client's place. */
-export type Destination =
+type Destination =
   | { readonly _tag: "Tunnel"; readonly target: Target.Target }
   | { readonly _tag: "Resource"; readonly target: Target.Target; readonly path: string }
 

@@ -10,7 +10,7 @@ import { MalformedProxyHeader } from "../Errors.ts"
 import { complete, type Decoder, incomplete } from "./Decoder.ts"
 
 /** The address that the connection comes from; nothing where the proxy speaks for itself, or knows none. */
-export type Source = NetAddress.InetAddress | undefined
+type Source = NetAddress.InetAddress | undefined
 
 /** A header of either version. Unlike the rest of the protocol, its end is known only once it is all there. */
 export const header: Decoder<Source, MalformedProxyHeader> = (bytes) => {

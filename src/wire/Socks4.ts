@@ -7,7 +7,7 @@ import { type InvalidTarget, MalformedRequest } from "../Errors.ts"
 import { complete, type Decoder, incomplete } from "./Decoder.ts"
 import * as Target from "./Target.ts"
 
-export const version = 0x04
+const version = 0x04
 
 export const Command = { Connect: 0x01, Bind: 0x02 } as const
 
@@ -16,7 +16,7 @@ export const ReplyCode = { Granted: 0x5a, Rejected: 0x5b } as const
 /** Longest user id and host name; no length stands before them. */
 const limit = 255
 
-export interface Request {
+interface Request {
   readonly command: number
   readonly target: Result.Result<Target.Target, InvalidTarget>
   /** Bytes as the client sent them, unverified. */

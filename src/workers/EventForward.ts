@@ -21,7 +21,7 @@ export interface Happened {
 }
 
 /** A worker's line to the primary, as far as events go by it. */
-export interface Line {
+interface Line {
   readonly welcome: { readonly tags: Interest["tags"] }
   /** Comes with the kinds that are listened to, each time that they have changed. */
   readonly listen: Effect.Effect<Interest["tags"]>

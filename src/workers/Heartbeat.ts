@@ -13,7 +13,7 @@ export interface Pong {
 }
 
 /** A worker, as far as it is watched. */
-export interface Watched {
+interface Watched {
   readonly pid: number
   readonly send: (ping: Ping) => void
   readonly kill: () => void

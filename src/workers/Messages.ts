@@ -66,7 +66,7 @@ export type ToWorker =
   | { readonly _tag: "stop" }
 
 /** An error with what it carries, and for a list of errors, each of them. */
-export interface Written {
+interface Written {
   readonly _tag: string
   readonly message: string
   readonly errors?: ReadonlyArray<Written>

@@ -34,7 +34,7 @@ import * as Reloads from "./Reloads.ts"
 import * as SessionQuery from "./SessionQuery.ts"
 import * as Start from "./Start.ts"
 
-export interface Options {
+interface Options {
   /** How many workers there are. */
   readonly count: number
   /** What the settings of now were read from. */

@@ -16,7 +16,7 @@ import type * as SessionQuery from "./SessionQuery.ts"
 import type * as Start from "./Start.ts"
 
 /** Each part that takes messages of workers. */
-export interface Parts {
+interface Parts {
   readonly canReuse: boolean
   readonly seat: CoordinatorSeat["Service"]
   readonly heartbeat: Heartbeat.Heartbeat<Pool.Member>

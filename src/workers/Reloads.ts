@@ -16,10 +16,10 @@ import * as Heartbeat from "./Heartbeat.ts"
 import { nothing, type Texts, type WorkerFault } from "./Messages.ts"
 
 /** Why a worker did not change; "gone" if it is no more. */
-export type Problem = Refusal | WorkerFault | "gone"
+type Problem = Refusal | WorkerFault | "gone"
 
 /** A worker, as far as it is told to change. */
-export interface Changeable {
+interface Changeable {
   readonly pid: number
   readonly send: (message: { readonly _tag: "reload"; readonly id: number; readonly texts: Texts }) => void
   /** Ends it in good order; another takes its place at once. */

@@ -35,7 +35,7 @@ export interface EndAnswer {
 }
 
 /** A worker, as far as it is asked for its sessions. */
-export interface Asked {
+interface Asked {
   readonly pid: number
   readonly send: (call: Call | EndCall) => void
 }
