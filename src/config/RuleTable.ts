@@ -270,12 +270,13 @@ export class RuleTable implements Iterable<Rule> {
 }
 
 /** Where the values of a condition are: in the terms, or in the columns from `field.target` on. */
-const places = new Map(
-  Conditions.list.map((entry) => {
-    const { about } = entry[1].term
-    return [entry[0], { about, at: (about === "request" ? ofRequest : ofTarget).indexOf(entry) }]
-  })
-)
+const places: ReadonlyMap<Conditions.Key, { readonly about: "request" | "target"; readonly at: number }> =
+  new Map(
+    Conditions.list.map((entry) => {
+      const { about } = entry[1].term
+      return [entry[0], { about, at: (about === "request" ? ofRequest : ofTarget).indexOf(entry) }]
+    })
+  )
 
 export const placeOf = (key: Conditions.Key) => places.get(key)!
 
