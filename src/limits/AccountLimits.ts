@@ -1,5 +1,5 @@
 /**
- * What accounts have: sessions at once, new ones, and bytes.
+ * The limits of an account: concurrent sessions, new sessions a second, and quotas.
  */
 import { type LimitError, SessionLimitReached, TooManyNewSessions } from "../Errors.ts"
 import type { Account } from "./LimitKeys.ts"
@@ -7,8 +7,9 @@ import type { Quotas } from "./Quotas.ts"
 import type { Refused, SharedCounters } from "./SharedCounters.ts"
 
 export interface AccountLimits {
-  /** Counts a session for all of these accounts; or for none of them, if one has no room. */
+  /** Counts a session for all of these accounts, or for none of them if one account has reached a limit. `now` is in milliseconds since the epoch. */
   readonly enter: (accounts: ReadonlyArray<Account>, now: number) => Refused<LimitError> | undefined
+  /** Counts the session no longer. */
   readonly leave: (accounts: ReadonlyArray<Account>) => void
 }
 
@@ -40,7 +41,7 @@ export const make = (
 
   return {
     enter: (accounts, now) => {
-      // Last what costs something to ask.
+      // The rate comes last: asking for a token takes it.
       const refused =
         first(accounts, hasNoRoom) ??
         first(accounts, (account) => isSpent(account, now)) ??

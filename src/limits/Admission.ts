@@ -1,6 +1,6 @@
 /**
- * Who is let in, and what for: each session holds what it takes from the limits,
- * and gives it back however it ends.
+ * Admission of sessions: each session holds what it takes from the limits, and
+ * gives it back however it ends.
  */
 import * as Duration from "effect/Duration"
 import { type LimitError, SessionLimitReached, TooManySessions } from "../Errors.ts"
@@ -11,64 +11,64 @@ import { isQuota, type Quotas } from "./Quotas.ts"
 import type { LimitSettings } from "./Settings.ts"
 import type { Refused, SharedCounters } from "./SharedCounters.ts"
 
-/** All at once: nothing can come between a question and what is done about its answer. */
+/** Every call is synchronous, so that nothing changes between the check of a limit and the count. Times are milliseconds since the epoch. */
 export interface Admission<Session extends Limited> {
-  /** Lets a session in, or tells why not. `free` is how many descriptors are left. */
+  /** Counts a session, or returns why it is refused. `free` is the number of descriptors left. */
   readonly admit: (
     session: Session,
     settings: LimitSettings["Service"],
     free: number,
     now: number
   ) => Refused | undefined
-  /** Counts one that was let in for a rule, too, that it uses, or tells why not. */
+  /** Counts an admitted session for a rule that it uses, too, or returns why not. `traffic` is what is charged to the rule's quotas. */
   readonly chargeRule: (
     session: Session,
     rule: Account,
     traffic: Traffic,
     now: number
   ) => Refused<LimitError> | undefined
-  /** Counts it for that rule no more, once that was said as often as it was allotted. */
+  /** Ends one use of a rule by a session. After the last use the session no longer counts for the rule. */
   readonly giveBack: (session: Session, rule: Account, now: number) => void
-  /** Takes back what it got, if it was let in, and says whether it was. */
+  /** Gives back all that a session holds. Returns whether the session had been admitted. */
   readonly release: (session: object, now: number) => boolean
-  /** Charges all of them for what they have moved, and finds those that have had what they may. */
+  /** Charges all sessions for the bytes that they moved, and returns those that have used up a quota or their lifetime. */
   readonly sweep: (now: number) => ReadonlyArray<readonly [Session, Ending]>
-  /** Descriptors that all of them use, beside their connections' own. */
+  /** Number of descriptors of all sessions, without those of the clients' connections. */
   readonly descriptors: () => number
-  /** How many sessions there can be, all together. */
+  /** The limit of sessions in all. */
   readonly limit: (settings: LimitSettings["Service"]) => number
-  /** How many sessions there are, and how many of them are associations. */
+  /** Number of sessions, and of associations among them. */
   readonly count: () => { readonly sessions: number; readonly associations: number }
 }
 
-/** What a session has got. */
+/** What a session holds of the limits. */
 interface Reservation<Session> {
   readonly session: Session
-  /** Descriptors, beside its connection's own. */
+  /** Number of descriptors, without that of the client's connection. */
   readonly takes: number
   readonly accounts: ReadonlyArray<Account>
   /** Milliseconds since the epoch. */
   readonly endsAt: number
-  /** Bytes that its accounts were charged for. */
+  /** Bytes that were charged to the accounts. */
   charged: number
-  /** What it has got of rules, by the keys of their accounts; most have nothing. */
+  /** What the session holds of rules, by the key of the rule's account. Undefined for most sessions. */
   shares: Map<string, Share> | undefined
-  /** Its session ends when it has had what it may; most have all they want, and are not looked at. */
+  /** Whether a quota or a lifetime can end the session. `sweep` skips the others, which are most. */
   isBounded: boolean
 }
 
-/** What a session has got of a rule. */
+/** What a session holds of a rule. */
 interface Share {
   account: Account
-  /** What is charged to the rule. */
+  /** The bytes that are charged to the rule. */
   readonly traffic: Traffic
   readonly endsAt: number
   charged: number
-  /** How often it was allotted. */
+  /** Number of uses under way. */
   uses: number
 }
 
-/** `budget` is how many descriptors there are. */
+/** `budget` is the number of descriptors for connections. */
 export const make = <Session extends Limited>(
   quotas: Quotas["Service"],
   counting: SharedCounters,
@@ -83,7 +83,7 @@ export const make = <Session extends Limited>(
   const limitOf = ({ maxSessions }: LimitSettings["Service"]) =>
     maxSessions === "auto" ? Math.floor(budget / 2) : maxSessions
 
-  /** Why there is no room for it, whoever it is of, or whose it is as one that uses UDP. */
+  /** Checks the descriptors, the global session limit, and the owner's limit of UDP associations. */
   const refusal = (
     session: Session,
     takes: number,
@@ -94,7 +94,7 @@ export const make = <Session extends Limited>(
     const limit = limitOf(settings)
     const error = () => new TooManySessions({ limit })
     if (takes > free) return { error }
-    // With their connections. The last quarter is for those who connect.
+    // Counted with the clients' connections. A quarter of the descriptors is kept for CONNECT.
     if (isAssociation(session) && (associations + 1) * (takes + 1) > budget * 0.75) return { error }
     if (maxSessions === "auto") {
       if (holds.size >= limit) return { error }
@@ -110,7 +110,7 @@ export const make = <Session extends Limited>(
         }
   }
 
-  /** Everything that it counts for, whoever's it is. */
+  /** Counts a session for the global limits. */
   const count = (session: Session, by: 1 | -1) => {
     slots.change(all, by)
     if (!isAssociation(session)) return

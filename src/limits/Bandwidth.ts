@@ -18,12 +18,13 @@ import { RateShares } from "./RateShares.ts"
 import { LimitSettings } from "./Settings.ts"
 import * as SharedBuckets from "./SharedBuckets.ts"
 
+/** What a session uses bandwidth as. */
 export interface Usage {
-  /** The owner of the session, asked only where there is a limit. All sessions of an owner share the limit. */
+  /** The owner's key, asked for only where there is a limit. All sessions of an owner share the limit. */
   readonly owner: () => string
-  /** The owner's own limits, to which those of the settings give way. */
+  /** The owner's own limits, which take precedence over those of the settings. */
   readonly own: Limits | undefined
-  /** Of the rule that let the session in; all that it lets in share them. */
+  /** The rule that allowed the session. All sessions that the rule allows share its limits. */
   readonly rule: LimitedRule | undefined
 }
 
@@ -43,7 +44,7 @@ export class Bandwidth extends Context.Service<
     readonly pace: (
       usage: Usage
     ) => Effect.Effect<BandwidthScheduler.Pace | undefined, never, LimitSettings | Scope.Scope>
-    /** What a part of a session has to keep to, beside that, which this rule lets through. */
+    /** The limits of the traffic that a rule allows, for a session that uses several rules, until the scope closes. They hold beside those of `pace`. */
     readonly paceOf: (
       rule: LimitedRule
     ) => Effect.Effect<BandwidthScheduler.Pace | undefined, never, Scope.Scope>
@@ -62,7 +63,7 @@ export class Bandwidth extends Context.Service<
         const report = Effect.sync(() => shared.report())
         yield* Effect.forkScoped(Effect.schedule(report, Schedule.spaced("1 second")))
       }
-      // One timer for all sessions, which stands still while no flow waits.
+      // One timer for all sessions. It does not run while no flow waits.
       const tick = Effect.sync(() => {
         if (!pacer.tick()) Latch.closeUnsafe(isBusy)
       })
@@ -73,7 +74,7 @@ export class Bandwidth extends Context.Service<
         Effect.forkScoped
       )
 
-      /** A lane for these limits, with what gives back all that it takes. */
+      /** A flow through the buckets of these limits, and the function that gives the buckets back. */
       const enter = (named: ReadonlyArray<readonly [name: string, rate: number]>, session = Infinity) => {
         const shares = named.filter(([, rate]) => rate < Infinity)
         const buckets = [
@@ -118,7 +119,7 @@ interface Entered {
   readonly leave: () => void
 }
 
-/** Both ways, until the scope closes. */
+/** The flows of both directions, until the scope closes. */
 const paced = Effect.fnUntraced(function* (
   enter: (way: keyof Rates) => Entered
 ): Effect.fn.Return<BandwidthScheduler.Pace, never, Scope.Scope> {
@@ -133,7 +134,7 @@ const paced = Effect.fnUntraced(function* (
   return { upload: upload.lane, download: download.lane }
 })
 
-/** The name of a limit that is a rule's. */
+/** The name of a rule's limit. */
 const byRule = (way: keyof Rates, name: string | undefined): string => `${way} by ${name}`
 
 /** The limits of one direction, in bytes a second, or `Infinity`. */

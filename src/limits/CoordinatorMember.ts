@@ -1,6 +1,6 @@
 /**
- * A server's part in what it counts together with others: the client side of a
- * `Coordinator`, wherever its seat is.
+ * The client side of a `Coordinator`: a server's counters, shares, bans and
+ * remembered logins as a member, wherever the seat is.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ export class CoordinatorMember extends Context.Service<
   CoordinatorMember,
   Omit<Member, "receive" | "sweep">
 >()("effect-socks/limits/CoordinatorMember") {
-  /** Joins, and says once a second what is to be added up and what is not used. */
+  /** Joins until the layer is released. Reports bytes and gives back unused slots once a second. */
   static readonly layer: Layer.Layer<CoordinatorMember, never, Coordinator> = Layer.effect(
     CoordinatorMember,
     Effect.gen(function* () {
@@ -33,14 +33,14 @@ export class CoordinatorMember extends Context.Service<
       const { receive, sweep, ...member } = make(membership)
       membership.follow(receive)
       const sweeping = Effect.sync(sweep)
-      // What the last sessions have moved is counted, too.
+      // For the bytes that the last sessions moved.
       yield* Effect.addFinalizer(() => sweeping)
       yield* Effect.forkScoped(Effect.schedule(sweeping, Schedule.spaced("1 second")))
       return member
     })
   )
 
-  /** What a server counts with, all of it shared with the other members. */
+  /** The counters of a server that is a member, for `Server.layerOf`. */
   static readonly services: Layer.Layer<Bans | Quotas | Pseudonym, never, CoordinatorMember> = Layer.unwrap(
     Effect.map(CoordinatorMember, ({ counters, shares, usage, decisions, pseudonym }) =>
       Layer.mergeAll(
@@ -62,7 +62,7 @@ interface Member {
   readonly remembered: RememberedLogins.RememberedLogins
   readonly pseudonym: string
   readonly receive: (news: News) => void
-  /** Gives back what is not used, and says what is to be added up. */
+  /** Gives back unused slots, and reports bytes and refused connections. To be called once a second. */
   readonly sweep: () => void
 }
 

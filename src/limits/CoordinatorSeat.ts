@@ -1,6 +1,6 @@
 /**
- * The seat of a `Coordinator`: what is counted for all members, and who is told
- * what of it.
+ * The seat of a `Coordinator`: it counts for all members, and sends each member
+ * what the member has to know.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -38,7 +38,7 @@ export class CoordinatorSeat extends Context.Service<
     readonly receive: (member: Member, report: Report) => void
     /** Removes a member that has ended. What the member had leased is free for the others. */
     readonly remove: (member: Member) => void
-    /** Judges failed logins by these settings from now on. */
+    /** Applies these settings to failed logins from now on, as after a reload. */
     readonly configure: (settings: BanSettings["Service"]) => void
   }
 >()("effect-socks/limits/CoordinatorSeat") {
@@ -83,7 +83,7 @@ const layerFor = Effect.fnUntraced(function* (count: number) {
 interface Parts {
   readonly count: number
   readonly members: Set<Member>
-  /** Tells all members. */
+  /** Sends a message to all members. */
   readonly tell: (news: News) => void
   readonly run: (effect: Effect.Effect<void>) => void
   readonly decisions: BanDecisions.Replicated
@@ -145,7 +145,7 @@ const make = ({ count, members, tell, run, decisions, usage, ...parts }: Parts) 
       case "guessed": {
         const { _tag, id, outcome, address, ...attempt } = report
         const failed = decisions.failed(outcome, NetAddress.ipFromStringUnsafe(address), attempt, settings)
-        // Behind what it led to.
+        // After the updates that the failed login led to.
         return run(
           Effect.ensuring(
             failed,
@@ -172,7 +172,7 @@ const make = ({ count, members, tell, run, decisions, usage, ...parts }: Parts) 
     configure: (next: BanSettings["Service"]) => {
       settings = next
     },
-    /** Tells all members what was used since the last time. */
+    /** Sends all members the usage of the accounts that moved bytes since the last call. */
     sweep: () => {
       if (moved.size === 0) return
       const names = moved
@@ -183,7 +183,7 @@ const make = ({ count, members, tell, run, decisions, usage, ...parts }: Parts) 
   }
 }
 
-/** Membership without a message between processes. News comes later, when neither side is in the middle of something. */
+/** Membership in the same process. The seat's messages arrive in a microtask, when no call is under way at either side. */
 const join = Effect.fnUntraced(function* (seat: CoordinatorSeat["Service"]) {
   let isMember = true
   const early: Array<News> = []

@@ -11,14 +11,17 @@ export const chance = (count: number, { start, rate, full }: EarlyDrop): number 
   return (rate + ((100 - rate) * (count - start)) / (full - start)) / 100
 }
 
-/** For room for so many: begins at half of it, with a chance of three in ten. */
+/** Drops 30 % from half of `full` on, rising to all at `full`. */
 export const upTo = (full: number): EarlyDrop => ({
   start: Math.max(Math.floor(full / 2), 1),
   rate: 30,
   full
 })
 
-/** For one of several processes that get about as many each. At most so many in all, but one for each. */
+/**
+ * The thresholds of one of several processes that get about as many connections each. `part` is its part, from 0 to 1.
+ * The limits of all processes add up to at most `full`, or to one connection each.
+ */
 export const partOf = (drop: EarlyDrop, part: number): EarlyDrop =>
   part === 1
     ? drop

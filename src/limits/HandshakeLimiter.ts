@@ -18,11 +18,11 @@ import { hostOf, type Peer } from "../network/Peer.ts"
 import * as EarlyDrop from "./EarlyDrop.ts"
 import type { LimitSettings } from "./Settings.ts"
 
-/** What a connection is counted by: an IPv4 address; of IPv6 the /64, and the /48 around it. */
+/** Where a connection comes from, as handshakes are counted: an IPv4 address, or an IPv6 /64 and the /48 around it. */
 export interface Origin {
   readonly host: string
   readonly network: string
-  /** Of this machine, or a proxy that is about to say where a connection comes from: many clients in one. */
+  /** Many clients have this address: that of this machine, or of a proxy whose PROXY header has not been read yet. */
   readonly isShared: boolean
 }
 
@@ -43,43 +43,43 @@ export const originOf = (peer: Peer, { proxyProtocolFrom }: ListenSettings["Serv
 }
 
 export interface HandshakeLimiter {
-  /** Why no connection from there is taken on, if none is. `lot` is a number from 0 to 1, drawn for it. */
+  /** Why a new connection from this origin is refused, if it is. `lot` is a random number from 0 to 1, for the early drop. */
   readonly refusal: (
     origin: Origin,
     settings: LimitSettings["Service"],
     lot: number
   ) => TooManyHandshakes | undefined
-  /** Why none from there is, counted already as another's. */
+  /** Why a connection that is counted for another origin cannot be counted for this one, if it cannot. */
   readonly refusalOf: (origin: Origin, settings: LimitSettings["Service"]) => TooManyHandshakes | undefined
   readonly change: (origin: Origin, by: 1 | -1) => void
-  /** How many there can be, all together. */
+  /** The limit of handshakes in all. */
   readonly limit: (settings: LimitSettings["Service"]) => number
-  /** How many there are. */
+  /** Number of handshakes. */
   readonly count: () => number
 }
 
-/** Parts of the room that is left, up to which one may have handshakes open. */
+/** The fraction of the free room that one origin may use. */
 const parts = { host: 1 / 8, network: 1 / 4, shared: 1 }
 
-/** From so many of a network on it is not summed up any more: that network has most. */
+/** A network with this many handshakes counts as the one with most, so that `upTo` stays cheap. */
 const many = 1024
 
 /**
- * `room` is how many there can be where the configuration does not say. Of what
- * it says, this process has a part, if others have the rest.
+ * `room` is the limit where the setting is `auto`. `part` is the fraction of a
+ * limit in the settings that this process has, from 0 to 1.
  */
 export const make = (room: number, part = 1): HandshakeLimiter => {
   const networks = CounterMap.make()
-  /** Only of those that are smaller than their networks. */
+  /** IPv6 /64s. For IPv4, host and network are the same, and `networks` has them. */
   const hosts = CounterMap.make()
-  /** How many networks have 1 or more, 2 or more, and so on. */
+  /** Number of networks with at least 1 handshake, at least 2, and so on. */
   const levels: Array<number> = []
   let count = 0
 
   const dropOf = ({ maxHandshakes }: LimitSettings["Service"]) =>
     maxHandshakes === "auto" ? EarlyDrop.upTo(room) : EarlyDrop.partOf(maxHandshakes, part)
 
-  /** How many would be open, had no other network more than one that has so many and opens one more. */
+  /** The sum over all networks of their handshakes, each counted up to `own` + 1. */
   const upTo = (own: number): number => {
     if (own >= many) return count
     let sum = 0
@@ -104,7 +104,7 @@ export const make = (room: number, part = 1): HandshakeLimiter => {
     refusal: (origin, settings, lot) => {
       const drop = dropOf(settings)
       if (count >= drop.full) return new TooManyHandshakes({ limit: drop.full })
-      // Random drop begins with those who have most: others are not counted for more than one has oneself.
+      // Random drop hits the networks with most handshakes first: no other network counts for more than this one has.
       return count >= drop.start && lot < EarlyDrop.chance(upTo(networks.of(origin.network)), drop)
         ? new TooManyHandshakes({ limit: drop.full })
         : refusalWith(origin, drop.full - count)

@@ -10,7 +10,7 @@ import type { Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { LimitSettings } from "./Settings.ts"
 
-/** What tells the owner of a session. */
+/** What the owner of a session is found by. */
 export interface Owned {
   readonly identity: Identity
   readonly peer: Peer
@@ -34,7 +34,7 @@ export const ownerOf = ({
     ? { whose: "client", key: `client ${hostOf(peer)}` }
     : { whose: "user", key: `user ${user}` }
 
-/** One of them. All sessions with the same key count together. */
+/** A client, a user or a rule with its limits. All sessions of accounts with the same key count together. */
 export interface Account {
   readonly whose: Whose
   readonly key: string

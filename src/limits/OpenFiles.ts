@@ -5,19 +5,19 @@ import { readFile } from "node:fs/promises"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
-/** Where the system does not say. */
+/** The limit where the system does not tell. */
 const usual = 10_240
 
-/** The soft limit: how many descriptors there can be. */
+/** The soft limit of this process, as a number of descriptors. */
 export const limit: Effect.Effect<number> = Effect.map(
   Effect.promise(() => readFile("/proc/self/limits", "utf8").catch(() => "")),
   (limits) => Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? usual)
 )
 
-/** What to do about it. */
+/** How to raise the limit, for messages. */
 export const advice = "raise the limit on open files (ulimit -n, LimitNOFILE= of systemd)"
 
-/** Fewer are not enough for a process to start and serve anyone. */
+/** Fewer descriptors are not enough to start and to serve a client. */
 const least = 40
 
 export class TooFewOpenFiles extends Data.TaggedError("TooFewOpenFiles")<{ readonly limit: number }> {
@@ -26,7 +26,7 @@ export class TooFewOpenFiles extends Data.TaggedError("TooFewOpenFiles")<{ reado
   }
 }
 
-/** Fails where the limit leaves no room for a session. */
+/** Fails where the limit is too low to serve a client. */
 export const check: Effect.Effect<void, TooFewOpenFiles> = Effect.flatMap(limit, (limit) =>
   limit < least ? Effect.fail(new TooFewOpenFiles({ limit })) : Effect.void
 )

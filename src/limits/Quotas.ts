@@ -1,6 +1,6 @@
 /**
- * What accounts have used of their quotas, for as long as days and months last:
- * over restarts too, where there is a directory to keep it in.
+ * Quotas: the bytes that an account may transfer in a day and in a month (UTC).
+ * Usage is kept over restarts where there is a state directory.
  */
 import { join } from "node:path"
 import * as Clock from "effect/Clock"
@@ -25,23 +25,23 @@ import * as Usage from "./Usage.ts"
 export class Quotas extends Context.Service<
   Quotas,
   {
-    /** Counts bytes that moved, of an account that has a quota. */
+    /** Adds bytes to the usage of an account, if the account has a quota. `now` is in milliseconds since the epoch. */
     readonly charge: (account: Account, bytes: number, now: number) => void
-    /** Which quota of an account is used up, if one is. */
+    /** The quota of an account that is used up, if one is: the monthly one first. */
     readonly exceeded: (account: Account, now: number) => QuotaExceeded | undefined
   }
 >()("effect-socks/limits/Quotas") {
-  /** In memory, and in `stateDir` if there is one. Fails for a state that cannot be read or written. */
+  /** Keeps usage in memory, and in `quotas.json` of `stateDir` if that is set. Fails if the file cannot be read or written. */
   static readonly layer: Layer.Layer<Quotas, StateFailed, Sections> = Layer.effect(
     Quotas,
     Effect.suspend(() => Effect.map(usage, make))
   )
 
-  /** Quotas over usage that is kept elsewhere, as by the primary. */
+  /** Quotas over usage that is kept elsewhere: by the seat of a coordinator. */
   static readonly layerOf = (usage: Usage.Usage): Layer.Layer<Quotas> => Layer.sync(Quotas, () => make(usage))
 }
 
-/** What was used so far, kept as the settings say. */
+/** The usage so far, kept as the settings say. */
 export const usage: Effect.Effect<Usage.Usage, StateFailed, Sections | Scope.Scope> = Effect.gen(
   function* () {
     const { stateDir } = yield* BanSettings
@@ -53,10 +53,10 @@ export const usage: Effect.Effect<Usage.Usage, StateFailed, Sections | Scope.Sco
   }
 )
 
-/** The sections that tell whether there are quotas, and where their usage is kept. */
+/** The settings of quotas, and of where usage is kept. */
 export type Sections = AuthSettings | BanSettings | LimitSettings | PolicySettings
 
-/** What is right but hardly meant, a sentence each. */
+/** Warnings about settings that are valid but probably a mistake, a sentence each. */
 export const warnings = ({
   stateDir,
   user,
@@ -77,7 +77,7 @@ export const warnings = ({
     : []
 }
 
-/** Whether what is kept can be read, and kept. Nothing is written, as a server may be running. */
+/** Fails if usage cannot be read or written. Writes nothing, as a server may be running. */
 export const check: Effect.Effect<void, StateFailed, BanSettings> = Effect.gen(function* () {
   const { stateDir } = yield* BanSettings
   if (stateDir === undefined) return
@@ -94,7 +94,7 @@ const make = (usage: Usage.Usage): Quotas["Service"] => ({
     if (!isQuota(account.limits)) return undefined
     const { whose, key, limits } = account
     const used = usage.of(key, now)
-    // First the one that lasts longer.
+    // The monthly quota first, as the wait for it is longer.
     for (const [period, limit = Infinity] of [
       ["month", limits.monthlyQuota],
       ["day", limits.dailyQuota]
@@ -107,7 +107,7 @@ const make = (usage: Usage.Usage): Quotas["Service"] => ({
   }
 })
 
-/** Whether there is one in these limits. */
+/** Whether these limits have a quota. */
 export const isQuota = ({ dailyQuota = Infinity, monthlyQuota = Infinity }: Limits): boolean =>
   dailyQuota < Infinity || monthlyQuota < Infinity
 
@@ -118,14 +118,14 @@ const day = {
   accounts: Schema.Array(Schema.Struct({ name: Schema.String, day: Schema.Natural, month: Schema.Natural }))
 }
 
-/** The form of the file. Another form is another version, which this one does not begin to read. */
+/** The form of the file. A file of another version is refused. */
 const Kept = Schema.Struct({
   version: Schema.Literal(1),
   ...day,
   others: Schema.optionalKey(Schema.Array(Schema.Struct(day)))
 })
 
-/** Usage that is written to a file now, when it has changed, and at the end. */
+/** Usage that is written to a file at the start, every 10 seconds if it has changed, and at the end. */
 const kept = Effect.fnUntraced(function* (path: string) {
   const usage = Usage.make(Option.getOrUndefined(yield* StateFile.read(path, Kept)))
   let written = ""
@@ -136,7 +136,7 @@ const kept = Effect.fnUntraced(function* (path: string) {
     yield* StateFile.write(path, Kept, { version: 1, ...snapshot })
     written = text
   })
-  // Now, as later nobody is there to be told that it cannot be.
+  // At the start, so that a file that cannot be written is an error and not only a line in the log.
   yield* save
   const saveOrSay = Effect.catch(save, ({ message }) => Effect.logError(message))
   yield* Effect.addFinalizer(() => saveOrSay)

@@ -8,14 +8,14 @@
 
 /** From a member. */
 export type Need =
-  /** It uses this limit now, and has no share of it yet. */
+  /** The member begins to use a limit, and has no share of it yet. `id` is of the member's choice and comes back with each share. */
   | { readonly _tag: "enter"; readonly name: string; readonly id: number }
   | { readonly _tag: "demand"; readonly name: string; readonly isBusy: boolean }
   | { readonly _tag: "leave"; readonly name: string }
-  /** It keeps to the share of this turn from now on. */
+  /** The member keeps to the share of this turn from now on. */
   | { readonly _tag: "kept"; readonly name: string; readonly turn: number }
 
-/** To a member: what it may use, from 0 to 1, since it entered with this number. */
+/** To a member: the share of the limit that the member may use, from 0 to 1. `id` is that of its `enter`. */
 export interface Share {
   readonly _tag: "share"
   readonly name: string
@@ -26,15 +26,15 @@ export interface Share {
 
 export interface RateAllocator<in Member> {
   readonly receive: (member: Member, need: Need) => void
-  /** It is no more. */
+  /** Removes a member that has ended. */
   readonly remove: (member: Member) => void
 }
 
 interface Holding {
   readonly id: number
-  /** What it may be using: the most of what it was told and has not said to be past. */
+  /** The most that the member may be using: a smaller share counts only when the member has confirmed it. */
   share: number
-  /** What it was told last, and when. */
+  /** The share that was sent last, and its turn. */
   told: number
   turn: number
   isBusy: boolean
@@ -43,7 +43,7 @@ interface Holding {
 /** The share of a member without need, as a fraction of a full part. */
 const idle = 1 / 8
 
-/** What sums of fractions are off by. */
+/** The rounding error of sums of fractions. */
 const tolerance = 1e-9
 
 export const make = <Member>(send: (member: Member, share: Share) => void): RateAllocator<Member> => {
@@ -92,7 +92,7 @@ export const make = <Member>(send: (member: Member, share: Share) => void): Rate
           holdings.delete(member)
           break
         case "kept":
-          // If it was told otherwise since, that is what counts.
+          // A later share is not confirmed by this.
           if (holding?.turn === need.turn) holding.share = holding.told
           break
       }

@@ -1,5 +1,5 @@
 /**
- * What share of each limited rate a member has.
+ * The shares of limited rates: the member's side.
  */
 
 import type { Need, Share } from "./RateAllocator.ts"
@@ -36,7 +36,7 @@ export const make = (send: (need: Need) => void): RateShare => {
     },
     receive: ({ name, id, turn, share }) => {
       const limit = limits.get(name)
-      // It has left, and the seat will know.
+      // A share for an earlier use: the member has left since, and has told the seat.
       if (limit?.id !== id) return
       limit.onChange(share)
       send({ _tag: "kept", name, turn })

@@ -1,19 +1,19 @@
 /**
- * Limits that several processes keep together: each has a share of the rate, and
- * the shares never come to more than the whole.
+ * Bandwidth limits that several processes share: each has a part of the rate, and
+ * the parts never add up to more than the limit.
  */
 import * as Context from "effect/Context"
 
 export interface RateShares {
-  /** This process begins to use a limit. `onChange` gets its share, from 0 to 1, when it is another; it begins with none. */
+  /** Begins to use a limit, with a share of 0. `onChange` gets the share, from 0 to 1, each time that it changes. */
   readonly enter: (name: string, onChange: (share: number) => void) => void
-  /** It has use for all of its share, or has not. */
+  /** Reports whether this process needs all of its share. */
   readonly demand: (name: string, isBusy: boolean) => void
-  /** It uses the limit no longer. */
+  /** Ends the use of a limit. */
   readonly leave: (name: string) => void
 }
 
-/** Nothing where one process has all. */
+/** Undefined where one process has all of each rate. */
 export const RateShares = Context.Reference<RateShares | undefined>("effect-socks/limits/RateShares", {
   defaultValue: () => undefined
 })

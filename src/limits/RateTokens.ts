@@ -1,11 +1,12 @@
 /**
- * Tokens of buckets that the seat has: a member asks for each.
+ * Tokens of a session rate: the member's side. The buckets are at the seat, and a
+ * member asks for each token.
  */
 import * as Effect from "effect/Effect"
 import * as Requests from "../base/Requests.ts"
 import type { Grant } from "./SharedCounters.ts"
 
-/** To the seat: wants a token of a bucket that gets so many a second. */
+/** To the seat: requests a token of a bucket that gets `limit` tokens a second. */
 export interface Wish {
   readonly _tag: "token"
   readonly id: number
@@ -13,7 +14,7 @@ export interface Wish {
   readonly limit: number
 }
 
-/** To the member: how many milliseconds there are to wait for one; 0 if it has it. */
+/** To the member: the answer to a request. `wait` is 0 for a token, or else the milliseconds until there is one. */
 export interface Token {
   readonly _tag: "token"
   readonly id: number
@@ -21,11 +22,12 @@ export interface Token {
 }
 
 export interface RateTokens {
-  /** Takes one that is here, and returns 0; or how long to wait at least, in milliseconds. */
+  /** Takes a token that the seat has granted, and returns 0; or returns 1, the least wait in milliseconds. */
   readonly take: (key: string) => number
+  /** Requests a token. */
   readonly ask: (key: string, limit: number) => Effect.Effect<Grant>
   readonly receive: (token: Token) => void
-  /** Forgets tokens that were not taken within their second. */
+  /** Drops tokens that were not taken. To be called once a second. */
   readonly sweep: () => void
 }
 

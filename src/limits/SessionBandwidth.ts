@@ -1,5 +1,5 @@
 /**
- * How fast the bytes of a session may go, by whose it is and what let it in.
+ * The bandwidth limits of a session, by its owner and the rule that allowed it.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -9,7 +9,7 @@ import { Bandwidth, type LimitedRule } from "./Bandwidth.ts"
 import { type Owned, ownerOf } from "./LimitKeys.ts"
 import type { LimitSettings } from "./Settings.ts"
 
-/** Until the scope closes; nothing if there is no limit. */
+/** The limits of a session until the scope closes; undefined if there are none. */
 export const of = (
   owned: Owned,
   decision?: Decision
@@ -22,7 +22,7 @@ export const of = (
     })
   )
 
-/** The same for what a rule lets through of a session that uses several. */
+/** The limits of the traffic that one rule allows, for a session that uses several rules. */
 export const ofRule = (
   decision: Decision
 ): Effect.Effect<Pace | undefined, never, Bandwidth | Scope.Scope> => {
@@ -32,7 +32,7 @@ export const ofRule = (
 
 const limitedRule = ({ rule, limits }: Decision): LimitedRule | undefined => limits && { name: rule, limits }
 
-/** Charges a lane for bytes that are there, and waits until it may go on. */
+/** Charges a flow for bytes, and waits until they may pass. */
 export const turn = (lane: Flow | undefined, bytes: number): Effect.Effect<void> =>
   lane === undefined
     ? Effect.void

@@ -1,14 +1,14 @@
 /**
- * Numbers for sessions that no other process has: the primary hands them out in
- * blocks, the next one before it is needed.
+ * Numbers of sessions, unique over all members: the seat hands them out in
+ * blocks, and a member asks for the next block before it needs one.
  */
 
-/** The first number and the one behind the last. */
+/** The first number of a block, and the number after the last. */
 export type Block = readonly [from: number, to: number]
 
 const size = 10_000
 
-/** The primary's side. */
+/** The seat's side: returns the next block at each call. */
 export const blocks = () => {
   let next = 1
   return (): Block => {
@@ -23,7 +23,7 @@ export interface SessionIds {
   readonly add: (block: Block) => void
 }
 
-/** A worker's side. `ask` is called when another block is needed soon. */
+/** The member's side. `ask` is called when half of a block is used. */
 export const make = (first: Block, ask: () => void): SessionIds => {
   let [next, end] = first
   let spare: Block | undefined
@@ -31,7 +31,7 @@ export const make = (first: Block, ask: () => void): SessionIds => {
     next: () => {
       if (next === end - size / 2) ask()
       if (next === end) {
-        // The primary has not answered for so many sessions: these numbers are in no block.
+        // The seat has not answered for half a block of sessions. These numbers are in no block.
         ;[next, end] = spare ?? [process.pid * 2 ** 31, Infinity]
         spare = undefined
       }

@@ -1,5 +1,5 @@
 /**
- * The settings of how many sessions there may be, and of what they may use.
+ * The settings of limits: sessions, rates, bandwidth, quotas.
  */
 import * as Option from "effect/Option"
 import * as Parsers from "../config/Parsers.ts"

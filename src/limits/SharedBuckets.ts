@@ -5,28 +5,28 @@ import * as TokenBucket from "../base/TokenBucket.ts"
 import type { RateShares } from "./RateShares.ts"
 
 export interface SharedBuckets {
-  /** The bucket of this name for one user more, at this rate from now on. */
+  /** The bucket of this name, for one more session, at `rate` bytes a second from now on. */
   readonly take: (name: string, rate: number) => TokenBucket.TokenBucket
   /** One session fewer uses the bucket. It is kept until it is full, so that a session cannot shed its debt by coming back. */
   readonly giveBack: (name: string) => void
   readonly size: () => number
-  /** Says of which shares there is need, where they are shared with other processes; to be called every second. */
+  /** Reports demand to the other processes, if the rates are shared with them. To be called once a second. */
   readonly report: () => void
 }
 
 interface Entry {
   readonly bucket: TokenBucket.TokenBucket
   users: number
-  /** Of this process. */
+  /** The share of this process, from 0 to 1. */
   share: number
-  /** It was unused at the last report. */
+  /** The bucket was unused at the last report. */
   isIdle: boolean
 }
 
 /** `now` gives milliseconds. */
 export const make = (now: () => number, shares?: RateShares): SharedBuckets => {
   const entries = new Map<string, Entry>()
-  /** The names of those without a user. */
+  /** The names of the buckets that no session uses. */
   const unused = new Set<string>()
 
   const enter = (name: string, rate: number): Entry => {
@@ -41,7 +41,7 @@ export const make = (now: () => number, shares?: RateShares): SharedBuckets => {
     return entry
   }
 
-  /** Looks at two for each that becomes unused, so that they stay few, and this cheap. */
+  /** Checks two unused buckets for each that becomes unused, so that there are few and each call is cheap. */
   const sweep = () => {
     let looks = 2
     for (const name of unused) {

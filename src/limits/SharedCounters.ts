@@ -1,9 +1,10 @@
 /**
- * What is counted across all connections of a server, in this process or in
- * several that serve together.
+ * The counters of a server over all its connections: of this process alone, or of
+ * several processes that serve together.
  *
- * What is asked here is answered at once. Where several processes count, "no"
- * may mean that there is nothing here, and then `requestMore` asks the others.
+ * Every answer is synchronous. Where several processes count together, a refusal
+ * may mean only that this process has nothing left. `requestMore` then asks the
+ * others.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -38,11 +39,11 @@ export interface Refused<E = TooManySessions | LimitError> {
 export type Grant = { readonly release: () => void } | { readonly wait: number }
 
 export interface SharedCounters {
-  /** A number that no other session has. */
+  /** A number for a new session, unique over all processes. */
   readonly nextId: () => number
   readonly slots: Slots
   readonly rates: Pick<TokenBuckets.TokenBuckets, "take">
-  /** Which part of the handshakes is this process's, from 0 to 1: they are not counted together. */
+  /** The part of this process in limits that are not counted together, such as that of handshakes: from 0 to 1. */
   readonly fraction: number
   /** Asks the other processes for one of this counter. Absent where there are none. */
   readonly requestMore?: (counter: Counter) => Effect.Effect<Grant>
@@ -50,7 +51,7 @@ export interface SharedCounters {
   readonly declare?: () => void
 }
 
-/** Of this process alone. */
+/** Counters of this process alone. */
 export const local = (): SharedCounters => {
   const counts = CounterMap.make()
   let count = 0
@@ -62,7 +63,7 @@ export const local = (): SharedCounters => {
   }
 }
 
-/** How counting begins: alone, unless it says otherwise. */
+/** Makes the counters of a server; `local` by default. */
 export const SharedCounters = Context.Reference<() => SharedCounters>("effect-socks/limits/SharedCounters", {
   defaultValue: () => local
 })

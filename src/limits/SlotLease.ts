@@ -25,7 +25,7 @@ export interface SlotLease {
   readonly sweep: () => void
   /** Reports all slots in use, as a new limit may hold for them. */
   readonly declare: () => void
-  /** In use. */
+  /** Number of slots in use. */
   readonly of: (key: string) => number
 }
 
@@ -45,7 +45,7 @@ interface Lease {
 
 interface Waiter {
   readonly answer: (slot: Slot | undefined) => void
-  /** The seat was asked since it waits. */
+  /** The seat was asked after this request began to wait. */
   isAsked: boolean
 }
 
@@ -70,7 +70,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
     return lease
   }
 
-  /** Those that are in use anyhow are its own, whether there are so many or not. */
+  /** Adds the slots in use beyond the lease to the lease, and returns their number. */
   const own = (key: string, lease: Lease): number => {
     const over = Math.max(used.of(key) - lease.count, 0)
     lease.count += over
@@ -105,7 +105,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
       const lease = leases.get(key)
       if (lease === undefined) return false
       if (lease.limit !== limit) {
-        // What was given by another limit may be more than this one has.
+        // The slots of the lease were granted under another limit, which may have been higher.
         lease.limit = limit
         const count = free(key, lease)
         if (count > 0) give(key, lease, count)

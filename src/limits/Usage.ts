@@ -15,9 +15,9 @@ interface Day {
   readonly accounts: ReadonlyArray<Used & { readonly name: string }>
 }
 
-/** All of it, as it is kept. */
+/** All usage, as it is kept in a file. */
 export interface Snapshot extends Day {
-  /** Days that a clock says are not today, although they may be: see `make`. */
+  /** Days that are not today by the clock, which may be wrong: see `make`. */
   readonly others?: ReadonlyArray<Day>
 }
 
@@ -26,15 +26,15 @@ export interface Usage {
   readonly add: (name: string, bytes: number, now: number) => void
   readonly of: (name: string, now: number) => Used
   readonly snapshot: (now: number) => Snapshot
-  /** These have used that much at least, on the days that are still of use. */
+  /** Raises the usage of these accounts to at least these numbers, on days that still count. */
   readonly raise: (to: Snapshot, now: number) => void
 }
 
-/** Of more days that are over, the one left first is forgotten: a clock is not wrong that often. */
+/** Number of past days that are kept, the last ones. A clock is not wrong more often. */
 const mostPast = 4
 
 /**
- * Goes on from what was kept, however long ago that was.
+ * Usage that begins with `kept`, however old that is.
  *
  * A clock may be wrong for a while: it begins in 1970, or is set to another year
  * by mistake. So a day that is yet to come is kept until it comes, and the day
@@ -55,7 +55,7 @@ export const make = (kept?: Snapshot): Usage => {
     today = dayOf(Date.parse(date))
   }
 
-  /** Begins another day, and month, where it is one. */
+  /** Begins another day, and another month, if the clock has reached one. */
   const turn = (now: number) => {
     if (dayOf(now) === today) return
     const isNextDay = dayOf(now) === today + 1
@@ -65,7 +65,7 @@ export const make = (kept?: Snapshot): Usage => {
     const known = others.get(next)
     others.delete(next)
     used = new Map(known)
-    // What was used in a month was, on whichever of its days the clock was.
+    // Usage of a month counts, whatever day of the month the clock was on.
     for (const [name, { month }] of before.flatMap(([, ledger]) => [...ledger])) {
       const { day, month: least } = used.get(name) ?? nothing
       used.set(name, { day, month: Math.max(month, least) })
@@ -90,7 +90,7 @@ export const make = (kept?: Snapshot): Usage => {
     raise: ({ others: more = [], ...first }, now) => {
       turn(now)
       for (const { date: on, accounts } of [...more, first]) {
-        // Of a day that is over there is no more to know.
+        // A day that is over changes no more.
         if (on < date && !others.has(on)) continue
         const ledger = on === date ? used : (others.get(on) ?? new Map<string, Used>())
         if (on !== date) others.set(on, ledger)
@@ -116,7 +116,7 @@ const accountsOf = (ledger: ReadonlyMap<string, Used>): Day["accounts"] =>
 
 const monthOf = (date: string): string => date.slice(0, 7)
 
-/** When the day or month ends that it is now. */
+/** The end of the current day or month in UTC, in milliseconds since the epoch. */
 export const endOf = (period: keyof Used, now: number): number => {
   const date = new Date(now)
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]

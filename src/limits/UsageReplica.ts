@@ -1,16 +1,16 @@
 /**
- * What accounts have used of their quotas, as a member knows it: what the seat
- * says of all, and what its own sessions have moved since.
+ * The usage of accounts, as a member knows it: what the seat has reported, and the
+ * bytes that the member's own sessions have moved since.
  */
 import * as Usage from "./Usage.ts"
 
-/** To the seat: bytes that moved, by account. */
+/** To the seat: the bytes that moved since the last report, by account. */
 export interface Moved {
   readonly _tag: "moved"
   readonly accounts: ReadonlyArray<readonly [name: string, bytes: number]>
 }
 
-/** To a member: what these accounts have used in all. */
+/** To a member: the usage of these accounts, summed over all members. */
 export interface Sum extends Usage.Snapshot {
   readonly _tag: "used"
 }
