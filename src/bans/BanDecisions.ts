@@ -1,7 +1,7 @@
 /**
- * The memory of password guessing: failed logins, and the bans that they led to.
- * Of several processes one decides. It sends its changes to the others, which keep
- * a replica for look-ups.
+ * Decisions on bans: the failed logins so far, and the bans that they led to. Of
+ * several processes one decides. It sends its updates to the others, each of which
+ * keeps a replica for look-ups.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,29 +16,29 @@ import type { Pair } from "./KnownPairs.ts"
 import * as LoginThrottle from "./LoginThrottle.ts"
 import type { BanSettings } from "./Settings.ts"
 
-/** What came of an attempt: it was not heard, or it had a wrong or the right password. */
+/** The outcome of a login attempt: refused without a check of the password, a wrong password, or the right one. */
 type Outcome = "refused" | "failed" | "succeeded"
 
-/** What others have to know, to have the same copy. */
+/** A change, as it is sent to a replica. */
 export type Update =
   | ({ readonly _tag: "guess"; readonly outcome: Outcome } & LoginThrottle.Attempt)
-  /** The key that names and passwords are hashed by; first of all. */
+  /** The key of the hashes of names and passwords. The first update. */
   | { readonly _tag: "key"; readonly key: string }
   | ({ readonly _tag: "known" } & Pair)
   | { readonly _tag: "tally"; readonly entry: LoginThrottle.Entry }
   | ({ readonly _tag: "ban"; readonly network: string } & Omit<BanList.Ban, "network">)
   | { readonly _tag: "lift"; readonly network: string; readonly now: number }
 
-/** Known (user, network) pairs, in the form in which they are kept. */
+/** Known (user, network) pairs, in the form in which a file has them. */
 export interface Kept {
   readonly key: string
   readonly known: ReadonlyArray<Omit<Pair, "guess" | "failures">>
 }
 
 export interface BanDecisions {
-  /** The keyed hash that attempts have names and passwords by. */
+  /** The keyed hash of the names and passwords of attempts. */
   readonly digest: Digest
-  /** The ban that this address is under. */
+  /** The ban that holds for this address. Times are milliseconds since the epoch. */
   readonly find: (address: NetAddress.IpAddress, now: number) => BanList.Ban | undefined
   readonly isTooSoon: LoginThrottle.LoginThrottle["isTooSoon"]
   readonly isWelcome: LoginThrottle.LoginThrottle["isWelcome"]
@@ -46,7 +46,7 @@ export interface BanDecisions {
   /** Whether any user is known from the network of this address. */
   readonly hasKnown: (address: NetAddress.IpAddress, now: number) => boolean
   readonly succeeded: (attempt: LoginThrottle.Attempt) => void
-  /** Counts one that did not, which may lead to a ban. */
+  /** Counts an attempt that did not succeed, which may lead to a ban. Completes when the decision is made. */
   readonly failed: (
     outcome: Exclude<Outcome, "succeeded">,
     address: NetAddress.IpAddress,
@@ -58,24 +58,25 @@ export interface BanDecisions {
   readonly list: (now: number) => ReadonlyArray<BanList.Ban>
   readonly revision: () => number
   readonly kept: () => Kept
-  /** Another number whenever that may have changed. */
+  /** A number that changes whenever `kept` may have changed. */
   readonly keptRevision: () => number
-  /** Goes on with what was kept, before anything else is. */
+  /** Begins with pairs of an earlier run. To be called before anything else. */
   readonly restore: (kept: Kept) => void
   readonly suspects: LoginThrottle.LoginThrottle["list"]
-  /** Connections turned away, since it was asked last. */
+  /** Number of connections refused because of a ban; of a member, those that it has not reported yet. */
   turnedAway: number
 }
 
-/** One that is a copy of another. */
+/** Decisions that can follow those of another process. */
 export interface Replicated extends BanDecisions {
-  readonly follow: (news: Update) => void
-  /** All that there is to be told of it. */
+  /** Applies an update. */
+  readonly follow: (update: Update) => void
+  /** The updates that make a new replica equal to this. */
   readonly all: () => ReadonlyArray<Update>
 }
 
-/** One that decides for itself, and tells others. */
-export const make = (hashes: KeyedHash["Service"], tell?: (news: Update) => void): Replicated => {
+/** Decisions of this process. `tell` gets every update. */
+export const make = (hashes: KeyedHash["Service"], tell?: (update: Update) => void): Replicated => {
   const bans = BanList.make()
   const failures = LoginThrottle.make()
   const { known } = failures
@@ -132,7 +133,7 @@ export const make = (hashes: KeyedHash["Service"], tell?: (news: Update) => void
         const counts = count(outcome, attempt)
         if (banAfter === "off" || isHere(address)) return Effect.void
         const level = counts.findIndex((count, index) => count >= banAfter * LoginThrottle.scales[index]!)
-        // Those checked together with the one it is for change nothing.
+        // Attempts that were checked at the same time as the one that led to the ban change nothing.
         if (level === -1 || bans.find(address, now)) return Effect.void
         const network = ClientNetwork.around(address)[level]!
         const failed = counts[level]!
@@ -151,30 +152,30 @@ export const make = (hashes: KeyedHash["Service"], tell?: (news: Update) => void
     revision: bans.revision,
     suspects: failures.list,
     turnedAway: 0,
-    follow: (news) => {
-      switch (news._tag) {
+    follow: (update) => {
+      switch (update._tag) {
         case "guess":
-          return void count(news.outcome, news)
+          return void count(update.outcome, update)
         case "key":
-          return setKey(news.key)
+          return setKey(update.key)
         case "known": {
-          const { account, network, at, guess, failures } = news
+          const { account, network, at, guess, failures } = update
           return know({ account, network, at, guess, failures })
         }
         case "tally":
-          return failures.put(news.entry)
+          return failures.put(update.entry)
         case "ban": {
-          const ban = read(news)
-          if (ban.failures > 0) failures.clear(news.network)
+          const ban = read(update)
+          if (ban.failures > 0) failures.clear(update.network)
           return put(ban)
         }
         case "lift":
-          return void lift(networkOf(news.network), news.now)
+          return void lift(networkOf(update.network), update.now)
       }
     },
     all: () => [
       { _tag: "key" as const, key },
-      // First what would clear the others.
+      // Bans first: a ban clears the tallies of its network.
       ...bans.all().map(written),
       ...known.entries().map((pair) => ({ _tag: "known" as const, ...pair })),
       ...failures.entries().map((entry) => ({ _tag: "tally" as const, entry }))

@@ -12,7 +12,7 @@ import type { Ban } from "./BanList.ts"
 
 interface Read {
   readonly bans: ReadonlyArray<Ban>
-  /** Numbers of the lines, from 1, that are no bans. */
+  /** Numbers, from 1, of the lines that are not valid bans. */
   readonly wrong: ReadonlyArray<number>
 }
 
@@ -40,7 +40,7 @@ export const format = (bans: ReadonlyArray<Ban>): string =>
     })
     .join("")
 
-/** Empty lines are none. */
+/** Empty lines are skipped. */
 export const parse = (text: string): Read => {
   const bans: Array<Ban> = []
   const wrong: Array<number> = []

@@ -1,9 +1,9 @@
 /**
  * Banned networks and when their bans end: a bounded table.
  *
- * A ban stays for a while after it is over, so that the next one of the same
- * network is longer. Where the table is full, the bans that are over, or would
- * be first, give way: to push out one ban takes as many others that last longer.
+ * A ban stays in the table for a while after its end, so that the next ban of the
+ * same network is longer. A full table drops the bans that end first: to push out
+ * one ban, an attacker needs a table full of bans that last longer.
  */
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
@@ -13,7 +13,7 @@ export interface Ban {
   /** Milliseconds since the epoch. */
   readonly until: number
   readonly reason: string
-  /** Failed logins that it is for; 0 if it is for something else. */
+  /** Number of failed logins that led to the ban; 0 for a ban by an operator. */
   readonly failures: number
 }
 
@@ -23,18 +23,18 @@ interface Entry extends Ban {
 }
 
 export interface BanList {
-  /** The ban that this address is under. */
+  /** The ban that holds for this address. */
   readonly find: (address: NetAddress.IpAddress, now: number) => Ban | undefined
-  /** Bans a network for this long, in milliseconds; for twice as long as the last time if that is not long ago. */
+  /** Bans a network for `time` milliseconds, or for twice as long as the last time while that ban is remembered. */
   readonly punish: (network: IpNetwork.IpNetwork, failures: number, now: number, time: number) => Ban
-  /** Puts a ban in the place of the network's own, if it has one. */
+  /** Sets the ban of a network, in place of the one that the network has. */
   readonly set: (ban: Ban) => void
-  /** Lifts every ban that holds for any of these addresses, and forgets it. */
+  /** Lifts and forgets every ban that holds for any address of a network, and returns these bans. */
   readonly lift: (network: IpNetwork.IpNetwork, now: number) => ReadonlyArray<Ban>
   readonly list: (now: number) => ReadonlyArray<Ban>
-  /** Those that are over too, as far as they are remembered: a clock that says so may be wrong. */
+  /** All bans in the table, with those that have ended: the clock by which they ended may be wrong. */
   readonly all: () => ReadonlyArray<Ban>
-  /** Another number after every change. */
+  /** A number that changes with every change. */
   readonly revision: () => number
 }
 
@@ -42,7 +42,7 @@ export const day = 24 * 60 * 60 * 1000
 
 export const make = (limit = 32_768): BanList => {
   const entries = new Map<string, Entry>()
-  /** How many entries there are of each family and prefix length. */
+  /** Number of entries of each family and prefix length. */
   const shapes = new Map<string, { readonly sample: IpNetwork.IpNetwork; count: number }>()
   let revision = 0
 
@@ -54,7 +54,7 @@ export const make = (limit = 32_768): BanList => {
     if (--shape.count === 0) shapes.delete(shapeOf(entry.network))
   }
 
-  // An eighth at once, so that a full table is not sorted for each ban.
+  // Drops an eighth at once, so that a full table is not sorted for each ban.
   const makeRoom = () => {
     const soonest = [...entries].sort(([, one], [, other]) => one.until - other.until)
     for (const [key] of soonest.slice(0, Math.ceil(limit / 8))) remove(key)

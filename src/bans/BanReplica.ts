@@ -1,6 +1,6 @@
 /**
- * A member's copy of the failed logins and bans that the seat keeps. The seat
- * decides.
+ * A member's replica of the failed logins and bans. The seat decides: the member
+ * reports attempts, and answers look-ups from its replica.
  */
 import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -13,7 +13,7 @@ import type { Attempt } from "./LoginThrottle.ts"
 
 /** To the seat. */
 export type Report =
-  /** An attempt that did not succeed. It waits for the answer. */
+  /** An attempt that did not succeed. The member waits for `judged` with the same `id`. */
   | ({
       readonly _tag: "guessed"
       readonly id: number
@@ -24,7 +24,7 @@ export type Report =
   /** The number of connections that were refused because of a ban. */
   | { readonly _tag: "turnedAway"; readonly count: number }
 
-/** To a member: news, and that what came of an attempt is among those it had before this. */
+/** To a member: an update, or `judged` after all updates that the reported attempt led to. */
 export type Judgement = BanDecisions.Update | { readonly _tag: "judged"; readonly id: number }
 
 export interface BanReplica extends BanDecisions.BanDecisions {
@@ -38,7 +38,7 @@ const known = 60 * 60 * 1000
 export const make = (hashes: KeyedHash["Service"], send: (report: Report) => void): BanReplica => {
   const copy = BanDecisions.make(hashes)
   const requests = Requests.make<"seat", void>()
-  /** When it was said that a name came in from a network, and when something was held against a network. */
+  /** When a login of a user from a network was reported last, and when an attempt from a network failed last. */
   const welcomed = LruMap.make<string, number>(8192)
   const suspected = LruMap.make<string, number>(8192)
 

@@ -1,9 +1,10 @@
 /**
- * What guessing passwords leads to: first attempts are refused unheard for a
- * growing time, then the client's network is turned away at the door.
+ * The answer to password guessing: after failed logins, further attempts are refused
+ * without a check of the password for a growing time, and then the client's network
+ * is banned, which refuses its connections.
  *
- * Here is only what has to be remembered, bounded whatever comes; how strict to
- * be is read from the configuration each time, so that all this outlives it.
+ * The service keeps only the state, which is bounded and outlives a reload. The
+ * settings are read at each use.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -32,24 +33,24 @@ export type Ban = BanList.Ban
 /** A network that is banned now, or whose bans were lifted. */
 export type BanChange = Extract<BanDecisions.Update, { readonly _tag: "ban" | "lift" }>
 
-/** Where bans are told, by the process that decides them: nowhere unless somebody listens. */
+/** Where the process that decides on bans reports changes. By default they are reported nowhere. */
 export const BanLog = Context.Reference<{ readonly write: (change: BanChange) => void }>(
   "effect-socks/bans/BanLog",
   { defaultValue: () => ({ write: () => {} }) }
 )
 
-/** A failed login, as the log has it. */
+/** The fields of a failed login in the log. */
 export interface FailedLogin {
   readonly client: NetAddress.SocketAddress
   readonly listener: string
   readonly protocol: string | undefined
 }
 
-/** What there is to know of a network that is not banned yet. */
+/** A network with failed logins that is not banned. */
 export interface Suspect {
   readonly network: string
   readonly failures: number
-  /** Milliseconds since the epoch; no attempt from there is heard before. */
+  /** Attempts are refused until this time, in milliseconds since the epoch. */
   readonly waitsUntil: number
 }
 
@@ -57,60 +58,60 @@ export class Bans extends Context.Service<
   Bans,
   {
     /**
-     * Fails if the client is banned. The client behind a proxy is known only after
-     * its PROXY header, and is asked about again then, with `via`.
+     * Fails if the client is banned. The address of a client behind a proxy is known
+     * only after the PROXY header: call this again then, with `via`.
      */
     readonly admit: (peer: {
       readonly remote: NetAddress.SocketAddress
       readonly via?: NetAddress.SocketAddress
     }) => Effect.Effect<void, Banned, AuthSettings | ListenSettings>
-    /** The authenticator with its failures counted by these settings; attempts that come too soon are refused unheard. */
+    /** Wraps an authenticator: counts its failures by these settings, and refuses attempts that come too soon without a check. */
     readonly guard: (
       authenticator: Authenticator["Service"],
       settings: BanSettings["Service"] & Pick<AuthSettings["Service"], "trust">
     ) => Authenticator["Service"]
-    /** Logs a failed login, unless there were too many to log. */
+    /** Logs a failed login, at most 5 a network and 50 in all in 10 seconds. */
     readonly log: (error: AuthenticationFailed, login: FailedLogin) => Effect.Effect<void>
-    /** Bans a network, of any size, from now on for a time. */
+    /** Bans a network of any size for a duration from now on. */
     readonly ban: (
       network: IpNetwork.IpNetwork,
       duration: Duration.Duration,
       reason: string
     ) => Effect.Effect<void>
-    /** Puts back a ban of before. */
+    /** Restores a ban of an earlier run. */
     readonly restore: (ban: Ban) => Effect.Effect<void>
-    /** Lifts every ban that holds for any address of a network, and says which. */
+    /** Lifts every ban that holds for any address of a network, and returns these bans. */
     readonly lift: (network: IpNetwork.IpNetwork) => Effect.Effect<ReadonlyArray<Ban>>
     /** The bans that hold now. */
     readonly list: Effect.Effect<ReadonlyArray<Ban>>
-    /** Another number whenever that list may have changed otherwise than by time. */
+    /** A number that changes whenever `list` may have changed, other than by a ban that ends. */
     readonly revision: Effect.Effect<number>
     /** The known (user, network) pairs, to be kept and restored at the next start. */
     readonly kept: Effect.Effect<BanDecisions.Kept>
-    /** Another number whenever that may have changed. */
+    /** A number that changes whenever `kept` may have changed. */
     readonly keptRevision: Effect.Effect<number>
     readonly restoreKept: (kept: BanDecisions.Kept) => Effect.Effect<void>
     /** Networks with failed logins. */
     readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, BanSettings>
-    /** Connections turned away so far. */
+    /** Number of connections refused because of a ban. */
     readonly turnedAway: Effect.Effect<number>
   }
 >()("effect-socks/bans/Bans") {
-  /** No bans, and no failed logins. */
+  /** Bans that this process decides on alone, none at first. */
   static readonly layer: Layer.Layer<Bans, never, KeyedHash> = Layer.effect(
     Bans,
     Effect.suspend(() => Effect.map(decide(), (own) => make(own)))
   )
 
   /**
-   * By these decisions, in one of several processes, which does its part of what may
-   * be done at once and be logged.
+   * Bans by these decisions, in one of several processes. `part`, from 0 to 1, is its part of the password checks at a
+   * time and of the log lines.
    */
   static readonly layerOf = (decisions: BanDecisions.BanDecisions, part: number): Layer.Layer<Bans> =>
     Layer.sync(Bans, () => make(decisions, part))
 }
 
-/** Decisions that this process makes, told to `BanLog` and to `tell`. */
+/** Decisions of this process, reported to `BanLog` and to `tell`. */
 export const decide = (
   tell?: (update: BanDecisions.Update) => void
 ): Effect.Effect<BanDecisions.Replicated, never, KeyedHash> =>
@@ -127,17 +128,17 @@ const isBanChange = (news: BanDecisions.Update): news is BanChange =>
 /** Number of password checks of one network at a time. */
 const atOnce = 8
 
-/** Lines of failed logins in a period. */
+/** Log lines of failed logins in 10 seconds: of a network, and in all. */
 const mostFailures: LineBudget.Most = { each: 5, all: 50 }
 
 const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] => {
   const failureLines = LineBudget.make(mostFailures, part)
   const inTurn = KeyedSemaphore.make(Math.ceil(atOnce * part))
-  /** What is heard out of turn, one at a time: each wrong password uses up some of the network's credit. */
+  /** Attempts of known users, which do not wait for the others: one at a time, as each wrong password uses up credit of the network. */
   const welcomed = KeyedSemaphore.make(1)
 
   return {
-    // Asked of every connection, of which nearly none is banned.
+    // Runs for every connection, nearly none of which is banned.
     admit: ({ remote, via }) =>
       Effect.withFiber((fiber) => {
         const { trust } = Context.getUnsafe(fiber.context, AuthSettings)
@@ -158,7 +159,7 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
       }),
 
     guard: (inner, settings) => ({
-      // Another one after a reload.
+      // A getter, as a reload may change them.
       get methods() {
         return inner.methods
       },
@@ -226,7 +227,7 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
     }),
 
     ban: Effect.fnUntraced(function* (network, duration, reason) {
-      // Not beyond what can be written as a date.
+      // At most the last time that a Date can hold.
       const until = Math.min((yield* Clock.currentTimeMillis) + Duration.toMillis(duration), 8.64e15)
       decisions.ban({ network, until, reason, failures: 0 })
     }),
@@ -247,7 +248,7 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
   }
 }
 
-/** Whether it is for failed logins, and not by hand. */
+/** Whether the ban is for failed logins, and not by an operator. */
 const isForGuessing = ({ failures }: Ban): boolean => failures > 0
 
 const utf8 = new TextEncoder()

@@ -1,6 +1,7 @@
 /**
- * Bans that outlive the process: in a file, which follows them, and which they
- * follow when an operator changes it. To delete a line lifts a ban.
+ * The file of bans, which keeps them over restarts. A change of the bans is written
+ * to the file, and a change of the file by an operator is applied to the bans: a
+ * deleted line lifts a ban.
  */
 import { readFile } from "node:fs/promises"
 import * as Clock from "effect/Clock"
@@ -16,10 +17,10 @@ import * as BanLines from "./BanLines.ts"
 import { type Ban, Bans } from "./Bans.ts"
 import { BanSettings } from "./Settings.ts"
 
-/** Between two looks at the file and at the bans. */
+/** Time between two looks at the file and at the bans. */
 const interval = "2 seconds"
 
-/** Keeps the file of the configuration and the bans alike, if there is one, and for the last time when it is released. */
+/** Keeps the file of the setting `bansFile`, if it is set, and the bans the same, for the last time at the release. */
 export const layer: Layer.Layer<never, BadSetting, Bans | BanSettings> = Layer.effectDiscard(
   Effect.gen(function* () {
     const { bansFile } = yield* BanSettings
@@ -33,7 +34,7 @@ export const layer: Layer.Layer<never, BadSetting, Bans | BanSettings> = Layer.e
   })
 )
 
-/** Whether the file of the configuration can be kept, if there is one. Nothing is written, as a server may be running. */
+/** Fails if the file of the setting `bansFile` is set and cannot be read or written. Writes nothing, as a server may be running. */
 export const check: Effect.Effect<void, BadSetting, BanSettings> = Effect.gen(function* () {
   const { bansFile } = yield* BanSettings
   if (bansFile === undefined) return
@@ -45,23 +46,23 @@ export const check: Effect.Effect<void, BadSetting, BanSettings> = Effect.gen(fu
 })
 
 export interface BansFile {
-  /** Follows what changed in the file, or else writes what changed since it was written. */
+  /** Applies a change of the file to the bans, or else writes a change of the bans to the file. */
   readonly look: Effect.Effect<void>
-  /** Does both. */
+  /** Applies a change of the file, and then writes a change of the bans. */
   readonly finish: Effect.Effect<void>
 }
 
-/** The bans of this file, in force from now on. A file that cannot be read fails; one that is not there is empty. */
+/** Applies the bans of this file from now on. Fails if the file cannot be read; a missing file is an empty one. */
 export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return<BansFile, BadSetting, Bans> {
   const bans = yield* Bans
   const file = printable(path)
   const followed = FileStamp.follow(path, FileStamp.gone)
-  /** The networks in the file as it was last seen. */
+  /** The networks in the file at the last look. */
   let held: ReadonlySet<string> = new Set()
   let saved = Number.NaN
-  /** When it was looked at last, by a clock that may be wrong. */
+  /** The time of the last look, by a clock that may be wrong. */
   let lookedAt = Number.NEGATIVE_INFINITY
-  /** With a line in it that is no ban, it is left as it is. */
+  /** Whether every line is a valid ban. A file with an invalid line is not overwritten. */
   let isSound = true
 
   const read = Effect.gen(function* () {
@@ -82,7 +83,7 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
       yield* bans.lift(ban.network)
       yield* Effect.logInfo("ban lifted", { network: keyOf(ban), file })
     }
-    // After that, as a wide one takes those within it along.
+    // After the bans are lifted, as lifting a wide network lifts those within it.
     const current = new Map((yield* bans.list).map((ban) => [keyOf(ban), ban]))
     for (const ban of there.values()) {
       if (current.get(keyOf(ban))?.until !== ban.until) yield* bans.restore(ban)
@@ -103,14 +104,14 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
 
   const look = Effect.gen(function* () {
     const time = yield* Clock.currentTimeMillis
-    // Bans that were over by the time of before hold again, and may not be in the file.
+    // The clock was set back: bans that had ended hold again, and may be missing from the file.
     if (time < lookedAt) saved = Number.NaN
     lookedAt = time
     const { state } = yield* followed.look
     if (state === "same") return yield* save
     if (state === "changing") return
     if (state === "changed") return yield* read
-    // To lift them all is to empty it. It is written anew.
+    // An operator lifts all bans by an empty file. A missing file is written again.
     saved = Number.NaN
     yield* save
   })
@@ -121,7 +122,7 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
     yield* save
   })
 
-  // Written at once, so that what cannot be kept is known now.
+  // Written at the start, so that a file that cannot be written is an error now.
   yield* Effect.mapError(Effect.andThen(read, save), unkept(path))
   let isTold = false
   const loudlyOnce = (effect: Effect.Effect<void, string>) =>

@@ -1,7 +1,7 @@
 /**
- * Which users have logged in from which networks, kept over restarts: beside the
- * bans, or else in the state directory. Names are in it as keyed hashes, with
- * their key, and of passwords there is nothing.
+ * The file of known (user, network) pairs, which keeps them over restarts: beside
+ * the file of bans, or else in the state directory. Users are in it as keyed
+ * hashes of their names, with the key. Nothing of passwords is in it.
  */
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,7 @@ const Kept = Schema.Struct({
   known: Schema.Array(Schema.Struct({ account: Schema.String, network: Schema.String, at: Schema.Finite }))
 })
 
-/** Puts back those of the file, if the configuration has one, writes those that come, and all when it is released. */
+/** Restores the pairs of the file, if the settings name one, and writes changes, for the last time at the release. */
 export const layer: Layer.Layer<never, never, Bans | BanSettings> = Layer.effectDiscard(
   Effect.gen(function* () {
     const path = fileOf(yield* BanSettings)
@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* (
   const save = Effect.gen(function* () {
     const revision = yield* bans.keptRevision
     if (revision === saved) return
-    // Those of long ago too, as far as there is room: a clock that says so may be wrong.
+    // Old pairs too, as far as there is room: the clock by which they are old may be wrong.
     yield* StateFile.write(path, Kept, { version: 1, ...(yield* bans.kept) })
     saved = revision
     isTold = false

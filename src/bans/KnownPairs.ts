@@ -1,18 +1,18 @@
 /**
- * Which user has logged in from which network, bounded. Only a right password
- * gets a pair in here, and each user has a few networks, so that no user pushes
- * out the pairs of others.
+ * Known (user, network) pairs: which user has logged in from which network, in a
+ * bounded table. Only a right password adds a pair, and each user has a few
+ * networks at most, so that no user pushes out the pairs of others.
  */
 
 /** A user, by the keyed hash of the name, and a network that a login of theirs came from. */
 export interface Pair {
   readonly account: string
   readonly network: string
-  /** When the last login was, in milliseconds. */
+  /** The time of the last login, in milliseconds since the epoch. */
   readonly at: number
-  /** The keyed hash of the login that was right. Never written to a file: it would be guessed at fast. */
+  /** The keyed hash of the right login. Never written to a file, where passwords could be tried against it fast. */
   readonly guess?: string | undefined
-  /** Wrong passwords since then. */
+  /** Number of wrong passwords since that login. */
   readonly failures: number
 }
 
@@ -20,11 +20,11 @@ export interface KnownPairs {
   readonly find: (account: string, network: string, now: number) => Pair | undefined
   /** Whether any user is known from this network. */
   readonly hasAny: (network: string, now: number) => boolean
-  /** Wrong passwords of all pairs of a network since each logged in last. */
+  /** The sum of the wrong passwords over all pairs of a network. */
   readonly failuresOf: (network: string) => number
   readonly put: (pair: Pair) => void
   readonly entries: () => ReadonlyArray<Pair>
-  /** Another number when a pair comes or goes, and when one is used in another hour. */
+  /** A number that changes when a pair is added or dropped, and when a pair is used in another hour. */
   readonly revision: () => number
 }
 
@@ -38,7 +38,7 @@ const hourOf = (at: number): number => Math.floor(at / 3_600_000)
 const networksEach = 16
 
 export const make = (limit = 8192): KnownPairs => {
-  /** By user and by network; the last used last. */
+  /** By user and by network, in the order of their last use. */
   const accounts = new Map<string, Map<string, Pair>>()
   const networks = new Map<string, Map<string, Pair>>()
   let revision = 0

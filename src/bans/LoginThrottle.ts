@@ -1,19 +1,19 @@
 /**
- * Failed logins, and the delay until the next attempt is heard. No attempt waits
- * in here: one that comes too soon is refused unheard, which costs neither memory
- * nor a password check.
+ * Failed logins, and the delay until the next attempt is checked. No attempt waits
+ * here: an attempt that comes too soon is refused without a check, which costs
+ * neither memory nor a password hash.
  *
- * Counted is how many different names and passwords a network tried, and how
- * many different ones were tried for a name. The same wrong password again is
- * not another guess: a program with an old password delays only itself.
+ * A guess is a name with a password. The throttle counts the different guesses of
+ * a network, and the different guesses for a name. The same wrong password again
+ * is no further guess: a program with an old password delays only itself.
  *
- * Each further guess puts off the next one. A name with few failures of its own
- * in a network, and a network that never failed for a name, may go ahead of its
- * turn; if that attempt fails too, the time is added for all, so that a guesser
- * is at most one guess ahead of the plain schedule.
+ * Each further guess delays the next one. Two kinds of attempts may come before
+ * the delay is over: a name with few failures in its network, and a network that
+ * never failed for the name. If such an attempt fails, too, its delay is added for
+ * all attempts, so that an attacker is at most one guess ahead of the schedule.
  *
- * Failures are forgotten when none follows for the length of the window, so
- * that a guesser gains nothing by spreading his guesses over two of them.
+ * Failures are forgotten when no other follows for the length of the window, so
+ * that guesses spread over two windows gain an attacker nothing.
  */
 
 import * as Tallies from "../base/Tallies.ts"
@@ -21,13 +21,13 @@ import * as KnownPairs from "./KnownPairs.ts"
 
 /** Failures of a network, or for a name. */
 interface Tally {
-  /** Different guesses. */
+  /** Number of different guesses. */
   count: number
-  /** When the last one was, in milliseconds. */
+  /** The time of the last failure, in milliseconds since the epoch. */
   last: number
-  /** No attempt is heard before. */
+  /** Attempts are refused until this time. */
   until: number
-  /** No attempt is heard before either, not even one that may go ahead. */
+  /** Attempts are refused until this time, even those that may come before the delay is over. */
   early: number
 }
 
@@ -35,11 +35,11 @@ interface Tally {
 interface Guess {
   /** The keyed hash of the name. */
   readonly account: string
-  /** Whether it was checked; what was refused unheard has to be. */
+  /** Whether the password was checked. A guess that was refused without a check still has to be. */
   isHeard: boolean
-  /** How often it was checked. */
+  /** Number of checks. */
   times: number
-  /** It is not checked again before. */
+  /** The guess is not checked again until this time. */
   until: number
 }
 
@@ -48,15 +48,15 @@ interface NetworkTally extends Tally {
 }
 
 interface NameTally extends Tally {
-  /** Areas that failed for this name. */
+  /** Areas with a failure for this name. */
   readonly areas: Set<string>
 }
 
 export interface Attempt {
   readonly network: string
-  /** Wider networks around it, the narrowest first. */
+  /** The wider networks around the network, the narrowest first. */
   readonly wider: ReadonlyArray<string>
-  /** As far as addresses are cheap to have: the network that counts as a new one for a name. */
+  /** The network that counts as a new place for a name: wide enough that an attacker cannot have many cheaply. */
   readonly area: string
   /** The keyed hash of the name. */
   readonly account: string
@@ -67,7 +67,7 @@ export interface Attempt {
   readonly window: number
 }
 
-/** A tally that is to be put into another table. */
+/** A tally, as it is copied into another table. */
 export type Entry =
   | ({
       readonly kind: "network"
@@ -77,45 +77,45 @@ export type Entry =
   | ({ readonly kind: "name"; readonly key: string; readonly areas: ReadonlyArray<string> } & Tally)
 
 export interface LoginThrottle {
-  /** Whether it is too soon for this attempt. */
+  /** Whether this attempt comes too soon. */
   readonly isTooSoon: (attempt: Attempt) => boolean
-  /** Whether this attempt is heard whatever others did: it was right before, or its user is known here and did nothing wrong. */
+  /** Whether this attempt is checked whatever others did: the login was right before, or its user is known in the network and has not failed. */
   readonly isWelcome: (attempt: Attempt) => boolean
-  /** Whether it is the same as one that was right. */
+  /** Whether the same login was right before. */
   readonly isRight: (attempt: Attempt) => boolean
-  /** An attempt that came too soon; the failures of its network, and of the wider ones, if it was another guess. */
+  /** Counts an attempt that came too soon. Returns the failures of its network and of the wider ones, or nothing for a repeated guess. */
   readonly refused: (attempt: Attempt) => ReadonlyArray<number>
-  /** An attempt with a wrong password; the same. */
+  /** Counts an attempt with a wrong password. Returns the same. */
   readonly failed: (attempt: Attempt) => ReadonlyArray<number>
-  /** Forgives the network what was for this name, and makes the name known there. */
+  /** Takes back the failures of the network for this name, and adds the pair to the known ones. */
   readonly succeeded: (attempt: Attempt) => void
   /** Forgets a network's failures. */
   readonly clear: (network: string) => void
-  /** All tallies, to be copied into another table. */
+  /** All tallies, for a copy of this table. */
   readonly entries: () => ReadonlyArray<Entry>
   readonly put: (entry: Entry) => void
-  /** By network, those that are not forgotten. */
+  /** The tallies of networks that are not forgotten. */
   readonly list: (now: number, window: number) => ReadonlyArray<readonly [network: string, Tally]>
   /** Known (user, network) pairs. */
   readonly known: KnownPairs.KnownPairs
 }
 
-/** Failures without a delay, for typing errors: of a network, and for a name, which may be in many programs. */
+/** Number of failures without a delay, for typing errors: of a network, and for a name, which many programs may use. */
 const free = { network: 3, name: 10 }
 
-/** How much more the wider networks may do before they are slowed or banned: a /56 and a /48 have several customers. */
+/** Factors of the thresholds for the network, the /56 and the /48: the wider networks have several customers. */
 export const scales: ReadonlyArray<number> = [1, 4, 16]
 
-/** Milliseconds; the delay grows from one to the other. */
+/** The delay after the first failure that counts, and the longest one, in milliseconds. */
 const delays = { first: 1000, last: 60_000 }
 
-/** Of the same wrong password: how often it is checked at once, and then how often at most, in milliseconds. */
+/** Of the same wrong password: number of checks without a delay, and then the milliseconds between two checks. */
 const repeats = { free: 3, every: 1000 }
 
-/** Wrong passwords for known pairs of a network that are heard out of turn, until those users log in. */
+/** Number of wrong passwords for known pairs of a network that are checked before the delay is over, until those users log in. */
 const credit = 3
 
-/** What is told apart in one tally. */
+/** Number of guesses, and of areas, that one tally tells apart. */
 const guessesEach = 32
 const areasEach = 64
 
@@ -149,7 +149,7 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
   const levelsOf = (attempt: Attempt) =>
     [attempt.network, ...attempt.wider].map((key) => networkOf(key, attempt))
 
-  /** Counts a guess that was not seen before. */
+  /** Counts a new guess. */
   const count = (attempt: Attempt): ReadonlyArray<NetworkTally> => {
     const levels = levelsOf(attempt)
     for (const level of levels) {
@@ -173,7 +173,7 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
     return pair.guess === attempt.guess || (pair.failures === 0 && known.failuresOf(pair.network) < credit)
   }
 
-  /** Whether the networks that it comes from have to wait. */
+  /** Whether the networks of an attempt have to wait. */
   const isEarlyThere = (attempt: Attempt): boolean => {
     const own = current(networks, attempt.network, attempt)
     if (isHeld(own, failuresFor(own, attempt.account) < free.network, attempt.now)) return true
@@ -277,21 +277,21 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
 
 const nothing = (now: number): Tally => ({ count: 0, last: now, until: 0, early: 0 })
 
-/** Different guesses of a network for one name. */
+/** Number of different guesses of a network for one name. */
 const failuresFor = (tally: NetworkTally | undefined, account: string): number => {
   let count = 0
   for (const guess of tally?.guesses.values() ?? []) if (guess.account === account) count++
   return count
 }
 
-/** After the clock was set back no delay is longer than the longest one. */
+/** Limits a delay to the longest one, as the clock may have been set back. */
 const isBefore = (now: number, until: number, longest: number): boolean =>
   now < until && until - now <= longest
 
 const isHeld = (tally: Tally | undefined, mayGoAhead: boolean, now: number): boolean =>
   tally !== undefined && isBefore(now, mayGoAhead ? tally.early : tally.until, 2 * delays.last)
 
-/** Puts off the next attempt; also those that may go ahead, if this one did. */
+/** Delays the next attempt, and those that may come before the delay is over, if this attempt did. */
 const climb = (tally: Tally, free: number, mayGoAhead: boolean, now: number): void => {
   const delay = delayAfter(tally.count - free)
   if (delay === 0) return
