@@ -1,17 +1,17 @@
 /**
- * Ignores `SIGUSR1`, at which Node would open its inspector. Imported before all else,
- * as a signal must not open the inspector at any time. An inspector that is open by then
- * is closed.
+ * Ignores `SIGUSR1`, at which Node would open its inspector, and closes an inspector
+ * that is open already. Imported before everything else, so that no signal opens the
+ * inspector.
  */
 import * as Inspector from "../base/Inspector.ts"
 import { mark } from "./Mark.ts"
 
 process.on("SIGUSR1", () => {})
 
-// A worker's would be one more, at a port that its siblings do not know of.
+// A worker's inspector would be another one, at a port that the other workers do not deny.
 const isWanted = Inspector.isAskedFor() && process.env[mark] === undefined
 if (!isWanted) {
   Inspector.close()
-  // A signal that came just before may open it only now.
+  // A signal of a moment ago may open the inspector only now.
   setImmediate(Inspector.close)
 }

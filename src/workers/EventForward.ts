@@ -1,5 +1,5 @@
 /**
- * A worker's events on their way to the primary: only those that somebody there listens to.
+ * Sends a worker's events to the primary: only those of the kinds that have a listener there.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,7 +8,7 @@ import * as Scope from "effect/Scope"
 import type * as Event from "../session/Event.ts"
 import { Events, makeBuffer } from "../session/Events.ts"
 
-/** To a worker: the kinds of events that somebody listens to now. */
+/** To a worker: the kinds of events that have a listener now. */
 export interface Interest {
   readonly _tag: "listen"
   readonly tags: ReadonlyArray<Event.Tag>
@@ -20,27 +20,27 @@ export interface Happened {
   readonly events: ReadonlyArray<Event.Event>
 }
 
-/** A worker's line to the primary, as far as events go by it. */
+/** A worker's channel to the primary, as far as it is for events. */
 interface Line {
   readonly welcome: { readonly tags: Interest["tags"] }
-  /** Comes with the kinds that are listened to, each time that they have changed. */
+  /** Completes with the kinds that have a listener, each time that these have changed. */
   readonly listen: Effect.Effect<Interest["tags"]>
   readonly send: (message: Happened) => void
-  /** Ends when all that was sent is on its way. */
+  /** Completes when the system has taken all messages. */
   readonly flush: Effect.Effect<void>
 }
 
-/** Events that may wait until the primary takes them; what comes then is dropped and counted. */
+/** Number of events that may wait for the primary. Further events are dropped and counted. */
 const capacity = 4096
 
-/** Forwards until it is released, and then what is left. */
+/** Forwards events until the layer is released, and then those that are left. */
 export const layer = ({ welcome, listen: interest, send, flush }: Line): Layer.Layer<never, never, Events> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const { listen } = yield* Events
       const parent = yield* Effect.scope
       const buffer = makeBuffer(capacity)
-      /** Each kind that is listened to, until its scope is closed. */
+      /** The scope of each kind that is forwarded. */
       const open = new Map<Event.Tag, Scope.Closeable>()
 
       const change = Effect.fnUntraced(function* (tags: ReadonlyArray<Event.Tag>) {
@@ -64,13 +64,13 @@ export const layer = ({ welcome, listen: interest, send, flush }: Line): Layer.L
       yield* Effect.addFinalizer(() => Effect.suspend(() => forward(buffer.drain())))
       yield* change(welcome.tags)
       yield* Effect.forkScoped(Effect.forever(Effect.flatMap(interest, change)))
-      // Not more than the channel takes.
+      // No more events than the channel takes.
       yield* Effect.forkScoped(
         Effect.forever(Effect.flatMap(buffer.take, (events) => Effect.andThen(forward(events), flush)))
       )
     })
   )
 
-/** What a service died of may be anything, and stays in the worker's log. */
+/** A defect of a service can be any value. It stays in the worker's log. */
 const plain = (event: Event.Event): Event.Event =>
   "defect" in event ? Object.assign({ ...event }, { defect: undefined }) : event

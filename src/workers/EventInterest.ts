@@ -1,5 +1,6 @@
 /**
- * The primary's side of its workers' events: the workers are told what somebody listens to here, and send nothing else.
+ * The primary's side of its workers' events: tells the workers which kinds have a listener here. The workers send no
+ * others.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -7,13 +8,13 @@ import type * as Event from "../session/Event.ts"
 import { Events } from "../session/Events.ts"
 import type { Happened, Interest } from "./EventForward.ts"
 
-/** A worker, as far as it is told what is listened to. */
+/** A worker, as far as it is told which kinds have a listener. */
 export interface Teller {
   readonly send: (message: Interest) => void
 }
 
 export interface EventInterest<in Worker> {
-  /** What the worker is to send from now on. */
+  /** Adds a worker. Returns the kinds that the worker sends from now on. */
   readonly enter: (worker: Worker) => { readonly tags: ReadonlyArray<Event.Tag> }
   readonly receive: (message: Happened) => void
   readonly remove: (worker: Worker) => void

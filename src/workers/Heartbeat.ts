@@ -1,10 +1,10 @@
 /**
- * Whether workers still run. The primary asks all of them at each beat; a worker
- * that does not run holds up reloads, and has sessions leased that nobody gets.
+ * The heartbeat of workers. The primary asks all workers at each beat, and kills one
+ * that does not run: it would hold up reloads, and keep slots of sessions from others.
  */
 import { readFileSync } from "node:fs"
 
-/** To a worker, and the answer. */
+/** The question to a worker, and the answer. */
 export interface Ping {
   readonly _tag: "ping"
 }
@@ -12,7 +12,7 @@ export interface Pong {
   readonly _tag: "pong"
 }
 
-/** A worker, as far as it is watched. */
+/** A worker, as far as the heartbeat needs it. */
 interface Watched {
   readonly pid: number
   readonly send: (ping: Ping) => void
@@ -20,16 +20,16 @@ interface Watched {
 }
 
 export interface Heartbeat<Worker> {
-  /** Watches it from now on. */
+  /** Watches a worker from now on. */
   readonly add: (worker: Worker) => void
   readonly remove: (worker: Worker) => void
-  /** Its answer. */
+  /** Takes a worker's answer. */
   readonly receive: (worker: Worker) => void
-  /** Asks all; to be called at every `interval`. Kills those that do not run, and returns them. */
+  /** Asks all workers. Kills those that do not run, and returns them. To be called at every `interval`. */
   readonly beat: () => ReadonlyArray<Worker>
   /** Beats since its last answer. */
   readonly missed: (worker: Worker) => number
-  /** Whether it has not answered for so long that others need not wait for it. */
+  /** Whether a worker has not answered for so long that nothing need wait for it. */
   readonly isLate: (worker: Worker) => boolean
 }
 
@@ -37,15 +37,15 @@ export interface Heartbeat<Worker> {
 export const interval = 500
 
 /**
- * Beats without an answer after which a worker is late. Beats are counted, and not
- * milliseconds, which pass while the primary itself is stopped.
+ * Number of beats without an answer after which a worker is late. Milliseconds would
+ * go on while the primary itself is stopped.
  */
 const late = 3
 
-/** Beats after which a worker is killed that is not stopped. Busy for so long, it serves nobody. */
+/** Number of beats without an answer after which a worker is killed, unless it is stopped by a signal. */
 const most = 60
 
-/** `isStopped` is asked for the process of a worker that is late. */
+/** `isStopped` tells whether the process of a late worker is stopped by a signal. */
 export const make = <Worker extends Watched>(isStopped: (pid: number) => boolean): Heartbeat<Worker> => {
   /** Beats since the last answer. */
   const missed = new Map<Worker, number>()
@@ -74,7 +74,7 @@ export const make = <Worker extends Watched>(isStopped: (pid: number) => boolean
   }
 }
 
-/** Whether a process is stopped, as by SIGSTOP: proc_pid_stat(5). Where there is no telling it is not. */
+/** Whether a process is stopped, as by SIGSTOP: proc_pid_stat(5). False where the system does not tell. */
 export const isStopped = (pid: number): boolean => {
   try {
     // The state comes after the name, which may have parentheses in it.

@@ -17,41 +17,41 @@ import type { Call, EndCall } from "./SessionQuery.ts"
 export interface IpcChannel {
   readonly send: (message: ToPrimary) => void
   readonly welcome: Omit<Extract<ToWorker, { readonly _tag: "welcome" }>, "texts">
-  /** Ends when all that was sent is on its way. */
+  /** Completes when the system has taken all messages. */
   readonly flush: Effect.Effect<void>
-  /** Calls this with what is counted, since the welcome and from now on. */
+  /** Calls this with each message of the coordinator's seat since the welcome. */
   readonly onNews: (receive: (news: News) => void) => void
-  /** Comes with what the settings are in: at first those to begin with, then each time that they have changed. */
+  /** Completes with the texts of the settings: first those of the start, then those of each reload. */
   readonly reload: Effect.Effect<Reload>
-  /** Comes with a question for the sessions there are. */
+  /** Completes with a request for the sessions of this worker. */
   readonly list: Effect.Effect<Call>
-  /** Comes with the number of a session to end. */
+  /** Completes with the number of a session to end. */
   readonly end: Effect.Effect<EndCall>
-  /** Comes with the kinds of events that the primary listens to, each time that they have changed. */
+  /** Completes with the kinds of events that have a listener in the primary, each time that these have changed. */
   readonly listen: Effect.Effect<Interest["tags"]>
-  /** Comes when it is time to stop. */
+  /** Completes when the primary tells this worker to stop. */
   readonly stop: Effect.Effect<void>
-  /** Comes when the primary is gone. */
+  /** Happens when the primary has ended. */
   readonly lost: Event
 }
 
 export interface Reload {
   readonly texts: Texts
-  /** The number to answer to; nothing for the settings to begin with. */
+  /** The number of the reload, for the answer; undefined at the start. */
   readonly id?: number
 }
 
-/** Says that this worker is there, and waits to be welcomed. */
+/** Reports that this worker has started, and waits for the welcome. */
 export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   const welcome = Deferred.makeUnsafe<IpcChannel["welcome"]>()
   const stop = Deferred.makeUnsafe<void>()
-  // There may be very much in them, which is let go of when it was read.
+  // The texts may be very large. They are dropped when they were read.
   const reloads = yield* Queue.unbounded<Reload>()
   const lists = yield* Queue.unbounded<Call>()
   const ends = yield* Queue.unbounded<EndCall>()
   const interests = yield* Queue.unbounded<Interest["tags"]>()
   const pieces = Pieces.make()
-  // Nothing that comes behind the welcome is lost.
+  // From here on, so that no message after the welcome is lost.
   const early: Array<News> = []
   let receiveNews = (news: News): void => void early.push(news)
   const receive = (message: ToWorker) => {
@@ -79,9 +79,9 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
         return receiveNews(message)
     }
   }
-  // Else this process would end at once when its primary does.
+  // Without a listener, this process would end at once with its primary.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
-  // That it could not be written to is followed by "disconnect".
+  // An error of a write is followed by "disconnect".
   cluster.worker?.on("error", () => {})
   process.on("message", (batch: ReadonlyArray<ToWorker>) => {
     for (const message of batch) receive(message)
@@ -96,7 +96,7 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   return {
     send,
     welcome: yield* Deferred.await(welcome),
-    // After the messages of this turn.
+    // After the messages of this turn of the event loop.
     flush: Effect.callback((resume) => void setImmediate(post, [], () => resume(Effect.void))),
     onNews: (receive) => {
       receiveNews = receive

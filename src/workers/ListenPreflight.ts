@@ -22,7 +22,7 @@ export const canReuse: Effect.Effect<boolean> = Effect.gen(function* () {
   Effect.orElseSucceed(() => false)
 )
 
-/** Prepares the listeners of `listen` for the workers. `before` are the listeners that they have already. */
+/** Prepares the listeners of `listen` for the workers. `before` are the listeners that the workers have already. */
 export const prepare = Effect.fnUntraced(function* (
   { listen, unixMode }: Pick<ListenSettings["Service"], "listen" | "unixMode">,
   before: ListenSettings["Service"]["listen"],
@@ -38,7 +38,7 @@ export const prepare = Effect.fnUntraced(function* (
       (code) => new ListenFailed({ address: ListenAddress.format(place), code })
     )
   }
-  // It is this process that binds them, whenever a worker asks it to; the worker opens them to others.
+  // The primary binds Unix-domain sockets for the workers, and the worker sets their mode.
   if (listen.some((at) => placeOf(at)._tag === "UnixPathAddress")) process.umask(0o177 | (0o777 & ~unixMode))
 })
 
@@ -46,8 +46,8 @@ const placeOf = (at: ListenAddress.ListenAddress): ListenAddress.Place =>
   ListenAddress.placeOf(ListenAddress.endpointOf(at))
 
 /**
- * Fails where another program listens already: the kernel would let a server of
- * the same user join in, and give it a part of the connections.
+ * Fails where another program listens already: with SO_REUSEPORT the kernel would let
+ * both listen, if they are of the same user, and give each a part of the connections.
  */
 const check = (places: ReadonlyArray<ListenAddress.Place>): Effect.Effect<void, ListenFailed> =>
   Effect.forEach(

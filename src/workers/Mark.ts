@@ -1,2 +1,2 @@
-/** The environment variable by which a worker is told from a program that another process manager started with IPC. */
+/** The environment variable of a worker. Without it, a program with an IPC channel was started by another process manager. */
 export const mark = "EFFECT_SOCKS_WORKER"

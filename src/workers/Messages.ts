@@ -19,26 +19,26 @@ export interface Open {
   readonly asksPassword: boolean
 }
 
-/** The files of the settings with their contents, as far as they are not rules, and all rules. */
+/** What the settings are read from: the contents of files other than rules, and all rules. */
 export interface Texts {
   readonly files: ReadonlyArray<readonly [path: string, text: string]>
   readonly rules: RuleTableParts
 }
 
-/** The texts before any are read. */
+/** The texts before the first ones are read. */
 export const nothing: Texts = { files: [], rules: new RuleTable().parts }
 
 export type ToPrimary =
-  /** The worker has started, and waits for the welcome. */
+  /** The worker has started and waits for the welcome. */
   { readonly _tag: "hello" } | Serving | Refused | Answer | EndAnswer | Happened | Pong | Report
 
-/** The worker serves, or has changed to other settings: the answer to the reload of this number. */
+/** The worker serves, at the start or after the reload with this number. */
 export interface Serving extends Open {
   readonly _tag: "serving"
   readonly reload?: number | undefined
 }
 
-/** The worker does not start, or does not change to other settings. */
+/** The worker failed to start, or failed at the reload with this number and goes on as before. */
 export interface Refused {
   readonly _tag: "refused"
   readonly reload?: number | undefined
@@ -49,10 +49,10 @@ export type ToWorker =
   | ({
       readonly _tag: "welcome"
       readonly texts: Texts
-      /** Whether the worker listens on sockets of its own. */
+      /** Whether the worker listens on sockets of its own, with SO_REUSEPORT. */
       readonly reusePort: boolean
       readonly passed: ReadonlyArray<Passed>
-      /** The kinds of events that somebody listens to. */
+      /** The kinds of events that have a listener. */
       readonly tags: Interest["tags"]
     } & Welcome)
   | { readonly _tag: "reload"; readonly id: number; readonly texts: Texts }
@@ -65,7 +65,7 @@ export type ToWorker =
   | News
   | { readonly _tag: "stop" }
 
-/** An error with what it carries, and for a list of errors, each of them. */
+/** An error with its fields; of a list of errors, each of them. */
 interface Written {
   readonly _tag: string
   readonly message: string
@@ -82,7 +82,7 @@ export const write = (error: Error & { readonly _tag?: string }): Written => ({
   ...(error instanceof BadSettings && { errors: error.errors.map(write) })
 })
 
-/** The same error, made again. */
+/** The error of a message. */
 export const read = (written: Written): Refusal | WorkerFault => {
   const [first, ...others] = written.errors?.flatMap((error) => made(listed, error)) ?? []
   if (written._tag === "BadSettings" && first) return new BadSettings({ errors: [first, ...others] })
@@ -90,7 +90,7 @@ export const read = (written: Written): Refusal | WorkerFault => {
   return error ?? new WorkerFault({ message: written.message })
 }
 
-/** The class of each error. One that is missing here does not compile. */
+/** The class of each error. An error without a class here does not compile. */
 type Classes<E extends { readonly _tag: string }> = {
   readonly [Tag in E["_tag"]]: new (
     fields: never

@@ -1,6 +1,6 @@
 /**
- * Large arrays of numbers on their way to another process, in pieces: to receive
- * all of them at once would hold up the sessions there.
+ * Large arrays of numbers, sent to another process in pieces: to receive a whole
+ * array at once would hold up the sessions of that process.
  */
 
 type Numbers = Int32Array | Uint16Array | Uint8Array
@@ -8,22 +8,22 @@ type Numbers = Int32Array | Uint16Array | Uint8Array
 /** Some bytes of an array. */
 export interface Piece {
   readonly _tag: "piece"
-  /** Which array it is, counted from 0. */
+  /** The index of the array, from 0. */
   readonly array: number
-  /** How many bytes the whole array has. */
+  /** The size of the whole array in bytes. */
   readonly length: number
-  /** Where in the array these bytes begin. */
+  /** The offset of these bytes in the array. */
   readonly at: number
   readonly bytes: Uint8Array
 }
 
-/** What is in the place of an array. */
+/** What stands for an array in the value. */
 interface Place {
   readonly array: number
   readonly type: "Int32Array" | "Uint16Array" | "Uint8Array"
 }
 
-/** The same value without the arrays that are in it or in objects in it, and the pieces of these. */
+/** Takes the arrays out of a value and of the objects in it, and returns the rest and the pieces of the arrays. */
 export const apart = (value: unknown): { readonly value: unknown; readonly pieces: Iterable<Piece> } => {
   const arrays: Array<Numbers> = []
   const rest = mapped(value, (it) =>
@@ -34,7 +34,7 @@ export const apart = (value: unknown): { readonly value: unknown; readonly piece
 
 export interface Pieces {
   readonly add: (piece: Piece) => void
-  /** The value again, of what `apart` made of it and all pieces that were added; the next ones are of another. */
+  /** Puts the pieces that were added back into a value of `apart`. The pieces of the next value follow. */
   readonly together: (value: unknown) => unknown
 }
 
@@ -53,7 +53,7 @@ export const make = (): Pieces => {
   }
 }
 
-/** How long a piece is at most, in bytes. */
+/** The largest size of a piece, in bytes. */
 const most = 128 * 1024
 
 function* piecesOf(arrays: ReadonlyArray<Numbers>): Generator<Piece> {
@@ -65,7 +65,7 @@ function* piecesOf(arrays: ReadonlyArray<Numbers>): Generator<Piece> {
   }
 }
 
-/** With something else in the place of what is in it, or in objects in it. */
+/** The value, with every part replaced for which `replace` returns something. Looks into plain objects. */
 const mapped = (value: unknown, replace: (value: unknown) => unknown): unknown => {
   const other = replace(value)
   if (other !== undefined) return other

@@ -18,42 +18,42 @@ import * as Respawn from "./Respawn.ts"
 export interface Member {
   readonly pid: number
   readonly send: (message: ToWorker) => void
-  /** Ends it in good order; another takes its place at once. */
+  /** Stops the worker, which may finish its sessions. Another worker takes its place at once. */
   readonly retire: () => void
-  /** Ends it at once; another one takes its place. */
+  /** Kills the worker. Another worker takes its place. */
   readonly kill: () => void
-  /** It cannot start: it ends, and another one is tried. */
+  /** Ends a worker that cannot start, for this reason. Another one is tried. */
   readonly fail: (reason: string) => void
 }
 
 export interface Office {
-  /** What a member says. */
+  /** Takes a message of a member. */
   readonly onMessage: (member: Member, message: ToPrimary) => void
-  /** It is no more. */
+  /** A member's process has ended. */
   readonly onEnd: (member: Member) => void
-  /** How long members may take to end. */
+  /** The time that members may take to end. */
   readonly patience: () => Duration.Duration
 }
 
 export interface Pool {
   /** Starts the members. */
   readonly start: () => void
-  /** The first member that ended before `settled` was called, which is how none but the first ones can. */
+  /** Dies when a member ends before `settled` is called. */
   readonly broken: Effect.Effect<never>
-  /** From now on, members that end are replaced. */
+  /** Members that end are replaced from now on. */
   readonly settled: () => void
 }
 
-/** Where one worker is at a time. */
+/** The place of one worker at a time. */
 interface Slot {
-  /** Workers that ended since the last one began to serve. */
+  /** Number of workers that ended here since the last one began to serve. */
   ends: number
 }
 
 /** Signals that end a process only in its first moments. Some send them to all processes of a group, or of a name. */
 const harmless: ReadonlySet<NodeJS.Signals | null> = new Set(["SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
 
-/** So many processes of this very program, which are told to stop when the scope closes, waited for, and in the end killed. */
+/** `count` processes of this program. When the scope closes they are told to stop, and killed if they take longer than `patience`. */
 export const make = Effect.fnUntraced(function* (
   count: number,
   { onMessage, onEnd, patience }: Office
@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function* (
     try {
       return cluster.fork({ ...Inspector.environment(), [mark]: "1" })
     } catch (error) {
-      // Out of memory, for one; other errors are told later.
+      // Such as no memory for a process. Other errors come as events.
       if (phase === "starting") throw error
       fork(Effect.logError("a worker could not start", { reason: (error as Error).message }))
       return undefined
@@ -92,12 +92,12 @@ export const make = Effect.fnUntraced(function* (
     let hasFailed = false
     const post = MessageBatch.outgoing<ToWorker>(
       (batch) => {
-        // One that is gone has no use for it.
+        // The worker has ended.
         if (worker.isConnected()) worker.process.send(batch, undefined, undefined, () => {})
       },
       ({ _tag }) => _tag === "piece"
     )
-    /** What it is told before it listens would be lost. */
+    /** A message before the worker listens would be lost. */
     let early: Array<ToWorker> | undefined = []
     const queue = (message: ToWorker) => (early ? void early.push(message) : post(message))
     const send = (message: ToWorker) => {
@@ -135,12 +135,12 @@ export const make = Effect.fnUntraced(function* (
       }
     })
     worker.on("error", ({ message }) => {
-      // No process came of it, so none will exit.
+      // There is no process, so no "exit" will come.
       if (pid !== undefined || !members.has(member)) return
       fail(message)
       ended(null, null)
     })
-    // What it said last may come after its end.
+    // The last messages of a process may come after its end.
     const isSilent = new Promise((resolve) => worker.once("disconnect", resolve))
     worker.once("exit", async (code: number | null, signal: NodeJS.Signals | null) => {
       await isSilent
@@ -153,7 +153,7 @@ export const make = Effect.fnUntraced(function* (
       if (phase === "stopping") {
         if (members.size === 0) Deferred.doneUnsafe(empty, Effect.void)
       } else if (early && harmless.has(signal)) {
-        // It came before the worker could take it for anything.
+        // The signal came before the worker had a handler for it.
         enter(slot)
       } else if (!isRetired) {
         if (!hasFailed || phase === "starting") mourn(pid, code, signal)

@@ -1,7 +1,7 @@
 /**
- * A server whose connections are served by other processes: the workers. This
- * one serves none itself. It reads the settings, keeps as many workers as there
- * should be, and is what the operator and the system know as the server.
+ * The primary: a server whose connections are served by other processes, the workers.
+ * The primary serves no connection. It reads the settings, keeps the number of
+ * workers, and is the process that the operator and the system know as the server.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -35,9 +35,9 @@ import * as SessionQuery from "./SessionQuery.ts"
 import * as Start from "./Start.ts"
 
 interface Options {
-  /** How many workers there are. */
+  /** Number of workers. */
   readonly count: number
-  /** What the settings of now were read from. */
+  /** The texts that the current settings were read from. */
   readonly texts: () => Messages.Texts
 }
 
@@ -47,7 +47,7 @@ interface Options {
  */
 export const services = Composition.services({ policy: Policy.denyAll })
 
-/** `Server` as others see it, with workers behind it. They begin with the first reload. */
+/** A `Server` whose sessions are in workers. The workers start with the first reload. */
 export const layer = (
   options: Options
 ): Layer.Layer<Server | Bans | Events, Refusal | StateFailed, Config.Sections> =>
@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function* ({
   Refusal,
   Config.Sections | CoordinatorSeat | Events | Scope.Scope
 > {
-  /** What the primary itself goes by. */
+  /** The settings of the primary itself. */
   let config = kept(yield* Config.values)
   const canReuse = yield* ListenPreflight.canReuse
   const seat = yield* CoordinatorSeat
@@ -134,7 +134,7 @@ const make = Effect.fnUntraced(function* ({
   }
 })
 
-/** Asks all workers whether they run. */
+/** One beat of the heartbeat. */
 const beat = (heartbeat: Heartbeat.Heartbeat<Pool.Member>) =>
   Effect.suspend(() =>
     Effect.forEach(
@@ -147,7 +147,7 @@ const beat = (heartbeat: Heartbeat.Heartbeat<Pool.Member>) =>
 /** The settings without rules and users, which only workers use and which may be very many. */
 const kept = (values: Config.Values): Config.Values => ({ ...values, rules: [], user: [], users: [] })
 
-/** How long a worker may take to stop when its sessions have had their time. */
+/** The time that a worker may take to stop after the drain timeout. */
 const grace = Duration.seconds(5)
 
 const listenersOf = ({ addresses }: Messages.Open): ReadonlyArray<ListenAddress.ListenAddress> =>

@@ -1,6 +1,6 @@
 /**
- * Whether there is one process or several. Every start asks, so this loads nothing for
- * one process.
+ * Whether there is one process or several. Every start of the program asks this, so for
+ * one process nothing is loaded.
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
@@ -12,6 +12,6 @@ export const isWorker = async (): Promise<boolean> =>
   process.env[mark] !== undefined &&
   (await import("node:cluster")).default.isWorker
 
-/** How many workers there are to be. */
+/** Number of workers by the setting. */
 export const count = (workers: number | "auto"): Effect.Effect<number> =>
   Effect.sync(() => (workers === "auto" ? availableParallelism() : workers))

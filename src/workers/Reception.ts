@@ -1,6 +1,6 @@
 /**
- * Where messages of workers come in: each goes to the part of the primary that it
- * is for.
+ * Takes the messages of workers: each goes to the part of the primary that the
+ * message is for.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,7 +15,7 @@ import type * as Reloads from "./Reloads.ts"
 import type * as SessionQuery from "./SessionQuery.ts"
 import type * as Start from "./Start.ts"
 
-/** Each part that takes messages of workers. */
+/** The parts of the primary that take messages of workers. */
 interface Parts {
   readonly canReuse: boolean
   readonly seat: CoordinatorSeat["Service"]
@@ -38,7 +38,7 @@ export const make = Effect.fnUntraced(function* ({
   start
 }: Parts): Effect.fn.Return<Pick<Pool.Office, "onMessage" | "onEnd">> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  /** What each was welcomed with. */
+  /** The texts of each worker's welcome. */
   const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
 
   const welcome = (member: Pool.Member) => {
@@ -96,6 +96,6 @@ export const make = Effect.fnUntraced(function* ({
   }
 })
 
-/** Of the first ones, the line that says where they listen tells enough. */
+/** At debug level for the first workers: the line "listening" is enough for them. */
 const announce = ({ pid }: Pool.Member, isStarted: boolean) =>
   isStarted ? Effect.logInfo("a worker serves", { pid }) : Effect.logDebug("a worker serves", { pid })

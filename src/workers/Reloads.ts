@@ -1,9 +1,9 @@
 /**
- * Other settings for all workers: one tries them, and the others follow.
+ * Reloads of all workers: one worker tries the new settings, and the others follow.
  *
- * A worker makes one change after the other, and answers each. One that took
- * another's place while the settings changed can be at a change when the next
- * one comes.
+ * A worker makes one change after the other and answers each. A worker that was
+ * started while the settings changed may still be at one change when the next one
+ * comes.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,14 +15,14 @@ import type { Refusal } from "../server/Server.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import { nothing, type Texts, type WorkerFault } from "./Messages.ts"
 
-/** Why a worker did not change; "gone" if it is no more. */
+/** Why a worker did not change to other settings; "gone" if its process has ended. */
 type Problem = Refusal | WorkerFault | "gone"
 
-/** A worker, as far as it is told to change. */
+/** A worker, as far as reloads need it. */
 interface Changeable {
   readonly pid: number
   readonly send: (message: { readonly _tag: "reload"; readonly id: number; readonly texts: Texts }) => void
-  /** Ends it in good order; another takes its place at once. */
+  /** Stops the worker, which may finish its sessions. Another worker takes its place at once. */
   readonly retire: () => void
   readonly kill: () => void
 }
@@ -30,23 +30,23 @@ interface Changeable {
 export interface Reloads<Worker> {
   /** The workers that serve. */
   readonly serving: ReadonlySet<Worker>
-  /** What they go by. */
+  /** The texts of the current settings. */
   readonly inForce: () => Texts
-  /** They begin with these. */
+  /** Sets the texts that workers start with. */
   readonly begin: (texts: Texts) => void
-  /** A worker serves now, by these; it follows if others are in force since. */
+  /** Adds a worker that serves by these texts. It is reloaded if they are no longer the current ones. */
   readonly add: (worker: Worker, texts: Texts) => void
-  /** What came of a change. */
+  /** Takes a worker's answer to a change. Returns whether the primary waits for it. */
   readonly answer: (worker: Worker, id: number, exit: Exit.Exit<void, Exclude<Problem, "gone">>) => boolean
-  /** It is no more. */
+  /** Removes a worker whose process has ended. */
   readonly remove: (worker: Worker) => void
-  /** Has one worker change, which puts these in force, and returns it. What fails with one changes nothing with the others. */
+  /** Reloads one worker, which makes these texts the current ones, and returns that worker. A failure changes nothing for the others. */
   readonly lead: (next: Texts) => Effect.Effect<Worker | undefined, Refusal>
-  /** Has all the others change, at once, and waits for each that is not late. */
+  /** Reloads all other workers at once, and waits for those that are not late. */
   readonly follow: (leader: Worker | undefined) => Effect.Effect<void>
 }
 
-/** How long a worker may take. */
+/** The time that a worker may take for a change. */
 const patience = "30 seconds"
 
 export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
       .pipe(
         Effect.catch((problem) =>
           Effect.sync(() => {
-            // One that does not even answer holds up nobody.
+            // Nothing waits for a worker that does not answer the heartbeat.
             if (problem === "late") worker.kill()
             return Exit.fail<Problem>("gone")
           })
@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
         Effect.flatten
       )
 
-  /** One that cannot do as the others do makes way for one that does from the start. */
+  /** Reloads a worker. One that fails is replaced by a worker that starts with the current settings. */
   const followed = (worker: Worker) =>
     Effect.catch(change(worker, inForce), (problem) =>
       Effect.gen(function* () {
@@ -86,7 +86,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
       })
     )
 
-  /** Comes when a worker has not answered for so long that nobody need wait for it. */
+  /** Completes when a worker has not answered the heartbeat for so long that it is late. */
   const lateness = (worker: Worker) =>
     Effect.sync(() => isLate(worker)).pipe(
       Effect.repeat({ until: (isLate) => isLate, schedule: Schedule.spaced(Heartbeat.interval) }),
@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
     },
     add: (worker, texts) => {
       serving.add(worker)
-      // The settings changed while it started, and nobody has told it.
+      // The settings changed while the worker started.
       if (texts !== inForce) fork(followed(worker))
     },
     answer: requests.answer,
@@ -116,7 +116,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
         const asking = Fiber.await(fork(change(worker, next)))
         const exit = yield* worker === workers.at(-1) ? asking : Effect.raceFirst(asking, lateness(worker))
         const problem = exit && Option.getOrUndefined(Exit.findErrorOption(exit))
-        // Late, or no more.
+        // Late, or its process has ended.
         if (exit === undefined || problem === "gone") continue
         if (problem) return yield* problem._tag === "WorkerFault" ? Effect.die(problem) : Effect.fail(problem)
         inForce = next
@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
     }),
     follow: (leader) => {
       const others = [...serving].filter((worker) => worker !== leader)
-      // One that is late goes on with it on its own.
+      // A late worker goes on with the change, and nothing waits for it.
       return Effect.forEach(
         others,
         (worker) =>

@@ -1,5 +1,5 @@
 /**
- * The sessions of all workers: the primary asks for them, and ends them by their numbers.
+ * The sessions of all workers: the primary lists them, and ends them by their numbers.
  */
 import * as Effect from "effect/Effect"
 import type * as Requests from "../base/Requests.ts"
@@ -7,11 +7,11 @@ import type { Ending } from "../network/Relay.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 import type { Census } from "../session/Sessions.ts"
 
-/** To a worker, and its answer. */
+/** The request to a worker, and the answer. */
 export interface Call {
   readonly _tag: "list"
   readonly id: number
-  /** Whether the sessions are wanted, and not only how many there are. */
+  /** Whether the answer has the sessions, and not only the census. */
   readonly withSessions: boolean
 }
 export interface Answer {
@@ -21,7 +21,7 @@ export interface Answer {
   readonly census: Census
 }
 
-/** To a worker, and whether it had the session. */
+/** The request to end a session, and whether the worker had the session. */
 export interface EndCall {
   readonly _tag: "end"
   readonly id: number
@@ -34,13 +34,13 @@ export interface EndAnswer {
   readonly isFound: boolean
 }
 
-/** A worker, as far as it is asked for its sessions. */
+/** A worker, as far as requests about sessions need it. */
 interface Asked {
   readonly pid: number
   readonly send: (call: Call | EndCall) => void
 }
 
-/** The sum over all workers; a worker that does not answer counts for nothing. */
+/** The sum over all workers, without those that do not answer. */
 export const census = Effect.fnUntraced(function* <Worker extends Asked>(
   members: Iterable<Worker>,
   lists: Requests.Requests<Worker, Answer>
@@ -64,7 +64,7 @@ export const census = Effect.fnUntraced(function* <Worker extends Asked>(
   }
 })
 
-/** The sessions of all workers, the oldest first; a worker that does not answer has none. */
+/** The sessions of all workers, the oldest first, without those of workers that do not answer. */
 export const sessions = Effect.fnUntraced(function* <Worker extends Asked>(
   members: Iterable<Worker>,
   lists: Requests.Requests<Worker, Answer>
@@ -80,7 +80,7 @@ export const sessions = Effect.fnUntraced(function* <Worker extends Asked>(
   return all.flat().sort((one, other) => one.startedAt - other.startedAt)
 })
 
-/** Ends a session of whichever worker, and says whether there was one of this number. */
+/** Ends the session with this number. Returns whether a worker had it. */
 export const end = <Worker extends Asked>(
   members: Iterable<Worker>,
   ends: Requests.Requests<Worker, boolean>,

@@ -1,12 +1,12 @@
 /**
- * The setting of how many processes there are.
+ * The setting of the number of processes.
  */
 import * as Option from "effect/Option"
 import * as Parsers from "../config/Parsers.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 
-/** The most processes: more than any machine has use for. A typing error must not start a flood of them. */
+/** The largest number of processes, more than any machine can use: a typing error must not start thousands. */
 const mostWorkers = 256
 
 export class WorkerSettings extends Section.make<WorkerSettings>()("effect-socks/workers/Settings", {

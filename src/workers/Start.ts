@@ -9,19 +9,19 @@ import type { Refusal } from "../server/Server.ts"
 import type { Open, WorkerFault } from "./Messages.ts"
 
 export interface Start {
-  /** Where workers listen, as the last of them said. */
+  /** Where workers listen, by the last worker that reported it. */
   open: Open
-  /** One more serves. */
+  /** Takes note that one more worker serves. */
   readonly advance: () => void
   readonly fail: (error: Refusal | WorkerFault) => void
-  /** Comes when all serve. */
+  /** Completes when all workers serve. Fails if one of them cannot. */
   readonly done: Effect.Effect<void, Refusal>
-  /** What a worker refuses from now on ends only that worker. */
+  /** Ends the start: a worker that fails from now on ends alone. */
   readonly settle: () => void
   readonly isSettled: boolean
 }
 
-/** `isComplete` says whether all serve. */
+/** `isComplete` tells whether all workers serve. */
 export const make = (isComplete: () => boolean): Start => {
   const started = Deferred.makeUnsafe<void, Refusal | WorkerFault>()
   let isSettled = false
