@@ -1,0 +1,64 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as GarbageCollector from "../../src/base/GarbageCollector.ts"
+import { Slabs } from "../../src/base/Slabs.ts"
+import { until } from "../support/until.ts"
+
+const MiB = 1024 * 1024
+
+const take = (slabs: Slabs, count: number): Array<Buffer> =>
+  Array.from({ length: count }, () => slabs.take()!)
+
+describe("Slabs", () => {
+  it("gives each its own bytes", () => {
+    const all = take(new Slabs(MiB), 70)
+    for (const [i, buffer] of all.entries()) buffer.fill(i)
+    for (const [i, buffer] of all.entries()) {
+      assert.lengthOf(buffer, MiB)
+      assert.isTrue(buffer.equals(Buffer.alloc(MiB, i)))
+    }
+  })
+
+  it("gives again what it was given back, and no more at once than it may", () => {
+    const slabs = new Slabs(1024, 2)
+    const [first, second] = [slabs.take(), slabs.take()]
+    assert.isUndefined(slabs.take())
+    slabs.giveBack(first!)
+    assert.strictEqual(slabs.take(), first)
+    assert.isUndefined(slabs.take())
+    slabs.giveBack(second!)
+    assert.strictEqual(slabs.take(), second)
+  })
+
+  it("fills the first slab that has room, and lets go of those that are empty", () => {
+    const slabs = new Slabs(11 * MiB)
+    const [one, , , four] = take(slabs, 4)
+    assert.notStrictEqual(four!.buffer, one!.buffer)
+    slabs.giveBack(four!)
+    slabs.giveBack(one!)
+    slabs.release()
+    assert.strictEqual(slabs.take(), one)
+    // There is no other slab any more.
+    assert.notStrictEqual(slabs.take()!.buffer, four!.buffer)
+  })
+
+  it.live("takes memory as it is used, and gives it back to the system", () =>
+    Effect.gen(function* () {
+      const slabs = new Slabs(MiB)
+      GarbageCollector.collect()
+      const before = process.memoryUsage.rss()
+      let all = take(slabs, 99)
+      assert.isBelow(process.memoryUsage.rss() - before, 40 * MiB)
+      for (const buffer of all) buffer.fill(1)
+      assert.isAbove(process.memoryUsage.rss() - before, 60 * MiB)
+      for (const buffer of all) slabs.giveBack(buffer)
+      all = []
+      slabs.release()
+      yield* until(() => {
+        GarbageCollector.collect()
+        return process.memoryUsage.rss() - before < 40 * MiB
+      })
+      assert.lengthOf(all, 0)
+    })
+  )
+})
