@@ -21,12 +21,11 @@ const allowed: Readonly<Record<string, string>> = {
   "base/Output errors": "standard error of the process",
   "base/Output held": "standard output and error of the process",
   "base/Output output": "standard output of the process",
-  "network/BulkReader free": "empty buffers",
-  "network/BulkReader largeCount": "how many buffers there are, of at most so many in the process",
-  "network/NodeTransport shared": "empty between two reads",
+  "network/NodeInternals keys": "symbols of this version of Node",
   "network/NodeTransport transports": "makes a symbol and two functions",
+  "network/NodeTransport upcoming": "empty between two reads",
   "network/Peer written": "results of `ListenAddress.format`, as long as their arguments",
-  "network/ReadBuffer keys": "symbols of this version of Node",
+  "network/Sockets Sockets": "buffers, empty between two uses, and let go when there is no use for them",
   "server/Log second": "a result of `toISOString`",
   "server/Systemd all": "the sockets that the process was given"
 }

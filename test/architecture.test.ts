@@ -49,8 +49,7 @@ const onNode = [
 const onSockets: Readonly<Record<string, string>> = {
   "network/NodeTransport.ts": "a connection on a stream",
   "network/NodeSockets.ts": "connecting and listening",
-  "network/ReadBuffer.ts": "reading into buffers that are given",
-  "network/BulkReader.ts": "reading a fast connection",
+  "network/NodeInternals.ts": "reading into buffers that are given",
   "network/Transport.ts": "the type of what is handed over",
   "network/Tls.ts": "takes what is handed over",
   "network/Metered.ts": "makes the stream that HTTP is parsed from",
@@ -174,6 +173,13 @@ describe("architecture", () => {
       .filter(({ specifier }) => /^node:(net|stream|tls|http|https|http2)$/.test(specifier))
       .map(({ from }) => from)
     assert.deepStrictEqual([...new Set(touching)].sort(), Object.keys(onSockets).sort())
+  })
+
+  it("touches Node's internals in one file", () => {
+    const internal =
+      /\._(?!tag\b)\w|\b_(?:handle|readableState|writableState)\b|\bkBuffer|getOwnPropertySymbols|process\.binding/
+    const touching = files.filter((file) => internal.test(readFileSync(join(src, file), "utf8")))
+    assert.deepStrictEqual(touching, ["network/NodeInternals.ts"])
   })
 
   it("imports modules, not barrels", () => {

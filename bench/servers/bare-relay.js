@@ -8,7 +8,10 @@ import { inProject } from "../lib/paths.js"
 const { RelayPair } = await import(inProject("dist/network/RelayPair.js"))
 /** @type {typeof import("../../src/network/NodeTransport.ts")} */
 const NodeTransport = await import(inProject("dist/network/NodeTransport.js"))
+/** @type {typeof import("../../src/network/ReadBuffers.ts")} */
+const { ReadBuffers } = await import(inProject("dist/network/ReadBuffers.js"))
 
+const buffers = new ReadBuffers()
 const clock = { now: 0 }
 setInterval(() => clock.now++, 1000)
 
@@ -60,7 +63,10 @@ const connect = (client, host, port, early, { startedAt, ...session }) => {
     const address = localAddress.split(".").map(Number)
     client.write(Buffer.from([5, 0, 0, 1, ...address, localPort >> 8, localPort & 0xff]))
     const traffic = { sent: 0, received: 0 }
-    const ends = { client: NodeTransport.make(client), target: NodeTransport.make(target) }
+    const ends = {
+      client: NodeTransport.make(client, { buffers }),
+      target: NodeTransport.make(target, { buffers })
+    }
     const link = new RelayPair({ ...ends, early, traffic }, clock)
     link.onEnd = (outcome) => {
       const duration = Date.now() - startedAt

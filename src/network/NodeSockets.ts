@@ -9,48 +9,58 @@ import type { Event } from "../base/Abortable.ts"
 import { fromNode } from "./NodeAddress.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 import type { Peer } from "./Peer.ts"
+import { ReadBuffers } from "./ReadBuffers.ts"
 import type { Bound, Place, Sockets } from "./Transport.ts"
 
-export const connect: Sockets["connect"] = (address, port, done) => {
-  const socket = dial({
-    host: NetAddress.formatIp(address),
-    port,
-    allowHalfOpen: true,
-    noDelay: true,
-    // Node's own choice among addresses drops a good but slow one after 250 ms.
-    autoSelectFamily: false
-  })
-  const transport = NodeTransport.make(socket)
-  const failed = ({ code = "unknown" }: NodeJS.ErrnoException) => done(code)
-  socket.on("error", failed)
-  socket.once("connect", () => {
-    // This one would keep all that was here.
-    socket.off("error", failed)
-    const { localAddress, localPort } = socket
-    // A peer that resets at once can leave a connected socket without an address.
-    done(localAddress === undefined ? "ECONNRESET" : fromNode(localAddress, localPort!))
-  })
-  return transport
-}
-
-export const listen: Sockets["listen"] = Effect.fnUntraced(function* ({
-  place,
-  backlog,
-  binding = (bind: () => void) => bind(),
-  lost = () => () => {},
-  onConnection,
-  onShortage
-}) {
-  const server = createServer({ allowHalfOpen: true, noDelay: true })
-  const stop = () => void server.close()
-  const start = () => binding(() => server.listen({ ...optionsOf(place), backlog }))
-  yield* Effect.acquireRelease(started(server, start, lost), () => Effect.sync(stop))
-  const bound = boundOf(server, "path" in place ? place.path : undefined)
-  server.on("error", onShortage)
-  const peerOf = introducing(bound)
-  server.on("connection", (socket) => onConnection(NodeTransport.make(socket), peerOf(socket)))
-  return { bound, stop }
+/** Connections whose sockets are read into these buffers. */
+export const make = (buffers: ReadBuffers = new ReadBuffers()): Sockets => ({
+  connect: connect(buffers),
+  listen: listen(buffers)
 })
+
+const connect =
+  (buffers: ReadBuffers): Sockets["connect"] =>
+  (address, port, done) => {
+    const socket = dial({
+      host: NetAddress.formatIp(address),
+      port,
+      allowHalfOpen: true,
+      noDelay: true,
+      // Node's own choice among addresses drops a good but slow one after 250 ms.
+      autoSelectFamily: false
+    })
+    const transport = NodeTransport.make(socket, { buffers })
+    const failed = ({ code = "unknown" }: NodeJS.ErrnoException) => done(code)
+    socket.on("error", failed)
+    socket.once("connect", () => {
+      // This one would keep all that was here.
+      socket.off("error", failed)
+      const { localAddress, localPort } = socket
+      // A peer that resets at once can leave a connected socket without an address.
+      done(localAddress === undefined ? "ECONNRESET" : fromNode(localAddress, localPort!))
+    })
+    return transport
+  }
+
+const listen = (buffers: ReadBuffers): Sockets["listen"] =>
+  Effect.fnUntraced(function* ({
+    place,
+    backlog,
+    binding = (bind: () => void) => bind(),
+    lost = () => () => {},
+    onConnection,
+    onShortage
+  }) {
+    const server = createServer({ allowHalfOpen: true, noDelay: true })
+    const stop = () => void server.close()
+    const start = () => binding(() => server.listen({ ...optionsOf(place), backlog }))
+    yield* Effect.acquireRelease(started(server, start, lost), () => Effect.sync(stop))
+    const bound = boundOf(server, "path" in place ? place.path : undefined)
+    server.on("error", onShortage)
+    const peerOf = introducing(bound)
+    server.on("connection", (socket) => onConnection(NodeTransport.make(socket, { buffers }), peerOf(socket)))
+    return { bound, stop }
+  })
 
 const optionsOf = (place: Place) => {
   if ("fd" in place) return { fd: place.fd }

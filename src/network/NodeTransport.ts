@@ -3,33 +3,43 @@
  */
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import * as BulkReader from "./BulkReader.ts"
-import * as ReadBuffer from "./ReadBuffer.ts"
+import * as NodeInternals from "./NodeInternals.ts"
+import { type ReadBuffers, readSize, type SocketBuffer } from "./ReadBuffers.ts"
 import type { Mover, Receiver, Transport } from "./Transport.ts"
 
-/**
- * Takes a stream over, and hears its errors. `carrier` is the connection that
- * carries its bytes, such as TCP those of TLS: that is what is reset.
- */
-export const make = (duplex: Duplex, carrier?: Transport): Transport => new NodeTransport(duplex, carrier)
+export interface Options {
+  /** The connection that carries the stream's bytes, such as TCP those of TLS: that is what is reset. */
+  readonly carrier?: Transport
+  /** What a socket is read into. Without these it gets those of the transport that it is relayed to. */
+  readonly buffers?: ReadBuffers
+}
+
+/** Takes a stream over, and hears its errors. */
+export const make = (duplex: Duplex, options: Options = {}): Transport => new NodeTransport(duplex, options)
 
 class NodeTransport implements Transport {
-  private readonly duplex: Duplex
+  readonly duplex: Duplex
   private readonly carrier: Transport | undefined
   private receiver: Receiver | undefined = undefined
   private mover: Mover | undefined = undefined
   /** Where what comes from here goes, while there is a mover. */
   private to: Transport | undefined = undefined
-  private bulk: BulkReader.BulkReader | undefined = undefined
-  private isSharing = false
+  private buffers: ReadBuffers | undefined = undefined
+  /** What it is read into, where that can be chosen. */
+  private buffer: SocketBuffer | undefined = undefined
   private isHeard = false
   private isOver = false
+  private isPaused = false
+  /** What was read last is not written yet: until then, nothing is read. */
+  private isWriting = false
+  private rests = 0
 
-  constructor(duplex: Duplex, carrier: Transport | undefined) {
+  constructor(duplex: Duplex, { carrier, buffers }: Options) {
     this.duplex = duplex
     this.carrier = carrier
     transports.set(duplex, this)
     duplex.on("error", ignored).on("close", onClose)
+    if (buffers) this.use(buffers)
     if (duplex.destroyed) setImmediate(closed, this)
   }
 
@@ -77,8 +87,8 @@ class NodeTransport implements Transport {
     this.receiver = undefined
     this.mover = mover
     this.to = to
-    // Where little may pass at once, one read as usual would be too much.
-    if (most !== undefined && most < ReadBuffer.fullRead) this.readInBulk(most)
+    if (this.buffers === undefined && to instanceof NodeTransport && to.buffers) this.use(to.buffers)
+    if (most !== undefined && this.buffer?.limit(most)) this.replace(this.buffer)
     this.hear()
     this.duplex.on("drain", onDrain)
     if (this.duplex.readableEnded) mover.ended()
@@ -91,11 +101,13 @@ class NodeTransport implements Transport {
   }
 
   pause(): void {
+    this.isPaused = true
     this.duplex.pause()
   }
 
   resume(): void {
-    this.duplex.resume()
+    this.isPaused = false
+    if (!this.isWriting) this.duplex.resume()
   }
 
   write(bytes: Uint8Array, then?: () => void): void {
@@ -134,7 +146,11 @@ class NodeTransport implements Transport {
   }
 
   rest(): void {
-    this.bulk?.rest()
+    const { buffer } = this
+    if (!buffer?.isLarge || this.isWriting || this.rests === mostRests) return
+    this.rests++
+    buffer.release()
+    this.replace(buffer)
   }
 
   handOver(unread: Uint8Array): Duplex {
@@ -156,7 +172,7 @@ class NodeTransport implements Transport {
 
   data(chunk: Buffer): void {
     if (this.mover !== undefined) this.pass(chunk)
-    else if (this.receiver !== undefined) this.give(chunk)
+    else this.receiver?.received(chunk)
   }
 
   ended(): void {
@@ -178,29 +194,68 @@ class NodeTransport implements Transport {
   closed(): void {
     if (this.isOver) return
     this.isOver = true
+    if (!this.isWriting) this.buffer?.release()
     if (this.mover !== undefined) this.mover.closed()
     else this.receiver?.closed()
   }
 
-  private give(chunk: Buffer): void {
-    const receiver = this.receiver!
-    receiver.received(chunk)
-    if (chunk.length < ReadBuffer.fullRead || this.isSharing || receiver.lent === undefined) return
-    this.isSharing = ReadBuffer.readInto(
-      this.duplex,
-      () => shared,
-      (bytes) => this.lend(bytes)
-    )
+  /** Takes what was read into a buffer that is used again. Returns whether to read on. */
+  read(count: number, from: Buffer): boolean {
+    const { duplex, receiver, mover, buffer } = this
+    const bytes = from.subarray(0, count)
+    // To who has the stream itself, or behind what was read before.
+    if ((receiver ?? mover) === undefined || duplex.readableLength > 0) return duplex.push(Buffer.from(bytes))
+    if (mover !== undefined) this.passRead(bytes, buffer!)
+    else if (receiver!.lent !== undefined) {
+      buffer!.fitWhole(count)
+      receiver!.lent(bytes)
+    } else receiver!.received(Buffer.from(bytes))
+    // Where it was paused, that has stopped the reading.
+    return !this.isWriting
   }
 
-  /** Hands on what is in the shared buffer. */
-  private lend(bytes: Buffer): boolean {
-    const { receiver } = this
-    // To who has the stream itself.
-    if (receiver === undefined && this.mover === undefined) return this.duplex.push(Buffer.from(bytes))
-    if (receiver?.lent) receiver.lent(bytes)
-    else this.data(Buffer.from(bytes))
-    return !this.duplex.isPaused()
+  next(): Buffer {
+    return this.buffer!.into
+  }
+
+  /** Passes on what was read into a buffer that is used again. */
+  private passRead(bytes: Buffer, buffer: SocketBuffer): void {
+    const { to, duplex } = this
+    if (this.isWriting && buffer.isLarge) {
+      // Bytes that were yet to be written have been overwritten.
+      duplex.destroy(new Error("read too early"))
+      return
+    }
+    if (!isSocket(to!)) {
+      this.pass(Buffer.from(bytes))
+      return
+    }
+    // TLS has bytes unsent after every write: to wait for each would be slow.
+    if (!buffer.isLarge && ("encrypted" in to.duplex || bytes.length > readSize)) {
+      this.pass(Buffer.from(bytes))
+      buffer.fit(bytes.length)
+      return
+    }
+    if (to.isClosed) {
+      this.mover!.missed()
+      return
+    }
+    to.write(buffer.isLarge ? bytes : buffer.copy(bytes))
+    this.mover!.moved(bytes.length)
+    if (to.unsent > 0) this.waitUntilWritten(to, buffer)
+    else buffer.fit(bytes.length)
+  }
+
+  /** Reads no more until what was read last is written. */
+  private waitUntilWritten(to: Transport, buffer: SocketBuffer): void {
+    const giveBack = buffer.keep()
+    this.isWriting = true
+    to.write(nothing, () => {
+      this.isWriting = false
+      giveBack?.()
+      if (this.isOver) buffer.release()
+      else if (!this.isPaused) this.duplex.resume()
+    })
   }
 
   /** Passes on what comes from here, until that is much. */
@@ -214,31 +269,23 @@ class NodeTransport implements Transport {
     to.write(chunk)
     mover.moved(chunk.length)
     if (to.isFull) this.duplex.pause()
-    if (chunk.length >= ReadBuffer.fullRead && this.bulk === undefined) this.readInBulk()
   }
 
-  private readInBulk(most?: number): void {
-    const to = this.to!
-    const mover = this.mover!
-    const deliver: BulkReader.Deliver = (chunk, written) => {
-      if (to.isClosed) {
-        mover.missed()
-        return true
-      }
-      to.write(chunk)
-      mover.moved(chunk.length)
-      if (to.unsent === 0) return true
-      to.write(nothing, written)
-      return false
-    }
-    this.bulk = BulkReader.promote(this.duplex, deliver, most)
+  private use(buffers: ReadBuffers): void {
+    this.buffers = buffers
+    const buffer = buffers.forSocket()
+    if (this.replace(buffer)) this.buffer = buffer
+  }
+
+  private replace({ into }: SocketBuffer): boolean {
+    return NodeInternals.readInto(this.duplex, into, onRead, next)
   }
 }
 
-const nothing = Buffer.alloc(0)
+/** Times that one connection rests: each leaves a few bytes with its socket. */
+const mostRests = 1000
 
-/** One for all connections, as what is read into it is used up, or copied, before the next read. */
-const shared = Buffer.allocUnsafeSlow(ReadBuffer.fullRead)
+const nothing = Buffer.alloc(0)
 
 /**
  * Brings to light whether an end was one. RST that arrives together with the
@@ -253,6 +300,13 @@ const probe = (duplex: Duplex): void => {
 // whenever the other side has closed.
 const isTcp = (duplex: Duplex): duplex is Socket =>
   duplex instanceof Socket && !("encrypted" in duplex) && duplex.localAddress !== undefined
+
+/**
+ * One that has taken all bytes it was given when none are unsent. Streams in memory
+ * often hand on the bytes themselves.
+ */
+const isSocket = (to: Transport): to is NodeTransport =>
+  to instanceof NodeTransport && to.duplex instanceof Socket
 
 /** On the streams, so that their listeners are the same for all. */
 const transports = (() => {
@@ -269,6 +323,22 @@ const transports = (() => {
 const ignored = (): void => {}
 
 // Node calls these with the stream as `this`.
+
+function onRead(this: Duplex, count: number, buffer: Buffer): boolean {
+  const transport = transports.of(this)
+  const readsOn = transport.read(count, buffer)
+  upcoming = transport.next()
+  return readsOn
+}
+
+/** Asked for by Node right after it has delivered what it read. */
+const next = (): Buffer => {
+  const buffer = upcoming!
+  upcoming = undefined
+  return buffer
+}
+
+let upcoming: Buffer | undefined
 
 function onData(this: Duplex, chunk: Buffer): void {
   transports.of(this).data(chunk)

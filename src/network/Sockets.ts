@@ -10,5 +10,5 @@ import type * as Transport from "./Transport.ts"
  * around the services and the server alike, as `Layer.succeed(Sockets, mine)`; datagrams do not go by it.
  */
 export const Sockets = Context.Reference<Transport.Sockets>("effect-socks/network/Sockets", {
-  defaultValue: () => NodeSockets
+  defaultValue: () => NodeSockets.make()
 })

@@ -69,7 +69,7 @@ export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure =>
     })
 
   const secured = (plain: Transport, socket: TLSSocket): Secured => ({
-    transport: NodeTransport.make(socket, plain),
+    transport: NodeTransport.make(socket, { carrier: plain }),
     subject: clientCa === undefined ? undefined : subjectOf(socket)
   })
 

@@ -24,7 +24,7 @@ export interface Transport {
   readonly isWritable: boolean
   /** The sending side was shut, and the system has taken all that was written before. */
   readonly hasSentAll: boolean
-  /** Bytes that were written and that the system has yet to take. */
+  /** Bytes that were written and that the system has yet to take. At 0 all of them may change. */
   readonly unsent: number
   /** More is unsent than should wait here; `drained` tells when it is not. */
   readonly isFull: boolean
@@ -62,7 +62,7 @@ export interface Transport {
 
   /** Has the system look once a minute whether the other end is still there, on TCP. */
   readonly keepAlive: () => void
-  /** Gives up the memory that it reads into, if nothing moves now. */
+  /** Gives up the memory that it has to itself for reading, if nothing moves now. */
   readonly rest: () => void
   /** The connection as one of Node's streams, paused, with `unread` in front of what comes. It is then no longer to be read or written here. */
   readonly handOver: (unread: Uint8Array) => Duplex

@@ -7,16 +7,19 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Metered } from "../../src/network/Metered.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
+import { ReadBuffers } from "../../src/network/ReadBuffers.ts"
 import * as Sockets from "../support/sockets.ts"
 import { pattern } from "../support/streams.ts"
 
 const size = 1_000_000
 
+const buffers = new ReadBuffers()
+
 /** A connection that hands on so many bytes at once, and what its reader got, which keeps the chunks or looks at them only. */
 const metered = Effect.fnUntraced(function* (seed: number, most: number, isKept: boolean) {
   const [sender, carrier] = yield* Sockets.ends({ pauseOnConnect: true })
   let counted = 0
-  const wire = new Metered(NodeTransport.make(carrier), {
+  const wire = new Metered(NodeTransport.make(carrier, { buffers }), {
     portion: (bytes) => Math.min(bytes.length, most),
     onRead: (bytes) => {
       counted += bytes

@@ -172,7 +172,7 @@ describe("NodeTransport", () => {
       assert.strictEqual(String(stream.read()), "unread, later")
       assert.deepStrictEqual(events, ["first"])
       // It is still what carries the bytes.
-      NodeTransport.make(pair()[0], transport).reset()
+      NodeTransport.make(pair()[0], { carrier: transport }).reset()
       assert.isTrue(far.destroyed)
     })
   )

@@ -1,0 +1,65 @@
+/**
+ * What is used of Node's internals, and only here.
+ *
+ * Node makes a 64 KiB buffer for each read of a socket, cuts it to what was read, and
+ * leaves it to the garbage collector. A proxy that moves gigabytes spends most of its
+ * time on that, and the memory of a busy time stays with the process. Node can read
+ * into a buffer that it is given instead (`onread` of `net.connect`), but not for
+ * sockets that a server has accepted. So it is done here as Node does it.
+ *
+ * Where there are no such internals, `readInto` says so, and a socket's `data` events
+ * give the same bytes.
+ */
+import { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+
+/**
+ * Takes what was read, the first `count` bytes of the buffer. Returns whether to read
+ * on; if not, the socket's `resume` does. Called with the socket as `this`.
+ */
+export type Deliver = (this: Duplex, count: number, buffer: Buffer) => boolean
+
+/**
+ * Has a socket read into this buffer, and deliver what it reads in place of its
+ * `data` events. Those still come for what it had read before. After each delivery
+ * `next` says which buffer the same socket is read into then.
+ *
+ * Returns whether that can be. It cannot be undone, only done again with others, which
+ * leaves a few bytes with the socket each time.
+ */
+export const readInto = (stream: Duplex, buffer: Buffer, deliver: Deliver, next: () => Buffer): boolean => {
+  // Windows is given the buffer long before it reads into it, when others may use it.
+  if (!(stream instanceof Socket) || "encrypted" in stream || process.platform === "win32") return false
+  if (stream.destroyed || stream.readableEnded) return false
+  const socket = stream as unknown as { _handle?: Handle | null; [key: symbol]: unknown }
+  const handle = socket._handle
+  keys ??= keysOf(stream)
+  if (keys === undefined || typeof handle?.useUserBuffer !== "function") return false
+  const { kBuffer, kBufferCb, kBufferGen } = keys
+  // Its owner reads it in this way already.
+  if (socket[kBuffer] && socket[kBufferCb] !== deliver) return false
+  socket[kBuffer] = buffer
+  socket[kBufferCb] = deliver
+  socket[kBufferGen] = next
+  handle.useUserBuffer(buffer)
+  // One that is paused may be reading still, which it does not with such a buffer.
+  if (stream.isPaused()) stream.pause()
+  return true
+}
+
+interface Handle {
+  useUserBuffer(buffer: Buffer): void
+}
+
+/** What `onread` sets at a socket's creation, and has set unchanged since version 12 of Node. */
+const names = ["kBuffer", "kBufferCb", "kBufferGen"] as const
+
+type Keys = Readonly<Record<(typeof names)[number], symbol>>
+
+let keys: Keys | undefined
+
+const keysOf = (socket: Socket): Keys | undefined => {
+  const symbols = Object.getOwnPropertySymbols(socket)
+  const found = names.map((name) => [name, symbols.find(({ description }) => description === name)] as const)
+  return found.every(([, symbol]) => symbol) ? (Object.fromEntries(found) as unknown as Keys) : undefined
+}
