@@ -91,7 +91,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "server/Listeners": "server/Server.reload",
   "server/SocketTable": "e2e/unix",
   "server/Systemd": "e2e/systemd",
-  "server/TlsFiles": "e2e/tls",
   "session/EventLog": "session/Events",
   "session/EventSources": "session/Events",
   "testing/Layers": "testing/Connection",

@@ -11,7 +11,9 @@ import * as Layer from "effect/Layer"
 import * as TestConsole from "effect/testing/TestConsole"
 import * as Check from "../../src/cli/Check.ts"
 import type * as Sources from "../../src/config/Sources.ts"
+import { certificate } from "../support/certificates.ts"
 import * as MemoryFiles from "../support/files.ts"
+import { itNeeds } from "../support/needs.ts"
 import { replaceOfNode } from "../support/replaced.ts"
 import * as Temporary from "../support/temporary.ts"
 
@@ -76,6 +78,23 @@ describe("settings that are right", () => {
         yield* check({}),
         "the settings are right\n\n  listens on 127.0.0.1:1080, for everyone who can reach it\n  users: none"
       )
+    })
+  )
+})
+
+describe("a TLS listener", () => {
+  itNeeds("openssl")("is said to have no UDP, unless it is asked for", () =>
+    Effect.gen(function* () {
+      const { certFile, keyFile } = certificate(yield* Temporary.directory, "server", "/CN=localhost")
+      const says = Effect.fnUntraced(function* (listen: string, more: Sources.Given = {}) {
+        const given = { listen: [listen], tlsCert: [certFile], tlsKey: [keyFile], ...more }
+        return /listens on .*?who can reach it(.*)/.exec(yield* check(given))?.[1]
+      }, Effect.provide(TestConsole.layer))
+      const off = ", without UDP, which TLS does not protect (?udp=true)"
+      assert.strictEqual(yield* says("tls:127.0.0.1:1443"), off)
+      assert.strictEqual(yield* says("tls:127.0.0.1:1443?udp=true"), ", with UDP in the clear (udp=true)")
+      assert.strictEqual(yield* says("tls:127.0.0.1:1443?protocols=http"), "")
+      assert.strictEqual(yield* says("tls:127.0.0.1:1443", { udp: ["false"] }), "")
     })
   )
 })

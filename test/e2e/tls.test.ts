@@ -5,19 +5,19 @@ import { writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { type ConnectionOptions, connect as connectTls } from "node:tls"
-import { assert, describe } from "@effect/vitest"
+import { assert, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { peer } from "../../src/testing/index.ts"
 import { certificate, revocationList } from "../support/certificates.ts"
 import { greeting, request } from "../support/messages.ts"
-import { itNeeds } from "../support/needs.ts"
+import { describeNeeds, itNeeds } from "../support/needs.ts"
 import { output } from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 import { echo, serve } from "../support/sockets.ts"
 import * as Tcp from "../support/tcp.ts"
 import { directory } from "../support/temporary.ts"
-
-const it = itNeeds("openssl")
 
 const certificates = Effect.map(directory, (path) => {
   const ca = certificate(path, "ca", "/CN=an authority")
@@ -31,315 +31,276 @@ const certificates = Effect.map(directory, (path) => {
   }
 })
 
-/** A client over TLS, and the TCP connection under it. */
+/** A client over TLS, the TCP connection under it, and the address that it comes from. */
 const dial = Effect.fnUntraced(function* (address: string, options: ConnectionOptions = {}) {
   const carrier = connect({ host: "127.0.0.1", port: Program.portOf(address), allowHalfOpen: true })
-  carrier.on("error", () => {})
+  let from = ""
+  carrier
+    .on("error", () => {})
+    .once("connect", () => {
+      from = `127.0.0.1:${carrier.localPort}`
+    })
   const socket = connectTls({ socket: carrier, servername: "localhost", ...options })
   yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
-  return { ...peer(socket), carrier }
+  return { ...peer(socket), carrier, from: () => from }
 })
+
+/** What the line of a client's session has. */
+const sessionOf = ({ from }: { readonly from: () => string }) => ({ message: "session", client: from() })
 
 const open = (port: number) => [...greeting(0x00), ...request("127.0.0.1", port)]
 
-describe("over TLS", () => {
-  const started = Effect.gen(function* () {
-    const files = yield* certificates
-    const { server } = files
-    const args = ["--listen", "tls:127.0.0.1:0", "--listen", "127.0.0.1:0"]
-    const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile]
-    const program = yield* Program.start([...args, ...tls, "--log-level", "debug"])
-    return { ...files, ...program, trust: { ca: server.cert } }
-  })
+const server = Effect.gen(function* () {
+  const files = yield* certificates
+  const { server } = files
+  const args = ["--listen", "tls:127.0.0.1:0", "--listen", "127.0.0.1:0"]
+  const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile]
+  const program = yield* Program.start([...args, ...tls, "--log-level", "debug"])
+  return { ...files, ...program, trust: { ca: server.cert } }
+})
 
-  it("nobody gets UDP, which would go in the clear, but where the listener is told so", () =>
-    Effect.gen(function* () {
-      const { server } = yield* certificates
-      const program = yield* Program.start([
-        ...["--udp", "--tls-cert", server.certFile, "--tls-key", server.keyFile],
-        ...["tls:127.0.0.1:0", "tls:127.0.0.1:0?udp=true", "127.0.0.1:0"].flatMap((at) => ["--listen", at])
-      ])
-      const trust = { ca: server.cert }
-      const answers = [
-        dial(program.addresses[0]!, trust),
-        dial(program.addresses[1]!.replace(/\?.*/, ""), trust),
-        Tcp.connect(Program.portOf(program.addresses[2]!))
-      ].map((dialled) =>
-        Effect.gen(function* () {
-          const client = yield* dialled
-          yield* client.send([...greeting(0x00), ...request("0.0.0.0", 0, 0x03)])
-          return (yield* client.receive(12))[3]
-        })
-      )
-      assert.deepStrictEqual(yield* Effect.all(answers), [0x07, 0x00, 0x00])
-    }))
+const Server = Context.Service<Effect.Success<typeof server>>("test/e2e/tls/Server")
 
-  it("the program says whether there is UDP, before it starts", () =>
-    Effect.gen(function* () {
-      const { server } = yield* certificates
-      const says = (listen: string, ...more: ReadonlyArray<string>) =>
-        Effect.map(
-          Program.run([
-            ...["check", "--listen", listen, "--tls-cert", server.certFile],
-            ...["--tls-key", server.keyFile, ...more]
-          ]),
-          ({ stdout }) => /listens on .*?who can reach it(.*)/.exec(stdout)?.[1]
+describeNeeds("openssl")("over TLS", () => {
+  layer(Layer.effect(Server, server), { excludeTestServices: true })((it) => {
+    it.effect("nobody gets UDP, which would go in the clear, but where the listener is told so", () =>
+      Effect.gen(function* () {
+        const { server } = yield* certificates
+        const program = yield* Program.start([
+          ...["--udp", "--tls-cert", server.certFile, "--tls-key", server.keyFile],
+          ...["tls:127.0.0.1:0", "tls:127.0.0.1:0?udp=true", "127.0.0.1:0"].flatMap((at) => ["--listen", at])
+        ])
+        const trust = { ca: server.cert }
+        const answers = [
+          dial(program.addresses[0]!, trust),
+          dial(program.addresses[1]!.replace(/\?.*/, ""), trust),
+          Tcp.connect(Program.portOf(program.addresses[2]!))
+        ].map((dialled) =>
+          Effect.gen(function* () {
+            const client = yield* dialled
+            yield* client.send([...greeting(0x00), ...request("0.0.0.0", 0, 0x03)])
+            return (yield* client.receive(12))[3]
+          })
         )
-      const off = ", without UDP, which TLS does not protect (?udp=true)"
-      assert.strictEqual(yield* says("tls:127.0.0.1:1443"), off)
-      assert.strictEqual(yield* says("tls:127.0.0.1:1443?udp=true"), ", with UDP in the clear (udp=true)")
-      for (const silent of [
-        says("tls:127.0.0.1:1443?protocols=http"),
-        says("tls:127.0.0.1:1443", "--no-udp")
-      ]) {
-        assert.strictEqual(yield* silent, "")
-      }
-    }))
-
-  it("a client can finish sending and still receive", () =>
-    Effect.gen(function* () {
-      const { addresses, logged, trust } = yield* started
-      const { port } = yield* serve((socket) => {
-        socket.resume().on("end", () => setTimeout(() => socket.end("late"), 100))
+        assert.deepStrictEqual(yield* Effect.all(answers), [0x07, 0x00, 0x00])
       })
-      const client = yield* dial(addresses[0]!, trust)
-      yield* client.send(open(port))
-      yield* client.receive(12)
-      yield* client.end
-      assert.strictEqual(new TextDecoder().decode(yield* client.rest), "late")
-      assert.strictEqual(yield* client.ending, "end")
-      yield* logged({ message: "session", outcome: "finished" })
-    }))
+    )
 
-  it("a target can finish sending and still receive", () =>
-    Effect.gen(function* () {
-      const { addresses, logged, trust } = yield* started
-      let received = ""
-      const { port } = yield* serve((socket) => {
-        socket.end("first")
-        socket.on("data", (bytes) => {
-          received += bytes
+    it.effect("a client can finish sending and still receive", () =>
+      Effect.gen(function* () {
+        const { addresses, logged, trust } = yield* Server
+        const { port } = yield* serve((socket) => {
+          socket.resume().on("end", () => setTimeout(() => socket.end("late"), 100))
         })
+        const client = yield* dial(addresses[0]!, trust)
+        yield* client.send(open(port))
+        yield* client.receive(12)
+        yield* client.end
+        assert.strictEqual(new TextDecoder().decode(yield* client.rest), "late")
+        assert.strictEqual(yield* client.ending, "end")
+        yield* logged({ ...sessionOf(client), outcome: "finished" })
       })
-      const client = yield* dial(addresses[0]!, { ...trust, allowHalfOpen: true } as ConnectionOptions)
-      yield* client.send(open(port))
-      yield* client.receive(12)
-      assert.strictEqual(new TextDecoder().decode(yield* client.rest), "first")
-      yield* client.send("second")
-      yield* client.end
-      yield* logged({ message: "session", outcome: "finished" })
-      assert.strictEqual(received, "second")
-    }))
+    )
 
-  it("a megabyte comes back whole", () =>
-    Effect.gen(function* () {
-      const { addresses, trust } = yield* started
-      const client = yield* dial(addresses[0]!, trust)
-      yield* client.send(open((yield* echo()).port))
-      yield* client.receive(12)
-      const bytes = new Uint8Array(1 << 20).map((_, index) => index * 31)
-      yield* client.send(bytes)
-      yield* client.end
-      assert.deepStrictEqual(Buffer.compare(yield* client.rest, bytes), 0)
-    }))
-
-  it("a target's reset is a reset of TCP", () =>
-    Effect.gen(function* () {
-      const { addresses, logged, trust } = yield* started
-      const { port } = yield* serve((socket) => {
-        socket.write("half an ans")
-        socket.once("data", () => socket.resetAndDestroy())
+    it.effect("a target can finish sending and still receive", () =>
+      Effect.gen(function* () {
+        const { addresses, logged, trust } = yield* Server
+        let received = ""
+        const { port } = yield* serve((socket) => {
+          socket.end("first")
+          socket.on("data", (bytes) => {
+            received += bytes
+          })
+        })
+        const client = yield* dial(addresses[0]!, { ...trust, allowHalfOpen: true } as ConnectionOptions)
+        yield* client.send(open(port))
+        yield* client.receive(12)
+        assert.strictEqual(new TextDecoder().decode(yield* client.rest), "first")
+        yield* client.send("second")
+        yield* client.end
+        yield* logged({ ...sessionOf(client), outcome: "finished" })
+        assert.strictEqual(received, "second")
       })
-      const client = yield* dial(addresses[0]!, trust)
-      yield* client.send(open(port))
-      yield* client.receive(12 + 11)
-      let code: string | undefined
-      client.duplex.on("error", (error: NodeJS.ErrnoException) => {
-        code = error.code
-      })
-      yield* client.send("go")
-      assert.strictEqual(yield* client.ending, "reset")
-      assert.strictEqual(code, "ECONNRESET")
-      yield* logged({ message: "session", outcome: "target reset" })
-    }))
+    )
 
-  it("a client's reset is the target's", () =>
-    Effect.gen(function* () {
-      const { addresses, logged, trust } = yield* started
-      let code: string | undefined
-      const { port } = yield* serve((socket) => {
-        socket.on("error", (error: NodeJS.ErrnoException) => {
+    it.effect("a megabyte comes back whole", () =>
+      Effect.gen(function* () {
+        const { addresses, trust } = yield* Server
+        const client = yield* dial(addresses[0]!, trust)
+        yield* client.send(open((yield* echo()).port))
+        yield* client.receive(12)
+        const bytes = new Uint8Array(1 << 20).map((_, index) => index * 31)
+        yield* client.send(bytes)
+        yield* client.end
+        assert.deepStrictEqual(Buffer.compare(yield* client.rest, bytes), 0)
+      })
+    )
+
+    it.effect("a target's reset is a reset of TCP", () =>
+      Effect.gen(function* () {
+        const { addresses, logged, trust } = yield* Server
+        const { port } = yield* serve((socket) => {
+          socket.write("half an ans")
+          socket.once("data", () => socket.resetAndDestroy())
+        })
+        const client = yield* dial(addresses[0]!, trust)
+        yield* client.send(open(port))
+        yield* client.receive(12 + 11)
+        let code: string | undefined
+        client.duplex.on("error", (error: NodeJS.ErrnoException) => {
           code = error.code
         })
-        socket.resume()
+        yield* client.send("go")
+        assert.strictEqual(yield* client.ending, "reset")
+        assert.strictEqual(code, "ECONNRESET")
+        yield* logged({ ...sessionOf(client), outcome: "target reset" })
       })
-      const client = yield* dial(addresses[0]!, trust)
-      yield* client.send(open(port))
-      yield* client.receive(12)
-      client.carrier.resetAndDestroy()
-      yield* logged({ message: "session", outcome: "client reset" })
-      assert.strictEqual(code, "ECONNRESET")
-    }))
+    )
 
-  it("whoever mistakes the port gets a hint in the log", () =>
-    Effect.gen(function* () {
-      const { addresses, logged, trust } = yield* started
-      const plain = peer(connect({ host: "127.0.0.1", port: Program.portOf(addresses[0]!) }))
-      yield* plain.send(greeting(0x00))
-      assert.deepStrictEqual([...(yield* plain.rest)], [])
-      const { hint } = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x05 })
-      assert.match(String(hint), /no TLS/)
-      const secure = yield* dial(addresses[1]!, trust)
-      assert.deepStrictEqual([...(yield* secure.rest)], [])
-      const line = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x16 })
-      assert.match(String(line.hint), /speaks TLS.*tls:/)
-      assert.strictEqual(line.level, "info")
-    }))
-
-  it("openssl's client gets an answer", () =>
-    Effect.gen(function* () {
-      const { addresses } = yield* started
-      const target = `127.0.0.1:${Program.portOf(addresses[0]!)}`
-      const script = `(printf '\\005\\001\\000'; sleep 1) | openssl s_client -quiet -no_ign_eof -connect ${target} | od -An -tx1`
-      assert.strictEqual((yield* output("sh", ["-c", script])).trim(), "05 00")
-    }))
-})
-
-describe("with certificates of clients", () => {
-  const started = Effect.gen(function* () {
-    const files = yield* certificates
-    const { server, ca } = files
-    const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
-    // Nobody has a password, and still nobody is let in unasked.
-    const open = ["--listen", "tls:0.0.0.0:0", "--private-targets", "allow"]
-    const program = yield* Program.start([...open, ...tls, "--log-level", "debug"])
-    return { ...files, ...program, trust: { ca: server.cert } }
-  })
-
-  it("whoever has one is let in, by name", () =>
-    Effect.gen(function* () {
-      const { addresses, logged, trust, alice } = yield* started
-      const client = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
-      yield* client.send(open((yield* echo()).port))
-      assert.deepStrictEqual([...(yield* client.receive(4))], [5, 0, 5, 0])
-      yield* client.end
-      yield* logged({ message: "session", user: "alice", outcome: "finished" })
-    }))
-
-  it("a user of that name is what is known of them, and is not let in once expired", () =>
-    Effect.gen(function* () {
-      const { server, ca, alice, bob, path } = yield* certificates
-      const users = join(path, "users.yaml")
-      writeFileSync(users, "- { name: alice, groups: [staff] }\n- { name: bob, expires: 2001-01-01 }\n")
-      const { addresses, logged } = yield* Program.start([
-        ...["--listen", "tls:127.0.0.1:0", "--users-file", users],
-        ...["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
-      ])
-      const trust = { ca: server.cert }
-      const one = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
-      yield* one.send(open((yield* echo()).port))
-      assert.deepStrictEqual([...(yield* one.receive(4))], [5, 0, 5, 0])
-      const other = yield* dial(addresses[0]!, { ...trust, cert: bob.cert, key: bob.key })
-      yield* other.send(greeting(0x00))
-      assert.deepStrictEqual([...(yield* other.rest)], [])
-      yield* logged({ outcome: "CertificateRefused", user: "bob", reason: "expired", level: "info" })
-    }))
-
-  it("one that is revoked is not let in once the list says so", () =>
-    Effect.gen(function* () {
-      const { path, server, ca, alice, bob } = yield* certificates
-      const crl = join(path, "crl.pem")
-      writeFileSync(crl, revocationList(path, ca, []))
-      const { addresses, logged } = yield* Program.start([
-        ...["--listen", "tls:127.0.0.1:0", "--tls-client-crl", crl, "--log-level", "debug"],
-        ...["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
-      ])
-      const { port } = yield* echo()
-      const ask = Effect.fnUntraced(function* ({
-        cert,
-        key
-      }: {
-        readonly cert: string
-        readonly key: string
-      }) {
-        const client = yield* dial(addresses[0]!, { ca: server.cert, cert, key })
+    it.effect("a client's reset is the target's", () =>
+      Effect.gen(function* () {
+        const { addresses, logged, trust } = yield* Server
+        let code: string | undefined
+        const { port } = yield* serve((socket) => {
+          socket.on("error", (error: NodeJS.ErrnoException) => {
+            code = error.code
+          })
+          socket.resume()
+        })
+        const client = yield* dial(addresses[0]!, trust)
         yield* client.send(open(port))
-        return client
+        yield* client.receive(12)
+        client.carrier.resetAndDestroy()
+        yield* logged({ ...sessionOf(client), outcome: "client reset" })
+        assert.strictEqual(code, "ECONNRESET")
       })
-      assert.deepStrictEqual([...(yield* (yield* ask(bob)).receive(4))], [5, 0, 5, 0])
-      writeFileSync(crl, revocationList(path, ca, [bob]))
-      yield* logged({ message: "reloaded" })
-      assert.deepStrictEqual([...(yield* (yield* ask(bob)).rest)], [])
-      yield* logged({ outcome: "TlsFailed", code: "CERT_REVOKED" })
-      assert.deepStrictEqual([...(yield* (yield* ask(alice)).receive(4))], [5, 0, 5, 0])
-    }))
+    )
 
-  it("whoever has none, or one from elsewhere, is not", () =>
-    Effect.gen(function* () {
-      const { addresses, logged, trust, stranger } = yield* started
-      const nobody = yield* dial(addresses[0]!, trust)
-      yield* nobody.send(greeting(0x00))
-      assert.deepStrictEqual([...(yield* nobody.rest)], [])
-      yield* logged({ outcome: "TlsFailed", code: "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE" })
-      const impostor = yield* dial(addresses[0]!, { ...trust, cert: stranger.cert, key: stranger.key })
-      yield* impostor.send(greeting(0x00))
-      assert.deepStrictEqual([...(yield* impostor.rest)], [])
-      const { level } = yield* logged({ outcome: "TlsFailed", code: "DEPTH_ZERO_SELF_SIGNED_CERT" })
-      assert.strictEqual(level, "debug")
-    }))
+    it.effect("whoever mistakes the port gets a hint in the log", () =>
+      Effect.gen(function* () {
+        const { addresses, logged, trust } = yield* Server
+        const plain = peer(connect({ host: "127.0.0.1", port: Program.portOf(addresses[0]!) }))
+        yield* plain.send(greeting(0x00))
+        assert.deepStrictEqual([...(yield* plain.rest)], [])
+        const { hint } = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x05 })
+        assert.match(String(hint), /no TLS/)
+        const secure = yield* dial(addresses[1]!, trust)
+        assert.deepStrictEqual([...(yield* secure.rest)], [])
+        const line = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x16 })
+        assert.match(String(line.hint), /speaks TLS.*tls:/)
+        assert.strictEqual(line.level, "info")
+      })
+    )
+
+    it.effect("openssl's client gets an answer", () =>
+      Effect.gen(function* () {
+        const { addresses } = yield* Server
+        const target = `127.0.0.1:${Program.portOf(addresses[0]!)}`
+        const script = `(printf '\\005\\001\\000'; sleep 1) | openssl s_client -quiet -no_ign_eof -connect ${target} | od -An -tx1`
+        assert.strictEqual((yield* output("sh", ["-c", script])).trim(), "05 00")
+      })
+    )
+  })
 })
 
-describe("refused at the start", () => {
-  const listen = ["--listen", "tls:127.0.0.1:0"]
-  const refused = (args: ReadonlyArray<string>, sentence: string) =>
-    Effect.gen(function* () {
-      const { code, stderr } = yield* Program.run(args)
-      assert.deepStrictEqual([code, stderr.trim()], [2, sentence])
-    })
-
-  it("TLS without its files", () =>
-    refused(listen, '--listen: "tls:127.0.0.1:0" is not possible without --tls-cert and --tls-key'))
-
-  it("files without TLS", () =>
-    refused(
-      ["--listen", "127.0.0.1:0", "--tls-cert", "/cert"],
-      '--tls-cert: "/cert" is not used by any listener: put tls: before the address that it is for'
-    ))
-
-  it("files that are not there, are not PEM, or do not belong together", () =>
-    Effect.gen(function* () {
-      const { path, server, alice } = yield* certificates
-      const text = join(path, "text")
-      writeFileSync(text, "no certificate")
-      const files = (cert: string, key: string, ca = server.certFile) => [
-        ...listen,
-        ...["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", ca]
-      ]
-      const { certFile, keyFile } = server
-      const missing = join(path, "missing")
-      const unreadable = (name: string) => `--${name}: "${missing}" is not a file that can be read (ENOENT)`
-      yield* refused(files(missing, keyFile), unreadable("tls-cert"))
-      yield* refused(files(certFile, missing), unreadable("tls-key"))
-      yield* refused(files(certFile, keyFile, missing), unreadable("tls-client-ca"))
-      yield* refused(files(text, keyFile), `--tls-cert: "${text}" is not a PEM certificate`)
-      yield* refused(
-        files(certFile, text),
-        `--tls-key: "${text}" is not a PEM private key without a passphrase`
-      )
-      yield* refused(files(certFile, keyFile, text), `--tls-client-ca: "${text}" is not a PEM certificate`)
-      const withList = (path: string) => [...files(certFile, keyFile), "--tls-client-crl", path]
-      yield* refused(withList(missing), unreadable("tls-client-crl"))
-      yield* refused(
-        withList(certFile),
-        `--tls-client-crl: "${certFile}" is not a PEM certificate revocation list`
-      )
-      yield* refused(
-        [...listen, "--tls-cert", certFile, "--tls-key", keyFile, "--tls-client-crl", certFile],
-        `--tls-client-crl: "${certFile}" is not used without --tls-client-ca, whose certificates it revokes`
-      )
-      yield* refused(
-        files(certFile, alice.keyFile),
-        `--tls-key: "${alice.keyFile}" is not the key of the certificate in "${certFile}"`
-      )
-    }))
+const verifying = Effect.gen(function* () {
+  const files = yield* certificates
+  const { server, ca } = files
+  const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
+  // Nobody has a password, and still nobody is let in unasked.
+  const open = ["--listen", "tls:0.0.0.0:0", "--private-targets", "allow"]
+  const program = yield* Program.start([...open, ...tls, "--log-level", "debug"])
+  return { ...files, ...program, trust: { ca: server.cert } }
 })
+
+const Verifying = Context.Service<Effect.Success<typeof verifying>>("test/e2e/tls/Verifying")
+
+describeNeeds("openssl")("with certificates of clients", () => {
+  layer(Layer.effect(Verifying, verifying), { excludeTestServices: true })((it) => {
+    it.effect("whoever has one is let in, by name", () =>
+      Effect.gen(function* () {
+        const { addresses, logged, trust, alice } = yield* Verifying
+        const client = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
+        yield* client.send(open((yield* echo()).port))
+        assert.deepStrictEqual([...(yield* client.receive(4))], [5, 0, 5, 0])
+        yield* client.end
+        yield* logged({ ...sessionOf(client), user: "alice", outcome: "finished" })
+      })
+    )
+
+    it.effect("a user of that name is what is known of them, and is not let in once expired", () =>
+      Effect.gen(function* () {
+        const { server, ca, alice, bob, path } = yield* certificates
+        const users = join(path, "users.yaml")
+        writeFileSync(users, "- { name: alice, groups: [staff] }\n- { name: bob, expires: 2001-01-01 }\n")
+        const { addresses, logged } = yield* Program.start([
+          ...["--listen", "tls:127.0.0.1:0", "--users-file", users],
+          ...["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
+        ])
+        const trust = { ca: server.cert }
+        const one = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
+        yield* one.send(open((yield* echo()).port))
+        assert.deepStrictEqual([...(yield* one.receive(4))], [5, 0, 5, 0])
+        const other = yield* dial(addresses[0]!, { ...trust, cert: bob.cert, key: bob.key })
+        yield* other.send(greeting(0x00))
+        assert.deepStrictEqual([...(yield* other.rest)], [])
+        yield* logged({ outcome: "CertificateRefused", user: "bob", reason: "expired", level: "info" })
+      })
+    )
+
+    it.effect("one that is revoked is not let in once the list says so", () =>
+      Effect.gen(function* () {
+        const { path, server, ca, alice, bob } = yield* certificates
+        const crl = join(path, "crl.pem")
+        writeFileSync(crl, revocationList(path, ca, []))
+        const { addresses, logged } = yield* Program.start([
+          ...["--listen", "tls:127.0.0.1:0", "--tls-client-crl", crl, "--log-level", "debug"],
+          ...["--tls-cert", server.certFile, "--tls-key", server.keyFile, "--tls-client-ca", ca.certFile]
+        ])
+        const { port } = yield* echo()
+        const ask = Effect.fnUntraced(function* ({
+          cert,
+          key
+        }: {
+          readonly cert: string
+          readonly key: string
+        }) {
+          const client = yield* dial(addresses[0]!, { ca: server.cert, cert, key })
+          yield* client.send(open(port))
+          return client
+        })
+        assert.deepStrictEqual([...(yield* (yield* ask(bob)).receive(4))], [5, 0, 5, 0])
+        writeFileSync(crl, revocationList(path, ca, [bob]))
+        yield* logged({ message: "reloaded" })
+        assert.deepStrictEqual([...(yield* (yield* ask(bob)).rest)], [])
+        yield* logged({ outcome: "TlsFailed", code: "CERT_REVOKED" })
+        assert.deepStrictEqual([...(yield* (yield* ask(alice)).receive(4))], [5, 0, 5, 0])
+      })
+    )
+
+    it.effect("whoever has none, or one from elsewhere, is not", () =>
+      Effect.gen(function* () {
+        const { addresses, logged, trust, stranger } = yield* Verifying
+        const nobody = yield* dial(addresses[0]!, trust)
+        yield* nobody.send(greeting(0x00))
+        assert.deepStrictEqual([...(yield* nobody.rest)], [])
+        yield* logged({ outcome: "TlsFailed", code: "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE" })
+        const impostor = yield* dial(addresses[0]!, { ...trust, cert: stranger.cert, key: stranger.key })
+        yield* impostor.send(greeting(0x00))
+        assert.deepStrictEqual([...(yield* impostor.rest)], [])
+        const { level } = yield* logged({ outcome: "TlsFailed", code: "DEPTH_ZERO_SELF_SIGNED_CERT" })
+        assert.strictEqual(level, "debug")
+      })
+    )
+  })
+})
+
+itNeeds("openssl")("files that cannot be used are refused at the start", () =>
+  Effect.gen(function* () {
+    const { code, stderr } = yield* Program.run(["--listen", "tls:127.0.0.1:0"])
+    assert.deepStrictEqual(
+      [code, stderr],
+      [2, '--listen: "tls:127.0.0.1:0" is not possible without --tls-cert and --tls-key\n']
+    )
+  })
+)
