@@ -62,8 +62,7 @@ export const make = (duplex: Duplex): Peer => {
 
   return {
     duplex,
-    send: (bytes) =>
-      Effect.sync(() => duplex.write(typeof bytes === "string" ? bytes : Uint8Array.from(bytes))),
+    send: (bytes) => Effect.sync(() => duplex.write(typeof bytes === "string" ? bytes : Buffer.from(bytes))),
     receive: (count) =>
       when(
         () => received.length >= count || over !== undefined,

@@ -25,7 +25,7 @@ const bind = Effect.fnUntraced(function* ({ port: proxy }: Program.Program, host
 const isRefused = (port: number) =>
   Effect.map(Effect.flip(Tcp.connect(port)), (code) => code === "ECONNREFUSED")
 
-describe("BIND", () => {
+describe.concurrent("BIND", () => {
   it.live("passes a connection on, both ways, of the target or of anyone", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--bind"])
@@ -90,7 +90,7 @@ describe("BIND", () => {
   )
 })
 
-describe("the socks package for Node.js", () => {
+describe.concurrent("the socks package for Node.js", () => {
   it.live("gets the connection of a target over SOCKS5, and over SOCKS4", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--bind"])

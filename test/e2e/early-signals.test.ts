@@ -12,7 +12,7 @@ import { itNeeds } from "../support/needs.ts"
 import * as Program from "../support/program.ts"
 import * as Temporary from "../support/temporary.ts"
 
-describe("before the settings are read", () => {
+describe.concurrent("before the settings are read", () => {
   for (const signal of ["SIGHUP", "SIGUSR2"] as const) {
     itNeeds("mkfifo")(`${signal} ends nothing`, () =>
       Effect.gen(function* () {
@@ -31,7 +31,7 @@ describe("before the settings are read", () => {
   }
 })
 
-describe("a worker that a signal ends in its first moments", () => {
+describe.concurrent("a worker that a signal ends in its first moments", () => {
   itNeeds("pgrep")("is begun anew", () =>
     Effect.gen(function* () {
       const running = yield* Program.spawn(["--listen", "127.0.0.1:0", "--workers", "2"])
@@ -63,7 +63,7 @@ const isPermitted = (() => {
   }
 })()
 
-describe("as the first process of a namespace", () => {
+describe.concurrent("as the first process of a namespace", () => {
   for (const workers of ["1", "2"]) {
     it.live.skipIf(!isPermitted)(`it starts, and stops when it is told to, with ${workers} workers`, () =>
       Effect.gen(function* () {

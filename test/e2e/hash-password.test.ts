@@ -24,7 +24,7 @@ const comesIn = Effect.fnUntraced(function* (port: number, name: string, passwor
   return status === 0x00
 }, Effect.scoped)
 
-describe("hash-password", () => {
+describe.concurrent("hash-password", () => {
   it.live("prints a hash, by which the user comes in as long as the file has it", () =>
     Effect.gen(function* () {
       const file = join(yield* Temporary.directory, "users")

@@ -18,7 +18,7 @@ const ask = Effect.fnUntraced(function* (proxy: number, port: number) {
 
 const opened = /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//
 
-describe("SIGUSR1", () => {
+describe.concurrent("SIGUSR1", () => {
   it.live("opens nothing, and ends nothing", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--drain-timeout", "300ms"], {
@@ -49,7 +49,7 @@ describe("SIGUSR1", () => {
   )
 })
 
-describe("an inspector that was asked for", () => {
+describe.concurrent("an inspector that was asked for", () => {
   for (const workers of [1, 2]) {
     it.live(`is out of clients' reach, with workers: ${workers}`, () =>
       Effect.gen(function* () {

@@ -1,13 +1,13 @@
 /**
  * Where the program listens, whom it lets in, and where that comes from.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { greeting, reply, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 
-describe("listening", () => {
+describe.concurrent("listening", () => {
   it.live("takes the port that the system chose, on every address asked for, and says so", () =>
     Effect.gen(function* () {
       const { addresses } = yield* Program.start(["--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
@@ -65,16 +65,16 @@ describe("listening", () => {
   )
 })
 
-describe("the server as its own target", () => {
+layer(Program.layer(), { excludeTestServices: true })("the server as its own target", (it) => {
   for (const [host, code] of [
     ["127.0.0.1", 0x02],
     // localhost has an address more, on which nothing listens.
     ["localhost", 0x05],
     ["0.0.0.0", 0x01]
   ] as const) {
-    it.live(`is refused, asked for as ${host}`, () =>
+    it.effect(`is refused, asked for as ${host}`, () =>
       Effect.gen(function* () {
-        const { port } = yield* Program.start()
+        const { port } = yield* Program.Program
         const client = yield* Tcp.connect(port)
         yield* client.send([...greeting(0x00), ...request(host, port)])
         const answers = [...(yield* client.rest)]
@@ -84,7 +84,7 @@ describe("the server as its own target", () => {
   }
 })
 
-describe("a listener with settings of its own", () => {
+describe.concurrent("a listener with settings of its own", () => {
   it.live("speaks its protocols, while the others speak theirs", () =>
     Effect.gen(function* () {
       const own = "127.0.0.1:0?protocols=socks4&udp=false"
@@ -116,7 +116,7 @@ describe("a listener with settings of its own", () => {
   )
 })
 
-describe("variables", () => {
+describe.concurrent("variables", () => {
   it.live("hold settings, lists among them", () =>
     Effect.gen(function* () {
       const { addresses, port } = yield* Program.start([], {

@@ -8,7 +8,7 @@ import { greeting, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 
-describe("the banner", () => {
+describe.concurrent("the banner", () => {
   const start = (...flags: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       const running = yield* Program.spawn(["--log-format", "pretty", ...flags])
@@ -46,7 +46,7 @@ describe("the banner", () => {
   )
 })
 
-describe("the line that it listens", () => {
+describe.concurrent("the line that it listens", () => {
   for (const [listen, flags, privateTargets] of [
     ["127.0.0.1:0", [], true],
     ["127.0.0.1:0", ["--private-targets", "deny"], false],
@@ -65,7 +65,7 @@ describe("the line that it listens", () => {
   }
 })
 
-describe("the line of a decision", () => {
+describe.concurrent("the line of a decision", () => {
   it.live("says so of who asked for the server itself", () =>
     Effect.gen(function* () {
       const { port, logged } = yield* Program.start(["--report-only"])
@@ -81,7 +81,7 @@ describe("the line of a decision", () => {
   )
 })
 
-describe("the line of a session", () => {
+describe.concurrent("the line of a session", () => {
   it.live("has who, where to, how it went, and how much", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--user", "alice:secret"])
@@ -122,7 +122,7 @@ describe("the line of a session", () => {
 })
 
 for (const format of ["json", "pretty"]) {
-  describe(`what is logged as ${format}`, () => {
+  describe.concurrent(`what is logged as ${format}`, () => {
     const flags = ["--listen", "127.0.0.1:0", "--log-level", "trace", "--log-format", format]
     const serve = Effect.gen(function* () {
       const running = yield* Program.spawn([...flags, "--user", "alice:open sesame"])

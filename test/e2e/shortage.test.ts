@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Program from "../support/program.ts"
 import * as Sockets from "../support/sockets.ts"
 
-describe("a server with too few descriptors", () => {
+describe.concurrent("a server with too few descriptors", () => {
   it.live("says so once, with the limit and what to do", () =>
     Effect.gen(function* () {
       const program = yield* Program.start([], Program.withFiles(128))
@@ -34,7 +34,7 @@ describe("a server with too few descriptors", () => {
   )
 })
 
-describe("SIGUSR2", () => {
+describe.concurrent("SIGUSR2", () => {
   it.live("tells what there is, and may be, with one worker", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--max-sessions", "50"])

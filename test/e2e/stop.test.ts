@@ -9,7 +9,7 @@ import * as Tcp from "../support/tcp.ts"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
-describe("stopping", () => {
+describe.concurrent("stopping", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it.live(`exits with 0 on ${signal}`, () =>
       Effect.gen(function* () {

@@ -4,7 +4,7 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { assert } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { itNeeds } from "../support/needs.ts"
@@ -43,107 +43,111 @@ const toLoopback = ["--private-targets", "allow"]
 
 const anyPort = /^127\.0\.0\.1:\d+$/
 
-itNeeds("python3", "curl")("listens on every socket passed, and takes no new port", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "socket")
-    const by = activate("web=127.0.0.1", `local=${path}`)
-    const { addresses, stop } = yield* Program.start(["--listen", "systemd", "--open", ...toLoopback], by)
-    assert.match(addresses[0]!, anyPort)
-    assert.strictEqual(addresses[1], `unix:${path}`)
-    const { url } = yield* Origin.http()
-    assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${addresses[0]}`, url]), Origin.page)
-    assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://localhost${path}`, url]), Origin.page)
-    assert.strictEqual((yield* stop).code, 0)
-  })
-)
-
-itNeeds("python3", "curl")("listens on every socket passed with all of several workers, and again", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "socket")
-    const by = activate("web=127.0.0.1", `local=${path}`)
-    const flags = ["--workers", "2", "--log-level", "debug", "--listen", "systemd", "--open", ...toLoopback]
-    const { addresses, logged, stop } = yield* Program.start(flags, by)
-    assert.match(addresses[0]!, anyPort)
-    assert.strictEqual(addresses[1], `unix:${path}`)
-    const { url } = yield* Origin.http()
-    const passes = Effect.gen(function* () {
-      for (const proxy of [`socks5h://${addresses[0]}`, `socks5h://localhost${path}`]) {
-        assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, url]), Origin.page)
-      }
+describe.concurrent("systemd", () => {
+  itNeeds("python3", "curl")("listens on every socket passed, and takes no new port", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "socket")
+      const by = activate("web=127.0.0.1", `local=${path}`)
+      const { addresses, stop } = yield* Program.start(["--listen", "systemd", "--open", ...toLoopback], by)
+      assert.match(addresses[0]!, anyPort)
+      assert.strictEqual(addresses[1], `unix:${path}`)
+      const { url } = yield* Origin.http()
+      assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${addresses[0]}`, url]), Origin.page)
+      assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://localhost${path}`, url]), Origin.page)
+      assert.strictEqual((yield* stop).code, 0)
     })
-    yield* passes
-    const { pid } = yield* logged({ message: "a worker serves" })
-    process.kill(Number(pid), "SIGKILL")
-    yield* logged({ message: "a worker serves", level: "info" })
-    yield* passes
-    assert.strictEqual((yield* stop).code, 0)
-  })
-)
+  )
 
-for (const workers of ["1", "2"]) {
-  itNeeds("python3", "curl")(
-    `lets clients of sockets that only this machine reaches go everywhere, with ${workers}`,
-    () =>
-      Effect.gen(function* () {
-        const { url } = yield* Origin.http()
-        const flags = ["--workers", workers, "--listen", "systemd"]
-        const ours = yield* Program.start(flags, activate("web=127.0.0.1", "more=127.8.8.8", "six=::1"))
-        assert.deepInclude(yield* ours.logged({ message: "listening" }), { privateTargets: true })
-        for (const address of ours.addresses) {
-          assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${address}`, url]), Origin.page)
+  itNeeds("python3", "curl")("listens on every socket passed with all of several workers, and again", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "socket")
+      const by = activate("web=127.0.0.1", `local=${path}`)
+      const flags = ["--workers", "2", "--log-level", "debug", "--listen", "systemd", "--open", ...toLoopback]
+      const { addresses, logged, stop } = yield* Program.start(flags, by)
+      assert.match(addresses[0]!, anyPort)
+      assert.strictEqual(addresses[1], `unix:${path}`)
+      const { url } = yield* Origin.http()
+      const passes = Effect.gen(function* () {
+        for (const proxy of [`socks5h://${addresses[0]}`, `socks5h://localhost${path}`]) {
+          assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, url]), Origin.page)
         }
       })
-  )
-}
-
-for (const other of ["0.0.0.0", "::", "/"]) {
-  itNeeds("python3", "curl")(`keeps clients from private targets if it listens on ${other} as well`, () =>
-    Effect.gen(function* () {
-      const address = other === "/" ? join(yield* directory, "socket") : other
-      const flags = ["--listen", "systemd:web", "--listen", "systemd:ours", "--open"]
-      const { addresses, logged } = yield* Program.start(flags, activate(`web=${address}`, "ours=127.0.0.1"))
-      assert.deepInclude(yield* logged({ message: "listening" }), { privateTargets: false })
-      const curl = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-x", `http://${addresses[1]}`]
-      assert.strictEqual(yield* output("curl", [...curl, (yield* Origin.http()).url]), "403")
+      yield* passes
+      const { pid } = yield* logged({ message: "a worker serves" })
+      process.kill(Number(pid), "SIGKILL")
+      yield* logged({ message: "a worker serves", level: "info" })
+      yield* passes
+      assert.strictEqual((yield* stop).code, 0)
     })
   )
-}
 
-itNeeds("python3")("listens on the sockets of a name", () =>
-  Effect.gen(function* () {
-    const by = activate("web=127.0.0.1", "admin=127.0.0.2", "web=127.0.0.3")
-    const { addresses } = yield* Program.start(["--listen", "systemd:web"], by)
-    assert.deepStrictEqual(
-      addresses.map((address) => address.split(":")[0]),
-      ["127.0.0.1", "127.0.0.3"]
+  for (const workers of ["1", "2"]) {
+    itNeeds("python3", "curl")(
+      `lets clients of sockets that only this machine reaches go everywhere, with ${workers}`,
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* Origin.http()
+          const flags = ["--workers", workers, "--listen", "systemd"]
+          const ours = yield* Program.start(flags, activate("web=127.0.0.1", "more=127.8.8.8", "six=::1"))
+          assert.deepInclude(yield* ours.logged({ message: "listening" }), { privateTargets: true })
+          for (const address of ours.addresses) {
+            assert.strictEqual(yield* output("curl", ["-s", "-x", `socks5h://${address}`, url]), Origin.page)
+          }
+        })
     )
-  })
-)
+  }
 
-itNeeds("python3")("refuses a socket that others can reach", () =>
-  Effect.gen(function* () {
-    const { code, stderr } = yield* Program.run(["--listen", "systemd"], activate("web=0.0.0.0"))
-    assert.strictEqual(code, 2)
-    assert.match(stderr, /refusing to listen on 0\.0\.0\.0:\d+: others can reach it/)
-  })
-)
+  for (const other of ["0.0.0.0", "::", "/"]) {
+    itNeeds("python3", "curl")(`keeps clients from private targets if it listens on ${other} as well`, () =>
+      Effect.gen(function* () {
+        const address = other === "/" ? join(yield* directory, "socket") : other
+        const flags = ["--listen", "systemd:web", "--listen", "systemd:ours", "--open"]
+        const { addresses, logged } = yield* Program.start(
+          flags,
+          activate(`web=${address}`, "ours=127.0.0.1")
+        )
+        assert.deepInclude(yield* logged({ message: "listening" }), { privateTargets: false })
+        const curl = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-x", `http://${addresses[1]}`]
+        assert.strictEqual(yield* output("curl", [...curl, (yield* Origin.http()).url]), "403")
+      })
+    )
+  }
 
-itNeeds("python3")("says so if there is no such socket, or if they are another process's", () =>
-  Effect.gen(function* () {
-    const none = (name: string) => `cannot listen on ${name}: systemd passed no such socket\n`
-    const misnamed = yield* Program.run(["--listen", "systemd:admin"], activate("web=127.0.0.1"))
-    assert.deepStrictEqual([misnamed.code, misnamed.stderr], [1, none("systemd:admin")])
-    const foreign = yield* Program.run(["--listen", "systemd"], {
-      by: Program.shell('LISTEN_FDS=1 LISTEN_PID=1 exec "$@" 3</dev/null')
+  itNeeds("python3")("listens on the sockets of a name", () =>
+    Effect.gen(function* () {
+      const by = activate("web=127.0.0.1", "admin=127.0.0.2", "web=127.0.0.3")
+      const { addresses } = yield* Program.start(["--listen", "systemd:web"], by)
+      assert.deepStrictEqual(
+        addresses.map((address) => address.split(":")[0]),
+        ["127.0.0.1", "127.0.0.3"]
+      )
     })
-    assert.deepStrictEqual([foreign.code, foreign.stderr], [1, none("systemd")])
-  })
-)
+  )
 
-itNeeds("python3", "systemd-notify")("tells that it is ready, and that it stops", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "notify")
-    const receiver = `
+  itNeeds("python3")("refuses a socket that others can reach", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* Program.run(["--listen", "systemd"], activate("web=0.0.0.0"))
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /refusing to listen on 0\.0\.0\.0:\d+: others can reach it/)
+    })
+  )
+
+  itNeeds("python3")("says so if there is no such socket, or if they are another process's", () =>
+    Effect.gen(function* () {
+      const none = (name: string) => `cannot listen on ${name}: systemd passed no such socket\n`
+      const misnamed = yield* Program.run(["--listen", "systemd:admin"], activate("web=127.0.0.1"))
+      assert.deepStrictEqual([misnamed.code, misnamed.stderr], [1, none("systemd:admin")])
+      const foreign = yield* Program.run(["--listen", "systemd"], {
+        by: Program.shell('LISTEN_FDS=1 LISTEN_PID=1 exec "$@" 3</dev/null')
+      })
+      assert.deepStrictEqual([foreign.code, foreign.stderr], [1, none("systemd")])
+    })
+  )
+
+  itNeeds("python3", "systemd-notify")("tells that it is ready, and that it stops", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "notify")
+      const receiver = `
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1])
@@ -155,15 +159,16 @@ while "STOPPING=1" not in messages:
     messages += text.decode().split()
 print(",".join(m for m in messages if m in ("READY=1", "STOPPING=1")))
 `
-    const told = yield* Effect.forkScoped(output("python3", ["-c", receiver, path]))
-    while (!existsSync(path)) {
-      yield* Effect.sleep("20 millis")
-    }
-    const { logged, stop } = yield* Program.start(["--listen", "127.0.0.1:0"], {
-      env: { NOTIFY_SOCKET: path }
+      const told = yield* Effect.forkScoped(output("python3", ["-c", receiver, path]))
+      while (!existsSync(path)) {
+        yield* Effect.sleep("20 millis")
+      }
+      const { logged, stop } = yield* Program.start(["--listen", "127.0.0.1:0"], {
+        env: { NOTIFY_SOCKET: path }
+      })
+      yield* logged({ message: "listening" })
+      assert.strictEqual((yield* stop).code, 0)
+      assert.strictEqual((yield* Fiber.join(told)).trim(), "READY=1,STOPPING=1")
     })
-    yield* logged({ message: "listening" })
-    assert.strictEqual((yield* stop).code, 0)
-    assert.strictEqual((yield* Fiber.join(told)).trim(), "READY=1,STOPPING=1")
-  })
-)
+  )
+})

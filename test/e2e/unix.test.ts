@@ -4,7 +4,7 @@
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { itNeeds } from "../support/needs.ts"
 import * as Origin from "../support/origin.ts"
@@ -14,91 +14,93 @@ import { directory } from "../support/temporary.ts"
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
-itNeeds("curl")("serves curl, and is gone after it", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "a socket")
-    const { addresses, logged, stop } = yield* Program.start(["--listen", `unix:${path}`])
-    assert.deepStrictEqual(addresses, [`unix:${path}`])
-    assert.strictEqual(mode(path), "600")
-    const proxy = `socks5h://localhost${encodeURI(path)}`
-    const { url } = yield* Origin.http()
-    assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, url]), Origin.page)
-    const { client, listener, outcome } = yield* logged({ message: "session" })
-    assert.deepStrictEqual([client, listener, outcome], [`unix:${path}`, `unix:${path}`, "finished"])
-    assert.strictEqual((yield* stop).code, 0)
-    assert.isFalse(existsSync(path))
-  })
-)
-
-it.live("has the permissions asked for, whatever the process's mask", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "socket")
-    yield* Program.start(["--listen", `unix:${path}`, "--unix-mode", "0660"], {
-      by: Program.shell('umask 0077; exec "$@"')
+describe.concurrent("a socket in the file system", () => {
+  itNeeds("curl")("serves curl, and is gone after it", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "a socket")
+      const { addresses, logged, stop } = yield* Program.start(["--listen", `unix:${path}`])
+      assert.deepStrictEqual(addresses, [`unix:${path}`])
+      assert.strictEqual(mode(path), "600")
+      const proxy = `socks5h://localhost${encodeURI(path)}`
+      const { url } = yield* Origin.http()
+      assert.strictEqual(yield* output("curl", ["-s", "-x", proxy, url]), Origin.page)
+      const { client, listener, outcome } = yield* logged({ message: "session" })
+      assert.deepStrictEqual([client, listener, outcome], [`unix:${path}`, `unix:${path}`, "finished"])
+      assert.strictEqual((yield* stop).code, 0)
+      assert.isFalse(existsSync(path))
     })
-    assert.strictEqual(mode(path), "660")
-  })
-)
+  )
 
-it.live("open to others, asks for a password or for --open", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "socket")
-    const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`, "--unix-mode", "0666"])
-    assert.strictEqual(code, 2)
-    assert.include(stderr, `refusing to listen on unix:${path}: others can reach it`)
-    assert.isFalse(existsSync(path))
-    yield* Program.start(["--listen", `unix:${path}`, "--unix-mode", "0666", "--user", "alice:secret"])
-    assert.strictEqual(mode(path), "666")
-  })
-)
+  it.live("has the permissions asked for, whatever the process's mask", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "socket")
+      yield* Program.start(["--listen", `unix:${path}`, "--unix-mode", "0660"], {
+        by: Program.shell('umask 0077; exec "$@"')
+      })
+      assert.strictEqual(mode(path), "660")
+    })
+  )
 
-it.live("takes the place of a socket that a killed server left behind", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "socket")
-    yield* Effect.scoped(Program.start(["--listen", `unix:${path}`]))
-    assert.isTrue(existsSync(path))
-    yield* Program.start(["--listen", `unix:${path}`])
-  })
-)
+  it.live("open to others, asks for a password or for --open", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "socket")
+      const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`, "--unix-mode", "0666"])
+      assert.strictEqual(code, 2)
+      assert.include(stderr, `refusing to listen on unix:${path}: others can reach it`)
+      assert.isFalse(existsSync(path))
+      yield* Program.start(["--listen", `unix:${path}`, "--unix-mode", "0666", "--user", "alice:secret"])
+      assert.strictEqual(mode(path), "666")
+    })
+  )
 
-it.live("leaves a socket alone that something listens on", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "socket")
-    yield* Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createServer>>((resume) => {
-        const server = createServer((socket) => socket.destroy())
-        server.listen(path, () => resume(Effect.succeed(server)))
-      }),
-      (server) => Effect.sync(() => server.close())
-    )
-    const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
-    assert.deepStrictEqual(
-      [code, stderr.trim()],
-      [1, `cannot listen on unix:${path}: another program has taken it`]
-    )
-    assert.isTrue(existsSync(path))
-  })
-)
+  it.live("takes the place of a socket that a killed server left behind", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "socket")
+      yield* Effect.scoped(Program.start(["--listen", `unix:${path}`]))
+      assert.isTrue(existsSync(path))
+      yield* Program.start(["--listen", `unix:${path}`])
+    })
+  )
 
-it.live("leaves a file alone that is no socket", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "notes")
-    writeFileSync(path, "dear diary")
-    const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
-    assert.deepStrictEqual(
-      [code, stderr.trim()],
-      [1, `cannot listen on unix:${path}: something else than a socket is there`]
-    )
-  })
-)
+  it.live("leaves a socket alone that something listens on", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "socket")
+      yield* Effect.acquireRelease(
+        Effect.callback<ReturnType<typeof createServer>>((resume) => {
+          const server = createServer((socket) => socket.destroy())
+          server.listen(path, () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
+      assert.deepStrictEqual(
+        [code, stderr.trim()],
+        [1, `cannot listen on unix:${path}: another program has taken it`]
+      )
+      assert.isTrue(existsSync(path))
+    })
+  )
 
-it.live("needs its directory", () =>
-  Effect.gen(function* () {
-    const path = join(yield* directory, "missing", "socket")
-    const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
-    assert.deepStrictEqual(
-      [code, stderr.trim()],
-      [1, `cannot listen on unix:${path}: its directory does not exist`]
-    )
-  })
-)
+  it.live("leaves a file alone that is no socket", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "notes")
+      writeFileSync(path, "dear diary")
+      const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
+      assert.deepStrictEqual(
+        [code, stderr.trim()],
+        [1, `cannot listen on unix:${path}: something else than a socket is there`]
+      )
+    })
+  )
+
+  it.live("needs its directory", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "missing", "socket")
+      const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
+      assert.deepStrictEqual(
+        [code, stderr.trim()],
+        [1, `cannot listen on unix:${path}: its directory does not exist`]
+      )
+    })
+  )
+})

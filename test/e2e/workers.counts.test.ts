@@ -35,7 +35,7 @@ const hashingThreads = (pid: number): number =>
 
 const alice = ["--user", "alice:secret"]
 
-describe("limits of several workers", () => {
+describe.concurrent("limits of several workers", () => {
   it.live(
     "of sessions: exactly so many, whoever serves them, and those of a dead worker are free again",
     () =>

@@ -28,7 +28,7 @@ const childrenOf = (pid: number): ReadonlyArray<number> =>
     .map(Number)
     .filter(isThere)
 
-describe("Workers", () => {
+describe.concurrent("Workers", () => {
   itNeeds("prlimit")("are replaced as soon as there can be another process, and end in order without", () =>
     Effect.gen(function* () {
       const server = yield* Workers.start(["--drain-timeout", "300ms"])

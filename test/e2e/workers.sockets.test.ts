@@ -1,17 +1,23 @@
 /**
  * What workers do not share: the sockets of single sessions.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { datagram, greeting, reply, request } from "../support/messages.ts"
 import * as Sockets from "../support/sockets.ts"
 import * as Udp from "../support/udp.ts"
 import * as Workers from "../support/workers.ts"
 
-describe("sockets of several workers", () => {
-  it.live("for datagrams are each session's own", () =>
+const Server = Context.Service<Workers.Workers>("test/e2e/workers.sockets/Server")
+
+const server = Layer.effect(Server, Workers.start(["--bind"]))
+
+layer(server, { excludeTestServices: true })("sockets of several workers", (it) => {
+  it.effect("for datagrams are each session's own", () =>
     Effect.gen(function* () {
-      const server = yield* Workers.start()
+      const server = yield* Server
       const pids = yield* server.pids
       const target = yield* Udp.echo()
       const begun = yield* Workers.spread(
@@ -35,9 +41,9 @@ describe("sockets of several workers", () => {
     })
   )
 
-  it.live("for BIND are each session's own", () =>
+  it.effect("for BIND are each session's own", () =>
     Effect.gen(function* () {
-      const server = yield* Workers.start(["--bind"])
+      const server = yield* Server
       const pids = yield* server.pids
       const begun = yield* Workers.spread(
         pids,

@@ -14,7 +14,7 @@ import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
 
-describe("Workers", () => {
+describe.concurrent("Workers", () => {
   for (const kind of ["a port that the system chooses", "a port of the operator's"]) {
     it.live(`share ${kind}, and end in order`, () =>
       Effect.gen(function* () {
@@ -62,28 +62,39 @@ describe("Workers", () => {
     })
   )
 
-  it.live("die one by one: the sessions of one end, others go on, and another takes its place", () =>
-    Effect.gen(function* () {
-      const server = yield* Workers.start()
-      const pids = yield* server.pids
-      const sessions = yield* Workers.sessions(server.port, pids)
-      const [victim, survivor] = pids as [number, number]
-      process.kill(victim, "SIGKILL")
-      const died = yield* server.logged({ message: "a worker died" })
-      assert.deepInclude(died, { level: "error", pid: victim, code: null, signal: "SIGKILL" })
-      for (const { client, origin, pid } of sessions) {
-        if (pid === victim) {
-          yield* client.ending
-        } else {
+  it.live(
+    "die one by one: the sessions of one end, others go on, and another takes its place, and all drain and end once their primary is gone",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* Workers.start()
+        const pids = yield* server.pids
+        const sessions = yield* Workers.sessions(server.port, pids)
+        const [victim, survivor] = pids as [number, number]
+        process.kill(victim, "SIGKILL")
+        const died = yield* server.logged({ message: "a worker died" })
+        assert.deepInclude(died, { level: "error", pid: victim, code: null, signal: "SIGKILL" })
+        for (const { client, origin, pid } of sessions) {
+          if (pid === victim) {
+            yield* client.ending
+          } else {
+            yield* client.send("still there")
+            yield* origin.receive(11)
+          }
+        }
+        const now = yield* server.pids
+        assert.include(now, survivor)
+        assert.notInclude(now, victim)
+        const later = yield* Workers.sessions(server.port, now)
+
+        yield* server.kill("SIGKILL")
+        for (const { client, origin } of [...sessions.filter(({ pid }) => pid === survivor), ...later]) {
           yield* client.send("still there")
           yield* origin.receive(11)
+          yield* client.end
+          yield* origin.end
         }
-      }
-      const now = yield* server.pids
-      assert.include(now, survivor)
-      assert.notInclude(now, victim)
-      yield* Workers.sessions(server.port, now)
-    })
+        while (now.some((pid) => existsSync(`/proc/${pid}/fd/0`))) yield* Effect.sleep("20 millis")
+      })
   )
 
   it.live("have one name to other proxies: a request that comes back is recognised by each of them", () =>
@@ -110,22 +121,6 @@ describe("Workers", () => {
         yield* client.send(message([...head, `Via: ${via}`]))
         assert.strictEqual((yield* receive(client)).status, 508)
       }
-    })
-  )
-
-  it.live("drain and end when the one who started them is gone", () =>
-    Effect.gen(function* () {
-      const server = yield* Workers.start()
-      const pids = yield* server.pids
-      const sessions = yield* Workers.sessions(server.port, pids)
-      yield* server.kill("SIGKILL")
-      for (const { client, origin } of sessions) {
-        yield* client.send("still there")
-        yield* origin.receive(11)
-        yield* client.end
-        yield* origin.end
-      }
-      while (pids.some((pid) => existsSync(`/proc/${pid}/fd/0`))) yield* Effect.sleep("20 millis")
     })
   )
 
