@@ -1,27 +1,27 @@
 /**
- * Doing something unless something else happens first.
+ * An effect that an event interrupts.
  *
- * `Effect.raceFirst` takes a fiber for each side. What is only waited for needs
- * none, and every session waits like this more than once.
+ * `Effect.raceFirst` takes a fiber for each side. An event needs no fiber, and every
+ * session waits like this several times.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 
-/** Calls `happen` when something comes to pass, at once if it has already. Returns what ends the wait for it. */
+/** Calls `happen` when the event happens, at once if it has happened already. Returns the function that ends the wait. */
 export type Event = (happen: () => void) => () => void
 
 /**
- * Runs an effect, in a fiber of its own. If the event comes first, the effect is
- * interrupted, and once that is done this goes on with `otherwise`.
+ * Runs an effect in a fiber of its own. If the event comes first, interrupts the
+ * effect, waits until it has ended, and goes on with `otherwise`.
  */
 export const unless = <A, E, R, A2, E2, R2>(
   effect: Effect.Effect<A, E, R>,
   event: Event,
   otherwise: Effect.Effect<A2, E2, R2>
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
-  // What is there already needs no waiting for.
+  // A result that is there already needs no wait.
   Exit.isExit(effect)
     ? effect
     : Effect.contextWith((context: Context.Context<R | R2>) =>

@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
 
 export interface Answer<out A> {
   readonly value: A
-  /** In milliseconds; 0 for not to be remembered at all. */
+  /** How long the answer is kept, in milliseconds; 0 for not at all. */
   readonly holdsFor: number
 }
 

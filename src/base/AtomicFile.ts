@@ -1,17 +1,17 @@
 /**
- * Files that are kept: each is replaced as a whole, so that it is the old one or
- * the new one whenever the power fails.
+ * Files that are replaced as a whole: after a power failure there is the old file or
+ * the new one.
  *
- * The directory may be one in which others write, too. The new file has a name
- * that nobody can foresee and is created by this call or not at all, so that no
- * link that lies there leads the text into another file.
+ * Other users may write in the directory. The new file has a random name and must
+ * not exist before (O_EXCL), so that no link in the directory leads the text into
+ * another file.
  */
 import { randomBytes } from "node:crypto"
 import { type BigIntStats, constants } from "node:fs"
 import { access, type FileHandle, open, rename, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
 
-/** Puts a file with this text in the path's place, for its owner only. Its directory has to exist. */
+/** Replaces a file by one with this text, which only its owner may read. The directory has to exist. */
 export const replace = async (path: string, text: string): Promise<BigIntStats> => {
   const next = `${path}.${randomBytes(8).toString("hex")}.new`
   const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_WRONLY } = constants
@@ -21,25 +21,25 @@ export const replace = async (path: string, text: string): Promise<BigIntStats> 
       await file.writeFile(text)
       await file.sync()
       await rename(next, path)
-      // Only now: a new name is a change of the file, too.
+      // After the rename, which changes the file's status, too.
       return file.stat({ bigint: true })
     })
     await syncDirectory(dirname(path))
     return stats
   } catch (error) {
-    // Gone, if it has the path's name already.
+    // Missing if it was renamed already.
     await unlink(next).catch(() => {})
     throw error
   }
 }
 
-/** Fails where it could not be replaced, as far as can be told without doing it. */
+/** Fails if the file could not be replaced, as far as the system tells without a try. */
 export const canReplace = (path: string): Promise<void> => access(dirname(path), constants.W_OK)
 
-/** The new name is in the directory, which is a file too. */
+/** Writes the directory to the disk, which has the new name. */
 const syncDirectory = async (path: string): Promise<void> => {
   const directory = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
-    // To put files into a directory takes no leave to read it.
+    // A directory in which files may be created need not be readable.
     if (cause.code !== "EACCES") throw cause
   })
   if (directory) await closing(directory, () => directory.sync())

@@ -1,17 +1,17 @@
 /**
- * How many there are of each.
+ * Counters by key.
  */
 export interface CounterMap {
   readonly of: (key: string) => number
-  /** One more, or one less of those that were added. */
+  /** Adds one, or takes one back. */
   readonly change: (key: string, by: 1 | -1) => void
-  /** Those that have any. */
+  /** The keys with a count above 0. */
   readonly keys: () => Iterable<string>
-  /** How many keys have any. */
+  /** Number of keys with a count above 0. */
   readonly size: () => number
 }
 
-/** Keeps nothing of a key of which there is none. */
+/** A key with a count of 0 takes no memory. */
 export const make = (): CounterMap => {
   const counts = new Map<string, number>()
   const of = (key: string) => counts.get(key) ?? 0

@@ -1,5 +1,5 @@
 /**
- * Deadlines, thousands of them on one timer: nearly all are called off long
+ * Deadlines: one timer serves thousands of them, as nearly all are called off long
  * before they are due.
  */
 import * as Clock from "effect/Clock"
@@ -10,7 +10,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { unless } from "./Abortable.ts"
 
-/** Runs an effect; if it takes longer than this, interrupts it and goes on with something else. */
+/** Runs an effect. If it takes longer than `duration`, interrupts it and goes on with `otherwise`. */
 export const within = <A, E, R, A2, E2, R2>(
   effect: Effect.Effect<A, E, R>,
   duration: Duration.Duration,
@@ -19,8 +19,8 @@ export const within = <A, E, R, A2, E2, R2>(
   Effect.withFiber((fiber) => unless(effect, (expire) => after(fiber, duration, expire), otherwise))
 
 /**
- * Calls `expire` once, after this time by the clock of the fiber. Returns what
- * calls that off.
+ * Calls `expire` once after `duration`, by the clock of the fiber. Returns the
+ * function that calls the deadline off.
  */
 export const after = (
   fiber: Fiber.Fiber<unknown, unknown>,
@@ -45,13 +45,13 @@ interface Deadline {
   readonly expire: () => void
 }
 
-/** By their duration, in milliseconds. In each the first one is the next to be due. */
+/** The deadlines of a clock by their duration in milliseconds. The first one in each set is due first. */
 type Queues = Map<number, Set<Deadline>>
 
 /**
- * The timers that run now, one for each clock: the system's, and that of each test. A timer ends, and goes from here,
- * when it finds no deadline left. Whoever sets a deadline calls it off at the end, so none outlives its server, and
- * its timer does by `patience` at most.
+ * The timers that run now, one for each clock: the system's, and that of each test. A timer ends, and is removed here,
+ * when it finds no deadline left. Every deadline is called off when the work with it ends, so no deadline outlives its
+ * server, and a timer outlives the last server by at most `patience`.
  */
 const running = new WeakMap<Clock.Clock, Queues>()
 
@@ -63,10 +63,10 @@ const start = (clock: Clock.Clock, queues: Queues, scheduler: Scheduler.Schedule
 
 const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
 
-/** Milliseconds after which the timer looks for what has come in meanwhile, and may be due before all else. */
+/** The timer looks this often, in milliseconds, for new deadlines that are due before all others. */
 const patience = 100
 
-/** Lets expire what is due, and does so again for as long as there is anything that will be. */
+/** Expires the deadlines that are due, again and again until there is no deadline left. */
 const tick = (clock: Clock.Clock, queues: Queues): Effect.Effect<void> =>
   Effect.suspend(() => {
     const time = now(clock)

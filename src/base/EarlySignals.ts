@@ -1,6 +1,6 @@
 /**
- * Signals from the first moment on, while the program is still being loaded: none
- * of them ends the process, and none is lost. Imported before all else.
+ * Signals while the program is still being loaded: none of them ends the process, and
+ * none is lost. Imported before everything else.
  */
 const early: Array<NodeJS.Signals> = []
 let current = (signal: NodeJS.Signals): void => void early.push(signal)
@@ -9,7 +9,7 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR2"] as const) {
   process.on(signal, () => current(signal))
 }
 
-/** From now on this is done with each, first with those that came before. */
+/** Calls `take` with each signal from now on, and first with those that came before. */
 export const heed = (take: (signal: NodeJS.Signals) => void): void => {
   current = take
   for (const signal of early.splice(0)) take(signal)

@@ -1,11 +1,11 @@
 /**
- * What one server alone may keep: a lock beside it that ends with the process,
- * however that ends.
+ * Locks of files that only one server may keep. A lock ends with its process,
+ * however the process ends.
  *
- * The lock is a socket in the file system on which its holder listens. The system
- * stops listening for a process that is killed, so that a lock nobody answers at is
- * left over and may be taken. That holds across containers that share a directory
- * too, in which process ids mean nothing, and needs no address of the network.
+ * The lock is a Unix-domain socket on which its holder listens. When a process is
+ * killed, the system stops listening, so a lock without an answer is left over and
+ * may be taken. This works across containers that share a directory, where process
+ * ids mean nothing, and needs no network address.
  */
 import { randomBytes } from "node:crypto"
 import { closeSync, constants, linkSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs"
@@ -14,7 +14,7 @@ import { basename, dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** Why a lock is not to be had: another holds it, as a part of a sentence, or the system says no, in its code. */
+/** Why a lock cannot be taken: its holder, as a part of a sentence, or the system's error code. */
 type Problem =
   | { readonly _tag: "Held"; readonly by: string }
   | { readonly _tag: "Failed"; readonly code: string }
@@ -37,7 +37,7 @@ const take = async (path: string): Promise<() => void> => {
       const inode = inodeOf(own)
       while (!isLinked(own, directory.at(basename(path)))) await clear(directory, basename(path))
       return () => {
-        // Not one that somebody else has taken since, by hand.
+        // Unless an operator has removed it and another process holds it now.
         if (inodeOf(path) === inode) remove(path)
         server.close()
       }
@@ -57,7 +57,7 @@ interface Directory {
   readonly close: () => void
 }
 
-/** Where the address of a socket has no room for a long path, Linux has a short one for each open directory. */
+/** Opens the directory of a lock: a long path does not fit the address of a socket, and Linux has a short path for each open directory. */
 const openDirectory = (path: string): Directory => {
   const plain = { at: (name: string) => join(path, name), close: () => {} }
   if (process.platform !== "linux") return plain
@@ -68,13 +68,13 @@ const openDirectory = (path: string): Directory => {
       close: () => closeSync(descriptor)
     }
   } catch (error) {
-    // To put files into a directory takes no leave to read it.
+    // A directory in which files may be created need not be readable.
     if (codeOf(error) === "EACCES") return plain
     throw error
   }
 }
 
-/** One who listens, tells each who asks its process id, and keeps no process alive. */
+/** A listener that sends its process id to each connection, and does not keep the process alive. */
 const listen = (path: string): Promise<Server> =>
   new Promise((resolve, reject) => {
     const server = createServer((socket) => void socket.on("error", () => {}).end(`${process.pid}\n`))
@@ -82,7 +82,7 @@ const listen = (path: string): Promise<Server> =>
     server.listen({ path, exclusive: true }, () => resolve(server.unref()))
   })
 
-/** Gives the lock's name to this socket, if no other has it. */
+/** Gives the lock's name to this socket, if no other socket has it. */
 const isLinked = (own: string, path: string): boolean => {
   try {
     linkSync(own, path)
@@ -103,7 +103,7 @@ const clear = async (directory: Directory, name: string): Promise<void> => {
     const by = /^\d{1,10}$/.test(holder) ? `another server (process ${holder})` : "another server"
     throw { _tag: "Held", by } satisfies Problem
   }
-  // By a name of its own first, as somebody else may have done all this in the meantime.
+  // Renames it first, as another process may have replaced the lock in the meantime.
   const aside = directory.at(`${name}.${randomBytes(8).toString("hex")}`)
   try {
     renameSync(path, aside)
@@ -116,7 +116,7 @@ const clear = async (directory: Directory, name: string): Promise<void> => {
   remove(aside)
 }
 
-/** Who listens there, as far as they say so; nothing if nobody does. */
+/** The holder of a lock, as far as it tells; undefined if no process listens. */
 const ask = (path: string): Promise<string | undefined> =>
   new Promise((resolve, reject) => {
     let said = ""
@@ -126,7 +126,7 @@ const ask = (path: string): Promise<string | undefined> =>
       socket.destroy()
       resolve(said.trim())
     }
-    // One that is stopped holds it all the same, and so does one that says more than a process id.
+    // A stopped process still holds the lock, and so does one whose answer is not a process id.
     const timer = setTimeout(answer, 1000)
     socket.on("data", (data) => {
       said = (said + data.toString("latin1")).slice(0, 20)
@@ -146,7 +146,7 @@ const remove = (path: string): void => {
   try {
     unlinkSync(path)
   } catch {
-    // Gone.
+    // The socket is gone.
   }
 }
 

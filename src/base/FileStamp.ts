@@ -1,11 +1,11 @@
 /**
- * Telling whether a file has changed, by looking at it from time to time.
+ * Whether a file has changed, by a look at it from time to time.
  */
 import type { BigIntStats } from "node:fs"
 import { stat } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 
-/** The same for the same file with the same content, and hardly ever for another. */
+/** Equal for the same file with the same content, and hardly ever equal otherwise. */
 export const stampOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
   [dev, ino, size, mtimeNs, ctimeNs].join(":")
 
@@ -16,20 +16,20 @@ export const gone = "gone"
 export const read = (path: string): Effect.Effect<string> =>
   Effect.promise(() => stat(path, { bigint: true }).then(stampOf, () => gone))
 
-/** What a look found. */
+/** The result of a look. */
 interface Look {
   readonly state: "same" | "changing" | "changed" | "gone"
   readonly stamp: string
 }
 
-/** A file that is looked at. */
+/** A file that is followed. */
 interface Followed {
   /**
    * Whether the file has changed since `accept`. It is "changing" until two looks
    * in a row have found the same: a writer is left to finish.
    */
   readonly look: Effect.Effect<Look>
-  /** Takes this stamp for the known one. */
+  /** Makes this stamp the known one. */
   readonly accept: (stamp: string) => void
 }
 

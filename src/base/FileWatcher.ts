@@ -1,12 +1,12 @@
 /**
- * When files change, however that is done: written in place, replaced by another
- * under their name, as editors do, or by a link that now leads elsewhere, as
- * Kubernetes does.
+ * Changes of files, however they are made: written in place, replaced by another file
+ * of the same name, as editors do, or by a link that leads elsewhere, as Kubernetes
+ * does.
  *
- * Their directories are watched, since a watched file is gone once another has
- * its name. That only says when to look: whether something changed, the files
- * themselves tell. Where a directory cannot be watched, or a link leads out of
- * it, a look every few seconds finds it.
+ * The directories are watched, as a watch of a file ends when another file takes its
+ * name. A notification only says when to look; the files' stamps tell what changed.
+ * Where a directory cannot be watched, or a link leads out of it, a look every few
+ * seconds finds the change.
  */
 import { type FSWatcher, statSync, watch } from "node:fs"
 import { stat } from "node:fs/promises"
@@ -18,18 +18,18 @@ import * as Stream from "effect/Stream"
 import { stampOf } from "./FileStamp.ts"
 
 export interface Options {
-  /** How long a change has to be over before it is told. */
+  /** How long a file has to be unchanged before a change is reported. */
   readonly settle?: Duration.Input
-  /** How often to look without being told to. */
+  /** How often to look without a notification. */
   readonly poll?: Duration.Input
-  /** Milliseconds since the epoch: what changed after this counts too, though the stream began later. */
+  /** Milliseconds since the epoch: changes from this time on are reported, too, even before the stream began. */
   readonly since?: number
 }
 
 /**
- * One element for each time that any of these files changed since the stream
- * began, or several if nobody took the first. A file that is not there has not
- * changed: it may be back in a moment. Keeps no process alive.
+ * An element for each change of any of these files. Changes before an element is
+ * taken are one element. A missing file counts as unchanged, as it may be back in a
+ * moment. Does not keep the process alive.
  */
 export const changes = (
   paths: Iterable<string>,
@@ -48,7 +48,7 @@ export const changes = (
     { bufferSize: 1, strategy: "sliding" }
   )
 
-/** Returns how to stop. */
+/** Returns the function that stops the watch. */
 const start = (
   paths: ReadonlyArray<string>,
   settle: number,
@@ -76,7 +76,7 @@ const start = (
     isLooking = false
     const now = Array.from(marks.values()).join()
     if (isStopped || now === told) return
-    // Twice the same: whoever writes is done.
+    // Twice the same: the writer is done.
     if (now === before) {
       told = now
       changed()
@@ -103,7 +103,7 @@ const start = (
 /** Milliseconds by which the clock of file systems may be behind. */
 const coarseness = 10
 
-/** Nothing where it cannot be: too many are watched, or it is not there. */
+/** Watches a directory; undefined where the system cannot: too many are watched, or the directory is missing. */
 const observe = (directory: string, onEvent: () => void): FSWatcher | undefined => {
   try {
     const watcher = watch(directory, { persistent: false }, onEvent)

@@ -5,7 +5,7 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
-/** Collects all garbage and gives free pages of the heap back to the system. Nothing else runs meanwhile: returns for how many milliseconds. */
+/** Collects all garbage and gives free pages of the heap back to the system. Nothing else runs meanwhile. Returns the milliseconds that it took. */
 export const collect = (): number => {
   const gc = expose()
   const start = performance.now()

@@ -1,9 +1,9 @@
 /**
- * The slots of a hash table in one array: in each, one more than the number of an
- * entry, or 0. An entry is in the first free slot from that of its hash on.
+ * The slots of a hash table in one array, with linear probing. A slot has the index
+ * of an entry plus 1, or 0 if it is free.
  */
 
-/** Puts an entry into the table, in which at most half of the slots may be taken. */
+/** Puts an entry into the table. At most half of the slots may be taken. */
 export const enter = (slots: Int32Array, hash: number, number: number): void => {
   const mask = slots.length - 1
   let slot = hash & mask
@@ -11,7 +11,7 @@ export const enter = (slots: Int32Array, hash: number, number: number): void => 
   slots[slot] = number + 1
 }
 
-/** A table twice as large, with so many entries, of which these are the hashes. */
+/** A table twice as large, with the entries of these hashes. */
 export const doubled = (slots: Int32Array, hashes: Int32Array, size: number): Int32Array => {
   const larger = new Int32Array(slots.length * 2)
   for (let number = 0; number < size; number++) enter(larger, hashes[number]!, number)

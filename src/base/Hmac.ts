@@ -5,7 +5,7 @@ import { createHmac, randomBytes } from "node:crypto"
 import * as Layer from "effect/Layer"
 import { type Digest, KeyedHash } from "./KeyedHash.ts"
 
-/** 132 bits in Base64: more than anyone finds two of. */
+/** Characters of Base64, for 132 bits: too many for a collision to be found. */
 const length = 22
 
 export const digest = (key: string): Digest => {

@@ -1,13 +1,13 @@
 /**
- * Node's inspector, which runs whatever it is told to by those who reach its port:
- * clients of a proxy on the same machine would reach it through the proxy.
+ * Node's inspector. It runs any code for those who reach its port, which the clients of
+ * a proxy on the same machine do, through the proxy.
  */
 import type * as NodeInspector from "node:inspector"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 
-/** Nothing in a Node that was built without it. */
+/** Undefined in a Node that was built without the inspector. */
 const inspector = ((): typeof NodeInspector | undefined => {
   try {
     return process.getBuiltinModule("node:inspector")
@@ -19,18 +19,18 @@ const inspector = ((): typeof NodeInspector | undefined => {
 /** The variable in which a worker gets the URL of its primary's inspector. */
 const variable = "EFFECT_SOCKS_INSPECTOR"
 
-/** Whether whoever started this process wants it. */
+/** Whether this process was started with a flag for the inspector. */
 export const isAskedFor = (): boolean =>
   [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(/\s+/)].some((flag) =>
     /^--inspect(-brk|-wait)?(=|$)/.test(flag)
   )
 
-/** Closes it, if it is open. */
+/** Closes the inspector if it is open. */
 export const close = (): void => {
   if (inspector?.url() !== undefined) inspector.close()
 }
 
-/** What processes that this one starts have to know of it. */
+/** The environment by which child processes know of the inspector of this one. */
 export const environment = (): Readonly<Record<string, string>> => {
   const url = inspector?.url()
   return url === undefined ? {} : { [variable]: url }
@@ -42,7 +42,7 @@ const read = (url: string | undefined): ReadonlyArray<NetAddress.InetAddress> =>
   const host = Option.getOrUndefined(
     Result.getSuccess(NetAddress.ipFromString(hostname.replace(/^\[|\]$/g, "")))
   )
-  // A name of this machine.
+  // A host name, of this machine.
   const hosts = host === undefined ? ["127.0.0.1", "::1"].map(NetAddress.ipFromStringUnsafe) : [host]
   return hosts.map((host) => NetAddress.inetAddressUnsafe(host, Number(port)))
 }
@@ -53,7 +53,7 @@ let last: { readonly url: string | undefined; readonly addresses: ReadonlyArray<
   addresses: ofPrimary
 }
 
-/** Where it listens at the moment, that of this process and that of the primary. */
+/** The addresses of the inspectors of this process and of the primary, at the moment. */
 export const addresses = (): ReadonlyArray<NetAddress.InetAddress> => {
   const url = inspector?.url()
   if (url !== last.url) last = { url, addresses: [...read(url), ...ofPrimary] }

@@ -1,6 +1,6 @@
 /**
- * Keyed hashes of what clients send: names for things in tables and files that
- * tell nothing of them, and of which nobody without the key can find two alike.
+ * Keyed hashes of what clients send, as keys in tables and files. A hash tells
+ * nothing of its input, and without the key no collision can be found.
  */
 import * as Context from "effect/Context"
 

@@ -1,11 +1,11 @@
 /**
- * How many of one kind may be under way at once; the others wait for their turn,
- * as long as what started them does.
+ * A semaphore for each key: a limited number of effects of a key run at a time, and
+ * the others wait for their turn until they are interrupted.
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 
-/** Runs an effect in its turn among those of the same key. Keys without waiting effects are forgotten. */
+/** Runs an effect in its turn among those of the same key. A key without effects takes no memory. */
 export const make = (atOnce: number) => {
   const turns = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
   return <A, E, R>(key: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -1,14 +1,14 @@
 /**
- * The lines of one kind that the log gets: some of each source and a bounded
- * number of all, so that a flood does not fill the disk.
+ * A budget of log lines of one kind: a number for each source and a number in all,
+ * so that a flood does not fill the disk.
  */
 
 export interface LineBudget {
-  /** Whether this one gets a line, and how many of the period before it, now over, got none. */
+  /** Whether an event is logged, and the number of events in the period that has just ended that were not. */
   readonly note: (source: string, now: number) => { readonly isShown: boolean; readonly leftOut: number }
 }
 
-/** Lines in a period. */
+/** Number of lines in a period. */
 export interface Most {
   /** Of each source. */
   readonly each: number
@@ -16,15 +16,15 @@ export interface Most {
   readonly all: number
 }
 
-/** Milliseconds. */
+/** The length of a period in milliseconds. */
 export const period = 10_000
 
-/** With a part of the lines, where others have the rest. */
+/** `part`, from 0 to 1, is the part of the lines that this process may write. */
 export const make = (most: Most, part = 1): LineBudget => {
   let since = -Infinity
   let lines = 0
   let silent = 0
-  // Never more of them than there are lines.
+  // At most as many entries as lines.
   const bySource = new Map<string, number>()
   return {
     note: (source, now) => {

@@ -1,31 +1,31 @@
 /**
- * A table of what was used lately, bounded.
+ * A bounded map that keeps the entries used last.
  *
- * Two generations instead of an order: what is used moves to the young one, and
- * when that is full, the old one is forgotten. Finding something young, which is
- * nearly always, is one look-up and moves nothing.
+ * It has two generations instead of an order. A used entry moves to the young
+ * generation; when that is full, the old one is dropped. Nearly every entry that is
+ * found is young, which takes one look-up and moves nothing.
  */
 export interface LruMap<in out K, in out V> {
   readonly get: (key: K) => V | undefined
   readonly set: (key: K, value: V) => void
-  /** All that is remembered; the ones used last are among the last. */
+  /** All entries. Those used last are among the last. */
   readonly entries: () => ReadonlyArray<readonly [K, V]>
 }
 
-/** What several tables may remember together. */
+/** A limit that several maps share. */
 interface Shared {
-  /** Whether one of them may remember one more. */
+  /** Whether the maps may have one more entry in all. */
   readonly hasPlaces: () => boolean
-  /** So many more are remembered, or fewer. */
+  /** Counts entries that were added or dropped. */
   readonly changePlaces: (by: number) => void
 }
 
-/** What a table remembers where others have taken all that there is to share. */
+/** Number of entries that a map may have when the others have used up the shared limit. */
 const least = 16
 
 /**
- * Remembers at least the `limit` keys used last, and never more than twice as
- * many; only a few where the places are `shared` and there are none left.
+ * Keeps at least the `limit` entries used last, and at most twice as many. With
+ * `shared` it keeps only a few when the shared limit is used up.
  */
 export const make = <K, V>(limit: number, shared?: Shared): LruMap<K, V> => {
   let young = new Map<K, V>()

@@ -1,37 +1,37 @@
 /**
- * Lines on their way to a descriptor, which may be slow, full or gone: what there
- * is no room for is dropped and counted, and nothing here blocks or throws.
+ * Lines on their way to a descriptor, which may be slow, full or closed. Lines
+ * without room are dropped and counted. No call blocks or throws.
  */
 
-/** Writes some of these bytes, and returns how many. Throws what the system says. */
+/** Writes some of these bytes, and returns their number. Throws the system's error. */
 export type Sink = (bytes: Uint8Array, offset: number, length: number) => number
 
 export interface Outlet {
   /** Takes whole lines, without their ends. */
   readonly write: (lines: ReadonlyArray<string>) => void
-  /** How the line reads that says, when there is room again, how many were dropped. */
+  /** Sets the text of the line that reports, when there is room again, how many lines were dropped. */
   readonly onDropped: (line: (dropped: number) => string) => void
-  /** From now on no write is longer than this, in bytes, unless one line is. */
+  /** Limits each write to this number of bytes from now on, unless one line is longer. */
   readonly limit: (atOnce: number) => void
-  /** Calls this when all is written, or after so many milliseconds. */
+  /** Calls `done` when everything is written, or after `patience` milliseconds. */
   readonly end: (patience: number, done: () => void) => void
 }
 
 interface Options {
   readonly sink: Sink
-  /** Bytes that wait at most. */
+  /** The largest number of bytes that wait. */
   readonly capacity?: number
-  /** Runs something after so many milliseconds. */
+  /** Calls `run` after so many milliseconds. */
   readonly later?: (millis: number, run: () => void) => void
 }
 
 interface Piece {
   readonly bytes: Uint8Array
-  /** Where it goes on. */
+  /** Number of bytes that were written. */
   offset: number
 }
 
-/** Milliseconds before another try: a reader that is slow is asked soon, a disk that is full in a while. */
+/** Milliseconds before another try: soon for a slow reader, later for a full disk. */
 const delays = { first: 1, busy: 50, broken: 1000 }
 
 const usual = { capacity: 4 * 1024 * 1024, atOnce: 256 * 1024 }
@@ -65,7 +65,7 @@ export const make = ({ sink, capacity = usual.capacity, later = timeout }: Optio
     delay = Math.min(delay * 2, delays.busy)
   }
 
-  /** Without a buffer of its own, which nearly all lines do not need. Returns whether it needs none. */
+  /** Writes a text without a buffer of its own. Returns false if the text has to wait in one. */
   const isWritten = (text: string): boolean => {
     if (queue.length > 0 || isWaiting || dropped > 0 || text.length * 3 > scratch.length) return false
     const length = scratch.write(text)
@@ -81,7 +81,7 @@ export const make = ({ sink, capacity = usual.capacity, later = timeout }: Optio
     return true
   }
 
-  /** Once it was full, only when half of it is free again: else there would be one such line after the other. */
+  /** Reports dropped lines once half of the capacity is free again, so that there are not many such reports. */
   const resume = () => {
     if (dropped === 0 || size > capacity / 2) return
     const count = dropped
@@ -138,7 +138,7 @@ export const make = ({ sink, capacity = usual.capacity, later = timeout }: Optio
 /** One for all outlets: `isWritten` fills it, and copies what the sink did not take, before it returns. */
 const scratch = Buffer.allocUnsafe(usual.atOnce)
 
-/** Whole lines, as many together as are no longer than this, in bytes, and how many they are. */
+/** The lines in texts of at most `atOnce` bytes, each of whole lines, with the number of lines. */
 export const pieces = (
   lines: ReadonlyArray<string>,
   atOnce: number

@@ -16,7 +16,7 @@ export const isTerminal: boolean = terminals.includes(1)
 /** Whether the terminal is closed that standard output was. */
 export const hasLostTerminal = (): boolean => isTerminal && !isatty(1)
 
-/** Made when it is first asked for, as most commands write by themselves. */
+/** Made at the first use, as most commands write without it. */
 const lazily = (fd: number) => {
   let outlet: Outlet.Outlet | undefined
   return {
@@ -28,7 +28,7 @@ const lazily = (fd: number) => {
   }
 }
 
-/** Milliseconds that the last lines get. */
+/** Milliseconds that the last lines may take. */
 const patience = 1000
 
 const output = lazily(1)
@@ -37,7 +37,7 @@ const errors = lazily(2)
 export const stdout = output.get
 export const stderr = errors.get
 
-/** Where several processes write, this keeps their lines apart. */
+/** Keeps the lines of several processes apart that write to the same pipe. */
 export const share = (): void => {
   for (const outlet of [stdout(), stderr()]) outlet.limit(pipeSize)
 }
@@ -81,12 +81,12 @@ const unblocked = (fd: number): number => {
     try {
       return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
     } catch {
-      // Another user's, or there is no such file system.
+      // The pipe is another user's, or there is no /proc.
     }
   }
   if (status.isFIFO() || status.isSocket()) held.push(new Socket({ fd, readable: false }).unref())
   return fd
 }
 
-/** They set O_NONBLOCK, and would close their descriptor if they were collected. */
+/** Sockets that set O_NONBLOCK. They are kept, as a collected one would close its descriptor. */
 const held: Array<Socket> = []

@@ -1,6 +1,6 @@
 /**
- * Which of many networks an address is in: in a step for each of those that
- * contain one another, however many there are.
+ * The networks that an address is in, out of many: a step for each network that
+ * contains the address, however many others there are.
  *
  * A binary tree for each family in which every node stands for a prefix, and
  * only prefixes at which networks end or part have one. Two nodes a network are

@@ -5,7 +5,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
-/** Why there is no answer: it took too long, or nothing more comes from there. */
+/** Why there is no answer: it took too long, or the other side has ended. */
 type NoAnswer = "late" | "gone"
 
 export interface Requests<in To, in out A> {
@@ -13,7 +13,7 @@ export interface Requests<in To, in out A> {
   readonly ask: (to: To, send: (id: number) => void) => Effect.Effect<A, NoAnswer>
   /** The answer to a request. Returns false where no request to this one waits for it. */
   readonly answer: (from: To, id: number, answer: A) => boolean
-  /** Nothing more comes from there. */
+  /** Fails the open requests to a side that has ended. */
   readonly remove: (to: To) => void
 }
 
@@ -22,7 +22,7 @@ interface Request<To, A> {
   readonly settle: (answer: Effect.Effect<A, NoAnswer>) => void
 }
 
-/** An answer may take as long as `patience` says; without it, as long as it likes. */
+/** Waits for an answer as long as `patience` says; without it, as long as it takes. */
 export const make = <To, A>(patience?: Duration.Input): Requests<To, A> => {
   const open = new Map<number, Request<To, A>>()
   let count = 0

@@ -7,9 +7,9 @@ import type * as Scope from "effect/Scope"
 import * as Output from "./Output.ts"
 
 /**
- * From now on, until the scope closes, the signal does not end the process. What
- * this returns comes for each one, at once if it came before, or once for several
- * that nobody waited for.
+ * From now on, until the scope closes, the signal does not end the process. Returns
+ * an effect that completes at the next signal, or at once if there were signals
+ * since it completed last.
  */
 export const listen = Effect.fnUntraced(function* (
   signal: NodeJS.Signals
@@ -23,7 +23,7 @@ export const listen = Effect.fnUntraced(function* (
   return Queue.take(received)
 })
 
-/** A signal to read the settings again: SIGHUP, unless it says that the terminal is closed. */
+/** The signal to reload: SIGHUP, unless it was sent because the terminal was closed. */
 export const reload: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.map(
   listen("SIGHUP"),
   (received) => Effect.repeat(received, { while: () => Output.hasLostTerminal() })

@@ -3,13 +3,13 @@
  */
 import * as Effect from "effect/Effect"
 
-/** Work that may be left alone for a while wherever it yields. */
+/** Work that may pause wherever it yields. */
 export type Work<A> = Generator<void, A>
 
-/** How long others wait for their turn, in milliseconds, but for what a single piece takes. */
+/** The longest time that others wait, in milliseconds, if no piece takes longer. */
 const budget = 4
 
-/** Does the work, with others in between. */
+/** Does the work in slices, with the event loop in between. */
 export const run = <A>(work: Work<A>): Effect.Effect<A> =>
   Effect.gen(function* () {
     while (true) {
@@ -30,7 +30,7 @@ export const runSync = <A>(work: Work<A>): A => {
   }
 }
 
-/** Something for each item, a few hundred of them in a piece. */
+/** Maps the items, a few hundred in a piece. */
 export function* map<A, B>(items: ReadonlyArray<A>, f: (item: A, index: number) => B): Work<Array<B>> {
   const mapped: Array<B> = []
   for (let i = 0; i < items.length; i++) {
@@ -40,11 +40,11 @@ export function* map<A, B>(items: ReadonlyArray<A>, f: (item: A, index: number) 
   return mapped
 }
 
-/** Does something with each item, a few hundred of them in a piece. */
+/** Calls a function with each item, a few hundred in a piece. */
 export const each = <A>(items: ReadonlyArray<A>, f: (item: A, index: number) => void): Work<void> =>
   count(items.length, (index) => f(items[index]!, index))
 
-/** Does something so many times, a few hundred of them in a piece. */
+/** Calls a function so many times, a few hundred in a piece. */
 export function* count(times: number, f: (index: number) => void): Work<void> {
   for (let index = 0; index < times; index++) {
     f(index)

@@ -1,5 +1,5 @@
 /**
- * A small state that outlives the process: a file of JSON, replaced as a whole.
+ * State that is kept over restarts: a file of JSON, replaced as a whole.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -11,7 +11,7 @@ import { StateFailed } from "../Errors.ts"
 import * as AtomicFile from "./AtomicFile.ts"
 import * as FileLock from "./FileLock.ts"
 
-/** What is in the file; nothing, if there is none. Fails for what is not whole, or of another form. */
+/** The state in a file; none if there is no file. Fails if the file cannot be read, or is not of this form. */
 export const read = Effect.fnUntraced(function* <A>(
   path: string,
   schema: Schema.Codec<A, unknown>
@@ -29,14 +29,14 @@ export const read = Effect.fnUntraced(function* <A>(
   )
 })
 
-/** Whether it could be written, as far as can be told without that. */
+/** Fails if the file could not be written, as far as the system tells without a try. */
 export const canWrite = (path: string): Effect.Effect<void, StateFailed> =>
   Effect.tryPromise({
     try: () => AtomicFile.canReplace(path),
     catch: (cause) => new StateFailed({ path, reason: reasonOf(cause as NodeJS.ErrnoException) })
   })
 
-/** Keeps a directory of states for this process alone. */
+/** Locks a state directory for this process until the scope closes. */
 export const lock = (directory: string): Effect.Effect<void, StateFailed, Scope.Scope> =>
   Effect.mapError(
     FileLock.hold(join(directory, "lock")),
@@ -50,7 +50,7 @@ export const lock = (directory: string): Effect.Effect<void, StateFailed, Scope.
       })
   )
 
-/** Puts this in the file's place. Its directory has to exist. */
+/** Replaces the file. The directory has to exist. */
 export const write = Effect.fnUntraced(function* <A>(
   path: string,
   schema: Schema.Codec<A, unknown>,

@@ -1,18 +1,18 @@
 /**
  * A bounded table of counted failures, which a flood of small entries does not flush.
  *
- * Where it is full, the lightest of some entries drawn at random gives way. To
- * push out one entry takes a table full of others that weigh as much.
+ * A full table drops the lightest of some random entries. To push out an entry, an
+ * attacker needs a table full of entries that weigh as much.
  */
 export interface Tallies<in out V> {
   readonly get: (key: string) => V | undefined
-  /** `weigh` says how much an entry weighs now, for when one has to give way. */
+  /** Sets an entry. `weigh` gives the current weight of an entry, for a full table. */
   readonly set: (key: string, value: V, weigh: (value: V) => number) => void
   readonly remove: (key: string) => void
   readonly entries: () => ReadonlyArray<readonly [key: string, value: V]>
 }
 
-/** Entries that are drawn, of which the lightest goes. */
+/** Number of random entries, of which the lightest is dropped. */
 const drawn = 16
 
 export const make = <V>(limit: number, random: () => number = Math.random): Tallies<V> => {

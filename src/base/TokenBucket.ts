@@ -1,30 +1,30 @@
 /**
  * A token bucket: how many bytes may pass, filled at a steady rate.
  *
- * What was read is passed on whole, so a bucket can fall into debt. That is paid
- * off before more passes, which keeps the rate right however large the pieces.
+ * Bytes that were read are passed on whole, so a bucket can be in debt. The debt is
+ * paid off before more bytes pass, which keeps the rate right for pieces of any size.
  */
 
 export interface TokenBucket {
   /** Bytes a second. */
   rate: number
-  /** The same, with what other processes have of it now. */
+  /** The rate of all processes together. */
   whole: number
-  /** Bytes that may pass now; below zero, those that passed before their time. */
+  /** Bytes that may pass now; below zero, the debt. */
   tokens: number
-  /** In milliseconds, up to when it has been filled. */
+  /** The time up to which the bucket was filled, in milliseconds. */
   filledAt: number
-  /** How many wait for it, or for another that they need as well. */
+  /** Number of flows that wait for this bucket, or for another bucket that they need, too. */
   waiting: number
 }
 
-/** Seconds' worth that an unused bucket holds. */
+/** Seconds of the rate that a bucket holds. */
 const burst = 0.25
 
-/** The same while a flow waits: tokens that a busy machine is late with are not lost. */
+/** The same while a flow waits: a timer that is late on a busy machine loses no tokens. */
 const backlog = 1
 
-/** A full one. */
+/** A full bucket. */
 export const make = (rate: number, now: number): TokenBucket => ({
   rate,
   whole: rate,
@@ -33,7 +33,7 @@ export const make = (rate: number, now: number): TokenBucket => ({
   waiting: 0
 })
 
-/** Fills it up to now. */
+/** Fills a bucket up to this time. */
 export const fill = (bucket: TokenBucket, now: number): void => {
   const { rate, tokens, filledAt, waiting } = bucket
   const most = rate * (waiting > 0 ? backlog : burst)
@@ -41,7 +41,7 @@ export const fill = (bucket: TokenBucket, now: number): void => {
   bucket.filledAt = now
 }
 
-/** Goes on at another rate. Debts stay. */
+/** Changes the rate. A debt stays. */
 export const setRate = (bucket: TokenBucket, rate: number, now: number): void => {
   fill(bucket, now)
   bucket.rate = rate

@@ -1,9 +1,9 @@
 /**
- * Token buckets, one for each key: so many a second, and as many at once after
- * a second of rest.
+ * Token buckets by key: a number of tokens a second, and as many at once after a
+ * second of rest.
  *
- * A bucket that is full again is as if it had never been, and is forgotten when
- * others are used: no timer, and no more buckets than were used in a second.
+ * A full bucket needs no memory and is dropped when another bucket is used: there is
+ * no timer, and there are at most as many buckets as were used in a second.
  */
 export interface TokenBuckets {
   /**
@@ -11,23 +11,23 @@ export interface TokenBuckets {
    * many whole milliseconds there are to wait for one; 0 if it was there.
    */
   readonly take: (key: string, perSecond: number, now: number) => number
-  /** How many buckets are remembered. */
+  /** Number of buckets in memory. */
   readonly size: () => number
 }
 
 interface Bucket {
-  /** Tokens that were missing from it when one was taken last. */
+  /** Tokens missing from a full bucket when one was taken last. */
   readonly missing: number
   readonly at: number
 }
 
 export const make = (): TokenBuckets => {
-  /** The one used last is the last. */
+  /** In the order of their last use. */
   const buckets = new Map<string, Bucket>()
 
   const forget = (now: number) => {
     for (const [key, { at }] of buckets) {
-      // Also when the clock was set back, or they would stay until it is there again.
+      // If the clock was set back, too: the buckets would stay until the clock has caught up.
       if (now - at < 1000 && now >= at) return
       buckets.delete(key)
     }
@@ -37,7 +37,7 @@ export const make = (): TokenBuckets => {
     take: (key, perSecond, now) => {
       forget(now)
       const bucket = buckets.get(key)
-      // At most all of them, if the bucket was larger before.
+      // At most `perSecond`, as the bucket may have been larger before.
       const missing = bucket
         ? Math.max(Math.min(bucket.missing, perSecond) - (perSecond * (now - bucket.at)) / 1000, 0)
         : 0
@@ -51,5 +51,5 @@ export const make = (): TokenBuckets => {
   }
 }
 
-/** What sums of fractions are off by. */
+/** The rounding error of sums of fractions. */
 const tolerance = 1e-6
