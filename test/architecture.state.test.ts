@@ -36,7 +36,7 @@ const stateful: ReadonlyArray<RegExp> = [
   /^(?:export )?const (\w+)\b(?!: Readonly)[^=]*= new (?:Weak)?(?:Map|Set)\b/,
   /^(?:export )?const (\w+)\b(?!: Readonly)[^=]*= \[\]/,
   /^(?:export )?const (\w+)\b[^=]*= (?:Buffer\.alloc\w*|new \w+Array)\((?!0\))/,
-  /^(?:export )?const (\w+)\b[^=]*= (?!(?:Schema|Logger|Issue|Command|Condition|Context)\b)(?:\w+\.)*(?:make\w*|lazily|once|memo\w*)\(/,
+  /^(?:export )?const (\w+)\b(?!: Schemas?\.)[^=]*= (?!(?:Schema|Logger|Issue|Command|Condition|Context)\b)(?:\w+\.)*(?:make\w*|lazily|once|memo\w*)\(/,
   /^(?:export )?const (\w+)\b[^=]*= \(\([^)]*\)[^=]*=> \{/,
   /^(?:export )?const (\w+)\b[^=]*= [^=>]*\b(?:randomBytes|randomUUID|Math\.random)\(/,
   /^(?:export )?const (\w+) = Context\.Reference(?!<Readonly).*defaultValue: \(\) => (?:new |(?:\w+\.)*make)/
