@@ -23,10 +23,12 @@ const page = `<!doctype html><title>page</title><p id="p"></p><script>
 fetch("/data").then((response) => response.text()).then((text) => { document.getElementById("p").textContent = text })
 </script>`
 
+const open = Program.forFile()
+
 describeWith(["chromium"], () => {
   it.live("loads a page, by a name that the server resolves", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start()
+      const server = yield* open
       const { port, seen } = yield* site
       const profile = yield* Temporary.directory
       const { code, stdout, stderr } = yield* Processes.run("chromium", [
@@ -74,7 +76,7 @@ describeWith(["firefox-esr"], () => {
     ["HTTP", "FORWARD", http]
   ] as const)("loads a page over %s, by a name that the server resolves", ([protocol, command, proxy]) =>
     Effect.gen(function* () {
-      const server = yield* Program.start()
+      const server = yield* open
       const { port, asked } = yield* site
       const profile = yield* Temporary.directory
       yield* Effect.promise(() => writeFile(join(profile, "user.js"), preferences(proxy(server.port))))

@@ -14,6 +14,10 @@ const curl = (...args: ReadonlyArray<string>) => Processes.run("curl", ["-sS", "
 
 const withPassword = ["--user", "username:password"]
 
+const open = Program.forFile()
+
+const closed = Program.forFile([...withPassword, "--log-level", "debug"])
+
 // curl's exit code for a proxy that said no.
 const refusedByProxy = 97
 
@@ -34,7 +38,7 @@ describeWith(["curl"], () => {
 
   it.live("has the server resolve a name with --socks5-hostname", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start()
+      const server = yield* open
       const { port, certificate } = yield* Origin.https()
       const url = `https://localhost:${port}/`
       const { stdout } = yield* curl("--socks5-hostname", server.address, "--cacert", certificate, url)
@@ -66,7 +70,7 @@ describeWith(["curl"], () => {
 
   it.live("is turned away with a wrong password, and without one", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start([...withPassword, "--log-level", "debug"])
+      const server = yield* closed
       const { url, seen } = yield* Origin.http()
       const wrong = yield* curl("--socks5", server.address, "-U", "username:guess", url)
       const none = yield* curl("--socks5", server.address, url)
@@ -82,7 +86,7 @@ describeWith(["curl"], () => {
 
   it.live("is told why a target cannot be reached", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start()
+      const server = yield* open
       const refused = yield* curl("--socks5", server.address, `http://127.0.0.1:${yield* Origin.freePort}/`)
       assert.strictEqual(refused.code, refusedByProxy)
       assert.match(refused.stderr, /\(5\)/)
@@ -95,7 +99,7 @@ describeWith(["curl"], () => {
 
   it.live("gets a page over SOCKS4, by address, and over SOCKS4a, by a name that the server resolves", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start()
+      const server = yield* open
       const { url, port } = yield* Origin.http()
       assert.strictEqual((yield* curl("--socks4", server.address, url)).stdout, Origin.page)
       yield* server.logged({ protocol: "SOCKS4", target: `127.0.0.1:${port}`, outcome: "finished" })
@@ -107,7 +111,7 @@ describeWith(["curl"], () => {
 
   it.live("is turned away over SOCKS4 where a password is asked, whatever user it names", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* closed
       const { url, seen } = yield* Origin.http()
       for (const user of [[], ["-U", "username:password"]]) {
         for (const version of ["--socks4", "--socks4a"]) {

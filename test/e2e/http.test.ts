@@ -16,7 +16,7 @@ import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 import * as Temporary from "../support/temporary.ts"
 
-const size = 50_000_000
+const size = 20_000_000
 
 /** Answers an upload with its size and digest, `/big` with as many zeros, `/chunked` in two chunks. */
 const answer = (request: IncomingMessage, response: ServerResponse) => {
@@ -39,7 +39,8 @@ const answer = (request: IncomingMessage, response: ServerResponse) => {
   }
 }
 
-const withPassword = ["--user", "alice:secret"]
+/** Asks for the password of alice. */
+const program = Program.forFile(["--user", "alice:secret", "--log-level", "debug"])
 
 const curl = (server: Program.Program, ...args: ReadonlyArray<string>) =>
   Processes.run("curl", [
@@ -50,7 +51,7 @@ const curl = (server: Program.Program, ...args: ReadonlyArray<string>) =>
 describeWith(["curl"], () => {
   it.live("gets several pages on one connection", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* program
       const { url, seen } = yield* Origin.http(answer)
       const { stdout, stderr } = yield* curl(server, "-v", `${url}/a`, `${url}/b`, `${url}/chunked`)
       assert.strictEqual(stdout, `${Origin.page}${Origin.page}one, two`)
@@ -62,7 +63,7 @@ describeWith(["curl"], () => {
 
   it.live("gets a page through a tunnel, with TLS and without", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* program
       const { url, certificate } = yield* Origin.https()
       const { url: plain } = yield* Origin.http(answer)
       assert.strictEqual((yield* curl(server, "--cacert", certificate, url)).stdout, Origin.page)
@@ -73,7 +74,7 @@ describeWith(["curl"], () => {
 
   it.live("moves large bodies whole, of a known length and in chunks", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* program
       const { url } = yield* Origin.http(answer)
       const file = join(yield* Temporary.directory, "body")
       const body = Buffer.alloc(size, "0123456789")
@@ -89,7 +90,7 @@ describeWith(["curl"], () => {
 
   it.live("is asked for a password, and sends it on the same connection", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* program
       const { url } = yield* Origin.http(answer)
       const { stdout, stderr } = yield* curl(server, "-v", "--proxy-anyauth", url)
       assert.strictEqual(stdout, Origin.page)
@@ -103,7 +104,7 @@ describeWith(["curl"], () => {
 
   it.live("is told why a target cannot be reached, and that a response broke off", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* program
       const refused = yield* curl(server, `http://127.0.0.1:${yield* Origin.freePort}/`)
       assert.strictEqual(refused.stdout, "effect-socks: connection refused\n")
       // Neither a length nor chunks: only the reset tells.
@@ -119,7 +120,7 @@ describeWith(["curl"], () => {
 
   it.live("sees a page where a site was expected", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* program
       const { stdout } = yield* Processes.run("curl", ["-sS", "-i", `http://${server.address}/<b>`])
       assert.match(stdout, /^HTTP\/1\.1 400 [\s\S]*This is a proxy server/)
       assert.notInclude(stdout, "<b>")
@@ -130,7 +131,7 @@ describeWith(["curl"], () => {
 describeWith(["git"], () => {
   it.live("clones a repository", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* program
       const directory = yield* Temporary.directory
       const env = {
         HOME: directory,
@@ -181,7 +182,7 @@ class Get {
 
   it.live("posts through both kinds of proxy, once it is asked for a password", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start([...withPassword, "--log-level", "debug"])
+      const server = yield* program
       const { url } = yield* Origin.http(answer)
       const file = join(yield* Temporary.directory, "Get.java")
       yield* Effect.promise(() => writeFile(file, source))
@@ -204,7 +205,7 @@ const site = Origin.http((request, response) => {
 describeWith(["chromium"], () => {
   it.live("logs in, for requests and for tunnels", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start([...withPassword, "--log-level", "debug"])
+      const server = yield* program
       const plain = yield* site
       const secure = yield* Origin.https()
       const browser = yield* chromium(server, yield* Temporary.directory)

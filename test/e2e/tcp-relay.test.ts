@@ -152,7 +152,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
     })
   )
 
-  it.effect("moves 256 MiB each way at the same time, every byte of it", () =>
+  it.effect("moves 64 MiB each way at the same time, every byte of it", () =>
     Effect.gen(function* () {
       const { client, target } = yield* pair
       const [up, down, atTarget, atClient] = yield* Effect.all(
@@ -213,11 +213,11 @@ const transfer = (from: TcpPeer, to: TcpPeer) =>
 
 const mebibyte = 1024 * 1024
 
-/** Sends 256 MiB that differ from one to the next and by the seed, and their end; gives their hash. */
+/** Sends 64 MiB that differ from one to the next and by the seed, and their end; gives their hash. */
 const pour = (socket: Socket, seed: string): Effect.Effect<string> =>
   Effect.gen(function* () {
     const hash = createHash("sha256")
-    for (let i = 0; i < 256; i++) {
+    for (let i = 0; i < 64; i++) {
       const chunk = Buffer.alloc(mebibyte, `${seed} ${i} `)
       hash.update(chunk)
       if (!socket.write(chunk)) yield* drained(socket)

@@ -11,12 +11,14 @@ import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 import * as Temporary from "../support/temporary.ts"
 
-const withPassword = ["--user", "username:password"]
+const open = Program.forFile()
+
+const closed = Program.forFile(["--user", "username:password"])
 
 describeWith(["git"], () => {
   it.live("clones a repository over HTTP", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* closed
       const directory = yield* Temporary.directory
       const git = (...args: ReadonlyArray<string>) =>
         Processes.run("git", args, { cwd: directory, env: { ...plain, HOME: directory } })
@@ -71,7 +73,7 @@ except socks.ProxyError as error:
 
   it.live("gets a page without a password, where none is asked", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start()
+      const server = yield* open
       const { port } = yield* Origin.http()
       assert.include(yield* get(server, port), Origin.page)
       // It offers a password, and none: the server is content with none.
@@ -82,7 +84,7 @@ except socks.ProxyError as error:
 
   it.live("gets a page with a password, and an error with a wrong one", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* closed
       const { port } = yield* Origin.http()
       assert.include(yield* get(server, port, "username", "password"), Origin.page)
       assert.match(yield* get(server, port, "username", "guess"), /SOCKS5 authentication failed/)
@@ -100,7 +102,7 @@ describeWith(["ncat"], () => {
 
   it.live("reaches a target over SOCKS4, SOCKS5 and HTTP", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start()
+      const server = yield* open
       const { port } = yield* Origin.http()
       for (const type of ["socks4", "socks5", "http"]) {
         const { stdout, stderr } = yield* get(server, type, port)
@@ -112,7 +114,7 @@ describeWith(["ncat"], () => {
 
   it.live("is let in with a password, and not with a wrong one or over SOCKS4", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(withPassword)
+      const server = yield* closed
       const { port, seen } = yield* Origin.http()
       for (const type of ["socks5", "http"]) {
         const right = yield* get(server, type, port, "--proxy-auth", "username:password")

@@ -3,10 +3,12 @@
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { afterAll } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Processes from "./processes.ts"
 
 /** A line of the log. */
@@ -49,6 +51,17 @@ export const Program = Context.Service<Program>("test/support/program/Program")
 export const layer = (...args: Parameters<typeof start>): Layer.Layer<Program> =>
   Layer.effect(Program, start(...args))
 
+/**
+ * One program for the tests of a file, one after the other, which is where this is called: it starts when the first
+ * of them asks for it. Each test sees of its log what is written from then on.
+ */
+export const forFile = (...args: Parameters<typeof start>): Effect.Effect<Program> => {
+  const scope = Scope.makeUnsafe()
+  const started = Effect.runSync(Effect.cached(Scope.provide(start(...args), scope)))
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  return Effect.map(started, (program) => ({ ...program, ...log(program, program.lines().length) }))
+}
+
 /** Runs it to its end. */
 export const run = (flags: ReadonlyArray<string>, options: Options = {}) =>
   Processes.run(...commandLine(flags, options))
@@ -60,14 +73,20 @@ export const spawn = (
 ): Effect.Effect<Spawned, never, Scope.Scope> =>
   Effect.map(Processes.start(...commandLine(flags, options)), (running) => {
     const lines = reader(running.stdout)
-    const logged = (fields: Line, number = 1) => {
-      const wanted = Object.entries(fields)
-      return running.until(
-        () => lines().filter((line) => wanted.every(([name, value]) => line[name] === value))[number - 1]
-      )
-    }
-    return { ...running, lines, logged }
+    return { ...running, ...log({ lines, until: running.until }, 0) }
   })
+
+/** The log of a program from this line on. */
+const log = (program: Pick<Spawned, "lines" | "until">, from: number): Pick<Spawned, "lines" | "logged"> => {
+  const lines = () => program.lines().slice(from)
+  const logged = (fields: Line, number = 1) => {
+    const wanted = Object.entries(fields)
+    return program.until(
+      () => lines().filter((line) => wanted.every(([name, value]) => line[name] === value))[number - 1]
+    )
+  }
+  return { lines, logged }
+}
 
 /** Starts it, and waits until it listens: on a free port of 127.0.0.1, if neither flags, environment nor file say where. */
 export const start = Effect.fnUntraced(function* (
