@@ -14,7 +14,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as Limits from "../config/Limits.ts"
 import * as Parsers from "../config/Parsers.ts"
 import * as Schemas from "../config/Schemas.ts"
@@ -49,33 +48,19 @@ export const isField = (text: string): boolean => {
   return length >= 1 && length <= 255 && !/\p{Cs}/u.test(text)
 }
 
-interface Text<A> {
-  /** Completes the sentence "… is not …". */
-  readonly expected: string
-  readonly read: (text: string) => Option.Option<A>
-  /** The reason why a text is wrong, without a part of the text. */
-  readonly why?: (text: string) => string
-}
+type Text<A> = Pick<Schemas.TextOptions<A>, "read" | "expected" | "why">
 
-/** The value of a text. An error says what is `expected`, and never shows the text. */
-const text = <A>(
-  { expected, read, why }: Text<A>,
-  description?: string,
-  isSecret = false
-): Schema.Decoder<A> =>
-  Schemas.further(
+/** The value of a text. An error never shows the text. */
+const text = <A>(form: Text<A>, description?: string, isSecret = false): Schema.Decoder<A> =>
+  Schemas.value(
     Schema.String.annotate({
-      ...(description && { description: `${description}: ${expected}` }),
-      expected,
+      ...(description && { description: `${description}: ${form.expected}` }),
+      expected: form.expected,
       isSecret,
       // Without it, a number where a text should be is only said to be no string.
-      message: `Expected ${expected}`
+      message: `Expected ${form.expected}`
     }),
-    (text) =>
-      Effect.mapError(Effect.fromOption(read(text)), () => {
-        const reason = why ? `: ${why(text)}` : ""
-        return new SchemaIssue.InvalidValue({ expected: `${expected}${reason}` })
-      })
+    form
   )
 
 const name = text(

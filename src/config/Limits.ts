@@ -2,10 +2,12 @@
  * The limits of a user, or of the sessions that a rule allows, and their form in a file.
  */
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Parsers from "./Parsers.ts"
-import * as Schemas from "./Schemas.ts"
 
 /**
  * A limit that is left out is that of the settings. `Infinity`, written `off`, is no
@@ -43,10 +45,13 @@ const limit = <A>(options: {
   return text.annotate({ description: `${description}: ${expected}` }).pipe(
     Schema.decodeTo(
       value,
-      Schemas.between<A, string | number>({
-        read: (text) => (text === "off" ? Option.some(off) : read(text)),
-        write: (limit) => (limit === off ? "off" : written(limit)),
-        expected
+      SchemaTransformation.transformEffect<A, string | number>({
+        decode: (text) =>
+          Effect.mapError(
+            Effect.fromOption(text === "off" ? Option.some(off) : read(String(text))),
+            () => new SchemaIssue.InvalidValue({ expected })
+          ),
+        encode: (limit) => Effect.succeed(limit === off ? "off" : written(limit))
       })
     ),
     Schema.optionalKey

@@ -33,9 +33,7 @@ export interface Written extends Omit<Rule, "to-file"> {
 }
 
 const timeZone = value<DateTime.TimeZone>({
-  is: DateTime.isTimeZone,
   read: DateTime.zoneFromString,
-  write: DateTime.zoneToString,
   expected: "a time zone such as Europe/Berlin, or an offset such as +02:00"
 })
 
@@ -67,7 +65,7 @@ export const schema = Schema.Struct({
   ),
   timezone: Schema.optionalKey(timeZone),
   limits: Schema.optionalKey(Limits.schema)
-}).check(allowOrDeny, zoneOfTimes) satisfies Schema.Codec<Written, unknown>
+}).check(allowOrDeny, zoneOfTimes) satisfies Schema.Decoder<Written>
 
 /**
  * A rule of the kind that long lists are of, as the schema reads it, and a hundred times as fast. Nothing for
@@ -126,10 +124,7 @@ const all = <A>(written: unknown, read: (item: unknown) => A | undefined): Reado
 }
 
 /** `rules:` of the file. */
-export const list: Schema.Codec<
-  ReadonlyArray<Written>,
-  ReadonlyArray<(typeof schema)["Encoded"]>
-> = Schema.Array(schema)
+export const list: Schema.Decoder<ReadonlyArray<Written>> = Schema.Array(schema)
 
 /** Its name, or which one it is, counted from 1. */
 export const nameOf = ({ name }: Rule | Written, index: number): string => name ?? `rule ${index + 1}`

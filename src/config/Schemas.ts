@@ -12,7 +12,6 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
 import * as Parsers from "./Parsers.ts"
@@ -20,7 +19,7 @@ import * as Parsers from "./Parsers.ts"
 /** A form in which something is read, never written. */
 export type Form<A> = Schema.Decoder<A, Files>
 
-interface TextOptions<A> {
+export interface TextOptions<A> {
   readonly read: (text: string) => Option.Option<A>
   /** Completes the sentence "… is not …". */
   readonly expected: string
@@ -59,6 +58,18 @@ const scalar = (json: JsonSchema.JsonSchema = { type: ["string", "number", "bool
     (value) => Effect.succeed(String(value))
   )
 
+/** The value of a text, or of a number as its text. An error says what is `expected`, and no part of the text. */
+export const value = <A, Written extends string | number, R>(
+  written: Schema.Decoder<Written, R>,
+  { read, expected, why }: Pick<TextOptions<A>, "read" | "expected" | "why">
+): Schema.Decoder<A, R> =>
+  further(written, (text) =>
+    Effect.mapError(Effect.fromOption(read(String(text))), () => {
+      const reason = why ? `: ${why(String(text))}` : ""
+      return new SchemaIssue.InvalidValue({ expected: `${expected}${reason}` })
+    })
+  )
+
 /** What is written as one text, the same in flags, variables and files. There a number or boolean is its own text. */
 export const text = <A>({ read, expected, json, isSecret = false, why }: TextOptions<A>): Form<A> =>
   further(isSecret ? secretText : further(scalar(json), (text) => Effect.succeed({ text })), (found: Found) =>
@@ -75,30 +86,6 @@ interface Found {
   readonly text: string
   readonly file?: string
 }
-
-/**
- * Between a text, or a number as its own text, and the value that it stands for, in both directions. An error says
- * what is `expected`, and where `isSecret`, shows no part of the text.
- */
-export const between = <A, Text extends string | number>(options: {
-  readonly read: (text: string) => Option.Option<A>
-  readonly write: (value: A) => Text
-  readonly expected: string
-  readonly isSecret?: boolean
-  /** The reason why a text is wrong, without a part of the text. */
-  readonly why?: ((text: string) => string) | undefined
-}): SchemaTransformation.Transformation<A, Text> =>
-  SchemaTransformation.transformEffect<A, Text>({
-    decode: (written, parsing) =>
-      Effect.mapError(Effect.fromOption(options.read(String(written))), () => {
-        const why = options.why ? `: ${options.why(String(written))}` : ""
-        const expected = `${options.expected}${why}`
-        return options.isSecret
-          ? new SchemaIssue.InvalidValue({ expected })
-          : new SchemaIssue.InvalidValue({ expected }, written, parsing)
-      }),
-    encode: (value) => Effect.succeed(options.write(value))
-  })
 
 /** `true` or `false`. */
 export const toggle: Form<boolean> = text({

@@ -12,9 +12,7 @@ const fromString = (text: string): Option.Option<IpNetwork.IpNetwork> =>
 
 export const clients = Condition.make({
   item: Condition.value<IpNetwork.IpNetwork>({
-    is: (u): u is IpNetwork.IpNetwork => Condition.isObject(u),
     read: fromString,
-    write: (network) => TargetPattern.format({ host: { _tag: "Network", network } }),
     expected: "a network such as 10.0.0.0/8 or fd00::/8, without bits behind its prefix, or an address"
   }),
   description: "Where the client is",

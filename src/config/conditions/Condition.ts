@@ -38,13 +38,10 @@ export const quickText = (u: unknown): string | undefined =>
 
 /** A value written as a text, or as a number that is read as its text. */
 export const value = <A>(options: {
-  readonly is: (u: unknown) => u is A
   readonly read: (text: string) => Option.Option<A>
-  readonly write: (value: A) => string | number
   readonly expected: string
-}) =>
-  Schema.Union([Schema.String, Schema.Finite])
-    .annotate({ description: options.expected })
-    .pipe(Schema.decodeTo(Schema.declare(options.is), Schemas.between<A, string | number>(options)))
-
-export const isObject = (u: unknown): boolean => typeof u === "object" && u !== null
+}): Schema.Decoder<A> =>
+  Schemas.value(
+    Schema.Union([Schema.String, Schema.Finite]).annotate({ description: options.expected }),
+    options
+  )

@@ -12,7 +12,6 @@ const wide = Term.names<string>({ kind: "wideListener", of: ({ listener }) => wi
 /** Listeners as the log has them. */
 export const listeners = Condition.make({
   item: Condition.value<string>({
-    is: (u): u is string => typeof u === "string",
     read: (text) =>
       Option.flatMap(ListenAddress.fromString(text), (at) => {
         if (at._tag === "WithOptions") return Option.none()
@@ -22,7 +21,6 @@ export const listeners = Condition.make({
           (place._tag === "HostPort" && NetAddress.isIpAddress(place.host))
         return isOne ? Option.some(ListenAddress.format(place)) : Option.none()
       }),
-    write: (listener) => listener,
     expected: "a listener as the log has it, such as 127.0.0.1:1080, [::1]:1080 or unix:/path"
   }),
   description: "Where the client came in",

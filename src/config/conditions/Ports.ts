@@ -7,9 +7,7 @@ const format = ([first, last]: Parsers.PortRange) => (first === last ? `${first}
 
 export const ports = Condition.make({
   item: Condition.value<Parsers.PortRange>({
-    is: (u): u is Parsers.PortRange => Array.isArray(u),
     read: (text) => Parsers.portRange(text.includes("-") ? text : `${text}-${text}`),
-    write: (range) => (range[0] === range[1] ? range[0] : format(range)),
     expected: "a port such as 443, or a range such as 8000-8999"
   }),
   description: "At which port",

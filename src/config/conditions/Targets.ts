@@ -16,9 +16,7 @@ export const expectedTarget =
 /** The values come from the rule and from its file; an empty list fits no target. */
 export const to = Condition.make({
   item: Condition.value<TargetPattern.TargetPattern>({
-    is: (u): u is TargetPattern.TargetPattern => Condition.isObject(u),
     read: TargetPattern.fromString,
-    write: TargetPattern.format,
     expected: expectedTarget
   }),
   description: "Where to",

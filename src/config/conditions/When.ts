@@ -8,9 +8,7 @@ import type { Test } from "./Term.ts"
 
 export const when = Condition.make({
   item: Condition.value<TimeWindow.TimeWindow>({
-    is: (u): u is TimeWindow.TimeWindow => Condition.isObject(u),
     read: TimeWindow.fromString,
-    write: TimeWindow.format,
     expected: "days and times such as mon-fri 08:00-18:00, sat,sun or 22:00-06:00"
   }),
   description: "When in the week",
