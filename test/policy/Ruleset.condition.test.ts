@@ -1,54 +1,67 @@
 /**
  * That rules go by whatever conditions there are: one more, about the address of the target, is judged, explained and
- * kept by what its file says. It takes the place of `when` here, and no network has its addresses.
+ * kept by what its file says. It takes the place of `ports` here, and no network has its addresses.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import type * as NetAddress from "effect/net/NetAddress"
+import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
-import { vi } from "vitest"
 import { wordsOf } from "../../src/base/PrefixTree.ts"
 import * as Slices from "../../src/base/Slices.ts"
+import * as Conditions from "../../src/config/Conditions.ts"
+import * as Condition from "../../src/config/conditions/Condition.ts"
 import * as Rule from "../../src/config/Rule.ts"
 import { RuleTable } from "../../src/config/RuleTable.ts"
 import * as Explain from "../../src/policy/Explain.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
 import { access, hosts, ip, read } from "../support/rules.ts"
 
-const { parityOf } = vi.hoisted(() => ({
-  parityOf: (words: ArrayLike<number>): "even" | "odd" =>
-    words[words.length - 1]! % 2 === 0 ? "even" : "odd"
-}))
+const parityOf = (address: NetAddress.IpAddress): "even" | "odd" =>
+  Array.from(wordsOf(address)).at(-1)! % 2 === 0 ? "even" : "odd"
 
-vi.mock("../../src/config/conditions/When.ts", async () => {
-  const Schema = await import("effect/Schema")
-  const { wordsOf } = await import("../../src/base/PrefixTree.ts")
-  const Condition = await import("../../src/config/conditions/Condition.ts")
-  const kind = "parity"
-  return {
-    when: Condition.make({
-      item: Schema.Literals(["even", "odd"]),
-      description: "Whether the last byte of the address is even",
-      format: String,
-      term: {
-        about: "target",
-        numberOf: (parity, symbols) => symbols.intern(kind, parity),
-        valueOf: (number, symbols) => symbols.textOf(number) as "even" | "odd",
-        facts: (index) => {
-          const parities = index.of(kind)
-          return (
-            parities &&
-            ((_, address, found) => {
-              const number = address === undefined ? -1 : parities.find(parityOf(wordsOf(address)))
-              if (number !== -1) found.push(number)
-            })
-          )
-        },
-        isByAddress: () => true
-      },
-      includes: Condition.equal
-    })
-  }
+const kind = "parity"
+
+const parity = Condition.make({
+  item: Schema.Literals(["even", "odd"]),
+  description: "Whether the last byte of the address is even",
+  format: String,
+  term: {
+    about: "target",
+    numberOf: (parity, symbols) => symbols.intern(kind, parity),
+    valueOf: (number, symbols) => symbols.textOf(number) as "even" | "odd",
+    facts: (index) => {
+      const parities = index.of(kind)
+      return (
+        parities &&
+        ((_, address, found) => {
+          const number = address === undefined ? -1 : parities.find(parityOf(address))
+          if (number !== -1) found.push(number)
+        })
+      )
+    },
+    isByAddress: () => true
+  },
+  includes: Condition.equal
 })
+
+const entry = Conditions.list.find(([key]) => key === "ports")! as [string, unknown]
+const [, ports] = entry
+
+beforeAll(() => {
+  entry[1] = parity
+})
+
+afterAll(() => {
+  entry[1] = ports
+})
+
+/** Rules as they are written, but for the condition that no schema knows. */
+const rulesOf = (...written: ReadonlyArray<object>) =>
+  written.map((one): Rule.Rule => {
+    const { parity, ...rest } = one as { readonly parity?: string | ReadonlyArray<string> }
+    const [rule] = read(rest)
+    return { ...rule, ...(parity ? { ports: [parity].flat() as never } : {}) }
+  })
 
 const networks = ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0"]
 
@@ -66,7 +79,7 @@ const rules = fc
         fc.record(
           {
             to: some(...networks, "*.example", "a.example", "*", "10.0.0.0/8:25"),
-            when: some("even", "odd")
+            parity: some("even", "odd")
           },
           { requiredKeys: [] }
         )
@@ -74,7 +87,7 @@ const rules = fc
       .map(([verdict, conditions]) => ({ ...verdict, ...conditions })),
     { minLength: 1, maxLength: 6 }
   )
-  .map((written) => read(...written))
+  .map((written) => rulesOf(...written))
 
 /** The first rule that matches, of which `to` is judged alone. */
 const naive = (
@@ -83,9 +96,9 @@ const naive = (
   address: NetAddress.IpAddress
 ) =>
   list.find((rule) => {
-    const { when, ...rest } = rule
-    const parities = when as unknown as ReadonlyArray<string> | undefined
-    const isParity = parities?.includes(parityOf(wordsOf(address))) ?? true
+    const { ports, ...rest } = rule
+    const parities = ports as unknown as ReadonlyArray<string> | undefined
+    const isParity = parities?.includes(parityOf(address)) ?? true
     return isParity && Ruleset.make([{ ...rest, name: "it" }]).judge(asks, address, 0).rule === "it"
   })
 
@@ -117,14 +130,14 @@ describe("a condition more", () => {
   it("leaves no denial undecided that is certain", () => {
     const asks = access({ to: "a.example:443" })
     const verdictOf = (...written: ReadonlyArray<object>) =>
-      Ruleset.make(read(...written)).judge(asks, undefined, 0).verdict
-    assert.strictEqual(verdictOf({ deny: true, when: "even" }, { deny: true, to: "a.example" }), "deny")
-    assert.strictEqual(verdictOf({ allow: true, when: "even" }, { deny: true }), "undecided")
-    assert.strictEqual(verdictOf({ allow: true, when: "even" }, { allow: true }), "undecided")
+      Ruleset.make(rulesOf(...written)).judge(asks, undefined, 0).verdict
+    assert.strictEqual(verdictOf({ deny: true, parity: "even" }, { deny: true, to: "a.example" }), "deny")
+    assert.strictEqual(verdictOf({ allow: true, parity: "even" }, { deny: true }), "undecided")
+    assert.strictEqual(verdictOf({ allow: true, parity: "even" }, { allow: true }), "undecided")
   })
 
   it("is explained, and is kept in a table", () => {
-    const list = read({ deny: true, to: "10.0.0.0/8", when: "odd" }, { allow: true })
+    const list = rulesOf({ deny: true, to: "10.0.0.0/8", parity: "odd" }, { allow: true })
     assert.deepStrictEqual([...Slices.runSync(RuleTable.of(list))], list)
     const first = (address?: string) =>
       Explain.explain(
@@ -134,7 +147,7 @@ describe("a condition more", () => {
         0
       )[0]
     assert.deepInclude(first(), { matches: "maybe", condition: "to: 10.0.0.0/8" })
-    assert.deepInclude(first("10.0.0.2"), { matches: "no", condition: "when: odd" })
+    assert.deepInclude(first("10.0.0.2"), { matches: "no", condition: "ports: odd" })
     assert.deepInclude(first("10.0.0.1"), { matches: "yes" })
   })
 })
