@@ -34,7 +34,7 @@ export interface Read {
   readonly text: string
 }
 
-/** The rules of the file, for those who have them from somebody else; what the file says of rules is nothing to them. */
+/** The rules of the file as another process read them; a worker does not read them again. */
 export const KnownRules = Context.Reference<Rules | undefined>("effect-socks/config/ConfigFile/KnownRules", {
   defaultValue: () => undefined
 })
@@ -114,7 +114,7 @@ const readPlainly = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Effect.Effect<Read, BadSettings> | undefined, never, Files> {
   const known = yield* KnownRules
   const table = new RuleTable()
-  // Very many rules are put away one by one, so that there are never many.
+  // Each rule goes into the table as soon as it is read: very many rule objects never exist at once.
   const take = (item: unknown, index: number) => {
     if (known) return taken
     const rule = Rule.quick(item)
@@ -147,10 +147,13 @@ const isMap = (u: unknown): u is Record<string, unknown> =>
 /** Whether the rules of a file are those that a server goes by. */
 const hasRules = (forms: Forms): boolean => forms.rules === TargetFiles.rulesForm
 
-/** In the place of a rule that is in the table. */
+/** Replaces each rule that is in the table. */
 const taken = Symbol()
 
-/** Refuses a text that is not plain, and too long to hold up everyone while it is read. Nothing for a short one, or one of comments. */
+/**
+ * Refuses a text that is not plain, and so long that reading it by the package would stop the event loop. Undefined
+ * for a short text, or one of comments.
+ */
 const strange = Effect.fnUntraced(function* (
   file: string,
   text: string,
@@ -165,10 +168,10 @@ const strange = Effect.fnUntraced(function* (
   return Effect.fail(new BadSettings({ errors: [new BadFile({ at: { file, ...at }, reason })] }))
 })
 
-/** As many problems are told at least, and not many more. */
+/** After about this many problems, no more are looked for. */
 const most = 1000
 
-/** What a value says, and what is wrong with it. The rules that are not in the table yet are put there. */
+/** The settings in a value, and its problems. Rules that are not in the table yet are put there. */
 const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms, table: RuleTable) {
   const decodeAs = <A>(form: Form<A>, value: unknown, path: ReadonlyArray<PropertyKey>) =>
     SchemaParser.decodeUnknownEffect(form)(value, strictly).pipe(
@@ -183,7 +186,7 @@ const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms, table:
     const { said = {}, problems } = yield* decodeAs(all, value, [])
     return { said, problems }
   }
-  // A part of a text keeps all of it in memory, and a copy does not.
+  // A slice keeps the whole text in memory; a copy does not.
   const { said = {}, problems } = yield* decodeAs(all, structuredClone(rest), [])
   const wrong = [...problems]
   for (let index = 0, tried = 0; index < rules.length && wrong.length < most; index++) {
@@ -250,7 +253,7 @@ const error = (file: string, root: Yaml.Written, { path, kind, isSecret }: Schem
   }
 }
 
-/** What is at the end of the way, or how much of the way is left where it ends. */
+/** The value at the end of a path, or the last value on the path, with the number of keys that are left. */
 const follow = (root: Yaml.Written, path: SchemaErrors.Problem["path"]) => {
   let found = root
   for (const [index, key] of path.entries()) {

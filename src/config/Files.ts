@@ -66,7 +66,7 @@ export class Files extends Context.Service<
   )
 }
 
-/** What files have in them, by path, for those who are not to read them again. */
+/** The contents of files by path, as another process read them. */
 export const Known = Context.Reference<ReadonlyMap<string, string>>("effect-socks/config/Files/Known", {
   defaultValue: () => new Map()
 })

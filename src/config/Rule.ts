@@ -1,5 +1,5 @@
 /**
- * Rules of who may go where, as they are written in a file. The first whose
+ * Rules of access, as they are written in a file. The first rule whose
  * conditions all hold decides.
  */
 import * as DateTime from "effect/DateTime"
@@ -8,26 +8,26 @@ import * as AllConditions from "./Conditions.ts"
 import { value } from "./conditions/Condition.ts"
 import * as Limits from "./Limits.ts"
 
-/** What a rule is for. */
+/** The accesses that a rule is for. */
 export interface Conditions extends AllConditions.Values {
-  /** Whose clocks `when` goes by; left out, the machine's. */
+  /** The time zone of `when`; left out, the machine's. */
   readonly timezone?: DateTime.TimeZone
 }
 
-/** A rule that has all it needs. Denies, unless it allows and does nothing else. */
+/** A rule, complete with the targets of its file. Denies, unless it has `allow` and no `deny`. */
 export interface Rule extends Conditions {
   /** For the log. */
   readonly name?: string
   readonly allow?: true
-  /** The reason, which clients and the log are told. */
+  /** The reason, for clients and the log; or true. */
   readonly deny?: true | string
-  /** For those whom it allows something. */
+  /** For the sessions that the rule allows. */
   readonly limits?: Limits.Limits
-  /** Nothing any more: `TargetFiles` has put what it says into `to`. */
+  /** Never present: `TargetFiles` has put the targets of the file into `to`. */
   readonly "to-file"?: never
 }
 
-/** A rule as written: more of its targets may be in a file. */
+/** A rule as written, with the file of more targets. */
 export interface Written extends Omit<Rule, "to-file"> {
   readonly "to-file"?: string
 }
@@ -68,8 +68,8 @@ export const schema = Schema.Struct({
 }).check(allowOrDeny, zoneOfTimes) satisfies Schema.Decoder<Written>
 
 /**
- * A rule of the kind that long lists are of, as the schema reads it, and a hundred times as fast. Nothing for
- * any other, and for what is wrong.
+ * The same as the schema, a hundred times as fast, for rules as long lists have them. Undefined for any other
+ * rule, and for every mistake.
  */
 export const quick = (written: unknown): Rule | undefined => {
   if (typeof written !== "object" || written === null || Array.isArray(written)) return undefined
@@ -107,11 +107,11 @@ const quickKeys: ReadonlySet<string> = new Set([
 
 const isText = (u: unknown): u is string => typeof u === "string" && u !== ""
 
-/** One, or each of a list that is not empty; nothing if one of them is nothing. */
+/** The values of one item, or of a list that is not empty; undefined if an item cannot be read. */
 const all = <A>(written: unknown, read: (item: unknown) => A | undefined): ReadonlyArray<A> | undefined => {
   if (!Array.isArray(written) || written.length === 1) {
     const value = read(Array.isArray(written) ? written[0] : written)
-    // With the room of one: a list that grows takes that of seventeen, in each of very many rules.
+    // Not by `push`, which reserves room for seventeen items, in each of very many rules.
     return value === undefined ? undefined : [value]
   }
   const values = new Array<A>(written.length)
@@ -126,8 +126,8 @@ const all = <A>(written: unknown, read: (item: unknown) => A | undefined): Reado
 /** `rules:` of the file. */
 export const list: Schema.Decoder<ReadonlyArray<Written>> = Schema.Array(schema)
 
-/** Its name, or which one it is, counted from 1. */
+/** The name of a rule, or its position in the list, counted from 1. */
 export const nameOf = ({ name }: Rule | Written, index: number): string => name ?? `rule ${index + 1}`
 
-/** Whether it allows what it matches. */
+/** Whether a rule allows the accesses that it matches. */
 export const allows = (rule: Rule | undefined): boolean => rule?.allow === true && rule.deny === undefined

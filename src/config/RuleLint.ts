@@ -1,5 +1,5 @@
 /**
- * What is wrong with rules, although each of them can be read.
+ * Mistakes in rules that can each be read: names that do not exist, rules that never match.
  */
 import * as DateTime from "effect/DateTime"
 import * as Equal from "effect/Equal"
@@ -13,21 +13,21 @@ import * as ListenAddress from "./ListenAddress.ts"
 import { allows, nameOf, type Rule } from "./Rule.ts"
 import { having, type Rules } from "./RuleTable.ts"
 
-/** Whom there is, as far as that is known. */
+/** The users and groups that exist; undefined where that is not known. */
 interface Whom {
   readonly users?: Iterable<string> | undefined
   readonly groups?: Iterable<string> | undefined
 }
 
-/** A name in a rule, and why it cannot be meant: "… is not …". */
+/** A name in a rule that does not exist: "… is not …". */
 interface Problem {
-  /** Where it is in the list of rules. */
+  /** Where the name is in the list of rules. */
   readonly path: ReadonlyArray<PropertyKey>
   readonly value: string
   readonly expected: string
 }
 
-/** What must not be: a rule about someone who does not exist, whose name is then most likely misspelt. */
+/** Names of users and groups that do not exist, and are most likely misspelt. Such rules are refused. */
 export function* problems(rules: Rules, whom: Whom): Slices.Work<ReadonlyArray<Problem>> {
   const known = { users: whom.users && new Set(whom.users), groups: whom.groups && new Set(whom.groups) }
   const keys = Conditions.list.flatMap(([key, { existing }]) => (existing ? [key] : []))
@@ -48,10 +48,10 @@ export function* problems(rules: Rules, whom: Whom): Slices.Work<ReadonlyArray<P
 /** Limits of rules that deny, which have no effect. */
 export const idle = (rules: Rules): Slices.Work<ReadonlyArray<string>> =>
   found(having(rules, "limits"), (rule, index) =>
-    allows(rule) ? [] : [`${nameOf(rule, index)} denies, so nothing comes of its limits`]
+    allows(rule) ? [] : [`${nameOf(rule, index)} denies, so its limits have no effect`]
   )
 
-/** Rules for listeners that are none of these, as far as it is known where those will be. */
+/** Rules for listeners that the settings do not have, as far as the addresses are known before listening. */
 export function* unheard(
   rules: Rules,
   listen: ReadonlyArray<ListenAddress.ListenAddress>
@@ -79,7 +79,7 @@ function* found<A>(
   return found
 }
 
-/** Whether a connection to this place can be to a listener of that name. */
+/** Whether a listener at this place can have that name. */
 const canBe = (place: ListenAddress.Place, listener: string): boolean => {
   if (place._tag === "Systemd") return true
   if (place._tag === "UnixPathAddress") return ListenAddress.format(place) === listener
@@ -94,8 +94,8 @@ const canBe = (place: ListenAddress.Place, listener: string): boolean => {
 }
 
 /**
- * Rules that never match. Says nothing where it takes more than one rule to see that, or very many. Compares
- * rules with one another: of 100,000 it takes a second.
+ * Rules that never match, because an earlier rule matches whenever they do, or because of their own conditions.
+ * Does not find rules that only several earlier rules cover together. Takes a second for 100,000 rules.
  */
 export const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => {
   const same = new Map<string, number>()
@@ -115,7 +115,7 @@ export const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => 
 
 const conditionsOf = ({ name: _, allow: __, deny: ___, limits: ____, ...conditions }: Rule) => conditions
 
-/** How much there is to compare another with. */
+/** How many values a rule has. */
 const sizeOf = (rule: Rule): number =>
   Conditions.list.reduce((size, [key]) => size + (rule[key]?.length ?? 0), 0)
 
@@ -125,12 +125,12 @@ const isNever = (rule: Rule): boolean =>
     return values !== undefined && isNever?.(values) === true
   })
 
-/** Whether the one matches wherever the other does. */
+/** Whether one rule matches every access that the other matches. */
 const covers = (one: Rule, other: Rule): boolean =>
   Conditions.list.every(([key, { includes }]) => all(one[key], other[key], includes)) &&
   (one.when === undefined || zoneOf(one) === zoneOf(other))
 
-/** Whether each of the others is part of one of these, or there is no such condition. */
+/** Whether one of `ones` includes each of `others`; also if there is no condition `ones`. */
 const all = <A>(
   ones: ReadonlyArray<A> | undefined,
   others: ReadonlyArray<A> | undefined,

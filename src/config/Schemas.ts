@@ -70,7 +70,7 @@ export const value = <A, Written extends string | number, R>(
     })
   )
 
-/** What is written as one text, the same in flags, variables and files. There a number or boolean is its own text. */
+/** A value that is one text, the same in flags, variables and files. In files, a number or boolean counts as its text. */
 export const text = <A>({ read, expected, json, isSecret = false, why }: TextOptions<A>): Form<A> =>
   further(isSecret ? secretText : further(scalar(json), (text) => Effect.succeed({ text })), (found: Found) =>
     Effect.mapError(Effect.fromOption(read(found.text)), () => {

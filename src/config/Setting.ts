@@ -58,7 +58,7 @@ export const isText = (setting: Setting<unknown> | Structured<unknown>): setting
 export const texts = (table: Table): Readonly<Record<string, Setting<unknown>>> =>
   Object.fromEntries(Object.entries(table).flatMap(([name, it]) => (isText(it) ? [[name, it]] : [])))
 
-/** The values where nothing else is said. */
+/** The default values. */
 export const defaults = <T extends Table>(table: T): Values<T> =>
   Object.fromEntries(Object.entries(table).map(([name, setting]) => [name, setting.default])) as Values<T>
 

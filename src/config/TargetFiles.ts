@@ -13,14 +13,14 @@ import * as Rule from "./Rule.ts"
 import * as Schemas from "./Schemas.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 
-/** The rule with what its file says put behind its own targets. */
+/** The rule with the targets of its file behind its own. */
 const fill = Effect.fnUntraced(function* ({
   "to-file": file,
   ...rule
 }: Rule.Written): Effect.fn.Return<Rule.Rule, Issue.Issue, Files> {
   if (file === undefined) return rule
   const text = yield* Effect.mapError(
-    // There may be very much of it, and nobody reads it again.
+    // Not kept: the file may be very long, and is read once.
     Files.use(({ read }) => read(file, false)),
     (reason) => issue(file, reason)
   )

@@ -24,32 +24,32 @@ interface ParseError extends Position {
   readonly reason: string
 }
 
-/** A value and where it is written. */
+/** A value and its place in the text. */
 export interface Written {
-  /** Of plain objects, arrays, texts, numbers, booleans and null. */
+  /** Made of plain objects, arrays, texts, numbers, booleans and null. */
   readonly value: unknown
   readonly at: Position
-  /** Where the key to it is, if there is one. */
+  /** Where its key is, if it has one. */
   readonly key?: Position
   readonly children: ReadonlyMap<PropertyKey, Written>
-  /** Of a list that is taken apart, the text without it: an empty one is in its place, and all else in its line. */
+  /** For a list whose items are replaced: the text with an empty list instead, and all else at its line. */
   readonly without?: string
-  /** How many values are in it, counted again at each alias. */
+  /** The number of values in it, those of an alias counted each time. */
   readonly size: number
 }
 
-/** How deep values may lie in values: the parser, and who reads what comes of it, call themselves. */
+/** How deep values may be nested: the parser and the readers of its values are recursive. */
 const maxDepth = 100
 
-/** How many values aliases may stand for. */
+/** How many values all aliases together may stand for. */
 const maxAliased = 100_000
 
-/** The longest text that is read at once, which holds up everyone: about half a second. */
+/** The longest text, in characters, that the package reads. It takes about half a second, in which no session goes on. */
 export const limit = 512 * 1024
 
 /**
- * Everything that is written, or all that is wrong with it. `variable` gives the
- * environment variables. No slip shows a value.
+ * The values of a text, or all its mistakes. `variable` gives the environment
+ * variables. No mistake shows a value.
  */
 export const parse = Effect.fnUntraced(function* (
   text: string,
@@ -64,7 +64,7 @@ export const parse = Effect.fnUntraced(function* (
   }
   const tokens = Array.from(new yaml.Parser(lines.addNewLine).parse(text))
   if (tokens.some(isTooDeep)) return { written: undefined, slips: [tooDeep] }
-  // Every scalar a text, and all that is said of it said here.
+  // Every scalar is read as a text, and its meaning is decided here.
   const options = { schema: "failsafe", uniqueKeys: false } as const
   const [document, second] = new yaml.Composer(options).compose(tokens, true, text.length)
   if (document === undefined) return { written: undefined, slips: [] }
@@ -83,8 +83,8 @@ export const parse = Effect.fnUntraced(function* (
 })
 
 /**
- * The value of a text that is plain enough to be read fast, with others in between; and where those parts of it
- * are that these paths lead to, as far as they lead. Nothing for other texts, and for those with anything wrong.
+ * The value of a text that `PlainYaml` can read, in pieces; and the places of the values on these paths, as far as
+ * they exist. Undefined for other texts, and for every mistake.
  */
 export const plainly = (
   text: string,
@@ -94,10 +94,10 @@ export const plainly = (
 ): Slices.Work<Written | undefined> =>
   readPlainly(text.replaceAll("\r\n", "\n"), variable, PlainYaml.wanted(paths, lists))
 
-/** Lists right in a text, by their key, and what takes the place of each of their items, which then is nowhere else. */
+/** Lists at the top of a text by their key, with a function that replaces each item, which is then not kept. */
 type Lists = Readonly<Record<string, (item: unknown, index: number) => unknown>>
 
-/** Where a text is not as plain as `plainly` takes it, with these paths. */
+/** Where `plainly` gives up on a text, with these paths. */
 export function* strangeAt(
   text: string,
   variable: (name: string) => Option.Option<string>,
@@ -117,7 +117,7 @@ const scalars = (variable: (name: string) => Option.Option<string>): PlainYaml.S
   }
 })
 
-/** Of places in a text: each in a few steps, for there may be very many. No further than to the last is looked. */
+/** Line and column of an offset, by binary search in the lines up to the last offset that was asked for. */
 const positions = (text: string) => {
   const starts = [0]
   let next = text.indexOf("\n")
@@ -165,7 +165,7 @@ const without = (text: string, from: number, to: number): string => {
   return `${text.slice(0, from)} []${"\n".repeat(lines)}${text.slice(to)}`
 }
 
-/** Begins a line with more lists in one another than the parser should follow. */
+/** A line that begins with more nested lists than the parser should follow. */
 const lineDepth = /^[ \t]*(?:[-?][ \t]+){100}/m
 
 const tooDeep: ParseError = {
@@ -174,7 +174,7 @@ const tooDeep: ParseError = {
   reason: `values lie in one another more than ${maxDepth} deep`
 }
 
-/** Without calling itself, which the parser's own reading of tokens does. */
+/** Not recursive, unlike the parser, which would overflow the stack. */
 const isTooDeep = (token: Yaml.CST.Token): boolean => {
   let level: ReadonlyArray<Yaml.CST.Token> = [token]
   for (let depth = 0; level.length > 0; depth++) {
@@ -188,7 +188,7 @@ const isTooDeep = (token: Yaml.CST.Token): boolean => {
   return false
 }
 
-/** Instead of the parser's own, where those would quote the text or be of little help. */
+/** Messages instead of the parser's own, where those would quote the text or help little. */
 const sentences: Readonly<Record<string, string>> = {
   BAD_DIRECTIVE: "a line that begins with % is a directive, which means nothing here",
   BAD_DQ_ESCAPE: "this is no escape of double-quoted text; in single quotes a backslash is only that",
@@ -201,13 +201,13 @@ const sentences: Readonly<Record<string, string>> = {
   UNEXPECTED_TOKEN: "this does not belong here"
 }
 
-/** For what looks right and is not: braces have a meaning of their own there. */
+/** A hint about `${NAME}` in brackets, where YAML reads the braces as a map. */
 const hint = (text: string, offset: number): string => {
   const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1).split("\n", 1)[0]
   return /[[{].*\$\{/.test(line ?? "") ? `; between [ ] and { }, \${NAME} has to be in quotes` : ""
 }
 
-/** Turns nodes into values, each from the place where it is. */
+/** Makes values of nodes, with their places. */
 const reading = (
   yaml: typeof Yaml,
   position: (offset: number) => Position,
@@ -272,11 +272,11 @@ const reading = (
       } else if (children.has(key.value)) {
         slip(offsetOf(key), `this key is here twice, first in line ${children.get(key.value)?.key?.line}`)
       } else {
-        // Nothing after the colon is missing where its key is.
+        // A key without a value: errors about the value point to the key.
         children.set(key.value, { ...written, key: at, ...(written.value === null && { at }) })
       }
     }
-    // What the map itself says goes before what it takes from others.
+    // The map's own keys win over merged ones.
     for (const from of merged) {
       if (typeof from.value !== "object" || from.value === null || Array.isArray(from.value)) {
         slip(offsetOf(node), "<< takes a map, or a list of maps")

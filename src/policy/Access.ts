@@ -9,12 +9,12 @@ import type { Target } from "../wire/Target.ts"
 
 export interface Access {
   readonly identity: Identity
-  /** The client's own address; nothing for one that came through the file system. */
+  /** The client's own address; undefined for a client of a Unix-domain socket. */
   readonly client: NetAddress.IpAddress | undefined
   /** The address or path of the listener, as it is logged. */
   readonly listener: string
   readonly protocol: Uppercase<ProtocolName>
   readonly command: Uppercase<Command>
-  /** As the client wrote it; nothing for ASSOCIATE itself, whose datagrams each have their own. */
+  /** As the client wrote it; undefined for ASSOCIATE itself, since each of its datagrams has a target. */
   readonly target: Target | undefined
 }

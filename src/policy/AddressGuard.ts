@@ -115,7 +115,7 @@ const denial = (rule: string, what: string, is: string): Decision => ({
   reason: `${what} is ${is}`
 })
 
-/** Clients are told the reason, and need not know where a name leads that is closed to them. */
+/** Replies give the reason to the client, so it does not say which address a denied name has. */
 const naming = ({ host }: Target, address: NetAddress.IpAddress): string =>
   typeof host === "string" ? `an address of ${host}` : NetAddress.formatIp(address)
 

@@ -55,7 +55,7 @@ export const authorize = Effect.fnUntraced(function* (
   return allowed
 })
 
-/** The first of the addresses whose rule has room, and what came of entering; fails as the first one did if none has. */
+/** The first address whose rule has room under its limits, with the result of `enter`; if none has, fails as the first address did. */
 export const firstToEnter = <A, R>(
   [head, ...tail]: Authorized,
   enter: (decision: Decision) => Effect.Effect<A, LimitError, R>
@@ -68,7 +68,7 @@ export const firstToEnter = <A, R>(
     : Effect.catch(first, (error) => Effect.firstSuccessOf([...tail.map(attempt), Effect.fail(error)]))
 }
 
-/** Those that the same rule decided together: nearly always one group of all. */
+/** The addresses in groups by the rule that decided; nearly always one group. */
 const byDecision = (all: Authorized): ReadonlyArray<ReadonlyArray<Permitted>> => {
   const isAsFirst = ({ decision: { rule, isReport } }: Permitted) =>
     rule === all[0].decision.rule && isReport === all[0].decision.isReport
@@ -77,7 +77,7 @@ const byDecision = (all: Authorized): ReadonlyArray<ReadonlyArray<Permitted>> =>
     : Object.values(Arr.groupBy(all, ({ decision: { rule, isReport } }) => `${isReport} ${rule}`))
 }
 
-/** Whether the command may be carried out at all, as far as can be told before there is a target. */
+/** Fails if the command is denied whatever its target will be. */
 export const admit = Effect.fnUntraced(function* (
   access: Access
 ): Effect.fn.Return<void, NotAllowed, Policy> {

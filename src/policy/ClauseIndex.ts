@@ -1,6 +1,6 @@
 /**
- * The first of many items that takes what is known, without a look at most of
- * them: each is found by whichever of its clauses the fewest others share.
+ * Finds the first of many items whose clauses the facts meet, and looks at few others: each
+ * item is indexed by the facts of its rarest clause.
  */
 import type { ListTable } from "../base/ListTable.ts"
 import * as Slices from "../base/Slices.ts"
@@ -13,7 +13,7 @@ export interface ClauseIndex {
   readonly first: (facts: ReadonlyArray<number>, end: number, test: (item: number) => boolean) => number
 }
 
-/** Items by their clauses: lists of facts of which one has to be known. */
+/** Items by their clauses. A clause is a list of facts, of which one has to be known. */
 interface Items {
   /** How many there are. */
   readonly count: number
@@ -33,7 +33,7 @@ export function* making({ count, lists, clausesOf, size }: Items): Slices.Work<C
   }
   yield* Slices.count(count, (item) => clausesOf(item, use))
 
-  // The clause by which each is found, and how often it is used at most.
+  // The clause by which each item is indexed: the one whose most used fact is used least.
   const keys = new Int32Array(count).fill(-1)
   let least = 0
   let of = 0
@@ -77,7 +77,7 @@ export function* making({ count, lists, clausesOf, size }: Items): Slices.Work<C
   return ready(starts, found, size)
 }
 
-/** Apart from where they are made, so that nothing else of that is kept. */
+/** Separate from `making`, so that the closures keep nothing else of it. */
 const ready = (starts: Uint32Array, found: Uint32Array, size: number): ClauseIndex => ({
   first: (facts, end, test) => {
     let first = end

@@ -7,7 +7,7 @@ import type { Limits } from "../config/Limits.ts"
 import type { Access } from "./Access.ts"
 
 export interface Decision {
-  /** `undecided`: it takes an address, or a target, to tell. Never said of an access that has both. */
+  /** `undecided`: the decision depends on a target, or its address, that is not known. Never if both are known. */
   readonly verdict: "allow" | "deny" | "undecided"
   /** The name of the rule that decided, or of the guard. */
   readonly rule: string

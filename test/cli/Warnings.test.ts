@@ -35,7 +35,7 @@ describe("warnings", () => {
   - { allow: true, listeners: ["127.0.0.1:1081"] }
 `
       assert.deepStrictEqual(yield* warnings(file), [
-        "rules: rule 1 denies, so nothing comes of its limits",
+        "rules: rule 1 denies, so its limits have no effect",
         "rules: rule 2 is for the listener 127.0.0.1:1081, and there is none"
       ])
     })

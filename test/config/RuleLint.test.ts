@@ -72,7 +72,7 @@ describe("RuleLint", () => {
         RuleLint.idle,
         read({ ...deny, limits: { sessions: 1 } }, { ...deny }, { ...allow, limits: { sessions: 1 } })
       ),
-      ["rule 1 denies, so nothing comes of its limits"]
+      ["rule 1 denies, so its limits have no effect"]
     )
   })
 

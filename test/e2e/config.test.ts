@@ -57,7 +57,7 @@ user: \${NAME}:secret
       yield* Effect.promise(() =>
         writeFile(path, `${settings}rules: [{ deny: true, limits: { sessions: 1 } }]\n`)
       )
-      yield* warned("rules: rule 1 denies, so nothing comes of its limits")
+      yield* warned("rules: rule 1 denies, so its limits have no effect")
     })
   )
 
