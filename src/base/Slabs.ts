@@ -31,7 +31,7 @@ export class Slabs {
     this.most = most
   }
 
-  /** A buffer with any content; nothing where as many as may be are in use. */
+  /** A buffer, its bytes not cleared. Undefined if `most` are in use. */
   take(): Buffer | undefined {
     if (this.inUse === this.most) return undefined
     this.inUse++
@@ -41,7 +41,7 @@ export class Slabs {
     return slab.free.pop() ?? cut(slab, this.size)
   }
 
-  /** Takes back a buffer that nobody uses any more, and has come from here. */
+  /** Takes back a buffer of `take` that is not used any more. */
   giveBack(buffer: Buffer): void {
     const slab = this.slabs.find(({ memory }) => memory.buffer === buffer.buffer)!
     slab.free.push(buffer)

@@ -36,7 +36,7 @@ export const readInto = (stream: Duplex, buffer: Buffer, deliver: Deliver, next:
   keys ??= keysOf(stream)
   if (keys === undefined || typeof handle?.useUserBuffer !== "function") return false
   const { kBuffer, kBufferCb, kBufferGen } = keys
-  // Its owner reads it in this way already.
+  // The socket has an `onread` of its own.
   if (socket[kBuffer] && socket[kBufferCb] !== deliver) return false
   socket[kBuffer] = buffer
   socket[kBufferCb] = deliver

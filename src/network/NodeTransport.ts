@@ -203,14 +203,14 @@ class NodeTransport implements Transport {
   read(count: number, from: Buffer): boolean {
     const { duplex, receiver, mover, buffer } = this
     const bytes = from.subarray(0, count)
-    // To who has the stream itself, or behind what was read before.
+    // The stream was handed over, or holds bytes that were read before these.
     if ((receiver ?? mover) === undefined || duplex.readableLength > 0) return duplex.push(Buffer.from(bytes))
     if (mover !== undefined) this.passRead(bytes, buffer!)
     else if (receiver!.lent !== undefined) {
       buffer!.fitWhole(count)
       receiver!.lent(bytes)
     } else receiver!.received(Buffer.from(bytes))
-    // Where it was paused, that has stopped the reading.
+    // `pause` has stopped the reading by itself.
     return !this.isWriting
   }
 
@@ -302,8 +302,8 @@ const isTcp = (duplex: Duplex): duplex is Socket =>
   duplex instanceof Socket && !("encrypted" in duplex) && duplex.localAddress !== undefined
 
 /**
- * One that has taken all bytes it was given when none are unsent. Streams in memory
- * often hand on the bytes themselves.
+ * A socket has taken all bytes, and needs them no longer, when none are unsent. A stream
+ * in memory may hand on the same bytes, and call them written.
  */
 const isSocket = (to: Transport): to is NodeTransport =>
   to instanceof NodeTransport && to.duplex instanceof Socket

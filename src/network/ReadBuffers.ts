@@ -58,7 +58,7 @@ export class ReadBuffers {
     }
   }
 
-  /** Nothing where as many as may be are in use. */
+  /** Undefined if all of them are in use. */
   takeLarge(): Buffer | undefined {
     return this.large.take()
   }
@@ -112,7 +112,7 @@ export class SocketBuffer {
     return this.buffers.copy(bytes)
   }
 
-  /** Keeps what was read last until it is written: then, what is returned is to be called, if anything. */
+  /** Keeps what was read last. What is returned, if anything, is to be called when that is written. */
   keep(): (() => void) | undefined {
     return this.large ? undefined : this.buffers.keep()
   }
