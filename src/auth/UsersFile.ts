@@ -3,11 +3,13 @@
  * whose name ends in .yaml, .yml or .json, a list of users as a configuration
  * has them.
  */
-import * as Yaml from "effect/encoding/Yaml"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Issue from "effect/SchemaIssue"
+import * as Slices from "../base/Slices.ts"
+import * as Yaml from "../config/Yaml.ts"
 import { printable } from "../wire/Text.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 import * as User from "./User.ts"
@@ -23,13 +25,19 @@ interface Flaw {
 type Entry = readonly [where: string, user: User.User]
 
 /** The users of a file's text, in its order; or the first flaw. */
-export const parse = (path: string, text: string): Result.Result<ReadonlyArray<User.User>, Flaw> =>
-  Result.flatMap(/\.(ya?ml|json)$/i.test(path) ? listed(path, text) : lines(text), distinct)
+export const parse = (path: string, text: string): Effect.Effect<ReadonlyArray<User.User>, Flaw> => {
+  const bare = text.replace(/^\uFEFF/, "")
+  const entries = /\.json$/i.test(path)
+    ? Effect.flatMap(fromJson(bare), listed)
+    : /\.ya?ml$/i.test(path)
+      ? Effect.flatMap(fromYaml(bare), listed)
+      : Effect.fromResult(lines(bare))
+  return Effect.flatMap(entries, (entries) => Effect.fromResult(distinct(entries)))
+}
 
 const lines = (text: string): Result.Result<ReadonlyArray<Entry>, Flaw> =>
   Result.all(
     text
-      .replace(/^\uFEFF/, "")
       .split(/\r?\n/)
       .map((line, index) => [`line ${index + 1}`, line] as const)
       .filter(([, line]) => line.trim() !== "" && !line.startsWith("#"))
@@ -48,23 +56,30 @@ const fromLine = (where: string, line: string): Result.Result<User.User, Flaw> =
   })
 }
 
-const listed = (path: string, text: string): Result.Result<ReadonlyArray<Entry>, Flaw> => {
-  const isJson = /json$/i.test(path)
-  const read = Result.try({
-    try: (): unknown => (isJson ? JSON.parse(text.replace(/^\uFEFF/, "")) : Yaml.parse(text)),
-    // What parsers say may have a password in it.
-    catch: (error): Flaw => {
-      // Only some versions of Node say where JSON ends to be JSON.
-      const line = isJson ? undefined : /\bline (\d+)/.exec(String(error))?.[1]
-      return { where: line ? `line ${line}` : "all of it", expected: isJson ? "JSON" : "YAML" }
-    }
+// No message of a parser is shown: a part of the text in it may be a password.
+const fromJson = (text: string): Effect.Effect<unknown, Flaw> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: () => ({ where: "all of it", expected: "JSON" })
   })
-  return Result.flatMap(read, (list) =>
-    Array.isArray(list)
-      ? Result.all(list.map((entry, index) => fromEntry(`user ${index + 1}`, entry)))
-      : Result.fail({ where: "all of it", expected: "a list of users" })
-  )
-}
+
+const fromYaml = Effect.fnUntraced(function* (text: string): Effect.fn.Return<unknown, Flaw> {
+  const plainly = yield* Slices.run(Yaml.plainly(text, undefined))
+  if (plainly !== undefined) return plainly.value
+  if (text.length > Yaml.limit) {
+    return yield* Effect.fail({
+      where: "all of it",
+      expected: `YAML of maps, lists and texts of one line, as a file of more than ${Yaml.limit / 1024} KiB has to be`
+    })
+  }
+  const { written, slips } = yield* Yaml.parse(text, undefined)
+  return slips[0] ? yield* Effect.fail({ where: `line ${slips[0].line}`, expected: "YAML" }) : written?.value
+})
+
+const listed = (list: unknown): Effect.Effect<ReadonlyArray<Entry>, Flaw> =>
+  Array.isArray(list)
+    ? Effect.fromResult(Result.all(list.map((entry, index) => fromEntry(`user ${index + 1}`, entry))))
+    : Effect.fail({ where: "all of it", expected: "a list of users" })
 
 const fromEntry = (where: string, entry: unknown): Result.Result<Entry, Flaw> =>
   Result.mapBoth(decode(entry), {

@@ -114,7 +114,7 @@ export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSettin
         bad(`"${printable(path)}"`, `a file that can be read (${(error as NodeJS.ErrnoException).code})`)
     }),
     (text) =>
-      Effect.mapError(Effect.fromResult(UsersFile.parse(path, text)), ({ where, expected }) =>
+      Effect.mapError(UsersFile.parse(path, text), ({ where, expected }) =>
         bad(`${where} of "${printable(path)}"`, expected)
       )
   )

@@ -38,6 +38,9 @@ export interface Written {
   readonly size: number
 }
 
+/** Gives the environment variables. Without it, `${NAME}` stays as it is written. */
+type Variable = ((name: string) => Option.Option<string>) | undefined
+
 /** How deep values may be nested: the parser and the readers of its values are recursive. */
 const maxDepth = 100
 
@@ -48,12 +51,11 @@ const maxAliased = 100_000
 export const limit = 512 * 1024
 
 /**
- * The values of a text, or all its mistakes. `variable` gives the environment
- * variables. No mistake shows a value.
+ * The values of a text, or all its mistakes. No mistake shows a value.
  */
 export const parse = Effect.fnUntraced(function* (
   text: string,
-  variable: (name: string) => Option.Option<string>
+  variable: Variable
 ): Effect.fn.Return<{ readonly written: Written | undefined; readonly slips: ReadonlyArray<ParseError> }> {
   if (lineDepth.test(text)) return { written: undefined, slips: [tooDeep] }
   const yaml = yield* Effect.promise(() => import("yaml"))
@@ -88,7 +90,7 @@ export const parse = Effect.fnUntraced(function* (
  */
 export const plainly = (
   text: string,
-  variable: (name: string) => Option.Option<string>,
+  variable: Variable,
   paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = [],
   lists: Lists = {}
 ): Slices.Work<Written | undefined> =>
@@ -100,7 +102,7 @@ type Lists = Readonly<Record<string, (item: unknown, index: number) => unknown>>
 /** Where `plainly` gives up on a text, with these paths. */
 export function* strangeAt(
   text: string,
-  variable: (name: string) => Option.Option<string>,
+  variable: Variable,
   paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = []
 ): Slices.Work<Position> {
   const lines = text.replaceAll("\r\n", "\n")
@@ -108,9 +110,9 @@ export function* strangeAt(
   return positions(lines)("stopped" in parsed ? parsed.stopped : 0)
 }
 
-const scalars = (variable: (name: string) => Option.Option<string>): PlainYaml.Scalars => ({
+const scalars = (variable: Variable): PlainYaml.Scalars => ({
   read: (text, isQuoted) => {
-    if (!text.includes("${")) return { value: isQuoted ? text : plain(text) }
+    if (variable === undefined || !text.includes("${")) return { value: isQuoted ? text : plain(text) }
     const replaced = substitute(text, variable)
     if (replaced.slips.length > 0) return undefined
     return { value: isQuoted ? replaced.text : numberOrBoolean(replaced.text) }
@@ -135,7 +137,7 @@ const positions = (text: string) => {
 
 function* readPlainly(
   text: string,
-  variable: (name: string) => Option.Option<string>,
+  variable: Variable,
   wanted: PlainYaml.Wanted
 ): Slices.Work<Written | undefined> {
   const parsed = yield* PlainYaml.parse(text, scalars(variable), wanted)
@@ -208,11 +210,7 @@ const hint = (text: string, offset: number): string => {
 }
 
 /** Makes values of nodes, with their places. */
-const reading = (
-  yaml: typeof Yaml,
-  position: (offset: number) => Position,
-  variable: (name: string) => Option.Option<string>
-) => {
+const reading = (yaml: typeof Yaml, position: (offset: number) => Position, variable: Variable) => {
   const slips: Array<ParseError> = []
   const anchors = new Map<string, Written>()
   let aliased = 0
@@ -244,7 +242,8 @@ const reading = (
     if (!yaml.isScalar(node)) return { ...leaf, value: null }
     const text = typeof node.value === "string" ? node.value : ""
     const isPlain = node.type === "PLAIN" && node.tag === undefined
-    if (!text.includes("${")) return { ...leaf, value: isPlain ? plain(text) : text }
+    if (variable === undefined || !text.includes("${"))
+      return { ...leaf, value: isPlain ? plain(text) : text }
     const replaced = substitute(text, variable)
     for (const reason of replaced.slips) slip(offsetOf(node), reason)
     return { ...leaf, value: isPlain ? numberOrBoolean(replaced.text) : replaced.text }

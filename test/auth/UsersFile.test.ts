@@ -2,31 +2,48 @@
  * Files of users, good and bad.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Result from "effect/Result"
+import * as Effect from "effect/Effect"
 import * as UsersFile from "../../src/auth/UsersFile.ts"
 
 const bcrypt = `$2y$10$${"a".repeat(53)}`
 const scrypt = "$scrypt$ln=15,r=8,p=3$c2FsdHNhbHQ$AAECAwQFBgcICQoLDA0ODw"
 
 const names = (path: string, text: string) =>
-  Result.getOrThrow(UsersFile.parse(path, text)).map(({ name }) => name)
+  Effect.map(UsersFile.parse(path, text), (users) => users.map(({ name }) => name))
 
-describe("UsersSource", () => {
-  it("reads what htpasswd makes, and scrypt", () => {
-    const text = `\ufeff# people\r\nalice:${bcrypt}\r\n\r\nbob b:${scrypt}\n`
-    assert.deepStrictEqual(names("/etc/users", text), ["alice", "bob b"])
-    assert.deepStrictEqual(names("/etc/users", ""), [])
-  })
+describe("UsersFile", () => {
+  it.effect("reads what htpasswd makes, and scrypt", () =>
+    Effect.gen(function* () {
+      const text = `\ufeff# people\r\nalice:${bcrypt}\r\n\r\nbob b:${scrypt}\n`
+      assert.deepStrictEqual(yield* names("/etc/users", text), ["alice", "bob b"])
+      assert.deepStrictEqual(yield* names("/etc/users", ""), [])
+    })
+  )
 
-  it("reads a list of users", () => {
-    const yaml = `- alice:secret\n- name: bob\n  password-hash: ${bcrypt}\n  groups: [staff]\n`
-    for (const path of ["users.yaml", "users.YML"])
-      assert.deepStrictEqual(names(path, yaml), ["alice", "bob"])
-    assert.deepStrictEqual(names("users.json", '["alice:secret", {"name": "bob"}]'), ["alice", "bob"])
-    assert.deepStrictEqual(names("users.json", "[]"), [])
-  })
+  it.effect("reads a list of users", () =>
+    Effect.gen(function* () {
+      const yaml = `- alice:secret\n- name: bob\n  password-hash: ${bcrypt}\n  groups: [staff]\n`
+      for (const path of ["users.yaml", "users.YML"]) {
+        assert.deepStrictEqual(yield* names(path, yaml), ["alice", "bob"])
+      }
+      assert.deepStrictEqual(yield* names("users.json", '["alice:secret", {"name": "bob"}]'), [
+        "alice",
+        "bob"
+      ])
+      assert.deepStrictEqual(yield* names("users.json", "[]"), [])
+    })
+  )
 
-  it.each([
+  it.effect("reads YAML as the config file has it, but for variables", () =>
+    Effect.gen(function* () {
+      const yaml = `- name: 0123\n- name: "456"\n- &a carol:\${HOME}\n`
+      assert.deepStrictEqual(yield* names("users.yaml", yaml), ["0123", "456", "carol"])
+      const long = `${"# a comment\n".repeat(50_000)}- alice:secret\n`
+      assert.deepStrictEqual(yield* names("users.yaml", long), ["alice"])
+    })
+  )
+
+  it.effect.each<[path: string, text: string, where: string, expected: string]>([
     ["users", "alice", "line 1", "NAME:HASH, the name 1 to 255 bytes"],
     ["users", `\n:${bcrypt}`, "line 2", "NAME:HASH, the name 1 to 255 bytes"],
     [
@@ -50,7 +67,7 @@ describe("UsersSource", () => {
     ["users.yaml", "- alice:a\n- alice:b", "user 2", 'the only user of its name: user 1 has "alice" too'],
     ["users.yaml", "alice: hunter2", "all of it", "a list of users"],
     ["users.yaml", "", "all of it", "a list of users"],
-    ["users.yaml", "- name: bob\n  password: *hunter2", "all of it", "YAML"],
+    ["users.yaml", "- name: bob\n  password: *hunter2", "line 2", "YAML"],
     ["users.yaml", "- name: bob\n\tpassword: hunter2", "line 2", "YAML"],
     ["users.json", '["alice:hunter2"', "all of it", "JSON"],
     ["users.json", "[5]", "user 1", "NAME:PASSWORD, or an object with a name"],
@@ -75,9 +92,11 @@ describe("UsersSource", () => {
       "user 1, limits, sessions",
       "a whole number above 0, or off"
     ]
-  ])("tells what is wrong: %s, %j", (path, text, where, expected) => {
-    const flaw = Result.getOrThrow(Result.flip(UsersFile.parse(path, text)))
-    assert.deepStrictEqual(flaw, { where, expected })
-    assert.notMatch(JSON.stringify(flaw), /hunter2|123456/)
-  })
+  ])("tells what is wrong: %s, %j", ([path, text, where, expected]) =>
+    Effect.gen(function* () {
+      const flaw = yield* Effect.flip(UsersFile.parse(path, text))
+      assert.deepStrictEqual(flaw, { where, expected })
+      assert.notMatch(JSON.stringify(flaw), /hunter2|123456/)
+    })
+  )
 })
