@@ -262,12 +262,13 @@ export class BadSetting extends TaggedError("BadSetting")<{
 
 /** A file that settings are read from, and that cannot be: all of it, or what is at a place in it. */
 export class BadFile extends TaggedError("BadFile")<{
-  /** The name of the file, printable, or where in it. */
-  readonly at: string | Place
+  /** The name of the file, printable, or where in it; left out for the options of a program, which are in no file. */
+  readonly at?: string | Place
   readonly reason: string
 }> {
   override get message() {
     const { at, reason } = this
+    if (at === undefined) return reason
     return `${typeof at === "string" ? `${at}: ` : placed(at)}${reason}`
   }
 }

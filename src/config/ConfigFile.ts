@@ -10,15 +10,15 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import * as Slices from "../base/Slices.ts"
-import { BadFile, BadSetting, BadSettings, type Place } from "../Errors.ts"
+import { BadFile, type BadSetting, BadSettings, type Place } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
+import * as ProblemErrors from "./ProblemErrors.ts"
 import * as Rule from "./Rule.ts"
 import { isShort, type Rules, RuleTable } from "./RuleTable.ts"
 import * as SchemaErrors from "./SchemaErrors.ts"
 import type { Form } from "./Schemas.ts"
 import * as Setting from "./Setting.ts"
-import { nearest } from "./Suggest.ts"
 import * as TargetFiles from "./TargetFiles.ts"
 import * as Variables from "./Variables.ts"
 import * as Yaml from "./Yaml.ts"
@@ -42,7 +42,7 @@ export const KnownRules = Context.Reference<Rules | undefined>("effect-socks/con
 /** A value in a config file, by its path in the file's own keys, and as near to it as the file has it. */
 export type Locate = (
   path: ReadonlyArray<PropertyKey>
-) => { readonly setting: string; readonly place: Place } | undefined
+) => { readonly setting: string; readonly place?: Place } | undefined
 
 /** The forms of all settings of a table that a file can have: it does not name another file. */
 export const formsOf = (table: Setting.Table): Forms =>
@@ -217,40 +217,17 @@ const locateIn = (
   const { found, rest } = follow(written, path)
   return found === written
     ? undefined
-    : { setting: name(path.slice(0, path.length - rest)), place: { file, ...found.at } }
+    : { setting: ProblemErrors.nameOf(path.slice(0, path.length - rest)), place: { file, ...found.at } }
 }
 
-const strictly = { errors: "all", onExcessProperty: "error" } as const
+/** Refuses keys that a form does not have, and tells of all problems. */
+export const strictly = { errors: "all", onExcessProperty: "error" } as const
 
-const error = (file: string, root: Yaml.Written, { path, kind, isSecret }: SchemaErrors.Problem) => {
-  const { found, rest } = follow(root, path)
-  const setting = name(path)
-  const at = kind._tag === "Unknown" ? (found.key ?? found.at) : found.at
+const error = (file: string, root: Yaml.Written, problem: SchemaErrors.Problem) => {
+  const { found, rest } = follow(root, problem.path)
+  const at = problem.kind._tag === "Unknown" ? (found.key ?? found.at) : found.at
   const place = { file, line: at.line, column: at.column }
-  const bad = (reason: string) => ({ at, error: new BadFile({ at: place, reason }) })
-  switch (kind._tag) {
-    case "Said":
-      return bad(`${setting}: ${kind.message}`)
-    case "Missing":
-      return bad(`${setting} is missing`)
-    case "Unknown": {
-      const key = String(path.at(-1))
-      const meant = nearest(key, kind.known)
-      // A colon too many, and a secret is a key.
-      const isShown = !isSecret || /^[\w-]*$/.test(key)
-      return bad(
-        `${isShown ? setting : "this"} is no setting${meant === undefined ? "" : `; did you mean ${meant}?`}`
-      )
-    }
-    case "Wrong": {
-      if (path.length === 0) return bad("this is no map of settings and their values")
-      if (found.value === null && rest === 0) {
-        return bad(`${setting} has no value${path.length === 1 ? "; leave it out for its default" : ""}`)
-      }
-      const value = isSecret ? "what was given" : shown(found.value)
-      return { at, error: new BadSetting({ setting, value, expected: kind.expected, place }) }
-    }
-  }
+  return { at, error: ProblemErrors.of(problem, { value: found.value, isPart: rest > 0, place }) }
 }
 
 /** The value at the end of a path, or the last value on the path, with the number of keys that are left. */
@@ -262,18 +239,6 @@ const follow = (root: Yaml.Written, path: SchemaErrors.Problem["path"]) => {
     found = child
   }
   return { found, rest: 0 }
-}
-
-/** `listen[1].udp` */
-const name = (path: SchemaErrors.Problem["path"]): string =>
-  path
-    .map((key) => (typeof key === "number" ? `[${key}]` : `.${printable(String(key))}`))
-    .join("")
-    .replace(/^\./, "")
-
-const shown = (value: unknown): string => {
-  if (typeof value === "string") return `"${printable(value)}"`
-  return Array.isArray(value) ? "a list" : typeof value === "object" ? "a map" : String(value)
 }
 
 const placeOf = (error: BadFile | BadSetting): Yaml.Position => {
