@@ -17,6 +17,7 @@ import type { Authenticator } from "../auth/Authenticator.ts"
 import * as LoginQueue from "../auth/LoginQueue.ts"
 import { AuthSettings } from "../auth/Settings.ts"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
+import { defined } from "../base/Fields.ts"
 import { KeyedHash } from "../base/KeyedHash.ts"
 import * as KeyedSemaphore from "../base/KeyedSemaphore.ts"
 import * as LineBudget from "../base/LineBudget.ts"
@@ -217,12 +218,11 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
       }
       if (isShown) {
         const short = Array.from(user)
-        yield* Effect.logWarning("authentication failed", {
-          client: address,
-          user: short.length > 64 ? `${short.slice(0, 64).join("")}…` : user,
-          ...where,
-          ...details
-        })
+        const shown = short.length > 64 ? `${short.slice(0, 64).join("")}…` : user
+        yield* Effect.logWarning(
+          "authentication failed",
+          defined({ client: address, user: shown, ...where, ...details })
+        )
       }
     }),
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
+import { defined } from "../base/Fields.ts"
 import * as LineBudget from "../base/LineBudget.ts"
 import * as Target from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
@@ -69,7 +70,7 @@ export const make = (): Service => {
   }
 }
 
-const write = (decided: Decided) => Effect.logInfo("decision", lineOf(decided))
+const write = (decided: Decided) => Effect.logInfo("decision", defined(lineOf(decided)))
 
 /** A decision as plain data, as the log has it. */
 export const lineOf = ({ access, decision, addresses, duration }: Decided) => ({

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
+import { defined } from "../base/Fields.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import type { SessionEnded } from "./Event.ts"
 import { Events } from "./Events.ts"
@@ -51,7 +52,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<void, never, Events | Sco
 const noted = (summary: Summary.Summary, kind: string): Effect.Effect<void> =>
   Effect.map(References.MinimumLogLevel, (least) => summary.note(kind, least))
 
-const lineOf = ({ _tag, isAuthenticated, isAdmitted, rule, ...line }: SessionEnded) => line
+const lineOf = ({ _tag, isAuthenticated, isAdmitted, rule, ...line }: SessionEnded) => defined(line)
 
 /**
  * Whether the client came to no request and has no user: a stranger can have as many
