@@ -11,20 +11,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Redacted } from "effect"
-import { Host, NetAddress } from "effect/net"
-import {
-  Authenticator,
-  Binder,
-  Config,
-  DatagramRelay,
-  Dialer,
-  Hashing,
-  Interfaces,
-  Policy,
-  Relay,
-  Resolver,
-  Server
-} from "effect-socks"
+import { Authenticator, Server } from "effect-socks"
 
 const token = Redacted.make("shared by the proxy and the service")
 
@@ -63,26 +50,15 @@ const service = Effect.gen(function* () {
 /** A user of the proxy's own comes in even while the service is away; about all others it is asked. */
 const AuthenticatorLive = Layer.unwrap(
   Effect.map(service, (url) =>
-    Authenticator.firstOf([
-      Authenticator.users([{ name: "admin", password: Redacted.make("hunter2") }]),
-      Authenticator.http({ url, token })
+    Authenticator.layerFirstOf([
+      Authenticator.layerUsers([{ name: "admin", password: Redacted.make("hunter2") }]),
+      Authenticator.layerHttp({ url, token })
     ])
   )
-).pipe(Layer.provide(Hashing.layer))
+)
 
 export const ProxyLive = (port: number) =>
-  Server.layer.pipe(
-    Layer.provide([
-      AuthenticatorLive,
-      Layer.provide(Policy.layer, Interfaces.layer),
-      Dialer.layer,
-      Resolver.layer,
-      Binder.layer,
-      Relay.layer,
-      DatagramRelay.layer
-    ]),
-    Layer.provide(Config.layer({ listen: [Host.hostPortUnsafe(NetAddress.ipv4Loopback, port)] }))
-  )
+  Server.layer({ listen: `127.0.0.1:${port}` }).pipe(Layer.provide(AuthenticatorLive))
 
 if (process.argv[1] === import.meta.filename) {
   Layer.launch(ProxyLive(1080)).pipe(NodeRuntime.runMain)

@@ -8,7 +8,12 @@ import { CurrentSession, Dialer, Target } from "effect-socks"
 
 const gateway = NetAddress.ipFromStringUnsafe("192.0.2.250")
 
-/** Takes the place of `Dialer.layer`, around a Dialer that connects. */
+/**
+ * Around a Dialer that connects:
+ *
+ *     const MyDialer = DialerBySession.pipe(Layer.provide(Dialer.layer), Layer.provide(Settings.layer()))
+ *     Server.layer({ … }).pipe(Layer.provide(MyDialer))
+ */
 export const DialerBySession = Layer.effect(
   Dialer,
   Effect.map(Dialer, ({ connect }) => ({

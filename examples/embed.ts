@@ -5,28 +5,14 @@
  *
  *     node examples/embed.ts      (Node 22.18 and later run TypeScript as it is)
  */
-
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
-import { Host, NetAddress } from "effect/net"
-import {
-  Authenticator,
-  Binder,
-  Config,
-  DatagramRelay,
-  Dialer,
-  Errors,
-  Interfaces,
-  Policy,
-  Relay,
-  Resolver,
-  Server,
-  Socks5
-} from "effect-socks"
+import { NetAddress } from "effect/net"
+import { Authenticator, Dialer, Errors, Server, Settings, Socks5 } from "effect-socks"
 
 const passwords = new Map([["alice", "secret"]])
 
-/** Who may come in: whoever is in the table. */
+/** The users of the table may log in. */
 const AuthenticatorLive = Layer.succeed(Authenticator, {
   methods: [Socks5.Method.UsernamePassword],
   verify: ({ username, password }) => {
@@ -44,20 +30,11 @@ const DialerLive = Layer.effect(
     connect: (address, port) =>
       port === 81 ? Effect.fail(new Errors.NetworkUnreachable()) : connect(address, port)
   }))
-).pipe(Layer.provide(Dialer.layer))
+).pipe(Layer.provide(Dialer.layer), Layer.provide(Settings.layer({ connectTimeout: "5 seconds" })))
 
 /** The server of this package around them, on a port that the system chooses. */
-export const ProxyLive = Server.layer.pipe(
-  Layer.provide([
-    AuthenticatorLive,
-    Layer.provide(Policy.layer, Interfaces.layer),
-    DialerLive,
-    Resolver.layer,
-    Binder.layer,
-    Relay.layer,
-    DatagramRelay.layer
-  ]),
-  Layer.provide(Config.layer({ listen: [Host.hostPortUnsafe(NetAddress.ipv4Loopback, 0)] }))
+export const ProxyLive = Server.layer({ listen: "127.0.0.1:0", idleTimeout: "15 minutes" }).pipe(
+  Layer.provide([AuthenticatorLive, DialerLive])
 )
 
 /** The larger program: it knows where the proxy is, and ends it by ending itself. */

@@ -1,7 +1,7 @@
 /**
  * What each user has moved, added up from the events of a server:
  *
- *     Layer.provide(accounts(report), Server.layerDefault)
+ *     Layer.provideMerge(accounts(report), Server.layer({ … }))
  */
 import { Effect, Layer, Stream } from "effect"
 import { Events } from "effect-socks"

@@ -13,44 +13,36 @@
  */
 
 import { NodeRuntime } from "@effect/platform-node"
-import { Duration, Effect, Layer, Option } from "effect"
-import { NetAddress } from "effect/net"
-import { Config, type Rule, Server, TargetPattern } from "effect-socks"
-
-const to = (...patterns: ReadonlyArray<string>) =>
-  patterns.map((it) => Option.getOrThrow(TargetPattern.fromString(it)))
+import { Effect } from "effect"
+import { type RuleOptions, Server } from "effect-socks"
 
 /** What the sandbox may reach. Names on the list open no raw addresses, and what is not on it stays closed. */
-export const rules: ReadonlyArray<Rule> = [
+export const rules: ReadonlyArray<RuleOptions> = [
   {
     name: "packages",
     allow: true,
-    to: to("registry.npmjs.org:443", "*.pythonhosted.org:443", "pypi.org:443")
+    to: ["registry.npmjs.org:443", "*.pythonhosted.org:443", "pypi.org:443"]
   },
   {
     name: "source",
     allow: true,
-    commands: ["connect"],
-    to: to("github.com:443", "*.githubusercontent.com:443")
+    commands: "connect",
+    to: ["github.com:443", "*.githubusercontent.com:443"]
   },
-  { name: "the model", allow: true, to: to("api.example.com:443"), limits: { upload: 1024 * 1024 } }
+  { name: "the model", allow: true, to: "api.example.com:443", limits: { upload: "1 MiB" } }
 ]
 
 /** The proxy at this path, for who may open it: nobody but this program's own user. */
-export const EgressLive = (path: string, allowed: ReadonlyArray<Rule> = rules) =>
-  Server.layerDefault.pipe(
-    Layer.provide(
-      Config.layer({
-        listen: [NetAddress.unixPathAddress(path)],
-        unixMode: 0o600,
-        rules: allowed,
-        // Whoever gets in here is not this machine's user: nothing private, nothing but TCP.
-        privateTargets: "deny",
-        udp: false,
-        maxLifetime: Duration.hours(1)
-      })
-    )
-  )
+export const EgressLive = (path: string, allowed: ReadonlyArray<RuleOptions> = rules) =>
+  Server.layer({
+    listen: `unix:${path}`,
+    unixMode: 0o600,
+    rules: allowed,
+    // Whoever gets in here is not this machine's user: nothing private, nothing but TCP.
+    privateTargets: "deny",
+    udp: false,
+    maxLifetime: "1 hour"
+  })
 
 if (process.argv[1] === import.meta.filename) {
   const path = process.argv[2] ?? "/run/egress/proxy.sock"

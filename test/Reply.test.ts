@@ -74,7 +74,7 @@ const verifying = (error: Errors.VerificationError): Case => ({
 })
 
 const asAlice: Replacements = {
-  authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+  authenticator: Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
 }
 
 const banned = Layer.effectDiscard(
@@ -104,7 +104,9 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
         subject: { commonNames: ["alice"], whole: "CN=alice" }
       }),
     replacements: {
-      authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret"), expires: 0 }])
+      authenticator: Authenticator.layerUsers([
+        { name: "alice", password: Redacted.make("secret"), expires: 0 }
+      ])
     },
     sends: [0x16],
     gets: []

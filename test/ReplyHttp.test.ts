@@ -60,7 +60,7 @@ const admitting = (
 })
 
 const asAlice: Replacements = {
-  authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+  authenticator: Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
 }
 
 const verifying = (error: Errors.VerificationError): Case => ({

@@ -8,12 +8,20 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { AuthenticationFailed, type CertificateRefused, type VerificationError } from "../Errors.ts"
+import * as Parsers from "../config/Parsers.ts"
+import {
+  AuthenticationFailed,
+  BadSetting,
+  type CertificateRefused,
+  type VerificationError
+} from "../Errors.ts"
 import { type Credentials, Method } from "../wire/Socks5.ts"
 import { printable } from "../wire/Text.ts"
 import * as AuthService from "./AuthService.ts"
+import * as Hashing from "./Hashing.ts"
 import type { Identity } from "./Identity.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 import * as PasswordLogin from "./PasswordLogin.ts"
@@ -49,31 +57,31 @@ export class Authenticator extends Context.Service<
   }
 >()("effect-socks/auth/Authenticator") {
   /** Allows every client, without authentication. */
-  static readonly anyone = Layer.succeed(Authenticator, {
+  static readonly layerAnyone = Layer.succeed(Authenticator, {
     methods: [Method.NoAuthentication],
     verify: ({ username }) => unknown(username)
   })
 
   /** Allows no client without other proof: a certificate, or a trusted network. */
-  static readonly denyAll = Layer.succeed(Authenticator, {
+  static readonly layerDenyAll = Layer.succeed(Authenticator, {
     methods: [],
     verify: ({ username }) => unknown(username)
   })
 
   /** Allows these users, by their passwords in plain text. */
-  static readonly users = (
+  static readonly layerUsers = (
     users: ReadonlyArray<Omit<User, "passwordHash"> & { readonly password: Redacted.Redacted }>
   ): Layer.Layer<Authenticator> =>
-    Authenticator.directory.pipe(
+    Authenticator.layerDirectory.pipe(
       // Of which no hash is asked about, because there is none.
       Layer.provide([
-        Users.fixed(users),
+        Users.layerFixed(users),
         Layer.succeed(PasswordHashes, { digest: () => "", verify: () => Effect.succeed(false) })
       ])
     )
 
   /** Allows the users of the `Users` service, by their passwords. */
-  static readonly directory: Layer.Layer<Authenticator, never, Users | PasswordHashes> = Layer.effect(
+  static readonly layerDirectory: Layer.Layer<Authenticator, never, Users | PasswordHashes> = Layer.effect(
     Authenticator,
     Effect.zipWith(PasswordLogin.make, Users, (login, { changes }) => ({
       methods: [Method.UsernamePassword],
@@ -82,15 +90,22 @@ export class Authenticator extends Context.Service<
     }))
   )
 
-  /** Allows the users that the operator's HTTP service allows. */
-  static readonly http = (options: AuthService.Options): Layer.Layer<Authenticator, never, PasswordHashes> =>
-    Layer.effect(
-      Authenticator,
-      Effect.map(AuthService.make(options), (verify) => ({ methods: [Method.UsernamePassword], verify }))
-    )
+  /**
+   * Allows the users that an HTTP service allows. Fails for a URL that passwords must not be sent to: `http:` is for
+   * this machine, unless `insecure:` stands before it.
+   */
+  static readonly layerHttp = (options: AuthService.Options): Layer.Layer<Authenticator, BadSetting> =>
+    Layer.unwrap(
+      Option.match(Parsers.serviceUrl(options.url), {
+        onNone: () =>
+          // It may have a password in it, which is why it is refused.
+          Effect.fail(new BadSetting({ setting: "url", value: "what was given", expected: expectedUrl })),
+        onSome: (url) => Effect.succeed(layerService({ ...options, url }))
+      })
+    ).pipe(Layer.provide(Hashing.layer))
 
   /** The first that knows a user decides about them. How long that takes may tell which one it is. */
-  static readonly firstOf = <E, R>(
+  static readonly layerFirstOf = <E, R>(
     layers: ReadonlyArray<Layer.Layer<Authenticator, E, R>>
   ): Layer.Layer<Authenticator, E, R> =>
     Layer.effect(
@@ -109,16 +124,37 @@ export class Authenticator extends Context.Service<
    */
   static readonly layer: Layer.Layer<Authenticator, never, AuthSettings | Users | PasswordHashes> =
     Layer.unwrap(
-      Effect.map(AuthSettings, ({ user, users, usersFile, authUrl, authToken, trust }) => {
-        const layers: ReadonlyArray<Layer.Layer<Authenticator, never, Users | PasswordHashes>> = [
-          ...(user.length + users.length > 0 || usersFile !== undefined ? [Authenticator.directory] : []),
-          ...(authUrl === undefined ? [] : [Authenticator.http({ url: authUrl, token: authToken })])
-        ]
-        if (layers.length > 0) return Authenticator.firstOf(layers)
-        return trust.length > 0 ? Authenticator.denyAll : Authenticator.anyone
+      Effect.map(AuthSettings, (settings) => {
+        const { user, users, usersFile, authUrl, trust } = settings
+        if (user.length + users.length > 0 || usersFile !== undefined)
+          return Authenticator.layerListed(settings)
+        if (authUrl !== undefined) return layerServiceOf(authUrl, settings)
+        return trust.length > 0 ? Authenticator.layerDenyAll : Authenticator.layerAnyone
       })
     )
+
+  /** The users of the `Users` service, be there any or none, and then the authentication service of the configuration. */
+  static readonly layerListed = (
+    settings: AuthSettings["Service"]
+  ): Layer.Layer<Authenticator, never, Users | PasswordHashes> =>
+    settings.authUrl === undefined
+      ? Authenticator.layerDirectory
+      : Authenticator.layerFirstOf<never, Users | PasswordHashes>([
+          Authenticator.layerDirectory,
+          layerServiceOf(settings.authUrl, settings)
+        ])
 }
+
+const layerService = (options: AuthService.Options): Layer.Layer<Authenticator, never, PasswordHashes> =>
+  Layer.effect(
+    Authenticator,
+    Effect.map(AuthService.make(options), (verify) => ({ methods: [Method.UsernamePassword], verify }))
+  )
+
+const layerServiceOf = (url: string, { authToken }: AuthSettings["Service"]) =>
+  layerService({ url, token: authToken })
+
+const { expected: expectedUrl } = AuthSettings.table.authUrl
 
 const unknown = (username: Uint8Array) =>
   Effect.fail(new AuthenticationFailed({ user: printable(username), reason: "unknown user" }))

@@ -5,7 +5,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as PasswordHash from "./PasswordHash.ts"
 import type { User } from "./User.ts"
 
@@ -32,8 +33,25 @@ export class Users extends Context.Service<
   }
 >()("effect-socks/auth/Users") {
   /** These, for good. */
-  static readonly fixed = (users: ReadonlyArray<User>): Layer.Layer<Users> =>
+  static readonly layerFixed = (users: ReadonlyArray<User>): Layer.Layer<Users> =>
     Layer.sync(Users, () => ({ current: Effect.succeed(directory(users)) }))
+
+  /** Those that are in a reference at the moment. A change holds for the next login. */
+  static readonly layerRef = (
+    ref: SubscriptionRef.SubscriptionRef<ReadonlyArray<User>>
+  ): Layer.Layer<Users> =>
+    Layer.sync(Users, () => {
+      let known = { users: [] as ReadonlyArray<User>, all: directory([]) }
+      // Once for each change, and not for each login.
+      const directoryOf = (users: ReadonlyArray<User>) => {
+        if (known.users !== users) known = { users, all: directory(users) }
+        return known.all
+      }
+      return {
+        current: Effect.map(SubscriptionRef.get(ref), directoryOf),
+        changes: Stream.map(SubscriptionRef.changes(ref), directoryOf)
+      }
+    })
 }
 
 export const directory = (users: ReadonlyArray<User>): Directory => {

@@ -86,7 +86,7 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Co
     ...listen.map((at) => OpenProxyCheck.check(ListenAddress.endpointOf(at), () => unixMode))
   ]
   // How someone comes in does not depend on who is in the users file.
-  const logins = Layer.provide(Authenticator.layer, [Users.fixed([...user, ...users]), Hashing.layer])
+  const logins = Layer.provide(Authenticator.layer, [Users.layerFixed([...user, ...users]), Hashing.layer])
   return yield* Effect.gen(function* () {
     const [, errors] = yield* Effect.partition(steps, (step) => step)
     return { errors, asksPassword: yield* OpenProxyCheck.asksPassword }

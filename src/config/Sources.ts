@@ -112,6 +112,18 @@ const fromFile = (path: string, table: Table, files: Files["Service"]) =>
     Effect.catch(({ errors }) => Effect.succeed({ ...nothing, errors }))
   )
 
+/** The values of a table that environment variables give. Fails with all that is wrong in them. */
+export const fromVariables = Effect.fnUntraced(function* <T extends Table>(
+  table: T
+): Effect.fn.Return<Partial<Values<T>>, BadSettings> {
+  const {
+    said,
+    errors: [first, ...others]
+  } = yield* fromTexts(textsIn(table), {})
+  if (first) return yield* new BadSettings({ errors: [first, ...others] })
+  return said as Partial<Values<T>>
+})
+
 /** The values that flags and variables give, and what is wrong with the others. */
 const fromTexts = Effect.fnUntraced(function* (
   table: Readonly<Record<string, Setting<unknown>>>,

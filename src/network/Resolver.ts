@@ -53,7 +53,7 @@ export class Resolver extends Context.Service<
   )
 
   /** Always these addresses: for tests, and for servers that must not ask anyone. */
-  static readonly fixed = (table: Readonly<Record<string, Addresses>>): Layer.Layer<Resolver> =>
+  static readonly layerFixed = (table: Readonly<Record<string, Addresses>>): Layer.Layer<Resolver> =>
     Layer.succeed(Resolver, {
       resolve: (name) => {
         // Names such as `constructor` are in every object.

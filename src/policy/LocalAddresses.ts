@@ -41,7 +41,7 @@ export class LocalAddresses extends Context.Service<
   }
 
   /** Always these: for tests, and for embedders that know. */
-  static readonly fixed = (addresses: Addresses): Layer.Layer<LocalAddresses> =>
+  static readonly layerFixed = (addresses: Addresses): Layer.Layer<LocalAddresses> =>
     Layer.sync(LocalAddresses, () => {
       const table = tableOf(addresses)
       return { has: (words) => has(table, words) }

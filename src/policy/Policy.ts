@@ -38,13 +38,13 @@ export class Policy extends Context.Service<
   })
 
   /** Allows every target: for tests, and for networks that are guarded otherwise. */
-  static readonly anything: Layer.Layer<Policy> = Layer.succeed(
+  static readonly layerAnything: Layer.Layer<Policy> = Layer.succeed(
     Policy,
     Policy.make(() => ({ verdict: "allow", rule: "anything" }))
   )
 
   /** Denies every target. */
-  static readonly denyAll: Layer.Layer<Policy> = Layer.succeed(
+  static readonly layerDenyAll: Layer.Layer<Policy> = Layer.succeed(
     Policy,
     Policy.make(() => ({ verdict: "deny", rule: "nothing" }))
   )

@@ -32,13 +32,13 @@ type Made<Service> = Layer.Layer<Service, BadSetting | BadSettings, Config.Secti
 
 /** What stands in for this package's own services. */
 export interface Replacements {
-  readonly authenticator?: Made<Authenticator>
-  readonly policy?: Made<Policy>
-  readonly resolver?: Made<Resolver>
-  readonly dialer?: Made<Dialer>
-  readonly binder?: Made<Binder>
-  readonly relay?: Made<Relay>
-  readonly datagramRelay?: Made<DatagramRelay>
+  readonly authenticator?: Made<Authenticator> | undefined
+  readonly policy?: Made<Policy> | undefined
+  readonly resolver?: Made<Resolver> | undefined
+  readonly dialer?: Made<Dialer> | undefined
+  readonly binder?: Made<Binder> | undefined
+  readonly relay?: Made<Relay> | undefined
+  readonly datagramRelay?: Made<DatagramRelay> | undefined
 }
 
 /** The services that are made from settings, and made anew at a reload. */
@@ -56,7 +56,7 @@ export const services = (
   )
 
 /** Services that let nobody in and deny every target. A server that gets its services by a reload begins with them. */
-export const closed = services({ authenticator: Authenticator.denyAll, policy: Policy.denyAll })
+export const closed = services({ authenticator: Authenticator.layerDenyAll, policy: Policy.layerDenyAll })
 
 /** What usage and bans are counted with, and the name of the server. */
 export type Counters = Bans | Pseudonym | Quotas

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { Authenticator } from "../auth/Authenticator.ts"
 import { AuthSettings } from "../auth/Settings.ts"
 import { Bans } from "../bans/Bans.ts"
@@ -62,7 +63,9 @@ export const make = Effect.fnUntraced(function* (
       Context.add(Dialer, LoopGuard.dialer(dialer, closed, allowTarget)),
       Context.add(Bans, bans),
       Context.add(Authenticator, bans.guard(current.authenticator, guarding)),
-      Context.add(Policy, LoopGuard.policy(current.policy, closed, allowTarget))
+      Context.add(Policy, LoopGuard.policy(current.policy, closed, allowTarget)),
+      // The span in which the server was built is no parent of what its clients do.
+      Context.omit(Tracer.ParentSpan)
     )
   }
 

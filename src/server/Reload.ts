@@ -3,6 +3,7 @@
  * served change nothing, and are logged as an error.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -27,6 +28,26 @@ export const once = Effect.fnUntraced(function* <E>(
   )
 })
 
+/** Tells the log and the events how a reload went. */
+export const reported = <E, R>(
+  reload: Effect.Effect<void, E, R>
+): Effect.Effect<void, E, R | Server | Events> =>
+  Effect.onExit(reload, (exit) =>
+    Effect.gen(function* () {
+      const { to } = yield* Events
+      if (Exit.isSuccess(exit)) {
+        const { listeners, asksPassword } = yield* Server
+        const addresses = listeners.map(ListenAddress.format)
+        yield* Effect.logInfo("reloaded", { addresses, asksPassword })
+        yield* to.Reloaded?.({ _tag: "Reloaded", addresses, asksPassword }) ?? Effect.void
+      } else {
+        const reason = reasonOf(exit.cause)
+        yield* Effect.logError("not reloaded: what was in force stays in force", { reason })
+        yield* to.ReloadFailed?.({ _tag: "ReloadFailed", reason }) ?? Effect.void
+      }
+    })
+  )
+
 /**
  * The same, as often as it is run, one time after the other. It does not fail: the log is told how it went,
  * with errors as `placed` has them.
@@ -35,27 +56,10 @@ export const make = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>,
   placed: (error: E | Refusal) => E | Refusal = (error) => error
 ): Effect.fn.Return<Effect.Effect<void>, never, Server | Events> {
-  const server = yield* Server
-  const { to } = yield* Events
-  return Effect.provideService(once(services), Server, server).pipe(
-    Effect.mapError(placed),
-    Effect.matchCauseEffect({
-      onSuccess: () => {
-        const { asksPassword } = server
-        const addresses = server.listeners.map(ListenAddress.format)
-        return Effect.andThen(
-          Effect.logInfo("reloaded", { addresses, asksPassword }),
-          to.Reloaded?.({ _tag: "Reloaded", addresses, asksPassword }) ?? Effect.void
-        )
-      },
-      onFailure: (cause) => {
-        const reason = reasonOf(cause)
-        return Effect.andThen(
-          Effect.logError("not reloaded: what was in force stays in force", { reason }),
-          to.ReloadFailed?.({ _tag: "ReloadFailed", reason }) ?? Effect.void
-        )
-      }
-    }),
+  const context = yield* Effect.context<Server | Events>()
+  return reported(Effect.mapError(once(services), placed)).pipe(
+    Effect.catchCause(() => Effect.void),
+    Effect.provideContext(Context.pick(Server, Events)(context)),
     (yield* Semaphore.make(1)).withPermits(1)
   )
 })

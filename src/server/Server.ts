@@ -21,7 +21,6 @@ import * as SessionSnapshot from "../session/SessionSnapshot.ts"
 import { type Census, Sessions } from "../session/Sessions.ts"
 import * as Awaited from "./Awaited.ts"
 import * as Composition from "./Composition.ts"
-import type * as Config from "./Config.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
 import * as Generation from "./Generation.ts"
 import * as Handlers from "./Handlers.ts"
@@ -90,13 +89,6 @@ export class Server extends Context.Service<
     Refusal | StateFailed,
     Generation.Services
   > = Server.layerOf(Composition.alone)
-
-  /** The same with this package's own implementation of every service. */
-  static readonly layerDefault: Layer.Layer<
-    Server | Bans | Events | Sessions,
-    Refusal | StateFailed,
-    Config.Sections
-  > = Layer.provide(Server.layer, Composition.services())
 }
 
 const make = Effect.gen(function* (): Effect.fn.Return<

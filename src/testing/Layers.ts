@@ -9,6 +9,8 @@ import type * as Scope from "effect/Scope"
 import { Bans } from "../bans/Bans.ts"
 import * as Hmac from "../base/Hmac.ts"
 import type { DialError, ResolveError } from "../Errors.ts"
+import { type Provided, Server, type StartError } from "../library/Server.ts"
+import type { ServerOptions } from "../library/ServerOptions.ts"
 import { Quotas } from "../limits/Quotas.ts"
 import { CurrentListener } from "../network/CurrentListener.ts"
 import { Dialer } from "../network/Dialer.ts"
@@ -23,6 +25,7 @@ import * as Config from "../server/Config.ts"
 import { handle, type Services } from "../server/Connection.ts"
 import type { Events } from "../session/Events.ts"
 import { pair } from "./Connection.ts"
+import { Network } from "./Network.ts"
 import * as Peer from "./Peer.ts"
 
 /** A client connected to the server under test, served until the scope closes. */
@@ -62,8 +65,8 @@ export const layer = ({
 }: Replacements = {}): Layer.Layer<Services | Config.Sections | Events> =>
   Layer.mergeAll(
     Composition.services({
-      policy: Layer.provide(Policy.layer, LocalAddresses.fixed(localAddresses)),
-      resolver: Resolver.fixed({ "target.example": [targetAddress.address] }),
+      policy: Layer.provide(Policy.layer, LocalAddresses.layerFixed(localAddresses)),
+      resolver: Resolver.layerFixed({ "target.example": [targetAddress.address] }),
       dialer: dialer((target) => target.duplex.pipe(target.duplex)),
       ...replacements
     }),
@@ -73,16 +76,27 @@ export const layer = ({
     CurrentListener.layer
   ).pipe(Layer.orDie, Layer.provideMerge(Config.layer(config)))
 
-/** A dialer that connects to everything; `serve` plays the target's part. */
+/**
+ * A whole server on a network in memory: with its listeners, reloads and bans, and without a port of this machine. What
+ * is provided to it takes the place of its own services.
+ */
+export const layerServer = (options: ServerOptions = {}): Layer.Layer<Provided | Network, StartError> =>
+  Layer.effectDiscard(
+    // Before the server stops, which would wait for its clients.
+    Effect.flatMap(Network, ({ reset }) => Effect.addFinalizer(() => reset))
+  ).pipe(Layer.provideMerge(Server.layer(options)), Layer.provideMerge(Network.layer))
+
+/** A dialer that connects to everything; `serve` plays the target's part, at once or as an effect. */
 export const dialer = (
-  serve: (target: Peer.Peer, address: NetAddress.IpAddress, port: number) => void
+  serve: (target: Peer.Peer, address: NetAddress.IpAddress, port: number) => unknown
 ): Layer.Layer<Dialer> =>
   Layer.succeed(Dialer, {
     connect: (address, port) =>
       Effect.gen(function* () {
         const [near, far] = pair()
         yield* Effect.addFinalizer(() => Effect.sync(() => near.destroy()))
-        serve(Peer.make(far), address, port)
+        const served = serve(Peer.make(far), address, port)
+        if (Effect.isEffect(served)) yield* Effect.forkScoped(served as Effect.Effect<unknown>)
         return {
           transport: NodeTransport.make(near),
           local: serverAddress,

@@ -11,9 +11,11 @@ export {
   failingDialer,
   failingResolver,
   layer,
+  layerServer,
   pseudonym,
   type Replacements,
   serverAddress,
   targetAddress
 } from "./Layers.ts"
+export { Network, type Serve } from "./Network.ts"
 export { make as peer, type Peer } from "./Peer.ts"

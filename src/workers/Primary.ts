@@ -45,7 +45,7 @@ interface Options {
  * The services that the primary makes from settings, to find errors before a worker is told of them. The primary
  * serves no client, so it does not compile the rules.
  */
-export const services = Composition.services({ policy: Policy.denyAll })
+export const services = Composition.services({ policy: Policy.layerDenyAll })
 
 /** A `Server` whose sessions are in workers. The workers start with the first reload. */
 export const layer = (

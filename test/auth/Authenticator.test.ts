@@ -17,7 +17,7 @@ const user = (name: string, password: string) => ({ name, password: Redacted.mak
 
 const longest = "x".repeat(255)
 
-const users = Authenticator.users([
+const users = Authenticator.layerUsers([
   user("alice", "secret"),
   user("bob", "hunter2"),
   user("jürgen", "pässwört"),
@@ -125,6 +125,6 @@ describe("Authenticator", () => {
   it.effect("has no password that fits where nobody is asked", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* Effect.flip(verify("alice", "secret")))._tag, "AuthenticationFailed")
-    }).pipe(Effect.provide(Authenticator.anyone))
+    }).pipe(Effect.provide(Authenticator.layerAnyone))
   )
 })

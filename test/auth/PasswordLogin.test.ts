@@ -46,7 +46,7 @@ const counting = (gate?: Deferred.Deferred<void>) => {
 }
 
 const among = (users: ReadonlyArray<User>, { layer } = counting()) =>
-  Layer.provide(Authenticator.directory, [Users.fixed(users), layer])
+  Layer.provide(Authenticator.layerDirectory, [Users.layerFixed(users), layer])
 
 const login = Effect.fnUntraced(function* (
   name: string,
@@ -233,7 +233,7 @@ describe("a user", () => {
 })
 
 describe("names that logs escape", () => {
-  const users = Authenticator.users([
+  const users = Authenticator.layerUsers([
     { name: "dom\\alice", password: Redacted.make("secret"), groups: ["staff"] },
     { name: "dom\\u{5c}alice", password: Redacted.make("other"), groups: ["boss"] }
   ])
@@ -253,8 +253,8 @@ describe("names that logs escape", () => {
 })
 
 describe("the first that knows a user", () => {
-  const own = Authenticator.users([{ name: "alice", password: Redacted.make("own") }])
-  const others = Authenticator.users([
+  const own = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("own") }])
+  const others = Authenticator.layerUsers([
     { name: "alice", password: Redacted.make("others") },
     { name: "bob", password: Redacted.make("others"), groups: ["staff"] }
   ])
@@ -268,6 +268,6 @@ describe("the first that knows a user", () => {
       const { recognize, methods } = yield* Authenticator
       assert.deepStrictEqual(yield* recognize!("bob", clientAddress), { user: "bob", groups: ["staff"] })
       assert.deepStrictEqual(methods, [0x02])
-    }).pipe(Effect.provide(Authenticator.firstOf([own, others])))
+    }).pipe(Effect.provide(Authenticator.layerFirstOf([own, others])))
   )
 })

@@ -14,7 +14,7 @@ import { attempt, isAdmitted, layer } from "../support/guarded.ts"
 
 const here = "203.0.113.7"
 
-const users = Authenticator.users(
+const users = Authenticator.layerUsers(
   ["alice", "bob"].map((name) => ({ name, password: Redacted.make(`secret of ${name}`) }))
 )
 
@@ -60,7 +60,7 @@ describe("a program with an old password", () => {
       assert.strictEqual(yield* alice(), "in")
     }).pipe(Effect.provide(layer({}, users)))
   )
-  const others = Authenticator.users([{ name: "alice", password: Redacted.make("another") }])
+  const others = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("another") }])
 
   for (const host of ["127.0.0.1", "::1", here]) {
     it.effect(`next to twenty others keeps no user of ${host} out`, () =>
@@ -175,7 +175,7 @@ describe("a name that is guessed at", () => {
         yield* guess(0, "198.51.100.200", one)
         yield* guess(1, "198.51.100.200", one)
         assert.deepInclude(yield* failuresOf("198.51.100.200"), { failures: 2 })
-        const colliding = Authenticator.users([{ name: other, password: Redacted.make("right") }])
+        const colliding = Authenticator.layerUsers([{ name: other, password: Redacted.make("right") }])
         assert.strictEqual(
           yield* attempt("198.51.100.200", "right", other).pipe(Effect.provide(colliding, { local: true })),
           "in"

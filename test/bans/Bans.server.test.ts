@@ -69,7 +69,7 @@ describe("a connection of a proxy's", () => {
 })
 
 describe("a failed login", () => {
-  const authenticator = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+  const authenticator = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
   const { lines, all } = services({ authenticator })
   it.effect("leaves a warning, escaped and cut short, and not one more than a few", () =>
     Effect.gen(function* () {

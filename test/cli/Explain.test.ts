@@ -26,7 +26,7 @@ const rules = read(
 
 const inputs = { rules, judge: Ruleset.make(rules).judge }
 
-const names = Resolver.fixed({
+const names = Resolver.layerFixed({
   "mixed.example": [ip("10.0.0.1"), ip("192.0.2.1")],
   "inside.example": [ip("10.0.0.1")]
 })

@@ -74,7 +74,7 @@ const services = (answers: boolean) => {
   const relay = Layer.succeed(Relay, { run: () => Effect.succeed("finished") })
   return {
     events,
-    layer: Layer.mergeAll(resolver, dialer, relay, Policy.anything, Bandwidth.layer, Config.layer())
+    layer: Layer.mergeAll(resolver, dialer, relay, Policy.layerAnything, Bandwidth.layer, Config.layer())
   }
 }
 

@@ -50,7 +50,7 @@ const services = (
       }
     }))
   )
-  const resolver = Resolver.fixed({
+  const resolver = Resolver.layerFixed({
     "both.example": [NetAddress.ipFromStringUnsafe(free), NetAddress.ipFromStringUnsafe(limited)],
     "pair.example": [NetAddress.ipFromStringUnsafe(limited), NetAddress.ipFromStringUnsafe("9.0.0.2")]
   })

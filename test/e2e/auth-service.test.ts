@@ -58,8 +58,8 @@ const status =
   (response) =>
     response.writeHead(code).end(body)
 
-const authenticator = (options: Parameters<typeof Authenticator.http>[0]) =>
-  Layer.provide(Authenticator.http({ timeout: "10 seconds", ...options }), Hashing.layer)
+const authenticator = (options: Parameters<typeof Authenticator.layerHttp>[0]) =>
+  Layer.provide(Authenticator.layerHttp({ timeout: "10 seconds", ...options }), Hashing.layer)
 
 const login = Effect.fnUntraced(function* (
   name: string | Uint8Array,

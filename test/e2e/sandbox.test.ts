@@ -11,7 +11,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import { EgressLive, rules } from "../../examples/sandbox.ts"
 import { Resolver } from "../../src/index.ts"
-import { connect, layer, type Peer, peer } from "../../src/testing/index.ts"
+import { layerServer, Network, type Peer, peer } from "../../src/testing/index.ts"
 import { greeting, request } from "../support/messages.ts"
 import { directory } from "../support/temporary.ts"
 
@@ -47,22 +47,29 @@ describe("a sandbox", () => {
 
   it.effect("reaches what is on the list, at the addresses that it has", () =>
     Effect.gen(function* () {
-      for (const name of ["github.com", "raw.githubusercontent.com", "api.example.com"]) {
-        assert.strictEqual(yield* asking(yield* connect, name, 443), 0x00, name)
+      const { connect, target } = yield* Network
+      const answerOf = (name: string) => Effect.flatMap(connect(), (client) => asking(client, name, 443))
+      for (const [name, address] of [
+        ["github.com", "140.82.112.3"],
+        ["raw.githubusercontent.com", "185.199.108.133"],
+        ["api.example.com", "8.8.8.8"]
+      ] as const) {
+        yield* target(`${address}:443`, ({ ending }) => ending)
+        assert.strictEqual(yield* answerOf(name), 0x00, name)
       }
-      assert.strictEqual(yield* asking(yield* connect, "pypi.org", 443), 0x02)
+      assert.strictEqual(yield* answerOf("pypi.org"), 0x02)
     }).pipe(
       Effect.provide(
-        layer({
-          config: { rules, privateTargets: "deny" },
-          resolver: Resolver.fixed({
+        Layer.provide(
+          layerServer({ rules, privateTargets: "deny" }),
+          Resolver.layerFixed({
             "github.com": [NetAddress.ipFromStringUnsafe("140.82.112.3")],
             "raw.githubusercontent.com": [NetAddress.ipFromStringUnsafe("185.199.108.133")],
             "api.example.com": [NetAddress.ipFromStringUnsafe("8.8.8.8")],
             // A name on the list that leads inside.
             "pypi.org": [NetAddress.ipFromStringUnsafe("10.0.0.1")]
           })
-        })
+        )
       )
     )
   )

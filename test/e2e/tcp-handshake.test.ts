@@ -83,7 +83,7 @@ layer(Program.layer(["--handshake-timeout", "3s", "--log-level", "debug"]), {
       // No TCP connection leads to a broadcast address, on any machine.
       const { code } = yield* ask(yield* proxy(), [255, 255, 255, 255], 80)
       assert.strictEqual(code, 0x03)
-    }).pipe(Effect.provide(serverOf({ policy: Policy.anything })))
+    }).pipe(Effect.provide(serverOf({ policy: Policy.layerAnything })))
   )
 
   it.effect("answers 02 where nobody may go", () =>

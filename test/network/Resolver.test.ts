@@ -348,8 +348,8 @@ describe("Resolver's cache", () => {
   )
 })
 
-describe("Resolver.fixed", () => {
-  const table = Resolver.fixed({ "target.example": [NetAddress.ipFromStringUnsafe("192.0.2.1")] })
+describe("Resolver.layerFixed", () => {
+  const table = Resolver.layerFixed({ "target.example": [NetAddress.ipFromStringUnsafe("192.0.2.1")] })
 
   it.effect("knows its table, and nothing that is in every object", () =>
     Effect.gen(function* () {

@@ -33,7 +33,7 @@ describe("LocalAddresses", () => {
       }
     }).pipe(
       Effect.provide(
-        LocalAddresses.fixed(["10.0.0.7", "8.8.4.4", "2606:4700::7", "2606:4700:1::7", "::1"].map(ip))
+        LocalAddresses.layerFixed(["10.0.0.7", "8.8.4.4", "2606:4700::7", "2606:4700:1::7", "::1"].map(ip))
       )
     )
   )

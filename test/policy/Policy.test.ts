@@ -32,7 +32,7 @@ const isAllowed = Effect.fnUntraced(function* (text: string, port: number) {
 })
 
 /** What is served here is on this address, and on those of loopback. */
-const machine = LocalAddresses.fixed([NetAddress.ipFromStringUnsafe("9.9.9.9")])
+const machine = LocalAddresses.layerFixed([NetAddress.ipFromStringUnsafe("9.9.9.9")])
 
 const settings: Record<string, Partial<Config.Values>> = {
   "on loopback": {},

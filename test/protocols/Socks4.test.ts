@@ -17,7 +17,7 @@ const request = (command: number, address: ReadonlyArray<number>, ...texts: Read
 const granted = [0x00, 0x5a, 0x04, 0x38, 198, 51, 100, 1]
 const rejected = [0x00, 0x5b, 0, 0, 0, 0, 0, 0]
 
-const users = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+const users = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
 
 describe("Socks4", () => {
   it.effect("connects to an address, notes the user id and makes no user of it, and moves bytes", () =>

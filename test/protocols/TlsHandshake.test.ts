@@ -65,7 +65,7 @@ const user = Effect.gen(function* () {
 })
 
 const asksPassword = layer({
-  authenticator: Authenticator.users([{ name: "bob", password: Redacted.make("secret") }])
+  authenticator: Authenticator.layerUsers([{ name: "bob", password: Redacted.make("secret") }])
 })
 
 describe("a TLS listener", () => {
@@ -203,7 +203,7 @@ describe("a TLS listener with an authority for clients", () => {
     }).pipe(
       Effect.provide(
         layer({
-          authenticator: Authenticator.users([
+          authenticator: Authenticator.layerUsers([
             { name: "alice", password: Redacted.make("secret"), groups: ["staff"] }
           ])
         })

@@ -57,8 +57,10 @@ const byUpstream = (seen: Array<unknown>): Route => {
   }
 }
 
-const alice = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
-const names = Resolver.fixed({ "target.example": [ip("169.254.169.254"), ip("192.0.2.1"), ip("192.0.2.2")] })
+const alice = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
+const names = Resolver.layerFixed({
+  "target.example": [ip("169.254.169.254"), ip("192.0.2.1"), ip("192.0.2.2")]
+})
 const login = [...greeting(0x02), ...credentials("alice", "secret")]
 
 describe("a route", () => {

@@ -19,7 +19,7 @@ import { captured } from "../support/logs.ts"
 import { credentials, greeting, reply, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
 
-const users = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+const users = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
 
 /** The address that the in-memory dialer connects from. */
 const bound = [0x01, 198, 51, 100, 1, 0x04, 0x38]

@@ -127,7 +127,9 @@ describe("Server", () => {
   it.effect("goes by what the authenticator asks, not by the settings", () =>
     Effect.gen(function* () {
       const listen = at("0.0.0.0:1080")
-      const error = yield* Effect.flip(started({ listen, user }, { authenticator: Authenticator.anyone }))
+      const error = yield* Effect.flip(
+        started({ listen, user }, { authenticator: Authenticator.layerAnyone })
+      )
       assert.strictEqual(error._tag, "OpenProxyRefused")
     })
   )

@@ -52,7 +52,7 @@ it.effect("a dialer goes by the user and the target of the session", () => {
     assert.isUndefined(yield* CurrentSession)
   }).pipe(
     Effect.provide(
-      layer({ authenticator: Authenticator.users(users), dialer: Layer.provide(byUser(others), echo) })
+      layer({ authenticator: Authenticator.layerUsers(users), dialer: Layer.provide(byUser(others), echo) })
     )
   )
 })
@@ -101,8 +101,8 @@ it.effect("a dialer goes by the user or the name, as in examples/dialer.ts", () 
   }).pipe(
     Effect.provide(
       layer({
-        authenticator: Authenticator.users(users),
-        resolver: Resolver.fixed({ "target.example": address, "intranet.example": address }),
+        authenticator: Authenticator.layerUsers(users),
+        resolver: Resolver.layerFixed({ "target.example": address, "intranet.example": address }),
         dialer: Layer.provide(DialerBySession, noting)
       })
     )

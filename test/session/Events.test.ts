@@ -23,7 +23,7 @@ import { settled } from "../support/streams.ts"
 const sessionTags = ["SessionBegun", "SessionDecided", "SessionConnected", "SessionEnded"] as const
 const allTags = [...sessionTags, "LoginSucceeded", "LoginFailed", "NetworkBanned", "BanLifted"] as const
 
-const alice = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+const alice = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
 const withUsers: Replacements = { authenticator: alice }
 
 const provided = (replacements: Replacements = {}) => Layer.merge(layer(replacements), captured().layer)

@@ -15,7 +15,7 @@ import { captured } from "../support/logs.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
 
-const users = Authenticator.users([{ name: "alice", password: Redacted.make("hunter2") }])
+const users = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("hunter2") }])
 
 /** The one line about a client that sends this, stays for two seconds and leaves. */
 const line = Effect.fnUntraced(function* (

@@ -21,7 +21,7 @@ export const address = (host: string, port = 50_000) =>
 export const layer = (values: Partial<Config.Values> = {}, authenticator = alice) =>
   Layer.mergeAll(Layer.provide(Bans.layer, Hmac.layer), Config.layer(values), authenticator)
 
-export const alice = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+export const alice = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
 
 let guesses = 0
 

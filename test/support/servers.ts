@@ -8,19 +8,12 @@ import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
-import {
-  AuthLayer,
-  Binder,
-  Config,
-  DatagramRelay,
-  Dialer,
-  type Errors,
-  Interfaces,
-  Policy,
-  Relay,
-  Resolver,
-  Server
-} from "../../src/index.ts"
+import type { BadSetting } from "../../src/Errors.ts"
+import { Dialer } from "../../src/network/Dialer.ts"
+import type { Policy } from "../../src/policy/Policy.ts"
+import * as Composition from "../../src/server/Composition.ts"
+import * as Config from "../../src/server/Config.ts"
+import { Server } from "../../src/server/Server.ts"
 
 /** Containers often go without. */
 export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
@@ -32,8 +25,7 @@ const listen = ["127.0.0.1", ...(hasIPv6 ? ["::1"] : [])].map((host) =>
 )
 
 /** Listens on loopback, IPv4 first, and writes no log. */
-export const server = (values: Partial<Config.Values> = {}) =>
-  Server.layerDefault.pipe(Layer.provide(quiet(values)))
+export const server = (values: Partial<Config.Values> = {}) => serverOf({}, values)
 
 /** The same, in a world where every target is at 127.0.0.1: for clients that do not take loopback to a proxy. */
 export const serverOfLoopback = (values: Partial<Config.Values> = {}) =>
@@ -41,27 +33,12 @@ export const serverOfLoopback = (values: Partial<Config.Values> = {}) =>
 
 /** The same, with services of the test's own. */
 export const serverOf = (
-  {
-    dialer = Dialer.layer,
-    policy = Layer.provide(Policy.layer, Interfaces.layer)
-  }: {
+  replacements: {
     readonly dialer?: Layer.Layer<Dialer, never, Config.Sections>
-    readonly policy?: Layer.Layer<Policy, Errors.BadSetting, Config.Sections>
+    readonly policy?: Layer.Layer<Policy, BadSetting, Config.Sections>
   },
   values: Partial<Config.Values> = {}
-) =>
-  Server.layer.pipe(
-    Layer.provide([
-      AuthLayer.layer,
-      Resolver.layer,
-      dialer,
-      policy,
-      Binder.layer,
-      Relay.layer,
-      DatagramRelay.layer
-    ]),
-    Layer.provide(quiet(values))
-  )
+) => Server.layer.pipe(Layer.provide(Composition.services(replacements)), Layer.provide(quiet(values)))
 
 const loopbackDialer = Layer.effect(
   Dialer,

@@ -25,7 +25,7 @@ import { echo, open } from "../support/udp.ts"
 
 const services = (values: Partial<Config.Values> = {}) =>
   Effect.provide(
-    Layer.mergeAll(DatagramRelay.layer, Resolver.fixed({}), Policy.anything).pipe(
+    Layer.mergeAll(DatagramRelay.layer, Resolver.layerFixed({}), Policy.layerAnything).pipe(
       Layer.provide(Config.layer(values))
     )
   )
@@ -175,7 +175,9 @@ describe("DatagramRelay", () => {
       assert.strictEqual((yield* client.receive).bytes.at(-1), 2)
       assert.strictEqual(traffic.dropped, 100 - 32)
     }).pipe(
-      Effect.provide(Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.anything)),
+      Effect.provide(
+        Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.layerAnything)
+      ),
       Effect.provideService(Resolver, { resolve: () => Effect.never })
     )
   )
@@ -325,7 +327,9 @@ describe("DatagramRelay", () => {
       assert.deepStrictEqual((yield* target.receive).bytes, [5])
       assert.strictEqual(asked, 2)
     }).pipe(
-      Effect.provide(Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.anything)),
+      Effect.provide(
+        Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.layerAnything)
+      ),
       Effect.provideService(Resolver, { resolve })
     )
   })

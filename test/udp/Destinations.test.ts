@@ -22,7 +22,7 @@ describe("Destinations", () => {
   it.effect("are judged once a minute, and anew when others judge", () => {
     const policy = { judged: 0, revision: 0, verdict: "allow" as "allow" | "deny" }
     const services = Layer.merge(
-      Resolver.fixed({}),
+      Resolver.layerFixed({}),
       Layer.succeed(Policy, {
         judge: (_, address) =>
           Effect.sync(() => {
@@ -71,8 +71,8 @@ describe("Destinations", () => {
       }
     }
     const services = Layer.mergeAll(
-      Resolver.fixed({ "target.example": [NetAddress.ipFromStringUnsafe("192.0.2.7")] }),
-      Policy.anything,
+      Resolver.layerFixed({ "target.example": [NetAddress.ipFromStringUnsafe("192.0.2.7")] }),
+      Policy.layerAnything,
       Layer.succeed(CurrentRoute, route)
     )
     return Effect.gen(function* () {

@@ -11,7 +11,9 @@ import * as Errors from "../../../src/Errors.ts"
 import { connect, dialer, failingDialer, layer, type Peer } from "../../../src/testing/index.ts"
 import { message, receive, receiveAll, text } from "../../support/http.ts"
 
-const asAlice = { authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }]) }
+const asAlice = {
+  authenticator: Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
+}
 const credentials = `Proxy-Authorization: Basic ${btoa("alice:secret")}`
 const get = (path = "/", ...fields: ReadonlyArray<string>) =>
   message([`GET http://target.example${path} HTTP/1.1`, "Host: target.example", ...fields])

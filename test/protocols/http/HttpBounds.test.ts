@@ -15,7 +15,9 @@ import { message, receive, receiveAll, text } from "../../support/http.ts"
 import { captured } from "../../support/logs.ts"
 import { settled } from "../../support/streams.ts"
 
-const asAlice = { authenticator: Authenticator.users([{ name: "alice", password: Redacted.make("secret") }]) }
+const asAlice = {
+  authenticator: Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
+}
 const credentials = `Proxy-Authorization: Basic ${btoa("alice:secret")}`
 
 const lines = (method: string, path: string, fields: ReadonlyArray<string>) => [

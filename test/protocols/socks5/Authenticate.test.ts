@@ -9,7 +9,7 @@ import * as Authenticate from "../../../src/protocols/socks5/Authenticate.ts"
 import { credentials } from "../../support/messages.ts"
 import { accepted, settled, untrusted } from "../../support/streams.ts"
 
-const users = Authenticator.users([{ name: "alice", password: Redacted.make("secret") }])
+const users = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
 
 const failing = Effect.fnUntraced(function* (sent: ReadonlyArray<number>) {
   const { peer, client } = yield* accepted

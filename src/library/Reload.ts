@@ -1,0 +1,45 @@
+/**
+ * Other settings for a server in an app that runs.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
+import * as Tracer from "effect/Tracer"
+import * as Sources from "../config/Sources.ts"
+import type { BadSettings } from "../Errors.ts"
+import type * as Composition from "../server/Composition.ts"
+import * as ServerReload from "../server/Reload.ts"
+import type { Refusal, Server } from "../server/Server.ts"
+import type { Events } from "../session/Events.ts"
+import type { ServerOptions } from "./ServerOptions.ts"
+import { layerOf, Settings } from "./Settings.ts"
+
+export class Reload extends Context.Service<
+  Reload,
+  (options: ServerOptions | Settings) => Effect.Effect<void, Refusal | BadSettings>
+>()("effect-socks/library/Reload") {
+  /** Builds these services anew for each reload. */
+  static readonly layerOf = (
+    services: ReturnType<typeof Composition.services>
+  ): Layer.Layer<Reload, never, Server | Events> =>
+    Layer.effect(
+      Reload,
+      Effect.gen(function* () {
+        // All that the server was built with, such as its logger: a reload may come from anywhere in the app.
+        const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<Server | Events>())
+        const one = yield* Semaphore.make(1)
+        return (options) =>
+          Settings.make(options).pipe(
+            Effect.flatMap((settings) =>
+              Effect.mapError(ServerReload.once(Layer.provideMerge(services, layerOf(settings))), (error) =>
+                Sources.placed(error, settings.locate)
+              )
+            ),
+            ServerReload.reported,
+            Effect.provideContext(context),
+            one.withPermits(1)
+          )
+      })
+    )
+}

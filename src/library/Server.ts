@@ -1,0 +1,82 @@
+/**
+ * A server in an app.
+ */
+import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
+import { Bans } from "../bans/Bans.ts"
+import type * as ListenAddress from "../config/ListenAddress.ts"
+import * as Sources from "../config/Sources.ts"
+import type { BadSettings, StateFailed } from "../Errors.ts"
+import * as Composition from "../server/Composition.ts"
+import { type Refusal, Server as Running } from "../server/Server.ts"
+import { Events } from "../session/Events.ts"
+import type { Census } from "../session/Sessions.ts"
+import { Reload } from "./Reload.ts"
+import type { ServerOptions } from "./ServerOptions.ts"
+import * as Services from "./Services.ts"
+import { Sessions } from "./Sessions.ts"
+import { layerOf, Settings } from "./Settings.ts"
+
+/** Why a server does not start. Each has a message that names the setting, its value and what would be right. */
+export type StartError = Refusal | BadSettings | StateFailed
+
+/** What the layer of a server provides. */
+export type Provided = Server | Bans | Events | Reload | Sessions
+
+export class Server extends Context.Service<
+  Server,
+  {
+    /** The listeners, in the order of the options, with the ports that the system chose. */
+    readonly listeners: ReadonlyArray<ListenAddress.ListenAddress>
+    /** The addresses of those that listen on TCP. */
+    readonly addresses: ReadonlyArray<NetAddress.InetAddress>
+    /** Whether clients have to log in with a password. */
+    readonly asksPassword: boolean
+    /** The numbers of sessions, handshakes and descriptors, and their limits. */
+    readonly census: Effect.Effect<Census>
+  }
+>()("effect-socks/library/Server") {
+  static readonly layer = (options: ServerOptions | Settings = {}): Layer.Layer<Provided, StartError> =>
+    layerFrom(Settings.make(options))
+
+  static readonly layerConfig = (
+    options: Config.Wrap<ServerOptions>
+  ): Layer.Layer<Provided, StartError | Config.ConfigError> => layerFrom(Settings.fromConfig(options))
+}
+
+/** A server of its own each time that this is called, whatever else is built with it. */
+const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E | Refusal | StateFailed> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const settings = yield* read
+      const services = yield* Services.make
+      const server = Layer.mergeAll(face, Sessions.layer, Reload.layerOf(services)).pipe(
+        Layer.provideMerge(Running.layerOf(Composition.alone)),
+        Layer.provide(Layer.provideMerge(services, layerOf(settings)))
+      )
+      return yield* Effect.mapBoth(Layer.build(Layer.fresh(server)), {
+        onSuccess: Context.pick(Server, Bans, Events, Reload, Sessions),
+        onFailure: (error) => Sources.placed(error, settings.locate)
+      })
+    })
+  )
+
+/** What of the running server is for the app. */
+const face = Layer.effect(
+  Server,
+  Effect.map(Running, (running) => ({
+    get listeners() {
+      return running.listeners
+    },
+    get addresses() {
+      return running.addresses
+    },
+    get asksPassword() {
+      return running.asksPassword
+    },
+    census: running.census
+  }))
+)

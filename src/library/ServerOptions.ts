@@ -1,0 +1,476 @@
+/**
+ * The options of a server in an app: every setting of the program but those of its command line, as plain values.
+ * `test/library/ServerOptions.test.ts` compares names, descriptions and defaults with the declarations of the settings.
+ */
+import type * as Duration from "effect/Duration"
+import type * as Host from "effect/net/Host"
+import type * as IpNetwork from "effect/net/IpNetwork"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Redacted from "effect/Redacted"
+
+export interface ServerOptions {
+  /**
+   * Address to listen on: HOST:PORT (port 0 lets the system choose a free port), unix:/path, or systemd for
+   * the sockets that systemd passes (systemd:NAME for those with this FileDescriptorName). tls: in front of
+   * the address puts TLS on the listener. Options behind it, as in ?protocols=socks5+http&udp=false, hold for
+   * this listener only. A tls: listener relays no UDP unless it has udp=true. With HOST:PORT?wait=30s the
+   * start waits until this machine has the address.
+   *
+   * @default 127.0.0.1:1080
+   */
+  readonly listen?: Many<ListenOption> | undefined
+  /**
+   * Protocol that clients may speak.
+   *
+   * @default socks5, socks4, http
+   */
+  readonly protocols?: Many<"socks5" | "socks4" | "http"> | undefined
+  /**
+   * Relay datagrams (UDP ASSOCIATE), except for clients of tls: listeners without udp=true.
+   *
+   * @default true
+   */
+  readonly udp?: boolean | undefined
+  /**
+   * Permissions of the sockets of unix: listeners.
+   *
+   * @default 0600
+   */
+  readonly unixMode?: number | `0${number}` | undefined
+  /**
+   * Certificate of the tls: listeners, followed by its chain (PEM).
+   *
+   * @default none
+   */
+  readonly tlsCert?: string | undefined
+  /**
+   * Private key of that certificate (PEM, without a passphrase).
+   *
+   * @default none
+   */
+  readonly tlsKey?: string | undefined
+  /**
+   * Certificate authority of client certificates (PEM). With this, clients of tls: listeners must have a
+   * certificate; its common name is the user, and no password is asked.
+   *
+   * @default none
+   */
+  readonly tlsClientCa?: string | undefined
+  /**
+   * Revocation lists of client certificates (PEM), one for each authority. Without a valid list of its
+   * authority a certificate is refused. The file is read again when it changes.
+   *
+   * @default none
+   */
+  readonly tlsClientCrl?: string | undefined
+  /**
+   * Network of proxies in front of this server. Their connections must begin with a PROXY header (version 1
+   * or 2), which names the client. A header from elsewhere is never read.
+   *
+   * @default none
+   */
+  readonly proxyProtocolFrom?: Many<NetworkOption> | undefined
+  /**
+   * Allow everyone: listen beyond loopback without asking for a password.
+   *
+   * @default false
+   */
+  readonly open?: boolean | undefined
+  /**
+   * Time limit for PROXY header, TLS, greeting, authentication and request together.
+   *
+   * @default 10s
+   */
+  readonly handshakeTimeout?: DurationOption | undefined
+  /**
+   * Time that sessions have to finish when the server stops.
+   *
+   * @default 10s
+   */
+  readonly drainTimeout?: DurationOption | undefined
+  /**
+   * Answer every failed connection alike (01 or 502), so that clients cannot explore a network by the
+   * replies.
+   *
+   * @default false
+   */
+  readonly blurFailures?: boolean | undefined
+  /**
+   * End sessions that new settings or a new users file would no longer allow: those of removed users, and
+   * those that the policy now denies.
+   *
+   * @default false
+   */
+  readonly endDenied?: boolean | undefined
+  /**
+   * More users: NAME:PASSWORD, or name, password or password-hash, groups, expires, networks and limits.
+   *
+   * @default none
+   */
+  readonly users?: Many<Redacted.Redacted | UserOptions> | undefined
+  /**
+   * File with more users: lines of NAME:HASH, as htpasswd -B (bcrypt) or hash-password (scrypt) make them, or
+   * a list of users in .yaml or .json. The file is read again when it changes.
+   *
+   * @default none
+   */
+  readonly usersFile?: string | undefined
+  /**
+   * HTTP service that decides about users who are not listed: it gets POST {user, password, client} as JSON,
+   * and answers 200 {groups, limits, ttl} or 401.
+   *
+   * @default none
+   */
+  readonly authUrl?: string | undefined
+  /**
+   * Bearer token for the service of --auth-url.
+   *
+   * @default none
+   */
+  readonly authToken?: Redacted.Redacted | undefined
+  /**
+   * Network whose clients need no password; they may still give one. With this and no users, clients from
+   * elsewhere are refused.
+   *
+   * @default none
+   */
+  readonly trust?: Many<NetworkOption> | undefined
+  /**
+   * Number of different wrong logins after which a client network is banned: an IPv4 address or an IPv6 /64.
+   * A /56 is banned after four times as many, a /48 after sixteen times as many.
+   *
+   * @default 10
+   */
+  readonly banAfter?: number | "off" | undefined
+  /**
+   * Time without a failed login after which earlier ones are forgotten.
+   *
+   * @default 10m
+   */
+  readonly banWindow?: DurationOption | undefined
+  /**
+   * Duration of a first ban. Each further ban of the same network lasts twice as long, up to a day.
+   *
+   * @default 10m
+   */
+  readonly banTime?: DurationOption | undefined
+  /**
+   * File that keeps bans over a restart, one JSON object a line. Deleting a line lifts the ban. FILE.known
+   * keeps which user logged in from which network.
+   *
+   * @default none
+   */
+  readonly bansFile?: string | undefined
+  /**
+   * Directory that keeps used quotas over a restart, and, without --bans-file, which user logged in from
+   * which network. Read at the start only.
+   *
+   * @default none
+   */
+  readonly stateDir?: string | undefined
+  /**
+   * Whether clients may go to private, loopback and other special addresses, and to the addresses of this
+   * machine. auto allows it only if nobody but this machine can connect: every listener is on loopback, or is
+   * a unix: socket of mode 0600.
+   *
+   * @default auto
+   */
+  readonly privateTargets?: "auto" | "allow" | "deny" | undefined
+  /**
+   * Target that is allowed although its address is special: a network, an address, a name, *.SUFFIX or *,
+   * with :PORT or :FIRST-LAST behind it if wanted (IPv6 in brackets then). A name or * opens no loopback or
+   * link-local address and no address of this machine, unless it is localhost or has local: in front. A
+   * network opens no address of this machine but loopback and link-local ones.
+   *
+   * @default none
+   */
+  readonly allowTarget?: Many<string> | undefined
+  /**
+   * Target that is denied, whatever else allows it. *:25 (mail) is denied beside the targets given here,
+   * unless none is among them.
+   *
+   * @default *:25
+   */
+  readonly denyTarget?: Many<string> | undefined
+  /**
+   * Rules of who may go where: the first rule whose conditions all hold decides. With rules, what none of
+   * them allows is denied.
+   *
+   * @default none, and everything is allowed
+   */
+  readonly rules?: Many<RuleOptions> | undefined
+  /**
+   * Deny nothing, and log what the policy would have denied.
+   *
+   * @default false
+   */
+  readonly reportOnly?: boolean | undefined
+  /**
+   * Decisions that are logged, with the rule and the reason. auto is all where there are rules, else denied.
+   *
+   * @default auto
+   */
+  readonly logDecisions?: "auto" | "all" | "denied" | "none" | undefined
+  /**
+   * Time limit for finding the addresses of a name.
+   *
+   * @default 5s
+   */
+  readonly resolveTimeout?: DurationOption | undefined
+  /**
+   * Time limit for connecting to a target, all its addresses together.
+   *
+   * @default 10s
+   */
+  readonly connectTimeout?: DurationOption | undefined
+  /**
+   * Time without any bytes after which a session is ended.
+   *
+   * @default 15m
+   */
+  readonly idleTimeout?: DurationOption | "off" | undefined
+  /**
+   * The same for a session of which one side has finished sending.
+   *
+   * @default 1m
+   */
+  readonly halfCloseTimeout?: DurationOption | "off" | undefined
+  /**
+   * Time limit for the connection that a BIND waits for.
+   *
+   * @default 2m
+   */
+  readonly bindTimeout?: DurationOption | undefined
+  /**
+   * Allow BIND: wait for one connection from a target, as FTP in active mode needs it.
+   *
+   * @default false
+   */
+  readonly bind?: boolean | undefined
+  /**
+   * Limit of connections that have not sent their request yet, as MaxStartups of OpenSSH: above START, RATE
+   * percent of new connections are dropped at random, rising to all at FULL, those of the networks with most
+   * open connections first. An IPv4 address or IPv6 /64 may have an eighth of the room that is left, a /48 a
+   * quarter, this machine half. auto is half of the limit on open files, and 30 percent from a quarter of it.
+   *
+   * @default auto
+   */
+  readonly maxHandshakes?: `${number}:${number}:${number}` | "auto" | undefined
+  /**
+   * Limit of concurrent sessions in all. auto follows from the limit on open files.
+   *
+   * @default auto
+   */
+  readonly maxSessions?: number | "auto" | undefined
+  /**
+   * Limit of concurrent sessions of a client: an IPv4 address, or an IPv6 /64.
+   *
+   * @default off
+   */
+  readonly maxSessionsPerClient?: number | "off" | undefined
+  /**
+   * Limit of concurrent sessions of a user.
+   *
+   * @default off
+   */
+  readonly maxSessionsPerUser?: number | "off" | undefined
+  /**
+   * Limit of new sessions a second of a user, or of a client without one. Each HTTP request counts.
+   *
+   * @default off
+   */
+  readonly sessionRate?: number | "off" | undefined
+  /**
+   * Longest duration of a session, however busy it is.
+   *
+   * @default off
+   */
+  readonly maxLifetime?: DurationOption | "off" | undefined
+  /**
+   * Bytes that a user may transfer in a day (UTC), both directions together.
+   *
+   * @default off
+   */
+  readonly dailyQuota?: SizeOption | "off" | undefined
+  /**
+   * Bytes that a user may transfer in a month (UTC), both directions together.
+   *
+   * @default off
+   */
+  readonly monthlyQuota?: SizeOption | "off" | undefined
+  /**
+   * Bandwidth limit of each session in bytes a second, from the client and to it: 1MiB/10MiB, or 10MiB for
+   * each direction.
+   *
+   * @default off
+   */
+  readonly bandwidthSession?: BandwidthOption | undefined
+  /**
+   * Bandwidth limit in bytes a second of all sessions of a user, or of a client without one, together.
+   *
+   * @default off
+   */
+  readonly bandwidthUser?: BandwidthOption | undefined
+  /**
+   * Bandwidth limit in bytes a second of all sessions together.
+   *
+   * @default off
+   */
+  readonly bandwidthTotal?: BandwidthOption | undefined
+  /**
+   * Limit of concurrent associations of a user, or of a client without one.
+   *
+   * @default 256
+   */
+  readonly udpAssociations?: number | "off" | undefined
+  /**
+   * Range of ports for the datagrams of clients. any leaves the choice to the system.
+   *
+   * @default any
+   */
+  readonly udpPorts?: `${number}-${number}` | "any" | undefined
+  /**
+   * Time without a datagram after which an association is ended, with its connection.
+   *
+   * @default 60s
+   */
+  readonly udpIdleTimeout?: DurationOption | "off" | undefined
+  /**
+   * Limit of datagrams a second from a client. Datagrams beyond it are dropped.
+   *
+   * @default off
+   */
+  readonly udpRate?: number | "off" | undefined
+  /**
+   * Require clients to declare the port that their datagrams come from.
+   *
+   * @default false
+   */
+  readonly udpStrict?: boolean | undefined
+  /**
+   * Pass datagrams from any sender on to the client, not only from targets that it has sent to.
+   *
+   * @default false
+   */
+  readonly udpFullCone?: boolean | undefined
+  /**
+   * Reassemble fragmented datagrams (FRAG of RFC 1928) instead of dropping them.
+   *
+   * @default false
+   */
+  readonly udpFragments?: boolean | undefined
+  /**
+   * Address that clients are told to send their datagrams to. Behind NAT it differs from the bound one.
+   *
+   * @default bound
+   */
+  readonly advertise?: string | NetAddress.IpAddress | undefined
+}
+
+/** One value, or a list of them. */
+export type Many<A> = A | ReadonlyArray<A>
+
+/** A time above zero: `"15 minutes"`, `"15m"`, `"500ms"` or `Duration.minutes(15)`. A number has no unit, and is refused. */
+export type DurationOption =
+  | Duration.Duration
+  | `${number} ${Duration.Unit}`
+  | `${number}${"ms" | "s" | "m" | "h" | "d"}`
+
+/** A number of bytes: `"10 MiB"`, `"10MiB"` (1024 * 1024 each), `"10 MB"` (a million each) or `10485760`. */
+export type SizeOption =
+  | number
+  | `${number}${"" | " "}${"B" | "kB" | "KB" | "MB" | "GB" | "TB" | "KiB" | "MiB" | "GiB" | "TiB"}`
+
+/** Bytes a second: `"1MiB/10MiB"` for uploads and downloads, `"10 MiB"` for each of them, or an object with the two. */
+export type BandwidthOption =
+  | SizeOption
+  | "off"
+  | `${string}/${string}`
+  | { readonly upload?: SizeOption | "off" | undefined; readonly download?: SizeOption | "off" | undefined }
+
+/** `"10.0.0.0/8"`, `"2001:db8::/32"`, or an address for a network of one. */
+export type NetworkOption = string | IpNetwork.IpNetwork
+
+/** An address to listen on as the program takes it, such as `"127.0.0.1:1080"`, or one with options of its own. */
+export type ListenOption =
+  | string
+  | Host.HostPort
+  | NetAddress.SocketAddress
+  | {
+      /** As `"127.0.0.1:1080"`, `"unix:/path"` or `"tls:0.0.0.0:1443"`. */
+      readonly address: string
+      /** Protocols that clients may speak here. */
+      readonly protocols?: Many<"socks5" | "socks4" | "http"> | undefined
+      /** Whether datagrams of its clients are relayed. */
+      readonly udp?: boolean | undefined
+      /** How long the start waits until this machine has the address. */
+      readonly wait?: DurationOption | undefined
+    }
+
+/** A user who may log in. Without a password and a hash of one, by a client certificate only. */
+export interface UserOptions {
+  /** 1 to 255 bytes, without a colon; or the common name of a client certificate. */
+  readonly name: string
+  /** 1 to 255 bytes. */
+  readonly password?: Redacted.Redacted | undefined
+  /** In the place of a password, its hash: of scrypt, as `effect-socks hash-password` makes it, or of bcrypt. */
+  readonly passwordHash?: Redacted.Redacted | undefined
+  /** Groups that rules can name. */
+  readonly groups?: ReadonlyArray<string> | undefined
+  /** The last day, in UTC, such as `"2027-03-31"`; or the moment when it is over, such as `"2027-03-31T18:00:00Z"`. */
+  readonly expires?: string | undefined
+  /** Networks that the user may log in from; every network, if left out. */
+  readonly networks?: ReadonlyArray<NetworkOption> | undefined
+  /** Limits of all sessions of the user together. */
+  readonly limits?: LimitOptions | undefined
+}
+
+/** Limits of a user, or of the sessions that a rule allows. One that is left out is that of the settings. */
+export interface LimitOptions {
+  /** Concurrent sessions. */
+  readonly sessions?: number | "off" | undefined
+  /** New sessions a second. */
+  readonly sessionRate?: number | "off" | undefined
+  /** Bytes a second from clients, all sessions together. */
+  readonly upload?: SizeOption | "off" | undefined
+  /** Bytes a second to clients, all sessions together. */
+  readonly download?: SizeOption | "off" | undefined
+  /** The longest duration of each session. */
+  readonly lifetime?: DurationOption | "off" | undefined
+  /** Bytes in a day (UTC), both directions together. */
+  readonly dailyQuota?: SizeOption | "off" | undefined
+  /** Bytes in a month (UTC), both directions together. */
+  readonly monthlyQuota?: SizeOption | "off" | undefined
+}
+
+/** A rule: it decides about a request for which all its conditions hold, if no rule before it does. */
+export interface RuleOptions {
+  /** The name in the log and in events; its number in the list, if left out. */
+  readonly name?: string | undefined
+  /** Allows the request. A rule has either this or `deny`. */
+  readonly allow?: true | undefined
+  /** Denies the request; a text is the reason, which the client and the log are told. */
+  readonly deny?: true | string | undefined
+  /** Names of users. */
+  readonly users?: Many<string> | undefined
+  /** Groups of users. */
+  readonly groups?: Many<string> | undefined
+  /** Networks and addresses of clients. */
+  readonly clients?: Many<NetworkOption> | undefined
+  /** Listeners that clients came in by, such as `"127.0.0.1:1080"`. */
+  readonly listeners?: Many<string> | undefined
+  /** Commands. */
+  readonly commands?: Many<"connect" | "bind" | "associate" | "forward"> | undefined
+  /** Protocols of clients. */
+  readonly protocols?: Many<"socks5" | "socks4" | "http"> | undefined
+  /** Targets: `"example.com"`, `"*.example.com:443"`, `"10.0.0.0/8"`, `"**"` for every name, `"*"` for everything. */
+  readonly to?: Many<string> | undefined
+  /** Ports of targets, and ranges such as `"8000-8999"`. */
+  readonly ports?: Many<number | `${number}-${number}`> | undefined
+  /** Days and times, such as `"mon-fri 08:00-18:00"`. */
+  readonly when?: Many<string> | undefined
+  /** The time zone of `when`, such as `"Europe/Berlin"`; that of the machine, if left out. */
+  readonly timezone?: string | undefined
+  /** Limits of all sessions that the rule allows, together. */
+  readonly limits?: LimitOptions | undefined
+}

@@ -1,0 +1,56 @@
+/**
+ * The services of a server in an app: this package's own, but for those that the app provides.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Authenticator } from "../auth/Authenticator.ts"
+import * as Hashing from "../auth/Hashing.ts"
+import { PasswordHashes } from "../auth/PasswordHashes.ts"
+import * as RememberedLogins from "../auth/RememberedLogins.ts"
+import { Users } from "../auth/Users.ts"
+import * as Hmac from "../base/Hmac.ts"
+import { Binder } from "../network/Binder.ts"
+import { Dialer } from "../network/Dialer.ts"
+import { Relay } from "../network/Relay.ts"
+import { Resolver } from "../network/Resolver.ts"
+import { LocalAddresses } from "../policy/LocalAddresses.ts"
+import { Policy } from "../policy/Policy.ts"
+import * as AuthLayer from "../server/AuthLayer.ts"
+import * as Composition from "../server/Composition.ts"
+import * as Interfaces from "../server/Interfaces.ts"
+import { DatagramRelay } from "../udp/DatagramRelay.ts"
+
+/**
+ * Looks for each service in the context, and takes this package's own layer where it is not there. What is found stays
+ * the same over reloads; what is not is built anew from each settings.
+ */
+export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effect.contextWith(
+  (context: Context.Context<never>) => {
+    const found = <Id, Service>(tag: Context.Key<Id, Service>): Layer.Layer<Id> | undefined => {
+      const service = Context.getOrUndefined(context as Context.Context<Id>, tag)
+      return service === undefined ? undefined : Layer.succeed(tag, service)
+    }
+    const own = found(Authenticator)
+    const users = found(Users)
+    const hashes = found(PasswordHashes) ?? Hashing.layer
+    const services = Composition.services({
+      authenticator: own
+        ? AuthLayer.layerOfOwn(own)
+        : users
+          ? AuthLayer.layerOfUsers(users, hashes)
+          : AuthLayer.layerOf(hashes),
+      policy: found(Policy) ?? Layer.provide(Policy.layer, found(LocalAddresses) ?? Interfaces.layer),
+      resolver: found(Resolver),
+      dialer: found(Dialer),
+      binder: found(Binder),
+      relay: found(Relay),
+      datagramRelay: found(DatagramRelay)
+    })
+    // For all settings that this server gets, one after the other.
+    const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
+    return Effect.succeed(
+      Layer.provide(services, Layer.succeed(RememberedLogins.RememberedLogins, remembered))
+    )
+  }
+)

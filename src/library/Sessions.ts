@@ -1,0 +1,42 @@
+/**
+ * The sessions of a server in an app.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
+import type { Ending } from "../network/Relay.ts"
+import { Server } from "../server/Server.ts"
+import type * as Event from "../session/Event.ts"
+import { Events } from "../session/Events.ts"
+import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
+
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    /** The sessions there are, as plain data. */
+    readonly list: Effect.Effect<ReadonlyArray<SessionSnapshot>>
+    /**
+     * Breaks off the session with this number, and resets both its sides. The reason is the outcome in the log and in
+     * `SessionEnded`; "ended by operator" if left out. Says whether there was such a session.
+     */
+    readonly end: (id: number, reason?: Ending) => Effect.Effect<boolean>
+    /** What happens to sessions from the time that the stream is run: begun, connected, ended. See `Events.stream`. */
+    readonly events: Stream.Stream<
+      Event.SessionBegun | Event.SessionConnected | Event.SessionEnded | Event.EventsMissed
+    >
+  }
+>()("effect-socks/library/Sessions") {
+  static readonly layer: Layer.Layer<Sessions, never, Server | Events> = Layer.effect(
+    Sessions,
+    Effect.gen(function* () {
+      const { sessions, endSession } = yield* Server
+      const { stream } = yield* Events
+      return {
+        list: sessions,
+        end: endSession,
+        events: stream(["SessionBegun", "SessionConnected", "SessionEnded"])
+      }
+    })
+  )
+}
