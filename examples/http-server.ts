@@ -31,7 +31,7 @@ const routes = HttpRouter.use((router) =>
 /** Both of them, on these ports. */
 export const AppLive = (ports: { readonly proxy: number; readonly http: number }) =>
   HttpRouter.serve(routes).pipe(
-    Layer.provide(NodeHttpServer.layer(createServer, { port: ports.http, host: "127.0.0.1" })),
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { port: ports.http, host: "127.0.0.1" })),
     Layer.provideMerge(Server.layer({ listen: `127.0.0.1:${ports.proxy}` }))
   )
 

@@ -1,0 +1,71 @@
+/**
+ * The options of an app are the settings of the program: the same names, descriptions and defaults.
+ */
+import { readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as PlainValues from "../../src/config/PlainValues.ts"
+import * as Section from "../../src/config/Section.ts"
+import * as Setting from "../../src/config/Setting.ts"
+import type { ServerOptions } from "../../src/library/ServerOptions.ts"
+import { Settings } from "../../src/library/Settings.ts"
+import * as Config from "../../src/server/Config.ts"
+
+/** Does not compile where an option is no setting, or a setting no option. */
+const names: { readonly [Name in keyof ServerOptions | Exclude<keyof Config.Values, "user">]: true } =
+  Object.fromEntries(Object.keys(Config.defaults).map((name) => [name, true])) as never
+const complete: readonly [
+  Exclude<keyof ServerOptions, keyof Config.Values>,
+  Exclude<keyof Config.Values, keyof ServerOptions>
+] extends readonly [never, "user"]
+  ? true
+  : false = true
+
+const { user: _, ...table } = Section.table(Config.sections)
+const settings: Setting.Table = table
+
+const source = readFileSync(new URL("../../src/library/ServerOptions.ts", import.meta.url), "utf8")
+const [declared = ""] = /^export interface ServerOptions \{[\s\S]*?^\}/m.exec(source) ?? []
+
+const plainly = (text: string) =>
+  text
+    .replace(/^\s*\/?\*+\/?/gm, " ")
+    .replace(/\s+/g, " ")
+    .trim()
+
+describe("ServerOptions", () => {
+  it("is complete", () => {
+    assert.isTrue(complete && names.listen)
+  })
+
+  it("describes each setting as it is", () => {
+    const documented = Array.from(
+      declared.matchAll(/\/\*\*([\s\S]*?)\*\/\s+readonly (\w+)\?:/g),
+      ([, doc = "", name = ""]) => [name, plainly(doc)]
+    )
+    assert.deepStrictEqual(
+      documented,
+      Object.entries(settings).map(([name, { description, defaultText }]) => [
+        name,
+        `${description}. @default ${defaultText}`
+      ])
+    )
+  })
+
+  it.effect("takes each default as it is written", () =>
+    Effect.gen(function* () {
+      for (const [name, setting] of Object.entries(settings)) {
+        if (!Setting.isText(setting) || setting.defaultText === "none" || name === "protocols") continue
+        const read: Record<string, unknown> = yield* PlainValues.read(table, { [name]: setting.defaultText })
+        assert.deepStrictEqual(read[name], setting.default, name)
+      }
+    })
+  )
+
+  it.effect("is the defaults where nothing is said", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* Settings.make()).values, Config.defaults)
+      assert.deepStrictEqual((yield* Settings.make({ maxSessions: undefined })).values, Config.defaults)
+    })
+  )
+})

@@ -1,0 +1,73 @@
+/**
+ * The examples that need no port, as clients of their proxies see them.
+ */
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Redacted from "effect/Redacted"
+import { endAllOf, follow, rows } from "../../examples/sessions.ts"
+import { Inside, Outside, ProxiesLive } from "../../examples/two-servers.ts"
+import { add, ProxyLive, remove } from "../../examples/users.ts"
+import { layerServer, Network } from "../../src/testing/index.ts"
+import { credentials, greeting, request } from "../support/messages.ts"
+import { settled } from "../support/streams.ts"
+
+const login = (name: string) =>
+  Effect.gen(function* () {
+    const { connect } = yield* Network
+    const client = yield* connect()
+    yield* client.send([...greeting(0x02), ...credentials(name, "secret"), ...request("192.0.2.1", 80)])
+    return client
+  })
+
+it.effect("users.ts: a user comes and goes", () =>
+  Effect.gen(function* () {
+    const { target } = yield* Network
+    yield* target("192.0.2.1:80", ({ ending }) => ending)
+    assert.deepStrictEqual([...(yield* (yield* login("alice")).rest)], [5, 2, 1, 1])
+    yield* add("alice", Redacted.make("secret"))
+    const client = yield* login("alice")
+    assert.deepStrictEqual([...(yield* client.receive(6))], [5, 2, 1, 0, 5, 0])
+    yield* remove("alice")
+    assert.strictEqual(yield* client.ending, "reset")
+    assert.deepStrictEqual([...(yield* (yield* login("alice")).rest)], [5, 2, 1, 1])
+  }).pipe(Effect.scoped, Effect.provide(ProxyLive.pipe(Layer.provideMerge(Network.layer))))
+)
+
+it.effect("two-servers.ts: one asks for a password, and reaches one name", () =>
+  Effect.gen(function* () {
+    const { connect, target } = yield* Network
+    for (const at of ["api.example:443", "192.0.2.1:443"]) yield* target(at, ({ ending }) => ending)
+    const [inside, outside] = [yield* Inside, yield* Outside]
+    assert.deepStrictEqual([inside.asksPassword, outside.asksPassword], [false, true])
+    const to = NetAddress.formatInet(outside.addresses[0]!)
+    const reply = Effect.fnUntraced(function* (...target: Parameters<typeof request>) {
+      const client = yield* connect({ to })
+      yield* client.send([...greeting(0x02), ...credentials("partner", "secret"), ...request(...target)])
+      return (yield* client.receive(6))[5]
+    })
+    assert.strictEqual(yield* reply("api.example", 443), 0)
+    assert.strictEqual(yield* reply([192, 0, 2, 1], 443), 2)
+  }).pipe(Effect.scoped, Effect.provide(ProxiesLive.pipe(Layer.provideMerge(Network.layer))))
+)
+
+it.effect("sessions.ts: lists the sessions, and ends those of a user", () =>
+  Effect.gen(function* () {
+    const { target } = yield* Network
+    yield* target("192.0.2.1:80", ({ ending }) => ending)
+    const lines: Array<string> = []
+    yield* Effect.forkScoped(
+      follow((line) => void lines.push(line)),
+      { startImmediately: true }
+    )
+    const client = yield* login("alice")
+    yield* client.receive(14)
+    assert.deepStrictEqual(yield* rows, ["1 alice 192.0.2.1:80 0 0"])
+    assert.strictEqual(yield* endAllOf("bob"), 0)
+    assert.strictEqual(yield* endAllOf("alice"), 1)
+    assert.strictEqual(yield* client.ending, "reset")
+    yield* settled
+    assert.deepStrictEqual(lines, ["192.0.2.1:80: denied"])
+  }).pipe(Effect.provide(layerServer({ users: Redacted.make("alice:secret") })))
+)
