@@ -1,6 +1,6 @@
 /**
  * The options of a server in an app: every setting of the program but those of its command line, as plain values.
- * `test/library/ServerOptions.test.ts` compares names, descriptions and defaults with the declarations of the settings.
+ * `test/library/ServerOptions.test.ts` compares them with the declarations of the settings, and writes their descriptions.
  */
 import type * as Duration from "effect/Duration"
 import type * as Host from "effect/net/Host"
@@ -10,11 +10,11 @@ import type * as Redacted from "effect/Redacted"
 
 export interface ServerOptions {
   /**
-   * Address to listen on: HOST:PORT (port 0 lets the system choose a free port), unix:/path, or systemd for
-   * the sockets that systemd passes (systemd:NAME for those with this FileDescriptorName). tls: in front of
-   * the address puts TLS on the listener. Options behind it, as in ?protocols=socks5+http&udp=false, hold for
-   * this listener only. A tls: listener relays no UDP unless it has udp=true. With HOST:PORT?wait=30s the
-   * start waits until this machine has the address.
+   * Address to listen on: HOST:PORT, unix:/PATH or systemd. Port 0 lets the system choose a free port.
+   * systemd stands for the sockets that systemd passes, systemd:NAME for those with this FileDescriptorName.
+   * tls: in front of the address puts TLS on the listener. Options behind it, as in
+   * ?protocols=socks5+http&udp=false, hold for this listener only. A tls: listener relays no UDP unless it
+   * has udp=true. With HOST:PORT?wait=30s the start waits until this machine has the address.
    *
    * @default 127.0.0.1:1080
    */
@@ -109,8 +109,8 @@ export interface ServerOptions {
    */
   readonly users?: Many<Redacted.Redacted | UserOptions> | undefined
   /**
-   * File with more users: lines of NAME:HASH, as htpasswd -B (bcrypt) or hash-password (scrypt) make them, or
-   * a list of users in .yaml or .json. The file is read again when it changes.
+   * File with more users, read again when it changes. It has lines of NAME:HASH, as htpasswd -B (bcrypt) or
+   * hash-password (scrypt) make them, or in .yaml or .json a list of users.
    *
    * @default none
    */
@@ -177,9 +177,9 @@ export interface ServerOptions {
    */
   readonly privateTargets?: "auto" | "allow" | "deny" | undefined
   /**
-   * Target that is allowed although its address is special: a network, an address, a name, *.SUFFIX or *,
-   * with :PORT or :FIRST-LAST behind it if wanted (IPv6 in brackets then). A name or * opens no loopback or
-   * link-local address and no address of this machine, unless it is localhost or has local: in front. A
+   * Target that is allowed although its address is special. It is a network, an address, a name, *.SUFFIX or
+   * *, with :PORT or :FIRST-LAST behind it if wanted (IPv6 in brackets then). A name or * opens no loopback
+   * or link-local address and no address of this machine, unless it is localhost or has local: in front. A
    * network opens no address of this machine but loopback and link-local ones.
    *
    * @default none
@@ -299,20 +299,21 @@ export interface ServerOptions {
    */
   readonly monthlyQuota?: SizeOption | "off" | undefined
   /**
-   * Bandwidth limit of each session in bytes a second, from the client and to it: 1MiB/10MiB, or 10MiB for
-   * each direction.
+   * Bandwidth limit of each session, in bytes a second. It is given for what comes from the client and for
+   * what goes to it, as 1MiB/10MiB, or for each of the two directions, as 10MiB.
    *
    * @default off
    */
   readonly bandwidthSession?: BandwidthOption | undefined
   /**
-   * Bandwidth limit in bytes a second of all sessions of a user, or of a client without one, together.
+   * Bandwidth limit of a user, in bytes a second. It holds for all sessions of the user together, or of a
+   * client without a user.
    *
    * @default off
    */
   readonly bandwidthUser?: BandwidthOption | undefined
   /**
-   * Bandwidth limit in bytes a second of all sessions together.
+   * Bandwidth limit of all sessions together, in bytes a second.
    *
    * @default off
    */

@@ -2,7 +2,8 @@
  * The options of an app are the settings of the program: the same names, descriptions and defaults.
  */
 import { readFileSync } from "node:fs"
-import { assert, describe, it } from "@effect/vitest"
+import { fileURLToPath } from "node:url"
+import { assert, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as PlainValues from "../../src/config/PlainValues.ts"
 import * as Section from "../../src/config/Section.ts"
@@ -24,32 +25,37 @@ const complete: readonly [
 const { user: _, ...table } = Section.table(Config.sections)
 const settings: Setting.Table = table
 
-const source = readFileSync(new URL("../../src/library/ServerOptions.ts", import.meta.url), "utf8")
-const [declared = ""] = /^export interface ServerOptions \{[\s\S]*?^\}/m.exec(source) ?? []
+const file = new URL("../../src/library/ServerOptions.ts", import.meta.url)
+const source = readFileSync(file, "utf8")
 
-const plainly = (text: string) =>
-  text
-    .replace(/^\s*\/?\*+\/?/gm, " ")
-    .replace(/\s+/g, " ")
-    .trim()
+/** A text in lines that fit. */
+const lines = (text: string): ReadonlyArray<string> =>
+  text.match(/\S.{0,104}(?=\s|$)/g)?.map((line) => line.trim()) ?? []
+
+const documentation = ({ description, defaultText }: Setting.Table[string]) =>
+  [
+    "  /**",
+    ...[...lines(`${description}.`), "", ...lines(`@default ${defaultText}`)].map((it) =>
+      `   * ${it}`.trimEnd()
+    ),
+    "   */"
+  ].join("\n")
+
+/** The source with the documentation of each option as its setting has it. */
+const documented = source.replace(/^export interface ServerOptions \{[\s\S]*?^\}/m, (declared) =>
+  declared.replace(/ {2}\/\*\*[\s\S]*?\*\/(\n {2}readonly (\w+)\?:)/g, (_, field: string, name: string) =>
+    settings[name] ? documentation(settings[name]) + field : field
+  )
+)
 
 describe("ServerOptions", () => {
   it("is complete", () => {
     assert.isTrue(complete && names.listen)
   })
 
-  it("describes each setting as it is", () => {
-    const documented = Array.from(
-      declared.matchAll(/\/\*\*([\s\S]*?)\*\/\s+readonly (\w+)\?:/g),
-      ([, doc = "", name = ""]) => [name, plainly(doc)]
-    )
-    assert.deepStrictEqual(
-      documented,
-      Object.entries(settings).map(([name, { description, defaultText }]) => [
-        name,
-        `${description}. @default ${defaultText}`
-      ])
-    )
+  /** `npx vitest run test/library/ServerOptions.test.ts -u` writes them. */
+  it("describes each setting as it is", async () => {
+    await expect(documented).toMatchFileSnapshot(fileURLToPath(file))
   })
 
   it.effect("takes each default as it is written", () =>

@@ -122,7 +122,6 @@ describe("Authorize", () => {
           ...common,
           verdict: "allow",
           rule: "addresses",
-          reason: undefined,
           target: "target.example:443",
           addresses: ["192.0.2.1", "2001:db8::1"],
           duration: 12
