@@ -10,7 +10,6 @@ import { Bans } from "../bans/Bans.ts"
 import type * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
 import type { BadSettings, StateFailed } from "../Errors.ts"
-import * as Composition from "../server/Composition.ts"
 import { type Refusal, Server as Running } from "../server/Server.ts"
 import { Events } from "../session/Events.ts"
 import type { Census } from "../session/Sessions.ts"
@@ -53,8 +52,9 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
     Effect.gen(function* () {
       const settings = yield* read
       const services = yield* Services.make
+      const counters = yield* Services.counters
       const server = Layer.mergeAll(face, Sessions.layer, Reload.layerOf(services)).pipe(
-        Layer.provideMerge(Running.layerOf(Composition.alone)),
+        Layer.provideMerge(Running.layerOf(counters)),
         Layer.provide(Layer.provideMerge(services, layerOf(settings)))
       )
       return yield* Effect.mapBoth(Layer.build(Layer.fresh(server)), {

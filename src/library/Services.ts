@@ -4,12 +4,15 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { Authenticator } from "../auth/Authenticator.ts"
 import * as Hashing from "../auth/Hashing.ts"
 import { PasswordHashes } from "../auth/PasswordHashes.ts"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import { Users } from "../auth/Users.ts"
 import * as Hmac from "../base/Hmac.ts"
+import type { BadSetting, StateFailed } from "../Errors.ts"
+import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
 import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Relay } from "../network/Relay.ts"
@@ -18,6 +21,7 @@ import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as AuthLayer from "../server/AuthLayer.ts"
 import * as Composition from "../server/Composition.ts"
+import type * as Config from "../server/Config.ts"
 import * as Interfaces from "../server/Interfaces.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 
@@ -48,9 +52,22 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
       datagramRelay: found(DatagramRelay)
     })
     // For all settings that this server gets, one after the other.
-    const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
+    const remembered =
+      Context.getOrUndefined(context as Context.Context<CoordinatorMember>, CoordinatorMember)?.remembered ??
+      RememberedLogins.make(Hmac.digest(Hmac.newKey()))
     return Effect.succeed(
       Layer.provide(services, Layer.succeed(RememberedLogins.RememberedLogins, remembered))
     )
   }
+)
+
+/** What usage and bans are counted with: in common with other servers, where the context makes this one their member. */
+export const counters: Effect.Effect<
+  Layer.Layer<Composition.Counters, BadSetting | StateFailed, Config.Sections>
+> = Effect.map(
+  Effect.serviceOption(CoordinatorMember),
+  Option.match({
+    onNone: () => Composition.alone,
+    onSome: (member) => Layer.provide(CoordinatorMember.services, Layer.succeed(CoordinatorMember, member))
+  })
 )

@@ -27,7 +27,7 @@
  * import { CoordinatorMember, Server } from "effect-socks"
  * import { Layer } from "effect"
  *
- * const member = Server.layerOf(CoordinatorMember.services).pipe(
+ * const member = Server.layer({ maxSessions: 1000 }).pipe(
  *   Layer.provide(CoordinatorMember.layer),
  *   Layer.provide(coordinator)
  * )

@@ -19,6 +19,8 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import {
   Authenticator,
   Bans,
+  CoordinatorMember,
+  CoordinatorSeat,
   Dialer,
   Errors,
   Reload,
@@ -97,6 +99,25 @@ describe("Server.layer", () => {
       const replies = Effect.forEach([one, one, other], (to) => Effect.flatMap(client(asking, to), replyOf))
       assert.deepStrictEqual(yield* Effect.scoped(replies), [0, 1, 0])
     }).pipe(Effect.provide(both(options, options)))
+  })
+
+  it.effect("counts the sessions of two members of a seat together", () => {
+    const options: ServerOptions = { ...local, maxSessions: 1 }
+    const member = Layer.provide(Server.layer(options), Layer.fresh(CoordinatorMember.layer))
+    const seat = CoordinatorSeat.layerLocal.pipe(
+      Layer.provide(CoordinatorSeat.layer(2)),
+      Layer.provide(Settings.layer(options))
+    )
+    const members = Layer.merge(
+      Layer.provide(Layer.effect(One, Server), member),
+      Layer.provide(Layer.effect(Other, Server), Layer.fresh(member))
+    )
+    return Effect.gen(function* () {
+      const at = ({ addresses }: Server["Service"]) => `127.0.0.1:${addresses[0]!.port}`
+      const [one, other] = [at(yield* One), at(yield* Other)]
+      const replies = Effect.forEach([one, other], (to) => Effect.flatMap(client(asking, to), replyOf))
+      assert.deepStrictEqual(yield* Effect.scoped(replies), [0, 1])
+    }).pipe(Effect.provide(members.pipe(Layer.provide(seat), Layer.provideMerge(Network.layer))))
   })
 
   it.effect("takes a service of the app's, which stays over a reload", () =>
