@@ -50,6 +50,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "config/conditions/Term": "policy/Ruleset",
   "config/Schemas": "config/ConfigFile",
   "config/Setting": "config/Section",
+  "library/Connection": "e2e/socket-server",
   "library/Reload": "library/Server",
   "library/Services": "library/Server",
   "library/Sessions": "library/Server",

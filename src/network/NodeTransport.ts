@@ -15,7 +15,15 @@ export interface Options {
 }
 
 /** Takes a stream over, and hears its errors. */
-export const make = (duplex: Duplex, options: Options = {}): Transport => new NodeTransport(duplex, options)
+export const make = (duplex: Duplex, options: Options = {}): Transport => {
+  // Servers may hand over their connections paused, as Effect's do.
+  if (duplex.readableFlowing === false) duplex.on("newListener", resumeForData)
+  return new NodeTransport(duplex, options)
+}
+
+function resumeForData(this: Duplex, event: string | symbol): void {
+  if (event === "data") this.off("newListener", resumeForData).resume()
+}
 
 class NodeTransport implements Transport {
   readonly duplex: Duplex

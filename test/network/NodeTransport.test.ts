@@ -56,6 +56,20 @@ describe("NodeTransport", () => {
     })
   )
 
+  it.effect("reads from a stream that was paused before, as soon as somebody listens", () =>
+    Effect.gen(function* () {
+      const [near, far] = pair()
+      far.pause()
+      const transport = NodeTransport.make(far)
+      const { events, receiver } = noting()
+      yield* peer(near).send("early")
+      yield* settled
+      transport.listen(receiver)
+      yield* settled
+      assert.deepStrictEqual(events, ["early"])
+    })
+  )
+
   it.effect("reads nothing before it is told to, nor while it is paused", () =>
     Effect.gen(function* () {
       const { remote, transport } = yield* connected
