@@ -14,6 +14,19 @@ import * as Data from "effect/Data"
 const TaggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.TaggedError<Tag>> => {
   const Base = Data.TaggedError(tag) as unknown as new (args: unknown) => Error
   class Traceless extends Base {
+    /** `session limit reached: whose user, limit 5`. Those for operators and authors of apps have sentences of their own. */
+    override get message(): string {
+      const { reason, ...details } = this as unknown as Readonly<Record<string, unknown>>
+      const known = Object.entries(details).filter(
+        ([name, value]) => !hidden.has(name) && /^(?:string|number)$/.test(typeof value)
+      )
+      const more = [
+        ...(typeof reason === "string" ? [reason] : []),
+        ...known.map(([name, value]) => `${name} ${value}`)
+      ]
+      return more.length === 0 ? wordsOf(tag) : `${wordsOf(tag)}: ${more.join(", ")}`
+    }
+
     constructor(args: unknown) {
       const limit = Error.stackTraceLimit
       Error.stackTraceLimit = 0
@@ -26,6 +39,13 @@ const TaggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.Tagge
   }
   return Traceless as never
 }
+
+/** `ConnectionRefused` as "connection refused". */
+export const wordsOf = (tag: string): string =>
+  tag.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
+
+/** What of every error is no detail. */
+const hidden: ReadonlySet<string> = new Set(["_tag", "name", "message", "stack"])
 
 // The client's doing ---------------------------------------------------------
 

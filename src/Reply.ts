@@ -5,7 +5,7 @@
  * The table is total over `SessionError`: an error without a row does not
  * compile, and nor does a row without an error.
  */
-import { ConnectFailed, type SessionError } from "./Errors.ts"
+import { ConnectFailed, type SessionError, wordsOf } from "./Errors.ts"
 import type * as Http from "./wire/Http.ts"
 import * as Socks4 from "./wire/Socks4.ts"
 import * as Socks5 from "./wire/Socks5.ts"
@@ -168,7 +168,7 @@ const quoted = (text: string): string => `"${text.replace(/[^\x20-\x7e]/g, "?").
 
 /** `ConnectionRefused` as "connection refused", and why where that is for the client to know. */
 const sentence = (error: SessionError): string => {
-  const words = error._tag.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
+  const words = wordsOf(error._tag)
   const isTold =
     error._tag === "MalformedRequest" ||
     error._tag === "MalformedCredentials" ||

@@ -2,7 +2,16 @@
  * Errors that carry no stack trace, and what making them leaves behind.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { ConnectFailed } from "../src/Errors.ts"
+import * as Errors from "../src/Errors.ts"
+import {
+  AuthenticationFailed,
+  BadSetting,
+  ConnectFailed,
+  ConnectionRefused,
+  NotAllowed,
+  ServerFault,
+  SessionLimitReached
+} from "../src/Errors.ts"
 
 describe("Errors", () => {
   it("have no stack trace, and leave those of others as they were", () => {
@@ -24,6 +33,35 @@ describe("Errors", () => {
       assert.strictEqual(Error.stackTraceLimit, limit)
     } finally {
       Error.stackTraceLimit = limit
+    }
+  })
+})
+
+describe("the message of an error", () => {
+  for (const [error, message] of [
+    [new ConnectionRefused(), "connection refused"],
+    [new ConnectFailed({ code: "EIO" }), "connect failed: code EIO"],
+    [new NotAllowed({ reason: "a rule", rule: "no mail" }), "not allowed: a rule, rule no mail"],
+    [new SessionLimitReached({ whose: "user", limit: 5 }), "session limit reached: whose user, limit 5"],
+    [new AuthenticationFailed({ user: "alice" }), "authentication failed: user alice"],
+    [new ServerFault({ defect: new Error("secret") }), "server fault"],
+    [
+      new BadSetting({ setting: "--listen", value: '"x"', expected: "an address" }),
+      '--listen: "x" is not an address'
+    ]
+  ] as const) {
+    it(`is a sentence: ${message}`, () => {
+      assert.strictEqual(error.message, message)
+      assert.include(String(error), message)
+      assert.notProperty({ ...error }, "message")
+    })
+  }
+
+  it("is there for every error", () => {
+    for (const [name, make] of Object.entries(Errors)) {
+      if (!/^[A-Z]/.test(name) || name === "BadSettings") continue
+      const { message } = new (make as unknown as new (fields: object) => Error)({})
+      assert.match(message, /\w/, name)
     }
   })
 })
