@@ -51,7 +51,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "config/Schemas": "config/ConfigFile",
   "config/Setting": "config/Section",
   "library/Connection": "e2e/socket-server",
-  "library/Reload": "library/Server",
   "library/Services": "library/Server",
   "library/Sessions": "library/Server",
   "limits/Admission": "session/Sessions.limits",

@@ -11,9 +11,7 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import {
-  AuthLayer,
   Binder,
-  Config,
   CoordinatorMember,
   CoordinatorSeat,
   DatagramRelay,
@@ -23,11 +21,13 @@ import {
   Policy,
   Relay,
   Resolver,
-  Server,
   Sockets,
   type Transport
 } from "../../src/index.ts"
+import * as AuthLayer from "../../src/server/AuthLayer.ts"
+import * as Config from "../../src/server/Config.ts"
 import * as Reload from "../../src/server/Reload.ts"
+import { Server } from "../../src/server/Server.ts"
 import { clientAddress, pair, peer, serverAddress } from "../../src/testing/index.ts"
 import { greeting, request } from "../support/messages.ts"
 
@@ -63,7 +63,7 @@ const memory = () => {
 
 const services = Layer.mergeAll(
   AuthLayer.layer,
-  Layer.provide(Policy.layer, LocalAddresses.fixed([])),
+  Layer.provide(Policy.layer, LocalAddresses.layerFixed([])),
   ...[Resolver.layer, Dialer.layer, Binder.layer, Relay.layer, DatagramRelay.layer]
 )
 
