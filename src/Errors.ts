@@ -1,8 +1,20 @@
 /**
- * Every way a session can fail, grouped by whose fault it is.
+ * Every way a session can fail, grouped by whose fault it is, and why a server does not start. The reply that each
+ * one earns is in `Reply.ts`; a new class here does not compile until it has a line there.
  *
- * The reply each one earns is in `Reply.ts`; a new class here does not compile
- * until it has a line there.
+ * **When to use**
+ *
+ * Use these in services of your own: what a client is told follows from the error. Each is tagged, and has a
+ * message.
+ *
+ * **Example** (A dialer that fails)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Dialer, Errors } from "effect-socks"
+ *
+ * const NoNetwork = Layer.succeed(Dialer, { connect: () => Effect.fail(new Errors.NetworkUnreachable()) })
+ * ```
  */
 import * as Data from "effect/Data"
 

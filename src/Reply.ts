@@ -1,9 +1,19 @@
 /**
- * What a client is told: one row per error, a column per dialect, and no other
- * place that decides it.
+ * What a client is told: one row per error, a column per dialect, and no other place that decides it. The table is
+ * total over `SessionError`: an error without a row does not compile, and nor does a row without an error.
  *
- * The table is total over `SessionError`: an error without a row does not
- * compile, and nor does a row without an error.
+ * **When to use**
+ *
+ * Use `Reply.answers` to see what a client is told of an error: the SOCKS code, the HTTP status and the error of
+ * RFC 9209.
+ *
+ * **Example** (What a client is told of a refused connection)
+ *
+ * ```ts
+ * import { Reply } from "effect-socks"
+ *
+ * const { socks, http } = Reply.answers.ConnectionRefused
+ * ```
  */
 import { ConnectFailed, type SessionError, wordsOf } from "./Errors.ts"
 import type * as Http from "./wire/Http.ts"

@@ -1,14 +1,14 @@
 /**
- * A SOCKS server to build with: every service with its own layer, each
- * replaceable by yours.
+ * A SOCKS and HTTP proxy server in an Effect program: `Server.layer` runs it, and a layer of one of its services, if
+ * provided, takes the place of that service.
  *
- * @example
+ * **Example** (A server on loopback)
+ *
  * ```ts
- * import { Config, Server } from "effect-socks"
  * import { Effect, Layer } from "effect"
+ * import { Server } from "effect-socks"
  *
- * const app = Server.layerDefault.pipe(Layer.provide(Config.layer()))
- * Effect.runFork(Layer.launch(app))
+ * Effect.runFork(Layer.launch(Server.layer({ listen: "127.0.0.1:1080" })))
  * ```
  */
 

@@ -31,6 +31,26 @@ import { Users } from "./Users.ts"
 
 export type { Identity } from "./Identity.ts"
 
+/**
+ * Who may log in, and by which method.
+ *
+ * **When to use**
+ *
+ * Replace it to ask a database or a directory of yours; or provide one of its layers: `layerUsers`, `layerHttp`,
+ * `layerAnyone`, `layerDenyAll`, and `layerFirstOf` for several of them.
+ *
+ * **Example** (Own users first, then a web service)
+ *
+ * ```ts
+ * import { Layer, Redacted } from "effect"
+ * import { Authenticator, Server } from "effect-socks"
+ *
+ * const users = Authenticator.layerUsers([{ name: "admin", password: Redacted.make("secret") }])
+ * const service = Authenticator.layerHttp({ url: "https://auth.example/check" })
+ *
+ * const ProxyLive = Server.layer().pipe(Layer.provide(Authenticator.layerFirstOf([users, service])))
+ * ```
+ */
 export class Authenticator extends Context.Service<
   Authenticator,
   {

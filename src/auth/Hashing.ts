@@ -1,6 +1,21 @@
 /**
- * Hashes of passwords, computed off the event loop: in threads of their
- * own, of low priority.
+ * Hashes of passwords, computed off the event loop: in threads of their own, of low priority.
+ *
+ * **When to use**
+ *
+ * Use `Hashing.hash` to make the hash of a password for `passwordHash`, and `Hashing.layer` for the service
+ * `PasswordHashes` outside of a server.
+ *
+ * **Example** (Hashing a password)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Hashing } from "effect-socks"
+ *
+ * const hashed = Effect.gen(function* () {
+ *   return yield* Hashing.hash(new TextEncoder().encode("secret"), 15)
+ * })
+ * ```
  */
 import { scrypt as deriveKey, randomBytes, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"

@@ -3,6 +3,7 @@
  */
 import type { Limits } from "../config/Limits.ts"
 
+/** The identity of a client that was let in: what rules and limits go by. */
 export interface Identity {
   /** The user name, printable; undefined for a client that was not asked for one. */
   readonly user: string | undefined

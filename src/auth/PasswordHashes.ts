@@ -6,6 +6,25 @@ import type * as Effect from "effect/Effect"
 import type { TooManyLogins } from "../Errors.ts"
 import type { PasswordHash } from "./PasswordHash.ts"
 
+/**
+ * How a password is compared with a hash.
+ *
+ * **When to use**
+ *
+ * Provide one to a server to compute hashes elsewhere than in threads of this process.
+ *
+ * **Example** (A server without hashes)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { PasswordHashes, Server } from "effect-socks"
+ *
+ * // Where no user has a hash, none is computed.
+ * const NoHashes = Layer.succeed(PasswordHashes, { digest: () => "", verify: () => Effect.succeed(false) })
+ *
+ * const ProxyLive = Server.layer().pipe(Layer.provide(NoHashes))
+ * ```
+ */
 export class PasswordHashes extends Context.Service<
   PasswordHashes,
   {

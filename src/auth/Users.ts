@@ -24,6 +24,27 @@ export interface Directory {
   readonly dearest: ReadonlyArray<PasswordHash.PasswordHash>
 }
 
+/**
+ * The users there are at the moment.
+ *
+ * **When to use**
+ *
+ * Provide `Users.layerRef` to a server for users that the app adds and removes while it runs, and
+ * `Users.layerFixed` for users that stay.
+ *
+ * **Example** (Users in a reference)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted, SubscriptionRef } from "effect"
+ * import { Server, type User, Users } from "effect-socks"
+ *
+ * const program = Effect.gen(function* () {
+ *   const ref = yield* SubscriptionRef.make<ReadonlyArray<User>>([])
+ *   yield* Layer.build(Server.layer({ endDenied: true }).pipe(Layer.provide(Users.layerRef(ref))))
+ *   yield* SubscriptionRef.set(ref, [{ name: "alice", password: Redacted.make("secret") }])
+ * })
+ * ```
+ */
 export class Users extends Context.Service<
   Users,
   {

@@ -29,6 +29,7 @@ import type * as BanList from "./BanList.ts"
 import type { Attempt } from "./LoginThrottle.ts"
 import { BanSettings } from "./Settings.ts"
 
+/** A banned network, until when, and why. */
 export type Ban = BanList.Ban
 
 /** A network that is banned now, or whose bans were lifted. */
@@ -55,6 +56,24 @@ export interface Suspect {
   readonly waitsUntil: number
 }
 
+/**
+ * The networks that are banned, and those whose logins fail.
+ *
+ * **When to use**
+ *
+ * Use it to ban a network by hand, to lift a ban, and to list both. Bans for failed logins come by themselves.
+ *
+ * **Example** (Banning a network for an hour)
+ *
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { IpNetwork } from "effect/net"
+ * import { Bans } from "effect-socks"
+ *
+ * const ban = (network: IpNetwork.IpNetwork) =>
+ *   Effect.flatMap(Bans, (bans) => bans.ban(network, Duration.hours(1), "abuse"))
+ * ```
+ */
 export class Bans extends Context.Service<
   Bans,
   {

@@ -12,7 +12,19 @@
  *                     an address that may only be there some time after the start
  *
  * In a config file, `{ address: …, protocols: [socks5, http], udp: false }` is the
- * same as the last.
+ * same as the last. *
+ * **When to use**
+ *
+ * Use `ListenAddress.format` to write a listener of `Server` as settings and logs do.
+ *
+ * **Example** (Where a server listens)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ListenAddress, Server } from "effect-socks"
+ *
+ * const listeners = Effect.map(Server, ({ listeners }) => listeners.map(ListenAddress.format))
+ * ```
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,21 @@
 /**
  * Serving connections that an app has accepted itself, as with Effect's `SocketServer`.
+ *
+ * **When to use**
+ *
+ * Use it where the app has the listener. `Connection.layer(options)` has all that serving takes; its `listen` says
+ * where the app listens, which decides about open proxies and private targets. `Server` has listeners of its own.
+ *
+ * **Example** (Serving a socket)
+ *
+ * ```ts
+ * import { Socket } from "node:net"
+ * import { Effect } from "effect"
+ * import { Connection } from "effect-socks"
+ *
+ * const serve = (socket: Socket) =>
+ *   Connection.handleSocket(socket).pipe(Effect.provide(Connection.layer({ listen: "127.0.0.1:1080" })))
+ * ```
  */
 import type { Socket } from "node:net"
 import * as Context from "effect/Context"

@@ -15,6 +15,26 @@ import type { Events } from "../session/Events.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import { layerOf, Settings } from "./Settings.ts"
 
+/**
+ * Other settings for a server that runs: in force as a whole, or on failure not at all.
+ *
+ * **When to use**
+ *
+ * Use it when the options of the app change. Open connections stay; listeners that are in both settings are not
+ * touched. Services that the app has replaced stay, and all others are built anew.
+ *
+ * **Example** (Closing every target)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Reload } from "effect-socks"
+ *
+ * const close = Effect.gen(function* () {
+ *   const reload = yield* Reload
+ *   yield* reload({ listen: "127.0.0.1:1080", denyTarget: "*" })
+ * }).pipe(Effect.catch(({ message }) => Effect.logError(message)))
+ * ```
+ */
 export class Reload extends Context.Service<
   Reload,
   (options: ServerOptions | Settings) => Effect.Effect<void, Refusal | BadSettings>

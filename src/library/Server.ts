@@ -25,6 +25,33 @@ export type StartError = Refusal | BadSettings | StateFailed
 /** What the layer of a server provides. */
 export type Provided = Server | Bans | Events | Reload | Sessions
 
+/**
+ * A SOCKS and HTTP proxy server in an app: where it listens, whether it asks for a password, how many sessions
+ * there are.
+ *
+ * **When to use**
+ *
+ * Use `Server.layer(options)` to run a server for as long as the layer lives, and provide a layer of one of its
+ * services to replace that service. Each call is a server of its own.
+ *
+ * **Example** (A server with a service of the app)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Dialer, Errors, Server } from "effect-socks"
+ *
+ * const NoNetwork = Layer.succeed(Dialer, { connect: () => Effect.fail(new Errors.NetworkUnreachable()) })
+ *
+ * const ProxyLive = Server.layer({ listen: "127.0.0.1:0", idleTimeout: "15 minutes" }).pipe(
+ *   Layer.provide(NoNetwork)
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const { addresses } = yield* Server
+ *   yield* Effect.log("the proxy listens", addresses)
+ * }).pipe(Effect.provide(ProxyLive))
+ * ```
+ */
 export class Server extends Context.Service<
   Server,
   {

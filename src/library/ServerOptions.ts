@@ -8,6 +8,7 @@ import type * as IpNetwork from "effect/net/IpNetwork"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Redacted from "effect/Redacted"
 
+/** The options of a server: plain values, each refused with a sentence if it cannot be used. */
 export interface ServerOptions {
   /**
    * Address to listen on: HOST:PORT, unix:/PATH or systemd. Port 0 lets the system choose a free port.

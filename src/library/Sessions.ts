@@ -11,6 +11,26 @@ import type * as Event from "../session/Event.ts"
 import { Events } from "../session/Events.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 
+/**
+ * The sessions of a server: a list of them, an end to one of them, and what happens to them.
+ *
+ * **When to use**
+ *
+ * Use it for an admin page or an own limit. `list` is plain data of this moment; `end` resets both sides of a
+ * session; `events` drops what is not read in time and counts it.
+ *
+ * **Example** (Ending the sessions of a user)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Sessions } from "effect-socks"
+ *
+ * const endAllOf = Effect.fnUntraced(function* (user: string) {
+ *   const { list, end } = yield* Sessions
+ *   for (const session of yield* list) if (session.user === user) yield* end(session.id, "denied")
+ * })
+ * ```
+ */
 export class Sessions extends Context.Service<
   Sessions,
   {

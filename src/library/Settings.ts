@@ -23,7 +23,26 @@ const everything = Section.table(ServerConfig.sections)
 /** Without `user`, which is how flags and variables write one of `users`. */
 const { user: _, ...table } = everything
 
-/** Every setting of a server, read and found right one by one. */
+/**
+ * Every setting of a server, read and found right one by one.
+ *
+ * **When to use**
+ *
+ * Use it in the place of options where they come from elsewhere: `fromFile` (a config file of the program),
+ * `fromEnv` (its environment variables), `fromConfig` (Effect's `Config`); and `Settings.layer` to build a service
+ * of this package outside of a server.
+ *
+ * **Example** (A server by its config file, and a dialer on its own)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Dialer, Server, Settings } from "effect-socks"
+ *
+ * const FromFile = Layer.unwrap(Effect.map(Settings.fromFile("proxy.yaml"), Server.layer))
+ *
+ * const DialerLive = Dialer.layer.pipe(Layer.provide(Settings.layer({ connectTimeout: "5 seconds" })))
+ * ```
+ */
 export class Settings {
   readonly values: ServerConfig.Values
   /** What an error calls a setting, and where that is. */

@@ -20,17 +20,21 @@
  * 14 us as a member; with a limit on new sessions a second, 7.5 us and 10.5 us. A
  * failed login: 35 us and 82 us. With full tables of failed logins, 9 MiB more.
  *
- * A server is made a member by the layers of `CoordinatorMember`:
+ * **When to use**
  *
- * @example
+ * A server is a member where `CoordinatorMember.layer` is provided to it, and below that a layer of `Coordinator`.
+ *
+ * **Example** (A member)
+ *
  * ```ts
- * import { CoordinatorMember, Server } from "effect-socks"
  * import { Layer } from "effect"
+ * import { type Coordinator, CoordinatorMember, Server } from "effect-socks"
  *
- * const member = Server.layer({ maxSessions: 1000 }).pipe(
- *   Layer.provide(CoordinatorMember.layer),
- *   Layer.provide(coordinator)
- * )
+ * const memberOf = (coordinator: Layer.Layer<Coordinator.Coordinator>) =>
+ *   Server.layer({ maxSessions: 1000 }).pipe(
+ *     Layer.provide(CoordinatorMember.layer),
+ *     Layer.provide(coordinator)
+ *   )
  * ```
  *
  * Another transport to a seat is a layer of `Coordinator`, with `join` to connect

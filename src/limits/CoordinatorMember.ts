@@ -21,6 +21,31 @@ import { type Grant, SharedCounters } from "./SharedCounters.ts"
 import * as SlotLease from "./SlotLease.ts"
 import * as UsageReplica from "./UsageReplica.ts"
 
+/**
+ * A server as a member of a seat: what it counts in common with other servers.
+ *
+ * **When to use**
+ *
+ * Provide `CoordinatorMember.layer` to a server, above a `Coordinator`, so that limits, quotas and bans hold for
+ * all members together.
+ *
+ * **Example** (A member of a seat in the same process)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { CoordinatorMember, CoordinatorSeat, Server, Settings } from "effect-socks"
+ *
+ * const options = { maxSessions: 1000 }
+ * const seat = CoordinatorSeat.layerLocal.pipe(
+ *   Layer.provide(CoordinatorSeat.layer(2)),
+ *   Layer.provide(Settings.layer(options))
+ * )
+ * const member = Server.layer(options).pipe(
+ *   Layer.provide(CoordinatorMember.layer),
+ *   Layer.provide(seat)
+ * )
+ * ```
+ */
 export class CoordinatorMember extends Context.Service<
   CoordinatorMember,
   Omit<Member, "receive" | "sweep">

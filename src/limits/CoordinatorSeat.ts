@@ -29,6 +29,23 @@ export interface Member {
   readonly send: (news: News) => void
 }
 
+/**
+ * The seat that counts for its members: sessions, rates, bandwidth, quotas, failed logins and bans.
+ *
+ * **When to use**
+ *
+ * Use it in the process that counts for several servers. `layerLocal` is for members of the same process; for
+ * another transport, call `enter`, `receive` and `remove`.
+ *
+ * **Example** (A seat for two members)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { CoordinatorSeat, Settings } from "effect-socks"
+ *
+ * const seat = CoordinatorSeat.layer(2).pipe(Layer.provide(Settings.layer({ maxSessions: 1000 })))
+ * ```
+ */
 export class CoordinatorSeat extends Context.Service<
   CoordinatorSeat,
   {

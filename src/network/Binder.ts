@@ -29,6 +29,24 @@ interface Incoming {
   readonly peer: Peer | undefined
 }
 
+/**
+ * How a connection from a target is waited for, as BIND asks.
+ *
+ * **When to use**
+ *
+ * Replace it where such connections come in elsewhere than at a socket of this machine.
+ *
+ * **Example** (A binder that fails)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Binder, Errors, Server } from "effect-socks"
+ *
+ * const NoBinder = Layer.succeed(Binder, { listen: () => Effect.fail(new Errors.NetworkUnreachable()) })
+ *
+ * const ProxyLive = Server.layer({ bind: true }).pipe(Layer.provide(NoBinder))
+ * ```
+ */
 export class Binder extends Context.Service<
   Binder,
   {

@@ -12,6 +12,7 @@ import { ClientGone, HandshakeTimeout, type NotHeard } from "../Errors.ts"
 import { type Decoder, isIncomplete } from "../wire/Decoder.ts"
 import type { Receiver, Transport } from "./Transport.ts"
 
+/** An accepted connection while its protocol is spoken. */
 export interface Client {
   /** The next message, as soon as its last byte is here. What follows it is kept. */
   readonly read: <A, E>(decoder: Decoder<A, E>) => Effect.Effect<A, E | NotHeard>

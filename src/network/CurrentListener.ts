@@ -9,6 +9,22 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import type * as Parsers from "../config/Parsers.ts"
 import { ListenSettings } from "./ListenSettings.ts"
 
+/**
+ * The options of the listener that a connection came in by.
+ *
+ * **When to use**
+ *
+ * Use it in a service of your own that goes by them. The server makes it for each listener.
+ *
+ * **Example** (Whether datagrams are relayed)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CurrentListener } from "effect-socks"
+ *
+ * const relaysDatagrams = Effect.map(CurrentListener, ({ udp }) => udp)
+ * ```
+ */
 export class CurrentListener extends Context.Service<
   CurrentListener,
   {

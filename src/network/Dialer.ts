@@ -32,6 +32,31 @@ export interface Outgoing {
   readonly remote: NetAddress.InetAddress
 }
 
+/**
+ * How a connection to an address is made.
+ *
+ * **When to use**
+ *
+ * Replace it to go by another way than a socket of this machine, or to put something around the one of this
+ * package. It gets the judged addresses, one at a time, and must connect to no others.
+ *
+ * **Example** (A dialer around that of this package)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Dialer, Errors, Server, Settings } from "effect-socks"
+ *
+ * const NoSmtp = Layer.effect(
+ *   Dialer,
+ *   Effect.map(Dialer, ({ connect }) => ({
+ *     connect: (address, port) =>
+ *       port === 25 ? Effect.fail(new Errors.NotAllowed({ reason: "no mail" })) : connect(address, port)
+ *   }))
+ * ).pipe(Layer.provide(Dialer.layer), Layer.provide(Settings.layer()))
+ *
+ * const ProxyLive = Server.layer().pipe(Layer.provide(NoSmtp))
+ * ```
+ */
 export class Dialer extends Context.Service<
   Dialer,
   {

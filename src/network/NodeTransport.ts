@@ -1,5 +1,18 @@
 /**
  * A connection on one of Node's streams: a socket, TLS on one, or a pair in memory.
+ *
+ * **When to use**
+ *
+ * Use `NodeTransport.make(stream)` in a `Dialer` of your own, and for `Connection.handle`.
+ *
+ * **Example** (A transport of a stream)
+ *
+ * ```ts
+ * import { Duplex } from "node:stream"
+ * import { NodeTransport } from "effect-socks"
+ *
+ * const transportOf = (stream: Duplex) => NodeTransport.make(stream)
+ * ```
  */
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"

@@ -16,6 +16,33 @@ import { NetworkSettings } from "./Settings.ts"
 
 export type { Ending, Ends, Traffic } from "./RelayPair.ts"
 
+/**
+ * How bytes move between a client and a target.
+ *
+ * **When to use**
+ *
+ * Replace it to see or to change what is relayed; it takes over both connections, paused, and says how the session
+ * ended.
+ *
+ * **Example** (A relay that moves nothing)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Relay, Server } from "effect-socks"
+ *
+ * // Breaks off every session at once.
+ * const NoRelay = Layer.succeed(Relay, {
+ *   run: ({ client, target }) =>
+ *     Effect.sync(() => {
+ *       client.reset()
+ *       target.reset()
+ *       return "denied" as const
+ *     })
+ * })
+ *
+ * const ProxyLive = Server.layer().pipe(Layer.provide(NoRelay))
+ * ```
+ */
 export class Relay extends Context.Service<
   Relay,
   {

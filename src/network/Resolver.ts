@@ -23,8 +23,29 @@ import { NameNotFound, ResolutionTimeout, type ResolveError } from "../Errors.ts
 import * as DnsCache from "./DnsCache.ts"
 import { NetworkSettings } from "./Settings.ts"
 
+/** The addresses of a name, at least one, in the order in which to try them. */
 export type Addresses = Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>
 
+/**
+ * The addresses of a name.
+ *
+ * **When to use**
+ *
+ * Replace it to ask other name servers, or provide `Resolver.layerFixed` for names of your own. Each address is
+ * judged by the policy before it is dialled.
+ *
+ * **Example** (Names of your own, and no others)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { NetAddress } from "effect/net"
+ * import { Resolver, Server } from "effect-socks"
+ *
+ * const Names = Resolver.layerFixed({ "db.example": [NetAddress.ipFromStringUnsafe("192.0.2.1")] })
+ *
+ * const ProxyLive = Server.layer().pipe(Layer.provide(Names))
+ * ```
+ */
 export class Resolver extends Context.Service<
   Resolver,
   {

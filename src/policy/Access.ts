@@ -7,6 +7,7 @@ import type { Command } from "../config/conditions/Commands.ts"
 import type { ProtocolName } from "../config/Parsers.ts"
 import type { Target } from "../wire/Target.ts"
 
+/** A request, as far as a policy judges it. */
 export interface Access {
   readonly identity: Identity
   /** The client's own address; undefined for a client of a Unix-domain socket. */

@@ -6,6 +6,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type { Limits } from "../config/Limits.ts"
 import type { Access } from "./Access.ts"
 
+/** What a policy says of a request, and the rule that says so. */
 export interface Decision {
   /** `undecided`: the decision depends on a target, or its address, that is not known. Never if both are known. */
   readonly verdict: "allow" | "deny" | "undecided"

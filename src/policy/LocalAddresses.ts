@@ -11,6 +11,25 @@ import * as IpBits from "../base/IpBits.ts"
 /** Milliseconds before the addresses are read again, which costs more than many decisions. */
 const holdsFor = 5000
 
+/**
+ * Which addresses are this machine's own, for the policy.
+ *
+ * **When to use**
+ *
+ * Provide one where the interfaces of the system do not tell, as behind NAT, or in tests.
+ *
+ * **Example** (An address that the machine does not know)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { NetAddress } from "effect/net"
+ * import { LocalAddresses, Server } from "effect-socks"
+ *
+ * const Own = LocalAddresses.layerFixed([NetAddress.ipFromStringUnsafe("203.0.113.5")])
+ *
+ * const ProxyLive = Server.layer({ listen: "0.0.0.0:1080", open: true }).pipe(Layer.provide(Own))
+ * ```
+ */
 export class LocalAddresses extends Context.Service<
   LocalAddresses,
   {

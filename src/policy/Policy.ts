@@ -20,6 +20,32 @@ import * as Reach from "./Reach.ts"
 import * as Ruleset from "./Ruleset.ts"
 import { PolicySettings } from "./Settings.ts"
 
+/**
+ * Which targets a client may reach. A request is judged with its name, and then with each of its addresses.
+ *
+ * **When to use**
+ *
+ * Replace it for rules of your own; `Policy.make` makes one of functions. What this package refuses for rules and
+ * private addresses is its own policy, and gone with a replacement.
+ *
+ * **Example** (Only HTTPS)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { Policy, Server } from "effect-socks"
+ *
+ * const OnlyHttps = Layer.succeed(
+ *   Policy,
+ *   Policy.make(({ target }) =>
+ *     target?.port === 443
+ *       ? { verdict: "allow", rule: "https" }
+ *       : { verdict: "deny", rule: "https", reason: "only port 443" }
+ *   )
+ * )
+ *
+ * const ProxyLive = Server.layer().pipe(Layer.provide(OnlyHttps))
+ * ```
+ */
 export class Policy extends Context.Service<
   Policy,
   {

@@ -10,6 +10,7 @@ import type { Access } from "../policy/Access.ts"
 import type { SessionLog } from "../session/Session.ts"
 import type { Accepted, Admitted } from "../session/States.ts"
 
+/** A protocol that clients speak, and how a conversation in it begins. */
 export interface Protocol {
   readonly name: Access["protocol"]
   /** Begins to speak the protocol on a connection. */

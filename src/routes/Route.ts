@@ -48,6 +48,7 @@ export interface DatagramPath<out Entered> {
   readonly entered: Entered
 }
 
+/** A way to targets: connections, listeners and paths of datagrams. */
 export interface Route {
   /** A connection to the target, until the scope closes. */
   readonly connect: (

@@ -10,7 +10,31 @@ export const kinds = {
   direct: Direct.route
 } satisfies Readonly<Record<string, Route>>
 
-/** The route that sessions take: without another one, the target is reached directly. */
+/**
+ * By which way the judged addresses of a target are reached; directly, if there is none.
+ *
+ * **When to use**
+ *
+ * Provide one to a server to reach targets through another proxy, or by several ways.
+ *
+ * **Example** (A span for each connection)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { CurrentRoute, Server } from "effect-socks"
+ *
+ * const Traced = Layer.effect(
+ *   CurrentRoute,
+ *   Effect.map(CurrentRoute, (route) => ({
+ *     ...route,
+ *     connect: (...target: Parameters<typeof route.connect>) =>
+ *       Effect.withSpan(route.connect(...target), "connect")
+ *   }))
+ * )
+ *
+ * const ProxyLive = Server.layer().pipe(Layer.provide(Traced))
+ * ```
+ */
 export const CurrentRoute = Context.Reference<Route>("effect-socks/routes/CurrentRoute", {
   defaultValue: () => kinds.direct
 })

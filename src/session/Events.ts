@@ -15,6 +15,26 @@ import type * as Event from "./Event.ts"
 /** Runs in the fiber of the event, which goes on when this ends: it must not wait. */
 export type Listener<in E = Event.Event> = (event: E) => Effect.Effect<void>
 
+/**
+ * What happens in a server: sessions, decisions, logins, bans, reloads, as plain data.
+ *
+ * **When to use**
+ *
+ * Use `stream` for accounts and metrics: it holds up nobody, and counts what it had to drop. `listen` runs in the
+ * fiber of the event, and must not wait.
+ *
+ * **Example** (Failed logins)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Events } from "effect-socks"
+ *
+ * const failedLogins = Effect.gen(function* () {
+ *   const { stream } = yield* Events
+ *   yield* Stream.runForEach(stream(["LoginFailed"]), (event) => Effect.log(event))
+ * })
+ * ```
+ */
 export class Events extends Context.Service<
   Events,
   {

@@ -6,6 +6,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import * as Target from "../wire/Target.ts"
 import type { Session } from "./Session.ts"
 
+/** A session at one moment, as plain data. */
 export interface SessionSnapshot {
   /** No other session of any worker has this number. */
   readonly id: number

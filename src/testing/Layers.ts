@@ -28,12 +28,46 @@ import { pair } from "./Connection.ts"
 import { Network } from "./Network.ts"
 import * as Peer from "./Peer.ts"
 
-/** A client connected to the server under test, served until the scope closes. */
+/**
+ * A client connected to the server under test, served until the scope closes.
+ *
+ * **When to use**
+ *
+ * Use it with `layer`, for one connection without a server around it.
+ *
+ * **Example** (The greeting of SOCKS5)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { connect, layer } from "effect-socks/testing"
+ *
+ * const test = Effect.gen(function* () {
+ *   const client = yield* connect
+ *   yield* client.send([5, 1, 0])
+ *   return yield* client.receive(2)
+ * }).pipe(Effect.provide(layer()))
+ * ```
+ */
 export const connect: Effect.Effect<Peer.Peer, never, Services | Scope.Scope> = Effect.suspend(() =>
   connectWith({})
 )
 
-/** The same from another address, or to a listener that does this handshake before anything else. */
+/**
+ * A client from another address, or of a listener that does a TLS handshake before anything else.
+ *
+ * **When to use**
+ *
+ * Use it for what goes by the address of a client.
+ *
+ * **Example** (A client at an address)
+ *
+ * ```ts
+ * import { NetAddress } from "effect/net"
+ * import { connectWith } from "effect-socks/testing"
+ *
+ * const client = connectWith({ remote: NetAddress.inetAddressFromStringUnsafe("192.0.2.7:50000") })
+ * ```
+ */
 export const connectWith = Effect.fnUntraced(function* ({
   remote = clientAddress,
   secure
@@ -47,7 +81,23 @@ export const connectWith = Effect.fnUntraced(function* ({
   return Peer.make(near)
 })
 
-/** What stands in for a real service in `layer`, where it is not given. */
+/**
+ * What stands in for a real service in `layer`, where it is not given.
+ *
+ * **When to use**
+ *
+ * Use it for the settings and the services that a test is about.
+ *
+ * **Example** (A dialer that fails)
+ *
+ * ```ts
+ * import { Errors } from "effect-socks"
+ * import { failingDialer, layer, type Replacements } from "effect-socks/testing"
+ *
+ * const replacements: Replacements = { dialer: failingDialer(new Errors.ConnectionRefused()) }
+ * const services = layer(replacements)
+ * ```
+ */
 export interface Replacements extends Composition.Replacements {
   readonly config?: Partial<Config.Values>
   /** What the machine has for addresses, as far as the policy knows. */
@@ -55,8 +105,21 @@ export interface Replacements extends Composition.Replacements {
 }
 
 /**
- * All that serving a connection takes, on a machine without addresses. The default resolver knows
- * `target.example` as 192.0.2.1, and the default targets send back what they get.
+ * All that serving a connection takes, on a machine without addresses. The default resolver knows `target.example`
+ * as 192.0.2.1, and the default targets send back what they get.
+ *
+ * **When to use**
+ *
+ * Use it for single connections; `layerServer` has a whole server.
+ *
+ * **Example** (A connection)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { connect, layer } from "effect-socks/testing"
+ *
+ * const test = Effect.flatMap(connect, ({ send }) => send([5, 1, 0])).pipe(Effect.provide(layer()))
+ * ```
  */
 export const layer = ({
   config,
@@ -77,8 +140,28 @@ export const layer = ({
   ).pipe(Layer.orDie, Layer.provideMerge(Config.layer(config)))
 
 /**
- * A whole server on a network in memory: with its listeners, reloads and bans, and without a port of this machine. What
- * is provided to it takes the place of its own services.
+ * A whole server on a network in memory: with its listeners, reloads and bans, and without a port of this machine.
+ * What is provided to it takes the place of its own services.
+ *
+ * **When to use**
+ *
+ * Use it for the tests of an app, with `Network` for its clients and targets. It goes by `TestClock`.
+ *
+ * **Example** (A reload without ports)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Reload } from "effect-socks"
+ * import { layerServer, Network } from "effect-socks/testing"
+ *
+ * const test = Effect.gen(function* () {
+ *   const { connect, target } = yield* Network
+ *   yield* target("target.example:80", ({ send }) => send("hello"))
+ *   const client = yield* connect()
+ *   yield* (yield* Reload)({ denyTarget: "target.example" })
+ *   yield* client.end
+ * }).pipe(Effect.provide(layerServer()))
+ * ```
  */
 export const layerServer = (options: ServerOptions = {}): Layer.Layer<Provided | Network, StartError> =>
   Layer.effectDiscard(
@@ -86,7 +169,21 @@ export const layerServer = (options: ServerOptions = {}): Layer.Layer<Provided |
     Effect.flatMap(Network, ({ reset }) => Effect.addFinalizer(() => reset))
   ).pipe(Layer.provideMerge(Server.layer(options)), Layer.provideMerge(Network.layer))
 
-/** A dialer that connects to everything; `serve` plays the target's part, at once or as an effect. */
+/**
+ * A dialer that connects to everything; `serve` plays the target's part, at once or as an effect.
+ *
+ * **When to use**
+ *
+ * Use it as a replacement in `layer`. In a whole server, `Network.target` plays a target.
+ *
+ * **Example** (Targets that say hello)
+ *
+ * ```ts
+ * import { dialer, layer } from "effect-socks/testing"
+ *
+ * const services = layer({ dialer: dialer(({ send }) => send("hello")) })
+ * ```
+ */
 export const dialer = (
   serve: (target: Peer.Peer, address: NetAddress.IpAddress, port: number) => unknown
 ): Layer.Layer<Dialer> =>
@@ -105,11 +202,41 @@ export const dialer = (
       })
   })
 
-/** A dialer that connects to nothing, for this reason. */
+/**
+ * A dialer that connects to nothing, for this reason.
+ *
+ * **When to use**
+ *
+ * Use it to see what clients are told of an error.
+ *
+ * **Example** (No host)
+ *
+ * ```ts
+ * import { Errors } from "effect-socks"
+ * import { failingDialer, layer } from "effect-socks/testing"
+ *
+ * const services = layer({ dialer: failingDialer(new Errors.HostUnreachable()) })
+ * ```
+ */
 export const failingDialer = (error: DialError): Layer.Layer<Dialer> =>
   Layer.succeed(Dialer, { connect: () => Effect.fail(error) })
 
-/** A resolver that finds nothing, for this reason. */
+/**
+ * A resolver that finds nothing, for this reason.
+ *
+ * **When to use**
+ *
+ * Use it to see what clients are told of an error.
+ *
+ * **Example** (Name servers that do not answer)
+ *
+ * ```ts
+ * import { Errors } from "effect-socks"
+ * import { failingResolver, layer } from "effect-socks/testing"
+ *
+ * const services = layer({ resolver: failingResolver(new Errors.ResolutionTimeout({ name: "target.example" })) })
+ * ```
+ */
 export const failingResolver = (error: ResolveError): Layer.Layer<Resolver> =>
   Layer.succeed(Resolver, { resolve: () => Effect.fail(error) })
 
@@ -118,5 +245,7 @@ export const pseudonym = "effect-socks-01234567"
 
 /** Addresses from the range set aside for documentation (RFC 5737). */
 export const clientAddress = NetAddress.inetAddressFromStringUnsafe("203.0.113.7:50000")
+/** The address of the server, from such a range. */
 export const serverAddress = NetAddress.inetAddressFromStringUnsafe("198.51.100.1:1080")
+/** The address of `target.example`, from such a range. */
 export const targetAddress = NetAddress.inetAddressFromStringUnsafe("192.0.2.1:80")

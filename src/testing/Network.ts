@@ -24,6 +24,26 @@ import * as Peer from "./Peer.ts"
 /** A target's part in a connection. When it succeeds, the target ends the connection in order; else it resets it. */
 export type Serve = (peer: Peer.Peer) => Effect.Effect<unknown, unknown>
 
+/**
+ * A network in memory: listeners that clients connect to, and targets that tests play.
+ *
+ * **When to use**
+ *
+ * Use it with `layerServer`, or provide `Network.layer` to servers that a test builds itself.
+ *
+ * **Example** (A target that sends back what it gets)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { layerServer, Network } from "effect-socks/testing"
+ *
+ * const test = Effect.gen(function* () {
+ *   const { connect, target } = yield* Network
+ *   yield* target("192.0.2.1:80", ({ rest, send }) => Effect.flatMap(rest, send))
+ *   return yield* connect({ to: "127.0.0.1:1080" })
+ * }).pipe(Effect.provide(layerServer()))
+ * ```
+ */
 export class Network extends Context.Service<
   Network,
   {

@@ -5,6 +5,22 @@
 import type { Duplex } from "node:stream"
 import * as Effect from "effect/Effect"
 
+/**
+ * One end of a connection, played by a test. Reading waits; sending does not.
+ *
+ * **When to use**
+ *
+ * Use it as the type of clients and targets in tests.
+ *
+ * **Example** (A target that sends back what it gets)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import type { Peer } from "effect-socks/testing"
+ *
+ * const echo = ({ rest, send }: Peer) => Effect.flatMap(rest, send)
+ * ```
+ */
 export interface Peer {
   readonly duplex: Duplex
   /** Sends bytes, in one piece. */
@@ -21,6 +37,22 @@ export interface Peer {
   readonly reset: Effect.Effect<void>
 }
 
+/**
+ * One end of a connection, played by a test: a client before the server, or a target behind it.
+ *
+ * **When to use**
+ *
+ * Use it to send and to receive on a stream of your own.
+ *
+ * **Example** (A client of a port)
+ *
+ * ```ts
+ * import { connect } from "node:net"
+ * import { peer } from "effect-socks/testing"
+ *
+ * const client = peer(connect(1080, "127.0.0.1"))
+ * ```
+ */
 export const make = (duplex: Duplex): Peer => {
   let received: Buffer = Buffer.alloc(0)
   let over: "end" | "reset" | undefined

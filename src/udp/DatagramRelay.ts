@@ -26,6 +26,26 @@ export interface Relayed {
   readonly idle: Effect.Effect<void>
 }
 
+/**
+ * How datagrams are relayed, as UDP ASSOCIATE asks.
+ *
+ * **When to use**
+ *
+ * Replace it to count or to refuse datagrams, or to send them by another way.
+ *
+ * **Example** (A relay that has no port)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { DatagramRelay, Errors, Server } from "effect-socks"
+ *
+ * const NoPorts = Layer.succeed(DatagramRelay, {
+ *   associate: () => Effect.fail(new Errors.OutOfResources({ code: "EMFILE" }))
+ * })
+ *
+ * const ProxyLive = Server.layer().pipe(Layer.provide(NoPorts))
+ * ```
+ */
 export class DatagramRelay extends Context.Service<
   DatagramRelay,
   {

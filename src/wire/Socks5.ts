@@ -1,5 +1,21 @@
 /**
  * SOCKS5 messages (RFC 1928) and its username/password sub-negotiation (RFC 1929).
+ *
+ * **When to use**
+ *
+ * Use `Socks5.Method` in an `Authenticator` of your own, which says by which methods clients may log in.
+ *
+ * **Example** (An authenticator that asks for a password)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Authenticator, Errors, Socks5 } from "effect-socks"
+ *
+ * const Nobody = Layer.succeed(Authenticator, {
+ *   methods: [Socks5.Method.UsernamePassword],
+ *   verify: () => Effect.fail(new Errors.AuthenticationFailed({ user: "" }))
+ * })
+ * ```
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"

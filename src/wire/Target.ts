@@ -1,10 +1,24 @@
 /**
- * Where a client wants to go: an IP address or a domain name, and a port.
+ * Where a client wants to go: an IP address or a domain name, and a port. A host is parsed once, here, into a type
+ * that cannot hold a bad one: resolvers cut names at a NUL, `getaddrinfo` reads `0x7f.1` and `2130706433` as
+ * 127.0.0.1, and to `net.connect` an empty host is localhost. None of these becomes a `Target`, so nothing behind
+ * this file needs to think of them.
  *
- * A host is parsed once, here, into a type that cannot hold a bad one: resolvers
- * cut names at a NUL, `getaddrinfo` reads `0x7f.1` and `2130706433` as
- * 127.0.0.1, and to `net.connect` an empty host is localhost. None of these
- * becomes a `Target`, so nothing behind this file needs to think of them.
+ * **When to use**
+ *
+ * Use `Target.format` to write the target of a request as the log does.
+ *
+ * **Example** (The target of the session)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CurrentSession, Target } from "effect-socks"
+ *
+ * const target = Effect.map(
+ *   CurrentSession,
+ *   (session) => session?.admitted && Target.format(session.admitted.request.target)
+ * )
+ * ```
  */
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
