@@ -82,6 +82,15 @@ describe("the documentation", () => {
     }
   })
 
+  it("shows of an example what is run", () => {
+    const [, shown] = /```ts\n([\s\S]*?)```/.exec(text("README.md")) ?? []
+    assert.include(text("examples/embed.ts"), String(shown))
+  })
+
+  it("begins with a page that is short", () => {
+    assert.isAtMost(text("README.md").split("\n").length, 150)
+  })
+
   it("names only flags that there are", () => {
     const flags = new Set(Object.keys(Section.table(Settings.sections)).map(Setting.flagName))
     for (const page of pages.filter((path) => path.startsWith("docs/") || path === "README.md")) {

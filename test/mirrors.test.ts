@@ -126,7 +126,7 @@ const hasTests = (name: string): boolean => {
   return mirrors.has(name) || mirrors.has(`e2e/${words.toLowerCase()}`)
 }
 
-/** The settings of each room, which `config/Section` and the README's tests go through. */
+/** The settings of each room, which `config/Section` and `docs` go through. */
 const isTable = (name: string) => /(^|\/)(Listen)?Settings$/.test(name)
 
 describe("each source", () => {

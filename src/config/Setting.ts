@@ -1,7 +1,7 @@
 /**
  * One setting: its meaning, its default, and how it is read from text. Each room
  * declares its own in a `Section`; the flags, the environment variables, the keys of
- * the config file, its JSON Schema, `--help` and the reference in the README are all
+ * the config file, its JSON Schema, `--help` and the page of settings are all
  * made from these declarations.
  */
 import * as Duration from "effect/Duration"

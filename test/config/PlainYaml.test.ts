@@ -98,8 +98,11 @@ describe("plain YAML", () => {
 
   it.effect("is what the examples are", () =>
     Effect.gen(function* () {
-      const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8")
-      const examples = Array.from(readme.matchAll(/```yaml\n(.*?)```/gs), ([, text]) => text!)
+      const pages = ["README.md", "docs/operate.md", "docs/users-and-rules.md", "docs/sandbox.md"]
+      const examples = pages.flatMap((page) => {
+        const text = readFileSync(join(import.meta.dirname, "../..", page), "utf8")
+        return Array.from(text.matchAll(/```yaml\n(.*?)```/gs), ([, yaml]) => yaml!)
+      })
       assert.isNotEmpty(examples)
       for (const text of examples) yield* agrees(text)
     })

@@ -158,11 +158,11 @@ describe.concurrent("effect-socks check", () => {
   )
 })
 
-describe.concurrent("the README's config file", () => {
-  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+describe.concurrent("the config file of the documentation", () => {
+  const page = (name: string) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), "utf8")
   const passwords = { ALICE_PASSWORD: "secret", CAROL_PASSWORD: "0123" }
-  const [, example] = /```yaml\n(# yaml-[\s\S]*?)```/.exec(readme) ?? []
-  const [, rules] = /```yaml\n( *rules:[\s\S]*?)```/.exec(readme) ?? []
+  const [, example] = /```yaml\n(# yaml-[\s\S]*?)```/.exec(page("operate")) ?? []
+  const [, rules] = /```yaml\n(rules:[\s\S]*?)```/.exec(page("users-and-rules")) ?? []
 
   it.live("is right, and editors take it for right", () =>
     Effect.gen(function* () {
@@ -184,7 +184,7 @@ describe.concurrent("the README's config file", () => {
     Effect.gen(function* () {
       const names = yield* file("names.txt", "example.org\n")
       const users = "users: [{ name: alice, password: secret, groups: [staff] }]\n"
-      const text = String(rules).replace(/^ {2}/gm, "").replace("names.txt", names)
+      const text = String(rules).replace("names.txt", names)
       const path = yield* file("rules.yaml", users + text)
       const { code, stderr } = yield* Program.run(["check", "--config", path])
       assert.deepStrictEqual([code, stderr], [0, ""])
