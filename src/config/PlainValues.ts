@@ -11,7 +11,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as SchemaParser from "effect/SchemaParser"
-import { type BadFile, type BadSetting, BadSettings } from "../Errors.ts"
+import { BadFile, type BadSetting, BadSettings } from "../Errors.ts"
 import * as ConfigFile from "./ConfigFile.ts"
 import { Files } from "./Files.ts"
 import * as ListenAddress from "./ListenAddress.ts"
@@ -25,6 +25,10 @@ export const read = Effect.fnUntraced(function* <T extends Setting.Table>(
   table: T,
   options: object
 ): Effect.fn.Return<Partial<Setting.Values<T>>, BadSettings> {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const reason = 'the options are an object of settings, such as { listen: "127.0.0.1:1080" }'
+    return yield* new BadSettings({ errors: [new BadFile({ reason })] })
+  }
   const values: Record<string, unknown> = {}
   const errors: Array<BadFile | BadSetting> = []
   for (const [name, value] of Object.entries(options)) {

@@ -49,6 +49,15 @@ const documented = source.replace(/^export interface ServerOptions \{[\s\S]*?^\}
 )
 
 describe("ServerOptions", () => {
+  it.effect("refuses what is no object of options", () =>
+    Effect.gen(function* () {
+      for (const options of [null, "127.0.0.1:1080", 5, []]) {
+        const { message } = yield* Effect.flip(Settings.make(options as never))
+        assert.include(message, "options are an object of settings")
+      }
+    })
+  )
+
   it("is complete", () => {
     assert.isTrue(complete && names.listen)
   })

@@ -61,7 +61,8 @@ const examplesIn = (text: string): ReadonlyArray<string> =>
 const compiled: ReadonlyArray<readonly [from: string, code: string]> = [
   ...all.map((one) => [one.name, documentationOf(one)] as const),
   ["index", /^\/\*\*[\s\S]*?\*\//.exec(read("src/index.ts"))?.[0] ?? ""] as const,
-  ["AGENTS", read("AGENTS.md")] as const
+  ["AGENTS", read("AGENTS.md")] as const,
+  ["embedding", read("docs/embedding.md")] as const
 ].flatMap(([from, text]) => examplesIn(text).map((code) => [from, code] as const))
 
 describe("the reference", () => {
