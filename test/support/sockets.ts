@@ -14,12 +14,13 @@ export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === "::1")
 )
 
-/** Two ends of a connection on loopback: the one that connected, and the one that was accepted. */
+/** Two ends of a connection on loopback: the one that connected, and the one that was accepted. Either may be reset. */
 export const ends = (options: ServerOpts = {}) =>
   Effect.acquireRelease(
     Effect.callback<readonly [Socket, Socket]>((resume) => {
       const server = createServer(options, (accepted) => {
         server.close()
+        for (const socket of [near, accepted]) socket.on("error", () => {})
         resume(Effect.succeed([near, accepted]))
       })
       let near: Socket
