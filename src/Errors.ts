@@ -19,9 +19,8 @@
 import * as Data from "effect/Data"
 
 /**
- * Failures are ordinary here: a busy proxy makes thousands a minute and nobody
- * reads where in this program they were built. So they carry no stack trace,
- * which is most of an error's cost.
+ * Errors without a stack trace. A busy proxy makes thousands of errors a minute, the stack trace is most of the cost
+ * of an error, and it says nothing about the session.
  */
 const TaggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.TaggedError<Tag>> => {
   const Base = Data.TaggedError(tag) as unknown as new (args: unknown) => Error
@@ -59,27 +58,27 @@ export const wordsOf = (tag: string): string =>
 /** What of every error is no detail. */
 const hidden: ReadonlySet<string> = new Set(["_tag", "name", "message", "stack"])
 
-// The client's doing ---------------------------------------------------------
+// Caused by the client -------------------------------------------------------
 
-/** The client closed or reset its connection before there was a session. */
+/** The client closed or reset its connection before its request was granted. */
 export class ClientGone extends TaggedError("ClientGone") {}
 
-/** Greeting, authentication and request did not arrive within the handshake timeout. */
+/** PROXY header, TLS, greeting, authentication and request took longer than the handshake timeout. */
 export class HandshakeTimeout extends TaggedError("HandshakeTimeout") {}
 
-/** The first byte is of no protocol spoken here. */
+/** The first byte of the connection begins no protocol that the listener speaks. */
 export class UnknownProtocol extends TaggedError("UnknownProtocol")<{
   readonly firstByte: number
-  /** What the operator or the client may have meant. */
+  /** Advice for the operator: the likely mistake. */
   readonly hint?: string
 }> {}
 
-/** A proxy in front of this server sent no PROXY header, or one that cannot be read. */
+/** A proxy in front of this server sent no PROXY header, or a malformed header. */
 export class MalformedProxyHeader extends TaggedError("MalformedProxyHeader")<{
   readonly reason: string
 }> {}
 
-/** The TLS handshake failed: no common version or cipher, or no certificate that is trusted. `code` is TLS's. */
+/** The TLS handshake failed: no common version or cipher, or no trusted client certificate. `code` is OpenSSL's. */
 export class TlsFailed extends TaggedError("TlsFailed")<{
   readonly code: string
 }> {}
@@ -89,18 +88,18 @@ export class NoAcceptableMethod extends TaggedError("NoAcceptableMethod")<{
   readonly offered: ReadonlyArray<number>
 }> {}
 
-/** The authentication message is not one of RFC 1929. */
+/** The credentials are malformed: the message of RFC 1929, or the Proxy-Authorization field of HTTP. */
 export class MalformedCredentials extends TaggedError("MalformedCredentials")<{
   readonly reason: string
 }> {}
 
-/** Unknown user or wrong password; which of the two, the log alone is told. */
+/** The login failed. The log has the `reason`; the client is not told. */
 export class AuthenticationFailed extends TaggedError("AuthenticationFailed")<{
   readonly user: string
   readonly reason?: Refusal
 }> {}
 
-/** Why a login failed; `refused` is all that an authentication service says. */
+/** Why a login failed. `refused` is the answer of an authentication service, which gives no reason. */
 export type Refusal =
   | "unknown user"
   | "wrong password"
@@ -115,48 +114,48 @@ export class Banned extends TaggedError("Banned")<{
   readonly network: string
 }> {}
 
-/** The certificate is good, but it does not say which user it is for, or that user may not come in. */
+/** The certificate is valid, but its subject names no user, or the user may not log in. */
 export class CertificateRefused extends TaggedError("CertificateRefused")<{
   readonly user: string
   readonly reason: Refusal | "several common names" | "an unusable common name" | "an unusable subject"
 }> {}
 
-/** The request is not one of RFC 1928 §4. */
+/** The request is malformed: SOCKS5 (RFC 1928 §4), SOCKS4, or HTTP (RFC 9112). */
 export class MalformedRequest extends TaggedError("MalformedRequest")<{
   readonly reason: string
 }> {}
 
-/** A command other than the ones this server carries out. */
+/** The command is unknown, or the settings do not allow it. `command` is its code in SOCKS. */
 export class CommandNotSupported extends TaggedError("CommandNotSupported")<{
   readonly command: number
 }> {}
 
-/** An ATYP other than IPv4, domain name and IPv6. */
+/** The ATYP of a SOCKS5 request is not IPv4, domain name or IPv6. */
 export class AddressTypeNotSupported extends TaggedError("AddressTypeNotSupported")<{
   readonly addressType: number
 }> {}
 
-/** A target that no address can belong to: a host name with bytes no name has, or port 0. */
+/** The target is invalid: a malformed host name, the unspecified address, or port 0. */
 export class InvalidTarget extends TaggedError("InvalidTarget")<{
   readonly target: string
   readonly reason: string
 }> {}
 
-/** The head of an HTTP request is longer than a server need read. */
+/** The head of an HTTP request has too many bytes or too many fields. */
 export class HeadTooLarge extends TaggedError("HeadTooLarge") {}
 
-/** An HTTP request for this server itself, which has nothing but its proxying. */
+/** The HTTP request is for this server itself, as if the proxy were a site. */
 export class NotForProxy extends TaggedError("NotForProxy") {}
 
-/** An HTTP request that has been through this server already (RFC 9110 §7.6.3). */
+/** The HTTP request has passed this server already (RFC 9110 §7.6.3). */
 export class LoopDetected extends TaggedError("LoopDetected") {}
 
-// The policy's doing ---------------------------------------------------------
+// Caused by the policy -------------------------------------------------------
 
-/** Denied by a rule, by a custom service, or by the system's firewall. */
+/** A rule, a custom service, or the system's firewall denied the target. */
 export class NotAllowed extends TaggedError("NotAllowed")<{
   readonly reason: string
-  /** What decided it, where it was a policy. */
+  /** The rule that decided; left out where no policy decided. */
   readonly rule?: string
 }> {}
 
@@ -184,10 +183,10 @@ export class QuotaExceeded extends TaggedError("QuotaExceeded")<{
   readonly retryAfter: number
 }> {}
 
-/** What a limit is for: a user, a client address, or all sessions that a rule allows. */
+/** The owner of a limit: a user, a client address, or all sessions that a rule allows. */
 export type Whose = "user" | "client" | "rule"
 
-// The network's doing --------------------------------------------------------
+// Caused by the network ------------------------------------------------------
 
 /** The name has no address. */
 export class NameNotFound extends TaggedError("NameNotFound")<{
@@ -205,13 +204,13 @@ export class ResolutionTimeout extends TaggedError("ResolutionTimeout")<{
   readonly name: string
 }> {}
 
-/** The target answered with a reset: nothing listens there. */
+/** The target answered with a reset: no program listens on the port. */
 export class ConnectionRefused extends TaggedError("ConnectionRefused") {}
 
 /** There is no route to the target's network. */
 export class NetworkUnreachable extends TaggedError("NetworkUnreachable") {}
 
-/** The target's network is there, the target is not. */
+/** The target's network is reachable, the target is not. */
 export class HostUnreachable extends TaggedError("HostUnreachable") {}
 
 /** The target did not answer in time. */
@@ -225,32 +224,32 @@ export class ConnectFailed extends TaggedError("ConnectFailed")<{
   readonly code: string
 }> {}
 
-/** What the target answered is no HTTP response, or not all of one's head. */
+/** The target's answer is no HTTP response, or its head is malformed. */
 export class BadResponse extends TaggedError("BadResponse")<{
   readonly reason: string
 }> {}
 
-/** The target took the request, and then nothing moved any more. */
+/** No byte of the request or the response moved for the idle timeout, before the head of a response came. */
 export class ResponseTimeout extends TaggedError("ResponseTimeout") {}
 
-// The server's doing ---------------------------------------------------------
+// Caused by the server -------------------------------------------------------
 
-/** So many connections are still in their handshake that no more are taken on. */
+/** The limit of concurrent handshakes is reached. */
 export class TooManyHandshakes extends TaggedError("TooManyHandshakes")<{
   readonly limit: number
 }> {}
 
-/** So many passwords are being verified that no more are taken on. */
+/** The queue of password checks is full. */
 export class TooManyLogins extends TaggedError("TooManyLogins")<{
   readonly limit: number
 }> {}
 
-/** The authentication service was asked, and did not say whether it knows the client. */
+/** The authentication service gave no usable answer. */
 export class AuthenticationUnavailable extends TaggedError("AuthenticationUnavailable")<{
   readonly reason: string
 }> {}
 
-/** As many sessions as allowed are running. */
+/** The limit of concurrent sessions of the server is reached. */
 export class TooManySessions extends TaggedError("TooManySessions")<{
   readonly limit: number
 }> {}
@@ -265,11 +264,11 @@ export class ServerFault extends TaggedError("ServerFault")<{
   readonly defect: unknown
 }> {}
 
-// The operator's doing: nothing starts ----------------------------------------
+// Caused by the operator: the server does not start ---------------------------
 
-/** Where in a file. Lines and columns count from 1. */
+/** A position in a file. Lines and columns count from 1. */
 export interface Place {
-  /** As the operator named it, printable. */
+  /** The path that the operator gave, printable. */
   readonly file: string
   readonly line: number
   readonly column: number
@@ -277,13 +276,13 @@ export interface Place {
 
 const placed = ({ file, line, column }: Place): string => `${file}:${line}:${column}: `
 
-/** A setting that cannot be used. `value` is never a secret. */
+/** The value of a setting cannot be used. `value` is never a secret. */
 export class BadSetting extends TaggedError("BadSetting")<{
-  /** As the operator wrote it: a flag, an environment variable, or the way to it in a file. */
+  /** The setting as the operator wrote it: a flag, an environment variable, or its path in a file. */
   readonly setting: string
   readonly value: string
   readonly expected: string
-  /** The way from the setting to what is wrong in it, where that is a part: indices and keys of the config file. */
+  /** The path from the setting to the part that is wrong: indices and keys of the config file. */
   readonly path?: ReadonlyArray<PropertyKey>
   readonly place?: Place
 }> {
@@ -292,7 +291,7 @@ export class BadSetting extends TaggedError("BadSetting")<{
   }
 }
 
-/** A file that settings are read from, and that cannot be: all of it, or what is at a place in it. */
+/** A file of settings cannot be read as a whole, or is wrong at one position. */
 export class BadFile extends TaggedError("BadFile")<{
   /** The name of the file, printable, or where in it; left out for the options of a program, which are in no file. */
   readonly at?: string | Place
@@ -305,7 +304,7 @@ export class BadFile extends TaggedError("BadFile")<{
   }
 }
 
-/** All that is wrong with what the operator gave, in the order it is written. */
+/** All errors in the settings, in the order in which the operator wrote them. */
 export class BadSettings extends TaggedError("BadSettings")<{
   readonly errors: readonly [BadSetting | BadFile, ...ReadonlyArray<BadSetting | BadFile>]
 }> {
@@ -314,7 +313,7 @@ export class BadSettings extends TaggedError("BadSettings")<{
   }
 }
 
-/** A listener that others can reach, and nothing that keeps them out. */
+/** Strangers can reach a listener that asks for no password. */
 export class OpenProxyRefused extends TaggedError("OpenProxyRefused")<{
   readonly address: string
 }> {
@@ -326,7 +325,7 @@ export class OpenProxyRefused extends TaggedError("OpenProxyRefused")<{
   }
 }
 
-/** What is kept over restarts cannot be read, or not be written. */
+/** A state file, which outlives restarts, cannot be read or written. */
 export class StateFailed extends TaggedError("StateFailed")<{
   readonly path: string
   readonly reason: string
@@ -336,7 +335,7 @@ export class StateFailed extends TaggedError("StateFailed")<{
   }
 }
 
-/** The server cannot listen there. `code` is the system's. */
+/** The server cannot listen on the address. `code` is the system's. */
 export class ListenFailed extends TaggedError("ListenFailed")<{
   readonly address: string
   readonly code: string
@@ -349,30 +348,30 @@ export class ListenFailed extends TaggedError("ListenFailed")<{
 
 const listenReasons: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program has taken it",
-  EADDRNOTAVAIL: "it is no address of this machine",
-  EACCES: "this process does not have the privilege it takes, as ports below 1024 do",
+  EADDRNOTAVAIL: "this machine does not have the address",
+  EACCES: "this process lacks the privilege, which ports below 1024 need",
   ENOENT: "its directory does not exist",
   ENOTFOUND: "the name has no address",
-  ENOTSOCK: "something else than a socket is there",
+  ENOTSOCK: "the path is taken by a file that is no socket",
   ENODATA: "systemd passed no such socket"
 }
 
-// Unions, by where they can occur --------------------------------------------
+// Unions, by the phase in which the errors occur ------------------------------
 
-/** Before there is a protocol to answer in. */
+/** Before the protocol is detected, so without a reply. */
 export type ArrivalError = Banned | MalformedProxyHeader | TlsFailed | CertificateRefused
 
-/** Before the client has proved who it is. */
+/** Before the client is authenticated. */
 export type AuthenticationError =
   | UnknownProtocol
   | NoAcceptableMethod
   | MalformedCredentials
   | VerificationError
 
-/** In finding out whose credentials they are. */
+/** While credentials are verified. */
 export type VerificationError = AuthenticationFailed | TooManyLogins | AuthenticationUnavailable
 
-/** In the client's request itself. */
+/** In the client's request. */
 export type RequestError =
   | MalformedRequest
   | CommandNotSupported
@@ -382,10 +381,10 @@ export type RequestError =
   | NotForProxy
   | LoopDetected
 
-/** In finding the target's addresses. */
+/** While the target's name is resolved. */
 export type ResolveError = NameNotFound | ResolutionFailed | ResolutionTimeout
 
-/** In connecting to the target. */
+/** While a connection to the target is made. */
 export type DialError =
   | NotAllowed
   | ConnectionRefused
@@ -396,16 +395,16 @@ export type DialError =
   | ConnectFailed
   | OutOfResources
 
-/** In asking the target in the client's place. */
+/** While an HTTP request is forwarded. */
 export type ForwardError = BadResponse | ResponseTimeout
 
-/** Why a client was not heard out. */
+/** The client did not send a whole message. */
 export type NotHeard = ClientGone | HandshakeTimeout
 
-/** In what a user, an address or a rule may have. */
+/** A limit of a user, a client address or a rule. */
 export type LimitError = SessionLimitReached | TooManyNewSessions | QuotaExceeded
 
-/** Everything that can keep a connection from becoming a session. */
+/** Every error that can end a session. */
 export type SessionError =
   | ClientGone
   | HandshakeTimeout

@@ -23,9 +23,9 @@ import { printable } from "./wire/Text.ts"
 
 const { ReplyCode } = Socks5
 
-/** What an error means in each dialect. */
+/** The reply to one error, in each protocol. */
 export interface Answer {
-  /** Which message of RFC 1928 and RFC 1929 it is, and its code; SOCKS4 has one code for all of them. */
+  /** The message of RFC 1928 or RFC 1929, and its code. SOCKS4 has one code for all errors. */
   readonly socks: { readonly message: "reply" | "method" | "status" | "none"; readonly code: number }
   /** The status, and the error type of RFC 9209 §2.3. */
   readonly http: { readonly status: number; readonly error: string }
@@ -41,9 +41,9 @@ const silence = (status: number, error: string): Answer => ({
   http: { status, error }
 })
 
-/** From error tag to answer. */
+/** The reply for each error tag. */
 export const answers = {
-  // Nobody is listening, or there is no telling in which protocol to answer.
+  // No reply: the client is gone, or the protocol is unknown yet.
   ClientGone: silence(400, "http_request_error"),
   HandshakeTimeout: silence(408, "http_request_error"),
   Banned: silence(403, "http_request_denied"),
@@ -53,7 +53,7 @@ export const answers = {
   CertificateRefused: silence(403, "http_request_denied"),
   TooManyHandshakes: silence(503, "connection_limit_reached"),
 
-  // RFC 1928 §3 and RFC 1929 §2 have an answer of their own before the request.
+  // Before the request, RFC 1928 §3 and RFC 1929 §2 have messages of their own.
   NoAcceptableMethod: {
     socks: { message: "method", code: Socks5.Method.NoneAcceptable },
     http: { status: 407, error: "http_request_denied" }
@@ -80,7 +80,7 @@ export const answers = {
   AddressTypeNotSupported: reply(ReplyCode.AddressTypeNotSupported, 400, "http_request_error"),
   InvalidTarget: reply(ReplyCode.GeneralFailure, 400, "http_request_error"),
 
-  // No other dialect gets this far.
+  // Errors of HTTP only.
   HeadTooLarge: silence(431, "http_request_error"),
   NotForProxy: silence(400, "http_request_error"),
   LoopDetected: silence(508, "proxy_loop_detected"),
@@ -111,8 +111,8 @@ export const answers = {
 } as const satisfies Record<SessionError["_tag"], Answer>
 
 /**
- * What is told in the place of an error that says what there is at the target,
- * or between here and there: that it failed. Others stay as they are.
+ * The error to reply with where clients must not explore a network by the replies: `ConnectFailed` in place of an error
+ * that tells of the target or the network before it. Other errors stay.
  */
 export const masked = (error: SessionError): SessionError => {
   const { code }: Answer["socks"] = answers[error._tag].socks
@@ -126,7 +126,7 @@ const telling: ReadonlySet<number> = new Set([
   ReplyCode.TtlExpired
 ])
 
-/** The bytes that tell a SOCKS5 client of `error`; none where silence is the answer. */
+/** The SOCKS5 reply to `error`; empty where no reply is sent. */
 export const socks5 = (error: SessionError): Uint8Array => {
   const { message, code }: Answer["socks"] = answers[error._tag].socks
   switch (message) {
@@ -141,13 +141,13 @@ export const socks5 = (error: SessionError): Uint8Array => {
   }
 }
 
-/** The same for SOCKS4, which knows granted and rejected. */
+/** The SOCKS4 reply to `error`, always "rejected"; empty where no reply is sent. */
 export const socks4 = (error: SessionError): Uint8Array =>
   answers[error._tag].socks.message === "none"
     ? nothing
     : Socks4.reply(Socks4.ReplyCode.Rejected, Socks5.unbound)
 
-/** The same for HTTP, with the error's kind as RFC 9209 names it. */
+/** The HTTP response to `error`, with the error type of RFC 9209 in Proxy-Status. */
 export const http = (error: SessionError): Http.Answer => {
   const { status, error: kind } = answers[error._tag].http
   const isPage = error._tag === "NotForProxy"
@@ -167,16 +167,16 @@ export const http = (error: SessionError): Http.Answer => {
   }
 }
 
-/** RFC 9209 §2: the kind of error, and of a denial the reason too. */
+/** RFC 9209 §2: the error type, and the reason of a denial. */
 const proxyStatus = (error: SessionError, kind: string): string => {
   const details = error._tag === "NotAllowed" ? `; details=${quoted(error.reason)}` : ""
   return `effect-socks; error=${kind}${details}`
 }
 
-/** RFC 9651 §3.3.3, a string: of ASCII. */
+/** A string of RFC 9651 §3.3.3, which is ASCII. */
 const quoted = (text: string): string => `"${text.replace(/[^\x20-\x7e]/g, "?").replace(/["\\]/g, "\\$&")}"`
 
-/** `ConnectionRefused` as "connection refused", and why where that is for the client to know. */
+/** The tag in words, `ConnectionRefused` as "connection refused"; with the reason where the client may know it. */
 const sentence = (error: SessionError): string => {
   const words = wordsOf(error._tag)
   const isTold =
@@ -188,7 +188,7 @@ const sentence = (error: SessionError): string => {
   return isTold ? `${words}: ${printable(error.reason)}` : words
 }
 
-/** For people whose browser was sent here as if this were a site. */
+/** For people who opened the proxy's address in a browser. */
 const page = `<!doctype html>
 <title>effect-socks</title>
 <p>This is a proxy server, not a site. Enter its address as the SOCKS or HTTP proxy of a program, and visit sites through it.

@@ -9,12 +9,12 @@ import * as Target from "./Target.ts"
 
 export const AddressType = { Ipv4: 0x01, DomainName: 0x03, Ipv6: 0x04 } as const
 
-/** Where in a message it begins: there are three bytes before it in all of them. */
+/** The index of ATYP: in every message three bytes stand before it. */
 export const start = 3
 
 /**
- * The address in a message, read whole and then judged. The size is that of the
- * message up to the end of the port; one of unknown ATYP has no known end.
+ * The target in a message. The message is read whole before the target is checked, so the value is a `Result`. The
+ * size is that of the message up to the end of the port. A message of unknown ATYP has no known end, and fails.
  */
 export const decode: Decoder<Result.Result<Target.Target, InvalidTarget>, AddressTypeNotSupported> = (
   bytes
@@ -47,7 +47,7 @@ const targetAt = (
   return complete(parse(bytes.subarray(from, end), port), end + 2)
 }
 
-/** A message from its first three bytes and the address. An IPv4 address in IPv6 form goes out as IPv4. */
+/** A message of three bytes and an address. An IPv4-mapped IPv6 address is written as IPv4. */
 export const message = (
   first: number,
   second: number,

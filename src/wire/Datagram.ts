@@ -8,13 +8,13 @@ import { InvalidTarget } from "../Errors.ts"
 import * as Address from "./Address.ts"
 import * as Target from "./Target.ts"
 
-/** The most bytes that UDP carries, headers of IPv4 and UDP taken off. */
+/** The most payload bytes of a UDP datagram, without the headers of IPv4 and UDP. */
 export const maximum = 65_507
 
-/** FRAG: 0 of a datagram that stands alone, else its position in a sequence, the high bit on the last. */
+/** FRAG: 0 for a whole datagram, else the position in a sequence; the last fragment has the high bit set. */
 export const fragment = (bytes: Uint8Array): number => bytes[2]!
 
-/** Where DATA begins; 0 if this is no datagram of RFC 1928. Looks at three bytes and builds nothing. */
+/** The index of DATA; 0 if the bytes are no datagram of RFC 1928. Allocates nothing. */
 export const headerSize = (bytes: Uint8Array): number => {
   const size = sizeByType(bytes)
   return size <= bytes.length ? size : 0
@@ -27,14 +27,14 @@ const sizeByType = (bytes: Uint8Array): number => {
     case Address.AddressType.Ipv6:
       return 22
     case Address.AddressType.DomainName:
-      // A name of no bytes is none; without its length there is none either.
+      // 0 for an empty name, and for a datagram that ends before the name's length.
       return bytes[4] ? 7 + bytes[4] : 0
     default:
       return 0
   }
 }
 
-/** Where a datagram that has a header is to go. */
+/** The target in the header of a datagram. */
 export const target = (bytes: Uint8Array): Result.Result<Target.Target, InvalidTarget> => {
   const decoded = Address.decode(bytes)
   if (Result.isFailure(decoded)) return invalid("no address", "not a datagram of RFC 1928")
@@ -47,5 +47,5 @@ export const target = (bytes: Uint8Array): Result.Result<Target.Target, InvalidT
 
 const invalid = (target: string, reason: string) => Result.fail(new InvalidTarget({ target, reason }))
 
-/** What goes before the data of a datagram that came from `remote`. */
+/** The header of a datagram from `remote` to the client. */
 export const header = (remote: NetAddress.InetAddress): Uint8Array => Address.message(0, 0, 0, remote)

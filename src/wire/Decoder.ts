@@ -1,24 +1,23 @@
 /**
- * Reading a message from bytes that arrive in pieces.
+ * Decoders of messages whose bytes arrive in pieces.
  *
- * A decoder looks at everything received so far. It never throws, keeps no
- * state, and tells bytes that are missing from bytes that are wrong, so any
- * split of the same bytes decodes alike.
+ * A decoder gets all bytes received so far. A decoder never throws, keeps no state, and distinguishes an incomplete
+ * message from a wrong message. So the same bytes decode alike, however they are split.
  */
 import * as Result from "effect/Result"
 
-/** A whole message and the number of bytes it took. */
+/** A whole message, and its size in bytes. */
 interface Decoded<out A> {
   readonly value: A
   readonly size: number
 }
 
-/** The message is right as far as it goes: ask again with more bytes. */
+/** No byte is wrong yet, and more bytes are needed. */
 interface Incomplete {
   readonly _tag: "Incomplete"
 }
 
-/** Decodes a message of type `A` from the start of `bytes`, or says why it is none. */
+/** Decodes a message of type `A` at the start of `bytes`; fails with `Incomplete`, or with the error in the bytes. */
 export type Decoder<out A, out E = never> = (bytes: Uint8Array) => Result.Result<Decoded<A>, Incomplete | E>
 
 export const complete = <A>(value: A, size: number): Result.Result<Decoded<A>> =>

@@ -1,6 +1,6 @@
 /**
- * What an HTTP proxy reads from requests (RFC 9110, RFC 9112). Messages are
- * parsed elsewhere; here are the meanings of their parts.
+ * The meaning of HTTP requests for a proxy (RFC 9110, RFC 9112): their destination, their credentials, their framing.
+ * Node's parser, in `HttpConnection`, finds where messages begin and end.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as NetAddress from "effect/net/NetAddress"
@@ -11,27 +11,27 @@ import * as Target from "./Target.ts"
 
 const utf8 = new TextEncoder()
 
-/** Field lines in their order, names as they were written. */
+/** Field lines, in the order and with the names of the message. */
 export type Fields = ReadonlyArray<readonly [name: string, value: string]>
 
 /** The head of a request. */
 export interface Head {
   readonly method: string
-  /** The request-target, as it was sent. */
+  /** The request-target as the client sent it. */
   readonly target: string
-  /** `1.1`, for one. */
+  /** `1.1` or `1.0`. */
   readonly version: string
   readonly fields: Fields
 }
 
-/** Where a request goes: through a tunnel, or to a server that this one asks in the client's place. */
+/** The destination of a request: a tunnel to the target, or a resource that this server requests for the client. */
 type Destination =
   | { readonly _tag: "Tunnel"; readonly target: Target.Target }
   | { readonly _tag: "Resource"; readonly target: Target.Target; readonly path: string }
 
 /**
- * The destination of a request whose framing and form leave no doubt about what
- * it is (RFC 9112 §3.2, §6.1). The Host field has no say in it.
+ * The destination of a request. Fails for ambiguous framing and for a malformed request-target (RFC 9112 §3.2, §6.1).
+ * The request-target alone decides; the Host field is ignored (RFC 9112 §3.2.2).
  */
 export const destination = (
   head: Head
@@ -43,7 +43,8 @@ export const destination = (
   if (hosts.length > 1) return malformed("more than one Host")
   if (hosts.length === 0 && head.version === "1.1" && !isTunnel) return malformed("no Host")
   if (codings.length > 0 && head.version === "1.0") return malformed("Transfer-Encoding in HTTP/1.0")
-  if (codings.some((coding) => coding.toLowerCase() !== "chunked")) return malformed("a coding but chunked")
+  if (codings.some((coding) => coding.toLowerCase() !== "chunked"))
+    return malformed("a transfer coding other than chunked")
   if (isTunnel) {
     if (isFramed(head.fields)) return malformed("CONNECT with a body")
     return Result.map(authority(head.target), (target) => ({ _tag: "Tunnel", target }))
@@ -60,7 +61,7 @@ export const destination = (
   }))
 }
 
-/** `host:port`, IPv6 in brackets; user information, which RFC 9110 §4.2.4 warns of, is no part of it. */
+/** The target of `host:port`, IPv6 in brackets. Refuses user information, as RFC 9110 §4.2.4 advises. */
 const authority = (
   text: string,
   defaultPort?: number
@@ -72,13 +73,13 @@ const authority = (
   if (port > 65_535) return malformed("the port is above 65535")
   const target = Target.fromName(utf8.encode(ipv6 ?? name), port)
   if (ipv6 === undefined || Result.isFailure(target)) return target
-  // An IPv4-mapped address is an IPv4 one from here on; a name in brackets is nothing.
+  // `fromName` turns an IPv4-mapped address into IPv4, and takes names, too: so the colon is checked here.
   return ipv6.includes(":") && NetAddress.isIpAddress(target.success.host)
     ? target
     : malformed("brackets are for IPv6")
 }
 
-/** The user and password of `Basic` (RFC 7617); the first colon ends the user. */
+/** The user and the password of `Basic` credentials (RFC 7617); the first colon ends the user. */
 export const basic = (value: string): Result.Result<Credentials, MalformedCredentials> => {
   const [, token] = /^basic +([\w+/.~-]+=*)$/i.exec(value) ?? []
   if (token === undefined) return badCredentials("the scheme is not Basic")
@@ -88,7 +89,7 @@ export const basic = (value: string): Result.Result<Credentials, MalformedCreden
   const colon = bytes.indexOf(0x3a)
   if (colon === -1) return badCredentials("no colon")
   const [username, password] = [bytes.slice(0, colon), bytes.slice(colon + 1)]
-  // The bounds of RFC 1929, which whoever verifies them goes by.
+  // The bounds of RFC 1929: authenticators count on them.
   if (username.length > 255 || password.length > 255) return badCredentials("more than 255 bytes")
   return Result.succeed({ username, password })
 }
@@ -97,27 +98,27 @@ export const basic = (value: string): Result.Result<Credentials, MalformedCreden
 export const isFramed = (fields: Fields): boolean =>
   fields.some(([name, value]) => /^transfer-encoding$/i.test(name) || (isLength(name) && Number(value) > 0))
 
-/** Whether this is a reason phrase, one character a byte (RFC 9112 §4). */
+/** Whether the text is a reason phrase, with one character for each byte (RFC 9112 §4). */
 export const isReason = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/.test(text)
 
-/** The values of a field, one for each of its lines. */
+/** The values of the field with this lower-case name: one for each of its lines. */
 export const values = (fields: Fields, wanted: string): ReadonlyArray<string> =>
   fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
 
-/** An answer of this server's own. */
+/** A response by this server itself. */
 export interface Answer {
   readonly status: number
   readonly fields: Fields
   readonly body: string
 }
 
-/** A message, whole. */
+/** The bytes of a whole response. */
 export const message = (status: number, reason: string, fields: Fields, body: string): Uint8Array => {
   const lines = [`HTTP/1.1 ${status} ${reason}`, ...fields.map(([name, value]) => `${name}: ${value}`)]
   return utf8.encode(`${lines.join("\r\n")}\r\n\r\n${body}`)
 }
 
-/** The answer to CONNECT, with the tunnel's bytes right behind it (RFC 9110 §9.3.6). */
+/** The response to CONNECT; the bytes of the tunnel follow at once (RFC 9110 §9.3.6). */
 export const established = utf8.encode("HTTP/1.1 200 Connection established\r\n\r\n")
 
 const isLength = (name: string) => name.toLowerCase() === "content-length"

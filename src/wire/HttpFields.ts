@@ -5,7 +5,7 @@ import type { Fields, Head } from "./Http.ts"
 import { values } from "./Http.ts"
 import * as Target from "./Target.ts"
 
-/** Meant for this connection only, or for this proxy only; framing is each connection's own. */
+/** Fields for this connection or this proxy only. Each connection has framing fields of its own. */
 const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -19,7 +19,7 @@ const hopByHop: ReadonlySet<string> = new Set([
   "upgrade"
 ])
 
-/** A request as its server gets it: asked under the name it was asked for, on a connection for it alone. */
+/** The fields of a request to the target: Host names the target, and the connection closes after the request. */
 export const request = (head: Head, target: Target.Target, pseudonym: string): Fields => {
   const framing = length(head.fields)
   return [
@@ -35,18 +35,18 @@ export const request = (head: Head, target: Target.Target, pseudonym: string): F
   ]
 }
 
-/** A response as the client gets it; what it has no length for is framed by whoever sends it. */
+/** The fields of a response to the client. Without a length, Node frames the response when it writes it. */
 export const response = (fields: Fields, status: number, version: string, pseudonym: string): Fields => [
   ...endToEnd(fields),
   ["Via", `${version} ${pseudonym}`],
   ...(status === 204 || values(fields, "transfer-encoding").length > 0 ? [] : length(fields))
 ]
 
-/** Trailers that can do no harm behind a message that was already acted on (RFC 9110 §6.5.1). */
+/** The trailers that are safe to pass on after the head of the message was acted on (RFC 9110 §6.5.1). */
 export const trailers = (fields: Fields): Fields =>
   endToEnd(fields).filter(([name]) => !/^(host|authorization|cookie|set-cookie|trailer|via)$/i.test(name))
 
-/** Whether a request has been here before (RFC 9110 §7.6.3). */
+/** Whether `Via` has this server's pseudonym, so that the request has passed this server (RFC 9110 §7.6.3). */
 export const hasPassed = (fields: Fields, pseudonym: string): boolean =>
   values(fields, "via").some((line) =>
     line.split(",").some((hop) => hop.trim().split(/\s+/)[1] === pseudonym)
@@ -64,7 +64,7 @@ const endToEnd = (fields: Fields): Fields => {
 const length = (fields: Fields): Fields =>
   values(fields, "content-length").map((value) => ["Content-Length", value])
 
-/** Methods whose requests have no body unless they say so (RFC 9110 §8.6). */
+/** Methods whose requests need no Content-Length without a body (RFC 9110 §8.6). */
 const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS"])
 
 const host = (target: Target.Target): string => {

@@ -1,25 +1,28 @@
 /**
- * The lines of a message's head, counted in bytes that no parser has seen: a
- * head of too many fields is refused before anything is made of them.
+ * Counts the lines of a head before Node's parser gets the bytes, so that a head with too many fields is refused
+ * before the parser allocates memory for the fields.
  *
- * Where a head ends is not decided here. Bytes are only cut behind each empty
- * line, and every head ends at one, so that no cut piece holds more than one.
+ * The parser alone decides where a head ends. This file cuts the bytes behind each empty line. Every head ends with an
+ * empty line, so no piece holds bytes of two heads.
  */
 
-/** Counts until `reset`. */
+/** The count of one head, until `reset`. */
 export class HttpLines {
   private readonly limit: number
   private count = 0
-  /** The line that has begun has no byte, or a CR alone. */
+  /** Whether the last line, which has no LF yet, is empty or a CR alone. */
   private isEmpty = true
 
-  /** Of a head of at most so many fields. */
+  /** `fieldLimit` is the most fields of a head. */
   constructor(fieldLimit: number) {
-    // The line before the fields, and the empty one behind them.
+    // The start line, and the empty line behind the fields.
     this.limit = fieldLimit + 2
   }
 
-  /** How many of these bytes go up to the first empty line, that one included; all of them if there is none. Nothing if the lines are too many. */
+  /**
+   * The number of bytes up to the end of the first empty line; all bytes, if no line is empty. Undefined if the head has
+   * too many lines.
+   */
   cut(bytes: Uint8Array): number | undefined {
     let start = 0
     for (let end = bytes.indexOf(lf); end !== -1; end = bytes.indexOf(lf, start)) {
@@ -33,7 +36,7 @@ export class HttpLines {
     return bytes.length
   }
 
-  /** A head has ended. */
+  /** Begins to count the next head. */
   reset(): void {
     this.count = 0
     this.isEmpty = true

@@ -1,35 +1,35 @@
 /**
- * The header with which a proxy in front of this server says whose connection it
- * passes on: versions 1 (text) and 2 (binary) of HAProxy's PROXY protocol.
+ * The header by which a proxy in front of this server names the client of a connection: versions 1 (text) and 2
+ * (binary) of HAProxy's PROXY protocol.
  *
- * https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt; § are its sections.
+ * Source: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, to which each § refers.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { MalformedProxyHeader } from "../Errors.ts"
 import { complete, type Decoder, incomplete } from "./Decoder.ts"
 
-/** The address that the connection comes from; nothing where the proxy speaks for itself, or knows none. */
+/** The client's address; undefined for a connection of the proxy itself, and where the proxy does not know it. */
 type Source = NetAddress.InetAddress | undefined
 
-/** A header of either version. Unlike the rest of the protocol, its end is known only once it is all there. */
+/** Decodes a header of either version. */
 export const header: Decoder<Source, MalformedProxyHeader> = (bytes) => {
   if (startsWith(bytes, signature)) return bytes.length < 16 ? incomplete : binary(bytes)
   if (startsWith(bytes, opening)) return text(bytes)
   return malformed("it is no PROXY header")
 }
 
-/** §2.1, "PROXY", and §2.2, the 12 bytes that no other protocol begins with. */
+/** The first bytes of version 1 (§2.1) and version 2 (§2.2). */
 const opening = Uint8Array.from("PROXY ", (character) => character.charCodeAt(0))
 const signature = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a)
 
-/** As far as it has come, and it has not come to nothing else. */
+/** Whether the bytes begin with the prefix, or are the beginning of the prefix. */
 const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean =>
   prefix.subarray(0, bytes.length).every((byte, index) => byte === bytes[index])
 
 // Version 1 ------------------------------------------------------------------
 
-/** §2.1: the longest line, with its CRLF. */
+/** §2.1: bytes of the longest line, with its CRLF. */
 const longestLine = 107
 
 const text: typeof header = (bytes) => {
@@ -44,7 +44,7 @@ const text: typeof header = (bytes) => {
 
 const sourceOfLine = (line: string): Result.Result<Source, MalformedProxyHeader> => {
   const [, family = "", ...fields] = line.split(" ")
-  // Whatever follows it is to be ignored.
+  // §2.1: the rest of the line is ignored.
   if (family === "UNKNOWN") return Result.succeed(undefined)
   const parse = families.get(family)
   if (parse === undefined) return malformed("its family is not TCP4, TCP6 or UNKNOWN")
@@ -68,7 +68,7 @@ const isPort = (text: string): boolean => /^(0|[1-9]\d{0,4})$/.test(text) && Num
 
 // Version 2 ------------------------------------------------------------------
 
-/** Bytes behind the first 16. They can announce 65535; no proxy fills more than a few hundred with its TLVs. */
+/** The most bytes behind the first 16. A header can announce 65535; proxies send a few hundred bytes of TLVs. */
 const longestBody = 4096
 
 const Command = { Local: 0x20, Proxy: 0x21 } as const
@@ -85,7 +85,7 @@ const binary: typeof header = (bytes) => {
   if (command !== Command.Local && command !== Command.Proxy)
     return malformed("its version or command is unknown")
   if (length > longestBody) return malformed(`its body is longer than ${longestBody} bytes`)
-  // The proxy's own, such as a health check; the family is to be ignored.
+  // §2.2: a connection of the proxy itself, such as a health check. The family is ignored.
   if (command === Command.Local) return bytes.length < end ? incomplete : complete(undefined, end)
   if (family > Family.Unix || transport > Transport.Datagram)
     return malformed("its address family is unknown")
@@ -94,7 +94,7 @@ const binary: typeof header = (bytes) => {
   return complete(transport === Transport.Stream ? sourceOfBody(family, bytes.subarray(16)) : undefined, end)
 }
 
-/** Two addresses and two ports, or two paths. */
+/** Bytes of the addresses, by family: two addresses and two ports, or two paths. */
 const addressesLength: ReadonlyArray<number> = [0, 12, 36, 216]
 
 const sourceOfBody = (family: number, body: Uint8Array): Source => {
@@ -112,7 +112,7 @@ const portAt = (bytes: Uint8Array, index: number): number => (bytes[index]! << 8
 
 // Both -----------------------------------------------------------------------
 
-/** An IPv4 address in IPv6 form is the IPv4 address. */
+/** An IPv4-mapped IPv6 address becomes the IPv4 address. */
 const inet = (address: NetAddress.IpAddress, port: number): NetAddress.InetAddress =>
   NetAddress.inetAddressUnsafe(NetAddress.toCanonical(address), port)
 

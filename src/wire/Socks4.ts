@@ -1,5 +1,5 @@
 /**
- * SOCKS4 messages, and the host names that SOCKS4A put into them.
+ * SOCKS4 messages, with the host names of SOCKS4A.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
@@ -13,19 +13,18 @@ export const Command = { Connect: 0x01, Bind: 0x02 } as const
 
 export const ReplyCode = { Granted: 0x5a, Rejected: 0x5b } as const
 
-/** Longest user id and host name; no length stands before them. */
+/** The most bytes of a user id or host name. NUL ends both, so the protocol has no limit. */
 const limit = 255
 
 interface Request {
   readonly command: number
   readonly target: Result.Result<Target.Target, InvalidTarget>
-  /** Bytes as the client sent them, unverified. */
+  /** The bytes that the client sent, unverified. */
   readonly userId: Uint8Array
 }
 
 /**
- * `VN CD DSTPORT DSTIP USERID NUL`, and behind it, where DSTIP is 0.0.0.x with x
- * not 0, `HOST NUL` (SOCKS4A).
+ * `VN CD DSTPORT DSTIP USERID NUL`. Where DSTIP is 0.0.0.x with x not 0, `HOST NUL` follows (SOCKS4A).
  */
 export const request: Decoder<Request, MalformedRequest> = (bytes) => {
   const [ver, command] = bytes
@@ -46,7 +45,7 @@ export const request: Decoder<Request, MalformedRequest> = (bytes) => {
   return complete({ command, userId, target }, hostEnd + 1)
 }
 
-/** `VN CD DSTPORT DSTIP`; VN is 0 in replies. An IPv6 address has no place in it, and goes out as zeros. */
+/** `VN CD DSTPORT DSTIP`; VN is 0 in replies. An IPv6 address does not fit, and is written as zeros. */
 export const reply = (code: number, bound: NetAddress.InetAddress): Uint8Array => {
   const address = NetAddress.toCanonical(bound.address)
   const octets = NetAddress.isIpv4Address(address) ? NetAddress.ipv4ToOctets(address) : [0, 0, 0, 0]

@@ -55,7 +55,7 @@ export type ReplyCode = (typeof ReplyCode)[keyof typeof ReplyCode]
 
 // What a client sends --------------------------------------------------------
 
-/** `VER NMETHODS METHODS`: the methods offered, as the client ordered them. */
+/** `VER NMETHODS METHODS`: the methods that the client offers, in its order. */
 export const greeting: Decoder<Uint8Array, UnknownProtocol> = (bytes) => {
   const [ver, count] = bytes
   if (ver === undefined) return incomplete
@@ -64,7 +64,7 @@ export const greeting: Decoder<Uint8Array, UnknownProtocol> = (bytes) => {
   return complete(bytes.slice(2, 2 + count), 2 + count)
 }
 
-/** A user name and a password, as bytes: neither RFC 1929 nor anything else gives them an encoding. */
+/** A user name and a password, as bytes: RFC 1929 defines no encoding. */
 export interface Credentials {
   readonly username: Uint8Array
   readonly password: Uint8Array
@@ -90,15 +90,15 @@ export const credentials: Decoder<Credentials, MalformedCredentials> = (bytes) =
 
 const malformedCredentials = (reason: string) => Result.fail(new MalformedCredentials({ reason }))
 
-/** A request read whole. Its target is checked only where the command is one that is carried out. */
+/** A whole request. An invalid target is no error of the decoder: the command decides whether the target matters. */
 export interface Request {
   readonly command: number
   readonly target: Result.Result<Target, InvalidTarget>
 }
 
 /**
- * `VER CMD RSV ATYP DST.ADDR DST.PORT` (RFC 1928 §4). RSV is ignored, as most
- * servers do. A message of unknown ATYP has no known end, so it fails at once.
+ * `VER CMD RSV ATYP DST.ADDR DST.PORT` (RFC 1928 §4). RSV is ignored, as most servers do. A message of unknown ATYP has
+ * no known end, and fails at once.
  */
 export const request: Decoder<Request, MalformedRequest | AddressTypeNotSupported> = (bytes) => {
   const [ver, command] = bytes
@@ -113,12 +113,12 @@ export const request: Decoder<Request, MalformedRequest | AddressTypeNotSupporte
 /** `VER METHOD` (RFC 1928 §3). */
 export const methodSelection = (method: number): Uint8Array => Uint8Array.of(version, method)
 
-/** `VER STATUS` (RFC 1929 §2): 00 lets the client in, anything else does not. */
+/** `VER STATUS` (RFC 1929 §2): 00 is success, any other status is failure. */
 export const credentialsStatus = (status: number): Uint8Array => Uint8Array.of(0x01, status)
 
 /** `VER REP RSV ATYP BND.ADDR BND.PORT` (RFC 1928 §6). */
 export const reply = (code: number, bound: NetAddress.InetAddress): Uint8Array =>
   Address.message(version, code, 0x00, bound)
 
-/** BND.ADDR and BND.PORT of a failure: nothing is bound. */
+/** BND.ADDR and BND.PORT of a failure. */
 export const unbound = NetAddress.inetAddressUnsafe(NetAddress.ipv4Unspecified, 0)

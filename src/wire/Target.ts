@@ -28,11 +28,11 @@ import { printable } from "./Text.ts"
 
 export interface Target {
   readonly host: NetAddress.IpAddress | Host.DomainName
-  /** 0 to 65535; whether 0 means anything is for the command to say. */
+  /** 0 to 65535. Each command decides whether 0 is valid. */
   readonly port: number
 }
 
-/** A target from an address in network byte order: 4 bytes for IPv4, 16 for IPv6. */
+/** A target from the bytes of an address in network byte order: 4 bytes for IPv4, 16 for IPv6. */
 export const fromAddress = (bytes: Uint8Array, port: number): Result.Result<Target, InvalidTarget> => {
   const address =
     bytes.length === 4 ? NetAddress.ipv4FromBytesUnsafe(bytes) : NetAddress.ipv6FromBytesUnsafe(bytes)
@@ -40,10 +40,9 @@ export const fromAddress = (bytes: Uint8Array, port: number): Result.Result<Targ
 }
 
 /**
- * A target from the bytes of a host name. An address in text form becomes an
- * address. Names are lower-cased, lose one trailing dot and must be LDH labels
- * (RFC 1123 §2.1, underscores allowed) of which the last is no number; others
- * than ASCII ones are converted as browsers do (UTS 46).
+ * A target from the bytes of a host name, in UTF-8. An address in text form becomes an address. Names become lower-case
+ * and lose one trailing dot. Their labels must be letters, digits and hyphens (RFC 1123 §2.1; underscores are allowed),
+ * and the last label must not be a number. Names with other characters are converted as browsers do (UTS 46).
  */
 export const fromName = (bytes: Uint8Array, port: number): Result.Result<Target, InvalidTarget> => {
   const text = decodeUtf8(bytes)
@@ -56,12 +55,12 @@ export const fromName = (bytes: Uint8Array, port: number): Result.Result<Target,
   if (NetAddress.isIpAddress(host.success)) {
     return Result.succeed({ host: NetAddress.toCanonical(host.success), port })
   }
-  if (NetAddress.isScopedIpv6Literal(host.success)) return invalid("zone identifiers mean nothing here")
-  if (host.success === ".") return invalid("the root is no host")
+  if (NetAddress.isScopedIpv6Literal(host.success)) return invalid("the address has a zone identifier")
+  if (host.success === ".") return invalid("the root domain is no host")
   return Result.succeed({ host: Host.toRelative(host.success), port })
 }
 
-/** The client named no place: all zeros. */
+/** The target of a client that names none: address and port are zeros. */
 export const unspecified: Target = { host: NetAddress.ipv4Unspecified, port: 0 }
 
 /** `host:port`, IPv6 in brackets. */

@@ -1,12 +1,12 @@
 /**
- * Client bytes as text that is safe to print: to a terminal, which obeys escape
- * sequences, and to a log, which believes line breaks.
+ * Client bytes as text that is safe to print: without the escape sequences that terminals obey, and without the line
+ * breaks that end a line of a log.
  */
 
 /**
- * UTF-8 where it is; anything unprintable as `\u{…}`; cut to `limit` characters. No two strings of up to `limit`
- * characters have the same printable text, so rules and limits go by the printable names of users. Bytes that are no
- * UTF-8 all look alike.
+ * The text of UTF-8 bytes or of a string, cut to `limit` characters. Unprintable characters and the backslash become
+ * `\u{…}`. Two strings of up to `limit` characters never have the same printable text, so rules and limits can use the
+ * printable names of users. Invalid bytes of UTF-8 all become the same character.
  */
 export const printable = (input: Uint8Array | string, limit = 255): string => {
   const text = typeof input === "string" ? input : utf8.decode(input)
@@ -21,7 +21,7 @@ export const printable = (input: Uint8Array | string, limit = 255): string => {
   return characters.length > limit ? `${escaped}…` : escaped
 }
 
-/** The string that `printable` made the text of, if nothing was cut. */
+/** The string whose `printable` text is `shown`, if nothing was cut. */
 export const fromPrintable = (shown: string): string =>
   shown.replace(/\\u\{([0-9a-f]+)\}/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)))
 
@@ -29,6 +29,6 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 
 const plain = /^[\x21-\x5b\x5d-\x7e]*$/
 
-// Controls, formats (bidirectional overrides among them), surrogates, unassigned,
-// every separator but the space, and the backslash that announces an escape.
+// Control and format characters (bidirectional overrides among them), surrogates, unassigned characters, every
+// separator but the space, and the backslash, which begins an escape.
 const unprintable = /[\p{C}\p{Zl}\p{Zp}\\]|(?! )\p{Zs}/u

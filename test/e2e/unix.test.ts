@@ -88,7 +88,7 @@ describe.concurrent("a socket in the file system", () => {
       const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
       assert.deepStrictEqual(
         [code, stderr.trim()],
-        [1, `cannot listen on unix:${path}: something else than a socket is there`]
+        [1, `cannot listen on unix:${path}: the path is taken by a file that is no socket`]
       )
     })
   )

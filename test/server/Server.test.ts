@@ -150,7 +150,7 @@ describe("Server", () => {
       const error = yield* Effect.flip(started({ listen: at("127.0.0.1:1080", "127.0.0.1:1") }))
       assert.strictEqual(
         error.message,
-        "cannot listen on 127.0.0.1:1: this process does not have the privilege it takes, as ports below 1024 do"
+        "cannot listen on 127.0.0.1:1: this process lacks the privilege, which ports below 1024 need"
       )
       assert.lengthOf([...listeners.open], 0)
     })
