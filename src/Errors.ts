@@ -25,7 +25,10 @@ import * as Data from "effect/Data"
 const TaggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.TaggedError<Tag>> => {
   const Base = Data.TaggedError(tag) as unknown as new (args: unknown) => Error
   class Traceless extends Base {
-    /** `session limit reached: whose user, limit 5`. Those for operators and authors of apps have sentences of their own. */
+    /**
+     * The tag in words, with the error's details: `session limit reached: whose user, limit 5`. Errors for operators and
+     * for authors of apps override it.
+     */
     override get message(): string {
       const { reason, ...details } = this as unknown as Readonly<Record<string, unknown>>
       const known = Object.entries(details).filter(

@@ -1,11 +1,11 @@
 /**
- * An HTTP service of the operator that decides who may log in. It is asked with
+ * Logins verified by an HTTP service of the operator. The server sends
  *
  *     POST { "user": "alice", "password": "secret", "client": "192.0.2.7" }
  *
- * it answers 200 and, as far as it likes, { "user", "groups", "limits", "ttl" },
- * or 401 or 403. `ttl` is in seconds; without one it is asked again each time.
- * Any other answer is a failure, and the login is refused.
+ * The service allows the login by 200 with { "user", "groups", "limits", "ttl" }, all of them optional, and refuses the
+ * login by 401 or 403. `ttl` is in seconds; without `ttl` the service is asked at every login. After any other answer
+ * the login fails with `AuthenticationUnavailable`.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -25,13 +25,13 @@ import * as LoginQueue from "./LoginQueue.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 
 export interface Options {
-  /** `https:`; passwords go to `http:` in the clear, so that is for this machine. */
+  /** `https:`, or `http:` on this machine: over `http:` passwords are sent in the clear. */
   readonly url: string
   /** Sent as a bearer token (RFC 6750). */
   readonly token?: Redacted.Redacted | undefined
-  /** How long it may take; 5 seconds unless said. */
+  /** The time limit of a request; 5 seconds by default. */
   readonly timeout?: Duration.Input
-  /** How many questions it is asked at once; 32 unless said. Twice as many wait. */
+  /** The number of concurrent requests; 32 by default. Twice as many logins can wait. */
   readonly atOnce?: number
 }
 
@@ -46,13 +46,13 @@ type Verify = (
   from: NetAddress.SocketAddress
 ) => Effect.Effect<Identity, VerificationError>
 
-/** How many of its answers are remembered. */
+/** The number of answers that are cached. */
 const limit = 8192
 
-/** However long it says that an answer holds, in milliseconds. */
+/** The most milliseconds for which an answer is cached, whatever its `ttl`. */
 const longest = 24 * 3_600_000
 
-/** No answer is longer. */
+/** The most characters of an answer. */
 const mostCharacters = 65_536
 
 export const make = Effect.fnUntraced(function* ({
@@ -103,26 +103,26 @@ export const make = Effect.fnUntraced(function* ({
     if (status !== 200) return yield* new AuthenticationUnavailable({ reason: `status ${status}` })
     const permission = read(body)
     if (Option.isNone(permission)) {
-      return yield* new AuthenticationUnavailable({ reason: "its answer cannot be read" })
+      return yield* new AuthenticationUnavailable({ reason: "the answer cannot be read" })
     }
     return answerOf(permission.value, user)
   })
 
-  /** Logs an outage of the service once, and its end. */
+  /** Logs when the service begins to fail, and when the service answers again. */
   const notice = (exit: Exit.Exit<unknown, VerificationError>) => {
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
     const fails = error?._tag === "AuthenticationUnavailable"
     if (fails === isDown || (Exit.isFailure(exit) && error === undefined)) return Effect.void
     isDown = fails
     return fails
-      ? Effect.logError("the authentication service fails, and lets nobody in", { reason: error.reason })
+      ? Effect.logError("the authentication service fails: logins are refused", { reason: error.reason })
       : Effect.logInfo("the authentication service answers again")
   }
 
   return ({ username, password }, from) =>
     Effect.suspend(() => {
       const question = Option.all({ user: text(username), password: text(password) })
-      // JSON has no way to ask about bytes that are no text.
+      // JSON cannot hold bytes that are no UTF-8.
       if (Option.isNone(question)) {
         return Effect.fail(new AuthenticationFailed({ user: printable(username), reason: "refused" }))
       }
@@ -157,7 +157,7 @@ const answerOf = (
   holdsFor: Math.min(Duration.toMillis(Duration.seconds(ttl)), longest)
 })
 
-/** Nothing at all is a permission too, without particulars. */
+/** The permission in a body. An empty body is a permission without fields. */
 const read = (body: string): Option.Option<typeof Permission.Type> =>
   body.trim() === "" ? Option.some({}) : decode(body)
 
@@ -168,12 +168,12 @@ const bodyOf = async (response: Response): Promise<string> => {
   let body = ""
   for await (const chunk of response.body ?? []) {
     body += decoder.decode(chunk, { stream: true })
-    if (body.length > mostCharacters) throw new Error("its answer is too long")
+    if (body.length > mostCharacters) throw new Error("the answer is too long")
   }
   return body
 }
 
-/** What Node says of it, never what the service said. */
+/** Node's code for a failed request. The text of the service is never logged. */
 const codeOf = (error: unknown): string => {
   const { cause, name, message } = error as Error & { readonly cause?: { readonly code?: string } }
   return cause?.code ?? (name === "Error" ? message : "no HTTP answer")

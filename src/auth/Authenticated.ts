@@ -1,6 +1,5 @@
 /**
- * The ways to prove an identity. A request is carried out for an `Authenticated`
- * identity only, and only this file makes one.
+ * Proofs of identity. A command needs an `Authenticated` identity, and only this file makes values of that type.
  */
 import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
@@ -15,16 +14,16 @@ import type { AuthSettings } from "./Settings.ts"
 
 declare const proven: unique symbol
 
-/** The identity of a client that was authenticated, or that needs no authentication here. */
+/** The identity of a client that was authenticated, or that needs no authentication. */
 export interface Authenticated extends Identity {
   readonly [proven]: true
 }
 
 const authenticated = (identity: Identity): Authenticated => identity as Authenticated
 
-/** What a connection proves without a login. */
+/** The proofs of a connection before any login. */
 export interface Proof {
-  /** The identity in the certificate. */
+  /** The identity in the client's certificate. */
   readonly certified: Authenticated | undefined
   /** Whether the client's network needs no password. */
   readonly isTrusted: boolean
@@ -39,7 +38,7 @@ export const byPassword = (
     LoginLog.told(Effect.map(verify(credentials, from), authenticated), { client: from, method: "password" })
   )
 
-/** The identity in a verified certificate: its user, or just its name where no such user is known. */
+/** The identity in a verified certificate: the user of that name, or the name alone if no user has that name. */
 export const byCertificate = (
   subject: CertificateSubject,
   from: NetAddress.SocketAddress
@@ -54,7 +53,10 @@ export const byCertificate = (
     { client: from, method: "certificate" }
   )
 
-/** The identity without a login: by certificate, trusted network, or no authentication; undefined where a login is needed. */
+/**
+ * The identity of a client without a login: by certificate, by trusted network, or because no authentication is needed.
+ * Undefined where a login is needed.
+ */
 export const withoutLogin = ({
   certified,
   isTrusted
@@ -66,7 +68,7 @@ export const withoutLogin = ({
       (isTrusted || methods.includes(Method.NoAuthentication) ? authenticated(anonymous) : undefined)
   )
 
-/** What an identity is under the users of now; undefined if it would not be let in. */
+/** The same identity with the user's present groups and limits; undefined if the user may no longer log in. */
 export const renewed = (
   identity: Authenticated,
   isCertified: boolean,
@@ -82,9 +84,9 @@ export const renewed = (
     onFailure: () => undefined,
     onSuccess: (found) => {
       if (found !== undefined) return authenticated(found)
-      // A certificate is enough without a user of its name.
+      // A certificate needs no user of its name.
       if (isCertified) return authenticated({ user })
-      // A service that is asked over the network is not asked about every session at once.
+      // The authentication service is not asked again: it would get requests for all sessions at once.
       return auth.authUrl === undefined ? undefined : identity
     }
   })

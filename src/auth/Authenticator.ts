@@ -1,8 +1,8 @@
 /**
- * Who may log in, and by which method.
+ * The service that authenticates clients, and its implementations.
  *
- * The server prefers a password wherever one is asked: with users configured,
- * "no authentication" is never chosen, in whatever order a client offers it.
+ * Where there are users, clients must log in, whatever methods they offer. Only clients with a certificate and clients
+ * of trusted networks need no login.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -54,25 +54,28 @@ export type { Identity } from "./Identity.ts"
 export class Authenticator extends Context.Service<
   Authenticator,
   {
-    /** The methods accepted, the most wanted first (RFC 1928 §3); none where only other proof lets clients in. */
+    /**
+     * The accepted methods, the preferred one first (RFC 1928 §3). Empty where clients need a certificate or a trusted
+     * network.
+     */
     readonly methods: ReadonlyArray<Method>
     /**
-     * The identity that these credentials prove, for a client at this address. Takes as long for an
-     * unknown user as for a wrong password. Called only for methods with credentials.
+     * Verifies credentials, and returns their identity. `from` is the client's address. An unknown user must take as
+     * long as a wrong password. Called only if `methods` has a method with credentials.
      */
     readonly verify: (
       credentials: Credentials,
       from: NetAddress.SocketAddress
     ) => Effect.Effect<Identity, VerificationError>
     /**
-     * The identity of the user with this printable name, as a certificate or an earlier `verify` proved it; undefined
-     * for an unknown name. Left out where no names are known.
+     * The identity of the user with this printable name, without a password: for a name that a certificate or an
+     * earlier `verify` proved. Undefined for an unknown name; left out where the authenticator cannot look up names.
      */
     readonly recognize?: (
       name: string,
       from: NetAddress.SocketAddress
     ) => Effect.Effect<Identity | undefined, CertificateRefused>
-    /** An element whenever `recognize` may answer differently; left out where it never does. */
+    /** Emits when the result of `recognize` may have changed; left out where the result never changes. */
     readonly changes?: Stream.Stream<unknown>
   }
 >()("effect-socks/auth/Authenticator") {
@@ -82,25 +85,25 @@ export class Authenticator extends Context.Service<
     verify: ({ username }) => unknown(username)
   })
 
-  /** Allows no client without other proof: a certificate, or a trusted network. */
+  /** Allows only clients that have a certificate or come from a trusted network. */
   static readonly layerDenyAll = Layer.succeed(Authenticator, {
     methods: [],
     verify: ({ username }) => unknown(username)
   })
 
-  /** Allows these users, by their passwords in plain text. */
+  /** Allows these users, whose passwords are in plain text. */
   static readonly layerUsers = (
     users: ReadonlyArray<Omit<User, "passwordHash"> & { readonly password: Redacted.Redacted }>
   ): Layer.Layer<Authenticator> =>
     Authenticator.layerDirectory.pipe(
-      // Of which no hash is asked about, because there is none.
+      // Never called: none of these users has a hash.
       Layer.provide([
         Users.layerFixed(users),
         Layer.succeed(PasswordHashes, { digest: () => "", verify: () => Effect.succeed(false) })
       ])
     )
 
-  /** Allows the users of the `Users` service, by their passwords. */
+  /** Allows the users of the `Users` service. */
   static readonly layerDirectory: Layer.Layer<Authenticator, never, Users | PasswordHashes> = Layer.effect(
     Authenticator,
     Effect.zipWith(PasswordLogin.make, Users, (login, { changes }) => ({
@@ -111,20 +114,23 @@ export class Authenticator extends Context.Service<
   )
 
   /**
-   * Allows the users that an HTTP service allows. Fails for a URL that passwords must not be sent to: `http:` is for
-   * this machine, unless `insecure:` stands before it.
+   * Allows the users that an HTTP service of the operator allows: see `AuthService`. Fails for a URL that passwords must
+   * not be sent to: `http:` is for this machine, unless `insecure:` stands before the URL.
    */
   static readonly layerHttp = (options: AuthService.Options): Layer.Layer<Authenticator, BadSetting> =>
     Layer.unwrap(
       Option.match(Parsers.serviceUrl(options.url), {
         onNone: () =>
-          // It may have a password in it, which is why it is refused.
+          // The error does not show the URL, which may be refused because it has a password.
           Effect.fail(new BadSetting({ setting: "url", value: "what was given", expected: expectedUrl })),
         onSome: (url) => Effect.succeed(layerService({ ...options, url }))
       })
     ).pipe(Layer.provide(Hashing.layer))
 
-  /** The first that knows a user decides about them. How long that takes may tell which one it is. */
+  /**
+   * The first of these authenticators that knows a user decides about that user. The time of a login may reveal which
+   * authenticator decided.
+   */
   static readonly layerFirstOf = <E, R>(
     layers: ReadonlyArray<Layer.Layer<Authenticator, E, R>>
   ): Layer.Layer<Authenticator, E, R> =>
@@ -153,7 +159,7 @@ export class Authenticator extends Context.Service<
       })
     )
 
-  /** The users of the `Users` service, be there any or none, and then the authentication service of the configuration. */
+  /** Allows the users of the `Users` service, even if it has none, and then those of the authentication service. */
   static readonly layerListed = (
     settings: AuthSettings["Service"]
   ): Layer.Layer<Authenticator, never, Users | PasswordHashes> =>

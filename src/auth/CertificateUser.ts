@@ -7,8 +7,8 @@ import type { CertificateSubject } from "../network/CertificateSubject.ts"
 import { printable } from "../wire/Text.ts"
 
 /**
- * The common name, or the whole subject where there is no common name. Never one of several names, nor a name that the
- * log could not show as it is: escaped, or cut, two names could become one.
+ * The common name, or the whole subject where there is no common name. Refuses several common names. Also refuses a name
+ * that the log would escape or cut, because two users could then have the same printable name.
  */
 export const userOf = ({
   commonNames,
@@ -21,10 +21,10 @@ export const userOf = ({
   if (name !== undefined) {
     return name !== "" && printable(name) === name ? Effect.succeed(name) : refused("an unusable common name")
   }
-  // What is escaped in the subject is the line breaks between its parts.
+  // Here `printable` escapes the line breaks between the parts of the subject.
   const shown = printable(whole, most)
   return shown !== "" && shown.length <= most ? Effect.succeed(shown) : refused("an unusable subject")
 }
 
-/** Characters of a user's name. */
+/** The most characters of a user's name. */
 const most = 255

@@ -26,10 +26,10 @@ import * as LoginQueue from "./LoginQueue.ts"
 import { memory, type PasswordHash, type Scrypt } from "./PasswordHash.ts"
 import { PasswordHashes } from "./PasswordHashes.ts"
 
-/** Threads, which are hashes at once. */
+/** The number of threads: each computes one hash at a time. */
 const threads = 2
 
-/** Logins that may wait. */
+/** The number of logins that can wait. */
 const waiting = 64
 
 export const layer: Layer.Layer<PasswordHashes> = Layer.effect(
@@ -55,10 +55,10 @@ const questionOf = (password: Uint8Array, hash: PasswordHash): HashingThreads.Qu
     : { _tag: "Scrypt", password, salt: hash.salt, length: hash.key.length, options: optionsOf(hash) }
 
 const isRight = (password: Uint8Array, hash: PasswordHash, answer: HashingThreads.Answer): boolean => {
-  // HMAC takes NULs behind a password for none (RFC 2104 §2).
+  // HMAC ignores NULs at the end of a password (RFC 2104 §2).
   if (hash._tag === "Scrypt") return timingSafeEqual(answer as Uint8Array, hash.key) && password.at(-1) !== 0
-  // bcrypt repeats a password with a NUL behind it until there are 72 bytes: `a` and
-  // `a\0a` are one to it. And bytes that are no text would become the same text.
+  // bcrypt repeats the password and a NUL up to 72 bytes, so `a` and `a\0a` have the same hash. Invalid UTF-8 would
+  // become the same text.
   return answer === true && !password.includes(0) && Buffer.from(lenient.decode(password)).equals(password)
 }
 
@@ -69,22 +69,22 @@ const optionsOf = ({ ln, r, p }: Pick<Scrypt, "ln" | "r" | "p">) => ({
   maxmem: 2 * memory({ ln, r, p })
 })
 
-/** A new hash of a password, of the cost that OWASP's Password Storage Cheat Sheet has for this much memory. */
+/** A new scrypt hash of a password, with the parameters of OWASP's Password Storage Cheat Sheet for this `ln`. */
 export const hash = Effect.fnUntraced(function* (password: Uint8Array, ln: Cost) {
   const parameters = { ln, r: 8, p: parallelization[ln], salt: randomBytes(16) }
   const key = yield* derive(password, parameters, 32)
   return { _tag: "Scrypt", ...parameters, key } satisfies Scrypt
 })
 
-/** Each takes about as long as the others: 32 MiB three times, 64 MiB twice or 128 MiB once. */
+/** The parameter p for each `ln`: 32 MiB three times, 64 MiB twice or 128 MiB once take about the same time. */
 const parallelization = { 15: 3, 16: 2, 17: 1 } as const
 
-/** The cost N of scrypt as its binary logarithm. */
+/** The binary logarithm of scrypt's cost N. */
 export type Cost = keyof typeof parallelization
 
 export const costs: ReadonlyArray<Cost> = [15, 16, 17]
 
-/** In Node's own pool: for a command, and not for logins. */
+/** Computes a scrypt key in Node's thread pool: for the command line, not for logins. */
 const derive = (
   password: Uint8Array,
   { salt, ...parameters }: Pick<Scrypt, "ln" | "r" | "p" | "salt">,

@@ -1,15 +1,14 @@
 /**
- * Threads that compute hashes of passwords, started when the first is wanted.
+ * Threads that compute password hashes, each started when it is first needed.
  *
- * Where the system is Linux they have the lowest priority of all, so that a flood
- * of logins takes what time the machine has left, and no relay waits for it.
+ * On Linux the threads have the lowest priority, so that a flood of logins does not delay the relays.
  */
 import { createRequire } from "node:module"
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** What a thread is asked. */
+/** A hash to compute in a thread. */
 export type Question =
   | {
       readonly _tag: "Scrypt"
@@ -25,23 +24,28 @@ export type Question =
     }
   | { readonly _tag: "Bcrypt"; readonly password: string; readonly hash: string }
 
-/** The derived key, or whether it is the password. */
+/** The derived key for scrypt; for bcrypt, whether the password is right. */
 export type Answer = Uint8Array | boolean
 
-/** Asks a thread all these questions; to be called by no more at once than there may be threads. */
+/**
+ * Computes these hashes in one thread, one after the other. Each concurrent call has a thread of its own, so the caller
+ * limits the number of calls.
+ */
 type Ask = (questions: ReadonlyArray<Question>) => Effect.Effect<ReadonlyArray<Answer>>
 
-/** The threads end with the scope. */
+/** The threads end when the scope closes. */
 export const make: Effect.Effect<Ask, never, Scope.Scope> = Effect.gen(function* () {
   const all = new Set<Worker>()
   const idle: Array<Worker> = []
-  yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all([...all].map((it) => it.terminate()))))
+  yield* Effect.addFinalizer(() =>
+    Effect.promise(() => Promise.all([...all].map((thread) => thread.terminate())))
+  )
 
   const start = () => {
     const started = new Worker(program, {
       eval: true,
       workerData: createRequire(import.meta.url).resolve("bcryptjs"),
-      // Nothing of the process is its business.
+      // The thread gets no environment, which can have secrets.
       env: {},
       execArgv: []
     })
@@ -73,7 +77,7 @@ export const make: Effect.Effect<Ask, never, Scope.Scope> = Effect.gen(function*
     )
 })
 
-/** A text and not a file, so that it is there in every form that this program is built to. */
+/** The program of a thread: a text and no file, so that every build contains it. */
 const program = `
 const { readlinkSync } = require("node:fs")
 const { scryptSync } = require("node:crypto")
@@ -85,10 +89,10 @@ try {
   setPriority(Number(thread), constants.priority.PRIORITY_LOW)
 } catch {}
 parentPort.on("message", (questions) => {
-  const answers = questions.map(({ _tag, ...it }) =>
+  const answers = questions.map(({ _tag, ...hash }) =>
     _tag === "Bcrypt"
-      ? require(workerData).compareSync(it.password, it.hash)
-      : scryptSync(it.password, it.salt, it.length, it.options)
+      ? require(workerData).compareSync(hash.password, hash.hash)
+      : scryptSync(hash.password, hash.salt, hash.length, hash.options)
   )
   parentPort.postMessage(answers)
 })

@@ -1,16 +1,16 @@
 /**
- * The identity of a client that was let in.
+ * The identity of a client.
  */
 import type { Limits } from "../config/Limits.ts"
 
 /** The identity of a client that was let in: what rules and limits go by. */
 export interface Identity {
-  /** The user name, printable; undefined for a client that was not asked for one. */
+  /** The user name, printable; undefined for a client without a user. */
   readonly user: string | undefined
   readonly groups?: ReadonlyArray<string>
-  /** What beats the limits of the settings. */
+  /** The user's own limits, which override those of the settings. */
   readonly limits?: Limits
 }
 
-/** A client that was let in unasked. */
+/** The identity of a client that needs no authentication. */
 export const anonymous: Identity = { user: undefined }

@@ -1,5 +1,5 @@
 /**
- * Where logins are told, right and wrong ones: nowhere unless somebody listens.
+ * The log of successful and failed logins. Its default writes nothing; `session/EventSources` makes events of logins.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,16 +12,16 @@ export interface Login {
   readonly method: "password" | "certificate"
   /** The user who logged in, or the name that the client gave, printable. */
   readonly user: string | undefined
-  /** Why it failed; undefined for a login that was right. */
+  /** The reason of a failed login; undefined for a successful login. */
   readonly failure: { readonly reason: string | undefined } | undefined
 }
 
 export const LoginLog = Context.Reference<{
-  /** Undefined while nobody listens. */
+  /** Undefined while no listener takes logins. */
   readonly write: ((login: Login) => Effect.Effect<void>) | undefined
 }>("effect-socks/auth/LoginLog", { defaultValue: () => ({ write: undefined }) })
 
-/** The same attempt, told where logins are told. One that could not be judged is no login. */
+/** Runs the attempt, and writes its outcome to the log. Nothing is written if the attempt could not be decided. */
 export const told = <A extends Identity, E extends VerificationError | CertificateRefused, R>(
   attempt: Effect.Effect<A, E, R>,
   login: Pick<Login, "client" | "method">

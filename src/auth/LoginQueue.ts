@@ -1,25 +1,24 @@
 /**
- * The queue of password checks, which take long: a limited number runs, a limited
- * number waits, and no more are held in memory.
+ * The queue of password checks, which take long. The numbers of running and waiting checks are limited.
  *
- * Known (user, network) pairs have places of their own and go first. The other
- * networks take turns. When the queue is full, a random login of the network with
- * most waiting logins is dropped, so that a flood crowds out itself.
+ * Logins of known (user, network) pairs wait in a queue of their own, and run first. The other networks take turns.
+ * When a queue is full, a random login of the network with the most waiting logins is dropped, so that a flood of logins
+ * displaces itself.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as CounterMap from "../base/CounterMap.ts"
 import { TooManyLogins } from "../Errors.ts"
 
-/** The login that asks for a place. */
+/** The login that asks for a place in the queue. */
 export interface Claim {
   /** Whether the (user, network) pair is known. */
   readonly isKnown: boolean
-  /** The networks that it comes from, the narrowest first. */
+  /** The client's networks, the narrowest first. */
   readonly networks: ReadonlyArray<string>
 }
 
-/** That of the login which is under way. */
+/** The claim of the login in this fiber. */
 export const Claim = Context.Reference<Claim>("effect-socks/auth/LoginQueue/Claim", {
   defaultValue: () => ({ isKnown: false, networks: [] })
 })
@@ -31,7 +30,10 @@ interface Waiter {
   isRunning: boolean
 }
 
-/** Runs this many effects at once, and lets as many more as are `waiting` wait of each kind; one too many fails. */
+/**
+ * Runs at most `running` effects at a time. At most `waiting` effects of known pairs wait, and as many of others; when a
+ * queue is full, one of its effects fails with `TooManyLogins`. `random` returns a number from 0 to below 1.
+ */
 export const make = (running: number, waiting: number, random: () => number = Math.random) => {
   const known: Array<Waiter> = []
   const strangers: Array<Waiter> = []
@@ -52,7 +54,7 @@ export const make = (running: number, waiting: number, random: () => number = Ma
     waiter.begin()
   }
 
-  /** Of a network that is drawn, the one that waits longest. */
+  /** The oldest login of a random network. */
   const nextStranger = (): Waiter | undefined => {
     const networks = [...new Set(strangers.map(({ claim }) => widest(claim)))]
     const network = draw(networks)
@@ -98,7 +100,7 @@ export const make = (running: number, waiting: number, random: () => number = Ma
 
 const widest = ({ networks }: Claim): string => networks.at(-1) ?? ""
 
-/** Those of the network with most of them: first of the wide ones, and in it of the narrower ones. */
+/** The logins of the network with the most logins: of the widest such network, then of the narrower networks in it. */
 const crowd = (queue: ReadonlyArray<Waiter>): ReadonlyArray<Waiter> => {
   const depth = Math.max(...queue.map(({ claim }) => claim.networks.length))
   let among = queue

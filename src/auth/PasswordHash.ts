@@ -1,10 +1,10 @@
 /**
- * Hashes of passwords, as files have them:
+ * Password hashes, in two formats:
  *
  *     $scrypt$ln=15,r=8,p=3$SALT$KEY    RFC 7914, in the PHC string format; Base64 without padding
  *     $2y$10$…                          bcrypt, as htpasswd -B makes it; also $2a$ and $2b$
  *
- * Others are refused: they are guessed too fast, or nothing here computes them.
+ * Other formats are refused: their passwords are guessed too fast, or the format is not supported.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -13,7 +13,7 @@ export type PasswordHash = Scrypt | Bcrypt
 
 export interface Scrypt {
   readonly _tag: "Scrypt"
-  /** The cost N as its binary logarithm. */
+  /** The binary logarithm of the cost N. */
   readonly ln: number
   readonly r: number
   readonly p: number
@@ -23,33 +23,33 @@ export interface Scrypt {
 
 export interface Bcrypt {
   readonly _tag: "Bcrypt"
-  /** The binary logarithm of the rounds. */
+  /** The binary logarithm of the number of rounds. */
   readonly cost: number
   readonly text: string
 }
 
-/** Fails with a clause that says what it is instead, without a word of its text. */
+/** Parses a hash. Fails with a clause about the text that has no part of the text, which may be a password. */
 export const fromString = (text: string): Result.Result<PasswordHash, string> => {
   const bcrypt = /^\$2[aby]\$(\d\d)\$[./\dA-Za-z]{53}$/.exec(text)
   if (bcrypt) return fromBcrypt(text, Number(bcrypt[1]))
   if (text.startsWith("$scrypt$")) return fromPhc(text)
-  return Result.fail(others.find(([pattern]) => pattern.test(text))?.[1] ?? "this is none that is known")
+  return Result.fail(others.find(([pattern]) => pattern.test(text))?.[1] ?? "its format is unknown")
 }
 
-/** As it is read. */
+/** The text of a hash, as `fromString` reads it. */
 export const format = (hash: PasswordHash): string =>
   hash._tag === "Bcrypt"
     ? hash.text
     : `$scrypt$ln=${hash.ln},r=${hash.r},p=${hash.p}$${unpadded(hash.salt)}$${unpadded(hash.key)}`
 
-/** The memory that it takes to compute, in bytes. */
+/** Bytes of memory for computing an scrypt hash. */
 export const memory = ({ ln, r, p }: Pick<Scrypt, "ln" | "r" | "p">): number => 128 * r * (2 ** ln + p)
 
-/** How much there is to compute: rounds of bcrypt, or blocks that scrypt mixes. They cannot be compared. */
+/** The work of computing a hash: rounds for bcrypt, mixed blocks for scrypt. The two units cannot be compared. */
 export const work = (hash: PasswordHash): number =>
   hash._tag === "Bcrypt" ? 2 ** hash.cost : 2 ** hash.ln * hash.r * hash.p
 
-/** Decoys of the dearest ones: one of each kind that there is. */
+/** Decoys of the most expensive hashes: at most one scrypt and one bcrypt hash. */
 export const dearest = (hashes: Iterable<PasswordHash>): ReadonlyArray<PasswordHash> => {
   const found = new Map<PasswordHash["_tag"], PasswordHash>()
   for (const hash of hashes) {
@@ -59,7 +59,7 @@ export const dearest = (hashes: Iterable<PasswordHash>): ReadonlyArray<PasswordH
   return [...found.values()].map(decoyOf)
 }
 
-/** What is to be computed besides a hash, so that it takes as much work as the dearest ones together. */
+/** The hashes to compute in addition to `own`, so that every login takes the work of all hashes in `dearest`. */
 export const padding = (
   own: PasswordHash,
   dearest: ReadonlyArray<PasswordHash>
@@ -69,7 +69,7 @@ export const padding = (
     return own._tag === "Bcrypt" ? bcryptUpTo(decoy, own.cost) : [decoy]
   })
 
-/** From 2^cost rounds to those of a decoy: each cost is as much as all before it and one more of the first. */
+/** Hashes of each cost from `cost` to below the decoy's: 2^cost and all of them add up to the decoy's rounds. */
 const bcryptUpTo = (decoy: Bcrypt, cost: number): ReadonlyArray<Bcrypt> =>
   Array.from({ length: Math.max(0, decoy.cost - cost) }, (_, index) => ({
     _tag: "Bcrypt",
@@ -77,7 +77,7 @@ const bcryptUpTo = (decoy: Bcrypt, cost: number): ReadonlyArray<Bcrypt> =>
     text: `${decoy.text.slice(0, 4)}${String(cost + index).padStart(2, "0")}${decoy.text.slice(6)}`
   }))
 
-/** In as few and large pieces as there are, but for a rest of less than a hundredth. */
+/** Few, large hashes for the work between `done` and the decoy's; a rest below a hundredth is left out. */
 const scryptUpTo = (decoy: Scrypt, done: number): ReadonlyArray<Scrypt> => {
   const pieces: Array<Scrypt> = []
   let rest = work(decoy) - done
@@ -89,37 +89,37 @@ const scryptUpTo = (decoy: Scrypt, done: number): ReadonlyArray<Scrypt> => {
   return pieces
 }
 
-/** A hash that takes as long as this one, and is of no password that anyone knows. */
+/** A hash that takes as long to compute as this hash, and has no known password. */
 export const decoyOf = (hash: PasswordHash): PasswordHash =>
   hash._tag === "Bcrypt"
     ? { ...hash, text: `${hash.text.slice(0, 7)}${".".repeat(53)}` }
     : { ...hash, salt: new Uint8Array(hash.salt.length), key: new Uint8Array(hash.key.length) }
 
-/** At most this much for one login: two are computed at once. */
+/** The most bytes of memory for one hash: two threads compute hashes at the same time. */
 const mostMemory = 256 * 2 ** 20
 
-/** At most this many blocks are mixed for one login, about two seconds' worth. */
+/** The most mixed blocks of one scrypt hash: about two seconds. */
 const mostWork = 2 ** 22
 
-/** About four seconds' worth. */
+/** The highest cost of bcrypt: about four seconds. */
 const mostRounds = 15
 
-const tooCostly = "this one takes longer, or more memory, than a login may"
+const tooCostly = "it takes more time or memory than a login may"
 
 const fromBcrypt = (text: string, cost: number): Result.Result<Bcrypt, string> =>
   cost >= 4 && cost <= mostRounds
     ? Result.succeed({ _tag: "Bcrypt", cost, text })
-    : Result.fail(cost < 4 ? "this one has no cost that bcrypt knows" : tooCostly)
+    : Result.fail(cost < 4 ? "its cost is below 4, the least of bcrypt" : tooCostly)
 
 const fromPhc = (text: string): Result.Result<Scrypt, string> => {
   const [, ...parts] =
     /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([\dA-Za-z+/]+)\$([\dA-Za-z+/]+)$/.exec(text) ?? []
   const [ln = 0, r = 0, p = 0] = parts.slice(0, 3).map(Number)
   const [salt, key] = parts.slice(3).map(padded)
-  if (!salt || !key || ln < 1 || r < 1 || p < 1) return Result.fail("this one is no whole scrypt hash")
+  if (!salt || !key || ln < 1 || r < 1 || p < 1) return Result.fail("it is an incomplete scrypt hash")
   if (memory({ ln, r, p }) > mostMemory || 2 ** ln * r * p > mostWork) return Result.fail(tooCostly)
   if (salt.length < 8 || salt.length > 64 || key.length < 16 || key.length > 64) {
-    return Result.fail("this one has a salt or a key of another length than 8 to 64 and 16 to 64 bytes")
+    return Result.fail("its salt must have 8 to 64 bytes, and its key 16 to 64")
   }
   return Result.succeed({ _tag: "Scrypt", ln, r, p, salt, key })
 }
@@ -130,12 +130,12 @@ const padded = (text: string): Uint8Array | undefined =>
   Result.getOrUndefined(Base64.decode(text + "=".repeat(-text.length & 3)))
 
 const others: ReadonlyArray<readonly [pattern: RegExp, name: string]> = [
-  [/^\$(apr1|1)\$/, "this one is MD5, which is guessed too fast"],
-  [/^\{SHA\}/, "this one is SHA-1, which is guessed too fast"],
-  [/^\$[56]\$/, "this one is of crypt(3) with SHA-2, which is not supported"],
-  [/^\$argon2/, "this one is Argon2, which is not supported"],
-  [/^\$y\$|^\$7\$|^\$gy\$/, "this one is yescrypt, which is not supported"],
-  [/^\$2/, "this one is no whole bcrypt hash"],
-  [/^[./\dA-Za-z]{13}$/, "this one is of crypt(3) with DES, which is guessed too fast"],
-  [/^[^${]/, "this is a password in plain text"]
+  [/^\$(apr1|1)\$/, "it is MD5, which is guessed too fast"],
+  [/^\{SHA\}/, "it is SHA-1, which is guessed too fast"],
+  [/^\$[56]\$/, "it is crypt(3) with SHA-2, which is not supported"],
+  [/^\$argon2/, "it is Argon2, which is not supported"],
+  [/^\$y\$|^\$7\$|^\$gy\$/, "it is yescrypt, which is not supported"],
+  [/^\$2/, "it is an incomplete bcrypt hash"],
+  [/^[./\dA-Za-z]{13}$/, "it is crypt(3) with DES, which is guessed too fast"],
+  [/^[^${]/, "it is a password in plain text"]
 ]

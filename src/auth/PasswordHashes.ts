@@ -1,5 +1,5 @@
 /**
- * What it takes to tell whether a password is right, without having it.
+ * The service that checks passwords against hashes.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -29,15 +29,15 @@ export class PasswordHashes extends Context.Service<
   PasswordHashes,
   {
     /**
-     * Whether this is the password that the hash was made of. `more` are computed too, for the time that
-     * they take. Takes long, so it fails where too many wait for it.
+     * Whether the hash is of this password. The hashes in `more` are computed as well, for equal time, and their
+     * results are ignored. Fails where too many checks wait.
      */
     readonly verify: (
       password: Uint8Array,
       hash: PasswordHash,
       more?: ReadonlyArray<PasswordHash>
     ) => Effect.Effect<boolean, TooManyLogins>
-    /** A name for these parts, in this order, which tells nothing of them: of a key that only this process has. */
+    /** A keyed hash of these parts, in this order, with a secret key of this process. */
     readonly digest: (...parts: ReadonlyArray<Uint8Array>) => string
   }
 >()("effect-socks/auth/PasswordHashes") {}

@@ -1,8 +1,8 @@
 /**
  * Logins by password.
  *
- * A failed login tells nothing: an unknown user, a wrong password and an expired
- * user take the same computation and fail alike, whatever the cost of the hash.
+ * A failed login reveals nothing about users: for an unknown user, a wrong password and an expired user, the server
+ * computes the same hashes and sends the same reply.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -41,10 +41,10 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
   const { current } = yield* Users
   const hashes = yield* PasswordHashes
   const remembered = (yield* RememberedLogins.RememberedLogins) ?? RememberedLogins.make(hashes.digest)
-  /** It keeps nothing: what is right is remembered elsewhere. */
+  /** Shares concurrent checks of the same login, and caches none: `remembered` keeps right passwords. */
   const checks = yield* AnswerCache.make<boolean, TooManyLogins>(0)
 
-  /** The same for the right password, but at once from the second time on. */
+  /** The result of `verified`, without the computation if this login is remembered. */
   const recall = ({ username, password }: Credentials, hash: PasswordHash.PasswordHash, verified: Verified) =>
     Effect.withFiber<boolean, TooManyLogins>((fiber) => {
       const login = remembered.digest(username, utf8.encode(PasswordHash.format(hash)), password)
@@ -57,7 +57,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
       return checks.get(login, Effect.provideService(check, LoginQueue.Claim, fiber.getRef(LoginQueue.Claim)))
     })
 
-  /** A user who may not log in gains nothing from the cache: a fast answer would say that the password was right. */
+  /** For a barred user the remembered logins are not used: a fast answer would reveal that the password is right. */
   const isRight = Effect.fnUntraced(function* (
     credentials: Credentials,
     entry: Entry | undefined,
@@ -65,7 +65,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
     isBarred: boolean
   ) {
     const { password } = credentials
-    // Compares for an unknown user too. HTTP allows an empty password, which no user has.
+    // An unknown user is compared, too, for equal time. HTTP allows an empty password, which no user has.
     const isPlain = equal(field(password), entry?.field ?? noPassword) && password.length > 0
     if (isPlain && !isBarred) return true
     const own = entry?.user.passwordHash
@@ -100,7 +100,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
   }
 })
 
-/** Why they may not come in at all, if they may not. */
+/** The reason why a user may not log in at all, whatever the password; undefined if the user may log in. */
 const barOf = ({ expires, networks }: User, from: NetAddress.SocketAddress) =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     if (expires !== undefined && now >= expires) return "expired" as const
@@ -116,7 +116,7 @@ const identityOf = (user: string, { groups, limits }: User): Identity => ({
 
 const utf8 = new TextEncoder()
 
-/** Looks at every byte, wherever the first difference is. */
+/** Compares two fields of 256 bytes in constant time. */
 const equal = (one: Uint8Array, other: Uint8Array): boolean => {
   let difference = 0
   for (let i = 0; i < 256; i++) difference |= one[i]! ^ other[i]!

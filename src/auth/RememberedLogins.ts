@@ -1,15 +1,14 @@
 /**
- * Logins whose password was right a while ago, so that its hash need not be
- * computed again. Where several processes serve, each tells the others.
+ * Recent logins with a right password, so that the password hash is not computed again. Workers tell each other of such
+ * logins.
  *
- * A login is remembered by a keyed hash of user name, stored hash and password.
- * A password is right for that stored hash only: another stored hash gives
- * another keyed hash, and a user who is removed is not looked up here at all.
+ * A login is remembered by a keyed hash of user name, stored hash and password. When the stored hash of a user changes,
+ * the keyed hash is another, so an old password is no longer right. The login of a removed user is never looked up.
  */
 import * as Context from "effect/Context"
 import type { Digest } from "../base/KeyedHash.ts"
 
-/** The keyed hash of a login that was right, and until when that holds, in milliseconds since the epoch. */
+/** The keyed hash of a login, and the end of its time, in milliseconds since the epoch. */
 export type Remembered = readonly [login: string, until: number]
 
 export interface RememberedLogins {
@@ -19,17 +18,18 @@ export interface RememberedLogins {
   readonly add: (login: string, now: number) => void
 }
 
-/** One that has the logins of another process too. */
+/** Remembered logins that also take the logins of other processes. */
 interface Copy extends RememberedLogins {
+  /** Takes logins of another process; `now` is in milliseconds since the epoch. */
   readonly follow: (logins: ReadonlyArray<Remembered>, now: number) => void
-  /** Those that hold now. */
+  /** The logins that are remembered at `now`. */
   readonly all: (now: number) => ReadonlyArray<Remembered>
 }
 
-/** How long a login is remembered, in milliseconds. */
+/** Milliseconds for which a login is remembered. */
 export const lasting = 15 * 60_000
 
-/** `tell` gets each login that is added here. At most `limit` are kept; the oldest go first. */
+/** `tell` gets each login that `add` takes. At most `limit` logins are kept; the oldest are dropped first. */
 export const make = (digest: Digest, tell?: (login: Remembered) => void, limit = 8192): Copy => {
   const known = new Map<string, number>()
 
@@ -54,11 +54,11 @@ export const make = (digest: Digest, tell?: (login: Remembered) => void, limit =
   }
 }
 
-/** A clock that is set back makes nothing hold longer. */
+/** Also false for a time too far ahead: a clock that is set back must not make a login last longer. */
 const holds = (until: number | undefined, now: number): boolean =>
   until !== undefined && now < until && until <= now + lasting
 
-/** Those that several processes share; undefined where each `Authenticator` has its own. */
+/** The remembered logins that workers share; undefined where each `Authenticator` has its own. */
 export const RememberedLogins = Context.Reference<RememberedLogins | undefined>(
   "effect-socks/auth/RememberedLogins",
   { defaultValue: () => undefined }

@@ -43,7 +43,7 @@ export class AuthSettings extends Section.make<AuthSettings>()("effect-socks/aut
       "for; insecure: before it sends passwords over http: anywhere",
     default: undefined,
     defaultText: "none",
-    // Some are written with a password, which is refused, or with a key.
+    // A URL can hold a key, or a password, for which it is refused.
     isSecret: true
   }),
   authToken: Setting.single<Redacted.Redacted | undefined>({

@@ -1,5 +1,5 @@
 /**
- * A user, and the forms of one: `alice:secret`, or in a file
+ * Users, and how the settings write a user: `alice:secret`, or in a file
  *
  *     name: alice
  *     password-hash: $scrypt$ln=15,r=8,p=3$…$…
@@ -19,20 +19,20 @@ import * as Parsers from "../config/Parsers.ts"
 import * as Schemas from "../config/Schemas.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 
-/** Without a password and a hash, a user can only log in by certificate. */
+/** A user without `password` and `passwordHash` can only log in by certificate. */
 export interface User {
   readonly name: string
   readonly password?: Redacted.Redacted
   readonly passwordHash?: Redacted.Redacted<PasswordHash.PasswordHash>
   readonly groups?: ReadonlyArray<string>
-  /** The first moment at which the user may not log in, in milliseconds since the epoch. */
+  /** Milliseconds since the epoch, from which on the user may not log in. */
   readonly expires?: number
   /** The networks that the user may log in from; every network, if left out. */
   readonly networks?: ReadonlyArray<IpNetwork.IpNetwork>
   readonly limits?: Limits.Limits
 }
 
-/** `NAME:PASSWORD`; the password may have colons too. */
+/** A user from `NAME:PASSWORD`. The first colon ends the name; the password can have colons. */
 export const fromString = (text: string): Option.Option<User> => {
   const colon = text.indexOf(":")
   const name = text.slice(0, colon)
@@ -42,7 +42,10 @@ export const fromString = (text: string): Option.Option<User> => {
     : Option.none()
 }
 
-/** What RFC 1929 §2 can carry: 1 to 255 bytes. Not half a surrogate pair, as all of these have the same bytes in UTF-8. */
+/**
+ * Whether RFC 1929 §2 can carry the text: 1 to 255 bytes of UTF-8. Refuses lone surrogates, which all become the same
+ * bytes in UTF-8.
+ */
 export const isField = (text: string): boolean => {
   const { length } = new TextEncoder().encode(text)
   return length >= 1 && length <= 255 && !/\p{Cs}/u.test(text)
@@ -50,14 +53,14 @@ export const isField = (text: string): boolean => {
 
 type Text<A> = Pick<Schemas.TextOptions<A>, "read" | "expected" | "why">
 
-/** The value of a text. An error never shows the text. */
+/** A schema for the value of a text. Its error names what is `expected`, and never shows the text. */
 const text = <A>(form: Text<A>, description?: string, isSecret = false): Schema.Decoder<A> =>
   Schemas.value(
     Schema.String.annotate({
       ...(description && { description: `${description}: ${form.expected}` }),
       expected: form.expected,
       isSecret,
-      // Without it, a number where a text should be is only said to be no string.
+      // The message for a value that is no string, such as a number.
       message: `Expected ${form.expected}`
     }),
     form
@@ -97,7 +100,7 @@ const passwordHash: Text<Redacted.Redacted<PasswordHash.PasswordHash>> = {
 
 const short: Text<User> = {
   expected: "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon",
-  // Several lines are several users, and this is one.
+  // A text of several lines is probably a list of users.
   read: (text) => (text.includes("\n") ? Option.none() : fromString(text))
 }
 
@@ -107,12 +110,12 @@ const notBoth = Schema.makeFilter(
   { expected: "a user with a password or with a hash of one, but not with both" }
 )
 
-/** A user, in one of the forms above; `secret` says how what is secret is written. */
+/** A schema for a user, in the forms above. `secret` makes the schema for a secret text. */
 const make = <R>(
   secret: <A>(text: Text<A>, description: string) => Schema.Decoder<A, R>
 ): Schema.Decoder<User, R> =>
   Schema.Union([
-    // The field is renamed last, so that an error is about the name that was written.
+    // `password-hash` is renamed last, so that errors have the name in the file.
     Schemas.further(
       Schema.Struct({
         name,
@@ -131,10 +134,10 @@ const make = <R>(
     secret(short, "A user")
   ])
 
-/** A user as a file of users has it. */
+/** A user in a users file. */
 export const schema: Schema.Decoder<User> = make((secret, description) =>
   text(secret, description, true)
 ).annotate({ message: "Expected NAME:PASSWORD, or an object with a name" })
 
-/** A user as the config file has it, where a password, a hash and `NAME:PASSWORD` can each be `{ file: PATH }` instead. */
+/** A user in the config file, where `{ file: PATH }` can stand for a password, a hash, or `NAME:PASSWORD`. */
 export const form: Schemas.Form<User> = make((secret) => Schemas.text({ ...secret, isSecret: true }))

@@ -1,5 +1,5 @@
 /**
- * The users there are at the moment.
+ * The service that has the present users.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as PasswordHash from "./PasswordHash.ts"
 import type { User } from "./User.ts"
 
-/** A user, and their password in plain text as a field; `noPassword` if there is none. */
+/** A user, and the field of the user's password in plain text; `noPassword` if the user has none. */
 export interface Entry {
   readonly user: User
   readonly field: Uint8Array
@@ -18,9 +18,12 @@ export interface Entry {
 
 export interface Directory {
   readonly users: ReadonlyArray<User>
-  /** A name as bytes, which no two names share. */
+  /** The user whose name is these bytes of UTF-8. */
   readonly find: (name: Uint8Array) => Entry | undefined
-  /** What to compute for a user who is not in it, and what others are padded to; nothing if no user has a hash. */
+  /**
+   * Decoys of the most expensive hashes. They are computed for unknown users, and the logins of other users are padded to
+   * the same work. Empty if no user has a hash.
+   */
   readonly dearest: ReadonlyArray<PasswordHash.PasswordHash>
 }
 
@@ -49,21 +52,21 @@ export class Users extends Context.Service<
   Users,
   {
     readonly current: Effect.Effect<Directory>
-    /** Those of now, and from then on those of each change; left out where there never is one. */
+    /** The present users, and then the users after each change; left out where the users never change. */
     readonly changes?: Stream.Stream<Directory>
   }
 >()("effect-socks/auth/Users") {
-  /** These, for good. */
+  /** Users that never change. */
   static readonly layerFixed = (users: ReadonlyArray<User>): Layer.Layer<Users> =>
     Layer.sync(Users, () => ({ current: Effect.succeed(directory(users)) }))
 
-  /** Those that are in a reference at the moment. A change holds for the next login. */
+  /** The users in a reference. A change of the reference holds from the next login on. */
   static readonly layerRef = (
     ref: SubscriptionRef.SubscriptionRef<ReadonlyArray<User>>
   ): Layer.Layer<Users> =>
     Layer.sync(Users, () => {
       let known = { users: [] as ReadonlyArray<User>, all: directory([]) }
-      // Once for each change, and not for each login.
+      // The directory is made once for each change, and not for each login.
       const directoryOf = (users: ReadonlyArray<User>) => {
         if (known.users !== users) known = { users, all: directory(users) }
         return known.all
@@ -90,10 +93,13 @@ const hashesOf = (users: ReadonlyArray<User>): ReadonlyArray<PasswordHash.Passwo
 
 const utf8 = new TextEncoder()
 
-/** Bytes as a map key, one character each, so that no two names meet in one. */
+/** Bytes as a map key, with one character for each byte, so that different names have different keys. */
 const key = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
 
-/** Up to 255 bytes as 256 of them, the length first: all passwords compare alike, with NULs in them or not. */
+/**
+ * Up to 255 bytes of a password as a field of 256 bytes, the length first. All fields have the same length, so comparing
+ * them takes the same time.
+ */
 export const field = (bytes: Uint8Array): Uint8Array => {
   const padded = new Uint8Array(256)
   padded[0] = bytes.length
@@ -101,5 +107,5 @@ export const field = (bytes: Uint8Array): Uint8Array => {
   return padded
 }
 
-/** Length 0, which no user's password has. */
+/** The field of length 0, which no user's password has. */
 export const noPassword = field(new Uint8Array(0))

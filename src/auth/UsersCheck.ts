@@ -1,6 +1,6 @@
 /**
- * A check of the users against the other settings, which decides whether a server takes them: at the start, at a
- * reload, and when the users file has changed.
+ * The service that checks users against the other settings: at the start, at a reload, and when the users file has
+ * changed. If the check fails, the server does not take the users.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

@@ -1,7 +1,6 @@
 /**
- * A file of users: lines of `NAME:HASH`, as htpasswd makes them; or in a file
- * whose name ends in .yaml, .yml or .json, a list of users as a configuration
- * has them.
+ * The users file. A file whose name ends in .yaml, .yml or .json has a list of users, as in the config file. Any other
+ * file has lines of `NAME:HASH`, as htpasswd makes them.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -14,17 +13,18 @@ import { printable } from "../wire/Text.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 import * as User from "./User.ts"
 
-/** What cannot be used: `where` it is, and what it is not. No text of the file but names. */
+/** An error in the file. Of the file's text it has only names of users, never a password or hash. */
 interface Flaw {
+  /** A line, or a user and the path in it. */
   readonly where: string
-  /** Completes the sentence "… is not …". */
+  /** The end of the sentence "… is not …". */
   readonly expected: string
 }
 
-/** A user, and where the file has them. */
+/** A user, and the place in the file. */
 type Entry = readonly [where: string, user: User.User]
 
-/** The users of a file's text, in its order; or the first flaw. */
+/** The users in the text of a file, in the order of the file; or the first error. */
 export const parse = (path: string, text: string): Effect.Effect<ReadonlyArray<User.User>, Flaw> => {
   const bare = text.replace(/^\uFEFF/, "")
   const entries = /\.json$/i.test(path)
@@ -56,7 +56,7 @@ const fromLine = (where: string, line: string): Result.Result<User.User, Flaw> =
   })
 }
 
-// No message of a parser is shown: a part of the text in it may be a password.
+// The message of a parser is not shown: it can quote a password.
 const fromJson = (text: string): Effect.Effect<unknown, Flaw> =>
   Effect.try({
     try: (): unknown => JSON.parse(text),

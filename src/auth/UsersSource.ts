@@ -1,8 +1,9 @@
 /**
- * The users of the configuration and of its file, which is read again when it
- * changes. A file that cannot be used keeps the server from starting; later, it
- * leaves the users as they were. One that most users are gone from is believed
- * about them only when it has stood still for a while.
+ * The users of the settings and of the users file, which is read again when it changes.
+ *
+ * With an unusable users file the server does not start. When the file becomes unusable later, the earlier users stay.
+ * When most users are missing from a changed file, the file may be half written: the missing users stay until the file
+ * has not changed for a while.
  */
 import { readFile } from "node:fs/promises"
 import * as Clock from "effect/Clock"
@@ -19,10 +20,10 @@ import { type Directory, directory, Users } from "./Users.ts"
 import { UsersCheck } from "./UsersCheck.ts"
 import * as UsersFile from "./UsersFile.ts"
 
-/** Between two looks at the file. */
+/** The time between two checks of the file. */
 const interval = "2 seconds"
 
-/** How long a file has to stand still that most users are gone from: it may be one that is being written. */
+/** The time without a change after which missing users are removed. */
 const settling = Duration.seconds(30)
 
 export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = Layer.effect(
@@ -40,6 +41,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
     /** Milliseconds since the epoch when the file last changed, while the users missing from it are kept. */
     let doubtedSince: number | undefined
 
+    /** Puts changed users in force; if most users of the file are missing, together with the missing users. */
     const take = Effect.fnUntraced(function* (next: Directory) {
       const now = yield* Clock.currentTimeMillis
       const { users: before } = yield* SubscriptionRef.get(current)
@@ -52,7 +54,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
         doubtedSince = now
         yield* SubscriptionRef.set(current, directory([...next.users, ...gone]))
         yield* Effect.logError(
-          "most users are gone from the users file, which may not be whole yet: they stay until it has not " +
+          "most users are missing from the users file, which may be incomplete: they stay until the file has not " +
             "changed for a while, or until a reload",
           { file, gone: gone.length, came, seconds: Duration.toSeconds(settling) }
         )
@@ -63,7 +65,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
       }
     })
 
-    /** Believes what the file has said for long enough. */
+    /** Removes the missing users once the file has not changed for the settling time. */
     const settle = Effect.gen(function* () {
       if (doubtedSince === undefined) return
       if ((yield* Clock.currentTimeMillis) - doubtedSince < Duration.toMillis(settling)) return
@@ -73,7 +75,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
       yield* check(next.users)
       yield* SubscriptionRef.set(current, next)
       const gone = missing(before, next.users).length
-      yield* Effect.logWarning("the users file has not changed any more: who is gone from it is no user", {
+      yield* Effect.logWarning("the users file has settled: users missing from it are removed", {
         file,
         gone
       })
@@ -87,7 +89,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
       yield* take(yield* load)
     }).pipe(
       Effect.catch(({ message }) =>
-        Effect.logError("the users file cannot be used; the users that it had stay", { error: message })
+        Effect.logError("the users file cannot be used: its earlier users stay", { error: message })
       )
     )
     yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
@@ -95,7 +97,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
   })
 )
 
-/** The users of the configuration, and those that its file has now. */
+/** The users of the settings, and of the users file as it is now. */
 export const everyone = ({
   user,
   users,
@@ -105,7 +107,7 @@ export const everyone = ({
     together([...user, ...users], others)
   )
 
-/** The users of a file, each name once. */
+/** The users of a file. Fails for a name that the file has twice. */
 export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
   Effect.flatMap(
     Effect.tryPromise({
@@ -125,7 +127,7 @@ const missing = (ones: ReadonlyArray<User>, others: ReadonlyArray<User>): Readon
   return ones.filter(({ name }) => !names.has(name))
 }
 
-/** Both, if no name is in them twice. */
+/** The users of both lists. Fails for a name that is in both. */
 const together = (own: ReadonlyArray<User>, others: ReadonlyArray<User>) => {
   const names = new Set<string>()
   const twice = [...own, ...others].find(({ name }) => names.size === names.add(name).size)

@@ -50,7 +50,7 @@ describe("PasswordHash", () => {
     `$scrypt$${parameters}$${salt}$${key}`
 
   it.each([
-    ["", /none that is known/],
+    ["", /its format is unknown/],
     ["hunter2", /a password in plain text/],
     ["$apr1$abcdefgh$hunter2hunter2hunter2", /MD5/],
     ["$1$abcdefgh$hunter2hunter2hunter2", /MD5/],
@@ -60,17 +60,17 @@ describe("PasswordHash", () => {
     ["$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$hunter2", /Argon2/],
     ["$y$j9T$salt$hunter2", /yescrypt/],
     ["hunter2hunter", /DES/],
-    [`$2x$05$${"a".repeat(53)}`, /no whole bcrypt hash/],
-    [`$2y$05$${"a".repeat(52)}`, /no whole bcrypt hash/],
-    [`$2y$03$${"a".repeat(53)}`, /no cost that bcrypt knows/],
-    [`$2y$31$${"a".repeat(53)}`, /longer, or more memory/],
-    [phc("ln=15,r=8"), /no whole scrypt hash/],
-    [phc("ln=0,r=8,p=1"), /no whole scrypt hash/],
-    [phc("ln=15,r=8,p=1", "====="), /no whole scrypt hash/],
-    [phc("ln=20,r=8,p=1"), /longer, or more memory/],
-    [phc("ln=15,r=8,p=99"), /longer, or more memory/],
-    [phc("ln=15,r=8,p=1", "c2FsdA"), /another length/],
-    [phc("ln=15,r=8,p=1", "c2FsdHNhbHQ", "AAECAw"), /another length/]
+    [`$2x$05$${"a".repeat(53)}`, /an incomplete bcrypt hash/],
+    [`$2y$05$${"a".repeat(52)}`, /an incomplete bcrypt hash/],
+    [`$2y$03$${"a".repeat(53)}`, /below 4, the least of bcrypt/],
+    [`$2y$31$${"a".repeat(53)}`, /more time or memory/],
+    [phc("ln=15,r=8"), /an incomplete scrypt hash/],
+    [phc("ln=0,r=8,p=1"), /an incomplete scrypt hash/],
+    [phc("ln=15,r=8,p=1", "====="), /an incomplete scrypt hash/],
+    [phc("ln=20,r=8,p=1"), /more time or memory/],
+    [phc("ln=15,r=8,p=99"), /more time or memory/],
+    [phc("ln=15,r=8,p=1", "c2FsdA"), /salt must have 8 to 64 bytes/],
+    [phc("ln=15,r=8,p=1", "c2FsdHNhbHQ", "AAECAw"), /salt must have 8 to 64 bytes/]
   ])("is not read from %j", (text, sentence) => {
     const clause = Result.getOrThrow(Result.flip(PasswordHash.fromString(text)))
     assert.match(clause, sentence)

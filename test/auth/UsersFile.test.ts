@@ -50,13 +50,13 @@ describe("UsersFile", () => {
       "users",
       `alice:${bcrypt}\nbob:hunter2`,
       "line 2",
-      "NAME:HASH with a hash of scrypt or bcrypt: this is a password in plain text"
+      "NAME:HASH with a hash of scrypt or bcrypt: it is a password in plain text"
     ],
     [
       "users",
       "#\nbob:$apr1$abcdefgh$hunter2",
       "line 2",
-      "NAME:HASH with a hash of scrypt or bcrypt: this one is MD5, which is guessed too fast"
+      "NAME:HASH with a hash of scrypt or bcrypt: it is MD5, which is guessed too fast"
     ],
     [
       "users",

@@ -68,7 +68,7 @@ describe("a file of users", () => {
       yield* write(path, `bob:${hash}\nalice:hunter2\n`)
       assert.strictEqual(
         yield* error(path),
-        `--users-file: line 2 of "${path}" is not NAME:HASH with a hash of scrypt or bcrypt: this is a ` +
+        `--users-file: line 2 of "${path}" is not NAME:HASH with a hash of scrypt or bcrypt: it is a ` +
           "password in plain text"
       )
       yield* write(path, `bob:${hash}\n\nbob:${hash}\n`)
@@ -181,7 +181,7 @@ describe("a file of users", () => {
         assert.deepStrictEqual(said(), [
           [
             "Error",
-            `--users-file: line 2 of "${path}" is not NAME:HASH with a hash of scrypt or bcrypt: this is a ` +
+            `--users-file: line 2 of "${path}" is not NAME:HASH with a hash of scrypt or bcrypt: it is a ` +
               "password in plain text"
           ]
         ])

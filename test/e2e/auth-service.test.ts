@@ -128,10 +128,10 @@ describe("an authentication service", () => {
 
   for (const [what, answer, reason] of [
     ["a failure", status(500, "hunter2"), "status 500"],
-    ["an answer that is no JSON", status(200, "<p>hunter2"), "its answer cannot be read"],
-    ["limits that are none", status(200, '{"limits":{"sessions":0}}'), "its answer cannot be read"],
-    ["a user that is no name", status(200, '{"user":5}'), "its answer cannot be read"],
-    ["an answer without end", status(200, " ".repeat(70_000)), "its answer is too long"],
+    ["an answer that is no JSON", status(200, "<p>hunter2"), "the answer cannot be read"],
+    ["limits that are none", status(200, '{"limits":{"sessions":0}}'), "the answer cannot be read"],
+    ["a user that is no name", status(200, '{"user":5}'), "the answer cannot be read"],
+    ["an answer without end", status(200, " ".repeat(70_000)), "the answer is too long"],
     [
       "a way to someone else",
       (response: ServerResponse) => response.writeHead(307, { location: "/other" }).end(),
@@ -155,7 +155,7 @@ describe("an authentication service", () => {
         assert.deepStrictEqual(lines, [
           {
             level: "Error",
-            message: "the authentication service fails, and lets nobody in",
+            message: "the authentication service fails: logins are refused",
             fields: { reason }
           },
           { level: "Info", message: "the authentication service answers again", fields: {} }
