@@ -1,27 +1,25 @@
 /**
- * The order in which limited sessions may send.
+ * Schedules the bytes of sessions with bandwidth limits.
  *
- * Each direction of a session is a flow, with a token bucket for every limit that
- * holds for it. A flow with tokens runs free. A flow without tokens waits. At each
- * tick the new tokens are shared out among the waiting flows, in turn and in equal
- * parts (deficit round robin: a flow that had to take more than its part, because
- * of the size of its pieces, gets less at its next turns).
+ * Each direction of a session is a flow, with a token bucket for each of its limits. A flow with tokens does not wait.
+ * A flow without tokens waits. At each tick the new tokens are divided among the waiting flows, in turn and in equal
+ * shares (deficit round robin: a flow whose piece was larger than its share gets less in its next turns).
  */
 import type * as Arr from "effect/Array"
 import * as TokenBucket from "../base/TokenBucket.ts"
 
 /** One direction of one session. */
 export interface Flow {
-  /** The largest read that keeps the flow smooth, in bytes. */
+  /** The most bytes of one read. A larger read would make the flow uneven. */
   readonly slice: number
-  /** Charges bytes that have passed. If no more may follow at once, returns false and calls `go` when they may. */
+  /** Charges bytes that have passed. Returns whether more bytes may follow now; if not, calls `go` when they may. */
   readonly pass: (bytes: number, go: () => void) => boolean
   readonly isWaiting: () => boolean
-  /** Waits no longer, and gives back what it was given and has not used. */
+  /** Stops waiting, and returns the unused tokens. */
   readonly leave: () => void
 }
 
-/** Both directions of a session; one that has no limit is left out. */
+/** The flows of a session, one for each direction; undefined for a direction without a limit. */
 export interface Pace {
   /** From the client to the target. */
   readonly upload?: Flow | undefined
@@ -31,7 +29,7 @@ export interface Pace {
 
 export interface BandwidthScheduler {
   readonly flow: (buckets: Arr.NonEmptyReadonlyArray<TokenBucket.TokenBucket>) => Flow
-  /** Lets waiting flows go on as far as there are tokens. Returns whether flows still wait. */
+  /** Divides the new tokens among the waiting flows. Returns whether another tick is needed. */
   readonly tick: () => boolean
 }
 
@@ -39,8 +37,8 @@ export interface BandwidthScheduler {
 export const interval = 20
 
 /**
- * `now` gives milliseconds from any origin. `wake` is called when flows begin to
- * wait: from then on the caller calls `tick` until it returns false.
+ * `now` gives milliseconds since any fixed moment. `wake` is called when a flow begins to wait. The caller then calls
+ * `tick` every `interval`, until `tick` returns false.
  */
 export const make = (now: () => number, wake: () => void): BandwidthScheduler => {
   const waiting = new Set<State>()
@@ -61,7 +59,7 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
     for (const bucket of state.buckets) bucket.waiting--
   }
 
-  /** Gives each flow its part of its buckets, a slice at least, until they are empty. Returns the flows that may go on. */
+  /** Gives each flow its share of its buckets, at least a slice, until they are empty. Returns the flows that may go on. */
   const shareOut = (states: ReadonlyArray<State>): Array<State> => {
     const rivals = new Map<TokenBucket.TokenBucket, number>()
     for (const { buckets } of states) {
@@ -76,13 +74,13 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
       if (!hasTokens(state)) return false
       state.turn = ++turns
       state.credit += Math.max(state.slice, Math.min(...parts))
-      // What has passed beyond its part was charged then.
+      // Bytes beyond the share were charged when they passed, so only the rest is charged.
       charge(state, Math.max(state.credit, 0))
       return state.credit > 0
     })
   }
 
-  /** No flow overtakes the waiting ones, or takes tokens that come in for them. */
+  /** Whether a flow may go on without waiting: its buckets have tokens, and no other flow waits for them. */
   const isFree = ({ buckets }: State): boolean =>
     buckets.every((bucket) => {
       if (bucket.waiting > 0) return false
@@ -115,8 +113,8 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
       }
     },
     tick: () => {
-      // The flow asked for a turn and had nothing to send. A slice stays, so that little
-      // things sent now and then need not wait in line with large ones.
+      // A flow that had a turn and sent little returns its tokens. A slice stays, so that small, occasional messages
+      // need not wait behind large transfers.
       for (const state of served) giveBack(state, state.slice)
       const time = now()
       for (const { buckets } of waiting) for (const bucket of buckets) TokenBucket.fill(bucket, time)
@@ -133,9 +131,9 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
 interface State {
   readonly buckets: Arr.NonEmptyReadonlyArray<TokenBucket.TokenBucket>
   readonly slice: number
-  /** Bytes that are charged and have not passed; below zero, those that have passed beyond its part. */
+  /** Bytes that are charged and have not passed; negative for bytes that passed beyond the share. */
   credit: number
-  /** The number of its last turn. */
+  /** The number of the last turn; flows with lower numbers come first. */
   turn: number
   go: () => void
 }
@@ -154,7 +152,7 @@ const giveBack = (state: State, keep: number): void => {
   charge(state, -excess)
 }
 
-/** A sixteenth of a second's worth, within what reads can be. */
+/** The bytes of about 1/16 second at the lowest rate: a power of two from 4 KiB to 256 KiB. */
 const sliceFor = (buckets: ReadonlyArray<TokenBucket.TokenBucket>): number => {
   const rate = Math.min(...buckets.map(({ whole }) => whole))
   return Math.min(Math.max(2 ** Math.floor(Math.log2(rate / 16)), 4 * 1024), 256 * 1024)

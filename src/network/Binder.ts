@@ -1,5 +1,5 @@
 /**
- * Waiting for one connection from a target: BIND's one-shot listener.
+ * The listener of BIND, which accepts one connection from a target.
  */
 import { createSocket } from "node:dgram"
 import * as Context from "effect/Context"
@@ -16,11 +16,11 @@ import { NetworkSettings } from "./Settings.ts"
 import { Sockets } from "./Sockets.ts"
 import type { Transport } from "./Transport.ts"
 
-/** A listener that takes one connection. */
+/** A listener that accepts one connection. */
 export interface Listening {
-  /** Where the target has to connect to: the client is told, and tells the target. */
+  /** The address to which the target has to connect. The client gets the address in its first reply. */
   readonly bound: NetAddress.InetAddress
-  /** The one connection. Whoever else comes first ends the wait, with `NotAllowed`. */
+  /** Waits for the connection. Fails with `NotAllowed` if the first connection is from another address. */
   readonly accepted: Effect.Effect<Outgoing, DialError>
 }
 
@@ -51,9 +51,9 @@ export class Binder extends Context.Service<
   Binder,
   {
     /**
-     * Listens for a connection from `expected`, on the address from which this
-     * machine reaches it; from anyone, on `local`, if it is unspecified. The
-     * listener closes with the first connection, and everything with the scope.
+     * Listens for a connection from `expected`, on the address of this machine that has the route to `expected`. If
+     * `expected` is the unspecified address, listens on `local` for a connection from any address. The listener closes
+     * after the first connection; listener and connection close with the scope.
      */
     readonly listen: (
       expected: NetAddress.IpAddress,
@@ -84,7 +84,7 @@ export class Binder extends Context.Service<
   )
 }
 
-/** Listens on a port of the system's choice until there is a first connection, or the scope closes. */
+/** Listens on a port that the system chooses, until the first connection comes or the scope closes. */
 const listen = Effect.fnUntraced(function* (
   address: NetAddress.IpAddress,
   first: Deferred.Deferred<Incoming>
@@ -99,7 +99,7 @@ const listen = Effect.fnUntraced(function* (
   let stop = () => {}
   const listening = yield* Effect.mapError(
     sockets.listen({
-      // Exclusive: also where processes share what the server itself listens on.
+      // Exclusive, because workers share the sockets of the listeners, and this port is for one session.
       place: { host: NetAddress.formatIp(address), port: 0, sharing: "exclusive" },
       backlog: 1,
       onShortage: () => {},
@@ -118,7 +118,7 @@ const listen = Effect.fnUntraced(function* (
   return NetAddress.inetAddressUnsafe(address, "port" in bound ? bound.port : 0)
 })
 
-/** RFC 1928 §6 and SOCKS4: nobody else's connection is passed off as the expected one. */
+/** Accepts only a connection from the expected address, as RFC 1928 §6 and SOCKS4 require. */
 const admit = (
   { transport, peer }: Incoming,
   expected: NetAddress.IpAddress | undefined,
@@ -129,13 +129,13 @@ const admit = (
     return Effect.succeed({ transport, local, remote })
   }
   transport.reset()
-  const other = remote ? NetAddress.formatIp(remote.address) : "someone"
+  const other = remote ? NetAddress.formatIp(remote.address) : "another client"
   return Effect.fail(new NotAllowed({ reason: `${other} connected instead of the target` }))
 }
 
 /**
- * This machine's address on the way to another. Connecting a datagram socket
- * makes the system choose a route, and sends nothing.
+ * The address of this machine that has the route to `address`. Connecting a UDP socket makes the system choose the
+ * route, and sends nothing.
  */
 const sourceTowards = (address: NetAddress.IpAddress): Effect.Effect<NetAddress.IpAddress, DialError> =>
   Effect.acquireUseRelease(
@@ -143,7 +143,7 @@ const sourceTowards = (address: NetAddress.IpAddress): Effect.Effect<NetAddress.
     (probe) =>
       Effect.callback<NetAddress.IpAddress, DialError>((resume) => {
         probe.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(fromCode(error.code))))
-        // Any port does.
+        // The port does not matter.
         probe.connect(9, NetAddress.formatIp(address), () => {
           resume(Effect.succeed(NetAddress.ipFromStringUnsafe(probe.address().address)))
         })

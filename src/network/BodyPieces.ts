@@ -1,21 +1,21 @@
 /**
- * Where a body may be cut so that no piece of it holds the request behind it,
- * too. Where the body ends is the parser's to say; until then pieces follow.
+ * Cuts the body of a request into pieces, so that no piece also has bytes of the next request. Node's parser decides
+ * where the body ends; until then the bytes are cut.
  */
 import * as Http from "../wire/Http.ts"
 
 export interface BodyPieces {
-  /** How many of these bytes, at least one, are the next piece. */
+  /** The size of the next piece at the start of these bytes; at least 1. */
   readonly next: (bytes: Buffer) => number
 }
 
-/** Of a message with these fields. */
+/** The pieces of the body of a message with these fields. */
 export const of = (fields: Http.Fields): BodyPieces => {
   const [length] = Http.values(fields, "content-length")
   return length === undefined ? new Chunks() : new Length(Number(length))
 }
 
-/** Up to what is left of the length that was announced. */
+/** A body with Content-Length: a piece ends where the body ends. */
 class Length implements BodyPieces {
   private left: number
 
@@ -30,9 +30,9 @@ class Length implements BodyPieces {
   }
 }
 
-/** Up to an empty line, at which chunks end. */
+/** A chunked body: a piece ends behind an empty line, with which the chunks end. */
 class Chunks implements BodyPieces {
-  /** The last piece ended in what an empty line may begin with. */
+  /** Whether the last piece ended with CR or LF, so that an empty line may be split between two pieces. */
   private isSplit = false
 
   next(bytes: Buffer): number {

@@ -1,10 +1,9 @@
 /**
- * What a request moves, counted at the sockets: heads, framing and bodies, on
- * the client's connection and on the target's.
+ * The bytes of an HTTP request and its response, counted at the sockets of client and target: heads, framing and bodies.
  */
 import type { Traffic } from "./RelayPair.ts"
 
-/** A byte that passes both connections counts once: each direction counts what the busier connection had. */
+/** Each direction counts once, by the connection with more bytes: most bytes pass both connections. */
 export class ByteTally {
   fromClient = 0
   toTarget = 0
@@ -14,12 +13,12 @@ export class ByteTally {
   private sent = 0
   private received = 0
 
-  /** Adds what moves to `traffic`, while it moves. */
+  /** Adds the bytes to `traffic` as they move. */
   constructor(traffic: Traffic) {
     this.traffic = traffic
   }
 
-  /** All that has moved, by which a standstill is known. */
+  /** The bytes of all four counters. Unchanged while nothing moves. */
   get moved(): number {
     return this.fromClient + this.toTarget + this.fromTarget + this.toClient
   }
@@ -28,7 +27,7 @@ export class ByteTally {
     this[way] += bytes
     const sent = Math.max(this.fromClient, this.toTarget)
     const received = Math.max(this.fromTarget, this.toClient)
-    // Added, as a tunnel behind the head counts on the same traffic.
+    // Added to and not assigned, because a tunnel after the head of CONNECT counts in the same traffic.
     this.traffic.sent += sent - this.sent
     this.traffic.received += received - this.received
     this.sent = sent

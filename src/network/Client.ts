@@ -1,6 +1,6 @@
 /**
- * The accepted connection while the protocol is spoken: whole messages in,
- * replies out, a clean goodbye. Afterwards it goes to the relay.
+ * The connection of a client before its relay: reads whole messages, sends replies, and closes without losing the last
+ * reply. The relay then takes the connection over.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,60 +14,58 @@ import type { Receiver, Transport } from "./Transport.ts"
 
 /** An accepted connection while its protocol is spoken. */
 export interface Client {
-  /** The next message, as soon as its last byte is here. What follows it is kept. */
+  /** Reads the next message. Later bytes are kept for the next read. */
   readonly read: <A, E>(decoder: Decoder<A, E>) => Effect.Effect<A, E | NotHeard>
-  /** Sends a message, if there is one and the connection was not handed over, in one write. */
+  /** Sends a message in one write. Does nothing without bytes, or after `detach`. */
   readonly reply: (bytes: Uint8Array | undefined) => Effect.Effect<void>
   /**
-   * Hears the client out, with one deadline that no byte puts off: for all that is
-   * read, and for what is done `inTime`.
+   * Runs the effect with a deadline for `read` and `beforeDeadline` in it. No byte of the client extends the deadline.
    */
   readonly withDeadline: <A, E, R>(
     effect: Effect.Effect<A, E, R>,
     time: Duration.Duration
   ) => Effect.Effect<A, E, R>
-  /** Does something else than to read, and gives it up when the client has had its time. */
+  /** Runs an effect that does not read, and interrupts the effect at the deadline. */
   readonly beforeDeadline: <A, E, R>(
     effect: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | HandshakeTimeout, R>
   /**
-   * Does something for the client, and gives up when the client goes away. One that
-   * has sent payload ahead of the reply and then its end is only done sending, and
-   * is not gone.
+   * Runs the effect, and interrupts the effect when the client is gone. A client that has sent payload and then FIN has
+   * only finished sending, and is not gone.
    */
   readonly whileConnected: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ClientGone, R>
   /**
-   * Puts in the connection's place what `wrap` makes of it, such as its decrypted
-   * form, and of what was read but not asked for.
+   * Replaces the connection with the result of `wrap`, such as the decrypted connection. `wrap` gets the bytes that no
+   * message has used.
    */
   readonly upgrade: <E>(
     wrap: (plain: Transport, unread: Uint8Array) => Effect.Effect<Transport, E>
   ) => Effect.Effect<void, E>
-  /** Hands over the connection, paused, and the bytes that were read but not asked for. */
+  /** Hands over the connection, paused, and the bytes that no message has used. */
   readonly detach: () => { readonly transport: Transport; readonly early: Uint8Array }
-  /** Takes the connection back, with bytes that were read from it and not used. */
+  /** Takes the connection back, with bytes that were read and not used. */
   readonly attach: (unused: Uint8Array) => void
-  /** How the client ends its connection; what it sends until then goes nowhere. */
+  /** Waits until the client ends its connection. Bytes that the client sends until then are discarded. */
   readonly hungUp: Effect.Effect<"finished" | "client reset">
-  /** Is to be called when a connection has closed that was handed over. */
+  /** To be called when a detached connection has closed. */
   readonly closed: () => void
   /**
-   * Ends the connection: what was written is delivered, within the grace. If what
-   * was done with it was interrupted, it is reset.
+   * Closes the connection after the written bytes are delivered, or after the grace period. After an interruption the
+   * connection is reset.
    */
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
-/** How much a client may send ahead of the reply before it is no longer listened to. */
+/** Bytes that a client may send ahead of the reply. Then the connection is paused. */
 const earlyLimit = 64 * 1024
 
-/** How long a client may take to read the last reply and hang up. */
+/** The grace period: the time for a client to read the last reply and close. */
 const grace = Duration.seconds(2)
 
-/** Takes over a connection until it is closed. */
+/** Takes over an accepted connection. */
 export const make = (connection: Transport): Client => new Accepted(connection)
 
-/** One object and no closures: it is there for as long as its connection, and has mostly nothing to do. */
+/** One object without closures, to save memory: it lives as long as its connection, and is idle most of the time. */
 class Accepted implements Client, Receiver {
   private transport!: Transport
   private pending: Buffer = empty
@@ -146,10 +144,10 @@ class Accepted implements Client, Receiver {
       const over = (ending: "finished" | "client reset") => resume(Effect.succeed(ending))
       if (transport.hasEnded) return over("finished")
       if (transport.isClosed) return over("client reset")
-      // The client may have vanished without a word.
+      // Finds out about a client that vanished without FIN or RST.
       transport.keepAlive()
       transport.listen({
-        ...nobody,
+        ...discarding,
         ended: () => over("finished"),
         closed: () => over("client reset")
       })
@@ -187,7 +185,7 @@ class Accepted implements Client, Receiver {
     transport.resume()
   }
 
-  /** The message, or why there will be none; nothing while that cannot be told. */
+  /** The message, or the error; undefined while more bytes are needed. */
   private poll<A, E>(decoder: Decoder<A, E>): Effect.Effect<A, E | NotHeard> | undefined {
     const decoded = decoder(this.pending)
     if (Result.isSuccess(decoded)) {
@@ -213,7 +211,7 @@ class Accepted implements Client, Receiver {
     })
   }
 
-  /** The event that this has become true. */
+  /** The event that the condition is true. */
   private once(isSo: () => boolean): Event {
     return (happen) => {
       this.wake = () => {
@@ -228,9 +226,8 @@ class Accepted implements Client, Receiver {
 }
 
 /**
- * FIN after the last reply, and reading on until the client's own: closing with
- * unread bytes in the kernel would send RST, which makes the client's system
- * throw the reply away.
+ * Sends FIN after the last reply, and reads until the client's FIN. If the socket closed with unread bytes in the kernel,
+ * the kernel would send RST, and the client's system would discard the reply.
  */
 const close = (transport: Transport): Effect.Effect<void> =>
   Effect.withFiber((fiber) =>
@@ -240,7 +237,7 @@ const close = (transport: Transport): Effect.Effect<void> =>
         cancel()
         resume(Effect.void)
       })
-      transport.listen(nobody)
+      transport.listen(discarding)
       transport.end()
       transport.resume()
     })
@@ -248,8 +245,8 @@ const close = (transport: Transport): Effect.Effect<void> =>
 
 const ignored = () => {}
 
-/** To whom it goes that nobody wants. */
-const nobody: Receiver = { received: ignored, lent: ignored, ended: ignored, closed: ignored }
+/** Discards all bytes. */
+const discarding: Receiver = { received: ignored, lent: ignored, ended: ignored, closed: ignored }
 
 const gone = Effect.fail(new ClientGone())
 const timeout = Effect.fail(new HandshakeTimeout())

@@ -1,6 +1,7 @@
 /**
- * The settings of the listener that a connection came in by: its own options, and where it has none, those of all
- * listeners. Made in the server for each listener, so that no service that all listeners share can hold it.
+ * The settings of the listener that accepted a connection: the options of that listener, and for missing options the
+ * settings of all listeners. The server provides this service for each listener. So no service that all listeners share
+ * can use it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -28,9 +29,9 @@ import { ListenSettings } from "./ListenSettings.ts"
 export class CurrentListener extends Context.Service<
   CurrentListener,
   {
-    /** The protocols that clients may speak here. */
+    /** The protocols that clients of the listener may speak. */
     readonly protocols: ReadonlyArray<Parsers.ProtocolName>
-    /** Whether datagrams of its clients are relayed. */
+    /** Whether the listener's clients may use UDP ASSOCIATE. */
     readonly udp: boolean
   }
 >()("effect-socks/network/CurrentListener") {
@@ -41,7 +42,7 @@ export class CurrentListener extends Context.Service<
   )
 }
 
-/** What holds for a listener at this address, of these settings. */
+/** The settings of the listener at this address, where `settings` are those of all listeners. */
 export const at = (
   address: ListenAddress.ListenAddress,
   settings: CurrentListener["Service"]

@@ -1,5 +1,5 @@
 /**
- * Connecting to an address.
+ * The service that connects to targets.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -26,9 +26,9 @@ import type { Sockets as SocketsService, Transport } from "./Transport.ts"
 /** A connection to a target. */
 export interface Outgoing {
   readonly transport: Transport
-  /** This end's address, which the client is told as BND.ADDR and BND.PORT. */
+  /** The local address, which the reply has as BND.ADDR and BND.PORT. */
   readonly local: NetAddress.InetAddress
-  /** The address that answered. */
+  /** The target's address. */
   readonly remote: NetAddress.InetAddress
 }
 
@@ -61,8 +61,8 @@ export class Dialer extends Context.Service<
   Dialer,
   {
     /**
-     * Connects to just this address: what was judged is what is dialled, and
-     * nothing is resolved again. The connection closes with the scope.
+     * Connects to exactly this address, which the policy has judged; nothing is resolved again. The connection closes
+     * with the scope.
      */
     readonly connect: (
       address: NetAddress.IpAddress,
@@ -84,8 +84,8 @@ export class Dialer extends Context.Service<
 const timeout = Effect.fail(new ConnectTimeout())
 
 /**
- * A literal address leaves nothing to resolve, so what answers is what was
- * judged, and asking the socket for its peer would only cost a system call.
+ * Connects with a time limit. The peer is the address that was dialled, as nothing is resolved: so the socket is not
+ * asked for its peer, which saves a system call.
  */
 const attempt = (
   sockets: SocketsService,
@@ -124,7 +124,7 @@ const attempt = (
     return Effect.andThen(Scope.addFinalizer(Context.get(context, Scope.Scope), closing), connected)
   })
 
-/** What a system error code of `connect` means to a client. */
+/** The error for a system error code of `connect`. */
 export const fromCode = (code = "unknown"): DialError => codes[code]?.(code) ?? new ConnectFailed({ code })
 
 const outOfResources = (code: string) => new OutOfResources({ code })
@@ -138,7 +138,7 @@ const codes: Readonly<Record<string, (code: string) => DialError>> = {
   EHOSTDOWN: () => new HostUnreachable(),
   ETIMEDOUT: () => new ConnectTimeout(),
   EAFNOSUPPORT: () => new AddressFamilyUnavailable(),
-  // The system's own firewall.
+  // A firewall of the system.
   EACCES: () => new NotAllowed({ reason: "the system does not permit it" }),
   EPERM: () => new NotAllowed({ reason: "the system does not permit it" }),
   EMFILE: outOfResources,

@@ -1,8 +1,8 @@
 /**
- * What name servers have answered, for as long as their answers hold: each family
- * of a name by itself. Who asks while an answer is on its way waits for that one.
+ * A cache of answers of name servers, for each name and address family, as long as the TTL allows. Concurrent look-ups of
+ * the same name and family share one query.
  *
- * Nothing here is a decision: addresses out of the cache are judged like others.
+ * The cache holds no decisions: the policy judges addresses from the cache like any other.
  */
 import type { RecordWithTtl } from "node:dns"
 import type { Resolver as Queries } from "node:dns/promises"
@@ -15,7 +15,7 @@ import type * as Scope from "effect/Scope"
 import * as AnswerCache from "../base/AnswerCache.ts"
 import { ResolutionFailed, ResolutionTimeout } from "../Errors.ts"
 
-/** Name servers, and what tells them from those that were asked before. */
+/** The present name servers. `key` differs when the name servers differ. */
 export interface Servers {
   readonly key: string
   readonly queries: Pick<Queries, "resolve4" | "resolve6">
@@ -24,7 +24,7 @@ export interface Servers {
 type Failure = ResolutionFailed | ResolutionTimeout
 
 export interface DnsCache {
-  /** The addresses of one family that a name has: none, if there is no such name, or it has others only. */
+  /** The addresses of one family that a name has. Empty if the name does not exist, or has none of that family. */
   readonly lookup: (
     servers: Servers,
     name: Host.DomainName,
@@ -32,27 +32,27 @@ export interface DnsCache {
   ) => Effect.Effect<ReadonlyArray<NetAddress.IpAddress>, Failure>
 }
 
-/** Answers that are kept. A name has two. */
+/** The most answers in the cache: two for each name. */
 const limit = 8192
 
-/** Addresses that are kept of an answer: as many as one would ever try, and not what fits into a message. */
+/** The most addresses of an answer that are kept: more than a session tries, fewer than a message can hold. */
 const mostAddresses = 32
 
-/** Look-ups that go on when nobody waits for them any more, such as those of the slower family. */
+/** The most look-ups that continue without a waiting session, such as those of the slower family. */
 const unattended = 256
 
-/** However long a TTL is, in milliseconds. */
+/** The most milliseconds for which an answer is kept, whatever its TTL. */
 const longest = 3_600_000
 
-/** How long a name is known to have no addresses: c-ares does not tell the SOA's TTL (RFC 2308 §5). */
+/** Milliseconds for which a negative answer is kept: c-ares does not report the SOA's TTL (RFC 2308 §5). */
 const missingFor = 10_000
 
-/** How long a failure holds (RFC 9520 §3.2: a second at least). */
+/** Milliseconds for which a failure is kept (RFC 9520 §3.2: at least a second). */
 const failedFor = 1_000
 
 type Outcome = Result.Result<ReadonlyArray<NetAddress.IpAddress>, Failure>
 
-/** Nobody waits longer than `timeout` for servers. */
+/** A cache whose queries have this time limit. */
 export const make = Effect.fnUntraced(function* (
   timeout: Duration.Duration
 ): Effect.fn.Return<DnsCache, never, Scope.Scope> {
@@ -82,7 +82,7 @@ const find = (
   )
 
 const found = (records: ReadonlyArray<RecordWithTtl>): AnswerCache.Answer<Outcome> => {
-  // An alias that leads to no address of this family.
+  // A CNAME without addresses of this family.
   if (records.length === 0) return missing
   const kept = records.slice(0, mostAddresses)
   const seconds = kept.reduce((least, { ttl }) => Math.min(least, secondsOf(ttl)), Number.POSITIVE_INFINITY)

@@ -1,5 +1,5 @@
 /**
- * Several ways to the same place, tried with a staggered start (RFC 8305 §5).
+ * Connection attempts with a staggered start (RFC 8305 §5).
  */
 import type * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
@@ -8,15 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
-/** Attempts that acquire what they connect, and the errors of all of them if none does. */
+/** Attempts that acquire a connection. */
 type Attempts<A, E> = Arr.NonEmptyReadonlyArray<Effect.Effect<A, E, Scope.Scope>>
 
 /**
- * The first attempt to succeed. The next one starts when the one before it has
- * failed, or has had the `delay` to itself; none is given up before another has
- * succeeded. What the winner acquired lives on in the scope, what the others
- * acquired is released. When all have failed, so does this, with the errors in
- * the order of the attempts.
+ * The result of the first attempt that succeeds. Each attempt starts when the attempt before has failed or has run for
+ * `delay`, and runs until an attempt succeeds. The resources of the winner stay in the scope; those of the other attempts
+ * are released. Fails when all attempts have failed, with their errors in the order of the attempts.
  */
 export const first = Effect.fnUntraced(function* <A, E>(
   attempts: Attempts<A, E>,

@@ -1,11 +1,9 @@
 /**
  * The HTTP requests of one client connection, one after another.
  *
- * Where a message ends is Node's parser's business and nobody else's: two
- * opinions on that, one here and one there, are what request smuggling lives on.
- * What is decided here is when the parser gets the bytes: no head before the
- * request ahead of it is answered, no body before its request is let in, and
- * nothing of a head that has too many fields.
+ * Node's parser alone decides where a message ends. Two parsers with different results are how request smuggling works.
+ * This file decides when the parser gets bytes: the head of a request after the request before is answered, a body after
+ * its request is admitted, and no head with too many fields.
  */
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
 import * as Cause from "effect/Cause"
@@ -22,46 +20,45 @@ import type { Client } from "./Client.ts"
 import { Metered } from "./Metered.ts"
 import type { Traffic } from "./RelayPair.ts"
 
-/** A request, and the way to answer it. */
+/** A request, and its response. */
 export interface HttpExchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   /** Resets the client's connection. */
   readonly reset: () => void
-  /** Bytes of this request and its response. */
+  /** Counts the bytes of this request and its response. */
   readonly tally: ByteTally
-  /** Lets the request's body come in, as fast as the lane permits. */
-  readonly receive: (lane: Flow | undefined) => void
-  /** Fails when the rest of the request turns out to be malformed. */
+  /** Begins to read the body, as fast as the flow allows. */
+  readonly receive: (flow: Flow | undefined) => void
+  /** Never succeeds; fails when the body of the request is malformed. */
   readonly broken: Effect.Effect<never, MalformedRequest | HeadTooLarge>
 }
 
-/** A request whose head is there; CONNECT has no exchange, and its connection is the client's again. */
+/** A request whose head was read. CONNECT has no exchange: the `Client` has the connection back for the tunnel. */
 interface Incoming {
   readonly head: Http.Head
   readonly exchange: HttpExchange | undefined
 }
 
 export interface HttpConnection {
-  /** The next request, once the one before it is answered. Counts its bytes as this traffic. */
+  /** Reads the next request, after the last response is sent. Counts the bytes in `traffic`. */
   readonly next: (traffic: Traffic) => Effect.Effect<Incoming, Failure>
   /**
-   * Answers the last request, unless that has begun already: then the connection
-   * is reset, so that half an answer cannot pass for a whole one. The connection
-   * stays for another request if that is wanted and the last one permits it.
+   * Answers the last request. If a response has begun, resets the connection instead, so that the client cannot take half
+   * a response for a whole one. With `staysOpen` the connection stays for another request, if the last request allows it.
    */
   readonly answer: (answer: Http.Answer, staysOpen: boolean) => Effect.Effect<void>
-  /** Whether there can be another request behind the last one. */
+  /** Whether another request can follow on the connection. */
   readonly hasNext: () => boolean
 }
 
-/** Bytes of a head, and so of a request-target. */
+/** The most bytes of a head. */
 export const headLimit = 64 * 1024
 
-/** Fields of a request. */
+/** The most fields of a request. */
 export const fieldLimit = 100
 
-/** Body of a refused request that is read for the sake of the connection. */
+/** The most bytes of the body of a refused request that are read to keep the connection open. */
 const refusedBodyLimit = 64 * 1024
 
 type Failure = ClientGone | MalformedRequest | HeadTooLarge
@@ -72,11 +69,11 @@ interface Current {
   readonly exchange: HttpExchange
   readonly body: BodyPieces.BodyPieces
   readonly broken: Deferred.Deferred<never, MalformedRequest | HeadTooLarge>
-  /** Its body may come. */
+  /** Whether the body may be read. */
   isLetIn: boolean
 }
 
-/** Takes a connection over from its first request on; its end ends what is made here. */
+/** Takes over the connection of a client before its first request. */
 export const make = (client: Client): Effect.Effect<HttpConnection> =>
   Effect.map(Queue.unbounded<Incoming, Failure>(), (queue) => listen(client, queue))
 
@@ -85,17 +82,17 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
   const stop = (failure: Failure) => Queue.failCauseUnsafe(queue, Cause.fail(failure))
   const lines = new HttpLines(fieldLimit)
   let tally = new ByteTally({ sent: 0, received: 0 })
-  /** The one to be answered. */
+  /** The request to answer. */
   let last: Current | undefined
-  /** The one whose body is read, if it has one. */
+  /** The request whose body is read. */
   let read: Current | undefined
   let isAsked = false
   let isOver = false
 
   const server = createServer({ maxHeaderSize: headLimit, requireHostHeader: false, keepAliveTimeout: 0 })
-  // Heads never have so many, and what trailers have beyond it is dropped.
+  // Further fields of trailers are dropped. `HttpLines` refuses heads with more fields.
   server.maxHeadersCount = fieldLimit
-  // A client that has sent its request and its end still wants the answer.
+  // A client that sends FIN behind its request still gets the response.
   Object.assign(server, { httpAllowHalfOpen: true })
 
   const portion = (bytes: Buffer): number => {
@@ -117,7 +114,7 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
     early
   )
 
-  /** There is no further request, and nothing is read for one. */
+  /** Reads no further request. */
   const end = () => {
     isOver = true
     wire.discard()
@@ -126,15 +123,15 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
   const offer = (request: IncomingMessage, response: ServerResponse) => {
     request.on("error", () => {})
     response.on("error", () => {})
-    // Not one that was asked for.
+    // No request may come now.
     if (!isAsked || isOver) return wire.reset()
     isAsked = false
     lines.reset()
     const head = headOf(request)
     const broken = Deferred.makeUnsafe<never, MalformedRequest | HeadTooLarge>()
-    const receive = (lane: Flow | undefined) => {
+    const receive = (flow: Flow | undefined) => {
       current.isLetIn = true
-      wire.pace(lane)
+      wire.pace(flow)
     }
     const exchange = {
       request,
@@ -150,7 +147,7 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
     Queue.offerUnsafe(queue, { head, exchange })
   }
   server.on("request", offer).on("checkContinue", offer)
-  // What else a client expects is for its target to know.
+  // An unknown Expect is passed on: the target decides about it.
   server.on("checkExpectation", offer)
   server.on("connect", (request, _socket, unparsed) => {
     isAsked = false
@@ -164,12 +161,12 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
       end()
       Deferred.doneUnsafe(read.broken, Effect.fail(failure))
     }
-    // Its end in the middle of a head is the client's good right.
+    // FIN in the middle of a head is no error: the client is gone.
     stop(failure && error.code !== "HPE_INVALID_EOF_STATE" ? failure : new ClientGone())
   })
 
-  // The server closes with a destroy, which can cost the client the answer; with
-  // only an end, the client's scope closes it with care.
+  // Node's server would destroy the connection, and the client could lose the response. Here the server only ends its
+  // side; `Client.close` closes the connection.
   Object.assign(wire, { destroySoon: () => wire.end() })
   server.emit("connection", wire)
   wire.on("end", () => stop(new ClientGone())).on("close", () => stop(new ClientGone()))
@@ -198,7 +195,7 @@ const listen = (client: Client, queue: Queue.Queue<Incoming, Failure>): HttpConn
           wire.reset()
         } else if (last && response && !response.destroyed) {
           if (!staysOpen || !isSoonWhole(last)) end()
-          // With the reason, as one that could not be passed on may stand there.
+          // With a reason phrase: `response` may still have one of the target's that cannot be sent.
           response.writeHead(status, reason, [...fields, ...length, ...(isOver ? close : [])].flat())
           response.end(body)
           last.exchange.receive(undefined)
@@ -220,20 +217,20 @@ const headOf = ({ method = "", url = "", httpVersion, rawHeaders }: IncomingMess
   fields: pairs(rawHeaders)
 })
 
-/** Names and values by turns, as Node has them, in pairs. */
+/** Node's `rawHeaders`, a list of alternating names and values, in pairs. */
 export const pairs = (raw: ReadonlyArray<string>): Http.Fields => {
   const fields: Array<Http.Fields[number]> = []
   for (let at = 0; at < raw.length; at += 2) fields.push([raw[at]!, raw[at + 1]!])
   return fields
 }
 
-/** What the parser complains of; nothing if it is the connection that failed. */
+/** The error of the parser; undefined for an error of the connection. */
 const failureOf = ({ code = "", message }: NodeJS.ErrnoException) => {
   if (code === "HPE_HEADER_OVERFLOW") return new HeadTooLarge()
   return code.startsWith("HPE_") ? new MalformedRequest({ reason: message }) : undefined
 }
 
-/** Whether what is left of a request's body is known to be little, and on its way. */
+/** Whether the rest of a request's body is known to be short, and the client does not wait for 100 before it. */
 const isSoonWhole = ({ head: { fields }, exchange }: Current): boolean =>
   exchange.request.complete ||
   !Http.isFramed(fields) ||

@@ -1,6 +1,5 @@
 /**
- * Asking a target in a client's place: the client's request out, the target's
- * response back, both as streams.
+ * Forwards an HTTP request to the target, and the response to the client, as streams.
  */
 import { type IncomingMessage, request as makeRequest, STATUS_CODES } from "node:http"
 import * as Duration from "effect/Duration"
@@ -15,7 +14,7 @@ import { Metered } from "./Metered.ts"
 import type { Ending } from "./RelayPair.ts"
 import type { Transport } from "./Transport.ts"
 
-interface Order {
+interface Options {
   readonly exchange: HttpExchange
   /** A new connection to the target, for this request only. */
   readonly target: Transport
@@ -23,41 +22,42 @@ interface Order {
   readonly path: string
   readonly fields: Http.Fields
   readonly pseudonym: string
-  /** How fast bytes may go, where that is limited. */
+  /** The flows of the bandwidth limits. */
   readonly pace?: Pace | undefined
-  /** Time in which nothing need move. */
+  /** The time without any bytes after which the exchange is ended. */
   readonly idleTimeout: Duration.Duration
   readonly onStatus: (status: number) => void
 }
 
 /**
- * Passes a request on, and the response back. A message that breaks off, on
- * either side, is broken off on the other too.
+ * Forwards a request and its response. A message that breaks off on one side is broken off by RST on the other side, too.
  */
-export const run = (order: Order): Effect.Effect<Ending, BadResponse | MalformedRequest | ResponseTimeout> =>
-  Effect.raceFirst(pass(order), silence(order))
+export const run = (
+  options: Options
+): Effect.Effect<Ending, BadResponse | MalformedRequest | ResponseTimeout> =>
+  Effect.raceFirst(pass(options), silence(options))
 
-/** Fields of a response, and of the interim ones before it. */
+/** The most fields of a response, and of each interim response. */
 const fieldLimit = 250
 
-/** Interim responses before the one that counts; more are no use to anybody. */
+/** The most interim responses (1xx) of a request. */
 const interimLimit = 16
 
-const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedRequest> =>
+const pass = (options: Options): Effect.Effect<Ending, BadResponse | MalformedRequest> =>
   Effect.callback<Ending, BadResponse | MalformedRequest>((resume) => {
-    const { target, pseudonym, pace } = order
-    const { request, response, tally, receive } = order.exchange
+    const { target, pseudonym, pace } = options
+    const { request, response, tally, receive } = options.exchange
     const fail = (error: BadResponse | MalformedRequest) => resume(Effect.fail(error))
     const bad = (reason: string) => fail(new BadResponse({ reason }))
     const cutOff = (ending: Ending) => {
       target.reset()
-      order.exchange.reset()
+      options.exchange.reset()
       resume(Effect.succeed(ending))
     }
     let isWhole: (() => boolean) | undefined
 
-    // Heard before Node's parser hears it, which takes a reset for the end of a
-    // response without a length.
+    // Registered before Node's parser gets the connection: the parser takes a reset for the end of a response without a
+    // length.
     target.whenClosed(() => {
       if (target.failure && isWhole && !isWhole()) cutOff("target reset")
     })
@@ -75,13 +75,14 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
     const outgoing = attempt(() =>
       makeRequest({
         createConnection: () => wire,
-        method: order.method,
-        path: order.path,
-        headers: order.fields.flat() as never,
+        method: options.method,
+        path: options.path,
+        headers: options.fields.flat() as never,
         maxHeaderSize: headLimit
       })
     )
-    if (outgoing === undefined) return fail(new MalformedRequest({ reason: "not to be passed on" }))
+    if (outgoing === undefined)
+      return fail(new MalformedRequest({ reason: "the request cannot be passed on" }))
     outgoing.maxHeadersCount = fieldLimit
 
     const respond = (incoming: IncomingMessage) => {
@@ -96,21 +97,21 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
       })
       const codings = Http.values(received, "transfer-encoding")
       if (codings.some((coding) => coding.toLowerCase() !== "chunked") || codings.length > 1) {
-        return bad("a transfer coding but chunked")
+        return bad("a transfer coding other than chunked")
       }
-      // No client goes by the reason, and no answer is lost for it (RFC 9112 §4).
+      // Clients ignore the reason phrase (RFC 9112 §4), so an invalid one is replaced.
       const reason = Http.isReason(statusMessage) ? statusMessage : (STATUS_CODES[status] ?? "")
       if (!attempt(() => response.writeHead(status, reason, fields.flat()))) {
         return bad("a head that cannot be passed on")
       }
-      order.onStatus(status)
+      options.onStatus(status)
       response.flushHeaders()
       incoming.pipe(response, { end: false })
       incoming.on("end", () => {
         if (!incoming.complete) return
         attempt(() => response.addTrailers(HttpFields.trailers(pairs(incoming.rawTrailers)) as never))
         if (isFramed) response.end()
-        // Where its end is the connection's, what the probe finds comes first.
+        // Without a length the response ends with the connection. `setImmediate` lets a reset be seen first.
         else setImmediate(() => (target.failure ? cutOff("target reset") : response.end()))
       })
     }
@@ -119,13 +120,13 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
     let isContinued = false
     outgoing.on("information", ({ statusCode }) => {
       if (++interim > interimLimit) return bad("too many interim responses")
-      // One is passed on, and none to HTTP/1.0 (RFC 9110 §15.2).
+      // One 100 response is passed on, and none to HTTP/1.0 (RFC 9110 §15.2).
       if (statusCode !== 100 || isContinued || request.httpVersion === "1.0") return
       isContinued = true
       response.writeContinue()
     })
     outgoing.on("response", respond)
-    outgoing.on("upgrade", () => bad("another protocol, unasked"))
+    outgoing.on("upgrade", () => bad("an upgrade that the request did not ask for"))
     outgoing.on("error", ({ message }) => {
       if (!response.headersSent) bad(message)
     })
@@ -145,19 +146,19 @@ const pass = (order: Order): Effect.Effect<Ending, BadResponse | MalformedReques
 
     return Effect.sync(() => target.reset())
   }).pipe(
-    // What the target did not wait for, nobody waits for.
-    Effect.ensuring(Effect.sync(() => order.exchange.request.unpipe().resume()))
+    // Reads and discards the part of the body that the target did not take.
+    Effect.ensuring(Effect.sync(() => options.exchange.request.unpipe().resume()))
   )
 
-/** Looks in the length of the idle timeout, which is kept to a tenth, as in a tunnel. */
+/** The number of checks in an idle timeout, which is so kept to a tenth, as in `Relay`. */
 const looks = 10
 
-/** When nothing has moved for as long as may be. */
+/** Ends the exchange when no byte has moved for the idle timeout. Waiting for bandwidth is not idle. */
 const silence = Effect.fnUntraced(function* ({
   pace,
   idleTimeout,
   exchange
-}: Order): Effect.fn.Return<Ending, ResponseTimeout> {
+}: Options): Effect.fn.Return<Ending, ResponseTimeout> {
   if (!Duration.isFinite(idleTimeout)) return yield* Effect.never
   const isHeld = () => pace?.upload?.isWaiting() || pace?.download?.isWaiting()
   let before = -1
@@ -173,7 +174,7 @@ const silence = Effect.fnUntraced(function* ({
   return "idle"
 })
 
-/** What Node throws at messages that its parser lets in and its writer does not let out. */
+/** Undefined if Node throws: its writer refuses some messages that its parser takes. */
 const attempt = <A>(write: () => A): A | undefined => {
   try {
     return write()

@@ -1,6 +1,5 @@
 /**
- * The settings of the listeners. What a listener has options for is here the value for those without that option:
- * see `CurrentListener`.
+ * The settings of all listeners. A listener's own options override `protocols` and `udp`: see `CurrentListener`.
  */
 import * as Host from "effect/net/Host"
 import * as ListenAddress from "../config/ListenAddress.ts"

@@ -1,16 +1,14 @@
 /**
- * A connection as Node's HTTP gets it, a stream: its bytes counted, and handed on
- * only as far and as fast as they may go.
+ * A connection as a stream for Node's HTTP. Counts the bytes, and hands bytes on only when `portion` and the flow allow.
  *
- * What waits is at most what one read of the connection brought: while there is
- * something of it left, the connection is not read.
+ * At most the bytes of one read wait here: the connection is paused until they are handed on.
  */
 import { Duplex } from "node:stream"
 import type { Flow } from "./BandwidthScheduler.ts"
 import type { Transport } from "./Transport.ts"
 
 interface Options {
-  /** How many of these bytes may be handed on now, in one piece; none of them until `proceed` is called. */
+  /** The number of these bytes to hand on now, in one piece. After 0, nothing is handed on until `proceed`. */
   readonly portion: (bytes: Buffer) => number
   readonly onRead: (bytes: number) => void
   readonly onWritten: (bytes: number) => void
@@ -22,32 +20,32 @@ export class Metered extends Duplex {
   private readonly carrier: Transport
   private readonly options: Options
   private pending: Buffer
-  private lane: Flow | undefined
-  /** Its reader has asked for more. */
+  private flow: Flow | undefined
+  /** Whether the stream's reader has asked for bytes. */
   private isWanted = false
-  /** Has handed on all it may for now. */
+  /** Whether the flow waits. */
   private isHeld = false
   private isCarrierOver = false
   private isDiscarding = false
   private isReleased = false
-  /** What is pending is lent, and has to be used up now. */
+  /** Whether `pending` is lent, so that its bytes are valid only during the call. */
   private isLent = false
   private isBeingRead = false
 
-  /** Takes a paused connection over, and what was read of it already. */
+  /** Takes over a paused connection, and the bytes that were read from it. */
   constructor(carrier: Transport, options: Options, early: Uint8Array = empty) {
-    // No piece is taken ahead of the one that is being read, which may be the last for now.
+    // With a high water mark of 0 the stream asks for the next piece only after the last piece was read.
     super({ readableHighWaterMark: 0, decodeStrings: false })
     this.carrier = carrier
     this.options = options
     this.pending = Buffer.from(early.buffer, early.byteOffset, early.length)
     carrier.listen({ received: this.onReceived, lent: this.onLent, ended: this.onEnd, closed: () => {} })
-    // Also when it is no longer the one that listens.
+    // Called even if another receiver has taken this one's place.
     carrier.whenClosed(this.onClose)
     if (carrier.hasEnded) this.onEnd()
   }
 
-  /** Goes on where `portion` had nothing to hand on. */
+  /** Hands bytes on again, after `portion` gave 0. */
   proceed(): void {
     if (!this.isWanted || this.isHeld || this.isDiscarding) return
     if (this.pending.length === 0) {
@@ -55,8 +53,8 @@ export class Metered extends Duplex {
       else this.carrier.resume()
       return
     }
-    const size = Math.min(this.options.portion(this.pending), this.lane?.slice ?? Infinity)
-    // What `portion` found may have ended this.
+    const size = Math.min(this.options.portion(this.pending), this.flow?.slice ?? Infinity)
+    // `portion` may have called `discard`.
     if (size === 0 || this.isDiscarding) return
     const piece = this.pending.subarray(0, size)
     this.pending = this.pending.subarray(size)
@@ -66,21 +64,21 @@ export class Metered extends Duplex {
     this.push(this.isLent && !this.isUsedAtOnce() ? Buffer.from(piece) : piece)
   }
 
-  /** Has to keep to a lane from now on, if there is one, and goes on when it is its turn. */
-  pace(lane: Flow | undefined): void {
-    this.lane = lane
+  /** Goes by this flow from now on; by none if it is undefined. */
+  pace(flow: Flow | undefined): void {
+    this.flow = flow
     this.charge(0)
     this.proceed()
   }
 
-  /** Throws away whatever comes from now on. */
+  /** Discards all bytes from now on. */
   discard(): void {
     this.isDiscarding = true
     this.pending = empty
     this.carrier.resume()
   }
 
-  /** Gives the connection back, paused, and what was read and not handed on. */
+  /** Gives the connection back, paused. Returns the bytes that were not handed on. */
   release(): Buffer {
     this.carrier.pause()
     const { pending } = this
@@ -90,7 +88,7 @@ export class Metered extends Duplex {
     return pending
   }
 
-  /** Ends the connection so that the other side can tell it was cut off. */
+  /** Resets the connection. */
   reset(): void {
     this.carrier.reset()
     this.destroy()
@@ -128,7 +126,7 @@ export class Metered extends Duplex {
     done(error)
   }
 
-  /** Whether a piece that is pushed goes to Node's parser, which copies what it keeps, and not into a queue. */
+  /** Whether a pushed piece goes to Node's parser at once, which copies what it keeps, and not into the queue. */
   private isUsedAtOnce(): boolean {
     return (
       this.readableFlowing === true &&
@@ -139,10 +137,10 @@ export class Metered extends Duplex {
   }
 
   private charge(bytes: number): void {
-    this.isHeld = this.lane !== undefined && !this.lane.pass(bytes, this.letGo)
+    this.isHeld = this.flow !== undefined && !this.flow.pass(bytes, this.letGo)
   }
 
-  // With this object bound to them, as they are its connection's listeners and its lane's.
+  // Arrow functions, because they are passed to the connection and the flow without this object.
 
   private readonly letGo = (): void => {
     this.isHeld = false
@@ -169,7 +167,7 @@ export class Metered extends Duplex {
   }
 
   private readonly onClose = (): void => {
-    // What it has given back goes on without it.
+    // After `release` the connection belongs to its new owner.
     if (!this.isReleased) this.destroy(this.carrier.failure)
   }
 }

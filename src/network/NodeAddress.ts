@@ -1,11 +1,11 @@
 /**
- * Addresses as Node gives them, and takes them.
+ * Addresses that Node reports.
  */
 import * as NetAddress from "effect/net/NetAddress"
 
 /**
- * The end of a socket: IPv4 as IPv4 on sockets of both families, and without the
- * zone of a link-local address, which means nothing to anyone else.
+ * The address of a socket's end. An IPv4-mapped address becomes IPv4. The zone of a link-local address is dropped: it is
+ * the name of an interface, and means nothing to other machines.
  */
 export const fromNode = (address: string, port: number): NetAddress.InetAddress => {
   const zone = address.indexOf("%")

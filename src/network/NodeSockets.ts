@@ -1,5 +1,5 @@
 /**
- * Connections of Node's `net`.
+ * Connects and listens with Node's `net`.
  */
 import { createServer, connect as dial, type Server, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import type { Peer } from "./Peer.ts"
 import { ReadBuffers } from "./ReadBuffers.ts"
 import type { Bound, Place, Sockets } from "./Transport.ts"
 
-/** Connections whose sockets are read into these buffers. */
+/** Sockets that are read into these shared buffers. */
 export const make = (buffers: ReadBuffers = new ReadBuffers()): Sockets => ({
   connect: connect(buffers),
   listen: listen(buffers)
@@ -26,14 +26,14 @@ const connect =
       port,
       allowHalfOpen: true,
       noDelay: true,
-      // Node's own choice among addresses drops a good but slow one after 250 ms.
+      // Node's choice among several addresses would give up a slow address after 250 ms.
       autoSelectFamily: false
     })
     const transport = NodeTransport.make(socket, { buffers })
     const failed = ({ code = "unknown" }: NodeJS.ErrnoException) => done(code)
     socket.on("error", failed)
     socket.once("connect", () => {
-      // This one would keep all that was here.
+      // This handler would keep `done` and all that it refers to in memory.
       socket.off("error", failed)
       const { localAddress, localPort } = socket
       // A peer that resets at once can leave a connected socket without an address.
@@ -98,9 +98,8 @@ const boundOf = (server: Server, path = ""): Bound => {
 }
 
 /**
- * Both addresses of a connection, IPv4 as IPv4 on listeners of both families;
- * nothing if the client is gone already. Connections with the same local address
- * share one object for it.
+ * The addresses of both ends of a connection; undefined if the client is gone already. IPv4-mapped addresses become
+ * IPv4. Connections with the same local address share one object for that address, to save memory.
  */
 const introducing = (bound: Bound): ((socket: Socket) => Peer | undefined) => {
   if (bound._tag === "UnixPathAddress") {

@@ -1,24 +1,26 @@
 /**
- * The two ends of a connection that was accepted, and how they are written.
+ * The addresses of an accepted connection, and their texts.
  */
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
 
-/** Who connected, and to which of the server's addresses. */
+/** The addresses of the client and of the server. */
 export interface Peer {
-  /** Of a client of a Unix-domain socket, which has no address: the socket's path. */
+  /** The client's address; on a Unix-domain socket the path of the socket, as clients have no address there. */
   readonly remote: NetAddress.SocketAddress
   readonly local: NetAddress.SocketAddress
-  /** The proxy in front of this server that said so. */
+  /** The address of the proxy in front of this server, if a PROXY header named the client. */
   readonly via?: NetAddress.SocketAddress
 }
 
-/** The address of this machine that the client uses; loopback if it came through the file system. */
+/** The server's address of the connection; loopback on a Unix-domain socket. */
 export const localAddress = ({ local }: Peer): NetAddress.IpAddress =>
   NetAddress.isInetAddress(local) ? local.address : NetAddress.ipv4Loopback
 
-/** The address of this server that the client uses, as it is written: once for the many connections that have the same object for it. */
+/**
+ * The text of the server's address. The text is made once for each address object, which many connections share.
+ */
 export const listenerOf = ({ local }: Peer): string => {
   const known = written.get(local)
   if (known !== undefined) return known
@@ -28,7 +30,10 @@ export const listenerOf = ({ local }: Peer): string => {
 }
 const written = new WeakMap<NetAddress.SocketAddress, string>()
 
-/** What clients are counted by: those of a Unix-domain socket as one, and those of a /64 network, which is one's home. */
+/**
+ * The key by which clients are counted: the IPv4 address, the IPv6 /64 network, which one customer usually has, or the
+ * path of a Unix-domain socket.
+ */
 export const hostOf = ({ remote }: Peer): string => {
   if (!NetAddress.isInetAddress(remote)) return remote.path
   const { address } = remote

@@ -1,10 +1,9 @@
 /**
- * Moving bytes between a client and its target until both are done.
+ * Relays bytes between a client and its target until both directions have ended.
  *
- * Each direction ends by itself: a FIN is passed on and the other direction
- * lives. What was cut off looks cut off: RST on one side becomes RST on the
- * other. A side that does not read stops the other side's sending, so a session
- * holds a bounded number of bytes however much is sent.
+ * Each direction ends by itself: a FIN is passed on, and the other direction goes on. RST on one side becomes RST on the
+ * other side. When one side does not read, the other side is not read either, so a session holds a bounded number of
+ * bytes.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -46,7 +45,7 @@ export type { Ending, Ends, Traffic } from "./RelayPair.ts"
 export class Relay extends Context.Service<
   Relay,
   {
-    /** Moves bytes until both directions have ended, or one end is reset or has been quiet for too long. */
+    /** Relays until both directions have ended, an end is reset, or a timeout passes. Returns how the relay ended. */
     readonly run: (ends: Ends) => Effect.Effect<Ending>
   }
 >()("effect-socks/network/Relay") {
@@ -54,8 +53,8 @@ export class Relay extends Context.Service<
     Relay,
     Effect.gen(function* () {
       const { idleTimeout, halfCloseTimeout } = yield* NetworkSettings
-      // One clock for all sessions, so that a chunk costs one assignment and no
-      // session has a timer. Its tick is fine enough to keep timeouts to a tenth.
+      // One timer for all sessions: a session has no timer of its own, and a chunk costs one assignment. A tick is at
+      // most a tenth of each timeout, down to 10 ms.
       const tick = Duration.clamp(
         Duration.min(idleTimeout, halfCloseTimeout).pipe(Duration.divideUnsafe(10)),
         {
@@ -71,7 +70,7 @@ export class Relay extends Context.Service<
         halfClosed: ticks(halfCloseTimeout),
         quiet: ticks(quietTime),
         rest: ticks(restTime),
-        links: new Set()
+        pairs: new Set()
       }
       yield* Effect.forkScoped(
         Effect.schedule(
@@ -84,51 +83,51 @@ export class Relay extends Context.Service<
   )
 }
 
-/** All running relays, and the time in ticks. */
+/** All running relays, and the present time and the timeouts in ticks. */
 interface Watch {
   now: number
   readonly idle: number
   readonly halfClosed: number
   readonly quiet: number
   readonly rest: number
-  readonly links: Set<RelayPair>
+  readonly pairs: Set<RelayPair>
 }
 
-/** Without a byte for so long, a session counts as one that lasts; what it takes to keep it is not spent on the others. */
+/** The time without a byte after which TCP keep-alive is switched on. Short sessions save the system call. */
 const quietTime = Duration.seconds(10)
 
-/** Without a byte for so long, a session gives up the memory that it read into. */
+/** The time without a byte after which a session gives up its read buffers. */
 const restTime = Duration.seconds(5)
 
 const sweep = (watch: Watch): void => {
   watch.now++
-  for (const link of watch.links) {
-    if (link.isHeld()) link.movedAt = watch.now
-    const quiet = watch.now - link.movedAt
-    // Once each time that it is quiet.
-    if (quiet === watch.rest) link.rest()
-    if (link.isHalfClosed && quiet > watch.halfClosed) link.end("half-closed")
-    else if (quiet > watch.idle) link.end("idle")
-    else if (quiet > watch.quiet && !link.isKeptAlive) link.keepAlive()
+  for (const pair of watch.pairs) {
+    if (pair.isHeld()) pair.movedAt = watch.now
+    const quiet = watch.now - pair.movedAt
+    // Equal, so that `rest` is called once in each quiet time.
+    if (quiet === watch.rest) pair.rest()
+    if (pair.isHalfClosed && quiet > watch.halfClosed) pair.end("half-closed")
+    else if (quiet > watch.idle) pair.end("idle")
+    else if (quiet > watch.quiet && !pair.isKeptAlive) pair.keepAlive()
   }
 }
 
 const run = (ends: Ends, watch: Watch): Effect.Effect<Ending> =>
   Effect.callback((resume) => takeOn(new RelayPair(ends, watch), watch, resume))
 
-/** Takes a link on, without what it was made of, and calls `resume` at its end. Returns what breaks it off. */
+/** Registers a pair until its end, and calls `resume` then. Returns the effect that breaks the relay off. */
 const takeOn = (
-  link: RelayPair,
-  { links }: Watch,
+  pair: RelayPair,
+  { pairs }: Watch,
   resume: (ending: Effect.Effect<Ending>) => void
 ): Effect.Effect<void> => {
-  link.onEnd = (ending) => {
-    links.delete(link)
+  pair.onEnd = (ending) => {
+    pairs.delete(pair)
     resume(Effect.succeed(ending))
   }
-  links.add(link)
+  pairs.add(pair)
   return Effect.sync(() => {
-    links.delete(link)
-    link.end("finished")
+    pairs.delete(pair)
+    pair.end("finished")
   })
 }

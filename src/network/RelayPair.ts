@@ -1,62 +1,65 @@
 /**
- * One relay: two directions, each ending by itself.
+ * The relay between one client and one target: two directions, each of which ends by itself.
  */
 import type { Flow, Pace } from "./BandwidthScheduler.ts"
 import type { Mover, Transport } from "./Transport.ts"
 
-/** Bytes moved so far, kept up to date while they move. */
+/** The bytes of a session so far. */
 export interface Traffic {
   /** From the client to the target. */
   sent: number
   /** From the target to the client. */
   received: number
-  /** Datagrams that went nowhere, where there are datagrams. */
+  /** The number of dropped datagrams of an association. */
   dropped?: number
 }
 
-/** How a relay came to its end. */
+/** How a relay ended. */
 export type Ending =
   | "finished"
   | "client reset"
   | "target reset"
   | "idle"
   | "half-closed"
-  // By a limit of the whole session.
+  // A limit of the session was reached.
   | "lifetime"
   | "quota"
-  // By settings or users that no longer allow it.
+  // New settings or users no longer allow the session.
   | "denied"
-  // By hand.
+  // The operator ended the session.
   | "ended by operator"
 
-/** What is to be connected, both ends paused. */
+/** The two connections to relay between, both paused. */
 export interface Ends {
   readonly client: Transport
   readonly target: Transport
-  /** What the client sent ahead of its session. */
+  /** Bytes that the client sent before the relay began. */
   readonly early: Uint8Array
   readonly traffic: Traffic
-  /** How fast the bytes may go, where that is limited. */
+  /** The flows of the bandwidth limits. */
   readonly pace?: Pace | undefined
 }
 
-/** The time in ticks, of whatever length. */
+/** The time in ticks. */
 interface Clock {
   readonly now: number
 }
 
-/** One relay. Each session has one for as long as it lasts, mostly doing nothing: so it is two objects and a link between them, and no closures. */
+/**
+ * One relay. Every session has one for its whole duration, most of it idle. So a relay is three objects without closures,
+ * to save memory.
+ */
 export class RelayPair {
-  /** When a byte last moved. */
+  /** The tick at which a byte last moved. */
   movedAt: number
-  /** One direction has ended. */
+  /** Whether one direction has ended. */
   isHalfClosed = false
-  /** Has been quiet, so that the system looks whether both ends are still there. */
+  /** Whether TCP keep-alive is on. */
   isKeptAlive = false
   readonly clock: Clock
   private readonly one: Side
   private readonly other: Side
-  /** Called once, when both ends are closed: never before this is made. */
+  /** Called once, when both connections are closed, and never in the constructor. */
   onEnd: (ending: Ending) => void = () => {}
   private ending: Ending = "finished"
   private open = 2
@@ -77,93 +80,93 @@ export class RelayPair {
     this.other.start(0)
   }
 
-  /** Nothing moves because it would be too fast. */
+  /** Whether a direction waits for bandwidth. */
   isHeld(): boolean {
     return this.one.isHeld || this.other.isHeld
   }
 
-  /** Has the system find out whether both ends are still there while they are quiet. */
+  /** Switches TCP keep-alive on, on both connections. */
   keepAlive(): void {
     this.isKeptAlive = true
     this.one.transport.keepAlive()
     this.other.transport.keepAlive()
   }
 
-  /** Gives up the memory that it read into, as long as nothing moves. */
+  /** Gives up the read buffers of both connections. */
   rest(): void {
     this.one.transport.rest()
     this.other.transport.rest()
   }
 
-  /** Resets both ends. */
+  /** Resets both connections. */
   end(reason: Ending): void {
     this.blame(reason)
     this.one.transport.reset()
     this.other.transport.reset()
   }
 
-  /** Notes how this came to its end, unless that is known. */
+  /** Notes the first reason of the end. */
   blame(reason: Ending): void {
     if (this.ending === "finished") this.ending = reason
   }
 
-  /** One of the ends is closed. */
+  /** To be called when one of the connections has closed. */
   closed(): void {
     if (--this.open === 0) this.onEnd(this.ending)
   }
 }
 
-/** One end of a link, which is also where the other end's bytes go. */
+/** One end of a pair: its connection, and the direction of the bytes that this end sends. */
 class Side implements Mover {
   readonly transport: Transport
   other!: Side
-  /** Has sent all it may for now. */
+  /** Whether this end waits for bandwidth. */
   isHeld = false
-  private readonly link: RelayPair
-  /** What it is called when this side breaks off. */
+  private readonly pair: RelayPair
+  /** The ending for a relay that this end breaks off. */
   private readonly cutOff: Ending
   private readonly traffic: Traffic
   private readonly way: "sent" | "received"
-  /** What limits how fast its bytes go. */
-  private readonly lane: Flow | undefined
+  /** The bandwidth limit of the bytes that this end sends. */
+  private readonly flow: Flow | undefined
   private go: (() => void) | undefined = undefined
   private isFinished = false
-  /** Finished while the other end had yet to take some of what it sent. */
+  /** Whether this end finished before the other end had taken all bytes. */
   private isBehind = false
 
   constructor(
-    link: RelayPair,
+    pair: RelayPair,
     transport: Transport,
     cutOff: Ending,
     traffic: Traffic,
     way: "sent" | "received",
-    lane: Flow | undefined
+    flow: Flow | undefined
   ) {
-    this.link = link
+    this.pair = pair
     this.transport = transport
     this.cutOff = cutOff
     this.traffic = traffic
     this.way = way
-    this.lane = lane
+    this.flow = flow
   }
 
-  /** Passes on what this end sends and how it ends. */
+  /** Begins to pass on the bytes and the end of this side. `early` is the number of bytes that went ahead. */
   start(early: number): void {
-    this.transport.relayTo(this.other.transport, this, this.lane?.slice)
-    // What came early is charged too, and nobody starts ahead of those who wait.
-    if (this.lane !== undefined) this.charge(this.lane, early)
+    this.transport.relayTo(this.other.transport, this, this.flow?.slice)
+    // The early bytes are charged, too. Even a charge of 0 puts this end behind the flows that wait.
+    if (this.flow !== undefined) this.charge(this.flow, early)
     this.proceed()
   }
 
   count(bytes: number): void {
     if (this.way === "sent") this.traffic.sent += bytes
     else this.traffic.received += bytes
-    this.link.movedAt = this.link.clock.now
+    this.pair.movedAt = this.pair.clock.now
   }
 
   moved(bytes: number): void {
     this.count(bytes)
-    if (this.lane !== undefined) this.charge(this.lane, bytes)
+    if (this.flow !== undefined) this.charge(this.flow, bytes)
   }
 
   missed(): void {
@@ -174,14 +177,14 @@ class Side implements Mover {
     this.other.proceed()
   }
 
-  /** This end has sent all it had. */
+  /** This end has sent FIN. */
   ended(): void {
     if (this.isFinished) return
     this.isFinished = true
     this.isHeld = false
-    this.lane?.leave()
-    this.link.isHalfClosed = true
-    this.link.movedAt = this.link.clock.now
+    this.flow?.leave()
+    this.pair.isHalfClosed = true
+    this.pair.movedAt = this.pair.clock.now
     this.isBehind = this.other.transport.unsent > 0
     this.other.transport.end()
   }
@@ -189,45 +192,44 @@ class Side implements Mover {
   closed(): void {
     const { transport, other } = this
     if (transport.hasEnded) this.ended()
-    if (!this.isFinished) this.link.end(this.cutOff)
-    // An end that had sent all it had and then broke has cut nothing off: the
-    // other one still gets the rest, and what it sends goes nowhere.
+    if (!this.isFinished) this.pair.end(this.cutOff)
+    // This end sent FIN and then broke, so nothing that it sent is lost. The other end still gets the rest, and its own
+    // bytes are discarded.
     else if (!transport.hasSentAll) {
       if (other.isBehind) this.broke()
       other.transport.resume()
     }
-    this.link.closed()
+    this.pair.closed()
   }
 
-  /** Reads on, unless it is too early for that. */
+  /** Reads on, unless this end waits for bandwidth. */
   private proceed(): void {
     if (!this.isHeld) this.transport.resume()
   }
 
-  /** Charges the lane for bytes, and holds this end back where it has to wait. */
-  private charge(lane: Flow, bytes: number): void {
-    // Once for each side that has a lane, and not for each chunk.
+  /** Charges the flow for bytes, and pauses this end if it has to wait. */
+  private charge(flow: Flow, bytes: number): void {
+    // One closure for each side with a flow, and not for each chunk.
     this.go ??= () => this.letGo()
-    if (lane.pass(bytes, this.go)) return
+    if (flow.pass(bytes, this.go)) return
     this.isHeld = true
     this.transport.pause()
   }
 
   private letGo(): void {
     this.isHeld = false
-    this.link.movedAt = this.link.clock.now
+    this.pair.movedAt = this.pair.clock.now
     const { transport } = this.other
     if (transport.unsent === 0) this.transport.resume()
     else transport.write(nothing, () => this.proceed())
   }
 
   /**
-   * This end broke before it had all that was for it. One that broke with nothing
-   * left to get did no more than not wait: so do TLS clients that close before
-   * the target has said goodbye.
+   * This end broke before it had taken all bytes of the other end. An end that breaks later broke nothing off: TLS clients
+   * often close before the target's close_notify.
    */
   private broke(): void {
-    this.link.blame(this.cutOff)
+    this.pair.blame(this.cutOff)
   }
 }
 

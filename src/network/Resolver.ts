@@ -1,13 +1,10 @@
 /**
- * From a name to its addresses.
+ * The service that resolves names.
  *
- * `dns.lookup` would be the obvious choice, but it runs on four threads that it
- * shares with hashing: a few names whose servers do not answer stop every other
- * session. So the queries go out on the event loop (c-ares), and the hosts file,
- * which the system's resolver reads for people, is read here.
+ * `dns.lookup` runs in Node's pool of four threads. A few names whose servers do not answer would stop all other sessions.
+ * So the queries are sent from the event loop (c-ares), which does not read the hosts file: this file reads it.
  *
- * The search list of the system is not used: the name that is resolved is the
- * name that the policy has judged, and no other.
+ * The search list of the system is not used. The resolved name is exactly the name that the policy has judged.
  */
 import { Resolver as Queries } from "node:dns/promises"
 import { readFile } from "node:fs/promises"
@@ -49,17 +46,17 @@ export type Addresses = Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>
 export class Resolver extends Context.Service<
   Resolver,
   {
-    /** The addresses of a name, in the order in which to try them. */
+    /** The addresses of a name, in the order to try them. */
     readonly resolve: (name: Host.DomainName) => Effect.Effect<Addresses, ResolveError>
   }
 >()("effect-socks/network/Resolver") {
-  /** The name servers and the hosts file of this machine. Answers are kept as long as their TTL allows. */
+  /** Asks the hosts file and the name servers of this machine. Answers are cached as long as their TTL allows. */
   static readonly layer: Layer.Layer<Resolver, never, NetworkSettings> = Layer.effect(
     Resolver,
     Effect.gen(function* () {
       const { resolveTimeout } = yield* NetworkSettings
       const cache = yield* DnsCache.make(resolveTimeout)
-      // Read again now and then: they change when a machine changes networks.
+      // The files change when the machine changes networks.
       const system = yield* Effect.cachedWithTTL(readSystem, "10 seconds")
       return {
         resolve: (name) =>
@@ -73,18 +70,18 @@ export class Resolver extends Context.Service<
     })
   )
 
-  /** Always these addresses: for tests, and for servers that must not ask anyone. */
+  /** Resolves by this table only: for tests, and for servers without name servers. */
   static readonly layerFixed = (table: Readonly<Record<string, Addresses>>): Layer.Layer<Resolver> =>
     Layer.succeed(Resolver, {
       resolve: (name) => {
-        // Names such as `constructor` are in every object.
+        // `table.constructor` exists in every object.
         const addresses = Object.hasOwn(table, name) ? table[name] : undefined
         return addresses ? Effect.succeed(addresses) : Effect.fail(new NameNotFound({ name }))
       }
     })
 }
 
-/** The addresses of a host: its own, if it is one. */
+/** The addresses of a host; an address is its own result. */
 export const addressesOf = (
   host: NetAddress.IpAddress | Host.DomainName
 ): Effect.Effect<Addresses, ResolveError, Resolver> =>
@@ -92,7 +89,7 @@ export const addressesOf = (
     ? Effect.succeed([host])
     : Effect.flatMap(Resolver, ({ resolve }) => resolve(host))
 
-/** How names are resolved on this machine. */
+/** The configuration of this machine's resolver. */
 interface System {
   readonly servers: DnsCache.Servers
   readonly hosts: Host.HostsTable
@@ -101,7 +98,7 @@ interface System {
 const readSystem: Effect.Effect<System> = Effect.gen(function* () {
   const [hosts, conf] = yield* Effect.all([readText("/etc/hosts"), readText("/etc/resolv.conf")])
   return {
-    // Of other servers, the answers may be others.
+    // Other name servers can have other answers, so the key is the whole file.
     servers: { key: conf, queries: new Queries({ timeout: 2000, tries: 2 }) },
     hosts: Host.parseHostsFile(hosts)
   }
@@ -115,16 +112,16 @@ const resolveWith = (
   cache: DnsCache.DnsCache,
   name: Host.DomainName
 ): Effect.Effect<Addresses, ResolveError> => {
-  // RFC 6761 §6.3: the name servers are not asked about localhost.
+  // RFC 6761 §6.3: name servers are not asked about localhost.
   if (name === "localhost" || name.endsWith(".localhost")) return Effect.succeed(NetAddress.loopbackAddresses)
   const known = hosts.get(name)
   return known ? Effect.succeed(known) : query(servers, cache, name)
 }
 
-/** Time the other family has after one has answered (RFC 8305 §3). */
+/** The time to wait for the other family after one has answered (RFC 8305 §3). */
 const resolutionDelay = "50 millis"
 
-/** Asks for both families at once; when one has answered, the other has a moment left. */
+/** Queries both families at the same time. Waits for the slower family for `resolutionDelay` only. */
 const query = Effect.fnUntraced(function* (
   servers: DnsCache.Servers,
   cache: DnsCache.DnsCache,
@@ -149,7 +146,7 @@ const query = Effect.fnUntraced(function* (
   return yield* failure ? failure.failure : new NameNotFound({ name })
 })
 
-/** Families by turns, IPv6 first (RFC 8305 §4). */
+/** Alternates the families, IPv6 first (RFC 8305 §4). */
 const interleave = <A>(first: ReadonlyArray<A>, second: ReadonlyArray<A>): Array<A> =>
   Array.from({ length: Math.max(first.length, second.length) }, (_, i) => [
     ...first.slice(i, i + 1),

@@ -1,5 +1,5 @@
 /**
- * Where a server gets its connections.
+ * The service that connects and listens.
  */
 import * as Context from "effect/Context"
 import * as NodeSockets from "./NodeSockets.ts"

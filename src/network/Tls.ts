@@ -1,11 +1,9 @@
 /**
- * TLS on connections that are there already, the server's side of it.
+ * The server's side of TLS, on accepted connections.
  *
- * Half-close works over TLS as it does over TCP: a close_notify ends one
- * direction (RFC 8446 §6.1; clients of TLS 1.2 that answer it with their own, as
- * RFC 5246 §7.2.1 has it, end both). Node does not tell a FIN without close_notify from one
- * with it, so a client whose sending was cut short by someone on the path looks
- * as if it had finished.
+ * Half-close works over TLS as over TCP: a close_notify ends one direction (RFC 8446 §6.1). Clients of TLS 1.2 that answer
+ * with a close_notify of their own end both directions (RFC 5246 §7.2.1). Node does not distinguish a FIN with
+ * close_notify from a FIN without. So an attacker on the path who injects a FIN makes a client look finished.
  */
 import { constants } from "node:crypto"
 import { createServer, type TLSSocket } from "node:tls"
@@ -15,13 +13,13 @@ import type { CertificateSubject } from "./CertificateSubject.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 import type { Transport } from "./Transport.ts"
 
-/** PEM texts. */
+/** Certificates and keys, in PEM. */
 interface Credentials {
   readonly cert: string
   readonly key: string
-  /** Who issues the certificates that clients must have; nothing if they need none. */
+  /** The authorities of client certificates; undefined if clients need no certificate. */
   readonly clientCa: string | undefined
-  /** Which of those certificates are revoked: a list of each of the authorities. */
+  /** The revocation lists of client certificates: one of each authority. */
   readonly clientCrl?: string | undefined
 }
 
@@ -32,15 +30,15 @@ export interface Secured {
   readonly subject: CertificateSubject | undefined
 }
 
-/** Does the handshake on a connection, of which something may have been read. */
+/** Does the handshake on a connection. `unread` are bytes that were read from the connection already. */
 export type Secure = (plain: Transport, unread: Uint8Array) => Effect.Effect<Secured, TlsFailed | ClientGone>
 
-/** Node has its own deadline, of two minutes; the server's comes first, whatever it is. */
+/** Switches Node's own handshake timeout off, of two minutes: the server's setting holds alone. */
 const noTimeout = 2 ** 31 - 1
 
 export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure => {
-  // Never listens: connections are given to it, which may have said something
-  // before. Only as a server does Node judge the certificates of clients.
+  // This server never listens: it gets connections of which bytes may have been read. A server is needed because Node
+  // verifies client certificates only there.
   const server = createServer({
     cert,
     key,
@@ -50,14 +48,14 @@ export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure =>
       ca: clientCa,
       requestCert: true,
       rejectUnauthorized: true,
-      // A session that is resumed (RFC 8446 §2.2) is not judged again: an expired or revoked certificate would go
-      // on by it for as long as its holder likes. Without tickets, and with nobody who keeps sessions, there is none.
+      // The certificate of a resumed session (RFC 8446 §2.2) is not verified again, so an expired or revoked certificate
+      // could be used without end. Without tickets, and without a store of sessions, no session can be resumed.
       secureOptions: constants.SSL_OP_NO_TICKET
     }),
     ...(clientCrl !== undefined && { crl: revocationLists(clientCrl) })
   })
   let isToldOfList = false
-  /** No certificate is good then, and its owner cannot know why. */
+  /** Logs once that the revocation list is not valid: then all client certificates are refused. */
   const tellOfList = ({ code }: TlsFailed) =>
     Effect.suspend(() => {
       if (isToldOfList || !/^CRL_(HAS_EXPIRED|NOT_YET_VALID)$/.test(code)) return Effect.void
@@ -76,8 +74,8 @@ export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure =>
   const handshake: Secure = (plain, unread) =>
     Effect.callback((resume) => {
       if (plain.isClosed) return resume(Effect.fail(new ClientGone()))
-      // Node's events do not say which connection they are of. So each connection
-      // has the server to itself, as far as it hears.
+      // Node's events do not name their connection. So each connection gets a server object of its own, which inherits
+      // from the server and catches the events.
       const emit = (event: string, ...about: ReadonlyArray<unknown>) => {
         const [first, second] = about
         if (event === "secureConnection") resume(Effect.succeed(secured(plain, first as TLSSocket)))
@@ -98,7 +96,7 @@ export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure =>
         )
 }
 
-/** Each of the lists in a PEM text, of which Node reads one. */
+/** The revocation lists in a PEM text: Node reads only the first list of a text. */
 export const revocationLists = (pem: string): Array<string> =>
   pem.match(/-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g) ?? []
 
@@ -106,12 +104,12 @@ const failure = (
   { code, message }: NodeJS.ErrnoException,
   { authorizationError }: TLSSocket
 ): TlsFailed | ClientGone => {
-  // Of a certificate that it does not trust, Node says that the connection was reset.
+  // For an untrusted certificate Node's code is ECONNRESET.
   if (authorizationError) return new TlsFailed({ code: String(authorizationError) })
   return code === "ECONNRESET" ? new ClientGone() : new TlsFailed({ code: code ?? message })
 }
 
-/** Read from the structure: in printed text, what is in a name cannot be told from what is around it. */
+/** The subject, from Node's structure: in Node's text, a name cannot be told from the text around it. */
 const subjectOf = (socket: TLSSocket): CertificateSubject => {
   const { CN = [] }: { readonly CN?: string | ReadonlyArray<string> } =
     socket.getPeerCertificate().subject ?? {}

@@ -1,9 +1,8 @@
 /**
- * What a connection is to all that use one, whatever carries its bytes.
+ * The interface of a connection, which protocols, commands and the relay use.
  *
- * Protocols, commands and the relay are written against this. `NodeTransport` is a
- * connection on one of Node's streams. What wants such a stream itself, which TLS
- * does, takes it by `handOver`.
+ * `NodeTransport` implements a connection on a Node stream. Code that needs a Node stream, such as TLS, gets one by
+ * `handOver`.
  */
 import type { Duplex } from "node:stream"
 import type * as Effect from "effect/Effect"
@@ -14,103 +13,108 @@ import type { Event } from "../base/Abortable.ts"
 import type { Peer } from "./Peer.ts"
 
 export interface Transport {
-  /** Closed or broken: nothing comes from here any more, and nothing goes out. */
+  /** Whether the connection is closed or broken: no bytes are read or written any more. */
   readonly isClosed: boolean
-  /** What it broke from, if it was not closed in order: a reset, for one, with the system's code. */
+  /** The error that broke the connection, such as a reset, with the system's code. */
   readonly failure: Error | undefined
-  /** The other side has sent all it had. It may have broken after that. */
+  /** Whether the other side has sent FIN. It may have broken later. */
   readonly hasEnded: boolean
-  /** The sending side is neither closed nor shut. */
+  /** Whether bytes can be written: `end` was not called, and the connection is not closed. */
   readonly isWritable: boolean
-  /** The sending side was shut, and the system has taken all that was written before. */
+  /** Whether `end` was called and the system has taken all bytes. */
   readonly hasSentAll: boolean
-  /** Bytes that were written and that the system has yet to take. At 0 all of them may change. */
+  /** The number of written bytes that the system has not taken yet. At 0 all written buffers may be changed. */
   readonly unsent: number
-  /** More is unsent than should wait here; `drained` tells when it is not. */
+  /** Whether too many bytes are unsent. The `Mover` gets `drained` when that has changed. */
   readonly isFull: boolean
 
-  /** Gives what comes from here to this receiver from now on, in place of the one before. */
+  /** Gives the received bytes to this receiver from now on, in place of the last receiver. */
   readonly listen: (receiver: Receiver) => void
   /**
-   * Passes what comes from here on to `to`, at most `most` bytes at once. How is this
-   * transport's business: it may leave all of it to the system. Reading begins with `resume`.
+   * Passes the received bytes on to `to`, at most `most` bytes at a time. The transport decides how: an implementation can
+   * leave the relay to the system. Reading begins with `resume`.
    */
   readonly relayTo: (to: Transport, mover: Mover, most: number | undefined) => void
-  /** Calls this when the connection has closed, in whatever way, after the one that listens was told. */
+  /** Calls `then` when the connection has closed or broken, after the receiver's `closed`. */
   readonly whenClosed: (then: () => void) => void
 
-  /** Reads no more. What the system holds for it by then holds up the other side. */
+  /** Stops reading. When the system's buffer is full, the other side cannot send. */
   readonly pause: () => void
   readonly resume: () => void
 
   /**
-   * Sends bytes, or keeps them until the system takes them. They must not change
-   * before that, when `then` is called; it is called too if it comes to nothing.
+   * Sends bytes, or keeps them until the system takes them. `then` is called when the system has taken the bytes, or when
+   * the write has failed. The bytes must not change before that.
    */
   readonly write: (bytes: Uint8Array, then?: () => void) => void
-  /** The same with several pieces, in one go if that can be. */
+  /** Writes several pieces, with one system call if possible. */
   readonly writeAll: (pieces: ReadonlyArray<Uint8Array>, then: () => void) => void
-  /** Shuts the sending side, behind what was written. */
+  /** Sends FIN behind the written bytes. */
   readonly end: (then?: () => void) => void
-  /** Closes both sides, with all that waits. */
+  /** Closes both sides at once, and drops unsent bytes. */
   readonly close: () => void
   /**
-   * Closes both sides so that the other end can tell that the connection was cut off:
-   * with RST where there is TCP below. A Unix-domain socket has no reset.
+   * Closes both sides with RST on TCP, so that the other end knows that the connection was cut off. A Unix-domain socket
+   * has no reset, and is closed.
    */
   readonly reset: () => void
 
-  /** Has the system look once a minute whether the other end is still there, on TCP. */
+  /** Switches TCP keep-alive on, with a probe a minute. */
   readonly keepAlive: () => void
-  /** Gives up the memory that it has to itself for reading, if nothing moves now. */
+  /** Gives up the connection's own read buffer, if no bytes are on their way. */
   readonly rest: () => void
-  /** The connection as one of Node's streams, paused, with `unread` in front of what comes. It is then no longer to be read or written here. */
+  /**
+   * The connection as a paused Node stream, with `unread` in front of the received bytes. Afterwards this transport must
+   * not be read or written.
+   */
   readonly handOver: (unread: Uint8Array) => Duplex
 }
 
-/** Hears how a connection goes on. */
+/** Callbacks for the end of a connection. */
 interface Observer {
-  /** The other side has sent all it had. */
+  /** The other side has sent FIN. */
   readonly ended: () => void
-  /** The connection has closed. The last that is told. */
+  /** The connection has closed or broken. The last call. */
   readonly closed: () => void
 }
 
-/** Gets what comes from a connection. */
+/** Takes the bytes of a connection. */
 export interface Receiver extends Observer {
-  /** The bytes are the receiver's. */
+  /** Takes bytes that the receiver may keep. */
   readonly received: (bytes: Buffer) => void
-  /** The same with bytes that are others as soon as this returns: saves who needs them no longer a copy. */
+  /** Takes bytes that are valid only until the function returns, which saves a copy. Without it, `received` is called. */
   readonly lent?: (bytes: Buffer) => void
 }
 
-/** Hears what is passed on from one connection to another. */
+/** Callbacks for the bytes that `relayTo` passes on. */
 export interface Mover extends Observer {
-  /** So many bytes were passed on. The connection may be paused here. */
+  /** This number of bytes was passed on. The callback may pause the connection. */
   readonly moved: (bytes: number) => void
-  /** There were bytes, and the other connection was closed. */
+  /** Bytes came, and the other connection was closed. */
   readonly missed: () => void
-  /** What was unsent is sent. */
+  /** The system has taken the unsent bytes of this connection. */
   readonly drained: () => void
 }
 
-/** Where connections come from: connecting to an address, and listening on one. */
+/** Connects to addresses, and listens on addresses. */
 export interface Sockets {
   /**
-   * Begins to connect to an address. Calls `done` once, and not before it has
-   * returned: with the address of this end, or with the system's code for why not.
-   * There is no timeout but the system's; closing the transport gives up.
+   * Begins to connect to an address. Calls `done` once, after `connect` has returned: with the local address, or with the
+   * system's error code. Only the system has a timeout; closing the transport ends the attempt.
    */
   readonly connect: (
     address: NetAddress.IpAddress,
     port: number,
     done: (outcome: NetAddress.InetAddress | string) => void
   ) => Transport
-  /** Listens until the scope closes. Fails with the system's code. */
+  /** Listens until the scope closes. Fails with the system's error code. */
   readonly listen: (options: ListenOptions) => Effect.Effect<Listening, string, Scope.Scope>
 }
 
-/** Where to listen: port 0 is one of the system's choice, and a descriptor is of a socket that listens already. */
+/**
+ * Where to listen: a host and port, where the system chooses a port for 0; a path of a Unix-domain socket; or the
+ * descriptor of a listening socket, with its path if it is a Unix-domain socket.
+ */
 export type Place =
   | { readonly host: string; readonly port: number; readonly sharing?: "shared" | "exclusive" | undefined }
   | { readonly path: string }
@@ -118,23 +122,23 @@ export type Place =
 
 export interface ListenOptions {
   readonly place: Place
-  /** Connections that the kernel may hold until they are accepted; it cuts this to its own limit. */
+  /** The most connections that the kernel holds before they are accepted. The kernel has a limit of its own. */
   readonly backlog: number
-  /** Runs what binds the socket, for what has to be around that. */
+  /** Runs `bind`, which binds the socket synchronously: for work before and after, such as setting the umask. */
   readonly binding?: (bind: () => void) => void
-  /** Comes when no socket will come. */
+  /** Happens when the process that passes sockets is gone, so that no socket will come. */
   readonly lost?: Event
-  /** The peer is unknown where the other side is gone already. */
+  /** Called for each connection. The peer is undefined if the client is gone already. */
   readonly onConnection: (transport: Transport, peer: Peer | undefined) => void
-  /** A connection could not be accepted, as where the system has no descriptor for it. The listener stays. */
+  /** Called when a connection could not be accepted, for lack of descriptors. The listener stays. */
   readonly onShortage: () => void
 }
 
 export interface Listening {
   readonly bound: Bound
-  /** Takes no more connections, as when the scope closes. */
+  /** Stops listening before the scope closes. */
   readonly stop: () => void
 }
 
-/** Where a socket turned out to listen. */
+/** The address of a listening socket, with the port that the system chose. */
 export type Bound = Host.HostPort | NetAddress.UnixPathAddress

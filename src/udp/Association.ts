@@ -96,14 +96,14 @@ export const make = Effect.fnUntraced(function* (
 
   /** Room for one more of this size, this way, or it is dropped. */
   const takes = (size: number, way: keyof Pace, use: RuleUses.RuleUse | undefined): boolean => {
-    const lane = pace?.[way]
+    const flow = pace?.[way]
     const ofRule = use?.pace?.[way]
-    const isHeld = use?.isOver || lane?.isWaiting() || ofRule?.isWaiting()
+    const isHeld = use?.isOver || flow?.isWaiting() || ofRule?.isWaiting()
     if (isHeld || pending >= pendingLimit || !room.take(Math.max(size, small))) {
       drop()
       return false
     }
-    lane?.pass(size, nothing)
+    flow?.pass(size, nothing)
     ofRule?.pass(size, nothing)
     pending++
     movedAt = clock.currentTimeMillisUnsafe()
