@@ -1,5 +1,5 @@
 /**
- * The authenticator of the settings, with all that it is made of.
+ * The layer of the authenticator, with the users and the hashing threads.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,7 +16,7 @@ import type { ListenSettings } from "../network/ListenSettings.ts"
 import * as RuleNames from "../policy/RuleNames.ts"
 import type { PolicySettings } from "../policy/Settings.ts"
 
-/** Fails where the rules name users or groups that do not exist. */
+/** Fails if the rules name users or groups that do not exist. */
 const checked = Effect.gen(function* () {
   const check = yield* UsersCheck
   const { users } = yield* (yield* Users).current

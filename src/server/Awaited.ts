@@ -1,6 +1,6 @@
 /**
- * Addresses that this machine does not have yet, as that of an interface which
- * comes up later than the server.
+ * Waits for listening addresses that this machine does not have yet, such as the address of an interface that comes up
+ * after the server starts.
  */
 import { createServer } from "node:net"
 import * as Duration from "effect/Duration"
@@ -9,12 +9,15 @@ import * as Host from "effect/net/Host"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { ListenSettings } from "../network/ListenSettings.ts"
 
-/** Whether an address can be bound: the system's code, if it cannot. */
+/** Binds an address for a moment; returns the system's error code, or undefined on success. */
 type Probe = (host: string) => Effect.Effect<string | undefined>
 
 const interval = Duration.millis(250)
 
-/** Ends when this machine has all of these addresses, or when their time is up. To bind a missing address fails then. */
+/**
+ * Ends when this machine has all addresses with the option `wait`, or when their time is up. Listening on a missing
+ * address fails afterwards.
+ */
 export const all = (listen: ListenSettings["Service"]["listen"], probe: Probe = bind): Effect.Effect<void> =>
   Effect.forEach(listen, (at) => one(at, probe), { concurrency: "unbounded", discard: true })
 
@@ -25,22 +28,22 @@ const one = Effect.fnUntraced(function* (at: ListenAddress.ListenAddress, probe:
   const isMissing = Effect.map(probe(Host.formatHost(place.host)), (code) => absent.has(code ?? ""))
   if (!(yield* isMissing)) return
   const address = ListenAddress.format(place)
-  yield* Effect.logWarning("a listening address is not there yet: it is waited for", {
+  yield* Effect.logWarning("a listening address is not available yet: waiting for it", {
     address,
     wait: Duration.format(wait)
   })
   const there = Effect.sleep(interval).pipe(
     Effect.andThen(isMissing),
     Effect.repeat({ until: (isMissing) => !isMissing }),
-    Effect.andThen(Effect.logInfo("a listening address is there", { address }))
+    Effect.andThen(Effect.logInfo("a listening address is available", { address }))
   )
   yield* Effect.timeoutOption(there, wait)
 })
 
-/** The codes for an address that is not there, and for a name without addresses yet. */
+/** The error codes for an address that the machine does not have, and for a name without addresses. */
 const absent: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN", "ENODEV"])
 
-/** Binds the address for a moment, at a port that the system chooses. */
+/** Binds the address at a port that the system chooses. */
 const bind: Probe = (host) =>
   Effect.callback((resume) => {
     const server = createServer((socket) => socket.destroy())

@@ -1,6 +1,5 @@
 /**
- * The layer graph of a server. It is put together here only, for the program, the
- * library, a worker and the testing kit.
+ * The layer graph of a server, for the program, the library, workers and the testing kit alike.
  */
 import * as Layer from "effect/Layer"
 import { Authenticator } from "../auth/Authenticator.ts"
@@ -27,10 +26,10 @@ import type * as Config from "./Config.ts"
 import type * as Generation from "./Generation.ts"
 import * as Interfaces from "./Interfaces.ts"
 
-/** A service made from the settings. */
+/** A layer that makes a service from the settings. */
 type Made<Service> = Layer.Layer<Service, BadSetting | BadSettings, Config.Sections>
 
-/** What stands in for this package's own services. */
+/** Services in place of this package's own. */
 export interface Replacements {
   readonly authenticator?: Made<Authenticator> | undefined
   readonly policy?: Made<Policy> | undefined
@@ -41,7 +40,7 @@ export interface Replacements {
   readonly datagramRelay?: Made<DatagramRelay> | undefined
 }
 
-/** The services that are made from settings, and made anew at a reload. */
+/** The services that are made from the settings, and again at each reload. */
 export const services = (
   replacements: Replacements = {}
 ): Made<Exclude<Generation.Services, Config.Sections>> =>
@@ -55,15 +54,15 @@ export const services = (
     replacements.datagramRelay ?? DatagramRelay.layer
   )
 
-/** Services that let nobody in and deny every target. A server that gets its services by a reload begins with them. */
+/** Services that refuse every client and deny every target: for a server that gets its settings by a reload later. */
 export const closed = services({ authenticator: Authenticator.layerDenyAll, policy: Policy.layerDenyAll })
 
-/** What usage and bans are counted with, and the name of the server. */
+/** The services that count usage and bans, and the server's pseudonym. */
 export type Counters = Bans | Pseudonym | Quotas
 
 /**
- * The services that count across all connections, and outlive a reload; with the events of what they do, which the log
- * and `listener` listen to.
+ * The services that count all connections and outlive a reload, and the server's events. The log and `listener` listen to
+ * the events.
  */
 export const counted = <E, R>(
   counters: Layer.Layer<Counters, E, R>,
@@ -71,12 +70,12 @@ export const counted = <E, R>(
 ): Layer.Layer<Bandwidth | Counters | Events | Sessions, E, R> =>
   Layer.mergeAll(Bandwidth.layer, Sessions.layer, EventSources.decisions, EventSources.logins).pipe(
     Layer.provideMerge(counters),
-    // Beneath them, so that listeners end after the last session.
+    // Below the sessions, so that the listeners end after the last session.
     Layer.provide(Layer.mergeAll(EventSources.bans, EventLog.layer, listener)),
     Layer.provideMerge(Events.layer)
   )
 
-/** Everything is counted in this process, and kept in the files that the settings name. */
+/** The counters of a server alone: in this process, and in the files that the settings name. */
 export const alone: Layer.Layer<Counters, BadSetting | StateFailed, Config.Sections> = Layer.mergeAll(
   Pseudonym.layer,
   Quotas.layer,

@@ -1,6 +1,6 @@
 /**
- * The settings of a server, put together from the sections of the rooms. Each service takes its own section; the
- * options of a listener are in `CurrentListener`.
+ * The settings of a server: the sections of all rooms. Each service takes its own section. `CurrentListener` has the
+ * options of a listener.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -43,7 +43,7 @@ export const defaults: Values = Setting.defaults(Section.table(sections))
 export const layer = (values: Partial<Values> = {}): Layer.Layer<Sections> =>
   Layer.succeedContext(Section.context(sections, { ...defaults, ...values }))
 
-/** The value of every setting: for the primary and the command line, which look at the settings as a whole. */
+/** The value of every setting, for the primary and the command line, which need all settings. */
 export const values: Effect.Effect<Values, never, Sections> = Effect.contextWith(
   (context: Context.Context<Sections>) => Effect.succeed(Section.values(sections, context))
 )

@@ -1,9 +1,7 @@
 /**
- * One connection, from its first byte to its last: the phases in their order,
- * and the one place where a failure becomes a reply.
+ * One connection, from its first byte to its last: the phases in their order. Only this file turns errors into replies.
  *
- * Each connection passes here, and while bytes are relayed its fiber stands here:
- * so there is one fiber, and it holds no more than it needs to go on.
+ * A connection has one fiber. While bytes are relayed, the fiber waits here, so it must hold little memory.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -34,7 +32,7 @@ import { Sessions } from "../session/Sessions.ts"
 import type { Accepted } from "../session/States.ts"
 import { ServerSettings } from "./Settings.ts"
 
-/** What serving a connection takes. */
+/** The services that serve a connection. */
 export type Services =
   | Authenticator
   | AuthSettings
@@ -46,9 +44,8 @@ export type Services =
   | Sessions
 
 /**
- * Serves a connection until both sides are done with it, with TLS first where
- * `secure` does its handshake. Never fails: every failure ends here. Takes a fiber
- * of its own, which is interrupted when the session has had all that it may.
+ * Serves a connection until it ends. With `secure`, the TLS handshake comes first. Never fails: errors become replies and
+ * outcomes. Must run in a fiber of its own, because the fiber is interrupted when a session reaches a limit.
  */
 export const handle = (
   transport: Transport,
@@ -62,26 +59,24 @@ export const handle = (
   )
 
 /**
- * An open connection: the state that its sessions share, and the loop that has one
- * session after the other.
+ * An open connection: the state that its sessions share, and the loop of its sessions.
  *
- * Measured on idle relays: the loop as a generator took 5.7 KB of heap more for each
- * of them, and a session a quarter more CPU; as closures, it took 1.1 KB more than as
- * these methods. So nothing that lasts as long as the relay is a generator, and what
- * is suspended is not held by the fiber while bytes are relayed.
+ * Measured on idle relays: with a generator for the loop, each relay took 5.7 KB more heap, and a session 25 % more CPU.
+ * With closures, a relay took 1.1 KB more than with these methods. So no generator runs as long as the relay, and the
+ * fiber holds nothing that is finished.
  */
 class Connection {
   readonly transport: Transport
   readonly client: Client.Client
   readonly session: Session
-  /** Does the TLS handshake, on a listener with TLS. */
+  /** The TLS handshake, on a listener with TLS. */
   readonly secure: Secure | undefined
   readonly settings: ServerSettings["Service"]
   readonly bans: Bans["Service"]
   readonly sessions: Sessions["Service"]
-  /** The conversation, once the protocol is known. */
+  /** The exchange with the client, after the protocol was detected. */
   exchange: Exchange | undefined = undefined
-  /** Whether another session may follow. */
+  /** Whether another session can follow. */
   isOpen = true
 
   constructor(
@@ -116,7 +111,7 @@ class Connection {
   step(): void {}
 }
 
-/** One session: the login and the request, then the limits, then the command. */
+/** One session: login and request, limits, command. */
 const serve = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
   const { client, settings, session, sessions } = connection
   return client
@@ -130,7 +125,7 @@ const serve = (connection: Connection): Effect.Effect<Ending, SessionError, Serv
     )
 }
 
-/** Lets a connection in; a client that is banned, or one too many, is reset. */
+/** Admits a connection. The connection of a banned client, or beyond a limit, is reset. */
 const accept = (
   transport: Transport,
   peer: Peer,
@@ -142,7 +137,7 @@ const accept = (
       {
         onSuccess: (session) =>
           Effect.withFiber((fiber) => {
-            // For as long as the fiber lives: cheaper than to provide it.
+            // Set for the rest of the fiber, which is cheaper than `provideService`.
             fiber.setContext(Context.add(fiber.context, CurrentSession, session))
             return Effect.succeed(new Connection(transport, session, secure, services))
           }),
@@ -159,7 +154,7 @@ const close = (connection: Connection | undefined, exit: Exit.Exit<void>): Effec
     ? Effect.andThen(connection.client.close(exit), connection.sessions.close(connection.session))
     : Effect.void
 
-/** Authenticates the client and reads its request; on a new connection the PROXY header, TLS and the protocol come first. */
+/** Authenticates the client and reads its request; on a new connection after PROXY header, TLS and detection. */
 const hear = Effect.fnUntraced(function* (connection: Connection) {
   const exchange = connection.exchange ?? (yield* begin(connection))
   connection.exchange = exchange
@@ -192,7 +187,7 @@ const contextOf = (
   succeeded
 })
 
-/** Makes a new session of the one that ended, where the client may make another request. */
+/** Begins the next session of the connection, if the client can make another request. */
 const goOn = (connection: Connection, outcome: Ending | SessionError): Effect.Effect<void> => {
   const { exchange, session, sessions } = connection
   session.outcome = outcome
@@ -200,7 +195,7 @@ const goOn = (connection: Connection, outcome: Ending | SessionError): Effect.Ef
   return connection.isOpen ? sessions.renew(session) : Effect.void
 }
 
-/** Tells the client of the error, as far as it is for the client to know. */
+/** Sends the reply to an error, which is masked if the settings say so. */
 const refuse = Effect.fnUntraced(function* (
   { transport, session, settings, bans, exchange }: Connection,
   cause: Cause.Cause<SessionError>
@@ -208,14 +203,14 @@ const refuse = Effect.fnUntraced(function* (
   const error = yield* errorOf(cause)
   session.outcome = error
   if (error._tag === "AuthenticationFailed") yield* bans.log(error, loginOf(session))
-  // The client is known only since the PROXY header, after the connection was taken on.
+  // Behind a proxy the banned client is known only after the PROXY header.
   if (error._tag === "Banned") transport.reset()
   session.reportedError = settings.blurFailures ? Reply.masked(error) : error
   if (exchange) yield* exchange.failed(session.reportedError)
   return error
 })
 
-/** A defect ends its own session only, with a reply of a general failure. An interrupt stays an interrupt. */
+/** The error of a cause. A defect becomes `ServerFault` and ends only its own session. An interrupt stays one. */
 const errorOf = (cause: Cause.Cause<SessionError>): Effect.Effect<SessionError> => {
   if (Cause.hasInterrupts(cause)) return Effect.failCause(cause as Cause.Cause<never>)
   const failure = Cause.findError(cause)

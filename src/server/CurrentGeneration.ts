@@ -1,5 +1,5 @@
 /**
- * What a server goes by now, replaced as a whole by a reload.
+ * The generation in force and its listeners, which a reload replaces as a whole.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,16 +12,16 @@ import type * as Listeners from "./Listeners.ts"
 
 export interface CurrentGeneration {
   readonly generation: () => Generation
-  /** Where the server listens: addresses, ports and paths as they turned out. */
+  /** The listeners, with the addresses, ports and paths that they bound. */
   readonly listeners: () => ReadonlyArray<ListenAddress.ListenAddress>
-  /** Those that listen on TCP. */
+  /** The addresses of the TCP listeners. */
   readonly addresses: () => ReadonlyArray<NetAddress.InetAddress>
-  /** The authenticator of now, for connections of earlier generations, too. */
+  /** Delegates to the authenticator of the generation in force, for connections of earlier generations, too. */
   readonly authenticator: Authenticator["Service"]
-  /** The policy of now, for connections of earlier generations, too. */
+  /** Delegates to the policy of the generation in force, for connections of earlier generations, too. */
   readonly policy: Policy["Service"]
   readonly replace: (next: Generation, open: ReadonlyArray<Listeners.Endpoint>) => void
-  /** Makes every remembered decision void. */
+  /** Invalidates all remembered decisions: their revision is no longer the present one. */
   readonly forgetDecisions: () => void
 }
 
@@ -58,7 +58,7 @@ export const make = (first: Generation): CurrentGeneration => {
   }
 }
 
-/** An endpoint as it turned out to be. */
+/** The listeners of an endpoint, with the addresses that they bound. */
 export const listenersOf = ({
   at,
   bound
@@ -68,7 +68,7 @@ export const listenersOf = ({
   return at._tag === "WithOptions" ? opened.map((it) => ListenAddress.withOptions(it, at.options)) : opened
 }
 
-/** The addresses of those listeners that listen on TCP. */
+/** The addresses of the TCP listeners. */
 export const addressesOf = (
   listeners: ReadonlyArray<ListenAddress.ListenAddress>
 ): ReadonlyArray<NetAddress.InetAddress> =>

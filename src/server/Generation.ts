@@ -1,7 +1,6 @@
 /**
- * A generation: settings as they were read once, and the services made from them.
- * A reload brings the next generation. A connection keeps the generation in which
- * it was accepted.
+ * A generation: the settings of one reading, and the services made from them. A reload makes the next generation. A
+ * connection keeps the generation in which it was accepted.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,7 +20,7 @@ import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 import { ServerSettings } from "./Settings.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 
-/** The services of a generation. Those that count, and the pseudonym, are shared by all generations. */
+/** The services of a generation. All generations share the services that count, and the pseudonym. */
 export type Services =
   | Config.Sections
   | Exclude<Connection.Services, Bandwidth | Bans | CurrentListener | Pseudonym | Sessions>
@@ -32,15 +31,18 @@ export interface Generation {
   readonly server: ServerSettings["Service"]
   readonly secure: Secure | undefined
   readonly asksPassword: boolean
-  /** A connection begins in it. */
+  /** To be called when a connection of the generation begins. */
   readonly begin: () => void
-  /** A connection of it has ended. */
+  /** To be called when a connection of the generation has ended. */
   readonly leave: () => void
-  /** No more connections begin in it: its services are released with the last one. */
+  /** To be called when no more connections will begin. The services are released after the last connection. */
   readonly retire: () => void
 }
 
-/** Fails where its settings must not or cannot be served. `release` is called once, when its last connection has ended. */
+/**
+ * Makes a generation. Fails for settings that cannot be served, or would make an open proxy. `release` is called once,
+ * when the generation is retired and its last connection has ended.
+ */
 export const make = Effect.fnUntraced(function* (
   services: Context.Context<Services>,
   release: () => void

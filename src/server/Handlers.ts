@@ -1,6 +1,6 @@
 /**
- * How the connections of an endpoint are served: each in a fiber of its own, with
- * the services of the generation that it came in with.
+ * The handlers of endpoints. A handler serves each connection in a fiber of its own, with the services of the generation
+ * in which the connection was accepted.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -28,17 +28,16 @@ import type * as Listeners from "./Listeners.ts"
 import * as LoopGuard from "./LoopGuard.ts"
 import * as OpenProxyCheck from "./OpenProxyCheck.ts"
 
-/** Says how an endpoint's connections are served in a generation. Fails where the endpoint would be an open proxy. */
+/** Makes the handler of an endpoint in a generation. Fails if the endpoint would be an open proxy. */
 type HandlerFor = (
   generation: Generation.Generation
 ) => (endpoint: Listeners.Endpoint) => Effect.Effect<Listeners.Serve, OpenProxyRefused>
 
-/** What serving connections takes, but for what each listener has of its own. */
+/** The services that all listeners share. */
 export type Services = Generation.Services | Bandwidth | Bans | Pseudonym | Sessions
 
 /**
- * Connections are served until the scope closes. They get the drain timeout to
- * finish then, and those that are left are reset.
+ * When the scope closes, open connections get the drain timeout to finish. Then the remaining connections are reset.
  */
 export const make = Effect.fnUntraced(function* (
   current: CurrentGeneration.CurrentGeneration
@@ -47,7 +46,7 @@ export const make = Effect.fnUntraced(function* (
   const bans = Context.get(shared, Bans)
   const connections = yield* makeConnections(current)
 
-  /** Where no client gets: to this server, and to the inspector of its process. */
+  /** The addresses that no client may reach: those of this server, and of the inspector of its process. */
   const closed = () => {
     const inspectors = Inspector.addresses()
     return inspectors.length === 0 ? current.addresses() : [...current.addresses(), ...inspectors]
@@ -73,14 +72,14 @@ export const make = Effect.fnUntraced(function* (
     Effect.fnUntraced(function* (
       endpoint: Listeners.Endpoint
     ): Effect.fn.Return<Listeners.Serve, OpenProxyRefused> {
-      // Again, now that what systemd passed is known; nobody was let in yet.
+      // Checked again, because now the sockets that systemd passed are known. No connection was accepted yet.
       yield* Effect.provide(
         Effect.forEach(CurrentGeneration.listenersOf(endpoint), (at) =>
           OpenProxyCheck.check(ListenAddress.endpointOf(at), OpenProxyCheck.currentMode)
         ),
         generation.services
       )
-      // Put together once for each endpoint, and not for each connection.
+      // The context is made once for each endpoint, and not for each connection.
       const fork = Effect.runForkWith(servicesOf(generation, endpoint))
       const secure = ListenAddress.endpointOf(endpoint.at)._tag === "Tls" ? generation.secure : undefined
       return (transport, peer) => {
@@ -95,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
     })
 })
 
-/** The fibers of all connections, which are drained when the scope closes. */
+/** The fibers of all connections. They are drained when the scope closes. */
 const makeConnections = Effect.fnUntraced(function* ({
   generation
 }: CurrentGeneration.CurrentGeneration): Effect.fn.Return<Set<Fiber.Fiber<void>>, never, Scope.Scope> {

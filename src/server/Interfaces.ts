@@ -1,5 +1,5 @@
 /**
- * The network interfaces of this machine, as the system has them at the moment.
+ * The addresses of this machine's network interfaces.
  */
 import { networkInterfaces } from "node:os"
 import * as Clock from "effect/Clock"
@@ -13,15 +13,15 @@ import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import * as Reach from "../policy/Reach.ts"
 import { PolicySettings } from "../policy/Settings.ts"
 
-/** All addresses of all interfaces. Throws where the system does not tell. */
+/** The present addresses of all interfaces. Throws if the system does not report them. */
 export const addresses = (): ReadonlyArray<NetAddress.IpAddress> =>
   Object.values(networkInterfaces()).flatMap((all = []) =>
     all.map(({ address }) => fromNode(address, 0).address)
   )
 
 /**
- * The addresses that this machine has. Where clients must not reach them and the
- * system does not tell them, the server does not start.
+ * The service that knows this machine's addresses. Fails if the system does not report the addresses and the settings
+ * forbid clients to reach them: the server must not start then.
  */
 export const layerOf = (
   read: () => ReadonlyArray<NetAddress.IpAddress>
@@ -31,7 +31,7 @@ export const layerOf = (
     Effect.gen(function* () {
       const settings = { ...(yield* ListenSettings), ...(yield* PolicySettings) }
       const now = yield* Clock.currentTimeMillis
-      // No decision depends on them then.
+      // No decision depends on the addresses then.
       if (Reach.allowsPrivateTargets(settings)) return { has: () => false }
       return yield* Effect.try({
         try: () => LocalAddresses.make(read, now),
@@ -40,7 +40,7 @@ export const layerOf = (
             setting: "--private-targets",
             value: `"${settings.privateTargets}"`,
             expected:
-              "possible here, as the system does not tell this machine's addresses (AF_NETLINK); allow is"
+              "possible here, because the system does not report this machine's addresses (AF_NETLINK); use allow"
           })
       })
     })

@@ -1,5 +1,5 @@
 /**
- * A listening socket: of its own, in the file system, or passed by systemd.
+ * A listener: on a TCP port, on a Unix-domain socket, or on the sockets that systemd passed.
  */
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
@@ -12,18 +12,17 @@ import type { Bound, Place, Transport } from "../network/Transport.ts"
 import { ListenBackend } from "./ListenBackend.ts"
 
 export interface Options {
-  /** Permission bits of the sockets that it makes in the file system. */
+  /** The permission bits of the socket file. */
   readonly unixMode: number
   readonly onConnection: (transport: Transport, peer: Peer) => void
-  /** The system had no descriptor for a connection. */
+  /** Called when the system had no descriptor for a connection. */
   readonly onShortage: () => void
 }
 
 const backlog = 4096
 
 /**
- * Listens until the scope closes, and hands on each connection. Returns the
- * addresses, with the port the system chose where none was asked for.
+ * Listens until the scope closes. Returns the bound addresses: several, if systemd passed several sockets.
  */
 export const listen = Effect.fnUntraced(function* (
   at: ListenAddress.Place,
@@ -46,7 +45,7 @@ export const listen = Effect.fnUntraced(function* (
   const opened = Effect.gen(function* () {
     switch (at._tag) {
       case "HostPort": {
-        // Of a port that is yet to be chosen, each process would get another.
+        // With port 0 each worker would get another port.
         const sharing = reusePort && at.port !== 0 ? "shared" : undefined
         return [yield* open({ host: Host.formatHost(at.host), port: at.port, sharing })]
       }

@@ -1,6 +1,6 @@
 /**
- * The listeners of a server, which come and go with its settings while those
- * that stay are not touched.
+ * The listeners of a server. A reload opens new listeners and closes old listeners; listeners in both settings are not
+ * touched.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,10 +15,10 @@ import { ListenBackend } from "./ListenBackend.ts"
 import * as Listener from "./Listener.ts"
 import * as UnixSocket from "./UnixSocket.ts"
 
-/** Takes a connection that came in. */
+/** The handler of an endpoint: takes an accepted connection. */
 export type Serve = (transport: Transport, peer: Peer) => void
 
-/** An entry of the setting `listen`, and the places where it listens: several, if systemd passed several sockets. */
+/** An entry of the setting `listen`, and its bound addresses: several, if systemd passed several sockets. */
 export interface Endpoint {
   readonly at: ListenAddress.ListenAddress
   readonly bound: ReadonlyArray<Bound>
@@ -26,22 +26,21 @@ export interface Endpoint {
 
 export interface Listeners {
   /**
-   * Opens the listeners that are new, and closes those that are no longer in the settings.
-   * Before a connection is accepted, `handlerFor` gives the handler of each listener, and
-   * `onChange` is called. After a failure before that, the listeners stay as they were.
+   * Opens the new listeners, and closes the listeners that are no longer in the settings. First makes all handlers with
+   * `handlerFor`. On a failure up to then, nothing changes. Then calls `onChange`, and serves connections.
    */
   readonly reconcile: <E>(
     settings: ListenSettings["Service"],
-    handlerFor: (door: Endpoint) => Effect.Effect<Serve, E>,
-    onChange: (doors: ReadonlyArray<Endpoint>) => void
+    handlerFor: (endpoint: Endpoint) => Effect.Effect<Serve, E>,
+    onChange: (endpoints: ReadonlyArray<Endpoint>) => void
   ) => Effect.Effect<void, ListenFailed | E>
 }
 
-/** Fails for a place that is there twice. The system may choose one port after the other. */
+/** Fails if two listeners have the same place. Port 0 may occur several times, as the system chooses the ports. */
 export const check = (listen: ListenSettings["Service"]["listen"]): Effect.Effect<void, BadSetting> => {
   const places = new Set<string>()
-  const index = listen.map(ListenAddress.endpointOf).findIndex((door) => {
-    const place = ListenAddress.placeOf(door)
+  const index = listen.map(ListenAddress.endpointOf).findIndex((endpoint) => {
+    const place = ListenAddress.placeOf(endpoint)
     const isChosen = place._tag === "HostPort" && place.port === 0
     return !isChosen && places.size === places.add(ListenAddress.format(place)).size
   })
@@ -51,40 +50,40 @@ export const check = (listen: ListenSettings["Service"]["listen"]): Effect.Effec
   return Effect.fail(new BadSetting({ setting: "--listen", value, expected, path: [index] }))
 }
 
-/** No listeners yet. They close with the scope. */
+/** Begins without listeners. Listeners close with the scope. `onShortage` is called when descriptors are lacking. */
 export const make = Effect.fnUntraced(function* (
   onShortage: () => void
 ): Effect.fn.Return<Listeners, never, Scope.Scope> {
   const parent = yield* Effect.scope
-  // Also for the listeners of later reloads.
+  // Taken once, because later reloads need the backend, too.
   const sockets = yield* ListenBackend
   let open: ReadonlyArray<Open> = []
   return {
     reconcile: Effect.fnUntraced(function* (settings, handlerFor, onChange) {
-      const kept = new Map(open.map((door) => [door.key, door]))
+      const kept = new Map(open.map((endpoint) => [endpoint.key, endpoint]))
       const fresh = Scope.forkUnsafe(parent)
       const next = yield* Effect.gen(function* () {
-        const doors = yield* Effect.forEach(keyed(settings.listen), ({ key, at }) => {
-          const door = kept.get(key)
-          return door
-            ? Effect.succeed({ ...door, at })
+        const endpoints = yield* Effect.forEach(keyed(settings.listen), ({ key, at }) => {
+          const endpoint = kept.get(key)
+          return endpoint
+            ? Effect.succeed({ ...endpoint, at })
             : Effect.provideService(
                 listen(key, at, { unixMode: settings.unixMode, onShortage }, fresh),
                 ListenBackend,
                 sockets
               )
         })
-        const serves = yield* Effect.forEach(doors, handlerFor)
-        return doors.map((door, index) => ({ door, serve: serves[index]! }))
+        const serves = yield* Effect.forEach(endpoints, handlerFor)
+        return endpoints.map((endpoint, index) => ({ endpoint, serve: serves[index]! }))
       }).pipe(Effect.onError((cause) => Scope.close(fresh, Exit.failCause(cause))))
 
-      const gone = open.filter(({ key }) => !next.some(({ door }) => door.key === key))
-      open = next.map(({ door }) => door)
+      const gone = open.filter(({ key }) => !next.some(({ endpoint }) => endpoint.key === key))
+      open = next.map(({ endpoint }) => endpoint)
       onChange(open)
-      for (const { door, serve } of next) {
-        const place = ListenAddress.placeOf(ListenAddress.endpointOf(door.at))
+      for (const { endpoint, serve } of next) {
+        const place = ListenAddress.placeOf(ListenAddress.endpointOf(endpoint.at))
         if (place._tag === "UnixPathAddress") UnixSocket.setMode(place.path, settings.unixMode)
-        door.acceptQueue.open(serve)
+        endpoint.acceptQueue.open(serve)
       }
       yield* Effect.forEach(gone, ({ scope }) => Scope.close(scope, Exit.void), { discard: true })
     }, Effect.uninterruptible)
@@ -97,7 +96,7 @@ interface Open extends Endpoint {
   readonly acceptQueue: AcceptQueue
 }
 
-/** Entries of the same place are told apart by their order. */
+/** The key of each entry: its place, and a number that distinguishes entries of the same place. */
 const keyed = (listen: ListenSettings["Service"]["listen"]) => {
   const counts = new Map<string, number>()
   return listen.map((at) => {
@@ -125,11 +124,11 @@ const listen = Effect.fnUntraced(function* (
 
 interface AcceptQueue {
   readonly enter: Serve
-  /** Serves the connections that wait, and then those that come, by this handler. */
+  /** Gives the waiting connections, and all later connections, to this handler. */
   readonly open: (serve: Serve) => void
 }
 
-/** Holds the connections that come in before their handler is known. */
+/** A queue of connections that are accepted before their handler is set. */
 const makeAcceptQueue = (): AcceptQueue => {
   const waiting: Array<Parameters<Serve>> = []
   let current: Serve = (...connection) => void waiting.push(connection)

@@ -1,6 +1,5 @@
 /**
- * How log lines look. Fields given as the second argument of a log call become
- * fields of the line.
+ * The formats of log lines. The second argument of a log call is an object, whose fields become fields of the line.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,13 +10,13 @@ import * as Output from "../base/Output.ts"
 export const json = Logger.make<unknown, string>(({ date, logLevel, message, cause }) => {
   const { text, fields } = parts(message)
   const head = `{"time":"${timeOf(date)}","level":"${logLevel.toLowerCase()}","message":${JSON.stringify(text)}`
-  // Not put into one object with the rest: there is a line for each session, and copying its fields is half its cost.
+  // The fields are not copied into one object with the head: for the line of a session, copying is half the cost.
   const body = JSON.stringify(fields)
   const tail = cause.reasons.length > 0 ? `,"cause":${JSON.stringify(Cause.pretty(cause))}}` : "}"
   return body === "{}" ? head + tail : `${head},${body.slice(1, -1)}${tail}`
 })
 
-/** As in ISO 8601. All but the milliseconds is the same for many lines. */
+/** The time in ISO 8601. Lines of the same second share the text but for the milliseconds. */
 const timeOf = (date: Date): string => {
   const millis = date.getTime() % 1000
   if (date.getTime() - millis !== second.at) {
@@ -25,10 +24,10 @@ const timeOf = (date: Date): string => {
   }
   return `${second.text}${String(millis).padStart(3, "0")}Z`
 }
-/** The last second that was written: a result of `toISOString` kept, and no state of a server. */
+/** A cache of the last second's text, which is no state of a server. */
 let second = { at: Number.NaN, text: "" }
 
-/** For people: the time of day, the message, and the fields that have a value. */
+/** A format for people: the time of day, the message, and the fields with a value. */
 export const pretty = Logger.make<unknown, string>(({ date, logLevel, message, cause }) => {
   const { text, fields } = parts(message)
   const pairs = Object.entries(fields)
@@ -39,8 +38,8 @@ export const pretty = Logger.make<unknown, string>(({ date, logLevel, message, c
 })
 
 /**
- * Writes lines to standard output, several at once: a write for each costs a busy
- * server as much as all else it does for a session outside the kernel.
+ * Writes lines to standard output, in batches. One write for each line would cost a busy server as much user time as the
+ * rest of a session.
  */
 export const toStdout = (format: Logger.Logger<unknown, string>) =>
   Effect.withFiber((fiber) => {

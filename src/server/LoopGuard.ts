@@ -1,6 +1,6 @@
 /**
- * Against connections of the server to itself, which would be relayed in a circle:
- * each turn costs two more descriptors.
+ * Refuses connections of the server to itself. They would be relayed in a loop, and each turn would take two more
+ * descriptors.
  */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -13,7 +13,7 @@ import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Interfaces from "./Interfaces.ts"
 
-/** A denial of connections to these listeners, by address or by a name; nothing for other targets. */
+/** Denies connections to these listeners; undefined for other targets. `allow` has the exceptions. */
 export const judge =
   (listeners: Listeners, allow: ReadonlyArray<TargetPattern>) =>
   (
@@ -29,7 +29,7 @@ export const judge =
       : undefined
   }
 
-/** The same policy, which denies these listeners too, even where it only reports. */
+/** The policy `inner`, which also denies these listeners, even if `inner` only reports denials. */
 export const policy = (
   inner: Policy["Service"],
   listeners: Listeners,
@@ -45,7 +45,7 @@ export const policy = (
   }
 }
 
-/** The same dialer, which refuses these listeners whatever the policy allows. */
+/** The dialer `inner`, which also refuses these listeners, whatever the policy allows. */
 export const dialer = (
   inner: Dialer["Service"],
   listeners: Listeners,
@@ -57,12 +57,12 @@ export const dialer = (
       : inner.connect(address, port)
 })
 
-/** The addresses at which the server listens now. */
+/** The addresses on which the server listens now. */
 type Listeners = () => ReadonlyArray<NetAddress.InetAddress>
 
 const denial = { rule: "address guard", reason: "this is the server itself" }
 
-/** Whether this is a listener. One address with one port in `allow` is let through. */
+/** Whether the address and port are of a listener, and not in `allow` as exactly one address with one port. */
 const isClosed = (
   listeners: Listeners,
   allow: ReadonlyArray<TargetPattern>,
@@ -78,10 +78,10 @@ const isClosed = (
   )
 }
 
-/** Whether a connection to this address, at the port of the listener, reaches the listener. */
+/** Whether a connection to this address reaches the listener, if the ports are the same. */
 const reaches = (address: NetAddress.IpAddress, listener: NetAddress.InetAddress): boolean =>
   Equal.equals(address, listener.address) ||
-  // Systems take the unspecified address for this machine.
+  // The system connects the unspecified address to this machine.
   NetAddress.isUnspecified(address) ||
   (NetAddress.isUnspecified(listener.address) && isLocal(address))
 

@@ -1,35 +1,35 @@
 /**
- * Memory that many connections took, given back once they are gone.
+ * Collects garbage after a burst of connections.
  *
- * V8 collects while objects are made. After a burst of connections few are made,
- * and tens of megabytes of garbage would stay for hours. A collection stops
- * everything for as long as there is live memory to go through. So there is one only
- * while few connections are open, not often, and not where the last one took long.
+ * V8 collects garbage while objects are allocated. After a burst few objects are allocated, and tens of megabytes of
+ * garbage would stay for hours. A collection stops the process, the longer the more memory is live. So this file collects
+ * only while few connections are open, at most once a minute; and only without connections if the last collection took
+ * long.
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as GarbageCollector from "../base/GarbageCollector.ts"
 import { Server } from "./Server.ts"
 
-/** Fewer connections at once are no burst. */
+/** The least concurrent connections of a burst. */
 const burst = 500
 
-/** Connections that may be open at a collection. */
+/** The most open connections at a collection. */
 const mostOpen = 500
 
-/** Seconds for which there have to be few. */
+/** Seconds with few connections before a collection. */
 const calmFor = 10
 
-/** Seconds from one collection to the next. */
+/** Seconds between two collections. */
 const every = 60
 
-/** Milliseconds. If a collection has taken longer, the next ones wait until no connection is open. */
+/** Milliseconds. After a collection that took longer, the next collections wait until no connection is open. */
 const longPause = 50
 
 export interface Bursts {
-  /** Takes the number of connections, once a second. Returns whether it is time for a collection. */
+  /** To be called once a second with the number of connections. Returns whether to collect now. */
   readonly observe: (connections: number) => boolean
-  /** Takes how many milliseconds the collection took. */
+  /** To be called with the duration of a collection, in milliseconds. */
   readonly collected: (pause: number) => void
 }
 
@@ -56,7 +56,7 @@ export const bursts = (): Bursts => {
   }
 }
 
-/** Watches the connections of this process, and gives memory back after each burst of them. */
+/** Watches the connections of this process, and collects garbage after each burst. */
 export const run: Effect.Effect<never, never, Server> = Effect.gen(function* () {
   const { census } = yield* Server
   const { observe, collected } = bursts()

@@ -1,6 +1,6 @@
 /**
- * Refuses to start as an open proxy, which lets strangers in without a password: one is
- * found within hours.
+ * Refuses to start as an open proxy, which strangers can use without a password. Strangers find an open proxy within
+ * hours.
  */
 import { statSync } from "node:fs"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import * as Reach from "../policy/Reach.ts"
 import { Method } from "../wire/Socks5.ts"
 import { ServerSettings } from "./Settings.ts"
 
-/** Whether clients have to log in, but for those of trusted networks. */
+/** Whether clients must log in, except clients of trusted networks. */
 export const asksPassword: Effect.Effect<boolean, never, Authenticator> = Effect.map(
   Authenticator,
   ({ methods }) => methods.includes(Method.UsernamePassword) && !methods.includes(Method.NoAuthentication)
@@ -24,9 +24,8 @@ const letsAnyoneIn: Effect.Effect<boolean, never, Authenticator> = Effect.map(Au
 )
 
 /**
- * Refuses a listener that other machines can reach and that serves them without a login.
- * `modeOf` gives the permission bits of a socket in the file system. What
- * systemd passes is not known before it listens.
+ * Refuses a listener that strangers can reach and use without a login. `modeOf` returns the permission bits of a socket
+ * file. A listener of systemd is checked again when its sockets are known: see `Handlers`.
  */
 export const check = Effect.fnUntraced(function* (
   at: ListenAddress.Endpoint,
@@ -41,10 +40,10 @@ export const check = Effect.fnUntraced(function* (
   }
 })
 
-/** The permission bits that a socket has now; all of them if they cannot be read. */
+/** The present permission bits of a socket file; 0777 if the file does not exist. */
 export const currentMode = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mode ?? 0o777
 
-/** Whether other machines can connect, or to a socket in the file system, users beside its owner and group. */
+/** Whether other machines can connect; for a socket file, users other than its owner and group. */
 const isReachable = (place: ListenAddress.Place, modeOf: (path: string) => number): boolean => {
   switch (place._tag) {
     case "HostPort":

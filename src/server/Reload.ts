@@ -1,6 +1,6 @@
 /**
- * Reading the settings again while the server runs. Settings that cannot be read or
- * served change nothing, and are logged as an error.
+ * Reloads: a running server takes new settings. Settings that cannot be read or served change nothing, and are logged as
+ * an error.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -14,7 +14,7 @@ import { Events } from "../session/Events.ts"
 import type * as Generation from "./Generation.ts"
 import { type Refusal, Server } from "./Server.ts"
 
-/** Builds these services anew and has the server go on with them. A failure changes nothing. */
+/** Builds the services anew, and puts them in force. A failure changes nothing. */
 export const once = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>
 ): Effect.fn.Return<void, E | Refusal, Server> {
@@ -28,7 +28,7 @@ export const once = Effect.fnUntraced(function* <E>(
   )
 })
 
-/** Tells the log and the events how a reload went. */
+/** Runs a reload, and logs and emits its outcome. */
 export const reported = <E, R>(
   reload: Effect.Effect<void, E, R>
 ): Effect.Effect<void, E, R | Server | Events> =>
@@ -42,15 +42,15 @@ export const reported = <E, R>(
         yield* to.Reloaded?.({ _tag: "Reloaded", addresses, asksPassword }) ?? Effect.void
       } else {
         const reason = reasonOf(exit.cause)
-        yield* Effect.logError("not reloaded: what was in force stays in force", { reason })
+        yield* Effect.logError("not reloaded: the earlier settings stay in force", { reason })
         yield* to.ReloadFailed?.({ _tag: "ReloadFailed", reason }) ?? Effect.void
       }
     })
   )
 
 /**
- * The same, as often as it is run, one time after the other. It does not fail: the log is told how it went,
- * with errors as `placed` has them.
+ * An effect that reloads. Concurrent reloads run one after the other. The effect never fails: it logs and emits the
+ * outcome, with errors mapped by `placed`.
  */
 export const make = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>,

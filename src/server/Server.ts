@@ -1,5 +1,5 @@
 /**
- * The server: listeners, and a fiber for each connection.
+ * The server: its listeners, its sessions, and its reloads.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -34,25 +34,24 @@ export class Server extends Context.Service<
   {
     /** The listeners, in the order of the configuration, with the ports that the system chose. */
     readonly listeners: ReadonlyArray<ListenAddress.ListenAddress>
-    /** The addresses of those that listen on TCP. */
+    /** The addresses of the TCP listeners. */
     readonly addresses: ReadonlyArray<NetAddress.InetAddress>
-    /** Whether clients have to log in with a password. */
+    /** Whether clients must log in with a password, except clients of trusted networks. */
     readonly asksPassword: boolean
     /** The numbers of sessions, handshakes and descriptors, for the log. */
     readonly census: Effect.Effect<Census>
-    /** The sessions that there are, of all workers. */
+    /** The open sessions of all workers. */
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSnapshot.SessionSnapshot>>
     /**
-     * Breaks off the session with this number, of whichever worker, which resets both its sides; "ended by operator" is
-     * the outcome in the log unless `reason` is another. Says whether there was such a session.
+     * Ends the session with this number, of any worker, by resetting its connections. `reason` is the outcome in the log,
+     * "ended by operator" by default. Returns false if no such session is open.
      */
     readonly endSession: (id: number, reason?: Ending) => Effect.Effect<boolean>
     /**
-     * Goes on with other settings, and the services made from them: at once and
-     * as a whole, or on failure not at all. Listeners that are in both settings are
-     * not touched. Open connections keep the services that they began with, and
-     * `release` is called when the last of them has ended; but the authenticator and
-     * the policy are the new ones for them, too.
+     * Puts other settings in force, with the services made from them: all of them, or on a failure none. Listeners in both
+     * settings are not touched. Open connections keep the services with which they began, except that the new
+     * authenticator and policy hold for them, too. `release` is called when the new services are no longer in force and
+     * their last connection has ended.
      */
     readonly reload: (
       services: Context.Context<Generation.Services>,
@@ -61,11 +60,11 @@ export class Server extends Context.Service<
   }
 >()("effect-socks/server/Server") {
   /**
-   * A server for as long as the layer lives, with usage and bans counted by `counters`. On release it stops
-   * accepting, gives its sessions the drain timeout to finish, and then resets what is left.
+   * A server whose usage and bans are counted by `counters`. On release the server stops accepting, gives its sessions
+   * the drain timeout to finish, and then resets the remaining sessions.
    *
-   * Refuses an open proxy unless `open` is set, and TLS files that cannot be used; fails where the system does not
-   * let it listen.
+   * Fails with `OpenProxyRefused` for an open proxy without the setting `open`, with `BadSetting` or `BadSettings` for
+   * settings that cannot be used, and with `ListenFailed` if the system does not allow a listener.
    */
   static readonly layerOf = <E, R>(
     counters: Layer.Layer<Composition.Counters, E, R>,
@@ -83,7 +82,7 @@ export class Server extends Context.Service<
       Composition.counted(counters, listener)
     )
 
-  /** A server alone, which keeps its state in the files that the settings name; fails where it cannot keep it. */
+  /** A server alone, with its state in the files that the settings name. Fails if a file cannot be read or written. */
   static readonly layer: Layer.Layer<
     Server | Bans | Events | Sessions,
     Refusal | StateFailed,

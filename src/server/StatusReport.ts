@@ -10,10 +10,10 @@ import type { BanSettings } from "../bans/Settings.ts"
 import * as Signal from "../base/Signal.ts"
 import { Server } from "./Server.ts"
 
-/** The most lines of each kind; the first line has the numbers. */
+/** The most lines for bans, and for failed logins. */
 const most = 1000
 
-/** Tells the log whenever the process gets the signal. */
+/** Writes the report whenever the process gets the signal. */
 export const onSignal: Layer.Layer<never, never, Server | Bans | BanSettings> = Layer.effectDiscard(
   Effect.gen(function* () {
     const asked = yield* Signal.listen("SIGUSR2")
@@ -23,7 +23,7 @@ export const onSignal: Layer.Layer<never, never, Server | Bans | BanSettings> = 
   })
 )
 
-/** A line with the numbers of bans, and one for each network. */
+/** Writes a line with the numbers, and a line for each banned network and for each network with failed logins. */
 export const report: Effect.Effect<void, never, Bans | BanSettings> = Effect.gen(function* () {
   const { list, suspects, turnedAway } = yield* Bans
   const banned = yield* list

@@ -1,6 +1,6 @@
 /**
- * The protocol between a service and systemd: passed sockets (sd_listen_fds(3)), and
- * the messages that the service is ready or stopping (sd_notify(3)).
+ * The protocol of systemd for services: passed sockets (sd_listen_fds(3)), and the notifications that the service is
+ * ready or stopping (sd_notify(3)).
  */
 import { spawn } from "node:child_process"
 import { fstatSync } from "node:fs"
@@ -17,25 +17,25 @@ const first = 3
 
 export interface Passed {
   readonly fd: number
-  /** Its FileDescriptorName=. */
+  /** The socket's FileDescriptorName=. */
   readonly name: string | undefined
-  /** The path of a socket in the file system. */
+  /** The path of a Unix-domain socket. */
   readonly path: string | undefined
-  /** Whether only this machine can connect to it; false where that is not known. */
+  /** Whether only this machine can connect to the socket; false if that is not known. */
   readonly isOurs: boolean
 }
 
-/** The sockets of this name, or of every name without one; none if they are meant for another process. */
+/** The sockets that systemd passed to this process: with this name, or all of them without a name. */
 export const passed = (name: string | undefined): ReadonlyArray<Passed> => {
   all ??= readAll()
   return named(all, name)
 }
 
-/** The sockets that have this name; without a name, all of them. */
+/** The sockets with this name; without a name, all of them. */
 export const named = (sockets: ReadonlyArray<Passed>, name: string | undefined): ReadonlyArray<Passed> =>
   name === undefined ? sockets : sockets.filter((socket) => socket.name === name)
 
-/** Listeners, those of systemd with whether only this machine can connect to their sockets. */
+/** Completes the listeners of systemd: whether only this machine can connect to their sockets. */
 export const known = (
   listen: ListenSettings["Service"]["listen"],
   sockets: ReadonlyArray<Passed> = passed(undefined)
@@ -48,7 +48,7 @@ export const known = (
     })
   )
 
-/** Once only: they stay the same, and the tables of a busy machine are long. */
+/** The passed sockets, read once: they never change, and the tables of a busy machine are long. */
 let all: ReadonlyArray<Passed> | undefined
 
 const readAll = (): ReadonlyArray<Passed> => {
@@ -67,7 +67,7 @@ const readAll = (): ReadonlyArray<Passed> => {
   })
 }
 
-/** Where a descriptor listens; nothing if it is not there, or there is no telling. */
+/** The address of a descriptor's socket; undefined if the descriptor is not open, or the address is not known. */
 const placeOf = (descriptor: number): SocketTable.Place | undefined => {
   try {
     return SocketTable.placeOf(fstatSync(descriptor).ino)
@@ -76,7 +76,7 @@ const placeOf = (descriptor: number): SocketTable.Place | undefined => {
   }
 }
 
-/** Says READY=1 when it is built, and STOPPING=1 when it is released. */
+/** Sends READY=1 when the layer is built, and STOPPING=1 when it is released. */
 export const notifying: Layer.Layer<never> = Layer.effectDiscard(
   Effect.acquireRelease(
     Effect.suspend(() => notify("READY=1")),
@@ -85,16 +85,16 @@ export const notifying: Layer.Layer<never> = Layer.effectDiscard(
 )
 
 /**
- * Nothing without NOTIFY_SOCKET. That is a datagram socket, which Node cannot
- * open: systemd's own program sends the message. Being another process than the
- * service's main one, it is heard only with NotifyAccess=all.
+ * Sends a state to systemd; does nothing without NOTIFY_SOCKET, a Unix datagram socket. Node cannot open such sockets, so
+ * the program systemd-notify sends the state. As it is not the main process of the service, the unit needs
+ * NotifyAccess=all.
  */
 const notify = (state: string): Effect.Effect<void> =>
   process.env.NOTIFY_SOCKET === undefined
     ? Effect.void
     : send(state).pipe(
         Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.fail("no end within 5 seconds") }),
-        Effect.catch((reason) => Effect.logWarning("systemd was not told", { state, reason }))
+        Effect.catch((reason) => Effect.logWarning("systemd could not be notified", { state, reason }))
       )
 
 /** Fails with the reason. */

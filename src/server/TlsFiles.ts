@@ -1,5 +1,5 @@
 /**
- * The files that TLS listeners take, read and checked once at the start.
+ * Reads and checks the files of TLS listeners: at the start, and at each reload.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
@@ -17,9 +17,8 @@ const names = ["tlsCert", "tlsKey", "tlsClientCa", "tlsClientCrl"] as const
 type Name = (typeof names)[number]
 
 /**
- * How to do the handshake on connections of TLS listeners; nothing if there are
- * none. Refuses files that no listener uses, as their operator believes that
- * connections are encrypted.
+ * The handshake of TLS listeners; undefined without TLS listeners. Refuses TLS files without a TLS listener, because the
+ * operator probably believes that connections are encrypted.
  */
 export const load = Effect.gen(function* (): Effect.fn.Return<
   Tls.Secure | undefined,
@@ -35,7 +34,7 @@ export const load = Effect.gen(function* (): Effect.fn.Return<
         return yield* bad(
           name,
           paths[name],
-          "used by any listener: put tls: before the address that it is for"
+          "used by any listener: put tls: before the address of a listener"
         )
       }
     }
@@ -72,7 +71,7 @@ export const load = Effect.gen(function* (): Effect.fn.Return<
       createSecureContext({ crl: lists })
     })
   }
-  // What is left to be wrong is the rest of a chain, or a certificate too weak for the system's policy.
+  // Remaining errors: a malformed chain, or a certificate too weak for the system's policy.
   return yield* parsed("tlsCert", tlsCert, "a certificate that TLS accepts", () =>
     Tls.make({ cert, key, clientCa, clientCrl })
   )

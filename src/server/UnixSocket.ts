@@ -1,6 +1,5 @@
 /**
- * The path and the permissions of a socket in the file system. Node removes the path
- * when the listener closes.
+ * The path and the permissions of a Unix-domain socket. Node removes the path when the listener closes.
  */
 import { chmodSync, lstatSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
@@ -8,13 +7,12 @@ import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 
 /**
- * Frees a path: removes the socket of a server that ended without removing it. Fails
- * with the code EADDRINUSE where a server still listens, with ENOTSOCK where the path
- * is of another kind of file, and with ENOENT where its directory is missing.
+ * Removes the stale socket of a server that ended without removing it. Fails with EADDRINUSE if a server still listens,
+ * with ENOTSOCK if the path is another kind of file, and with ENOENT if the directory does not exist.
  */
 export const clear = Effect.fnUntraced(function* (path: string): Effect.fn.Return<void, string> {
   const file = yield* attempt(() => lstatSync(path, { throwIfNoEntry: false }))
-  // `listen` would call this EACCES.
+  // For a missing directory `listen` would fail with EACCES.
   if (file === undefined) return void (yield* attempt(() => lstatSync(dirname(path))))
   if (!file.isSocket()) return yield* Effect.fail("ENOTSOCK")
   const answer = yield* knock(path)
@@ -23,8 +21,8 @@ export const clear = Effect.fnUntraced(function* (path: string): Effect.fn.Retur
 })
 
 /**
- * Runs a synchronous `bind`, whose file has these permissions from its first
- * moment on: the mask is the process's, but nothing else runs in the meantime.
+ * Runs a synchronous `bind`, whose socket file has these permissions from the start. The umask is the whole process's,
+ * but no other code runs during `bind`.
  */
 export const withMode = <A>(mode: number, bind: () => A): A => {
   const mask = process.umask(0o777 & ~mode)
@@ -35,12 +33,12 @@ export const withMode = <A>(mode: number, bind: () => A): A => {
   }
 }
 
-/** Changes those of a socket that is there. */
+/** Changes the permissions of an existing socket file. */
 export const setMode = (path: string, mode: number): void => {
   try {
     chmodSync(path, mode)
   } catch {
-    // Gone, or not ours.
+    // The file is gone, or has another owner.
   }
 }
 

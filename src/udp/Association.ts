@@ -1,10 +1,9 @@
 /**
  * One UDP association: the datagrams of one client, in both directions.
  *
- * Towards the targets there is one socket per family, made when it is needed.
- * Nothing that arrives, from whichever side, ends an association or costs
- * another one more than its turn: what cannot be delivered is dropped and
- * counted.
+ * An association has one socket for each address family of its targets, made when it is first needed. No datagram, from
+ * the client or a target, can end an association or delay another association. Datagrams that cannot be delivered are
+ * dropped and counted.
  */
 import type { RemoteInfo, Socket } from "node:dgram"
 import * as Clock from "effect/Clock"
@@ -27,52 +26,52 @@ import * as Reassembly from "./Reassembly.ts"
 import * as RuleUses from "./RuleUses.ts"
 import { bind } from "./UdpSocket.ts"
 
-/** The client of an association, and what is counted for it. */
+/** The client of an association, with its limits and counters. */
 export interface Client {
   readonly access: Access
-  /** The owner: all associations of an owner share a memory budget. */
+  /** The key of the owner. All associations of an owner share a memory budget. */
   readonly owner: string
-  /** Only datagrams from here are the client's. */
+  /** The client's address. Datagrams to the relay port from other addresses are dropped. */
   readonly address: NetAddress.IpAddress
-  /** And only from this port; with 0, from that of the first one. */
+  /** The client's port; with 0, the port of the first datagram from the client's address. */
   readonly port: number
   readonly traffic: Traffic
-  /** How fast the datagrams may go, where that is limited; what goes beyond is dropped. */
+  /** The flows of the bandwidth limits. Datagrams beyond the limits are dropped. */
   readonly pace?: Pace | undefined
-  /** Asked before datagrams go by a rule with limits. */
+  /** Charges the limits of a rule before the rule's first datagram. */
   readonly enter: RuleUses.Enter
 }
 
 interface Rules {
-  /** Fragments are put together; else they are dropped. */
+  /** Whether fragments are reassembled; otherwise they are dropped. */
   readonly udpFragments: boolean
   /** Datagrams a second that the client may send. */
   readonly udpRate: number | "off"
-  /** Any sender may reach the client; otherwise only targets (address and port) that it has sent to. */
+  /** Whether any sender may reach the client; otherwise only targets (address and port) to which it has sent. */
   readonly udpFullCone: boolean
-  /** A rule is given back that nothing has gone by for so long. */
+  /** The time without datagrams of a rule after which its limits are released. */
   readonly udpIdleTimeout: Duration.Duration
 }
 
 export interface Association {
-  /** Takes what arrives on the relay port. */
+  /** Takes a datagram from the relay port. */
   readonly receive: (bytes: Buffer, from: RemoteInfo) => void
-  /** Notes that a datagram came to nothing. */
+  /** Counts a dropped datagram. */
   readonly drop: () => void
-  /** Milliseconds since the epoch, of the last datagram that was passed on. */
+  /** The time of the last relayed datagram, in milliseconds since the epoch. */
   readonly movedAt: () => number
 }
 
-/** Number of peers, the last ones used, that may send to the client; never more than twice as many. */
+/** The number of most recent peers that may send to the client. `LruMap` keeps at most twice as many. */
 const peerLimit = 512
 
-/** Datagrams that the system has not taken yet. */
+/** The most datagrams that the system has not taken yet. */
 const pendingLimit = 64
 
-/** Bytes that the room for a datagram is counted as, if it has no more. */
+/** The least bytes that a datagram counts in the memory budget. */
 const small = 2048
 
-/** An association that answers its client from `relay`, until the scope closes. */
+/** An association whose client sends to and receives from the socket `relay`, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   client: Client,
   { udpRate, udpFragments, udpFullCone, udpIdleTimeout }: Rules,
@@ -84,7 +83,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.clockWith(Effect.succeed)
   const peers = LruMap.make<string, Destinations.Remote>(peerLimit, room)
   let movedAt = clock.currentTimeMillisUnsafe()
-  /** Where the client sends from, once it has. */
+  /** The client's address and port, after its first datagram. */
   let source: Pick<RemoteInfo, "address" | "port"> | undefined
   let pending = 0
 
@@ -94,7 +93,7 @@ export const make = Effect.fnUntraced(function* (
   const dropOne = () => drop()
   const reassembly = udpFragments ? Reassembly.make(drop) : undefined
 
-  /** Room for one more of this size, this way, or it is dropped. */
+  /** Charges a datagram of this size, in this direction. If a limit does not allow it, counts it as dropped. */
   const takes = (size: number, way: keyof Pace, use: RuleUses.RuleUse | undefined): boolean => {
     const flow = pace?.[way]
     const ofRule = use?.pace?.[way]
@@ -116,7 +115,7 @@ export const make = Effect.fnUntraced(function* (
     if (error) drop()
   }
   const smallTaken = takenOf(small)
-  /** What the system calls when it has taken a datagram of this size: of small ones, which are most, always the same. */
+  /** The callback for a datagram of this size that the system has taken. Small datagrams, most of them, share one. */
   const taken = (size: number) => (size <= small ? smallTaken : takenOf(size))
 
   // From the targets --------------------------------------------------------
@@ -171,7 +170,7 @@ export const make = Effect.fnUntraced(function* (
   const mostEachSecond = udpRate === "off" ? Infinity : udpRate
   let second = 0
   let inSecond = 0
-  /** Whether the client has had its share of this second. */
+  /** Whether the client has used up its rate for this second. */
   const isTooMuch = (): boolean => {
     const now = Math.floor(clock.currentTimeMillisUnsafe() / 1000)
     if (now !== second) {

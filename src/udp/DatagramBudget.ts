@@ -1,33 +1,33 @@
 /**
- * How much memory the datagrams of one user may take, in all associations
- * together: what is remembered of destinations, and what waits.
+ * The memory budget of each owner, for all its associations together: remembered destinations, and bytes of waiting
+ * datagrams.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** What one association may use. */
+/** The budget of one association. */
 export interface Room {
-  /** Whether one destination more may be remembered. */
+  /** Whether another destination may be remembered. */
   readonly hasPlaces: () => boolean
-  /** So many more are remembered, or fewer. */
+  /** Changes the number of remembered destinations. */
   readonly changePlaces: (by: number) => void
-  /** Keeps so many bytes, or says that there is no room for them. */
+  /** Reserves bytes; returns false if the budget does not allow them. */
   readonly take: (bytes: number) => boolean
   readonly giveBack: (bytes: number) => void
 }
 
 export interface DatagramBudget {
-  /** That of an association of this owner, until the scope closes. */
+  /** The budget of a new association of this owner, until the scope closes. */
   readonly enter: (owner: string) => Effect.Effect<Room, never, Scope.Scope>
 }
 
-/** Destinations of an owner, beyond the few that each association has anyhow. */
+/** The most remembered destinations of an owner, beyond the few that each association may have anyway. */
 const placeLimit = 8192
 
-/** Bytes of an owner that wait. */
+/** The most waiting bytes of an owner. */
 const byteLimit = 4 * 1024 * 1024
 
-/** Bytes of one association that wait: a few of the largest datagrams. */
+/** The most waiting bytes of one association: a few datagrams of the largest size. */
 const ownByteLimit = 256 * 1024
 
 interface Used {
@@ -46,7 +46,7 @@ export const make = (): DatagramBudget => {
     const own = { places: 0, bytes: 0 }
     let isOpen = true
     const change = (kind: keyof typeof own, by: number) => {
-      // What the system has been given comes back later than the association ends.
+      // The system can still hold datagrams when the association ends, and reports them later.
       if (!isOpen) return
       own[kind] += by
       all[kind] += by

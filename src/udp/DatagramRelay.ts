@@ -1,5 +1,5 @@
 /**
- * Passing on datagrams for the clients that ask for it (RFC 1928 §7).
+ * The service that relays datagrams for associations (RFC 1928 §7).
  */
 import type { Socket } from "node:dgram"
 import * as Context from "effect/Context"
@@ -18,11 +18,11 @@ import { quiet } from "./Quiet.ts"
 import { UdpSettings } from "./Settings.ts"
 import { bind } from "./UdpSocket.ts"
 
-/** What a client was given. */
+/** The relay of a client's datagrams. */
 export interface Relayed {
-  /** Where it sends its datagrams. */
+  /** The address to which the client sends its datagrams. */
   readonly bound: NetAddress.InetAddress
-  /** Comes when nothing has been passed on, in either direction, for the idle timeout. */
+  /** Ends when no datagram was relayed, in either direction, for the idle timeout. */
   readonly idle: Effect.Effect<void>
 }
 
@@ -50,8 +50,8 @@ export class DatagramRelay extends Context.Service<
   DatagramRelay,
   {
     /**
-     * Takes the client's datagrams on a port of its own of the `local` address, and
-     * gives it the answers there, until the scope closes.
+     * Relays the client's datagrams by a port of its own at the `local` address, until the scope closes. Fails without a
+     * free port.
      */
     readonly associate: (
       client: Association.Client,
@@ -82,11 +82,11 @@ export class DatagramRelay extends Context.Service<
   )
 }
 
-/** The relay ports: those of a range, or whichever the system has. */
+/** The relay ports: of the range, or chosen by the system. */
 const portsOf = (range: PortRange | "any") => {
   const taken = new Set<number>()
   return {
-    /** Begins at a random port of the range, so that ports cannot be foreseen. */
+    /** Tries the ports of the range from a random port on, so that ports cannot be predicted. */
     take: Effect.fnUntraced(function* (
       local: NetAddress.IpAddress
     ): Effect.fn.Return<Socket, OutOfResources> {

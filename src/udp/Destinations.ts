@@ -1,6 +1,6 @@
 /**
- * Where the datagrams of one association go: an address for each header, found
- * and judged once and not again for every datagram.
+ * The destinations of the datagrams of one association. The target in a header is resolved and judged once, and not for
+ * every datagram.
  */
 import { SocketAddress } from "node:net"
 import * as Clock from "effect/Clock"
@@ -21,64 +21,65 @@ import * as Target from "../wire/Target.ts"
 import type { Room } from "./DatagramBudget.ts"
 import type { RuleUse, RuleUses } from "./RuleUses.ts"
 
-/** The other end of a datagram's way, as the sockets have it. */
+/** The address that datagrams are sent to and come back from, in the form that sockets take. */
 export interface Remote {
   readonly address: string
   readonly port: number
   readonly isIpv4: boolean
-  /** Tells it from all others. */
+  /** The address and port as one text: see `keyOf`. */
   readonly key: string
-  /** What stands before datagrams from there when they go to the client. */
+  /** The header of datagrams from the remote to the client. */
   readonly header: Uint8Array
-  /** Of the rule that allows it, if that has limits. */
+  /** The use of the rule that allows the remote, if the rule has limits. */
   readonly use: RuleUse | undefined
-  /** What was judged; left out of senders that nobody asked for (full cone). */
+  /** The decision about the remote; undefined for a sender to which the client has not sent (full cone). */
   readonly permit: Permit | undefined
 }
 
-/** A target and an address of it that the policy allowed, and what that policy says of them now. */
+/** A target and one of its addresses that the policy allowed, with the policy's last decision about them. */
 interface Permit {
   readonly target: Target.Target
   readonly address: NetAddress.IpAddress
-  /** Of the policy that judged last. */
+  /** The revision of the policy that decided last. */
   revision: number
   isAllowed: boolean
 }
 
 export interface Destinations {
-  /** Sends a datagram, with a header of this size, on its way: at once, or when its destination is found. */
+  /** Sends a datagram that has a header of this size: at once, or when its destination is found. */
   readonly send: (bytes: Buffer, headerSize: number) => void
-  /** Whether datagrams may still come from there. After a reload the new policy says so, by the user's groups of now. */
+  /** Whether datagrams of the remote may go to the client. After a reload the remote is judged again. */
   readonly mayAnswer: (remote: Remote) => boolean
 }
 
-/** What there is on one header. */
+/** The destination of one header. */
 interface Destination {
+  /** Milliseconds since the epoch when the destination is looked up again. */
   until: number
-  /** Of the policy that judges it. */
+  /** The revision of the policy that decided. */
   readonly revision: number
   remote: Remote | undefined
-  /** While it is being found: the datagrams for it, with the size of their headers. */
+  /** The waiting datagrams with the size of their headers; undefined once the look-up has ended. */
   waiting: Array<readonly [bytes: Buffer, headerSize: number]> | undefined
   readonly queue: Queue
 }
 
-/** Datagrams waiting, all destinations of a kind together. */
+/** The number of waiting datagrams of all destinations of one kind: names or addresses. */
 interface Queue {
   length: number
 }
 
-/** Destinations remembered, of those used last; never more than twice as many. */
+/** The number of most recent destinations that are remembered. `LruMap` keeps at most twice as many. */
 const limit = 512
 
-/** The longest that a queue may be. */
+/** The most datagrams of a queue. */
 const queueLimit = 32
 
-/** How long an answer holds, in milliseconds: addresses of names change, and what rules say of the time. */
+/** Milliseconds for which a destination is kept: addresses of names change, and rules can depend on the time. */
 const foundFor = 60_000
 const refusedFor = 5_000
 
-/** Those of one association. Each datagram ends up in `forward` or `drop`, until the scope closes. */
+/** The destinations of one association, until the scope closes. Every datagram ends in `forward` or `drop`. */
 export const make = Effect.fnUntraced(function* (
   access: Access,
   uses: RuleUses,
@@ -145,7 +146,7 @@ export const make = Effect.fnUntraced(function* (
     waiting.push([bytes, headerSize])
   }
 
-  /** At once, unless it is somebody's own policy that takes time. */
+  /** Judges a permit by the present policy: at once, unless the policy is a custom service that takes time. */
   const judgeAgain = (permit: Permit) => {
     const { target, address } = permit
     const current = revision()
@@ -168,7 +169,7 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-/** The path of the datagrams with this header, by the route of the session. */
+/** The remote of the datagrams with this header, by the route of the session. */
 const find = Effect.fnUntraced(function* (
   client: Access,
   uses: RuleUses,
@@ -189,7 +190,7 @@ const find = Effect.fnUntraced(function* (
   return remoteAt(remote, entered, permit)
 })
 
-/** The text of the address is the system's, which the socket will give for what comes back. */
+/** A remote. Its `address` is the system's text, so that it equals the text that sockets report for senders. */
 export const remoteAt = (at: NetAddress.InetAddress, use?: RuleUse, permit?: Permit): Remote => {
   const isIpv4 = NetAddress.isIpv4Address(at.address)
   const family = isIpv4 ? "ipv4" : "ipv6"
@@ -198,6 +199,6 @@ export const remoteAt = (at: NetAddress.InetAddress, use?: RuleUse, permit?: Per
   return { address, port, isIpv4, key: keyOf({ address, port }), header: Datagram.header(at), use, permit }
 }
 
-/** The key of the remote that a datagram came from. */
+/** The key of the remote with this address, as sockets report it, and port. */
 export const keyOf = ({ address, port }: { readonly address: string; readonly port: number }): string =>
   `${address} ${port}`

@@ -1,11 +1,11 @@
 /**
- * Waiting for something to come to rest.
+ * The idle timeout of associations and of rules in use.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
-/** Ends when nothing has moved for the timeout. Times are milliseconds since the epoch. */
+/** Ends when `movedAt()`, in milliseconds since the epoch, is the timeout ago; never, if the timeout is infinite. */
 export const quiet = (movedAt: () => number, timeout: Duration.Duration): Effect.Effect<void> =>
   Duration.isFinite(timeout)
     ? Effect.gen(function* () {

@@ -1,25 +1,24 @@
 /**
- * Putting fragmented datagrams together again (RFC 1928 §7).
+ * Reassembles fragmented datagrams (RFC 1928 §7).
  *
- * Position 1 begins a sequence and the high bit of FRAG ends it. A lower number
- * than the one before gives the sequence up, so what arrives out of order could
- * never be whole: a gap gives it up at once. So does another destination, or
- * more than a datagram can carry.
+ * A sequence begins with position 1, and ends with the fragment whose FRAG has the high bit set. RFC 1928 abandons a
+ * sequence at a lower position than the last, so fragments out of order never make a datagram. Therefore a gap abandons
+ * the sequence at once. Another destination abandons it, too, and so does a datagram of more bytes than UDP carries.
  */
 import * as Datagram from "../wire/Datagram.ts"
 
-/** The time that a sequence has, in milliseconds: the least that the RFC allows. */
+/** Milliseconds for a whole sequence: the least that RFC 1928 §7 allows. */
 const patience = 5000
 
 export interface Reassembly {
   /**
-   * Takes a fragment, its header `headerSize` long, at a time in milliseconds.
-   * Returns the whole datagram, as if it had come in one, if this was its last.
+   * Takes a fragment whose header has `headerSize` bytes; `now` is in milliseconds. After the last fragment, returns the
+   * whole datagram with its header, with FRAG 0.
    */
   readonly add: (bytes: Uint8Array, headerSize: number, now: number) => Uint8Array | undefined
 }
 
-/** The reassembly queue of an association. `lose` gets the number of fragments that are dropped. */
+/** The reassembly queue of an association. `lose` gets the number of fragments that were dropped. */
 export const make = (lose: (count: number) => void): Reassembly => {
   let parts: Array<Uint8Array> = []
   let size = 0
@@ -36,7 +35,7 @@ export const make = (lose: (count: number) => void): Reassembly => {
       const position = Datagram.fragment(bytes) & 0x7f
       if (position === 1 || now - begunAt >= patience) giveUp()
       if (position !== parts.length + 1) {
-        // The same once more is a copy on the way, and no harm done.
+        // The network can duplicate a fragment. A copy of the last fragment does not abandon the sequence.
         const isCopy = position !== 0 && position === parts.length
         if (!isCopy) giveUp()
         lose(1)

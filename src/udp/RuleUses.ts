@@ -1,7 +1,6 @@
 /**
- * The rules with limits that the datagrams of one association go by. Each is in
- * use from the first of its datagrams until none has passed for the idle
- * timeout, and takes for so long what a session takes.
+ * The rules with limits that allow datagrams of one association. A rule is in use from its first datagram until no
+ * datagram of the rule has passed for the idle timeout. For that time the use counts as a session in the rule's limits.
  */
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
@@ -17,7 +16,7 @@ import type { Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
 import { quiet } from "./Quiet.ts"
 
-/** Takes what a rule's limits say that it takes, until the scope closes. Returns how fast its datagrams may go. */
+/** Charges the limits of the rule that decided, until the scope closes. Returns the flows of its bandwidth limits. */
 export type Enter = (
   decision: Decision,
   traffic: Traffic
@@ -27,14 +26,14 @@ export type Enter = (
 export interface RuleUse {
   readonly pace: Pace | undefined
   readonly traffic: Traffic
-  /** Milliseconds since the epoch, of the last datagram that was passed on. */
+  /** The time of the last relayed datagram, in milliseconds since the epoch. */
   movedAt: number
-  /** It has been given back, and nothing more may pass by it. */
+  /** Whether the use has ended: no more datagrams may pass by it. */
   isOver: boolean
 }
 
 export interface RuleUses {
-  /** The use of the rule that decided, which begins now if need be; nothing for a rule without limits. */
+  /** The present or a new use of the rule that decided; undefined for a rule without limits. */
   readonly of: (decision: Decision) => Effect.Effect<RuleUse | undefined, LimitError>
 }
 
@@ -43,7 +42,7 @@ interface Held extends RuleUse {
   readonly scope: Scope.Closeable
 }
 
-/** None yet; those that come end with the scope. */
+/** The uses of one association, which end with the scope. */
 export const make = Effect.fnUntraced(function* (
   enter: Enter,
   idleTimeout: Duration.Duration
@@ -72,7 +71,7 @@ export const make = Effect.fnUntraced(function* (
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )
     const others = uses.get(rule)
-    // Another datagram of the rule was first.
+    // Another datagram of the rule began the use meanwhile.
     if (others && Equal.equals(others.limits, limits)) {
       yield* Scope.close(scope, Exit.void)
       return others

@@ -1,5 +1,5 @@
 /**
- * The settings of datagrams. Whether a listener relays any is in `ListenSettings`.
+ * The settings of associations. `ListenSettings` has the setting `udp`, which switches UDP on.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"

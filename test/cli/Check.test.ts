@@ -172,7 +172,7 @@ describe("settings that are wrong", () => {
         "others can reach it and no password is set. Add a user with --user NAME:PASSWORD (or SOCKS_USER), " +
         "or pass --open to let everyone in."
       assert.deepStrictEqual(error.message.split("\n"), [
-        'a.yaml:3:11: tls-cert: "cert.pem" is not used by any listener: put tls: before the address that it is for',
+        'a.yaml:3:11: tls-cert: "cert.pem" is not used by any listener: put tls: before the address of a listener',
         `refusing to listen on 0.0.0.0:1080: ${reason}`,
         `refusing to listen on unix:/run/socks.sock: ${reason}`,
         `refusing to listen on [::]:1080: ${reason}`
@@ -221,7 +221,7 @@ rules:
       const { message } = yield* Effect.flip(check({ config: ["a.yaml"] }, file))
       assert.deepStrictEqual(message.split("\n"), [
         'a.yaml:1:13: users-file: "/nowhere/users" is not a file that can be read (ENOENT)',
-        'a.yaml:2:11: tls-cert: "cert.pem" is not used by any listener: put tls: before the address that it is for',
+        'a.yaml:2:11: tls-cert: "cert.pem" is not used by any listener: put tls: before the address of a listener',
         'a.yaml:4:12: bans-file: "/nowhere/bans" is not a file that can be read and written (ENOENT)'
       ])
     })

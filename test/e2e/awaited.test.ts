@@ -35,7 +35,7 @@ const start = Effect.fnUntraced(function* (wait: string, workers: string, after 
       ]
     }
   )
-  const waits = running.logged({ message: "a listening address is not there yet: it is waited for" })
+  const waits = running.logged({ message: "a listening address is not available yet: waiting for it" })
   return { ...running, waits, goOn: Effect.sync(() => writeFileSync(go, "")) }
 })
 

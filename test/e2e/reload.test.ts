@@ -53,7 +53,7 @@ describe.concurrent("a program", () => {
       Effect.gen(function* () {
         const { path, write, logged, port } = yield* started(closed)
         yield* write("listen: 127.0.0.1:0\nbind: maybe\nidle-timeout: 5 minutes\n")
-        const { level, reason } = yield* logged("not reloaded: what was in force stays in force")
+        const { level, reason } = yield* logged("not reloaded: the earlier settings stay in force")
         assert.strictEqual(level, "error")
         assert.strictEqual(
           reason,
@@ -71,14 +71,14 @@ describe.concurrent("a program", () => {
     Effect.gen(function* () {
       const { path, write, logged, port } = yield* started(closed)
       yield* write(`${closed}rules: [{ allow: true, groups: stuff }]\n`)
-      const { reason } = yield* logged("not reloaded: what was in force stays in force")
+      const { reason } = yield* logged("not reloaded: the earlier settings stay in force")
       const line = closed.split("\n").length
       assert.strictEqual(
         reason,
         `${path}:${line}:32: rules[0].groups: group "stuff" of rule 1 is not a group of any user`
       )
       yield* write("listen: [127.0.0.1:0, 0.0.0.0:0]\n")
-      const second = yield* logged("not reloaded: what was in force stays in force", 2)
+      const second = yield* logged("not reloaded: the earlier settings stay in force", 2)
       assert.include(String(second.reason), "others can reach it and no password is set")
       assert.strictEqual(yield* selects(port, 0x00), 0xff)
     })
@@ -94,7 +94,7 @@ describe.concurrent("a program", () => {
           // Nor with the rest of what the file says then, and it waits for nothing.
           const absent = '{ address: "[fd00:9::9]:1080", wait: 1h }'
           yield* write(`${own}listen: [127.0.0.1:0, ${absent}]\nopen: true\n`)
-          const { reason } = yield* logged("not reloaded: what was in force stays in force")
+          const { reason } = yield* logged("not reloaded: the earlier settings stay in force")
           assert.strictEqual(reason, "cannot listen on [fd00:9::9]:1080: this machine does not have the address")
           assert.strictEqual(yield* selects(port, 0x00), 0xff)
           assert.strictEqual(yield* selects(port, 0x02), 0x02)

@@ -29,8 +29,8 @@ describe("a listening address", () => {
       assert.deepStrictEqual(
         lines.map(({ level, message, fields }) => [level, message, fields.address]),
         [
-          ["Warn", "a listening address is not there yet: it is waited for", "10.9.8.7:1080"],
-          ["Info", "a listening address is there", "10.9.8.7:1080"]
+          ["Warn", "a listening address is not available yet: waiting for it", "10.9.8.7:1080"],
+          ["Info", "a listening address is available", "10.9.8.7:1080"]
         ]
       )
     }).pipe(Effect.provide(layer))

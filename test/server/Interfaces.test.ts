@@ -54,8 +54,8 @@ describe("Interfaces", () => {
       const error = yield* Effect.flip(Effect.provide(verdict("8.8.8.8"), policy(broken)))
       assert.strictEqual(
         error.message,
-        '--private-targets: "auto" is not possible here, as the system does not tell this machine\'s addresses ' +
-          "(AF_NETLINK); allow is"
+        '--private-targets: "auto" is not possible here, because the system does not report this machine\'s ' +
+          "addresses (AF_NETLINK); use allow"
       )
     })
   )

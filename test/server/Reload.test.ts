@@ -72,7 +72,7 @@ describe("Reload", () => {
       assert.deepStrictEqual(lines, [
         {
           level: "Error",
-          message: "not reloaded: what was in force stays in force",
+          message: "not reloaded: the earlier settings stay in force",
           fields: { reason: '--listen: "x" is not right' }
         }
       ])

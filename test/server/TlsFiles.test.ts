@@ -38,7 +38,7 @@ describe("the files of TLS listeners", () => {
       )
       assert.strictEqual(
         yield* refusal({ tlsCert: "/cert" }, "127.0.0.1:0"),
-        '--tls-cert: "/cert" is not used by any listener: put tls: before the address that it is for'
+        '--tls-cert: "/cert" is not used by any listener: put tls: before the address of a listener'
       )
     }))
 
