@@ -26,8 +26,8 @@ const TaggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.Tagge
   const Base = Data.TaggedError(tag) as unknown as new (args: unknown) => Error
   class Traceless extends Base {
     /**
-     * The tag in words, with the error's details: `session limit reached: whose user, limit 5`. Errors for operators and
-     * for authors of apps override it.
+     * The tag in words, with the error's details: `session limit reached: whose user, limit 5`. Errors for operators
+     * and for authors of apps override it.
      */
     override get message(): string {
       const { reason, ...details } = this as unknown as Readonly<Record<string, unknown>>

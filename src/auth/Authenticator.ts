@@ -114,8 +114,8 @@ export class Authenticator extends Context.Service<
   )
 
   /**
-   * Allows the users that an HTTP service of the operator allows: see `AuthService`. Fails for a URL that passwords must
-   * not be sent to: `http:` is for this machine, unless `insecure:` stands before the URL.
+   * Allows the users that an HTTP service of the operator allows: see `AuthService`. Fails for a URL that passwords
+   * must not be sent to: `http:` is for this machine, unless `insecure:` stands before the URL.
    */
   static readonly layerHttp = (options: AuthService.Options): Layer.Layer<Authenticator, BadSetting> =>
     Layer.unwrap(

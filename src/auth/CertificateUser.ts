@@ -7,8 +7,8 @@ import type { CertificateSubject } from "../network/CertificateSubject.ts"
 import { printable } from "../wire/Text.ts"
 
 /**
- * The common name, or the whole subject where there is no common name. Refuses several common names. Also refuses a name
- * that the log would escape or cut, because two users could then have the same printable name.
+ * The common name, or the whole subject where there is no common name. Refuses several common names. Also refuses a
+ * name that the log would escape or cut, because two users could then have the same printable name.
  */
 export const userOf = ({
   commonNames,

@@ -2,8 +2,8 @@
  * The queue of password checks, which take long. The numbers of running and waiting checks are limited.
  *
  * Logins of known (user, network) pairs wait in a queue of their own, and run first. The other networks take turns.
- * When a queue is full, a random login of the network with the most waiting logins is dropped, so that a flood of logins
- * displaces itself.
+ * When a queue is full, a random login of the network with the most waiting logins is dropped, so that a flood of
+ * logins displaces itself.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -31,8 +31,8 @@ interface Waiter {
 }
 
 /**
- * Runs at most `running` effects at a time. At most `waiting` effects of known pairs wait, and as many of others; when a
- * queue is full, one of its effects fails with `TooManyLogins`. `random` returns a number from 0 to below 1.
+ * Runs at most `running` effects at a time. At most `waiting` effects of known pairs wait, and as many of others; when
+ * a queue is full, one of its effects fails with `TooManyLogins`. `random` returns a number from 0 to below 1.
  */
 export const make = (running: number, waiting: number, random: () => number = Math.random) => {
   const known: Array<Waiter> = []

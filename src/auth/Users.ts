@@ -21,8 +21,8 @@ export interface Directory {
   /** The user whose name is these bytes of UTF-8. */
   readonly find: (name: Uint8Array) => Entry | undefined
   /**
-   * Decoys of the most expensive hashes. They are computed for unknown users, and the logins of other users are padded to
-   * the same work. Empty if no user has a hash.
+   * Decoys of the most expensive hashes. They are computed for unknown users, and the logins of other users are padded
+   * to the same work. Empty if no user has a hash.
    */
   readonly dearest: ReadonlyArray<PasswordHash.PasswordHash>
 }
@@ -97,8 +97,8 @@ const utf8 = new TextEncoder()
 const key = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
 
 /**
- * Up to 255 bytes of a password as a field of 256 bytes, the length first. All fields have the same length, so comparing
- * them takes the same time.
+ * Up to 255 bytes of a password as a field of 256 bytes, the length first. All fields have the same length, so
+ * comparing them takes the same time.
  */
 export const field = (bytes: Uint8Array): Uint8Array => {
   const padded = new Uint8Array(256)

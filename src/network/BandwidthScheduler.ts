@@ -59,7 +59,9 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
     for (const bucket of state.buckets) bucket.waiting--
   }
 
-  /** Gives each flow its share of its buckets, at least a slice, until they are empty. Returns the flows that may go on. */
+  /**
+   * Gives each flow its share of its buckets, at least a slice, until they are empty. Returns the flows that may go on.
+   */
   const shareOut = (states: ReadonlyArray<State>): Array<State> => {
     const rivals = new Map<TokenBucket.TokenBucket, number>()
     for (const { buckets } of states) {

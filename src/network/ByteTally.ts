@@ -1,5 +1,6 @@
 /**
- * The bytes of an HTTP request and its response, counted at the sockets of client and target: heads, framing and bodies.
+ * The bytes of an HTTP request and its response, counted at the sockets of client and target: heads, framing and
+ * bodies.
  */
 import type { Traffic } from "./RelayPair.ts"
 

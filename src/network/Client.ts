@@ -226,8 +226,8 @@ class Accepted implements Client, Receiver {
 }
 
 /**
- * Sends FIN after the last reply, and reads until the client's FIN. If the socket closed with unread bytes in the kernel,
- * the kernel would send RST, and the client's system would discard the reply.
+ * Sends FIN after the last reply, and reads until the client's FIN. If the socket closed with unread bytes in the
+ * kernel, the kernel would send RST, and the client's system would discard the reply.
  */
 const close = (transport: Transport): Effect.Effect<void> =>
   Effect.withFiber((fiber) =>

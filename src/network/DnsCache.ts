@@ -1,6 +1,6 @@
 /**
- * A cache of answers of name servers, for each name and address family, as long as the TTL allows. Concurrent look-ups of
- * the same name and family share one query.
+ * A cache of answers of name servers, for each name and address family, as long as the TTL allows. Concurrent look-ups
+ * of the same name and family share one query.
  *
  * The cache holds no decisions: the policy judges addresses from the cache like any other.
  */

@@ -13,8 +13,8 @@ type Attempts<A, E> = Arr.NonEmptyReadonlyArray<Effect.Effect<A, E, Scope.Scope>
 
 /**
  * The result of the first attempt that succeeds. Each attempt starts when the attempt before has failed or has run for
- * `delay`, and runs until an attempt succeeds. The resources of the winner stay in the scope; those of the other attempts
- * are released. Fails when all attempts have failed, with their errors in the order of the attempts.
+ * `delay`, and runs until an attempt succeeds. The resources of the winner stay in the scope; those of the other
+ * attempts are released. Fails when all attempts have failed, with their errors in the order of the attempts.
  */
 export const first = Effect.fnUntraced(function* <A, E>(
   attempts: Attempts<A, E>,

@@ -2,8 +2,8 @@
  * The HTTP requests of one client connection, one after another.
  *
  * Node's parser alone decides where a message ends. Two parsers with different results are how request smuggling works.
- * This file decides when the parser gets bytes: the head of a request after the request before is answered, a body after
- * its request is admitted, and no head with too many fields.
+ * This file decides when the parser gets bytes: the head of a request after the request before is answered, a body
+ * after its request is admitted, and no head with too many fields.
  */
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
 import * as Cause from "effect/Cause"
@@ -44,8 +44,9 @@ export interface HttpConnection {
   /** Reads the next request, after the last response is sent. Counts the bytes in `traffic`. */
   readonly next: (traffic: Traffic) => Effect.Effect<Incoming, Failure>
   /**
-   * Answers the last request. If a response has begun, resets the connection instead, so that the client cannot take half
-   * a response for a whole one. With `staysOpen` the connection stays for another request, if the last request allows it.
+   * Answers the last request. If a response has begun, resets the connection instead, so that the client cannot take
+   * half a response for a whole one. With `staysOpen` the connection stays for another request, if the last request
+   * allows it.
    */
   readonly answer: (answer: Http.Answer, staysOpen: boolean) => Effect.Effect<void>
   /** Whether another request can follow on the connection. */

@@ -30,7 +30,8 @@ interface Options {
 }
 
 /**
- * Forwards a request and its response. A message that breaks off on one side is broken off by RST on the other side, too.
+ * Forwards a request and its response. A message that breaks off on one side is broken off by RST on the other side,
+ * too.
  */
 export const run = (
   options: Options

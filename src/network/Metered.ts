@@ -1,5 +1,6 @@
 /**
- * A connection as a stream for Node's HTTP. Counts the bytes, and hands bytes on only when `portion` and the flow allow.
+ * A connection as a stream for Node's HTTP. Counts the bytes, and hands bytes on only when `portion` and the flow
+ * allow.
  *
  * At most the bytes of one read wait here: the connection is paused until they are handed on.
  */

@@ -1,6 +1,6 @@
 /**
- * The name of this server in `Via` (RFC 9110 §7.6.3). Each server has another name, so a server recognises a request that
- * it has forwarded before.
+ * The name of this server in `Via` (RFC 9110 §7.6.3). Each server has another name, so a server recognises a request
+ * that it has forwarded before.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"

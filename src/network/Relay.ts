@@ -1,9 +1,9 @@
 /**
  * Relays bytes between a client and its target until both directions have ended.
  *
- * Each direction ends by itself: a FIN is passed on, and the other direction goes on. RST on one side becomes RST on the
- * other side. When one side does not read, the other side is not read either, so a session holds a bounded number of
- * bytes.
+ * Each direction ends by itself: a FIN is passed on, and the other direction goes on. RST on one side becomes RST on
+ * the other side. When one side does not read, the other side is not read either, so a session holds a bounded number
+ * of bytes.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

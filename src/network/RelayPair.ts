@@ -46,8 +46,8 @@ interface Clock {
 }
 
 /**
- * One relay. Every session has one for its whole duration, most of it idle. So a relay is three objects without closures,
- * to save memory.
+ * One relay. Every session has one for its whole duration, most of it idle. So a relay is three objects without
+ * closures, to save memory.
  */
 export class RelayPair {
   /** The tick at which a byte last moved. */
@@ -225,8 +225,8 @@ class Side implements Mover {
   }
 
   /**
-   * This end broke before it had taken all bytes of the other end. An end that breaks later broke nothing off: TLS clients
-   * often close before the target's close_notify.
+   * This end broke before it had taken all bytes of the other end. An end that breaks later broke nothing off: TLS
+   * clients often close before the target's close_notify.
    */
   private broke(): void {
     this.pair.blame(this.cutOff)

@@ -1,8 +1,9 @@
 /**
  * The service that resolves names.
  *
- * `dns.lookup` runs in Node's pool of four threads. A few names whose servers do not answer would stop all other sessions.
- * So the queries are sent from the event loop (c-ares), which does not read the hosts file: this file reads it.
+ * `dns.lookup` runs in Node's pool of four threads. A few names whose servers do not answer would stop all other
+ * sessions. So the queries are sent from the event loop (c-ares), which does not read the hosts file: this file reads
+ * it.
  *
  * The search list of the system is not used. The resolved name is exactly the name that the policy has judged.
  */

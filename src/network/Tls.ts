@@ -1,8 +1,8 @@
 /**
  * The server's side of TLS, on accepted connections.
  *
- * Half-close works over TLS as over TCP: a close_notify ends one direction (RFC 8446 §6.1). Clients of TLS 1.2 that answer
- * with a close_notify of their own end both directions (RFC 5246 §7.2.1). Node does not distinguish a FIN with
+ * Half-close works over TLS as over TCP: a close_notify ends one direction (RFC 8446 §6.1). Clients of TLS 1.2 that
+ * answer with a close_notify of their own end both directions (RFC 5246 §7.2.1). Node does not distinguish a FIN with
  * close_notify from a FIN without. So an attacker on the path who injects a FIN makes a client look finished.
  */
 import { constants } from "node:crypto"
@@ -48,8 +48,9 @@ export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure =>
       ca: clientCa,
       requestCert: true,
       rejectUnauthorized: true,
-      // The certificate of a resumed session (RFC 8446 §2.2) is not verified again, so an expired or revoked certificate
-      // could be used without end. Without tickets, and without a store of sessions, no session can be resumed.
+      // The certificate of a resumed session (RFC 8446 §2.2) is not verified again, so an expired or revoked
+      // certificate could be used without end. Without tickets, and without a store of sessions, no session can be
+      // resumed.
       secureOptions: constants.SSL_OP_NO_TICKET
     }),
     ...(clientCrl !== undefined && { crl: revocationLists(clientCrl) })

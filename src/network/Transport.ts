@@ -31,8 +31,8 @@ export interface Transport {
   /** Gives the received bytes to this receiver from now on, in place of the last receiver. */
   readonly listen: (receiver: Receiver) => void
   /**
-   * Passes the received bytes on to `to`, at most `most` bytes at a time. The transport decides how: an implementation can
-   * leave the relay to the system. Reading begins with `resume`.
+   * Passes the received bytes on to `to`, at most `most` bytes at a time. The transport decides how: an implementation
+   * can leave the relay to the system. Reading begins with `resume`.
    */
   readonly relayTo: (to: Transport, mover: Mover, most: number | undefined) => void
   /** Calls `then` when the connection has closed or broken, after the receiver's `closed`. */
@@ -43,8 +43,8 @@ export interface Transport {
   readonly resume: () => void
 
   /**
-   * Sends bytes, or keeps them until the system takes them. `then` is called when the system has taken the bytes, or when
-   * the write has failed. The bytes must not change before that.
+   * Sends bytes, or keeps them until the system takes them. `then` is called when the system has taken the bytes, or
+   * when the write has failed. The bytes must not change before that.
    */
   readonly write: (bytes: Uint8Array, then?: () => void) => void
   /** Writes several pieces, with one system call if possible. */
@@ -54,8 +54,8 @@ export interface Transport {
   /** Closes both sides at once, and drops unsent bytes. */
   readonly close: () => void
   /**
-   * Closes both sides with RST on TCP, so that the other end knows that the connection was cut off. A Unix-domain socket
-   * has no reset, and is closed.
+   * Closes both sides with RST on TCP, so that the other end knows that the connection was cut off. A Unix-domain
+   * socket has no reset, and is closed.
    */
   readonly reset: () => void
 
@@ -64,8 +64,8 @@ export interface Transport {
   /** Gives up the connection's own read buffer, if no bytes are on their way. */
   readonly rest: () => void
   /**
-   * The connection as a paused Node stream, with `unread` in front of the received bytes. Afterwards this transport must
-   * not be read or written.
+   * The connection as a paused Node stream, with `unread` in front of the received bytes. Afterwards this transport
+   * must not be read or written.
    */
   readonly handOver: (unread: Uint8Array) => Duplex
 }
@@ -82,7 +82,9 @@ interface Observer {
 export interface Receiver extends Observer {
   /** Takes bytes that the receiver may keep. */
   readonly received: (bytes: Buffer) => void
-  /** Takes bytes that are valid only until the function returns, which saves a copy. Without it, `received` is called. */
+  /**
+   * Takes bytes that are valid only until the function returns, which saves a copy. Without it, `received` is called.
+   */
   readonly lent?: (bytes: Buffer) => void
 }
 
@@ -99,8 +101,8 @@ export interface Mover extends Observer {
 /** Connects to addresses, and listens on addresses. */
 export interface Sockets {
   /**
-   * Begins to connect to an address. Calls `done` once, after `connect` has returned: with the local address, or with the
-   * system's error code. Only the system has a timeout; closing the transport ends the attempt.
+   * Begins to connect to an address. Calls `done` once, after `connect` has returned: with the local address, or with
+   * the system's error code. Only the system has a timeout; closing the transport ends the attempt.
    */
   readonly connect: (
     address: NetAddress.IpAddress,

@@ -33,7 +33,10 @@ export interface Connected {
   readonly decision: Decision
 }
 
-/** A listener for one connection; the decision is undefined where every sender is expected, and each is judged when it comes. */
+/**
+ * A listener for one connection; the decision is undefined where every sender is expected, and each is judged when it
+ * comes.
+ */
 export interface Incoming {
   readonly listening: Listening
   readonly decision: Decision | undefined

@@ -61,8 +61,8 @@ export const closed = services({ authenticator: Authenticator.layerDenyAll, poli
 export type Counters = Bans | Pseudonym | Quotas
 
 /**
- * The services that count all connections and outlive a reload, and the server's events. The log and `listener` listen to
- * the events.
+ * The services that count all connections and outlive a reload, and the server's events. The log and `listener` listen
+ * to the events.
  */
 export const counted = <E, R>(
   counters: Layer.Layer<Counters, E, R>,

@@ -44,8 +44,8 @@ export type Services =
   | Sessions
 
 /**
- * Serves a connection until it ends. With `secure`, the TLS handshake comes first. Never fails: errors become replies and
- * outcomes. Must run in a fiber of its own, because the fiber is interrupted when a session reaches a limit.
+ * Serves a connection until it ends. With `secure`, the TLS handshake comes first. Never fails: errors become replies
+ * and outcomes. Must run in a fiber of its own, because the fiber is interrupted when a session reaches a limit.
  */
 export const handle = (
   transport: Transport,
@@ -61,9 +61,9 @@ export const handle = (
 /**
  * An open connection: the state that its sessions share, and the loop of its sessions.
  *
- * Measured on idle relays: with a generator for the loop, each relay took 5.7 KB more heap, and a session 25 % more CPU.
- * With closures, a relay took 1.1 KB more than with these methods. So no generator runs as long as the relay, and the
- * fiber holds nothing that is finished.
+ * Measured on idle relays: with a generator for the loop, each relay took 5.7 KB more heap, and a session 25 % more
+ * CPU. With closures, a relay took 1.1 KB more than with these methods. So no generator runs as long as the relay, and
+ * the fiber holds nothing that is finished.
  */
 class Connection {
   readonly transport: Transport

@@ -1,6 +1,6 @@
 /**
- * The handlers of endpoints. A handler serves each connection in a fiber of its own, with the services of the generation
- * in which the connection was accepted.
+ * The handlers of endpoints. A handler serves each connection in a fiber of its own, with the services of the
+ * generation in which the connection was accepted.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

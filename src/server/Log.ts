@@ -38,8 +38,8 @@ export const pretty = Logger.make<unknown, string>(({ date, logLevel, message, c
 })
 
 /**
- * Writes lines to standard output, in batches. One write for each line would cost a busy server as much user time as the
- * rest of a session.
+ * Writes lines to standard output, in batches. One write for each line would cost a busy server as much user time as
+ * the rest of a session.
  */
 export const toStdout = (format: Logger.Logger<unknown, string>) =>
   Effect.withFiber((fiber) => {

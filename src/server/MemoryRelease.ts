@@ -2,9 +2,9 @@
  * Collects garbage after a burst of connections.
  *
  * V8 collects garbage while objects are allocated. After a burst few objects are allocated, and tens of megabytes of
- * garbage would stay for hours. A collection stops the process, the longer the more memory is live. So this file collects
- * only while few connections are open, at most once a minute; and only without connections if the last collection took
- * long.
+ * garbage would stay for hours. A collection stops the process, the longer the more memory is live. So this file
+ * collects only while few connections are open, at most once a minute; and only without connections if the last
+ * collection took long.
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"

@@ -1,6 +1,6 @@
 /**
- * Reloads: a running server takes new settings. Settings that cannot be read or served change nothing, and are logged as
- * an error.
+ * Reloads: a running server takes new settings. Settings that cannot be read or served change nothing, and are logged
+ * as an error.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"

@@ -43,13 +43,13 @@ export class Server extends Context.Service<
     /** The open sessions of all workers. */
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSnapshot.SessionSnapshot>>
     /**
-     * Ends the session with this number, of any worker, by resetting its connections. `reason` is the outcome in the log,
-     * "ended by operator" by default. Returns false if no such session is open.
+     * Ends the session with this number, of any worker, by resetting its connections. `reason` is the outcome in the
+     * log, "ended by operator" by default. Returns false if no such session is open.
      */
     readonly endSession: (id: number, reason?: Ending) => Effect.Effect<boolean>
     /**
-     * Puts other settings in force, with the services made from them: all of them, or on a failure none. Listeners in both
-     * settings are not touched. Open connections keep the services with which they began, except that the new
+     * Puts other settings in force, with the services made from them: all of them, or on a failure none. Listeners in
+     * both settings are not touched. Open connections keep the services with which they began, except that the new
      * authenticator and policy hold for them, too. `release` is called when the new services are no longer in force and
      * their last connection has ended.
      */

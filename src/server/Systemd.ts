@@ -85,8 +85,8 @@ export const notifying: Layer.Layer<never> = Layer.effectDiscard(
 )
 
 /**
- * Sends a state to systemd; does nothing without NOTIFY_SOCKET, a Unix datagram socket. Node cannot open such sockets, so
- * the program systemd-notify sends the state. As it is not the main process of the service, the unit needs
+ * Sends a state to systemd; does nothing without NOTIFY_SOCKET, a Unix datagram socket. Node cannot open such sockets,
+ * so the program systemd-notify sends the state. As it is not the main process of the service, the unit needs
  * NotifyAccess=all.
  */
 const notify = (state: string): Effect.Effect<void> =>

@@ -17,8 +17,8 @@ const names = ["tlsCert", "tlsKey", "tlsClientCa", "tlsClientCrl"] as const
 type Name = (typeof names)[number]
 
 /**
- * The handshake of TLS listeners; undefined without TLS listeners. Refuses TLS files without a TLS listener, because the
- * operator probably believes that connections are encrypted.
+ * The handshake of TLS listeners; undefined without TLS listeners. Refuses TLS files without a TLS listener, because
+ * the operator probably believes that connections are encrypted.
  */
 export const load = Effect.gen(function* (): Effect.fn.Return<
   Tls.Secure | undefined,

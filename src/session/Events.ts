@@ -48,8 +48,8 @@ export class Events extends Context.Service<
       listener: Listener<Event.Of<Tag>>
     ) => Effect.Effect<void, never, Scope.Scope>
     /**
-     * The events of these kinds from the time that it is run. Holds up nobody: where `capacity` events wait, 4096 unless
-     * said, what comes then is dropped and counted in an `EventsMissed` in their place.
+     * The events of these kinds from the time that it is run. Holds up nobody: where `capacity` events wait, 4096
+     * unless said, what comes then is dropped and counted in an `EventsMissed` in their place.
      */
     readonly stream: <const Tag extends Exclude<Event.Tag, "EventsMissed">>(
       tags: ReadonlyArray<Tag>,

@@ -50,8 +50,8 @@ export class DatagramRelay extends Context.Service<
   DatagramRelay,
   {
     /**
-     * Relays the client's datagrams by a port of its own at the `local` address, until the scope closes. Fails without a
-     * free port.
+     * Relays the client's datagrams by a port of its own at the `local` address, until the scope closes. Fails without
+     * a free port.
      */
     readonly associate: (
       client: Association.Client,

@@ -12,8 +12,8 @@ const patience = 5000
 
 export interface Reassembly {
   /**
-   * Takes a fragment whose header has `headerSize` bytes; `now` is in milliseconds. After the last fragment, returns the
-   * whole datagram with its header, with FRAG 0.
+   * Takes a fragment whose header has `headerSize` bytes; `now` is in milliseconds. After the last fragment, returns
+   * the whole datagram with its header, with FRAG 0.
    */
   readonly add: (bytes: Uint8Array, headerSize: number, now: number) => Uint8Array | undefined
 }

@@ -4,7 +4,9 @@
 import { createSocket, type Socket } from "node:dgram"
 import * as NetAddress from "effect/net/NetAddress"
 
-/** Bytes of the kernel's receive buffer, for the time in which other sessions run. The kernel has a limit of its own. */
+/**
+ * Bytes of the kernel's receive buffer, for the time in which other sessions run. The kernel has a limit of its own.
+ */
 const receiveBuffer = 1024 * 1024
 
 /**

@@ -20,8 +20,8 @@ export class HttpLines {
   }
 
   /**
-   * The number of bytes up to the end of the first empty line; all bytes, if no line is empty. Undefined if the head has
-   * too many lines.
+   * The number of bytes up to the end of the first empty line; all bytes, if no line is empty. Undefined if the head
+   * has too many lines.
    */
   cut(bytes: Uint8Array): number | undefined {
     let start = 0

@@ -95,7 +95,10 @@ describe.concurrent("a program", () => {
           const absent = '{ address: "[fd00:9::9]:1080", wait: 1h }'
           yield* write(`${own}listen: [127.0.0.1:0, ${absent}]\nopen: true\n`)
           const { reason } = yield* logged("not reloaded: the earlier settings stay in force")
-          assert.strictEqual(reason, "cannot listen on [fd00:9::9]:1080: this machine does not have the address")
+          assert.strictEqual(
+            reason,
+            "cannot listen on [fd00:9::9]:1080: this machine does not have the address"
+          )
           assert.strictEqual(yield* selects(port, 0x00), 0xff)
           assert.strictEqual(yield* selects(port, 0x02), 0x02)
           yield* write(`${own}${open}`)
