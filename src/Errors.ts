@@ -1,10 +1,11 @@
 /**
- * Every way a session can fail, grouped by whose fault it is, and why a server does not start. The reply that each
- * one earns is in `Reply.ts`; a new class here does not compile until it has a line there.
+ * The errors of a session, and of the start of a server, grouped by cause: the client, the policy, the network, the
+ * server, or the operator. `Reply.ts` has the reply to each error of a session; a new error of a session does not
+ * compile until it has a line there.
  *
  * **When to use**
  *
- * Use these in services of your own: what a client is told follows from the error. Each is tagged, and has a
+ * Use these errors in your own services: the error decides about the reply to the client. Each error has a tag and a
  * message.
  *
  * **Example** (A dialer that fails)
@@ -58,7 +59,7 @@ const TaggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.Tagge
 export const wordsOf = (tag: string): string =>
   tag.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
 
-/** What of every error is no detail. */
+/** The properties that are not details of an error. */
 const hidden: ReadonlySet<string> = new Set(["_tag", "name", "message", "stack"])
 
 // Caused by the client -------------------------------------------------------
@@ -296,7 +297,7 @@ export class BadSetting extends TaggedError("BadSetting")<{
 
 /** A file of settings cannot be read as a whole, or is wrong at one position. */
 export class BadFile extends TaggedError("BadFile")<{
-  /** The name of the file, printable, or where in it; left out for the options of a program, which are in no file. */
+  /** The name of the file, printable, or the position in it; left out for options of a program, which have no file. */
   readonly at?: string | Place
   readonly reason: string
 }> {

@@ -1,13 +1,13 @@
 /**
- * What a client is told: one row per error, a column per dialect, and no other place that decides it. The table is
- * total over `SessionError`: an error without a row does not compile, and nor does a row without an error.
+ * The reply to a client for each error: a row for each error, a column for each protocol. No other file decides about
+ * replies. The table is total over `SessionError`: an error without a row does not compile, nor does a row without an
+ * error.
  *
  * **When to use**
  *
- * Use `Reply.answers` to see what a client is told of an error: the SOCKS code, the HTTP status and the error of
- * RFC 9209.
+ * Use `Reply.answers` to look up the reply to an error: the SOCKS code, the HTTP status and the error type of RFC 9209.
  *
- * **Example** (What a client is told of a refused connection)
+ * **Example** (The reply to a refused connection)
  *
  * ```ts
  * import { Reply } from "effect-socks"

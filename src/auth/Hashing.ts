@@ -1,5 +1,5 @@
 /**
- * Hashes of passwords, computed off the event loop: in threads of their own, of low priority.
+ * Computes password hashes in threads of low priority, off the event loop.
  *
  * **When to use**
  *

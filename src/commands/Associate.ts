@@ -23,7 +23,7 @@ import { UdpSettings } from "../udp/Settings.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 
-/** Either end of the association ends the other: the connection, or datagrams staying out. */
+/** The association ends with its TCP connection, or after the idle timeout without datagrams. */
 export const run = Effect.fnUntraced(function* ({
   client,
   admitted,
@@ -40,14 +40,14 @@ export const run = Effect.fnUntraced(function* ({
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
   const { peer, request } = admitted
   const { traffic } = log
-  // Who came through the file system has no address from which to take datagrams.
+  // A client of a Unix-domain socket has no IP address from which it could send datagrams.
   if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })
   const { address } = peer.remote
   const access = {
     ...accessOf(admitted),
-    // Not where to: that each datagram says for itself.
+    // Each datagram has a target of its own.
     target: undefined,
-    // Another, if what is known of the user changes.
+    // A getter, because `Revalidation` can replace the identity.
     get identity() {
       return admitted.identity
     }
@@ -66,8 +66,8 @@ export const run = Effect.fnUntraced(function* ({
     )
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
     { access, owner: ownerOf(admitted).key, address, port, traffic, pace, enter: enterPaced },
-    // Not all of the machine's addresses: answers have to come from where the
-    // client sent its datagrams.
+    // Only this address, and not all addresses of the machine: answers must come from the address to which the client
+    // sends its datagrams.
     localAddress(peer)
   )
   yield* succeeded(advertise === "bound" ? bound : NetAddress.inetAddressUnsafe(advertise, bound.port))
@@ -75,8 +75,8 @@ export const run = Effect.fnUntraced(function* ({
 })
 
 /**
- * The port the client says it sends from; 0 if it does not say. A client that
- * gives an address other than the one it has is behind NAT, which changes ports too.
+ * The port from which the client says that it will send datagrams; 0 if the client does not say. A client that names an
+ * address other than its own is behind NAT, which changes ports, too: its port is ignored.
  */
 const declaredPort = ({ host, port }: Target.Target, address: NetAddress.IpAddress): number =>
   Target.format({ host, port: 0 }) === Target.format({ host: address, port: 0 }) ? port : 0

@@ -1,6 +1,5 @@
 /**
- * BIND: let the target connect to us, once, and pass that on as if the client had
- * been listening (RFC 1928 §4, §6).
+ * BIND: accepts one connection from the target, and relays it to the client (RFC 1928 §4, §6).
  */
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
@@ -26,7 +25,7 @@ import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
 import { CommandSettings } from "./Settings.ts"
 
-/** Two replies: where the target has to connect to, and where it connected from. */
+/** The client gets two replies: the address to which the target has to connect, and then the target's address. */
 export const run = Effect.fnUntraced(function* (
   order: CommandContext
 ): Effect.fn.Return<
@@ -43,7 +42,7 @@ export const run = Effect.fnUntraced(function* (
   const anyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host) ? host : undefined
   yield* Authorize.admit(anyone ? { ...access, target: undefined } : access)
   const judged = Effect.map(Authorize.authorize(access), (permitted) => ({ access, permitted, enter }))
-  /** The decision about a sender that was not named. */
+  /** The decision about a sender, where the client named none. */
   const judge = Effect.fnUntraced(function* (sender: NetAddress.IpAddress) {
     const permitted = yield* Authorize.authorize({ ...access, target: { ...access.target, host: sender } })
     const [{ decision }] = yield* Authorize.firstToEnter(permitted, enter)

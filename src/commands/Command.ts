@@ -1,5 +1,5 @@
 /**
- * What a client can ask for, and the phase that does it.
+ * The commands that clients can request.
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -24,7 +24,7 @@ import * as Connect from "./Connect.ts"
 import * as Forward from "./Forward.ts"
 import type { CommandSettings } from "./Settings.ts"
 
-/** What the commands use. */
+/** The services that the commands use. */
 export type Services =
   | Bandwidth
   | CommandSettings
@@ -40,7 +40,7 @@ export type Services =
   | Relay
   | DatagramRelay
 
-/** Carries a request out to its end. */
+/** Carries out a request until its session ends. Returns how the session ended. */
 export const run = (
   order: Omit<CommandContext, "request">
 ): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {

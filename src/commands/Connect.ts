@@ -1,6 +1,5 @@
 /**
- * CONNECT: find the target's addresses, connect to one of them, move the bytes
- * (RFC 1928 §4, §6).
+ * CONNECT: resolves the target, connects to one of its addresses, and relays (RFC 1928 §4, §6).
  */
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
@@ -28,7 +27,7 @@ import { accessOf } from "../session/States.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 
-/** The client is told of the connection before any byte of the target's. */
+/** The client gets the reply before any byte of the target. */
 export const run = (
   order: CommandContext
 ): Effect.Effect<
@@ -36,19 +35,19 @@ export const run = (
   ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
   Bandwidth | LimitSettings | NetworkSettings | Policy | Resolver | Dialer | Relay | Scope.Scope
 > =>
-  // Nobody waits for a connection whose client has gone.
+  // The attempt ends if the client goes away.
   Effect.flatMap(order.client.whileConnected(open(order)), ({ outgoing, decision }) =>
     join(order, outgoing, outgoing.local, decision)
   )
 
-/** Tells the client of its target's connection, and makes the two each other's. */
+/** Sends the reply with the address `bound`, and relays between the client and the target's connection. */
 export const join = (
   { client, admitted, log, connected, succeeded }: CommandContext,
   target: Outgoing,
   bound: NetAddress.InetAddress,
   decision: Decision
 ): Effect.Effect<Ending, never, Bandwidth | LimitSettings | Relay | Scope.Scope> =>
-  // No generator, which would stay for as long as the relay runs.
+  // No generator, which would stay in memory as long as the relay runs.
   connected({ admitted, decision, remote: target.remote }).pipe(
     Effect.andThen(succeeded(bound)),
     Effect.andThen(SessionBandwidth.of(admitted, decision)),
@@ -59,7 +58,7 @@ export const join = (
     })
   )
 
-/** A connection to the target, by the route of the session. Only judged addresses get there. */
+/** A connection to the target, by the route of the session, to an address that the policy allows. */
 export const open = Effect.fnUntraced(function* ({
   admitted,
   enter
@@ -70,18 +69,18 @@ export const open = Effect.fnUntraced(function* ({
 > {
   const { target } = admitted.request
   const { host, port } = target
-  // What `connect` does with it differs from system to system; no service has it.
+  // No service has port 0, and systems differ in what `connect` does with it.
   if (port === 0) {
     return yield* new InvalidTarget({
       target: Target.format(target),
       reason: "port 0 cannot be connected to"
     })
   }
-  // Nor is this anyone's address, though systems take it for this machine's.
+  // The unspecified address is no host's, but systems connect it to this machine.
   if (NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)) {
     return yield* new InvalidTarget({
       target: Target.format(target),
-      reason: "the unspecified address is nobody's"
+      reason: "the unspecified address is no host's"
     })
   }
   const access = accessOf(admitted)

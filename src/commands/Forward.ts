@@ -1,5 +1,5 @@
 /**
- * FORWARD: an HTTP request made in the client's place (RFC 9110 §7.6).
+ * FORWARD: forwards an HTTP request to its target (RFC 9110 §7.6).
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -40,7 +40,7 @@ export const run = Effect.fnUntraced(function* ({
   )
   yield* connected({ admitted, decision, remote: outgoing.remote })
   const pace = yield* SessionBandwidth.of(admitted, decision)
-  // Its head is here, and still counts among what goes to the target.
+  // The head was read before the limits were known: its bytes are charged now.
   yield* client.whileConnected(SessionBandwidth.turn(pace?.upload, exchange.tally.fromClient))
   return yield* Effect.raceFirst(
     HttpForward.run({

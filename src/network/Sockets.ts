@@ -6,11 +6,11 @@ import * as NodeSockets from "./NodeSockets.ts"
 import type * as Transport from "./Transport.ts"
 
 /**
- * Where a server gets its connections: from Node's `net`, unless it says otherwise.
+ * The sockets of the dialer, BIND and the listeners: Node's `net` by default. UDP does not use this service.
  *
  * **When to use**
  *
- * Provide one to run a server on another network: `effect-socks/testing` has one in memory.
+ * Provide other sockets to run a server on another network: `effect-socks/testing` has sockets in memory.
  *
  * **Example** (Listening as a server does)
  *

@@ -1,5 +1,5 @@
 /**
- * Which protocol a client speaks: its first byte tells.
+ * Detects the protocol of a client by its first byte.
  */
 import * as Effect from "effect/Effect"
 import type { ProtocolName } from "../config/Parsers.ts"
@@ -14,7 +14,7 @@ import { Socks5 } from "./socks5/Socks5.ts"
 
 const dialects: Readonly<Record<ProtocolName, Protocol>> = { socks5: Socks5, socks4: Socks4, http: Http }
 
-/** One that the configuration leaves out is as unknown as any other. */
+/** The detected protocol. A protocol that the listener does not allow is as unknown as any other. */
 export const run = Effect.fnUntraced(function* (
   client: Client
 ): Effect.fn.Return<Protocol, NotHeard | UnknownProtocol, CurrentListener> {
@@ -33,8 +33,8 @@ const startsWith: Readonly<Record<ProtocolName, (byte: number) => boolean>> = {
 
 const hints: Readonly<Record<number, { readonly hint: string }>> = {
   // RFC 8446 §5.1, a handshake record.
-  22: { hint: "the client speaks TLS, which is for listeners with tls: before their address" }
+  22: { hint: "the client speaks TLS: only listeners with tls: before their address do" }
 }
 
-/** Looks, and leaves it where it is. */
+/** Reads the first byte without consuming it. */
 export const firstByte: Decoder<number> = ([first]) => (first === undefined ? incomplete : complete(first, 0))

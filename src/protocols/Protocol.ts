@@ -1,6 +1,5 @@
 /**
- * What the protocols have in common: a client is authenticated, makes a request
- * and gets an answer.
+ * The interface of the protocols: a client is authenticated, makes a request, and gets a reply.
  */
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
@@ -17,14 +16,14 @@ export interface Protocol {
   readonly begin: (accepted: Accepted, log: SessionLog) => Effect.Effect<Exchange>
 }
 
-/** What is said on one connection. */
+/** The exchange of messages with a client on one connection. */
 export interface Exchange {
   /** Authenticates the client and reads its request. After an error nothing more is read for that request. */
   readonly admit: Effect.Effect<Admitted, SessionError, Authenticator>
-  /** Tells the client that its request is granted, at this address. */
+  /** Sends the reply that the request is granted, with this address. */
   readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
-  /** Tells the client of an error, or keeps silent where that is the answer. */
+  /** Sends the reply to an error, if it has a reply: see `Reply.ts`. */
   readonly failed: (error: SessionError) => Effect.Effect<void>
-  /** Whether another request may follow the one that was answered; left out where a connection is for one request. */
+  /** Whether another request can follow. Left out where a connection has only one request. */
   readonly hasNext?: () => boolean
 }

@@ -1,7 +1,6 @@
 /**
- * Before any protocol: where a connection comes from that a proxy in front of
- * this server passes on. Which proxies are believed is a setting, never a guess:
- * a header from elsewhere is not read as one.
+ * Reads the PROXY header of a proxy in front of this server, before any protocol. Only proxies in the setting
+ * `proxyProtocolFrom` are trusted: a header from elsewhere is never read as a header.
  */
 import * as Effect from "effect/Effect"
 import { AuthSettings } from "../auth/Settings.ts"
@@ -12,7 +11,7 @@ import { ListenSettings } from "../network/ListenSettings.ts"
 import type { Peer } from "../network/Peer.ts"
 import * as ProxyProtocol from "../wire/ProxyProtocol.ts"
 
-/** The peer as the proxy announces it; as it is where there is no proxy, or none that knows better. */
+/** The peer of the connection, with the client's address in the PROXY header if there is one. */
 export const run = (
   client: Client,
   peer: Peer
@@ -25,6 +24,6 @@ export const run = (
       : Effect.succeed(peer)
   )
 
-/** Whether it comes from where no password is needed. */
+/** Whether the client's network needs no password. */
 export const isTrusted = (peer: Peer): Effect.Effect<boolean, never, AuthSettings> =>
   Effect.map(AuthSettings, ({ trust }) => ClientNetwork.isIn(peer.remote, trust))

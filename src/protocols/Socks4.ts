@@ -1,7 +1,7 @@
 /**
- * SOCKS4 and SOCKS4A: one message says it all, and proves nothing. So it is for
- * servers that ask nobody who he is, and for clients that are trusted or have a
- * certificate. The user id is for the log: no rule and no limit goes by it.
+ * SOCKS4 and SOCKS4A: a request of one message, without authentication. So only clients that need no login can use it:
+ * all clients where there are no users, clients of trusted networks, and clients with a certificate. The user id is for
+ * the log only: no rule and no limit uses it.
  */
 import * as Effect from "effect/Effect"
 import { withoutLogin } from "../auth/Authenticated.ts"

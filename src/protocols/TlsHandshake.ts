@@ -1,5 +1,5 @@
 /**
- * TLS, on listeners that have it: before any protocol, and under its deadline.
+ * The TLS handshake, on tls: listeners: before the protocol is detected, and within the handshake timeout.
  */
 import * as Effect from "effect/Effect"
 import { type Authenticated, byCertificate } from "../auth/Authenticated.ts"
@@ -11,7 +11,7 @@ import type { Peer } from "../network/Peer.ts"
 import type { Secure } from "../network/Tls.ts"
 import { firstByte } from "./Detect.ts"
 
-/** The identity in the client's certificate; undefined without one. */
+/** The identity in the client's certificate; undefined if the listener asks for none. */
 export const run = Effect.fnUntraced(function* (
   client: Client,
   peer: Peer,
@@ -22,11 +22,11 @@ export const run = Effect.fnUntraced(function* (
   Authenticator
 > {
   const first = yield* client.read(firstByte)
-  // TLS would wait for more of what cannot become TLS.
+  // Checked here, because Node's TLS would wait for more bytes.
   if (first !== handshakeRecord)
     return yield* new UnknownProtocol({
       firstByte: first,
-      hint: "the client speaks no TLS, and this listener nothing else"
+      hint: "the client does not speak TLS, and this listener speaks TLS only"
     })
   let subject: CertificateSubject | undefined
   yield* client.upgrade((plain, unread) =>

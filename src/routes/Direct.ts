@@ -1,6 +1,5 @@
 /**
- * The route without anything between: sockets of this machine, to the judged
- * addresses themselves.
+ * The direct route: sockets of this machine connect to the judged addresses themselves.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -17,10 +16,9 @@ import * as Authorize from "../policy/Authorize.ts"
 import type { Connected, DatagramPath, Incoming, JudgedTarget, Route } from "./Route.ts"
 
 /**
- * Connects to the first of the addresses that answers, with a staggered start
- * for each and one deadline for all of them. The rule of an address is charged
- * before that address is tried; where its limits are reached, the address is not
- * tried. What the others than the winner were charged goes back at once.
+ * Connects to the first address that answers, with a staggered start and one deadline for all attempts. The rule of an
+ * address is charged before the attempt; if the rule's limits are reached, the address is not tried. The charges of the
+ * other addresses are released at once.
  */
 const connect = Effect.fnUntraced(function* ({
   access: {
@@ -39,7 +37,7 @@ const connect = Effect.fnUntraced(function* ({
       Effect.andThen(Effect.suspend(() => dialer.connect(address, port))),
       Effect.map((outgoing): Connected => ({ outgoing, decision }))
     )
-  // Nothing to choose from, and so nothing to take turns.
+  // A single address needs no staggered start.
   if (tail.length === 0) return yield* attempt(head)
   const { connectTimeout } = yield* NetworkSettings
   return yield* Deadline.within(
@@ -49,7 +47,7 @@ const connect = Effect.fnUntraced(function* ({
   )
 })
 
-/** Listens for the first of the addresses whose rule has room. */
+/** Listens for a connection from the first address whose rule's limits allow it. */
 const listen = Effect.fnUntraced(function* (
   to: JudgedTarget | NetAddress.IpAddress,
   local: NetAddress.IpAddress
@@ -63,9 +61,8 @@ const listen = Effect.fnUntraced(function* (
 })
 
 /**
- * To the first of the addresses whose rule has room, IPv4 before IPv6: nothing
- * tells of a datagram that there was no route for it, so it has to be the likelier
- * one.
+ * The path to the first address whose rule's limits allow it, IPv4 before IPv6. No error reports that a datagram had no
+ * route, so the family that works on more machines comes first.
  */
 const datagrams = <Entered>({
   access,
@@ -84,13 +81,12 @@ const likelierFirst = (permitted: Authorize.Authorized): Authorize.Authorized =>
     Order.mapInput(Order.Boolean, ({ address }: Authorize.Permitted) => !NetAddress.isIpv4Address(address))
   )
 
-/** Sockets of this machine, straight to the target's addresses. */
 export const route: Route = { connect, listen, datagrams }
 
 /** RFC 8305 §5, Connection Attempt Delay. */
 const delay = "250 millis"
 
-/** Of the errors of several addresses, a limit that was reached, or else the one from nearest the target. */
+/** The error to report for several addresses: a reached limit, or else the error from nearest to the target. */
 const mostTelling = <E extends DialError | LimitError>(errors: Arr.NonEmptyReadonlyArray<E>): E =>
   errors.reduce((best, error) => (rank(error) < rank(best) ? error : best))
 

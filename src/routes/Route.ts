@@ -1,9 +1,8 @@
 /**
- * How the judged addresses of a target are reached. A route stands between the
- * authorization of a request and its sockets: it never sees an address that was
- * denied, and it charges the rule of an address before it uses that address.
+ * The interface of a route, which reaches the judged addresses of a target. A route gets only allowed addresses, and
+ * charges the rule of an address before the route uses that address.
  *
- * The session is in the fiber's context, as `CurrentSession`.
+ * `CurrentSession` has the session.
  */
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
@@ -17,17 +16,17 @@ import type { Authorized } from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Target } from "../wire/Target.ts"
 
-/** A target that was judged, and the client that asked for it. */
+/** A target that the policy has judged, and its client. */
 export interface JudgedTarget<out Entered = void, out R = Scope.Scope> {
   /** The identity, the client's address, the protocol, the command, and the target as the client named it. */
   readonly access: Access & { readonly target: Target }
-  /** The addresses that may be used, each with the decision that allows it, in the order to try them. */
+  /** The allowed addresses in the order to try them, each with its decision. */
   readonly permitted: Authorized
-  /** Takes from the limits of the rule that allows an address; for each address before it is used. */
+  /** Charges the limits of the rule that allows an address. To be called before the address is used. */
   readonly enter: (decision: Decision) => Effect.Effect<Entered, LimitError, R>
 }
 
-/** A connection, and the decision about the address that it is to. */
+/** A connection, and the decision about its address. */
 export interface Connected {
   readonly outgoing: Outgoing
   readonly decision: Decision
@@ -42,12 +41,13 @@ export interface Incoming {
   readonly decision: Decision | undefined
 }
 
-/** Where the datagrams of a target are sent, and come back from. */
+/** The path of datagrams to a target. */
 export interface DatagramPath<out Entered> {
+  /** The address to which datagrams are sent, and from which answers come. */
   readonly remote: NetAddress.InetAddress
-  /** The judged address that this is the path to: `remote` itself, if nothing is between. */
+  /** The judged address; the address of `remote`, on the direct route. */
   readonly address: NetAddress.IpAddress
-  /** What `enter` gave for the address. */
+  /** The result of `enter` for the address. */
   readonly entered: Entered
 }
 
@@ -58,8 +58,8 @@ export interface Route {
     to: JudgedTarget
   ) => Effect.Effect<Connected, DialError | LimitError, NetworkSettings | Dialer | Scope.Scope>
   /**
-   * A listener for a connection from the target, or from any sender where `to` is the unspecified address. `local`
-   * is the address of this machine that the client uses.
+   * A listener for a connection from the target, or from any sender if `to` is the unspecified address. `local` is the
+   * server's address of the client's connection.
    */
   readonly listen: (
     to: JudgedTarget | NetAddress.IpAddress,

@@ -1,5 +1,5 @@
 /**
- * The route of a session. A kind of route is a file in this directory and a line here.
+ * The kinds of routes, and the route in use.
  */
 import * as Context from "effect/Context"
 import * as Direct from "./Direct.ts"

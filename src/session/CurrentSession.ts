@@ -1,6 +1,6 @@
 /**
- * The session that a service works for: what a `Dialer` or a `Resolver` of one's
- * own can go by. Undefined outside of any.
+ * The session in whose fiber a service is called: a custom `Dialer` or `Resolver` can read it. Undefined outside of a
+ * session.
  */
 import * as Context from "effect/Context"
 import type { Session } from "./Session.ts"

@@ -1,7 +1,6 @@
 /**
- * What happens in a server. An event is plain data: addresses, targets and networks are as the log writes them, times
- * are milliseconds since the epoch, durations milliseconds, and sizes bytes. So a worker's events can be sent to the
- * primary as they are.
+ * The events of a server. Events are plain data, so that workers can send them to the primary. Addresses, targets and
+ * networks are texts as in the log. Times are milliseconds since the epoch, durations milliseconds, and sizes bytes.
  */
 import type { SessionError } from "../Errors.ts"
 import type { Ending } from "../network/Relay.ts"
@@ -29,10 +28,10 @@ export type Of<T extends Tag> = Extract<Event, { readonly _tag: T }>
 
 /** The client of a session. */
 interface Client {
-  /** The session's number, which no other session of any worker has. */
+  /** The session's number, unique among all workers. */
   readonly id: number
   readonly client: string
-  /** The proxy in front of this server that told the client's address. */
+  /** The proxy in front of this server, if a PROXY header named the client. */
   readonly via: string | undefined
   readonly listener: string
   readonly protocol: Access["protocol"] | undefined
@@ -47,7 +46,7 @@ export interface SessionBegun extends Client {
   readonly target: string
 }
 
-/** A target was judged; for each target of an association's datagrams, too. */
+/** The policy decided about a target. An association has a decision for each target of its datagrams. */
 export interface SessionDecided {
   readonly _tag: "SessionDecided"
   readonly id: number | undefined
@@ -61,9 +60,9 @@ export interface SessionDecided {
   readonly protocol: Access["protocol"]
   readonly command: Access["command"]
   readonly target: string | undefined
-  /** The addresses of the target that are allowed; of a denied one, all of them. */
+  /** The allowed addresses of the target; all its addresses, if it is denied. */
   readonly addresses: ReadonlyArray<string>
-  /** The time of the decision, with the name servers' part. */
+  /** The time of the decision, with the time of the name servers. */
   readonly duration: number
 }
 
@@ -73,47 +72,48 @@ export interface SessionConnected {
   readonly id: number
   readonly user: string | undefined
   readonly target: string
-  /** The address of the target that is used. */
+  /** The target's address that the session uses. */
   readonly address: string
   /** The rule that allows this address. */
   readonly rule: string
 }
 
 /**
- * A session ended: every connection is one, with or without a request, and one that is used again is one for each
- * request. What the error of `outcome` carries is among the fields, too: `reason`, `code`, `limit`, ….
+ * A session ended. Every connection has at least one session, even without a request. A connection with several
+ * requests has one session for each. If the outcome is an error, the event also has the error's fields: `reason`,
+ * `code`, `limit` and others.
  */
 export interface SessionEnded extends Client {
   readonly _tag: "SessionEnded"
-  /** The authenticated user, or else the name that the client gave. */
+  /** The authenticated user, or the unverified name that the client gave. */
   readonly user: string | undefined
   /** Whether `user` was authenticated. */
   readonly isAuthenticated: boolean
-  /** Whether a request was admitted, as `SessionBegun` told. */
+  /** Whether a request was admitted, with an event `SessionBegun`. */
   readonly isAdmitted: boolean
-  /** The number of a command that is not supported; undefined if the client came to no request. */
+  /** The command; its number if it is not supported; undefined without a request. */
   readonly command: Access["command"] | number | undefined
   readonly target: string | undefined
   readonly address: string | undefined
   /** The rule that allowed `address`. */
   readonly rule: string | undefined
-  /** How it ended, or the tag of the error. */
+  /** How the session ended, or the tag of the error. */
   readonly outcome: Ending | SessionError["_tag"] | "closed by server"
-  /** The SOCKS reply. */
+  /** The code of the SOCKS reply. */
   readonly reply?: number | undefined
   /** The HTTP status. */
   readonly status?: number
   readonly hint?: string
-  /** To the target. */
+  /** Bytes to the target. */
   readonly sent: number
-  /** From the target. */
+  /** Bytes from the target. */
   readonly received: number
   /** Datagrams of an association that were dropped. */
   readonly dropped: number | undefined
   readonly duration: number
 }
 
-/** A client was turned away for lack of descriptors, handshakes or sessions. */
+/** A client was turned away, because a limit of descriptors, handshakes or sessions was reached. */
 export interface ClientTurnedAway {
   readonly _tag: "ClientTurnedAway"
   readonly lack: "descriptors" | "handshakes" | "sessions"
@@ -137,37 +137,37 @@ export interface LoginFailed extends Login {
   readonly reason: string | undefined
 }
 
-/** A network is banned, or its ban is another one now. */
+/** A network was banned, or its ban changed. */
 export interface NetworkBanned {
   readonly _tag: "NetworkBanned"
   readonly network: string
   readonly until: number
   readonly reason: string
-  /** Failed logins that led to the ban; 0 for a ban by hand. */
+  /** The number of failed logins that led to the ban; 0 for a ban by the operator. */
   readonly failures: number
 }
 
-/** Every ban of an address in this network was lifted. */
+/** All bans of addresses in the network were lifted. */
 export interface BanLifted {
   readonly _tag: "BanLifted"
   readonly network: string
 }
 
-/** Other settings are in force. */
+/** A reload put new settings in force. */
 export interface Reloaded {
   readonly _tag: "Reloaded"
-  /** Where the server listens now. */
+  /** The addresses on which the server listens now. */
   readonly addresses: ReadonlyArray<string>
   readonly asksPassword: boolean
 }
 
-/** A reload failed, and changed nothing. */
+/** A reload failed. The earlier settings stay in force. */
 export interface ReloadFailed {
   readonly _tag: "ReloadFailed"
   readonly reason: string
 }
 
-/** So many events were dropped here: a listener, or the primary of a worker, did not take them in time. */
+/** This number of events was dropped, because a stream's reader, or the primary, did not take them in time. */
 export interface EventsMissed {
   readonly _tag: "EventsMissed"
   readonly count: number

@@ -1,6 +1,6 @@
 /**
- * The log of a server's events, their first listener: a line for each session that ended, and one line for much that
- * anyone can cause, as lines of its own would fill a disk.
+ * The log of a server's events. Each ended session has a line. Events that strangers can cause without end are counted
+ * in summaries, because a line for each would fill the disk.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,7 +12,7 @@ import type { SessionEnded } from "./Event.ts"
 import { Events } from "./Events.ts"
 import * as Summary from "./Summary.ts"
 
-/** Writes the log until the scope closes, and then what is left of the summaries. */
+/** Writes the log until the scope closes, and then the rest of the summaries. */
 export const layer: Layer.Layer<never, never, Events> = Layer.effectDiscard(Effect.suspend(() => make))
 
 const make = Effect.gen(function* (): Effect.fn.Return<void, never, Events | Scope.Scope> {
@@ -21,7 +21,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<void, never, Events | Sco
   const strangers = yield* Summary.make({
     after: "1 minute",
     pause: 0,
-    log: (outcomes) => Effect.logInfo("connections that came to no request", { outcomes })
+    log: (outcomes) => Effect.logInfo("connections without a request", { outcomes })
   })
   const turnedAway = yield* Summary.make({
     after: "1 second",
@@ -48,21 +48,20 @@ const make = Effect.gen(function* (): Effect.fn.Return<void, never, Events | Sco
   })
 })
 
-/** Counts one, by the log level of the settings that its connection goes by. */
+/** Counts an event. The summary uses the log level of the event's fiber, so that of its connection's settings. */
 const noted = (summary: Summary.Summary, kind: string): Effect.Effect<void> =>
   Effect.map(References.MinimumLogLevel, (least) => summary.note(kind, least))
 
 const lineOf = ({ _tag, isAuthenticated, isAdmitted, rule, ...line }: SessionEnded) => defined(line)
 
 /**
- * Whether the client came to no request and has no user: a stranger can have as many
- * of these lines as connections. A refused certificate comes from this server's
- * authority, and so not from a stranger.
+ * Whether the client is a stranger: it has no user, and made no request. A stranger can cause a line with each
+ * connection. A refused certificate is issued by the server's authority, so its client is no stranger.
  */
 const isStranger = ({ isAdmitted, isAuthenticated, outcome }: SessionEnded): boolean =>
   !isAdmitted && !isAuthenticated && outcome !== "CertificateRefused"
 
-/** Whether a hint for the operator is to be seen: each once a minute, as anyone can cause one as often as they like. */
+/** Decides whether to log a hint: each hint once a minute, because strangers can cause hints without end. */
 const makeHints = () => {
   const shown = new Map<string, number>()
   return (hint: string, now: number): boolean => {
@@ -75,7 +74,7 @@ const makeHints = () => {
 /** Milliseconds. */
 const hintEvery = 60_000
 
-/** What helps, which is more open files unless the operator has set a limit. */
+/** Advice for the operator: a higher limit, or more open files where the limit is auto. */
 const adviceOn = (counts: Readonly<Record<string, number>>): string => {
   if (counts.descriptors !== undefined) return `too few descriptors; ${OpenFiles.advice}`
   const settings = Object.keys(counts).map((kind) => `--max-${kind}`)

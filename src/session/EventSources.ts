@@ -1,6 +1,6 @@
 /**
- * Events of the rooms below this one: decisions, logins and bans. Each of these rooms tells what it does to a reference
- * of its own, which these layers replace.
+ * The events of the rooms below this room: decisions, logins and bans. Each of these rooms writes to a reference of its
+ * own, and these layers replace the references.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,7 +11,7 @@ import * as DecisionLog from "../policy/DecisionLog.ts"
 import { CurrentSession } from "./CurrentSession.ts"
 import { Events } from "./Events.ts"
 
-/** Decisions, in the log and as events. */
+/** Writes decisions to the log, and emits them. */
 export const decisions: Layer.Layer<never, never, Events> = Layer.effect(
   DecisionLog.DecisionLog,
   Effect.map(Events, ({ to }) => {
@@ -30,7 +30,7 @@ export const decisions: Layer.Layer<never, never, Events> = Layer.effect(
   })
 )
 
-/** Logins by password and by certificate. */
+/** Emits logins by password and by certificate. */
 export const logins: Layer.Layer<never, never, Events> = Layer.effect(
   LoginLog,
   Effect.map(Events, ({ to }) => {
@@ -49,7 +49,7 @@ export const logins: Layer.Layer<never, never, Events> = Layer.effect(
   })
 )
 
-/** Bans, where they are decided. */
+/** Emits bans, in the process that decides about them. */
 export const bans: Layer.Layer<never, never, Events> = Layer.effect(
   BanLog,
   Effect.gen(function* () {

@@ -1,7 +1,7 @@
 /**
- * The events of a server, and who listens to them: the log, and what an embedder, metrics or the primary of this
- * worker take from the stream. While nobody listens to a kind of event, nothing is made of it: each place that emits
- * one checks a field.
+ * The service that passes the events of a server to listeners: to the log, and by streams to apps, metrics, or the
+ * primary of a worker. Without a listener of a kind, no event of that kind is made: the code that emits events checks a
+ * field first.
  */
 import type * as Arr from "effect/Array"
 import * as Context from "effect/Context"
@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Event from "./Event.ts"
 
-/** Runs in the fiber of the event, which goes on when this ends: it must not wait. */
+/** A listener. Runs in the fiber that emits the event, which waits for the listener: a listener must not wait. */
 export type Listener<in E = Event.Event> = (event: E) => Effect.Effect<void>
 
 /**
@@ -38,9 +38,9 @@ export type Listener<in E = Event.Event> = (event: E) => Effect.Effect<void>
 export class Events extends Context.Service<
   Events,
   {
-    /** The listeners of each kind of event as one; undefined while nobody listens. */
+    /** One listener for each kind of event, which calls all listeners; undefined while there are none. */
     readonly to: { readonly [Tag in Event.Tag]: Listener<Event.Of<Tag>> | undefined }
-    /** Tells the listeners of an event that there is already. */
+    /** Passes an event to its listeners. */
     readonly emit: Listener
     /** Listens to these kinds of events, until the scope closes. */
     readonly listen: <const Tag extends Event.Tag>(
@@ -55,17 +55,17 @@ export class Events extends Context.Service<
       tags: ReadonlyArray<Tag>,
       options?: { readonly capacity?: number }
     ) => Stream.Stream<Event.Of<Tag> | Event.EventsMissed>
-    /** Calls this with all kinds that somebody listens to, whenever they change, until the scope closes. */
+    /** Calls `changed` with all kinds that have listeners: now, and at each change, until the scope closes. */
     readonly onInterest: (
       changed: (tags: ReadonlyArray<Event.Tag>) => void
     ) => Effect.Effect<void, never, Scope.Scope>
   }
 >()("effect-socks/session/Events") {
-  /** Events of a server that nobody listens to yet. */
+  /** Begins without listeners. */
   static readonly layer: Layer.Layer<Events> = Layer.sync(Events, () => make())
 }
 
-/** Events that may wait in a stream. */
+/** The most waiting events of a stream. */
 const defaultCapacity = 4096
 
 const make = (): Events["Service"] => {
@@ -142,12 +142,12 @@ const together = (those: ReadonlyArray<Listener<never>>): Listener<never> | unde
     ? those[0]
     : (event) => Effect.forEach(those, (listener) => listener(event), { discard: true })
 
-/** The events that wait for one reader. What comes while `capacity` wait is dropped and counted. */
+/** The waiting events of one reader. While `capacity` events wait, further events are dropped and counted. */
 export const makeBuffer = <E = Event.Event>(capacity: number) => {
   const filled = Latch.makeUnsafe()
   let waiting: Array<E | Event.EventsMissed> = []
   let missed = 0
-  /** All that wait. What was dropped came after them. */
+  /** Takes all waiting events, with an `EventsMissed` at the end if events were dropped. */
   const drain = (): ReadonlyArray<E | Event.EventsMissed> => {
     const events = waiting
     if (missed > 0) events.push({ _tag: "EventsMissed", count: missed })
@@ -164,7 +164,7 @@ export const makeBuffer = <E = Event.Event>(capacity: number) => {
         filled.openUnsafe()
       }),
     drain,
-    /** The same, as soon as there is one. */
+    /** Waits for an event, and then takes all waiting events. */
     take: Effect.map(filled.await, () => drain() as Arr.NonEmptyReadonlyArray<E | Event.EventsMissed>)
   }
 }

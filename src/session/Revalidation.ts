@@ -1,5 +1,6 @@
 /**
- * Sessions judged again: whether each would still be let in, and with which identity.
+ * Revalidates open sessions after a change of users or settings: whether each session is still allowed, and with which
+ * identity.
  */
 import * as Effect from "effect/Effect"
 import { renewed } from "../auth/Authenticated.ts"
@@ -10,14 +11,14 @@ import type { Session } from "./Session.ts"
 import type { Sessions } from "./Sessions.ts"
 import { accessOf } from "./States.ts"
 
-/** The settings and services of now, by which sessions are judged. */
+/** The present settings and services, by which sessions are revalidated. */
 interface Deciders {
   readonly auth: AuthSettings["Service"]
   readonly authenticator: Authenticator["Service"]
   readonly policy: Policy["Service"]
 }
 
-/** Ends every session that would not be let in now. */
+/** Ends every session that is no longer allowed. */
 export const endDenied = Effect.fnUntraced(function* (
   { list, end }: Sessions["Service"],
   deciders: Deciders
@@ -28,9 +29,9 @@ export const endDenied = Effect.fnUntraced(function* (
 })
 
 /**
- * Whether a session may go on. If it may, it takes the identity that its user has now, by which its datagrams and
- * the next request on a connection with a certificate are judged. A session without a request is judged by its
- * certificate only.
+ * Whether a session is still allowed. If so, the session gets the user's present identity, by which its later datagrams
+ * are judged, and the next request of a connection with a certificate. A session without a request is revalidated by
+ * its certificate only.
  */
 export const review = Effect.fnUntraced(function* (
   { accepted, admitted, running }: Pick<Session, "accepted" | "admitted" | "running">,

@@ -1,5 +1,5 @@
 /**
- * The state of a connection, and the events of its sessions.
+ * The state of a session, and the session's events.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -14,46 +14,45 @@ import * as Target from "../wire/Target.ts"
 import type * as Event from "./Event.ts"
 import type { Accepted, Admitted, Running } from "./States.ts"
 
-/** The record of a session for its line in the log. No decision depends on it. */
+/** The fields of a session for the log only. No decision depends on them. */
 export interface SessionLog {
   /** Milliseconds since the epoch. */
   startedAt: number
-  /** The authenticated user; also set while there is no request yet. */
+  /** The authenticated user; set before the request is read. */
   user: string | undefined
-  /** The user name that the client gives without proof, printable. */
+  /** The unverified user name that the client gave, printable. */
   unverifiedUser: string | undefined
-  /** The HTTP status that the client was sent. */
+  /** The HTTP status that was sent to the client. */
   status: number | undefined
   readonly traffic: Traffic
 }
 
-/** A connection in one of its states. */
+/** A session in one of its states. */
 export interface Session extends SessionLog {
   readonly id: number
   peer: Peer
-  /** What its handshake is counted by. */
+  /** The keys by which the handshake is counted. */
   origin: Origin
   accepted: Accepted | undefined
   admitted: Admitted | undefined
   running: Running | undefined
-  /** The protocol that was detected. */
+  /** The protocol, after it was detected. */
   protocol: Access["protocol"] | undefined
   outcome: Ending | SessionError | undefined
-  /** The error that the client was told of, which can be less than the outcome says. */
+  /** The error in the reply to the client: the outcome, or `ConnectFailed` if the outcome is masked. */
   reportedError: SessionError | undefined
 }
 
-/** A session whose request is there. */
+/** A session with an admitted request. */
 export type AdmittedSession = Session & { readonly admitted: Admitted }
 
-/** Writes a request down in its session, which limits go by from then on. */
+/** Sets the request of a session. */
 export const admit = (session: Session, admitted: Admitted): AdmittedSession =>
   Object.assign(session, { admitted })
 
 /**
- * The first session of a connection, at a time in milliseconds since the epoch.
- * It has all its fields from the start, as each that came later would make
- * another shape of object of it.
+ * The first session of a connection. `startedAt` is in milliseconds since the epoch. The object has all fields from the
+ * start: each field added later would change its hidden class in V8.
  */
 export const make = (id: number, startedAt: number, peer: Peer, origin: Origin): Session => ({
   id,
@@ -72,7 +71,7 @@ export const make = (id: number, startedAt: number, peer: Peer, origin: Origin):
   traffic: { sent: 0, received: 0 }
 })
 
-/** Makes the next session of a connection out of the one before. */
+/** Turns a session that ended into the next session of its connection. */
 export const renew = (session: Session, id: number, startedAt: number): void => {
   const { accepted, protocol, peer, origin } = session
   Object.assign(session, make(id, startedAt, peer, origin), { accepted, protocol })
@@ -132,7 +131,7 @@ const clientOf = (peer: Peer) => ({
   listener: listenerOf(peer)
 })
 
-/** An error's tag, the reply it earned, and what it carries: target, reason, code, … */
+/** An error's tag, the code of its reply, and the error's fields: target, reason, code and others. */
 const failure = (error: SessionError, told = error, status: number | undefined) => {
   const { _tag, ...details } = error
   const { socks }: Answer = answers[told._tag]

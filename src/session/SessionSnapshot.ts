@@ -1,5 +1,5 @@
 /**
- * A session at one moment, as plain data: for an operator, and to be sent to another process.
+ * A session at one moment, as plain data: for operators, and for messages between processes.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -8,13 +8,13 @@ import type { Session } from "./Session.ts"
 
 /** A session at one moment, as plain data. */
 export interface SessionSnapshot {
-  /** No other session of any worker has this number. */
+  /** The session's number, unique among all workers. */
   readonly id: number
   readonly client: string
   /** The authenticated user. */
   readonly user?: string | undefined
   readonly target?: string | undefined
-  /** The address of the target that is used. */
+  /** The target's address that the session uses. */
   readonly address?: string | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number

@@ -1,5 +1,5 @@
 /**
- * All open connections, and the limits on their number and duration.
+ * The service that has all open sessions, and enforces the limits on their number and duration.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -40,26 +40,26 @@ export interface Census {
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** Takes on a connection, until it is closed. To end it before, the fiber that did this is interrupted. */
+    /** Registers a connection, until `close`. To end the connection, the service interrupts the calling fiber. */
     readonly open: (
       peer: Peer
     ) => Effect.Effect<Session.Session, TooManyHandshakes, LimitSettings | ListenSettings>
-    /** Lets go of a connection that has ended, which ends its session. */
+    /** Removes a connection that has closed, and ends its session. */
     readonly close: (session: Session.Session) => Effect.Effect<void>
-    /** Counts a connection for the client that the PROXY header names. */
+    /** Counts a connection for `peer`, which the PROXY header named, and no longer for the proxy. */
     readonly attribute: (
       session: Session.Session,
       peer: Peer
     ) => Effect.Effect<void, TooManyHandshakes, LimitSettings | ListenSettings>
-    /** Makes a connection whose request is read a session, which needs more descriptors. */
+    /** Admits the request of a session: charges the limits of client and user, and the descriptors of the command. */
     readonly admit: (
       session: Session.Session,
       admitted: Admitted
     ) => Effect.Effect<Session.AdmittedSession, TooManySessions | LimitError, LimitSettings>
     /**
-     * Counts a session for the rule of this decision too, if that has limits, until
-     * the scope closes: once, however often it is asked for. The rule's quotas are
-     * for what moves in `traffic`, the session's own where it is left out.
+     * Charges the limits of the rule that decided, if the rule has limits, until the scope closes. A session counts
+     * once for each rule, however often it is charged. The rule's quotas count the bytes in `traffic`, by default those
+     * of the session.
      */
     readonly chargeRule: (
       session: Session.AdmittedSession,
@@ -68,21 +68,21 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<void, LimitError, Scope.Scope>
     /** Notes that a session has a connection to its target. */
     readonly connected: (session: Session.Session, running: Running) => Effect.Effect<void>
-    /** Ends the session of a connection, and makes a new one of it. */
+    /** Ends a session, and begins the next session of its connection. */
     readonly renew: (session: Session.Session) => Effect.Effect<void>
-    /** Breaks the session with this number off, which resets both its sides. Says whether there was such a session. */
+    /** Ends the session with this number, by resetting its connections. Returns false if no such session is open. */
     readonly end: (id: number, reason: Ending) => Effect.Effect<boolean>
-    /** Notes that the system had no descriptor for a new connection. */
+    /** To be called when the system had no descriptor for a new connection. */
     readonly turnedAway: Effect.Effect<void>
-    /** Notes that other limits hold from now on, for sessions that have begun, too. */
+    /** To be called when the limits have changed: they hold for open sessions, too. */
     readonly limitsChanged: Effect.Effect<void>
-    /** The numbers of now, for the operator. */
+    /** The present numbers, for the operator. */
     readonly census: Effect.Effect<Census, never, LimitSettings>
     /** The sessions of all connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session.Session>>
   }
 >()("effect-socks/session/Sessions") {
-  /** What it counts outlives a change of the settings, which it reads each time. */
+  /** The counters outlive a reload: each call reads the settings of its fiber. */
   static readonly layer: Layer.Layer<Sessions, never, Quotas | Events> = Layer.effect(
     Sessions,
     Effect.suspend(() => make)
@@ -125,7 +125,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     return true
   }
 
-  /** Tries again with slots that other processes give back, until none is left. */
+  /** After a refused attempt, asks other processes for the exhausted slots, and retries while they give some. */
   const insist = Effect.fnUntraced(function* <E extends LimitError | TooManySessions>(
     attempt: (now: number) => SharedCounters.Refused<E> | undefined,
     first: SharedCounters.Refused<E>
@@ -141,7 +141,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     }
   })
 
-  // One clock for all, as a session need not end to the second.
+  // One timer for all sessions: a limit of duration is kept to the second.
   yield* Effect.forkScoped(
     Effect.schedule(
       Effect.map(Clock.currentTimeMillis, (now) => {
@@ -219,7 +219,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
         const giveBack = Effect.map(Clock.currentTimeMillis, (now) => {
           if (isAllotted) admission.giveBack(session, account, now)
         })
-        // Before there is anything to give back: nothing can come between the two.
+        // The finalizer is added before the charge, so that no interruption can come between them.
         return Effect.andThen(
           Effect.addFinalizer(() => giveBack),
           Effect.suspend(() => {
@@ -237,7 +237,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       Effect.withFiber((fiber) => {
         const now = nowOf(fiber)
         const ended = to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
-        // Back to where it was before `admit`, if it ever went there.
+        // After an admitted request, the connection is a handshake again.
         if (admission.release(session, now)) handshakes.change(session.origin, 1)
         live.delete(session.id)
         Session.renew(session, nextId(), now)
@@ -270,7 +270,7 @@ interface Live {
   readonly fiber: Fiber.Fiber<unknown, unknown>
 }
 
-// Asked of the fiber, as every connection asks several times.
+// From the fiber directly, which is cheap: every connection calls these functions several times.
 const limitsOf = (fiber: Fiber.Fiber<unknown, unknown>): LimitSettings["Service"] =>
   Context.getUnsafe(fiber.context, LimitSettings)
 const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>

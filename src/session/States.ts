@@ -1,6 +1,6 @@
 /**
- * The states of a session: accepted, admitted, running. Each is made from the one
- * before, and has a required field for all that is known by then.
+ * The states of a session: accepted, admitted, running. Each state is made from the state before, and has a required
+ * field for everything known by then.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import type { Authenticated, Proof } from "../auth/Authenticated.ts"
@@ -14,16 +14,16 @@ import type { Target } from "../wire/Target.ts"
 
 export type Command = Request["command"]
 
-/** What a client asks for. */
+/** The request of a client. */
 export type Request = Connection | Forwarding
 
-/** A request for a connection whose bytes are relayed unread. */
+/** A request of CONNECT, BIND or ASSOCIATE, whose bytes are relayed unread. */
 export interface Connection {
   readonly command: Exclude<Access["command"], Forwarding["command"]>
   readonly target: Target
 }
 
-/** An HTTP request to be made for the client (RFC 9110 §7.3.2). */
+/** An HTTP request to forward (RFC 9110 §7.3.2). */
 export interface Forwarding {
   readonly command: "FORWARD"
   readonly target: Target
@@ -33,7 +33,7 @@ export interface Forwarding {
   readonly exchange: HttpExchange
 }
 
-/** A connection behind the PROXY header and the TLS handshake. */
+/** A connection after the PROXY header and the TLS handshake. */
 export interface Accepted extends Proof {
   readonly client: Client
   readonly peer: Peer
@@ -41,7 +41,7 @@ export interface Accepted extends Proof {
   certified: Authenticated | undefined
 }
 
-/** A client that was authenticated, and its request. */
+/** An authenticated client, and its request. */
 export interface Admitted {
   readonly peer: Peer
   /** Replaced when the users change. */
@@ -53,9 +53,9 @@ export interface Admitted {
 /** An admitted request with a connection to its target. */
 export interface Running {
   readonly admitted: Admitted
-  /** The decision about the address that is used. */
+  /** The decision about `remote`. */
   readonly decision: Decision
-  /** The address of the target that is used. */
+  /** The target's address that the session uses. */
   readonly remote: NetAddress.InetAddress
 }
 

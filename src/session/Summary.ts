@@ -1,5 +1,5 @@
 /**
- * One log line for many events, since a line for each would fill a disk.
+ * Summaries: one log line for many events, where a line for each would fill the disk.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,21 +10,21 @@ import type * as Scope from "effect/Scope"
 
 export interface Summary {
   /**
-   * Counts one of a kind; of the kinds there are but a few. `least` is the lowest level that is
-   * logged now, which a reload may have changed since the start.
+   * Counts an event of a kind. The number of kinds must be small. `least` is the lowest level that is logged now, which
+   * a reload may have changed.
    */
   readonly note: (kind: string, least?: LogLevel.LogLevel) => void
 }
 
 interface Options {
-  /** The time between the first event and the line. */
+  /** The time from the first event to the line. */
   readonly after: Duration.Input
-  /** The time after a line in which none is written. */
+  /** The time after a line without another line. */
   readonly pause: Duration.Input
   readonly log: (counts: Readonly<Record<string, number>>) => Effect.Effect<void>
 }
 
-/** Logs until the scope closes, and then logs the events that are left. */
+/** Logs until the scope closes, and then logs the remaining events. */
 export const make = Effect.fnUntraced(function* ({
   after,
   pause,

@@ -1,8 +1,7 @@
 /**
- * Where a client wants to go: an IP address or a domain name, and a port. A host is parsed once, here, into a type
- * that cannot hold a bad one: resolvers cut names at a NUL, `getaddrinfo` reads `0x7f.1` and `2130706433` as
- * 127.0.0.1, and to `net.connect` an empty host is localhost. None of these becomes a `Target`, so nothing behind
- * this file needs to think of them.
+ * The target of a request: an IP address or a domain name, and a port. This file alone parses hosts, into a type that
+ * cannot hold a dangerous host. Resolvers cut names at a NUL, `getaddrinfo` reads `0x7f.1` and `2130706433` as
+ * 127.0.0.1, and `net.connect` takes an empty host for localhost. No such host becomes a `Target`.
  *
  * **When to use**
  *

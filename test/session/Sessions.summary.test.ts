@@ -64,7 +64,7 @@ it.effect("who comes to no request has a line at debug level, and all have one a
       [
         [
           "Info",
-          "connections that came to no request",
+          "connections without a request",
           { outcomes: { HandshakeTimeout: 1000, "closed by server": 1000 } }
         ]
       ]

@@ -1,5 +1,5 @@
 /**
- * HTTP: every request says anew who the client is and what it wants.
+ * HTTP. Every request has its own credentials and target.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -41,7 +41,7 @@ const exchangeOf = (
       const { head, exchange } = yield* client.beforeDeadline(
         Effect.suspend(() => requests.next(log.traffic))
       )
-      // A session does not begin with the wait for it.
+      // A later session begins with its request, and not with the wait for the request.
       if (count++ > 0) log.startedAt = yield* Clock.currentTimeMillis
       const destination = yield* Effect.fromResult(Wire.destination(head))
       const identity =
@@ -63,11 +63,11 @@ const exchangeOf = (
     failed: (error) => {
       const answer = Reply.http(error)
       log.status = answer.status
-      // Nothing was asked: between two requests a connection ends in silence.
+      // Between two requests a connection ends without a response.
       if (error._tag === "ClientGone" || (error._tag === "HandshakeTimeout" && count > 0)) return Effect.void
-      // After a failed login there can be one more request; what was no request for
-      // a proxy at all is the last, and so is what goes beyond a limit: the next one
-      // takes a connection, of which there can only be so many.
+      // After a failed login one more request may follow. The connection closes after a request that is none for a
+      // proxy, and after a request beyond a limit: the next request then needs a new connection, whose number is
+      // limited.
       const staysOpen = answer.status === 407 ? ++refusals < 2 : isAuthenticated && answer.status !== 429
       return requests.answer(answer, staysOpen)
     },
@@ -75,7 +75,7 @@ const exchangeOf = (
   }
 }
 
-/** The client's identity, by its credentials where it gives some (RFC 9110 §11.7). */
+/** The client's identity: by its credentials if it sends some (RFC 9110 §11.7), or else without a login. */
 const authenticate = Effect.fnUntraced(function* (
   fields: Wire.Fields,
   accepted: Accepted
@@ -86,13 +86,14 @@ const authenticate = Effect.fnUntraced(function* (
 > {
   const { methods } = yield* Authenticator
   const [credentials, ...others] = Wire.values(fields, "proxy-authorization")
-  if (others.length > 0) return yield* new MalformedCredentials({ reason: "more than one of them" })
+  if (others.length > 0)
+    return yield* new MalformedCredentials({ reason: "more than one Proxy-Authorization" })
   if (credentials !== undefined && methods.includes(Method.UsernamePassword)) {
     return yield* byPassword(yield* Effect.fromResult(Wire.basic(credentials)), accepted.peer.remote)
   }
   const identity = yield* withoutLogin(accepted)
   if (identity !== undefined) return identity
-  // To ask for a password would be no use.
+  // Without users no password could succeed, so the response must not ask for one.
   if (methods.length === 0) return yield* new NotAllowed({ reason: "the client's network is not trusted" })
   return yield* new NoAcceptableMethod({ offered: [] })
 })

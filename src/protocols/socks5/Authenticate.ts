@@ -1,5 +1,5 @@
 /**
- * Second phase: the client logs in (RFC 1929), where that was agreed.
+ * The second phase of SOCKS5: the client logs in (RFC 1929), if that method was selected.
  */
 import * as Effect from "effect/Effect"
 import { type Authenticated, byPassword, withoutLogin } from "../../auth/Authenticated.ts"
@@ -19,7 +19,7 @@ export const run = Effect.fnUntraced(function* (
   const { client, peer } = accepted
   if (method === Socks5.Method.NoAuthentication) {
     const identity = yield* withoutLogin(accepted)
-    // The settings can have changed since the method was agreed.
+    // A reload can have changed the settings since the method was selected.
     return identity ?? (yield* new NotAllowed({ reason: "a login is needed" }))
   }
   const credentials = yield* client.read(Socks5.credentials)

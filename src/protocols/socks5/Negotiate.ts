@@ -1,6 +1,5 @@
 /**
- * First phase: client and server agree on how the client proves who it is
- * (RFC 1928 §3).
+ * The first phase of SOCKS5: the server selects the authentication method (RFC 1928 §3).
  */
 import * as Effect from "effect/Effect"
 import { Authenticator } from "../../auth/Authenticator.ts"
@@ -9,9 +8,8 @@ import type { Accepted } from "../../session/States.ts"
 import * as Socks5 from "../../wire/Socks5.ts"
 
 /**
- * The method that the client was told to use. The server's order counts, whatever
- * the order of the client's offer. A client with a certificate needs no login; a
- * client of a trusted network may log in.
+ * Selects a method, and sends it to the client. The server's order of preference decides, whatever the client's order.
+ * A client with a certificate needs no login. A client of a trusted network may log in.
  */
 export const run = Effect.fnUntraced(function* ({
   client,

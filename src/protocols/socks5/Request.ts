@@ -1,5 +1,5 @@
 /**
- * Third phase: the client says what it wants (RFC 1928 §4).
+ * The third phase of SOCKS5: the client's request (RFC 1928 §4).
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -15,15 +15,15 @@ const commands: Readonly<Record<number, Connection["command"]>> = {
   [Socks5.Command.UdpAssociate]: "ASSOCIATE"
 }
 
-/** Read whole before it is judged: a command not carried out is that, whatever its target. */
+/** Reads the whole request, and then checks first the command and then the target. */
 export const read = Effect.fnUntraced(function* (
   client: Client
 ): Effect.fn.Return<Request, NotHeard | RequestError> {
   const { command, target } = yield* client.read(Socks5.request)
   const name = commands[command]
   if (name === undefined) return yield* new CommandNotSupported({ command })
-  // RFC 1928 §7: not where an ASSOCIATE goes to but where its datagrams will come
-  // from. What says nothing of that says as much as zeros do, and is no mistake.
+  // RFC 1928 §7: the target of ASSOCIATE is the address from which the client will send datagrams. Zeros mean that the
+  // client does not know it. An invalid target means the same, and is no error.
   if (name === "ASSOCIATE") {
     return { command: name, target: Result.getOrElse(target, () => Target.unspecified) }
   }

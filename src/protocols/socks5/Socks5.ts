@@ -1,5 +1,5 @@
 /**
- * SOCKS5, the three phases in their order (RFC 1928).
+ * SOCKS5 (RFC 1928): method selection, login, request.
  */
 import * as Effect from "effect/Effect"
 import type { Authenticator } from "../../auth/Authenticator.ts"
