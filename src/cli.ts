@@ -46,11 +46,13 @@ const schema = Command.make("schema", {}, () =>
   Console.log(JSON.stringify(EditorSchema.make(Settings.table), null, 2))
 ).pipe(Command.withDescription("Print the JSON Schema of the config file, for editors"))
 
+const others = [check, explain, schema, HashPassword.command] as const
+
 const help = Command.make(
   "help",
   {
-    topic: Argument.Literals("topic", Help.topics).pipe(
-      Argument.withDescription("A group of settings, or all"),
+    topic: Argument.Literals("topic", [...Help.topics, ...others.map(({ name }) => name)]).pipe(
+      Argument.withDescription("A group of settings, all, or a command"),
       Argument.optional
     )
   },
@@ -66,7 +68,7 @@ const longHelp = (topic: string) => Help.long(topic, width())
 /** As wide as the terminal, up to what is easily read. */
 const width = () => Math.max(40, Math.min(process.stdout.columns ?? 80, 100))
 
-const commands = [check, explain, schema, HashPassword.command, help] as const
+const commands = [...others, help] as const
 
 /** `effect-socks`: serves until it is interrupted. */
 export const command = root.pipe(
@@ -81,10 +83,9 @@ export const run = (args: ReadonlyArray<string>, version: string) =>
 
 /** `--help TOPIC` is `help TOPIC`, and `help COMMAND` is `COMMAND --help`. */
 const asCommand = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const [asked, about = ""] = args
-  if (!["help", "--help", "-h"].includes(asked ?? "")) return args
-  if (Help.topics.includes(about)) return ["help", about]
-  return commands.some(({ name }) => name === about) ? [about, "--help"] : args
+  const [asked = "", about = "-"] = args
+  if (!["help", "--help", "-h"].includes(asked) || about.startsWith("-")) return args
+  return commands.some(({ name }) => name === about) ? [about, "--help"] : ["help", about]
 }
 
 /** How the command line behaves. */

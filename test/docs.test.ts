@@ -26,7 +26,10 @@ const settingsPage = (): string => {
   const rows = (name: string, setting: Setting.Table[string]): ReadonlyArray<string> => {
     const key = Setting.flagName(name)
     const origin = Setting.isText(setting)
-      ? [`\`${Setting.variableName(name)}\``, `\`${key}\` in the config file`]
+      ? [
+          `\`${Setting.variableName(name)}\``,
+          ...(setting.isConfigFile ? [] : [`\`${key}\` in the config file`])
+        ]
       : ["only in the config file"]
     return [
       `### \`${Setting.isText(setting) ? `--${key} ${setting.metavar}`.trim() : `${key}:`}\``,

@@ -104,7 +104,7 @@ export const everyone = ({
   usersFile
 }: AuthSettings["Service"]): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
   Effect.flatMap(usersFile === undefined ? Effect.succeed([]) : read(usersFile), (others) =>
-    together([...user, ...users], others)
+    together(user, users, others)
   )
 
 /** The users of a file. Fails for a name that the file has twice. */
@@ -127,14 +127,25 @@ const missing = (ones: ReadonlyArray<User>, others: ReadonlyArray<User>): Readon
   return ones.filter(({ name }) => !names.has(name))
 }
 
-/** The users of both lists. Fails for a name that is in both. */
-const together = (own: ReadonlyArray<User>, others: ReadonlyArray<User>) => {
+/** The users of `--user`, of `users` in the config file, and of the users file, if no name is in them twice. */
+const together = (flags: ReadonlyArray<User>, config: ReadonlyArray<User>, file: ReadonlyArray<User>) => {
+  const all = [...flags, ...config, ...file]
   const names = new Set<string>()
-  const twice = [...own, ...others].find(({ name }) => names.size === names.add(name).size)
-  return twice
-    ? Effect.fail(bad(`"${printable(twice.name)}"`, "the only user of its name", "--user"))
-    : Effect.succeed([...own, ...others])
+  const twice = all.findIndex(({ name }) => names.size === names.add(name).size)
+  if (twice === -1) return Effect.succeed(all)
+  const index = twice - flags.length
+  return Effect.fail(
+    new BadSetting({
+      value: `"${printable(all[twice]!.name)}"`,
+      expected: "the only user of its name",
+      ...(index < 0
+        ? { setting: "--user" }
+        : index < config.length
+          ? { setting: "users", path: [index] }
+          : { setting: "--users-file" })
+    })
+  )
 }
 
-const bad = (value: string, expected: string, setting = "--users-file"): BadSetting =>
-  new BadSetting({ setting, value, expected })
+const bad = (value: string, expected: string): BadSetting =>
+  new BadSetting({ setting: "--users-file", value, expected })

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Commands from "../config/conditions/Commands.ts"
 import * as Parsers from "../config/Parsers.ts"
-import { BadSetting } from "../Errors.ts"
+import { BadFile, BadSetting, BadSettings } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
 import * as Target from "../wire/Target.ts"
 import { printable } from "../wire/Text.ts"
@@ -63,13 +63,14 @@ export interface Given {
 export const fromFlags = Effect.fnUntraced(function* (
   given: Given,
   user?: string
-): Effect.fn.Return<AccessFlags, BadSetting> {
+): Effect.fn.Return<AccessFlags, BadSetting | BadSettings> {
   const target = yield* read("--to", given.to, targetFrom, "HOST:PORT, such as example.com:443")
   const client = yield* read("--client", given.client, addressFrom, "an IP address")
   const address = yield* read("--address", given.address, addressFrom, "an IP address")
   const at = yield* read("--at", given.at, timeFrom, "a time such as 2026-11-22T10:00")
   if (target === undefined && given.command !== "associate") {
-    return yield* new BadSetting({ setting: "--to", value: "nothing", expected: "HOST:PORT" })
+    const reason = "--to is missing: it names the target, HOST:PORT, such as example.com:443"
+    return yield* new BadSettings({ errors: [new BadFile({ reason })] })
   }
   return {
     access: {

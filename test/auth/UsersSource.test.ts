@@ -77,7 +77,10 @@ describe("a file of users", () => {
         `--users-file: line 3 of "${path}" is not the only user of its name: line 1 has "bob" too`
       )
       yield* write(path, `alice:${hash}\n`)
-      assert.strictEqual(yield* error(path, [alice]), '--user: "alice" is not the only user of its name')
+      assert.strictEqual(
+        yield* error(path, [alice]),
+        '--users-file: "alice" is not the only user of its name'
+      )
       assert.strictEqual(
         yield* error(path, [alice, alice]),
         '--user: "alice" is not the only user of its name'

@@ -195,7 +195,7 @@ describe("AccessFlags", () => {
   )
 
   for (const [flags, message] of [
-    [{}, "--to: nothing is not HOST:PORT"],
+    [{}, "--to is missing: it names the target, HOST:PORT"],
     [{ to: "example.com" }, '--to: "example.com" is not HOST:PORT'],
     [{ to: "127.1:80" }, '--to: "127.1:80" is not HOST:PORT'],
     [{ to: "e.com:1", client: "somewhere" }, '--client: "somewhere" is not an IP address'],

@@ -32,6 +32,15 @@ describe("what it says of itself", () => {
         }
       }
       assert.include((yield* Program.run(["help", "explain"])).stdout, "--to HOST:PORT")
+      for (const args of [
+        ["--help", "nonsense"],
+        ["help", "nonsense"]
+      ]) {
+        const { code, stderr } = yield* Program.run(args)
+        assert.strictEqual(code, 2)
+        assert.include(stderr, '"limits"')
+        assert.include(stderr, '"explain"')
+      }
     })
   )
 
