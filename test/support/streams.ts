@@ -1,6 +1,8 @@
 /**
- * Streams in tests whose clock stands still.
+ * Streams in tests whose clock stands still, and what passes through sockets whole.
  */
+import { once } from "node:events"
+import type { Duplex } from "node:stream"
 import { setImmediate } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import * as Client from "../../src/network/Client.ts"
@@ -36,4 +38,29 @@ export const pattern = (length: number, seed = 0): Uint8Array => {
   const bytes = new Uint8Array(length)
   for (let i = 0; i < length; i++) bytes[i] = seed + i * 31 + (i >> 8) * 17
   return bytes
+}
+
+/** Sends everything in pieces of mixed sizes, and its end. */
+export const sendAll = async (stream: Duplex, bytes: Buffer, seed: number): Promise<void> => {
+  const sizes = [1, 100, 1460, 16 * 1024, 16 * 1024 + 1, 70_000, 300_000]
+  for (let at = 0, turn = seed; at < bytes.length; turn++) {
+    const size = sizes[turn % sizes.length]!
+    if (!stream.write(bytes.subarray(at, at + size))) await once(stream, "drain")
+    else if (turn % 5 === 0) await setImmediate()
+    at += size
+  }
+  stream.end()
+}
+
+/** Everything that comes, read fast, or with pauses in which it has to wait on its way. */
+export const receiveAll = async (stream: Duplex, isSlow: boolean): Promise<Buffer> => {
+  const chunks: Array<Buffer> = []
+  stream.on("data", (chunk: Buffer) => {
+    chunks.push(chunk)
+    if (!isSlow || chunks.length % 16 !== 0) return
+    stream.pause()
+    setTimeout(() => stream.resume(), 5)
+  })
+  await once(stream, "end")
+  return Buffer.concat(chunks)
 }
