@@ -183,7 +183,7 @@ describeNeeds("openssl")("over TLS", () => {
         yield* plain.send(greeting(0x00))
         assert.deepStrictEqual([...(yield* plain.rest)], [])
         const { hint } = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x05 })
-        assert.match(String(hint), /no TLS/)
+        assert.match(String(hint), /does not speak TLS/)
         const secure = yield* dial(addresses[1]!, trust)
         assert.deepStrictEqual([...(yield* secure.rest)], [])
         const line = yield* logged({ outcome: "UnknownProtocol", firstByte: 0x16 })
