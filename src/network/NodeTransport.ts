@@ -15,7 +15,7 @@
  * ```
  */
 import { Socket } from "node:net"
-import type { Duplex } from "node:stream"
+import { Duplex } from "node:stream"
 import * as NodeInternals from "./NodeInternals.ts"
 import { type ReadBuffers, readSize, type SocketBuffer } from "./ReadBuffers.ts"
 import type { Mover, Receiver, Transport } from "./Transport.ts"
@@ -123,7 +123,10 @@ class NodeTransport implements Transport {
 
   pause(): void {
     this.isPaused = true
-    this.duplex.pause()
+    // Most receivers go on before anything comes. Stopping the socket and starting it again takes two system calls, so
+    // only the stream is stopped, and `read` stops the socket when something comes.
+    if (this.buffer && this.mover === undefined) Duplex.prototype.pause.call(this.duplex)
+    else this.duplex.pause()
   }
 
   resume(): void {
@@ -226,12 +229,15 @@ class NodeTransport implements Transport {
     const bytes = from.subarray(0, count)
     // The stream was handed over, or holds bytes that were read before these.
     if ((receiver ?? mover) === undefined || duplex.readableLength > 0) return duplex.push(Buffer.from(bytes))
+    if (this.isPaused && duplex.isPaused()) {
+      duplex.push(Buffer.from(bytes))
+      return false
+    }
     if (mover !== undefined) this.passRead(bytes, buffer!)
     else if (receiver!.lent !== undefined) {
       buffer!.fitWhole(count)
       receiver!.lent(bytes)
     } else receiver!.received(Buffer.from(bytes))
-    // `pause` has stopped the reading by itself.
     return !this.isWriting
   }
 

@@ -147,6 +147,37 @@ describe("a relay with Node's internals", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("keeps what comes while it is paused, stops the socket then, and gives all of it in order", () =>
+    Effect.gen(function* () {
+      const [sender, near] = yield* Sockets.ends({ allowHalfOpen: true })
+      const transport = NodeTransport.make(near, { buffers: new ReadBuffers() })
+      const received: Array<Buffer> = []
+      let hasEnded = false
+      transport.listen({
+        received: (bytes) => received.push(Buffer.from(bytes)),
+        ended: () => {
+          hasEnded = true
+        },
+        closed: () => {}
+      })
+      transport.pause()
+      const sent = Buffer.from(pattern(3_000_000))
+      sender.end(sent)
+      yield* until(() => near.bytesRead > 0)
+      yield* Effect.sleep("50 millis")
+      assert.isAtMost(near.bytesRead, readSize)
+      assert.deepStrictEqual(received, [])
+      for (let turn = 0; turn < 20; turn++) {
+        transport.resume()
+        yield* Effect.sleep("1 millis")
+        transport.pause()
+      }
+      transport.resume()
+      yield* until(() => hasEnded)
+      assert.isTrue(Buffer.concat(received).equals(sent))
+    }).pipe(Effect.scoped)
+  )
+
   it.live("hands bytes that others may change to no stream that could keep them", () =>
     Effect.gen(function* () {
       const kept: Array<Buffer> = []
