@@ -124,7 +124,7 @@ class NodeTransport implements Transport {
   pause(): void {
     this.isPaused = true
     // Most receivers go on before anything comes. Stopping the socket and starting it again takes two system calls, so
-    // only the stream is stopped, and `read` stops the socket when something comes.
+    // only the stream is stopped. It takes what comes up to its high-water mark, and then stops the socket.
     if (this.buffer && this.mover === undefined) Duplex.prototype.pause.call(this.duplex)
     else this.duplex.pause()
   }

@@ -165,7 +165,8 @@ describe("a relay with Node's internals", () => {
       sender.end(sent)
       yield* until(() => near.bytesRead > 0)
       yield* Effect.sleep("50 millis")
-      assert.isAtMost(near.bytesRead, readSize)
+      // The stream asks for more until it holds as much as it may: 16 KiB on Node 20, 64 KiB on later ones.
+      assert.isAtMost(near.bytesRead, Math.max(readSize, near.readableHighWaterMark))
       assert.deepStrictEqual(received, [])
       for (let turn = 0; turn < 20; turn++) {
         transport.resume()
