@@ -1,6 +1,6 @@
 /**
- * Completion scripts for shells. Effect's own list each setting again for every
- * command, with all that there is to say of it: hundreds of kilobytes.
+ * Completion scripts for shells. Those that Effect makes by itself repeat each setting
+ * with its whole description for every command: hundreds of kilobytes.
  */
 import * as Console from "effect/Console"
 import type * as Command from "effect/cli/Command"

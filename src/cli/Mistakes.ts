@@ -1,6 +1,6 @@
 /**
- * What is said of a command line that cannot be read: a sentence, and what was
- * probably meant. Who comes from another proxy may still have the words of that.
+ * The sentences about a command line that cannot be read, with the setting that was
+ * probably meant. Flags of other proxies are known, too.
  */
 import type * as CliError from "effect/cli/CliError"
 import * as Setting from "../config/Setting.ts"
@@ -11,7 +11,7 @@ import * as Settings from "./Settings.ts"
 /** The sentences for all that is wrong. */
 export const lines = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): ReadonlyArray<string> => {
   const flags = errors.filter((error) => error._tag === "UnrecognizedOption")
-  // The value of a flag that there is not would be taken for a command.
+  // The value behind an unknown flag looks like an unknown command.
   const others = errors.filter(({ _tag }) => flags.length === 0 || _tag !== "UnknownSubcommand")
   return others.map((error) => {
     if (error._tag === "UnrecognizedOption") return noSetting(error)
@@ -23,7 +23,8 @@ const noCommand = ({ subcommand, suggestions: [meant] }: CliError.UnknownSubcomm
   `There is no command ${printable(subcommand)}.${meant === undefined ? "" : ` Did you mean ${meant}?`}`
 
 const noSetting = ({ option, suggestions }: CliError.UnrecognizedOption): string => {
-  const elsewhere = translations[option.replace(/^-+/, "")]
+  const name = option.replace(/^-+/, "")
+  const elsewhere = Object.hasOwn(translations, name) ? translations[name] : undefined
   const nearest = Suggest.nearest(option, flags)
   const meant = elsewhere ?? suggestions[0] ?? (nearest && `--${nearest}`)
   const sentence = `There is no setting ${printable(option)}.`

@@ -41,6 +41,13 @@ describe("a setting that there is not", () => {
     ])
   })
 
+  it("is no property that every object has", () => {
+    assert.deepStrictEqual(Mistakes.lines([flag("--constructor"), flag("--__proto__")]), [
+      "There is no setting --constructor.",
+      "There is no setting --__proto__."
+    ])
+  })
+
   it("is translated to settings that there are, and only where there is none of its name", () => {
     const flags = new Set(Object.keys(Setting.texts(Settings.table)).map(Setting.flagName))
     for (const [name, meant] of Object.entries(Mistakes.translations)) {
