@@ -2,7 +2,8 @@
  * A connection as a stream for Node's HTTP. Counts the bytes, and hands bytes on only when `portion` and the flow
  * allow.
  *
- * At most the bytes of one read wait here: the connection is paused until they are handed on.
+ * At most the bytes of one read wait here: the connection is paused until they are handed on. What its stream holds
+ * meanwhile is bounded by the stream's high-water mark.
  */
 import { Duplex } from "node:stream"
 import type { Flow } from "./BandwidthScheduler.ts"
