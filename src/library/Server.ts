@@ -5,14 +5,11 @@ import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as NetAddress from "effect/net/NetAddress"
 import { Bans } from "../bans/Bans.ts"
-import type * as ListenAddress from "../config/ListenAddress.ts"
 import * as Sources from "../config/Sources.ts"
 import type { BadSettings, StateFailed } from "../Errors.ts"
 import { type Refusal, Server as Running } from "../server/Server.ts"
 import { Events } from "../session/Events.ts"
-import type { Census } from "../session/Sessions.ts"
 import { Reload } from "./Reload.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import * as Services from "./Services.ts"
@@ -54,16 +51,7 @@ export type Provided = Server | Bans | Events | Reload | Sessions
  */
 export class Server extends Context.Service<
   Server,
-  {
-    /** The listeners, in the order of the options, with the ports that the system chose. */
-    readonly listeners: ReadonlyArray<ListenAddress.ListenAddress>
-    /** The addresses of those that listen on TCP. */
-    readonly addresses: ReadonlyArray<NetAddress.InetAddress>
-    /** Whether clients have to log in with a password. */
-    readonly asksPassword: boolean
-    /** The numbers of sessions, handshakes and descriptors, and their limits. */
-    readonly census: Effect.Effect<Census>
-  }
+  Pick<Running["Service"], "listeners" | "addresses" | "asksPassword" | "census">
 >()("effect-socks/library/Server") {
   static readonly layer = (options: ServerOptions | Settings = {}): Layer.Layer<Provided, StartError> =>
     layerFrom(Settings.make(options))
@@ -80,7 +68,11 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
       const settings = yield* read
       const services = yield* Services.make
       const counters = yield* Services.counters
-      const server = Layer.mergeAll(face, Sessions.layer, Reload.layerOf(services)).pipe(
+      const server = Layer.mergeAll(
+        Layer.effect(Server, Running),
+        Sessions.layer,
+        Reload.layerOf(services)
+      ).pipe(
         Layer.provideMerge(Running.layerOf(counters)),
         Layer.provide(Layer.provideMerge(services, layerOf(settings)))
       )
@@ -90,20 +82,3 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
       })
     })
   )
-
-/** What of the running server is for the app. */
-const face = Layer.effect(
-  Server,
-  Effect.map(Running, (running) => ({
-    get listeners() {
-      return running.listeners
-    },
-    get addresses() {
-      return running.addresses
-    },
-    get asksPassword() {
-      return running.asksPassword
-    },
-    census: running.census
-  }))
-)
