@@ -300,6 +300,8 @@ export class BadFile extends TaggedError("BadFile")<{
   /** The name of the file, printable, or the position in it; left out for options of a program, which have no file. */
   readonly at?: string | Place
   readonly reason: string
+  /** The path of the setting that is wrong, where it is one; left out if its name may be a secret. */
+  readonly setting?: string
 }> {
   override get message() {
     const { at, reason } = this
@@ -320,14 +322,17 @@ export class BadSettings extends TaggedError("BadSettings")<{
 /** Strangers can reach a listener that asks for no password. */
 export class OpenProxyRefused extends TaggedError("OpenProxyRefused")<{
   readonly address: string
+  /** What to do instead, for the author of an app; left out, for the operator of the program. */
+  readonly advice?: string
 }> {
   override get message() {
-    return (
-      `refusing to listen on ${this.address}: others can reach it and no password is set. ` +
-      "Add a user with --user NAME:PASSWORD (or SOCKS_USER), or pass --open to let everyone in."
-    )
+    const { address, advice = adviceOfProgram } = this
+    return `refusing to listen on ${address}: others can reach it and no password is set. ${advice}`
   }
 }
+
+const adviceOfProgram =
+  "Add a user with --user NAME:PASSWORD (or SOCKS_USER), or pass --open to let everyone in."
 
 /** A state file, which outlives restarts, cannot be read or written. */
 export class StateFailed extends TaggedError("StateFailed")<{
@@ -351,7 +356,7 @@ export class ListenFailed extends TaggedError("ListenFailed")<{
 }
 
 const listenReasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program has taken it",
+  EADDRINUSE: "it is in use already, by another program or by another listener",
   EADDRNOTAVAIL: "this machine does not have the address",
   EACCES: "this process lacks the privilege, which ports below 1024 need",
   ENOENT: "its directory does not exist",

@@ -68,14 +68,22 @@ const users = Layer.provide(UsersSource.layer, RuleNames.layer)
 const judging = (values: Settings.Read["values"], local: LocalAddresses["Service"]): Inputs["judge"] => {
   const own = LoopGuard.judge(() => addressesOf(values.listen), values.allowTarget)
   const others = judgeOf(values, local)
-  return (access, address, now) => own(access, address) ?? others(access, address, now)
+  return (access, address, now) => {
+    const mine = own(access, address)
+    if (mine !== undefined) return mine
+    const decision = others(access, address, now)
+    return values.reportOnly && decision.verdict === "deny" ? { ...decision, isReported: true } : decision
+  }
 }
 
 /** What is explained: the rules, and what judges by them, with whatever else has a say. */
 export interface Inputs {
   readonly rules: Rules
-  readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision
+  readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Judged
 }
+
+/** A decision, and whether it is a denial that is only logged (`report-only`). */
+type Judged = Decision & { readonly isReported?: true }
 
 export interface Explanation {
   readonly lines: ReadonlyArray<string>
@@ -89,7 +97,10 @@ export const explain = Effect.fnUntraced(function* (
   { access, address, at }: AccessFlags.AccessFlags
 ): Effect.fn.Return<Explanation, never, Resolver> {
   const now = at ?? (yield* Clock.currentTimeMillis)
-  const isAllowed = (where: NetAddress.IpAddress | undefined) => judge(access, where, now).verdict !== "deny"
+  const isAllowed = (where: NetAddress.IpAddress | undefined) => {
+    const { verdict, isReported } = judge(access, where, now)
+    return verdict !== "deny" || isReported === true
+  }
   const considered = (where: NetAddress.IpAddress | undefined) => [
     ...listed(Explain.explain(rules, access, where, now)),
     verdict(judge(access, where, now))
@@ -153,7 +164,9 @@ const line = ({ rule, verdict, matches, condition }: Explain.Step): string => {
     : `  ${rule}: may match, and ${verdict === "allow" ? "allow" : "deny"} (${condition})`
 }
 
-const verdict = ({ verdict, rule, reason }: Decision): string => {
+const verdict = ({ verdict, rule, reason, isReported }: Judged): string => {
   if (verdict === "undecided") return "Undecided: that depends on each target"
-  return `${verdict === "allow" ? "Allowed" : "Denied"} by: ${rule}${reason === undefined ? "" : ` (${reason})`}`
+  const by = `by: ${rule}${reason === undefined ? "" : ` (${reason})`}`
+  if (isReported) return `Allowed, and logged as denied (report-only) ${by}`
+  return `${verdict === "allow" ? "Allowed" : "Denied"} ${by}`
 }

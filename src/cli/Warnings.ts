@@ -9,8 +9,7 @@ import * as UsersSource from "../auth/UsersSource.ts"
 import * as Slices from "../base/Slices.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as RuleLint from "../config/RuleLint.ts"
-import * as Setting from "../config/Setting.ts"
-import { nearest } from "../config/Suggest.ts"
+import * as Sources from "../config/Sources.ts"
 import * as Variables from "../config/Variables.ts"
 import { printable } from "../wire/Text.ts"
 import * as Settings from "./Settings.ts"
@@ -40,6 +39,7 @@ export const of = Effect.fnUntraced(function* (
       ? ["auth-token: there is no auth-url that it would be for"]
       : []),
     ...expired(users, yield* Clock.currentTimeMillis),
+    ...lockedOut(users, values),
     ...strange(variables, [...texts.values()])
   ]
 })
@@ -50,31 +50,38 @@ export const log = (read: Settings.Read): Effect.Effect<void> =>
     Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
   )
 
-const expired = (users: ReadonlyArray<User>, now: number): ReadonlyArray<string> => {
-  const names = users.flatMap(({ name, expires = Infinity }) => (expires <= now ? [printable(name)] : []))
-  if (names.length === 0) return []
-  const more = names.length > most ? `, and ${names.length - most} more` : ""
-  return [`users: expired, and not let in: ${names.slice(0, most).join(", ")}${more}`]
+const expired = (users: ReadonlyArray<User>, now: number): ReadonlyArray<string> =>
+  listed(
+    "expired, and not let in",
+    users.filter(({ expires = Infinity }) => expires <= now)
+  )
+
+/** Users with neither a password nor its hash, where no certificate lets them in. */
+const lockedOut = (
+  users: ReadonlyArray<User>,
+  { tlsClientCa }: Settings.Read["values"]
+): ReadonlyArray<string> =>
+  tlsClientCa === undefined
+    ? listed(
+        "cannot log in, without a password, password-hash or tls-client-ca",
+        users.filter(({ password, passwordHash }) => password === undefined && passwordHash === undefined)
+      )
+    : []
+
+const listed = (what: string, users: ReadonlyArray<User>): ReadonlyArray<string> => {
+  if (users.length === 0) return []
+  const names = users.slice(0, most).map(({ name }) => printable(name))
+  const more = users.length > most ? `, and ${users.length - most} more` : ""
+  return [`users: ${what}: ${names.join(", ")}${more}`]
 }
 
 const most = 10
 
 /** Variables that look like settings, and are none, nor used in the config file. */
 const strange = (variables: ReadonlyArray<string>, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const prefix = "SOCKS_"
-  const known = new Map(
-    Object.keys(Setting.texts(Settings.table))
-      .map(Setting.variableName)
-      .map((variable) => [variable.slice(prefix.length), variable])
-  )
   const used = new Set(texts.flatMap((text) => [...Variables.names(text)]))
-  return variables
-    .filter((variable) => variable.startsWith(prefix) && !used.has(variable))
-    .map((variable) => variable.slice(prefix.length))
-    .filter((name) => !known.has(name))
-    .map((name) => {
-      const meant = nearest(name, [...known.keys()])
-      const question = meant === undefined ? "" : `; did you mean ${known.get(meant)}?`
-      return `the environment variable ${printable(prefix + name)} is no setting${question}`
-    })
+  return Sources.strangers(
+    Settings.table,
+    variables.filter((variable) => !used.has(variable))
+  )
 }

@@ -21,7 +21,8 @@ export const of = (
   { value, isPart, place }: Found
 ): BadFile | BadSetting => {
   const setting = nameOf(path)
-  const bad = (reason: string) => new BadFile({ ...(place && { at: place }), reason })
+  const bad = (reason: string, named = true) =>
+    new BadFile({ ...(place && { at: place }), reason, ...(named && setting !== "" && { setting }) })
   switch (kind._tag) {
     case "Said":
       return bad(`${setting}: ${kind.message}`)
@@ -33,7 +34,8 @@ export const of = (
       // A colon too many, and a secret is a key.
       const isShown = !isSecret || /^[\w-]*$/.test(key)
       return bad(
-        `${isShown ? setting : "this"} is no setting${meant === undefined ? "" : `; did you mean ${meant}?`}`
+        `${isShown ? setting : "this"} is no setting${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+        isShown
       )
     }
     case "Wrong": {

@@ -52,7 +52,9 @@ const zoneOfTimes = Schema.makeFilter<Written>(
 /** One rule. To be decoded with `onExcessProperty: "error"`: a condition whose name is misspelt would always hold. */
 export const schema = Schema.Struct({
   name: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "For the log" })),
-  allow: Schema.optionalKey(Schema.Literal(true)),
+  allow: Schema.optionalKey(
+    Schema.Literal(true).annotate({ expected: "true, its only value; deny: true denies" })
+  ),
   deny: Schema.optionalKey(
     Schema.Union([Schema.Literal(true), Schema.NonEmptyString]).annotate({
       description: "The reason, which clients and the log are told; or true",

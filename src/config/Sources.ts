@@ -4,6 +4,7 @@
  */
 
 import * as EnvConfig from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
@@ -21,6 +22,7 @@ import {
   type Values,
   variableName
 } from "./Setting.ts"
+import { nearest } from "./Suggest.ts"
 
 /** The texts given as flags, by setting; empty where there was none. */
 export type Given = Readonly<Record<string, ReadonlyArray<string>>>
@@ -123,6 +125,42 @@ export const fromVariables = Effect.fnUntraced(function* <T extends Table>(
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
   return said as Partial<Values<T>>
 })
+
+/** The names of all variables that the `ConfigProvider` has and that begin as those of settings do. */
+export const variables: Effect.Effect<ReadonlyArray<string>> = Effect.gen(function* () {
+  const { load } = yield* ConfigProvider.ConfigProvider
+  const within = (path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>
+    Effect.gen(function* () {
+      const name = path.join("_")
+      if (!name.startsWith(prefix.slice(0, name.length)) && !name.startsWith(prefix)) return []
+      const node = yield* Effect.orElseSucceed(load(path), () => undefined)
+      if (node === undefined) return []
+      if (node._tag !== "Record") return [name]
+      const inner = yield* Effect.forEach(node.keys, (key) => within([...path, key]))
+      return [...(node.value === undefined ? [] : [name]), ...inner.flat()]
+    })
+  return yield* within([])
+})
+
+const prefix = "SOCKS_"
+
+/** A sentence for each variable that looks like one of a setting, and is none of this table. */
+export const strangers = (table: Table, variables: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const known = new Map(
+    Object.keys(textsIn(table))
+      .map(variableName)
+      .map((variable) => [variable.slice(prefix.length), variable])
+  )
+  return variables
+    .filter((variable) => variable.startsWith(prefix))
+    .map((variable) => variable.slice(prefix.length))
+    .filter((name) => !known.has(name))
+    .map((name) => {
+      const meant = nearest(name, [...known.keys()])
+      const question = meant === undefined ? "" : `; did you mean ${known.get(meant)}?`
+      return `the environment variable ${printable(prefix + name)} is no setting${question}`
+    })
+}
 
 /** The values that flags and variables give, and what is wrong with the others. */
 const fromTexts = Effect.fnUntraced(function* (

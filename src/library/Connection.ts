@@ -26,7 +26,6 @@ import { AuthSettings } from "../auth/Settings.ts"
 import { Bans } from "../bans/Bans.ts"
 import { BanSettings } from "../bans/Settings.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import * as Sources from "../config/Sources.ts"
 import { CurrentListener } from "../network/CurrentListener.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { fromNode } from "../network/NodeAddress.ts"
@@ -40,7 +39,7 @@ import * as OpenProxyCheck from "../server/OpenProxyCheck.ts"
 import type { StartError } from "./Server.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import * as Services from "./Services.ts"
-import { layerOf, Settings } from "./Settings.ts"
+import { layerOf, placed, Settings } from "./Settings.ts"
 
 export { handle, type Services } from "../server/Connection.ts"
 
@@ -94,6 +93,6 @@ export const layer = (options: ServerOptions | Settings = {}): Layer.Layer<Conne
             LoopGuard.policy(Context.get(built, Policy), () => own, allowTarget)
           )
         )
-      }).pipe(Effect.mapError((error) => Sources.placed(error, settings.locate)))
+      }).pipe(Effect.mapError(placed(settings)))
     })
   )

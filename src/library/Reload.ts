@@ -6,14 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
-import * as Sources from "../config/Sources.ts"
 import type { BadSettings } from "../Errors.ts"
 import type * as Composition from "../server/Composition.ts"
 import * as ServerReload from "../server/Reload.ts"
 import type { Refusal, Server } from "../server/Server.ts"
 import type { Events } from "../session/Events.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
-import { layerOf, Settings } from "./Settings.ts"
+import { layerOf, placed, Settings } from "./Settings.ts"
 
 /**
  * Other settings for a server that runs: in force as a whole, or on failure not at all.
@@ -52,8 +51,9 @@ export class Reload extends Context.Service<
         return (options) =>
           Settings.make(options).pipe(
             Effect.flatMap((settings) =>
-              Effect.mapError(ServerReload.once(Layer.provideMerge(services, layerOf(settings))), (error) =>
-                Sources.placed(error, settings.locate)
+              Effect.mapError(
+                ServerReload.once(Layer.provideMerge(services, layerOf(settings))),
+                placed(settings)
               )
             ),
             ServerReload.reported,

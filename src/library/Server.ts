@@ -6,7 +6,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Bans } from "../bans/Bans.ts"
-import * as Sources from "../config/Sources.ts"
 import type { BadSettings, StateFailed } from "../Errors.ts"
 import { type Refusal, Server as Running } from "../server/Server.ts"
 import { Events } from "../session/Events.ts"
@@ -14,7 +13,7 @@ import { Reload } from "./Reload.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import * as Services from "./Services.ts"
 import { Sessions } from "./Sessions.ts"
-import { layerOf, Settings } from "./Settings.ts"
+import { layerOf, placed, Settings } from "./Settings.ts"
 
 /** Why a server does not start. Each has a message that names the setting, its value and what would be right. */
 export type StartError = Refusal | BadSettings | StateFailed
@@ -78,7 +77,7 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
       )
       return yield* Effect.mapBoth(Layer.build(Layer.fresh(server)), {
         onSuccess: Context.pick(Server, Bans, Events, Reload, Sessions),
-        onFailure: (error) => Sources.placed(error, settings.locate)
+        onFailure: placed(settings)
       })
     })
   )

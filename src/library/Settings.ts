@@ -13,7 +13,7 @@ import * as ProblemErrors from "../config/ProblemErrors.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import * as Sources from "../config/Sources.ts"
-import type { BadSettings } from "../Errors.ts"
+import { type BadSetting, type BadSettings, OpenProxyRefused } from "../Errors.ts"
 import * as ServerConfig from "../server/Config.ts"
 import * as Systemd from "../server/Systemd.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
@@ -67,11 +67,16 @@ export class Settings {
       Effect.map(({ values, locate }) => new Settings(values, locate))
     )
 
-  /** Reads the environment variables of the program, such as `SOCKS_LISTEN`, from the `ConfigProvider`. */
-  static readonly fromEnv: Effect.Effect<Settings, BadSettings> = Effect.map(
-    Sources.fromVariables(everything),
-    (values) => new Settings(values, byVariable)
-  )
+  /**
+   * Reads the environment variables of the program, such as `SOCKS_LISTEN`, from the `ConfigProvider`. Variables
+   * `SOCKS_…` that are no setting of a server are logged as warnings.
+   */
+  static readonly fromEnv: Effect.Effect<Settings, BadSettings> = Effect.gen(function* () {
+    for (const warning of Sources.strangers(everything, yield* Sources.variables)) {
+      yield* Effect.logWarning(warning)
+    }
+    return new Settings(yield* Sources.fromVariables(everything), byVariable)
+  })
 
   /** Reads options that are each a `Config`. */
   static readonly fromConfig = (
@@ -93,6 +98,16 @@ const byKey: ConfigFile.Locate = (path) => ({
 const byVariable: ConfigFile.Locate = ([name]) => ({
   setting: Setting.variableName(PlainValues.keyOf(String(name)))
 })
+
+/** An error about settings, in the words of where they come from. */
+export const placed =
+  ({ locate }: Settings) =>
+  <E>(error: E): E | BadSetting | BadSettings | OpenProxyRefused =>
+    error instanceof OpenProxyRefused
+      ? new OpenProxyRefused({ address: error.address, advice })
+      : Sources.placed(error, locate)
+
+const advice = "Give it users or an Authenticator that asks for a password, or open: true to let everyone in."
 
 export const layerOf = ({ values }: Settings): Layer.Layer<ServerConfig.Sections> =>
   ServerConfig.layer(values)

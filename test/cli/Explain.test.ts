@@ -248,4 +248,22 @@ describe("explain, of settings", () => {
       assert.strictEqual(yield* asked("127.0.0.1:1081"), "Allowed by: no rules")
     })
   )
+
+  it.effect("allows what report-only logs as denied, but for the server itself", () =>
+    Effect.gen(function* () {
+      const asked = (to: string) =>
+        Explain.run({ denyTarget: ["192.0.2.1"], reportOnly: ["true"] }, given({ to })).pipe(
+          Effect.andThen(TestConsole.logLines),
+          Effect.map((lines) => String(lines.at(-1)).split("\n").at(-1)),
+          Effect.provide(
+            Layer.merge(MemoryFiles.layer({}), ConfigProvider.layer(ConfigProvider.fromEnvRecord({})))
+          )
+        )
+      assert.match(
+        String(yield* asked("192.0.2.1:443")),
+        /^Allowed, and logged as denied \(report-only\) by: /
+      )
+      assert.strictEqual((yield* Effect.flip(asked("127.0.0.1:1080")))._tag, "Denied")
+    })
+  )
 })

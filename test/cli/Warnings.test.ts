@@ -83,6 +83,16 @@ describe("warnings", () => {
     })
   )
 
+  it.effect("are of users who can prove nothing", () =>
+    Effect.gen(function* () {
+      const users = "users: [{ name: alice, password: x }, { name: bob }]\n"
+      assert.deepStrictEqual(yield* warnings(users), [
+        "users: cannot log in, without a password, password-hash or tls-client-ca: bob"
+      ])
+      assert.deepStrictEqual(yield* warnings(`${users}tls-client-ca: ca.pem\n`), [])
+    })
+  )
+
   it.effect("are of variables that look like settings", () =>
     Effect.gen(function* () {
       const env = { SOCKS_LISTN: "x", SOCKS_HOST: "x", SOCKS_UDP: "true", SOCKS_ALICE: "alice:x", PATH: "x" }

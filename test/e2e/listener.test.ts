@@ -25,7 +25,10 @@ describe.concurrent("listening", () => {
       const { code, stdout, stderr } = yield* Program.run(["--listen", address])
       assert.strictEqual(code, 1)
       assert.strictEqual(stdout, "")
-      assert.strictEqual(stderr, `cannot listen on ${address}: another program has taken it\n`)
+      assert.strictEqual(
+        stderr,
+        `cannot listen on ${address}: it is in use already, by another program or by another listener\n`
+      )
     })
   )
 

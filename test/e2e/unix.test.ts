@@ -75,7 +75,7 @@ describe.concurrent("a socket in the file system", () => {
       const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`])
       assert.deepStrictEqual(
         [code, stderr.trim()],
-        [1, `cannot listen on unix:${path}: another program has taken it`]
+        [1, `cannot listen on unix:${path}: it is in use already, by another program or by another listener`]
       )
       assert.isTrue(existsSync(path))
     })

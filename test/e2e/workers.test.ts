@@ -136,7 +136,10 @@ describe.concurrent("Workers", () => {
       const one = yield* Program.run(taken)
       const several = yield* Program.run(["--workers", "2", ...taken])
       assert.strictEqual(one.code, 1)
-      assert.match(one.stderr, /cannot listen on .*: another program has taken it/)
+      assert.match(
+        one.stderr,
+        /cannot listen on .*: it is in use already, by another program or by another listener/
+      )
       assert.deepStrictEqual(several, one)
       const twice = ["--listen", "127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"]
       assert.deepStrictEqual(yield* Program.run(["--workers", "2", ...twice]), yield* Program.run(twice))
@@ -155,7 +158,10 @@ describe.concurrent("Workers", () => {
       yield* server.logged({ message: "a worker died" })
       yield* server.pids
       const second = yield* Program.run(["--workers", "2", ...flags])
-      assert.strictEqual(second.stderr, `cannot listen on unix:${path}: another program has taken it\n`)
+      assert.strictEqual(
+        second.stderr,
+        `cannot listen on unix:${path}: it is in use already, by another program or by another listener\n`
+      )
       assert.isTrue(existsSync(path))
       assert.strictEqual((yield* server.stop).code, 0)
       assert.isFalse(existsSync(path))

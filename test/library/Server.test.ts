@@ -224,12 +224,23 @@ describe("Server.layer", () => {
           'listen[1]: "127.0.0.1:1" is not the only listener at its place'
         ],
         [
+          { rules: [{ allow: "yes please" }] },
+          'rules[0].allow: "yes please" is not true, its only value; deny: true denies'
+        ],
+        [
+          { listen: "0.0.0.0:1080" },
+          "refusing to listen on 0.0.0.0:1080: others can reach it and no password is set. " +
+            "Give it users or an Authenticator that asks for a password, or open: true to let everyone in."
+        ],
+        [
           { rules: [{ allow: true, groups: "staff" }] },
           'rules[0].groups[0]: group "staff" of rule 1 is not a group of any user'
         ]
       ] as const) {
         assert.strictEqual(yield* refusalOf(options), message)
       }
+      const misspelt = yield* Effect.flip(Settings.make({ idleTimout: "1 minute" } as object))
+      assert.deepInclude(misspelt.errors[0], { _tag: "BadFile", setting: "idleTimout" })
       const url = yield* refusalOf({ authUrl: "http://alice:secret@auth.example/check" })
       assert.match(url, /^authUrl: what was given is not a URL of https:/)
       assert.strictEqual(
@@ -279,6 +290,34 @@ describe("Server.layer", () => {
       const error = yield* Effect.flip(Settings.fromEnv)
       assert.strictEqual(error.message, 'SOCKS_MAX_SESSIONS: "0" is not a whole number above 0, or auto')
     }).pipe(Effect.provide(env))
+  })
+
+  it.effect("warns of variables that look like settings, beside what is wrong with others", () => {
+    const warnings: Array<unknown> = []
+    const logger = Logger.make<unknown, void>(({ message }) => void warnings.push(message))
+    return Effect.gen(function* () {
+      const error = yield* Effect.flip(Settings.fromEnv)
+      assert.strictEqual(error.message, 'SOCKS_UDP: "maybe" is not true or false')
+      assert.deepStrictEqual(warnings.flat(), [
+        "the environment variable SOCKS_LISTN is no setting; did you mean SOCKS_LISTEN?",
+        "the environment variable SOCKS_LISTEN_X is no setting; did you mean SOCKS_LISTEN?"
+      ])
+    }).pipe(
+      Effect.provide(
+        Layer.merge(
+          Logger.layer([logger]),
+          ConfigProvider.layer(
+            ConfigProvider.fromEnvRecord({
+              SOCKS_LISTN: "x",
+              SOCKS_LISTEN: "127.0.0.1:1",
+              SOCKS_LISTEN_X: "x",
+              SOCKS_UDP: "maybe",
+              PATH: "x"
+            })
+          )
+        )
+      )
+    )
   })
 })
 
