@@ -16,7 +16,7 @@ import { Dialer } from "../src/network/Dialer.ts"
 import * as NodeTransport from "../src/network/NodeTransport.ts"
 import type { Secure } from "../src/network/Tls.ts"
 import type { answers } from "../src/Reply.ts"
-import { Sessions } from "../src/session/Sessions.ts"
+import { SessionRegistry } from "../src/session/SessionRegistry.ts"
 import {
   connect,
   connectWith,
@@ -60,8 +60,8 @@ const requesting = (sends: ReadonlyArray<number>, code: number): Case => ({
 const admitting = (error: Errors.TooManySessions | Errors.LimitError, code: number): Case => ({
   ...requesting(request("192.0.2.1", 80), code),
   instead: Layer.effect(
-    Sessions,
-    Effect.map(Sessions, (sessions) => ({ ...sessions, admit: () => Effect.fail(error) }))
+    SessionRegistry,
+    Effect.map(SessionRegistry, (sessions) => ({ ...sessions, admit: () => Effect.fail(error) }))
   ).pipe(Layer.provide(layer()))
 })
 
@@ -115,8 +115,8 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
     sends: greeting(0x00),
     gets: [],
     instead: Layer.effect(
-      Sessions,
-      Effect.map(Sessions, (sessions) => ({
+      SessionRegistry,
+      Effect.map(SessionRegistry, (sessions) => ({
         ...sessions,
         open: () => Effect.fail(new Errors.TooManyHandshakes({ limit: 0 }))
       }))

@@ -11,7 +11,7 @@ import { Authenticator } from "../src/auth/Authenticator.ts"
 import * as Errors from "../src/Errors.ts"
 import { Dialer } from "../src/network/Dialer.ts"
 import type { answers } from "../src/Reply.ts"
-import { Sessions } from "../src/session/Sessions.ts"
+import { SessionRegistry } from "../src/session/SessionRegistry.ts"
 import {
   connect,
   dialer,
@@ -32,7 +32,7 @@ interface Case {
   readonly says?: string
   readonly retryAfter?: string
   readonly replacements?: Replacements
-  readonly sessions?: Layer.Layer<Sessions>
+  readonly sessions?: Layer.Layer<SessionRegistry>
 }
 
 const get = (...fields: ReadonlyArray<string>) =>
@@ -54,8 +54,8 @@ const admitting = (
 ): Case => ({
   gets,
   sessions: Layer.effect(
-    Sessions,
-    Effect.map(Sessions, (sessions) => ({ ...sessions, admit: () => Effect.fail(error) }))
+    SessionRegistry,
+    Effect.map(SessionRegistry, (sessions) => ({ ...sessions, admit: () => Effect.fail(error) }))
   ).pipe(Layer.provide(layer()))
 })
 
@@ -88,8 +88,8 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
   HandshakeTimeout: { sends: get().slice(0, -2), gets: [408, "http_request_error"] },
   TooManyHandshakes: {
     sessions: Layer.effect(
-      Sessions,
-      Effect.map(Sessions, (sessions) => ({
+      SessionRegistry,
+      Effect.map(SessionRegistry, (sessions) => ({
         ...sessions,
         open: () => Effect.fail(new Errors.TooManyHandshakes({ limit: 0 }))
       }))

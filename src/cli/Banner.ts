@@ -10,16 +10,16 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import * as CurrentListener from "../network/CurrentListener.ts"
 import * as Reach from "../policy/Reach.ts"
 import * as Config from "../server/Config.ts"
-import type { Server } from "../server/Server.ts"
+import type { RunningServer } from "../server/RunningServer.ts"
 import * as Unprotected from "./Unprotected.ts"
 
-export const print = Effect.fnUntraced(function* (server: Server["Service"]) {
+export const print = Effect.fnUntraced(function* (server: RunningServer["Service"]) {
   Output.stdout().write(lines(server, yield* Config.values))
 })
 
 /** What `print` prints. */
 export const lines = (
-  { listeners, asksPassword }: Pick<Server["Service"], "listeners" | "asksPassword">,
+  { listeners, asksPassword }: Pick<RunningServer["Service"], "listeners" | "asksPassword">,
   config: Config.Values
 ): ReadonlyArray<string> => {
   const { tlsClientCa, trust, reportOnly } = config

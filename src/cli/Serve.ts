@@ -24,7 +24,7 @@ import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
 import * as MemoryRelease from "../server/MemoryRelease.ts"
 import * as Reload from "../server/Reload.ts"
-import { Server } from "../server/Server.ts"
+import { RunningServer } from "../server/RunningServer.ts"
 import * as StatusReport from "../server/StatusReport.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as Messages from "../workers/Messages.ts"
@@ -49,7 +49,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const Primary = workers === 1 ? undefined : yield* Effect.promise(() => import("../workers/Primary.ts"))
   const server =
     Primary === undefined
-      ? Layer.provide(Server.layer, Composition.closed)
+      ? Layer.provide(RunningServer.layer, Composition.closed)
       : Primary.layer({ count: workers, texts: following.texts })
   // For all its settings, one after the other.
   const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
@@ -72,7 +72,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   ).pipe(Effect.provide(Setup.logging(outline, workers > 1)))
 }, Effect.scoped)
 
-const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: Server["Service"]) {
+const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: RunningServer["Service"]) {
   const config = yield* Config.values
   const { reportOnly } = config
   yield* Effect.logInfo("listening", {
@@ -119,7 +119,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
       // Only at the start: a reload, which may take something away from someone, waits for nothing.
       yield* Awaited.all(read.values.listen)
       yield* Effect.mapError(Reload.once(layerOf(services, read)), placed)
-      const server = yield* Server
+      const server = yield* RunningServer
       yield* Effect.provide(
         Setup.isJson(read) ? announce(server) : Banner.print(server),
         Setup.settings(read)

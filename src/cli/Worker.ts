@@ -15,7 +15,7 @@ import * as Composition from "../server/Composition.ts"
 import { ListenBackend } from "../server/ListenBackend.ts"
 import * as MemoryRelease from "../server/MemoryRelease.ts"
 import * as Reload from "../server/Reload.ts"
-import { Server } from "../server/Server.ts"
+import { RunningServer } from "../server/RunningServer.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as EventForward from "../workers/EventForward.ts"
 import * as IpcChannel from "../workers/IpcChannel.ts"
@@ -44,7 +44,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
 
   /** Answers a reload; without a number, of the start. */
   const report = (reload?: number) =>
-    Effect.map(Server, ({ listeners, asksPassword }) =>
+    Effect.map(RunningServer, ({ listeners, asksPassword }) =>
       link.send({ _tag: "serving", reload, addresses: listeners.map(ListenAddress.format), asksPassword })
     )
   const refuse = (error: Error, reload?: number) =>
@@ -75,20 +75,20 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     first = undefined
     yield* Reload.once(services)
   })
-  const server = Server.layerOf(CoordinatorMember.services, EventForward.layer(link)).pipe(
+  const server = RunningServer.layerOf(CoordinatorMember.services, EventForward.layer(link)).pipe(
     Layer.provideMerge(CoordinatorMember.layer),
     Layer.provide([Composition.closed, IpcCoordinator.layer(link), sockets]),
     Layer.provideMerge(Setup.settings(outline, passed))
   )
   const answering = Effect.gen(function* () {
     const { id, withSessions } = yield* link.list
-    const { census, sessions } = yield* Server
+    const { census, sessions } = yield* RunningServer
     const all = withSessions ? yield* sessions : []
     link.send({ _tag: "listed", id, sessions: all, census: yield* census })
   })
   const ending = Effect.gen(function* () {
     const { id, session, reason } = yield* link.end
-    const { endSession } = yield* Server
+    const { endSession } = yield* RunningServer
     link.send({ _tag: "endAnswered", id, isFound: yield* endSession(session, reason) })
   })
   const serving = Layer.effectDiscard(

@@ -9,7 +9,7 @@ import * as Tracer from "effect/Tracer"
 import type { BadSettings } from "../Errors.ts"
 import type * as Composition from "../server/Composition.ts"
 import * as ServerReload from "../server/Reload.ts"
-import type { Refusal, Server } from "../server/Server.ts"
+import type { Refusal, RunningServer } from "../server/RunningServer.ts"
 import type { Events } from "../session/Events.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import { layerOf, placed, Settings } from "./Settings.ts"
@@ -41,12 +41,12 @@ export class Reload extends Context.Service<
   /** Builds these services anew for each reload. */
   static readonly layerOf = (
     services: ReturnType<typeof Composition.services>
-  ): Layer.Layer<Reload, never, Server | Events> =>
+  ): Layer.Layer<Reload, never, RunningServer | Events> =>
     Layer.effect(
       Reload,
       Effect.gen(function* () {
         // All that the server was built with, such as its logger: a reload may come from anywhere in the app.
-        const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<Server | Events>())
+        const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<RunningServer | Events>())
         const one = yield* Semaphore.make(1)
         return (options) =>
           Settings.make(options).pipe(

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Bans } from "../bans/Bans.ts"
 import type { BadSettings, StateFailed } from "../Errors.ts"
-import { type Refusal, Server as Running } from "../server/Server.ts"
+import { type Refusal, RunningServer } from "../server/RunningServer.ts"
 import { Events } from "../session/Events.ts"
 import { Reload } from "./Reload.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
@@ -50,7 +50,7 @@ export type Provided = Server | Bans | Events | Reload | Sessions
  */
 export class Server extends Context.Service<
   Server,
-  Pick<Running["Service"], "listeners" | "addresses" | "asksPassword" | "census">
+  Pick<RunningServer["Service"], "listeners" | "addresses" | "asksPassword" | "census">
 >()("effect-socks/library/Server") {
   static readonly layer = (options: ServerOptions | Settings = {}): Layer.Layer<Provided, StartError> =>
     layerFrom(Settings.make(options))
@@ -68,11 +68,11 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
       const services = yield* Services.make
       const counters = yield* Services.counters
       const server = Layer.mergeAll(
-        Layer.effect(Server, Running),
+        Layer.effect(Server, RunningServer),
         Sessions.layer,
         Reload.layerOf(services)
       ).pipe(
-        Layer.provideMerge(Running.layerOf(counters)),
+        Layer.provideMerge(RunningServer.layerOf(counters)),
         Layer.provide(Layer.provideMerge(services, layerOf(settings)))
       )
       return yield* Effect.mapBoth(Layer.build(Layer.fresh(server)), {

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { Ending } from "../network/Relay.ts"
-import { Server } from "../server/Server.ts"
+import { RunningServer } from "../server/RunningServer.ts"
 import type * as Event from "../session/Event.ts"
 import { Events } from "../session/Events.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
@@ -47,10 +47,10 @@ export class Sessions extends Context.Service<
     >
   }
 >()("effect-socks/library/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, Server | Events> = Layer.effect(
+  static readonly layer: Layer.Layer<Sessions, never, RunningServer | Events> = Layer.effect(
     Sessions,
     Effect.gen(function* () {
-      const { sessions, endSession } = yield* Server
+      const { sessions, endSession } = yield* RunningServer
       const { stream } = yield* Events
       return {
         list: sessions,

@@ -19,7 +19,7 @@ import { Policy } from "../policy/Policy.ts"
 import * as EventLog from "../session/EventLog.ts"
 import * as EventSources from "../session/EventSources.ts"
 import { Events } from "../session/Events.ts"
-import { Sessions } from "../session/Sessions.ts"
+import { SessionRegistry } from "../session/SessionRegistry.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as AuthLayer from "./AuthLayer.ts"
 import type * as Config from "./Config.ts"
@@ -67,8 +67,8 @@ export type Counters = Bans | Pseudonym | Quotas
 export const counted = <E, R>(
   counters: Layer.Layer<Counters, E, R>,
   listener: Layer.Layer<never, never, Events> = Layer.empty
-): Layer.Layer<Bandwidth | Counters | Events | Sessions, E, R> =>
-  Layer.mergeAll(Bandwidth.layer, Sessions.layer, EventSources.decisions, EventSources.logins).pipe(
+): Layer.Layer<Bandwidth | Counters | Events | SessionRegistry, E, R> =>
+  Layer.mergeAll(Bandwidth.layer, SessionRegistry.layer, EventSources.decisions, EventSources.logins).pipe(
     Layer.provideMerge(counters),
     // Below the sessions, so that the listeners end after the last session.
     Layer.provide(Layer.mergeAll(EventSources.bans, EventLog.layer, listener)),

@@ -28,7 +28,7 @@ import * as Secured from "../protocols/TlsHandshake.ts"
 import * as Reply from "../Reply.ts"
 import { CurrentSession } from "../session/CurrentSession.ts"
 import type { AdmittedSession, Session } from "../session/Session.ts"
-import { Sessions } from "../session/Sessions.ts"
+import { SessionRegistry } from "../session/SessionRegistry.ts"
 import type { Accepted } from "../session/States.ts"
 import { ServerSettings } from "./Settings.ts"
 
@@ -41,7 +41,7 @@ export type Services =
   | Command.Services
   | ListenSettings
   | ServerSettings
-  | Sessions
+  | SessionRegistry
 
 /**
  * Serves a connection until it ends. With `secure`, the TLS handshake comes first. Never fails: errors become replies
@@ -73,7 +73,7 @@ class Connection {
   readonly secure: Secure | undefined
   readonly settings: ServerSettings["Service"]
   readonly bans: Bans["Service"]
-  readonly sessions: Sessions["Service"]
+  readonly sessions: SessionRegistry["Service"]
   /** The exchange with the client, after the protocol was detected. */
   exchange: Exchange | undefined = undefined
   /** Whether another session can follow. */
@@ -91,7 +91,7 @@ class Connection {
     this.secure = secure
     this.settings = Context.get(services, ServerSettings)
     this.bans = Context.get(services, Bans)
-    this.sessions = Context.get(services, Sessions)
+    this.sessions = Context.get(services, SessionRegistry)
   }
 
   while(): boolean {
@@ -133,7 +133,10 @@ const accept = (
 ): Effect.Effect<Connection | undefined, never, Services> =>
   Effect.contextWith((services: Context.Context<Services>) =>
     Effect.matchEffect(
-      Effect.andThen(Context.get(services, Bans).admit(peer), Context.get(services, Sessions).open(peer)),
+      Effect.andThen(
+        Context.get(services, Bans).admit(peer),
+        Context.get(services, SessionRegistry).open(peer)
+      ),
       {
         onSuccess: (session) =>
           Effect.withFiber((fiber) => {

@@ -12,7 +12,7 @@ import type { CurrentListener } from "../network/CurrentListener.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
 import type { Pseudonym } from "../network/Pseudonym.ts"
 import type { Secure } from "../network/Tls.ts"
-import type { Sessions } from "../session/Sessions.ts"
+import type { SessionRegistry } from "../session/SessionRegistry.ts"
 import type * as Config from "./Config.ts"
 import type * as Connection from "./Connection.ts"
 import * as Listeners from "./Listeners.ts"
@@ -23,7 +23,7 @@ import * as TlsFiles from "./TlsFiles.ts"
 /** The services of a generation. All generations share the services that count, and the pseudonym. */
 export type Services =
   | Config.Sections
-  | Exclude<Connection.Services, Bandwidth | Bans | CurrentListener | Pseudonym | Sessions>
+  | Exclude<Connection.Services, Bandwidth | Bans | CurrentListener | Pseudonym | SessionRegistry>
 
 export interface Generation {
   readonly services: Context.Context<Services>

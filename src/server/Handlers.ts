@@ -20,7 +20,7 @@ import { Dialer } from "../network/Dialer.ts"
 import type { Pseudonym } from "../network/Pseudonym.ts"
 import { Policy } from "../policy/Policy.ts"
 import { PolicySettings } from "../policy/Settings.ts"
-import type { Sessions } from "../session/Sessions.ts"
+import type { SessionRegistry } from "../session/SessionRegistry.ts"
 import * as Connection from "./Connection.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
 import type * as Generation from "./Generation.ts"
@@ -34,7 +34,7 @@ type HandlerFor = (
 ) => (endpoint: Listeners.Endpoint) => Effect.Effect<Listeners.Serve, OpenProxyRefused>
 
 /** The services that all listeners share. */
-export type Services = Generation.Services | Bandwidth | Bans | Pseudonym | Sessions
+export type Services = Generation.Services | Bandwidth | Bans | Pseudonym | SessionRegistry
 
 /**
  * When the scope closes, open connections get the drain timeout to finish. Then the remaining connections are reset.

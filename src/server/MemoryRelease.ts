@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as GarbageCollector from "../base/GarbageCollector.ts"
-import { Server } from "./Server.ts"
+import { RunningServer } from "./RunningServer.ts"
 
 /** The least concurrent connections of a burst. */
 const burst = 500
@@ -57,8 +57,8 @@ export const bursts = (): Bursts => {
 }
 
 /** Watches the connections of this process, and collects garbage after each burst. */
-export const run: Effect.Effect<never, never, Server> = Effect.gen(function* () {
-  const { census } = yield* Server
+export const run: Effect.Effect<never, never, RunningServer> = Effect.gen(function* () {
+  const { census } = yield* RunningServer
   const { observe, collected } = bursts()
   const look = Effect.gen(function* () {
     const { sessions, handshakes } = yield* census

@@ -12,13 +12,13 @@ import * as Semaphore from "effect/Semaphore"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { Events } from "../session/Events.ts"
 import type * as Generation from "./Generation.ts"
-import { type Refusal, Server } from "./Server.ts"
+import { type Refusal, RunningServer } from "./RunningServer.ts"
 
 /** Builds the services anew, and puts them in force. A failure changes nothing. */
 export const once = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>
-): Effect.fn.Return<void, E | Refusal, Server> {
-  const server = yield* Server
+): Effect.fn.Return<void, E | Refusal, RunningServer> {
+  const server = yield* RunningServer
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const scope = yield* Scope.make()
   const release = () => void fork(Scope.close(scope, Exit.void))
@@ -31,12 +31,12 @@ export const once = Effect.fnUntraced(function* <E>(
 /** Runs a reload, and logs and emits its outcome. */
 export const reported = <E, R>(
   reload: Effect.Effect<void, E, R>
-): Effect.Effect<void, E, R | Server | Events> =>
+): Effect.Effect<void, E, R | RunningServer | Events> =>
   Effect.onExit(reload, (exit) =>
     Effect.gen(function* () {
       const { to } = yield* Events
       if (Exit.isSuccess(exit)) {
-        const { listeners, asksPassword } = yield* Server
+        const { listeners, asksPassword } = yield* RunningServer
         const addresses = listeners.map(ListenAddress.format)
         yield* Effect.logInfo("reloaded", { addresses, asksPassword })
         yield* to.Reloaded?.({ _tag: "Reloaded", addresses, asksPassword }) ?? Effect.void
@@ -55,11 +55,11 @@ export const reported = <E, R>(
 export const make = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>,
   placed: (error: E | Refusal) => E | Refusal = (error) => error
-): Effect.fn.Return<Effect.Effect<void>, never, Server | Events> {
-  const context = yield* Effect.context<Server | Events>()
+): Effect.fn.Return<Effect.Effect<void>, never, RunningServer | Events> {
+  const context = yield* Effect.context<RunningServer | Events>()
   return reported(Effect.mapError(once(services), placed)).pipe(
     Effect.catchCause(() => Effect.void),
-    Effect.provideContext(Context.pick(Server, Events)(context)),
+    Effect.provideContext(Context.pick(RunningServer, Events)(context)),
     (yield* Semaphore.make(1)).withPermits(1)
   )
 })

@@ -8,16 +8,16 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import { Bans } from "../bans/Bans.ts"
 import type { BanSettings } from "../bans/Settings.ts"
 import * as Signal from "../base/Signal.ts"
-import { Server } from "./Server.ts"
+import { RunningServer } from "./RunningServer.ts"
 
 /** The most lines for bans, and for failed logins. */
 const most = 1000
 
 /** Writes the report whenever the process gets the signal. */
-export const onSignal: Layer.Layer<never, never, Server | Bans | BanSettings> = Layer.effectDiscard(
+export const onSignal: Layer.Layer<never, never, RunningServer | Bans | BanSettings> = Layer.effectDiscard(
   Effect.gen(function* () {
     const asked = yield* Signal.listen("SIGUSR2")
-    const { census } = yield* Server
+    const { census } = yield* RunningServer
     const sessions = Effect.flatMap(census, (census) => Effect.logInfo("sessions", census))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(asked, Effect.andThen(sessions, report))))
   })

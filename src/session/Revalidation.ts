@@ -8,7 +8,7 @@ import type { Authenticator } from "../auth/Authenticator.ts"
 import type { AuthSettings } from "../auth/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
 import type { Session } from "./Session.ts"
-import type { Sessions } from "./Sessions.ts"
+import type { SessionRegistry } from "./SessionRegistry.ts"
 import { accessOf } from "./States.ts"
 
 /** The present settings and services, by which sessions are revalidated. */
@@ -20,7 +20,7 @@ interface Deciders {
 
 /** Ends every session that is no longer allowed. */
 export const endDenied = Effect.fnUntraced(function* (
-  { list, end }: Sessions["Service"],
+  { list, end }: SessionRegistry["Service"],
   deciders: Deciders
 ): Effect.fn.Return<void> {
   for (const session of yield* list) {

@@ -21,7 +21,7 @@ import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
 import { addressesOf } from "../server/CurrentGeneration.ts"
 import * as Generation from "../server/Generation.ts"
-import { type Refusal, Server } from "../server/Server.ts"
+import { type Refusal, RunningServer } from "../server/RunningServer.ts"
 import * as EventSources from "../session/EventSources.ts"
 import { Events } from "../session/Events.ts"
 import * as EventInterest from "./EventInterest.ts"
@@ -47,11 +47,11 @@ interface Options {
  */
 export const services = Composition.services({ policy: Policy.layerDenyAll })
 
-/** A `Server` whose sessions are in workers. The workers start with the first reload. */
+/** A `RunningServer` whose sessions are in workers. The workers start with the first reload. */
 export const layer = (
   options: Options
-): Layer.Layer<Server | Bans | Events, Refusal | StateFailed, Config.Sections> =>
-  Layer.effect(Server, make(options)).pipe(
+): Layer.Layer<RunningServer | Bans | Events, Refusal | StateFailed, Config.Sections> =>
+  Layer.effect(RunningServer, make(options)).pipe(
     Layer.provideMerge(
       Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer), CoordinatorSeat.layer(options.count))
     ),
@@ -63,7 +63,7 @@ const make = Effect.fnUntraced(function* ({
   count,
   texts
 }: Options): Effect.fn.Return<
-  Server["Service"],
+  RunningServer["Service"],
   Refusal,
   Config.Sections | CoordinatorSeat | Events | Scope.Scope
 > {

@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Requests from "../base/Requests.ts"
-import type { Refusal } from "../server/Server.ts"
+import type { Refusal } from "../server/RunningServer.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import { nothing, type Texts, type WorkerFault } from "./Messages.ts"
 

@@ -5,7 +5,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Refusal } from "../server/Server.ts"
+import type { Refusal } from "../server/RunningServer.ts"
 import type { Open, WorkerFault } from "./Messages.ts"
 
 export interface Start {

@@ -14,7 +14,7 @@ import { CoordinatorMember } from "../../src/limits/CoordinatorMember.ts"
 import { CoordinatorSeat } from "../../src/limits/CoordinatorSeat.ts"
 import * as Config from "../../src/server/Config.ts"
 import { Events } from "../../src/session/Events.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { begin, lot } from "../support/sessions.ts"
 import { settled } from "../support/streams.ts"
 
@@ -24,7 +24,7 @@ const seat = Layer.provideMerge(CoordinatorSeat.layerLocal, Layer.orDie(Coordina
 /** A member of it, until its scope closes. */
 const join = Effect.gen(function* () {
   const scope = yield* Scope.make()
-  const services = Sessions.layer.pipe(
+  const services = SessionRegistry.layer.pipe(
     Layer.provide(Events.layer),
     Layer.provideMerge(CoordinatorMember.services),
     Layer.provideMerge(CoordinatorMember.layer),
@@ -33,7 +33,7 @@ const join = Effect.gen(function* () {
   const context = yield* Layer.buildWithScope(Layer.fresh(services), scope)
   return {
     ...Context.get(context, CoordinatorMember),
-    sessions: Context.get(context, Sessions),
+    sessions: Context.get(context, SessionRegistry),
     leave: Scope.close(scope, Exit.void),
     /** A session of alice's, or why there is none. */
     begin: begin({ identity: { user: "alice" } }).pipe(

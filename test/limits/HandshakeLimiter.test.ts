@@ -10,7 +10,7 @@ import * as Result from "effect/Result"
 import { Quotas } from "../../src/limits/Quotas.ts"
 import * as Config from "../../src/server/Config.ts"
 import { Events } from "../../src/session/Events.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { admit, layer, lot, open } from "../support/sessions.ts"
 
 const maxHandshakes = { start: 20, rate: 30, full: 100 }
@@ -35,7 +35,7 @@ const hoard = (count: number) =>
   )
 
 const random = (values: Partial<Config.Values>) =>
-  Sessions.layer.pipe(
+  SessionRegistry.layer.pipe(
     Layer.provide([Layer.orDie(Quotas.layer), Events.layer]),
     Layer.provideMerge(Config.layer(values))
   )

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import type * as Config from "../../src/server/Config.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { fields } from "../support/errors.ts"
 import { admit, begin, from, layer } from "../support/sessions.ts"
 import { settled } from "../support/streams.ts"
@@ -14,7 +14,7 @@ import { settled } from "../support/streams.ts"
 const alice = { user: "alice" }
 /** A session for as long as the scope. */
 const beginScoped = Effect.fnUntraced(function* (user: string) {
-  const sessions = yield* Sessions
+  const sessions = yield* SessionRegistry
   const session = yield* Effect.acquireRelease(sessions.open(from("203.0.113.1")), sessions.close)
   yield* admit(session, { user })
 })
@@ -32,7 +32,7 @@ const refused = Effect.map(Effect.flip(begin({ identity: alice })), fields)
 /** The clock is set before there is anything that watches it. */
 const since =
   (time: string, values: Partial<Config.Values>) =>
-  <A, E>(effect: Effect.Effect<A, E, Config.Sections | Sessions | Scope.Scope>) =>
+  <A, E>(effect: Effect.Effect<A, E, Config.Sections | SessionRegistry | Scope.Scope>) =>
     Effect.andThen(TestClock.setTime(Date.parse(time)), Effect.provide(effect, layer(values)))
 
 describe("Quotas", () => {
@@ -87,7 +87,7 @@ describe("Quotas", () => {
 
   it.effect("of a rule are used up by all whom it lets through", () =>
     Effect.gen(function* () {
-      const { chargeRule } = yield* Sessions
+      const { chargeRule } = yield* SessionRegistry
       const decision = { verdict: "allow", rule: "mail", limits: { dailyQuota: 100 } } as const
       for (const user of ["alice", "bob"]) {
         const { session, close } = yield* begin({ identity: { user } })
@@ -105,7 +105,7 @@ describe("Quotas", () => {
 
   it.effect("end all live sessions of the user whose they are, and no others", () =>
     Effect.gen(function* () {
-      const { list } = yield* Sessions
+      const { list } = yield* SessionRegistry
       // Each in a fiber of its own, as connections are.
       for (const user of ["alice", "alice", "bob"]) {
         yield* Effect.forkChild(Effect.scoped(Effect.andThen(beginScoped(user), Effect.never)))

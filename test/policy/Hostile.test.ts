@@ -20,7 +20,7 @@ import { Resolver } from "../../src/network/Resolver.ts"
 import * as AllowTarget from "../../src/policy/AllowTarget.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as LoopGuard from "../../src/server/LoopGuard.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { clientAddress, connect, layer, pair } from "../../src/testing/index.ts"
 import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
 import { DatagramRelay } from "../../src/udp/DatagramRelay.ts"
@@ -160,7 +160,7 @@ const protocols = {
       named ? [0, 0, 0, ...named, port >> 8, port & 0xff, 1] : datagram(host, port, [1])
     )
     const outcome: Array<string> = []
-    const { chargeRule } = yield* Sessions
+    const { chargeRule } = yield* SessionRegistry
     const { session, close } = yield* begin({ host: "203.0.113.9", command: "ASSOCIATE" })
     yield* Effect.addFinalizer(() => close)
     const enter: RuleUses.Enter = (decision, traffic) =>

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import { TestClock } from "effect/testing"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { connect, connectWith, layer } from "../../src/testing/index.ts"
 import { greeting, proxyV1, proxyV2, reply, request } from "../support/messages.ts"
 
@@ -26,7 +26,7 @@ const behindProxy = layer({
 
 /** The one connection, as the server sees its client. */
 const client = Effect.gen(function* () {
-  const { list } = yield* Sessions
+  const { list } = yield* SessionRegistry
   const [session] = yield* list
   const { remote, via } = session!.peer
   return [NetAddress.formatSocketAddress(remote), via && NetAddress.formatSocketAddress(via)]

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { ConnectionRefused } from "../../src/Errors.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { connect, failingDialer, layer } from "../../src/testing/index.ts"
 import { utf8 } from "../support/bytes.ts"
 
@@ -26,7 +26,7 @@ describe("Socks4", () => {
       yield* client.send([...request(0x01, [192, 0, 2, 1], "fred"), ...utf8("early")])
       assert.deepStrictEqual([...(yield* client.receive(8))], granted)
       assert.strictEqual(new TextDecoder().decode(yield* client.receive(5)), "early")
-      const [session] = yield* (yield* Sessions).list
+      const [session] = yield* (yield* SessionRegistry).list
       assert.deepStrictEqual(
         [session?.admitted?.identity, session?.unverifiedUser],
         [{ user: undefined }, "fred"]

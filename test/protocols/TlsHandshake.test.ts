@@ -11,7 +11,7 @@ import { TestClock } from "effect/testing"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import * as Tls from "../../src/network/Tls.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { connectWith, layer, pair, peer } from "../../src/testing/index.ts"
 import { certificate, revocationList } from "../support/certificates.ts"
 import { captured } from "../support/logs.ts"
@@ -60,7 +60,7 @@ const dial = Effect.fnUntraced(function* (
 })
 
 const user = Effect.gen(function* () {
-  const { list } = yield* Sessions
+  const { list } = yield* SessionRegistry
   return (yield* list)[0]?.admitted?.identity.user
 })
 
@@ -198,7 +198,7 @@ describe("a TLS listener with an authority for clients", () => {
       })
       yield* client.send(conversation)
       yield* client.receive(12)
-      const [session] = yield* (yield* Sessions).list
+      const [session] = yield* (yield* SessionRegistry).list
       assert.deepStrictEqual<unknown>(session?.admitted?.identity, { user: "alice", groups: ["staff"] })
     }).pipe(
       Effect.provide(

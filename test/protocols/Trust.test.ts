@@ -8,7 +8,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import type { Identity } from "../../src/auth/Identity.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { connectWith, layer } from "../../src/testing/index.ts"
 import { message, receive } from "../support/http.ts"
 import { credentials, greeting, proxyV1, reply, request } from "../support/messages.ts"
@@ -35,7 +35,10 @@ const socks = Effect.fnUntraced(function* (
   const client = yield* connectWith({ remote })
   yield* client.send(sends)
   const gets = [...(yield* client.receive(count))]
-  return { gets, identity: (yield* (yield* Sessions).list)[0]?.admitted?.identity as Identity | undefined }
+  return {
+    gets,
+    identity: (yield* (yield* SessionRegistry).list)[0]?.admitted?.identity as Identity | undefined
+  }
 })
 
 const nobody = { user: undefined }
@@ -152,7 +155,10 @@ describe("HTTP", () => {
         message(["CONNECT target.example:443 HTTP/1.1", "Host: target.example:443", ...fields])
       )
       const { status } = yield* receive(client)
-      return [status, (yield* (yield* Sessions).list).at(-1)?.admitted?.identity as Identity | undefined]
+      return [
+        status,
+        (yield* (yield* SessionRegistry).list).at(-1)?.admitted?.identity as Identity | undefined
+      ]
     })
   const basic = (text: string) => `Proxy-Authorization: Basic ${btoa(text)}`
 

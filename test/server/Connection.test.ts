@@ -12,7 +12,7 @@ import * as fc from "fast-check"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { connect, dialer, layer } from "../../src/testing/index.ts"
 import { cut, hex, utf8 } from "../support/bytes.ts"
 import { captured } from "../support/logs.ts"
@@ -237,7 +237,7 @@ describe("Connection", () => {
         yield* client.ending
         yield* settled
         assert.deepStrictEqual(events, ["dials", "is interrupted", "hangs up"])
-        const { list } = yield* Sessions
+        const { list } = yield* SessionRegistry
         assert.deepStrictEqual(yield* list, [])
       }).pipe(Effect.provide(layer({ dialer: slow })))
     })

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import { BadSetting } from "../../src/Errors.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as Reload from "../../src/server/Reload.ts"
-import { Server } from "../../src/server/Server.ts"
+import { RunningServer } from "../../src/server/RunningServer.ts"
 import type * as Event from "../../src/session/Event.ts"
 import { Events } from "../../src/session/Events.ts"
 import { captured } from "../support/logs.ts"
@@ -16,7 +16,7 @@ import { captured } from "../support/logs.ts"
 const fake = (refuses: boolean) => {
   const alive = new Set<string>()
   const releases: Array<() => void> = []
-  const server = Layer.succeed(Server, {
+  const server = Layer.succeed(RunningServer, {
     listeners: [],
     addresses: [],
     asksPassword: false,

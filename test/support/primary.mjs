@@ -32,7 +32,7 @@ const primary = async () => {
   const Primary = await load("workers/Primary.js")
   const Reload = await load("server/Reload.js")
   const Config = await load("server/Config.js")
-  const { Server } = await load("server/Server.js")
+  const { RunningServer } = await load("server/RunningServer.js")
   const { Events } = await load("session/Events.js")
   tell({ message: "loaded" })
   const port = Number(process.argv[process.argv.indexOf("--listen") + 1]?.split(":")[1])
@@ -41,7 +41,7 @@ const primary = async () => {
     user: [{ name: "alice", password: Redacted.make("secret") }]
   })
   const app = Effect.gen(function* () {
-    const { endSession, sessions } = yield* Server
+    const { endSession, sessions } = yield* RunningServer
     const { stream } = yield* Events
     yield* Reload.once(Layer.provideMerge(Primary.services, config))
     const lines = yield* Queue.unbounded()

@@ -13,7 +13,7 @@ import { Dialer } from "../../src/network/Dialer.ts"
 import type { Policy } from "../../src/policy/Policy.ts"
 import * as Composition from "../../src/server/Composition.ts"
 import * as Config from "../../src/server/Config.ts"
-import { Server } from "../../src/server/Server.ts"
+import { RunningServer } from "../../src/server/RunningServer.ts"
 
 /** Containers often go without. */
 export const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
@@ -38,7 +38,7 @@ export const serverOf = (
     readonly policy?: Layer.Layer<Policy, BadSetting, Config.Sections>
   },
   values: Partial<Config.Values> = {}
-) => Server.layer.pipe(Layer.provide(Composition.services(replacements)), Layer.provide(quiet(values)))
+) => RunningServer.layer.pipe(Layer.provide(Composition.services(replacements)), Layer.provide(quiet(values)))
 
 const loopbackDialer = Layer.effect(
   Dialer,
@@ -55,6 +55,6 @@ const quiet = (values: Partial<Config.Values>) =>
 
 /** Its port, at the address of that position in `listen`. */
 export const proxy = Effect.fnUntraced(function* (position = 0) {
-  const { addresses } = yield* Server
+  const { addresses } = yield* RunningServer
   return addresses[position]!.port
 })

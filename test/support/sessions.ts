@@ -12,7 +12,7 @@ import * as Config from "../../src/server/Config.ts"
 import * as EventLog from "../../src/session/EventLog.ts"
 import { Events } from "../../src/session/Events.ts"
 import type { Session } from "../../src/session/Session.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import type { Admitted, Connection } from "../../src/session/States.ts"
 import { serverAddress } from "../../src/testing/index.ts"
 import { unspecified } from "../../src/wire/Target.ts"
@@ -23,7 +23,7 @@ export const lot = (value: number) =>
 
 /** Under these settings, in memory. */
 export const layer = (values: Partial<Config.Values> = {}) =>
-  Sessions.layer.pipe(
+  SessionRegistry.layer.pipe(
     Layer.provide([Layer.orDie(Quotas.layer), EventLog.layer]),
     Layer.provideMerge(Events.layer),
     Layer.provideMerge(Config.layer(values)),
@@ -37,7 +37,7 @@ export const from = (host: string, port = 50_000) => ({
 
 /** A connection that stays until it is closed by hand. */
 export const open = Effect.fnUntraced(function* (host: string) {
-  const sessions = yield* Sessions
+  const sessions = yield* SessionRegistry
   const session: Session = yield* sessions.open(from(host))
   return { session, close: sessions.close(session) }
 })
@@ -57,7 +57,7 @@ export const admitted = (
 })
 
 export const admit = (session: Session, identity?: Identity, command?: Connection["command"]) =>
-  Effect.flatMap(Sessions, (sessions) =>
+  Effect.flatMap(SessionRegistry, (sessions) =>
     sessions.admit(session, { ...admitted(identity, command), peer: session.peer })
   )
 

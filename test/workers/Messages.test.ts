@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from "../../src/Errors.ts"
-import type { Refusal } from "../../src/server/Server.ts"
+import type { Refusal } from "../../src/server/RunningServer.ts"
 import * as Messages from "../../src/workers/Messages.ts"
 
 const place = { file: "effect-socks.yaml", line: 3, column: 7 }

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Descriptors from "../../src/limits/Descriptors.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { fields } from "../support/errors.ts"
 import { replaceExport } from "../support/replaced.ts"
 import { admit, layer as layerOf, open } from "../support/sessions.ts"
@@ -77,7 +77,7 @@ describe("Sessions", () => {
         yield* admit(all[1]!.session)
         yield* admit(all[3]!.session)
         yield* Effect.forEach(round % 2 === 0 ? all : all.reverse(), ({ close }) => close)
-        const { list } = yield* Sessions
+        const { list } = yield* SessionRegistry
         assert.deepStrictEqual(yield* list, [])
       }
     }).pipe(Effect.provide(layer(2)))
@@ -85,7 +85,7 @@ describe("Sessions", () => {
 
   it.effect("lists what there is, the oldest first, each by its own number", () =>
     Effect.gen(function* () {
-      const { list } = yield* Sessions
+      const { list } = yield* SessionRegistry
       const one = yield* open("203.0.113.1")
       const two = yield* open("203.0.113.2")
       yield* one.close

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import * as Config from "../../src/server/Config.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { fields } from "../support/errors.ts"
 import { begin, layer } from "../support/sessions.ts"
 
@@ -129,7 +129,7 @@ describe("Sessions that a rule lets through", () => {
 
   it.effect("count for the rule, whoever's they are, and give that back", () =>
     Effect.gen(function* () {
-      const { chargeRule } = yield* Sessions
+      const { chargeRule } = yield* SessionRegistry
       const [one, two, three] = yield* Effect.all([
         begin({ identity: alice }),
         begin({ identity: bob }),
@@ -152,7 +152,7 @@ describe("Sessions that a rule lets through", () => {
 
   it.effect("count once each, however often they use the rule, until the last use has ended", () =>
     Effect.gen(function* () {
-      const { chargeRule } = yield* Sessions
+      const { chargeRule } = yield* SessionRegistry
       const limited = rule({ sessions: 1, sessionRate: 1 })
       const { session } = yield* begin({ identity: alice })
       const { session: other } = yield* begin({ identity: bob })
@@ -169,7 +169,7 @@ describe("Sessions that a rule lets through", () => {
 
   it.effect("charge the quota of a rule for what goes by it, and no more", () =>
     Effect.gen(function* () {
-      const { chargeRule, list } = yield* Sessions
+      const { chargeRule, list } = yield* SessionRegistry
       const { session } = yield* begin({ command: "ASSOCIATE" })
       session.traffic.sent = 5000
       const limited = rule({ dailyQuota: 1000 })
@@ -189,7 +189,7 @@ describe("Sessions that a rule lets through", () => {
 
   it.effect("end with the lifetime of a rule, that of datagrams from when they began to use it", () =>
     Effect.gen(function* () {
-      const { chargeRule, list } = yield* Sessions
+      const { chargeRule, list } = yield* SessionRegistry
       const association = Effect.gen(function* () {
         const { session } = yield* begin({ command: "ASSOCIATE" })
         yield* Effect.sleep("1 hour")
@@ -208,7 +208,7 @@ describe("Sessions that a rule lets through", () => {
 
   it.effect("are so many a second", () =>
     Effect.gen(function* () {
-      const { chargeRule } = yield* Sessions
+      const { chargeRule } = yield* SessionRegistry
       const slow = rule({ sessionRate: 1 })
       yield* chargeRule((yield* begin({ identity: alice })).session, slow)
       const { session } = yield* begin({ identity: bob })

@@ -9,7 +9,7 @@ import * as References from "effect/References"
 import { TestClock } from "effect/testing"
 import { HandshakeTimeout } from "../../src/Errors.ts"
 import * as Descriptors from "../../src/limits/Descriptors.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { captured } from "../support/logs.ts"
 import { replaceExport } from "../support/replaced.ts"
 import { begin, layer, open } from "../support/sessions.ts"
@@ -81,7 +81,7 @@ it.effect("the census has what there is, and what there may be", () =>
     yield* begin({})
     yield* begin({ host: "203.0.113.2", command: "ASSOCIATE" })
     yield* open("203.0.113.3")
-    assert.deepStrictEqual(yield* (yield* Sessions).census, {
+    assert.deepStrictEqual(yield* (yield* SessionRegistry).census, {
       sessions: 2,
       associations: 1,
       handshakes: 1,

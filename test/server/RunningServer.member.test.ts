@@ -27,7 +27,7 @@ import {
 import * as AuthLayer from "../../src/server/AuthLayer.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as Reload from "../../src/server/Reload.ts"
-import { Server } from "../../src/server/Server.ts"
+import { RunningServer } from "../../src/server/RunningServer.ts"
 import { clientAddress, pair, peer, serverAddress } from "../../src/testing/index.ts"
 import { greeting, request } from "../support/messages.ts"
 
@@ -77,7 +77,7 @@ describe("a server with sockets of an app's own", () => {
   it.live("listens and connects by them", () => {
     const { layer, connect } = memory()
     return Effect.gen(function* () {
-      const { addresses } = yield* Server
+      const { addresses } = yield* RunningServer
       assert.deepStrictEqual(addresses.map(NetAddress.formatInet), ["127.0.0.1:1080"])
       const { client, code } = yield* connect
       assert.strictEqual(code, 0)
@@ -86,7 +86,7 @@ describe("a server with sockets of an app's own", () => {
       assert.strictEqual(new TextDecoder().decode(yield* client.receive(5)), "hello")
     }).pipe(
       Effect.provide(
-        Server.layer.pipe(Layer.provide(services), Layer.provide(layer), Layer.provide(config({})))
+        RunningServer.layer.pipe(Layer.provide(services), Layer.provide(layer), Layer.provide(config({})))
       )
     )
   })
@@ -98,7 +98,7 @@ describe("servers that are members of one seat", () => {
   /** A server that is a member of the seat in its context, until the scope closes. */
   const member = (values: Partial<Config.Values>) => {
     const { layer, connect } = memory()
-    const server = Server.layerOf(CoordinatorMember.services).pipe(
+    const server = RunningServer.layerOf(CoordinatorMember.services).pipe(
       Layer.provide(CoordinatorMember.layer),
       Layer.provide(services),
       Layer.provide(layer),

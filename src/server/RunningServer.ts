@@ -17,8 +17,8 @@ import type { Bandwidth } from "../limits/Bandwidth.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Events } from "../session/Events.ts"
 import * as Revalidation from "../session/Revalidation.ts"
+import { type Census, SessionRegistry } from "../session/SessionRegistry.ts"
 import * as SessionSnapshot from "../session/SessionSnapshot.ts"
-import { type Census, Sessions } from "../session/Sessions.ts"
 import * as Awaited from "./Awaited.ts"
 import * as Composition from "./Composition.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
@@ -29,8 +29,8 @@ import * as Listeners from "./Listeners.ts"
 /** Why a server does not start, or does not change to other settings. */
 export type Refusal = BadSetting | BadSettings | ListenFailed | OpenProxyRefused
 
-export class Server extends Context.Service<
-  Server,
+export class RunningServer extends Context.Service<
+  RunningServer,
   {
     /** The listeners, in the order of the configuration, with the ports that the system chose. */
     readonly listeners: ReadonlyArray<ListenAddress.ListenAddress>
@@ -58,7 +58,7 @@ export class Server extends Context.Service<
       release?: () => void
     ) => Effect.Effect<void, Refusal>
   }
->()("effect-socks/server/Server") {
+>()("effect-socks/server/RunningServer") {
   /**
    * A server whose usage and bans are counted by `counters`. On release the server stops accepting, gives its sessions
    * the drain timeout to finish, and then resets the remaining sessions.
@@ -70,13 +70,13 @@ export class Server extends Context.Service<
     counters: Layer.Layer<Composition.Counters, E, R>,
     listener?: Layer.Layer<never, never, Events>
   ): Layer.Layer<
-    Server | Bandwidth | Composition.Counters | Events | Sessions,
+    RunningServer | Bandwidth | Composition.Counters | Events | SessionRegistry,
     E | Refusal,
     R | Generation.Services
   > =>
     Layer.provideMerge(
       Layer.effect(
-        Server,
+        RunningServer,
         Effect.suspend(() => make)
       ),
       Composition.counted(counters, listener)
@@ -84,14 +84,14 @@ export class Server extends Context.Service<
 
   /** A server alone, with its state in the files that the settings name. Fails if a file cannot be read or written. */
   static readonly layer: Layer.Layer<
-    Server | Bans | Events | Sessions,
+    RunningServer | Bans | Events | SessionRegistry,
     Refusal | StateFailed,
     Generation.Services
-  > = Server.layerOf(Composition.alone)
+  > = RunningServer.layerOf(Composition.alone)
 }
 
 const make = Effect.gen(function* (): Effect.fn.Return<
-  Server["Service"],
+  RunningServer["Service"],
   Refusal,
   Handlers.Services | Scope.Scope
 > {
@@ -99,7 +99,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   const current = CurrentGeneration.make(first)
   yield* Effect.addFinalizer(() => Effect.sync(() => current.generation().retire()))
   const handlerFor = yield* Handlers.make(current)
-  const sessions = yield* Sessions
+  const sessions = yield* SessionRegistry
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const listeners = yield* Listeners.make(
     () => void fork(Effect.provide(sessions.turnedAway, current.generation().services))

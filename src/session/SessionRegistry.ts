@@ -37,8 +37,8 @@ export interface Census {
   readonly limits?: { readonly sessions: number; readonly handshakes: number; readonly descriptors: number }
 }
 
-export class Sessions extends Context.Service<
-  Sessions,
+export class SessionRegistry extends Context.Service<
+  SessionRegistry,
   {
     /** Registers a connection, until `close`. To end the connection, the service interrupts the calling fiber. */
     readonly open: (
@@ -81,16 +81,16 @@ export class Sessions extends Context.Service<
     /** The sessions of all connections, the oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Session.Session>>
   }
->()("effect-socks/session/Sessions") {
+>()("effect-socks/session/SessionRegistry") {
   /** The counters outlive a reload: each call reads the settings of its fiber. */
-  static readonly layer: Layer.Layer<Sessions, never, Quotas | Events> = Layer.effect(
-    Sessions,
+  static readonly layer: Layer.Layer<SessionRegistry, never, Quotas | Events> = Layer.effect(
+    SessionRegistry,
     Effect.suspend(() => make)
   )
 }
 
 const make = Effect.gen(function* (): Effect.fn.Return<
-  Sessions["Service"],
+  SessionRegistry["Service"],
   never,
   Quotas | Events | Scope.Scope
 > {

@@ -12,7 +12,7 @@ import { Binder } from "../../src/network/Binder.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import type { Decision } from "../../src/policy/Decision.ts"
 import { Policy } from "../../src/policy/Policy.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { connect, serverAddress } from "../../src/testing/index.ts"
 import { Method } from "../../src/wire/Socks5.ts"
 import { message } from "../support/http.ts"
@@ -37,7 +37,7 @@ describe("The lifetime of a session", () => {
       assert.deepStrictEqual([yield* client.ending, yield* target().ending], ["reset", "reset"])
       yield* settled
       assert.deepStrictEqual(outcomes(), ["lifetime"])
-      assert.deepStrictEqual(yield* (yield* Sessions).list, [])
+      assert.deepStrictEqual(yield* (yield* SessionRegistry).list, [])
     }).pipe(Effect.provide(services))
   })
 

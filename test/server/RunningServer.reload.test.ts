@@ -14,7 +14,7 @@ import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import type * as Config from "../../src/server/Config.ts"
 import * as Listener from "../../src/server/Listener.ts"
-import { Server } from "../../src/server/Server.ts"
+import { RunningServer } from "../../src/server/RunningServer.ts"
 import {
   clientAddress,
   layer,
@@ -70,10 +70,10 @@ const services = (config: Partial<Config.Values>, replacements: Replacements = {
 const started = Effect.fnUntraced(function* (config: Partial<Config.Values>) {
   const first = yield* services(config)
   const built = yield* Layer.buildWithScope(
-    Layer.provide(Server.layer, Layer.succeedContext(first)),
+    Layer.provide(RunningServer.layer, Layer.succeedContext(first)),
     yield* Effect.scope
   )
-  const server = yield* Effect.provide(Server, built)
+  const server = yield* Effect.provide(RunningServer, built)
   const reload = Effect.fnUntraced(function* (
     next: Partial<Config.Values>,
     replacements: Replacements = {},

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import { ConnectionRefused } from "../../src/Errors.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
-import { Sessions } from "../../src/session/Sessions.ts"
+import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { connect, type Peer } from "../../src/testing/index.ts"
 import { reply } from "../support/messages.ts"
 import { config, scripted, tunnel } from "../support/scripted.ts"
@@ -41,7 +41,7 @@ describe("A session that has ended", () => {
           yield* end(client, target())
           yield* settled
           yield* TestClock.adjust("2 seconds")
-          assert.deepStrictEqual(yield* (yield* Sessions).list, [])
+          assert.deepStrictEqual(yield* (yield* SessionRegistry).list, [])
           if (dialer) continue
           const next = yield* connect
           yield* next.send(tunnel)
@@ -56,7 +56,7 @@ describe("A session that has ended", () => {
   it.effect("by its number is reset on both sides, and only once", () => {
     const { target, outcomes, services } = scripted({ config })
     return Effect.gen(function* () {
-      const { end, list } = yield* Sessions
+      const { end, list } = yield* SessionRegistry
       const [one, other] = [yield* connect, yield* connect]
       yield* one.send(tunnel)
       yield* settled

@@ -21,7 +21,7 @@ import type { Peer } from "../../src/network/Peer.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import type * as Config from "../../src/server/Config.ts"
 import * as Listener from "../../src/server/Listener.ts"
-import { Server } from "../../src/server/Server.ts"
+import { RunningServer } from "../../src/server/RunningServer.ts"
 import {
   clientAddress,
   layer,
@@ -68,10 +68,10 @@ const started = Effect.fnUntraced(function* (
   const { lines, layer: logs } = captured()
   const scope = yield* Scope.make()
   const services = yield* Layer.buildWithScope(
-    Layer.provideMerge(Server.layer, Layer.merge(layer({ ...replacements, config }), logs)),
+    Layer.provideMerge(RunningServer.layer, Layer.merge(layer({ ...replacements, config }), logs)),
     scope
   ).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
-  const server = yield* Effect.provide(Server, services)
+  const server = yield* Effect.provide(RunningServer, services)
   return { lines, server, stop: Scope.close(scope, Exit.void) }
 })
 
