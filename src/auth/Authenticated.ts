@@ -35,7 +35,10 @@ export const byPassword = (
   from: NetAddress.SocketAddress
 ): Effect.Effect<Authenticated, VerificationError, Authenticator> =>
   Effect.flatMap(Authenticator, ({ verify }) =>
-    LoginLog.told(Effect.map(verify(credentials, from), authenticated), { client: from, method: "password" })
+    LoginLog.logged(Effect.map(verify(credentials, from), authenticated), {
+      client: from,
+      method: "password"
+    })
   )
 
 /** The identity in a verified certificate: the user of that name, or the name alone if no user has that name. */
@@ -43,7 +46,7 @@ export const byCertificate = (
   subject: CertificateSubject,
   from: NetAddress.SocketAddress
 ): Effect.Effect<Authenticated, CertificateRefused, Authenticator> =>
-  LoginLog.told(
+  LoginLog.logged(
     Effect.gen(function* () {
       const { recognize } = yield* Authenticator
       const user = yield* userOf(subject)

@@ -64,10 +64,10 @@ export const make: Effect.Effect<Ask, never, Scope.Scope> = Effect.gen(function*
         asked.ref()
         const answer = (answers: ReadonlyArray<Answer>) => {
           idle.push(asked)
-          settle(Effect.succeed(answers))
+          finish(Effect.succeed(answers))
         }
-        const fail = (error: unknown) => settle(Effect.die(error))
-        const settle = (result: Effect.Effect<ReadonlyArray<Answer>>) => {
+        const fail = (error: unknown) => finish(Effect.die(error))
+        const finish = (result: Effect.Effect<ReadonlyArray<Answer>>) => {
           asked.off("message", answer).off("error", fail).off("exit", fail).unref()
           resume(result)
         }

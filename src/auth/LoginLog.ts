@@ -22,7 +22,7 @@ export const LoginLog = Context.Reference<{
 }>("effect-socks/auth/LoginLog", { defaultValue: () => ({ write: undefined }) })
 
 /** Runs the attempt, and writes its outcome to the log. Nothing is written if the attempt could not be decided. */
-export const told = <A extends Identity, E extends VerificationError | CertificateRefused, R>(
+export const logged = <A extends Identity, E extends VerificationError | CertificateRefused, R>(
   attempt: Effect.Effect<A, E, R>,
   login: Pick<Login, "client" | "method">
 ): Effect.Effect<A, E, R> =>

@@ -66,7 +66,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
     })
 
     /** Removes the missing users once the file has not changed for the settling time. */
-    const settle = Effect.gen(function* () {
+    const removeMissing = Effect.gen(function* () {
       if (doubtedSince === undefined) return
       if ((yield* Clock.currentTimeMillis) - doubtedSince < Duration.toMillis(settling)) return
       doubtedSince = undefined
@@ -83,7 +83,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
 
     const look = Effect.gen(function* () {
       const { state, stamp } = yield* followed.look
-      if (state === "same") return yield* settle
+      if (state === "same") return yield* removeMissing
       if (state === "changing") return
       followed.accept(stamp)
       yield* take(yield* load)

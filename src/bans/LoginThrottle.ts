@@ -36,7 +36,7 @@ interface Guess {
   /** The keyed hash of the name. */
   readonly account: string
   /** Whether the password was checked. A guess that was refused without a check still has to be. */
-  isHeard: boolean
+  isChecked: boolean
   /** Number of checks. */
   times: number
   /** The guess is not checked again until this time. */
@@ -144,7 +144,7 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
   }
 
   const networkOf = (key: string, attempt: Attempt) =>
-    take(networks, key, attempt, () => ({ ...nothing(attempt.now), guesses: new Map() }))
+    take<NetworkTally>(networks, key, attempt, () => ({ ...nothing(attempt.now), guesses: new Map() }))
 
   const levelsOf = (attempt: Attempt) =>
     [attempt.network, ...attempt.wider].map((key) => networkOf(key, attempt))
@@ -157,7 +157,7 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
       level.last = attempt.now
     }
     const { guesses } = levels[0]!
-    guesses.set(attempt.guess, { account: attempt.account, isHeard: false, times: 0, until: 0 })
+    guesses.set(attempt.guess, { account: attempt.account, isChecked: false, times: 0, until: 0 })
     if (guesses.size > guessesEach) guesses.delete(guesses.keys().next().value!)
     return levels
   }
@@ -193,14 +193,14 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
     isTooSoon: (attempt) => {
       if (isRight(attempt)) return false
       const guess = seen(attempt)
-      if (guess?.isHeard) return isBefore(attempt.now, guess.until, repeats.every)
+      if (guess?.isChecked) return isBefore(attempt.now, guess.until, repeats.every)
       return !isWelcome(attempt) && (isEarlyThere(attempt) || isEarlyFor(attempt))
     },
     refused: (attempt) => (seen(attempt) === undefined ? count(attempt).map(({ count }) => count) : []),
     failed: (attempt) => {
       const { account, network, area, now } = attempt
       const before = seen(attempt)
-      if (before?.isHeard) {
+      if (before?.isChecked) {
         before.times++
         before.until = before.times < repeats.free ? 0 : now + repeats.every
         return []
@@ -210,7 +210,7 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
       const isQuiet = (own?.count ?? 0) < free.network
       const levels = before === undefined ? count(attempt) : levelsOf(attempt)
       const guess = levels[0]!.guesses.get(attempt.guess)!
-      guess.isHeard = true
+      guess.isChecked = true
       guess.times = 1
       levels.forEach((level, index) => {
         level.last = now

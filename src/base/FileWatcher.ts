@@ -19,7 +19,7 @@ import { stampOf } from "./FileStamp.ts"
 
 export interface Options {
   /** How long a file has to be unchanged before a change is reported. */
-  readonly settle?: Duration.Input
+  readonly quietTime?: Duration.Input
   /** How often to look without a notification. */
   readonly poll?: Duration.Input
   /** Milliseconds since the epoch: changes from this time on are reported, too, even before the stream began. */
@@ -33,7 +33,7 @@ export interface Options {
  */
 export const changes = (
   paths: Iterable<string>,
-  { settle = "100 millis", poll = "3 seconds", since = Infinity }: Options = {}
+  { quietTime = "100 millis", poll = "3 seconds", since = Infinity }: Options = {}
 ): Stream.Stream<void> =>
   Stream.callback(
     (queue) =>
@@ -41,7 +41,7 @@ export const changes = (
         Effect.sync(() => {
           const changed = () => Queue.offerUnsafe(queue, undefined)
           const watched = Array.from(paths)
-          return start(watched, Duration.toMillis(settle), Duration.toMillis(poll), since, changed)
+          return start(watched, Duration.toMillis(quietTime), Duration.toMillis(poll), since, changed)
         }),
         (stop) => Effect.sync(stop)
       ),
@@ -51,7 +51,7 @@ export const changes = (
 /** Returns the function that stops the watch. */
 const start = (
   paths: ReadonlyArray<string>,
-  settle: number,
+  quietTime: number,
   poll: number,
   since: number,
   changed: () => void
@@ -60,7 +60,7 @@ const start = (
   const marks = new Map(found.map((stats, index) => [paths[index]!, stats ? stampOf(stats) : ""]))
   const isLate = found.some((stats) => stats && Number(stats.ctimeMs) > since - coarseness)
   let before = Array.from(marks.values()).join()
-  let told = isLate ? "" : before
+  let reported = isLate ? "" : before
   let isLooking = false
   let isStopped = false
   let soon: NodeJS.Timeout | undefined
@@ -75,10 +75,10 @@ const start = (
     }
     isLooking = false
     const now = Array.from(marks.values()).join()
-    if (isStopped || now === told) return
+    if (isStopped || now === reported) return
     // Twice the same: the writer is done.
     if (now === before) {
-      told = now
+      reported = now
       changed()
     } else {
       before = now
@@ -86,7 +86,7 @@ const start = (
     }
   }
   const lookSoon = () => {
-    soon ??= setTimeout(look, settle).unref()
+    soon ??= setTimeout(look, quietTime).unref()
   }
 
   const often = setInterval(look, poll).unref()

@@ -19,7 +19,7 @@ export interface Requests<in To, in out A> {
 
 interface Request<To, A> {
   readonly to: To
-  readonly settle: (answer: Effect.Effect<A, NoAnswer>) => void
+  readonly complete: (answer: Effect.Effect<A, NoAnswer>) => void
 }
 
 /** Waits for an answer as long as `patience` says; without it, as long as it takes. */
@@ -29,7 +29,7 @@ export const make = <To, A>(patience?: Duration.Input): Requests<To, A> => {
   const ask = (to: To, send: (id: number) => void) =>
     Effect.callback<A, NoAnswer>((resume) => {
       const id = ++count
-      open.set(id, { to, settle: resume })
+      open.set(id, { to, complete: resume })
       send(id)
       return Effect.sync(() => void open.delete(id))
     })
@@ -43,14 +43,14 @@ export const make = <To, A>(patience?: Duration.Input): Requests<To, A> => {
       const request = open.get(id)
       if (request === undefined || request.to !== from) return false
       open.delete(id)
-      request.settle(Effect.succeed(answer))
+      request.complete(Effect.succeed(answer))
       return true
     },
     remove: (to) => {
       for (const [id, request] of open) {
         if (request.to !== to) continue
         open.delete(id)
-        request.settle(Effect.fail("gone"))
+        request.complete(Effect.fail("gone"))
       }
     }
   }

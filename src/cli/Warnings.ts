@@ -26,7 +26,7 @@ export const of = Effect.fnUntraced(function* (
   return [
     ...[
       ...(yield* Slices.run(RuleLint.idle(rules))),
-      ...(yield* Slices.run(RuleLint.unheard(rules, listen)))
+      ...(yield* Slices.run(RuleLint.withoutListener(rules, listen)))
     ].map((sentence) => `rules: ${sentence}`),
     ...listen
       .filter((at) => Unprotected.isAt(at, values))

@@ -27,13 +27,13 @@ import { CommandSettings } from "./Settings.ts"
 
 /** The client gets two replies: the address to which the target has to connect, and then the target's address. */
 export const run = Effect.fnUntraced(function* (
-  order: CommandContext
+  context: CommandContext
 ): Effect.fn.Return<
   Ending,
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
   Bandwidth | CommandSettings | LimitSettings | Policy | Binder | Resolver | Relay | Scope.Scope
 > {
-  const { client, admitted, enter, succeeded } = order
+  const { client, admitted, enter, succeeded } = context
   const { bind } = yield* CommandSettings
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
   const route = yield* CurrentRoute
@@ -58,5 +58,5 @@ export const run = Effect.fnUntraced(function* (
     return { target, decision: decision ?? (yield* judge(target.remote.address)) }
   })
   const { target, decision } = yield* client.whileConnected(incoming)
-  return yield* Connect.join(order, target, target.remote, decision)
+  return yield* Connect.join(context, target, target.remote, decision)
 })

@@ -42,17 +42,19 @@ export type Services =
 
 /** Carries out a request until its session ends. Returns how the session ended. */
 export const run = (
-  order: Omit<CommandContext, "request">
+  context: Omit<CommandContext, "request">
 ): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
-  const { request } = order.admitted
+  const { request } = context.admitted
   return request.command === "FORWARD"
-    ? Forward.run({ ...order, request })
-    : commands[request.command]({ ...order, request })
+    ? Forward.run({ ...context, request })
+    : commands[request.command]({ ...context, request })
 }
 
-const commands: Record<Connection["command"], (order: CommandContext<Connection>) => ReturnType<typeof run>> =
-  {
-    CONNECT: Connect.run,
-    BIND: Bind.run,
-    ASSOCIATE: Associate.run
-  }
+const commands: Record<
+  Connection["command"],
+  (context: CommandContext<Connection>) => ReturnType<typeof run>
+> = {
+  CONNECT: Connect.run,
+  BIND: Bind.run,
+  ASSOCIATE: Associate.run
+}

@@ -29,15 +29,15 @@ import type { CommandContext } from "./CommandContext.ts"
 
 /** The client gets the reply before any byte of the target. */
 export const run = (
-  order: CommandContext
+  context: CommandContext
 ): Effect.Effect<
   Ending,
   ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
   Bandwidth | LimitSettings | NetworkSettings | Policy | Resolver | Dialer | Relay | Scope.Scope
 > =>
   // The attempt ends if the client goes away.
-  Effect.flatMap(order.client.whileConnected(open(order)), ({ outgoing, decision }) =>
-    join(order, outgoing, outgoing.local, decision)
+  Effect.flatMap(context.client.whileConnected(open(context)), ({ outgoing, decision }) =>
+    join(context, outgoing, outgoing.local, decision)
   )
 
 /** Sends the reply with the address `bound`, and relays between the client and the target's connection. */

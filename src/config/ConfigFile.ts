@@ -98,7 +98,7 @@ export const read = Effect.fnUntraced(function* (
       ...problems.filter(({ at }) => !slips.some((slip) => isSame(slip, at))).map(({ error }) => error)
     )
   }
-  const [first, ...others] = errors.toSorted((one, other) => order(placeOf(one), placeOf(other)))
+  const [first, ...others] = errors.toSorted((one, other) => comparePositions(placeOf(one), placeOf(other)))
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
   const said = Result.getOrElse(decoded, () => ({})) as Readonly<Record<string, unknown>>
   const values = valuesOf(known ? { ...said, rules: known } : said, forms)
@@ -131,7 +131,7 @@ const readPlainly = Effect.fnUntraced(function* (
     if (places === undefined) return yield* strange(file, text, variable, paths)
     const [first, ...others] = problems
       .map((problem) => error(file, places, problem).error)
-      .toSorted((one, other) => order(placeOf(one), placeOf(other)))
+      .toSorted((one, other) => comparePositions(placeOf(one), placeOf(other)))
     return Effect.fail(new BadSettings({ errors: [first!, ...others] }))
   }
   return Effect.succeed({
@@ -246,7 +246,7 @@ const placeOf = (error: BadFile | BadSetting): Yaml.Position => {
   return typeof place === "object" ? place : { line: 0, column: 0 }
 }
 
-const order = (one: Yaml.Position, other: Yaml.Position): number =>
+const comparePositions = (one: Yaml.Position, other: Yaml.Position): number =>
   one.line - other.line || one.column - other.column
 
-const isSame = (one: Yaml.Position, other: Yaml.Position): boolean => order(one, other) === 0
+const isSame = (one: Yaml.Position, other: Yaml.Position): boolean => comparePositions(one, other) === 0

@@ -52,7 +52,7 @@ export const idle = (rules: Rules): Slices.Work<ReadonlyArray<string>> =>
   )
 
 /** Rules for listeners that the settings do not have, as far as the addresses are known before listening. */
-export function* unheard(
+export function* withoutListener(
   rules: Rules,
   listen: ReadonlyArray<ListenAddress.ListenAddress>
 ): Slices.Work<ReadonlyArray<string>> {

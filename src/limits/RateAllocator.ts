@@ -35,7 +35,7 @@ interface Holding {
   /** The most that the member may be using: a smaller share counts only when the member has confirmed it. */
   share: number
   /** The share that was sent last, and its turn. */
-  told: number
+  sent: number
   turn: number
   isBusy: boolean
 }
@@ -50,7 +50,7 @@ export const make = <Member>(send: (member: Member, share: Share) => void): Rate
   let turns = 0
   const limits = new Map<string, Map<Member, Holding>>()
 
-  const settle = (name: string, holdings: Map<Member, Holding>) => {
+  const reallocate = (name: string, holdings: Map<Member, Holding>) => {
     if (holdings.size === 0) return void limits.delete(name)
     const weights = [...holdings.values()].map(({ isBusy }) => (isBusy ? 1 : idle))
     const whole = weights.reduce((sum, weight) => sum + weight)
@@ -64,12 +64,12 @@ export const make = <Member>(send: (member: Member, share: Share) => void): Rate
     }))
     for (const { member, holding, target } of all.sort((one, other) => less(one) - less(other))) {
       const share = Math.min(target, holding.share + Math.max(free, 0))
-      if (Math.abs(share - holding.told) < tolerance) continue
+      if (Math.abs(share - holding.sent) < tolerance) continue
       if (share > holding.share) {
         free -= share - holding.share
         holding.share = share
       }
-      holding.told = share
+      holding.sent = share
       holding.turn = ++turns
       send(member, { _tag: "share", name, id: holding.id, turn: turns, share })
     }
@@ -83,7 +83,7 @@ export const make = <Member>(send: (member: Member, share: Share) => void): Rate
       limits.set(name, holdings)
       switch (need._tag) {
         case "enter":
-          holdings.set(member, { id: need.id, share: 0, told: 0, turn: 0, isBusy: true })
+          holdings.set(member, { id: need.id, share: 0, sent: 0, turn: 0, isBusy: true })
           break
         case "demand":
           if (holding) holding.isBusy = need.isBusy
@@ -93,14 +93,14 @@ export const make = <Member>(send: (member: Member, share: Share) => void): Rate
           break
         case "kept":
           // A later share is not confirmed by this.
-          if (holding?.turn === need.turn) holding.share = holding.told
+          if (holding?.turn === need.turn) holding.share = holding.sent
           break
       }
-      settle(name, holdings)
+      reallocate(name, holdings)
     },
     remove: (member) => {
       for (const [name, holdings] of [...limits]) {
-        if (holdings.delete(member)) settle(name, holdings)
+        if (holdings.delete(member)) reallocate(name, holdings)
       }
     }
   }

@@ -86,7 +86,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
   }
 
   /** Reserves free slots for the requests that wait. */
-  const settle = (key: string, lease: Lease) => {
+  const reserveFree = (key: string, lease: Lease) => {
     while (lease.waiting.length > 0 && free(key, lease) > 0) {
       const { answer } = lease.waiting.shift()!
       const slot: Slot = {
@@ -123,13 +123,13 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
         lease.over--
         give(key, lease, 1)
       }
-      settle(key, lease)
+      reserveFree(key, lease)
     },
     ask: (key, limit, answer) => {
       const lease = leaseOf(key, limit)
       lease.limit = limit
       lease.waiting.push({ answer, isAsked: false })
-      settle(key, lease)
+      reserveFree(key, lease)
       ask(key, lease)
     },
     receive: (ruling) => {
@@ -141,7 +141,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
           const known = lease ?? leaseOf(key, Infinity)
           known.count += ruling.count
           known.isAsking = false
-          settle(key, known)
+          reserveFree(key, known)
           return ask(key, known)
         }
         case "full": {

@@ -13,7 +13,7 @@ import { Dialer } from "../network/Dialer.ts"
 import * as HappyEyeballs from "../network/HappyEyeballs.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import * as Authorize from "../policy/Authorize.ts"
-import type { Connected, DatagramPath, Incoming, JudgedTarget, Route } from "./Route.ts"
+import type { Connected, DatagramDestination, Incoming, JudgedTarget, Route } from "./Route.ts"
 
 /**
  * Connects to the first address that answers, with a staggered start and one deadline for all attempts. The rule of an
@@ -68,14 +68,14 @@ const datagrams = <Entered>({
   access,
   permitted,
   enter
-}: JudgedTarget<Entered, never>): Effect.Effect<DatagramPath<Entered>, LimitError> =>
-  Effect.map(Authorize.firstToEnter(likelierFirst(permitted), enter), ([{ address }, entered]) => ({
+}: JudgedTarget<Entered, never>): Effect.Effect<DatagramDestination<Entered>, LimitError> =>
+  Effect.map(Authorize.firstToEnter(ipv4First(permitted), enter), ([{ address }, entered]) => ({
     remote: NetAddress.inetAddressUnsafe(address, access.target.port),
     address,
     entered
   }))
 
-const likelierFirst = (permitted: Authorize.Authorized): Authorize.Authorized =>
+const ipv4First = (permitted: Authorize.Authorized): Authorize.Authorized =>
   Arr.sort(
     permitted,
     Order.mapInput(Order.Boolean, ({ address }: Authorize.Permitted) => !NetAddress.isIpv4Address(address))

@@ -41,8 +41,8 @@ export interface Incoming {
   readonly decision: Decision | undefined
 }
 
-/** The path of datagrams to a target. */
-export interface DatagramPath<out Entered> {
+/** Where the datagrams to a target are sent. */
+export interface DatagramDestination<out Entered> {
   /** The address to which datagrams are sent, and from which answers come. */
   readonly remote: NetAddress.InetAddress
   /** The judged address; the address of `remote`, on the direct route. */
@@ -51,7 +51,7 @@ export interface DatagramPath<out Entered> {
   readonly entered: Entered
 }
 
-/** A way to targets: connections, listeners and paths of datagrams. */
+/** A way to targets: connections, listeners and destinations of datagrams. */
 export interface Route {
   /** A connection to the target, until the scope closes. */
   readonly connect: (
@@ -65,8 +65,8 @@ export interface Route {
     to: JudgedTarget | NetAddress.IpAddress,
     local: NetAddress.IpAddress
   ) => Effect.Effect<Incoming, DialError | LimitError, Binder | Scope.Scope>
-  /** The path of datagrams to the target. */
+  /** The destination of datagrams to the target. */
   readonly datagrams: <Entered>(
     to: JudgedTarget<Entered, never>
-  ) => Effect.Effect<DatagramPath<Entered>, LimitError>
+  ) => Effect.Effect<DatagramDestination<Entered>, LimitError>
 }

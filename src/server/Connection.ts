@@ -102,8 +102,8 @@ class Connection {
     return Effect.matchCauseEffect(
       Effect.suspend(() => serve(this)),
       {
-        onSuccess: (ending) => goOn(this, ending),
-        onFailure: (cause) => Effect.flatMap(refuse(this, cause), (error) => goOn(this, error))
+        onSuccess: (ending) => finishSession(this, ending),
+        onFailure: (cause) => Effect.flatMap(refuse(this, cause), (error) => finishSession(this, error))
       }
     )
   }
@@ -115,7 +115,7 @@ class Connection {
 const serve = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
   const { client, settings, session, sessions } = connection
   return client
-    .withDeadline(hear(connection), settings.handshakeTimeout)
+    .withDeadline(readRequest(connection), settings.handshakeTimeout)
     .pipe(
       Effect.flatMap(({ exchange, admitted }) =>
         Effect.flatMap(sessions.admit(session, admitted), (entered) =>
@@ -158,13 +158,13 @@ const close = (connection: Connection | undefined, exit: Exit.Exit<void>): Effec
     : Effect.void
 
 /** Authenticates the client and reads its request; on a new connection after PROXY header, TLS and detection. */
-const hear = Effect.fnUntraced(function* (connection: Connection) {
-  const exchange = connection.exchange ?? (yield* begin(connection))
+const readRequest = Effect.fnUntraced(function* (connection: Connection) {
+  const exchange = connection.exchange ?? (yield* beginExchange(connection))
   connection.exchange = exchange
   return { exchange, admitted: yield* exchange.admit }
 })
 
-const begin = Effect.fnUntraced(function* ({ client, session, secure, bans, sessions }: Connection) {
+const beginExchange = Effect.fnUntraced(function* ({ client, session, secure, bans, sessions }: Connection) {
   const peer = yield* ProxyProtocol.run(client, session.peer)
   yield* sessions.attribute(session, peer)
   if (peer.via) yield* bans.admit(peer)
@@ -191,7 +191,7 @@ const contextOf = (
 })
 
 /** Begins the next session of the connection, if the client can make another request. */
-const goOn = (connection: Connection, outcome: Ending | SessionError): Effect.Effect<void> => {
+const finishSession = (connection: Connection, outcome: Ending | SessionError): Effect.Effect<void> => {
   const { exchange, session, sessions } = connection
   session.outcome = outcome
   connection.isOpen = exchange?.hasNext?.() === true

@@ -61,7 +61,7 @@ export const make = Effect.fnUntraced(function* (
   )
   let connections = 0
   let isRetired = false
-  const settle = () => {
+  const releaseIfUnused = () => {
     if (isRetired && connections === 0) release()
   }
   return {
@@ -75,11 +75,11 @@ export const make = Effect.fnUntraced(function* (
     },
     leave: () => {
       connections--
-      settle()
+      releaseIfUnused()
     },
     retire: () => {
       isRetired = true
-      settle()
+      releaseIfUnused()
     }
   }
 })

@@ -116,7 +116,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     )
   })
 
-  const goOnWith = Effect.fnUntraced(function* (next: Generation.Generation) {
+  const putInForce = Effect.fnUntraced(function* (next: Generation.Generation) {
     const past = current.generation()
     yield* listeners.reconcile(next.listen, handlerFor(next), (open) => current.replace(next, open))
     const { changes = Stream.empty } = Context.get(next.services, Authenticator)
@@ -131,7 +131,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   }, Effect.uninterruptible)
 
   yield* Awaited.all(first.listen.listen)
-  yield* goOnWith(first)
+  yield* putInForce(first)
   return {
     get listeners() {
       return current.listeners()
@@ -145,6 +145,6 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     census: Effect.suspend(() => Effect.provide(sessions.census, current.generation().services)),
     sessions: Effect.map(sessions.list, (all) => all.map(SessionSnapshot.of)),
     endSession: (id, reason = "ended by operator") => sessions.end(id, reason),
-    reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), goOnWith)
+    reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), putInForce)
   }
 })

@@ -57,11 +57,11 @@ export const bans: Layer.Layer<never, never, Events> = Layer.effect(
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     return {
       write: (change: BanChange) => {
-        const told =
+        const emitted =
           change._tag === "ban"
             ? to.NetworkBanned?.({ ...change, _tag: "NetworkBanned" })
             : to.BanLifted?.({ _tag: "BanLifted", network: change.network })
-        if (told) fork(told)
+        if (emitted) fork(emitted)
       }
     }
   })

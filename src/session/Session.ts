@@ -132,9 +132,9 @@ const clientOf = (peer: Peer) => ({
 })
 
 /** An error's tag, the code of its reply, and the error's fields: target, reason, code and others. */
-const failure = (error: SessionError, told = error, status: number | undefined) => {
+const failure = (error: SessionError, reported = error, status: number | undefined) => {
   const { _tag, ...details } = error
-  const { socks }: Answer = answers[told._tag]
+  const { socks }: Answer = answers[reported._tag]
   const reply = status === undefined && socks.message !== "none" ? socks.code : undefined
   return { outcome: _tag, reply, ...details, ...(status !== undefined && { status }) }
 }

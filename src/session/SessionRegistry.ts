@@ -126,7 +126,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   }
 
   /** After a refused attempt, asks other processes for the exhausted slots, and retries while they give some. */
-  const insist = Effect.fnUntraced(function* <E extends LimitError | TooManySessions>(
+  const retryWithGrants = Effect.fnUntraced(function* <E extends LimitError | TooManySessions>(
     attempt: (now: number) => SharedCounters.Refused<E> | undefined,
     first: SharedCounters.Refused<E>
   ): Effect.fn.Return<void, E> {
@@ -200,7 +200,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
           : Effect.succeed(session)
         const refused = attempt(nowOf(fiber))
         return refused
-          ? insist(attempt, refused).pipe(
+          ? retryWithGrants(attempt, refused).pipe(
               Effect.tapErrorTag("TooManySessions", () => turnAway("sessions")),
               Effect.andThen(entered)
             )
@@ -224,7 +224,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
           Effect.addFinalizer(() => giveBack),
           Effect.suspend(() => {
             const refused = attempt(nowOf(fiber))
-            return refused ? insist(attempt, refused) : Effect.void
+            return refused ? retryWithGrants(attempt, refused) : Effect.void
           })
         )
       })

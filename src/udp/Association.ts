@@ -97,7 +97,7 @@ export const make = Effect.fnUntraced(function* (
   const takes = (size: number, way: keyof Pace, use: RuleUses.RuleUse | undefined): boolean => {
     const flow = pace?.[way]
     const ofRule = use?.pace?.[way]
-    const isHeld = use?.isOver || flow?.isWaiting() || ofRule?.isWaiting()
+    const isHeld = use?.hasEnded || flow?.isWaiting() || ofRule?.isWaiting()
     if (isHeld || pending >= pendingLimit || !room.take(Math.max(size, small))) {
       drop()
       return false

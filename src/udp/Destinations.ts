@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* (
   const names: Queue = { length: 0 }
   const addresses: Queue = { length: 0 }
 
-  const settle = (destination: Destination, remote?: Remote) => {
+  const finishLookUp = (destination: Destination, remote?: Remote) => {
     const { waiting = [], queue } = destination
     queue.length -= waiting.length
     destination.waiting = undefined
@@ -108,7 +108,7 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 
-  const seek = (bytes: Buffer, queue: Queue): Destination => {
+  const lookUp = (bytes: Buffer, queue: Queue): Destination => {
     const destination: Destination = {
       until: Infinity,
       revision: revision(),
@@ -118,8 +118,8 @@ export const make = Effect.fnUntraced(function* (
     }
     fork(
       Effect.matchCause(find(access, uses, bytes, destination.revision), {
-        onFailure: () => settle(destination),
-        onSuccess: (remote) => settle(destination, remote)
+        onFailure: () => finishLookUp(destination),
+        onSuccess: (remote) => finishLookUp(destination, remote)
       })
     )
     return destination
@@ -132,11 +132,11 @@ export const make = Effect.fnUntraced(function* (
       destination === undefined ||
       destination.until <= clock.currentTimeMillisUnsafe() ||
       destination.revision !== revision() ||
-      destination.remote?.use?.isOver === true
+      destination.remote?.use?.hasEnded === true
     ) {
       const queue = bytes[Address.start] === Address.AddressType.DomainName ? names : addresses
       if (queue.length >= queueLimit) return drop()
-      destination = seek(bytes, queue)
+      destination = lookUp(bytes, queue)
       known.set(key, destination)
     }
     const { remote, waiting, queue } = destination

@@ -29,7 +29,7 @@ export interface RuleUse {
   /** The time of the last relayed datagram, in milliseconds since the epoch. */
   movedAt: number
   /** Whether the use has ended: no more datagrams may pass by it. */
-  isOver: boolean
+  hasEnded: boolean
 }
 
 export interface RuleUses {
@@ -52,14 +52,14 @@ export const make = Effect.fnUntraced(function* (
   const fork = yield* FiberSet.makeRuntime()
   const uses = new Map<string, Held>()
 
-  const end = (rule: string, use: Held) =>
+  const endUse = (rule: string, use: Held) =>
     Effect.suspend(() => {
-      use.isOver = true
+      use.hasEnded = true
       if (uses.get(rule) === use) uses.delete(rule)
       return Scope.close(use.scope, Exit.void)
     })
 
-  const begin = Effect.fnUntraced(function* (
+  const beginUse = Effect.fnUntraced(function* (
     decision: Decision,
     limits: Limits
   ): Effect.fn.Return<RuleUse, LimitError> {
@@ -77,12 +77,12 @@ export const make = Effect.fnUntraced(function* (
       return others
     }
     const movedAt = clock.currentTimeMillisUnsafe()
-    const use: Held = { pace, traffic, movedAt, isOver: false, limits, scope }
+    const use: Held = { pace, traffic, movedAt, hasEnded: false, limits, scope }
     uses.set(rule, use)
     fork(
       Effect.andThen(
         quiet(() => use.movedAt, idleTimeout),
-        end(rule, use)
+        endUse(rule, use)
       )
     )
     return use
@@ -94,10 +94,10 @@ export const make = Effect.fnUntraced(function* (
         const { rule, limits } = decision
         if (limits === undefined) return Effect.undefined
         const use = uses.get(rule)
-        if (use === undefined) return begin(decision, limits)
+        if (use === undefined) return beginUse(decision, limits)
         return Equal.equals(use.limits, limits)
           ? Effect.succeed(use)
-          : Effect.andThen(end(rule, use), begin(decision, limits))
+          : Effect.andThen(endUse(rule, use), beginUse(decision, limits))
       })
   }
 })

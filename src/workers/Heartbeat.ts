@@ -28,7 +28,7 @@ export interface Heartbeat<Worker> {
   /** Asks all workers. Kills those that do not run, and returns them. To be called at every `interval`. */
   readonly beat: () => ReadonlyArray<Worker>
   /** Beats since its last answer. */
-  readonly missed: (worker: Worker) => number
+  readonly missedBeats: (worker: Worker) => number
   /** Whether a worker has not answered for so long that nothing need wait for it. */
   readonly isLate: (worker: Worker) => boolean
 }
@@ -69,7 +69,7 @@ export const make = <Worker extends Watched>(isStopped: (pid: number) => boolean
       }
       return killed
     },
-    missed: (worker) => missed.get(worker) ?? 0,
+    missedBeats: (worker) => missed.get(worker) ?? 0,
     isLate: (worker) => (missed.get(worker) ?? 0) >= late
   }
 }

@@ -50,9 +50,9 @@ export interface Reloads<Worker> {
 const patience = "30 seconds"
 
 export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
-  missed,
+  missedBeats,
   isLate
-}: Pick<Heartbeat.Heartbeat<Worker>, "missed" | "isLate">): Effect.fn.Return<Reloads<Worker>> {
+}: Pick<Heartbeat.Heartbeat<Worker>, "missedBeats" | "isLate">): Effect.fn.Return<Reloads<Worker>> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const requests = Requests.make<Worker, Exit.Exit<void, Problem>>(patience)
   const serving = new Set<Worker>()
@@ -111,7 +111,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
     },
     lead: Effect.fnUntraced(function* (next): Effect.fn.Return<Worker | undefined, Refusal> {
       // At first those that answered last. The very last is waited for in any case.
-      const workers = [...serving].sort((one, other) => missed(one) - missed(other))
+      const workers = [...serving].sort((one, other) => missedBeats(one) - missedBeats(other))
       for (const worker of workers) {
         const asking = Fiber.await(fork(change(worker, next)))
         const exit = yield* worker === workers.at(-1) ? asking : Effect.raceFirst(asking, lateness(worker))

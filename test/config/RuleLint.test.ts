@@ -98,7 +98,7 @@ describe("RuleLint", () => {
       const rules = read(allow, { name: "us", ...allow, listeners: listener })
       assert.deepStrictEqual(
         said(
-          (rules) => RuleLint.unheard(rules, [Option.getOrThrow(ListenAddress.fromString(listen))]),
+          (rules) => RuleLint.withoutListener(rules, [Option.getOrThrow(ListenAddress.fromString(listen))]),
           rules
         ),
         isThere ? [] : [`us is for the listener ${listener}, and there is none`]

@@ -46,8 +46,8 @@ const watched = Effect.fnUntraced(function* (
 
 /** Told by the directory in a moment, or by looking in a moment, but not both. */
 const ways: Readonly<Record<string, FileWatcher.Options>> = {
-  "by its directory": { settle: "50 millis", poll: "1 hour" },
-  "by looking": { settle: "1 hour", poll: "50 millis" }
+  "by its directory": { quietTime: "50 millis", poll: "1 hour" },
+  "by looking": { quietTime: "1 hour", poll: "50 millis" }
 }
 
 describe.concurrent.each(Object.entries(ways))("a change noticed %s", (_, options) => {
@@ -103,7 +103,7 @@ describe.concurrent.each(Object.entries(ways))("a change noticed %s", (_, option
 })
 
 describe.concurrent("no change", () => {
-  const both: FileWatcher.Options = { settle: "50 millis", poll: "50 millis" }
+  const both: FileWatcher.Options = { quietTime: "50 millis", poll: "50 millis" }
 
   it.live("is another file, nor that the file is gone", () =>
     Effect.gen(function* () {

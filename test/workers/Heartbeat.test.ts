@@ -34,7 +34,7 @@ describe("Heartbeat", () => {
   })
 
   it("kills one that is stopped once it is late, and no other", () => {
-    const { add, beat, receive, isLate, missed, told, worker, stopped } = watching()
+    const { add, beat, receive, isLate, missedBeats, told, worker, stopped } = watching()
     const [one, two, busy] = [worker(1), worker(2), worker(3)]
     for (const each of [one, two, busy]) add(each)
     stopped.add(1).add(2)
@@ -44,7 +44,7 @@ describe("Heartbeat", () => {
       receive(two)
     }
     assert.deepStrictEqual([one, two, busy].map(isLate), [true, false, true])
-    assert.deepStrictEqual([one, two, busy].map(missed), [3, 0, 3])
+    assert.deepStrictEqual([one, two, busy].map(missedBeats), [3, 0, 3])
     assert.deepStrictEqual(beat(), [one])
     receive(two)
     assert.deepStrictEqual(beat(), [])

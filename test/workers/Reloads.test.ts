@@ -34,7 +34,7 @@ type Worker = ReturnType<typeof employ>
 const world = Effect.fnUntraced(function* (...late: ReadonlyArray<number>) {
   const workers = [employ(1), employ(2)] as const
   const reloads = yield* Reloads.make<Worker>({
-    missed: ({ pid }) => (late.includes(pid) ? 9 : 0),
+    missedBeats: ({ pid }) => (late.includes(pid) ? 9 : 0),
     isLate: ({ pid }) => late.includes(pid)
   })
   reloads.begin(zeroth)
