@@ -5,7 +5,7 @@
  * 0 after a graceful stop, 1 if it cannot listen or keep its state (or `explain` is a denial), 2 if settings or
  * flags cannot be used.
  */
-import { heed } from "./base/EarlySignals.ts"
+import { handleSignals } from "./base/EarlySignals.ts"
 import "./workers/Disarm.ts"
 import { writeSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -13,7 +13,7 @@ import { createRequire } from "node:module"
 try {
   const { version } = createRequire(import.meta.url)("../package.json")
   const { start } = await import("./program.ts")
-  heed(await start(version))
+  handleSignals(await start(version))
 } catch (error) {
   // Without descriptors nothing can be loaded, the program's own error messages included.
   const { code } = error as NodeJS.ErrnoException

@@ -25,8 +25,8 @@ export const Claim = Context.Reference<Claim>("effect-socks/auth/LoginQueue/Clai
 
 interface Waiter {
   readonly claim: Claim
-  readonly begin: () => void
-  readonly giveWay: () => void
+  readonly run: () => void
+  readonly drop: () => void
   isRunning: boolean
 }
 
@@ -51,7 +51,7 @@ export const make = (running: number, waiting: number, random: () => number = Ma
   const start = (waiter: Waiter) => {
     remove(waiter)
     waiter.isRunning = true
-    waiter.begin()
+    waiter.run()
   }
 
   /** The oldest login of a random network. */
@@ -71,7 +71,7 @@ export const make = (running: number, waiting: number, random: () => number = Ma
     if (queue.length <= waiting) return
     const last = draw(crowd(queue))
     remove(last)
-    last.giveWay()
+    last.drop()
   }
 
   const leave = (waiter: Waiter) => {
@@ -88,8 +88,8 @@ export const make = (running: number, waiting: number, random: () => number = Ma
         const waiter = {
           claim,
           isRunning: false,
-          begin: () => resume(Effect.void),
-          giveWay: () => resume(Effect.fail(new TooManyLogins({ limit: running + waiting })))
+          run: () => resume(Effect.void),
+          drop: () => resume(Effect.fail(new TooManyLogins({ limit: running + waiting })))
         }
         leaves = () => leave(waiter)
         enter(waiter)

@@ -50,7 +50,7 @@ export const work = (hash: PasswordHash): number =>
   hash._tag === "Bcrypt" ? 2 ** hash.cost : 2 ** hash.ln * hash.r * hash.p
 
 /** Decoys of the most expensive hashes: at most one scrypt and one bcrypt hash. */
-export const dearest = (hashes: Iterable<PasswordHash>): ReadonlyArray<PasswordHash> => {
+export const decoysOf = (hashes: Iterable<PasswordHash>): ReadonlyArray<PasswordHash> => {
   const found = new Map<PasswordHash["_tag"], PasswordHash>()
   for (const hash of hashes) {
     const before = found.get(hash._tag)

@@ -61,7 +61,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
   const isRight = Effect.fnUntraced(function* (
     credentials: Credentials,
     entry: Entry | undefined,
-    dearest: Directory["dearest"],
+    decoys: Directory["decoys"],
     isBarred: boolean
   ) {
     const { password } = credentials
@@ -69,20 +69,20 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
     const isPlain = equal(field(password), entry?.field ?? noPassword) && password.length > 0
     if (isPlain && !isBarred) return true
     const own = entry?.user.passwordHash
-    const [decoy, ...others] = dearest
+    const [decoy, ...others] = decoys
     const hash = own ? Redacted.value(own) : decoy
     if (hash === undefined) return isPlain
-    const verified = hashes.verify(password, hash, own ? PasswordHash.padding(hash, dearest) : others)
+    const verified = hashes.verify(password, hash, own ? PasswordHash.padding(hash, decoys) : others)
     const isHashed = yield* isBarred ? verified : recall(credentials, hash, verified)
     return isPlain || (own !== undefined && isHashed)
   })
 
   return {
     verify: Effect.fnUntraced(function* (credentials, from) {
-      const { find, dearest } = yield* current
+      const { find, decoys } = yield* current
       const entry = find(credentials.username)
       const bar = entry && (yield* barOf(entry.user, from))
-      const isSame = yield* isRight(credentials, entry, dearest, bar !== undefined)
+      const isSame = yield* isRight(credentials, entry, decoys, bar !== undefined)
       const user = printable(credentials.username)
       if (entry === undefined) return yield* new AuthenticationFailed({ user, reason: "unknown user" })
       if (!isSame) return yield* new AuthenticationFailed({ user, reason: "wrong password" })

@@ -27,7 +27,7 @@ interface Copy extends RememberedLogins {
 }
 
 /** Milliseconds for which a login is remembered. */
-export const lasting = 15 * 60_000
+export const rememberedFor = 15 * 60_000
 
 /** `tell` gets each login that `add` takes. At most `limit` logins are kept; the oldest are dropped first. */
 export const make = (digest: Digest, tell?: (login: Remembered) => void, limit = 8192): Copy => {
@@ -43,7 +43,7 @@ export const make = (digest: Digest, tell?: (login: Remembered) => void, limit =
     digest,
     has: (login, now) => holds(known.get(login), now),
     add: (login, now) => {
-      const until = now + lasting
+      const until = now + rememberedFor
       put(login, until)
       tell?.([login, until])
     },
@@ -56,7 +56,7 @@ export const make = (digest: Digest, tell?: (login: Remembered) => void, limit =
 
 /** Also false for a time too far ahead: a clock that is set back must not make a login last longer. */
 const holds = (until: number | undefined, now: number): boolean =>
-  until !== undefined && now < until && until <= now + lasting
+  until !== undefined && now < until && until <= now + rememberedFor
 
 /** The remembered logins that workers share; undefined where each `Authenticator` has its own. */
 export const RememberedLogins = Context.Reference<RememberedLogins | undefined>(

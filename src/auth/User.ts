@@ -116,7 +116,7 @@ const make = <R>(
 ): Schema.Decoder<User, R> =>
   Schema.Union([
     // `password-hash` is renamed last, so that errors have the name in the file.
-    Schemas.further(
+    Schemas.thenRead(
       Schema.Struct({
         name,
         groups: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),

@@ -24,7 +24,7 @@ export interface Directory {
    * Decoys of the most expensive hashes. They are computed for unknown users, and the logins of other users are padded
    * to the same work. Empty if no user has a hash.
    */
-  readonly dearest: ReadonlyArray<PasswordHash.PasswordHash>
+  readonly decoys: ReadonlyArray<PasswordHash.PasswordHash>
 }
 
 /**
@@ -85,7 +85,7 @@ export const directory = (users: ReadonlyArray<User>): Directory => {
       { user, field: user.password ? field(utf8.encode(Redacted.value(user.password))) : noPassword }
     ])
   )
-  return { users, find: (name) => entries.get(key(name)), dearest: PasswordHash.dearest(hashesOf(users)) }
+  return { users, find: (name) => entries.get(key(name)), decoys: PasswordHash.decoysOf(hashesOf(users)) }
 }
 
 const hashesOf = (users: ReadonlyArray<User>): ReadonlyArray<PasswordHash.PasswordHash> =>

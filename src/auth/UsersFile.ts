@@ -64,7 +64,7 @@ const fromJson = (text: string): Effect.Effect<unknown, Flaw> =>
   })
 
 const fromYaml = Effect.fnUntraced(function* (text: string): Effect.fn.Return<unknown, Flaw> {
-  const plainly = yield* Slices.run(Yaml.plainly(text, undefined))
+  const plainly = yield* Slices.run(Yaml.parsePlain(text, undefined))
   if (plainly !== undefined) return plainly.value
   if (text.length > Yaml.limit) {
     return yield* Effect.fail({
@@ -72,8 +72,10 @@ const fromYaml = Effect.fnUntraced(function* (text: string): Effect.fn.Return<un
       expected: `YAML of maps, lists and texts of one line, as a file of more than ${Yaml.limit / 1024} KiB has to be`
     })
   }
-  const { written, slips } = yield* Yaml.parse(text, undefined)
-  return slips[0] ? yield* Effect.fail({ where: `line ${slips[0].line}`, expected: "YAML" }) : written?.value
+  const { written, errors } = yield* Yaml.parse(text, undefined)
+  return errors[0]
+    ? yield* Effect.fail({ where: `line ${errors[0].line}`, expected: "YAML" })
+    : written?.value
 })
 
 const listed = (list: unknown): Effect.Effect<ReadonlyArray<Entry>, Flaw> =>

@@ -24,7 +24,7 @@ import * as UsersFile from "./UsersFile.ts"
 const interval = "2 seconds"
 
 /** The time without a change after which missing users are removed. */
-const settling = Duration.seconds(30)
+const quietTime = Duration.seconds(30)
 
 export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = Layer.effect(
   Users,
@@ -56,7 +56,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
         yield* Effect.logError(
           "most users are missing from the users file, which may be incomplete: they stay until the file has not " +
             "changed for a while, or until a reload",
-          { file, gone: gone.length, came, seconds: Duration.toSeconds(settling) }
+          { file, gone: gone.length, came, seconds: Duration.toSeconds(quietTime) }
         )
       } else {
         doubtedSince = undefined
@@ -68,7 +68,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
     /** Removes the missing users once the file has not changed for the settling time. */
     const removeMissing = Effect.gen(function* () {
       if (doubtedSince === undefined) return
-      if ((yield* Clock.currentTimeMillis) - doubtedSince < Duration.toMillis(settling)) return
+      if ((yield* Clock.currentTimeMillis) - doubtedSince < Duration.toMillis(quietTime)) return
       doubtedSince = undefined
       const next = yield* load
       const { users: before } = yield* SubscriptionRef.get(current)
@@ -104,7 +104,7 @@ export const everyone = ({
   usersFile
 }: AuthSettings["Service"]): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
   Effect.flatMap(usersFile === undefined ? Effect.succeed([]) : read(usersFile), (others) =>
-    together(user, users, others)
+    withoutDuplicates(user, users, others)
   )
 
 /** The users of a file. Fails for a name that the file has twice. */
@@ -128,7 +128,11 @@ const missing = (ones: ReadonlyArray<User>, others: ReadonlyArray<User>): Readon
 }
 
 /** The users of `--user`, of `users` in the config file, and of the users file, if no name is in them twice. */
-const together = (flags: ReadonlyArray<User>, config: ReadonlyArray<User>, file: ReadonlyArray<User>) => {
+const withoutDuplicates = (
+  flags: ReadonlyArray<User>,
+  config: ReadonlyArray<User>,
+  file: ReadonlyArray<User>
+) => {
   const all = [...flags, ...config, ...file]
   const names = new Set<string>()
   const twice = all.findIndex(({ name }) => names.size === names.add(name).size)

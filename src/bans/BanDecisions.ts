@@ -30,7 +30,7 @@ export type Update =
   | { readonly _tag: "lift"; readonly network: string; readonly now: number }
 
 /** Known (user, network) pairs, in the form in which a file has them. */
-export interface Kept {
+export interface KnownPairsFile {
   readonly key: string
   readonly known: ReadonlyArray<Omit<Pair, "guess" | "failures">>
 }
@@ -41,8 +41,8 @@ export interface BanDecisions {
   /** The ban that holds for this address. Times are milliseconds since the epoch. */
   readonly find: (address: NetAddress.IpAddress, now: number) => BanList.Ban | undefined
   readonly isTooSoon: LoginThrottle.LoginThrottle["isTooSoon"]
-  readonly isWelcome: LoginThrottle.LoginThrottle["isWelcome"]
-  readonly isRight: LoginThrottle.LoginThrottle["isRight"]
+  readonly isExempt: LoginThrottle.LoginThrottle["isExempt"]
+  readonly wasRightBefore: LoginThrottle.LoginThrottle["wasRightBefore"]
   /** Whether any user is known from the network of this address. */
   readonly hasKnown: (address: NetAddress.IpAddress, now: number) => boolean
   readonly succeeded: (attempt: LoginThrottle.Attempt) => void
@@ -57,11 +57,11 @@ export interface BanDecisions {
   readonly lift: (network: IpNetwork.IpNetwork, now: number) => ReadonlyArray<BanList.Ban>
   readonly list: (now: number) => ReadonlyArray<BanList.Ban>
   readonly revision: () => number
-  readonly kept: () => Kept
+  readonly knownPairs: () => KnownPairsFile
   /** A number that changes whenever `kept` may have changed. */
-  readonly keptRevision: () => number
+  readonly knownPairsRevision: () => number
   /** Begins with pairs of an earlier run. To be called before anything else. */
-  readonly restore: (kept: Kept) => void
+  readonly restoreKnownPairs: (kept: KnownPairsFile) => void
   readonly suspects: LoginThrottle.LoginThrottle["list"]
   /** Number of connections refused because of a ban; of a member, those that it has not reported yet. */
   turnedAway: number
@@ -114,15 +114,15 @@ export const make = (hashes: KeyedHash["Service"], tell?: (update: Update) => vo
     digest: (...parts) => digest(...parts),
     find: bans.find,
     isTooSoon: failures.isTooSoon,
-    isWelcome: failures.isWelcome,
-    isRight: failures.isRight,
+    isExempt: failures.isExempt,
+    wasRightBefore: failures.wasRightBefore,
     hasKnown: (address, now) => known.hasAny(ClientNetwork.nameOf(address), now),
-    kept: () => ({
+    knownPairs: () => ({
       key,
       known: known.entries().map(({ account, network, at }) => ({ account, network, at }))
     }),
-    keptRevision: known.revision,
-    restore: ({ key, known }) => {
+    knownPairsRevision: known.revision,
+    restoreKnownPairs: ({ key, known }) => {
       setKey(key)
       for (const pair of known) know({ ...pair, failures: 0 })
     },

@@ -46,7 +46,7 @@ export const make = (hashes: KeyedHash["Service"], send: (report: Report) => voi
     const { account, network, now } = attempt
     const at = welcomed.get(`${account} ${network}`)
     const isOld = at === undefined || now - at > known || (suspected.get(network) ?? 0) >= at
-    return isOld || !copy.isRight(attempt)
+    return isOld || !copy.wasRightBefore(attempt)
   }
 
   const replica: BanReplica = {

@@ -107,10 +107,10 @@ export class Bans extends Context.Service<
     /** A number that changes whenever `list` may have changed, other than by a ban that ends. */
     readonly revision: Effect.Effect<number>
     /** The known (user, network) pairs, to be kept and restored at the next start. */
-    readonly kept: Effect.Effect<BanDecisions.Kept>
+    readonly knownPairs: Effect.Effect<BanDecisions.KnownPairsFile>
     /** A number that changes whenever `kept` may have changed. */
-    readonly keptRevision: Effect.Effect<number>
-    readonly restoreKept: (kept: BanDecisions.Kept) => Effect.Effect<void>
+    readonly knownPairsRevision: Effect.Effect<number>
+    readonly restoreKnownPairs: (kept: BanDecisions.KnownPairsFile) => Effect.Effect<void>
     /** Networks with failed logins. */
     readonly suspects: Effect.Effect<ReadonlyArray<Suspect>, never, BanSettings>
     /** Number of connections refused because of a ban. */
@@ -206,14 +206,14 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
           const verifyFirst = Effect.suspend(() => {
             const before = attempt()
             const ban = BanDecisions.isHere(address) ? undefined : decisions.find(address, before.now)
-            if (ban && !(isForGuessing(ban) && decisions.isWelcome(before))) return refusal("banned")
+            if (ban && !(isForGuessing(ban) && decisions.isExempt(before))) return refusal("banned")
             if (decisions.isTooSoon(before)) {
               return Effect.andThen(
                 decisions.failed("refused", address, before, settings),
                 refusal("too soon after others")
               )
             }
-            const claim = { isKnown: decisions.isWelcome(before), networks: [network, ...wider] }
+            const claim = { isKnown: decisions.isExempt(before), networks: [network, ...wider] }
             return Effect.provideService(inner.verify(credentials, from), LoginQueue.Claim, claim).pipe(
               Effect.tap(() => Effect.sync(() => decisions.succeeded(attempt()))),
               Effect.tapErrorTag("AuthenticationFailed", () =>
@@ -222,8 +222,8 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
             )
           })
           const first = attempt()
-          if (decisions.isRight(first)) return verifyFirst
-          return decisions.isWelcome(first) ? welcomed(network, verifyFirst) : inTurn(network, verifyFirst)
+          if (decisions.wasRightBefore(first)) return verifyFirst
+          return decisions.isExempt(first) ? welcomed(network, verifyFirst) : inTurn(network, verifyFirst)
         })
       }
     }),
@@ -254,9 +254,9 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
     lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => decisions.lift(network, now)),
     list: Effect.map(Clock.currentTimeMillis, decisions.list),
     revision: Effect.sync(decisions.revision),
-    kept: Effect.sync(decisions.kept),
-    keptRevision: Effect.sync(decisions.keptRevision),
-    restoreKept: (kept) => Effect.sync(() => decisions.restore(kept)),
+    knownPairs: Effect.sync(decisions.knownPairs),
+    knownPairsRevision: Effect.sync(decisions.knownPairsRevision),
+    restoreKnownPairs: (kept) => Effect.sync(() => decisions.restoreKnownPairs(kept)),
     suspects: Effect.gen(function* () {
       const { banWindow } = yield* BanSettings
       return decisions

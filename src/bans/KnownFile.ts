@@ -49,14 +49,14 @@ export const make = Effect.fnUntraced(function* (
       Option.none()
     )
   )
-  if (Option.isSome(kept)) yield* bans.restoreKept(kept.value)
-  let saved = yield* bans.keptRevision
+  if (Option.isSome(kept)) yield* bans.restoreKnownPairs(kept.value)
+  let saved = yield* bans.knownPairsRevision
   let isTold = false
   const save = Effect.gen(function* () {
-    const revision = yield* bans.keptRevision
+    const revision = yield* bans.knownPairsRevision
     if (revision === saved) return
     // Old pairs too, as far as there is room: the clock by which they are old may be wrong.
-    yield* StateFile.write(path, Kept, { version: 1, ...(yield* bans.kept) })
+    yield* StateFile.write(path, Kept, { version: 1, ...(yield* bans.knownPairs) })
     saved = revision
     isTold = false
   })

@@ -80,9 +80,9 @@ export interface LoginThrottle {
   /** Whether this attempt comes too soon. */
   readonly isTooSoon: (attempt: Attempt) => boolean
   /** Whether this attempt is checked whatever others did: the login was right before, or its user is known in the network and has not failed. */
-  readonly isWelcome: (attempt: Attempt) => boolean
+  readonly isExempt: (attempt: Attempt) => boolean
   /** Whether the same login was right before. */
-  readonly isRight: (attempt: Attempt) => boolean
+  readonly wasRightBefore: (attempt: Attempt) => boolean
   /** Counts an attempt that came too soon. Returns the failures of its network and of the wider ones, or nothing for a repeated guess. */
   readonly refused: (attempt: Attempt) => ReadonlyArray<number>
   /** Counts an attempt with a wrong password. Returns the same. */
@@ -164,37 +164,37 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
 
   const seen = (attempt: Attempt) => current(networks, attempt.network, attempt)?.guesses.get(attempt.guess)
 
-  const isRight = ({ account, network, guess, now }: Attempt): boolean =>
+  const wasRightBefore = ({ account, network, guess, now }: Attempt): boolean =>
     known.find(account, network, now)?.guess === guess
 
-  const isWelcome = (attempt: Attempt): boolean => {
+  const isExempt = (attempt: Attempt): boolean => {
     const pair = known.find(attempt.account, attempt.network, attempt.now)
     if (pair === undefined) return false
     return pair.guess === attempt.guess || (pair.failures === 0 && known.failuresOf(pair.network) < credit)
   }
 
   /** Whether the networks of an attempt have to wait. */
-  const isEarlyThere = (attempt: Attempt): boolean => {
+  const isNetworkDelayed = (attempt: Attempt): boolean => {
     const own = current(networks, attempt.network, attempt)
-    if (isHeld(own, failuresFor(own, attempt.account) < free.network, attempt.now)) return true
+    if (isDelayed(own, failuresFor(own, attempt.account) < free.network, attempt.now)) return true
     const isQuiet = (own?.count ?? 0) < free.network
-    return attempt.wider.some((key) => isHeld(current(networks, key, attempt), isQuiet, attempt.now))
+    return attempt.wider.some((key) => isDelayed(current(networks, key, attempt), isQuiet, attempt.now))
   }
 
-  const isEarlyFor = (attempt: Attempt): boolean => {
+  const isNameDelayed = (attempt: Attempt): boolean => {
     const { account, network, area, now } = attempt
     const name = current(names, account, attempt)
-    return isHeld(name, !name?.areas.has(area), now) && known.find(account, network, now) === undefined
+    return isDelayed(name, !name?.areas.has(area), now) && known.find(account, network, now) === undefined
   }
 
   return {
-    isRight,
-    isWelcome,
+    wasRightBefore,
+    isExempt,
     isTooSoon: (attempt) => {
-      if (isRight(attempt)) return false
+      if (wasRightBefore(attempt)) return false
       const guess = seen(attempt)
       if (guess?.isChecked) return isBefore(attempt.now, guess.until, repeats.every)
-      return !isWelcome(attempt) && (isEarlyThere(attempt) || isEarlyFor(attempt))
+      return !isExempt(attempt) && (isNetworkDelayed(attempt) || isNameDelayed(attempt))
     },
     refused: (attempt) => (seen(attempt) === undefined ? count(attempt).map(({ count }) => count) : []),
     failed: (attempt) => {
@@ -214,12 +214,12 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
       guess.times = 1
       levels.forEach((level, index) => {
         level.last = now
-        climb(level, free.network * scales[index]!, index === 0 ? isFew : isQuiet, now)
+        addDelay(level, free.network * scales[index]!, index === 0 ? isFew : isQuiet, now)
       })
       const name = take<NameTally>(names, account, attempt, () => ({ ...nothing(now), areas: new Set() }))
       name.count++
       name.last = now
-      climb(name, free.name, !name.areas.has(area), now)
+      addDelay(name, free.name, !name.areas.has(area), now)
       name.areas.add(area)
       if (name.areas.size > areasEach) name.areas.delete(name.areas.keys().next().value!)
       const pair = known.find(account, network, now)
@@ -237,16 +237,16 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
       const { network, account, guess, now } = attempt
       const own = current(networks, network, attempt)
       if (own !== undefined) {
-        let forgiven = 0
+        let returned = 0
         for (const [key, { account: other }] of own.guesses) {
           if (other !== account) continue
           own.guesses.delete(key)
-          forgiven++
+          returned++
         }
-        forgive(own, forgiven, free.network)
+        takeBack(own, returned, free.network)
         attempt.wider.forEach((key, index) => {
           const level = current(networks, key, attempt)
-          if (level) forgive(level, forgiven, free.network * scales[index + 1]!)
+          if (level) takeBack(level, returned, free.network * scales[index + 1]!)
         })
       }
       known.put({ account, network, guess, at: now, failures: 0 })
@@ -288,11 +288,11 @@ const failuresFor = (tally: NetworkTally | undefined, account: string): number =
 const isBefore = (now: number, until: number, longest: number): boolean =>
   now < until && until - now <= longest
 
-const isHeld = (tally: Tally | undefined, mayGoAhead: boolean, now: number): boolean =>
+const isDelayed = (tally: Tally | undefined, mayGoAhead: boolean, now: number): boolean =>
   tally !== undefined && isBefore(now, mayGoAhead ? tally.early : tally.until, 2 * delays.last)
 
 /** Delays the next attempt, and those that may come before the delay is over, if this attempt did. */
-const climb = (tally: Tally, free: number, mayGoAhead: boolean, now: number): void => {
+const addDelay = (tally: Tally, free: number, mayGoAhead: boolean, now: number): void => {
   const delay = delayAfter(tally.count - free)
   if (delay === 0) return
   const wentAhead = mayGoAhead && isBefore(now, tally.until, 2 * delays.last)
@@ -301,8 +301,8 @@ const climb = (tally: Tally, free: number, mayGoAhead: boolean, now: number): vo
 }
 
 /** Takes back this many failures. */
-const forgive = (tally: Tally, forgiven: number, free: number): void => {
-  tally.count = Math.max(0, tally.count - forgiven)
+const takeBack = (tally: Tally, count: number, free: number): void => {
+  tally.count = Math.max(0, tally.count - count)
   if (tally.count >= free) return
   tally.until = 0
   tally.early = 0

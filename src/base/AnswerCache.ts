@@ -33,13 +33,13 @@ interface Search<A, E> {
  */
 export const make = Effect.fnUntraced(function* <A, E>(
   limit: number,
-  unattended = 0
+  mostUnawaited = 0
 ): Effect.fn.Return<AnswerCache<A, E>, never, Scope.Scope> {
   const fork = yield* FiberSet.makeRuntime<never, A, E>()
   const clock = yield* Clock.clockWith(Effect.succeed)
   const known = new Map<string, { readonly value: A; readonly until: number }>()
   const searches = new Map<string, Search<A, E>>()
-  const alone = new Set<Search<A, E>>()
+  const unawaited = new Set<Search<A, E>>()
 
   const remember = (key: string, { value, holdsFor }: Answer<A>): A => {
     known.delete(key)
@@ -56,15 +56,15 @@ export const make = Effect.fnUntraced(function* <A, E>(
       searches.set(key, started)
       search = started
     }
-    alone.delete(search)
+    unawaited.delete(search)
     search.waiting++
     return search
   }
 
   const leave = (key: string, search: Search<A, E>) => {
     if (--search.waiting > 0) return
-    if (searches.get(key) === search && alone.size < unattended) {
-      alone.add(search)
+    if (searches.get(key) === search && unawaited.size < mostUnawaited) {
+      unawaited.add(search)
       return
     }
     forget(key, search)
@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function* <A, E>(
   }
 
   const forget = (key: string, search: Search<A, E>) => {
-    alone.delete(search)
+    unawaited.delete(search)
     if (searches.get(key) === search) searches.delete(key)
   }
 

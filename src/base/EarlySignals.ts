@@ -10,7 +10,7 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR2"] as const) {
 }
 
 /** Calls `take` with each signal from now on, and first with those that came before. */
-export const heed = (take: (signal: NodeJS.Signals) => void): void => {
+export const handleSignals = (take: (signal: NodeJS.Signals) => void): void => {
   current = take
   for (const signal of early.splice(0)) take(signal)
 }

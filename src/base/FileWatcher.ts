@@ -63,10 +63,10 @@ const start = (
   let reported = isLate ? "" : before
   let isLooking = false
   let isStopped = false
-  let soon: NodeJS.Timeout | undefined
+  let quietTimer: NodeJS.Timeout | undefined
 
   const look = async () => {
-    soon = undefined
+    quietTimer = undefined
     if (isLooking) return
     isLooking = true
     for (const path of paths) {
@@ -86,16 +86,16 @@ const start = (
     }
   }
   const lookSoon = () => {
-    soon ??= setTimeout(look, quietTime).unref()
+    quietTimer ??= setTimeout(look, quietTime).unref()
   }
 
-  const often = setInterval(look, poll).unref()
+  const pollTimer = setInterval(look, poll).unref()
   if (isLate) lookSoon()
   const watchers = Array.from(new Set(paths.map(dirname)), (directory) => observe(directory, lookSoon))
   return () => {
     isStopped = true
-    clearInterval(often)
-    clearTimeout(soon)
+    clearInterval(pollTimer)
+    clearTimeout(quietTimer)
     for (const watcher of watchers) watcher?.close()
   }
 }

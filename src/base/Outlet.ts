@@ -55,7 +55,7 @@ export const make = ({ sink, capacity = usual.capacity, later = timeout }: Optio
     size += bytes.length
   }
 
-  const waitOut = (error: unknown) => {
+  const retryLater = (error: unknown) => {
     const isBusy = (error as NodeJS.ErrnoException).code === "EAGAIN"
     isWaiting = true
     later(isBusy ? delay : delays.broken, () => {
@@ -66,14 +66,14 @@ export const make = ({ sink, capacity = usual.capacity, later = timeout }: Optio
   }
 
   /** Writes a text without a buffer of its own. Returns false if the text has to wait in one. */
-  const isWritten = (text: string): boolean => {
+  const tryWriteNow = (text: string): boolean => {
     if (queue.length > 0 || isWaiting || dropped > 0 || text.length * 3 > scratch.length) return false
     const length = scratch.write(text)
     let written = 0
     try {
       written = sink(scratch, 0, length)
     } catch (error) {
-      waitOut(error)
+      retryLater(error)
       return false
     }
     delay = delays.first
@@ -102,7 +102,7 @@ export const make = ({ sink, capacity = usual.capacity, later = timeout }: Optio
         if (piece.offset === piece.bytes.length) done++
       }
     } catch (error) {
-      waitOut(error)
+      retryLater(error)
     }
     queue = done === queue.length ? [] : queue.slice(done)
     if (queue.length === 0) ended?.()
@@ -114,7 +114,7 @@ export const make = ({ sink, capacity = usual.capacity, later = timeout }: Optio
       resume()
       for (const [text, count] of pieces(lines, atOnce)) {
         if (dropped > 0) dropped += count
-        else if (!isWritten(text)) push(Buffer.from(text), count)
+        else if (!tryWriteNow(text)) push(Buffer.from(text), count)
       }
       if (queue.length > 0) drain()
     },

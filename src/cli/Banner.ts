@@ -24,7 +24,7 @@ export const lines = (
 ): ReadonlyArray<string> => {
   const { tlsClientCa, trust, reportOnly } = config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
-  const door = (at: ListenAddress.ListenAddress) =>
+  const certificateNote = (at: ListenAddress.ListenAddress) =>
     ListenAddress.endpointOf(at)._tag === "Tls" && tlsClientCa !== undefined
       ? ", for clients with a certificate"
       : ""
@@ -32,14 +32,14 @@ export const lines = (
     "",
     ...listeners.map(
       (at) =>
-        `  effect-socks listens on ${ListenAddress.format(at)}${door(at)}${Unprotected.noteOn(at, config)}`
+        `  effect-socks listens on ${ListenAddress.format(at)}${certificateNote(at)}${Unprotected.noteOn(at, config)}`
     ),
     asksPassword
       ? "  and asks for a user name and a password."
       : trust.length > 0
         ? "  and lets in whoever comes from a trusted network."
         : "  and lets everyone in who can reach it.",
-    ...meaning(listeners, asksPassword, config),
+    ...exposureWarnings(listeners, asksPassword, config),
     reportOnly
       ? "  Clients can go everywhere, to private addresses too: what is denied is only logged (--report-only)."
       : Reach.allowsPrivateTargets(config)
@@ -54,7 +54,7 @@ export const lines = (
 }
 
 /** What it means that others than this machine can connect. */
-const meaning = (
+const exposureWarnings = (
   listeners: ReadonlyArray<ListenAddress.ListenAddress>,
   asksPassword: boolean,
   { open, tlsClientCa }: Config.Values

@@ -28,7 +28,7 @@ import * as Unprotected from "./Unprotected.ts"
 import * as Warnings from "./Warnings.ts"
 
 /** What is wrong with the settings together, though each can be read; one sentence a line. */
-export class Unfit extends Data.TaggedError("Unfit")<{ readonly message: string }> {}
+export class InvalidConfig extends Data.TaggedError("Unfit")<{ readonly message: string }> {}
 
 /** Prints what the settings come to. Fails with all that is wrong with them. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
@@ -38,7 +38,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const { errors, asksPassword } = yield* Effect.provide(trial(settings), Config.layer(settings))
   if (errors.length > 0) {
     const sentences = errors.map((error) => Sources.placed(error, locate).message)
-    return yield* new Unfit({ message: sentences.join("\n") })
+    return yield* new InvalidConfig({ message: sentences.join("\n") })
   }
   const warnings = [
     ...RuleLint.unmatched([...settings.rules]).map((sentence) => `rules: ${sentence}`),

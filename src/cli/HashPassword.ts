@@ -37,7 +37,7 @@ export const command = Command.make(
         expected: `one of ${Hashing.costs.join(", ")}`
       })
     }
-    const password = (yield* (yield* Stdio.Stdio).stdinIsTerminal) ? yield* typed : yield* piped
+    const password = (yield* (yield* Stdio.Stdio).stdinIsTerminal) ? yield* fromTerminal : yield* fromPipe
     if (password.length < 1 || password.length > 255 || password.includes(0)) {
       return yield* new BadSetting({
         setting: "the password",
@@ -58,7 +58,7 @@ export const command = Command.make(
 )
 
 /** All of standard input, less a line break at its end. */
-const piped = Effect.gen(function* () {
+const fromPipe = Effect.gen(function* () {
   const { stdin } = yield* Stdio.Stdio
   const bytes = Buffer.concat(yield* Stream.runCollect(stdin))
   const isBroken = bytes.at(-1) === lineFeed
@@ -69,7 +69,7 @@ const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
 /** A line, asked for where it does not get in the way of what is printed; nothing, of who breaks it off. */
-const typed = Effect.gen(function* () {
+const fromTerminal = Effect.gen(function* () {
   const keys = yield* (yield* Terminal.Terminal).readInput
   yield* Effect.sync(() => process.stderr.write("Password: "))
   const characters: Array<string> = []

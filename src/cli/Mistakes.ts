@@ -14,15 +14,15 @@ export const lines = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): Readon
   // The value behind an unknown flag looks like an unknown command.
   const others = errors.filter(({ _tag }) => flags.length === 0 || _tag !== "UnknownSubcommand")
   return others.map((error) => {
-    if (error._tag === "UnrecognizedOption") return noSetting(error)
-    return error._tag === "UnknownSubcommand" ? noCommand(error) : error.message
+    if (error._tag === "UnrecognizedOption") return unknownSetting(error)
+    return error._tag === "UnknownSubcommand" ? unknownCommand(error) : error.message
   })
 }
 
-const noCommand = ({ subcommand, suggestions: [meant] }: CliError.UnknownSubcommand): string =>
+const unknownCommand = ({ subcommand, suggestions: [meant] }: CliError.UnknownSubcommand): string =>
   `There is no command ${printable(subcommand)}.${meant === undefined ? "" : ` Did you mean ${meant}?`}`
 
-const noSetting = ({ option, suggestions }: CliError.UnrecognizedOption): string => {
+const unknownSetting = ({ option, suggestions }: CliError.UnrecognizedOption): string => {
   const name = option.replace(/^-+/, "")
   const elsewhere = Object.hasOwn(translations, name) ? translations[name] : undefined
   const nearest = Suggest.nearest(option, flags)

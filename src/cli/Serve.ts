@@ -98,11 +98,11 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
   /** Until the server has it, or has refused it. */
   let upcoming: Settings.Read | undefined = first
   let files = filesOf(first)
-  const handedOn = ({ handedOn, values: { rules } }: Settings.Read): Messages.Texts =>
+  const textsOf = ({ forWorkers, values: { rules } }: Settings.Read): Messages.Texts =>
     workers === 1
       ? Messages.nothing
-      : { files: [...handedOn], rules: Slices.runSync(RuleTable.of(rules)).parts }
-  let texts = handedOn(first)
+      : { files: [...forWorkers], rules: Slices.runSync(RuleTable.of(rules)).parts }
+  let texts = textsOf(first)
   let configured = first.values.workers
 
   const placed = <E>(error: E) => (upcoming ? Sources.placed(error, upcoming.locate) : error)
@@ -133,7 +133,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
       const read = yield* Settings.read(given)
       upcoming = read
       files = filesOf(read)
-      texts = handedOn(read)
+      texts = textsOf(read)
       configured = read.values.workers
       yield* Warnings.log(read)
       return layerOf(services, read)

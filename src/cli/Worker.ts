@@ -26,8 +26,8 @@ import * as Setup from "./Setup.ts"
 
 /** Serves by the settings that the primary has read, until it says that it is time to stop. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
-  const link = yield* IpcChannel.open
-  const { reusePort, passed } = link.welcome
+  const channel = yield* IpcChannel.open
+  const { reusePort, passed } = channel.welcome
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const read = ({ files, rules }: Messages.Texts) =>
     Settings.read(given).pipe(
@@ -45,12 +45,12 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   /** Answers a reload; without a number, of the start. */
   const report = (reload?: number) =>
     Effect.map(RunningServer, ({ listeners, asksPassword }) =>
-      link.send({ _tag: "serving", reload, addresses: listeners.map(ListenAddress.format), asksPassword })
+      channel.send({ _tag: "serving", reload, addresses: listeners.map(ListenAddress.format), asksPassword })
     )
   const refuse = (error: Error, reload?: number) =>
-    link.send({ _tag: "refused", reload, error: Messages.write(error) })
+    channel.send({ _tag: "refused", reload, error: Messages.write(error) })
   const follow = Effect.gen(function* () {
-    const { id, texts } = yield* link.reload
+    const { id, texts } = yield* channel.reload
     const member = yield* CoordinatorMember
     const services = Effect.map(read(texts), (read) => servicesOf(read, member))
     yield* Reload.once(Layer.provide(Layer.unwrap(services), platform)).pipe(
@@ -65,31 +65,31 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     clear: () => Effect.void,
     withMode: (_, bind) => bind(),
     passed: (name) => Systemd.named(passed, name),
-    lost: link.lost
+    lost: channel.lost
   })
   // Let go of when the server has it.
-  let first: Settings.Read | undefined = yield* Effect.flatMap(link.reload, ({ texts }) => read(texts))
+  let first: Settings.Read | undefined = yield* Effect.flatMap(channel.reload, ({ texts }) => read(texts))
   const outline = Setup.outline(first)
   const open = Effect.gen(function* () {
     const services = servicesOf(first!, yield* CoordinatorMember)
     first = undefined
     yield* Reload.once(services)
   })
-  const server = RunningServer.layerOf(CoordinatorMember.services, EventForward.layer(link)).pipe(
+  const server = RunningServer.layerOf(CoordinatorMember.services, EventForward.layer(channel)).pipe(
     Layer.provideMerge(CoordinatorMember.layer),
-    Layer.provide([Composition.closed, IpcCoordinator.layer(link), sockets]),
+    Layer.provide([Composition.closed, IpcCoordinator.layer(channel), sockets]),
     Layer.provideMerge(Setup.settings(outline, passed))
   )
   const answering = Effect.gen(function* () {
-    const { id, withSessions } = yield* link.list
+    const { id, withSessions } = yield* channel.list
     const { census, sessions } = yield* RunningServer
     const all = withSessions ? yield* sessions : []
-    link.send({ _tag: "listed", id, sessions: all, census: yield* census })
+    channel.send({ _tag: "listed", id, sessions: all, census: yield* census })
   })
   const ending = Effect.gen(function* () {
-    const { id, session, reason } = yield* link.end
+    const { id, session, reason } = yield* channel.end
     const { endSession } = yield* RunningServer
-    link.send({ _tag: "endAnswered", id, isFound: yield* endSession(session, reason) })
+    channel.send({ _tag: "endAnswered", id, isFound: yield* endSession(session, reason) })
   })
   const serving = Layer.effectDiscard(
     Effect.gen(function* () {
@@ -107,7 +107,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
         Effect.never
       )
     ),
-    Effect.raceFirst(link.stop),
-    Effect.ensuring(link.flush)
+    Effect.raceFirst(channel.stop),
+    Effect.ensuring(channel.flush)
   )
 })

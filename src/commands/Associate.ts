@@ -28,7 +28,7 @@ export const run = Effect.fnUntraced(function* ({
   client,
   admitted,
   log,
-  enter,
+  chargeRule,
   succeeded
 }: CommandContext): Effect.fn.Return<
   Ending,
@@ -59,13 +59,13 @@ export const run = Effect.fnUntraced(function* ({
   }
   const pace = yield* SessionBandwidth.of(admitted)
   const bandwidth = yield* Bandwidth
-  const enterPaced: RuleUses.Enter = (decision, traffic) =>
+  const enterPaced: RuleUses.ChargeRule = (decision, traffic) =>
     Effect.andThen(
-      enter(decision, traffic),
+      chargeRule(decision, traffic),
       Effect.provideService(SessionBandwidth.ofRule(decision), Bandwidth, bandwidth)
     )
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
-    { access, owner: ownerOf(admitted).key, address, port, traffic, pace, enter: enterPaced },
+    { access, owner: ownerOf(admitted).key, address, port, traffic, pace, chargeRule: enterPaced },
     // Only this address, and not all addresses of the machine: answers must come from the address to which the client
     // sends its datagrams.
     localAddress(peer)

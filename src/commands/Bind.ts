@@ -33,7 +33,7 @@ export const run = Effect.fnUntraced(function* (
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
   Bandwidth | CommandSettings | LimitSettings | Policy | Binder | Resolver | Relay | Scope.Scope
 > {
-  const { client, admitted, enter, succeeded } = context
+  const { client, admitted, chargeRule, succeeded } = context
   const { bind } = yield* CommandSettings
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
   const route = yield* CurrentRoute
@@ -41,11 +41,11 @@ export const run = Effect.fnUntraced(function* (
   const { host } = access.target
   const anyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host) ? host : undefined
   yield* Authorize.admit(anyone ? { ...access, target: undefined } : access)
-  const judged = Effect.map(Authorize.authorize(access), (permitted) => ({ access, permitted, enter }))
+  const judged = Effect.map(Authorize.authorize(access), (permitted) => ({ access, permitted, chargeRule }))
   /** The decision about a sender, where the client named none. */
   const judge = Effect.fnUntraced(function* (sender: NetAddress.IpAddress) {
     const permitted = yield* Authorize.authorize({ ...access, target: { ...access.target, host: sender } })
-    const [{ decision }] = yield* Authorize.firstToEnter(permitted, enter)
+    const [{ decision }] = yield* Authorize.firstWithRoom(permitted, chargeRule)
     return decision
   })
   const incoming = Effect.gen(function* () {

@@ -24,7 +24,7 @@ export interface CommandContext<out Asked = Request> {
    * Charges the limits of the rule that decided, until the scope closes. The rule's quotas count the bytes in
    * `traffic`, by default those of the session.
    */
-  readonly enter: (decision: Decision, traffic?: Traffic) => Effect.Effect<void, LimitError, Scope.Scope>
+  readonly chargeRule: (decision: Decision, traffic?: Traffic) => Effect.Effect<void, LimitError, Scope.Scope>
   /** Sends the reply that the request is granted, with this address. */
   readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
 }

@@ -61,8 +61,8 @@ export const join = (
 /** A connection to the target, by the route of the session, to an address that the policy allows. */
 export const open = Effect.fnUntraced(function* ({
   admitted,
-  enter
-}: Pick<CommandContext, "admitted" | "enter">): Effect.fn.Return<
+  chargeRule
+}: Pick<CommandContext, "admitted" | "chargeRule">): Effect.fn.Return<
   Connected,
   InvalidTarget | ResolveError | DialError | LimitError,
   NetworkSettings | Policy | Resolver | Dialer | Scope.Scope
@@ -85,5 +85,5 @@ export const open = Effect.fnUntraced(function* ({
   }
   const access = accessOf(admitted)
   const permitted = yield* Authorize.authorize(access)
-  return yield* (yield* CurrentRoute).connect({ access, permitted, enter })
+  return yield* (yield* CurrentRoute).connect({ access, permitted, chargeRule })
 })

@@ -25,7 +25,7 @@ export const run = Effect.fnUntraced(function* ({
   request,
   log,
   connected,
-  enter
+  chargeRule
 }: CommandContext<Forwarding>): Effect.fn.Return<
   Ending,
   SessionError,
@@ -36,12 +36,12 @@ export const run = Effect.fnUntraced(function* ({
   const pseudonym = yield* Pseudonym
   if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
   const { outgoing, decision } = yield* client.whileConnected(
-    Effect.raceFirst(Connect.open({ admitted, enter }), exchange.broken)
+    Effect.raceFirst(Connect.open({ admitted, chargeRule }), exchange.broken)
   )
   yield* connected({ admitted, decision, remote: outgoing.remote })
   const pace = yield* SessionBandwidth.of(admitted, decision)
   // The head was read before the limits were known: its bytes are charged now.
-  yield* client.whileConnected(SessionBandwidth.turn(pace?.upload, exchange.tally.fromClient))
+  yield* client.whileConnected(SessionBandwidth.waitToPass(pace?.upload, exchange.tally.fromClient))
   return yield* Effect.raceFirst(
     HttpForward.run({
       exchange,

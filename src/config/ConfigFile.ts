@@ -80,10 +80,10 @@ export const read = Effect.fnUntraced(function* (
   }
   const variable = (name: string) => variables.get(name) ?? Option.none()
   yield* Effect.yieldNow
-  const plainly = yield* readPlainly(file, text, variable, forms)
+  const plainly = yield* readPlain(file, text, variable, forms)
   if (plainly !== undefined) return yield* plainly
-  const { written, slips } = yield* Yaml.parse(text, variable)
-  const errors: Array<BadFile | BadSetting> = slips.map(
+  const { written, errors: mistakes } = yield* Yaml.parse(text, variable)
+  const errors: Array<BadFile | BadSetting> = mistakes.map(
     ({ reason, line, column }) => new BadFile({ at: { file, line, column }, reason })
   )
   const known = yield* KnownRules
@@ -95,7 +95,9 @@ export const read = Effect.fnUntraced(function* (
   if (written && Result.isFailure(decoded)) {
     const problems = SchemaErrors.fromIssue(decoded.failure).map((problem) => error(file, written, problem))
     errors.push(
-      ...problems.filter(({ at }) => !slips.some((slip) => isSame(slip, at))).map(({ error }) => error)
+      ...problems
+        .filter(({ at }) => !mistakes.some((mistake) => isSame(mistake, at)))
+        .map(({ error }) => error)
     )
   }
   const [first, ...others] = errors.toSorted((one, other) => comparePositions(placeOf(one), placeOf(other)))
@@ -106,7 +108,7 @@ export const read = Effect.fnUntraced(function* (
 })
 
 /** The same for a text that is plain enough to be read fast, in pieces. Nothing for any other. */
-const readPlainly = Effect.fnUntraced(function* (
+const readPlain = Effect.fnUntraced(function* (
   file: string,
   text: string,
   variable: (name: string) => Option.Option<string>,
@@ -116,19 +118,21 @@ const readPlainly = Effect.fnUntraced(function* (
   const table = new RuleTable()
   // Each rule goes into the table as soon as it is read: very many rule objects never exist at once.
   const take = (item: unknown, index: number) => {
-    if (known) return taken
+    if (known) return inTable
     const rule = Rule.quick(item)
     if (rule === undefined || !isShort(rule)) return item
     table.set(index, rule)
-    return taken
+    return inTable
   }
-  const written = yield* Slices.run(Yaml.plainly(text, variable, [], hasRules(forms) ? { rules: take } : {}))
-  if (written === undefined) return yield* strange(file, text, variable)
+  const written = yield* Slices.run(
+    Yaml.parsePlain(text, variable, [], hasRules(forms) ? { rules: take } : {})
+  )
+  if (written === undefined) return yield* refuseLong(file, text, variable)
   const { said, problems } = yield* decode(written.value, forms, table)
   if (problems.length > 0) {
     const paths = problems.map(({ path }) => path)
-    const places = yield* Slices.run(Yaml.plainly(text, variable, paths))
-    if (places === undefined) return yield* strange(file, text, variable, paths)
+    const places = yield* Slices.run(Yaml.parsePlain(text, variable, paths))
+    if (places === undefined) return yield* refuseLong(file, text, variable, paths)
     const [first, ...others] = problems
       .map((problem) => error(file, places, problem).error)
       .toSorted((one, other) => comparePositions(placeOf(one), placeOf(other)))
@@ -136,7 +140,7 @@ const readPlainly = Effect.fnUntraced(function* (
   }
   return Effect.succeed({
     values: valuesOf(known ? { ...said, rules: known } : said, forms),
-    locate: (path) => locateIn(file, Slices.runSync(Yaml.plainly(text, variable, [path])), path),
+    locate: (path) => locateIn(file, Slices.runSync(Yaml.parsePlain(text, variable, [path])), path),
     text: written.children.get("rules")?.without ?? text
   })
 })
@@ -148,20 +152,20 @@ const isMap = (u: unknown): u is Record<string, unknown> =>
 const hasRules = (forms: Forms): boolean => forms.rules === TargetFiles.rulesForm
 
 /** Replaces each rule that is in the table. */
-const taken = Symbol()
+const inTable = Symbol()
 
 /**
  * Refuses a text that is not plain, and so long that reading it by the package would stop the event loop. Undefined
  * for a short text, or one of comments.
  */
-const strange = Effect.fnUntraced(function* (
+const refuseLong = Effect.fnUntraced(function* (
   file: string,
   text: string,
   variable: (name: string) => Option.Option<string>,
   paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = []
 ): Effect.fn.Return<Effect.Effect<never, BadSettings> | undefined> {
   if (text.length <= Yaml.limit || !/^[ \t]*[^#\s]/m.test(text)) return undefined
-  const at = yield* Slices.run(Yaml.strangeAt(text, variable, paths))
+  const at = yield* Slices.run(Yaml.whereNotPlain(text, variable, paths))
   const reason =
     `this is wrong, or no plain YAML: a file of more than ${Yaml.limit / 1024} KiB has to be of maps, lists and ` +
     "texts of one line, without anchors and tags"
@@ -190,13 +194,13 @@ const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms, table:
   const { said = {}, problems } = yield* decodeAs(all, structuredClone(rest), [])
   const wrong = [...problems]
   for (let index = 0, tried = 0; index < rules.length && wrong.length < most; index++) {
-    if (rules[index] === taken) continue
+    if (rules[index] === inTable) continue
     const quick = Rule.quick(rules[index])
     const one =
       quick === undefined
         ? yield* decodeAs(TargetFiles.ruleForm, rules[index], ["rules", index])
         : { said: quick, problems: [] }
-    if (one.said !== undefined) yield* Slices.run(table.setting(index, one.said))
+    if (one.said !== undefined) yield* Slices.run(table.setInSlices(index, one.said))
     wrong.push(...one.problems)
     if (++tried % 16 === 0) yield* Effect.yieldNow
   }

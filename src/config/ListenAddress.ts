@@ -143,7 +143,7 @@ const json = { type: "string", pattern: "^systemd$|:" }
 /** As it is written in a config file. */
 export const form: Schemas.Form<ListenAddress> = Schema.Union([
   Schemas.text({ read: fromString, expected, json }),
-  Schemas.further(
+  Schemas.thenRead(
     Schema.Struct({
       address: Schemas.text({ read: endpoint, expected, json }),
       protocols: Schema.optionalKey(

@@ -111,7 +111,7 @@ export class RuleTable implements Iterable<Rule> {
     let index = 0
     for (const rule of rules) {
       if (isShort(rule)) table.set(index, rule)
-      else yield* table.setting(index, rule)
+      else yield* table.setInSlices(index, rule)
       if ((++index & 255) === 0) yield
     }
     return table
@@ -146,7 +146,7 @@ export class RuleTable implements Iterable<Rule> {
   }
 
   /** The same in pieces, for a rule with a long list. */
-  *setting(index: number, rule: Rule): Slices.Work<void> {
+  *setInSlices(index: number, rule: Rule): Slices.Work<void> {
     for (const [key, { term }] of Conditions.list) {
       const values: ReadonlyArray<Conditions.Value> | undefined = rule[key]
       if (values === undefined || values.length <= long) continue

@@ -35,19 +35,19 @@ export const fromIssue = (
     case "Pointer":
       return fromIssue(issue.issue, [...path, ...issue.path], isSecret)
     case "Composite":
-      return summed(
+      return summarized(
         issue.ast,
         path,
         issue.issues.flatMap((inner) => within(issue.ast, inner))
       )
     case "Encoding":
-      return summed(issue.ast, path, within(issue.ast, issue.issue))
+      return summarized(issue.ast, path, within(issue.ast, issue.issue))
     case "AnyOf": {
       if (issue.issues.length === 0) return fromType(issue.ast, path, isSecret)
-      return summed(
+      return summarized(
         issue.ast,
         path,
-        nearest(
+        closestAlternative(
           issue.issues.map((inner) => within(issue.ast, inner)),
           path
         )
@@ -94,7 +94,11 @@ const fromType = (ast: SchemaAST.AST, path: Path, isSecret: boolean): ReadonlyAr
 }
 
 /** In the words of the schema around them, if those problems are with all of a value. */
-const summed = (ast: SchemaAST.AST, path: Path, problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
+const summarized = (
+  ast: SchemaAST.AST,
+  path: Path,
+  problems: ReadonlyArray<Problem>
+): ReadonlyArray<Problem> => {
   // That of a check is for those who fail the check.
   const expected = ast.annotations?.expected
   const isWhole = problems.every(
@@ -106,7 +110,10 @@ const summed = (ast: SchemaAST.AST, path: Path, problems: ReadonlyArray<Problem>
 }
 
 /** Of several forms that did not fit, the one that was meant: that with the fewest problems inside the value. */
-const nearest = (alternatives: ReadonlyArray<ReadonlyArray<Problem>>, path: Path): ReadonlyArray<Problem> => {
+const closestAlternative = (
+  alternatives: ReadonlyArray<ReadonlyArray<Problem>>,
+  path: Path
+): ReadonlyArray<Problem> => {
   const [inside] = alternatives
     .filter((problems) =>
       problems.every(({ path: { length }, kind }) => length > path.length || kind._tag === "Said")

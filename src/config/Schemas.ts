@@ -32,7 +32,7 @@ export interface TextOptions<A> {
 }
 
 /** A schema that makes another value of what a schema has read. What it reads is never written. */
-export const further = <A, B, R>(
+export const thenRead = <A, B, R>(
   schema: Schema.Decoder<A, R>,
   read: (value: A) => Effect.Effect<B, SchemaIssue.Issue, R>
 ): Schema.Decoder<B, R> =>
@@ -48,7 +48,7 @@ export const further = <A, B, R>(
 
 /** Any text, number or boolean as the text that it was written as. */
 const scalar = (json: JsonSchema.JsonSchema = { type: ["string", "number", "boolean"] }): Form<string> =>
-  further(
+  thenRead(
     Schema.Unknown.check(
       Schema.makeFilter((value) => /^(?:string|number|boolean)$/.test(typeof value), {
         expected: "a text",
@@ -63,7 +63,7 @@ export const value = <A, Written extends string | number, R>(
   written: Schema.Decoder<Written, R>,
   { read, expected, why }: Pick<TextOptions<A>, "read" | "expected" | "why">
 ): Schema.Decoder<A, R> =>
-  further(written, (text) =>
+  thenRead(written, (text) =>
     Effect.mapError(Effect.fromOption(read(String(text))), () => {
       const reason = why ? `: ${why(String(text))}` : ""
       return new SchemaIssue.InvalidValue({ expected: `${expected}${reason}` })
@@ -72,13 +72,15 @@ export const value = <A, Written extends string | number, R>(
 
 /** A value that is one text, the same in flags, variables and files. In files, a number or boolean counts as its text. */
 export const text = <A>({ read, expected, json, isSecret = false, why }: TextOptions<A>): Form<A> =>
-  further(isSecret ? secretText : further(scalar(json), (text) => Effect.succeed({ text })), (found: Found) =>
-    Effect.mapError(Effect.fromOption(read(found.text)), () => {
-      if (found.file === undefined && !why) return new SchemaIssue.InvalidValue({ expected })
-      const what = found.file === undefined ? "what was given" : `what is in "${found.file}"`
-      const more = why ? `: ${why(found.text)}` : ""
-      return new SchemaIssue.InvalidValue({ message: `${what} is not ${expected}${more}` })
-    })
+  thenRead(
+    isSecret ? secretText : thenRead(scalar(json), (text) => Effect.succeed({ text })),
+    (found: Found) =>
+      Effect.mapError(Effect.fromOption(read(found.text)), () => {
+        if (found.file === undefined && !why) return new SchemaIssue.InvalidValue({ expected })
+        const what = found.file === undefined ? "what was given" : `what is in "${found.file}"`
+        const more = why ? `: ${why(found.text)}` : ""
+        return new SchemaIssue.InvalidValue({ message: `${what} is not ${expected}${more}` })
+      })
   ).annotate({ expected, isSecret })
 
 /** A text, and the printable name of the file it was in, if it was in one. */
@@ -107,7 +109,7 @@ export const list = <A>(one: Form<A>, options: { readonly canBeEmpty: boolean })
       : many.check(
           Schema.isNonEmpty({ message: "an empty list says nothing; leave it out for its default" })
         ),
-    further(one, (value) => Effect.succeed([value]))
+    thenRead(one, (value) => Effect.succeed([value]))
   ])
 }
 
@@ -118,8 +120,8 @@ const path = text({
 })
 
 const secretText: Form<Found> = Schema.Union([
-  further(scalar(), (text) => Effect.succeed({ text })),
-  further(Schema.Struct({ file: path }), ({ file }) =>
+  thenRead(scalar(), (text) => Effect.succeed({ text })),
+  thenRead(Schema.Struct({ file: path }), ({ file }) =>
     Files.use(({ read }) => read(file)).pipe(
       Effect.map((text) => ({ text: text.replace(/\r?\n$/, ""), file: printable(file) })),
       Effect.mapError((reason) => new SchemaIssue.InvalidValue({ message: `"${printable(file)}" ${reason}` }))
@@ -128,6 +130,6 @@ const secretText: Form<Found> = Schema.Union([
 ]).annotate({ expected: "a text or { file: PATH }", isSecret: true })
 
 /** A text that is not shown: itself, or `{ file: PATH }` for what is in a file, less a line break at its end. */
-export const secret: Form<Redacted.Redacted> = further(secretText, ({ text }) =>
+export const secret: Form<Redacted.Redacted> = thenRead(secretText, ({ text }) =>
   Effect.succeed(Redacted.make(text))
 )

@@ -61,7 +61,7 @@ export interface Read<out V> {
   /** What was in them, but for the targets of rules. */
   readonly texts: ReadonlyMap<string, string>
   /** The same without any rules: with these and the rules, another process reads the same values. */
-  readonly handedOn: ReadonlyMap<string, string>
+  readonly forWorkers: ReadonlyMap<string, string>
 }
 
 /**
@@ -78,15 +78,15 @@ export const read = Effect.fnUntraced(function* <T extends Table>(
   const { said, errors } = yield* fromTexts(texts, given)
   const named = Object.keys(texts).find((name) => texts[name]?.isConfigFile)
   const path = named === undefined ? undefined : said[named]
-  const file = typeof path === "string" ? yield* fromFile(path, table, files) : nothing
+  const file = typeof path === "string" ? yield* fromFile(path, table, files) : noFile
   const [first, ...others] = [...errors, ...file.errors]
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
   const overridden = new Set<PropertyKey | undefined>(Object.keys(said).map(flagName))
-  const handedOn = new Map(files.texts)
-  if (typeof said.config === "string" && file.text !== undefined) handedOn.set(said.config, file.text)
+  const forWorkers = new Map(files.texts)
+  if (typeof said.config === "string" && file.text !== undefined) forWorkers.set(said.config, file.text)
   return {
     values: { ...defaults(table), ...file.values, ...said } as Values<T>,
-    handedOn,
+    forWorkers,
     locate: (path) => (overridden.has(path[0]) ? undefined : file.locate(path)),
     files: files.seen,
     texts: files.texts
@@ -105,13 +105,13 @@ export const placed = <E>(error: E, locate: ConfigFile.Locate): E | BadSetting |
   return new BadSettings({ errors: [place(first), ...others.map(place)] })
 }
 
-const nothing = { values: {}, locate: () => undefined, text: undefined, errors: [] }
+const noFile = { values: {}, locate: () => undefined, text: undefined, errors: [] }
 
 const fromFile = (path: string, table: Table, files: Files["Service"]) =>
   ConfigFile.read(path, ConfigFile.formsOf(table)).pipe(
     Effect.provideService(Files, files),
     Effect.map((read) => ({ ...read, errors: [] })),
-    Effect.catch(({ errors }) => Effect.succeed({ ...nothing, errors }))
+    Effect.catch(({ errors }) => Effect.succeed({ ...noFile, errors }))
   )
 
 /** The values of a table that environment variables give. Fails with all that is wrong in them. */
@@ -189,12 +189,12 @@ const textsOf = Effect.fnUntraced(function* (
   given: ReadonlyArray<string>
 ) {
   if (given.length > 0) {
-    return { source: `--${flagName(name)}`, texts: given.flatMap((text) => list(text, setting)) }
+    return { source: `--${flagName(name)}`, texts: given.flatMap((text) => flagTexts(text, setting)) }
   }
   const source = variableName(name)
   const variable = yield* Effect.orDie(EnvConfig.option(EnvConfig.String(source)))
   const text = Option.getOrElse(variable, () => "")
-  return { source, texts: text === "" ? [] : split(text, setting) }
+  return { source, texts: text === "" ? [] : variableTexts(text, setting) }
 })
 
 const bad = (source: string, text: string, { isSecret, expected }: Setting<unknown>): BadSetting =>
@@ -204,9 +204,9 @@ const bad = (source: string, text: string, { isSecret, expected }: Setting<unkno
     expected
   })
 
-const split = (text: string, { separator }: Setting<unknown>): ReadonlyArray<string> =>
+const variableTexts = (text: string, { separator }: Setting<unknown>): ReadonlyArray<string> =>
   separator ? text.split(separator).filter((part) => part !== "") : [text]
 
 /** A flag's text as the values it lists, between commas. A secret may have commas in it. */
-const list = (text: string, { separator, isSecret }: Setting<unknown>): ReadonlyArray<string> =>
+const flagTexts = (text: string, { separator, isSecret }: Setting<unknown>): ReadonlyArray<string> =>
   separator && !isSecret ? text.split(",") : [text]

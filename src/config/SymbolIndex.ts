@@ -19,7 +19,7 @@ export interface SymbolsOfKind {
   readonly match: (address: NetAddress.IpAddress, found: Array<number>) => void
 }
 
-export function* making(symbols: RuleSymbols): Slices.Work<SymbolIndex> {
+export function* build(symbols: RuleSymbols): Slices.Work<SymbolIndex> {
   const { texts } = symbols
   const present = new Set<number>()
   const trees = new Map<number, PrefixTree>()

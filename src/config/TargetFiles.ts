@@ -49,7 +49,7 @@ function* targets(text: string): Slices.Work<Read> {
 }
 
 /** A rule as the config file has it. */
-export const ruleForm: Schemas.Form<Rule.Rule> = Schemas.further(Rule.schema, fill)
+export const ruleForm: Schemas.Form<Rule.Rule> = Schemas.thenRead(Rule.schema, fill)
 
 /** The list of rules as the config file has it. */
 export const rulesForm = Schemas.list(ruleForm, { canBeEmpty: true })

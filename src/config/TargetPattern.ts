@@ -39,7 +39,7 @@ export type HostPattern =
 export const fromString = (text: string): Option.Option<TargetPattern> => {
   const host = simpleName(text)
   if (host !== undefined) return Option.some({ host })
-  return inGeneral(text)
+  return parseAny(text)
 }
 
 /** A name as it is written most often, of long lists too: what is done with others would change nothing in it. */
@@ -52,7 +52,7 @@ const simpleName = (text: string): HostPattern | undefined => {
 
 const simple = /^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
-const inGeneral = (text: string): Option.Option<TargetPattern> => {
+const parseAny = (text: string): Option.Option<TargetPattern> => {
   // Without brackets, two colons or more are an IPv6 address's own.
   const isBare = /^[^[\]]*:[^[\]]*:[^[\]]*$/.test(text)
   const [, bracketed, plain = "", digits] =

@@ -13,14 +13,14 @@ export const names = (text: string): ReadonlySet<string> =>
 export const substitute = (
   text: string,
   variable: (name: string) => Option.Option<string>
-): { readonly text: string; readonly slips: ReadonlyArray<string> } => {
-  const slips: Array<string> = []
+): { readonly text: string; readonly errors: ReadonlyArray<string> } => {
+  const errors: Array<string> = []
   const replaced = text.replace(
     /\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-([^}]*))?\})?/g,
     (whole: string, name: string | undefined, otherwise: string | undefined) => {
       if (whole === "$${") return "${"
       if (name === undefined) {
-        slips.push(
+        errors.push(
           `a \${ that begins no variable, as \${NAME} and \${NAME:-TEXT} do; write $\${ for the characters themselves`
         )
         return ""
@@ -28,10 +28,10 @@ export const substitute = (
       const value = variable(name)
       if (Option.isSome(value) && value.value !== "") return value.value
       if (otherwise === undefined) {
-        slips.push(`the environment variable ${name} is ${Option.isSome(value) ? "empty" : "not set"}`)
+        errors.push(`the environment variable ${name} is ${Option.isSome(value) ? "empty" : "not set"}`)
       }
       return otherwise ?? ""
     }
   )
-  return { text: replaced, slips }
+  return { text: replaced, errors }
 }

@@ -56,8 +56,8 @@ export const limit = 512 * 1024
 export const parse = Effect.fnUntraced(function* (
   text: string,
   variable: Variable
-): Effect.fn.Return<{ readonly written: Written | undefined; readonly slips: ReadonlyArray<ParseError> }> {
-  if (lineDepth.test(text)) return { written: undefined, slips: [tooDeep] }
+): Effect.fn.Return<{ readonly written: Written | undefined; readonly errors: ReadonlyArray<ParseError> }> {
+  if (lineDepth.test(text)) return { written: undefined, errors: [tooDeep] }
   const yaml = yield* Effect.promise(() => import("yaml"))
   const lines = new yaml.LineCounter()
   const position = (offset: number): Position => {
@@ -65,22 +65,25 @@ export const parse = Effect.fnUntraced(function* (
     return { line, column: col }
   }
   const tokens = Array.from(new yaml.Parser(lines.addNewLine).parse(text))
-  if (tokens.some(isTooDeep)) return { written: undefined, slips: [tooDeep] }
+  if (tokens.some(isTooDeep)) return { written: undefined, errors: [tooDeep] }
   // Every scalar is read as a text, and its meaning is decided here.
   const options = { schema: "failsafe", uniqueKeys: false } as const
   const [document, second] = new yaml.Composer(options).compose(tokens, true, text.length)
-  if (document === undefined) return { written: undefined, slips: [] }
-  const toldLines = new Set<number>()
-  const slips = [...document.errors, ...document.warnings]
+  if (document === undefined) return { written: undefined, errors: [] }
+  const reportedLines = new Set<number>()
+  const errors = [...document.errors, ...document.warnings]
     .map(({ code, message, pos: [offset] }) => ({
       ...position(offset),
       reason: (sentences[code] ?? message.charAt(0).toLowerCase() + message.slice(1)) + hint(text, offset)
     }))
     // What follows in a line often follows from the first.
-    .filter(({ line }) => !toldLines.has(line) && toldLines.add(line))
+    .filter(({ line }) => !reportedLines.has(line) && reportedLines.add(line))
   if (second)
-    slips.push({ ...position(second.range[0]), reason: "a second document begins, and a config file is one" })
-  if (slips.length > 0) return { written: undefined, slips }
+    errors.push({
+      ...position(second.range[0]),
+      reason: "a second document begins, and a config file is one"
+    })
+  if (errors.length > 0) return { written: undefined, errors }
   return reading(yaml, position, variable)(document.contents)
 })
 
@@ -88,7 +91,7 @@ export const parse = Effect.fnUntraced(function* (
  * The value of a text that `PlainYaml` can read, in pieces; and the places of the values on these paths, as far as
  * they exist. Undefined for other texts, and for every mistake.
  */
-export const plainly = (
+export const parsePlain = (
   text: string,
   variable: Variable,
   paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = [],
@@ -100,7 +103,7 @@ export const plainly = (
 type Lists = Readonly<Record<string, (item: unknown, index: number) => unknown>>
 
 /** Where `plainly` gives up on a text, with these paths. */
-export function* strangeAt(
+export function* whereNotPlain(
   text: string,
   variable: Variable,
   paths: ReadonlyArray<ReadonlyArray<PropertyKey>> = []
@@ -114,7 +117,7 @@ const scalars = (variable: Variable): PlainYaml.Scalars => ({
   read: (text, isQuoted) => {
     if (variable === undefined || !text.includes("${")) return { value: isQuoted ? text : plain(text) }
     const replaced = substitute(text, variable)
-    if (replaced.slips.length > 0) return undefined
+    if (replaced.errors.length > 0) return undefined
     return { value: isQuoted ? replaced.text : numberOrBoolean(replaced.text) }
   }
 })
@@ -211,12 +214,12 @@ const hint = (text: string, offset: number): string => {
 
 /** Makes values of nodes, with their places. */
 const reading = (yaml: typeof Yaml, position: (offset: number) => Position, variable: Variable) => {
-  const slips: Array<ParseError> = []
+  const errors: Array<ParseError> = []
   const anchors = new Map<string, Written>()
   let aliased = 0
 
   const offsetOf = (node: unknown): number => (yaml.isNode(node) ? (node.range?.[0] ?? 0) : 0)
-  const slip = (offset: number, reason: string) => slips.push({ ...position(offset), reason })
+  const report = (offset: number, reason: string) => errors.push({ ...position(offset), reason })
 
   const read = (node: unknown): Written => {
     if (yaml.isAlias(node)) return alias(node)
@@ -230,7 +233,7 @@ const reading = (yaml: typeof Yaml, position: (offset: number) => Position, vari
     const written = anchors.get(node.source)
     aliased += written?.size ?? 0
     if (written && aliased <= maxAliased) return { ...written, at }
-    slip(
+    report(
       offsetOf(node),
       written ? `aliases stand for more than ${maxAliased} values` : "no such anchor before this alias"
     )
@@ -245,7 +248,7 @@ const reading = (yaml: typeof Yaml, position: (offset: number) => Position, vari
     if (variable === undefined || !text.includes("${"))
       return { ...leaf, value: isPlain ? plain(text) : text }
     const replaced = substitute(text, variable)
-    for (const reason of replaced.slips) slip(offsetOf(node), reason)
+    for (const reason of replaced.errors) report(offsetOf(node), reason)
     return { ...leaf, value: isPlain ? numberOrBoolean(replaced.text) : replaced.text }
   }
 
@@ -265,11 +268,11 @@ const reading = (yaml: typeof Yaml, position: (offset: number) => Position, vari
       const written = read(value)
       const at = position(offsetOf(key))
       if (!yaml.isScalar(key) || typeof key.value !== "string") {
-        slip(offsetOf(key ?? node), "a key has to be a text")
+        report(offsetOf(key ?? node), "a key has to be a text")
       } else if (key.value === "<<" && key.type === "PLAIN") {
         merged.push(...(Array.isArray(written.value) ? written.children.values() : [written]))
       } else if (children.has(key.value)) {
-        slip(offsetOf(key), `this key is here twice, first in line ${children.get(key.value)?.key?.line}`)
+        report(offsetOf(key), `this key is here twice, first in line ${children.get(key.value)?.key?.line}`)
       } else {
         // A key without a value: errors about the value point to the key.
         children.set(key.value, { ...written, key: at, ...(written.value === null && { at }) })
@@ -278,7 +281,7 @@ const reading = (yaml: typeof Yaml, position: (offset: number) => Position, vari
     // The map's own keys win over merged ones.
     for (const from of merged) {
       if (typeof from.value !== "object" || from.value === null || Array.isArray(from.value)) {
-        slip(offsetOf(node), "<< takes a map, or a list of maps")
+        report(offsetOf(node), "<< takes a map, or a list of maps")
       }
       for (const [key, child] of from.children) {
         if (typeof key === "string" && !children.has(key)) children.set(key, child)
@@ -298,7 +301,7 @@ const reading = (yaml: typeof Yaml, position: (offset: number) => Position, vari
     return { value, at: position(offsetOf(node)), children, size }
   }
 
-  return (contents: unknown) => ({ written: contents === null ? undefined : read(contents), slips })
+  return (contents: unknown) => ({ written: contents === null ? undefined : read(contents), errors })
 }
 
 const plain = (text: string): unknown => (/^(?:|~|null|Null|NULL)$/.test(text) ? null : numberOrBoolean(text))

@@ -45,7 +45,7 @@ export interface Admission<Session extends Limited> {
 interface Reservation<Session> {
   readonly session: Session
   /** Number of descriptors, without that of the client's connection. */
-  readonly takes: number
+  readonly descriptors: number
   readonly accounts: ReadonlyArray<Account>
   /** Milliseconds since the epoch. */
   readonly endsAt: number
@@ -74,9 +74,9 @@ export const make = <Session extends Limited>(
   counting: SharedCounters,
   budget: number
 ): Admission<Session> => {
-  const ledger = AccountLimits.make(quotas, counting)
+  const accountLimits = AccountLimits.make(quotas, counting)
   const { slots } = counting
-  const holds = new Map<object, Reservation<Session>>()
+  const reservations = new Map<object, Reservation<Session>>()
   let descriptors = 0
   let associations = 0
 
@@ -86,18 +86,18 @@ export const make = <Session extends Limited>(
   /** Checks the descriptors, the global session limit, and the owner's limit of UDP associations. */
   const refusal = (
     session: Session,
-    takes: number,
+    ownDescriptors: number,
     settings: LimitSettings["Service"],
     free: number
   ): Refused | undefined => {
     const { maxSessions, udpAssociations } = settings
     const limit = limitOf(settings)
     const error = () => new TooManySessions({ limit })
-    if (takes > free) return { error }
+    if (ownDescriptors > free) return { error }
     // Counted with the clients' connections. A quarter of the descriptors is kept for CONNECT.
-    if (isAssociation(session) && (associations + 1) * (takes + 1) > budget * 0.75) return { error }
+    if (isAssociation(session) && (associations + 1) * (ownDescriptors + 1) > budget * 0.75) return { error }
     if (maxSessions === "auto") {
-      if (holds.size >= limit) return { error }
+      if (reservations.size >= limit) return { error }
     } else if (!slots.hasRoom(all, limit)) return { error, exhausted: { kind: "slot", key: all, limit } }
     if (!isAssociation(session) || udpAssociations === "off") return undefined
     const { whose } = ownerOf(session.admitted)
@@ -129,9 +129,9 @@ export const make = <Session extends Limited>(
     on.charged = moved
   }
 
-  const charge = (hold: Reservation<Session>, now: number) => {
-    chargeTo(hold.accounts, hold, hold.session.traffic, now)
-    for (const share of sharesOf(hold)) chargeTo([share.account], share, share.traffic, now)
+  const charge = (reservation: Reservation<Session>, now: number) => {
+    chargeTo(reservation.accounts, reservation, reservation.session.traffic, now)
+    for (const share of sharesOf(reservation)) chargeTo([share.account], share, share.traffic, now)
   }
 
   const endingOf = ({ accounts, endsAt, shares }: Reservation<Session>, now: number): Ending | undefined => {
@@ -144,81 +144,84 @@ export const make = <Session extends Limited>(
   return {
     admit: (session, settings, free, now) => {
       // A target's connection; or the relay port and a socket per family.
-      const takes = isAssociation(session) ? 3 : 1
+      const ownDescriptors = isAssociation(session) ? 3 : 1
       const accounts = ofClient(session, settings)
-      const refused = refusal(session, takes, settings, free) ?? ledger.enter(accounts, now)
+      const refused = refusal(session, ownDescriptors, settings, free) ?? accountLimits.enter(accounts, now)
       if (refused) return refused
       const endsAt = Math.min(
         endOf(session, settings.maxLifetime),
         endOf(session, session.admitted.identity.limits?.lifetime)
       )
-      holds.set(session, {
+      reservations.set(session, {
         session,
-        takes,
+        descriptors: ownDescriptors,
         accounts,
         endsAt,
         charged: 0,
         shares: undefined,
         isBounded: isBounded(accounts, endsAt)
       })
-      descriptors += takes
+      descriptors += ownDescriptors
       count(session, 1)
       return undefined
     },
     chargeRule: (session, account, traffic, now) => {
-      const hold = holds.get(session)
-      if (hold === undefined) return undefined
-      const share = hold.shares?.get(account.key)
+      const reservation = reservations.get(session)
+      if (reservation === undefined) return undefined
+      const share = reservation.shares?.get(account.key)
       if (share) {
         share.uses++
         share.account = account
         return undefined
       }
-      const refused = ledger.enter([account], now)
+      const refused = accountLimits.enter([account], now)
       if (refused) return refused
       // An association may have been there for long before it uses a rule.
       const since = isAssociation(session) ? now : session.startedAt
       const endsAt = since + millisOf(account.limits.lifetime)
-      hold.shares ??= new Map()
-      hold.shares.set(account.key, {
+      reservation.shares ??= new Map()
+      reservation.shares.set(account.key, {
         account,
         traffic,
         endsAt,
         charged: traffic.sent + traffic.received,
         uses: 1
       })
-      hold.isBounded ||= isBounded([account], endsAt)
+      reservation.isBounded ||= isBounded([account], endsAt)
       return undefined
     },
     giveBack: (session, { key }, now) => {
-      const share = holds.get(session)?.shares?.get(key)
+      const share = reservations.get(session)?.shares?.get(key)
       if (share === undefined || --share.uses > 0) return
       chargeTo([share.account], share, share.traffic, now)
-      ledger.leave([share.account])
-      holds.get(session)?.shares?.delete(key)
+      accountLimits.leave([share.account])
+      reservations.get(session)?.shares?.delete(key)
     },
     release: (session, now) => {
-      const hold = holds.get(session)
-      if (hold === undefined) return false
-      charge(hold, now)
-      holds.delete(session)
-      ledger.leave([...hold.accounts, ...Array.from(sharesOf(hold), ({ account }) => account)])
-      descriptors -= hold.takes
-      count(hold.session, -1)
+      const reservation = reservations.get(session)
+      if (reservation === undefined) return false
+      charge(reservation, now)
+      reservations.delete(session)
+      accountLimits.leave([
+        ...reservation.accounts,
+        ...Array.from(sharesOf(reservation), ({ account }) => account)
+      ])
+      descriptors -= reservation.descriptors
+      count(reservation.session, -1)
       return true
     },
     sweep: (now) => {
-      for (const hold of holds.values()) if (hold.isBounded) charge(hold, now)
+      for (const reservation of reservations.values()) if (reservation.isBounded) charge(reservation, now)
       const spent: Array<readonly [Session, Ending]> = []
-      for (const hold of holds.values()) {
-        const ending = hold.isBounded ? endingOf(hold, now) : undefined
-        if (ending) spent.push([hold.session, ending])
+      for (const reservation of reservations.values()) {
+        const ending = reservation.isBounded ? endingOf(reservation, now) : undefined
+        if (ending) spent.push([reservation.session, ending])
       }
       return spent
     },
     descriptors: () => descriptors,
     limit: limitOf,
-    count: () => ({ sessions: holds.size, associations })
+    count: () => ({ sessions: reservations.size, associations })
   }
 }
 

@@ -56,7 +56,7 @@ export class Bandwidth extends Context.Service<
       const clock = yield* Clock.clockWith(Effect.succeed)
       const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
       const isBusy = Latch.makeUnsafe()
-      const pacer = BandwidthScheduler.make(now, () => Latch.openUnsafe(isBusy))
+      const scheduler = BandwidthScheduler.make(now, () => Latch.openUnsafe(isBusy))
       const shares = yield* RateShares
       const shared = SharedBuckets.make(now, shares)
       if (shares) {
@@ -65,7 +65,7 @@ export class Bandwidth extends Context.Service<
       }
       // One timer for all sessions. It does not run while no flow waits.
       const tick = Effect.sync(() => {
-        if (!pacer.tick()) Latch.closeUnsafe(isBusy)
+        if (!scheduler.tick()) Latch.closeUnsafe(isBusy)
       })
       yield* Latch.await(isBusy).pipe(
         Effect.andThen(Effect.sleep(BandwidthScheduler.interval)),
@@ -81,19 +81,19 @@ export class Bandwidth extends Context.Service<
           ...(session < Infinity ? [TokenBucket.make(session, now())] : []),
           ...shares.map(([name, rate]) => shared.take(name, rate))
         ]
-        const lane = Arr.isReadonlyArrayNonEmpty(buckets) ? pacer.flow(buckets) : undefined
+        const flow = Arr.isReadonlyArrayNonEmpty(buckets) ? scheduler.flow(buckets) : undefined
         const leave = () => {
-          lane?.leave()
+          flow?.leave()
           for (const [name] of shares) shared.giveBack(name)
         }
-        return { lane, leave }
+        return { flow, leave }
       }
 
       return {
         pace: Effect.fnUntraced(function* (usage) {
           const settings = yield* LimitSettings
-          const up = held("upload", usage, settings)
-          const down = held("download", usage, settings)
+          const up = limitsOf("upload", usage, settings)
+          const down = limitsOf("download", usage, settings)
           if (!isLimited(up) && !isLimited(down)) return undefined
           return yield* paced((way) => {
             const limits = way === "upload" ? up : down
@@ -115,7 +115,7 @@ export class Bandwidth extends Context.Service<
 }
 
 interface Entered {
-  readonly lane: BandwidthScheduler.Flow | undefined
+  readonly flow: BandwidthScheduler.Flow | undefined
   readonly leave: () => void
 }
 
@@ -131,26 +131,30 @@ const paced = Effect.fnUntraced(function* (
       download.leave()
     })
   )
-  return { upload: upload.lane, download: download.lane }
+  return { upload: upload.flow, download: download.flow }
 })
 
 /** The name of a rule's limit. */
 const byRule = (way: keyof Rates, name: string | undefined): string => `${way} by ${name}`
 
 /** The limits of one direction, in bytes a second, or `Infinity`. */
-interface Held {
+interface DirectionLimits {
   readonly session: number
   readonly user: number
   readonly rule: number
   readonly total: number
 }
 
-const held = (way: keyof Rates, { own, rule }: Usage, settings: LimitSettings["Service"]): Held => ({
+const limitsOf = (
+  way: keyof Rates,
+  { own, rule }: Usage,
+  settings: LimitSettings["Service"]
+): DirectionLimits => ({
   session: settings.bandwidthSession[way],
   user: own?.[way] ?? settings.bandwidthUser[way],
   rule: rule?.limits[way] ?? Infinity,
   total: settings.bandwidthTotal[way]
 })
 
-const isLimited = ({ session, user, rule, total }: Held): boolean =>
+const isLimited = ({ session, user, rule, total }: DirectionLimits): boolean =>
   Math.min(session, user, rule, total) < Infinity

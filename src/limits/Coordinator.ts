@@ -48,24 +48,24 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Remembered } from "../auth/RememberedLogins.ts"
 import type * as BanReplica from "../bans/BanReplica.ts"
-import type { Need, Share } from "./RateAllocator.ts"
-import type { Token, Wish } from "./RateTokens.ts"
+import type { Share, ShareRequest } from "./RateAllocator.ts"
+import type { TokenAnswer, TokenRequest } from "./RateTokens.ts"
 import type * as SessionIds from "./SessionIds.ts"
 import type { Claim, Ruling } from "./SlotAllocator.ts"
-import type { Moved, Sum } from "./UsageReplica.ts"
+import type { UsageReport, UsageUpdate } from "./UsageReplica.ts"
 
 /** A message from a member to the seat. All messages are JSON. */
 export type Report =
   /** Asks for another block of numbers for sessions, before the one in use ends. */
-  { readonly _tag: "ids" } | Claim | Wish | Need | Moved | BanReplica.Report | Logins
+  { readonly _tag: "ids" } | Claim | TokenRequest | ShareRequest | UsageReport | BanReplica.Report | Logins
 
 /** A message from the seat to a member. */
 export type News =
   | { readonly _tag: "ids"; readonly ids: SessionIds.Block }
   | Ruling
-  | Token
+  | TokenAnswer
   | Share
-  | Sum
+  | UsageUpdate
   | BanReplica.Judgement
   | Logins
 

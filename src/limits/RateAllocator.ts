@@ -7,7 +7,7 @@
  */
 
 /** From a member. */
-export type Need =
+export type ShareRequest =
   /** The member begins to use a limit, and has no share of it yet. `id` is of the member's choice and comes back with each share. */
   | { readonly _tag: "enter"; readonly name: string; readonly id: number }
   | { readonly _tag: "demand"; readonly name: string; readonly isBusy: boolean }
@@ -25,7 +25,7 @@ export interface Share {
 }
 
 export interface RateAllocator<in Member> {
-  readonly receive: (member: Member, need: Need) => void
+  readonly receive: (member: Member, need: ShareRequest) => void
   /** Removes a member that has ended. */
   readonly remove: (member: Member) => void
 }

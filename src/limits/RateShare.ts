@@ -2,7 +2,7 @@
  * The shares of limited rates: the member's side.
  */
 
-import type { Need, Share } from "./RateAllocator.ts"
+import type { Share, ShareRequest } from "./RateAllocator.ts"
 import type { RateShares } from "./RateShares.ts"
 
 export interface RateShare extends RateShares {
@@ -15,7 +15,7 @@ interface Limit {
   isBusy: boolean
 }
 
-export const make = (send: (need: Need) => void): RateShare => {
+export const make = (send: (need: ShareRequest) => void): RateShare => {
   let count = 0
   const limits = new Map<string, Limit>()
   return {

@@ -7,7 +7,7 @@ import * as Requests from "../base/Requests.ts"
 import type { Grant } from "./SharedCounters.ts"
 
 /** To the seat: requests a token of a bucket that gets `limit` tokens a second. */
-export interface Wish {
+export interface TokenRequest {
   readonly _tag: "token"
   readonly id: number
   readonly key: string
@@ -15,7 +15,7 @@ export interface Wish {
 }
 
 /** To the member: the answer to a request. `wait` is 0 for a token, or else the milliseconds until there is one. */
-export interface Token {
+export interface TokenAnswer {
   readonly _tag: "token"
   readonly id: number
   readonly wait: number
@@ -26,20 +26,20 @@ export interface RateTokens {
   readonly take: (key: string) => number
   /** Requests a token. */
   readonly ask: (key: string, limit: number) => Effect.Effect<Grant>
-  readonly receive: (token: Token) => void
+  readonly receive: (token: TokenAnswer) => void
   /** Drops tokens that were not taken. To be called once a second. */
   readonly sweep: () => void
 }
 
-export const make = (send: (wish: Wish) => void): RateTokens => {
-  const here = new Map<string, number>()
+export const make = (send: (wish: TokenRequest) => void): RateTokens => {
+  const granted = new Map<string, number>()
   const requests = Requests.make<"seat", number>()
   return {
     take: (key) => {
-      const tokens = here.get(key) ?? 0
+      const tokens = granted.get(key) ?? 0
       if (tokens === 0) return 1
-      if (tokens === 1) here.delete(key)
-      else here.set(key, tokens - 1)
+      if (tokens === 1) granted.delete(key)
+      else granted.set(key, tokens - 1)
       return 0
     },
     ask: (key, limit) =>
@@ -47,11 +47,11 @@ export const make = (send: (wish: Wish) => void): RateTokens => {
         .ask("seat", (id) => send({ _tag: "token", id, key, limit }))
         .pipe(
           Effect.map((wait) =>
-            wait > 0 ? { wait } : { release: () => void here.set(key, (here.get(key) ?? 0) + 1) }
+            wait > 0 ? { wait } : { release: () => void granted.set(key, (granted.get(key) ?? 0) + 1) }
           ),
           Effect.orElseSucceed(() => ({ wait: 0 }))
         ),
     receive: ({ id, wait }) => void requests.answer("seat", id, wait),
-    sweep: () => here.clear()
+    sweep: () => granted.clear()
   }
 }

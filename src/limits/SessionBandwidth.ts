@@ -33,10 +33,10 @@ export const ofRule = (
 const limitedRule = ({ rule, limits }: Decision): LimitedRule | undefined => limits && { name: rule, limits }
 
 /** Charges a flow for bytes, and waits until they may pass. */
-export const turn = (lane: Flow | undefined, bytes: number): Effect.Effect<void> =>
-  lane === undefined
+export const waitToPass = (flow: Flow | undefined, bytes: number): Effect.Effect<void> =>
+  flow === undefined
     ? Effect.void
     : Effect.callback((resume) => {
         const go = () => resume(Effect.void)
-        if (lane.pass(bytes, go)) go()
+        if (flow.pass(bytes, go)) go()
       })

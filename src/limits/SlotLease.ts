@@ -57,7 +57,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
 
   const free = (key: string, lease: Lease) => lease.count - used.of(key) - lease.slots.size
 
-  const give = (key: string, lease: Lease, count: number, round?: number) => {
+  const giveBack = (key: string, lease: Lease, count: number, round?: number) => {
     lease.count -= count
     send({ _tag: "back", key, count, ...(round !== undefined && { round }) })
   }
@@ -71,7 +71,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
   }
 
   /** Adds the slots in use beyond the lease to the lease, and returns their number. */
-  const own = (key: string, lease: Lease): number => {
+  const coverUse = (key: string, lease: Lease): number => {
     const over = Math.max(used.of(key) - lease.count, 0)
     lease.count += over
     lease.over += over
@@ -82,7 +82,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
     if (lease.isAsking || lease.waiting.length === 0) return
     lease.isAsking = true
     for (const waiter of lease.waiting) waiter.isAsked = true
-    send({ _tag: "ask", key, limit: lease.limit, over: own(key, lease) })
+    send({ _tag: "ask", key, limit: lease.limit, over: coverUse(key, lease) })
   }
 
   /** Reserves free slots for the requests that wait. */
@@ -108,7 +108,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
         // The slots of the lease were granted under another limit, which may have been higher.
         lease.limit = limit
         const count = free(key, lease)
-        if (count > 0) give(key, lease, count)
+        if (count > 0) giveBack(key, lease, count)
         lease.over = used.of(key)
         lease.idle = 0
         return false
@@ -121,7 +121,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
       if (lease === undefined) return
       if (by === -1 && lease.over > 0) {
         lease.over--
-        give(key, lease, 1)
+        giveBack(key, lease, 1)
       }
       reserveFree(key, lease)
     },
@@ -154,7 +154,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
         }
         case "recall": {
           if (lease === undefined) return send({ _tag: "back", key, count: 0, round: ruling.round })
-          give(key, lease, Math.max(free(key, lease), 0), ruling.round)
+          giveBack(key, lease, Math.max(free(key, lease), 0), ruling.round)
           lease.idle = 0
         }
       }
@@ -167,7 +167,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
           if (before.has(slot)) lease.slots.delete(slot)
           else old.add(slot)
         }
-        if (lease.idle > 0) give(key, lease, lease.idle)
+        if (lease.idle > 0) giveBack(key, lease, lease.idle)
         lease.idle = Math.max(free(key, lease), 0)
         if (lease.count === 0 && lease.waiting.length === 0 && !lease.isAsking) leases.delete(key)
       }
@@ -175,7 +175,7 @@ export const make = (send: (claim: Claim) => void): SlotLease => {
     declare: () => {
       for (const key of used.keys()) {
         const lease = leaseOf(key, Infinity)
-        const over = own(key, lease)
+        const over = coverUse(key, lease)
         if (over > 0) send({ _tag: "own", key, over })
       }
     },

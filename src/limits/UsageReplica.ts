@@ -5,22 +5,22 @@
 import * as Usage from "./Usage.ts"
 
 /** To the seat: the bytes that moved since the last report, by account. */
-export interface Moved {
+export interface UsageReport {
   readonly _tag: "moved"
   readonly accounts: ReadonlyArray<readonly [name: string, bytes: number]>
 }
 
 /** To a member: the usage of these accounts, summed over all members. */
-export interface Sum extends Usage.Snapshot {
+export interface UsageUpdate extends Usage.Snapshot {
   readonly _tag: "used"
 }
 
 export interface UsageReplica extends Usage.Usage {
-  readonly receive: (sum: Sum) => void
+  readonly receive: (sum: UsageUpdate) => void
   readonly sweep: () => void
 }
 
-export const make = (send: (moved: Moved) => void): UsageReplica => {
+export const make = (send: (moved: UsageReport) => void): UsageReplica => {
   const usage = Usage.make()
   let moved = new Map<string, number>()
   return {

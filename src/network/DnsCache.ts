@@ -39,7 +39,7 @@ const limit = 8192
 const mostAddresses = 32
 
 /** The most look-ups that continue without a waiting session, such as those of the slower family. */
-const unattended = 256
+const mostUnawaited = 256
 
 /** The most milliseconds for which an answer is kept, whatever its TTL. */
 const longest = 3_600_000
@@ -56,7 +56,7 @@ type Outcome = Result.Result<ReadonlyArray<NetAddress.IpAddress>, Failure>
 export const make = Effect.fnUntraced(function* (
   timeout: Duration.Duration
 ): Effect.fn.Return<DnsCache, never, Scope.Scope> {
-  const answers = yield* AnswerCache.make<Outcome, never>(limit, unattended)
+  const answers = yield* AnswerCache.make<Outcome, never>(limit, mostUnawaited)
   return {
     lookup: (servers, name, version) =>
       Effect.flatMap(

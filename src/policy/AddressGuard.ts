@@ -67,13 +67,13 @@ export const make = ({
     const words = IpBits.ofAddress(address)
     for (const pattern of denied) {
       if (reachesInto(pattern, words, target.port))
-        return denial("deny-target", naming(target, address), "denied")
+        return denial("deny-target", describe(target, address), "denied")
     }
 
     const finding = classify(words, machine, now)
-    if (finding === undefined) return fine
+    if (finding === undefined) return ordinary
     const { kind } = finding
-    if (privateTargets && (kind === "special" || kind === "local")) return fine
+    if (privateTargets && (kind === "special" || kind === "local")) return ordinary
     const isAllowed =
       kind !== "nobody" &&
       allowed.some(
@@ -82,12 +82,12 @@ export const make = ({
           ((pattern.isExact || kind === "special" || kind === "local") &&
             hasAddress(pattern, words, target.port))
       )
-    return isAllowed ? opened : denial("address guard", naming(target, address), finding.is)
+    return isAllowed ? opened : denial("address guard", describe(target, address), finding.is)
   }
 }
 
 const undecided: Decision = { verdict: "undecided", rule: "none" }
-const fine: Decision = { verdict: "allow", rule: "none" }
+const ordinary: Decision = { verdict: "allow", rule: "none" }
 const opened: Decision = { verdict: "allow", rule: "allow-target" }
 
 interface Pattern {
@@ -116,7 +116,7 @@ const denial = (rule: string, what: string, is: string): Decision => ({
 })
 
 /** Replies give the reason to the client, so it does not say which address a denied name has. */
-const naming = ({ host }: Target, address: NetAddress.IpAddress): string =>
+const describe = ({ host }: Target, address: NetAddress.IpAddress): string =>
   typeof host === "string" ? `an address of ${host}` : NetAddress.formatIp(address)
 
 /** Whether this is what the client asked for, as far as a name and a port tell. */

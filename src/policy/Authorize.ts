@@ -56,7 +56,7 @@ export const authorize = Effect.fnUntraced(function* (
 })
 
 /** The first address whose rule has room under its limits, with the result of `enter`; if none has, fails as the first address did. */
-export const firstToEnter = <A, R>(
+export const firstWithRoom = <A, R>(
   [head, ...tail]: Authorized,
   enter: (decision: Decision) => Effect.Effect<A, LimitError, R>
 ): Effect.Effect<readonly [Permitted, A], LimitError, R> => {

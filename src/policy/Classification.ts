@@ -36,11 +36,11 @@ export const classify = (
   local?: LocalAddresses["Service"],
   now = 0
 ): Finding | undefined => {
-  const outer = itself(words, local, now)
+  const outer = classifyOne(words, local, now)
   let worst: Finding | undefined
   for (const form of EmbeddedIpv4.formsOf(words)) {
     for (const address of form.addresses(words)) {
-      const finding = itself(IpBits.ofIpv4(address), local, now)
+      const finding = classifyOne(IpBits.ofIpv4(address), local, now)
       if (finding === undefined || rank(finding) <= rank(worst)) continue
       // Zeros where an address could be, but is not, say nothing.
       if (form.isAmbiguous && finding.kind !== "metadata" && finding.kind !== "own") continue
@@ -51,7 +51,7 @@ export const classify = (
   return rank(worst) >= rank(outer) ? worst : outer
 }
 
-const itself = (
+const classifyOne = (
   words: IpBits.IpBits,
   local: LocalAddresses["Service"] | undefined,
   now: number

@@ -24,7 +24,7 @@ interface Items {
   readonly size: number
 }
 
-export function* making({ count, lists, clausesOf, size }: Items): Slices.Work<ClauseIndex> {
+export function* build({ count, lists, clausesOf, size }: Items): Slices.Work<ClauseIndex> {
   const { items } = lists.items
   const begins = lists.starts.items
   const uses = new Uint32Array(size)

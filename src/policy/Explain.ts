@@ -30,12 +30,12 @@ export const explain = (
   now: number
 ): ReadonlyArray<Step> => {
   const table = Slices.runSync(RuleTable.of(rules))
-  const known = Facts.make(Slices.runSync(SymbolIndex.making(table.symbols)))(access, address, now)
+  const known = Facts.make(Slices.runSync(SymbolIndex.build(table.symbols)))(access, address, now)
   const terms = RuleTerms.make(table)
   const steps: Array<Step> = []
   let index = 0
   for (const rule of table) {
-    const answers = Conditions.list.map(([key]) => ({ key, holds: terms.answer(index, key, known) }))
+    const answers = Conditions.list.map(([key]) => ({ key, holds: terms.evaluate(index, key, known) }))
     const decisive =
       answers.find(({ holds }) => holds === "no") ?? answers.find(({ holds }) => holds === "maybe")
     steps.push({

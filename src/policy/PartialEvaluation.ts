@@ -18,7 +18,7 @@ export interface PartialEvaluation {
    * The rule that decides, given the first that matches for certain, or the number of rules if none does. If all
    * rules that can decide deny, one of them. Undefined if the decision depends on what is not known.
    */
-  readonly settle: (first: number, known: Known) => number | undefined
+  readonly decide: (first: number, known: Known) => number | undefined
 }
 
 /** Rules that may match, in groups of those that match alike apart from what is not known. */
@@ -36,7 +36,7 @@ interface Groups {
 /** More networks than this are not compared with one another; the decision then depends on the address. */
 const most = 64
 
-export function* making(table: RuleTable, terms: RuleTerms): Slices.Work<PartialEvaluation> {
+export function* build(table: RuleTable, terms: RuleTerms): Slices.Work<PartialEvaluation> {
   const withoutAddress = yield* groupsOf(table, terms, waysByAddress(table))
   const withoutTarget = yield* groupsOf(table, terms, waysByTarget(table))
   return ready(table, withoutAddress, withoutTarget)
@@ -71,7 +71,7 @@ const ready = (table: RuleTable, withoutAddress: Groups, withoutTarget: Groups):
   }
 
   return {
-    settle: (first, known) => {
+    decide: (first, known) => {
       const { target } = known.access
       const groups = target === undefined ? withoutTarget : withoutAddress
       const isCertain = isDenied(first)
@@ -202,7 +202,7 @@ function* groupsOf(table: RuleTable, terms: RuleTerms, ways: Ways): Slices.Work<
     rules[filled[part(at)]!++] = ruleOfEach.items[at]!
   })
 
-  const index = yield* ClauseIndex.making({
+  const index = yield* ClauseIndex.build({
     count: groups.size,
     lists: table.lists,
     size: table.symbols.size,
@@ -227,10 +227,10 @@ const grouped = (
       if (!isIn(groups.item(group, 1), target.port)) return false
       for (let i = 0; i < ofTarget.length; i++) {
         const list = groups.item(group, 2 + i)
-        if (list !== absent && !terms.isMet(i, list, known.reached, known)) return false
+        if (list !== absent && !terms.targetHolds(i, list, known.reached, known)) return false
       }
     }
-    return terms.hold(groups.item(group, 0), known)
+    return terms.requestHolds(groups.item(group, 0), known)
   },
   first: (group, isAllowing) => {
     const at = 2 * group + (isAllowing ? 0 : 1)

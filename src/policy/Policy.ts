@@ -59,7 +59,7 @@ export class Policy extends Context.Service<
   static readonly make = (...judges: readonly [Judge, ...Array<Judge>]): Policy["Service"] => ({
     judge: (access, address) =>
       Effect.clockWith((clock) =>
-        Effect.succeed(together(judges)(access, address, clock.currentTimeMillisUnsafe()))
+        Effect.succeed(firstDenialOrLast(judges)(access, address, clock.currentTimeMillisUnsafe()))
       )
   })
 
@@ -81,7 +81,7 @@ export class Policy extends Context.Service<
       Policy,
       Effect.gen(function* () {
         const settings = { ...(yield* PolicySettings), ...(yield* ListenSettings) }
-        const policy = Policy.make(yield* Slices.run(judging(settings, yield* LocalAddresses)))
+        const policy = Policy.make(yield* Slices.run(buildJudge(settings, yield* LocalAddresses)))
         return settings.reportOnly ? reporting(policy) : policy
       })
     )
@@ -92,16 +92,16 @@ export type Settings = PolicySettings["Service"] & Reach.Settings
 
 /** The judge of these settings: the address guard, then the rules. */
 export const judgeOf = (settings: Settings, local: LocalAddresses["Service"]): Judge =>
-  Slices.runSync(judging(settings, local))
+  Slices.runSync(buildJudge(settings, local))
 
-function* judging(settings: Settings, local: LocalAddresses["Service"]): Slices.Work<Judge> {
+function* buildJudge(settings: Settings, local: LocalAddresses["Service"]): Slices.Work<Judge> {
   const guard = AddressGuard.make({
     privateTargets: Reach.allowsPrivateTargets(settings),
     allow: settings.allowTarget,
     deny: denied(settings),
     local
   })
-  return together([guard, (yield* Ruleset.making(settings.rules)).judge])
+  return firstDenialOrLast([guard, (yield* Ruleset.build(settings.rules)).judge])
 }
 
 /** The targets to deny. The default ones stay beside those of the setting, unless `none` is among these. */
@@ -113,7 +113,7 @@ const denied = ({ denyTarget }: Settings): ReadonlyArray<TargetPattern.TargetPat
 }
 
 /** Whatever one of these denies is denied; else the last of them decides. */
-const together =
+const firstDenialOrLast =
   (judges: readonly [Judge, ...ReadonlyArray<Judge>]): Judge =>
   (access, address, now) => {
     let decision = judges[0](access, address, now)

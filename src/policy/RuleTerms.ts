@@ -9,13 +9,18 @@ import type { Known } from "./Facts.ts"
 /** Of the rules and lists in a table, by their numbers. */
 export interface RuleTerms {
   /** Whether all conditions of a rule hold for certain. */
-  readonly match: (rule: number, known: Known) => boolean
+  readonly ruleHolds: (rule: number, known: Known) => boolean
   /** Whether the conditions about the request hold, of the terms of rules. */
-  readonly hold: (terms: number, known: Known) => boolean
+  readonly requestHolds: (terms: number, known: Known) => boolean
   /** Whether a value of the list is true for the condition of `ofTarget`. No, while the target is not known. */
-  readonly isMet: (condition: number, list: number, facts: ReadonlyArray<number>, known: Known) => boolean
+  readonly targetHolds: (
+    condition: number,
+    list: number,
+    facts: ReadonlyArray<number>,
+    known: Known
+  ) => boolean
   /** Whether a condition of a rule holds. `maybe`: that depends on a target or an address that is not known. */
-  readonly answer: (rule: number, key: Key, known: Known) => "yes" | "no" | "maybe"
+  readonly evaluate: (rule: number, key: Key, known: Known) => "yes" | "no" | "maybe"
 }
 
 export const make = (table: RuleTable): RuleTerms => {
@@ -56,7 +61,7 @@ export const make = (table: RuleTable): RuleTerms => {
     return false
   }
 
-  const hold = (terms: number, known: Known): boolean => {
+  const requestHolds = (terms: number, known: Known): boolean => {
     const start = starts[terms]!
     for (let i = 0; i < requestTests.length; i++) {
       const list = items[start + i]!
@@ -65,7 +70,7 @@ export const make = (table: RuleTable): RuleTerms => {
     return true
   }
 
-  const isMet: RuleTerms["isMet"] = (condition, list, facts, known) =>
+  const targetHolds: RuleTerms["targetHolds"] = (condition, list, facts, known) =>
     holds(targetTests[condition], list, facts, known)
 
   /** What is denied is denied through a tunnel or a translator too. What is allowed is just what was named. */
@@ -73,22 +78,22 @@ export const make = (table: RuleTable): RuleTerms => {
     table.get(rule, field.verdict) === allowed ? facts : reached
 
   return {
-    match: (rule, known) => {
+    ruleHolds: (rule, known) => {
       const facts = factsFor(rule, known)
       for (let i = 0; i < targetTests.length; i++) {
         const list = table.get(rule, field.target + i)
-        if (list >= 0 && !isMet(i, list, facts, known)) return false
+        if (list >= 0 && !targetHolds(i, list, facts, known)) return false
       }
-      return hold(table.get(rule, field.terms), known)
+      return requestHolds(table.get(rule, field.terms), known)
     },
-    hold,
-    isMet,
-    answer: (rule, key, known) => {
+    requestHolds,
+    targetHolds,
+    evaluate: (rule, key, known) => {
       const list = table.judged(rule, key)
       if (list === absent) return "yes"
       const { about, at } = placeOf(key)
       if (about === "request") return holds(requestTests[at], list, known.facts, known) ? "yes" : "no"
-      if (isMet(at, list, factsFor(rule, known), known)) return "yes"
+      if (targetHolds(at, list, factsFor(rule, known), known)) return "yes"
       const { target } = known.access
       if (target === undefined) return lists.length(list) > 0 ? "maybe" : "no"
       if (known.hasAddress) return "no"

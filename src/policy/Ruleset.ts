@@ -22,21 +22,21 @@ export interface Ruleset {
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision
 }
 
-export const make = (rules: Rules): Ruleset => Slices.runSync(making(rules))
+export const make = (rules: Rules): Ruleset => Slices.runSync(build(rules))
 
 /** The same in pieces. */
-export function* making(rules: Rules): Slices.Work<Ruleset> {
+export function* build(rules: Rules): Slices.Work<Ruleset> {
   if (rules.length === 0) return { judge: () => ({ verdict: "allow", rule: "no rules" }) }
   const table = yield* RuleTable.of(rules)
-  const facts = Facts.make(yield* SymbolIndex.making(table.symbols))
-  const index = yield* ClauseIndex.making({
+  const facts = Facts.make(yield* SymbolIndex.build(table.symbols))
+  const index = yield* ClauseIndex.build({
     count: table.length,
     lists: table.lists,
     size: table.symbols.size,
     clausesOf: (rule, visit) => table.clauses(rule, visit)
   })
   const terms = RuleTerms.make(table)
-  return ready({ table, facts, index, terms, partial: yield* PartialEvaluation.making(table, terms) })
+  return ready({ table, facts, index, terms, partial: yield* PartialEvaluation.build(table, terms) })
 }
 
 interface Parts {
@@ -51,8 +51,8 @@ interface Parts {
 const ready = ({ table, facts, index, terms, partial }: Parts): Ruleset => ({
   judge: (access, address, now) => {
     const known = facts(access, address, now)
-    const decisive = index.first(known.reached, table.length, (rule) => terms.match(rule, known))
-    const settled = known.hasAddress ? decisive : partial.settle(decisive, known)
+    const decisive = index.first(known.reached, table.length, (rule) => terms.ruleHolds(rule, known))
+    const settled = known.hasAddress ? decisive : partial.decide(decisive, known)
     return settled === undefined ? undecided : decisionOf(table, settled)
   }
 })

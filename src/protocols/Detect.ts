@@ -12,7 +12,11 @@ import type { Protocol } from "./Protocol.ts"
 import { Socks4 } from "./Socks4.ts"
 import { Socks5 } from "./socks5/Socks5.ts"
 
-const dialects: Readonly<Record<ProtocolName, Protocol>> = { socks5: Socks5, socks4: Socks4, http: Http }
+const protocolsByName: Readonly<Record<ProtocolName, Protocol>> = {
+  socks5: Socks5,
+  socks4: Socks4,
+  http: Http
+}
 
 /** The detected protocol. A protocol that the listener does not allow is as unknown as any other. */
 export const run = Effect.fnUntraced(function* (
@@ -22,7 +26,7 @@ export const run = Effect.fnUntraced(function* (
   const first = yield* client.read(firstByte)
   const protocol = protocols.find((candidate) => startsWith[candidate](first))
   if (protocol === undefined) return yield* new UnknownProtocol({ firstByte: first, ...hints[first] })
-  return dialects[protocol]
+  return protocolsByName[protocol]
 })
 
 const startsWith: Readonly<Record<ProtocolName, (byte: number) => boolean>> = {

@@ -25,7 +25,7 @@ const connect = Effect.fnUntraced(function* ({
     target: { port }
   },
   permitted: [head, ...tail],
-  enter
+  chargeRule
 }: JudgedTarget): Effect.fn.Return<
   Connected,
   DialError | LimitError,
@@ -33,7 +33,7 @@ const connect = Effect.fnUntraced(function* ({
 > {
   const dialer = yield* Dialer
   const attempt = ({ address, decision }: Authorize.Permitted) =>
-    enter(decision).pipe(
+    chargeRule(decision).pipe(
       Effect.andThen(Effect.suspend(() => dialer.connect(address, port))),
       Effect.map((outgoing): Connected => ({ outgoing, decision }))
     )
@@ -56,7 +56,7 @@ const listen = Effect.fnUntraced(function* (
   if (NetAddress.isIpAddress(to)) {
     return { listening: yield* binder.listen(to, local), decision: undefined }
   }
-  const [{ address, decision }] = yield* Authorize.firstToEnter(to.permitted, to.enter)
+  const [{ address, decision }] = yield* Authorize.firstWithRoom(to.permitted, to.chargeRule)
   return { listening: yield* binder.listen(address, local), decision }
 })
 
@@ -67,12 +67,12 @@ const listen = Effect.fnUntraced(function* (
 const datagrams = <Entered>({
   access,
   permitted,
-  enter
+  chargeRule
 }: JudgedTarget<Entered, never>): Effect.Effect<DatagramDestination<Entered>, LimitError> =>
-  Effect.map(Authorize.firstToEnter(ipv4First(permitted), enter), ([{ address }, entered]) => ({
+  Effect.map(Authorize.firstWithRoom(ipv4First(permitted), chargeRule), ([{ address }, charge]) => ({
     remote: NetAddress.inetAddressUnsafe(address, access.target.port),
     address,
-    entered
+    charge
   }))
 
 const ipv4First = (permitted: Authorize.Authorized): Authorize.Authorized =>

@@ -23,7 +23,7 @@ export interface JudgedTarget<out Entered = void, out R = Scope.Scope> {
   /** The allowed addresses in the order to try them, each with its decision. */
   readonly permitted: Authorized
   /** Charges the limits of the rule that allows an address. To be called before the address is used. */
-  readonly enter: (decision: Decision) => Effect.Effect<Entered, LimitError, R>
+  readonly chargeRule: (decision: Decision) => Effect.Effect<Entered, LimitError, R>
 }
 
 /** A connection, and the decision about its address. */
@@ -47,8 +47,8 @@ export interface DatagramDestination<out Entered> {
   readonly remote: NetAddress.InetAddress
   /** The judged address; the address of `remote`, on the direct route. */
   readonly address: NetAddress.IpAddress
-  /** The result of `enter` for the address. */
-  readonly entered: Entered
+  /** The result of `chargeRule` for the address. */
+  readonly charge: Entered
 }
 
 /** A way to targets: connections, listeners and destinations of datagrams. */

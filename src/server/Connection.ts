@@ -186,7 +186,7 @@ const contextOf = (
   admitted: entered.admitted,
   log: session,
   connected: (running) => sessions.connected(session, running),
-  enter: (decision, traffic) => sessions.chargeRule(entered, decision, traffic),
+  chargeRule: (decision, traffic) => sessions.chargeRule(entered, decision, traffic),
   succeeded
 })
 

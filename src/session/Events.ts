@@ -95,7 +95,7 @@ const make = (): Events["Service"] => {
         const those = changed(listeners.get(tag) ?? [])
         if (those.length === 0) listeners.delete(tag)
         else listeners.set(tag, those)
-        to[tag] = together(those)
+        to[tag] = combined(those)
       }
       for (const tell of interested) tell([...listeners.keys()])
     })
@@ -137,7 +137,7 @@ const make = (): Events["Service"] => {
   }
 }
 
-const together = (those: ReadonlyArray<Listener<never>>): Listener<never> | undefined =>
+const combined = (those: ReadonlyArray<Listener<never>>): Listener<never> | undefined =>
   those.length < 2
     ? those[0]
     : (event) => Effect.forEach(those, (listener) => listener(event), { discard: true })

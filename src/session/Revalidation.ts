@@ -24,7 +24,7 @@ export const endDenied = Effect.fnUntraced(function* (
   deciders: Deciders
 ): Effect.fn.Return<void> {
   for (const session of yield* list) {
-    if (!(yield* review(session, deciders))) yield* end(session.id, "denied")
+    if (!(yield* revalidate(session, deciders))) yield* end(session.id, "denied")
   }
 })
 
@@ -33,7 +33,7 @@ export const endDenied = Effect.fnUntraced(function* (
  * are judged, and the next request of a connection with a certificate. A session without a request is revalidated by
  * its certificate only.
  */
-export const review = Effect.fnUntraced(function* (
+export const revalidate = Effect.fnUntraced(function* (
   { accepted, admitted, running }: Pick<Session, "accepted" | "admitted" | "running">,
   deciders: Deciders
 ): Effect.fn.Return<boolean> {

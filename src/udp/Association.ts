@@ -39,7 +39,7 @@ export interface Client {
   /** The flows of the bandwidth limits. Datagrams beyond the limits are dropped. */
   readonly pace?: Pace | undefined
   /** Charges the limits of a rule before the rule's first datagram. */
-  readonly enter: RuleUses.Enter
+  readonly chargeRule: RuleUses.ChargeRule
 }
 
 interface Rules {
@@ -164,7 +164,7 @@ export const make = Effect.fnUntraced(function* (
     if (remote.use) remote.use.traffic.sent += size
     socket.send(bytes, headerSize, size, remote.port, remote.address, taken(size))
   }
-  const uses = yield* RuleUses.make(client.enter, udpIdleTimeout)
+  const uses = yield* RuleUses.make(client.chargeRule, udpIdleTimeout)
   const destinations = yield* Destinations.make(client.access, uses, room, forward, dropOne)
 
   const mostEachSecond = udpRate === "off" ? Infinity : udpRate

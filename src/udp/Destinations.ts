@@ -179,15 +179,15 @@ const find = Effect.fnUntraced(function* (
   const target = yield* Effect.fromResult(Datagram.target(bytes))
   const access = { ...client, target }
   const permitted = yield* Authorize.authorize(access)
-  const { remote, address, entered } = yield* (yield* CurrentRoute)
-    .datagrams({ access, permitted, enter: uses.of })
+  const { remote, address, charge } = yield* (yield* CurrentRoute)
+    .datagrams({ access, permitted, chargeRule: uses.of })
     .pipe(
       Effect.tapError(({ _tag }) =>
         Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
       )
     )
   const permit: Permit = { target, address, revision, isAllowed: true }
-  return remoteAt(remote, entered, permit)
+  return remoteAt(remote, charge, permit)
 })
 
 /** A remote. Its `address` is the system's text, so that it equals the text that sockets report for senders. */

@@ -19,13 +19,13 @@ export interface Reassembly {
 }
 
 /** The reassembly queue of an association. `lose` gets the number of fragments that were dropped. */
-export const make = (lose: (count: number) => void): Reassembly => {
+export const make = (drop: (count: number) => void): Reassembly => {
   let parts: Array<Uint8Array> = []
   let size = 0
   let begunAt = 0
 
   const giveUp = () => {
-    lose(parts.length)
+    drop(parts.length)
     parts = []
     size = 0
   }
@@ -38,7 +38,7 @@ export const make = (lose: (count: number) => void): Reassembly => {
         // The network can duplicate a fragment. A copy of the last fragment does not abandon the sequence.
         const isCopy = position !== 0 && position === parts.length
         if (!isCopy) giveUp()
-        lose(1)
+        drop(1)
         return undefined
       }
       if (position === 1) begunAt = now

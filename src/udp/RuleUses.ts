@@ -17,7 +17,7 @@ import type { Decision } from "../policy/Decision.ts"
 import { quiet } from "./Quiet.ts"
 
 /** Charges the limits of the rule that decided, until the scope closes. Returns the flows of its bandwidth limits. */
-export type Enter = (
+export type ChargeRule = (
   decision: Decision,
   traffic: Traffic
 ) => Effect.Effect<Pace | undefined, LimitError, Scope.Scope>
@@ -44,7 +44,7 @@ interface Held extends RuleUse {
 
 /** The uses of one association, which end with the scope. */
 export const make = Effect.fnUntraced(function* (
-  enter: Enter,
+  enter: ChargeRule,
   idleTimeout: Duration.Duration
 ): Effect.fn.Return<RuleUses, never, Scope.Scope> {
   const parent = yield* Effect.scope

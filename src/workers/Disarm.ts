@@ -4,12 +4,12 @@
  * inspector.
  */
 import * as Inspector from "../base/Inspector.ts"
-import { mark } from "./Mark.ts"
+import { workerVariable } from "./Mark.ts"
 
 process.on("SIGUSR1", () => {})
 
 // A worker's inspector would be another one, at a port that the other workers do not deny.
-const isWanted = Inspector.isAskedFor() && process.env[mark] === undefined
+const isWanted = Inspector.isAskedFor() && process.env[workerVariable] === undefined
 if (!isWanted) {
   Inspector.close()
   // A signal of a moment ago may open the inspector only now.

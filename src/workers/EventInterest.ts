@@ -9,7 +9,7 @@ import { Events } from "../session/Events.ts"
 import type { Happened, Interest } from "./EventForward.ts"
 
 /** A worker, as far as it is told which kinds have a listener. */
-export interface Teller {
+export interface Subscriber {
   readonly send: (message: Interest) => void
 }
 
@@ -20,7 +20,7 @@ export interface EventInterest<in Worker> {
   readonly remove: (worker: Worker) => void
 }
 
-export const make = Effect.fnUntraced(function* <Worker extends Teller>(): Effect.fn.Return<
+export const make = Effect.fnUntraced(function* <Worker extends Subscriber>(): Effect.fn.Return<
   EventInterest<Worker>,
   never,
   Events | Scope.Scope

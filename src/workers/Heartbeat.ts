@@ -43,7 +43,7 @@ export const interval = 500
 const late = 3
 
 /** Number of beats without an answer after which a worker is killed, unless it is stopped by a signal. */
-const most = 60
+const killAfter = 60
 
 /** `isStopped` tells whether the process of a late worker is stopped by a signal. */
 export const make = <Worker extends Watched>(isStopped: (pid: number) => boolean): Heartbeat<Worker> => {
@@ -58,7 +58,7 @@ export const make = <Worker extends Watched>(isStopped: (pid: number) => boolean
     beat: () => {
       const killed: Array<Worker> = []
       for (const [worker, count] of missed) {
-        if (count >= most || (count >= late && isStopped(worker.pid))) {
+        if (count >= killAfter || (count >= late && isStopped(worker.pid))) {
           missed.delete(worker)
           killed.push(worker)
           worker.kill()

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Inspector from "../base/Inspector.ts"
-import { mark } from "./Mark.ts"
+import { workerVariable } from "./Mark.ts"
 import * as MessageBatch from "./MessageBatch.ts"
 import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
 import * as Pieces from "./Pieces.ts"
@@ -26,7 +26,7 @@ export interface Member {
   readonly fail: (reason: string) => void
 }
 
-export interface Office {
+export interface PoolHandlers {
   /** Takes a message of a member. */
   readonly onMessage: (member: Member, message: ToPrimary) => void
   /** A member's process has ended. */
@@ -41,7 +41,7 @@ export interface Pool {
   /** Dies when a member ends before `settled` is called. */
   readonly broken: Effect.Effect<never>
   /** Members that end are replaced from now on. */
-  readonly settled: () => void
+  readonly replaceEndedWorkers: () => void
 }
 
 /** The place of one worker at a time. */
@@ -56,7 +56,7 @@ const harmless: ReadonlySet<NodeJS.Signals | null> = new Set(["SIGHUP", "SIGUSR1
 /** `count` processes of this program. When the scope closes they are told to stop, and killed if they take longer than `patience`. */
 export const make = Effect.fnUntraced(function* (
   count: number,
-  { onMessage, onEnd, patience }: Office
+  { onMessage, onEnd, patience }: PoolHandlers
 ): Effect.fn.Return<Pool, never, Scope.Scope> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const members = new Map<Member, Worker>()
@@ -71,9 +71,9 @@ export const make = Effect.fnUntraced(function* (
   // Arrays of numbers are copied as they are.
   cluster.setupPrimary({ serialization: "advanced" })
 
-  const begin = (): Worker | undefined => {
+  const forkProcess = (): Worker | undefined => {
     try {
-      return cluster.fork({ ...Inspector.environment(), [mark]: "1" })
+      return cluster.fork({ ...Inspector.environment(), [workerVariable]: "1" })
     } catch (error) {
       // Such as no memory for a process. Other errors come as events.
       if (phase === "starting") throw error
@@ -82,8 +82,8 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 
-  const enter = (slot: Slot): void => {
-    const worker = begin()
+  const startWorker = (slot: Slot): void => {
+    const worker = forkProcess()
     if (worker === undefined) {
       replace(slot)
       return
@@ -111,7 +111,7 @@ export const make = Effect.fnUntraced(function* (
       isRetired = true
       serving.delete(member)
       send({ _tag: "stop" })
-      enter(slot)
+      startWorker(slot)
     }
     const { pid } = worker.process
     const fail = (reason: string) => {
@@ -154,15 +154,15 @@ export const make = Effect.fnUntraced(function* (
         if (members.size === 0) Deferred.doneUnsafe(empty, Effect.void)
       } else if (early && harmless.has(signal)) {
         // The signal came before the worker had a handler for it.
-        enter(slot)
+        startWorker(slot)
       } else if (!isRetired) {
-        if (!hasFailed || phase === "starting") mourn(pid, code, signal)
+        if (!hasFailed || phase === "starting") reportDeath(pid, code, signal)
         replace(slot)
       }
     }
   }
 
-  const mourn = (pid: number | undefined, code: number | null, signal: NodeJS.Signals | null) => {
+  const reportDeath = (pid: number | undefined, code: number | null, signal: NodeJS.Signals | null) => {
     const details = { pid, code, signal }
     if (phase === "settled") return void fork(Effect.logError("a worker died", details))
     const error = new Error(`a worker ended before it listened: ${JSON.stringify(details)}`)
@@ -172,10 +172,10 @@ export const make = Effect.fnUntraced(function* (
   const replace = (slot: Slot) => {
     if (phase === "starting") return
     const delay = Respawn.delayAfter(++slot.ends, serving.size > 0)
-    if (delay === 0) return enter(slot)
+    if (delay === 0) return startWorker(slot)
     const timer = setTimeout(() => {
       timers.delete(timer)
-      enter(slot)
+      startWorker(slot)
     }, delay)
     timers.add(timer)
   }
@@ -204,10 +204,10 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     start: () => {
-      for (let i = 0; i < count; i++) enter({ ends: 0 })
+      for (let i = 0; i < count; i++) startWorker({ ends: 0 })
     },
     broken: Deferred.await(broken),
-    settled: () => {
+    replaceEndedWorkers: () => {
       phase = "settled"
     }
   }

@@ -68,7 +68,7 @@ const make = Effect.fnUntraced(function* ({
   Config.Sections | CoordinatorSeat | Events | Scope.Scope
 > {
   /** The settings of the primary itself. */
-  let config = kept(yield* Config.values)
+  let config = withoutRulesAndUsers(yield* Config.values)
   const canReuse = yield* ListenPreflight.canReuse
   const seat = yield* CoordinatorSeat
   const heartbeat = Heartbeat.make<Pool.Member>(Heartbeat.isStopped)
@@ -84,27 +84,27 @@ const make = Effect.fnUntraced(function* ({
   })
   const scope = yield* Effect.scope
 
-  const goBy = (next: Config.Values) => {
-    config = kept(next)
+  const useSettings = (next: Config.Values) => {
+    config = withoutRulesAndUsers(next)
     seat.configure(config)
   }
 
-  const begin = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
+  const startWorkers = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
     yield* ListenPreflight.prepare(next, [], canReuse)
-    reloads.begin(texts())
-    goBy(next)
+    reloads.setTexts(texts())
+    useSettings(next)
     pool.start()
     yield* Effect.raceFirst(start.done, pool.broken)
-    pool.settled()
-    start.settle()
+    pool.replaceEndedWorkers()
+    start.finish()
     yield* Effect.forkIn(Effect.schedule(beat(heartbeat), Schedule.spaced(Heartbeat.interval)), scope)
   })
 
-  const change = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
+  const reloadWorkers = Effect.fnUntraced(function* (next: Config.Values): Effect.fn.Return<void, Refusal> {
     const upcoming = texts()
     yield* ListenPreflight.prepare(next, config.listen, canReuse)
     const leader = yield* reloads.lead(upcoming)
-    goBy(next)
+    useSettings(next)
     yield* reloads.follow(leader)
   })
 
@@ -126,10 +126,10 @@ const make = Effect.fnUntraced(function* ({
       const next = Effect.gen(function* () {
         yield* Generation.make(services, () => {})
         const config = yield* Effect.provide(Config.values, services)
-        yield* start.isSettled ? change(config) : begin(config)
+        yield* start.isFinished ? reloadWorkers(config) : startWorkers(config)
         release()
       })
-      return start.isSettled ? Effect.uninterruptible(next) : next
+      return start.isFinished ? Effect.uninterruptible(next) : next
     }
   }
 })
@@ -145,7 +145,12 @@ const beat = (heartbeat: Heartbeat.Heartbeat<Pool.Member>) =>
   )
 
 /** The settings without rules and users, which only workers use and which may be very many. */
-const kept = (values: Config.Values): Config.Values => ({ ...values, rules: [], user: [], users: [] })
+const withoutRulesAndUsers = (values: Config.Values): Config.Values => ({
+  ...values,
+  rules: [],
+  user: [],
+  users: []
+})
 
 /** The time that a worker may take to stop after the drain timeout. */
 const grace = Duration.seconds(5)

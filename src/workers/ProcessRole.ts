@@ -4,12 +4,12 @@
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
-import { mark } from "./Mark.ts"
+import { workerVariable } from "./Mark.ts"
 
 /** Whether this process is one of several workers. */
 export const isWorker = async (): Promise<boolean> =>
   process.connected === true &&
-  process.env[mark] !== undefined &&
+  process.env[workerVariable] !== undefined &&
   (await import("node:cluster")).default.isWorker
 
 /** Number of workers by the setting. */

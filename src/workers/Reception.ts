@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function* ({
   ends,
   interest,
   start
-}: Parts): Effect.fn.Return<Pick<Pool.Office, "onMessage" | "onEnd">> {
+}: Parts): Effect.fn.Return<Pick<Pool.PoolHandlers, "onMessage" | "onEnd">> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   /** The texts of each worker's welcome. */
   const welcomed = new WeakMap<Pool.Member, Messages.Texts>()
@@ -58,14 +58,14 @@ export const make = Effect.fnUntraced(function* ({
   const serves = (member: Pool.Member, { reload, ...open }: Messages.Serving) => {
     start.open = open
     if (reload !== undefined) return void reloads.answer(member, reload, Exit.void)
-    fork(announce(member, start.isSettled))
+    fork(announce(member, start.isFinished))
     reloads.add(member, welcomed.get(member) ?? Messages.nothing)
     start.advance()
   }
 
   const refuses = (member: Pool.Member, { reload, error }: Messages.Refused) => {
     if (reload !== undefined) return void reloads.answer(member, reload, Exit.fail(Messages.read(error)))
-    if (start.isSettled) member.fail(error.message)
+    if (start.isFinished) member.fail(error.message)
     else start.fail(Messages.read(error))
   }
 

@@ -33,7 +33,7 @@ export interface Reloads<Worker> {
   /** The texts of the current settings. */
   readonly inForce: () => Texts
   /** Sets the texts that workers start with. */
-  readonly begin: (texts: Texts) => void
+  readonly setTexts: (texts: Texts) => void
   /** Adds a worker that serves by these texts. It is reloaded if they are no longer the current ones. */
   readonly add: (worker: Worker, texts: Texts) => void
   /** Takes a worker's answer to a change. Returns whether the primary waits for it. */
@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
       )
 
   /** Reloads a worker. One that fails is replaced by a worker that starts with the current settings. */
-  const followed = (worker: Worker) =>
+  const reloadOrReplace = (worker: Worker) =>
     Effect.catch(change(worker, inForce), (problem) =>
       Effect.gen(function* () {
         if (problem === "gone") return
@@ -96,13 +96,13 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
   return {
     serving,
     inForce: () => inForce,
-    begin: (texts) => {
+    setTexts: (texts) => {
       inForce = texts
     },
     add: (worker, texts) => {
       serving.add(worker)
       // The settings changed while the worker started.
-      if (texts !== inForce) fork(followed(worker))
+      if (texts !== inForce) fork(reloadOrReplace(worker))
     },
     answer: requests.answer,
     remove: (worker) => {
@@ -131,7 +131,7 @@ export const make = Effect.fnUntraced(function* <Worker extends Changeable>({
       return Effect.forEach(
         others,
         (worker) =>
-          Effect.suspend(() => Effect.raceFirst(Fiber.join(fork(followed(worker))), lateness(worker))),
+          Effect.suspend(() => Effect.raceFirst(Fiber.join(fork(reloadOrReplace(worker))), lateness(worker))),
         { concurrency: "unbounded", discard: true }
       )
     }

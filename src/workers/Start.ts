@@ -17,8 +17,8 @@ export interface Start {
   /** Completes when all workers serve. Fails if one of them cannot. */
   readonly done: Effect.Effect<void, Refusal>
   /** Ends the start: a worker that fails from now on ends alone. */
-  readonly settle: () => void
-  readonly isSettled: boolean
+  readonly finish: () => void
+  readonly isFinished: boolean
 }
 
 /** `isComplete` tells whether all workers serve. */
@@ -32,10 +32,10 @@ export const make = (isComplete: () => boolean): Start => {
     },
     fail: (error) => void Deferred.doneUnsafe(started, Exit.fail(error)),
     done: Effect.catchTag(Deferred.await(started), "WorkerFault", Effect.die),
-    settle: () => {
+    finish: () => {
       isSettled = true
     },
-    get isSettled() {
+    get isFinished() {
       return isSettled
     }
   }

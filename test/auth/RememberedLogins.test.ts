@@ -7,19 +7,19 @@ import * as RememberedLogins from "../../src/auth/RememberedLogins.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
 import { utf8 } from "../support/bytes.ts"
 
-const { lasting } = RememberedLogins
+const { rememberedFor } = RememberedLogins
 const digest = Hmac.digest(Hmac.newKey())
 
 describe("RememberedLogins", () => {
   it("hold for so long, also when the clock is set back", () => {
     const logins = RememberedLogins.make(digest)
-    assert.isFalse(logins.has("alice", lasting))
-    logins.add("alice", lasting)
-    assert.isTrue(logins.has("alice", lasting))
-    assert.isTrue(logins.has("alice", 2 * lasting - 1))
-    assert.isFalse(logins.has("alice", 2 * lasting))
-    assert.isFalse(logins.has("alice", lasting - 1))
-    assert.deepStrictEqual(logins.all(2 * lasting), [])
+    assert.isFalse(logins.has("alice", rememberedFor))
+    logins.add("alice", rememberedFor)
+    assert.isTrue(logins.has("alice", rememberedFor))
+    assert.isTrue(logins.has("alice", 2 * rememberedFor - 1))
+    assert.isFalse(logins.has("alice", 2 * rememberedFor))
+    assert.isFalse(logins.has("alice", rememberedFor - 1))
+    assert.deepStrictEqual(logins.all(2 * rememberedFor), [])
   })
 
   it("are so many at most, those that were right last", () => {
@@ -36,17 +36,17 @@ describe("RememberedLogins", () => {
     const one = RememberedLogins.make(digest, (login) => void told.push(login))
     const other = RememberedLogins.make(digest, () => assert.fail("told again"))
     one.add("alice", 0)
-    assert.deepStrictEqual(told, [["alice", lasting]])
+    assert.deepStrictEqual(told, [["alice", rememberedFor]])
     other.follow(told, 1000)
-    assert.isTrue(other.has("alice", lasting - 1))
-    assert.isFalse(other.has("alice", lasting))
-    other.follow(one.all(0), lasting)
+    assert.isTrue(other.has("alice", rememberedFor - 1))
+    assert.isFalse(other.has("alice", rememberedFor))
+    other.follow(one.all(0), rememberedFor)
     // Of a process with another clock, or one that lies.
-    other.follow([["mallory", 2 * lasting + 1]], lasting)
-    other.follow([["carol", Number.POSITIVE_INFINITY]], lasting)
-    other.follow([["dave", Number.NaN]], lasting)
-    assert.deepStrictEqual(other.all(lasting), [])
-    for (const name of ["mallory", "carol", "dave"]) assert.isFalse(other.has(name, 2 * lasting), name)
+    other.follow([["mallory", 2 * rememberedFor + 1]], rememberedFor)
+    other.follow([["carol", Number.POSITIVE_INFINITY]], rememberedFor)
+    other.follow([["dave", Number.NaN]], rememberedFor)
+    assert.deepStrictEqual(other.all(rememberedFor), [])
+    for (const name of ["mallory", "carol", "dave"]) assert.isFalse(other.has(name, 2 * rememberedFor), name)
   })
 
   it("are told apart by each part of a login, and by the key", () => {

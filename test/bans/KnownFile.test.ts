@@ -95,12 +95,12 @@ describe("KnownFile", () => {
         Effect.gen(function* () {
           yield* attempt("203.0.113.7", "secret")
           const bans = yield* Bans
-          const before = yield* bans.keptRevision
+          const before = yield* bans.knownPairsRevision
           for (let n = 0; n < 100; n++) yield* attempt("203.0.113.7", "secret")
-          assert.strictEqual(yield* bans.keptRevision, before)
+          assert.strictEqual(yield* bans.knownPairsRevision, before)
           yield* TestClock.adjust("2 hours")
           yield* attempt("203.0.113.7", "secret")
-          assert.notStrictEqual(yield* bans.keptRevision, before)
+          assert.notStrictEqual(yield* bans.knownPairsRevision, before)
         })
       )
     })

@@ -121,7 +121,7 @@ describe("LoginThrottle", () => {
     assert.isFalse(failures.isTooSoon(attempt(0, "here", "user", "right")))
     // It was changed: once it is wrong, it is a guess like others.
     assert.deepStrictEqual(failures.failed(attempt(0, "here", "user", "right")), [4])
-    assert.isFalse(failures.isRight(attempt(0, "here", "user", "right")))
+    assert.isFalse(failures.wasRightBefore(attempt(0, "here", "user", "right")))
   })
 
   it("of the same password are one, once it was checked", () => {

@@ -39,7 +39,7 @@ const connected = (client: Client, host: string) => {
       traffic: { sent: 0, received: 0 }
     },
     connected: () => Effect.void,
-    enter: () => Effect.void,
+    chargeRule: () => Effect.void,
     succeeded: () => Effect.void
   })
 }

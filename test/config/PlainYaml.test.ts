@@ -14,7 +14,7 @@ const variable = (name: string) => (name === "SET" ? Option.some("0600") : Optio
 
 type Paths = ReadonlyArray<ReadonlyArray<PropertyKey>>
 
-const plainly = (text: string, paths: Paths = []) => Slices.runSync(Yaml.plainly(text, variable, paths))
+const plainly = (text: string, paths: Paths = []) => Slices.runSync(Yaml.parsePlain(text, variable, paths))
 
 /** Every path in a value. */
 const pathsOf = (value: unknown, path: ReadonlyArray<PropertyKey> = []): Paths => {
@@ -34,8 +34,8 @@ const placesOf = ({ at, key, children }: Yaml.Written): unknown => ({
 const agrees = Effect.fnUntraced(function* (text: string) {
   const fast = plainly(text)
   if (fast === undefined) return false
-  const { written, slips } = yield* Yaml.parse(text, variable)
-  assert.deepStrictEqual(slips, [], text)
+  const { written, errors } = yield* Yaml.parse(text, variable)
+  assert.deepStrictEqual(errors, [], text)
   assert.deepStrictEqual(fast.value, written?.value, text)
   const placed = plainly(text, pathsOf(fast.value))
   if (placed && written) assert.deepStrictEqual(placesOf(placed), placesOf(written), text)

@@ -24,17 +24,17 @@ describe("variables in a text", () => {
     [`\${NESTED}`, `\${NAME}`]
   ] as const) {
     it(`${text} is ${expected}`, () => {
-      assert.deepStrictEqual(substitute(text), { text: expected, slips: [] })
+      assert.deepStrictEqual(substitute(text), { text: expected, errors: [] })
     })
   }
 
   it("that are not there, are empty, or are none, are slips", () => {
-    assert.deepStrictEqual(substitute(`\${NONE} \${EMPTY}`).slips, [
+    assert.deepStrictEqual(substitute(`\${NONE} \${EMPTY}`).errors, [
       "the environment variable NONE is not set",
       "the environment variable EMPTY is empty"
     ])
     for (const text of [`\${`, `\${1}`, `\${NAME`, `\${NAME:?}`]) {
-      assert.match(substitute(text).slips.join(), /begins no variable/, text)
+      assert.match(substitute(text).errors.join(), /begins no variable/, text)
     }
   })
 
@@ -54,7 +54,7 @@ describe("variables in a text", () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const plain = text.replaceAll("$", "")
-        assert.deepStrictEqual(substitute(plain), { text: plain, slips: [] })
+        assert.deepStrictEqual(substitute(plain), { text: plain, errors: [] })
       })
     )
   })

@@ -18,14 +18,14 @@ const parse = (text: string) =>
   Effect.runPromise(Yaml.parse(text, (name) => Option.fromUndefinedOr(variables[name])))
 
 const value = async (text: string) => {
-  const { written, slips } = await parse(text)
-  assert.deepStrictEqual(slips, [])
+  const { written, errors } = await parse(text)
+  assert.deepStrictEqual(errors, [])
   return written?.value
 }
 
 /** `LINE:COLUMN: REASON`, each. */
-const slips = async (text: string) =>
-  (await parse(text)).slips.map(({ line, column, reason }) => `${line}:${column}: ${reason}`)
+const errors = async (text: string) =>
+  (await parse(text)).errors.map(({ line, column, reason }) => `${line}:${column}: ${reason}`)
 
 /** Of all characters, halves of pairs among them; the generator's own takes a second to make. */
 const anything = fc.string({
@@ -172,7 +172,7 @@ describe("what cannot be read", () => {
     ['a: "\\q"', ["1:5: this is no escape of double-quoted text; in single quotes a backslash is only that"]],
     ["a: [1, 2", ["1:9: flow sequence in block collection must be sufficiently indented and end with a ]"]]
   ])("is told with its place: %j", async (text, expected) => {
-    assert.deepStrictEqual(await slips(text), expected)
+    assert.deepStrictEqual(await errors(text), expected)
   })
 
   it("does not take the parser along to where it would not come back from", async () => {
@@ -183,10 +183,10 @@ describe("what cannot be read", () => {
       "- ".repeat(levels),
       "? ".repeat(levels)
     ]) {
-      assert.deepStrictEqual(await slips(text), ["1:1: values lie in one another more than 100 deep"])
+      assert.deepStrictEqual(await errors(text), ["1:1: values lie in one another more than 100 deep"])
     }
     const indented = Array.from({ length: 300 }, (_, level) => `${" ".repeat(level)}a:`).join("\n")
-    assert.deepStrictEqual(await slips(indented), ["1:1: values lie in one another more than 100 deep"])
+    assert.deepStrictEqual(await errors(indented), ["1:1: values lie in one another more than 100 deep"])
   })
 
   it("is a few aliases that stand for more than there is memory", async () => {
@@ -197,7 +197,7 @@ describe("what cannot be read", () => {
             .fill(`*a${level - 1}`)
             .join(", ")}]`
     )
-    const [first] = await slips(bomb.join("\n"))
+    const [first] = await errors(bomb.join("\n"))
     assert.match(first!, /^6:\d+: aliases stand for more than 100000 values$/)
   })
 
@@ -215,7 +215,7 @@ describe("what cannot be read", () => {
       "*hunter2 : a",
       "%hunter2\n---\na: b"
     ]) {
-      const all = (await slips(text)).join("\n")
+      const all = (await errors(text)).join("\n")
       assert.isNotEmpty(all, text)
       assert.notInclude(all, "hunter2")
     }
@@ -243,8 +243,8 @@ describe("what cannot be read", () => {
           fc.array(pieces).map((all) => all.join(""))
         ),
         async (text) => {
-          const { slips } = await parse(text)
-          for (const { line, column } of slips) {
+          const { errors } = await parse(text)
+          for (const { line, column } of errors) {
             assert.isAtLeast(line, 1)
             assert.isAtLeast(column, 1)
           }

@@ -151,7 +151,7 @@ it.live("keeps no process alive", () =>
 )
 
 describe.concurrent("a change from before the watch began", () => {
-  const soon = { settle: "50 millis", poll: "1 hour" } as const
+  const soon = { quietTime: "50 millis", poll: "1 hour" } as const
 
   it.live("is told once, if it came after the time that counts", () =>
     Effect.gen(function* () {

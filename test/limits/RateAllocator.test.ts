@@ -11,14 +11,14 @@ interface Worker {
   shared: RateShare.RateShare
   /** What it goes by; nothing if it does not use the limit. */
   share: number | undefined
-  toPrimary: Array<RateAllocator.Need>
+  toPrimary: Array<RateAllocator.ShareRequest>
   toWorker: Array<RateAllocator.Share>
 }
 
 const world = (count: number) => {
   const sharer = RateAllocator.make<Worker>((worker, share) => void worker.toWorker.push(share))
   const employ = (): Worker => {
-    const toPrimary: Array<RateAllocator.Need> = []
+    const toPrimary: Array<RateAllocator.ShareRequest> = []
     return {
       shared: RateShare.make((need) => void toPrimary.push(need)),
       share: undefined,

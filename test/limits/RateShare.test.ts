@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Need } from "../../src/limits/RateAllocator.ts"
+import type { ShareRequest } from "../../src/limits/RateAllocator.ts"
 import * as RateShare from "../../src/limits/RateShare.ts"
 
 const made = () => {
-  const sent: Array<Need> = []
+  const sent: Array<ShareRequest> = []
   return { sent, shares: RateShare.make((need) => sent.push(need)) }
 }
 

@@ -9,7 +9,7 @@ import * as RateTokens from "../../src/limits/RateTokens.ts"
 describe("RateTokens", () => {
   it.effect("are taken once, by who takes them at once", () =>
     Effect.gen(function* () {
-      const sent: Array<RateTokens.Wish> = []
+      const sent: Array<RateTokens.TokenRequest> = []
       const tokens = RateTokens.make((wish) => void sent.push(wish))
       assert.isAbove(tokens.take("alice"), 0)
       const first = yield* Effect.forkChild(tokens.ask("alice", 5), { startImmediately: true })

@@ -8,7 +8,7 @@ import * as UsageReplica from "../../src/limits/UsageReplica.ts"
 describe("UsageReplica", () => {
   it("is what others have moved, and what this one has since", () => {
     const now = Date.now()
-    const sent: Array<UsageReplica.Moved> = []
+    const sent: Array<UsageReplica.UsageReport> = []
     const used = UsageReplica.make((moved) => void sent.push(moved))
     used.add("alice", 100, now)
     used.add("alice", 20, now)

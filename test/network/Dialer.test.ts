@@ -63,7 +63,7 @@ const dialing = Effect.fnUntraced(function* (...addresses: Arr.NonEmptyReadonlyA
   }))
   const target = { host: NetAddress.ipFromStringUnsafe(addresses[0]), port: 443 }
   const access = { ...accessOf(admitted()), target }
-  const fiber = yield* Direct.route.connect({ access, permitted, enter: () => Effect.void }).pipe(
+  const fiber = yield* Direct.route.connect({ access, permitted, chargeRule: () => Effect.void }).pipe(
     Effect.map(({ outgoing }) => outgoing),
     Scope.provide(scope),
     Effect.forkChild

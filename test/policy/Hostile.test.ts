@@ -163,7 +163,7 @@ const protocols = {
     const { chargeRule } = yield* SessionRegistry
     const { session, close } = yield* begin({ host: "203.0.113.9", command: "ASSOCIATE" })
     yield* Effect.addFinalizer(() => close)
-    const enter: RuleUses.Enter = (decision, traffic) =>
+    const enter: RuleUses.ChargeRule = (decision, traffic) =>
       Effect.andThen(chargeRule(session, decision, traffic), Effect.undefined)
     const { send } = yield* Destinations.make(
       {

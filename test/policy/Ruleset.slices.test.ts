@@ -27,7 +27,7 @@ const network = (i: number) => Option.getOrThrow(TargetPattern.fromString(`10.${
 describe("turns for others", () => {
   it("are given while a file of many rules is read", () => {
     const text = `rules:\n${numbers.map((i) => `  - { name: r${i}, deny: true, to: h${i}.example.com }`).join("\n")}\n`
-    assert.isAtLeast(turns(Yaml.plainly(text, Option.none)), atLeast(4, 200))
+    assert.isAtLeast(turns(Yaml.parsePlain(text, Option.none)), atLeast(4, 200))
   })
 
   // Symbols, their indexes, three times for clauses, groups; of one rule the first two.
@@ -37,12 +37,12 @@ describe("turns for others", () => {
   ] as const) {
     it(`are given while many rules of ${what} are made ready`, () => {
       const rules = numbers.map((i) => ({ deny: true as const, to: [target(i)] }))
-      assert.isAtLeast(turns(Ruleset.making(rules)), atLeast(6, 256))
+      assert.isAtLeast(turns(Ruleset.build(rules)), atLeast(6, 256))
     })
 
     it(`are given while a rule of many ${what} is made ready`, () => {
       const rules = [{ deny: true as const, to: numbers.map(target) }]
-      assert.isAtLeast(turns(Ruleset.making(rules)), atLeast(2, 256))
+      assert.isAtLeast(turns(Ruleset.build(rules)), atLeast(2, 256))
     })
   }
 })

@@ -36,7 +36,7 @@ const byUpstream = (seen: Array<unknown>): Route => {
     connect: Effect.fnUntraced(function* (to) {
       yield* note(to)
       const { decision } = to.permitted[0]
-      yield* to.enter(decision)
+      yield* to.chargeRule(decision)
       const outgoing = yield* (yield* Dialer).connect(upstream, 1080)
       outgoing.transport.write(utf8(`${Target.format(to.access.target)} `))
       return { outgoing, decision }
@@ -51,7 +51,7 @@ const byUpstream = (seen: Array<unknown>): Route => {
       return {
         remote: NetAddress.inetAddressUnsafe(upstream, 1080),
         address,
-        entered: yield* to.enter(decision)
+        charge: yield* to.chargeRule(decision)
       }
     })
   }

@@ -37,7 +37,7 @@ const stands = (
   recognize: Authenticator["Service"]["recognize"],
   settings: Partial<AuthSettings["Service"]> = {}
 ) =>
-  Revalidation.review(known, {
+  Revalidation.revalidate(known, {
     auth: { ...AuthSettings.defaults, ...settings },
     authenticator: { methods: [], verify: () => Effect.die("asked"), ...(recognize && { recognize }) },
     policy: {

@@ -19,7 +19,7 @@ import type { Access } from "../../src/policy/Access.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import * as Config from "../../src/server/Config.ts"
 import { DatagramRelay } from "../../src/udp/DatagramRelay.ts"
-import type { Enter } from "../../src/udp/RuleUses.ts"
+import type { ChargeRule } from "../../src/udp/RuleUses.ts"
 import { datagram } from "../support/messages.ts"
 import { echo, open } from "../support/udp.ts"
 
@@ -39,10 +39,10 @@ const access: Access = {
   target: undefined
 }
 
-const associateBy = Effect.fnUntraced(function* (enter: Enter) {
+const associateBy = Effect.fnUntraced(function* (chargeRule: ChargeRule) {
   const { associate } = yield* DatagramRelay
   const traffic = { sent: 0, received: 0, dropped: 0 }
-  const client = { access, owner: "client", address: NetAddress.ipv4Loopback, port: 0, traffic, enter }
+  const client = { access, owner: "client", address: NetAddress.ipv4Loopback, port: 0, traffic, chargeRule }
   return { ...(yield* associate(client, NetAddress.ipv4Loopback)), traffic }
 })
 
@@ -188,7 +188,7 @@ describe("DatagramRelay", () => {
       let entered = 0
       let held = 0
       let room = 1
-      const enter: Enter = () =>
+      const chargeRule: ChargeRule = () =>
         Effect.gen(function* () {
           entered++
           if (held === room) return yield* new SessionLimitReached({ whose: "rule", limit: room })
@@ -199,7 +199,7 @@ describe("DatagramRelay", () => {
       return Effect.gen(function* () {
         const [client, target] = [yield* open(), yield* open()]
         const scope = yield* Scope.make()
-        const { bound, traffic } = yield* Scope.provide(associateBy(enter), scope)
+        const { bound, traffic } = yield* Scope.provide(associateBy(chargeRule), scope)
         const send = (data: number) => client.send(datagram("127.0.0.1", target.port, [data]), bound.port)
         const dropped = (count: number) =>
           Effect.promise(async () => {
@@ -245,9 +245,9 @@ describe("DatagramRelay", () => {
         }
       }
     }
-    const enter: Enter = () => Effect.sync(() => ({ upload: lane(2), download: lane(1) }))
+    const chargeRule: ChargeRule = () => Effect.sync(() => ({ upload: lane(2), download: lane(1) }))
     return Effect.gen(function* () {
-      const { bound, traffic } = yield* associateBy(enter)
+      const { bound, traffic } = yield* associateBy(chargeRule)
       const [client, target] = [yield* open(), yield* open()]
       const send = (data: number) => client.send(datagram("127.0.0.1", target.port, [data]), bound.port)
       for (const data of [1, 2, 3]) yield* send(data)
@@ -265,7 +265,7 @@ describe("DatagramRelay", () => {
   it.effect("goes by other limits as soon as the rule has them", () => {
     const entered: Array<number | undefined> = []
     let held = 0
-    const enter: Enter = ({ limits }) =>
+    const chargeRule: ChargeRule = ({ limits }) =>
       Effect.gen(function* () {
         entered.push(limits?.sessions)
         held++
@@ -274,7 +274,7 @@ describe("DatagramRelay", () => {
       })
     const rule = { sessions: 1 }
     return Effect.gen(function* () {
-      const { bound } = yield* associateBy(enter)
+      const { bound } = yield* associateBy(chargeRule)
       const [client, target] = [yield* open(), yield* open()]
       const sent = Effect.gen(function* () {
         yield* client.send(datagram("127.0.0.1", target.port, [1]), bound.port)

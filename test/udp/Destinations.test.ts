@@ -65,9 +65,9 @@ describe("Destinations", () => {
     const relay = NetAddress.inetAddressFromStringUnsafe("198.51.100.9:1080")
     const route: Route = {
       ...kinds.direct,
-      datagrams: ({ access: { command, target }, permitted: [{ address, decision }], enter }) => {
+      datagrams: ({ access: { command, target }, permitted: [{ address, decision }], chargeRule }) => {
         seen.push([command, Target.format(target), NetAddress.formatIp(address), decision.rule])
-        return Effect.map(enter(decision), (entered) => ({ remote: relay, address, entered }))
+        return Effect.map(chargeRule(decision), (charge) => ({ remote: relay, address, charge }))
       }
     }
     const services = Layer.mergeAll(

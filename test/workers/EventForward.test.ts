@@ -25,10 +25,10 @@ const world = Effect.fnUntraced(function* () {
   const sent: Array<string> = []
   /** Whether the channel takes what is sent. */
   const channel = { isOpen: true, opened: Deferred.makeUnsafe<void>() }
-  const interest = yield* EventInterest.make<EventInterest.Teller>()
+  const interest = yield* EventInterest.make<EventInterest.Subscriber>()
   const begin = Effect.gen(function* () {
     const interests = yield* Queue.unbounded<ReadonlyArray<Event.Tag>>()
-    const worker: EventInterest.Teller = {
+    const worker: EventInterest.Subscriber = {
       send: ({ tags }) => {
         sent.push(`listen ${tags}`)
         Queue.offerUnsafe(interests, tags)

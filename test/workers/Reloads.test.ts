@@ -37,7 +37,7 @@ const world = Effect.fnUntraced(function* (...late: ReadonlyArray<number>) {
     missedBeats: ({ pid }) => (late.includes(pid) ? 9 : 0),
     isLate: ({ pid }) => late.includes(pid)
   })
-  reloads.begin(zeroth)
+  reloads.setTexts(zeroth)
   for (const worker of workers) reloads.add(worker, zeroth)
   return { ...reloads, workers }
 })
