@@ -25,6 +25,7 @@ const allowed: Readonly<Record<string, string>> = {
   "network/NodeTransport transports": "makes a symbol and two functions",
   "network/NodeTransport upcoming": "empty between two reads",
   "network/Peer written": "results of `ListenAddress.format`, as long as their arguments",
+  "network/SelfSigned SelfSigned": "a function that keeps nothing",
   "network/Sockets Sockets": "buffers, empty between two uses, and let go when there is no use for them",
   "server/Log second": "a result of `toISOString`",
   "server/Systemd all": "the sockets that the process was given"

@@ -46,6 +46,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
   bansFile: ["", /the path of a file/],
   banTime: ["forever", /a duration such as 500ms/],
   open: ["maybe", /true/],
+  tls: ["on", /one of files and auto/],
   tlsCert: ["", /the path of a file/],
   tlsKey: ["", /the path of a file/],
   tlsClientCa: ["", /the path of a file/],

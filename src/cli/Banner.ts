@@ -8,6 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Output from "../base/Output.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as CurrentListener from "../network/CurrentListener.ts"
+import * as SelfSigned from "../network/SelfSigned.ts"
 import * as Reach from "../policy/Reach.ts"
 import * as Config from "../server/Config.ts"
 import type { RunningServer } from "../server/RunningServer.ts"
@@ -19,7 +20,12 @@ export const print = Effect.fnUntraced(function* (server: RunningServer["Service
 
 /** What `print` prints. */
 export const lines = (
-  { listeners, asksPassword }: Pick<RunningServer["Service"], "listeners" | "asksPassword">,
+  {
+    listeners,
+    asksPassword,
+    selfSigned
+  }: Pick<RunningServer["Service"], "listeners" | "asksPassword"> &
+    Partial<Pick<RunningServer["Service"], "selfSigned">>,
   config: Config.Values
 ): ReadonlyArray<string> => {
   const { tlsClientCa, trust, reportOnly } = config
@@ -40,6 +46,12 @@ export const lines = (
         ? "  and lets in whoever comes from a trusted network."
         : "  and lets everyone in who can reach it.",
     ...exposureWarnings(listeners, asksPassword, config),
+    ...(selfSigned === undefined
+      ? []
+      : [
+          "  Its certificate is self-signed, for trying, and another after a restart (--tls auto). Its SHA-256 is",
+          `    ${SelfSigned.fingerprint(selfSigned)}`
+        ]),
     reportOnly
       ? "  Clients can go everywhere, to private addresses too: what is denied is only logged (--report-only)."
       : Reach.allowsPrivateTargets(config)
@@ -48,7 +60,10 @@ export const lines = (
     "",
     ...listeners
       .flatMap((at) => urlOf(ListenAddress.endpointOf(at), user, CurrentListener.at(at, config).protocols))
-      .map((proxy) => `  Try it: curl -x ${proxy} https://example.com`),
+      .map(
+        (proxy) =>
+          `  Try it: curl ${selfSigned && proxy.startsWith("https:") ? "--proxy-insecure " : ""}-x ${proxy} https://example.com`
+      ),
     ""
   ]
 }
@@ -68,7 +83,7 @@ const exposureWarnings = (
     return isClear
       ? [
           "  Passwords go over the network in the clear: others on the way can read them. With TLS they cannot:",
-          "    --listen tls:ADDRESS --tls-cert FILE --tls-key FILE"
+          "    --listen tls:ADDRESS --tls-cert FILE --tls-key FILE, or --tls auto to try it"
         ]
       : []
   }

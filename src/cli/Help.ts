@@ -34,13 +34,13 @@ export const topics: ReadonlyArray<string> = ["all", ...groups.map(({ name }) =>
 /** The settings of the short help: those of a usual first hour. */
 const usual: ReadonlySet<string> = new Set([
   "listen",
+  "tls",
   "tlsCert",
   "tlsKey",
   "user",
   "usersFile",
   "allowTarget",
   "denyTarget",
-  "maxSessions",
   "bandwidthUser",
   "workers",
   "config",

@@ -18,6 +18,7 @@ import { RuleTable } from "../config/RuleTable.ts"
 import * as Sources from "../config/Sources.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
+import * as SelfSigned from "../network/SelfSigned.ts"
 import * as Reach from "../policy/Reach.ts"
 import * as Awaited from "../server/Awaited.ts"
 import * as Composition from "../server/Composition.ts"
@@ -27,6 +28,7 @@ import * as Reload from "../server/Reload.ts"
 import { RunningServer } from "../server/RunningServer.ts"
 import * as StatusReport from "../server/StatusReport.ts"
 import * as Systemd from "../server/Systemd.ts"
+import * as TlsFiles from "../server/TlsFiles.ts"
 import * as Messages from "../workers/Messages.ts"
 import * as ProcessRole from "../workers/ProcessRole.ts"
 import * as Banner from "./Banner.ts"
@@ -44,7 +46,8 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   yield* OpenFiles.check
   const askedTo = yield* Signal.reload
   const readAt = yield* Clock.currentTimeMillis
-  const following = yield* start(given)
+  const selfSigned = SelfSigned.kept()
+  const following = yield* start(given, selfSigned)
   const { outline, workers } = following
   const Primary = workers === 1 ? undefined : yield* Effect.promise(() => import("../workers/Primary.ts"))
   const server =
@@ -69,17 +72,25 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       Layer.provide(Layer.effectDiscard(following.open(services))),
       Layer.provide(Layer.provideMerge(server, Setup.settings(outline)))
     )
-  ).pipe(Effect.provide(Setup.logging(outline, workers > 1)))
+  ).pipe(
+    Effect.provide(Setup.logging(outline, workers > 1)),
+    Effect.provideService(SelfSigned.SelfSigned, selfSigned)
+  )
 }, Effect.scoped)
 
-const announce = Effect.fnUntraced(function* ({ listeners, asksPassword }: RunningServer["Service"]) {
+const announce = Effect.fnUntraced(function* ({
+  listeners,
+  asksPassword,
+  selfSigned
+}: RunningServer["Service"]) {
   const config = yield* Config.values
   const { reportOnly } = config
   yield* Effect.logInfo("listening", {
     addresses: listeners.map(ListenAddress.format),
     asksPassword,
     privateTargets: reportOnly || Reach.allowsPrivateTargets(config),
-    ...(reportOnly && { reportOnly })
+    ...(reportOnly && { reportOnly }),
+    ...(selfSigned !== undefined && { selfSigned: SelfSigned.fingerprint(selfSigned) })
   })
 })
 
@@ -90,7 +101,7 @@ type Services = ReturnType<typeof Composition.services>
  * Reads everything, as again at each reload: at SIGHUP, and when a file that was read has changed. Keeps no more
  * of it than the next reload takes, for there may be very much.
  */
-const start = Effect.fnUntraced(function* (given: Sources.Given) {
+const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: SelfSigned.Source) {
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const first = yield* Settings.read(given)
   const outline = Setup.outline(first)
@@ -98,11 +109,15 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
   /** Until the server has it, or has refused it. */
   let upcoming: Settings.Read | undefined = first
   let files = filesOf(first)
-  const textsOf = ({ forWorkers, values: { rules } }: Settings.Read): Messages.Texts =>
-    workers === 1
-      ? Messages.nothing
-      : { files: [...forWorkers], rules: Slices.runSync(RuleTable.of(rules)).parts }
-  let texts = textsOf(first)
+  const textsOf = Effect.fnUntraced(function* ({
+    forWorkers,
+    values: { rules, tls, listen }
+  }: Settings.Read) {
+    if (workers === 1) return Messages.nothing
+    const texts: Messages.Texts = { files: [...forWorkers], rules: Slices.runSync(RuleTable.of(rules)).parts }
+    return tls === "auto" ? { ...texts, selfSigned: yield* selfSigned(TlsFiles.hostsOf(listen)) } : texts
+  })
+  let texts = yield* textsOf(first)
   let configured = first.values.workers
 
   const placed = <E>(error: E) => (upcoming ? Sources.placed(error, upcoming.locate) : error)
@@ -133,7 +148,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given) {
       const read = yield* Settings.read(given)
       upcoming = read
       files = filesOf(read)
-      texts = textsOf(read)
+      texts = yield* textsOf(read)
       configured = read.values.workers
       yield* Warnings.log(read)
       return layerOf(services, read)

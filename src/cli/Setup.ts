@@ -33,6 +33,7 @@ export const outline = (read: Settings.Read): Settings.Read => ({
     user: [],
     users: [],
     trust: [],
+    tls: "files",
     tlsCert: undefined,
     tlsKey: undefined,
     tlsClientCa: undefined,

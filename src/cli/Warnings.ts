@@ -20,7 +20,7 @@ export const of = Effect.fnUntraced(function* (
   { values, texts }: Settings.Read,
   variables: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<string>> {
-  const { rules, listen, authToken, authUrl } = values
+  const { rules, listen, tls, authToken, authUrl } = values
   // What is wrong with them is not for here.
   const users = yield* Effect.orElseSucceed(UsersSource.everyone(values), () => [])
   return [
@@ -35,6 +35,9 @@ export const of = Effect.fnUntraced(function* (
           `listen: datagrams of ${ListenAddress.format(at)} go in the clear, and those of anyone at a client's ` +
           "address are taken for the client's; udp-strict has clients declare their ports"
       ),
+    ...(tls === "auto"
+      ? ["tls: auto is for trying: the certificate is self-signed, and another after each start"]
+      : []),
     ...(authToken !== undefined && authUrl === undefined
       ? ["auth-token: there is no auth-url that it would be for"]
       : []),

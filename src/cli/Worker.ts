@@ -11,6 +11,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import { RuleTable } from "../config/RuleTable.ts"
 import type * as Sources from "../config/Sources.ts"
 import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
+import * as SelfSigned from "../network/SelfSigned.ts"
 import * as Composition from "../server/Composition.ts"
 import { ListenBackend } from "../server/ListenBackend.ts"
 import * as MemoryRelease from "../server/MemoryRelease.ts"
@@ -29,11 +30,15 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const channel = yield* IpcChannel.open
   const { reusePort, passed } = channel.welcome
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
-  const read = ({ files, rules }: Messages.Texts) =>
-    Settings.read(given).pipe(
+  let pair: SelfSigned.Pair | undefined
+  const selfSigned: SelfSigned.Source = (hosts) => (pair ? Effect.succeed(pair) : SelfSigned.make(hosts))
+  const read = ({ files, rules, selfSigned }: Messages.Texts) => {
+    pair = selfSigned
+    return Settings.read(given).pipe(
       Effect.provideService(Known, new Map(files)),
       Effect.provideService(KnownRules, new RuleTable(rules))
     )
+  }
 
   /** The settings of a reload, and the services made from them. */
   const servicesOf = (read: Settings.Read, { remembered }: CoordinatorMember["Service"]) =>
@@ -101,6 +106,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   )
   return yield* Layer.launch(Layer.provide(serving, server)).pipe(
     Effect.provide(Setup.logging(outline, true)),
+    Effect.provideService(SelfSigned.SelfSigned, selfSigned),
     Effect.catch((error) =>
       Effect.andThen(
         Effect.sync(() => refuse(error)),

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Bans } from "../bans/Bans.ts"
 import type { BadSettings, StateFailed } from "../Errors.ts"
+import * as SelfSigned from "../network/SelfSigned.ts"
 import { type Refusal, RunningServer } from "../server/RunningServer.ts"
 import { Events } from "../session/Events.ts"
 import { Reload } from "./Reload.ts"
@@ -50,7 +51,7 @@ export type Provided = Server | Bans | Events | Reload | Sessions
  */
 export class Server extends Context.Service<
   Server,
-  Pick<RunningServer["Service"], "listeners" | "addresses" | "asksPassword" | "census">
+  Pick<RunningServer["Service"], "listeners" | "addresses" | "asksPassword" | "selfSigned" | "census">
 >()("effect-socks/library/Server") {
   static readonly layer = (options: ServerOptions | Settings = {}): Layer.Layer<Provided, StartError> =>
     layerFrom(Settings.make(options))
@@ -73,7 +74,8 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
         Reload.layerOf(services)
       ).pipe(
         Layer.provideMerge(RunningServer.layerOf(counters)),
-        Layer.provide(Layer.provideMerge(services, layerOf(settings)))
+        Layer.provide(Layer.provideMerge(services, layerOf(settings))),
+        Layer.provide(Layer.succeed(SelfSigned.SelfSigned, SelfSigned.kept()))
       )
       return yield* Effect.mapBoth(Layer.build(Layer.fresh(server)), {
         onSuccess: Context.pick(Server, Bans, Events, Reload, Sessions),

@@ -39,6 +39,14 @@ export interface ServerOptions {
    */
   readonly unixMode?: number | `0${number}` | undefined
   /**
+   * Certificate of tls: listeners: files, or auto for a self-signed one. files are those of --tls-cert and
+   * --tls-key. auto is for trying: the server makes a certificate when it starts, and keeps it in memory
+   * only.
+   *
+   * @default files
+   */
+  readonly tls?: "files" | "auto" | undefined
+  /**
    * Certificate of the tls: listeners, followed by its chain (PEM).
    *
    * @default none

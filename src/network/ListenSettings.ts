@@ -47,6 +47,14 @@ export class ListenSettings extends Section.make<ListenSettings>()("effect-socks
     default: 0o600,
     defaultText: "0600"
   }),
+  tls: Setting.word({
+    description:
+      "Certificate of tls: listeners: files, or auto for a self-signed one. files are those of --tls-cert and " +
+      "--tls-key. auto is for trying: the server makes a certificate when it starts, and keeps it in memory only",
+    metavar: "auto",
+    words: ["files", "auto"],
+    default: "files"
+  }),
   tlsCert: Setting.file("Certificate of the tls: listeners, followed by its chain (PEM)"),
   tlsKey: Setting.file("Private key of that certificate (PEM, without a passphrase)"),
   tlsClientCa: Setting.file(

@@ -30,6 +30,8 @@ export interface Generation {
   readonly listen: ListenSettings["Service"]
   readonly server: ServerSettings["Service"]
   readonly secure: Secure | undefined
+  /** The certificate (PEM) that the server has made for itself, if it has. */
+  readonly selfSigned: string | undefined
   readonly asksPassword: boolean
   /** To be called when a connection of the generation begins. */
   readonly begin: () => void
@@ -49,7 +51,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Generation, BadSetting | OpenProxyRefused> {
   const listen = Context.get(services, ListenSettings)
   yield* Listeners.check(listen.listen)
-  const [secure, asksPassword] = yield* Effect.provide(
+  const [{ secure, selfSigned }, asksPassword] = yield* Effect.provide(
     Effect.all([
       TlsFiles.load,
       OpenProxyCheck.asksPassword,
@@ -69,6 +71,7 @@ export const make = Effect.fnUntraced(function* (
     listen,
     server: Context.get(services, ServerSettings),
     secure,
+    selfSigned,
     asksPassword,
     begin: () => {
       connections++

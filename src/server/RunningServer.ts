@@ -38,6 +38,8 @@ export class RunningServer extends Context.Service<
     readonly addresses: ReadonlyArray<NetAddress.InetAddress>
     /** Whether clients must log in with a password, except clients of trusted networks. */
     readonly asksPassword: boolean
+    /** The certificate (PEM) that the server has made for its TLS listeners; undefined where it has none of its own. */
+    readonly selfSigned: string | undefined
     /** The numbers of sessions, handshakes and descriptors, for the log. */
     readonly census: Effect.Effect<Census>
     /** The open sessions of all workers. */
@@ -141,6 +143,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     },
     get asksPassword() {
       return current.generation().asksPassword
+    },
+    get selfSigned() {
+      return current.generation().selfSigned
     },
     census: Effect.suspend(() => Effect.provide(sessions.census, current.generation().services)),
     sessions: Effect.map(sessions.list, (all) => all.map(SessionSnapshot.of)),

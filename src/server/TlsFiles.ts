@@ -5,53 +5,53 @@ import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { createSecureContext } from "node:tls"
 import * as Effect from "effect/Effect"
+import * as Host from "effect/net/Host"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { flagName } from "../config/Setting.ts"
 import { BadSetting } from "../Errors.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
+import * as SelfSigned from "../network/SelfSigned.ts"
 import * as Tls from "../network/Tls.ts"
 import { printable } from "../wire/Text.ts"
 
 const names = ["tlsCert", "tlsKey", "tlsClientCa", "tlsClientCrl"] as const
 
-type Name = (typeof names)[number]
+export interface Loaded {
+  /** The handshake of TLS listeners; undefined without TLS listeners. */
+  readonly secure: Tls.Secure | undefined
+  /** The certificate (PEM) that this server has made for itself, if it has. */
+  readonly selfSigned: string | undefined
+}
+
+type Name = (typeof names)[number] | "tls"
 
 /**
- * The handshake of TLS listeners; undefined without TLS listeners. Refuses TLS files without a TLS listener, because
- * the operator probably believes that connections are encrypted.
+ * Reads the files of TLS listeners. Refuses TLS files without a TLS listener, because the operator probably believes
+ * that connections are encrypted.
  */
-export const load = Effect.gen(function* (): Effect.fn.Return<
-  Tls.Secure | undefined,
-  BadSetting,
-  ListenSettings
-> {
-  const { listen, ...paths } = yield* ListenSettings
+export const load = Effect.gen(function* (): Effect.fn.Return<Loaded, BadSetting, ListenSettings> {
+  const { listen, tls, ...paths } = yield* ListenSettings
   const { tlsCert, tlsKey, tlsClientCa, tlsClientCrl } = paths
   const first = listen.find((at) => ListenAddress.endpointOf(at)._tag === "Tls")
   if (first === undefined) {
-    for (const name of names) {
-      if (paths[name] !== undefined) {
-        return yield* bad(
-          name,
-          paths[name],
-          "used by any listener: put tls: before the address of a listener"
-        )
-      }
+    const unused = [
+      ["tls", tls === "auto" ? tls : undefined],
+      ...names.map((name) => [name, paths[name]])
+    ] as const
+    for (const [name, value] of unused) {
+      if (value === undefined) continue
+      return yield* bad(
+        name as Name,
+        value,
+        "used by any listener: put tls: before the address of a listener"
+      )
     }
-    return undefined
+    return { secure: undefined, selfSigned: undefined }
   }
-  if (tlsCert === undefined || tlsKey === undefined) {
-    return yield* bad("listen", ListenAddress.format(first), "possible without --tls-cert and --tls-key")
+  if (tls === "auto" && (tlsCert ?? tlsKey) !== undefined) {
+    return yield* bad("tls", tls, "possible beside --tls-cert and --tls-key: the server makes both itself")
   }
-  const cert = yield* pem("tlsCert", tlsCert)
-  const certificate = yield* parsed("tlsCert", tlsCert, "a PEM certificate", () => new X509Certificate(cert))
-  const key = yield* pem("tlsKey", tlsKey)
-  const privateKey = yield* parsed("tlsKey", tlsKey, "a PEM private key without a passphrase", () =>
-    createPrivateKey(key)
-  )
-  if (!certificate.checkPrivateKey(privateKey)) {
-    return yield* bad("tlsKey", tlsKey, `the key of the certificate in "${printable(tlsCert)}"`)
-  }
+  const { cert, key } = tls === "auto" ? yield* selfSigned(listen) : yield* fromFiles(first, tlsCert, tlsKey)
   const clientCa = tlsClientCa === undefined ? undefined : yield* pem("tlsClientCa", tlsClientCa)
   if (tlsClientCa !== undefined && clientCa !== undefined) {
     yield* parsed("tlsClientCa", tlsClientCa, "a PEM certificate", () => new X509Certificate(clientCa))
@@ -72,9 +72,43 @@ export const load = Effect.gen(function* (): Effect.fn.Return<
     })
   }
   // Remaining errors: a malformed chain, or a certificate too weak for the system's policy.
-  return yield* parsed("tlsCert", tlsCert, "a certificate that TLS accepts", () =>
+  const secure = yield* parsed("tlsCert", String(tlsCert), "a certificate that TLS accepts", () =>
     Tls.make({ cert, key, clientCa, clientCrl })
   )
+  return { secure, selfSigned: tls === "auto" ? cert : undefined }
+})
+
+/** The server's own pair, for the hosts of its TLS listeners. */
+const selfSigned = (listen: ListenSettings["Service"]["listen"]): Effect.Effect<SelfSigned.Pair> =>
+  Effect.flatMap(SelfSigned.SelfSigned, (pairFor) => pairFor(hostsOf(listen)))
+
+/** The hosts of TLS listeners. */
+export const hostsOf = (listen: ListenSettings["Service"]["listen"]): ReadonlyArray<string> =>
+  listen.flatMap((at) => {
+    const endpoint = ListenAddress.endpointOf(at)
+    const place = ListenAddress.placeOf(endpoint)
+    return endpoint._tag === "Tls" && place._tag === "HostPort" ? [Host.formatHost(place.host)] : []
+  })
+
+const fromFiles = Effect.fnUntraced(function* (
+  first: ListenAddress.ListenAddress,
+  tlsCert: string | undefined,
+  tlsKey: string | undefined
+): Effect.fn.Return<SelfSigned.Pair, BadSetting> {
+  if (tlsCert === undefined || tlsKey === undefined) {
+    const expected = "possible without --tls-cert and --tls-key, or --tls auto to try it"
+    return yield* bad("listen", ListenAddress.format(first), expected)
+  }
+  const cert = yield* pem("tlsCert", tlsCert)
+  const certificate = yield* parsed("tlsCert", tlsCert, "a PEM certificate", () => new X509Certificate(cert))
+  const key = yield* pem("tlsKey", tlsKey)
+  const privateKey = yield* parsed("tlsKey", tlsKey, "a PEM private key without a passphrase", () =>
+    createPrivateKey(key)
+  )
+  if (!certificate.checkPrivateKey(privateKey)) {
+    return yield* bad("tlsKey", tlsKey, `the key of the certificate in "${printable(tlsCert)}"`)
+  }
+  return { cert, key }
 })
 
 const pem = (name: Name, path: string): Effect.Effect<string, BadSetting> =>

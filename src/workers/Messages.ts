@@ -6,6 +6,7 @@ import * as Data from "effect/Data"
 import { RuleTable, type RuleTableParts } from "../config/RuleTable.ts"
 import { BadFile, BadSetting, BadSettings, ListenFailed, OpenProxyRefused } from "../Errors.ts"
 import type { News, Report, Welcome } from "../limits/Coordinator.ts"
+import type { Pair } from "../network/SelfSigned.ts"
 import type { Refusal } from "../server/RunningServer.ts"
 import type { Passed } from "../server/Systemd.ts"
 import type { Happened, Interest } from "./EventForward.ts"
@@ -23,6 +24,8 @@ export interface Open {
 export interface Texts {
   readonly files: ReadonlyArray<readonly [path: string, text: string]>
   readonly rules: RuleTableParts
+  /** The pair that the primary has made for all workers. */
+  readonly selfSigned?: Pair | undefined
 }
 
 /** The texts before the first ones are read. */

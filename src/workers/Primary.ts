@@ -69,6 +69,7 @@ const make = Effect.fnUntraced(function* ({
 > {
   /** The settings of the primary itself. */
   let config = withoutRulesAndUsers(yield* Config.values)
+  let selfSigned: string | undefined
   const canReuse = yield* ListenPreflight.canReuse
   const seat = yield* CoordinatorSeat
   const heartbeat = Heartbeat.make<Pool.Member>(Heartbeat.isStopped)
@@ -118,15 +119,19 @@ const make = Effect.fnUntraced(function* ({
     get asksPassword() {
       return start.open.asksPassword
     },
+    get selfSigned() {
+      return selfSigned
+    },
     census: Effect.suspend(() => SessionQuery.census(reloads.serving.keys(), lists)),
     sessions: Effect.suspend(() => SessionQuery.sessions(reloads.serving.keys(), lists)),
     endSession: (id, reason = "ended by operator") =>
       Effect.suspend(() => SessionQuery.end(reloads.serving.keys(), ends, id, reason)),
     reload: (services, release = () => {}) => {
       const next = Effect.gen(function* () {
-        yield* Generation.make(services, () => {})
+        const generation = yield* Generation.make(services, () => {})
         const config = yield* Effect.provide(Config.values, services)
         yield* start.isFinished ? reloadWorkers(config) : startWorkers(config)
+        selfSigned = generation.selfSigned
         release()
       })
       return start.isFinished ? Effect.uninterruptible(next) : next

@@ -2,15 +2,17 @@
  * What people are told at the start of what their settings mean to others.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Banner from "../../src/cli/Banner.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
+import * as SelfSigned from "../../src/network/SelfSigned.ts"
 import * as Config from "../../src/server/Config.ts"
 
 const open = "Everyone who can reach it can use it, and what they do comes from this machine (--open)."
 const clear =
   "Passwords go over the network in the clear: others on the way can read them. With TLS they cannot:\n" +
-  "    --listen tls:ADDRESS --tls-cert FILE --tls-key FILE"
+  "    --listen tls:ADDRESS --tls-cert FILE --tls-key FILE, or --tls auto to try it"
 
 const banner = (
   listen: ReadonlyArray<string>,
@@ -43,4 +45,22 @@ describe("the banner says", () => {
       }
     })
   }
+
+  it.effect("that a certificate is self-signed, and how to try that", () =>
+    Effect.gen(function* () {
+      const { cert } = yield* SelfSigned.make([])
+      const listeners = ["tls:127.0.0.1:1443", "127.0.0.1:1080"].map((text) =>
+        Option.getOrThrow(ListenAddress.fromString(text))
+      )
+      const shown = Banner.lines({ listeners, asksPassword: false, selfSigned: cert }, Config.defaults)
+      assert.include(shown, `    ${SelfSigned.fingerprint(cert)}`)
+      assert.deepStrictEqual(
+        shown.filter((line) => line.includes("Try it")),
+        [
+          "  Try it: curl --proxy-insecure -x https://127.0.0.1:1443 https://example.com",
+          "  Try it: curl -x socks5h://127.0.0.1:1080 https://example.com"
+        ]
+      )
+    })
+  )
 })

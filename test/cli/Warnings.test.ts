@@ -56,6 +56,14 @@ describe("warnings", () => {
     })
   )
 
+  it.effect("are of a certificate for trying", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* warnings('listen: "tls:127.0.0.1:1443"\ntls: auto\n'), [
+        "tls: auto is for trying: the certificate is self-signed, and another after each start"
+      ])
+    })
+  )
+
   it.effect("are of a token for nobody", () =>
     Effect.gen(function* () {
       const token = "auth-token: hunter2\n"

@@ -1,9 +1,11 @@
 /**
  * curl, the client most people try first.
  */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { connect } from "node:tls"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { certificate } from "../support/certificates.ts"
 import { describeWith } from "../support/clients.ts"
 import * as Origin from "../support/origin.ts"
 import * as Processes from "../support/processes.ts"
@@ -13,6 +15,15 @@ import { directory } from "../support/temporary.ts"
 const curl = (...args: ReadonlyArray<string>) => Processes.run("curl", ["-sS", "--max-time", "10", ...args])
 
 const withPassword = ["--user", "username:password"]
+
+/** The certificate (PEM) of the server on this port. */
+const presented = (port: number) =>
+  Effect.callback<string>((resume) => {
+    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false }, () => {
+      resume(Effect.succeed(String(socket.getPeerX509Certificate())))
+      socket.destroy()
+    })
+  })
 
 const open = Program.forFile()
 
@@ -126,11 +137,12 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("takes an HTTP proxy over TLS, for requests and for tunnels", () =>
+  it.live("takes an HTTP proxy over TLS, with a certificate of its own, for requests and for tunnels", () =>
     Effect.gen(function* () {
-      const { certFile, keyFile } = certificate(yield* directory, "proxy", "/CN=localhost")
-      const listen = ["--listen", "tls:127.0.0.1:0", "--tls-cert", certFile, "--tls-key", keyFile]
+      const listen = ["--listen", "tls:127.0.0.1:0", "--tls", "auto"]
       const server = yield* Program.start([...listen, ...withPassword])
+      const certFile = join(yield* directory, "proxy.pem")
+      writeFileSync(certFile, yield* presented(server.port))
       const { url } = yield* Origin.http()
       const { url: secureUrl, certificate: trusted } = yield* Origin.https()
       const through = (credentials: string, ...args: ReadonlyArray<string>) =>

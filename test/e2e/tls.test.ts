@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { type ConnectionOptions, connect as connectTls } from "node:tls"
-import { assert, layer } from "@effect/vitest"
+import { assert, it, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -42,7 +42,13 @@ const dial = Effect.fnUntraced(function* (address: string, options: ConnectionOp
     })
   const socket = connectTls({ socket: carrier, servername: "localhost", ...options })
   yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
-  return { ...peer(socket), carrier, from: () => from }
+  return {
+    ...peer(socket),
+    carrier,
+    from: () => from,
+    /** The SHA-256 of the server's certificate. */
+    certificate: () => socket.getPeerCertificate().fingerprint256
+  }
 })
 
 /** What the line of a client's session has. */
@@ -300,7 +306,37 @@ itNeeds("openssl")("files that cannot be used are refused at the start", () =>
     const { code, stderr } = yield* Program.run(["--listen", "tls:127.0.0.1:0"])
     assert.deepStrictEqual(
       [code, stderr],
-      [2, '--listen: "tls:127.0.0.1:0" is not possible without --tls-cert and --tls-key\n']
+      [
+        2,
+        '--listen: "tls:127.0.0.1:0" is not possible without --tls-cert and --tls-key, or --tls auto to try it\n'
+      ]
     )
+  })
+)
+
+it.live("a server makes a certificate of its own, keeps it over reloads, and its workers share it", () =>
+  Effect.gen(function* () {
+    const { port } = yield* echo()
+    for (const workers of ["1", "2"]) {
+      const { addresses, logged, kill } = yield* Program.start([
+        ...["--listen", "tls:127.0.0.1:0", "--tls", "auto", "--workers", workers]
+      ])
+      const { selfSigned } = yield* logged({ message: "listening" })
+      yield* logged({
+        level: "warn",
+        message: "tls: auto is for trying: the certificate is self-signed, and another after each start"
+      })
+      const seen = Effect.fnUntraced(function* () {
+        const client = yield* dial(addresses[0]!, { rejectUnauthorized: false })
+        yield* client.send(open(port))
+        assert.deepStrictEqual([...(yield* client.receive(4))], [5, 0, 5, 0])
+        return client.certificate()
+      }, Effect.scoped)
+      const prints = () => Effect.forEach(Array.from({ length: 6 }), seen)
+      assert.deepStrictEqual([...new Set(yield* prints())], [selfSigned])
+      yield* kill("SIGHUP")
+      yield* logged({ message: "reloaded" })
+      assert.deepStrictEqual([...new Set(yield* prints())], [selfSigned])
+    }
   })
 )

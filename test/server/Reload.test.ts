@@ -20,6 +20,7 @@ const fake = (refuses: boolean) => {
     listeners: [],
     addresses: [],
     asksPassword: false,
+    selfSigned: undefined,
     census: Effect.die("not asked"),
     sessions: Effect.die("not asked"),
     endSession: () => Effect.die("not asked"),

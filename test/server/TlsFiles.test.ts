@@ -15,7 +15,7 @@ import * as Temporary from "../support/temporary.ts"
 
 const it = itNeeds("openssl")
 
-type Files = Pick<Config.Values, "tlsCert" | "tlsKey" | "tlsClientCa" | "tlsClientCrl">
+type Files = Pick<Config.Values, "tls" | "tlsCert" | "tlsKey" | "tlsClientCa" | "tlsClientCrl">
 
 /** What is said of these files, for a TLS listener unless another one is given. */
 const refusal = (files: Partial<Files>, at = "tls:127.0.0.1:0") =>
@@ -34,11 +34,19 @@ describe("the files of TLS listeners", () => {
     Effect.gen(function* () {
       assert.strictEqual(
         yield* refusal({}),
-        '--listen: "tls:127.0.0.1:0" is not possible without --tls-cert and --tls-key'
+        '--listen: "tls:127.0.0.1:0" is not possible without --tls-cert and --tls-key, or --tls auto to try it'
       )
       assert.strictEqual(
         yield* refusal({ tlsCert: "/cert" }, "127.0.0.1:0"),
         '--tls-cert: "/cert" is not used by any listener: put tls: before the address of a listener'
+      )
+      assert.strictEqual(
+        yield* refusal({ tls: "auto" }, "127.0.0.1:0"),
+        '--tls: "auto" is not used by any listener: put tls: before the address of a listener'
+      )
+      assert.strictEqual(
+        yield* refusal({ tls: "auto", tlsKey: "/key" }),
+        '--tls: "auto" is not possible beside --tls-cert and --tls-key: the server makes both itself'
       )
     }))
 
