@@ -6,7 +6,7 @@
  * flags cannot be used.
  */
 import { handleSignals } from "./base/EarlySignals.ts"
-import "./workers/Disarm.ts"
+import "./workers/InspectorBlock.ts"
 import { writeSync } from "node:fs"
 import { createRequire } from "node:module"
 

@@ -61,7 +61,7 @@ const onSockets: Readonly<Record<string, string>> = {
   "testing/Connection.ts": "connections in memory",
   "testing/Network.ts": "connections in memory",
   "testing/Peer.ts": "plays the other side",
-  "server/Awaited.ts": "tries to bind an address",
+  "server/AddressWait.ts": "tries to bind an address",
   "server/TlsFiles.ts": "tries a certificate",
   "server/UnixSocket.ts": "asks whether a socket in the file system is in use",
   "workers/ListenPreflight.ts": "tries to listen",

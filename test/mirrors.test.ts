@@ -21,7 +21,7 @@ const bare = [
   ...[
     "index",
     "testing/index",
-    "workers/Mark",
+    "workers/WorkerVariable",
     "wire/Decoder",
     "network/Sockets",
     "network/Transport",
@@ -94,7 +94,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "udp/RuleUses": "udp/DatagramRelay",
   "udp/UdpSocket": "udp/DatagramRelay",
   "session/SessionSnapshot": "e2e/workers.events",
-  "workers/Disarm": "e2e/inspector",
+  "workers/InspectorBlock": "e2e/inspector",
   "workers/EventInterest": "workers/EventForward",
   "workers/IpcChannel": "e2e/workers",
   "workers/IpcCoordinator": "e2e/workers.counts",
@@ -102,7 +102,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "workers/Pool": "e2e/workers",
   "workers/Primary": "e2e/workers",
   "workers/ProcessRole": "e2e/workers",
-  "workers/Reception": "e2e/workers.counts",
+  "workers/MessageRouter": "e2e/workers.counts",
   "workers/SessionQuery": "e2e/shortage",
   "workers/Start": "e2e/workers"
 }

@@ -12,7 +12,7 @@ import * as SelfSigned from "../network/SelfSigned.ts"
 import * as Reach from "../policy/Reach.ts"
 import * as Config from "../server/Config.ts"
 import type { RunningServer } from "../server/RunningServer.ts"
-import * as Unprotected from "./Unprotected.ts"
+import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 
 export const print = Effect.fnUntraced(function* (server: RunningServer["Service"]) {
   Output.stdout().write(lines(server, yield* Config.values))
@@ -38,7 +38,7 @@ export const lines = (
     "",
     ...listeners.map(
       (at) =>
-        `  effect-socks listens on ${ListenAddress.format(at)}${certificateNote(at)}${Unprotected.noteOn(at, config)}`
+        `  effect-socks listens on ${ListenAddress.format(at)}${certificateNote(at)}${UnencryptedUdp.noteOn(at, config)}`
     ),
     asksPassword
       ? "  and asks for a user name and a password."

@@ -24,7 +24,7 @@ import * as OpenProxyCheck from "../server/OpenProxyCheck.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import { printable } from "../wire/Text.ts"
 import * as Settings from "./Settings.ts"
-import * as Unprotected from "./Unprotected.ts"
+import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 import * as Warnings from "./Warnings.ts"
 
 /** What is wrong with the settings together, though each can be read; one sentence a line. */
@@ -54,7 +54,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       ...settings.listen.map(
         (at) =>
           `  listens on ${ListenAddress.format(at)}, for ${admitted(at, settings, asksPassword)}` +
-          Unprotected.noteOn(at, settings)
+          UnencryptedUdp.noteOn(at, settings)
       ),
       `  users: ${[...settings.user, ...settings.users].map(({ name }) => printable(name)).join(", ") || "none"}${others(settings)}`
     ].join("\n")

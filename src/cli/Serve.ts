@@ -20,7 +20,7 @@ import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
 import * as Reach from "../policy/Reach.ts"
-import * as Awaited from "../server/Awaited.ts"
+import * as AddressWait from "../server/AddressWait.ts"
 import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
 import * as MemoryRelease from "../server/MemoryRelease.ts"
@@ -132,7 +132,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
     Effect.gen(function* () {
       const read = upcoming ?? (yield* Settings.read(given))
       // Only at the start: a reload, which may take something away from someone, waits for nothing.
-      yield* Awaited.all(read.values.listen)
+      yield* AddressWait.all(read.values.listen)
       yield* Effect.mapError(Reload.once(layerOf(services, read)), placed)
       const server = yield* RunningServer
       yield* Effect.provide(

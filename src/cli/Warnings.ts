@@ -13,7 +13,7 @@ import * as Sources from "../config/Sources.ts"
 import * as Variables from "../config/Variables.ts"
 import { printable } from "../wire/Text.ts"
 import * as Settings from "./Settings.ts"
-import * as Unprotected from "./Unprotected.ts"
+import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 
 /** Of these settings, in an environment with these variables. */
 export const of = Effect.fnUntraced(function* (
@@ -29,7 +29,7 @@ export const of = Effect.fnUntraced(function* (
       ...(yield* Slices.run(RuleLint.withoutListener(rules, listen)))
     ].map((sentence) => `rules: ${sentence}`),
     ...listen
-      .filter((at) => Unprotected.isAt(at, values))
+      .filter((at) => UnencryptedUdp.isAt(at, values))
       .map(
         (at) =>
           `listen: datagrams of ${ListenAddress.format(at)} go in the clear, and those of anyone at a client's ` +

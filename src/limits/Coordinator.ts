@@ -41,7 +41,7 @@
  * to the seat. At the seat's end, in a process with `CoordinatorSeat.layer`, each
  * connection is a member: `enter` when it begins, `receive` for each message,
  * `remove` when it ends. `CoordinatorSeat.layerLocal` is the shortest of these, and
- * `workers/IpcCoordinator` with `workers/Reception` is the one of a pool.
+ * `workers/IpcCoordinator` with `workers/MessageRouter` is the one of a pool.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

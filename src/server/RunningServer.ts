@@ -19,7 +19,7 @@ import type { Events } from "../session/Events.ts"
 import * as Revalidation from "../session/Revalidation.ts"
 import { type Census, SessionRegistry } from "../session/SessionRegistry.ts"
 import * as SessionSnapshot from "../session/SessionSnapshot.ts"
-import * as Awaited from "./Awaited.ts"
+import * as AddressWait from "./AddressWait.ts"
 import * as Composition from "./Composition.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
 import * as Generation from "./Generation.ts"
@@ -132,7 +132,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     yield* endDenied
   }, Effect.uninterruptible)
 
-  yield* Awaited.all(first.listen.listen)
+  yield* AddressWait.all(first.listen.listen)
   yield* putInForce(first)
   return {
     get listeners() {

@@ -14,7 +14,7 @@ import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Association from "./Association.ts"
 import * as DatagramBudget from "./DatagramBudget.ts"
-import { quiet } from "./Quiet.ts"
+import { untilIdle } from "./IdleTimeout.ts"
 import { UdpSettings } from "./Settings.ts"
 import { bind } from "./UdpSocket.ts"
 
@@ -74,7 +74,7 @@ export class DatagramRelay extends Context.Service<
             socket.on("error", association.drop).on("message", association.receive)
             return {
               bound: NetAddress.inetAddressUnsafe(local, socket.address().port),
-              idle: quiet(association.movedAt, settings.udpIdleTimeout)
+              idle: untilIdle(association.movedAt, settings.udpIdleTimeout)
             }
           })
       }

@@ -14,7 +14,7 @@ import type { LimitError } from "../Errors.ts"
 import type { Pace } from "../network/BandwidthScheduler.ts"
 import type { Traffic } from "../network/Relay.ts"
 import type { Decision } from "../policy/Decision.ts"
-import { quiet } from "./Quiet.ts"
+import { untilIdle } from "./IdleTimeout.ts"
 
 /** Charges the limits of the rule that decided, until the scope closes. Returns the flows of its bandwidth limits. */
 export type ChargeRule = (
@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function* (
     uses.set(rule, use)
     fork(
       Effect.andThen(
-        quiet(() => use.movedAt, idleTimeout),
+        untilIdle(() => use.movedAt, idleTimeout),
         endUse(rule, use)
       )
     )

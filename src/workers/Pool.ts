@@ -8,11 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Inspector from "../base/Inspector.ts"
-import { workerVariable } from "./Mark.ts"
 import * as MessageBatch from "./MessageBatch.ts"
 import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
 import * as Pieces from "./Pieces.ts"
 import * as Respawn from "./Respawn.ts"
+import { workerVariable } from "./WorkerVariable.ts"
 
 /** One worker process. */
 export interface Member {

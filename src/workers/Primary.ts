@@ -27,9 +27,9 @@ import { Events } from "../session/Events.ts"
 import * as EventInterest from "./EventInterest.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as ListenPreflight from "./ListenPreflight.ts"
+import * as MessageRouter from "./MessageRouter.ts"
 import type * as Messages from "./Messages.ts"
 import * as Pool from "./Pool.ts"
-import * as Reception from "./Reception.ts"
 import * as Reloads from "./Reloads.ts"
 import * as SessionQuery from "./SessionQuery.ts"
 import * as Start from "./Start.ts"
@@ -80,7 +80,7 @@ const make = Effect.fnUntraced(function* ({
   const start = Start.make(() => reloads.serving.size === count)
 
   const pool = yield* Pool.make(count, {
-    ...(yield* Reception.make({ canReuse, seat, heartbeat, reloads, lists, ends, interest, start })),
+    ...(yield* MessageRouter.make({ canReuse, seat, heartbeat, reloads, lists, ends, interest, start })),
     patience: () => Duration.sum(config.drainTimeout, grace)
   })
   const scope = yield* Effect.scope

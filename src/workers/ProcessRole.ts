@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
-import { workerVariable } from "./Mark.ts"
+import { workerVariable } from "./WorkerVariable.ts"
 
 /** Whether this process is one of several workers. */
 export const isWorker = async (): Promise<boolean> =>

@@ -4,7 +4,7 @@
  * inspector.
  */
 import * as Inspector from "../base/Inspector.ts"
-import { workerVariable } from "./Mark.ts"
+import { workerVariable } from "./WorkerVariable.ts"
 
 process.on("SIGUSR1", () => {})
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
-import * as Unprotected from "../../src/cli/Unprotected.ts"
+import * as UnencryptedUdp from "../../src/cli/UnencryptedUdp.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import { defaults } from "../../src/server/Config.ts"
 
@@ -20,8 +20,8 @@ describe("datagrams at a listener", () => {
   ] as const) {
     it(`${listen} ${JSON.stringify(settings)}: ${note || "nothing to say"}`, () => {
       const values = { ...defaults, udp: true, ...settings }
-      assert.strictEqual(Unprotected.noteOn(at(listen), values), note)
-      assert.strictEqual(Unprotected.isAt(at(listen), values), note.includes("in the clear"))
+      assert.strictEqual(UnencryptedUdp.noteOn(at(listen), values), note)
+      assert.strictEqual(UnencryptedUdp.isAt(at(listen), values), note.includes("in the clear"))
     })
   }
 })

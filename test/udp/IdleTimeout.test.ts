@@ -3,13 +3,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import { quiet } from "../../src/udp/Quiet.ts"
+import { untilIdle } from "../../src/udp/IdleTimeout.ts"
 
-describe("quiet", () => {
+describe("untilIdle", () => {
   it.effect("is when nothing has moved for the timeout, however late it is looked at", () =>
     Effect.gen(function* () {
       let movedAt = 0
-      const fiber = yield* Effect.forkChild(quiet(() => movedAt, Duration.seconds(10)))
+      const fiber = yield* Effect.forkChild(untilIdle(() => movedAt, Duration.seconds(10)))
       yield* TestClock.adjust("9 seconds")
       movedAt = 9000
       yield* TestClock.adjust("9999 millis")
@@ -21,7 +21,7 @@ describe("quiet", () => {
 
   it.effect("is never without a timeout", () =>
     Effect.gen(function* () {
-      const fiber = yield* Effect.forkChild(quiet(() => 0, Duration.infinity))
+      const fiber = yield* Effect.forkChild(untilIdle(() => 0, Duration.infinity))
       yield* TestClock.adjust("1000 days")
       assert.isUndefined(fiber.pollUnsafe())
       yield* Fiber.interrupt(fiber)

@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 /** Ends when `movedAt()`, in milliseconds since the epoch, is the timeout ago; never, if the timeout is infinite. */
-export const quiet = (movedAt: () => number, timeout: Duration.Duration): Effect.Effect<void> =>
+export const untilIdle = (movedAt: () => number, timeout: Duration.Duration): Effect.Effect<void> =>
   Duration.isFinite(timeout)
     ? Effect.gen(function* () {
         const limit = Duration.toMillis(timeout)

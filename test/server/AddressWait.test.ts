@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
-import * as Awaited from "../../src/server/Awaited.ts"
+import * as AddressWait from "../../src/server/AddressWait.ts"
 import { captured } from "../support/logs.ts"
 
 const at = (text: string) => Option.getOrThrow(ListenAddress.fromString(text))
@@ -18,7 +18,7 @@ describe("a listening address", () => {
     let isThere = false
     const probe = () => Effect.sync(() => (isThere ? undefined : "EADDRNOTAVAIL"))
     return Effect.gen(function* () {
-      const fiber = yield* Effect.forkChild(Awaited.all([at("10.9.8.7:1080?wait=30s")], probe), {
+      const fiber = yield* Effect.forkChild(AddressWait.all([at("10.9.8.7:1080?wait=30s")], probe), {
         startImmediately: true
       })
       yield* TestClock.adjust("20 seconds")
@@ -39,7 +39,9 @@ describe("a listening address", () => {
   it.effect("is waited for no longer than it says", () =>
     Effect.gen(function* () {
       const probe = () => Effect.succeed("EADDRNOTAVAIL")
-      const fiber = yield* Effect.forkChild(Awaited.all([at("tls:10.9.8.7:1080?udp=true&wait=30s")], probe))
+      const fiber = yield* Effect.forkChild(
+        AddressWait.all([at("tls:10.9.8.7:1080?udp=true&wait=30s")], probe)
+      )
       yield* TestClock.adjust("29 seconds")
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("2 seconds")
@@ -49,8 +51,8 @@ describe("a listening address", () => {
 
   it.effect("is not waited for if it does not say so, or if it is in use", () =>
     Effect.gen(function* () {
-      yield* Awaited.all([at("10.9.8.7:1080")], () => Effect.die("not asked"))
-      yield* Awaited.all([at("10.9.8.7:1080?wait=1h")], () => Effect.succeed("EACCES"))
+      yield* AddressWait.all([at("10.9.8.7:1080")], () => Effect.die("not asked"))
+      yield* AddressWait.all([at("10.9.8.7:1080?wait=1h")], () => Effect.succeed("EACCES"))
     })
   )
 
