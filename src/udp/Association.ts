@@ -9,8 +9,7 @@ import type { RemoteInfo, Socket } from "node:dgram"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as LruMap from "../base/LruMap.ts"
 import type { Pace } from "../network/BandwidthScheduler.ts"
@@ -20,11 +19,13 @@ import type { Resolver } from "../network/Resolver.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Datagram from "../wire/Datagram.ts"
+import { ClientEndpoint } from "./ClientEndpoint.ts"
 import type { Room } from "./DatagramBudget.ts"
+import { DatagramMeter } from "./DatagramMeter.ts"
 import * as Destinations from "./Destinations.ts"
 import * as Reassembly from "./Reassembly.ts"
 import * as RuleUses from "./RuleUses.ts"
-import { bind } from "./UdpSocket.ts"
+import * as TargetSockets from "./TargetSockets.ts"
 
 /** The client of an association, with its limits and counters. */
 export interface Client {
@@ -65,12 +66,6 @@ export interface Association {
 /** The number of most recent peers that may send to the client. `LruMap` keeps at most twice as many. */
 const peerLimit = 512
 
-/** The most datagrams that the system has not taken yet. */
-const pendingLimit = 64
-
-/** The least bytes that a datagram counts in the memory budget. */
-const small = 2048
-
 /** An association whose client sends to and receives from the socket `relay`, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   client: Client,
@@ -78,47 +73,12 @@ export const make = Effect.fnUntraced(function* (
   relay: Socket,
   room: Room
 ): Effect.fn.Return<Association, never, Policy | Resolver | Scope.Scope> {
-  const { traffic, pace } = client
-  traffic.dropped = 0
+  const { traffic } = client
   const clock = yield* Clock.clockWith(Effect.succeed)
+  const meter = new DatagramMeter(traffic, client.pace, room, clock)
+  const endpoint = new ClientEndpoint(client, udpRate, clock)
+  const reassembly = udpFragments ? Reassembly.make(meter.dropMany) : undefined
   const peers = LruMap.make<string, Destinations.Remote>(peerLimit, room)
-  let movedAt = clock.currentTimeMillisUnsafe()
-  /** The client's address and port, after its first datagram. */
-  let source: Pick<RemoteInfo, "address" | "port"> | undefined
-  let pending = 0
-
-  const drop = (count = 1) => {
-    traffic.dropped = (traffic.dropped ?? 0) + count
-  }
-  const dropOne = () => drop()
-  const reassembly = udpFragments ? Reassembly.make(drop) : undefined
-
-  /** Charges a datagram of this size, in this direction. If a limit does not allow it, counts it as dropped. */
-  const takes = (size: number, way: keyof Pace, use: RuleUses.RuleUse | undefined): boolean => {
-    const flow = pace?.[way]
-    const ofRule = use?.pace?.[way]
-    const isHeld = use?.hasEnded || flow?.isWaiting() || ofRule?.isWaiting()
-    if (isHeld || pending >= pendingLimit || !room.take(Math.max(size, small))) {
-      drop()
-      return false
-    }
-    flow?.pass(size, nothing)
-    ofRule?.pass(size, nothing)
-    pending++
-    movedAt = clock.currentTimeMillisUnsafe()
-    if (use) use.movedAt = movedAt
-    return true
-  }
-  const takenOf = (bytes: number) => (error: Error | null) => {
-    pending--
-    room.giveBack(bytes)
-    if (error) drop()
-  }
-  const smallTaken = takenOf(small)
-  /** The callback for a datagram of this size that the system has taken. Small datagrams, most of them, share one. */
-  const taken = (size: number) => (size <= small ? smallTaken : takenOf(size))
-
-  // From the targets --------------------------------------------------------
 
   const fromTarget = (bytes: Buffer, from: RemoteInfo) => {
     let peer = peers.get(Destinations.keyOf(from))
@@ -126,80 +86,46 @@ export const make = Effect.fnUntraced(function* (
       peer = Destinations.remoteAt(fromNode(from.address, from.port))
       peers.set(peer.key, peer)
     }
-    if (peer === undefined || source === undefined || !destinations.mayAnswer(peer)) return drop()
-    if (!takes(bytes.length, "download", peer.use)) return
+    const { source } = endpoint
+    if (peer === undefined || source === undefined || !destinations.mayAnswer(peer)) return meter.drop()
+    if (!meter.charge(bytes.length, "download", peer.use)) return
     traffic.received += bytes.length
     if (peer.use) peer.use.traffic.received += bytes.length
-    relay.send([peer.header, bytes], source.port, source.address, taken(bytes.length))
+    relay.send([peer.header, bytes], source.port, source.address, meter.whenSent(bytes.length))
   }
 
-  const outgoing = { v4: undefined as Socket | undefined, v6: undefined as Socket | undefined }
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      outgoing.v4?.close()
-      outgoing.v6?.close()
-    })
+  const sockets = yield* TargetSockets.make((socket) =>
+    socket.on("error", meter.drop).on("message", fromTarget)
   )
-  const socketFor = ({ isIpv4 }: Destinations.Remote): Socket | undefined => {
-    const family = isIpv4 ? "v4" : "v6"
-    const existing = outgoing[family]
-    if (existing) return existing
-    const socket = bind(isIpv4 ? NetAddress.ipv4Unspecified : NetAddress.ipv6Unspecified, 0)
-    if (typeof socket === "string") return undefined
-    outgoing[family] = socket.on("error", dropOne).on("message", fromTarget)
-    return socket
-  }
 
-  // From the client ---------------------------------------------------------
-
-  const forward = (bytes: Buffer, headerSize: number, remote: Destinations.Remote) => {
-    const socket = socketFor(remote)
-    if (socket === undefined) return drop()
+  const toTarget = (bytes: Buffer, headerSize: number, remote: Destinations.Remote) => {
+    const socket = sockets.of(remote.isIpv4)
+    if (socket === undefined) return meter.drop()
     const size = bytes.length - headerSize
-    if (!takes(size, "upload", remote.use)) return
+    if (!meter.charge(size, "upload", remote.use)) return
     const peer = peers.get(remote.key)
     if (peer === undefined || peer.use !== remote.use || peer.permit !== remote.permit)
       peers.set(remote.key, remote)
     traffic.sent += size
     if (remote.use) remote.use.traffic.sent += size
-    socket.send(bytes, headerSize, size, remote.port, remote.address, taken(size))
+    socket.send(bytes, headerSize, size, remote.port, remote.address, meter.whenSent(size))
   }
+
   const uses = yield* RuleUses.make(client.chargeRule, udpIdleTimeout)
-  const destinations = yield* Destinations.make(client.access, uses, room, forward, dropOne)
-
-  const mostEachSecond = udpRate === "off" ? Infinity : udpRate
-  let second = 0
-  let inSecond = 0
-  /** Whether the client has used up its rate for this second. */
-  const isTooMuch = (): boolean => {
-    const now = Math.floor(clock.currentTimeMillisUnsafe() / 1000)
-    if (now !== second) {
-      second = now
-      inSecond = 0
-    }
-    return ++inSecond > mostEachSecond
-  }
-
-  const isClient = (from: RemoteInfo): boolean =>
-    source
-      ? from.port === source.port && from.address === source.address
-      : (client.port === 0 || from.port === client.port) &&
-        Equal.equals(fromNode(from.address, from.port).address, client.address)
+  const destinations = yield* Destinations.make(client.access, uses, room, toTarget, meter.drop)
 
   return {
     receive: (bytes, from) => {
-      const headerSize = isClient(from) ? Datagram.headerSize(bytes) : 0
-      if (headerSize === 0 || isTooMuch()) return drop()
+      const headerSize = endpoint.isClient(from) ? Datagram.headerSize(bytes) : 0
+      if (headerSize === 0 || endpoint.isTooMuch()) return meter.drop()
       const isFragment = Datagram.fragment(bytes) !== 0
-      if (isFragment && !reassembly) return drop()
-      source ??= { address: from.address, port: from.port }
+      if (isFragment && !reassembly) return meter.drop()
+      endpoint.learn(from)
       if (!isFragment) return destinations.send(bytes, headerSize)
       const whole = reassembly?.add(bytes, headerSize, clock.currentTimeMillisUnsafe())
       if (whole) destinations.send(Buffer.from(whole.buffer), headerSize)
     },
-    drop: dropOne,
-    movedAt: () => movedAt
+    drop: meter.drop,
+    movedAt: () => meter.movedAt
   }
 })
-
-const nothing = () => {}

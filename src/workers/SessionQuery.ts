@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type * as Requests from "../base/Requests.ts"
 import type { Ending } from "../network/Relay.ts"
-import type { Census } from "../session/SessionRegistry.ts"
+import type { Census } from "../session/OpenSessions.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 
 /** The request to a worker, and the answer. */
