@@ -9,6 +9,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { request } from "../support/messages.ts"
 import { itNeeds } from "../support/needs.ts"
+import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
@@ -50,49 +51,72 @@ describe.concurrent("Workers", () => {
     })
   )
 
-  it.live("go on with what their file says at last, though it changed while they were at a change", () =>
-    Effect.gen(function* () {
-      const file = join(yield* Temporary.directory, "settings.yaml")
-      const write = (text: string) => writeFileSync(file, `workers: 2\nlisten: 127.0.0.1:0\n${text}`)
-      write("")
-      const server = yield* Workers.start(["--config", file, "--drain-timeout", "300ms"])
-      const pids = yield* server.pids
-      for (const pid of pids) process.kill(pid, "SIGSTOP")
-      write("session-rate: 100\n")
-      // It is read, and the workers are told.
-      yield* Effect.sleep("500 millis")
-      write("user: alice:secret\n")
-      yield* Effect.sleep("200 millis")
-      for (const pid of pids) process.kill(pid, "SIGCONT")
-      yield* server.logged({ message: "reloaded", asksPassword: true })
-    })
+  it.live(
+    "go on with what their file says at last, though it changed while they were at a change, and are killed in the end, if they do not hear that it is time to stop",
+    () =>
+      Effect.gen(function* () {
+        const file = join(yield* Temporary.directory, "settings.yaml")
+        const write = (text: string) => writeFileSync(file, `workers: 2\nlisten: 127.0.0.1:0\n${text}`)
+        write("")
+        const server = yield* Workers.start(["--config", file, "--drain-timeout", "300ms"])
+        const pids = yield* server.pids
+        for (const pid of pids) process.kill(pid, "SIGSTOP")
+        write("session-rate: 100\n")
+        // It is read, and the workers are told.
+        yield* Effect.sleep("500 millis")
+        write("user: alice:secret\n")
+        yield* Effect.sleep("200 millis")
+        for (const pid of pids) process.kill(pid, "SIGCONT")
+        yield* server.logged({ message: "reloaded", asksPassword: true })
+
+        const [first] = pids
+        process.kill(first!, "SIGSTOP")
+        yield* server.kill("SIGTERM")
+        assert.strictEqual((yield* server.within("10 seconds")).code, 0)
+        assert.isFalse(isThere(first!))
+      })
   )
 
   it.live(
-    "are replaced when they are stopped, and hold up no reload: a user who is removed does not get in",
+    "are replaced when they are stopped, hold up no reload, and listen in the same way where they did not listen from the start",
     () =>
       Effect.gen(function* () {
         const directory = yield* Temporary.directory
         const file = join(directory, "settings.yaml")
-        const write = (user: string) =>
-          writeFileSync(file, `workers: 2\nlisten: 127.0.0.1:0\ndrain-timeout: 300ms\nuser: ${user}\n`)
-        write("alice:secret")
+        const write = (settings: object) =>
+          writeFileSync(file, JSON.stringify({ workers: 2, "drain-timeout": "300ms", ...settings }))
+        const [first, second] = [
+          `127.0.0.1:${yield* Workers.freePort}`,
+          `127.0.0.1:${yield* Workers.freePort}`
+        ]
+        write({ listen: first, user: "alice:secret" })
         const server = yield* Workers.start(["--config", file])
         const [stopped, other] = yield* server.pids
         process.kill(stopped!, "SIGSTOP")
-        write("bob:secret")
+        write({ listen: first, user: "bob:secret" })
         yield* server.logged({ message: "reloaded" })
         assert.deepInclude(yield* server.logged({ message: "a worker died", pid: stopped }), {
           signal: "SIGKILL"
         })
         const pids = yield* server.pids
         assert.include(pids, other)
+        // A user who is removed does not get in.
         for (let i = 0; i < 12; i++) {
           assert.deepStrictEqual(yield* Tcp.logIn(server.port, "bob", "secret"), [1, 0])
         }
         for (let i = 0; i < 3; i++) {
           assert.deepStrictEqual(yield* Tcp.logIn(server.port, "alice", "secret"), [1, 1])
         }
+
+        const before = server.stdout().length
+        write({ listen: [first, `unix:${join(directory, "socket")}`, second] })
+        yield* server.logged({ message: "reloaded" }, 2)
+        assert.deepStrictEqual(yield* server.pids, pids)
+        process.kill(other!, "SIGKILL")
+        yield* server.logged({ message: "a worker died", pid: other })
+        yield* Workers.sessions(Program.portOf(second), yield* server.pids)
+        const { stdout } = yield* server.stop
+        assert.notMatch(stdout.slice(before), /replaced|could not start/)
       })
   )
 
@@ -135,38 +159,6 @@ describe.concurrent("Workers", () => {
       // The delay is one second where no worker serves. It would be ten if others served.
       assert.isBelow(performance.now() - start, 5000)
       yield* Workers.sessions(server.port, yield* server.pids)
-    })
-  )
-
-  it.live("listen in the same way where they did not listen from the start", () =>
-    Effect.gen(function* () {
-      const directory = yield* Temporary.directory
-      const file = join(directory, "settings.yaml")
-      const write = (...listen: ReadonlyArray<string>) =>
-        writeFileSync(file, JSON.stringify({ workers: 2, "drain-timeout": "300ms", listen }))
-      const [first, second] = [`127.0.0.1:${yield* Workers.freePort}`, `127.0.0.1:${yield* Workers.freePort}`]
-      write(first)
-      const server = yield* Workers.start(["--config", file])
-      const pids = yield* server.pids
-      write(first, `unix:${join(directory, "socket")}`, second)
-      yield* server.logged({ message: "reloaded" })
-      assert.deepStrictEqual(yield* server.pids, pids)
-      process.kill(pids[0]!, "SIGKILL")
-      yield* server.logged({ message: "a worker died" })
-      yield* Workers.sessions(Number(second.split(":")[1]), yield* server.pids)
-      const { stdout } = yield* server.stop
-      assert.notMatch(stdout, /replaced|could not start/)
-    })
-  )
-
-  it.live("are killed in the end, if they do not hear that it is time to stop", () =>
-    Effect.gen(function* () {
-      const server = yield* Workers.start(["--drain-timeout", "100ms"])
-      const [first] = yield* server.pids
-      process.kill(first!, "SIGSTOP")
-      yield* server.kill("SIGTERM")
-      assert.strictEqual((yield* server.within("10 seconds")).code, 0)
-      assert.isFalse(isThere(first!))
     })
   )
 

@@ -14,14 +14,42 @@ import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
 
+/** A socket in the file system that others may use is none of this machine alone. */
+const toLoopback = ["--private-targets", "allow"]
+
 describe.concurrent("Workers", () => {
-  for (const kind of ["a port that the system chooses", "a port of the operator's"]) {
-    it.live(`share ${kind}, and end in order`, () =>
+  it.live(
+    "share a port that the system chooses, one of the operator's, and a socket in the file system, and end in order",
+    () =>
       Effect.gen(function* () {
-        const port = kind.includes("operator") ? yield* Workers.freePort : 0
-        const server = yield* Workers.start(["--listen", `127.0.0.1:${port}`])
-        const sessions = yield* Workers.sessions(server.port, yield* server.pids)
-        assert.isAbove(sessions.length, 1)
+        const path = join(yield* Temporary.directory, "socket")
+        const socket = ["--listen", `unix:${path}`, "--unix-mode", "0660"]
+        const own = `127.0.0.1:${yield* Workers.freePort}`
+        const server = yield* Workers.start([
+          "--listen",
+          "127.0.0.1:0",
+          "--listen",
+          own,
+          ...socket,
+          ...toLoopback
+        ])
+        assert.deepStrictEqual(server.addresses.slice(1), [own, `unix:${path}`])
+        assert.strictEqual(statSync(path).mode & 0o777, 0o660)
+
+        // The socket outlives a worker, and no other server takes it.
+        const [victim] = yield* server.pids
+        process.kill(victim!, "SIGKILL")
+        yield* server.logged({ message: "a worker died" })
+        const pids = yield* server.pids
+        const second = yield* Program.run(["--workers", "2", ...socket])
+        assert.strictEqual(
+          second.stderr,
+          `cannot listen on unix:${path}: it is in use already, by another program or by another listener\n`
+        )
+        assert.isTrue(existsSync(path))
+
+        const ports = [server.port, Program.portOf(own)]
+        const sessions = (yield* Effect.forEach(ports, (port) => Workers.sessions(port, pids))).flat()
         yield* server.kill("SIGUSR2")
         const { workers } = yield* server.logged({ message: "sessions", sessions: sessions.length })
         assert.lengthOf(workers as ReadonlyArray<unknown>, 2)
@@ -30,11 +58,13 @@ describe.concurrent("Workers", () => {
         yield* server.logged({ message: "draining" })
         // Each closes its own door, the last one maybe late: what comes in there must not stay, or it is drained, too.
         // A door that closes resets what it had not taken yet.
-        const refused = Effect.repeat(
-          Effect.retry(Effect.scoped(Effect.flip(Tcp.connect(server.port))), Schedule.spaced("10 millis")),
-          { until: (code) => code !== "ECONNRESET" }
-        )
-        assert.strictEqual(yield* refused, "ECONNREFUSED")
+        for (const port of ports) {
+          const refused = Effect.repeat(
+            Effect.retry(Effect.scoped(Effect.flip(Tcp.connect(port))), Schedule.spaced("10 millis")),
+            { until: (code) => code !== "ECONNRESET" }
+          )
+          assert.strictEqual(yield* refused, "ECONNREFUSED")
+        }
         for (const { client, origin } of sessions) {
           yield* client.send("a question")
           yield* client.end
@@ -43,23 +73,11 @@ describe.concurrent("Workers", () => {
         }
         const { code, stderr } = yield* server.within("5 seconds")
         assert.deepStrictEqual([code, stderr], [0, ""])
+        assert.isFalse(existsSync(path))
         const finished = server.lines().filter(({ outcome }) => outcome === "finished")
         assert.lengthOf(finished, sessions.length)
         assert.strictEqual(new Set(finished.map(({ id }) => id)).size, sessions.length)
       })
-    )
-  }
-
-  it.live("end at once on a second signal", () =>
-    Effect.gen(function* () {
-      const server = yield* Workers.start(["--drain-timeout", "1m"])
-      const [session] = yield* Workers.sessions(server.port, yield* server.pids)
-      yield* server.kill("SIGINT")
-      yield* server.logged({ message: "draining" })
-      yield* server.kill("SIGTERM")
-      assert.strictEqual((yield* server.within("5 seconds")).code, 143)
-      yield* session!.client.ending
-    })
   )
 
   it.live(
@@ -97,18 +115,33 @@ describe.concurrent("Workers", () => {
       })
   )
 
-  it.live("have one name to other proxies: a request that comes back is recognised by each of them", () =>
+  it.live("keep their port, have one name to other proxies, and end at once on a second signal", () =>
     Effect.gen(function* () {
-      const server = yield* Workers.start()
+      const listen = ["--listen", `127.0.0.1:${yield* Workers.freePort}`]
+      const server = yield* Workers.start([...listen, "--drain-timeout", "1m"])
       const pids = yield* server.pids
+
+      // Refused a port that is taken, as one process is.
+      const one = yield* Program.run(listen)
+      assert.strictEqual(one.code, 1)
+      assert.match(
+        one.stderr,
+        /cannot listen on .*: it is in use already, by another program or by another listener/
+      )
+      assert.deepStrictEqual(yield* Program.run(["--workers", "2", ...listen]), one)
+      const unreadable = ["--listen", "127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"]
+      const several = yield* Program.run(["--workers", "2", ...unreadable])
+      assert.deepStrictEqual(several, yield* Program.run(unreadable))
+
+      // A request that comes back is recognised by each worker.
       const target = yield* Tcp.target
       const head = [`GET http://127.0.0.1:${target.port}/ HTTP/1.1`, "Host: 127.0.0.1"]
       // Before anything is answered, which may close them: each worker has some.
-      const connections = Workers.spread(
+      const connections = yield* Workers.spread(
         pids,
         Effect.map(Tcp.connect(server.port), (client) => ({ client }))
       )
-      const vias = yield* Effect.forEach(yield* connections, ({ client }) =>
+      const vias = yield* Effect.forEach(connections, ({ client }) =>
         Effect.gen(function* () {
           yield* client.send(message(head))
           return (yield* receive(yield* target.accept)).fields.via
@@ -117,54 +150,21 @@ describe.concurrent("Workers", () => {
       const [via] = vias
       assert.match(via!, /^1\.1 effect-socks-[0-9a-f]{8}$/)
       assert.deepStrictEqual([...new Set(vias)], [via])
-      for (const { client } of yield* connections) {
+      const later = yield* Workers.spread(
+        pids,
+        Effect.map(Tcp.connect(server.port), (client) => ({ client }))
+      )
+      for (const { client } of later) {
         yield* client.send(message([...head, `Via: ${via}`]))
         assert.strictEqual((yield* receive(client)).status, 508)
       }
-    })
-  )
 
-  it.live("are refused a port that is taken, as one process is", () =>
-    Effect.gen(function* () {
-      const first = yield* Program.start([
-        "--workers",
-        "2",
-        "--listen",
-        `127.0.0.1:${yield* Workers.freePort}`
-      ])
-      const taken = ["--listen", first.address]
-      const one = yield* Program.run(taken)
-      const several = yield* Program.run(["--workers", "2", ...taken])
-      assert.strictEqual(one.code, 1)
-      assert.match(
-        one.stderr,
-        /cannot listen on .*: it is in use already, by another program or by another listener/
-      )
-      assert.deepStrictEqual(several, one)
-      const twice = ["--listen", "127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"]
-      assert.deepStrictEqual(yield* Program.run(["--workers", "2", ...twice]), yield* Program.run(twice))
-    })
-  )
-
-  it.live("share a socket in the file system, with the permissions asked for, that is gone after them", () =>
-    Effect.gen(function* () {
-      const path = join(yield* Temporary.directory, "socket")
-      const flags = ["--listen", `unix:${path}`, "--unix-mode", "0660"]
-      const server = yield* Workers.start(flags)
-      assert.deepStrictEqual(server.addresses, [`unix:${path}`])
-      assert.strictEqual(statSync(path).mode & 0o777, 0o660)
-      const [victim] = yield* server.pids
-      process.kill(victim!, "SIGKILL")
-      yield* server.logged({ message: "a worker died" })
-      yield* server.pids
-      const second = yield* Program.run(["--workers", "2", ...flags])
-      assert.strictEqual(
-        second.stderr,
-        `cannot listen on unix:${path}: it is in use already, by another program or by another listener\n`
-      )
-      assert.isTrue(existsSync(path))
-      assert.strictEqual((yield* server.stop).code, 0)
-      assert.isFalse(existsSync(path))
+      const [session] = yield* Workers.sessions(server.port, pids)
+      yield* server.kill("SIGINT")
+      yield* server.logged({ message: "draining" })
+      yield* server.kill("SIGTERM")
+      assert.strictEqual((yield* server.within("5 seconds")).code, 143)
+      yield* session!.client.ending
     })
   )
 
