@@ -4,26 +4,27 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
-import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestConsole from "effect/testing/TestConsole"
-import type * as Settings from "../src/cli/Settings.ts"
+import * as Settings from "../src/cli/Settings.ts"
 import * as cli from "../src/cli.ts"
 import * as Setting from "../src/config/Setting.ts"
 
 /** What comes of these arguments, with these variables in the environment. */
 const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
-  Command.runWith(cli.command, { version: "1.2.3" })(args).pipe(
-    Effect.scoped,
-    Effect.provide(
-      Layer.mergeAll(
-        NodeServices.layer,
-        cli.behaviour,
-        ConfigProvider.layer(ConfigProvider.fromEnvRecord(env, { preserveEmptyStrings: true }))
+  cli
+    .run(args, "1.2.3")
+    .pipe(
+      Effect.scoped,
+      Effect.provide(
+        Layer.mergeAll(
+          NodeServices.layer,
+          cli.behaviour,
+          ConfigProvider.layer(ConfigProvider.fromEnvRecord(env, { preserveEmptyStrings: true }))
+        )
       )
     )
-  )
 
 /** What it complains of. */
 const complaint = Effect.fnUntraced(function* (...given: Parameters<typeof run>) {
@@ -123,6 +124,49 @@ describe("settings it can use", () => {
     Effect.gen(function* () {
       yield* run(["check", "--listen", "127.0.0.1:0"], { SOCKS_USER: "alice:secret" })
       assert.include((yield* TestConsole.logLines).join("\n"), "for users with their password")
+    })
+  )
+})
+
+describe("help", () => {
+  const help = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+    const exit = yield* Effect.result(run(args))
+    const [shown, complaints] = [yield* TestConsole.logLines, yield* TestConsole.errorLines]
+    return { exit, shown: shown.join("\n"), complaints: complaints.join("\n") }
+  })
+
+  for (const [how, ...args] of [["--help"], ["help"]]) {
+    it.effect(`${how} is one page`, () =>
+      Effect.gen(function* () {
+        const { shown } = yield* help([how!, ...args])
+        assert.isAtMost(shown.split("\n").length, 26)
+      })
+    )
+
+    it.effect(`${how} all has every setting, with its flag, variable and default`, () =>
+      Effect.gen(function* () {
+        const { shown } = yield* help([how!, "all"])
+        // Lines are as long as the terminal is wide.
+        const text = shown.replaceAll(/\s+/g, " ")
+        for (const [name, { defaultText }] of Object.entries(Setting.texts(Settings.table))) {
+          assert.include(shown, `\n  --${Setting.flagName(name)}`)
+          assert.include(text, `${Setting.variableName(name)}, default ${defaultText}`)
+        }
+      })
+    )
+
+    it.effect(`${how} of what there is none says what there is`, () =>
+      Effect.gen(function* () {
+        const { complaints } = yield* help([how!, "nonsense"])
+        assert.include(complaints, '"limits"')
+        assert.include(complaints, '"explain"')
+      })
+    )
+  }
+
+  it.effect("is there of a command", () =>
+    Effect.gen(function* () {
+      assert.include((yield* help(["help", "explain"])).shown, "--to HOST:PORT")
     })
   )
 })

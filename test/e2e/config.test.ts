@@ -29,36 +29,30 @@ const start = Effect.fnUntraced(function* (...args: Parameters<typeof Program.st
 })
 
 describe.concurrent("a program with a config file", () => {
-  it.live("does what YAML says", () =>
-    Effect.gen(function* () {
-      const path = yield* file(
-        "a.yaml",
-        `listen:
+  it.live(
+    "does what YAML says, and warns of what is hardly meant, at the start and when it has changed",
+    () =>
+      Effect.gen(function* () {
+        const settings = `listen:
   - 127.0.0.1:0
   - { address: "[::1]:0", protocols: [http], udp: false }
 user: \${NAME}:secret
+auth-token: abc
 `
-      )
-      const { addresses, asksPassword } = yield* start(["--config", path], { env: { NAME: "alice" } })
-      assert.match(addresses[0]!, /^127\.0\.0\.1:\d+$/)
-      assert.match(addresses[1]!, /^\[::1\]:\d+\?protocols=http&udp=false$/)
-      assert.isTrue(asksPassword)
-    })
-  )
-
-  it.live("warns of what is hardly meant, at the start and when it has changed", () =>
-    Effect.gen(function* () {
-      const settings = "listen: 127.0.0.1:0\nauth-token: abc\n"
-      const path = yield* file("a.yaml", settings)
-      const running = yield* Program.start(["--config", path], { env: { SOCKS_BIN: "true" } })
-      const warned = (message: string) => running.logged({ level: "warn", message })
-      yield* warned("auth-token: there is no auth-url that it would be for")
-      yield* warned("the environment variable SOCKS_BIN is no setting; did you mean SOCKS_BIND?")
-      yield* Effect.promise(() =>
-        writeFile(path, `${settings}rules: [{ deny: true, limits: { sessions: 1 } }]\n`)
-      )
-      yield* warned("rules: rule 1 denies, so its limits have no effect")
-    })
+        const path = yield* file("a.yaml", settings)
+        const env = { NAME: "alice", SOCKS_BIN: "true" }
+        const running = yield* Program.start(["--config", path], { env })
+        assert.match(running.addresses[0]!, /^127\.0\.0\.1:\d+$/)
+        assert.match(running.addresses[1]!, /^\[::1\]:\d+\?protocols=http&udp=false$/)
+        assert.include(yield* running.logged({ message: "listening" }), { asksPassword: true })
+        const warned = (message: string) => running.logged({ level: "warn", message })
+        yield* warned("auth-token: there is no auth-url that it would be for")
+        yield* warned("the environment variable SOCKS_BIN is no setting; did you mean SOCKS_BIND?")
+        yield* Effect.promise(() =>
+          writeFile(path, `${settings}rules: [{ deny: true, limits: { sessions: 1 } }]\n`)
+        )
+        yield* warned("rules: rule 1 denies, so its limits have no effect")
+      })
   )
 
   it.live("does what JSON says, less what flags and variables say", () =>

@@ -7,31 +7,53 @@ import { greeting, reply, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 
-describe.concurrent("listening", () => {
-  it.live("takes the port that the system chose, on every address asked for, and says so", () =>
-    Effect.gen(function* () {
-      const { addresses } = yield* Program.start(["--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
-      const [v4, v6] = addresses.map((address) => /^(.*):([1-9]\d*)$/.exec(address))
-      assert.strictEqual(v4?.[1], "127.0.0.1")
-      assert.strictEqual(v6?.[1], "[::1]")
-      yield* Tcp.connect(Number(v4?.[2]), "127.0.0.1")
-      yield* Tcp.connect(Number(v6?.[2]), "::1")
-    })
-  )
+layer(Program.layer(["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]), { excludeTestServices: true })(
+  "a server on two addresses",
+  (it) => {
+    it.effect("takes the port that the system chose, on every address asked for, and says so", () =>
+      Effect.gen(function* () {
+        const { addresses } = yield* Program.Program
+        const [v4, v6] = addresses.map((address) => /^(.*):([1-9]\d*)$/.exec(address))
+        assert.strictEqual(v4?.[1], "127.0.0.1")
+        assert.strictEqual(v6?.[1], "[::1]")
+        yield* Tcp.connect(Number(v4?.[2]), "127.0.0.1")
+        yield* Tcp.connect(Number(v6?.[2]), "::1")
+      })
+    )
 
-  it.live("says of a port that is taken that it is", () =>
-    Effect.gen(function* () {
-      const { address } = yield* Program.start()
-      const { code, stdout, stderr } = yield* Program.run(["--listen", address])
-      assert.strictEqual(code, 1)
-      assert.strictEqual(stdout, "")
-      assert.strictEqual(
-        stderr,
-        `cannot listen on ${address}: it is in use already, by another program or by another listener\n`
+    it.effect("leaves its port to no other, which says that it is taken", () =>
+      Effect.gen(function* () {
+        const { address } = yield* Program.Program
+        const { code, stdout, stderr } = yield* Program.run(["--listen", address])
+        assert.strictEqual(code, 1)
+        assert.strictEqual(stdout, "")
+        assert.strictEqual(
+          stderr,
+          `cannot listen on ${address}: it is in use already, by another program or by another listener\n`
+        )
+      })
+    )
+
+    for (const [host, code] of [
+      ["127.0.0.1", 0x02],
+      // localhost has an address more, on which nothing listens.
+      ["localhost", 0x05],
+      ["0.0.0.0", 0x01]
+    ] as const) {
+      it.effect(`is no target of its own, asked for as ${host}`, () =>
+        Effect.gen(function* () {
+          const { port } = yield* Program.Program
+          const client = yield* Tcp.connect(port)
+          yield* client.send([...greeting(0x00), ...request(host, port)])
+          const answers = [...(yield* client.rest)]
+          assert.deepStrictEqual(answers.slice(2), reply(code))
+        })
       )
-    })
-  )
+    }
+  }
+)
 
+describe.concurrent("listening", () => {
   for (const at of ["0.0.0.0:0", "[::]:0", "proxy.example:0"]) {
     it.live(`refuses ${at} without a password`, () =>
       Effect.gen(function* () {
@@ -46,10 +68,10 @@ describe.concurrent("listening", () => {
     )
   }
 
+  // With --open, too: `log.test.ts`.
   for (const [how, flags] of Object.entries({
     "--user": ["--user", "alice:secret"],
-    "--trust": ["--trust", "10.0.0.0/8"],
-    "--open": ["--open"]
+    "--trust": ["--trust", "10.0.0.0/8"]
   })) {
     it.live(`listens beyond loopback with ${how}`, () =>
       Effect.gen(function* () {
@@ -59,62 +81,23 @@ describe.concurrent("listening", () => {
     )
   }
 
-  it.live("listens on every form of loopback without a password", () =>
+  it.live("needs no password on any form of loopback, and speaks on each what its settings say", () =>
     Effect.gen(function* () {
       const forms = ["localhost:0", "127.1.2.3:0", "[::1]:0", "[::ffff:127.0.0.1]:0"]
-      const { addresses } = yield* Program.start(forms.flatMap((at) => ["--listen", at]))
-      assert.lengthOf(addresses, forms.length)
-    })
-  )
-})
-
-layer(Program.layer(), { excludeTestServices: true })("the server as its own target", (it) => {
-  for (const [host, code] of [
-    ["127.0.0.1", 0x02],
-    // localhost has an address more, on which nothing listens.
-    ["localhost", 0x05],
-    ["0.0.0.0", 0x01]
-  ] as const) {
-    it.effect(`is refused, asked for as ${host}`, () =>
-      Effect.gen(function* () {
-        const { port } = yield* Program.Program
-        const client = yield* Tcp.connect(port)
-        yield* client.send([...greeting(0x00), ...request(host, port)])
-        const answers = [...(yield* client.rest)]
-        assert.deepStrictEqual(answers.slice(2), reply(code))
-      })
-    )
-  }
-})
-
-describe.concurrent("a listener with settings of its own", () => {
-  it.live("speaks its protocols, while the others speak theirs", () =>
-    Effect.gen(function* () {
-      const own = "127.0.0.1:0?protocols=socks4&udp=false"
-      const { addresses } = yield* Program.start(["--listen", own, "--listen", "127.0.0.1:0"])
+      const own = ["127.0.0.1:0?protocols=socks4&udp=false", "127.0.0.1:0?udp=false", "127.0.0.1:0"]
+      const { addresses } = yield* Program.start([...own, ...forms].flatMap((at) => ["--listen", at]))
+      assert.lengthOf(addresses, own.length + forms.length)
       assert.match(addresses[0]!, /\?protocols=socks4&udp=false$/)
-      const answer = Effect.fnUntraced(function* (
-        address: string,
-        sent: ReadonlyArray<number>,
-        count: number
-      ) {
-        const client = yield* Tcp.connect(Number(/:(\d+)(\?|$)/.exec(address)?.[1]))
+      const answer = Effect.fnUntraced(function* (index: number, sent: ReadonlyArray<number>, count: number) {
+        const client = yield* Tcp.connect(Number(/:(\d+)(\?|$)/.exec(addresses[index]!)?.[1]))
         yield* client.send(sent)
         return [...(yield* client.receive(count))]
       })
       const associate = [...greeting(0x00), ...request("0.0.0.0", 0, 0x03)]
-      assert.deepStrictEqual(yield* answer(addresses[0]!, greeting(0x00), 2), [])
-      assert.strictEqual((yield* answer(addresses[0]!, [0x04, 0x01, 0, 1, 127, 0, 0, 1, 0], 8))[1], 0x5b)
-      assert.strictEqual((yield* answer(addresses[1]!, associate, 12))[3], 0x00)
-    })
-  )
-
-  it.live("relays no datagrams where it is told not to", () =>
-    Effect.gen(function* () {
-      const { addresses } = yield* Program.start(["--listen", "127.0.0.1:0?udp=false"])
-      const client = yield* Tcp.connect(Number(/:(\d+)\?/.exec(addresses[0]!)?.[1]))
-      yield* client.send([...greeting(0x00), ...request("0.0.0.0", 0, 0x03)])
-      assert.deepStrictEqual([...(yield* client.rest)].slice(2), reply(0x07))
+      assert.deepStrictEqual(yield* answer(0, greeting(0x00), 2), [])
+      assert.strictEqual((yield* answer(0, [0x04, 0x01, 0, 1, 127, 0, 0, 1, 0], 8))[1], 0x5b)
+      assert.deepStrictEqual((yield* answer(1, associate, 12)).slice(2), reply(0x07))
+      assert.strictEqual((yield* answer(2, associate, 12))[3], 0x00)
     })
   )
 })
