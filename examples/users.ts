@@ -1,28 +1,23 @@
 /**
- * Users that the app adds and removes while the proxy runs. They are in a reference; a change holds for the next
- * login, and with `endDenied` the sessions of a removed user end at once.
+ * Users that the app adds, disables and removes while the proxy runs. A change holds for the next login, and with
+ * `endDenied` the sessions of a user who is disabled or removed end at once.
  */
-import { Context, Effect, Layer, type Redacted, SubscriptionRef } from "effect"
-import { Server, type User, Users } from "effect-socks"
+import { Effect, Layer, type Redacted } from "effect"
+import { Accounts, Server } from "effect-socks"
 
-/** The accounts of the app. */
-export class Accounts extends Context.Service<
-  Accounts,
-  SubscriptionRef.SubscriptionRef<ReadonlyArray<User>>
->()("example/Accounts") {
-  static readonly layer = Layer.effect(Accounts, SubscriptionRef.make<ReadonlyArray<User>>([]))
-}
-
-export const add = Effect.fnUntraced(function* (name: string, password: Redacted.Redacted) {
-  yield* SubscriptionRef.update(yield* Accounts, (users) => [...users, { name, password }])
-})
-
-export const remove = Effect.fnUntraced(function* (name: string) {
-  yield* SubscriptionRef.update(yield* Accounts, (users) => users.filter((user) => user.name !== name))
-})
-
-/** A proxy for these users. Nobody can log in before there is one. */
+/** A proxy for the users of the app. Nobody can log in before there is one. */
 export const ProxyLive = Server.layer({ listen: "127.0.0.1:0", endDenied: true }).pipe(
-  Layer.provide(Layer.unwrap(Effect.map(Accounts, Users.layerRef))),
-  Layer.provideMerge(Accounts.layer)
+  Layer.provideMerge(Accounts.layer())
 )
+
+/** A guest, at 10 MiB a second to and from the guest. */
+export const welcome = Effect.fnUntraced(function* (name: string, password: Redacted.Redacted) {
+  const { add } = yield* Accounts
+  yield* add({ name, password, groups: ["guests"], limits: { upload: "10 MiB", download: "10 MiB" } })
+})
+
+/** The names of those who may log in now. */
+export const names = Effect.gen(function* () {
+  const { list } = yield* Accounts
+  return (yield* list).filter(({ isEnabled }) => isEnabled).map(({ user }) => user.name)
+})

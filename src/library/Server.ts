@@ -53,9 +53,50 @@ export class Server extends Context.Service<
   Server,
   Pick<RunningServer["Service"], "listeners" | "addresses" | "asksPassword" | "selfSigned" | "census">
 >()("effect-socks/library/Server") {
+  /**
+   * A server that runs from the time that the layer is built until its scope closes: then it accepts no more, gives its
+   * sessions the time of `drainTimeout`, and resets the rest.
+   *
+   * **When to use**
+   *
+   * Call it once for each server, and keep the layer in a constant. A layer of `Authenticator`, `Users`, `Policy`,
+   * `Resolver`, `Dialer`, `Binder`, `Relay` or `DatagramRelay` that is provided to it replaces that service. Fails with
+   * `StartError`, which says in a sentence what is wrong.
+   *
+   * **Example** (A server with a password)
+   *
+   * ```ts
+   * import { Layer, Redacted } from "effect"
+   * import { Server } from "effect-socks"
+   *
+   * const ProxyLive = Server.layer({ listen: "127.0.0.1:0", users: Redacted.make("alice:secret") })
+   *
+   * const main = Layer.launch(ProxyLive)
+   * ```
+   */
   static readonly layer = (options: ServerOptions | Settings = {}): Layer.Layer<Provided, StartError> =>
     layerFrom(Settings.make(options))
 
+  /**
+   * The same, with options that are each a `Config` of Effect.
+   *
+   * **When to use**
+   *
+   * Use it where the app reads its settings by `Config`. `Settings.fromEnv` reads the variables of the program, and
+   * `Settings.fromFile` its config file.
+   *
+   * **Example** (A port from the environment)
+   *
+   * ```ts
+   * import { Config } from "effect"
+   * import { Server } from "effect-socks"
+   *
+   * const ProxyLive = Server.layerConfig({
+   *   listen: Config.map(Config.Port("PROXY_PORT"), (port) => `127.0.0.1:${port}`),
+   *   maxSessions: Config.succeed(100)
+   * })
+   * ```
+   */
   static readonly layerConfig = (
     options: Config.Wrap<ServerOptions>
   ): Layer.Layer<Provided, StartError | Config.ConfigError> => layerFrom(Settings.fromConfig(options))

@@ -54,13 +54,15 @@ const all = ["src/index.ts", "src/testing/index.ts"].flatMap(exportsOf)
 
 /** The code of each example in a text. */
 const examplesIn = (text: string): ReadonlyArray<string> =>
-  Array.from(text.matchAll(/^ ?\*? ?```ts\n([\s\S]*?)^ ?\*? ?```/gm), ([, code = ""]) =>
-    code.replace(/^ \* ?/gm, "")
+  Array.from(text.matchAll(/^ *\*? ?```ts\n([\s\S]*?)^ *\*? ?```/gm), ([, code = ""]) =>
+    code.replace(/^ +\* ?/gm, "")
   )
 
 const compiled: ReadonlyArray<readonly [from: string, code: string]> = [
   ...all.map((one) => [one.name, documentationOf(one)] as const),
   ["index", /^\/\*\*[\s\S]*?\*\//.exec(read("src/index.ts"))?.[0] ?? ""] as const,
+  // With its members.
+  ["Server", read("src/library/Server.ts").replace(/[\s\S]*^export class/m, "")] as const,
   ["AGENTS", read("AGENTS.md")] as const,
   ["embedding", read("docs/embedding.md")] as const
 ].flatMap(([from, text]) => examplesIn(text).map((code) => [from, code] as const))

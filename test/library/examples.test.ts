@@ -8,7 +8,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { endAllOf, follow, rows } from "../../examples/sessions.ts"
 import { Inside, Outside, ProxiesLive } from "../../examples/two-servers.ts"
-import { add, ProxyLive, remove } from "../../examples/users.ts"
+import { names, ProxyLive, welcome } from "../../examples/users.ts"
+import { Accounts } from "../../src/index.ts"
 import { layerServer, Network } from "../../src/testing/index.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
@@ -21,17 +22,29 @@ const login = (name: string) =>
     return client
   })
 
-it.effect("users.ts: a user comes and goes", () =>
+it.effect("users.ts: a user comes, is disabled, and goes", () =>
   Effect.gen(function* () {
     const { target } = yield* Network
     yield* target("192.0.2.1:80", ({ ending }) => ending)
     assert.deepStrictEqual([...(yield* (yield* login("alice")).rest)], [5, 2, 1, 1])
-    yield* add("alice", Redacted.make("secret"))
-    const client = yield* login("alice")
-    assert.deepStrictEqual([...(yield* client.receive(6))], [5, 2, 1, 0, 5, 0])
-    yield* remove("alice")
-    assert.strictEqual(yield* client.ending, "reset")
-    assert.deepStrictEqual([...(yield* (yield* login("alice")).rest)], [5, 2, 1, 1])
+    const { add, disable, enable, remove } = yield* Accounts
+    yield* welcome("alice", Redacted.make("secret"))
+    for (const [leave, back] of [
+      [disable, enable],
+      [remove, () => welcome("alice", Redacted.make("secret"))]
+    ] as const) {
+      const client = yield* login("alice")
+      assert.deepStrictEqual([...(yield* client.receive(6))], [5, 2, 1, 0, 5, 0])
+      assert.isTrue(yield* leave("alice"))
+      assert.strictEqual(yield* client.ending, "reset")
+      assert.deepStrictEqual([...(yield* (yield* login("alice")).rest)], [5, 2, 1, 1])
+      assert.deepStrictEqual(yield* names, [])
+      yield* back("alice")
+      assert.deepStrictEqual(yield* names, ["alice"])
+    }
+    assert.isFalse(yield* disable("bob"))
+    const error = yield* Effect.flip(add({ name: "bob", limits: { download: "much" as never } }))
+    assert.match(error.message, /^users\[0\]\.limits\.download: "much" is not bytes a second/)
   }).pipe(Effect.scoped, Effect.provide(ProxyLive.pipe(Layer.provideMerge(Network.layer))))
 )
 
