@@ -113,9 +113,9 @@ export const make = (hashes: KeyedHash["Service"], tell?: (update: Update) => vo
   return {
     digest: (...parts) => digest(...parts),
     find: bans.find,
-    isTooSoon: failures.isTooSoon,
-    isExempt: failures.isExempt,
-    wasRightBefore: failures.wasRightBefore,
+    isTooSoon: (attempt) => failures.isTooSoon(attempt),
+    isExempt: (attempt) => failures.isExempt(attempt),
+    wasRightBefore: (attempt) => failures.wasRightBefore(attempt),
     hasKnown: (address, now) => known.hasAny(ClientNetwork.nameOf(address), now),
     knownPairs: () => ({
       key,
@@ -150,7 +150,7 @@ export const make = (hashes: KeyedHash["Service"], tell?: (update: Update) => vo
     lift,
     list: bans.list,
     revision: bans.revision,
-    suspects: failures.list,
+    suspects: (now, window) => failures.list(now, window),
     turnedAway: 0,
     follow: (update) => {
       switch (update._tag) {

@@ -18,18 +18,7 @@
 
 import * as Tallies from "../base/Tallies.ts"
 import * as KnownPairs from "./KnownPairs.ts"
-
-/** Failures of a network, or for a name. */
-interface Tally {
-  /** Number of different guesses. */
-  count: number
-  /** The time of the last failure, in milliseconds since the epoch. */
-  last: number
-  /** Attempts are refused until this time. */
-  until: number
-  /** Attempts are refused until this time, even those that may come before the delay is over. */
-  early: number
-}
+import { addDelay, empty, isBefore, isDelayed, type Tally, takeBack } from "./Tally.ts"
 
 /** A wrong name and password that a network tried. */
 interface Guess {
@@ -106,9 +95,6 @@ const free = { network: 3, name: 10 }
 /** Factors of the thresholds for the network, the /56 and the /48: the wider networks have several customers. */
 export const scales: ReadonlyArray<number> = [1, 4, 16]
 
-/** The delay after the first failure that counts, and the longest one, in milliseconds. */
-const delays = { first: 1000, last: 60_000 }
-
 /** Of the same wrong password: number of checks without a delay, and then the milliseconds between two checks. */
 const repeats = { free: 3, every: 1000 }
 
@@ -119,39 +105,117 @@ const credit = 3
 const guessesEach = 32
 const areasEach = 64
 
-export const make = (limit = 8192, random?: () => number): LoginThrottle => {
-  const networks = Tallies.make<NetworkTally>(limit, random)
-  const names = Tallies.make<NameTally>(limit, random)
-  const known = KnownPairs.make(limit)
+export const make = (limit = 8192, random?: () => number): LoginThrottle => new Throttle(limit, random)
 
-  const current = <V extends Tally>(table: Tallies.Tallies<V>, key: string, { now, window }: Attempt) => {
-    const tally = table.get(key)
-    return tally !== undefined && now - tally.last <= window ? tally : undefined
+class Throttle implements LoginThrottle {
+  readonly known: KnownPairs.KnownPairs
+  private readonly networks: Tallies.Tallies<NetworkTally>
+  private readonly names: Tallies.Tallies<NameTally>
+
+  constructor(limit: number, random: (() => number) | undefined) {
+    this.networks = Tallies.make<NetworkTally>(limit, random)
+    this.names = Tallies.make<NameTally>(limit, random)
+    this.known = KnownPairs.make(limit)
   }
 
-  const take = <V extends Tally>(
-    table: Tallies.Tallies<V>,
-    key: string,
-    attempt: Attempt,
-    fresh: () => V
-  ): V => {
-    const found = current(table, key, attempt)
-    if (found !== undefined) return found
-    const { now, window } = attempt
-    const tally = fresh()
-    table.set(key, tally, ({ count, last }) => (now - last > window ? 0 : count))
-    return tally
+  wasRightBefore({ account, network, guess, now }: Attempt): boolean {
+    return this.known.find(account, network, now)?.guess === guess
   }
 
-  const networkOf = (key: string, attempt: Attempt) =>
-    take<NetworkTally>(networks, key, attempt, () => ({ ...nothing(attempt.now), guesses: new Map() }))
+  isExempt(attempt: Attempt): boolean {
+    const pair = this.known.find(attempt.account, attempt.network, attempt.now)
+    if (pair === undefined) return false
+    return (
+      pair.guess === attempt.guess || (pair.failures === 0 && this.known.failuresOf(pair.network) < credit)
+    )
+  }
 
-  const levelsOf = (attempt: Attempt) =>
-    [attempt.network, ...attempt.wider].map((key) => networkOf(key, attempt))
+  isTooSoon(attempt: Attempt): boolean {
+    if (this.wasRightBefore(attempt)) return false
+    const guess = this.earlierGuess(attempt)
+    if (guess?.isChecked) return isBefore(attempt.now, guess.until, repeats.every)
+    return !this.isExempt(attempt) && (this.areNetworksDelayed(attempt) || this.isNameDelayed(attempt))
+  }
+
+  refused(attempt: Attempt): ReadonlyArray<number> {
+    return this.earlierGuess(attempt) === undefined ? this.addGuess(attempt).map(({ count }) => count) : []
+  }
+
+  failed(attempt: Attempt): ReadonlyArray<number> {
+    const { account, network, now } = attempt
+    const before = this.earlierGuess(attempt)
+    if (before?.isChecked) {
+      before.times++
+      before.until = before.times < repeats.free ? 0 : now + repeats.every
+      return []
+    }
+    const own = current(this.networks, network, attempt)
+    const isFew = failuresFor(own, account) < free.network
+    const isQuiet = (own?.count ?? 0) < free.network
+    const levels = before === undefined ? this.addGuess(attempt) : this.levelsOf(attempt)
+    const guess = levels[0]!.guesses.get(attempt.guess)!
+    guess.isChecked = true
+    guess.times = 1
+    levels.forEach((level, index) => {
+      level.last = now
+      addDelay(level, free.network * scales[index]!, index === 0 ? isFew : isQuiet, now)
+    })
+    this.addFailureOfName(attempt)
+    this.addFailureOfPair(attempt)
+    return levels.map(({ count }) => count)
+  }
+
+  succeeded(attempt: Attempt): void {
+    const { network, account, guess, now } = attempt
+    const own = current(this.networks, network, attempt)
+    if (own !== undefined) {
+      let returned = 0
+      for (const [key, { account: other }] of own.guesses) {
+        if (other !== account) continue
+        own.guesses.delete(key)
+        returned++
+      }
+      takeBack(own, returned, free.network)
+      attempt.wider.forEach((key, index) => {
+        const level = current(this.networks, key, attempt)
+        if (level) takeBack(level, returned, free.network * scales[index + 1]!)
+      })
+    }
+    this.known.put({ account, network, guess, at: now, failures: 0 })
+  }
+
+  clear(network: string): void {
+    this.networks.remove(network)
+  }
+
+  entries(): ReadonlyArray<Entry> {
+    return [
+      ...this.networks.entries().map(([key, { guesses, ...tally }]) => ({
+        ...{ kind: "network" as const, key, ...tally },
+        guesses: [...guesses]
+      })),
+      ...this.names
+        .entries()
+        .map(([key, { areas, ...tally }]) => ({ kind: "name" as const, key, ...tally, areas: [...areas] }))
+    ]
+  }
+
+  put(entry: Entry): void {
+    const { count, last, until, early } = entry
+    const tally = { count, last, until, early }
+    const weigh = ({ count }: Tally) => count
+    if (entry.kind === "network") {
+      this.networks.set(entry.key, { ...tally, guesses: new Map(entry.guesses) }, weigh)
+    } else this.names.set(entry.key, { ...tally, areas: new Set(entry.areas) }, weigh)
+  }
+
+  list(now: number, window: number): ReadonlyArray<readonly [network: string, Tally]> {
+    return this.networks.entries().filter(([, { count, last }]) => count > 0 && now - last <= window)
+  }
 
   /** Counts a new guess. */
-  const count = (attempt: Attempt): ReadonlyArray<NetworkTally> => {
-    const levels = levelsOf(attempt)
+  private addGuess(attempt: Attempt): ReadonlyArray<NetworkTally> {
+    const levels = this.levelsOf(attempt)
     for (const level of levels) {
       level.count++
       level.last = attempt.now
@@ -162,120 +226,79 @@ export const make = (limit = 8192, random?: () => number): LoginThrottle => {
     return levels
   }
 
-  const seen = (attempt: Attempt) => current(networks, attempt.network, attempt)?.guesses.get(attempt.guess)
+  /** The same guess, if the network has made it before. */
+  private earlierGuess(attempt: Attempt): Guess | undefined {
+    return current(this.networks, attempt.network, attempt)?.guesses.get(attempt.guess)
+  }
 
-  const wasRightBefore = ({ account, network, guess, now }: Attempt): boolean =>
-    known.find(account, network, now)?.guess === guess
+  /** The tallies of the network and of the wider networks. */
+  private levelsOf(attempt: Attempt): ReadonlyArray<NetworkTally> {
+    return [attempt.network, ...attempt.wider].map((key) =>
+      currentOrNew<NetworkTally>(this.networks, key, attempt, () => ({
+        ...empty(attempt.now),
+        guesses: new Map()
+      }))
+    )
+  }
 
-  const isExempt = (attempt: Attempt): boolean => {
-    const pair = known.find(attempt.account, attempt.network, attempt.now)
-    if (pair === undefined) return false
-    return pair.guess === attempt.guess || (pair.failures === 0 && known.failuresOf(pair.network) < credit)
+  private addFailureOfName(attempt: Attempt): void {
+    const { account, area, now } = attempt
+    const name = currentOrNew<NameTally>(this.names, account, attempt, () => ({
+      ...empty(now),
+      areas: new Set()
+    }))
+    name.count++
+    name.last = now
+    addDelay(name, free.name, !name.areas.has(area), now)
+    name.areas.add(area)
+    if (name.areas.size > areasEach) name.areas.delete(name.areas.keys().next().value!)
+  }
+
+  private addFailureOfPair({ account, network, guess, now }: Attempt): void {
+    const pair = this.known.find(account, network, now)
+    if (pair === undefined) return
+    // A password that was right and is wrong now was changed.
+    const known = pair.guess === guess ? undefined : pair.guess
+    this.known.put({ ...pair, guess: known, failures: pair.failures + 1 })
   }
 
   /** Whether the networks of an attempt have to wait. */
-  const isNetworkDelayed = (attempt: Attempt): boolean => {
-    const own = current(networks, attempt.network, attempt)
+  private areNetworksDelayed(attempt: Attempt): boolean {
+    const own = current(this.networks, attempt.network, attempt)
     if (isDelayed(own, failuresFor(own, attempt.account) < free.network, attempt.now)) return true
     const isQuiet = (own?.count ?? 0) < free.network
-    return attempt.wider.some((key) => isDelayed(current(networks, key, attempt), isQuiet, attempt.now))
+    return attempt.wider.some((key) => isDelayed(current(this.networks, key, attempt), isQuiet, attempt.now))
   }
 
-  const isNameDelayed = (attempt: Attempt): boolean => {
+  /** Whether attempts for the name have to wait, unless its user is known in the network. */
+  private isNameDelayed(attempt: Attempt): boolean {
     const { account, network, area, now } = attempt
-    const name = current(names, account, attempt)
-    return isDelayed(name, !name?.areas.has(area), now) && known.find(account, network, now) === undefined
-  }
-
-  return {
-    wasRightBefore,
-    isExempt,
-    isTooSoon: (attempt) => {
-      if (wasRightBefore(attempt)) return false
-      const guess = seen(attempt)
-      if (guess?.isChecked) return isBefore(attempt.now, guess.until, repeats.every)
-      return !isExempt(attempt) && (isNetworkDelayed(attempt) || isNameDelayed(attempt))
-    },
-    refused: (attempt) => (seen(attempt) === undefined ? count(attempt).map(({ count }) => count) : []),
-    failed: (attempt) => {
-      const { account, network, area, now } = attempt
-      const before = seen(attempt)
-      if (before?.isChecked) {
-        before.times++
-        before.until = before.times < repeats.free ? 0 : now + repeats.every
-        return []
-      }
-      const own = current(networks, network, attempt)
-      const isFew = failuresFor(own, account) < free.network
-      const isQuiet = (own?.count ?? 0) < free.network
-      const levels = before === undefined ? count(attempt) : levelsOf(attempt)
-      const guess = levels[0]!.guesses.get(attempt.guess)!
-      guess.isChecked = true
-      guess.times = 1
-      levels.forEach((level, index) => {
-        level.last = now
-        addDelay(level, free.network * scales[index]!, index === 0 ? isFew : isQuiet, now)
-      })
-      const name = take<NameTally>(names, account, attempt, () => ({ ...nothing(now), areas: new Set() }))
-      name.count++
-      name.last = now
-      addDelay(name, free.name, !name.areas.has(area), now)
-      name.areas.add(area)
-      if (name.areas.size > areasEach) name.areas.delete(name.areas.keys().next().value!)
-      const pair = known.find(account, network, now)
-      // A password that was right and is wrong now was changed.
-      if (pair) {
-        known.put({
-          ...pair,
-          guess: pair.guess === attempt.guess ? undefined : pair.guess,
-          failures: pair.failures + 1
-        })
-      }
-      return levels.map(({ count }) => count)
-    },
-    succeeded: (attempt) => {
-      const { network, account, guess, now } = attempt
-      const own = current(networks, network, attempt)
-      if (own !== undefined) {
-        let returned = 0
-        for (const [key, { account: other }] of own.guesses) {
-          if (other !== account) continue
-          own.guesses.delete(key)
-          returned++
-        }
-        takeBack(own, returned, free.network)
-        attempt.wider.forEach((key, index) => {
-          const level = current(networks, key, attempt)
-          if (level) takeBack(level, returned, free.network * scales[index + 1]!)
-        })
-      }
-      known.put({ account, network, guess, at: now, failures: 0 })
-    },
-    clear: networks.remove,
-    entries: () => [
-      ...networks.entries().map(([key, { guesses, ...tally }]) => ({
-        ...{ kind: "network" as const, key, ...tally },
-        guesses: [...guesses]
-      })),
-      ...names
-        .entries()
-        .map(([key, { areas, ...tally }]) => ({ kind: "name" as const, key, ...tally, areas: [...areas] }))
-    ],
-    put: (entry) => {
-      const { count, last, until, early } = entry
-      const tally = { count, last, until, early }
-      const weigh = ({ count }: Tally) => count
-      if (entry.kind === "network") {
-        networks.set(entry.key, { ...tally, guesses: new Map(entry.guesses) }, weigh)
-      } else names.set(entry.key, { ...tally, areas: new Set(entry.areas) }, weigh)
-    },
-    list: (now, window) =>
-      networks.entries().filter(([, { count, last }]) => count > 0 && now - last <= window),
-    known
+    const name = current(this.names, account, attempt)
+    return (
+      isDelayed(name, !name?.areas.has(area), now) && this.known.find(account, network, now) === undefined
+    )
   }
 }
 
-const nothing = (now: number): Tally => ({ count: 0, last: now, until: 0, early: 0 })
+/** The tally of a key, unless it is so old that it is forgotten. */
+const current = <V extends Tally>(table: Tallies.Tallies<V>, key: string, { now, window }: Attempt) => {
+  const tally = table.get(key)
+  return tally !== undefined && now - tally.last <= window ? tally : undefined
+}
+
+const currentOrNew = <V extends Tally>(
+  table: Tallies.Tallies<V>,
+  key: string,
+  attempt: Attempt,
+  fresh: () => V
+): V => {
+  const found = current(table, key, attempt)
+  if (found !== undefined) return found
+  const { now, window } = attempt
+  const tally = fresh()
+  table.set(key, tally, ({ count, last }) => (now - last > window ? 0 : count))
+  return tally
+}
 
 /** Number of different guesses of a network for one name. */
 const failuresFor = (tally: NetworkTally | undefined, account: string): number => {
@@ -283,30 +306,3 @@ const failuresFor = (tally: NetworkTally | undefined, account: string): number =
   for (const guess of tally?.guesses.values() ?? []) if (guess.account === account) count++
   return count
 }
-
-/** Limits a delay to the longest one, as the clock may have been set back. */
-const isBefore = (now: number, until: number, longest: number): boolean =>
-  now < until && until - now <= longest
-
-const isDelayed = (tally: Tally | undefined, mayGoAhead: boolean, now: number): boolean =>
-  tally !== undefined && isBefore(now, mayGoAhead ? tally.early : tally.until, 2 * delays.last)
-
-/** Delays the next attempt, and those that may come before the delay is over, if this attempt did. */
-const addDelay = (tally: Tally, free: number, mayGoAhead: boolean, now: number): void => {
-  const delay = delayAfter(tally.count - free)
-  if (delay === 0) return
-  const wentAhead = mayGoAhead && isBefore(now, tally.until, 2 * delays.last)
-  tally.until = Math.min((wentAhead ? tally.until : now) + delay, now + 2 * delays.last)
-  if (wentAhead) tally.early = tally.until
-}
-
-/** Takes back this many failures. */
-const takeBack = (tally: Tally, count: number, free: number): void => {
-  tally.count = Math.max(0, tally.count - count)
-  if (tally.count >= free) return
-  tally.until = 0
-  tally.early = 0
-}
-
-const delayAfter = (beyond: number): number =>
-  beyond < 0 ? 0 : Math.min(delays.first * 2 ** beyond, delays.last)

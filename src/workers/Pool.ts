@@ -5,12 +5,10 @@ import cluster, { type Worker } from "node:cluster"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Inspector from "../base/Inspector.ts"
-import * as MessageBatch from "./MessageBatch.ts"
-import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
-import * as Pieces from "./Pieces.ts"
+import type { ToPrimary, ToWorker } from "./Messages.ts"
+import * as Outbox from "./Outbox.ts"
 import * as Respawn from "./Respawn.ts"
 import { workerVariable } from "./WorkerVariable.ts"
 
@@ -38,7 +36,7 @@ export interface PoolHandlers {
 export interface Pool {
   /** Starts the members. */
   readonly start: () => void
-  /** Dies when a member ends before `settled` is called. */
+  /** Dies when a member ends before `replaceEndedWorkers` is called. */
   readonly broken: Effect.Effect<never>
   /** Members that end are replaced from now on. */
   readonly replaceEndedWorkers: () => void
@@ -56,88 +54,99 @@ const harmless: ReadonlySet<NodeJS.Signals | null> = new Set(["SIGHUP", "SIGUSR1
 /** `count` processes of this program. When the scope closes they are told to stop, and killed if they take longer than `patience`. */
 export const make = Effect.fnUntraced(function* (
   count: number,
-  { onMessage, onEnd, patience }: PoolHandlers
+  handlers: PoolHandlers
 ): Effect.fn.Return<Pool, never, Scope.Scope> {
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const members = new Map<Member, Worker>()
-  const timers = new Set<NodeJS.Timeout>()
-  const empty = Deferred.makeUnsafe<void>()
-  const broken = Deferred.makeUnsafe<never>()
-  let phase: "starting" | "settled" | "stopping" = "starting"
-  /** Those that serve. */
-  const serving = new Set<Member>()
-
+  const processes = new Processes(handlers, Effect.runForkWith(yield* Effect.context<never>()))
   cluster.schedulingPolicy = cluster.SCHED_NONE
   // Arrays of numbers are copied as they are.
   cluster.setupPrimary({ serialization: "advanced" })
-
-  const forkProcess = (): Worker | undefined => {
-    try {
-      return cluster.fork({ ...Inspector.environment(), [workerVariable]: "1" })
-    } catch (error) {
-      // Such as no memory for a process. Other errors come as events.
-      if (phase === "starting") throw error
-      fork(Effect.logError("a worker could not start", { reason: (error as Error).message }))
-      return undefined
+  const killAll = () => processes.killAll()
+  process.on("exit", killAll)
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(
+      processes.stop,
+      Effect.sync(() => process.off("exit", killAll))
+    )
+  )
+  return {
+    start: () => {
+      for (let i = 0; i < count; i++) processes.start({ ends: 0 })
+    },
+    broken: Deferred.await(processes.broken),
+    replaceEndedWorkers: () => {
+      processes.phase = "settled"
     }
   }
+})
 
-  const startWorker = (slot: Slot): void => {
-    const worker = forkProcess()
+/** The processes of a pool. */
+class Processes {
+  phase: "starting" | "settled" | "stopping" = "starting"
+  readonly broken = Deferred.makeUnsafe<never>()
+  private readonly empty = Deferred.makeUnsafe<void>()
+  private readonly members = new Map<Member, Worker>()
+  /** The members that serve. */
+  private readonly serving = new Set<Member>()
+  private readonly timers = new Set<NodeJS.Timeout>()
+  private readonly handlers: PoolHandlers
+  private readonly fork: (effect: Effect.Effect<void>) => void
+
+  constructor(handlers: PoolHandlers, fork: (effect: Effect.Effect<void>) => void) {
+    this.handlers = handlers
+    this.fork = fork
+  }
+
+  /** Starts a worker in a slot. */
+  start(slot: Slot): void {
+    const worker = this.forkProcess()
     if (worker === undefined) {
-      replace(slot)
+      this.replace(slot)
       return
     }
-    let isRetired = false
-    let hasFailed = false
-    const post = MessageBatch.outgoing<ToWorker>(
-      (batch) => {
-        // The worker has ended.
-        if (worker.isConnected()) worker.process.send(batch, undefined, undefined, () => {})
-      },
-      ({ _tag }) => _tag === "piece"
-    )
-    /** A message before the worker listens would be lost. */
-    let early: Array<ToWorker> | undefined = []
-    const queue = (message: ToWorker) => (early ? void early.push(message) : post(message))
-    const send = (message: ToWorker) => {
-      if (!("texts" in message)) return queue(message)
-      const { value, pieces } = Pieces.apart(message.texts)
-      for (const piece of pieces) queue(piece)
-      queue({ ...message, texts: value as Texts })
-    }
-    const retire = () => {
-      if (isRetired || phase === "stopping") return
-      isRetired = true
-      serving.delete(member)
-      send({ _tag: "stop" })
-      startWorker(slot)
-    }
     const { pid } = worker.process
-    const fail = (reason: string) => {
-      hasFailed = true
-      fork(Effect.logError("a worker could not start", { pid, reason }))
-      send({ _tag: "stop" })
+    const outbox = Outbox.make(worker)
+    const state = { isRetired: false, hasFailed: false }
+    const member: Member = {
+      pid: pid ?? 0,
+      send: outbox.send,
+      retire: () => {
+        if (state.isRetired || this.phase === "stopping") return
+        state.isRetired = true
+        this.serving.delete(member)
+        outbox.send({ _tag: "stop" })
+        this.start(slot)
+      },
+      kill: () => void worker.process.kill("SIGKILL"),
+      fail: (reason) => {
+        state.hasFailed = true
+        this.fork(Effect.logError("a worker could not start", { pid, reason }))
+        outbox.send({ _tag: "stop" })
+      }
     }
-    const kill = () => void worker.process.kill("SIGKILL")
-    const member: Member = { pid: pid ?? 0, send, retire, kill, fail }
-    members.set(member, worker)
+    const ended = (code: number | null, signal: NodeJS.Signals | null) => {
+      this.remove(member)
+      if (this.phase === "stopping") return
+      // The signal came before the worker had a handler for it.
+      if (!outbox.isOpen() && harmless.has(signal)) return this.start(slot)
+      if (state.isRetired) return
+      if (!state.hasFailed || this.phase === "starting") this.reportDeath(pid, code, signal)
+      this.replace(slot)
+    }
+    this.members.set(member, worker)
     worker.on("message", (batch: ReadonlyArray<ToPrimary>) => {
-      const kept = early ?? []
-      early = undefined
-      kept.forEach(post)
+      outbox.open()
       for (const message of batch) {
         if (message._tag === "serving") {
-          serving.add(member)
+          this.serving.add(member)
           slot.ends = 0
         }
-        onMessage(member, message)
+        this.handlers.onMessage(member, message)
       }
     })
     worker.on("error", ({ message }) => {
       // There is no process, so no "exit" will come.
-      if (pid !== undefined || !members.has(member)) return
-      fail(message)
+      if (pid !== undefined || !this.members.has(member)) return
+      member.fail(message)
       ended(null, null)
     })
     // The last messages of a process may come after its end.
@@ -146,69 +155,67 @@ export const make = Effect.fnUntraced(function* (
       await isSilent
       ended(code, signal)
     })
-    const ended = (code: number | null, signal: NodeJS.Signals | null) => {
-      members.delete(member)
-      serving.delete(member)
-      onEnd(member)
-      if (phase === "stopping") {
-        if (members.size === 0) Deferred.doneUnsafe(empty, Effect.void)
-      } else if (early && harmless.has(signal)) {
-        // The signal came before the worker had a handler for it.
-        startWorker(slot)
-      } else if (!isRetired) {
-        if (!hasFailed || phase === "starting") reportDeath(pid, code, signal)
-        replace(slot)
-      }
-    }
   }
 
-  const reportDeath = (pid: number | undefined, code: number | null, signal: NodeJS.Signals | null) => {
-    const details = { pid, code, signal }
-    if (phase === "settled") return void fork(Effect.logError("a worker died", details))
-    const error = new Error(`a worker ended before it listened: ${JSON.stringify(details)}`)
-    Deferred.doneUnsafe(broken, Effect.die(error))
+  killAll(): void {
+    for (const worker of this.members.values()) worker.process.kill("SIGKILL")
   }
 
-  const replace = (slot: Slot) => {
-    if (phase === "starting") return
-    const delay = Respawn.delayAfter(++slot.ends, serving.size > 0)
-    if (delay === 0) return startWorker(slot)
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      startWorker(slot)
-    }, delay)
-    timers.add(timer)
-  }
-
-  const killAll = () => {
-    for (const worker of members.values()) worker.process.kill("SIGKILL")
-  }
-  process.on("exit", killAll)
-
-  yield* Effect.addFinalizer(() =>
-    Effect.gen(function* () {
-      phase = "stopping"
-      for (const timer of timers) clearTimeout(timer)
-      for (const { send } of members.keys()) send({ _tag: "stop" })
-      if (members.size > 0) {
-        const ended = yield* Effect.timeoutOption(Deferred.await(empty), patience())
-        if (Option.isNone(ended)) {
-          yield* Effect.logError("workers are killed: they did not end", { workers: members.size })
-          killAll()
-          yield* Deferred.await(empty)
-        }
-      }
-      process.off("exit", killAll)
+  /** Tells all members to stop, and kills those that take longer than `patience`. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    this.phase = "stopping"
+    for (const timer of this.timers) clearTimeout(timer)
+    for (const { send } of this.members.keys()) send({ _tag: "stop" })
+    if (this.members.size === 0) return Effect.void
+    return Effect.timeoutOrElse(Deferred.await(this.empty), {
+      duration: this.handlers.patience(),
+      orElse: () =>
+        Effect.logError("workers are killed: they did not end", { workers: this.members.size }).pipe(
+          Effect.andThen(Effect.sync(() => this.killAll())),
+          Effect.andThen(Deferred.await(this.empty))
+        )
     })
-  )
+  })
 
-  return {
-    start: () => {
-      for (let i = 0; i < count; i++) startWorker({ ends: 0 })
-    },
-    broken: Deferred.await(broken),
-    replaceEndedWorkers: () => {
-      phase = "settled"
+  private forkProcess(): Worker | undefined {
+    try {
+      return cluster.fork({ ...Inspector.environment(), [workerVariable]: "1" })
+    } catch (error) {
+      // Such as no memory for a process. Other errors come as events.
+      if (this.phase === "starting") throw error
+      this.fork(Effect.logError("a worker could not start", { reason: (error as Error).message }))
+      return undefined
     }
   }
-})
+
+  private remove(member: Member): void {
+    this.members.delete(member)
+    this.serving.delete(member)
+    this.handlers.onEnd(member)
+    if (this.phase === "stopping" && this.members.size === 0) Deferred.doneUnsafe(this.empty, Effect.void)
+  }
+
+  private reportDeath(pid: number | undefined, code: number | null, signal: NodeJS.Signals | null): void {
+    const details = { pid, code, signal }
+    if (this.phase === "settled") this.fork(Effect.logError("a worker died", details))
+    else {
+      const error = new Error(`a worker ended before it listened: ${JSON.stringify(details)}`)
+      Deferred.doneUnsafe(this.broken, Effect.die(error))
+    }
+  }
+
+  /** Starts another worker in the slot of one that ended, after a delay if several have ended there. */
+  private replace(slot: Slot): void {
+    if (this.phase === "starting") return
+    const delay = Respawn.delayAfter(++slot.ends, this.serving.size > 0)
+    if (delay === 0) {
+      this.start(slot)
+      return
+    }
+    const timer = setTimeout(() => {
+      this.timers.delete(timer)
+      this.start(slot)
+    }, delay)
+    this.timers.add(timer)
+  }
+}
