@@ -21,6 +21,7 @@ const allowed: Readonly<Record<string, string>> = {
   "base/Output errors": "standard error of the process",
   "base/Output held": "standard output and error of the process",
   "base/Output output": "standard output of the process",
+  "network/descriptors/Libc loading": "libc, and memory that is empty between two calls",
   "network/NodeInternals keys": "symbols of this version of Node",
   "network/NodeTransport transports": "makes a symbol and two functions",
   "network/NodeTransport upcoming": "empty between two reads",

@@ -65,6 +65,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
   halfCloseTimeout: ["1 minute", /a duration such as .*, or off/],
   drainTimeout: ["off", /a duration such as 500ms/],
   bind: ["maybe", /true/],
+  transport: ["fast", /one of auto, node and descriptors/],
   bindTimeout: ["2 min", /a duration such as 500ms/],
   bandwidthSession: ["1MiB/fast", /bytes a second such as 1MiB\/10MiB/],
   bandwidthUser: ["1/2/3", /bytes a second such as 1MiB\/10MiB/],

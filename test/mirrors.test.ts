@@ -64,6 +64,13 @@ const elsewhere: Readonly<Record<string, string>> = {
   "limits/SlotAllocator": "limits/SlotLease",
   main: "e2e/early-signals",
   "network/Binder": "commands/Bind",
+  "network/descriptors/DescriptorListener": "network/descriptors/Poller",
+  "network/descriptors/DescriptorSockets": "e2e/transports",
+  "network/descriptors/Libc": "e2e/transports",
+  "network/descriptors/Outbox": "network/descriptors/DescriptorTransport",
+  "network/descriptors/Pipes": "network/descriptors/DescriptorTransport",
+  "network/descriptors/SelfCheck": "e2e/transports",
+  "network/descriptors/System": "network/descriptors/DescriptorTransport",
   "network/CertificateSubject": "protocols/TlsHandshake",
   "network/DnsCache": "network/Resolver",
   "network/HttpConnection": "protocols/http/Http",
@@ -133,7 +140,7 @@ const hasTests = (name: string): boolean => {
 }
 
 /** The settings of each room, which `config/Section` and `docs` go through. */
-const isTable = (name: string) => /(^|\/)(Listen)?Settings$/.test(name)
+const isTable = (name: string) => /(^|\/)(Listen|Transport)?Settings$/.test(name)
 
 describe("each source", () => {
   it("has tests of its name, or a place in a list that says where they are", () => {

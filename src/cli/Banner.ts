@@ -9,13 +9,15 @@ import * as Output from "../base/Output.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as CurrentListener from "../network/CurrentListener.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
+import { type Choice, CurrentTransport } from "../network/Transports.ts"
 import * as Reach from "../policy/Reach.ts"
 import * as Config from "../server/Config.ts"
 import type { RunningServer } from "../server/RunningServer.ts"
 import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 
 export const print = Effect.fnUntraced(function* (server: RunningServer["Service"]) {
-  Output.stdout().write(lines(server, yield* Config.values))
+  const { name } = yield* CurrentTransport
+  Output.stdout().write(lines(server, yield* Config.values, name))
 })
 
 /** What `print` prints. */
@@ -26,7 +28,8 @@ export const lines = (
     selfSigned
   }: Pick<RunningServer["Service"], "listeners" | "asksPassword"> &
     Partial<Pick<RunningServer["Service"], "selfSigned">>,
-  config: Config.Values
+  config: Config.Values,
+  transport: Choice["name"] = "node"
 ): ReadonlyArray<string> => {
   const { tlsClientCa, trust, reportOnly } = config
   const user = asksPassword ? "NAME:PASSWORD@" : ""
@@ -57,6 +60,7 @@ export const lines = (
       : Reach.allowsPrivateTargets(config)
         ? "  Clients can go to private addresses, as this machine can."
         : "  Clients cannot go to private addresses (--private-targets, --allow-target).",
+    ...(transport === "descriptors" ? ["  Connections are on descriptors (--transport)."] : []),
     "",
     ...listeners
       .flatMap((at) => urlOf(ListenAddress.endpointOf(at), user, CurrentListener.at(at, config).protocols))

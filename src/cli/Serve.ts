@@ -19,6 +19,7 @@ import * as Sources from "../config/Sources.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
+import * as Transports from "../network/Transports.ts"
 import * as Reach from "../policy/Reach.ts"
 import * as AddressWait from "../server/AddressWait.ts"
 import * as Composition from "../server/Composition.ts"
@@ -73,6 +74,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       Layer.provide(Layer.provideMerge(server, Setup.settings(outline)))
     )
   ).pipe(
+    Effect.provide(Layer.provide(Transports.layer(), Setup.settings(outline))),
     Effect.provide(Setup.logging(outline, workers > 1)),
     Effect.provideService(SelfSigned.SelfSigned, selfSigned)
   )
@@ -89,6 +91,7 @@ const announce = Effect.fnUntraced(function* ({
     addresses: listeners.map(ListenAddress.format),
     asksPassword,
     privateTargets: reportOnly || Reach.allowsPrivateTargets(config),
+    transport: (yield* Transports.CurrentTransport).name,
     ...(reportOnly && { reportOnly }),
     ...(selfSigned !== undefined && { selfSigned: SelfSigned.fingerprint(selfSigned) })
   })
@@ -139,6 +142,10 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
         Setup.isJson(read) ? announce(server) : Banner.print(server),
         Setup.settings(read)
       )
+      const { lacking } = yield* Transports.CurrentTransport
+      if (lacking !== undefined) {
+        yield* Effect.logWarning(`transport: no descriptors here, so Node's sockets serve: ${lacking}`)
+      }
       yield* Warnings.log(read)
       for (const warning of Quotas.warnings(read.values)) yield* Effect.logWarning(warning)
     }).pipe(Effect.ensuring(done), Effect.provide(platform))

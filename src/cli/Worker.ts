@@ -12,6 +12,7 @@ import { RuleTable } from "../config/RuleTable.ts"
 import type * as Sources from "../config/Sources.ts"
 import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
+import * as Transports from "../network/Transports.ts"
 import * as Composition from "../server/Composition.ts"
 import { ListenBackend } from "../server/ListenBackend.ts"
 import * as MemoryRelease from "../server/MemoryRelease.ts"
@@ -105,6 +106,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     })
   )
   return yield* Layer.launch(Layer.provide(serving, server)).pipe(
+    Effect.provide(Layer.provide(Transports.layer({ isWorker: true }), Setup.settings(outline, passed))),
     Effect.provide(Setup.logging(outline, true)),
     Effect.provideService(SelfSigned.SelfSigned, selfSigned),
     Effect.catch((error) =>

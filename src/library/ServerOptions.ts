@@ -251,6 +251,13 @@ export interface ServerOptions {
    */
   readonly bindTimeout?: DurationOption | undefined
   /**
+   * How connections are made: descriptors (Linux, with the package koffi) cost less CPU and memory than the
+   * sockets of Node. Where there are none, node serves. auto is node. Read at the start only.
+   *
+   * @default auto
+   */
+  readonly transport?: "auto" | "node" | "descriptors" | undefined
+  /**
    * Allow BIND: wait for one connection from a target, as FTP in active mode needs it.
    *
    * @default false

@@ -13,6 +13,7 @@ import * as Setting from "../config/Setting.ts"
 import { LimitSettings } from "../limits/Settings.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
 import { NetworkSettings } from "../network/Settings.ts"
+import { TransportSettings } from "../network/TransportSettings.ts"
 import { PolicySettings } from "../policy/Settings.ts"
 import { UdpSettings } from "../udp/Settings.ts"
 import { ServerSettings } from "./Settings.ts"
@@ -25,6 +26,7 @@ export const sections = [
   BanSettings,
   PolicySettings,
   NetworkSettings,
+  TransportSettings,
   CommandSettings,
   LimitSettings,
   UdpSettings

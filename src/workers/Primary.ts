@@ -16,6 +16,7 @@ import * as Requests from "../base/Requests.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { StateFailed } from "../Errors.ts"
 import { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
+import { CurrentTransport } from "../network/Transports.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
@@ -70,7 +71,9 @@ const make = Effect.fnUntraced(function* ({
   /** The settings of the primary itself. */
   let config = withoutRulesAndUsers(yield* Config.values)
   let selfSigned: string | undefined
-  const canReuse = yield* ListenPreflight.canReuse
+  // Node 20 cannot share a port in this way, but descriptors can.
+  const { name } = yield* CurrentTransport
+  const canReuse = name === "descriptors" || (yield* ListenPreflight.canReuse)
   const seat = yield* CoordinatorSeat
   const heartbeat = Heartbeat.make<Pool.Member>(Heartbeat.isStopped)
   const reloads = yield* Reloads.make(heartbeat)

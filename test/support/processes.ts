@@ -93,10 +93,12 @@ const orDieAfter = (deadline: Duration.Input, message: () => string) =>
     orElse: () => Effect.suspend(() => Effect.die(new Error(message())))
   })
 
-// Neither a proxy nor a setting of the one who runs the tests.
-const inherited = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^SOCKS_|_proxy$/i.test(name))
-)
+// Neither a proxy nor a setting of the one who runs the tests, but the transport that they are run for.
+const { TEST_TRANSPORT } = process.env
+const inherited = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^SOCKS_|_proxy$/i.test(name))),
+  ...(TEST_TRANSPORT !== undefined && { SOCKS_TRANSPORT: TEST_TRANSPORT })
+}
 
 const launch = (
   command: string,

@@ -1,0 +1,19 @@
+/**
+ * The setting of the transport.
+ */
+import * as Section from "../config/Section.ts"
+import * as Setting from "../config/Setting.ts"
+
+export class TransportSettings extends Section.make<TransportSettings>()(
+  "effect-socks/network/TransportSettings",
+  {
+    transport: Setting.word({
+      description:
+        "How connections are made: descriptors (Linux, with the package koffi) cost less CPU and memory than " +
+        "the sockets of Node. Where there are none, node serves. auto is node. Read at the start only",
+      metavar: "KIND",
+      words: ["auto", "node", "descriptors"],
+      default: "auto"
+    })
+  }
+) {}

@@ -1,0 +1,87 @@
+/**
+ * Chooses the transport of the server's TCP connections and Unix-domain sockets.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as DescriptorSockets from "./descriptors/DescriptorSockets.ts"
+import * as Libc from "./descriptors/Libc.ts"
+import { Pipes } from "./descriptors/Pipes.ts"
+import { Poller } from "./descriptors/Poller.ts"
+import * as SelfCheck from "./descriptors/SelfCheck.ts"
+import { System } from "./descriptors/System.ts"
+import * as NodeSockets from "./NodeSockets.ts"
+import { Sockets } from "./Sockets.ts"
+import type { Sockets as SocketsService } from "./Transport.ts"
+import { TransportSettings } from "./TransportSettings.ts"
+
+/** The transport that serves. */
+export interface Choice {
+  readonly name: "node" | "descriptors"
+  /** Why descriptors were asked for and do not serve. */
+  readonly lacking?: string
+}
+
+export const CurrentTransport = Context.Reference<Readonly<Choice>>("effect-socks/network/CurrentTransport", {
+  defaultValue: () => ({ name: "node" })
+})
+
+/** Sockets on descriptors, until the scope closes. Fails with the reason if there are none. */
+const descriptors: Effect.Effect<SocketsService, string, Scope.Scope> = Effect.gen(function* () {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const report = (defect: unknown) => void fork(Effect.logError("a connection died", defect))
+  const loop = Effect.tryPromise({
+    try: async () => {
+      const libc = await Libc.load()
+      const { refusesSplice } = SelfCheck.run(libc)
+      const system = new System(libc)
+      const pipes = new Pipes(system)
+      pipes.isRefused = refusesSplice
+      return { system, pipes, poller: new Poller(system, libc.poll), report }
+    },
+    catch: (error) => (error instanceof Error ? error.message : String(error))
+  })
+  const held = yield* Effect.acquireRelease(loop, ({ poller, pipes }) =>
+    Effect.sync(() => {
+      poller.close()
+      pipes.release()
+    })
+  )
+  return DescriptorSockets.make(held)
+})
+
+/**
+ * The sockets of the setting, unless there are others already. Where descriptors are not available, Node's sockets
+ * serve. A worker gets some of its listening sockets from its primary, and only Node's sockets take those.
+ */
+export const layer = ({
+  isWorker = false
+}: {
+  readonly isWorker?: boolean
+} = {}): Layer.Layer<never, never, TransportSettings> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const { transport } = yield* TransportSettings
+      const node = Context.make(CurrentTransport, { name: "node" })
+      const isReplaced = (yield* Effect.context<never>()).mapUnsafe.has(Sockets.key)
+      if (isReplaced || transport !== "descriptors") return node
+      return yield* descriptors.pipe(
+        Effect.map((sockets) =>
+          Context.make(Sockets, isWorker ? ofWorker(sockets) : sockets).pipe(
+            Context.add(CurrentTransport, { name: "descriptors" })
+          )
+        ),
+        Effect.catch((lacking) => Effect.succeed(Context.make(CurrentTransport, { name: "node", lacking })))
+      )
+    })
+  )
+
+const ofWorker = ({ connect, listen }: SocketsService): SocketsService => {
+  const node = NodeSockets.make()
+  return {
+    connect,
+    listen: (options) =>
+      "host" in options.place && options.place.sharing !== undefined ? listen(options) : node.listen(options)
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Tries, before the first connection, every layout and call that the descriptor transport relies on.
+ */
+import * as NetAddress from "effect/net/NetAddress"
+import type { Libc } from "./Libc.ts"
+import * as SocketAddress from "./SocketAddress.ts"
+import { again, inProgress, isRefused, nameOf, Ready, System } from "./System.ts"
+
+/** What was found out about the system. */
+export interface Findings {
+  /** Whether the system refuses to splice: then bytes are copied. */
+  readonly refusesSplice: boolean
+}
+
+/** Throws an error that names what is not as expected. */
+export const run = (libc: Libc): Findings => {
+  const system = new System(libc)
+  const opened: Array<number> = []
+  /** A descriptor, which is closed at the end. */
+  const held = (what: string, fd: number): number => {
+    if (fd < 0) throw new Error(`${what} failed (${nameOf(fd)})`)
+    opened.push(fd)
+    return fd
+  }
+  try {
+    return check(libc, system, held)
+  } finally {
+    for (const fd of opened) system.close(fd)
+  }
+}
+
+const loopback = NetAddress.ipv4Loopback
+
+const check = (libc: Libc, system: System, held: (what: string, fd: number) => number): Findings => {
+  const { memory } = system
+  expect("errno", nameOf(system.close(-1)) === "EBADF")
+  const beyond = memory.input.address(0, 0) - 1024 * 1024
+  expect("a wrong address", libc.calls.read(-1, beyond, 1) === -1)
+
+  const epoll = held("epoll_create1", system.epoll())
+  const listener = held("socket", system.tcpSocket(true))
+  expect("bind", system.bind(listener, loopback, 0) === 0)
+  expect("setsockopt", system.noDelay(listener) === 0)
+  expect("listen", system.listen(listener, 1) === 0)
+  expect("getsockname", system.localAddress(listener) === 0)
+  const bound = SocketAddress.read(memory.address)
+  expect("sockaddr_in", bound.port > 0 && NetAddress.isLoopback(bound.address))
+  expect("epoll_ctl", system.watchListener(epoll, listener, -2) === 0)
+
+  const client = held("socket", system.tcpSocket(true))
+  const connecting = system.connect(client, loopback, bound.port)
+  expect("connect", connecting === 0 || connecting === inProgress)
+  expect("epoll_wait", system.wait(epoll, 8) === 1)
+  expect(
+    "epoll_event",
+    system.eventsAt(0) === Ready.input && system.descriptorAt(0) === listener && system.generationAt(0) === -2
+  )
+  const accepted = held("accept4", system.accept(listener))
+  expect("the address of accept4", NetAddress.isLoopback(SocketAddress.read(memory.address).address))
+  expect("getsockopt", system.pendingError(client) === 0 && !system.isUnix(client))
+
+  memory.output.bytes[0] = 42
+  expect("send", system.sendOutput(client, 1) === 1)
+  expect("read", system.read(accepted, 9) === 1 && memory.input.bytes[0] === 42)
+  expect("O_NONBLOCK", system.read(accepted, 9) === again)
+  const refusesSplice = !canSplice(system, held, client, accepted)
+  expect("shutdown", system.shutdown(accepted) === 0 && system.read(client, 1) === 0)
+
+  expect("fcntl", system.nonBlocking(held("fcntl", system.duplicate(accepted))) === 0)
+  system.keepAlive(client, 60, 10, 6)
+  expect("the memory between two regions", memory.isIntact())
+  return { refusesSplice }
+}
+
+/** Whether bytes can be moved by a pipe. Throws where the call does something else than move or refuse. */
+const canSplice = (
+  system: System,
+  held: (what: string, fd: number) => number,
+  from: number,
+  to: number
+): boolean => {
+  if (system.pipe(4096) !== 0) return false
+  const reader = held("pipe2", system.pipeReader)
+  const writer = held("pipe2", system.pipeWriter)
+  expect("send", system.sendOutput(from, 1) === 1)
+  const moved = system.splice(to, writer, 100)
+  if (isRefused(moved)) {
+    system.read(to, 9)
+    return false
+  }
+  expect("splice", moved === 1 && system.splice(reader, to, 1) === 1)
+  expect("splice", system.read(from, 9) === 1 && system.memory.input.bytes[0] === 42)
+  return true
+}
+
+const expect = (what: string, isSo: boolean): void => {
+  if (!isSo) throw new Error(`${what} is not as expected here`)
+}
