@@ -30,6 +30,13 @@ const own = (node) => ({
   version: () => `${packageVersion(inProject("package.json"))} (commit ${commit()})`
 })
 
+/** This server with its connections on descriptors. @param {string} node @param {string} [suffix] @returns {Server} */
+const onDescriptors = (node, suffix = "") => ({
+  ...own(node),
+  name: `effect-socks-descriptors${suffix}`,
+  command: (port) => [...own(node).command(port, ""), "--transport", "descriptors"]
+})
+
 /** @param {string} node @returns {Server} */
 const nodePipe = (node) => ({
   name: "node-pipe",
@@ -82,6 +89,7 @@ const peer = (name, file) => ({
 /** @type {readonly Server[]} */
 export const servers = [
   own(process.execPath),
+  onDescriptors(process.execPath),
   ...withWorkers(process.execPath),
   ...(NODE24 ? onNode24(NODE24) : []),
   nodePipe(process.execPath),

@@ -74,8 +74,11 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       Layer.provide(Layer.provideMerge(server, Setup.settings(outline)))
     )
   ).pipe(
-    Effect.provide(Layer.provide(Transports.layer(), Setup.settings(outline))),
-    Effect.provide(Setup.logging(outline, workers > 1)),
+    Effect.provide(
+      Layer.provide(Transports.layer(), Setup.settings(outline)).pipe(
+        Layer.provideMerge(Setup.logging(outline, workers > 1))
+      )
+    ),
     Effect.provideService(SelfSigned.SelfSigned, selfSigned)
   )
 }, Effect.scoped)

@@ -106,8 +106,11 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     })
   )
   return yield* Layer.launch(Layer.provide(serving, server)).pipe(
-    Effect.provide(Layer.provide(Transports.layer({ isWorker: true }), Setup.settings(outline, passed))),
-    Effect.provide(Setup.logging(outline, true)),
+    Effect.provide(
+      Layer.provide(Transports.layer({ isWorker: true }), Setup.settings(outline, passed)).pipe(
+        Layer.provideMerge(Setup.logging(outline, true))
+      )
+    ),
     Effect.provideService(SelfSigned.SelfSigned, selfSigned),
     Effect.catch((error) =>
       Effect.andThen(
