@@ -151,6 +151,14 @@ export class HeadTooLarge extends TaggedError("HeadTooLarge") {}
 /** The HTTP request is for this server itself, as if the proxy were a site. */
 export class NotForProxy extends TaggedError("NotForProxy") {}
 
+/** TRACE, which a proxy that knows credentials must not forward. */
+export class MethodNotAllowed extends TaggedError("MethodNotAllowed")<{
+  readonly method: string
+}> {}
+
+/** OPTIONS that goes no further than to this server (Max-Forwards: 0). This server answers. */
+export class LastHop extends TaggedError("LastHop") {}
+
 /** The HTTP request has passed this server already (RFC 9110 §7.6.3). */
 export class LoopDetected extends TaggedError("LoopDetected") {}
 
@@ -231,6 +239,8 @@ export class ConnectFailed extends TaggedError("ConnectFailed")<{
 /** The target's answer is no HTTP response, or its head is malformed. */
 export class BadResponse extends TaggedError("BadResponse")<{
   readonly reason: string
+  /** The status of the response, if its head could be read. */
+  readonly status?: number
 }> {}
 
 /** No byte of the request or the response moved for the idle timeout, before the head of a response came. */
@@ -389,6 +399,8 @@ export type RequestError =
   | HeadTooLarge
   | NotForProxy
   | LoopDetected
+  | MethodNotAllowed
+  | LastHop
 
 /** While the target's name is resolved. */
 export type ResolveError = NameNotFound | ResolutionFailed | ResolutionTimeout

@@ -15,6 +15,7 @@
  * const { socks, http } = Reply.answers.ConnectionRefused
  * ```
  */
+import * as NetAddress from "effect/net/NetAddress"
 import { ConnectFailed, type SessionError, wordsOf } from "./Errors.ts"
 import type * as Http from "./wire/Http.ts"
 import * as Socks4 from "./wire/Socks4.ts"
@@ -84,6 +85,9 @@ export const answers = {
   HeadTooLarge: silence(431, "http_request_error"),
   NotForProxy: silence(400, "http_request_error"),
   LoopDetected: silence(508, "proxy_loop_detected"),
+  MethodNotAllowed: silence(405, "http_request_denied"),
+  // The client asked for this server's own response, which is no error.
+  LastHop: silence(200, ""),
 
   NotAllowed: reply(ReplyCode.NotAllowed, 403, "http_request_denied"),
   SessionLimitReached: reply(ReplyCode.NotAllowed, 429, "connection_limit_reached"),
@@ -147,9 +151,13 @@ export const socks4 = (error: SessionError): Uint8Array =>
     ? nothing
     : Socks4.reply(Socks4.ReplyCode.Rejected, Socks5.unbound)
 
-/** The HTTP response to `error`, with the error type of RFC 9209 in Proxy-Status. */
-export const http = (error: SessionError): Http.Answer => {
+/**
+ * The HTTP response to `error`, with the error type of RFC 9209 in Proxy-Status. `remote` is the address of the target,
+ * if there was a connection to it.
+ */
+export const http = (error: SessionError, remote?: NetAddress.InetAddress): Http.Answer => {
   const { status, error: kind } = answers[error._tag].http
+  if (error._tag === "LastHop") return { status, fields: [allowed], body: "" }
   const isPage = error._tag === "NotForProxy"
   return {
     status,
@@ -157,7 +165,8 @@ export const http = (error: SessionError): Http.Answer => {
       ["Content-Type", isPage ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"],
       ["X-Content-Type-Options", "nosniff"],
       ["Cache-Control", "no-store"],
-      ["Proxy-Status", proxyStatus(error, kind)],
+      ["Proxy-Status", proxyStatus(error, kind, remote)],
+      ...(status === 405 ? [allowed] : []),
       ...(status === 407
         ? ([["Proxy-Authenticate", 'Basic realm="effect-socks", charset="UTF-8"']] as const)
         : []),
@@ -167,10 +176,25 @@ export const http = (error: SessionError): Http.Answer => {
   }
 }
 
-/** RFC 9209 §2: the error type, and the reason of a denial. */
-const proxyStatus = (error: SessionError, kind: string): string => {
-  const details = error._tag === "NotAllowed" ? `; details=${quoted(error.reason)}` : ""
-  return `effect-socks; error=${kind}${details}`
+/** Methods whose requests are served; others are forwarded, too, but need not be named. */
+const allowed = ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT"] as const
+
+/** RFC 9209 §2: the error type, the target's address, the status of a malformed response, and the reason. */
+const proxyStatus = (
+  error: SessionError,
+  kind: string,
+  remote: NetAddress.InetAddress | undefined
+): string => {
+  const parameters = [`effect-socks; error=${kind}`]
+  if (remote) parameters.push(`next-hop=${quoted(NetAddress.formatInet(remote))}`)
+  if (error._tag === "BadResponse") {
+    if (error.status !== undefined) parameters.push(`received-status=${error.status}`)
+    parameters.push(`details=${quoted(error.reason)}`)
+  } else if (error._tag === "NotAllowed") {
+    const rule = error.rule === undefined ? "" : ` (${error.rule})`
+    parameters.push(`details=${quoted(error.reason + rule)}`)
+  }
+  return parameters.join("; ")
 }
 
 /** A string of RFC 9651 §3.3.3, which is ASCII. */
@@ -180,10 +204,12 @@ const quoted = (text: string): string => `"${text.replace(/[^\x20-\x7e]/g, "?").
 const sentence = (error: SessionError): string => {
   const words = wordsOf(error._tag)
   const isTold =
+    error._tag === "BadResponse" ||
     error._tag === "MalformedRequest" ||
     error._tag === "MalformedCredentials" ||
     error._tag === "InvalidTarget" ||
     error._tag === "NotAllowed"
+  if (error._tag === "MethodNotAllowed") return `${words}: ${printable(error.method)} is not forwarded`
   if (error._tag === "QuotaExceeded") return `${words}: for this ${error.period}`
   return isTold ? `${words}: ${printable(error.reason)}` : words
 }

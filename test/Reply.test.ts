@@ -84,7 +84,14 @@ const banned = Layer.effectDiscard(
 )
 
 /** What only HTTP can earn: see `ReplyHttp.test.ts`, which has all the others too. */
-type OnlyHttp = "HeadTooLarge" | "NotForProxy" | "LoopDetected" | "BadResponse" | "ResponseTimeout"
+type OnlyHttp =
+  | "HeadTooLarge"
+  | "NotForProxy"
+  | "LoopDetected"
+  | "MethodNotAllowed"
+  | "LastHop"
+  | "BadResponse"
+  | "ResponseTimeout"
 
 const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   ClientGone: { sends: [0x05], gets: [] },

@@ -82,6 +82,8 @@ type Unheard =
   | "MalformedProxyHeader"
   | "TlsFailed"
   | "CertificateRefused"
+  // An answer, and no error: see `Forward.test.ts`.
+  | "LastHop"
 
 const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
   ClientGone: { sends: message(["GET"]).slice(0, 2) },
@@ -133,6 +135,12 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
   },
   LoopDetected: { sends: get(`Via: 1.1 before, 1.1 ${pseudonym}`), gets: [508, "proxy_loop_detected"] },
 
+  MethodNotAllowed: {
+    sends: message(["TRACE http://target.example/ HTTP/1.1", "Host: target.example"]),
+    gets: [405, "http_request_denied"],
+    says: "method not allowed: TRACE is not forwarded"
+  },
+
   NotAllowed: {
     replacements: { dialer: failingDialer(new Errors.NotAllowed({ reason: 'no "mail" für you' })) },
     gets: [403, "http_request_denied", '; details="no \\"mail\\" f?r you"'],
@@ -154,11 +162,16 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
 
   BadResponse: {
     replacements: { dialer: dialer(({ duplex }) => duplex.once("data", () => duplex.end("220 smtp\r\n"))) },
-    gets: [502, "http_protocol_error"]
+    gets: [
+      502,
+      "http_protocol_error",
+      '; next-hop="192.0.2.1:80"; details="the status line is none of HTTP/1"'
+    ],
+    says: "bad response: the status line is none of HTTP/1"
   },
   ResponseTimeout: {
     replacements: { dialer: dialer(() => {}) },
-    gets: [504, "http_response_timeout"]
+    gets: [504, "http_response_timeout", '; next-hop="192.0.2.1:80"']
   },
 
   SessionLimitReached: admitting(

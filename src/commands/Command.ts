@@ -22,6 +22,7 @@ import * as Bind from "./Bind.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
 import * as Forward from "./Forward.ts"
+import type { OriginPool } from "./OriginPool.ts"
 import type { CommandSettings } from "./Settings.ts"
 
 /** The services that the commands use. */
@@ -31,6 +32,7 @@ export type Services =
   | CurrentListener
   | LimitSettings
   | NetworkSettings
+  | OriginPool
   | UdpSettings
   | Policy
   | Pseudonym

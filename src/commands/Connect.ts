@@ -9,6 +9,7 @@ import {
   type DialError,
   InvalidTarget,
   type LimitError,
+  type NotAllowed,
   type ResolveError
 } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
@@ -21,9 +22,9 @@ import type { NetworkSettings } from "../network/Settings.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
-import type { Connected } from "../routes/Route.ts"
+import type { Connected, JudgedTarget } from "../routes/Route.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
-import { accessOf } from "../session/States.ts"
+import { type Admitted, accessOf } from "../session/States.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 
@@ -59,13 +60,25 @@ export const join = (
   )
 
 /** A connection to the target, by the route of the session, to an address that the policy allows. */
-export const open = Effect.fnUntraced(function* ({
+export const open = ({
   admitted,
   chargeRule
-}: Pick<CommandContext, "admitted" | "chargeRule">): Effect.fn.Return<
+}: Pick<CommandContext, "admitted" | "chargeRule">): Effect.Effect<
   Connected,
   InvalidTarget | ResolveError | DialError | LimitError,
   NetworkSettings | Policy | Resolver | Dialer | Scope.Scope
+> =>
+  Effect.flatMap(judge(admitted), (judged) =>
+    Effect.flatMap(CurrentRoute, (route) => route.connect({ ...judged, chargeRule }))
+  )
+
+/** The access of a request, and the addresses of its target that the policy allows. */
+export const judge = Effect.fnUntraced(function* (
+  admitted: Admitted
+): Effect.fn.Return<
+  Omit<JudgedTarget, "chargeRule">,
+  InvalidTarget | NotAllowed | ResolveError,
+  Policy | Resolver
 > {
   const { target } = admitted.request
   const { host, port } = target
@@ -84,6 +97,5 @@ export const open = Effect.fnUntraced(function* ({
     })
   }
   const access = accessOf(admitted)
-  const permitted = yield* Authorize.authorize(access)
-  return yield* (yield* CurrentRoute).connect({ access, permitted, chargeRule })
+  return { access, permitted: yield* Authorize.authorize(access) }
 })

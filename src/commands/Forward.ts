@@ -3,59 +3,100 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { LoopDetected, type SessionError } from "../Errors.ts"
+import { BadResponse, LastHop, LoopDetected, type SessionError } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
 import type { LimitSettings } from "../limits/Settings.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import * as HttpForward from "../network/HttpForward.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
-import type { Ending } from "../network/Relay.ts"
+import { type Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
 import type { Forwarding } from "../session/States.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import type { CommandContext } from "./CommandContext.ts"
-import * as Connect from "./Connect.ts"
+import * as ForwardOrigin from "./ForwardOrigin.ts"
+import type { OriginPool } from "./OriginPool.ts"
 
-export const run = Effect.fnUntraced(function* ({
-  client,
-  admitted,
-  request,
-  log,
-  connected,
-  chargeRule
-}: CommandContext<Forwarding>): Effect.fn.Return<
-  Ending,
-  SessionError,
-  Bandwidth | LimitSettings | NetworkSettings | Policy | Pseudonym | Resolver | Dialer | Scope.Scope
-> {
-  const { idleTimeout } = yield* NetworkSettings
-  const { target, head, path, exchange } = request
-  const pseudonym = yield* Pseudonym
-  if (HttpFields.hasPassed(head.fields, pseudonym)) return yield* new LoopDetected()
-  const { outgoing, decision } = yield* client.whileConnected(
-    Effect.raceFirst(Connect.open({ admitted, chargeRule }), exchange.broken)
-  )
-  yield* connected({ admitted, decision, remote: outgoing.remote })
+type Services =
+  | Bandwidth
+  | LimitSettings
+  | NetworkSettings
+  | OriginPool
+  | Policy
+  | Pseudonym
+  | Relay
+  | Resolver
+  | Dialer
+  | Scope.Scope
+
+export const run = Effect.fnUntraced(function* (
+  order: CommandContext<Forwarding>
+): Effect.fn.Return<Ending, SessionError, Services> {
+  const { head } = order.request
+  if (HttpFields.hasPassed(head.fields, yield* Pseudonym)) return yield* new LoopDetected()
+  if (HttpFields.isLastHop(head)) return yield* new LastHop()
+  const outcome = yield* attempt(order, true)
+  if (outcome._tag !== "Unheard") return yield* finish(order, outcome)
+  // The origin had closed a kept connection before this request came: once more, on a new one.
+  const second = yield* attempt(order, false)
+  if (second._tag !== "Unheard") return yield* finish(order, second)
+  return yield* new BadResponse({ reason: second.reason })
+})
+
+/** Forwards the request on a connection to its target. Without `canReuse`, the connection is a new one. */
+const attempt = Effect.fnUntraced(function* (
+  { client, admitted, request, log, connected, chargeRule }: CommandContext<Forwarding>,
+  canReuse: boolean
+): Effect.fn.Return<Attempt, SessionError, Services> {
+  const { exchange, head, path, target } = request
+  const place = yield* client.whileConnected(ForwardOrigin.open({ admitted, chargeRule, exchange, canReuse }))
+  const { origin, decision } = place
+  yield* connected({ admitted, decision, remote: origin.remote })
   const pace = yield* SessionBandwidth.of(admitted, decision)
   // The head was read before the limits were known: its bytes are charged now.
   yield* client.whileConnected(SessionBandwidth.waitToPass(pace?.upload, exchange.tally.fromClient))
-  return yield* Effect.raceFirst(
-    HttpForward.run({
-      exchange,
-      target: outgoing.transport,
-      method: head.method,
-      path,
-      fields: HttpFields.request(head, target, pseudonym),
-      pseudonym,
-      pace,
-      idleTimeout,
-      onStatus: (status) => {
-        log.status = status
-      }
-    }),
-    exchange.broken
-  )
+  const { idleTimeout } = yield* NetworkSettings
+  const pseudonym = yield* Pseudonym
+  const isUpgrade = head.version === "1.1" && HttpFields.isUpgrade(head.fields)
+  const outcome = yield* HttpForward.run({
+    exchange,
+    origin,
+    path,
+    fields: HttpFields.request(head, target, pseudonym, isUpgrade),
+    pseudonym,
+    pace,
+    idleTimeout,
+    isUpgrade,
+    onStatus: (status) => {
+      log.status = status
+    }
+  })
+  if (outcome._tag === "Over" && outcome.isKept) yield* ForwardOrigin.giveBack(place, exchange)
+  if (outcome._tag === "Unheard" && !origin.isReused)
+    return yield* new BadResponse({ reason: outcome.reason })
+  return { ...outcome, place, pace }
 })
+
+type Attempt = HttpForward.Outcome & {
+  readonly place: ForwardOrigin.Place
+  readonly pace: Effect.Success<ReturnType<typeof SessionBandwidth.of>>
+}
+
+const finish = (
+  { log, request: { exchange } }: CommandContext<Forwarding>,
+  outcome: Exclude<Attempt, { readonly _tag: "Unheard" }>
+): Effect.Effect<Ending, never, Relay> =>
+  outcome._tag === "Over"
+    ? Effect.succeed(outcome.ending)
+    : Effect.flatMap(Relay, (relay) =>
+        relay.run({
+          client: exchange.channel.transport,
+          target: outcome.place.origin.transport,
+          early: outcome.early,
+          traffic: log.traffic,
+          pace: outcome.pace
+        })
+      )

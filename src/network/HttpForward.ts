@@ -1,185 +1,312 @@
 /**
- * Forwards an HTTP request to the target, and the response to the client, as streams.
+ * Forwards one HTTP request to an origin, and the response to the client, as streams.
+ *
+ * An origin may answer before it has read the request: the response passes at once, and the request goes on for as long
+ * as the origin reads it.
  */
-import { type IncomingMessage, request as makeRequest, STATUS_CODES } from "node:http"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Deadline from "../base/Deadline.ts"
 import { BadResponse, MalformedRequest, ResponseTimeout } from "../Errors.ts"
-import * as Http from "../wire/Http.ts"
+import { isIncomplete } from "../wire/Decoder.ts"
+import type * as Http from "../wire/Http.ts"
+import * as HttpBody from "../wire/HttpBody.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
-import { HttpLines } from "../wire/HttpLines.ts"
+import * as HttpFraming from "../wire/HttpFraming.ts"
+import * as HttpHead from "../wire/HttpHead.ts"
 import type { Pace } from "./BandwidthScheduler.ts"
-import { type HttpExchange, headLimit, pairs } from "./HttpConnection.ts"
-import { Metered } from "./Metered.ts"
+import type { HttpExchange } from "./HttpExchange.ts"
+import type { Taker } from "./HttpInput.ts"
+import type { HttpOrigin } from "./HttpOrigin.ts"
+import { HttpPump } from "./HttpPump.ts"
+import { whenQuiet } from "./QuietTime.ts"
 import type { Ending } from "./RelayPair.ts"
-import type { Transport } from "./Transport.ts"
 
-interface Options {
+export interface Options {
   readonly exchange: HttpExchange
-  /** A new connection to the target, for this request only. */
-  readonly target: Transport
-  readonly method: string
+  readonly origin: HttpOrigin
+  /** Path and query. */
   readonly path: string
+  /** The fields of the request to the origin. */
   readonly fields: Http.Fields
   readonly pseudonym: string
   /** The flows of the bandwidth limits. */
   readonly pace?: Pace | undefined
   /** The time without any bytes after which the exchange is ended. */
   readonly idleTimeout: Duration.Duration
+  /** Whether the request asks for an upgrade to WebSocket. */
+  readonly isUpgrade: boolean
   readonly onStatus: (status: number) => void
 }
 
 /**
- * Forwards a request and its response. A message that breaks off on one side is broken off by RST on the other side,
- * too.
+ * The end of an exchange. `Over`: `isKept` tells whether the origin's connection can take another request. `Unheard`:
+ * the origin had closed the connection before the request, as far as is known. `Switched`: both connections belong to
+ * the caller, paused; `early` came from the client behind its request.
  */
-export const run = (
-  options: Options
-): Effect.Effect<Ending, BadResponse | MalformedRequest | ResponseTimeout> =>
-  Effect.raceFirst(pass(options), silence(options))
+export type Outcome =
+  | { readonly _tag: "Over"; readonly ending: Ending; readonly isKept: boolean }
+  | { readonly _tag: "Unheard"; readonly reason: string }
+  | { readonly _tag: "Switched"; readonly early: Uint8Array }
 
-/** The most fields of a response, and of each interim response. */
-const fieldLimit = 250
+type Failure = BadResponse | MalformedRequest | ResponseTimeout
+
+/**
+ * Forwards a request and its response. A message that breaks off on one side is broken off by RST on the other side,
+ * too. After a failure no byte of a response was written.
+ */
+export const run = (options: Options): Effect.Effect<Outcome, Failure> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback<Outcome, Failure>((resume) => {
+      const forwarding = new Forwarding(options, resume)
+      const { exchange, pace, idleTimeout } = options
+      const cancel = whenQuiet({
+        time: idleTimeout,
+        moved: () => exchange.tally.moved,
+        isHeld: () => !!pace?.upload?.isWaiting() || !!pace?.download?.isWaiting(),
+        after: (time, then) => Deadline.after(fiber, time, then),
+        expire: () => forwarding.quiet()
+      })
+      forwarding.onEnd = cancel
+      forwarding.start()
+      return Effect.sync(() => {
+        cancel()
+        forwarding.abandon()
+      })
+    })
+  )
 
 /** The most interim responses (1xx) of a request. */
 const interimLimit = 16
 
-const pass = (options: Options): Effect.Effect<Ending, BadResponse | MalformedRequest> =>
-  Effect.callback<Ending, BadResponse | MalformedRequest>((resume) => {
-    const { target, pseudonym, pace } = options
-    const { request, response, tally, receive } = options.exchange
-    const fail = (error: BadResponse | MalformedRequest) => resume(Effect.fail(error))
-    const bad = (reason: string) => fail(new BadResponse({ reason }))
-    const cutOff = (ending: Ending) => {
-      target.reset()
-      options.exchange.reset()
-      resume(Effect.succeed(ending))
-    }
-    let isWhole: (() => boolean) | undefined
+class Forwarding implements Taker {
+  /** Called at the end. */
+  onEnd: () => void = ignored
+  private readonly options: Options
+  private readonly resume: (result: Effect.Effect<Outcome, Failure>) => void
+  private readonly upload: HttpPump
+  private interims = 0
+  private isContinued = false
+  /** Whether the whole request was sent. */
+  private isSent = false
+  /** Whether the origin takes no more of the request. */
+  private isNotTaken = false
+  /** Whether the whole response was passed on. */
+  private isAnswered = false
+  /** Whether the origin keeps its connection open behind the response. */
+  private isPersistent = false
+  private isOver = false
 
-    // Registered before Node's parser gets the connection: the parser takes a reset for the end of a response without a
-    // length.
-    target.whenClosed(() => {
-      if (target.failure && isWhole && !isWhole()) cutOff("target reset")
-    })
-    const lines = new HttpLines(fieldLimit)
-    const wire = new Metered(target, {
-      portion: (bytes) => {
-        const size = isWhole ? bytes.length : lines.cut(bytes)
-        if (size === undefined) bad("too many fields")
-        return size ?? 0
+  constructor(options: Options, resume: (result: Effect.Effect<Outcome, Failure>) => void) {
+    const { exchange, origin } = options
+    this.options = options
+    this.resume = resume
+    this.upload = new HttpPump(exchange.channel.input, exchange.body, origin.output, {
+      whole: () => {
+        this.isSent = true
+        this.settle()
       },
-      onRead: (bytes) => tally.add("fromTarget", bytes),
-      onWritten: (bytes) => tally.add("toTarget", bytes)
-    })
-    wire.on("error", () => {})
-    const outgoing = attempt(() =>
-      makeRequest({
-        createConnection: () => wire,
-        method: options.method,
-        path: options.path,
-        headers: options.fields.flat() as never,
-        maxHeaderSize: headLimit
-      })
-    )
-    if (outgoing === undefined)
-      return fail(new MalformedRequest({ reason: "the request cannot be passed on" }))
-    outgoing.maxHeadersCount = fieldLimit
-
-    const respond = (incoming: IncomingMessage) => {
-      const received = pairs(incoming.rawHeaders)
-      const isFramed = Http.isFramed(received)
-      isWhole = () => incoming.complete && (isFramed || response.writableEnded)
-      const { statusCode: status = 0, statusMessage = "", httpVersion } = incoming
-      const fields = HttpFields.response(received, status, httpVersion, pseudonym)
-      incoming.on("error", () => {})
-      incoming.on("close", () => {
-        if (!incoming.complete) cutOff("target reset")
-      })
-      const codings = Http.values(received, "transfer-encoding")
-      if (codings.some((coding) => coding.toLowerCase() !== "chunked") || codings.length > 1) {
-        return bad("a transfer coding other than chunked")
+      malformed: (reason) => {
+        if (exchange.hasBegun) this.cutOff("client reset")
+        else this.fail(new MalformedRequest({ reason }))
+      },
+      // The client has finished sending in the middle of the body. The origin decides what that means.
+      ended: () => {
+        exchange.isLast = true
+        origin.output.flush()
+        origin.transport.end()
+        this.settle()
       }
-      // Clients ignore the reason phrase (RFC 9112 §4), so an invalid one is replaced.
-      const reason = Http.isReason(statusMessage) ? statusMessage : (STATUS_CODES[status] ?? "")
-      if (!attempt(() => response.writeHead(status, reason, fields.flat()))) {
-        return bad("a head that cannot be passed on")
-      }
-      options.onStatus(status)
-      response.flushHeaders()
-      incoming.pipe(response, { end: false })
-      incoming.on("end", () => {
-        if (!incoming.complete) return
-        attempt(() => response.addTrailers(HttpFields.trailers(pairs(incoming.rawTrailers)) as never))
-        if (isFramed) response.end()
-        // Without a length the response ends with the connection. `setImmediate` lets a reset be seen first.
-        else setImmediate(() => (target.failure ? cutOff("target reset") : response.end()))
-      })
-    }
-
-    let interim = 0
-    let isContinued = false
-    outgoing.on("information", ({ statusCode }) => {
-      if (++interim > interimLimit) return bad("too many interim responses")
-      // One 100 response is passed on, and none to HTTP/1.0 (RFC 9110 §15.2).
-      if (statusCode !== 100 || isContinued || request.httpVersion === "1.0") return
-      isContinued = true
-      response.writeContinue()
     })
-    outgoing.on("response", respond)
-    outgoing.on("upgrade", () => bad("an upgrade that the request did not ask for"))
-    outgoing.on("error", ({ message }) => {
-      if (!response.headersSent) bad(message)
-    })
-
-    response.on("close", () => {
-      if (response.writableFinished) resume(Effect.succeed("finished"))
-      else cutOff("client reset")
-    })
-    request.pipe(outgoing, { end: false })
-    request.on("end", () => {
-      attempt(() => outgoing.addTrailers(HttpFields.trailers(pairs(request.rawTrailers)) as never))
-      outgoing.end()
-    })
-    outgoing.flushHeaders()
-    wire.pace(pace?.download)
-    receive(pace?.upload)
-
-    return Effect.sync(() => target.reset())
-  }).pipe(
-    // Reads and discards the part of the body that the target did not take.
-    Effect.ensuring(Effect.sync(() => options.exchange.request.unpipe().resume()))
-  )
-
-/** The number of checks in an idle timeout, which is so kept to a tenth, as in `Relay`. */
-const looks = 10
-
-/** Ends the exchange when no byte has moved for the idle timeout. Waiting for bandwidth is not idle. */
-const silence = Effect.fnUntraced(function* ({
-  pace,
-  idleTimeout,
-  exchange
-}: Options): Effect.fn.Return<Ending, ResponseTimeout> {
-  if (!Duration.isFinite(idleTimeout)) return yield* Effect.never
-  const isHeld = () => pace?.upload?.isWaiting() || pace?.download?.isWaiting()
-  let before = -1
-  let quiet = 0
-  while (quiet < looks) {
-    yield* Effect.sleep(Duration.divideUnsafe(idleTimeout, looks))
-    const { moved } = exchange.tally
-    quiet = moved === before && !isHeld() ? quiet + 1 : 0
-    before = moved
   }
-  if (!exchange.response.headersSent) return yield* new ResponseTimeout()
-  exchange.reset()
-  return "idle"
-})
 
-/** Undefined if Node throws: its writer refuses some messages that its parser takes. */
-const attempt = <A>(write: () => A): A | undefined => {
-  try {
-    return write()
-  } catch {
-    return undefined
+  start(): void {
+    const { exchange, origin, path, fields, pace } = this.options
+    origin.tally = exchange.tally
+    origin.input.onClosed = () => this.originGone()
+    origin.onWriteFailed = () => this.notTaken()
+    exchange.onGone = () => this.cutOff(this.isAnswered ? "finished" : "client reset")
+    origin.output.head(`${exchange.head.method} ${path} HTTP/1.1`, fields, exchange.framing)
+    this.upload.start()
+    exchange.channel.input.pace(pace?.upload)
+    origin.input.pace(pace?.download)
+    origin.input.want(this)
+  }
+
+  /** Takes the head of a response. */
+  take(bytes: Buffer): void {
+    const { input } = this.options.origin
+    if (bytes[0] === 0x0d && bytes[1] === 0x0a) {
+      input.use(2)
+      return
+    }
+    const decoded = HttpHead.response(bytes)
+    if (Result.isFailure(decoded)) {
+      if (!isIncomplete(decoded.failure)) this.fail(decoded.failure)
+      return
+    }
+    const { value, size } = decoded.success
+    input.use(size)
+    if (value.status === 101) this.switched(value)
+    else if (value.status < 200) this.interim(value)
+    else this.respond(value)
+  }
+
+  ended(): void {
+    this.originGone()
+  }
+
+  /** No byte has moved for a long time. */
+  quiet(): void {
+    if (this.options.exchange.hasBegun) this.cutOff("idle")
+    else this.fail(new ResponseTimeout())
+  }
+
+  /** Gives up both connections, as the session was interrupted. */
+  abandon(): void {
+    this.finish()
+    this.options.origin.close(true)
+  }
+
+  private interim(response: HttpHead.ResponseHead): void {
+    const { exchange, pseudonym } = this.options
+    // One 100 says all that 100 can say.
+    const isAgain = response.status === 100 && this.isContinued
+    this.isContinued ||= response.status === 100
+    if (++this.interims > interimLimit) this.fail(bad("too many interim responses"))
+    else if (!isAgain) exchange.inform(response, HttpFields.interim(response, pseudonym))
+  }
+
+  private respond(response: HttpHead.ResponseHead): void {
+    const { exchange, origin, pseudonym, onStatus } = this.options
+    const framing = HttpFraming.ofResponse(response, exchange.head.method)
+    if (Result.isFailure(framing)) {
+      this.fail(framing.failure)
+      return
+    }
+    this.isPersistent = HttpFields.isPersistent(response) && framing.success._tag !== "Close"
+    // A client that waits for 100 sends no body after this response, or sends it unasked: nobody could tell which.
+    const isUnasked = exchange.expectsContinue && !this.isContinued && !this.upload.hasBegun
+    if (isUnasked) this.notTaken()
+    if (!this.isSent && (isUnasked || !origin.isOpen)) exchange.isLast = true
+    origin.input.want()
+    exchange.respond(response, HttpFields.response(response, pseudonym), framing.success)
+    onStatus(response.status)
+    const cutOff = () => this.cutOff("target reset")
+    const answered = () => {
+      this.isAnswered = true
+      if (!this.isSent) this.awaitEnd()
+      this.settle()
+    }
+    const isEndless = framing.success._tag === "Close"
+    new HttpPump(origin.input, HttpBody.make(framing.success), exchange.channel.output, {
+      whole: answered,
+      malformed: cutOff,
+      // A reset shows in the next turn.
+      ended: () =>
+        isEndless
+          ? setImmediate(() => {
+              if (this.isOver || origin.isCutOff) cutOff()
+              else {
+                exchange.channel.output.end([])
+                answered()
+              }
+            })
+          : cutOff()
+    }).start()
+  }
+
+  /** The response is whole, and the request is not: hears when the origin ends the connection. */
+  private awaitEnd(): void {
+    const { input } = this.options.origin
+    input.want({
+      take: (bytes) => {
+        this.isPersistent = false
+        input.use(bytes.length)
+      },
+      ended: () => this.settle()
+    })
+  }
+
+  private switched(response: HttpHead.ResponseHead): void {
+    const { exchange, origin, isUpgrade, onStatus } = this.options
+    if (!isUpgrade || !HttpFields.isUpgrade(response.fields)) {
+      this.fail(bad("an upgrade that the request did not ask for"))
+      return
+    }
+    exchange.switchProtocols(response, HttpFields.upgraded(response))
+    onStatus(101)
+    const late = origin.input.release()
+    const early = exchange.channel.input.release()
+    exchange.channel.output.flush()
+    exchange.tally.add("fromTarget", late.length)
+    if (late.length > 0) exchange.channel.transport.write(late)
+    this.end({ _tag: "Switched", early })
+  }
+
+  /** The origin has sent FIN, or its connection has closed. */
+  private originGone(): void {
+    const { exchange, origin } = this.options
+    if (this.isAnswered) this.settle()
+    else if (exchange.hasBegun) {
+      // What ends with the connection was told by the end.
+      if (!origin.transport.hasEnded || origin.isCutOff) this.cutOff("target reset")
+    } else {
+      const reason = origin.failure ?? "the target closed its connection before its response"
+      if (exchange.tally.fromTarget === 0 && !origin.input.hasBytes) this.end({ _tag: "Unheard", reason })
+      else this.fail(bad(reason))
+    }
+  }
+
+  /** The origin takes no more bytes. What it has sent before may be its answer. */
+  private notTaken(): void {
+    this.isNotTaken = true
+    this.upload.stop()
+    this.settle()
+  }
+
+  /** Ends the exchange if all is passed on, and the origin has all it wants of the request. */
+  private settle(): void {
+    const { exchange, origin } = this.options
+    if (this.isOver || !this.isAnswered || !(this.isSent || this.isNotTaken || !origin.isOpen)) return
+    const { output, transport } = exchange.channel
+    output.whenDrained(() => {
+      const isKept = this.isPersistent && this.isSent && origin.isClean
+      if (transport.isClosed) this.cutOff("client reset")
+      else this.end({ _tag: "Over", ending: "finished", isKept })
+    })
+  }
+
+  private cutOff(ending: Ending): void {
+    if (this.isOver) return
+    this.options.origin.close(true)
+    this.options.exchange.reset()
+    this.end({ _tag: "Over", ending, isKept: false })
+  }
+
+  private fail(error: Failure): void {
+    if (this.isOver) return
+    this.finish()
+    this.options.origin.close(true)
+    this.resume(Effect.fail(error))
+  }
+
+  private end(outcome: Outcome): void {
+    if (this.isOver) return
+    this.finish()
+    this.resume(Effect.succeed(outcome))
+  }
+
+  private finish(): void {
+    this.isOver = true
+    this.upload.stop()
+    this.options.origin.forget()
+    this.options.exchange.onGone = ignored
+    this.onEnd()
   }
 }
+
+const bad = (reason: string) => new BadResponse({ reason })
+
+const ignored = (): void => {}

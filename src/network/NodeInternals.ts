@@ -63,3 +63,32 @@ const keysOf = (socket: Socket): Keys | undefined => {
   const found = names.map((name) => [name, symbols.find(({ description }) => description === name)] as const)
   return found.every(([, symbol]) => symbol) ? (Object.fromEntries(found) as unknown as Keys) : undefined
 }
+
+type Done = (error?: Error | null) => void
+
+/**
+ * Reads on from a socket after a write has failed. A server that answers before it has read a request closes its
+ * connection while the request is still being sent. The answer waits in the system's buffer then, but the next write
+ * fails, and Node destroys a socket whose write has failed.
+ *
+ * From now on a failed write calls `failed`, once, and later writes do nothing. Reading goes on until
+ * its own end.
+ */
+export const keepReading = (stream: Duplex, failed: (error: Error) => void): void => {
+  const { _write, _writev } = stream
+  let isBroken = false
+  const unlessFailed =
+    (done: Done): Done =>
+    (error) => {
+      if (error && !isBroken) {
+        isBroken = true
+        failed(error)
+      }
+      done()
+    }
+  stream._write = (chunk, encoding, done) =>
+    isBroken ? done() : _write.call(stream, chunk, encoding, unlessFailed(done))
+  if (_writev) {
+    stream._writev = (chunks, done) => (isBroken ? done() : _writev.call(stream, chunks, unlessFailed(done)))
+  }
+}

@@ -164,6 +164,11 @@ class NodeTransport implements Transport {
     else duplex.destroy()
   }
 
+  keepReading(failed: (error: Error) => void): void {
+    // TLS and streams in memory end both ways at once.
+    if (isTcp(this.duplex)) NodeInternals.keepReading(this.duplex, failed)
+  }
+
   keepAlive(): void {
     if (this.carrier) this.carrier.keepAlive()
     else if (this.duplex instanceof Socket) this.duplex.setKeepAlive(true, 60_000)

@@ -59,6 +59,12 @@ export interface Transport {
    */
   readonly reset: () => void
 
+  /**
+   * From now on a failed write does not close the connection, so that what the other side has sent before is still read.
+   * `failed` gets the error, once; later writes do nothing. Left out where reading ends with writing.
+   */
+  readonly keepReading?: (failed: (error: Error) => void) => void
+
   /** Switches TCP keep-alive on, with a probe a minute. */
   readonly keepAlive: () => void
   /** Gives up the connection's own read buffer, if no bytes are on their way. */

@@ -23,7 +23,7 @@ export const run = Effect.fnUntraced(function* (
   client: Client
 ): Effect.fn.Return<Protocol, NotHeard | UnknownProtocol, CurrentListener> {
   const { protocols } = yield* CurrentListener
-  const first = yield* client.read(firstByte)
+  const first = yield* client.read(opening)
   const protocol = protocols.find((candidate) => startsWith[candidate](first))
   if (protocol === undefined) return yield* new UnknownProtocol({ firstByte: first, ...hints[first] })
   return protocolsByName[protocol]
@@ -39,6 +39,21 @@ const hints: Readonly<Record<number, { readonly hint: string }>> = {
   // RFC 8446 §5.1, a handshake record.
   22: { hint: "the client speaks TLS: only listeners with tls: before their address do" }
 }
+
+/**
+ * Reads the first byte without consuming it. Before a letter, a few empty lines are none of it: HTTP permits them before
+ * a request (RFC 9112 §2.2).
+ */
+const opening: Decoder<number> = (bytes) => {
+  let at = 0
+  while (at < emptyLimit && bytes[at] === 0x0d && bytes[at + 1] === 0x0a) at += 2
+  const first = bytes[at]
+  if (first === undefined || (first === 0x0d && at + 1 === bytes.length)) return incomplete
+  return complete(startsWith.http(first) ? first : bytes[0]!, 0)
+}
+
+/** The most bytes of empty lines. */
+const emptyLimit = 8
 
 /** Reads the first byte without consuming it. */
 export const firstByte: Decoder<number> = ([first]) => (first === undefined ? incomplete : complete(first, 0))

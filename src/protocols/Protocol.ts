@@ -22,8 +22,11 @@ export interface Exchange {
   readonly admit: Effect.Effect<Admitted, SessionError, Authenticator>
   /** Sends the reply that the request is granted, with this address. */
   readonly succeeded: (bound: NetAddress.InetAddress) => Effect.Effect<void>
-  /** Sends the reply to an error, if it has a reply: see `Reply.ts`. */
-  readonly failed: (error: SessionError) => Effect.Effect<void>
+  /**
+   * Sends the reply to an error, if it has a reply: see `Reply.ts`. `remote` is the target's address, if there was a
+   * connection to it and the client may know.
+   */
+  readonly failed: (error: SessionError, remote?: NetAddress.InetAddress) => Effect.Effect<void>
   /** Whether another request can follow. Left out where a connection has only one request. */
   readonly hasNext?: () => boolean
 }

@@ -7,6 +7,7 @@ import { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
 import * as Hmac from "../base/Hmac.ts"
+import { OriginPool } from "../commands/OriginPool.ts"
 import type { BadSetting, BadSettings, StateFailed } from "../Errors.ts"
 import { Bandwidth } from "../limits/Bandwidth.ts"
 import { Quotas } from "../limits/Quotas.ts"
@@ -51,7 +52,8 @@ export const services = (
     replacements.dialer ?? Dialer.layer,
     replacements.binder ?? Binder.layer,
     replacements.relay ?? Relay.layer,
-    replacements.datagramRelay ?? DatagramRelay.layer
+    replacements.datagramRelay ?? DatagramRelay.layer,
+    OriginPool.layer
   )
 
 /** Services that refuse every client and deny every target: for a server that gets its settings by a reload later. */

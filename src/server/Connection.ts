@@ -209,7 +209,8 @@ const refuse = Effect.fnUntraced(function* (
   // Behind a proxy the banned client is known only after the PROXY header.
   if (error._tag === "Banned") transport.reset()
   session.reportedError = settings.blurFailures ? Reply.masked(error) : error
-  if (exchange) yield* exchange.failed(session.reportedError)
+  const remote = settings.blurFailures ? undefined : session.running?.remote
+  if (exchange) yield* exchange.failed(session.reportedError, remote)
   return error
 })
 

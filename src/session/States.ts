@@ -5,7 +5,7 @@
 import * as NetAddress from "effect/net/NetAddress"
 import type { Authenticated, Proof } from "../auth/Authenticated.ts"
 import type { Client } from "../network/Client.ts"
-import type { HttpExchange } from "../network/HttpConnection.ts"
+import type { HttpExchange } from "../network/HttpExchange.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Decision } from "../policy/Decision.ts"

@@ -1,11 +1,17 @@
 /**
  * The meaning of HTTP requests for a proxy (RFC 9110, RFC 9112): their destination, their credentials, their framing.
- * Node's parser, in `HttpConnection`, finds where messages begin and end.
+ * `HttpHead` parses heads, and `HttpFraming` finds where bodies end.
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import { type InvalidTarget, MalformedCredentials, MalformedRequest, NotForProxy } from "../Errors.ts"
+import {
+  type InvalidTarget,
+  MalformedCredentials,
+  MalformedRequest,
+  MethodNotAllowed,
+  NotForProxy
+} from "../Errors.ts"
 import type { Credentials } from "./Socks5.ts"
 import * as Target from "./Target.ts"
 
@@ -30,30 +36,29 @@ type Destination =
   | { readonly _tag: "Resource"; readonly target: Target.Target; readonly path: string }
 
 /**
- * The destination of a request. Fails for ambiguous framing and for a malformed request-target (RFC 9112 §3.2, §6.1).
- * The request-target alone decides; the Host field is ignored (RFC 9112 §3.2.2).
+ * The destination of a request. Fails for a malformed request-target (RFC 9112 §3.2). The request-target alone decides;
+ * the Host field is ignored (RFC 9112 §3.2.2).
  */
 export const destination = (
   head: Head
-): Result.Result<Destination, MalformedRequest | InvalidTarget | NotForProxy> => {
+): Result.Result<Destination, MalformedRequest | InvalidTarget | NotForProxy | MethodNotAllowed> => {
   const hosts = values(head.fields, "host")
-  const codings = values(head.fields, "transfer-encoding")
   const isTunnel = head.method === "CONNECT"
   if (head.version !== "1.1" && head.version !== "1.0") return malformed("the version is not HTTP/1")
   if (hosts.length > 1) return malformed("more than one Host")
   if (hosts.length === 0 && head.version === "1.1" && !isTunnel) return malformed("no Host")
-  if (codings.length > 0 && head.version === "1.0") return malformed("Transfer-Encoding in HTTP/1.0")
-  if (codings.some((coding) => coding.toLowerCase() !== "chunked"))
-    return malformed("a transfer coding other than chunked")
   if (isTunnel) {
     if (isFramed(head.fields)) return malformed("CONNECT with a body")
     return Result.map(authority(head.target), (target) => ({ _tag: "Tunnel", target }))
   }
   if (head.target.startsWith("/") || head.target === "*") return Result.fail(new NotForProxy())
-  if (head.method === "TRACE") return malformed("TRACE is not forwarded")
-  const [, scheme, host, path] = /^([a-z][a-z\d+.-]*):\/\/([^/?#]*)([^#]*)$/i.exec(head.target) ?? []
+  // A target could send back the credentials that a script must not see (RFC 9110 §9.3.8).
+  if (head.method === "TRACE") return Result.fail(new MethodNotAllowed({ method: head.method }))
+  if (head.target.includes("#")) return malformed("the request-target has a fragment")
+  const [, scheme, host, path] = /^([a-z][a-z\d+.-]*):\/\/([^/?]*)(.*)$/i.exec(head.target) ?? []
   if (scheme === undefined) return malformed("the request-target is no absolute URI")
-  if (scheme.toLowerCase() !== "http") return malformed("only http: is forwarded, others need CONNECT")
+  // Some clients ask for WebSocket by its own scheme, which has the same port (RFC 6455 §3).
+  if (!/^(?:http|ws)$/i.test(scheme)) return malformed("only http: is forwarded, others need CONNECT")
   return Result.map(authority(host!, 80), (target) => ({
     _tag: "Resource",
     target,
@@ -105,17 +110,15 @@ export const isReason = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/.t
 export const values = (fields: Fields, wanted: string): ReadonlyArray<string> =>
   fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
 
+/** The options in all lines of a field that is a list of tokens, such as Connection, in lower case. */
+export const options = (fields: Fields, wanted: string): ReadonlyArray<string> =>
+  values(fields, wanted).flatMap((line) => line.toLowerCase().split(/[\t ]*,[\t ]*/))
+
 /** A response by this server itself. */
 export interface Answer {
   readonly status: number
   readonly fields: Fields
   readonly body: string
-}
-
-/** The bytes of a whole response. */
-export const message = (status: number, reason: string, fields: Fields, body: string): Uint8Array => {
-  const lines = [`HTTP/1.1 ${status} ${reason}`, ...fields.map(([name, value]) => `${name}: ${value}`)]
-  return utf8.encode(`${lines.join("\r\n")}\r\n\r\n${body}`)
 }
 
 /** The response to CONNECT; the bytes of the tunnel follow at once (RFC 9110 §9.3.6). */

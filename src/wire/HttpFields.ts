@@ -2,7 +2,8 @@
  * The fields of a message that a proxy passes on (RFC 9110 §7.6).
  */
 import type { Fields, Head } from "./Http.ts"
-import { values } from "./Http.ts"
+import { options, values } from "./Http.ts"
+import type { ResponseHead } from "./HttpHead.ts"
 import * as Target from "./Target.ts"
 
 /** Fields for this connection or this proxy only. Each connection has framing fields of its own. */
@@ -19,28 +20,63 @@ const hopByHop: ReadonlySet<string> = new Set([
   "upgrade"
 ])
 
-/** The fields of a request to the target: Host names the target, and the connection closes after the request. */
-export const request = (head: Head, target: Target.Target, pseudonym: string): Fields => {
+/** The fields of a request to the target. Host names the target; with `isUpgrade` the request asks for WebSocket. */
+export const request = (head: Head, target: Target.Target, pseudonym: string, isUpgrade = false): Fields => {
   const framing = length(head.fields)
   return [
     ["Host", host(target)],
-    ...endToEnd(head.fields).filter(([name]) => name.toLowerCase() !== "host"),
+    ...endToEnd(head.fields)
+      .filter(([name]) => !isExcluded(head, name.toLowerCase()))
+      .map(([name, value]) => [name, isHops(head, name) ? fewerHops(value) : value] as const),
     ["Via", `${head.version} ${pseudonym}`],
     ...(values(head.fields, "transfer-encoding").length > 0
       ? ([["Transfer-Encoding", "chunked"]] as const)
       : framing.length > 0 || bodiless.has(head.method)
         ? framing
         : ([["Content-Length", "0"]] as const)),
-    ["Connection", "close"]
+    ...(isUpgrade ? switching : [])
   ]
 }
 
-/** The fields of a response to the client. Without a length, Node frames the response when it writes it. */
-export const response = (fields: Fields, status: number, version: string, pseudonym: string): Fields => [
+/** The fields of a final response to the client, without those of its connection. */
+export const response = ({ fields, status, version }: ResponseHead, pseudonym: string): Fields => [
   ...endToEnd(fields),
   ["Via", `${version} ${pseudonym}`],
   ...(status === 204 || values(fields, "transfer-encoding").length > 0 ? [] : length(fields))
 ]
+
+/** The fields of an interim response to the client. */
+export const interim = ({ fields, version }: ResponseHead, pseudonym: string): Fields => [
+  ...endToEnd(fields),
+  ["Via", `${version} ${pseudonym}`]
+]
+
+/** The fields of a response to the client that switches to WebSocket. */
+export const upgraded = ({ fields }: ResponseHead): Fields => [...endToEnd(fields), ...switching]
+
+/**
+ * Whether the fields ask for WebSocket, or agree to it (RFC 6455 §4.1). Other protocols are not switched to: a request
+ * for one is passed on without it.
+ */
+export const isUpgrade = (fields: Fields): boolean =>
+  options(fields, "connection").includes("upgrade") && options(fields, "upgrade").includes("websocket")
+
+/** Whether the origin's connection stays open behind the response (RFC 9112 §9.3). */
+export const isPersistent = ({ fields, version }: ResponseHead): boolean => {
+  const said = options(fields, "connection")
+  return !said.includes("close") && (version === "1.1" || said.includes("keep-alive"))
+}
+
+/** Whether the request goes no further than to this server (RFC 9110 §7.6.2). */
+export const isLastHop = ({ method, fields }: Head): boolean =>
+  method === "OPTIONS" && values(fields, "max-forwards").some((value) => /^0+$/.test(value))
+
+/** Whether requests with this field authenticate the connection, and not only themselves (RFC 4559 §6). */
+export const authenticatesConnection = (fields: Fields): boolean =>
+  values(fields, "authorization").some((value) => /^(?:ntlm|negotiate)(?: |$)/i.test(value))
+
+/** Whether a request may be sent again when it may have been heard: it changes nothing more then (RFC 9110 §9.2.2). */
+export const isRepeatable = (method: string): boolean => repeatable.has(method)
 
 /** The trailers that are safe to pass on after the head of the message was acted on (RFC 9110 §6.5.1). */
 export const trailers = (fields: Fields): Fields =>
@@ -53,19 +89,35 @@ export const hasPassed = (fields: Fields, pseudonym: string): boolean =>
   )
 
 const endToEnd = (fields: Fields): Fields => {
-  const named = new Set(
-    values(fields, "connection").flatMap((line) =>
-      line.split(",").map((option) => option.trim().toLowerCase())
-    )
-  )
+  const named = new Set(options(fields, "connection"))
   return fields.filter(([name]) => !hopByHop.has(name.toLowerCase()) && !named.has(name.toLowerCase()))
 }
 
+/** One Content-Length: several have the same value (RFC 9110 §8.6). */
 const length = (fields: Fields): Fields =>
-  values(fields, "content-length").map((value) => ["Content-Length", value])
+  values(fields, "content-length")
+    .slice(0, 1)
+    .map((value) => ["Content-Length", value.split(",")[0]!.trim()])
 
 /** Methods whose requests need no Content-Length without a body (RFC 9110 §8.6). */
 const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS"])
+
+const repeatable: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+
+/** Fields of a request that this server writes itself, or that HTTP/1.0 has not (RFC 9110 §10.1.1). */
+const isExcluded = ({ version }: Head, name: string): boolean =>
+  name === "host" || (version === "1.0" && name === "expect")
+
+const isHops = ({ method }: Head, name: string): boolean =>
+  method === "OPTIONS" && name.toLowerCase() === "max-forwards"
+
+const fewerHops = (value: string): string =>
+  /^[1-9]\d{0,8}$/.test(value) ? String(Number(value) - 1) : value
+
+const switching: Fields = [
+  ["Connection", "Upgrade"],
+  ["Upgrade", "websocket"]
+]
 
 const host = (target: Target.Target): string => {
   const text = Target.format(target)

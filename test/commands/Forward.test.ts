@@ -207,16 +207,18 @@ describe("what breaks off", () => {
     )
   )
 
-  it.effect("a client that ends in its body: told so, and the target's connection is reset", () =>
+  it.effect("a client that ends in its body: the target is told, and decides", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect
         yield* client.send(message(head("POST", "Content-Length: 50"), "hello"))
         const target = yield* connected
-        yield* target.receive(10)
         yield* client.end
-        assert.strictEqual((yield* receiveAll(client)).status, 400)
-        assert.strictEqual(yield* target.ending, "reset")
+        assert.match(text(yield* target.rest), /\r\n\r\nhello$/)
+        assert.strictEqual(yield* target.ending, "end")
+        yield* target.send(message(["HTTP/1.1 400 Too short", "Content-Length: 3"], "no!"))
+        const { start, fields, body } = yield* receiveAll(client)
+        assert.deepStrictEqual([start, fields.connection, body], ["HTTP/1.1 400 Too short", "close", "no!"])
       })
     )
   )
@@ -280,7 +282,7 @@ describe("what breaks off", () => {
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect
-        yield* client.send(message(head("GET", "Connection: close, Upgrade", "Upgrade: websocket")))
+        yield* client.send(message(head("GET", "Connection: close, Upgrade", "Upgrade: h2c")))
         const target = yield* connected
         const { fields } = yield* receive(target)
         assert.isUndefined(fields.upgrade)
@@ -410,12 +412,199 @@ it.effect("Every request is a session of its own: counted, and a line in the log
         layer({
           config: { maxSessions: 1 },
           dialer: dialer(({ duplex }) =>
-            duplex.once("data", () =>
-              duplex.write(message(["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"))
-            )
+            duplex.on("data", () => duplex.write(message(["HTTP/1.1 200 OK", "Content-Length: 5"], "hello")))
           )
         })
       )
+    )
+  )
+})
+
+describe("bytes above 0x7f", () => {
+  it.effect("pass as they came, in targets, values and reasons", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(
+          message(["GET http://target.example/\xe9?\xff HTTP/1.1", "Host: a", "X-Name: \xc3\xa9\xa0"])
+        )
+        const target = yield* connected
+        const request = yield* receive(target)
+        assert.strictEqual(request.start, "GET /\xe9?\xff HTTP/1.1")
+        assert.strictEqual(request.fields["x-name"], "\xc3\xa9\xa0")
+        const disposition = 'attachment; filename="\xc3\xa9\x80.txt"'
+        yield* target.send(
+          message(["HTTP/1.1 200 Tr\xe8s bien", `Content-Disposition: ${disposition}`, "Content-Length: 0"])
+        )
+        const { start, fields } = yield* receive(client)
+        assert.deepStrictEqual(
+          [start, fields["content-disposition"]],
+          ["HTTP/1.1 200 Tr\xe8s bien", disposition]
+        )
+      })
+    )
+  )
+})
+
+describe("interim responses", () => {
+  it.effect("pass with their fields, each of them", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("GET")))
+        const target = yield* connected
+        yield* receive(target)
+        const hints = ["HTTP/1.1 103 Early Hints", "Link: </style.css>; rel=preload", "Connection: X", "X: y"]
+        yield* target.send(message(["HTTP/1.1 102 Processing"]))
+        yield* target.send(message(hints))
+        yield* target.send(message(hints))
+        yield* target.send(message(["HTTP/1.1 200 OK", "Content-Length: 2"], "ok"))
+        assert.strictEqual((yield* receive(client)).status, 102)
+        for (const _ of "12") {
+          const { start, fields } = yield* receive(client)
+          assert.strictEqual(start, "HTTP/1.1 103 Early Hints")
+          assert.deepStrictEqual(Object.keys(fields), ["link", "via"])
+        }
+        assert.strictEqual((yield* receive(client)).body, "ok")
+      })
+    )
+  )
+})
+
+describe("a request", () => {
+  for (const lengths of [["Content-Length: 5", "Content-Length: 5"], ["Content-Length: 5, 5"]]) {
+    it.effect(`of one length that is said twice has it: ${lengths.length} lines`, () =>
+      withTarget((connected) =>
+        Effect.gen(function* () {
+          const client = yield* connect
+          yield* client.send(message(head("POST", ...lengths), "hello"))
+          const target = yield* connected
+          const { fields, body } = yield* receive(target)
+          assert.deepStrictEqual([fields["content-length"], body], ["5", "hello"])
+          yield* target.send(message(["HTTP/1.1 200 OK", ...lengths], "hello"))
+          const response = yield* receive(client)
+          assert.deepStrictEqual([response.fields["content-length"], response.body], ["5", "hello"])
+        })
+      )
+    )
+  }
+
+  it.effect("may have an unknown method, and empty lines before it", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send("\r\n\r\n")
+        yield* client.send(message(head("Frobnicate!")))
+        const target = yield* connected
+        assert.strictEqual((yield* receive(target)).start, "Frobnicate! / HTTP/1.1")
+      })
+    )
+  )
+
+  it.effect("of OPTIONS goes so far as Max-Forwards says", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("OPTIONS", "Max-Forwards: 0")))
+        const own = yield* receive(client)
+        assert.strictEqual(own.status, 200)
+        assert.include(own.fields.allow, "CONNECT")
+        yield* client.send(message(head("OPTIONS", "Max-Forwards: 2")))
+        assert.strictEqual((yield* receive(yield* connected)).fields["max-forwards"], "1")
+      })
+    )
+  )
+})
+
+describe("an upgrade to WebSocket", () => {
+  const asking = ["Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x"]
+
+  for (const scheme of ["http", "ws"]) {
+    it.effect(`by ${scheme}: is a tunnel`, () => {
+      const lines: Array<Record<string, unknown>> = []
+      return withTarget((connected) =>
+        Effect.gen(function* () {
+          const client = yield* connect
+          yield* client.send(
+            message(
+              [`GET ${scheme}://target.example/chat HTTP/1.1`, "Host: target.example", ...asking],
+              "early"
+            )
+          )
+          const target = yield* connected
+          const { fields } = yield* receive(target)
+          assert.deepStrictEqual([fields.connection, fields.upgrade], ["Upgrade", "websocket"])
+          assert.strictEqual(fields["sec-websocket-key"], "x")
+          const accepted = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Accept: y"]
+          yield* target.send(message(["HTTP/1.1 101 Switching Protocols", ...accepted], "late"))
+          const response = yield* receive(client)
+          assert.strictEqual(response.status, 101)
+          assert.deepStrictEqual(
+            [response.fields.connection, response.fields.upgrade, response.fields["sec-websocket-accept"]],
+            ["Upgrade", "websocket", "y"]
+          )
+          assert.strictEqual(text(yield* client.receive(4)), "late")
+          assert.strictEqual(text(yield* target.receive(5)), "early")
+          yield* client.end
+          assert.strictEqual(text(yield* target.rest), "")
+          yield* target.send("still")
+          yield* target.end
+          assert.strictEqual(text(yield* client.rest), "still")
+          yield* settled
+          assert.deepInclude(lines[0]!, { status: 101, outcome: "finished" })
+        })
+      ).pipe(Effect.provide(logged(lines)))
+    })
+  }
+
+  it.effect("that the target does not want is an ordinary response", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("GET", ...asking)))
+        const target = yield* connected
+        yield* receive(target)
+        yield* target.send(message(["HTTP/1.1 426 No", "Content-Length: 2"], "no"))
+        assert.strictEqual((yield* receive(client)).body, "no")
+      })
+    )
+  )
+})
+
+describe("an answer before the request is whole", () => {
+  it.effect("passes at once, and the request goes on for as long as the target reads it", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Content-Length: 1000"), "x".repeat(100)))
+        const target = yield* connected
+        let asked = ""
+        while (!asked.endsWith("\r\n\r\n")) asked += text(yield* target.receive(1))
+        assert.notMatch(asked, /connection: close/i)
+        yield* target.send(message(["HTTP/1.1 200 OK", "Content-Length: 2"], "ok"))
+        const { body, fields } = yield* receive(client)
+        assert.deepStrictEqual([body, fields.connection], ["ok", "keep-alive"])
+        yield* client.send("x".repeat(900))
+        assert.strictEqual((yield* target.receive(1000)).length, 1000)
+        yield* settled
+        yield* client.send(message(["GET / HTTP/1.1", "Host: a"]))
+        assert.strictEqual((yield* receive(client)).status, 400)
+      })
+    )
+  )
+
+  it.effect("ends the exchange when the target closes", () =>
+    withTarget((connected) =>
+      Effect.gen(function* () {
+        const client = yield* connect
+        yield* client.send(message(head("POST", "Content-Length: 1000000"), "x".repeat(100)))
+        const target = yield* connected
+        yield* target.receive(10)
+        yield* target.send(message(["HTTP/1.1 413 Too long", "Content-Length: 2"], "no"))
+        yield* target.end
+        const { start, body } = yield* receiveAll(client)
+        assert.deepStrictEqual([start, body], ["HTTP/1.1 413 Too long", "no"])
+      })
     )
   )
 })

@@ -3,6 +3,7 @@
  * with whom the server counts. No socket of the system is opened. By the machine's
  * clock, as a server takes its drain timeout to end, which is 1 ms here.
  */
+
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
+import { OriginPool } from "../../src/commands/OriginPool.ts"
 import {
   Binder,
   CoordinatorMember,
@@ -64,7 +66,7 @@ const memory = () => {
 const services = Layer.mergeAll(
   AuthLayer.layer,
   Layer.provide(Policy.layer, LocalAddresses.layerFixed([])),
-  ...[Resolver.layer, Dialer.layer, Binder.layer, Relay.layer, DatagramRelay.layer]
+  ...[Resolver.layer, Dialer.layer, Binder.layer, Relay.layer, DatagramRelay.layer, OriginPool.layer]
 )
 
 const config = (values: Partial<Config.Values>) =>

@@ -49,3 +49,36 @@ const parse = (head: string, body: string): Message => {
   }
   return { start, status: Number(start.split(" ")[1]), fields, body }
 }
+
+/**
+ * The heads of the requests on one connection, from the bytes in pieces as they come: calls `onHead` with each, and
+ * skips bodies of a known length and in chunks.
+ */
+export const requests = (onHead: (head: string) => void): ((chunk: Uint8Array) => void) => {
+  let seen = ""
+  let body = 0
+  let isChunked = false
+  const step = (): boolean => {
+    if (body > 0) {
+      const size = Math.min(body, seen.length)
+      seen = seen.slice(size)
+      body -= size
+      return size > 0
+    }
+    const end = isChunked ? /(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(seen) : /\r\n\r\n/.exec(seen)
+    if (end === null) return false
+    const head = seen.slice(0, end.index + end[0].length)
+    seen = seen.slice(head.length)
+    if (!isChunked) {
+      const { fields } = parse(head, "")
+      body = Number(fields["content-length"] ?? 0)
+      isChunked = fields["transfer-encoding"] !== undefined
+      onHead(head)
+    } else isChunked = false
+    return true
+  }
+  return (chunk) => {
+    seen += text(chunk)
+    while (step()) {}
+  }
+}

@@ -12,6 +12,9 @@ const target = targetOf("example.com:8080")
 const asked = (fields: Fields, method = "GET") =>
   HttpFields.request({ method, version: "1.1", fields } as Head, target, "me")
 
+const passed = (fields: Fields, status: number) =>
+  HttpFields.response({ status, reason: "", version: "1.1", fields }, "me")
+
 const names = (fields: Fields) => fields.map(([name]) => name.toLowerCase())
 
 const hopByHop = [
@@ -29,8 +32,7 @@ describe("a request passed on", () => {
       [
         ["Host", "example.com:8080"],
         ["Accept", "*/*"],
-        ["Via", "1.1 me"],
-        ["Connection", "close"]
+        ["Via", "1.1 me"]
       ]
     )
   })
@@ -56,13 +58,13 @@ describe("a request passed on", () => {
     fc.assert(
       fc.property(fc.constantFrom(...hopByHop, "X-Named"), fc.func(fc.boolean()), (name, isUpper) => {
         const cased = [...name].map((c, i) => (isUpper(i) ? c.toUpperCase() : c.toLowerCase())).join("")
-        const passed = asked([
+        const sent = asked([
           [cased, "x"],
           ["connection", "close, x-NAMED"],
           ["X-Other", "y"]
         ])
-        assert.notDeepInclude(passed, [cased, "x"])
-        assert.deepInclude(passed, ["X-Other", "y"])
+        assert.notDeepInclude(sent, [cased, "x"])
+        assert.deepInclude(sent, ["X-Other", "y"])
       })
     )
   })
@@ -75,14 +77,14 @@ describe("a response passed on", () => {
       ["Proxy-Authenticate", "Basic"],
       ["Set-Cookie", "a=b"]
     ]
-    assert.deepStrictEqual(HttpFields.response(fields, 200, "1.1", "me"), [
+    assert.deepStrictEqual(passed(fields, 200), [
       ["Set-Cookie", "a=b"],
       ["Via", "1.1 me"],
       ["Content-Length", "3"]
     ])
-    assert.notInclude(names(HttpFields.response(fields, 204, "1.1", "me")), "content-length")
+    assert.notInclude(names(passed(fields, 204)), "content-length")
     const chunked: Fields = [...fields, ["Transfer-Encoding", "chunked"]]
-    assert.notInclude(names(HttpFields.response(chunked, 200, "1.1", "me")), "content-length")
+    assert.notInclude(names(passed(chunked, 200)), "content-length")
   })
 })
 

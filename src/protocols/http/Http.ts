@@ -23,7 +23,9 @@ import type { Exchange, Protocol } from "../Protocol.ts"
 export const Http: Protocol = {
   name: "HTTP",
   begin: (accepted, log) =>
-    Effect.map(HttpConnection.make(accepted.client), (requests) => exchangeOf(accepted, log, requests))
+    Effect.map(HttpConnection.make(accepted.client, undefined), (requests) =>
+      exchangeOf(accepted, log, requests)
+    )
 }
 
 const exchangeOf = (
@@ -60,8 +62,8 @@ const exchangeOf = (
         log.status = 200
         return client.reply(Wire.established)
       }),
-    failed: (error) => {
-      const answer = Reply.http(error)
+    failed: (error, remote) => {
+      const answer = Reply.http(error, remote)
       log.status = answer.status
       // Between two requests a connection ends without a response.
       if (error._tag === "ClientGone" || (error._tag === "HandshakeTimeout" && count > 0)) return Effect.void
@@ -71,7 +73,7 @@ const exchangeOf = (
       const staysOpen = answer.status === 407 ? ++refusals < 2 : isAuthenticated && answer.status !== 429
       return requests.answer(answer, staysOpen)
     },
-    hasNext: requests.hasNext
+    hasNext: () => requests.hasNext()
   }
 }
 

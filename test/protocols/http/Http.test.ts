@@ -94,7 +94,7 @@ describe("FORWARD", () => {
       assert.strictEqual(body, "hello")
       assert.match(
         target.requests[0]!,
-        /^GET \/a\?b=c HTTP\/1\.1\r\nHost: target\.example\r\nAccept: \*\/\*\r\nVia: 1\.1 effect-socks-[0-9a-f]{8}\r\nConnection: close\r\n\r\n$/
+        /^GET \/a\?b=c HTTP\/1\.1\r\nHost: target\.example\r\nAccept: \*\/\*\r\nVia: 1\.1 effect-socks-[0-9a-f]{8}\r\n\r\n$/
       )
     }).pipe(Effect.provide(layer({ dialer: target.dialer })))
   })

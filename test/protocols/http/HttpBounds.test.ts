@@ -11,7 +11,7 @@ import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Authenticator } from "../../../src/auth/Authenticator.ts"
 import { connect, dialer, layer, type Peer, type Replacements } from "../../../src/testing/index.ts"
-import { message, receive, receiveAll, text } from "../../support/http.ts"
+import { message, receive, receiveAll, requests, text } from "../../support/http.ts"
 import { captured } from "../../support/logs.ts"
 import { settled } from "../../support/streams.ts"
 
@@ -34,14 +34,11 @@ const answering = (bytes: Uint8Array | ReadonlyArray<Uint8Array>) => {
   const heads: Array<string> = []
   const pieces = bytes instanceof Uint8Array ? [bytes] : bytes
   const targets = dialer(({ duplex }: Peer) => {
-    let seen = ""
-    duplex.on("data", (chunk: Buffer) => {
-      const before = seen.includes("\r\n\r\n")
-      seen += chunk.toString("latin1")
-      if (before || !seen.includes("\r\n\r\n")) return
-      heads.push(seen)
+    const read = requests((head) => {
+      heads.push(head)
       for (const piece of pieces) duplex.write(piece)
     })
+    duplex.on("data", read)
   })
   return { heads, targets, served: (more: Replacements = {}) => layer({ ...more, dialer: targets }) }
 }
@@ -118,6 +115,12 @@ describe("requests sent ahead", () => {
 
   it.effect("are not read while one is served", () => {
     const asked: Array<Peer> = []
+    const targets = dialer((peer) =>
+      peer.duplex.on(
+        "data",
+        requests(() => asked.push(peer))
+      )
+    )
     return Effect.gen(function* () {
       const client = yield* connect
       for (let i = 0; i < 100; i++) yield* client.send(Buffer.concat(Array(1000).fill(get())))
@@ -129,7 +132,7 @@ describe("requests sent ahead", () => {
       assert.strictEqual((yield* receive(client)).body, "ok")
       yield* settled
       assert.strictEqual(asked.length, 2)
-    }).pipe(Effect.provide(layer({ dialer: dialer((target) => asked.push(target)) })))
+    }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
   for (const [what, post] of [

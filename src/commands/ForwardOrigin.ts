@@ -1,0 +1,118 @@
+/**
+ * The connection to the origin of a forwarded request: the one that the client has to itself, one that was kept, or a
+ * new one.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Scope from "effect/Scope"
+import type { DialError, InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
+import { ownerOf } from "../limits/LimitKeys.ts"
+import type { Dialer } from "../network/Dialer.ts"
+import type { HttpExchange } from "../network/HttpExchange.ts"
+import { HttpOrigin } from "../network/HttpOrigin.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { NetworkSettings } from "../network/Settings.ts"
+import type { Permitted } from "../policy/Authorize.ts"
+import type { Decision } from "../policy/Decision.ts"
+import type { Policy } from "../policy/Policy.ts"
+import { CurrentRoute } from "../routes/Routes.ts"
+import * as HttpFields from "../wire/HttpFields.ts"
+import type { CommandContext } from "./CommandContext.ts"
+import * as Connect from "./Connect.ts"
+import { OriginPool } from "./OriginPool.ts"
+
+/** A connection to an origin, the key under which it may be kept, and the decision about its address. */
+export interface Place {
+  readonly origin: HttpOrigin
+  readonly key: string
+  readonly decision: Decision
+  /** Whether the connection was given back, so that it stays open behind this request. */
+  isGivenBack: boolean
+}
+
+interface Options extends Pick<CommandContext, "admitted" | "chargeRule"> {
+  readonly exchange: HttpExchange
+  /** Whether a connection may be used on which there were requests before. */
+  readonly canReuse: boolean
+}
+
+/**
+ * A connection to an address that the policy allows for this request. It closes with the scope, unless it was given
+ * back.
+ */
+export const open = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<
+  Place,
+  InvalidTarget | NotAllowed | ResolveError | DialError | LimitError,
+  NetworkSettings | OriginPool | Policy | Resolver | Dialer | Scope.Scope
+> {
+  const { admitted, chargeRule, canReuse } = options
+  const judged = yield* Connect.judge(admitted)
+  const route = yield* CurrentRoute
+  const keyFor = (address: NetAddress.IpAddress) =>
+    `${ownerOf(admitted).key}\n${NetAddress.formatInet(NetAddress.inetAddressUnsafe(address, judged.access.target.port))}`
+  if (canReuse) {
+    const place = yield* kept(options, judged.permitted, keyFor)
+    if (place) return place
+  }
+  const scope = yield* Effect.scope
+  const own = yield* Scope.make()
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const { outgoing, decision } = yield* route
+    .connect({ ...judged, chargeRule: (decision) => Scope.provide(chargeRule(decision), scope) })
+    .pipe(
+      Scope.provide(own),
+      Effect.onError(() => Scope.close(own, Exit.void))
+    )
+  const origin = new HttpOrigin(outgoing.transport, outgoing.remote, () => fork(Scope.close(own, Exit.void)))
+  const place = { origin, key: keyFor(outgoing.remote.address), decision, isGivenBack: false }
+  yield* closing(place)
+  return place
+})
+
+/** Keeps the connection for further requests: of this client's connection if it is authenticated, or of the same owner. */
+export const giveBack = Effect.fnUntraced(function* (
+  place: Place,
+  { channel, head }: HttpExchange
+): Effect.fn.Return<void, never, OriginPool> {
+  const { origin, key } = place
+  const isPinned = channel.pinned?.origin === origin
+  place.isGivenBack = true
+  origin.isReused = true
+  if (!isPinned && !HttpFields.authenticatesConnection(head.fields)) {
+    return yield* (yield* OriginPool).give(key, origin)
+  }
+  if (!isPinned) channel.pinned?.origin.close()
+  channel.pinned = { key, origin }
+  origin.watch(() => origin.close())
+  if (channel.transport.isClosed) origin.close()
+})
+
+/** A connection of earlier requests, if there is one that this request may use. */
+const kept = Effect.fnUntraced(function* (
+  { exchange, chargeRule }: Options,
+  permitted: ReadonlyArray<Permitted>,
+  keyFor: (address: NetAddress.IpAddress) => string
+) {
+  const { take } = yield* OriginPool
+  const { channel, head, framing } = exchange
+  // A request that must not be made twice is not made where the origin may be about to close.
+  const isRepeatable = HttpFields.isRepeatable(head.method) && framing._tag === "None"
+  for (const { address, decision } of permitted) {
+    const key = keyFor(address)
+    const pinned = channel.pinned?.key === key && channel.pinned.origin.isClean
+    const origin = pinned ? channel.pinned!.origin : isRepeatable ? take(key) : undefined
+    if (origin === undefined) continue
+    const place = { origin, key, decision, isGivenBack: false }
+    yield* closing(place)
+    yield* chargeRule(decision)
+    return place
+  }
+  return undefined
+})
+
+/** Closes the connection with the scope, unless another request can use it. */
+const closing = (place: Place): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.addFinalizer(() => Effect.sync(() => place.isGivenBack || place.origin.close()))
