@@ -6,6 +6,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Examples from "../support/examples.ts"
 
 const root = join(import.meta.dirname, "../..")
 const read = (file: string) => readFileSync(join(root, file), "utf8")
@@ -122,6 +124,28 @@ describe("the reference", () => {
     }).catch((error: { readonly stdout: string }) => error)
     assert.strictEqual(stdout, "")
   })
+})
+
+describe("the examples", () => {
+  /** They take a port of this machine, or are tests themselves. */
+  const others = compiled.filter(([, code]) => /runFork|runMain|it\.effect|connect\(1080/.test(code))
+  const codes = new Set(compiled.filter((one) => !others.includes(one)).map(([, code]) => code))
+
+  it.live("run", () =>
+    Effect.gen(function* () {
+      const counts = yield* Effect.forEach(
+        codes,
+        (code) =>
+          Examples.run(code).pipe(
+            Effect.timeout("20 seconds"),
+            Effect.tapCause((cause) => Effect.logError(code, cause)),
+            Effect.orDie
+          ),
+        { concurrency: 8 }
+      )
+      assert.isAbove(counts.filter((count) => count > 0).length, 25)
+    })
+  )
 })
 
 /** Values for tests, of which a line says all. */
