@@ -2,7 +2,7 @@
  * Hashes of passwords, computed for real.
  */
 import { readdirSync, readFileSync } from "node:fs"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -110,30 +110,31 @@ describe("scrypt", () => {
   )
 })
 
-describe("bcrypt", () => {
+// Its threads take longer to start than the hashes.
+layer(Hashing.layer, { excludeTestServices: true })("bcrypt", (it) => {
   for (const [password, text] of [
     ["U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"],
     ["", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy"],
     [long, "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui"],
     [`${long}chars after 72 are ignored`, "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui"]
   ] as const) {
-    it.live(`is that of crypt(3), whatever letter it has: ${password}`, () =>
+    it.effect(`is that of crypt(3), whatever letter it has: ${password}`, () =>
       Effect.gen(function* () {
         for (const letter of ["a", "b", "y"]) {
           const hash = parsed(text.replace("$2a", `$2${letter}`))
           assert.isTrue(yield* verify(password, hash))
           assert.isFalse(yield* verify(`x${password}`, hash))
         }
-      }).pipe(Effect.provide(Hashing.layer))
+      })
     )
   }
 
-  it.live("is not fooled by a password that is repeated, or no text", () =>
+  it.effect("is not fooled by a password that is repeated, or no text", () =>
     Effect.gen(function* () {
       const hash = parsed("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
       assert.isFalse(yield* verify("U*U\0U*U", hash))
       assert.isFalse(yield* verify(fromHex("ff"), hash))
-    }).pipe(Effect.provide(Hashing.layer))
+    })
   )
 })
 

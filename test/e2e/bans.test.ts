@@ -30,7 +30,7 @@ const logIn = (port: number, source: string, password: string, user = "alice") =
 const wrong = [0x01, 0x01]
 const right = [0x01, 0x00]
 
-describe("ten wrong passwords", () => {
+describe.concurrent("ten wrong passwords", () => {
   it.live("are answered alike, and then nothing is, while others come and go", () =>
     Effect.gen(function* () {
       const { port, logged } = yield* Program.start(flags)

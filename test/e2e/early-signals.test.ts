@@ -13,22 +13,21 @@ import * as Program from "../support/program.ts"
 import * as Temporary from "../support/temporary.ts"
 
 describe.concurrent("before the settings are read", () => {
-  for (const signal of ["SIGHUP", "SIGUSR2"] as const) {
-    itNeeds("mkfifo")(`${signal} ends nothing`, () =>
-      Effect.gen(function* () {
-        const path = join(yield* Temporary.directory, "config.yaml")
-        execFileSync("mkfifo", [path])
-        const running = yield* Program.spawn(["--config", path])
-        // Opens when the program opens it to read.
-        const file = yield* Effect.promise(() => open(path, "w"))
-        yield* running.kill(signal)
-        yield* Effect.sleep("100 millis")
-        yield* Effect.promise(() => file.writeFile("listen: 127.0.0.1:0\n"))
-        yield* Effect.promise(() => file.close())
-        yield* running.logged({ message: "listening" })
-      })
-    )
-  }
+  itNeeds("mkfifo")("SIGHUP and SIGUSR2 end nothing", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "config.yaml")
+      execFileSync("mkfifo", [path])
+      const running = yield* Program.spawn(["--config", path])
+      // Opens when the program opens it to read.
+      const file = yield* Effect.promise(() => open(path, "w"))
+      yield* running.kill("SIGHUP")
+      yield* running.kill("SIGUSR2")
+      yield* Effect.sleep("100 millis")
+      yield* Effect.promise(() => file.writeFile("listen: 127.0.0.1:0\n"))
+      yield* Effect.promise(() => file.close())
+      yield* running.logged({ message: "listening" })
+    })
+  )
 })
 
 describe.concurrent("a worker that a signal ends in its first moments", () => {

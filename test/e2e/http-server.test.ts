@@ -24,5 +24,9 @@ it.live("lists the sessions of the proxy", () =>
       (sessions as ReadonlyArray<{ readonly target: string }>)[0]?.target,
       `127.0.0.1:${target.port}`
     )
-  }).pipe(Effect.provide(AppLive({ proxy: 0, http: 0 })))
+  }).pipe(
+    // The client goes before the server, which would wait for it.
+    Effect.scoped,
+    Effect.provide(AppLive({ proxy: 0, http: 0 }))
+  )
 )

@@ -49,7 +49,7 @@ const relayed = Effect.fnUntraced(function* (
   return { sender, receiver, near, far, from, to }
 })
 
-const size = 6_000_000
+const size = 3_000_000
 
 for (const [name, prepare] of [
   ["with Node's internals", (socket: Socket) => socket],
@@ -86,7 +86,7 @@ for (const [name, prepare] of [
       Effect.gen(function* () {
         const { sender, receiver, to } = yield* relayed(new ReadBuffers(), prepare)
         receiver.pause()
-        const sent = Buffer.from(pattern(30_000_000))
+        const sent = Buffer.from(pattern(20_000_000))
         sender.end(sent)
         yield* until(() => to.unsent > 0)
         let held = -1

@@ -34,54 +34,61 @@ const selects = (port: number, ...methods: ReadonlyArray<number>) =>
   )
 
 describe.concurrent("a program", () => {
-  it.live("goes on with what its file says now, and leaves sessions alone", () =>
-    Effect.gen(function* () {
-      const { write, logged, port } = yield* started(open)
-      const { client, origin } = yield* Tcp.session(port)
-      yield* write(closed)
-      yield* logged("reloaded")
-      assert.strictEqual(yield* selects(port, 0x00), 0xff)
-      assert.strictEqual(yield* selects(port, 0x00, 0x02), 0x02)
-      yield* client.send("still here")
-      assert.strictEqual(new TextDecoder().decode(yield* origin.receive(10)), "still here")
-    })
+  it.live(
+    "goes on with what its file says now, decides by its rules what is asked next, and leaves sessions alone",
+    () =>
+      Effect.gen(function* () {
+        const { write, logged, port } = yield* started(open)
+        const { client, origin } = yield* Tcp.session(port)
+        const { port: targetPort } = yield* Tcp.target
+        yield* write(`${open}rules: [{ name: closed, deny: closed today }]\n`)
+        yield* logged("reloaded")
+        const denied = yield* Tcp.connect(port)
+        yield* denied.send([...greeting(0x00), ...request("127.0.0.1", targetPort)])
+        assert.deepStrictEqual([...(yield* denied.rest)], [0x05, 0x00, ...reply(0x02)])
+        const { verdict, rule, reason } = yield* logged("decision")
+        assert.deepStrictEqual(
+          { verdict, rule, reason },
+          { verdict: "deny", rule: "closed", reason: "closed today" }
+        )
+        yield* write(closed)
+        yield* logged("reloaded", 2)
+        assert.strictEqual(yield* selects(port, 0x00), 0xff)
+        assert.strictEqual(yield* selects(port, 0x00, 0x02), 0x02)
+        yield* client.send("still here")
+        assert.strictEqual(new TextDecoder().decode(yield* origin.receive(10)), "still here")
+      })
   )
 
   it.live(
-    "changes nothing for a file that is wrong, says all that is, and takes the next that is right",
+    "changes nothing for a file that it cannot go by, says all that is wrong, and takes the next that is right",
     () =>
       Effect.gen(function* () {
         const { path, write, logged, port } = yield* started(closed)
+        const refused = (number: number) => logged("not reloaded: the earlier settings stay in force", number)
         yield* write("listen: 127.0.0.1:0\nbind: maybe\nidle-timeout: 5 minutes\n")
-        const { level, reason } = yield* logged("not reloaded: the earlier settings stay in force")
+        const { level, reason } = yield* refused(1)
         assert.strictEqual(level, "error")
         assert.strictEqual(
           reason,
           `${path}:2:7: bind: "maybe" is not true or false\n` +
             `${path}:3:15: idle-timeout: "5 minutes" is not a duration such as 500ms, 10s, 15m or 1h, or off`
         )
+        // Rules about someone who does not exist.
+        yield* write(`${closed}rules: [{ allow: true, groups: stuff }]\n`)
+        const line = closed.split("\n").length
+        assert.strictEqual(
+          (yield* refused(2)).reason,
+          `${path}:${line}:32: rules[0].groups: group "stuff" of rule 1 is not a group of any user`
+        )
+        // No users, where others can reach it.
+        yield* write("listen: [127.0.0.1:0, 0.0.0.0:0]\n")
+        assert.include(String((yield* refused(3)).reason), "others can reach it and no password is set")
         assert.strictEqual(yield* selects(port, 0x00), 0xff)
         yield* write(open)
         yield* logged("reloaded")
         assert.strictEqual(yield* selects(port, 0x00), 0x00)
       })
-  )
-
-  it.live("refuses to go on without users, or with rules about someone who does not exist", () =>
-    Effect.gen(function* () {
-      const { path, write, logged, port } = yield* started(closed)
-      yield* write(`${closed}rules: [{ allow: true, groups: stuff }]\n`)
-      const { reason } = yield* logged("not reloaded: the earlier settings stay in force")
-      const line = closed.split("\n").length
-      assert.strictEqual(
-        reason,
-        `${path}:${line}:32: rules[0].groups: group "stuff" of rule 1 is not a group of any user`
-      )
-      yield* write("listen: [127.0.0.1:0, 0.0.0.0:0]\n")
-      const second = yield* logged("not reloaded: the earlier settings stay in force", 2)
-      assert.include(String(second.reason), "others can reach it and no password is set")
-      assert.strictEqual(yield* selects(port, 0x00), 0xff)
-    })
   )
 
   for (const workers of [1, 2]) {
@@ -131,41 +138,18 @@ describe.concurrent("a program", () => {
     })
   )
 
-  it.live("reads its settings again at SIGHUP", () =>
+  it.live("reads its settings again at SIGHUP, and lives through more of them than it can follow", () =>
     Effect.gen(function* () {
-      const { running, logged } = yield* started(open)
+      const { running, logged, port } = yield* started(open)
       yield* running.kill("SIGHUP")
       yield* logged("reloaded")
       yield* running.kill("SIGHUP")
       yield* logged("reloaded", 2)
-    })
-  )
-
-  it.live("lives through more of those signals than it can follow", () =>
-    Effect.gen(function* () {
-      const { running, logged, port } = yield* started(open)
       yield* Effect.forEach(Array.from({ length: 40 }), () =>
         Effect.andThen(running.kill("SIGHUP"), Effect.sleep("5 millis"))
       )
-      yield* logged("reloaded", 2)
+      yield* logged("reloaded", 4)
       assert.strictEqual(yield* selects(port, 0x00), 0x00)
-    })
-  )
-
-  it.live("decides by new rules what is asked next", () =>
-    Effect.gen(function* () {
-      const { write, logged, port } = yield* started(open)
-      const { port: targetPort } = yield* Tcp.target
-      yield* write(`${open}rules: [{ name: closed, deny: closed today }]\n`)
-      yield* logged("reloaded")
-      const client = yield* Tcp.connect(port)
-      yield* client.send([...greeting(0x00), ...request("127.0.0.1", targetPort)])
-      assert.deepStrictEqual([...(yield* client.rest)], [0x05, 0x00, ...reply(0x02)])
-      const { verdict, rule, reason } = yield* logged("decision")
-      assert.deepStrictEqual(
-        { verdict, rule, reason },
-        { verdict: "deny", rule: "closed", reason: "closed today" }
-      )
     })
   )
 })

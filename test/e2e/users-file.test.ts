@@ -14,7 +14,8 @@ import * as Temporary from "../support/temporary.ts"
 import * as Udp from "../support/udp.ts"
 
 const entry = (name: string, rest = "groups: [staff]") => `- { name: ${name}, password: secret, ${rest} }\n`
-const before = ["removed", "expired", "moved", "demoted", "fine"].map((name) => entry(name)).join("")
+const all = ["removed", "expired", "moved", "demoted", "fine"]
+const before = all.map((name) => entry(name)).join("")
 const after =
   entry("expired", "groups: [staff], expires: 2020-01-01") +
   entry("moved", "groups: [staff], networks: [192.0.2.0/24]") +
@@ -47,32 +48,32 @@ const goesOn = Effect.fnUntraced(function* ({ client, origin }: Record<"client" 
   assert.strictEqual(new TextDecoder().decode(yield* origin.receive(10)), "still here")
 })
 
+const ended = Effect.fnUntraced(function* (sessions: ReadonlyArray<Record<"client" | "origin", Peer>>) {
+  for (const { client, origin } of sessions) {
+    assert.strictEqual(yield* client.ending, "reset")
+    assert.strictEqual(yield* origin.ending, "reset")
+  }
+})
+
 describe.concurrent("a users file that changes", () => {
   for (const [how, workers, isReloaded] of [
-    ["", 1, false],
     [", after a reload too", 1, true],
     [", of workers", 2, false]
   ] as const) {
     it.live(`ends the sessions that its users would not have now, if that is wanted${how}`, () =>
       Effect.gen(function* () {
-        const { write, reload, sessions } = yield* started(
-          `end-denied: true\nworkers: ${workers}\n`,
-          ...["removed", "expired", "moved", "demoted", "fine"]
-        )
+        const { write, reload, sessions } = yield* started(`end-denied: true\nworkers: ${workers}\n`, ...all)
         if (isReloaded) yield* reload
         yield* write(after)
-        for (const { client, origin } of sessions.slice(0, 4)) {
-          assert.strictEqual(yield* client.ending, "reset")
-          assert.strictEqual(yield* origin.ending, "reset")
-        }
+        yield* ended(sessions.slice(0, 4))
         yield* goesOn(sessions[4]!)
       })
     )
   }
 
-  it.live("ends what datagrams its users may send, and not their association", () =>
+  it.live("ends their sessions and what datagrams they may send, and not their association", () =>
     Effect.gen(function* () {
-      const { port, write, sessions } = yield* started("end-denied: true\n", "removed")
+      const { port, write, sessions } = yield* started("end-denied: true\n", ...all)
       const control = yield* Tcp.connect(port)
       yield* Tcp.authenticate(control, "demoted", "secret")
       yield* control.send(request("0.0.0.0", 0, 0x03))
@@ -83,7 +84,8 @@ describe.concurrent("a users file that changes", () => {
       yield* send
       yield* client.receive
       yield* write(after)
-      assert.strictEqual(yield* sessions[0]!.client.ending, "reset")
+      yield* ended(sessions.slice(0, 4))
+      yield* goesOn(sessions[4]!)
       yield* send
       assert.isTrue(Option.isNone(yield* Effect.timeoutOption(client.receive, "500 millis")))
       yield* control.end
