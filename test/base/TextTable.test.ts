@@ -71,7 +71,7 @@ describe("TextTable", () => {
           expected
         )
       }),
-      { numRuns: 1000 }
+      { numRuns: 300 }
     )
   })
 

@@ -134,7 +134,7 @@ describe("plain YAML", () => {
         fc.asyncProperty(fc.array(piece, { maxLength: 24 }), (pieces) =>
           Effect.runPromise(Effect.asVoid(agrees(pieces.join(""))))
         ),
-        { numRuns: 3000 }
+        { numRuns: 1000 }
       )
     )
   )
@@ -156,7 +156,7 @@ describe("plain YAML", () => {
               )
             )
         ),
-        { numRuns: 3000 }
+        { numRuns: 1000 }
       )
     )
   )

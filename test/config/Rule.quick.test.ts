@@ -50,7 +50,7 @@ describe("a rule of a long list", () => {
         const quick = Rule.quick(written)
         if (quick !== undefined) assert.deepStrictEqual<unknown>(Option.some(quick), decode(written))
       }),
-      { numRuns: 5000 }
+      { numRuns: 1000 }
     )
   })
 
@@ -62,7 +62,7 @@ describe("a rule of a long list", () => {
         const pattern = TargetPattern.fromString(text)
         if (!text.includes("Ä")) assert.deepStrictEqual(pattern, closely)
       }),
-      { numRuns: 5000 }
+      { numRuns: 1000 }
     )
   })
 })

@@ -140,7 +140,7 @@ describe("RuleLint", () => {
           }
         }
       ),
-      { numRuns: 500 }
+      { numRuns: 150 }
     )
   })
 

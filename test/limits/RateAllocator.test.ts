@@ -97,7 +97,7 @@ describe("RateShares", () => {
           assert.isTrue(users.every(({ share = 0 }) => share > 0))
         }
       ),
-      { numRuns: 2000 }
+      { numRuns: 500 }
     )
   })
 

@@ -168,7 +168,7 @@ describe("Leases", () => {
           }
         }
       ),
-      { numRuns: 2000 }
+      { numRuns: 500 }
     )
   })
 

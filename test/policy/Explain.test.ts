@@ -89,7 +89,7 @@ describe("Explain", () => {
           }
         }
       ),
-      { numRuns: 500 }
+      { numRuns: 150 }
     )
   })
 })

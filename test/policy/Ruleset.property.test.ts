@@ -33,7 +33,7 @@ describe("Ruleset, compared with a look at every rule", () => {
           assert.deepStrictEqual({ verdict, rule }, expectation(list, expected) as never)
         }
       ),
-      { numRuns: 500 }
+      { numRuns: 200 }
     )
   })
 
@@ -47,7 +47,7 @@ describe("Ruleset, compared with a look at every rule", () => {
         assert.deepStrictEqual({ verdict, rule }, expectation(list, naive(list, asks, host)) as never)
         assert.deepStrictEqual(judge(asks, host, 0), judge(asks, undefined, 0))
       }),
-      { numRuns: 500 }
+      { numRuns: 200 }
     )
   })
 
@@ -64,7 +64,7 @@ describe("Ruleset, compared with a look at every rule", () => {
         else assert.strictEqual(verdict, outcomes.size === 1 ? "allow" : "undecided")
         if (verdict === "allow") assert.strictEqual(rule, expectation(list, [...outcomes][0]!).rule)
       }),
-      { numRuns: 1000 }
+      { numRuns: 300 }
     )
   })
 

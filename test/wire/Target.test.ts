@@ -169,7 +169,7 @@ describe("Target", () => {
           assert.notMatch(host, /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/)
         }
       }),
-      { numRuns: 1000 }
+      { numRuns: 300 }
     )
   })
 })
