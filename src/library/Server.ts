@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { Bans } from "../bans/Bans.ts"
 import type { BadSettings, StateFailed } from "../Errors.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
+import * as Transports from "../network/Transports.ts"
 import { type Refusal, RunningServer } from "../server/RunningServer.ts"
 import { Events } from "../session/Events.ts"
 import { Reload } from "./Reload.ts"
@@ -118,7 +119,9 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
         Layer.provide(Layer.provideMerge(services, layerOf(settings))),
         Layer.provide(Layer.succeed(SelfSigned.SelfSigned, SelfSigned.kept()))
       )
-      return yield* Effect.mapBoth(Layer.build(Layer.fresh(server)), {
+      // Before the server, so that its connections end first.
+      const transports = yield* Layer.build(Layer.provide(Transports.layer(), layerOf(settings)))
+      return yield* Effect.mapBoth(Effect.provideContext(Layer.build(Layer.fresh(server)), transports), {
         onSuccess: Context.pick(Server, Bans, Events, Reload, Sessions),
         onFailure: placed(settings)
       })

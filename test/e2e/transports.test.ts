@@ -4,11 +4,12 @@
 
 import { once } from "node:events"
 import { readdirSync, readlinkSync, statSync } from "node:fs"
-import { connect as connectTo, createServer, type Server, type Socket } from "node:net"
+import { connect as connectTo, createServer, type Server as NodeServer, type Socket } from "node:net"
 import { constants } from "node:os"
 import { join } from "node:path"
 import { Worker } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,6 +17,8 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import * as Section from "../../src/config/Section.ts"
+import { Reload } from "../../src/library/Reload.ts"
+import { Server } from "../../src/library/Server.ts"
 import * as Libc from "../../src/network/descriptors/Libc.ts"
 import * as SelfCheck from "../../src/network/descriptors/SelfCheck.ts"
 import { RelayPair } from "../../src/network/RelayPair.ts"
@@ -31,15 +34,22 @@ const loopback = NetAddress.ipv4Loopback
 const layerOf = (transport: "node" | "descriptors") =>
   Layer.provide(layer(), Layer.succeedContext(Section.context([TransportSettings], { transport })))
 
-/** The descriptors of this process that are sockets and pipes, without those of the test runner. */
-const descriptors = (): number =>
+/** The sockets and pipes of this process. */
+const descriptors = (): number => linksOf("socket:", "pipe:")
+
+const linksOf = (...kinds: ReadonlyArray<string>): number =>
   readdirSync("/proc/self/fd").filter((fd) => {
     try {
-      return /^(?:socket|pipe)/.test(readlinkSync(`/proc/self/fd/${fd}`))
+      const link = readlinkSync(`/proc/self/fd/${fd}`)
+      return kinds.some((kind) => link.startsWith(kind))
     } catch {
+      // The descriptor of the directory itself.
       return false
     }
   }).length
+
+/** The epoll descriptors of this process. */
+const epolls = (): number => linksOf("anon_inode:[eventpoll]")
 
 /** A client of Node's, with all that came and how it ended. */
 const client = (port: number) =>
@@ -64,7 +74,7 @@ const client = (port: number) =>
 
 /** A server of Node's. */
 const target = Effect.acquireRelease(
-  Effect.callback<{ server: Server; port: number; accepted: Array<Socket> }>((resume) => {
+  Effect.callback<{ server: NodeServer; port: number; accepted: Array<Socket> }>((resume) => {
     const accepted: Array<Socket> = []
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       socket.on("error", () => {})
@@ -414,6 +424,34 @@ const lacking = await Libc.load().then(
 
 describe.runIf(lacking === undefined || process.env.CI !== undefined)("the transport on descriptors", () => {
   contract("descriptors")
+
+  it.live("carries a server of an app, also after a reload, and goes with it", () =>
+    Effect.gen(function* () {
+      const before = [descriptors(), epolls()]
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const options = { transport: "descriptors", allowTarget: "127.0.0.1" } as const
+          const context = yield* Layer.build(Server.layer({ ...options, listen: "127.0.0.1:0" }))
+          const { port, accepted: far } = yield* target
+          assert.strictEqual(epolls(), before[1]! + 1)
+          const session = Effect.gen(function* () {
+            const { addresses } = Context.get(context, Server)
+            const near = yield* client(addresses[0]!.port)
+            near.socket.write(Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]))
+            yield* until(() => near.text().length === 12)
+            return near
+          })
+          const first = yield* session
+          yield* Context.get(context, Reload)({ ...options, listen: "127.0.0.1:0", idleTimeout: "1 minute" })
+          const second = yield* session
+          assert.lengthOf(far, 2)
+          for (const { socket } of [first, second]) socket.end()
+          for (const socket of far) socket.end()
+        })
+      )
+      yield* until(() => descriptors() <= before[0]! && epolls() === before[1])
+    })
+  )
 
   it("finds the system as it should be", async () => {
     const libc = await Libc.load()
