@@ -28,6 +28,7 @@ const allowed: Readonly<Record<string, string>> = {
   "network/Peer written": "results of `ListenAddress.format`, as long as their arguments",
   "network/SelfSigned SelfSigned": "a function that keeps nothing",
   "network/Sockets Sockets": "buffers, empty between two uses, and let go when there is no use for them",
+  "network/UdpSockets UdpSockets": "two functions",
   "server/Log second": "a result of `toISOString`",
   "server/Systemd all": "the sockets that the process was given"
 }

@@ -51,6 +51,7 @@ const onNode = [
 const onSockets: Readonly<Record<string, string>> = {
   "network/NodeTransport.ts": "a connection on a stream",
   "network/NodeSockets.ts": "connecting and listening",
+  "network/NodeUdpSockets.ts": "addresses as Node writes them",
   "network/descriptors/DescriptorTransport.ts": "hands a descriptor over",
   "network/NodeInternals.ts": "reading into buffers that are given",
   "network/Transport.ts": "the type of what is handed over",
@@ -65,8 +66,7 @@ const onSockets: Readonly<Record<string, string>> = {
   "server/UnixSocket.ts": "asks whether a socket in the file system is in use",
   "workers/ListenPreflight.ts": "tries to listen",
   "base/FileLock.ts": "a lock that is a socket",
-  "base/Output.ts": "standard output",
-  "udp/Destinations.ts": "addresses as Node writes them"
+  "base/Output.ts": "standard output"
 }
 
 const src = join(import.meta.dirname, "../src")

@@ -25,6 +25,8 @@ const bare = [
     "wire/Decoder",
     "network/Sockets",
     "network/Transport",
+    "network/UdpSocket",
+    "network/UdpSockets",
     "cli/Settings"
   ]
 ]
@@ -82,6 +84,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "network/HttpOutput": "commands/Forward",
   "network/HttpPump": "commands/Forward",
   "network/NodeSockets": "e2e/tcp-dial",
+  "network/NodeUdpSockets": "udp/DatagramRelay",
   "network/Peer": "server/RunningServer",
   "network/Pseudonym": "commands/Forward",
   "network/QuietTime": "commands/Forward",
@@ -112,7 +115,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "udp/DatagramMeter": "udp/DatagramRelay",
   "udp/RuleUses": "udp/DatagramRelay",
   "udp/TargetSockets": "udp/DatagramRelay",
-  "udp/UdpSocket": "udp/DatagramRelay",
   "session/SessionSnapshot": "e2e/workers.events",
   "workers/InspectorBlock": "e2e/inspector",
   "workers/EventInterest": "workers/EventForward",

@@ -6,7 +6,7 @@ import * as NodeSockets from "./NodeSockets.ts"
 import type * as Transport from "./Transport.ts"
 
 /**
- * The sockets of the dialer, BIND and the listeners: Node's `net` by default. UDP does not use this service.
+ * The sockets of the dialer, BIND and the listeners: Node's `net` by default. `UdpSockets` is for UDP.
  *
  * **When to use**
  *

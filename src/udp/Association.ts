@@ -5,7 +5,6 @@
  * the client or a target, can end an association or delay another association. Datagrams that cannot be delivered are
  * dropped and counted.
  */
-import type { RemoteInfo, Socket } from "node:dgram"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,9 +12,9 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as LruMap from "../base/LruMap.ts"
 import type { Pace } from "../network/BandwidthScheduler.ts"
-import { fromNode } from "../network/NodeAddress.ts"
 import type { Traffic } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { UdpEndpoint, UdpReceiver, UdpSocket } from "../network/UdpSocket.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Datagram from "../wire/Datagram.ts"
@@ -55,10 +54,8 @@ interface Rules {
 }
 
 export interface Association {
-  /** Takes a datagram from the relay port. */
-  readonly receive: (bytes: Buffer, from: RemoteInfo) => void
-  /** Counts a dropped datagram. */
-  readonly drop: () => void
+  /** Takes the datagrams of the relay port. */
+  readonly receiver: UdpReceiver
   /** The time of the last relayed datagram, in milliseconds since the epoch. */
   readonly movedAt: () => number
 }
@@ -70,7 +67,7 @@ const peerLimit = 512
 export const make = Effect.fnUntraced(function* (
   client: Client,
   { udpRate, udpFragments, udpFullCone, udpIdleTimeout }: Rules,
-  relay: Socket,
+  relay: UdpSocket,
   room: Room
 ): Effect.fn.Return<Association, never, Policy | Resolver | Scope.Scope> {
   const { traffic } = client
@@ -80,52 +77,49 @@ export const make = Effect.fnUntraced(function* (
   const reassembly = udpFragments ? Reassembly.make(meter.dropMany) : undefined
   const peers = LruMap.make<string, Destinations.Remote>(peerLimit, room)
 
-  const fromTarget = (bytes: Buffer, from: RemoteInfo) => {
-    let peer = peers.get(Destinations.keyOf(from))
+  const fromTarget = (bytes: Buffer, from: UdpEndpoint) => {
+    let peer = peers.get(from.key)
     if (peer === undefined && udpFullCone) {
-      peer = Destinations.remoteAt(fromNode(from.address, from.port))
-      peers.set(peer.key, peer)
+      peer = Destinations.remoteAt(from)
+      peers.set(from.key, peer)
     }
     const { source } = endpoint
     if (peer === undefined || source === undefined || !destinations.mayAnswer(peer)) return meter.drop()
     if (!meter.charge(bytes.length, "download", peer.use)) return
     traffic.received += bytes.length
     if (peer.use) peer.use.traffic.received += bytes.length
-    relay.send([peer.header, bytes], source.port, source.address, meter.whenSent(bytes.length))
+    relay.send(bytes, 0, source, meter.whenSent(bytes.length), peer.header)
   }
 
-  const sockets = yield* TargetSockets.make((socket) =>
-    socket.on("error", meter.drop).on("message", fromTarget)
-  )
+  const sockets = yield* TargetSockets.make({ received: fromTarget, failed: meter.drop })
 
   const toTarget = (bytes: Buffer, headerSize: number, remote: Destinations.Remote) => {
     const socket = sockets.of(remote.isIpv4)
     if (socket === undefined) return meter.drop()
     const size = bytes.length - headerSize
     if (!meter.charge(size, "upload", remote.use)) return
-    const peer = peers.get(remote.key)
+    const { to } = remote
+    const peer = peers.get(to.key)
     if (peer === undefined || peer.use !== remote.use || peer.permit !== remote.permit)
-      peers.set(remote.key, remote)
+      peers.set(to.key, remote)
     traffic.sent += size
     if (remote.use) remote.use.traffic.sent += size
-    socket.send(bytes, headerSize, size, remote.port, remote.address, meter.whenSent(size))
+    socket.send(bytes, headerSize, to, meter.whenSent(size))
   }
 
   const uses = yield* RuleUses.make(client.chargeRule, udpIdleTimeout)
   const destinations = yield* Destinations.make(client.access, uses, room, toTarget, meter.drop)
 
-  return {
-    receive: (bytes, from) => {
-      const headerSize = endpoint.isClient(from) ? Datagram.headerSize(bytes) : 0
-      if (headerSize === 0 || endpoint.isTooMuch()) return meter.drop()
-      const isFragment = Datagram.fragment(bytes) !== 0
-      if (isFragment && !reassembly) return meter.drop()
-      endpoint.learn(from)
-      if (!isFragment) return destinations.send(bytes, headerSize)
-      const whole = reassembly?.add(bytes, headerSize, clock.currentTimeMillisUnsafe())
-      if (whole) destinations.send(Buffer.from(whole.buffer), headerSize)
-    },
-    drop: meter.drop,
-    movedAt: () => meter.movedAt
+  const fromClient = (bytes: Buffer, from: UdpEndpoint) => {
+    const headerSize = endpoint.isClient(from) ? Datagram.headerSize(bytes) : 0
+    if (headerSize === 0 || endpoint.isTooMuch()) return meter.drop()
+    const isFragment = Datagram.fragment(bytes) !== 0
+    if (isFragment && !reassembly) return meter.drop()
+    endpoint.learn(from)
+    if (!isFragment) return destinations.send(bytes, headerSize)
+    const whole = reassembly?.add(Buffer.from(bytes), headerSize, clock.currentTimeMillisUnsafe())
+    if (whole) destinations.send(Buffer.from(whole.buffer), headerSize)
   }
+
+  return { receiver: { received: fromClient, failed: meter.drop }, movedAt: () => meter.movedAt }
 })

@@ -1,15 +1,14 @@
 /**
  * The address and port from which the client of an association sends its datagrams, and the client's rate.
  */
-import type { RemoteInfo } from "node:dgram"
 import type * as Clock from "effect/Clock"
 import * as Equal from "effect/Equal"
 import type * as NetAddress from "effect/net/NetAddress"
-import { fromNode } from "../network/NodeAddress.ts"
+import type { UdpEndpoint } from "../network/UdpSocket.ts"
 
 export class ClientEndpoint {
   /** The client's address and port, after its first datagram. */
-  source: Pick<RemoteInfo, "address" | "port"> | undefined
+  source: UdpEndpoint | undefined
   private readonly declared: { readonly address: NetAddress.IpAddress; readonly port: number }
   private readonly mostEachSecond: number
   private readonly clock: Clock.Clock
@@ -24,13 +23,11 @@ export class ClientEndpoint {
   }
 
   /** Whether a datagram from this address and port is the client's. */
-  isClient({ address, port }: RemoteInfo): boolean {
-    if (this.source) return port === this.source.port && address === this.source.address
+  isClient(from: UdpEndpoint): boolean {
+    if (this.source) return from === this.source || from.key === this.source.key
     const { declared } = this
-    return (
-      (declared.port === 0 || port === declared.port) &&
-      Equal.equals(fromNode(address, port).address, declared.address)
-    )
+    const { address, port } = from.at
+    return (declared.port === 0 || port === declared.port) && Equal.equals(address, declared.address)
   }
 
   /** Counts a datagram of the client. Returns whether the client has used up its rate for this second. */
@@ -44,7 +41,7 @@ export class ClientEndpoint {
   }
 
   /** Keeps the address and port of the client's first datagram: later datagrams come from the same, or are dropped. */
-  learn({ address, port }: RemoteInfo): void {
-    this.source ??= { address, port }
+  learn(from: UdpEndpoint): void {
+    this.source ??= from
   }
 }

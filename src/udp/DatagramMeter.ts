@@ -5,6 +5,7 @@
 import type * as Clock from "effect/Clock"
 import type { Pace } from "../network/BandwidthScheduler.ts"
 import type { Traffic } from "../network/Relay.ts"
+import type { WhenSent } from "../network/UdpSocket.ts"
 import type { Room } from "./DatagramBudget.ts"
 import type { RuleUse } from "./RuleUses.ts"
 
@@ -58,11 +59,11 @@ export class DatagramMeter {
   }
 
   /** The callback for a charged datagram of this size, for when the system has taken it. Most datagrams share one. */
-  whenSent(size: number): (error: Error | null) => void {
+  whenSent(size: number): WhenSent {
     return size <= small ? this.smallSent : this.sent(size)
   }
 
-  private sent(bytes: number): (error: Error | null) => void {
+  private sent(bytes: number): WhenSent {
     return (error) => {
       this.pending--
       this.room.giveBack(bytes)

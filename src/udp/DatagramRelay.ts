@@ -1,7 +1,6 @@
 /**
  * The service that relays datagrams for associations (RFC 1928 §7).
  */
-import type { Socket } from "node:dgram"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,12 +10,13 @@ import type * as Scope from "effect/Scope"
 import type { PortRange } from "../config/Parsers.ts"
 import { OutOfResources } from "../Errors.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { UdpSocket, UdpSockets as UdpSocketsService } from "../network/UdpSocket.ts"
+import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Policy } from "../policy/Policy.ts"
 import * as Association from "./Association.ts"
 import * as DatagramBudget from "./DatagramBudget.ts"
 import { untilIdle } from "./IdleTimeout.ts"
 import { UdpSettings } from "./Settings.ts"
-import { bind } from "./UdpSocket.ts"
 
 /** The relay of a client's datagrams. */
 export interface Relayed {
@@ -62,8 +62,10 @@ export class DatagramRelay extends Context.Service<
   /** UDP. */
   static readonly layer: Layer.Layer<DatagramRelay, never, UdpSettings> = Layer.effect(
     DatagramRelay,
-    Effect.map(UdpSettings, (settings) => {
-      const ports = portsOf(settings.udpPorts)
+    Effect.gen(function* () {
+      const settings = yield* UdpSettings
+      const sockets = yield* UdpSockets
+      const ports = portsOf(settings.udpPorts, sockets)
       const rooms = DatagramBudget.make()
       return {
         associate: (client, local) =>
@@ -71,25 +73,25 @@ export class DatagramRelay extends Context.Service<
             const socket = yield* Effect.acquireRelease(ports.take(local), ports.giveBack)
             const room = yield* rooms.enter(client.owner)
             const association = yield* Association.make(client, settings, socket, room)
-            socket.on("error", association.drop).on("message", association.receive)
+            socket.receiver = association.receiver
             return {
-              bound: NetAddress.inetAddressUnsafe(local, socket.address().port),
+              bound: NetAddress.inetAddressUnsafe(local, socket.port),
               idle: untilIdle(association.movedAt, settings.udpIdleTimeout)
             }
-          })
+          }).pipe(Effect.provideService(UdpSockets, sockets))
       }
     })
   )
 }
 
 /** The relay ports: of the range, or chosen by the system. */
-const portsOf = (range: PortRange | "any") => {
+const portsOf = (range: PortRange | "any", { bind }: UdpSocketsService) => {
   const taken = new Set<number>()
   return {
     /** Tries the ports of the range from a random port on, so that ports cannot be predicted. */
     take: Effect.fnUntraced(function* (
       local: NetAddress.IpAddress
-    ): Effect.fn.Return<Socket, OutOfResources> {
+    ): Effect.fn.Return<UdpSocket, OutOfResources> {
       const [first, last] = range === "any" ? [0, 0] : range
       const count = last - first + 1
       const start = yield* Random.nextIntBetween(0, count, { halfOpen: true })
@@ -106,9 +108,9 @@ const portsOf = (range: PortRange | "any") => {
       }
       return yield* new OutOfResources({ code: failure })
     }),
-    giveBack: (socket: Socket) =>
+    giveBack: (socket: UdpSocket) =>
       Effect.sync(() => {
-        taken.delete(socket.address().port)
+        taken.delete(socket.port)
         socket.close()
       })
   }

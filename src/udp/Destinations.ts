@@ -2,7 +2,6 @@
  * The destinations of the datagrams of one association. The target in a header is resolved and judged once, and not for
  * every datagram.
  */
-import { SocketAddress } from "node:net"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
@@ -11,6 +10,8 @@ import type * as Scope from "effect/Scope"
 import * as LruMap from "../base/LruMap.ts"
 import type { InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { UdpEndpoint } from "../network/UdpSocket.ts"
+import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Access } from "../policy/Access.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import { Policy } from "../policy/Policy.ts"
@@ -21,13 +22,10 @@ import * as Target from "../wire/Target.ts"
 import type { Room } from "./DatagramBudget.ts"
 import type { RuleUse, RuleUses } from "./RuleUses.ts"
 
-/** The address that datagrams are sent to and come back from, in the form that sockets take. */
+/** The endpoint that datagrams are sent to and come back from. */
 export interface Remote {
-  readonly address: string
-  readonly port: number
+  readonly to: UdpEndpoint
   readonly isIpv4: boolean
-  /** The address and port as one text: see `keyOf`. */
-  readonly key: string
   /** The header of datagrams from the remote to the client. */
   readonly header: Uint8Array
   /** The use of the rule that allows the remote, if the rule has limits. */
@@ -46,7 +44,7 @@ interface Permit {
 }
 
 export interface Destinations {
-  /** Sends a datagram that has a header of this size: at once, or when its destination is found. */
+  /** Sends a datagram that has a header of this size: at once, or when its destination is found. The bytes may be lent. */
   readonly send: (bytes: Buffer, headerSize: number) => void
   /** Whether datagrams of the remote may go to the client. After a reload the remote is judged again. */
   readonly mayAnswer: (remote: Remote) => boolean
@@ -90,6 +88,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.clockWith(Effect.succeed)
   const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
   const { judge, revision = () => 0 } = yield* Policy
+  const { endpoint } = yield* UdpSockets
   const known = LruMap.make<string, Destination>(limit, room)
   // Datagrams to addresses do not wait behind datagrams to names that are being resolved.
   const names: Queue = { length: 0 }
@@ -108,7 +107,7 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 
-  const lookUp = (bytes: Buffer, queue: Queue): Destination => {
+  const lookUp = (header: Buffer, queue: Queue): Destination => {
     const destination: Destination = {
       until: Infinity,
       revision: revision(),
@@ -117,9 +116,10 @@ export const make = Effect.fnUntraced(function* (
       queue
     }
     fork(
-      Effect.matchCause(find(access, uses, bytes, destination.revision), {
+      Effect.matchCause(find(access, uses, header, destination.revision), {
         onFailure: () => finishLookUp(destination),
-        onSuccess: (remote) => finishLookUp(destination, remote)
+        onSuccess: ({ remote, use, permit }) =>
+          finishLookUp(destination, remoteAt(endpoint(remote), use, permit))
       })
     )
     return destination
@@ -136,14 +136,14 @@ export const make = Effect.fnUntraced(function* (
     ) {
       const queue = bytes[Address.start] === Address.AddressType.DomainName ? names : addresses
       if (queue.length >= queueLimit) return drop()
-      destination = lookUp(bytes, queue)
+      destination = lookUp(Buffer.from(bytes.subarray(0, headerSize)), queue)
       known.set(key, destination)
     }
     const { remote, waiting, queue } = destination
     if (remote) return forward(bytes, headerSize, remote)
     if (waiting === undefined || queue.length >= queueLimit || !room.take(bytes.length)) return drop()
     queue.length++
-    waiting.push([bytes, headerSize])
+    waiting.push([Buffer.from(bytes), headerSize])
   }
 
   /** Judges a permit by the present policy: at once, unless the policy is a custom service that takes time. */
@@ -169,14 +169,20 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-/** The remote of the datagrams with this header, by the route of the session. */
+interface Found {
+  readonly remote: NetAddress.InetAddress
+  readonly use: RuleUse | undefined
+  readonly permit: Permit
+}
+
+/** What the route of the session has for the datagrams with this header. */
 const find = Effect.fnUntraced(function* (
   client: Access,
   uses: RuleUses,
-  bytes: Uint8Array,
+  header: Uint8Array,
   revision: number
-): Effect.fn.Return<Remote, InvalidTarget | ResolveError | NotAllowed | LimitError, Policy | Resolver> {
-  const target = yield* Effect.fromResult(Datagram.target(bytes))
+): Effect.fn.Return<Found, InvalidTarget | ResolveError | NotAllowed | LimitError, Policy | Resolver> {
+  const target = yield* Effect.fromResult(Datagram.target(header))
   const access = { ...client, target }
   const permitted = yield* Authorize.authorize(access)
   const { remote, address, charge } = yield* (yield* CurrentRoute)
@@ -186,19 +192,10 @@ const find = Effect.fnUntraced(function* (
         Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
       )
     )
-  const permit: Permit = { target, address, revision, isAllowed: true }
-  return remoteAt(remote, charge, permit)
+  return { remote, use: charge, permit: { target, address, revision, isAllowed: true } }
 })
 
-/** A remote. Its `address` is the system's text, so that it equals the text that sockets report for senders. */
-export const remoteAt = (at: NetAddress.InetAddress, use?: RuleUse, permit?: Permit): Remote => {
-  const isIpv4 = NetAddress.isIpv4Address(at.address)
-  const family = isIpv4 ? "ipv4" : "ipv6"
-  const { address } = new SocketAddress({ address: NetAddress.formatIp(at.address), port: at.port, family })
-  const { port } = at
-  return { address, port, isIpv4, key: keyOf({ address, port }), header: Datagram.header(at), use, permit }
+export const remoteAt = (to: UdpEndpoint, use?: RuleUse, permit?: Permit): Remote => {
+  const { at } = to
+  return { to, isIpv4: NetAddress.isIpv4Address(at.address), header: Datagram.header(at), use, permit }
 }
-
-/** The key of the remote with this address, as sockets report it, and port. */
-export const keyOf = ({ address, port }: { readonly address: string; readonly port: number }): string =>
-  `${address} ${port}`

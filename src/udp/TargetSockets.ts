@@ -1,22 +1,23 @@
 /**
  * The sockets of an association towards its targets: one for each address family, made when it is first needed.
  */
-import type { Socket } from "node:dgram"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { bind } from "./UdpSocket.ts"
+import type { UdpReceiver, UdpSocket } from "../network/UdpSocket.ts"
+import { UdpSockets } from "../network/UdpSockets.ts"
 
 export interface TargetSockets {
   /** The socket of a family; undefined if the system has none. */
-  readonly of: (isIpv4: boolean) => Socket | undefined
+  readonly of: (isIpv4: boolean) => UdpSocket | undefined
 }
 
-/** The sockets close with the scope. `prepare` adds the listeners to a new socket. */
+/** The sockets close with the scope. All have this receiver. */
 export const make = Effect.fnUntraced(function* (
-  prepare: (socket: Socket) => Socket
+  receiver: UdpReceiver
 ): Effect.fn.Return<TargetSockets, never, Scope.Scope> {
-  const sockets = { v4: undefined as Socket | undefined, v6: undefined as Socket | undefined }
+  const { bind } = yield* UdpSockets
+  const sockets = { v4: undefined as UdpSocket | undefined, v6: undefined as UdpSocket | undefined }
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       sockets.v4?.close()
@@ -30,8 +31,9 @@ export const make = Effect.fnUntraced(function* (
       if (existing) return existing
       const socket = bind(isIpv4 ? NetAddress.ipv4Unspecified : NetAddress.ipv6Unspecified, 0)
       if (typeof socket === "string") return undefined
-      sockets[family] = prepare(socket)
-      return sockets[family]
+      socket.receiver = receiver
+      sockets[family] = socket
+      return socket
     }
   }
 })

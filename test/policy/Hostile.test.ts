@@ -176,7 +176,7 @@ const protocols = {
       },
       yield* RuleUses.make(enter, Duration.seconds(60)),
       yield* DatagramBudget.make().enter("client"),
-      (_bytes, _size, { address }) => outcome.push(`to ${address}`),
+      (_bytes, _size, { to }) => outcome.push(`to ${NetAddress.formatIp(to.at.address)}`),
       () => outcome.push("drop")
     )
     const size = Datagram.headerSize(bytes)

@@ -38,7 +38,7 @@ describe("Destinations", () => {
         { ...access({}), command: "ASSOCIATE", target: undefined },
         { of: () => Effect.undefined },
         yield* DatagramBudget.make().enter("alice"),
-        (_bytes, _size, { address }) => outcome.push(address),
+        (_bytes, _size, { to }) => outcome.push(NetAddress.formatIp(to.at.address)),
         () => outcome.push("drop")
       )
       const bytes = Buffer.from(datagram([192, 0, 2, 1], 53, [1]))
@@ -81,13 +81,13 @@ describe("Destinations", () => {
         { ...access({}), command: "ASSOCIATE", target: undefined },
         { of: () => Effect.undefined },
         yield* DatagramBudget.make().enter("alice"),
-        (_bytes, _size, { address, port }) => outcome.push(`${address} ${port}`),
+        (_bytes, _size, { to }) => outcome.push(NetAddress.formatInet(to.at)),
         () => outcome.push("drop")
       )
       const bytes = Buffer.from(datagram("target.example", 53, [1]))
       send(bytes, Datagram.headerSize(bytes))
       yield* settled
-      assert.deepStrictEqual(outcome, ["198.51.100.9 1080"])
+      assert.deepStrictEqual(outcome, ["198.51.100.9:1080"])
       assert.deepStrictEqual(seen, [["ASSOCIATE", "target.example:53", "192.0.2.7", "anything"]])
     }).pipe(Effect.scoped, Effect.provide(services))
   })
