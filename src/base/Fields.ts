@@ -2,7 +2,7 @@
  * The fields of a log line.
  */
 
-/** Those that have a value, in their order: the loggers of apps print the others, too. */
+/** The fields with a value, in their order. Loggers of apps would also print fields without a value. */
 export const defined = (fields: object): object => {
   const known: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) known[name] = value

@@ -1,6 +1,6 @@
 /**
- * Node's inspector. It runs any code for those who reach its port, which the clients of
- * a proxy on the same machine do, through the proxy.
+ * Node's inspector. The inspector runs any code that it gets at its port, and clients of
+ * a proxy on the same machine could reach that port through the proxy.
  */
 import type * as NodeInspector from "node:inspector"
 import * as NetAddress from "effect/net/NetAddress"

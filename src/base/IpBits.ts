@@ -1,6 +1,6 @@
 /**
- * Addresses and networks as integers, so that comparing them costs nothing:
- * four signed words of 32 bits, of which an IPv4 address has the last one alone.
+ * Addresses and networks as four signed integers of 32 bits, which are compared
+ * without allocation. An IPv4 address uses only the last integer.
  */
 import type * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
@@ -30,7 +30,7 @@ export const ofAddress = (address: NetAddress.IpAddress): IpBits => {
 
 export const ofIpv4 = (word: number): IpBits => ({ isIpv4: true, w0: 0, w1: 0, w2: 0, w3: word })
 
-/** A network: which bits count, and what they are. */
+/** A network: a mask of the bits of its prefix, and the values of these bits. */
 export interface Prefix {
   readonly bits: IpBits
   readonly mask: IpBits
@@ -50,10 +50,10 @@ export const prefix = ({ address, prefixLength }: IpNetwork.IpNetwork): Prefix =
   return { bits, mask }
 }
 
-/** This many bits set, from the highest on. */
+/** A word with this many high bits set. */
 const ones = (count: number): number => (count <= 0 ? 0 : count >= 32 ? -1 : -1 << (32 - count))
 
-/** Compares first what tells most networks apart: the first word of IPv6, and the only one of IPv4. */
+/** Compares first the words that differ between most networks: the first word of IPv6, and the only word of IPv4. */
 export const contains = ({ bits, mask }: Prefix, words: IpBits): boolean =>
   (words.w0 & mask.w0) === bits.w0 &&
   (words.w3 & mask.w3) === bits.w3 &&

@@ -1,6 +1,6 @@
 /**
- * Numbers for lists of integers, from 0 on, equal ones with the same: a hash
- * table in a few large arrays.
+ * Lists of integers, numbered from 0; equal lists have the same number. The table
+ * is a hash table in a few large arrays.
  */
 import * as HashSlots from "./HashSlots.ts"
 import { Ints } from "./Ints.ts"
@@ -13,15 +13,15 @@ export interface ListTableParts {
 }
 
 export class ListTable {
-  /** All lists, one behind the other. */
+  /** The items of all lists, one list after another. */
   readonly items: Ints
-  /** Where each begins in `items`, and the next one. */
+  /** The index in `items` at which each list begins, and at the end the length of `items`. */
   readonly starts: Ints
   private readonly hashes: Ints
-  /** By hash, one more than the number of a list; 0 where there is none. At most half of them are taken. */
+  /** The slots of the hash table: see `HashSlots`. */
   private slots: Int32Array
 
-  /** Without lists, or with those of another table, whose parts these are. */
+  /** An empty table, or a table with the lists in the parts of another table. */
   constructor(parts: ListTableParts = empty()) {
     this.items = new Ints(parts.items)
     this.starts = new Ints(parts.starts)
@@ -29,17 +29,17 @@ export class ListTable {
     this.slots = parts.slots
   }
 
-  /** All there is of it, to be copied to another process. */
+  /** The table as plain arrays, to be copied to another process. */
   get parts(): ListTableParts {
     return { items: this.items.all, starts: this.starts.all, hashes: this.hashes.all, slots: this.slots }
   }
 
-  /** How many lists there are. */
+  /** The number of lists. */
   get size(): number {
     return this.hashes.length
   }
 
-  /** The number of a list, which is a new one if the list is. */
+  /** The number of a list, which is added if it is new. */
   intern(list: ArrayLike<number>): number {
     const hash = hashOf(list)
     const { slots } = this
@@ -59,7 +59,7 @@ export class ListTable {
     return this.starts.items[number + 1]! - this.starts.items[number]!
   }
 
-  /** What a list has at a place. */
+  /** The item of a list at an index. */
   item(number: number, at: number): number {
     return this.items.items[this.starts.items[number]! + at]!
   }

@@ -13,7 +13,7 @@ const terminals: ReadonlyArray<number> = [0, 1, 2].filter((fd) => isatty(fd))
 /** Whether standard output is a terminal, or was one when this process began. */
 export const isTerminal: boolean = terminals.includes(1)
 
-/** Whether the terminal is closed that standard output was. */
+/** Whether standard output was a terminal that is closed now. */
 export const hasLostTerminal = (): boolean => isTerminal && !isatty(1)
 
 /** Made at the first use, as most commands write without it. */
@@ -37,7 +37,7 @@ const errors = lazily(2)
 export const stdout = output.get
 export const stderr = errors.get
 
-/** Keeps the lines of several processes apart that write to the same pipe. */
+/** Limits each write, so that the lines of several processes on the same pipe are not mixed. */
 export const share = (): void => {
   for (const outlet of [stdout(), stderr()]) outlet.limit(pipeSize)
 }

@@ -1,10 +1,10 @@
 /**
- * The networks that an address is in, out of many: a step for each network that
- * contains the address, however many others there are.
+ * Finds the networks that contain an address. A look-up takes about one step for
+ * each network that contains the address, however many other networks there are.
  *
- * A binary tree for each family in which every node stands for a prefix, and
- * only prefixes at which networks end or part have one. Two nodes a network are
- * enough, kept in arrays of integers.
+ * The networks of each address family are in a binary tree. A node stands for a
+ * prefix. Only prefixes at which a network ends, or two networks part, have a node,
+ * so there are at most two nodes for each network. The nodes are in arrays of integers.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import { Ints } from "./Ints.ts"
@@ -13,13 +13,13 @@ export class PrefixTree {
   private readonly v4 = new Tree(1)
   private readonly v6 = new Tree(4)
 
-  /** Puts a network in, as the first bits of its address, with its position, which `match` finds. */
+  /** Adds a network: the first `length` bits of `network`. `match` returns the position. */
   add(network: Words, length: number, position: number): void {
     const tree = network.length === 1 ? this.v4 : this.v6
     tree.add(network, length, position)
   }
 
-  /** Puts the positions of the networks that an address is in behind what is found already, the widest first. */
+  /** Appends to `found` the positions of the networks that contain an address, the widest network first. */
   match(address: NetAddress.IpAddress, found: Array<number>): void {
     const tree = NetAddress.isIpv4Address(address) ? this.v4 : this.v6
     tree.match(wordsOf(address), found)
@@ -28,7 +28,7 @@ export class PrefixTree {
 
 export type Words = ArrayLike<number>
 
-/** 32 bits each, from the left. */
+/** An address as words of 32 bits, the highest first. */
 export const wordsOf = (address: NetAddress.IpAddress): Words => {
   if (NetAddress.isIpv4Address(address)) {
     const [a, b, c, d] = NetAddress.ipv4ToOctets(address)
@@ -39,13 +39,13 @@ export const wordsOf = (address: NetAddress.IpAddress): Words => {
 }
 
 class Tree {
-  /** How many there are in a node's prefix. */
+  /** The number of words in a prefix: 1 for IPv4, 4 for IPv6. */
   private readonly words: number
   private readonly prefixes = new Ints()
   private readonly lengths = new Ints()
-  /** By the bit that follows the prefix; 0, the root, is nobody's child. */
+  /** Two children for each node, by the bit after the node's prefix. 0 stands for no child, as the root is no child. */
   private readonly children = new Ints()
-  /** The network that a node is; nothing is -1. */
+  /** The position of the network with the node's prefix; -1 if there is none. */
   private readonly positions = new Ints()
 
   constructor(words: number) {
@@ -65,7 +65,7 @@ class Tree {
       }
       const common = Math.min(this.common(child, network), this.lengths.items[child]!, length)
       if (common < this.lengths.items[child]!) {
-        // They part within the child's prefix.
+        // The new network parts from the child within the child's prefix.
         const fork = this.node(network, common)
         this.children.items[edge] = fork
         this.children.items[2 * fork + this.bitOf(child, common)] = child
@@ -94,7 +94,7 @@ class Tree {
     return this.lengths.push(length)
   }
 
-  /** How many of the first bits agree, those behind the node's prefix among them. */
+  /** The number of first bits that the node and the address have in common, also after the node's prefix. */
   private common(node: number, address: Words): number {
     for (let i = 0; i < this.words; i++) {
       const difference = this.prefixes.items[node * this.words + i]! ^ address[i]!
@@ -108,6 +108,6 @@ class Tree {
   }
 }
 
-/** At a position from the left. */
+/** The bit at a position, counted from the highest. */
 export const bit = (address: Words, position: number): number =>
   (address[position >>> 5]! >>> (31 - (position & 31))) & 1

@@ -4,8 +4,8 @@
  * What malloc takes from its heap for small buffers stays with the process: the heap
  * shrinks from its end only, and something always lies there. A large allocation is
  * a mapping of its own instead, and its pages take no memory before they are written
- * to. So buffers are cut from slabs that are large enough for that, and a slab in
- * which no buffer is in use is let go as a whole.
+ * to. So buffers are cut from slabs that are large enough for that, and a slab of
+ * which no buffer is in use is dropped as a whole.
  */
 
 /** Above 32 MiB, glibc maps an allocation by itself, whatever was allocated before (M_MMAP_THRESHOLD in mallopt(3)). */
@@ -49,7 +49,7 @@ export class Slabs {
     this.inUse--
   }
 
-  /** Lets go of the slabs that are not in use. The garbage collector gives their memory back to the system. */
+  /** Drops the slabs of which no buffer is in use. The garbage collector gives their memory back to the system. */
   release(): void {
     this.slabs = this.slabs.filter(({ inUse }) => inUse > 0)
   }

@@ -1,9 +1,9 @@
 /**
- * Numbers for texts, from 0 on, and the texts again: a hash table in a few large
- * arrays. Very many texts are then as cheap for the garbage collector as one.
+ * Texts of several kinds, numbered from 0, in a hash table of a few large arrays.
+ * The garbage collector has no more work with many texts than with one.
  *
- * Texts are of kinds that have nothing to do with each other. A text is hashed
- * from its end, so that one pass over a name finds all of its suffixes.
+ * The same text of two kinds has two numbers. A text is hashed from its end, so
+ * that one pass over a name finds all suffixes of the name.
  */
 import * as HashSlots from "./HashSlots.ts"
 import { grown, Ints } from "./Ints.ts"
@@ -17,16 +17,16 @@ export interface TextTableParts {
 }
 
 export class TextTable {
-  /** All texts, one behind the other. */
+  /** The characters of all texts, one text after another. */
   private chars: Uint16Array
-  /** Where each begins, and the next one. */
+  /** The index in `chars` at which each text begins, and at the end the number of characters. */
   private readonly starts: Ints
   private kinds: Uint8Array
   private readonly hashes: Ints
-  /** By hash, one more than the number of a text; 0 where there is none. At most half of them are taken. */
+  /** The slots of the hash table: see `HashSlots`. */
   private slots: Int32Array
 
-  /** Without texts, or with those of another table, whose parts these are. */
+  /** An empty table, or a table with the texts in the parts of another table. */
   constructor(parts: TextTableParts = empty()) {
     this.chars = parts.chars
     this.starts = new Ints(parts.starts)
@@ -35,7 +35,7 @@ export class TextTable {
     this.slots = parts.slots
   }
 
-  /** All there is of it, to be copied to another process. */
+  /** The table as plain arrays, to be copied to another process. */
   get parts(): TextTableParts {
     const { slots, size } = this
     return {
@@ -47,12 +47,12 @@ export class TextTable {
     }
   }
 
-  /** How many texts there are. */
+  /** The number of texts. */
   get size(): number {
     return this.hashes.length
   }
 
-  /** The number of a text, which is a new one if the text is. */
+  /** The number of a text, which is added if it is new. */
   intern(kind: number, text: string): number {
     const hash = mixed(hashOf(text), kind)
     const known = this.lookup(hash, kind, text, 0)
@@ -65,8 +65,8 @@ export class TextTable {
   }
 
   /**
-   * Puts behind what is found already the numbers of those of kind `below` that the name goes on with behind a dot,
-   * the shortest first, and that of the one of kind `exact` that the name is.
+   * Appends to `found` the numbers of the texts of kind `below` that are a suffix of the name after a dot, the shortest
+   * first, and then the number of the text of kind `exact` that equals the name.
    */
   findName(name: string, exact: number, below: number, found: Array<number>): void {
     let hash = seed
@@ -106,7 +106,7 @@ export class TextTable {
     return -1
   }
 
-  /** Whether it is what the text has from a place on. */
+  /** Whether the text with this number equals `text` from the index `from` on. */
   private isText(number: number, kind: number, text: string, from: number): boolean {
     const start = this.starts.items[number]!
     const length = text.length - from
@@ -152,12 +152,12 @@ const hashOf = (text: string): number => {
   return hash
 }
 
-/** Spreads what differs over the lower bits, by which slots are chosen. */
+/** Mixes all bits into the lower bits, by which slots are chosen. */
 const mixed = (hash: number, kind: number): number => {
   let bits = Math.imul(hash ^ Math.imul(kind + 1, 0x9e3779b1), 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
   return bits ^ (bits >>> 16)
 }
 
-/** How many code units a function may be given at once. */
+/** The most arguments of one call of `String.fromCharCode`. */
 const piece = 4096

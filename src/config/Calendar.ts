@@ -10,7 +10,7 @@ const week = 7 * day
 /** Minutes since Monday, 00:00, by the clocks in a zone. */
 export type Clock = (now: number) => number
 
-/** Asks for the zone's offset once in a quarter of an hour, which is when offsets change. */
+/** Computes the zone's offset once in a quarter of an hour, because offsets change only at quarters. */
 export const clock = (zone: DateTime.TimeZone): Clock => {
   let quarter = Number.NaN
   let offset = 0

@@ -20,7 +20,7 @@ type All = typeof conditions
 /** The keys of conditions in a rule. */
 export type Key = keyof All
 
-/** Of several values of a condition, one has to fit. A condition left out always holds. */
+/** A condition with several values holds if one value fits. A condition that is left out always holds. */
 export type Values = { readonly [K in Key]?: ReadonlyArray<All[K]["item"]["Type"]> }
 
 /** A value of any condition. */
@@ -31,7 +31,7 @@ export const list = Object.entries(conditions) as ReadonlyArray<
   readonly [key: Key, condition: Condition<Value, Schema.Constraint>]
 >
 
-/** One, or a list that is not empty. */
+/** The schema of one value, or of a list that is not empty. */
 const some = <S extends Schema.Constraint>(item: S, description: string) =>
   Schema.ArrayEnsure(item)
     .check(Schema.isNonEmpty({ expected: "one value or more" }))

@@ -1,6 +1,6 @@
 /**
- * The config file: one `Schema`, from which come the values, every message about
- * what is wrong in a file, and the JSON Schema for editors.
+ * The config file. One `Schema` gives the values, the messages about mistakes in a
+ * file, and the JSON Schema for editors.
  */
 import * as EnvConfig from "effect/Config"
 import * as Context from "effect/Context"
@@ -23,28 +23,28 @@ import * as TargetFiles from "./TargetFiles.ts"
 import * as Variables from "./Variables.ts"
 import * as Yaml from "./Yaml.ts"
 
-/** How each setting is written, by its name in this program. */
+/** The schema of each setting in a config file, by the setting's name in this program. */
 export type Forms = Readonly<Record<string, Form<unknown>>>
 
 export interface Read {
-  /** By the names of the forms; only what the file says. */
+  /** The values of the settings that the file has, by the setting's name in this program. */
   readonly values: Readonly<Record<string, unknown>>
   readonly locate: Locate
-  /** The text that was read, or so much of it as says all but the rules. */
+  /** The text of the file; without the rules, if there are many. */
   readonly text: string
 }
 
-/** The rules of the file as another process read them; a worker does not read them again. */
+/** The rules of the file as another process has read them: a worker does not read them again. */
 export const KnownRules = Context.Reference<Rules | undefined>("effect-socks/config/ConfigFile/KnownRules", {
   defaultValue: () => undefined
 })
 
-/** A value in a config file, by its path in the file's own keys, and as near to it as the file has it. */
+/** The name and the place of the value at a path of keys; if the file lacks the value, of the nearest parent. */
 export type Locate = (
   path: ReadonlyArray<PropertyKey>
 ) => { readonly setting: string; readonly place?: Place } | undefined
 
-/** The forms of all settings of a table that a file can have: it does not name another file. */
+/** The schemas of the settings that a config file can have: all but the setting that names a config file. */
 export const formsOf = (table: Setting.Table): Forms =>
   Object.fromEntries(
     Object.entries(table)
@@ -52,7 +52,7 @@ export const formsOf = (table: Setting.Table): Forms =>
       .map(([name, setting]) => [name, Setting.formOf(setting)])
   )
 
-/** Of a whole file, in its own keys. */
+/** The schema of a whole file, with the keys of the file. */
 export const schema = (forms: Forms) =>
   Schema.Struct({
     /** For editors. */
@@ -62,7 +62,7 @@ export const schema = (forms: Forms) =>
     )
   })
 
-/** What a file says. Fails with all that is wrong in it. */
+/** Reads a file. Fails with all mistakes in the file. */
 export const read = Effect.fnUntraced(function* (
   path: string,
   forms: Forms
@@ -107,7 +107,7 @@ export const read = Effect.fnUntraced(function* (
   return { values, locate: (path) => locateIn(file, written, path), text }
 })
 
-/** The same for a text that is plain enough to be read fast, in pieces. Nothing for any other. */
+/** Reads a plain text fast, in slices; undefined for a text that only the package `yaml` can read. */
 const readPlain = Effect.fnUntraced(function* (
   file: string,
   text: string,
@@ -148,10 +148,10 @@ const readPlain = Effect.fnUntraced(function* (
 const isMap = (u: unknown): u is Record<string, unknown> =>
   typeof u === "object" && u !== null && !Array.isArray(u)
 
-/** Whether the rules of a file are those that a server goes by. */
+/** Whether `rules` are the rules of a server, and not another setting of that name. */
 const hasRules = (forms: Forms): boolean => forms.rules === TargetFiles.rulesForm
 
-/** Replaces each rule that is in the table. */
+/** Stands for a rule that is in the table. */
 const inTable = Symbol()
 
 /**
@@ -172,10 +172,10 @@ const refuseLong = Effect.fnUntraced(function* (
   return Effect.fail(new BadSettings({ errors: [new BadFile({ at: { file, ...at }, reason })] }))
 })
 
-/** After about this many problems, no more are looked for. */
+/** The search for problems stops after about this many. */
 const most = 1000
 
-/** The settings in a value, and its problems. Rules that are not in the table yet are put there. */
+/** Decodes the settings of a file. Adds the rules that are not in the table yet to the table. */
 const decode = Effect.fnUntraced(function* (value: unknown, forms: Forms, table: RuleTable) {
   const decodeAs = <A>(form: Form<A>, value: unknown, path: ReadonlyArray<PropertyKey>) =>
     SchemaParser.decodeUnknownEffect(form)(value, strictly).pipe(
@@ -224,7 +224,7 @@ const locateIn = (
     : { setting: ProblemErrors.nameOf(path.slice(0, path.length - rest)), place: { file, ...found.at } }
 }
 
-/** Refuses keys that a form does not have, and tells of all problems. */
+/** Options of the decoder: refuse unknown keys, and report all problems. */
 export const strictly = { errors: "all", onExcessProperty: "error" } as const
 
 const error = (file: string, root: Yaml.Written, problem: SchemaErrors.Problem) => {

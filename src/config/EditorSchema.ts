@@ -14,7 +14,7 @@ export const make = (table: Table): JsonSchema.JsonSchema => {
   const forms = ConfigFile.formsOf(table)
   const { schema, definitions } = JsonSchema.toDocumentDraft07(
     SchemaRepresentation.toJsonSchemaDocument(
-      // As it is written, which is JSON already.
+      // The encoded side, which is JSON.
       Schema.toRepresentation(Schema.toEncoded(ConfigFile.schema(forms))),
       { onExcessProperty: "error" }
     )
@@ -48,7 +48,7 @@ const described = (setting: Table[string]) => {
   if (!isText(setting)) return { description }
   const { defaultText, read, separator } = setting
   const texts = separator ? defaultText.split(", ") : [defaultText]
-  // Some defaults are no value that can be written.
+  // Some default texts, such as none, are no value of the setting.
   if (setting.default === undefined || !texts.every((text) => Option.isSome(read(text))))
     return { description }
   const values = texts.map((text) => (/^(?:true|false|[1-9]\d*)$/.test(text) ? JSON.parse(text) : text))
@@ -57,7 +57,7 @@ const described = (setting: Table[string]) => {
 
 const variable: JsonSchema.JsonSchema = { $ref: "#/definitions/variable" }
 
-/** The same, but with `${NAME}` wherever there can be a text, a number or a boolean. */
+/** The schema, with `${NAME}` as an alternative to each text, number or boolean. */
 const orVariable = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema => {
   if (isScalar(schema)) return { anyOf: [schema, variable] }
   return Object.fromEntries(
@@ -76,7 +76,7 @@ const orVariable = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema => {
   )
 }
 
-/** Alternatives of alternatives are alternatives, and one variable is enough. */
+/** Flattens nested alternatives, and keeps one `variable` among them. */
 const flat = (schemas: ReadonlyArray<JsonSchema.JsonSchema>): ReadonlyArray<JsonSchema.JsonSchema> => {
   const all = schemas.flatMap((schema) =>
     Array.isArray(schema.anyOf) && Object.keys(schema).length === 1 ? schema.anyOf : [schema]

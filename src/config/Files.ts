@@ -1,6 +1,6 @@
 /**
- * The files that settings are read from: the config file, and those in which
- * secrets are.
+ * The service that reads the files of settings: the config file, files with secrets,
+ * and files of targets.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,13 +12,13 @@ export class Files extends Context.Service<
   Files,
   {
     /**
-     * All of a file as text, which is kept unless it is said otherwise. Fails with the end of a sentence that begins
-     * with its name.
+     * The text of a file, which is kept in `texts` unless `isKept` is false. Fails with the end of a sentence that
+     * begins with the file's name.
      */
     readonly read: (path: string, isKept?: boolean) => Effect.Effect<string, string>
-    /** The paths that were asked for so far. */
+    /** The paths of all files that were read, or could not be read. */
     readonly seen: ReadonlySet<string>
-    /** What those that could be read had in them, as far as it is kept. */
+    /** The texts that are kept, by path. */
     readonly texts: ReadonlyMap<string, string>
   }
 >()("effect-socks/config/Files") {
@@ -42,7 +42,7 @@ export class Files extends Context.Service<
             // A device may have no end; a pipe has one, and no size.
             if (type !== "File" && type !== "FIFO") return yield* Effect.fail("is no file")
             if (Number(size) > Files.limit) return yield* Effect.fail("is larger than 16 MiB")
-            // In pieces: to read and decode a large file at once holds everyone up.
+            // In pieces, because reading and decoding a large file at once would stop all sessions.
             const utf8 = new TextDecoder("utf-8", { fatal: true })
             const pieces: Array<string> = []
             const decode = (bytes?: Uint8Array) =>
@@ -50,7 +50,7 @@ export class Files extends Context.Service<
                 try: () => void pieces.push(utf8.decode(bytes, { stream: bytes !== undefined })),
                 catch: () => "is not UTF-8"
               })
-            // A pipe has no places to read at, by which pieces are read.
+            // A pipe cannot be read at an offset.
             const bytes =
               type === "FIFO"
                 ? Stream.fromEffect(files.readFile(path))
@@ -66,12 +66,12 @@ export class Files extends Context.Service<
   )
 }
 
-/** The contents of files by path, as another process read them. */
+/** The texts of files by path, as another process has read them. */
 export const Known = Context.Reference<ReadonlyMap<string, string>>("effect-socks/config/Files/Known", {
   defaultValue: () => new Map()
 })
 
-/** How much is read at once, in bytes. */
+/** The size of a piece in bytes. */
 const piece = 256 * 1024
 
 const reason = ({ reason }: PlatformError): string => {

@@ -10,8 +10,8 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Parsers from "./Parsers.ts"
 
 /**
- * A limit that is left out is that of the settings. `Infinity`, written `off`, is no
- * limit, whatever the settings say.
+ * If a limit is left out, the limit in the settings applies. `Infinity`, written `off`,
+ * means no limit, whatever the settings say.
  */
 export interface Limits {
   /** Concurrent sessions. */
@@ -32,7 +32,7 @@ export interface Limits {
 
 const text = Schema.Union([Schema.Finite, Schema.String])
 
-/** What is written as a text or as a bare number, such as `10MiB` or `50`, or as `off`. */
+/** The schema of a limit: a text such as `10MiB`, a number such as `50`, or `off`. */
 const limit = <A>(options: {
   readonly description: string
   readonly expected: string

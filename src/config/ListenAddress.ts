@@ -1,15 +1,15 @@
 /**
- * Where a server listens, as it is written in settings and logs:
+ * The address of a listener, as it is written in settings and logs:
  *
  *     HOST:PORT       TCP
  *     unix:/path      a socket in the file system
  *     systemd         every socket that systemd passes
- *     systemd:NAME    those of this FileDescriptorName= (systemd.socket(5))
+ *     systemd:NAME    the sockets with this FileDescriptorName= (systemd.socket(5))
  *     tls:…           any of these, with TLS on it
  *     …?protocols=socks5+http&udp=false
- *                     any of these, with options of its own
+ *                     any of these, with options for this listener only
  *     HOST:PORT?wait=30s
- *                     an address that may only be there some time after the start
+ *                     an address that this machine may get only some time after the start
  *
  * In a config file, `{ address: …, protocols: [socks5, http], udp: false }` is the
  * same as the last. *
@@ -37,19 +37,19 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Parsers from "./Parsers.ts"
 import * as Schemas from "./Schemas.ts"
 
-/** A socket of its own, or one that systemd passes. */
+/** An address on which the server opens a socket, or the sockets that systemd passes. */
 export type Place = Host.HostPort | NetAddress.UnixPathAddress | Systemd
 
-/** A place, and what is spoken there before any proxy protocol. */
+/** A place, with or without TLS. */
 export type Endpoint = Place | Tls
 
 export type ListenAddress = Endpoint | WithOptions
 
 export interface Systemd {
   readonly _tag: "Systemd"
-  /** Nothing for all of them. */
+  /** Undefined for all sockets that systemd passes. */
   readonly name: string | undefined
-  /** Whether it is known of all these sockets that only this machine can connect to them. */
+  /** Whether only this machine can connect to these sockets; false if that is not known. */
   readonly isOurs: boolean
 }
 
@@ -92,20 +92,20 @@ export const optionsOf = (at: ListenAddress): ListenerOptions => {
   return endpointOf(at)._tag === "Tls" ? { udp: false, ...own } : own
 }
 
-/** The same place, with TLS. */
+/** An endpoint with TLS at a place. */
 export const tls = (place: Place): Tls => ({ _tag: "Tls", place })
 
-/** Without the TLS. */
+/** The place of an endpoint, without the TLS. */
 export const placeOf = (at: Endpoint): Place => (at._tag === "Tls" ? at.place : at)
 
-/** The same at another place. */
+/** The listen address with another place. */
 export const mapPlace = (at: ListenAddress, change: (place: Place) => Place): ListenAddress => {
   const changed = change(placeOf(endpointOf(at)))
   const endpoint = endpointOf(at)._tag === "Tls" ? tls(changed) : changed
   return at._tag === "WithOptions" ? withOptions(endpoint, at.options) : endpoint
 }
 
-/** One of the forms above; nothing for any other text. */
+/** Parses one of the forms above. */
 export const fromString = (text: string): Option.Option<ListenAddress> => {
   const [, address, query] = /^(.*)\?(\w+=.*)$/s.exec(text) ?? []
   return address === undefined || query === undefined
@@ -113,7 +113,7 @@ export const fromString = (text: string): Option.Option<ListenAddress> => {
     : Option.filter(Option.zipWith(endpoint(address), optionsFrom(query), withOptions), canWait)
 }
 
-/** Only for an address of the network can a start wait. */
+/** Whether the option `wait` is allowed: only with HOST:PORT. */
 const canWait = ({ endpoint, options }: WithOptions): boolean =>
   options.wait === undefined || placeOf(endpoint)._tag === "HostPort"
 
@@ -140,7 +140,7 @@ export const expected =
 
 const json = { type: "string", pattern: "^systemd$|:" }
 
-/** As it is written in a config file. */
+/** The schema of a listener in a config file. */
 export const form: Schemas.Form<ListenAddress> = Schema.Union([
   Schemas.text({ read: fromString, expected, json }),
   Schemas.thenRead(
@@ -170,7 +170,7 @@ export const form: Schemas.Form<ListenAddress> = Schema.Union([
   )
 ])
 
-/** As it is read. */
+/** The text that `fromString` reads. */
 export const format = (at: ListenAddress | NetAddress.SocketAddress): string => {
   switch (at._tag) {
     case "HostPort":
@@ -208,5 +208,5 @@ const place = (text: string): Option.Option<Place> => {
 const isUnixPath = (path: string): boolean =>
   /^\/[^\0]*[^\0/]$/.test(path) && new TextEncoder().encode(path).length <= 107
 
-/** What FileDescriptorName= allows: printable ASCII without a colon, at most 255 of it. */
+/** Whether FileDescriptorName= allows the name: printable ASCII without a colon, at most 255 characters. */
 const isName = (text: string): boolean => /^[\x20-\x39\x3b-\x7e]{1,255}$/.test(text)

@@ -1,5 +1,6 @@
 /**
- * The forms in which values are written in flags, variables and files.
+ * Parsers of the values in flags, variables and files. Each returns `None` for a text
+ * that is not in the form.
  */
 import * as Duration from "effect/Duration"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -55,7 +56,7 @@ export interface Rates {
   readonly download: number
 }
 
-/** `1MiB/10MiB`: up and down; one such as `10MiB` for each way; `off`, also for one of them. */
+/** `1MiB/10MiB` for upload and download, or `10MiB` for each of the two. Either can be `off`. */
 export const rates = (text: string): Option.Option<Rates> => {
   const [up = "", down = up, ...rest] = text.split("/")
   const read = (way: string) => (way === "off" ? Option.some(Infinity) : bytes(way))
@@ -69,15 +70,15 @@ export const count = (text: string): Option.Option<number> =>
   /^[1-9]\d{0,8}$/.test(text) ? Option.some(Number(text)) : Option.none()
 
 /**
- * `2027-03-31`, which is over with that day in UTC, or `2027-03-31T18:00:00Z`, or with another offset: in
- * milliseconds since the epoch.
+ * A time in milliseconds since the epoch: `2027-03-31` is the end of that day in UTC; `2027-03-31T18:00:00Z`, also with
+ * another offset, is that moment.
  */
 export const expiry = (text: string): Option.Option<number> => {
   const [, day, time] =
     /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/.exec(text) ?? []
   const midnight = Date.parse(`${day}T00:00:00Z`)
   const millis = time === undefined ? midnight + milliseconds.d : Date.parse(text)
-  // There is no 30th of February, whatever the parser makes of it.
+  // `Date.parse` accepts the 30th of February.
   const isDay = !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(String(day))
   return isDay && !Number.isNaN(millis) ? Option.some(millis) : Option.none()
 }
@@ -89,7 +90,7 @@ export interface EarlyDrop {
   readonly full: number
 }
 
-/** `10:30:100`, as sshd has it: START:RATE:FULL, the rate in percent. */
+/** `10:30:100`, START:RATE:FULL as in OpenSSH's MaxStartups, the rate in percent. */
 export const earlyDrop = (text: string): Option.Option<EarlyDrop> => {
   const [, start = 0, rate = 0, full = 0] = /^(\d{1,9}):(\d{1,3}):(\d{1,9})$/.exec(text)?.map(Number) ?? []
   return start >= 1 && start <= full && rate >= 1 && rate <= 100
@@ -132,17 +133,17 @@ export const serviceUrl = (text: string): Option.Option<string> => {
   return isSecure && username === "" && password === "" ? Option.some(url) : Option.none()
 }
 
-/** Without what may be a key in it, for people to read. */
+/** A URL without its query, which may have a key in it. */
 export const shownUrl = (url: string): string => {
   const { origin, pathname } = new URL(url)
   return origin + pathname
 }
 
-/** A host of a URL, which has its IPv4 addresses in one form and its IPv6 addresses in brackets. */
+/** Whether the host of a parsed URL is this machine. URLs have IPv6 addresses in brackets. */
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host)
 
-/** A path; not opened here. */
+/** A path. The file is not opened. */
 export const path = (text: string): Option.Option<string> =>
   text === "" || text.includes("\0") ? Option.none() : Option.some(text)
 

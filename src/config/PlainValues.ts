@@ -1,7 +1,7 @@
 /**
  * Settings as a program in TypeScript gives them: plain values such as `"15 minutes"`, `0o660` or
- * `Redacted.make("secret")`. Each is put into the form that the config file has for it and read by the same schema, so
- * that the same is refused, with the same sentences. Keys are in camel case here and with dashes there.
+ * `Redacted.make("secret")`. Each value is converted to the form of the config file and read by the same schema, so
+ * that the same values are refused, with the same sentences. Keys are in camel case here, and with dashes in the file.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -59,7 +59,7 @@ export const read = Effect.fnUntraced(function* <T extends Setting.Table>(
   return values as Partial<Setting.Values<T>>
 })
 
-/** Options name no files that secrets or targets are in: a program reads those itself. */
+/** Options cannot name files with secrets or targets: the app reads such files itself. */
 const noFiles: Files["Service"] = {
   read: () => Effect.fail("is not read here: give what is in it"),
   seen: new Set(),
@@ -89,10 +89,10 @@ const errorOf = (name: string, options: unknown, { path, kind, isSecret }: Schem
   )
 }
 
-/** What an error shows of a value: the text of an object that stands for one. */
+/** The value that an error shows. */
 const shown = (value: unknown): unknown => (isPlainObject(value) ? value : unwritten(value))
 
-/** A value as the config file has it. */
+/** The value in the form of the config file. */
 const written = (
   value: unknown,
   name: string,
@@ -114,7 +114,7 @@ const written = (
   }
 }
 
-/** A value with all that is in it. Secrets are taken out of their wrapping only where none of them is shown. */
+/** A value with all values in it. `Redacted` values are unwrapped only if errors about the setting show no value. */
 const structure = (value: unknown, canBeSecret: boolean, key?: string): unknown => {
   if (Array.isArray(value)) return value.map((each) => structure(each, canBeSecret, key))
   if (isPlainObject(value)) {
@@ -136,7 +136,7 @@ const sizes: ReadonlySet<string> = new Set(["upload", "download", "dailyQuota", 
 const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
-/** The text of an object of Effect's that stands for one. */
+/** The text of an object of Effect, such as a `Duration`; any other value as it is. */
 const unwritten = (value: unknown): unknown => {
   if (Duration.isDuration(value)) return durationText(value)
   if (IpNetwork.isIpNetwork(value)) return IpNetwork.format(value)

@@ -8,7 +8,7 @@ import * as AllConditions from "./Conditions.ts"
 import { value } from "./conditions/Condition.ts"
 import * as Limits from "./Limits.ts"
 
-/** The accesses that a rule is for. */
+/** The conditions of a rule. */
 export interface Conditions extends AllConditions.Values {
   /** The time zone of `when`; left out, the machine's. */
   readonly timezone?: DateTime.TimeZone
@@ -16,12 +16,12 @@ export interface Conditions extends AllConditions.Values {
 
 /** A rule, complete with the targets of its file. Denies, unless it has `allow` and no `deny`. */
 export interface Rule extends Conditions {
-  /** For the log. */
+  /** The rule's name in the log. */
   readonly name?: string
   readonly allow?: true
   /** The reason, for clients and the log; or true. */
   readonly deny?: true | string
-  /** For the sessions that the rule allows. */
+  /** The limits of the sessions that the rule allows. */
   readonly limits?: Limits.Limits
   /** Never present: `TargetFiles` has put the targets of the file into `to`. */
   readonly "to-file"?: never

@@ -15,7 +15,7 @@ import * as Limits from "./Limits.ts"
 import { allows, nameOf, type Rule } from "./Rule.ts"
 import { absent, RuleSymbols, type RuleSymbolsParts } from "./RuleSymbols.ts"
 
-/** Rules in their order, to be gone through from the first on. */
+/** Rules in their order: the first that matches decides. */
 export type Rules = ReadonlyArray<Rule> | RuleTable
 
 /** The conditions about the request, in the order in which the terms of a rule have them. */
@@ -40,7 +40,7 @@ export const field = {
   target: 5
 } as const
 
-/** How many columns a rule has. */
+/** The number of columns of a rule. */
 export const width = field.target + ofTarget.length
 
 export const allowed = -1
@@ -53,7 +53,7 @@ export const denied = -2
 const always = (list: number): number => absent - 1 - list
 const listOf = (values: number): number => (values < absent ? absent - 1 - values : values)
 
-/** Longer lists are searched, shorter lists are gone through. */
+/** Longer lists are searched by bisection, shorter lists from their beginning. */
 export const long = 16
 
 export interface RuleTableParts {
@@ -62,7 +62,7 @@ export interface RuleTableParts {
   readonly ascending: ReadonlyMap<number, number>
   readonly labels: TextTableParts
   readonly rows: Int32Array
-  /** As they are written. */
+  /** The limits, encoded. */
   readonly limits: unknown
 }
 
@@ -145,7 +145,7 @@ export class RuleTable implements Iterable<Rule> {
     rows[at + field.terms] = this.lists.intern(terms)
   }
 
-  /** The same in pieces, for a rule with a long list. */
+  /** Puts a rule with a long list at its index, in slices. */
   *setInSlices(index: number, rule: Rule): Slices.Work<void> {
     for (const [key, { term }] of Conditions.list) {
       const values: ReadonlyArray<Conditions.Value> | undefined = rule[key]
@@ -176,7 +176,7 @@ export class RuleTable implements Iterable<Rule> {
     }
   }
 
-  /** The same for the conditions about the request alone, of terms. */
+  /** Like `clauses`, for terms: the conditions about the request. */
   termClauses(terms: number, visit: (list: number) => void): void {
     for (let i = 0; i < ofRequest.length; i++) {
       const list = this.lists.item(terms, i)
@@ -189,7 +189,7 @@ export class RuleTable implements Iterable<Rule> {
     return key === "limits" ? this.get(index, field.limits) !== absent : this.valuesAt(index, key) !== absent
   }
 
-  /** As `Rule.nameOf` says. */
+  /** The name of a rule: see `Rule.nameOf`. */
   nameOf(index: number): string {
     const name = this.get(index, field.name)
     return name === absent ? nameOf({}, index) : this.labels.text(name)

@@ -1,5 +1,6 @@
 /**
- * The errors of a `Schema` as sentences for the author of the file.
+ * The problems of a value, from the issues of its `Schema`. `ProblemErrors` makes errors of
+ * them.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
@@ -11,7 +12,7 @@ export interface Problem {
     | { readonly _tag: "Said"; readonly message: string }
     | { readonly _tag: "Missing" }
     | { readonly _tag: "Unknown"; readonly known: ReadonlyArray<string> }
-  /** The value is a secret, or may have one in it. */
+  /** Whether the value is a secret, or may contain a secret. */
   readonly isSecret: boolean
 }
 
@@ -85,7 +86,7 @@ export const fromIssue = (
   }
 }
 
-/** The value is of the wrong kind altogether. */
+/** The problem of a value of another type. */
 const fromType = (ast: SchemaAST.AST, path: Path, isSecret: boolean): ReadonlyArray<Problem> => {
   const message = annotation(ast, "message")
   const kind: Problem["kind"] =
@@ -93,13 +94,13 @@ const fromType = (ast: SchemaAST.AST, path: Path, isSecret: boolean): ReadonlyAr
   return [{ path, kind, isSecret: isSecret || hasSecret(ast) }]
 }
 
-/** In the words of the schema around them, if those problems are with all of a value. */
+/** Replaces problems that are about a whole value by one problem with the `expected` of the outer schema. */
 const summarized = (
   ast: SchemaAST.AST,
   path: Path,
   problems: ReadonlyArray<Problem>
 ): ReadonlyArray<Problem> => {
-  // That of a check is for those who fail the check.
+  // Not the annotation of a check, which is for values that fail the check.
   const expected = ast.annotations?.expected
   const isWhole = problems.every(
     ({ path: { length }, kind }) => length === path.length && kind._tag === "Wrong"
@@ -109,7 +110,7 @@ const summarized = (
     : problems
 }
 
-/** Of several forms that did not fit, the one that was meant: that with the fewest problems inside the value. */
+/** The problems of the alternative that was probably meant: the alternative with the fewest problems inside the value. */
 const closestAlternative = (
   alternatives: ReadonlyArray<ReadonlyArray<Problem>>,
   path: Path
@@ -131,11 +132,11 @@ const closestAlternative = (
   ]
 }
 
-/** Annotations of a schema with checks are those of the last check. */
+/** An annotation of a schema: of the last check, if the schema has checks. */
 const annotation = (ast: SchemaAST.AST, name: string): unknown =>
   ast.checks?.at(-1)?.annotations?.[name] ?? ast.annotations?.[name]
 
-/** Said to be a secret, or made one. */
+/** Whether the schema is annotated as a secret, or makes a `Redacted` value. */
 const isMarked = (ast: SchemaAST.AST): boolean =>
   annotation(ast, "isSecret") === true ||
   (ast._tag === "Declaration" && ast.annotations?.expected === "Redacted")
@@ -172,7 +173,7 @@ const listed = (alternatives: ReadonlyArray<string>): string => {
 const keysOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
   ast._tag === "Objects" ? ast.propertySignatures.map(({ name }) => String(name)) : []
 
-/** Whether something that was meant for this schema may be, or hold, a secret. */
+/** Whether a value for this schema can be, or contain, a secret. */
 const hasSecret = (ast: SchemaAST.AST): boolean => {
   if (isMarked(ast) || (ast.encoding?.some(({ to }) => hasSecret(to)) ?? false)) return true
   switch (ast._tag) {
@@ -186,7 +187,7 @@ const hasSecret = (ast: SchemaAST.AST): boolean => {
     case "Union":
       return ast.types.some(hasSecret)
     case "Suspend":
-      // There is no end to look for.
+      // A recursive schema is not searched.
       return true
     default:
       return false

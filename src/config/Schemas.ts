@@ -1,9 +1,9 @@
 /**
- * The forms in which values are written in the config file, each a `Schema`: it
- * reads them, says what would be right, and becomes the JSON Schema of editors.
+ * The schemas of values in the config file. A schema reads a value, says what would be
+ * right, and is converted to the JSON Schema of editors.
  *
- * The messages are made of annotations: `expected` completes "… is not …", and of
- * what has `isSecret` no value is shown.
+ * Messages are made of annotations: `expected` completes "… is not …". A value whose
+ * schema has `isSecret` is not shown.
  */
 import * as Effect from "effect/Effect"
 import type * as JsonSchema from "effect/JsonSchema"
@@ -16,22 +16,22 @@ import { printable } from "../wire/Text.ts"
 import { Files } from "./Files.ts"
 import * as Parsers from "./Parsers.ts"
 
-/** A form in which something is read, never written. */
+/** A schema that only decodes. */
 export type Form<A> = Schema.Decoder<A, Files>
 
 export interface TextOptions<A> {
   readonly read: (text: string) => Option.Option<A>
   /** Completes the sentence "… is not …". */
   readonly expected: string
-  /** Which texts, numbers and booleans it can be, as far as an editor should know. */
+  /** The JSON Schema of the texts, numbers and booleans that editors accept. */
   readonly json?: JsonSchema.JsonSchema
-  /** May be in a file of its own, and is shown nowhere. */
+  /** Whether the value is a secret: it can be in a file of its own, and is never shown. */
   readonly isSecret?: boolean
   /** The reason why a text is wrong, without a part of the text. */
   readonly why?: (text: string) => string
 }
 
-/** A schema that makes another value of what a schema has read. What it reads is never written. */
+/** A schema that decodes with `schema`, and then makes another value with `read`. */
 export const thenRead = <A, B, R>(
   schema: Schema.Decoder<A, R>,
   read: (value: A) => Effect.Effect<B, SchemaIssue.Issue, R>
@@ -46,7 +46,7 @@ export const thenRead = <A, B, R>(
     )
   )
 
-/** Any text, number or boolean as the text that it was written as. */
+/** A schema of texts, numbers and booleans, which gives each as its text. */
 const scalar = (json: JsonSchema.JsonSchema = { type: ["string", "number", "boolean"] }): Form<string> =>
   thenRead(
     Schema.Unknown.check(
@@ -70,7 +70,7 @@ export const value = <A, Written extends string | number, R>(
     })
   )
 
-/** A value that is one text, the same in flags, variables and files. In files, a number or boolean counts as its text. */
+/** A schema of a value that is one text in flags, variables and files. In files, numbers and booleans are read as their text. */
 export const text = <A>({ read, expected, json, isSecret = false, why }: TextOptions<A>): Form<A> =>
   thenRead(
     isSecret ? secretText : thenRead(scalar(json), (text) => Effect.succeed({ text })),
@@ -96,11 +96,11 @@ export const toggle: Form<boolean> = text({
   json: { type: "boolean" }
 })
 
-/** One of these words. */
+/** A schema of these words. */
 export const word = <A extends string>(words: ReadonlyArray<A>, expected: string): Form<A> =>
   text({ read: (text) => Parsers.literal(text, words), expected, json: { enum: [...words] } })
 
-/** A list, or one value for a list of it. */
+/** A schema of a list, or of one value instead of a list of one. */
 export const list = <A>(one: Form<A>, options: { readonly canBeEmpty: boolean }): Form<ReadonlyArray<A>> => {
   const many = Schema.Array(one)
   return Schema.Union([
@@ -129,7 +129,7 @@ const secretText: Form<Found> = Schema.Union([
   )
 ]).annotate({ expected: "a text or { file: PATH }", isSecret: true })
 
-/** A text that is not shown: itself, or `{ file: PATH }` for what is in a file, less a line break at its end. */
+/** A secret text: the text itself, or `{ file: PATH }` for the text of a file without a line break at its end. */
 export const secret: Form<Redacted.Redacted> = thenRead(secretText, ({ text }) =>
   Effect.succeed(Redacted.make(text))
 )

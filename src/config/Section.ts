@@ -1,11 +1,11 @@
 /**
- * The settings of one room: declared beside its code, and a service of their own, so
- * that a part of the program takes the settings that it goes by and no others.
+ * The settings of one room, declared beside its code. A section is also a service, so that
+ * a part of the program takes only the settings that it uses.
  */
 import * as Context from "effect/Context"
 import * as Setting from "./Setting.ts"
 
-/** A service whose value is that of each setting of `table`. */
+/** A service with the value of each setting in `table`. */
 export interface Section<Self, Id extends string, T extends Setting.Table>
   extends Context.ServiceClass<Self, Id, Setting.Values<T>> {
   readonly table: T
@@ -13,7 +13,7 @@ export interface Section<Self, Id extends string, T extends Setting.Table>
   readonly defaults: Setting.Values<T>
 }
 
-/** A section as the mechanics see it. */
+/** Any section. */
 export interface Any extends Context.Key<unknown, unknown> {
   readonly table: Setting.Table
 }
@@ -31,7 +31,7 @@ type Intersection<U> = (U extends unknown ? (one: U) => void : never) extends (a
   ? I
   : never
 
-/** The settings of several sections, in one table. */
+/** The type of `table`: the settings of several sections together. */
 export type Table<S extends ReadonlyArray<Any>> =
   Intersection<S[number]["table"]> extends infer T extends Setting.Table ? T : never
 
@@ -44,7 +44,7 @@ export type Services<S extends ReadonlyArray<Any>> = S[number]["Identifier"]
 export const table = <const S extends ReadonlyArray<Any>>(sections: S): Table<S> =>
   Object.assign({}, ...sections.map(({ table }) => table))
 
-/** Each section with its part of the values. */
+/** The sections as services, each with the values of its own settings. */
 export const context = <const S extends ReadonlyArray<Any>>(
   sections: S,
   values: Values<S>

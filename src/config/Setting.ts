@@ -1,8 +1,7 @@
 /**
- * One setting: its meaning, its default, and how it is read from text. Each room
- * declares its own in a `Section`; the flags, the environment variables, the keys of
- * the config file, its JSON Schema, `--help` and the page of settings are all
- * made from these declarations.
+ * The declaration of a setting: its description, its default, and its parser. Each room
+ * declares its settings in a `Section`. Flags, environment variables, keys of the config
+ * file, its JSON Schema, `--help` and the page of settings are made from these declarations.
  */
 import * as Duration from "effect/Duration"
 import type * as JsonSchema from "effect/JsonSchema"
@@ -11,9 +10,9 @@ import * as Option from "effect/Option"
 import * as Parsers from "./Parsers.ts"
 import * as Schemas from "./Schemas.ts"
 
-/** A setting that can be written as a text. `read` gives nothing for a text that is not as `expected`. */
+/** A setting that can be written as a text. `read` returns `None` for a text that is not as `expected`. */
 export interface Setting<out A, out Many extends boolean = boolean> {
-  /** Its first sentence stands alone in lists. */
+  /** Lists show only the first sentence. */
   readonly description: string
   readonly metavar: string
   readonly read: (text: string) => Option.Option<A>
@@ -21,23 +20,23 @@ export interface Setting<out A, out Many extends boolean = boolean> {
   readonly expected: string
   readonly default: Many extends true ? ReadonlyArray<A> : A
   readonly defaultText: string
-  /** Given more than once: repeated as a flag, or separated by commas; separated by this in an environment variable. */
+  /** For a setting with several values: the separator in an environment variable. A flag is repeated, or has commas. */
   readonly separator?: RegExp
-  /** Takes no value as a flag. */
+  /** Whether the flag takes no value. */
   readonly isSwitch?: boolean
-  /** Its text must not be shown. */
+  /** Whether the text must not be shown. */
   readonly isSecret?: boolean
   /** The path of the config file, which therefore cannot be in the config file. */
   readonly isConfigFile?: boolean
-  /** Which texts, numbers and booleans it can be, as far as an editor of config files should know. */
+  /** The JSON Schema of the texts, numbers and booleans that editors accept. */
   readonly json?: JsonSchema.JsonSchema
-  /** What a shell completes the flag with: these words, or names of files. */
+  /** The completions of the flag in a shell: these words, or names of files. */
   readonly completion?: ReadonlyArray<string> | "file" | "directory"
-  /** How one value is written in a config file, where that can be more than its text. */
+  /** The schema of one value in a config file, if it can be more than a text. */
   readonly form?: Schemas.Form<A>
 }
 
-/** A setting with a structure, which only the config file has. */
+/** A setting that is a structure, and can only be in the config file. */
 export interface Structured<out A> {
   readonly description: string
   readonly form: Schemas.Form<A>
@@ -62,7 +61,7 @@ export const texts = (table: Table): Readonly<Record<string, Setting<unknown>>> 
 export const defaults = <T extends Table>(table: T): Values<T> =>
   Object.fromEntries(Object.entries(table).map(([name, setting]) => [name, setting.default])) as Values<T>
 
-/** How a setting is written in the config file. */
+/** The schema of a setting in the config file. */
 export const formOf = (setting: Setting<unknown> | Structured<unknown>): Schemas.Form<unknown> => {
   if (!isText(setting)) return setting.form
   const { read, separator, isSecret, default: initially } = setting
@@ -70,7 +69,7 @@ export const formOf = (setting: Setting<unknown> | Structured<unknown>): Schemas
     setting.form ??
     Schemas.text({
       ...setting,
-      // What would be two in a variable is not one in a secret's own file.
+      // A secret's own file has one value, so a separator in it is a mistake.
       read: (text) => (isSecret && separator?.test(text) ? Option.none() : read(text))
     })
   return separator

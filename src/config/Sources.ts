@@ -1,6 +1,6 @@
 /**
- * Where settings come from: flags, then environment variables, then the config
- * file, then defaults.
+ * Reads settings from their sources: flags take precedence over environment variables,
+ * variables over the config file, and the config file over defaults.
  */
 
 import * as EnvConfig from "effect/Config"
@@ -24,10 +24,10 @@ import {
 } from "./Setting.ts"
 import { nearest } from "./Suggest.ts"
 
-/** The texts given as flags, by setting; empty where there was none. */
+/** The texts of flags, by setting; an empty list without the flag. */
 export type Given = Readonly<Record<string, ReadonlyArray<string>>>
 
-/** A flag for each setting of a table that has one, which hands on its texts unread. */
+/** The flags of a table of settings. A flag returns its texts, unparsed. */
 export const flags = (table: Table): Record<string, Flag.Flag<ReadonlyArray<string>>> =>
   Object.fromEntries(
     Object.entries(textsIn(table)).map(([name, setting]) => {
@@ -51,23 +51,22 @@ export const flags = (table: Table): Record<string, Flag.Flag<ReadonlyArray<stri
     })
   )
 
-/** All that is set, and where it comes from. */
+/** The values of settings, and the files that they come from. */
 export interface Read<out V> {
   readonly values: V
-  /** Where in the config file the values are that come from there. */
+  /** Finds the place in the config file of a value that comes from the file. */
   readonly locate: ConfigFile.Locate
-  /** Everything that was read: the config file, and those with secrets. */
+  /** The paths of all files that were read: the config file, and files with secrets or targets. */
   readonly files: ReadonlySet<string>
-  /** What was in them, but for the targets of rules. */
+  /** The texts of these files, except files of targets. */
   readonly texts: ReadonlyMap<string, string>
-  /** The same without any rules: with these and the rules, another process reads the same values. */
+  /** The texts without rules. From these texts and the rules, a worker reads the same values. */
   readonly forWorkers: ReadonlyMap<string, string>
 }
 
 /**
- * The settings of a table from where they come from: a flag before a variable before the
- * config file before the default. Changes nothing, and can be done again at any
- * time. Fails with all that is wrong in any of the three.
+ * Reads the settings of a table from flags, variables, config file and defaults. Can be
+ * repeated at any time. Fails with all mistakes in the flags, variables and config file.
  */
 export const read = Effect.fnUntraced(function* <T extends Table>(
   table: T,
@@ -93,7 +92,7 @@ export const read = Effect.fnUntraced(function* <T extends Table>(
   }
 })
 
-/** An error, with the place of each value that it is about and that is in the config file. */
+/** The error, with the places in the config file of the values that the error is about. */
 export const placed = <E>(error: E, locate: ConfigFile.Locate): E | BadSetting | BadSettings => {
   const place = <A>(each: A): A | BadSetting => {
     if (!(each instanceof BadSetting)) return each
@@ -114,7 +113,7 @@ const fromFile = (path: string, table: Table, files: Files["Service"]) =>
     Effect.catch(({ errors }) => Effect.succeed({ ...noFile, errors }))
   )
 
-/** The values of a table that environment variables give. Fails with all that is wrong in them. */
+/** Reads the settings of a table from environment variables only. Fails with all mistakes in the variables. */
 export const fromVariables = Effect.fnUntraced(function* <T extends Table>(
   table: T
 ): Effect.fn.Return<Partial<Values<T>>, BadSettings> {
@@ -162,7 +161,7 @@ export const strangers = (table: Table, variables: ReadonlyArray<string>): Reado
     })
 }
 
-/** The values that flags and variables give, and what is wrong with the others. */
+/** The values in flags and variables, and the errors of those that cannot be read. */
 const fromTexts = Effect.fnUntraced(function* (
   table: Readonly<Record<string, Setting<unknown>>>,
   given: Given
@@ -207,6 +206,6 @@ const bad = (source: string, text: string, { isSecret, expected }: Setting<unkno
 const variableTexts = (text: string, { separator }: Setting<unknown>): ReadonlyArray<string> =>
   separator ? text.split(separator).filter((part) => part !== "") : [text]
 
-/** A flag's text as the values it lists, between commas. A secret may have commas in it. */
+/** The texts in a flag, which commas separate. A secret may contain commas. */
 const flagTexts = (text: string, { separator, isSecret }: Setting<unknown>): ReadonlyArray<string> =>
   separator && !isSecret ? text.split(",") : [text]

@@ -2,7 +2,7 @@
  * Suggestions for misspelt words.
  */
 
-/** The nearest of the words; nothing if none is near. `idleTimeout` is `idle-timeout` but for its form. */
+/** The word nearest to `word`; undefined if no word is near. Case and dashes do not count: `idleTimeout` is near to `idle-timeout`. */
 export const nearest = (word: string, words: ReadonlyArray<string>): string | undefined => {
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z\d]/g, "")
   const [best] = words
@@ -12,7 +12,7 @@ export const nearest = (word: string, words: ReadonlyArray<string>): string | un
   return best?.candidate
 }
 
-/** Letters to add, leave out or replace (Levenshtein); nothing long is near. */
+/** The Levenshtein distance: letters to add, remove or replace. Infinite if the lengths differ by more than 8. */
 const distance = (one: string, other: string): number => {
   if (Math.abs(one.length - other.length) > 8) return Number.POSITIVE_INFINITY
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)

@@ -1,6 +1,6 @@
 /**
- * Files of targets, for lists too long for a rule: a pattern a line, `#` begins
- * a comment.
+ * Files of targets, for lists that are too long for a rule: one pattern on each line; `#`
+ * begins a comment.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -13,7 +13,7 @@ import * as Rule from "./Rule.ts"
 import * as Schemas from "./Schemas.ts"
 import * as TargetPattern from "./TargetPattern.ts"
 
-/** The rule with the targets of its file behind its own. */
+/** The rule, with the targets of its file after the targets in the rule. */
 const fill = Effect.fnUntraced(function* ({
   "to-file": file,
   ...rule
@@ -48,10 +48,10 @@ function* targets(text: string): Slices.Work<Read> {
   return { targets }
 }
 
-/** A rule as the config file has it. */
+/** The schema of a rule in the config file. */
 export const ruleForm: Schemas.Form<Rule.Rule> = Schemas.thenRead(Rule.schema, fill)
 
-/** The list of rules as the config file has it. */
+/** The schema of the rules in the config file. */
 export const rulesForm = Schemas.list(ruleForm, { canBeEmpty: true })
 
 const issue = (file: string, reason: string): Issue.Issue =>

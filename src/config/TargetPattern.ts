@@ -1,10 +1,10 @@
 /**
- * Targets as settings and rules name them, many at once:
+ * Patterns of targets in settings and rules:
  *
  *     *                every target
  *     **               every name, and no address
  *     db.example       this name
- *     *.example        the names below it, however deep, and not itself
+ *     *.example        the names below example, however deep, and not example itself
  *     10.0.0.5         this address
  *     10.0.0.0/8       the addresses of this network
  *     …:443            any of these, at this port
@@ -21,28 +21,28 @@ import * as Parsers from "./Parsers.ts"
 
 export interface TargetPattern {
   readonly host: HostPattern
-  /** Nothing for all of them. */
+  /** Undefined for all ports. */
   readonly ports?: Parsers.PortRange
 }
 
 export type HostPattern =
   | { readonly _tag: "Any" }
   | { readonly _tag: "AnyName" }
-  /** Lower-case and without a dot at its end, as a `Target` has its name. */
+  /** In lower case and without a dot at its end, as in a `Target`. */
   | { readonly _tag: "Name"; readonly name: Host.DomainName }
-  /** All names that end in a dot and this. */
+  /** All names that end in a dot and the suffix. */
   | { readonly _tag: "Suffix"; readonly suffix: Host.DomainName }
-  /** A single address is the network of its whole width; IPv4 in IPv6 form (`::ffff:…`) is IPv4. */
+  /** A single address is a network with the longest prefix. IPv4 in IPv6 form (`::ffff:…`) is IPv4. */
   | { readonly _tag: "Network"; readonly network: IpNetwork.IpNetwork }
 
-/** One of the forms above; nothing for any other text. */
+/** Parses one of the forms above. */
 export const fromString = (text: string): Option.Option<TargetPattern> => {
   const host = simpleName(text)
   if (host !== undefined) return Option.some({ host })
   return parseAny(text)
 }
 
-/** A name as it is written most often, of long lists too: what is done with others would change nothing in it. */
+/** The usual form of a name, parsed fast for long lists; `parseAny` would give the same. */
 const simpleName = (text: string): HostPattern | undefined => {
   if (text.length > 200 || text.includes("--") || !simple.test(text)) return undefined
   return text.startsWith("*.")
@@ -53,7 +53,7 @@ const simpleName = (text: string): HostPattern | undefined => {
 const simple = /^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 const parseAny = (text: string): Option.Option<TargetPattern> => {
-  // Without brackets, two colons or more are an IPv6 address's own.
+  // Without brackets, a text with two colons or more is an IPv6 address.
   const isBare = /^[^[\]]*:[^[\]]*:[^[\]]*$/.test(text)
   const [, bracketed, plain = "", digits] =
     /^(?:\[([^[\]]*:[^[\]]*)\]|([^:[\]]*))(?::([\d-]+))?$/.exec(text) ?? []
@@ -62,7 +62,7 @@ const parseAny = (text: string): Option.Option<TargetPattern> => {
   return Option.zipWith(host, ports(digits), (host, ports) => ({ host, ports }))
 }
 
-/** As it is read; equal patterns alike. */
+/** The text that `fromString` reads. Equal patterns have equal texts. */
 export const format = ({ host, ports }: TargetPattern): string => {
   const text = formatHost(host)
   if (ports === undefined) return text
@@ -71,7 +71,7 @@ export const format = ({ host, ports }: TargetPattern): string => {
   return `${isBracketed ? `[${text}]` : text}:${first === last ? first : `${first}-${last}`}`
 }
 
-/** Whether a name, as a `Target` has it, is one of these. A network has no names. */
+/** Whether the pattern has this name of a `Target`. A network has no names. */
 export const matchesName = (host: HostPattern, name: string): boolean => {
   switch (host._tag) {
     case "Any":
@@ -86,7 +86,7 @@ export const matchesName = (host: HostPattern, name: string): boolean => {
   }
 }
 
-/** Whether a port is one of the pattern's. */
+/** Whether the pattern has this port. */
 export const matchesPort = ({ ports }: TargetPattern, port: number): boolean =>
   ports === undefined || (ports[0] <= port && port <= ports[1])
 
@@ -108,7 +108,7 @@ const name = (text: string): Option.Option<Host.DomainName> =>
 const network = (text: string): Option.Option<HostPattern> =>
   Option.map(Parsers.network(text), (network) => ({ _tag: "Network", network: canonical(network) }))
 
-/** Targets have their addresses in canonical form: to any other, nothing would ever belong. */
+/** The network in canonical form, because targets have their addresses in canonical form. */
 const canonical = (network: IpNetwork.IpNetwork): IpNetwork.IpNetwork =>
   NetAddress.isIpv6Address(network.address) && network.prefixLength >= 96
     ? IpNetwork.makeUnsafe(

@@ -1,5 +1,5 @@
 /**
- * A part of every week, as rules name it:
+ * A part of every week, as it is written in rules:
  *
  *     mon-fri 08:00-18:00
  *     sat,sun
@@ -10,15 +10,15 @@
 import * as Option from "effect/Option"
 
 export interface TimeWindow {
-  /** On which it begins, Monday being 0; each once, in order. */
+  /** The days on which the window begins: Monday is 0, each day once, ascending. */
   readonly days: ReadonlyArray<number>
   /** Minutes from midnight; 0 to 1439. */
   readonly from: number
-  /** Exclusive, 0 to 1440. Of the next day if less than `from`; if the same, the window is empty. */
+  /** Minutes from midnight, exclusive; 0 to 1440. If less than `from`, on the next day; if equal, the window is empty. */
   readonly to: number
 }
 
-/** One of the forms above; nothing for any other text. */
+/** Parses one of the forms above. */
 export const fromString = (text: string): Option.Option<TimeWindow> => {
   const [, first = "", second] = /^(\S+)(?: +(\S+))?$/.exec(text.toLowerCase()) ?? []
   const isTimeAlone = second === undefined && first.includes(":")
@@ -27,7 +27,7 @@ export const fromString = (text: string): Option.Option<TimeWindow> => {
   return days && times ? Option.some({ days, from: times[0], to: times[1] }) : Option.none()
 }
 
-/** As it is read. */
+/** The text that `fromString` reads. */
 export const format = ({ days, from, to }: TimeWindow): string => {
   const isAllDay = from === 0 && to === 1440
   const isEveryDay = days.length === 7

@@ -5,11 +5,11 @@
  */
 import * as Option from "effect/Option"
 
-/** The names that may be variables in a text, and perhaps more. */
+/** The names after `${` in a text: all variables, and possibly names that are none. */
 export const names = (text: string): ReadonlySet<string> =>
   new Set(Array.from(text.matchAll(/\$\{([A-Za-z_]\w*)/g), ([, name]) => name!))
 
-/** A text with its variables replaced, once each; what a variable holds is not looked at again. */
+/** Replaces the variables in a text. The value of a variable is not searched for variables. */
 export const substitute = (
   text: string,
   variable: (name: string) => Option.Option<string>

@@ -1,5 +1,5 @@
 /**
- * A YAML 1.2 text, JSON among them, as values that know where they are written.
+ * Parses YAML 1.2, and thus JSON, into values with their places in the text.
  *
  * A plain scalar is a number or a boolean only where text and value are the same
  * to the letter, so that `0600` and `1e3` stay what was written. `${NAME}` is
@@ -38,13 +38,13 @@ export interface Written {
   readonly size: number
 }
 
-/** Gives the environment variables. Without it, `${NAME}` stays as it is written. */
+/** Looks up environment variables. If undefined, `${NAME}` is not replaced. */
 type Variable = ((name: string) => Option.Option<string>) | undefined
 
-/** How deep values may be nested: the parser and the readers of its values are recursive. */
+/** The deepest nesting of values: the parser and the readers of its values are recursive. */
 const maxDepth = 100
 
-/** How many values all aliases together may stand for. */
+/** The most values that all aliases together may stand for. */
 const maxAliased = 100_000
 
 /** The longest text, in characters, that the package reads. It takes about half a second, in which no session goes on. */

@@ -1,6 +1,6 @@
 /**
- * What a condition of a rule is: how it is written, how it is judged, what `check` can say of it. A condition is one
- * file here and one line in `config/Conditions.ts`; everything else goes by that list.
+ * The declaration of a condition of rules: its schema, its evaluation, and what `check` needs. A condition is one file in
+ * this directory and one line in `config/Conditions.ts`; all other code uses that list.
  */
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -11,17 +11,17 @@ export interface Condition<A, Item extends Schema.Constraint> {
   /** The schema of one value. */
   readonly item: Item
   readonly description: string
-  /** The same as `item`, only faster, for values as long lists have them; undefined for any other. */
+  /** Reads the usual values of long lists faster than `item`; undefined for other values, which `item` reads. */
   readonly quick?: (written: unknown) => A | undefined
-  /** A value as a file could have it, for `explain`. */
+  /** The text of a value in a config file, for `explain`. */
   readonly format: (value: A) => string
   /** How the condition is kept and judged. */
   readonly term: Term<A>
-  /** Whether the first value holds for every request for which the second does. `check` finds rules that never match by this. */
+  /** Whether the first value holds for every request for which the second holds. With this, `check` finds rules that never match. */
   readonly includes: (one: A, other: A) => boolean
   /** Whether a condition with these values holds for no request, which `check` warns about. Left out: never. */
   readonly isNever?: (values: ReadonlyArray<A>) => boolean
-  /** For values that are names: what has to have the name. A rule is refused if nothing has it. */
+  /** For values that are names of users or groups: a rule with a name that does not exist is refused. */
   readonly existing?: { readonly among: "users" | "groups"; readonly expected: string }
 }
 

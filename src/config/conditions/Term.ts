@@ -1,7 +1,7 @@
 /**
- * How a condition is kept and judged among very many rules: a value is one integer, and an equal value the same
- * integer. Either the integer is a symbol, and a request has the symbols of all that is true of the request; or each
- * integer is tested.
+ * How the values of a condition are stored and evaluated in a table of very many rules. A value is one integer; equal
+ * values have the same integer. In a `FactTerm` the integer is a symbol, and a condition holds if the request has one of
+ * its symbols. In a `TestTerm` a function tests each integer.
  */
 import type * as DateTime from "effect/DateTime"
 import type * as NetAddress from "effect/net/NetAddress"
@@ -9,7 +9,7 @@ import type { Target } from "../../wire/Target.ts"
 import { absent, type RuleSymbols } from "../RuleSymbols.ts"
 import type { SymbolIndex } from "../SymbolIndex.ts"
 
-/** What conditions can ask about a request. `policy/Access` is one. */
+/** The properties of a request that conditions use. `policy/Access` has them. */
 export interface Request {
   readonly identity: { readonly user: string | undefined; readonly groups?: ReadonlyArray<string> }
   /** Undefined for a client of a Unix-domain socket. */
@@ -22,7 +22,7 @@ export interface Request {
 }
 
 interface Encoding<A> {
-  /** What has to be known: only the request, or its target too. */
+  /** Whether the condition needs the target, or only the rest of the request. */
   readonly about: "request" | "target"
   /** The integer of a value. `timezone` is that of the rule. */
   readonly numberOf: (
@@ -68,11 +68,11 @@ export type Term<A> = FactTerm<A> | TestTerm<A>
 
 /** Names of one kind, of which a request has one, several or none. */
 export const names = <A extends string>(options: {
-  /** Of the symbols; no other condition has the same. */
+  /** The kind of the symbols, which no other condition has. */
   readonly kind: string
-  /** What the request has. */
+  /** The name or names of a request. */
   readonly of: (request: Request) => string | ReadonlyArray<string> | undefined
-  /** A name as requests have it, if that differs from the value, and back. Equal for equal values only. */
+  /** Converts a value to the name in a request, and back, if they differ. */
   readonly toRequest?: (value: A) => string
   readonly fromRequest?: (name: string) => A
 }): FactTerm<A> => {
