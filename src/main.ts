@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The process: what it is given, how it is told to stop, and its exit code.
+ * The process: its arguments, its signals and its exit code.
  *
  * 0 after a graceful stop, 1 if it cannot listen or keep its state (or `explain` is a denial), 2 if settings or
  * flags cannot be used.

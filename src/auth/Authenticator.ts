@@ -32,7 +32,7 @@ import { Users } from "./Users.ts"
 export type { Identity } from "./Identity.ts"
 
 /**
- * Who may log in, and by which method.
+ * Authenticates clients: the accepted methods, and the check of credentials.
  *
  * **When to use**
  *

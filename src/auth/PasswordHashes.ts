@@ -7,7 +7,7 @@ import type { TooManyLogins } from "../Errors.ts"
 import type { PasswordHash } from "./PasswordHash.ts"
 
 /**
- * How a password is compared with a hash.
+ * Compares passwords with hashes.
  *
  * **When to use**
  *

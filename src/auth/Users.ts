@@ -28,7 +28,7 @@ export interface Directory {
 }
 
 /**
- * The users there are at the moment.
+ * The present users.
  *
  * **When to use**
  *

@@ -57,11 +57,11 @@ export interface Suspect {
 }
 
 /**
- * The networks that are banned, and those whose logins fail.
+ * The banned networks, and the networks with failed logins.
  *
  * **When to use**
  *
- * Use it to ban a network by hand, to lift a ban, and to list both. Bans for failed logins come by themselves.
+ * Use it to ban a network by hand, to lift a ban, and to list bans. Bans for failed logins are made automatically.
  *
  * **Example** (Banning a network for an hour)
  *
@@ -85,7 +85,10 @@ export class Bans extends Context.Service<
       readonly remote: NetAddress.SocketAddress
       readonly via?: NetAddress.SocketAddress
     }) => Effect.Effect<void, Banned, AuthSettings | ListenSettings>
-    /** Wraps an authenticator: counts its failures by these settings, and refuses attempts that come too soon without a check. */
+    /**
+     * Wraps an authenticator: counts its failures by these settings, and refuses attempts that come too soon without a
+     * check.
+     */
     readonly guard: (
       authenticator: Authenticator["Service"],
       settings: BanSettings["Service"] & Pick<AuthSettings["Service"], "trust">
@@ -154,7 +157,10 @@ const mostFailures: LineBudget.Most = { each: 5, all: 50 }
 const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] => {
   const failureLines = LineBudget.make(mostFailures, part)
   const inTurn = KeyedSemaphore.make(Math.ceil(atOnce * part))
-  /** Attempts of known users, which do not wait for the others: one at a time, as each wrong password uses up credit of the network. */
+  /**
+   * Attempts of known users, which do not wait for the others: one at a time, as each wrong password uses up credit of
+   * the network.
+   */
   const welcomed = KeyedSemaphore.make(1)
 
   return {

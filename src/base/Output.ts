@@ -42,7 +42,10 @@ export const share = (): void => {
   for (const outlet of [stdout(), stderr()]) outlet.limit(pipeSize)
 }
 
-/** PIPE_BUF of pipe(7), up to which writes are not mixed up: that of Linux. Lines of usual length get by with the 512 of others. */
+/**
+ * PIPE_BUF of pipe(7), up to which writes are not mixed up: that of Linux. Lines of usual length get by with the 512 of
+ * others.
+ */
 const pipeSize = 4096
 
 /** Ends the process with this exit code when all is written, or cannot be for a second. */

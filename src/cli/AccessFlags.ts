@@ -1,5 +1,5 @@
 /**
- * An access to be judged as if a client had asked for it, from the command line.
+ * The flags of the command `explain`: the access that is judged.
  */
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -16,9 +16,9 @@ import { printable } from "../wire/Text.ts"
 
 export interface AccessFlags {
   readonly access: Access
-  /** Left out, that of the target, or those its name is resolved to. */
+  /** The address to judge; undefined for the addresses of the target. */
   readonly address: NetAddress.IpAddress | undefined
-  /** Milliseconds since the epoch; left out, now. */
+  /** Milliseconds since the epoch; undefined for the present time. */
   readonly at: number | undefined
 }
 
@@ -47,7 +47,7 @@ export const flags = {
   address: text("address", "ADDRESS", "Address of the target, instead of resolving its name")
 }
 
-/** What the flags give. */
+/** The values of the flags. */
 export interface Given {
   readonly to: Option.Option<string>
   readonly group: ReadonlyArray<string>
@@ -59,7 +59,7 @@ export interface Given {
   readonly address: Option.Option<string>
 }
 
-/** What is asked by someone of this name; by someone who was not asked who they are, if there is none. */
+/** The access of these flags by the user of this name; without a name, by a client without a user. */
 export const fromFlags = Effect.fnUntraced(function* (
   given: Given,
   user?: string
@@ -107,7 +107,7 @@ const addressFrom = (text: string): NetAddress.IpAddress | undefined =>
     Option.map(Result.getSuccess(NetAddress.ipFromString(text)), (ip) => NetAddress.toCanonical(ip))
   )
 
-/** As a client would have it read. */
+/** Parses a target in the same way as the target of a client. */
 const targetFrom = (text: string): Target.Target | undefined =>
   Option.getOrUndefined(
     Option.flatMap(Result.getSuccess(Host.hostPortFromString(text)), ({ host, port }) =>
@@ -115,7 +115,7 @@ const targetFrom = (text: string): Target.Target | undefined =>
     )
   )
 
-/** Local time, unless it says otherwise. */
+/** Parses a time. Without an offset, the time is local. */
 const timeFrom = (text: string): number | undefined => {
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/.test(text)
   const time = isTime ? Date.parse(text) : Number.NaN

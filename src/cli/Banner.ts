@@ -1,6 +1,6 @@
 /**
- * What people are told at the start: where it listens, whom it lets in, and what
- * to try.
+ * The text at the start for people at a terminal: the listeners, who may connect, and a
+ * command to try.
  */
 import * as Effect from "effect/Effect"
 import * as Host from "effect/net/Host"
@@ -20,7 +20,7 @@ export const print = Effect.fnUntraced(function* (server: RunningServer["Service
   Output.stdout().write(lines(server, yield* Config.values, name))
 })
 
-/** What `print` prints. */
+/** The lines that `print` prints. */
 export const lines = (
   {
     listeners,
@@ -72,7 +72,7 @@ export const lines = (
   ]
 }
 
-/** What it means that others than this machine can connect. */
+/** Warnings if other machines can connect. */
 const exposureWarnings = (
   listeners: ReadonlyArray<ListenAddress.ListenAddress>,
   asksPassword: boolean,
@@ -96,7 +96,10 @@ const exposureWarnings = (
     : []
 }
 
-/** A listener as curl takes it, if it does: it speaks no SOCKS over TLS, and no HTTP to sockets in files. */
+/**
+ * The URL of a listener for curl; empty if curl cannot use it: curl has no SOCKS over TLS, and no HTTP over Unix-domain
+ * sockets.
+ */
 const urlOf = (
   at: ListenAddress.Endpoint,
   user: string,

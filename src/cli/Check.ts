@@ -27,10 +27,10 @@ import * as Settings from "./Settings.ts"
 import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 import * as Warnings from "./Warnings.ts"
 
-/** What is wrong with the settings together, though each can be read; one sentence a line. */
+/** The settings can be read, but not used together. The message has one sentence on each line. */
 export class InvalidConfig extends Data.TaggedError("Unfit")<{ readonly message: string }> {}
 
-/** Prints what the settings come to. Fails with all that is wrong with them. */
+/** Checks the settings, and prints a summary. Fails with all mistakes. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const read = yield* Settings.read(given)
   const { values, locate } = read
@@ -61,14 +61,14 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   )
 })
 
-/** Who else there is. */
+/** The other sources of users. */
 const others = ({ usersFile, authUrl }: Config.Values): string =>
   [
     ...(usersFile === undefined ? [] : [`, those in ${printable(usersFile)}`]),
     ...(authUrl === undefined ? [] : [`, those whom ${printable(Parsers.shownUrl(authUrl))} knows`])
   ].join("")
 
-/** All that a server does with its settings before it listens, each step whatever comes of the others. */
+/** Runs all steps of a server before it listens, each independent of the others, and collects their errors. */
 const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Config.Values) {
   const steps: ReadonlyArray<
     Effect.Effect<
@@ -85,7 +85,7 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Co
     BansFile.check,
     ...listen.map((at) => OpenProxyCheck.check(ListenAddress.endpointOf(at), () => unixMode))
   ]
-  // How someone comes in does not depend on who is in the users file.
+  // The login methods do not depend on the users in the users file.
   const logins = Layer.provide(Authenticator.layer, [Users.layerFixed([...user, ...users]), Hashing.layer])
   return yield* Effect.gen(function* () {
     const [, errors] = yield* Effect.partition(steps, (step) => step)

@@ -1,5 +1,5 @@
 /**
- * What the rules would say of an access, and why, in lines for people.
+ * The command `explain`: the decision about an access and its reasons, in lines for people.
  */
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -34,9 +34,9 @@ export class Denied extends Data.TaggedError("Denied") {}
 /** The name of the target has no address, so that no decision can be told. */
 export class Undecided extends Data.TaggedError("Undecided") {}
 
-/** Prints what the policy of these settings makes of a question. Fails if that is a denial. */
+/** Prints the decision of the settings' policy about an access. Fails if the access is denied. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: AccessFlags.Given) {
-  // What is a user to let in elsewhere is a user who asks here.
+  // Here --user names the user of the access, and is no setting.
   const { user = [], ...others } = given
   const { values } = yield* Settings.read({ ...others, logLevel: [] })
   const name = user.at(-1)
@@ -64,7 +64,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Acc
 
 const users = Layer.provide(UsersSource.layer, RuleNames.layer)
 
-/** All that decides in a server of these settings. */
+/** The judge of a server with these settings: the loop guard, the address guard and the rules. */
 const judging = (values: Settings.Read["values"], local: LocalAddresses["Service"]): Inputs["judge"] => {
   const own = LoopGuard.judge(() => addressesOf(values.listen), values.allowTarget)
   const others = judgeOf(values, local)
@@ -76,7 +76,7 @@ const judging = (values: Settings.Read["values"], local: LocalAddresses["Service
   }
 }
 
-/** What is explained: the rules, and what judges by them, with whatever else has a say. */
+/** The rules, and the judge of a server with them. */
 export interface Inputs {
   readonly rules: Rules
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Judged
@@ -87,11 +87,11 @@ type Judged = Decision & { readonly isReported?: true }
 
 export interface Explanation {
   readonly lines: ReadonlyArray<string>
-  /** 0 if it is allowed, to one address at least, 1 if not, and 3 if the name has no address. */
+  /** The exit code: 0 if at least one address is allowed, 1 if none is, 3 if the name has no address. */
   readonly code: 0 | 1 | 3
 }
 
-/** Judges as the server does: first what is asked for, then each of its addresses. */
+/** Judges as the server does: first the target, then each of its addresses. */
 export const explain = Effect.fnUntraced(function* (
   { rules, judge }: Inputs,
   { access, address, at }: AccessFlags.AccessFlags
@@ -107,7 +107,7 @@ export const explain = Effect.fnUntraced(function* (
   ]
   if (!isAllowed(undefined)) return { lines: considered(undefined), code: 1 }
   const found = yield* Effect.result(addressesIn(access, address))
-  // Nobody gets there, whatever the rules would say of an address.
+  // Without an address the target cannot be reached, whatever the rules allow.
   if (Result.isFailure(found)) {
     const considered = listed(Explain.explain(rules, access, undefined, now))
     return { lines: [...considered, `Cannot be reached: ${whyOf(found.failure)} (${hint})`], code: 3 }
@@ -135,7 +135,7 @@ const whyOf = (error: ResolveError): string => {
   }
 }
 
-/** The addresses to judge; none is known of what has no target. */
+/** The addresses to judge; one undefined address for an access without a target. */
 const addressesIn = Effect.fnUntraced(function* (
   { target }: Access,
   address: NetAddress.IpAddress | undefined

@@ -57,7 +57,7 @@ export const command = Command.make(
   ])
 )
 
-/** All of standard input, less a line break at its end. */
+/** All of standard input, without a line break at its end. */
 const fromPipe = Effect.gen(function* () {
   const { stdin } = yield* Stdio.Stdio
   const bytes = Buffer.concat(yield* Stream.runCollect(stdin))
@@ -68,7 +68,7 @@ const fromPipe = Effect.gen(function* () {
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
-/** A line, asked for where it does not get in the way of what is printed; nothing, of who breaks it off. */
+/** A line from the terminal, after a prompt on standard error. Empty if the user interrupts. */
 const fromTerminal = Effect.gen(function* () {
   const keys = yield* (yield* Terminal.Terminal).readInput
   yield* Effect.sync(() => process.stderr.write("Password: "))

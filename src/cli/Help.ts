@@ -28,10 +28,10 @@ export const groups: ReadonlyArray<Group> = [
   { name: "program", title: "The program", sections: [WorkerSettings, ProgramSettings] }
 ]
 
-/** What `help` takes behind it. */
+/** The topics of the command `help`. */
 export const topics: ReadonlyArray<string> = ["all", ...groups.map(({ name }) => name)]
 
-/** The settings of the short help: those of a usual first hour. */
+/** The settings in the short help. */
 const usual: ReadonlySet<string> = new Set([
   "listen",
   "tls",
@@ -63,7 +63,7 @@ export const short = (commands: ReadonlyArray<string>): ReadonlyArray<string> =>
   "  effect-socks help COMMAND says what a command does."
 ]
 
-/** The settings of a group, or of all, with everything there is to say of them, in lines of this width. */
+/** The settings of a group, or of all groups, with their whole descriptions, in lines of this width. */
 export const long = (topic: string, width: number): ReadonlyArray<string> => {
   const chosen = groups.filter(({ name }) => topic === "all" || topic === name)
   return chosen.flatMap(({ name, title, sections }, index) => [
@@ -85,7 +85,7 @@ const flagOf = (name: string, { metavar }: Setting.Setting<unknown>) =>
 const row = ([name, setting]: readonly [string, Setting.Setting<unknown>]): string =>
   `  ${flagOf(name, setting).padEnd(27)} ${firstSentence(setting.description)}`
 
-/** What stands alone in a list. */
+/** The first sentence of a description, for lists. */
 export const firstSentence = (description: string): string => description.split(". ", 1)[0]!
 
 const entry = (name: string, setting: Setting.Table[string], width: number): ReadonlyArray<string> => {

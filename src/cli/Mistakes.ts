@@ -8,7 +8,7 @@ import * as Suggest from "../config/Suggest.ts"
 import { printable } from "../wire/Text.ts"
 import * as Settings from "./Settings.ts"
 
-/** The sentences for all that is wrong. */
+/** A sentence for each error. */
 export const lines = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): ReadonlyArray<string> => {
   const flags = errors.filter((error) => error._tag === "UnrecognizedOption")
   // The value behind an unknown flag looks like an unknown command.
@@ -36,7 +36,7 @@ const flags = Object.keys(Setting.texts(Settings.table)).map(Setting.flagName)
 
 const noUpstream = "This server connects to targets itself: it sends nothing on to another proxy."
 
-/** What other proxies call a setting: dante, microsocks, tinyproxy, gost, 3proxy, squid, ssh and curl. */
+/** Names of settings in other proxies: dante, microsocks, tinyproxy, gost, 3proxy, squid, ssh and curl. */
 export const translations: Readonly<Record<string, string>> = {
   ...named(
     "--listen ADDRESS",

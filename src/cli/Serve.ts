@@ -1,6 +1,6 @@
 /**
- * `effect-socks` without a command: a server that serves until it is interrupted,
- * and goes on with other settings when they change.
+ * `effect-socks` without a command: serves until the process is interrupted, and reloads
+ * the settings when they change.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -37,9 +37,9 @@ import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 import * as Warnings from "./Warnings.ts"
 
-/** Serves by the settings that these flags, the environment and the config file give. */
+/** Serves with the settings of these flags, the environment variables and the config file. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
-  // What is for several processes is loaded where there are several.
+  // The code for several processes is loaded only if there are several.
   if (yield* Effect.promise(ProcessRole.isWorker)) {
     const Work = yield* Effect.promise(() => import("./Worker.ts"))
     return yield* Work.run(given)
@@ -55,7 +55,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Primary === undefined
       ? Layer.provide(RunningServer.layer, Composition.closed)
       : Primary.layer({ count: workers, texts: following.texts })
-  // For all its settings, one after the other.
+  // One for all reloads.
   const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
   const services =
     Primary === undefined
@@ -100,19 +100,19 @@ const announce = Effect.fnUntraced(function* ({
   })
 })
 
-/** What a server is made of that goes with its settings. */
+/** The services that are built from settings. */
 type Services = ReturnType<typeof Composition.services>
 
 /**
- * Reads everything, as again at each reload: at SIGHUP, and when a file that was read has changed. Keeps no more
- * of it than the next reload takes, for there may be very much.
+ * Reads the settings, and again at each reload: at SIGHUP, and when a file that was read has changed. Keeps only what
+ * the next reload needs, because rules and users can be very many.
  */
 const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: SelfSigned.Source) {
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   const first = yield* Settings.read(given)
   const outline = Setup.outline(first)
   const workers = yield* ProcessRole.count(first.values.workers)
-  /** Until the server has it, or has refused it. */
+  /** The settings that were read and that the server has not taken or refused yet. */
   let upcoming: Settings.Read | undefined = first
   let files = filesOf(first)
   const textsOf = Effect.fnUntraced(function* ({
@@ -133,11 +133,11 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
   const layerOf = (services: Services, read: Settings.Read) =>
     Layer.provide(Layer.provideMerge(services, Setup.settings(read)), platform)
 
-  /** Has the server go on with what was read at first, and says so. */
+  /** Puts the first settings in force, and logs that the server listens. */
   const open = (services: Services) =>
     Effect.gen(function* () {
       const read = upcoming ?? (yield* Settings.read(given))
-      // Only at the start: a reload, which may take something away from someone, waits for nothing.
+      // Only at the start: a reload must not be delayed, because it may revoke access.
       yield* AddressWait.all(read.values.listen)
       yield* Effect.mapError(Reload.once(layerOf(services, read)), placed)
       const server = yield* RunningServer
@@ -172,12 +172,13 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
   ) {
     const reload = yield* Reload.make(Layer.provide(Layer.unwrap(next(services)), platform), placed)
     let workers = configured
-    // It takes a while to start, in which nobody watches. Only then does a time tell: a file system's clock can be ahead.
+    // Files can change during the start, before the watch. Only here a time is needed, because a file system's clock
+    // can be ahead.
     let change = yield* watching(readAt)
     while (true) {
       yield* Effect.raceFirst(Fiber.join(change), askedTo)
       yield* Fiber.interrupt(change)
-      // Before it reads: a reload takes a while, too.
+      // Watches before the reload reads, because files can change during the reload, too.
       const [watched, now] = [files, yield* Clock.currentTimeMillis]
       change = yield* watching()
       yield* Effect.ensuring(reload, done)
@@ -194,7 +195,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
   return { outline, workers, open, follow, texts: () => texts }
 })
 
-/** What the settings are in, and the certificates that they name. */
+/** The files of the settings, and the files of certificates that the settings name. */
 const filesOf = ({
   files,
   values: { tlsCert, tlsKey, tlsClientCa, tlsClientCrl }

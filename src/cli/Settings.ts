@@ -37,8 +37,8 @@ export const sections = [...Config.sections, WorkerSettings, ProgramSettings] as
 /** Every setting. */
 export const table = Section.table(sections)
 
-/** All that is set, and where it comes from. */
+/** The values of all settings, and their files. */
 export type Read = Sources.Read<Section.Values<typeof sections>>
 
-/** Reads every setting. Fails with all that is wrong in flags, environment variables and the config file. */
+/** Reads every setting. Fails with all mistakes in flags, environment variables and the config file. */
 export const read = (given: Sources.Given) => Sources.read(table, given)

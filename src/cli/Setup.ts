@@ -1,6 +1,5 @@
 /**
- * What a server takes that settings were read for: the settings themselves, and
- * how it logs.
+ * The layers of a server's settings and log.
  */
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -11,7 +10,7 @@ import * as Log from "../server/Log.ts"
 import * as Systemd from "../server/Systemd.ts"
 import type * as Settings from "./Settings.ts"
 
-/** The settings, with what is known of the sockets that systemd passed, and the least level that is logged with them. */
+/** The settings as services, with the passed sockets of systemd, and the minimum log level. */
 export const settings = ({ values }: Settings.Read, passed?: ReadonlyArray<Systemd.Passed>) => {
   const { config: _, workers: __, logFormat: ___, logLevel, ...settings } = values
   const listen = Systemd.known(settings.listen, passed)
@@ -22,8 +21,8 @@ export const settings = ({ values }: Settings.Read, passed?: ReadonlyArray<Syste
 }
 
 /**
- * What outlives a reload, for a server that is not open yet: nothing of what there may be very much of, and nothing
- * that lets anyone in.
+ * The settings of a server before its first reload, without listeners, users, rules and certificates. They are kept as
+ * long as the server runs, so they must be small, and let no client in.
  */
 export const outline = (read: Settings.Read): Settings.Read => ({
   ...read,
@@ -41,7 +40,7 @@ export const outline = (read: Settings.Read): Settings.Read => ({
     rules: [],
     allowTarget: [],
     denyTarget: [],
-    // They are warned of with what there is of users and rules.
+    // Warnings about quotas need the users and rules.
     dailyQuota: "off",
     monthlyQuota: "off"
   },
@@ -49,11 +48,11 @@ export const outline = (read: Settings.Read): Settings.Read => ({
   texts: new Map()
 })
 
-/** Whether lines are for programs. */
+/** Whether log lines are JSON. */
 export const isJson = ({ values: { logFormat } }: Settings.Read): boolean =>
   logFormat === "json" || (logFormat === "auto" && !Output.isTerminal)
 
-/** Writes to standard output, where others may write as well. */
+/** The log on standard output. `isShared`: other processes write to the same output. */
 export const logging = (read: Settings.Read, isShared: boolean) => {
   if (isShared) Output.share()
   return Logger.layer([Log.toStdout(isJson(read) ? Log.json : Log.pretty)])

@@ -1,17 +1,17 @@
 /**
- * What is to be said of datagrams at listeners where TLS protects all else.
+ * Notes on datagrams of TLS listeners, which TLS does not protect.
  */
 
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as CurrentListener from "../network/CurrentListener.ts"
 
-/** Whether the datagrams of a listener's clients are relayed in the clear although it has TLS. */
+/** Whether a listener has TLS and relays datagrams, which are not encrypted. */
 export const isAt = (
   at: ListenAddress.ListenAddress,
   settings: CurrentListener.CurrentListener["Service"]
 ): boolean => isSocksOverTls(at, settings) && ListenAddress.optionsOf(at).udp === true
 
-/** What is said behind a listener's address: nothing where there is nothing to say. */
+/** The note after a listener's address; empty for a listener without TLS or without datagrams. */
 export const noteOn = (
   at: ListenAddress.ListenAddress,
   settings: CurrentListener.CurrentListener["Service"]

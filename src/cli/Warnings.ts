@@ -1,6 +1,6 @@
 /**
- * What is right in settings but hardly meant, a sentence each: for `check`, and
- * for the log of a server, which has no time to compare many rules.
+ * Warnings about settings that are valid but probably a mistake, one sentence each: for
+ * `check`, and for the log of a server.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -15,13 +15,13 @@ import { printable } from "../wire/Text.ts"
 import * as Settings from "./Settings.ts"
 import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 
-/** Of these settings, in an environment with these variables. */
+/** The warnings about these settings and these environment variables. */
 export const of = Effect.fnUntraced(function* (
   { values, texts }: Settings.Read,
   variables: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<string>> {
   const { rules, listen, tls, authToken, authUrl } = values
-  // What is wrong with them is not for here.
+  // Mistakes in the users are reported elsewhere.
   const users = yield* Effect.orElseSucceed(UsersSource.everyone(values), () => [])
   return [
     ...[
@@ -47,7 +47,7 @@ export const of = Effect.fnUntraced(function* (
   ]
 })
 
-/** Logs them. */
+/** Logs the warnings. */
 export const log = (read: Settings.Read): Effect.Effect<void> =>
   Effect.flatMap(of(read, Object.keys(process.env)), (warnings) =>
     Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
@@ -80,7 +80,7 @@ const listed = (what: string, users: ReadonlyArray<User>): ReadonlyArray<string>
 
 const most = 10
 
-/** Variables that look like settings, and are none, nor used in the config file. */
+/** Variables that begin with SOCKS_, are no setting, and are not used in the config file. */
 const strange = (variables: ReadonlyArray<string>, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
   const used = new Set(texts.flatMap((text) => [...Variables.names(text)]))
   return Sources.strangers(

@@ -1,5 +1,5 @@
 /**
- * What a worker does: it serves as its primary says, and as long as it says.
+ * The program of a worker: serves with the settings of the primary, until the primary stops it.
  */
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
@@ -26,7 +26,7 @@ import * as Messages from "../workers/Messages.ts"
 import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 
-/** Serves by the settings that the primary has read, until it says that it is time to stop. */
+/** Serves with the settings that the primary has read, until the primary stops the worker. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const channel = yield* IpcChannel.open
   const { reusePort, passed } = channel.welcome
@@ -48,7 +48,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       Setup.settings(read, passed)
     )
 
-  /** Answers a reload; without a number, of the start. */
+  /** Reports that a reload is done; without a number, that the start is done. */
   const report = (reload?: number) =>
     Effect.map(RunningServer, ({ listeners, asksPassword }) =>
       channel.send({ _tag: "serving", reload, addresses: listeners.map(ListenAddress.format), asksPassword })
@@ -67,13 +67,13 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
 
   const sockets = Layer.succeed(ListenBackend, {
     reusePort,
-    // The primary has made way, and it is the one that binds.
+    // The primary has removed stale sockets, and binds the sockets.
     clear: () => Effect.void,
     withMode: (_, bind) => bind(),
     passed: (name) => Systemd.named(passed, name),
     lost: channel.lost
   })
-  // Let go of when the server has it.
+  // Dropped when the server has taken the settings.
   let first: Settings.Read | undefined = yield* Effect.flatMap(channel.reload, ({ texts }) => read(texts))
   const outline = Setup.outline(first)
   const open = Effect.gen(function* () {

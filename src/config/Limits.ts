@@ -66,7 +66,10 @@ const count = { ...number, read: Parsers.count, expected: "a whole number above 
 const size = { ...number, read: Parsers.bytes, expected: "a number of bytes such as 512KiB, 10MiB or 1GiB" }
 const rate = { ...number, read: Parsers.rate, expected: "bytes a second such as 512KiB or 10MiB" }
 
-/** `{ sessions: 50, session-rate: 10, upload: 2MiB, download: 10MiB, lifetime: 8h, daily-quota: 5GiB, monthly-quota: off }` */
+/**
+ * `{ sessions: 50, session-rate: 10, upload: 2MiB, download: 10MiB, lifetime: 8h, daily-quota: 5GiB, monthly-quota: off
+ * }`
+ */
 export const schema = Schema.Struct({
   sessions: limit({ ...count, description: "Sessions at once" }),
   sessionRate: limit({ ...count, description: "New sessions a second" }),

@@ -110,7 +110,9 @@ const summarized = (
     : problems
 }
 
-/** The problems of the alternative that was probably meant: the alternative with the fewest problems inside the value. */
+/**
+ * The problems of the alternative that was probably meant: the alternative with the fewest problems inside the value.
+ */
 const closestAlternative = (
   alternatives: ReadonlyArray<ReadonlyArray<Problem>>,
   path: Path

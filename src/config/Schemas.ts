@@ -70,7 +70,10 @@ export const value = <A, Written extends string | number, R>(
     })
   )
 
-/** A schema of a value that is one text in flags, variables and files. In files, numbers and booleans are read as their text. */
+/**
+ * A schema of a value that is one text in flags, variables and files. In files, numbers and booleans are read as their
+ * text.
+ */
 export const text = <A>({ read, expected, json, isSecret = false, why }: TextOptions<A>): Form<A> =>
   thenRead(
     isSecret ? secretText : thenRead(scalar(json), (text) => Effect.succeed({ text })),

@@ -2,7 +2,10 @@
  * Suggestions for misspelt words.
  */
 
-/** The word nearest to `word`; undefined if no word is near. Case and dashes do not count: `idleTimeout` is near to `idle-timeout`. */
+/**
+ * The word nearest to `word`; undefined if no word is near. Case and dashes do not count: `idleTimeout` is near to
+ * `idle-timeout`.
+ */
 export const nearest = (word: string, words: ReadonlyArray<string>): string | undefined => {
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z\d]/g, "")
   const [best] = words

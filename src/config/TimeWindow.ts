@@ -14,7 +14,9 @@ export interface TimeWindow {
   readonly days: ReadonlyArray<number>
   /** Minutes from midnight; 0 to 1439. */
   readonly from: number
-  /** Minutes from midnight, exclusive; 0 to 1440. If less than `from`, on the next day; if equal, the window is empty. */
+  /**
+   * Minutes from midnight, exclusive; 0 to 1440. If less than `from`, on the next day; if equal, the window is empty.
+   */
   readonly to: number
 }
 

@@ -47,7 +47,9 @@ const maxDepth = 100
 /** The most values that all aliases together may stand for. */
 const maxAliased = 100_000
 
-/** The longest text, in characters, that the package reads. It takes about half a second, in which no session goes on. */
+/**
+ * The longest text, in characters, that the package reads. It takes about half a second, in which no session goes on.
+ */
 export const limit = 512 * 1024
 
 /**

@@ -1,10 +1,11 @@
 /**
- * Serving connections that an app has accepted itself, as with Effect's `SocketServer`.
+ * Serves connections that an app has accepted itself, for example with Effect's `SocketServer`.
  *
  * **When to use**
  *
- * Use it where the app has the listener. `Connection.layer(options)` has all that serving takes; its `listen` says
- * where the app listens, which decides about open proxies and private targets. `Server` has listeners of its own.
+ * Use it if the app has the listener. `Connection.layer(options)` has all services that serving needs. Its `listen` is
+ * the
+ * address on which the app listens: open proxies and private targets are decided by it. `Server` has its own listeners.
  *
  * **Example** (Serving a socket)
  *
@@ -43,7 +44,7 @@ import { layerOf, placed, Settings } from "./Settings.ts"
 
 export { handle, type Services } from "../server/Connection.ts"
 
-/** Serves a TCP connection until both sides are done with it. One that its server has paused is read from again. */
+/** Serves a TCP connection until both sides have ended it. A paused socket is resumed. */
 export const handleSocket = (socket: Socket): Effect.Effect<void, never, Connection.Services> =>
   Effect.suspend(() => {
     const { remoteAddress, remotePort, localAddress, localPort } = socket
@@ -57,11 +58,14 @@ export const handleSocket = (socket: Socket): Effect.Effect<void, never, Connect
     })
   })
 
-/** All that serving takes, with limits, bans and sessions of its own. `listen` says where the app listens; nothing listens there. */
+/**
+ * All services that serving needs, with their own limits, bans and sessions. `listen` is the address on which the app
+ * listens; the layer opens no listener.
+ */
 export const layer = (options: ServerOptions | Settings = {}): Layer.Layer<Connection.Services, StartError> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      // Where it is not said, anyone may be able to connect.
+      // Without `listen`, anyone may be able to connect.
       const settings = yield* Settings.make(
         options instanceof Settings ? options : { listen: "0.0.0.0:0", ...options }
       )

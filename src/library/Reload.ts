@@ -1,5 +1,5 @@
 /**
- * Other settings for a server in an app that runs.
+ * Reloads: other settings for a running server in an app.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,12 +15,13 @@ import type { ServerOptions } from "./ServerOptions.ts"
 import { layerOf, placed, Settings } from "./Settings.ts"
 
 /**
- * Other settings for a server that runs: in force as a whole, or on failure not at all.
+ * Puts other settings in force in a running server: all of them, or on a failure none.
  *
  * **When to use**
  *
- * Use it when the options of the app change. Open connections stay; listeners that are in both settings are not
- * touched. Services that the app has replaced stay, and all others are built anew.
+ * Use it when the options of the app change. Open connections stay. Listeners in both settings are not touched.
+ * Services
+ * that the app has replaced stay; all other services are built anew.
  *
  * **Example** (Closing every target)
  *
@@ -45,7 +46,7 @@ export class Reload extends Context.Service<
     Layer.effect(
       Reload,
       Effect.gen(function* () {
-        // All that the server was built with, such as its logger: a reload may come from anywhere in the app.
+        // The context in which the server was built, with its logger: a reload can be called from anywhere in the app.
         const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<RunningServer | Events>())
         const one = yield* Semaphore.make(1)
         return (options) =>

@@ -17,20 +17,19 @@ import * as Services from "./Services.ts"
 import { Sessions } from "./Sessions.ts"
 import { layerOf, placed, Settings } from "./Settings.ts"
 
-/** Why a server does not start. Each has a message that names the setting, its value and what would be right. */
+/** The reasons why a server does not start. Each has a message with the setting, its value and what would be right. */
 export type StartError = Refusal | BadSettings | StateFailed
 
 /** What the layer of a server provides. */
 export type Provided = Server | Bans | Events | Reload | Sessions
 
 /**
- * A SOCKS and HTTP proxy server in an app: where it listens, whether it asks for a password, how many sessions
- * there are.
+ * A SOCKS and HTTP proxy server in an app: its listeners, whether it asks for passwords, and the number of sessions.
  *
  * **When to use**
  *
- * Use `Server.layer(options)` to run a server for as long as the layer lives, and provide a layer of one of its
- * services to replace that service. Each call is a server of its own.
+ * Use `Server.layer(options)` to run a server for as long as the layer lives. Provide a layer of one of its services to
+ * replace that service. Each call makes another server.
  *
  * **Example** (A server with a service of the app)
  *
@@ -103,7 +102,7 @@ export class Server extends Context.Service<
   ): Layer.Layer<Provided, StartError | Config.ConfigError> => layerFrom(Settings.fromConfig(options))
 }
 
-/** A server of its own each time that this is called, whatever else is built with it. */
+/** Makes another server at each call: the layer is never shared. */
 const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E | Refusal | StateFailed> =>
   Layer.effectContext(
     Effect.gen(function* () {

@@ -1,5 +1,5 @@
 /**
- * The services of a server in an app: this package's own, but for those that the app provides.
+ * The services of a server in an app: those that the app provides, and otherwise those of this package.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -26,8 +26,8 @@ import * as Interfaces from "../server/Interfaces.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 
 /**
- * Looks for each service in the context, and takes this package's own layer where it is not there. What is found stays
- * the same over reloads; what is not is built anew from each settings.
+ * The layers of all services. A service in the context is used, and stays over reloads. Any other service is built by
+ * this package's layer, again at each reload.
  */
 export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effect.contextWith(
   (context: Context.Context<never>) => {
@@ -51,7 +51,7 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
       relay: found(Relay),
       datagramRelay: found(DatagramRelay)
     })
-    // For all settings that this server gets, one after the other.
+    // One for all reloads of this server.
     const remembered =
       Context.getOrUndefined(context as Context.Context<CoordinatorMember>, CoordinatorMember)?.remembered ??
       RememberedLogins.make(Hmac.digest(Hmac.newKey()))
@@ -61,7 +61,7 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
   }
 )
 
-/** What usage and bans are counted with: in common with other servers, where the context makes this one their member. */
+/** The layer that counts usage and bans: together with other servers, if the context has a `CoordinatorMember`. */
 export const counters: Effect.Effect<
   Layer.Layer<Composition.Counters, BadSetting | StateFailed, Config.Sections>
 > = Effect.map(

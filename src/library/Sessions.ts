@@ -12,12 +12,12 @@ import { Events } from "../session/Events.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 
 /**
- * The sessions of a server: a list of them, an end to one of them, and what happens to them.
+ * The sessions of a server: lists them, ends one, and emits their events.
  *
  * **When to use**
  *
- * Use it for an admin page or an own limit. `list` is plain data of this moment; `end` resets both sides of a
- * session; `events` drops what is not read in time and counts it.
+ * Use it for an admin page, or for a limit of your own. `list` is plain data; `end` resets both sides of a session;
+ * `events` drops events that are not read in time, and counts them.
  *
  * **Example** (Ending the sessions of a user)
  *
@@ -34,14 +34,14 @@ import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** The sessions there are, as plain data. */
+    /** The open sessions, as plain data. */
     readonly list: Effect.Effect<ReadonlyArray<SessionSnapshot>>
     /**
-     * Breaks off the session with this number, and resets both its sides. The reason is the outcome in the log and in
-     * `SessionEnded`; "ended by operator" if left out. Says whether there was such a session.
+     * Ends the session with this number, by resetting both its sides. `reason` is the outcome in the log and in
+     * `SessionEnded`, "ended by operator" by default. Returns false if no such session is open.
      */
     readonly end: (id: number, reason?: Ending) => Effect.Effect<boolean>
-    /** What happens to sessions from the time that the stream is run: begun, connected, ended. See `Events.stream`. */
+    /** The events of sessions from the time that the stream is run: begun, connected, ended. See `Events.stream`. */
     readonly events: Stream.Stream<
       Event.SessionBegun | Event.SessionConnected | Event.SessionEnded | Event.EventsMissed
     >

@@ -20,15 +20,15 @@ import type { ServerOptions } from "./ServerOptions.ts"
 
 const everything = Section.table(ServerConfig.sections)
 
-/** Without `user`, which is how flags and variables write one of `users`. */
+/** All settings except `user`, which is the form of `users` in flags and variables. */
 const { user: _, ...table } = everything
 
 /**
- * Every setting of a server, read and found right one by one.
+ * The settings of a server, read and checked.
  *
  * **When to use**
  *
- * Use it in the place of options where they come from elsewhere: `fromFile` (a config file of the program),
+ * Use it instead of options if the settings come from elsewhere: `fromFile` (a config file of the program),
  * `fromEnv` (its environment variables), `fromConfig` (Effect's `Config`); and `Settings.layer` to build a service
  * of this package outside of a server.
  *
@@ -45,7 +45,7 @@ const { user: _, ...table } = everything
  */
 export class Settings {
   readonly values: ServerConfig.Values
-  /** What an error calls a setting, and where that is. */
+  /** Finds the name and the place of a setting for an error. */
   readonly locate: ConfigFile.Locate
 
   private constructor(values: Partial<ServerConfig.Values>, locate: ConfigFile.Locate) {

@@ -1,13 +1,13 @@
 /**
- * What servers count together that serve as one: sessions, rates, bandwidth,
- * quotas, failed logins and bans, and the passwords that were right.
+ * The service by which several servers count together: sessions, rates, bandwidth,
+ * quotas, failed logins and bans, and remembered logins.
  *
  * Each of these servers is a member, and one seat counts for all of them. Where
  * the seat is, only the layer of `Coordinator` knows: in this process, in the
  * primary, or behind another transport that carries the same messages.
  *
  * A member takes sessions from a lease and asks the seat when the lease is used
- * up. A message to another process for each session instead was measured: it takes
+ * up. A message for each session to another process was measured instead: it takes
  * 0.2 ms, and of CPU at both ends together 250 us for a session on its own, 40 us
  * where eight begin at a time, 20 us with 32. A session from a lease takes 0.8 us.
  * All that a session takes is 400 us.
@@ -82,7 +82,10 @@ export interface Welcome {
   readonly ids: SessionIds.Block
   /** The name of all members to other proxies (`Via`, RFC 9110 §7.6.3). */
   readonly pseudonym: string
-  /** The key of the hashes that logins are remembered by, in Base64. A secret: who has it can try passwords by the hashes. */
+  /**
+   * The key of the hashes that logins are remembered by, in Base64. A secret: who has it can try passwords by the
+   * hashes.
+   */
   readonly loginKey: string
   /** All that is counted so far. */
   readonly news: ReadonlyArray<News>

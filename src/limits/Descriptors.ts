@@ -1,10 +1,10 @@
 /**
- * How many connections the limit on open files leaves room for.
+ * The number of descriptors that connections may use.
  */
 import * as Effect from "effect/Effect"
 import * as OpenFiles from "./OpenFiles.ts"
 
-/** Kept for everything that is no connection: listeners, name servers, files, the runtime's own. */
+/** Descriptors reserved for listeners, name servers, files and the runtime. */
 const reserve = 64
 
 /** Descriptors that connections may use: the process's soft limit less the reserve. */

@@ -18,7 +18,7 @@ import { hostOf, type Peer } from "../network/Peer.ts"
 import * as EarlyDrop from "./EarlyDrop.ts"
 import type { LimitSettings } from "./Settings.ts"
 
-/** Where a connection comes from, as handshakes are counted: an IPv4 address, or an IPv6 /64 and the /48 around it. */
+/** The keys by which handshakes are counted: an IPv4 address, or an IPv6 /64 and the /48 around it. */
 export interface Origin {
   readonly host: string
   readonly network: string
@@ -43,7 +43,10 @@ export const originOf = (peer: Peer, { proxyProtocolFrom }: ListenSettings["Serv
 }
 
 export interface HandshakeLimiter {
-  /** Why a new connection from this origin is refused, if it is. `lot` is a random number from 0 to 1, for the early drop. */
+  /**
+   * Why a new connection from this origin is refused, if it is. `lot` is a random number from 0 to 1, for the early
+   * drop.
+   */
   readonly refusal: (
     origin: Origin,
     settings: LimitSettings["Service"],

@@ -2,15 +2,15 @@
  * Bytes that accounts have used, by the calendar day and month in UTC.
  */
 
-/** What one account has used so far. */
+/** The bytes that an account has used. */
 interface Used {
   readonly day: number
   readonly month: number
 }
 
-/** What was used on a day, and in its month so far. */
+/** The usage of a day, and of its month up to the day. */
 interface Day {
-  /** Which day it is: `2026-11-22`. */
+  /** The date, such as `2026-11-22`. */
   readonly date: string
   readonly accounts: ReadonlyArray<Used & { readonly name: string }>
 }

@@ -30,11 +30,11 @@ interface Incoming {
 }
 
 /**
- * How a connection from a target is waited for, as BIND asks.
+ * Waits for a connection from a target, for BIND.
  *
  * **When to use**
  *
- * Replace it where such connections come in elsewhere than at a socket of this machine.
+ * Replace it if such connections arrive elsewhere than at a socket of this machine.
  *
  * **Example** (A binder that fails)
  *

@@ -11,11 +11,11 @@ import type * as Parsers from "../config/Parsers.ts"
 import { ListenSettings } from "./ListenSettings.ts"
 
 /**
- * The options of the listener that a connection came in by.
+ * The options of the listener that accepted a connection.
  *
  * **When to use**
  *
- * Use it in a service of your own that goes by them. The server makes it for each listener.
+ * Use it in a service of your own that depends on the listener. The server makes it for each listener.
  *
  * **Example** (Whether datagrams are relayed)
  *

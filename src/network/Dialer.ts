@@ -37,8 +37,8 @@ export interface Outgoing {
  *
  * **When to use**
  *
- * Replace it to go by another way than a socket of this machine, or to put something around the one of this
- * package. It gets the judged addresses, one at a time, and must connect to no others.
+ * Replace it to connect by other means than a socket of this machine, or to wrap the dialer of this package. A dialer
+ * gets the judged addresses, one at a time, and must connect to no other address.
  *
  * **Example** (A dialer around that of this package)
  *

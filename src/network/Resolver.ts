@@ -29,8 +29,8 @@ export type Addresses = Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>
  *
  * **When to use**
  *
- * Replace it to ask other name servers, or provide `Resolver.layerFixed` for names of your own. Each address is
- * judged by the policy before it is dialled.
+ * Replace it to ask other name servers, or provide `Resolver.layerFixed` for names of your own. The policy judges each
+ * address before the address is dialled.
  *
  * **Example** (Names of your own, and no others)
  *

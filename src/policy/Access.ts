@@ -1,5 +1,5 @@
 /**
- * The access that is judged: the identity, the client, and the target that is asked for.
+ * The access that a policy judges: identity, client, command and target.
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import type { Identity } from "../auth/Identity.ts"
@@ -7,7 +7,7 @@ import type { Command } from "../config/conditions/Commands.ts"
 import type { ProtocolName } from "../config/Parsers.ts"
 import type { Target } from "../wire/Target.ts"
 
-/** A request, as far as a policy judges it. */
+/** The properties of a request that a policy judges. */
 export interface Access {
   readonly identity: Identity
   /** The client's own address; undefined for a client of a Unix-domain socket. */
@@ -16,6 +16,8 @@ export interface Access {
   readonly listener: string
   readonly protocol: Uppercase<ProtocolName>
   readonly command: Uppercase<Command>
-  /** As the client wrote it; undefined for ASSOCIATE itself, since each of its datagrams has a target. */
+  /**
+   * The target as the client named it; undefined for ASSOCIATE itself, because each datagram has a target of its own.
+   */
   readonly target: Target | undefined
 }

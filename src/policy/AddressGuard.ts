@@ -2,8 +2,8 @@
  * Keeps clients from targets that only the server can reach: its own machine, its
  * private networks, the metadata service of its cloud.
  *
- * Every address is judged, those of names too, and only judged addresses are dialled,
- * so that a name cannot change its addresses in between.
+ * Every address is judged, also the addresses of names, and only judged addresses are
+ * dialled. So a name cannot change its addresses in between.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as IpBits from "../base/IpBits.ts"
@@ -17,13 +17,13 @@ import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
 import type { LocalAddresses } from "./LocalAddresses.ts"
 
 export interface Options {
-  /** Private and other special addresses may be reached, but for the few that are closed everywhere. */
+  /** Whether clients may reach private and other special addresses, except the few that are always denied. */
   readonly privateTargets: boolean
-  /** What may be reached nevertheless. This opens the guard; it does not close it for anything else. */
+  /** Targets that are allowed although their addresses are special. Other targets are not affected. */
   readonly allow: ReadonlyArray<AllowTarget.AllowTarget>
-  /** What may not be reached, whatever else is allowed. */
+  /** Targets that are denied, whatever else is allowed. */
   readonly deny: ReadonlyArray<TargetPattern.TargetPattern>
-  /** What this machine has for addresses. */
+  /** The addresses of this machine. */
   readonly local: LocalAddresses["Service"]
 }
 
@@ -31,17 +31,17 @@ export interface Options {
  * A judge of targets, the same for every client. A denied name or port is denied
  * before it is resolved. An address is denied
  *
- * - for ever, if no host has it: multicast, broadcast, the unspecified one;
+ * - always, if no host has the address: multicast, broadcast, unspecified;
  * - as a cloud's metadata service, unless `allow` has exactly this address;
- * - as one that this machine has, unless special ones are allowed, or `allow` has
- *   exactly this address, or the name with leave for these;
- * - as loopback or link-local, unless special ones are allowed, or `allow` has the
- *   address, or the name with leave for these: the owner of a name chooses its
+ * - as an address of this machine, unless special addresses are allowed, or `allow`
+ *   has exactly this address, or the name with `local:`;
+ * - as loopback or link-local, unless special addresses are allowed, or `allow` has
+ *   the address, or the name with `local:`: the owner of a name chooses the name's
  *   addresses, and must not be able to open this machine;
- * - as any other special one, unless those are allowed, or `allow` has the address
- *   or the name.
+ * - as any other special address, unless special addresses are allowed, or `allow`
+ *   has the address or the name.
  *
- * An IPv4 address in an IPv6 one counts like the IPv6 one itself.
+ * An IPv4 address embedded in an IPv6 address is judged like the IPv6 address.
  */
 export const make = ({
   privateTargets,
@@ -93,9 +93,9 @@ const opened: Decision = { verdict: "allow", rule: "allow-target" }
 interface Pattern {
   readonly source: TargetPattern.TargetPattern
   readonly prefix: IpBits.Prefix | undefined
-  /** One address. */
+  /** Whether the pattern is one address. */
   readonly isExact: boolean
-  /** Which kinds of addresses it opens by what the client asked for, whatever the address. */
+  /** The kinds of addresses that the pattern opens if it has the target that the client named. */
   readonly opensByTarget: Readonly<Record<Exclude<Kind, "nobody">, boolean>>
 }
 
@@ -115,11 +115,11 @@ const denial = (rule: string, what: string, is: string): Decision => ({
   reason: `${what} is ${is}`
 })
 
-/** Replies give the reason to the client, so it does not say which address a denied name has. */
+/** The text of a denied target. The client gets it in the reply, so it does not show the address of a name. */
 const describe = ({ host }: Target, address: NetAddress.IpAddress): string =>
   typeof host === "string" ? `an address of ${host}` : NetAddress.formatIp(address)
 
-/** Whether this is what the client asked for, as far as a name and a port tell. */
+/** Whether the pattern has the target that the client named. */
 const hasTarget = ({ source }: Pattern, { host, port }: Target): boolean =>
   TargetPattern.matchesPort(source, port) &&
   (typeof host === "string" ? TargetPattern.matchesName(source.host, host) : source.host._tag === "Any")
@@ -127,7 +127,7 @@ const hasTarget = ({ source }: Pattern, { host, port }: Target): boolean =>
 const hasAddress = ({ source, prefix }: Pattern, words: IpBits.IpBits, port: number): boolean =>
   prefix !== undefined && TargetPattern.matchesPort(source, port) && IpBits.contains(prefix, words)
 
-/** Whether one can get into the network by this address, through a tunnel or a translator too. */
+/** Whether the address leads into the pattern's network, also through a tunnel or a translator. */
 const reachesInto = (pattern: Pattern, words: IpBits.IpBits, port: number): boolean =>
   hasAddress(pattern, words, port) ||
   (pattern.prefix?.bits.isIpv4 === true &&

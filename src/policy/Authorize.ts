@@ -1,5 +1,5 @@
 /**
- * From a target to the addresses that may be dialled.
+ * Authorizes a target: resolves its name, and judges each of its addresses.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import type { Decision } from "./Decision.ts"
 import { type Decided, DecisionLog } from "./DecisionLog.ts"
 import { Policy } from "./Policy.ts"
 
-/** An address that is allowed, with its decision. Only sessions that use the address are charged by its rule. */
+/** An allowed address with its decision. The rule of the decision charges only sessions that use the address. */
 export interface Permitted {
   readonly address: NetAddress.IpAddress
   readonly decision: Decision
@@ -21,9 +21,9 @@ export interface Permitted {
 export type Authorized = Arr.NonEmptyReadonlyArray<Permitted>
 
 /**
- * The addresses of the access's target that are allowed, in the order in which
- * to try them: its name is judged before it is resolved, and each address after
- * that. Fails if none is left.
+ * The allowed addresses of the access's target, in the order in which to try them.
+ * The name is judged before it is resolved, and then each of its addresses. Fails if
+ * no address is allowed.
  */
 export const authorize = Effect.fnUntraced(function* (
   access: Access & { readonly target: Target }
@@ -55,7 +55,10 @@ export const authorize = Effect.fnUntraced(function* (
   return allowed
 })
 
-/** The first address whose rule has room under its limits, with the result of `enter`; if none has, fails as the first address did. */
+/**
+ * The first address whose rule has room under its limits, with the result of `enter`; if none has, fails as the first
+ * address did.
+ */
 export const firstWithRoom = <A, R>(
   [head, ...tail]: Authorized,
   enter: (decision: Decision) => Effect.Effect<A, LimitError, R>
@@ -68,7 +71,7 @@ export const firstWithRoom = <A, R>(
     : Effect.catch(first, (error) => Effect.firstSuccessOf([...tail.map(attempt), Effect.fail(error)]))
 }
 
-/** The addresses in groups by the rule that decided; nearly always one group. */
+/** The addresses, grouped by the rule that decided. Nearly always there is one group. */
 const byDecision = (all: Authorized): ReadonlyArray<ReadonlyArray<Permitted>> => {
   const isAsFirst = ({ decision: { rule, isReport } }: Permitted) =>
     rule === all[0].decision.rule && isReport === all[0].decision.isReport
@@ -77,7 +80,7 @@ const byDecision = (all: Authorized): ReadonlyArray<ReadonlyArray<Permitted>> =>
     : Object.values(Arr.groupBy(all, ({ decision: { rule, isReport } }) => `${isReport} ${rule}`))
 }
 
-/** Fails if the command is denied whatever its target will be. */
+/** Fails if the command is denied for every target. */
 export const admit = Effect.fnUntraced(function* (
   access: Access
 ): Effect.fn.Return<void, NotAllowed, Policy> {

@@ -1,9 +1,9 @@
 /**
- * Whether networks together hold every address of another.
+ * Whether several networks together cover another network.
  */
 import { bit, type Words } from "../base/PrefixTree.ts"
 
-/** A network as bits, of which `length` count; of one word if it is of IPv4, of four if of IPv6. */
+/** A network: one word of 32 bits for IPv4, four for IPv6, of which the first `length` bits count. */
 export interface Block {
   readonly words: Words
   readonly length: number

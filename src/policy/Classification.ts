@@ -1,5 +1,5 @@
 /**
- * What there is to say against an address, by its bits and by whether this machine has it.
+ * Classifies addresses: special ranges, metadata services of clouds, and addresses of this machine.
  */
 
 import * as IpBits from "../base/IpBits.ts"
@@ -9,28 +9,31 @@ import type { LocalAddresses } from "./LocalAddresses.ts"
 import * as SpecialPurpose from "./SpecialPurpose.ts"
 
 interface Finding {
-  /** From the least to the worst, as in `severity`. */
+  /** The kind of the address: see `severity`. */
   readonly kind: Kind
-  /** Completes the sentence "… is …". Has no address in it, which not everyone need know. */
+  /** Completes the sentence "… is …". Does not contain the address, because clients see the sentence. */
   readonly is: string
 }
 
 export type Kind = keyof typeof severity
 
 const severity = {
-  /** Set aside for some purpose. */
+  /** In a range for a special purpose. */
   special: 1,
-  /** Loopback and link-local: of this machine and its link. */
+  /** Loopback or link-local. */
   local: 2,
-  /** Any other address that this machine has. */
+  /** Another address of this machine. */
   own: 3,
-  /** A cloud's metadata service. */
+  /** The metadata service of a cloud. */
   metadata: 4,
-  /** No host has it. */
+  /** No host has the address: multicast, broadcast, unspecified. */
   nobody: 5
 }
 
-/** The worst there is; nothing for an ordinary address of the Internet. Where `local` is left out, no machine has it. */
+/**
+ * The most severe finding about an address and the IPv4 addresses embedded in it; undefined for an ordinary address.
+ * Without `local`, no address counts as one of this machine.
+ */
 export const classify = (
   words: IpBits.IpBits,
   local?: LocalAddresses["Service"],
@@ -42,7 +45,7 @@ export const classify = (
     for (const address of form.addresses(words)) {
       const finding = classifyOne(IpBits.ofIpv4(address), local, now)
       if (finding === undefined || rank(finding) <= rank(worst)) continue
-      // Zeros where an address could be, but is not, say nothing.
+      // One of several places may have the embedded address, so only severe findings count.
       if (form.isAmbiguous && finding.kind !== "metadata" && finding.kind !== "own") continue
       worst = { kind: finding.kind, is: `an address ${form.where} that is ${finding.is}` }
     }
@@ -59,7 +62,7 @@ const classifyOne = (
   const service = CloudMetadata.serviceAt(words)
   if (service !== undefined) return service
   const range = SpecialPurpose.rangeOf(words)
-  // Loopback and link-local addresses are this machine's by their range, and opened by it.
+  // Loopback and link-local addresses keep the kind of their range.
   if (local === undefined || (range !== undefined && range.kind !== "special")) return range
   return local.has(words, now) ? own : range
 }

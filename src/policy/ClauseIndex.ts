@@ -1,6 +1,6 @@
 /**
- * Finds the first of many items whose clauses the facts meet, and looks at few others: each
- * item is indexed by the facts of its rarest clause.
+ * Finds the first of many items whose clauses are met by the facts. Each item is indexed by the
+ * facts of its rarest clause, so few other items are tested.
  */
 import type { ListTable } from "../base/ListTable.ts"
 import * as Slices from "../base/Slices.ts"
@@ -15,12 +15,12 @@ export interface ClauseIndex {
 
 /** Items by their clauses. A clause is a list of facts, of which one has to be known. */
 interface Items {
-  /** How many there are. */
+  /** The number of items. */
   readonly count: number
   readonly lists: ListTable
-  /** Calls this with the list of each clause of an item. */
+  /** Calls `visit` with the list of each clause of an item. */
   readonly clausesOf: (item: number, visit: (list: number) => void) => void
-  /** All facts are less than this. */
+  /** All facts are numbers below `size`. */
   readonly size: number
 }
 

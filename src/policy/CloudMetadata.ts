@@ -1,7 +1,7 @@
 /**
- * The metadata services of clouds, which give a machine its identity and keys: to every
- * connection from that machine, those for clients of this server included. Some have
- * public addresses, which lead to the service only inside the cloud's network.
+ * The metadata services of clouds. A metadata service gives the machine's identity and keys
+ * to every connection from the machine, also to connections for clients of this server.
+ * Some services have public addresses, which work only inside the cloud's network.
  */
 import * as Option from "effect/Option"
 import * as IpBits from "../base/IpBits.ts"
@@ -20,7 +20,7 @@ export const serviceAt = (words: IpBits.IpBits): Service | undefined => {
   return undefined
 }
 
-/** One address, or a network of nothing else. */
+/** An entry for one address, or for a network that has only the service. */
 const entry = (network: string, cloud: string): Service => ({
   prefix: IpBits.prefix(Option.getOrThrow(Parsers.network(network))),
   kind: "metadata",
@@ -41,7 +41,7 @@ const ipv4 = [
 
 const ipv6 = [
   entry("fd00:ec2::23", "AWS EKS"),
-  // Not only the metadata, but the name, time and Lambda services are there.
+  // The network also has the name, time and Lambda services.
   entry("fd00:ec2::/32", "AWS"),
   entry("fd00:c1::a9fe:a9fe", "Oracle Cloud"),
   entry("fd20:ce::254", "Google Cloud"),

@@ -6,7 +6,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type { Limits } from "../config/Limits.ts"
 import type { Access } from "./Access.ts"
 
-/** What a policy says of a request, and the rule that says so. */
+/** The verdict of a policy about an access, and the rule that decided. */
 export interface Decision {
   /** `undecided`: the decision depends on a target, or its address, that is not known. Never if both are known. */
   readonly verdict: "allow" | "deny" | "undecided"
@@ -14,11 +14,14 @@ export interface Decision {
   readonly rule: string
   /** Why, for the log and for the client. */
   readonly reason?: string
-  /** The access is allowed only because denials are reported and not carried out. */
+  /** Set if the access would be denied without the setting `reportOnly`. */
   readonly isReport?: true
   /** The limits of the rule that allows it. */
   readonly limits?: Limits
 }
 
-/** At a time in milliseconds since the epoch. `address` is one of the target's, never an IPv4 address in IPv6 form; left out while it is not known. */
+/**
+ * At a time in milliseconds since the epoch. `address` is one of the target's, never an IPv4 address in IPv6 form; left
+ * out while it is not known.
+ */
 export type Judge = (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Decision

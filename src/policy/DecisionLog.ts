@@ -14,11 +14,14 @@ import type { Access } from "./Access.ts"
 import type { Decision } from "./Decision.ts"
 import { PolicySettings } from "./Settings.ts"
 
-/** A request, and what came of it. */
+/** An access and the decision about it. */
 export interface Decided {
   readonly access: Access
   readonly decision: Decision
-  /** The allowed addresses of the target's name, or all of them if none is allowed; empty where the name was not resolved. */
+  /**
+   * The allowed addresses of the target's name, or all of them if none is allowed; empty where the name was not
+   * resolved.
+   */
   readonly addresses: ReadonlyArray<NetAddress.IpAddress>
   /** Milliseconds that the decision took, with the name servers' share. */
   readonly duration: number
@@ -37,8 +40,8 @@ export const DecisionLog = Context.Reference<Service>("effect-socks/policy/Decis
 const mostOfDatagrams: LineBudget.Most = { each: 100, all: 1000 }
 
 /**
- * Writes decisions to the log, as far as the setting `logDecisions` wants them there. Of decisions about datagrams some
- * are left out and counted, unless the setting says `all`.
+ * Writes the decisions that the setting `logDecisions` selects. Unless the setting is `all`, decisions about datagrams
+ * beyond a budget of lines are counted and not written.
  */
 export const make = (): Service => {
   const budget = LineBudget.make(mostOfDatagrams)
@@ -72,7 +75,7 @@ export const make = (): Service => {
 
 const write = (decided: Decided) => Effect.logInfo("decision", defined(lineOf(decided)))
 
-/** A decision as plain data, as the log has it. */
+/** The fields of a decision's log line. */
 export const lineOf = ({ access, decision, addresses, duration }: Decided) => ({
   verdict: decision.isReport ? ("would deny" as const) : decision.verdict,
   rule: decision.rule,

@@ -1,6 +1,6 @@
 /**
- * IPv6 addresses with IPv4 addresses in them. Tunnels and translators send packets on to
- * the IPv4 address, so that address is judged as well.
+ * IPv4 addresses embedded in IPv6 addresses. Tunnels and translators forward packets to the
+ * embedded address, so the embedded address is judged as well.
  */
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
@@ -10,15 +10,15 @@ interface Form {
   /** Completes the sentence "… is 10.0.0.5 …". */
   readonly where: string
   readonly has: (words: IpBits.IpBits) => boolean
-  /** The IPv4 addresses in it. */
+  /** The IPv4 addresses embedded in an address of this form. */
   readonly addresses: (words: IpBits.IpBits) => ReadonlyArray<number>
-  /** One of several places in it has the address, and there is no telling which. */
+  /** Whether only one of several places has the embedded address, and which place is not known. */
   readonly isAmbiguous: boolean
 }
 
 /**
- * The forms that an address has; none for most. Two at once are no accident: a
- * 6to4 or Teredo prefix with the end of an ISATAP address leads to either.
+ * The forms of an address; most addresses have none. An address can have two: a 6to4
+ * or Teredo prefix with the end of an ISATAP address.
  */
 export const formsOf = (words: IpBits.IpBits): ReadonlyArray<Form> => {
   if (words.isIpv4) return none
@@ -33,7 +33,7 @@ export const formsOf = (words: IpBits.IpBits): ReadonlyArray<Form> => {
 
 const none: ReadonlyArray<never> = []
 
-/** The IPv4 addresses that an address leads to through a tunnel or a translator; none for most. */
+/** The IPv4 addresses to which an address leads through a tunnel or a translator; empty for most addresses. */
 export const within = (address: NetAddress.IpAddress): ReadonlyArray<NetAddress.Ipv4Address> => {
   if (NetAddress.isIpv4Address(address)) return []
   const words = IpBits.ofAddress(address)
@@ -47,7 +47,7 @@ const under = (network: string) => {
   return (words: IpBits.IpBits) => IpBits.contains(prefix, words)
 }
 
-/** The low bits of a word and the high bits of the next: 32 of them, beginning `shift` bits into the first. */
+/** The 32 bits of two consecutive words that begin `shift` bits into the first word. */
 const across = (high: number, low: number, shift: number): number => (high << shift) | (low >>> (32 - shift))
 
 const last = ({ w3 }: IpBits.IpBits) => [w3]
@@ -63,7 +63,7 @@ const forms: ReadonlyArray<Form> = [
   },
   {
     where: "in IPv6 form (RFC 4291)",
-    // :: and ::1 are addresses in their own right.
+    // :: and ::1 have no embedded address.
     has: (words) => compatible(words) && words.w3 >>> 1 !== 0,
     addresses: last,
     isAmbiguous: false
@@ -101,13 +101,13 @@ const forms: ReadonlyArray<Form> = [
   {
     where: "at the end of a tunnel (RFC 4380)",
     has: under("2001::/32"),
-    // The tunnel's server; and its client, every bit of it turned.
+    // The server of the tunnel, and the client with every bit inverted.
     addresses: ({ w1, w3 }) => [w1, ~w3],
     isAmbiguous: false
   },
   {
     where: "at the end of a tunnel (RFC 5214)",
-    // In every network there is; the bits for "universal" and "group" say nothing of that.
+    // In any network. The bits "universal" and "group" can have any value.
     has: ({ w2 }) => (w2 & ~0x0300_0000) === 0x5efe,
     addresses: last,
     isAmbiguous: false

@@ -12,17 +12,17 @@ import type { Access } from "./Access.ts"
 import * as Facts from "./Facts.ts"
 import * as RuleTerms from "./RuleTerms.ts"
 
-/** A rule that was looked at. */
+/** A rule, and whether it matches. */
 export interface Step {
   readonly rule: string
   readonly verdict: "allow" | "deny"
-  /** `maybe`: it depends on an address or a target that is not known. */
+  /** `maybe`: depends on an address or a target that is not known. */
   readonly matches: "yes" | "no" | "maybe"
   /** The first condition that does not hold, or that may not hold. */
   readonly condition?: string
 }
 
-/** Up to the first rule that matches, at a time in milliseconds since the epoch. */
+/** The steps up to the first rule that matches. `now` is in milliseconds since the epoch. */
 export const explain = (
   rules: Rules,
   access: Access,
@@ -50,12 +50,12 @@ export const explain = (
   return steps
 }
 
-/** As it could be written in a file. */
+/** A condition as in a config file. */
 const conditionOf = (rule: Rule, key: Conditions.Key): string => {
   const [, { format }] = Conditions.list.find(([other]) => other === key)!
   return `${key}: ${listed((rule[key] ?? []).map(format))}`
 }
 
-/** The first few of them. */
+/** The first few texts, and the number of the others. */
 const listed = (texts: ReadonlyArray<string>): string =>
   texts.length > 5 ? `${texts.slice(0, 4).join(", ")} and ${texts.length - 4} more` : texts.join(", ")

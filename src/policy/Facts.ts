@@ -1,5 +1,5 @@
 /**
- * What is true of an access, as the symbols of rules.
+ * The facts about an access: the symbols of all rule values that are true for the access.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Term from "../config/conditions/Term.ts"
@@ -8,14 +8,14 @@ import type { SymbolIndex } from "../config/SymbolIndex.ts"
 import type { Access } from "./Access.ts"
 import * as EmbeddedIpv4 from "./EmbeddedIpv4.ts"
 
-/** What is known of an access, and when. */
+/** An access with its facts. */
 export interface Known {
   readonly access: Access
   /** Whether the address of the target is known. */
   readonly hasAddress: boolean
-  /** The symbols of all that is true of the access, as far as it is known. */
+  /** The symbols that are true for the access, as far as the access is known. */
   readonly facts: ReadonlyArray<number>
-  /** The facts, and those of each IPv4 target that is reached through the address, which has it inside. */
+  /** The facts, with the facts of the IPv4 addresses that are embedded in the target's address. */
   readonly reached: ReadonlyArray<number>
   /** Milliseconds since the epoch. */
   readonly now: number
@@ -55,6 +55,6 @@ export const make = (index: SymbolIndex): Facts => {
   }
 }
 
-/** For each condition of which some rule has a value that can be a fact. */
+/** The functions that find facts, of the conditions that occur in rules. */
 const finders = (conditions: typeof ofRequest, index: SymbolIndex): ReadonlyArray<Term.Facts> =>
   conditions.flatMap(([, { term }]) => ("facts" in term ? (term.facts(index) ?? []) : []))

@@ -1,14 +1,14 @@
 /**
- * The addresses of this machine, public ones too. A service on them that a firewall
- * outside hides from the Internet is open to connections from the machine itself, those
- * for clients of this server included.
+ * The addresses of this machine, also its public addresses. A firewall outside the machine
+ * can hide a service from the Internet, but not from connections of the machine itself,
+ * and connections for clients of this server come from the machine.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as IpBits from "../base/IpBits.ts"
 
-/** Milliseconds before the addresses are read again, which costs more than many decisions. */
+/** Milliseconds for which the addresses are kept: reading them costs more than many decisions. */
 const holdsFor = 5000
 
 /**
@@ -38,16 +38,15 @@ export class LocalAddresses extends Context.Service<
   }
 >()("effect-socks/policy/LocalAddresses") {
   /**
-   * Those that `read` gives: it is called now, so what it throws is thrown, and
-   * again when somebody asks and the last time is 5 seconds ago. Where it fails
-   * then, the machine keeps the addresses that it had.
+   * The addresses that `read` returns. `read` is called now, and its error is thrown. Later it is called again by a
+   * look-up after 5 seconds; if it fails then, the earlier addresses stay.
    */
   static readonly make = (read: () => Addresses, now: number): LocalAddresses["Service"] => {
     let table = tableOf(read())
     let readAt = now
     return {
       has: (words, now) => {
-        // A clock that was set back is no reason to wait for the time that it had.
+        // Also reads if the clock was set back.
         if (now < readAt || now - readAt >= holdsFor) {
           readAt = now
           try {
@@ -59,7 +58,7 @@ export class LocalAddresses extends Context.Service<
     }
   }
 
-  /** Always these: for tests, and for embedders that know. */
+  /** Fixed addresses: for tests, and for apps that know the addresses. */
   static readonly layerFixed = (addresses: Addresses): Layer.Layer<LocalAddresses> =>
     Layer.sync(LocalAddresses, () => {
       const table = tableOf(addresses)
@@ -69,7 +68,7 @@ export class LocalAddresses extends Context.Service<
 
 type Addresses = ReadonlyArray<NetAddress.IpAddress>
 
-/** By their last word, which tells nearly all from one another, and is a number, which costs nothing to look up. */
+/** The addresses by their last word, which differs between nearly all addresses. */
 type Table = ReadonlyMap<number, ReadonlyArray<IpBits.IpBits>>
 
 const tableOf = (addresses: Addresses): Table => {

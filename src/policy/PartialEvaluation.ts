@@ -1,6 +1,6 @@
 /**
- * The decision of rules before the target, or its address, is known: a denial that is
- * certain needs no name to be resolved.
+ * The decision of the rules while the target, or the target's address, is not known. If a
+ * denial is certain, the name is not resolved.
  */
 import { Ints } from "../base/Ints.ts"
 import { ListTable } from "../base/ListTable.ts"
@@ -33,7 +33,7 @@ interface Groups {
   readonly index: ClauseIndex.ClauseIndex
 }
 
-/** More networks than this are not compared with one another; the decision then depends on the address. */
+/** The most networks that are compared with one another. With more, the decision depends on the address. */
 const most = 64
 
 export function* build(table: RuleTable, terms: RuleTerms): Slices.Work<PartialEvaluation> {
@@ -46,7 +46,7 @@ export function* build(table: RuleTable, terms: RuleTerms): Slices.Work<PartialE
 const ready = (table: RuleTable, withoutAddress: Groups, withoutTarget: Groups): PartialEvaluation => {
   const isDenied = (rule: number) => rule >= table.length || table.get(rule, field.verdict) !== allowed
 
-  /** Which of the rules that may match decides, if there is but one, or all deny. */
+  /** The rule that decides, if only one of the rules that may match can decide, or all of them deny. */
   const reachable = (rules: Iterable<number>, first: number, { port }: Target): number | undefined => {
     const covered: Array<CidrCover.Block> = []
     let decisive: number | undefined
@@ -132,7 +132,7 @@ type Visit = (ports: number, lists: ReadonlyArray<number>) => void
 
 type Ways = (rule: number, visit: Visit) => void
 
-/** While the target is known, and its address is not. */
+/** The ways if the target is known and its address is not. */
 const waysByAddress = (table: RuleTable): Ways => {
   const lists = ofTarget.map(() => absent)
   return (rule, visit) => {
@@ -152,7 +152,7 @@ const waysByAddress = (table: RuleTable): Ways => {
   }
 }
 
-/** While the target is not known. */
+/** The ways if the target is not known. */
 const waysByTarget = (table: RuleTable): Ways => {
   const any = ofTarget.map(() => absent)
   return (rule, visit) => {

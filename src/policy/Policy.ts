@@ -51,11 +51,14 @@ export class Policy extends Context.Service<
   {
     /** `address` is one of the target's, never an IPv4 address in IPv6 form; left out while it is not known. */
     readonly judge: (access: Access, address?: NetAddress.IpAddress) => Effect.Effect<Decision>
-    /** A number that changes with the policy, so that remembered decisions are void. Left out where the policy never changes. */
+    /**
+     * A number that changes with the policy, so that remembered decisions are void. Left out where the policy never
+     * changes.
+     */
     readonly revision?: () => number
   }
 >()("effect-socks/policy/Policy") {
-  /** Whatever one of these denies is denied; else the last of them decides. */
+  /** A policy of several judges: a denial of any judge counts; without a denial, the last judge decides. */
   static readonly make = (...judges: readonly [Judge, ...Array<Judge>]): Policy["Service"] => ({
     judge: (access, address) =>
       Effect.clockWith((clock) =>
@@ -112,7 +115,7 @@ const denied = ({ denyTarget }: Settings): ReadonlyArray<TargetPattern.TargetPat
   return targets.filter((target) => target !== "none")
 }
 
-/** Whatever one of these denies is denied; else the last of them decides. */
+/** The first denial of these judges; without a denial, the decision of the last judge. */
 const firstDenialOrLast =
   (judges: readonly [Judge, ...ReadonlyArray<Judge>]): Judge =>
   (access, address, now) => {
@@ -123,7 +126,7 @@ const firstDenialOrLast =
     return decision
   }
 
-/** The same policy, which denies nothing and says what it would have denied. */
+/** A policy that allows everything, and marks what `policy` would have denied with `isReport`. */
 export const reporting = ({ judge }: Policy["Service"]): Policy["Service"] => ({
   judge: (access, address) =>
     Effect.map(judge(access, address), (decision) =>

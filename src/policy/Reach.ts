@@ -8,7 +8,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import type { ListenSettings } from "../network/ListenSettings.ts"
 import type { PolicySettings } from "./Settings.ts"
 
-/** The settings that this depends on. */
+/** The settings that decide this. */
 export type Settings = Pick<PolicySettings["Service"], "privateTargets"> &
   Pick<ListenSettings["Service"], "listen" | "unixMode" | "proxyProtocolFrom">
 

@@ -1,5 +1,5 @@
 /**
- * The users and groups that rules name: each has to exist, as a rule about an unknown one would never match.
+ * Checks that the users and groups in rules exist: a rule with an unknown name would never match.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

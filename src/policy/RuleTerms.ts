@@ -6,20 +6,20 @@ import { absent, isIn } from "../config/RuleSymbols.ts"
 import { allowed, field, long, ofRequest, ofTarget, placeOf, type RuleTable } from "../config/RuleTable.ts"
 import type { Known } from "./Facts.ts"
 
-/** Of the rules and lists in a table, by their numbers. */
+/** Evaluates the rules of a table. Rules and lists are given by their numbers. */
 export interface RuleTerms {
   /** Whether all conditions of a rule hold for certain. */
   readonly ruleHolds: (rule: number, known: Known) => boolean
   /** Whether the conditions about the request hold, of the terms of rules. */
   readonly requestHolds: (terms: number, known: Known) => boolean
-  /** Whether a value of the list is true for the condition of `ofTarget`. No, while the target is not known. */
+  /** Whether a value of the list is true for the condition of `ofTarget`. False if the target is not known. */
   readonly targetHolds: (
     condition: number,
     list: number,
     facts: ReadonlyArray<number>,
     known: Known
   ) => boolean
-  /** Whether a condition of a rule holds. `maybe`: that depends on a target or an address that is not known. */
+  /** Whether a condition of a rule holds. `maybe`: depends on a target or an address that is not known. */
   readonly evaluate: (rule: number, key: Key, known: Known) => "yes" | "no" | "maybe"
 }
 
@@ -73,7 +73,7 @@ export const make = (table: RuleTable): RuleTerms => {
   const targetHolds: RuleTerms["targetHolds"] = (condition, list, facts, known) =>
     holds(targetTests[condition], list, facts, known)
 
-  /** What is denied is denied through a tunnel or a translator too. What is allowed is just what was named. */
+  /** A rule that denies also matches the addresses embedded in the target's address. A rule that allows does not. */
   const factsFor = (rule: number, { facts, reached }: Known) =>
     table.get(rule, field.verdict) === allowed ? facts : reached
 
@@ -102,7 +102,7 @@ export const make = (table: RuleTable): RuleTerms => {
   }
 }
 
-/** The ranges of ports at which it takes the address to tell whether a condition of `ofTarget` holds; none for most. */
+/** The ranges of ports at which a condition of `ofTarget` depends on the address; empty for most conditions. */
 export const openPorts = (
   { lists, symbols }: RuleTable,
   condition: number,

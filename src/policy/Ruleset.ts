@@ -1,5 +1,5 @@
 /**
- * Rules made ready to decide: finds the first rule that matches, and looks at few others.
+ * Compiled rules: finds the first rule that matches, and tests few other rules.
  * A ruleset never changes; a reload makes another.
  */
 import type * as NetAddress from "effect/net/NetAddress"
@@ -24,7 +24,7 @@ export interface Ruleset {
 
 export const make = (rules: Rules): Ruleset => Slices.runSync(build(rules))
 
-/** The same in pieces. */
+/** Compiles rules in slices. */
 export function* build(rules: Rules): Slices.Work<Ruleset> {
   if (rules.length === 0) return { judge: () => ({ verdict: "allow", rule: "no rules" }) }
   const table = yield* RuleTable.of(rules)
@@ -57,7 +57,7 @@ const ready = ({ table, facts, index, terms, partial }: Parts): Ruleset => ({
   }
 })
 
-/** The decision depends on what is not known yet. */
+/** The decision if a target or an address is needed that is not known yet. */
 const undecided: Decision = { verdict: "undecided", rule: "rules" }
 
 const decisionOf = (table: RuleTable, rule: number): Decision => {

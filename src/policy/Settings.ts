@@ -1,5 +1,5 @@
 /**
- * The settings of where clients may go.
+ * The settings of targets and rules.
  */
 import * as Option from "effect/Option"
 import type { Rules } from "../config/RuleTable.ts"
@@ -41,7 +41,7 @@ export class PolicySettings extends Section.make<PolicySettings>()("effect-socks
     metavar: "TARGET",
     read: (text) => (text === "none" ? Option.some(text) : TargetPattern.fromString(text)),
     expected: `a target such as ${targetForms}, nor none`,
-    // Mail servers: what spam goes through. The policy keeps it beside others.
+    // Mail servers, which spam would use. The policy denies this port in addition to the targets of the setting.
     default: [{ host: { _tag: "Any" }, ports: [25, 25] }],
     defaultText: "*:25",
     separator: /[\s,]+/

@@ -1,26 +1,25 @@
 /**
- * Addresses that are for something else than reaching a host on the Internet:
- * the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), whole,
- * and what other documents set aside.
+ * Address ranges for special purposes: all ranges of the IANA IPv4 and IPv6
+ * Special-Purpose Address Registries (RFC 6890), and ranges of other documents.
  *
- * Whether the registries call a range globally reachable makes no difference here:
- * such ranges are services of the network that this server is in (PCP, TURN), or
- * sinks that no client asks a proxy for (AS112).
+ * Ranges that the registries call globally reachable are included: they are services
+ * of the network that this server is in (PCP, TURN), or sinks that no client needs
+ * (AS112).
  */
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as IpBits from "../base/IpBits.ts"
 
 interface Range {
   readonly prefix: IpBits.Prefix
-  /** As its registry has it. */
+  /** The name in the registry. */
   readonly name: string
-  /** The kind: no host's, this machine's and its link's, or otherwise special. */
+  /** `nobody`: no host has such an address. `local`: loopback and link-local. */
   readonly kind: "special" | "local" | "nobody"
-  /** Completes the sentence "… is …", with the document that set it aside. */
+  /** Completes the sentence "… is …", with the document that defines the range. */
   readonly is: string
 }
 
-/** The narrowest range with this address; nothing for an ordinary one. */
+/** The narrowest range with this address; undefined for an ordinary address. */
 export const rangeOf = (words: IpBits.IpBits): Range | undefined => {
   for (const range of words.isIpv4 ? ipv4 : ipv6) if (IpBits.contains(range.prefix, words)) return range
   return words.isIpv4 || isGlobalUnicast(words) ? undefined : reserved
@@ -39,7 +38,7 @@ const range = (
   kind
 })
 
-// Narrow ones stand before the wide ones that they are in.
+// Narrow ranges come before the wide ranges that contain them.
 
 const ipv4: ReadonlyArray<Range> = [
   range("0.0.0.0/32", "This host on this network", "RFC 1122", "unspecified", "nobody"),
@@ -111,10 +110,13 @@ const ipv6: ReadonlyArray<Range> = [
   range("ff00::/8", "Multicast", "RFC 4291", "multicast", "nobody")
 ]
 
-/** IPv6 that is none of these. */
+/** All IPv6 addresses outside of the ranges and of global unicast. */
 const reserved = range("::/0", "Reserved by IETF", "RFC 4291", "reserved")
 
-/** The one range of that kind from which addresses are given out, and that of the translators to IPv4 (RFC 6052). */
+/**
+ * Whether an address is in 2000::/3, from which global unicast addresses are allocated, or is a translator's (RFC
+ * 6052).
+ */
 const isGlobalUnicast = (words: IpBits.IpBits): boolean =>
   words.w0 >>> 29 === 1 || IpBits.contains(translated, words)
 

@@ -33,8 +33,8 @@ export interface Connected {
 }
 
 /**
- * A listener for one connection; the decision is undefined where every sender is expected, and each is judged when it
- * comes.
+ * A listener for one connection. The decision is undefined if any sender may connect; then the sender is judged when it
+ * connects.
  */
 export interface Incoming {
   readonly listening: Listening

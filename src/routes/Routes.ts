@@ -11,11 +11,11 @@ export const kinds = {
 } satisfies Readonly<Record<string, Route>>
 
 /**
- * By which way the judged addresses of a target are reached; directly, if there is none.
+ * The route by which the judged addresses of a target are reached. By default the direct route.
  *
  * **When to use**
  *
- * Provide one to a server to reach targets through another proxy, or by several ways.
+ * Provide a route to a server to reach targets through another proxy, or through several proxies.
  *
  * **Example** (A span for each connection)
  *

@@ -6,11 +6,11 @@ import * as Context from "effect/Context"
 import type { Session } from "./Session.ts"
 
 /**
- * The session that a service works for; undefined outside of any.
+ * The session that a service works for; undefined outside of a session.
  *
  * **When to use**
  *
- * Use it in a service of your own, such as a `Dialer` that goes by the user.
+ * Use it in a service of your own, such as a `Dialer` that depends on the user.
  *
  * **Example** (The user of the session)
  *

@@ -16,12 +16,12 @@ import type * as Event from "./Event.ts"
 export type Listener<in E = Event.Event> = (event: E) => Effect.Effect<void>
 
 /**
- * What happens in a server: sessions, decisions, logins, bans, reloads, as plain data.
+ * The events of a server as plain data: sessions, decisions, logins, bans, reloads.
  *
  * **When to use**
  *
- * Use `stream` for accounts and metrics: it holds up nobody, and counts what it had to drop. `listen` runs in the
- * fiber of the event, and must not wait.
+ * Use `stream` for accounts and metrics: a stream never delays a session, and counts the events that it drops. A
+ * listener of `listen` runs in the fiber of the event, and must not wait.
  *
  * **Example** (Failed logins)
  *
@@ -48,8 +48,8 @@ export class Events extends Context.Service<
       listener: Listener<Event.Of<Tag>>
     ) => Effect.Effect<void, never, Scope.Scope>
     /**
-     * The events of these kinds from the time that it is run. Holds up nobody: where `capacity` events wait, 4096
-     * unless said, what comes then is dropped and counted in an `EventsMissed` in their place.
+     * The events of these kinds from the time that the stream is run. A stream never delays a session: while `capacity`
+     * events wait, 4096 by default, further events are dropped and counted in an `EventsMissed`.
      */
     readonly stream: <const Tag extends Exclude<Event.Tag, "EventsMissed">>(
       tags: ReadonlyArray<Tag>,

@@ -1,6 +1,6 @@
 /**
- * Layers and connections for testing a server without a network: its targets in
- * memory, its failures on demand.
+ * Layers and connections for tests of a server without a network: targets in memory,
+ * and failures on demand.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -57,7 +57,7 @@ export const connect: Effect.Effect<Peer.Peer, never, Services | Scope.Scope> = 
  *
  * **When to use**
  *
- * Use it for what goes by the address of a client.
+ * Use it for tests that depend on the address of a client.
  *
  * **Example** (A client at an address)
  *
@@ -82,11 +82,11 @@ export const connectWith = Effect.fnUntraced(function* ({
 })
 
 /**
- * What stands in for a real service in `layer`, where it is not given.
+ * The settings and services of `layer` that a test replaces.
  *
  * **When to use**
  *
- * Use it for the settings and the services that a test is about.
+ * Use it for the settings and the services of a test.
  *
  * **Example** (A dialer that fails)
  *
@@ -100,13 +100,13 @@ export const connectWith = Effect.fnUntraced(function* ({
  */
 export interface Replacements extends Composition.Replacements {
   readonly config?: Partial<Config.Values>
-  /** What the machine has for addresses, as far as the policy knows. */
+  /** The addresses of the machine, for the policy. */
   readonly localAddresses?: ReadonlyArray<NetAddress.IpAddress>
 }
 
 /**
- * All that serving a connection takes, on a machine without addresses. The default resolver knows `target.example`
- * as 192.0.2.1, and the default targets send back what they get.
+ * All services that serve a connection, on a machine without addresses. The default resolver knows `target.example` as
+ * 192.0.2.1, and the default targets send back all bytes.
  *
  * **When to use**
  *
@@ -141,11 +141,11 @@ export const layer = ({
 
 /**
  * A whole server on a network in memory: with its listeners, reloads and bans, and without a port of this machine.
- * What is provided to it takes the place of its own services.
+ * Services that are provided to the layer replace its own.
  *
  * **When to use**
  *
- * Use it for the tests of an app, with `Network` for its clients and targets. It goes by `TestClock`.
+ * Use it for the tests of an app, with `Network` for its clients and targets. Its clock is `TestClock`.
  *
  * **Example** (A reload without ports)
  *
@@ -203,11 +203,11 @@ export const dialer = (
   })
 
 /**
- * A dialer that connects to nothing, for this reason.
+ * A dialer that fails with this error.
  *
  * **When to use**
  *
- * Use it to see what clients are told of an error.
+ * Use it to test the replies to an error of the dialer.
  *
  * **Example** (No host)
  *
@@ -222,11 +222,11 @@ export const failingDialer = (error: DialError): Layer.Layer<Dialer> =>
   Layer.succeed(Dialer, { connect: () => Effect.fail(error) })
 
 /**
- * A resolver that finds nothing, for this reason.
+ * A resolver that fails with this error.
  *
  * **When to use**
  *
- * Use it to see what clients are told of an error.
+ * Use it to test the replies to an error of the resolver.
  *
  * **Example** (Name servers that do not answer)
  *

@@ -21,7 +21,7 @@ import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { pair } from "./Connection.ts"
 import * as Peer from "./Peer.ts"
 
-/** A target's part in a connection. When it succeeds, the target ends the connection in order; else it resets it. */
+/** The part of a target in a connection. When the effect succeeds, the connection is ended; when it fails, reset. */
 export type Serve = (peer: Peer.Peer) => Effect.Effect<unknown, unknown>
 
 /**
@@ -52,9 +52,14 @@ export class Network extends Context.Service<
       readonly to?: string
       readonly from?: NetAddress.InetAddress
     }) => Effect.Effect<Peer.Peer, ConnectionRefused, Scope.Scope>
-    /** Plays the target at this address or name, such as `192.0.2.1:80` or `target.example:443`, until the scope closes. */
+    /**
+     * Plays the target at this address or name, such as `192.0.2.1:80` or `target.example:443`, until the scope closes.
+     */
     readonly target: (at: string, serve: Serve) => Effect.Effect<void, never, Scope.Scope>
-    /** Resets every connection of a client. A server that stops would wait for them, by a clock that may stand still. */
+    /**
+     * Resets every connection of a client. A server that stops waits for its connections, and a `TestClock` may stand
+     * still.
+     */
     readonly reset: Effect.Effect<void>
   }
 >()("effect-socks/testing/Network") {

@@ -25,7 +25,7 @@ export interface Peer {
   readonly duplex: Duplex
   /** Sends bytes, in one piece. */
   readonly send: (bytes: Uint8Array | ReadonlyArray<number> | string) => Effect.Effect<void>
-  /** Exactly this many bytes, as soon as they are there; fewer if the other side ends before. */
+  /** Waits for this many bytes. Returns fewer if the other side ends before. */
   readonly receive: (count: number) => Effect.Effect<Uint8Array>
   /** Everything until the other side ends or resets. */
   readonly rest: Effect.Effect<Uint8Array>
@@ -33,7 +33,7 @@ export interface Peer {
   readonly ending: Effect.Effect<"end" | "reset">
   /** Finishes sending, and still receives. */
   readonly end: Effect.Effect<void>
-  /** Breaks the connection off. */
+  /** Resets the connection. */
   readonly reset: Effect.Effect<void>
 }
 

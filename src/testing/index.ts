@@ -1,6 +1,5 @@
 /**
- * What it takes to test a server, or a service of your own in one, without a
- * network.
+ * Tools to test a server, or a service of your own in a server, without a network.
  */
 export { pair } from "./Connection.ts"
 export {

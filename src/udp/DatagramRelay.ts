@@ -27,11 +27,11 @@ export interface Relayed {
 }
 
 /**
- * How datagrams are relayed, as UDP ASSOCIATE asks.
+ * Relays datagrams, for UDP ASSOCIATE.
  *
  * **When to use**
  *
- * Replace it to count or to refuse datagrams, or to send them by another way.
+ * Replace it to count or refuse datagrams, or to send datagrams by other means.
  *
  * **Example** (A relay that has no port)
  *

@@ -1,6 +1,6 @@
 /**
- * Whether there is one process or several. Every start of the program asks this, so for
- * one process nothing is loaded.
+ * The role of this process: alone, or a worker. Loads no code for several processes, because
+ * every start of the program asks this.
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,6 @@
 /**
- * The declaration of a condition of rules: its schema, its evaluation, and what `check` needs. A condition is one file in
+ * The declaration of a condition of rules: its schema, its evaluation, and what `check` needs. A condition is one file
+ * in
  * this directory and one line in `config/Conditions.ts`; all other code uses that list.
  */
 import type * as Option from "effect/Option"
@@ -17,7 +18,10 @@ export interface Condition<A, Item extends Schema.Constraint> {
   readonly format: (value: A) => string
   /** How the condition is kept and judged. */
   readonly term: Term<A>
-  /** Whether the first value holds for every request for which the second holds. With this, `check` finds rules that never match. */
+  /**
+   * Whether the first value holds for every request for which the second holds. With this, `check` finds rules that
+   * never match.
+   */
   readonly includes: (one: A, other: A) => boolean
   /** Whether a condition with these values holds for no request, which `check` warns about. Left out: never. */
   readonly isNever?: (values: ReadonlyArray<A>) => boolean
