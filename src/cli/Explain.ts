@@ -77,7 +77,7 @@ const judging = (values: Settings.Read["values"], local: LocalAddresses["Service
 }
 
 /** The rules, and the judge of a server with them. */
-export interface Inputs {
+interface Inputs {
   readonly rules: Rules
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Judged
 }
@@ -85,7 +85,7 @@ export interface Inputs {
 /** A decision, and whether it is a denial that is only logged (`report-only`). */
 type Judged = Decision & { readonly isReported?: true }
 
-export interface Explanation {
+interface Explanation {
   readonly lines: ReadonlyArray<string>
   /** The exit code: 0 if at least one address is allowed, 1 if none is, 3 if the name has no address. */
   readonly code: 0 | 1 | 3

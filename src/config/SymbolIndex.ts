@@ -12,7 +12,7 @@ export interface SymbolIndex {
   readonly of: (kind: string) => SymbolsOfKind | undefined
 }
 
-export interface SymbolsOfKind {
+interface SymbolsOfKind {
   /** The symbol of a text; `absent` if there is none. */
   readonly find: (text: string) => number
   /** Appends the symbols that are networks with this address, the widest first. */

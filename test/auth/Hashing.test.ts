@@ -92,7 +92,7 @@ describe("scrypt", () => {
     }).pipe(Effect.provide(Hashing.layer))
   )
 
-  it.live("keeps the place of those who leave while it is computed", () =>
+  it.live("keeps the place of a login that leaves until its hash is computed", () =>
     Effect.gen(function* () {
       const hash = scrypt(14, 8, 1, "saltsalt", "00".repeat(32))
       const crowd = Effect.forEach(Array.from({ length: 66 }), (_, index) =>

@@ -103,7 +103,7 @@ describe("LoginQueue", () => {
     })
   )
 
-  it.effect("forgets who leaves, waiting or not, and has their place for others", () =>
+  it.effect("frees the place of a login that leaves, waiting or not", () =>
     Effect.gen(function* () {
       const { come, entered, next } = makeGate(4)
       const first = yield* Effect.forEach([0, 1, 2, 3, 4, 5], (n) => come(`${n}`, stranger(`${n}`)))

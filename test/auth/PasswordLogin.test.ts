@@ -120,41 +120,43 @@ describe("a user with a hash", () => {
     }).pipe(Effect.provide(among([hashed("alice", "secret")], once)))
   )
 
-  it.effect("is verified once by all who share what is remembered, and again when the user has changed", () =>
-    Effect.gen(function* () {
-      const { computed, layer } = counting()
-      const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
-      /** A login with another worker, or after a reload. */
-      const logInTo = (users: ReadonlyArray<User>, password: string) =>
-        login("alice", password).pipe(
-          Effect.provide(
-            Layer.provide(
-              among(users, { computed, layer }),
-              Layer.succeed(RememberedLogins.RememberedLogins, remembered)
-            ),
-            { local: true }
+  it.effect(
+    "is verified once for all that share remembered logins, and again when the user has changed",
+    () =>
+      Effect.gen(function* () {
+        const { computed, layer } = counting()
+        const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
+        /** A login with another worker, or after a reload. */
+        const logInTo = (users: ReadonlyArray<User>, password: string) =>
+          login("alice", password).pipe(
+            Effect.provide(
+              Layer.provide(
+                among(users, { computed, layer }),
+                Layer.succeed(RememberedLogins.RememberedLogins, remembered)
+              ),
+              { local: true }
+            )
           )
+        const users = [hashed("alice", "secret"), hashed("bob", "secret")]
+        assert.strictEqual(yield* logInTo(users, "secret"), "alice")
+        assert.lengthOf(computed, 1)
+        assert.strictEqual(yield* logInTo(users, "secret"), "alice")
+        assert.lengthOf(computed, 1)
+        // Another hash, or no user, or no hash: what was right is not any more.
+        assert.strictEqual(yield* logInTo([hashed("alice", "changed")], "secret"), "wrong password")
+        assert.strictEqual(yield* logInTo([hashed("bob", "secret")], "secret"), "unknown user")
+        assert.strictEqual(
+          yield* logInTo([{ name: "alice" }, hashed("bob", "secret")], "secret"),
+          "wrong password"
         )
-      const users = [hashed("alice", "secret"), hashed("bob", "secret")]
-      assert.strictEqual(yield* logInTo(users, "secret"), "alice")
-      assert.lengthOf(computed, 1)
-      assert.strictEqual(yield* logInTo(users, "secret"), "alice")
-      assert.lengthOf(computed, 1)
-      // Another hash, or no user, or no hash: what was right is not any more.
-      assert.strictEqual(yield* logInTo([hashed("alice", "changed")], "secret"), "wrong password")
-      assert.strictEqual(yield* logInTo([hashed("bob", "secret")], "secret"), "unknown user")
-      assert.strictEqual(
-        yield* logInTo([{ name: "alice" }, hashed("bob", "secret")], "secret"),
-        "wrong password"
-      )
-      assert.lengthOf(computed, 4)
-      yield* TestClock.adjust("15 minutes")
-      assert.strictEqual(yield* logInTo(users, "secret"), "alice")
-      assert.lengthOf(computed, 5)
-    })
+        assert.lengthOf(computed, 4)
+        yield* TestClock.adjust("15 minutes")
+        assert.strictEqual(yield* logInTo(users, "secret"), "alice")
+        assert.lengthOf(computed, 5)
+      })
   )
 
-  it.effect("is verified once for those who come at the same time", () =>
+  it.effect("is verified once for concurrent logins", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const { computed, layer } = counting(gate)

@@ -77,14 +77,14 @@ describe("a program with an old password", () => {
 })
 
 describe("a guesser behind the same address", () => {
-  it.effect("does not keep out a user who has not failed there", () =>
+  it.effect("does not refuse a user who has not failed there", () =>
     Effect.gen(function* () {
       for (let n = 0; n < 5; n++) yield* guess(n)
       assert.strictEqual(yield* alice(), "in")
     }).pipe(Effect.provide(layer({}, users)))
   )
 
-  it.effect("keeps nobody out who has logged in from there, not even by a ban", () =>
+  it.effect("refuses no user who has logged in from there, not even by a ban", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* alice(), "in")
       for (let n = 0; n < 50; n++) yield* guess(n, here, `name ${n}`)

@@ -53,7 +53,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("go by the settings of who asks, whatever those of others", () =>
+  it.effect("depend on the settings of the login's own listener", () =>
     Effect.gen(function* () {
       const strict = Layer.succeedContext(yield* Layer.build(layer({ banAfter: 1 })))
       const bans = Layer.succeed(Bans, yield* Bans)
@@ -99,7 +99,7 @@ describe("Bans", () => {
     )
   }
 
-  it.effect("hold nothing against who comes through the file system", () =>
+  it.effect("do not count clients of Unix-domain sockets", () =>
     Effect.gen(function* () {
       const socket = NetAddress.unixPathAddress("/run/socks")
       for (let n = 0; n < 20; n++) assert.strictEqual(yield* attempt(socket), "wrong")
@@ -174,7 +174,7 @@ describe("Bans", () => {
     return yield* Fiber.join(fiber)
   })
 
-  it.effect("hear no more guesses of who sends many together", () =>
+  it.effect("check no more guesses of a client that sends many together", () =>
     Effect.gen(function* () {
       const heard = (yield* together(500)).filter((it) => it === "wrong")
       // Three, and those who were under way when it was the third.
@@ -183,7 +183,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer({}, slow)))
   )
 
-  it.effect("ban once who fails several times at once", () =>
+  it.effect("ban a network once for several failures at once", () =>
     Effect.gen(function* () {
       yield* together(8)
       yield* TestClock.adjust("10 minutes")

@@ -100,7 +100,7 @@ describe("BansFile", () => {
     }).pipe(Effect.provide(bansLayer))
   )
 
-  it.effect("waits for who is still writing", () =>
+  it.effect("waits while the file is being written", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       const { look } = yield* BansFile.make(path)

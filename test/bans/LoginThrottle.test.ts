@@ -68,7 +68,7 @@ describe("LoginThrottle", () => {
     for (let n = 1; n < 30; n++) assert.isAtLeast(times[n]!, plain[n - 1]!)
   })
 
-  it("make nobody wait longer because he did not wait", () => {
+  it("delay no attempt longer because an earlier one did not wait", () => {
     const failures = LoginThrottle.make()
     for (let n = 1; n <= 3; n++) assert.deepStrictEqual(failures.failed(attempt(0)), [n])
     for (let n = 4; n <= 50; n++) {
@@ -86,7 +86,7 @@ describe("LoginThrottle", () => {
     assert.deepStrictEqual(failures.failed(attempt(10 * window + 1)), [1])
   })
 
-  it("are forgiven by who proves to have made them, and nobody else", () => {
+  it("are taken back by a right login of the same name only", () => {
     const failures = LoginThrottle.make()
     for (let n = 0; n < 3; n++) failures.failed(attempt(0, "here", "one"))
     failures.failed(attempt(0, "here", "other"))
@@ -100,7 +100,7 @@ describe("LoginThrottle", () => {
     assert.isFalse(failures.isTooSoon(attempt(0)))
   })
 
-  it("of others do not keep a user out who logged in from there within a week", () => {
+  it("of others do not delay a user who logged in from there within a week", () => {
     const failures = LoginThrottle.make()
     failures.succeeded(attempt(0, "home"))
     for (let n = 0; n < 20; n++) failures.failed({ ...attempt(0, `network ${n}`), area: "area" })

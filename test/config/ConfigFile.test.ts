@@ -291,7 +291,7 @@ describe("the text of a file without its rules", () => {
     )
   }
 
-  it.effect("is nothing to who has rules from elsewhere, whatever it says of them", () =>
+  it.effect("is not read for rules by a process that has the rules already", () =>
     Effect.gen(function* () {
       for (const text of ["rules: [{ nonsense: 1 }]\n", "rules:\n  - &one { nonsense: 1 }\n"]) {
         const known: Rules = [{ allow: true }]

@@ -105,7 +105,7 @@ describe("Bandwidth", () => {
     }).pipe(Effect.provide(Bandwidth.layer))
   )
 
-  it.effect("remembers what a user owes who comes back at once", () =>
+  it.effect("remembers the debt of a user who comes back at once", () =>
     Effect.gen(function* () {
       const values = { bandwidthUser: both(1000) }
       yield* Effect.scoped(
@@ -120,7 +120,7 @@ describe("Bandwidth", () => {
     }).pipe(Effect.provide(Bandwidth.layer))
   )
 
-  it.effect("changes a shared limit for those who have it already", () =>
+  it.effect("changes a shared limit for sessions that use it already", () =>
     Effect.gen(function* () {
       const pace = yield* paceOf({ bandwidthTotal: both(1000) })
       assert.isFalse(pace?.upload?.pass(100_000, () => {}))

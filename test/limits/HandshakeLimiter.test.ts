@@ -96,7 +96,7 @@ describe("Half-open connections", () => {
     }).pipe(Effect.provide(layer({ maxHandshakes })))
   )
 
-  it.effect("are half of all from this machine, and from a proxy until it says whose they are", () =>
+  it.effect("are half of all from this machine, and from a proxy before its PROXY header", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* fill(() => "127.0.0.1"), 50)
       assert.strictEqual(yield* fill(() => "203.0.113.9"), 25)

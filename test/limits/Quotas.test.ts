@@ -36,7 +36,7 @@ const since =
     Effect.andThen(TestClock.setTime(Date.parse(time)), Effect.provide(effect, layer(values)))
 
 describe("Quotas", () => {
-  it.effect("count both ways together, and let nobody in who has used them up", () =>
+  it.effect("count both directions together, and refuse a user who has used them up", () =>
     Effect.gen(function* () {
       yield* moving(40, 59)
       yield* moving(0, 0)
@@ -103,7 +103,7 @@ describe("Quotas", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("end all live sessions of the user whose they are, and no others", () =>
+  it.effect("end all open sessions of their user, and no others", () =>
     Effect.gen(function* () {
       const { list } = yield* SessionRegistry
       // Each in a fiber of its own, as connections are.

@@ -18,7 +18,7 @@ describe("SharedBuckets", () => {
     assert.notStrictEqual(shared.take("bob", 1000), one)
   })
 
-  it("keeps a debt for the one who comes back", () => {
+  it("keeps the debt of a user who comes back", () => {
     const { clock, shared } = world()
     const bucket = shared.take("alice", 1000)
     bucket.tokens = -5000

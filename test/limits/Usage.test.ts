@@ -72,7 +72,7 @@ describe("Usage", () => {
     assert.isAtMost(usage.snapshot(at("2027-01-20")).others?.length ?? 0, 5)
   })
 
-  it("forgets who used nothing this month", () => {
+  it("forgets accounts without usage this month", () => {
     const usage = Usage.make()
     usage.add("alice", 9, at("2026-11-30T12:00:00Z"))
     usage.add("bob", 0, at("2026-12-01T12:00:00Z"))

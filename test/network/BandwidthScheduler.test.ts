@@ -111,7 +111,7 @@ describe("BandwidthScheduler", () => {
     for (const { bytes } of fast) assert.closeTo(bytes / MiB / 20, 4.5, 0.5)
   })
 
-  it("lets nobody start ahead of those who wait", () => {
+  it("lets no flow start ahead of waiting flows", () => {
     const { pacer, bucket, greedy, pass, sleep } = world()
     const shared = bucket(64 * KiB)
     greedy(pacer.flow([shared]))
@@ -142,7 +142,7 @@ describe("BandwidthScheduler", () => {
     }
   })
 
-  it("keeps its rate whoever else has nothing to send, or leaves", () => {
+  it("keeps its rate while other flows have nothing to send, or leave", () => {
     const { pacer, bucket, greedy, pass } = world()
     const shared = bucket(MiB)
     const sent = greedy(pacer.flow([shared]))
@@ -158,7 +158,7 @@ describe("BandwidthScheduler", () => {
     assert.closeTo((sent.bytes - before) / MiB, 10, 0.5)
   })
 
-  it("takes back what it gave to those who want less", () => {
+  it("takes back unused tokens", () => {
     const { pacer, bucket, greedy, pass } = world()
     const shared = bucket(100 * MiB)
     const sent = greedy(pacer.flow([shared]))

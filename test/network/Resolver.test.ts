@@ -310,7 +310,7 @@ describe("Resolver's cache", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("makes one query for all who ask at the same time, and lets it end when they are gone", () =>
+  it.effect("makes one query for concurrent requests, and lets it end when the requests are gone", () =>
     Effect.gen(function* () {
       world.records = { "slow.example": { v4: "silence", v6: "silence" } }
       const fibers = yield* Effect.forEach(Array.from({ length: 10 }), () =>

@@ -83,7 +83,7 @@ describe("Authorize", () => {
     })
   )
 
-  it.effect("dials those of a name's addresses that are allowed, in their order", () =>
+  it.effect("gives the allowed addresses of a name, in their order", () =>
     Effect.gen(function* () {
       const { outcome, asked } = yield* granting("target.example")
       assert.deepStrictEqual(outcome, ["192.0.2.1 by addresses", "2001:db8::1 by addresses"])
@@ -108,7 +108,7 @@ describe("Authorize", () => {
     })
   )
 
-  it.effect("writes who asked for what, what decided it and why, and how long that took", () =>
+  it.effect("writes the user, the target, the rule, the reason and the duration", () =>
     Effect.gen(function* () {
       const common = {
         user: "alice",

@@ -38,7 +38,7 @@ describe("LocalAddresses", () => {
     )
   )
 
-  it("reads at the start, and again for whoever asks 5 seconds later", () => {
+  it("reads at the start, and again for a look-up 5 seconds later", () => {
     const { state, read } = machine("10.0.0.7")
     const { has } = LocalAddresses.make(read, 1000)
     assert.strictEqual(state.reads, 1)

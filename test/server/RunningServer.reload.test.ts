@@ -146,7 +146,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("serves whoever comes in next by the new settings", () =>
+  it.effect("serves the next connections by the new settings", () =>
     Effect.gen(function* () {
       const { server, reload } = yield* started({ listen: at("127.0.0.1:1080") })
       yield* reload({ listen: at("127.0.0.1:1080"), user })
@@ -183,7 +183,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("asks for the password that is wanted now, of those who have not given one yet", () =>
+  it.effect("asks clients that have not logged in yet for the present password", () =>
     Effect.gen(function* () {
       const { reload } = yield* started({ listen: at("127.0.0.1:1080") })
       const client = yield* arriving("127.0.0.1:1080")

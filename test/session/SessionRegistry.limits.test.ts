@@ -84,7 +84,7 @@ describe("Sessions of an address", () => {
     }).pipe(Effect.provide(layer({ maxSessionsPerClient: 2 })))
   )
 
-  it.effect("are those of its /64 network where it is of IPv6", () =>
+  it.effect("are counted by the /64 network of an IPv6 address", () =>
     Effect.gen(function* () {
       yield* begin({ host: "2001:db8:0:1::1" })
       yield* begin({ host: "2001:db8:0:1:ffff::2" })
@@ -127,7 +127,7 @@ describe("New sessions", () => {
 describe("Sessions that a rule lets through", () => {
   const rule = (limits: object) => ({ verdict: "allow", rule: "streaming", limits }) as const
 
-  it.effect("count for the rule, whoever's they are, and give that back", () =>
+  it.effect("count for the rule, for all users together, and are given back", () =>
     Effect.gen(function* () {
       const { chargeRule } = yield* SessionRegistry
       const [one, two, three] = yield* Effect.all([

@@ -48,7 +48,7 @@ it.effect("clients are turned away: at once, then once a minute, with what to do
   }).pipe(Effect.provide(provided))
 })
 
-it.effect("who comes to no request has a line at debug level, and all have one a minute", () => {
+it.effect("connections without a request have a line at debug level, and all together one a minute", () => {
   const { provided, shown, hidden } = logged()
   return Effect.gen(function* () {
     for (let i = 0; i < 2000; i++) {

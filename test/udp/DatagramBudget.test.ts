@@ -71,7 +71,7 @@ describe("DatagramBudget", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("have those of a user remember some thousands together, and each a few all the same", () => {
+  it.effect("let a user's associations remember some thousands together, and each a few in any case", () => {
     const { judged, layer } = judging()
     return Effect.gen(function* () {
       const rooms = DatagramBudget.make()
@@ -111,7 +111,7 @@ describe("DatagramBudget", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("have those of a user keep so many together, and give them back", () => {
+  it.effect("limit the waiting bytes of a user's associations together, and give them back", () => {
     const { layer } = judging()
     return Effect.gen(function* () {
       const rooms = DatagramBudget.make()

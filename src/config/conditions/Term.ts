@@ -47,7 +47,7 @@ export type Facts = (
 ) => void
 
 /** A condition that holds if one of its symbols is among the facts. Rules are indexed by such conditions. */
-export interface FactTerm<A> extends Encoding<A> {
+interface FactTerm<A> extends Encoding<A> {
   /** Undefined if no rule has a symbol that can be found. */
   readonly facts: (index: SymbolIndex) => Facts | undefined
   /**
@@ -61,7 +61,7 @@ export interface FactTerm<A> extends Encoding<A> {
 export type Test = (number: number, request: Request, now: number) => boolean
 
 /** A condition that holds if one of its values passes a test. One about the target depends on its port only. */
-export interface TestTerm<A> extends Encoding<A> {
+interface TestTerm<A> extends Encoding<A> {
   readonly test: (symbols: RuleSymbols) => Test
 }
 

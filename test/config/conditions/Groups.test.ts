@@ -5,7 +5,7 @@ import { written } from "../../support/conditions.ts"
 const { holds, isRead, quickly } = written(groups)
 
 describe("a condition on groups", () => {
-  it("holds for who is in the group, and for no user without groups", () => {
+  it("holds for users in the group, and for no user without groups", () => {
     assert.isTrue(holds("staff", { user: "alice", groups: ["admin", "staff"] }))
     assert.isFalse(holds("staff", { user: "alice", groups: ["Staff"] }))
     assert.isFalse(holds("staff", { user: "staff" }))

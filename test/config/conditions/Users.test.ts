@@ -6,7 +6,7 @@ import { written } from "../../support/conditions.ts"
 const { holds, isRead, quickly } = written(users)
 
 describe("a condition on users", () => {
-  it("holds for that user alone, and for nobody who has no name", () => {
+  it("holds for that user alone, and for no client without a user", () => {
     assert.isTrue(holds("alice", { user: "alice" }))
     assert.isFalse(holds("alice", { user: "Alice" }))
     assert.isFalse(holds("alice", {}))
