@@ -28,7 +28,7 @@ import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 import * as Warnings from "./Warnings.ts"
 
 /** The settings can be read, but not used together. The message has one sentence on each line. */
-class InvalidConfig extends Data.TaggedError("Unfit")<{ readonly message: string }> {}
+export class InvalidConfig extends Data.TaggedError("Unfit")<{ readonly message: string }> {}
 
 /** Checks the settings, and prints a summary. Fails with all mistakes. */
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {

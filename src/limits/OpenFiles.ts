@@ -20,7 +20,7 @@ export const advice = "raise the limit on open files (ulimit -n, LimitNOFILE= of
 /** Fewer descriptors are not enough to start and to serve a client. */
 const least = 40
 
-class TooFewOpenFiles extends Data.TaggedError("TooFewOpenFiles")<{ readonly limit: number }> {
+export class TooFewOpenFiles extends Data.TaggedError("TooFewOpenFiles")<{ readonly limit: number }> {
   override get message() {
     return `${this.limit} open files are too few to serve: ${advice}`
   }
