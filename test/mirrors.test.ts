@@ -54,6 +54,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "config/conditions/Term": "policy/Ruleset",
   "config/Schemas": "config/ConfigFile",
   "config/Setting": "config/Section",
+  "library/Accounts": "library/examples",
   "library/Connection": "e2e/socket-server",
   "library/Services": "library/Server",
   "library/Sessions": "library/Server",
