@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { Event } from "../base/Abortable.ts"
 import { ClientGone, type HeadTooLarge, type MalformedRequest } from "../Errors.ts"
 import { isIncomplete } from "../wire/Decoder.ts"
 import type * as Http from "../wire/Http.ts"
@@ -25,8 +26,8 @@ interface Incoming {
 }
 
 export interface HttpConnection {
-  /** Waits for the first byte of the next request, after the last response is sent. */
-  readonly awaitRequest: Effect.Effect<void, ClientGone>
+  /** Waits for the first byte of the next request, after the last response is sent, until it has `expired`. */
+  readonly awaitRequest: (expired: Event) => Effect.Effect<void, ClientGone>
   /** Reads the next request, after the last response is sent. Counts the bytes in `traffic`. */
   readonly next: (traffic: Traffic) => Effect.Effect<Incoming, Failure>
   /**
@@ -68,15 +69,23 @@ class Requests implements HttpConnection, HttpChannel, Taker {
     this.input.onClosed = () => this.closed()
   }
 
-  get awaitRequest(): Effect.Effect<void, ClientGone> {
-    return Effect.callback<void, ClientGone>((resume) => {
-      this.resume = () => resume(gone)
+  awaitRequest(expired: Event): Effect.Effect<void, ClientGone> {
+    return Effect.callback((resume) => {
+      const callOff = expired(() => this.fail(new ClientGone()))
+      const over = (result: Effect.Effect<void, ClientGone>) => {
+        callOff()
+        resume(result)
+      }
+      this.resume = () => over(gone)
       const come = () => {
         this.input.want()
-        resume(Effect.void)
+        over(Effect.void)
       }
-      this.whenReady(() => this.input.want({ take: come, ended: come }))
-      return Effect.sync(() => this.end())
+      this.whenReady(() => this.input.want({ take: come, ended: () => this.ended() }))
+      return Effect.sync(() => {
+        callOff()
+        this.end()
+      })
     })
   }
 

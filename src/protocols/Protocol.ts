@@ -4,7 +4,9 @@
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type { Authenticator } from "../auth/Authenticator.ts"
-import type { SessionError } from "../Errors.ts"
+import type { Event } from "../base/Abortable.ts"
+import type { ClientGone, SessionError } from "../Errors.ts"
+import type { NetworkSettings } from "../network/Settings.ts"
 import type { Access } from "../policy/Access.ts"
 import type { SessionLog } from "../session/Session.ts"
 import type { Accepted, Admitted } from "../session/States.ts"
@@ -13,7 +15,7 @@ import type { Accepted, Admitted } from "../session/States.ts"
 export interface Protocol {
   readonly name: Access["protocol"]
   /** Begins to speak the protocol on a connection. */
-  readonly begin: (accepted: Accepted, log: SessionLog) => Effect.Effect<Exchange>
+  readonly begin: (accepted: Accepted, log: SessionLog) => Effect.Effect<Exchange, never, NetworkSettings>
 }
 
 /** The exchange of messages with a client on one connection. */
@@ -27,6 +29,8 @@ export interface Exchange {
    * connection to it and the client may know.
    */
   readonly failed: (error: SessionError, remote?: NetAddress.InetAddress) => Effect.Effect<void>
+  /** Waits for the next request of an authenticated client, until it has `expired`. */
+  readonly awaitNext?: (expired: Event) => Effect.Effect<void, ClientGone>
   /** Whether another request can follow. Left out where a connection has only one request. */
   readonly hasNext?: () => boolean
 }

@@ -5,6 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -12,13 +13,16 @@ import type { Authenticator } from "../auth/Authenticator.ts"
 import type { AuthSettings } from "../auth/Settings.ts"
 import { Bans, type FailedLogin } from "../bans/Bans.ts"
 import type { BanSettings } from "../bans/Settings.ts"
+import * as Deadline from "../base/Deadline.ts"
 import * as Command from "../commands/Command.ts"
 import type { CommandContext } from "../commands/CommandContext.ts"
 import { ServerFault, type SessionError } from "../Errors.ts"
+import type { LimitSettings } from "../limits/Settings.ts"
 import * as Client from "../network/Client.ts"
 import type { ListenSettings } from "../network/ListenSettings.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
+import { NetworkSettings } from "../network/Settings.ts"
 import type { Secure } from "../network/Tls.ts"
 import type { Transport } from "../network/Transport.ts"
 import * as Detect from "../protocols/Detect.ts"
@@ -113,17 +117,42 @@ class Connection {
 
 /** One session: login and request, limits, command. */
 const serve = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
-  const { client, settings, session, sessions } = connection
-  return client
-    .withDeadline(readRequest(connection), settings.handshakeTimeout)
-    .pipe(
-      Effect.flatMap(({ exchange, admitted }) =>
-        Effect.flatMap(sessions.admit(session, admitted), (entered) =>
-          Effect.scoped(Effect.suspend(() => Command.run(contextOf(connection, entered, exchange))))
-        )
+  const { client, settings, session, sessions, exchange } = connection
+  const read = client.withDeadline(readRequest(connection), settings.handshakeTimeout)
+  return (exchange?.awaitNext ? Effect.andThen(awaitNext(connection, exchange.awaitNext), read) : read).pipe(
+    Effect.flatMap(({ exchange, admitted }) =>
+      Effect.flatMap(sessions.admit(session, admitted), (entered) =>
+        Effect.scoped(Effect.suspend(() => Command.run(contextOf(connection, entered, exchange))))
       )
     )
+  )
 }
+
+/**
+ * Waits for the next request as long as the idle timeout allows. The connection counts as a handshake meanwhile: when
+ * handshakes take a quarter of their room, it waits no longer than for its first request.
+ */
+const awaitNext = (
+  { settings, sessions }: Connection,
+  wait: NonNullable<Exchange["awaitNext"]>
+): Effect.Effect<void, SessionError, NetworkSettings | LimitSettings> =>
+  Effect.contextWith((context: Context.Context<NetworkSettings | LimitSettings>) =>
+    Effect.withFiber((fiber) => {
+      const { idleTimeout } = Context.get(context, NetworkSettings)
+      const pause = Duration.min(settings.handshakeTimeout, idleTimeout)
+      return wait((expire) => {
+        let left = Duration.toMillis(idleTimeout)
+        const look = () => {
+          left -= Duration.toMillis(pause)
+          const { handshakes, limits } = Effect.runSyncWith(context)(sessions.census)
+          if (left <= 0 || handshakes > (limits?.handshakes ?? Infinity) / 4) expire()
+          else cancel = Deadline.after(fiber, pause, look)
+        }
+        let cancel = Deadline.after(fiber, pause, look)
+        return () => cancel()
+      })
+    })
+  )
 
 /** Admits a connection. The connection of a banned client, or beyond a limit, is reset. */
 const accept = (

@@ -2,6 +2,7 @@
  * HTTP. Every request has its own credentials and target.
  */
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type Authenticated, byPassword, withoutLogin } from "../../auth/Authenticated.ts"
 import { Authenticator } from "../../auth/Authenticator.ts"
@@ -13,6 +14,7 @@ import {
   type VerificationError
 } from "../../Errors.ts"
 import * as HttpConnection from "../../network/HttpConnection.ts"
+import { NetworkSettings } from "../../network/Settings.ts"
 import * as Reply from "../../Reply.ts"
 import type { SessionLog } from "../../session/Session.ts"
 import type { Accepted, Admitted } from "../../session/States.ts"
@@ -23,9 +25,11 @@ import type { Exchange, Protocol } from "../Protocol.ts"
 export const Http: Protocol = {
   name: "HTTP",
   begin: (accepted, log) =>
-    Effect.map(HttpConnection.make(accepted.client, undefined), (requests) =>
-      exchangeOf(accepted, log, requests)
-    )
+    Effect.gen(function* () {
+      const { idleTimeout } = yield* NetworkSettings
+      const seconds = Duration.isFinite(idleTimeout) ? Math.floor(Duration.toSeconds(idleTimeout)) : undefined
+      return exchangeOf(accepted, log, yield* HttpConnection.make(accepted.client, seconds || undefined))
+    })
 }
 
 const exchangeOf = (
@@ -67,15 +71,21 @@ const exchangeOf = (
       log.status = answer.status
       // Between two requests a connection ends without a response.
       if (error._tag === "ClientGone" || (error._tag === "HandshakeTimeout" && count > 0)) return Effect.void
-      // After a failed login one more request may follow. The connection closes after a request that is none for a
+      // After a failed login a few more requests may follow, as clients try one scheme or password after another. The connection closes after a request that is none for a
       // proxy, and after a request beyond a limit: the next request then needs a new connection, whose number is
       // limited.
-      const staysOpen = answer.status === 407 ? ++refusals < 2 : isAuthenticated && answer.status !== 429
+      const staysOpen =
+        answer.status === 407 ? ++refusals < refusalLimit : isAuthenticated && answer.status !== 429
       return requests.answer(answer, staysOpen)
     },
+    // Without a login, a request has to come as soon as the first one.
+    awaitNext: (expired) => (isAuthenticated ? requests.awaitRequest(expired) : Effect.void),
     hasNext: () => requests.hasNext()
   }
 }
+
+/** The number of failed logins that ends a connection. */
+const refusalLimit = 5
 
 /** The client's identity: by its credentials if it sends some (RFC 9110 §11.7), or else without a login. */
 const authenticate = Effect.fnUntraced(function* (

@@ -3,6 +3,7 @@
  * credentials, and connections used more than once.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
@@ -10,6 +11,7 @@ import { Authenticator } from "../../../src/auth/Authenticator.ts"
 import * as Errors from "../../../src/Errors.ts"
 import { connect, dialer, failingDialer, layer, type Peer } from "../../../src/testing/index.ts"
 import { message, receive, receiveAll, text } from "../../support/http.ts"
+import { settled } from "../../support/streams.ts"
 
 const asAlice = {
   authenticator: Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
@@ -152,12 +154,23 @@ describe("Proxy-Authorization", () => {
     }).pipe(Effect.provide(layer({ ...asAlice, dialer: target.dialer })))
   })
 
-  it.effect("is not asked for twice", () =>
+  it.effect("is asked for a few times, and then no more", () =>
     Effect.gen(function* () {
       const client = yield* connect
-      yield* client.send([...get(), ...get()])
+      yield* client.send([...get(), ...get(), ...get(), ...get(), ...get(), ...get()])
+      for (const _ of "1234") assert.strictEqual((yield* receive(client)).fields.connection, "keep-alive")
+      const last = yield* receiveAll(client)
+      assert.deepStrictEqual([last.status, last.fields.connection], [407, "close"])
+    }).pipe(Effect.provide(layer(asAlice)))
+  )
+
+  it.effect("has to come as soon as the first request", () =>
+    Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(get())
       assert.strictEqual((yield* receive(client)).status, 407)
-      assert.strictEqual((yield* receiveAll(client)).status, 407)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(text(yield* client.rest), "")
     }).pipe(Effect.provide(layer(asAlice)))
   )
 })
@@ -175,13 +188,43 @@ it.effect("A connection whose request was one too many is closed behind the answ
   }).pipe(Effect.provide(layer({ dialer: target.dialer, config: { sessionRate: 1 } })))
 })
 
-it.effect("A connection with no request on it is closed in silence", () => {
-  const target = answering(hello)
-  return Effect.gen(function* () {
-    const client = yield* connect
-    yield* client.send(get())
-    yield* receive(client)
-    yield* TestClock.adjust("10 seconds")
-    assert.strictEqual(text(yield* client.rest), "")
-  }).pipe(Effect.provide(layer({ dialer: target.dialer })))
+describe("A connection without a request on it", () => {
+  it.effect("stays as long as the idle timeout, as announced, and is closed in silence", () => {
+    const target = answering(hello)
+    return Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(get())
+      assert.strictEqual((yield* receive(client)).fields["keep-alive"], "timeout=60")
+      yield* TestClock.adjust("55 seconds")
+      yield* client.send(get())
+      assert.strictEqual((yield* receive(client)).status, 200)
+      yield* TestClock.adjust("61 seconds")
+      assert.strictEqual(text(yield* client.rest), "")
+    }).pipe(Effect.provide(layer({ dialer: target.dialer, config: { idleTimeout: Duration.minutes(1) } })))
+  })
+
+  it.effect("is closed early when handshakes need its room", () => {
+    const target = answering(hello)
+    return Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(get())
+      yield* receive(client)
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(text(yield* client.rest), "")
+    }).pipe(Effect.provide(layer({ dialer: target.dialer, config: { maxHandshakes: { start: 2, rate: 0, full: 2 } } })))
+  })
+
+  it.effect("has the usual time for its next request, once it has begun", () => {
+    const target = answering(hello)
+    return Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(get())
+      yield* receive(client)
+      yield* TestClock.adjust("55 seconds")
+      yield* client.send("GET ")
+      yield* settled
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(text(yield* client.rest), "")
+    }).pipe(Effect.provide(layer({ dialer: target.dialer })))
+  })
 })
