@@ -3,7 +3,8 @@
  * (Latin-1), so that bytes above 0x7f pass as they came.
  *
  * A request whose lines could be read in two ways is refused. A response is read as leniently as RFC 9112 lets a proxy:
- * a bare LF ends a line, a folded value becomes one line, and the space before a colon is removed.
+ * a bare LF ends a line, a folded value becomes one line, and the space before a colon is removed. Control characters in
+ * values pass, but for those that could end a line.
  */
 import * as Result from "effect/Result"
 import { BadResponse, HeadTooLarge, MalformedRequest } from "../Errors.ts"
@@ -110,14 +111,14 @@ const linesOf = (bytes: Uint8Array, size: number): ReadonlyArray<string> => {
 }
 
 /** A field of a line that ends with CR, or what is wrong with the line. */
-const fieldOf = (line: string): Fields[number] | string => {
+const fieldOf = (line: string, bad = control): Fields[number] | string => {
   const colon = line.indexOf(":")
   if (colon === -1) return `a line without a colon: ${quoted(line)}`
   const name = line.slice(0, colon)
   if (!token.test(name)) return `not a field name: ${quoted(name)}`
   if (!line.endsWith("\r")) return `the line of ${name} ends without CR`
   const value = trimmed(line, colon + 1, line.length - 1)
-  return control.test(value) ? `a control character in ${name}` : [name, value]
+  return bad.test(value) ? `a control character in ${name}` : [name, value]
 }
 
 const fieldsOfResponse = (lines: ReadonlyArray<string>): Fields | string => {
@@ -128,12 +129,12 @@ const fieldsOfResponse = (lines: ReadonlyArray<string>): Fields | string => {
     if (/^[\t ]/.test(line)) {
       if (last === undefined) return "a space before the first field"
       const folded = `${last[1]} ${trimmed(line, 0, line.length - 1)}`
-      if (control.test(folded)) return `a control character in ${last[0]}`
+      if (lineBreak.test(folded)) return `a control character in ${last[0]}`
       fields[fields.length - 1] = [last[0], folded]
       continue
     }
     const colon = line.indexOf(":")
-    const field = fieldOf(colon === -1 ? line : trimmed(line, 0, colon) + line.slice(colon))
+    const field = fieldOf(colon === -1 ? line : trimmed(line, 0, colon) + line.slice(colon), lineBreak)
     if (typeof field === "string") return field
     fields.push(field)
   }
@@ -153,6 +154,9 @@ const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 const token = /^[!#$%&'*+\-.^_`|~\w]+$/
 
 const control = /[^\t\x20-\x7e\x80-\xff]/
+
+/** What could end a line for somebody (RFC 9110 §5.5). */
+const lineBreak = /[\r\n\0]/
 
 const quoted = (text: string): string => JSON.stringify(printable(text.replace(/\r$/, ""), 40))
 

@@ -29,6 +29,8 @@ const clients = {
   python3: `test -x ${python}`,
   "python3-pyftpdlib": `${python} -c "import pyftpdlib"`,
   "python3-socks": `${python} -c "import socks"`,
+  squid: "test -x /usr/sbin/squid",
+  tinyproxy: "command -v tinyproxy",
   tnftp: "command -v tnftp",
   torsocks: "command -v torsocks",
   tsocks: "command -v tsocks"

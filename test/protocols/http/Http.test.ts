@@ -211,7 +211,11 @@ describe("A connection without a request on it", () => {
       yield* receive(client)
       yield* TestClock.adjust("11 seconds")
       assert.strictEqual(text(yield* client.rest), "")
-    }).pipe(Effect.provide(layer({ dialer: target.dialer, config: { maxHandshakes: { start: 2, rate: 0, full: 2 } } })))
+    }).pipe(
+      Effect.provide(
+        layer({ dialer: target.dialer, config: { maxHandshakes: { start: 2, rate: 0, full: 2 } } })
+      )
+    )
   })
 
   it.effect("has the usual time for its next request, once it has begun", () => {

@@ -1,0 +1,146 @@
+/**
+ * Odd clients and odd origins of HTTP, and what comes of them by one way or another.
+ */
+import { type AddressInfo, connect, createServer, type Socket } from "node:net"
+
+export interface Scenario {
+  readonly name: string
+  /** The method; GET, if left out. */
+  readonly method?: string
+  /** The path; `/`, if left out. One character is one byte. */
+  readonly path?: string
+  readonly version?: "1.0" | "1.1"
+  /** Bytes before the request line. */
+  readonly before?: string
+  readonly fields?: ReadonlyArray<string>
+  readonly body?: string
+  /** Sent when the head of a response has come. */
+  readonly later?: string
+  /** Whether the client finishes sending behind its bytes. */
+  readonly ends?: boolean
+  /** What the origin does with the head of the request. */
+  readonly origin: (socket: Socket, head: string) => void
+  /** What is of interest in what the origin got. */
+  readonly asked?: RegExp
+  /** Groups of what is of interest in what the client got; the status and the body, if left out. */
+  readonly got?: RegExp
+}
+
+/** Sends these lines with CRLF between them, an empty line, and the body, and ends the connection. */
+export const answer =
+  (lines: ReadonlyArray<string>, body = "") =>
+  (socket: Socket): void => {
+    socket.end(Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`, "latin1"))
+  }
+
+/** What comes of a scenario, through the proxy on this port or directly: status, body, how it ended, what was asked. */
+export const outcome = async (scenario: Scenario, proxy: number | undefined): Promise<string> => {
+  let asked = ""
+  const sockets = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket)
+    let isAnswered = false
+    socket.on("error", () => {})
+    socket.on("data", (chunk) => {
+      asked += chunk.toString("latin1")
+      const end = asked.indexOf("\r\n\r\n")
+      if (end === -1 || isAnswered) return
+      isAnswered = true
+      scenario.origin(socket, asked.slice(0, end + 4))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  const found = await ask(
+    scenario,
+    proxy ?? port,
+    proxy === undefined ? "" : `http://127.0.0.1:${port}`,
+    port
+  )
+  for (const socket of sockets) socket.destroy()
+  server.close()
+  const [seen] = scenario.asked ? (scenario.asked.exec(asked) ?? ["nothing"]) : []
+  return seen === undefined ? found : `${found}; asked: ${seen}`
+}
+
+const ask = (scenario: Scenario, to: number, prefix: string, port: number): Promise<string> =>
+  new Promise((resolve) => {
+    const {
+      method = "GET",
+      path = "/",
+      version = "1.1",
+      fields = [],
+      before = "",
+      body = "",
+      later
+    } = scenario
+    const head = [
+      `${method} ${prefix}${path} HTTP/${version}`,
+      `Host: 127.0.0.1:${port}`,
+      ...(fields.some((field) => /^connection:/i.test(field)) ? [] : ["Connection: close"]),
+      ...fields
+    ]
+    let got = ""
+    const socket = connect({ port: to, host: "127.0.0.1", allowHalfOpen: true })
+    const over = (ending: string) => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(summary(scenario, got, ending))
+    }
+    const timer = setTimeout(() => over("open"), 2_000)
+    socket.on("data", (chunk) => {
+      if (later !== undefined && got === "") socket.write(Buffer.from(later, "latin1"))
+      got += chunk.toString("latin1")
+      if (!isWhole(scenario, got)) return
+      // What was sent late is still on its way.
+      if (later === undefined) over("whole")
+      else setTimeout(over, 200, "whole")
+    })
+    socket.on("end", () => over("end"))
+    socket.on("error", () => over("reset"))
+    socket.write(Buffer.from(`${before}${head.join("\r\n")}\r\n\r\n${body}`, "latin1"))
+    if (scenario.ends) socket.end()
+  })
+
+/** The final response: behind the interim ones, of which the head is empty lines further on. */
+const split = (got: string): readonly [head: string, body: string] => {
+  const [, head = "", body = ""] =
+    /^((?:HTTP\/1\.1 1(?!01)\d\d[\s\S]*?\r?\n\r?\n)*HTTP\/[\s\S]*?)\r?\n\r?\n([\s\S]*)$/.exec(got) ?? []
+  return [head, body]
+}
+
+const isWhole = ({ method, got: interest }: Scenario, got: string): boolean => {
+  if (interest?.test(got)) return true
+  const [head, body] = split(got)
+  if (head === "") return false
+  if (/\r\ntransfer-encoding: chunked/i.test(head)) return /(?:^|\r\n)0\r\n(?:.+\r\n)*\r\n$/.test(body)
+  const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1]
+  return length !== undefined && (method === "HEAD" || body.length >= Number(length))
+}
+
+const summary = (scenario: Scenario, got: string, ending: string): string => {
+  if (scenario.got) return scenario.got.exec(got)?.slice(1).join(", ") ?? `nothing, ${statusOf(got)}`
+  if (got === "") return ending === "open" ? "silence" : ending === "reset" ? "reset" : "closed"
+  const [head, body] = split(got)
+  const text = /\r\ntransfer-encoding: chunked/i.test(head) ? dechunked(body) : body
+  const isShort = ending === "reset" || (ending === "end" && isCut(scenario, head, body))
+  const status = statusOf(got)
+  // What proxies say for themselves is their own.
+  const own = /^(?:4|5)/.test(status) && !/origin/.test(text) ? "" : ` ${JSON.stringify(text)}`
+  return `${status}${own}${isShort ? " cut off" : ""}${ending === "open" ? " open" : ""}`
+}
+
+const isCut = (scenario: Scenario, head: string, body: string): boolean =>
+  scenario.method !== "HEAD" &&
+  /\r\n(?:transfer-encoding|content-length):/i.test(head) &&
+  !/^HTTP\S* (?:204|304)/.test(head) &&
+  !isWhole(scenario, `${head}\r\n\r\n${body}`)
+
+const statusOf = (got: string): string =>
+  /(?:^|\n)HTTP\/\S+ (?!1(?!01))(\d\d\d)/.exec(got)?.[1] ?? "no status"
+
+const dechunked = (body: string): string =>
+  body
+    .replace(/(^|\r\n)0\r\n[\s\S]*$/, "$1")
+    .replace(/(?:^|\r\n)[0-9a-f]+(?:;[^\r]*)?\r\n/gi, "")
+    .replace(/\r\n$/, "")
