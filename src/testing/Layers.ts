@@ -164,10 +164,38 @@ export const layer = ({
  * ```
  */
 export const layerServer = (options: ServerOptions = {}): Layer.Layer<Provided | Network, StartError> =>
-  Layer.effectDiscard(
-    // Before the server stops, which would wait for its clients.
-    Effect.flatMap(Network, ({ reset }) => Effect.addFinalizer(() => reset))
-  ).pipe(Layer.provideMerge(Server.layer(options)), Layer.provideMerge(Network.layer))
+  layerNetwork(Server.layer(options))
+
+/**
+ * The server of an app, with the services that the app replaces, on a network in memory.
+ *
+ * **When to use**
+ *
+ * Use it to test the layer that an app runs. It resets all connections before the server stops, which would wait for
+ * its clients.
+ *
+ * **Example** (The layer of an app)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Server } from "effect-socks"
+ * import { layerNetwork, Network } from "effect-socks/testing"
+ *
+ * const ProxyLive = Server.layer({ listen: "127.0.0.1:0", users: Redacted.make("alice:secret") })
+ *
+ * const test = Effect.gen(function* () {
+ *   const { connect } = yield* Network
+ *   const client = yield* connect()
+ *   yield* client.send([5, 1, 2])
+ *   return yield* client.receive(2)
+ * }).pipe(Effect.provide(layerNetwork(ProxyLive)))
+ * ```
+ */
+export const layerNetwork = <A, E, R>(server: Layer.Layer<A, E, R>): Layer.Layer<A | Network, E, R> =>
+  Layer.effectDiscard(Effect.flatMap(Network, ({ reset }) => Effect.addFinalizer(() => reset))).pipe(
+    Layer.provideMerge(server),
+    Layer.provideMerge(Network.layer)
+  )
 
 /**
  * A dialer that connects to everything; `serve` plays the target's part, at once or as an effect.

@@ -10,6 +10,7 @@ export {
   failingDialer,
   failingResolver,
   layer,
+  layerNetwork,
   layerServer,
   pseudonym,
   type Replacements,

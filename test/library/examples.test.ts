@@ -3,14 +3,13 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { endAllOf, follow, rows } from "../../examples/sessions.ts"
 import { Inside, Outside, ProxiesLive } from "../../examples/two-servers.ts"
 import { names, ProxyLive, welcome } from "../../examples/users.ts"
 import { Accounts } from "../../src/index.ts"
-import { layerServer, Network } from "../../src/testing/index.ts"
+import { layerNetwork, layerServer, Network } from "../../src/testing/index.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
 
@@ -45,7 +44,7 @@ it.effect("users.ts: a user comes, is disabled, and goes", () =>
     assert.isFalse(yield* disable("bob"))
     const error = yield* Effect.flip(add({ name: "bob", limits: { download: "much" as never } }))
     assert.match(error.message, /^users\[0\]\.limits\.download: "much" is not bytes a second/)
-  }).pipe(Effect.scoped, Effect.provide(ProxyLive.pipe(Layer.provideMerge(Network.layer))))
+  }).pipe(Effect.provide(layerNetwork(ProxyLive)))
 )
 
 it.effect("two-servers.ts: one asks for a password, and reaches one name", () =>
@@ -62,7 +61,7 @@ it.effect("two-servers.ts: one asks for a password, and reaches one name", () =>
     })
     assert.strictEqual(yield* reply("api.example", 443), 0)
     assert.strictEqual(yield* reply([192, 0, 2, 1], 443), 2)
-  }).pipe(Effect.scoped, Effect.provide(ProxiesLive.pipe(Layer.provideMerge(Network.layer))))
+  }).pipe(Effect.provide(layerNetwork(ProxiesLive)))
 )
 
 it.effect("sessions.ts: lists the sessions, and ends those of a user", () =>
