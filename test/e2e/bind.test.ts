@@ -25,10 +25,12 @@ const bind = Effect.fnUntraced(function* ({ port: proxy }: Program.Program, host
 const isRefused = (port: number) =>
   Effect.map(Effect.flip(Tcp.connect(port)), (code) => code === "ECONNREFUSED")
 
-describe.concurrent("BIND", () => {
+const running = Program.forFile(["--bind"])
+
+describe("BIND", () => {
   it.live("passes a connection on, both ways, of the target or of anyone", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(["--bind"])
+      const server = yield* running
       for (const host of ["127.0.0.1", "0.0.0.0"]) {
         const { client, port } = yield* bind(server, host)
         const target = yield* Sockets.connect(port)
@@ -52,7 +54,7 @@ describe.concurrent("BIND", () => {
 
   it.live("ends with the connection of someone else, who gets nothing", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(["--bind"])
+      const server = yield* running
       const { client, port } = yield* bind(server)
       yield* client.send("for the target only")
       const stranger = yield* Sockets.connect(port, "127.0.0.1", "127.0.0.2")
@@ -78,7 +80,7 @@ describe.concurrent("BIND", () => {
 
   it.live("ends with the client's connection, however that ends", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(["--bind"])
+      const server = yield* running
       for (const how of ["end", "reset"] as const) {
         const { client, port } = yield* bind(server)
         const from = `127.0.0.1:${client.duplex.localPort}`
@@ -90,10 +92,10 @@ describe.concurrent("BIND", () => {
   )
 })
 
-describe.concurrent("the socks package for Node.js", () => {
+describe("the socks package for Node.js", () => {
   it.live("gets the connection of a target over SOCKS5, and over SOCKS4", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(["--bind"])
+      const server = yield* running
       for (const type of [5, 4] as const) {
         const client = new SocksClient({
           proxy: { host: "127.0.0.1", port: server.port, type },

@@ -59,7 +59,8 @@ const open = (port: number) => [...greeting(0x00), ...request("127.0.0.1", port)
 const server = Effect.gen(function* () {
   const files = yield* certificates
   const { server } = files
-  const args = ["--listen", "tls:127.0.0.1:0", "--listen", "127.0.0.1:0"]
+  const listen = ["tls:127.0.0.1:0", "127.0.0.1:0", "tls:127.0.0.1:0?udp=true"]
+  const args = ["--udp", ...listen.flatMap((at) => ["--listen", at])]
   const tls = ["--tls-cert", server.certFile, "--tls-key", server.keyFile]
   const program = yield* Program.start([...args, ...tls, "--log-level", "debug"])
   return { ...files, ...program, trust: { ca: server.cert } }
@@ -71,16 +72,11 @@ describeNeeds("openssl")("over TLS", () => {
   layer(Layer.effect(Server, server), { excludeTestServices: true })((it) => {
     it.effect("nobody gets UDP, which would go in the clear, but where the listener is told so", () =>
       Effect.gen(function* () {
-        const { server } = yield* certificates
-        const program = yield* Program.start([
-          ...["--udp", "--tls-cert", server.certFile, "--tls-key", server.keyFile],
-          ...["tls:127.0.0.1:0", "tls:127.0.0.1:0?udp=true", "127.0.0.1:0"].flatMap((at) => ["--listen", at])
-        ])
-        const trust = { ca: server.cert }
+        const { addresses, trust } = yield* Server
         const answers = [
-          dial(program.addresses[0]!, trust),
-          dial(program.addresses[1]!.replace(/\?.*/, ""), trust),
-          Tcp.connect(Program.portOf(program.addresses[2]!))
+          dial(addresses[0]!, trust),
+          Tcp.connect(Program.portOf(addresses[1]!)),
+          dial(addresses[2]!.replace(/\?.*/, ""), trust)
         ].map((dialled) =>
           Effect.gen(function* () {
             const client = yield* dialled
