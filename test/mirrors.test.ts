@@ -4,7 +4,7 @@
  * `test/e2e/the-name.test.ts`. Both may be several, as `TheName.something.test.ts`.
  * Otherwise it stands in a list here.
  */
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 
@@ -174,4 +174,14 @@ describe("each source", () => {
       []
     )
   })
+})
+
+it("runs its properties in one way, by support/property.ts", () => {
+  const byHand = /\bfc\.(assert|check)\(/
+  assert.deepStrictEqual(
+    names("test", ".ts").filter((name) =>
+      byHand.test(readFileSync(join(root, "test", `${name}.ts`), "utf8"))
+    ),
+    []
+  )
 })

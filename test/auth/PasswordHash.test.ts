@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import * as PasswordHash from "../../src/auth/PasswordHash.ts"
+import { holds } from "../support/property.ts"
 
 const bytes = (minLength: number) => fc.uint8Array({ minLength, maxLength: 64 })
 
@@ -21,7 +22,7 @@ const bcrypt = `$2b$05$${"./Az09".repeat(8)}abcde`
 
 describe("PasswordHash", () => {
   it("is read as it is written", () => {
-    fc.assert(
+    holds(
       fc.property(scrypt, (hash) => {
         const read = Result.getOrThrow(PasswordHash.fromString(PasswordHash.format(hash)))
         assert.deepStrictEqual(read, hash)

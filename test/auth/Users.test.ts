@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
 import * as Users from "../../src/auth/Users.ts"
 import { utf8 } from "../support/bytes.ts"
+import { holds } from "../support/property.ts"
 
 const user = (name: string, password?: string) => ({
   name,
@@ -19,7 +20,7 @@ describe("a directory of users", () => {
       maxLength: 4,
       unit: fc.constantFrom("a", "b", "\0", "é", "€", "😀")
     })
-    fc.assert(
+    holds(
       fc.property(fc.uniqueArray(name, { maxLength: 8 }), name, (names, other) => {
         const { find } = Users.directory(names.map((name) => user(name, "secret")))
         for (const name of names) assert.strictEqual(find(utf8(name))?.user.name, name)
@@ -37,7 +38,7 @@ describe("a directory of users", () => {
 
 describe("a field", () => {
   it("has 256 bytes, and tells apart all that have up to 255", () => {
-    fc.assert(
+    holds(
       fc.property(fc.uint8Array({ maxLength: 255 }), fc.uint8Array({ maxLength: 255 }), (one, other) => {
         assert.lengthOf(Users.field(one), 256)
         assert.strictEqual(

@@ -11,6 +11,7 @@ import * as BanDecisions from "../../src/bans/BanDecisions.ts"
 import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
 import * as Config from "../../src/server/Config.ts"
+import { holds } from "../support/property.ts"
 
 const addresses = ["203.0.113.1", "203.0.113.2", "2001:db8::1"].map((text) =>
   NetAddress.ipFromStringUnsafe(text)
@@ -75,7 +76,7 @@ const sent = (news: BanDecisions.Update): BanDecisions.Update => JSON.parse(JSON
 
 describe("BanDecisions", () => {
   it("are the same in a copy that follows, and in one that is made of all there is", () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(act, { maxLength: 60, size: "max" }), (acts) => {
         const copy = BanDecisions.make(Hmac.hashes)
         const start = BanDecisions.make(Hmac.hashes)

@@ -6,6 +6,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
 import * as BanLines from "../../src/bans/BanLines.ts"
+import { holds } from "../support/property.ts"
 
 const line =
   '{"network":"203.0.113.7/32","until":"2026-11-22T16:20:00.000Z","reason":"failed logins","failures":10}\n'
@@ -38,7 +39,7 @@ describe("BanLines", () => {
       reason: fc.string({ unit: fc.constantFrom("a", " ", '"', "{", "ü") }),
       failures: fc.nat()
     })
-    fc.assert(
+    holds(
       fc.property(fc.array(ban), (bans) => {
         const { bans: read, wrong } = BanLines.parse(BanLines.format(bans))
         assert.deepStrictEqual(wrong, [])

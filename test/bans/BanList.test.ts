@@ -6,6 +6,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
 import * as BanList from "../../src/bans/BanList.ts"
+import { holds } from "../support/property.ts"
 
 const network = IpNetwork.fromStringUnsafe
 const address = NetAddress.ipFromStringUnsafe
@@ -31,7 +32,7 @@ const anyNetwork = fc
 describe("BanList", () => {
   it("finds what a look at every ban would find", () => {
     const operation = fc.tuple(fc.constantFrom("set", "punish", "lift"), anyNetwork, fc.nat(100))
-    fc.assert(
+    holds(
       fc.property(fc.array(operation, { maxLength: 30, size: "max" }), (operations) => {
         const list = BanList.make()
         let all: ReadonlyArray<BanList.Ban> = []
@@ -93,7 +94,7 @@ describe("BanList", () => {
   })
 
   it("never holds more than its limit, and longest those that last", () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(fc.nat(255), { maxLength: 100, size: "max" }), (times) => {
         const list = BanList.make(16)
         list.set(ban("198.51.100.0/24", Number.MAX_SAFE_INTEGER))

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as LoginThrottle from "../../src/bans/LoginThrottle.ts"
+import { holds } from "../support/property.ts"
 
 const second = 1000
 const window = 600 * second
@@ -148,7 +149,7 @@ describe("LoginThrottle", () => {
 
   it("are never held of more than the limit, and junk pushes out junk", () => {
     const step = fc.tuple(fc.constantFrom("failed", "refused", "succeeded"), fc.nat(200), fc.nat(200))
-    fc.assert(
+    holds(
       fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
         const limit = 16
         const failures = LoginThrottle.make(limit)

@@ -4,6 +4,7 @@
 import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as LineBudget from "../../src/base/LineBudget.ts"
+import { holds } from "../support/property.ts"
 
 const most = { each: 5, all: 50 }
 
@@ -19,7 +20,7 @@ it("shows the first five of a source, and the first fifty of all", () => {
 })
 
 it("shows or counts every one, and never more than fifty in a period", () => {
-  fc.assert(
+  holds(
     fc.property(fc.array(fc.tuple(fc.nat(20), fc.nat(500)), { maxLength: 400, size: "max" }), (steps) => {
       const log = LineBudget.make(most)
       let now = 0

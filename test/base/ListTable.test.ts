@@ -4,11 +4,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { ListTable } from "../../src/base/ListTable.ts"
+import { holds } from "../support/property.ts"
 
 describe("ListTable", () => {
   it("has a number for each list, and the list again", () => {
     const list = fc.array(fc.oneof(fc.constantFrom(-1, 0, 1, 2), fc.integer()), { maxLength: 4 })
-    fc.assert(
+    holds(
       fc.property(fc.array(list, { maxLength: 80 }), (lists) => {
         const table = new ListTable()
         const numbers = new Map<string, number>()

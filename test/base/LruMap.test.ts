@@ -4,9 +4,10 @@
 import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as LruMap from "../../src/base/LruMap.ts"
+import { holds } from "../support/property.ts"
 
 it("remembers the keys used last, whatever came before, and never more than twice as many", () => {
-  fc.assert(
+  holds(
     fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(30)), { maxLength: 200, size: "max" }), (uses) => {
       const limit = 5
       const recent = LruMap.make<number, string>(limit)

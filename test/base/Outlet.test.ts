@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Outlet from "../../src/base/Outlet.ts"
+import { holds } from "../support/property.ts"
 
 /** A descriptor with so much room, and a clock that moves by hand. */
 const make = (options: { readonly room: number; readonly capacity?: number; readonly atOnce?: number }) => {
@@ -144,7 +145,7 @@ describe("an outlet", () => {
 
 describe("pieces", () => {
   it("are whole lines, in their order, counted, and no longer than what is written at once", () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.array(fc.string({ unit: "binary", maxLength: 40 }), { minLength: 1 }),
         fc.integer({ min: 1, max: 4000 }),

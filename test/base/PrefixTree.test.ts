@@ -8,6 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
 import * as PrefixTree from "../../src/base/PrefixTree.ts"
 import * as CidrCover from "../../src/policy/CidrCover.ts"
+import { holds } from "../support/property.ts"
 import { universe } from "../support/rules.ts"
 
 /** Of few different bytes, so that many are in one another. */
@@ -44,7 +45,7 @@ const found = (networks: ReadonlyArray<IpNetwork.IpNetwork>, address: NetAddress
 
 describe("PrefixTree", () => {
   it("finds what asking every network finds, the widest first", () => {
-    fc.assert(
+    holds(
       fc.property(networks, address, (networks, other) => {
         for (const address of [other, ...networks.map(({ address }) => address)]) {
           const expected = networks
@@ -107,7 +108,7 @@ describe("CidrCover", () => {
     const short = network.map(({ address, prefixLength }) =>
       IpNetwork.fromAddressUnsafe(address, prefixLength % 5)
     )
-    fc.assert(
+    holds(
       fc.property(fc.array(short, { maxLength: 12 }), short, (networks, whole) => {
         const expected = universe
           .filter((address) => IpNetwork.contains(whole, address))

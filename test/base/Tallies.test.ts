@@ -4,12 +4,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Tallies from "../../src/base/Tallies.ts"
+import { holds } from "../support/property.ts"
 
 const weigh = (value: number) => value
 
 describe("Tallies", () => {
   it("have what a map has, as long as there is room", () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("set", "remove"), fc.nat({ max: 9 }), fc.nat()), { maxLength: 50 }),
         (acts) => {

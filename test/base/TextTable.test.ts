@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { TextTable } from "../../src/base/TextTable.ts"
+import { holds } from "../support/property.ts"
 
 const [exact, below] = [3, 4]
 
@@ -32,7 +33,7 @@ const found = (table: TextTable, name: string) => {
 describe("TextTable", () => {
   it("has a number for each text of a kind, and the text again", () => {
     const text = fc.oneof(fc.constantFrom("", "a", "b", "ab", "ba", "\u{1f600}", "\udead", "é"), fc.string())
-    fc.assert(
+    holds(
       fc.property(fc.array(fc.tuple(fc.nat(2), text), { maxLength: 40 }), (entries) => {
         const table = new TextTable()
         const numbers = new Map<string, number>()
@@ -61,7 +62,7 @@ describe("TextTable", () => {
   })
 
   it("finds of a name what a look at every key finds", () => {
-    fc.assert(
+    holds(
       fc.property(keys, name, (keys, name) => {
         const expected = keys.flatMap((key, number) =>
           (key.kind === below ? name.endsWith(`.${key.name}`) : name === key.name) ? [number] : []

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as TokenBuckets from "../../src/base/TokenBuckets.ts"
+import { holds } from "../support/property.ts"
 
 /** Times at which tokens are asked for, in the order of time. */
 const times = fc
@@ -29,7 +30,7 @@ describe("TokenBuckets", () => {
   })
 
   it("gives what a bucket with that many tokens, filled all the time, would give", () => {
-    fc.assert(
+    holds(
       fc.property(fc.integer({ min: 1, max: 50 }), times, (perSecond, all) => {
         const rates = TokenBuckets.make()
         // In thousandths of a token, which are whole numbers.
@@ -46,7 +47,7 @@ describe("TokenBuckets", () => {
   })
 
   it("gives one after the time it tells to wait, and none before", () => {
-    fc.assert(
+    holds(
       fc.property(fc.integer({ min: 1, max: 1000 }), times, (perSecond, all) => {
         const rates = TokenBuckets.make()
         for (const now of all) {

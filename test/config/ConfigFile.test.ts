@@ -12,6 +12,7 @@ import * as ConfigFile from "../../src/config/ConfigFile.ts"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import type { Rules } from "../../src/config/RuleTable.ts"
 import { errors, read } from "../support/config-file.ts"
+import { holds } from "../support/property.ts"
 
 describe("a config file", () => {
   it.effect("has values as texts, numbers, booleans, lists and maps", () =>
@@ -210,7 +211,7 @@ bind: maybe
 
   it.effect("is all that random bytes can be", () =>
     Effect.promise(() =>
-      fc.assert(
+      holds(
         fc.asyncProperty(
           fc.oneof(
             fc.uint8Array(),

@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as Parsers from "../../src/config/Parsers.ts"
+import { holds } from "../support/property.ts"
 
 const millis = (text: string) => Option.getOrUndefined(Option.map(Parsers.duration(text), Duration.toMillis))
 
@@ -161,7 +162,7 @@ describe("Parsers", () => {
   it("reads nothing but the words allowed", () => {
     const allowed = ["info", "none"] as const
     assert.deepStrictEqual(Parsers.literal("none", allowed), Option.some("none"))
-    fc.assert(
+    holds(
       fc.property(fc.oneof(fc.string(), fc.constantFrom("INFO", "info ", "length", "0")), (text) => {
         if (text === "info" || text === "none") return
         assert.isTrue(Option.isNone(Parsers.literal(text, allowed)))

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as Slices from "../../src/base/Slices.ts"
 import * as Yaml from "../../src/config/Yaml.ts"
+import { holds } from "../support/property.ts"
 
 const variable = (name: string) => (name === "SET" ? Option.some("0600") : Option.none())
 
@@ -130,7 +131,7 @@ describe("plain YAML", () => {
   )
   it.effect("is read alike, whatever is in it", () =>
     Effect.promise(() =>
-      fc.assert(
+      holds(
         fc.asyncProperty(fc.array(piece, { maxLength: 24 }), (pieces) =>
           Effect.runPromise(Effect.asVoid(agrees(pieces.join(""))))
         ),
@@ -141,7 +142,7 @@ describe("plain YAML", () => {
 
   it.effect("is read alike with anything in the place of anything", () =>
     Effect.promise(() =>
-      fc.assert(
+      holds(
         fc.asyncProperty(
           fc.constantFrom(...plain),
           fc.nat(200),

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
 import * as Rule from "../../src/config/Rule.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
+import { holds } from "../support/property.ts"
 
 const decode = Schema.decodeUnknownOption(Rule.schema, { onExcessProperty: "error" })
 
@@ -45,7 +46,7 @@ describe("a rule of a long list", () => {
   })
 
   it("is read as the schema reads it, and what is wrong is left to that", () => {
-    fc.assert(
+    holds(
       fc.property(rule, (written) => {
         const quick = Rule.quick(written)
         if (quick !== undefined) assert.deepStrictEqual<unknown>(Option.some(quick), decode(written))
@@ -55,7 +56,7 @@ describe("a rule of a long list", () => {
   })
 
   it("has names that would be the same if they were looked at more closely", () => {
-    fc.assert(
+    holds(
       fc.property(label, (text) => {
         // Upper case is what the fast way leaves alone.
         const closely = TargetPattern.fromString(text.toUpperCase())

@@ -6,6 +6,7 @@ import * as fc from "fast-check"
 import * as Slices from "../../src/base/Slices.ts"
 import type { Rule } from "../../src/config/Rule.ts"
 import { having, limitsOf, RuleTable } from "../../src/config/RuleTable.ts"
+import { holds } from "../support/property.ts"
 import { read, writtenRule } from "../support/rules.ts"
 
 const tableOf = (rules: ReadonlyArray<Rule>) => Slices.runSync(RuleTable.of(rules))
@@ -36,7 +37,7 @@ describe("RuleTable", () => {
   })
 
   it("has whatever was put in", () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(writtenRule), (written) => {
         const rules = read(...written)
         assert.deepStrictEqual([...tableOf(rules)], rules)

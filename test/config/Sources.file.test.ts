@@ -14,6 +14,7 @@ import * as Sources from "../../src/config/Sources.ts"
 import { BadSetting } from "../../src/Errors.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as MemoryFiles from "../support/files.ts"
+import { holds } from "../support/property.ts"
 
 const read = (
   given: Sources.Given,
@@ -187,7 +188,7 @@ const shown = ({ values: { user, ...others } }: Settings.Read) => ({
 describe("a text", () => {
   it.effect("means in the file what it means as a flag", () =>
     Effect.promise(() =>
-      fc.assert(
+      holds(
         fc.asyncProperty(lines, async (all) => {
           const isList = (setting: string) =>
             "separator" in Settings.table[setting as keyof typeof Settings.table]

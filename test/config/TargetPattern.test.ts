@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
+import { holds } from "../support/property.ts"
 
 const reformatted = (text: string) =>
   Option.getOrUndefined(Option.map(TargetPattern.fromString(text), TargetPattern.format))
@@ -108,7 +109,7 @@ describe("TargetPattern", () => {
       port.map((port) => `:${port}`),
       fc.tuple(port, port).map((both) => `:${both.sort((a, b) => a - b).join("-")}`)
     )
-    fc.assert(
+    holds(
       fc.property(host, ports, (host, ports) => {
         const pattern = read(host + ports)
         assert.deepStrictEqual(read(TargetPattern.format(pattern)), pattern)

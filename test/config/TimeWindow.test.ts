@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as TimeWindow from "../../src/config/TimeWindow.ts"
+import { holds } from "../support/property.ts"
 
 const read = (text: string) => Option.getOrUndefined(TimeWindow.fromString(text))
 
@@ -49,7 +50,7 @@ describe("TimeWindow", () => {
       from: fc.nat(1439),
       to: fc.nat(1440)
     })
-    fc.assert(
+    holds(
       fc.property(window, (window) => {
         assert.deepStrictEqual(read(TimeWindow.format(window)), window)
       })

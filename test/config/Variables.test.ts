@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as Variables from "../../src/config/Variables.ts"
+import { holds } from "../support/property.ts"
 
 const environment: Readonly<Record<string, string>> = { NAME: "alice", EMPTY: "", NESTED: `\${NAME}` }
 
@@ -39,7 +40,7 @@ describe("variables in a text", () => {
   })
 
   it("are all among the names that are asked for beforehand", () => {
-    fc.assert(
+    holds(
       fc.property(fc.string({ unit: fc.constantFrom(...`\${}:-AB_1 `) }), (text) => {
         const names = Variables.names(text)
         Variables.substitute(text, (name) => {
@@ -51,7 +52,7 @@ describe("variables in a text", () => {
   })
 
   it("leave a text alone that has no dollar sign", () => {
-    fc.assert(
+    holds(
       fc.property(fc.string(), (text) => {
         const plain = text.replaceAll("$", "")
         assert.deepStrictEqual(substitute(plain), { text: plain, errors: [] })

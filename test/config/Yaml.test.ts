@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as Yaml from "../../src/config/Yaml.ts"
+import { holds } from "../support/property.ts"
 
 const variables: Readonly<Record<string, string>> = {
   NAME: "value",
@@ -64,7 +65,7 @@ describe("a value", () => {
   })
 
   it("is the same in JSON", async () => {
-    await fc.assert(
+    await holds(
       fc.asyncProperty(
         fc.dictionary(anything, fc.jsonValue({ maxDepth: 3, depthSize: "small" }), {
           maxKeys: 5
@@ -236,7 +237,7 @@ describe("what cannot be read", () => {
       ": ",
       "- "
     )
-    await fc.assert(
+    await holds(
       fc.asyncProperty(
         fc.oneof(
           anything,

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { chance, partOf, upTo } from "../../src/limits/EarlyDrop.ts"
+import { holds } from "../support/property.ts"
 
 const settings = fc
   .tuple(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 100 }), fc.nat(500))
@@ -25,7 +26,7 @@ describe("EarlyDrop", () => {
       if (startups >= full || rate === 100) return 100
       return Math.trunc(((100 - rate) * (startups - start)) / (full - start)) + rate
     }
-    fc.assert(
+    holds(
       fc.property(fc.nat(1200), settings, (count, drop) => {
         const difference = chance(count, drop) * 100 - sshd(count, drop)
         assert.isTrue(difference > -1e-9 && difference < 1)
@@ -34,7 +35,7 @@ describe("EarlyDrop", () => {
   })
 
   it("is never less with more of them, and stays between never and always", () => {
-    fc.assert(
+    holds(
       fc.property(fc.nat(1200), settings, (count, drop) => {
         const [now, next] = [chance(count, drop), chance(count + 1, drop)]
         assert.isTrue(0 <= now && now <= next && next <= 1)

@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as RateAllocator from "../../src/limits/RateAllocator.ts"
 import * as RateShare from "../../src/limits/RateShare.ts"
+import { holds } from "../support/property.ts"
 
 interface Worker {
   shared: RateShare.RateShare
@@ -74,7 +75,7 @@ const action = fc.tuple(
 
 describe("RateShares", () => {
   it("never come to more than the whole, and end as all of it", () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.integer({ min: 1, max: 5 }),
         fc.array(action, { maxLength: 200, size: "max" }),

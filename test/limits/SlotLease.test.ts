@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as SlotAllocator from "../../src/limits/SlotAllocator.ts"
 import * as SlotLease from "../../src/limits/SlotLease.ts"
+import { holds } from "../support/property.ts"
 
 /** A worker, and the messages on their way to it and from it. */
 interface Worker {
@@ -147,7 +148,7 @@ const run = (
 
 describe("Leases", () => {
   it("never let in more than the limit, and refuse nobody while there is room", () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.integer({ min: 1, max: 4 }),
         fc.integer({ min: 1, max: 12 }),
@@ -193,7 +194,7 @@ describe("Leases", () => {
   })
 
   it("end with nothing, when all sessions have", () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(action, { maxLength: 200, size: "max" }), (actions) => {
         const all = world(3)
         run(all, actions, 5, () => {})

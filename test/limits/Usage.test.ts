@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Usage from "../../src/limits/Usage.ts"
+import { holds } from "../support/property.ts"
 
 const at = (text: string) => Date.parse(text)
 
@@ -90,7 +91,7 @@ describe("Usage", () => {
 
   it("is what a list of everything that moved adds up to", () => {
     const moves = fc.array(fc.tuple(fc.nat(40 * 86_400_000), fc.nat(1000), fc.boolean()), { maxLength: 60 })
-    fc.assert(
+    holds(
       fc.property(moves, (all) => {
         const sorted = all
           .map(([time, bytes, restarts]) => ({ time: at("2026-10-15") + time, bytes, restarts }))

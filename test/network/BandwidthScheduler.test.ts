@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import * as TokenBucket from "../../src/base/TokenBucket.ts"
 import * as BandwidthScheduler from "../../src/network/BandwidthScheduler.ts"
+import { holds } from "../support/property.ts"
 
 /** A pacer whose time passes when the test says so, tick by tick. */
 const world = () => {
@@ -85,7 +86,7 @@ describe("BandwidthScheduler", () => {
   it("shares evenly, whatever the size and the number of the chunks", () => {
     const sizes = fc.array(fc.integer({ min: 512, max: 64 * KiB }), { minLength: 2, maxLength: 8 })
     const rates = fc.integer({ min: 128 * KiB, max: 64 * MiB })
-    fc.assert(
+    holds(
       fc.property(rates, sizes, (rate, chunks) => {
         const { pacer, bucket, greedy, pass } = world()
         const shared = bucket(rate)

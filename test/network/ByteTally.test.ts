@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { ByteTally } from "../../src/network/ByteTally.ts"
+import { holds } from "../support/property.ts"
 
 const ways = ["fromClient", "toTarget", "fromTarget", "toClient"] as const
 
 describe("ByteTally", () => {
   it("counts in each direction what the busier connection had, and adds it to what there was", () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(fc.tuple(fc.constantFrom(...ways), fc.nat({ max: 1000 }))), (moves) => {
         const traffic = { sent: 7, received: 11 }
         const tally = new ByteTally(traffic)

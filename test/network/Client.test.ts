@@ -11,6 +11,7 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { complete, type Decoder, incomplete } from "../../src/wire/Decoder.ts"
 import { cut } from "../support/bytes.ts"
+import { holds } from "../support/property.ts"
 import { accepted, pattern, settled } from "../support/streams.ts"
 
 /** A length, and as many bytes. */
@@ -23,7 +24,7 @@ describe("Client", () => {
   it.effect("reads whole messages out of any pieces, and keeps what follows", () => {
     const sent = [3, 1, 2, 3, 0, 2, 4, 5, 9, 9, 9]
     return Effect.promise(() =>
-      fc.assert(
+      holds(
         fc.asyncProperty(cut(sent), (pieces) =>
           Effect.gen(function* () {
             const { peer, client } = yield* accepted

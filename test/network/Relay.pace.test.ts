@@ -13,6 +13,7 @@ import { Bandwidth } from "../../src/limits/Bandwidth.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import * as Config from "../../src/server/Config.ts"
 import type { Peer } from "../../src/testing/index.ts"
+import { holds } from "../support/property.ts"
 import { type Options, relaying } from "../support/relays.ts"
 import { pattern, settled } from "../support/streams.ts"
 
@@ -60,7 +61,7 @@ describe("Relay, paced", () => {
 
   it.effect("loses nothing and keeps the order, whatever the pieces", () =>
     Effect.promise(() =>
-      fc.assert(
+      holds(
         fc.asyncProperty(
           fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 20 }),
           fc.integer({ min: 16 * KiB, max: 256 * KiB }),

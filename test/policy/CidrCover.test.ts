@@ -7,6 +7,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as fc from "fast-check"
 import { wordsOf } from "../../src/base/PrefixTree.ts"
 import * as CidrCover from "../../src/policy/CidrCover.ts"
+import { holds } from "../support/property.ts"
 
 /** Networks in 10.0.0.0/28: where each begins, and how many addresses it has. */
 const network = fc
@@ -27,7 +28,7 @@ const blockOf = ({ first, length }: { readonly first: number; readonly length: n
 
 describe("networks", () => {
   it("cover one of which they have every address", () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(network, { maxLength: 12 }), network, (some, whole) => {
         const held = new Set(
           some.flatMap(({ first, size }) => Array.from({ length: size }, (_, i) => first + i))

@@ -8,6 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
 import * as IpBits from "../../src/base/IpBits.ts"
 import { classify } from "../../src/policy/Classification.ts"
+import { holds } from "../support/property.ts"
 
 const found = (text: string) => classify(IpBits.ofAddress(NetAddress.ipFromStringUnsafe(text)))
 
@@ -76,7 +77,7 @@ const isClosed = (address: NetAddress.IpAddress): boolean => found(NetAddress.fo
 
 describe("Classification", () => {
   it("knows every edge of IPv4's ranges", () => {
-    fc.assert(
+    holds(
       fc.property(anyV4, (address) => {
         assert.strictEqual(isClosed(address), isIn([...v4, ...nobody], address))
       }),
@@ -85,7 +86,7 @@ describe("Classification", () => {
   })
 
   it("knows every edge of IPv6's ranges", () => {
-    fc.assert(
+    holds(
       fc.property(fc.oneof(edges([...v6, nat64]), octets(16).map(ofBytes)), (address) => {
         const low = bytesOf(address).slice(12)
         const expected = isIn([nat64], address) ? isIn([...v4, ...nobody], ofBytes(low)) : isIn(v6, address)
@@ -97,7 +98,7 @@ describe("Classification", () => {
 
   for (const [name, form] of Object.entries(forms)) {
     it(`finds IPv4 in IPv6: ${name}`, () => {
-      fc.assert(
+      holds(
         fc.property(anyV4, octets(10), (inner, other) => {
           const outer = ofBytes(form(bytesOf(inner), other))
           const isOpen = !isIn([...v4, ...nobody], inner) && (!isIn(v6, outer) || isIn([nat64], outer))
@@ -109,7 +110,7 @@ describe("Classification", () => {
   }
 
   it("tells addresses that nobody has from those that somebody may want", () => {
-    fc.assert(
+    holds(
       fc.property(fc.oneof(anyV4, edges(nobody), edges(v6)), (address) => {
         const kind = found(NetAddress.formatIp(address))?.kind
         // Two of a tunnel's addresses have one inside that nobody has.

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Explain from "../../src/policy/Explain.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
+import { holds } from "../support/property.ts"
 import { type Asked, access, asked, hosts, ip, port, read, universe, writtenRule } from "../support/rules.ts"
 
 const explain = (rules: ReadonlyArray<object>, asked: Asked, address?: string) =>
@@ -67,7 +68,7 @@ describe("Explain", () => {
   })
 
   it("ends with the rule that decides", () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.array(writtenRule, { minLength: 1, maxLength: 8 }),
         asked,

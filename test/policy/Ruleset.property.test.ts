@@ -7,6 +7,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
 import { allows, nameOf } from "../../src/config/Rule.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
+import { holds } from "../support/property.ts"
 import { access, asked, hosts, naive, port, read, targetOf, universe, writtenRule } from "../support/rules.ts"
 
 const rules = fc.array(writtenRule, { minLength: 1, maxLength: 8 })
@@ -18,7 +19,7 @@ const expectation = (list: ReturnType<typeof read>, number: number) =>
 
 describe("Ruleset, compared with a look at every rule", () => {
   it("finds the first that matches, of a name and an address", () => {
-    fc.assert(
+    holds(
       fc.property(
         rules,
         asked,
@@ -38,7 +39,7 @@ describe("Ruleset, compared with a look at every rule", () => {
   })
 
   it("finds the first that matches, of an address alone, told or not", () => {
-    fc.assert(
+    holds(
       fc.property(rules, asked, port, fc.constantFrom(...universe), (written, asked, port, host) => {
         const list = read(...written)
         const asks = { ...access(asked), target: { host, port } }
@@ -52,7 +53,7 @@ describe("Ruleset, compared with a look at every rule", () => {
   })
 
   it("says of a name what holds for every address, and else nothing", () => {
-    fc.assert(
+    holds(
       fc.property(rules, asked, fc.constantFrom(...hosts), port, (written, asked, host, port) => {
         const list = read(...written)
         const target = targetOf(`${host}:${port}`)
@@ -69,7 +70,7 @@ describe("Ruleset, compared with a look at every rule", () => {
   })
 
   it("says of a target yet to be named what holds for every one of them", () => {
-    fc.assert(
+    holds(
       fc.property(rules, asked, (written, asked) => {
         const list = read(...written)
         const asks = { ...access({ ...asked, command: "ASSOCIATE" }), target: undefined }

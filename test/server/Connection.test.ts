@@ -17,6 +17,7 @@ import { connect, dialer, layer } from "../../src/testing/index.ts"
 import { cut, hex, utf8 } from "../support/bytes.ts"
 import { captured } from "../support/logs.ts"
 import { credentials, greeting, reply, request } from "../support/messages.ts"
+import { holds } from "../support/property.ts"
 import { settled } from "../support/streams.ts"
 
 const users = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
@@ -57,7 +58,7 @@ describe("Connection", () => {
 
   it.effect("takes everything in any pieces", () =>
     Effect.promise(() =>
-      fc.assert(
+      holds(
         fc.asyncProperty(cut(conversation), (pieces) =>
           Effect.gen(function* () {
             const client = yield* connect

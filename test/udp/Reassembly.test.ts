@@ -9,6 +9,7 @@ import * as fc from "fast-check"
 import * as Reassembly from "../../src/udp/Reassembly.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
 import { datagram } from "../support/messages.ts"
+import { holds } from "../support/property.ts"
 
 const last = 0x80
 
@@ -32,7 +33,7 @@ const queue = () => {
 
 describe("Reassembly", () => {
   it("gives back what was cut, anywhere", () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 127 }), (parts) => {
         const { add, lost } = queue()
         const wholes = parts.map((part, i) => add(i + 1 === parts.length ? last | (i + 1) : i + 1, part))
@@ -47,7 +48,7 @@ describe("Reassembly", () => {
     const fragments = fc.array(
       fc.tuple(fc.nat(255), fc.nat(12_000), fc.constantFrom("192.0.2.1", "192.0.2.2"))
     )
-    fc.assert(
+    holds(
       fc.property(fragments, (all) => {
         const { add, lost } = queue()
         for (const [fragment, now, host] of all) add(fragment, "x", now, host)

@@ -8,6 +8,7 @@ import * as fc from "fast-check"
 import * as Address from "../../src/wire/Address.ts"
 import { isIncomplete } from "../../src/wire/Decoder.ts"
 import * as Target from "../../src/wire/Target.ts"
+import { holds } from "../support/property.ts"
 
 const octets = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 
@@ -21,7 +22,7 @@ const decoded = (bytes: Uint8Array) => {
 
 describe("an address in a message", () => {
   it("is what was put in, with the size of the message", () => {
-    fc.assert(
+    holds(
       fc.property(fc.oneof(octets(4), octets(16)), port, (ip, port) => {
         const address =
           ip.length === 4 ? NetAddress.ipv4FromBytesUnsafe(ip) : NetAddress.ipv6FromBytesUnsafe(ip)
@@ -36,7 +37,7 @@ describe("an address in a message", () => {
   })
 
   it("is not there before its last byte is, whatever follows", () => {
-    fc.assert(
+    holds(
       fc.property(octets(4), fc.nat({ max: 9 }), (ip, cut) => {
         const bytes = Uint8Array.of(5, 1, 0, 1, ...ip, 0, 80, 0xff, 0xff)
         assert.isTrue(Result.isFailure(Address.decode(bytes.subarray(0, cut))))

@@ -8,6 +8,7 @@ import * as fc from "fast-check"
 import * as Datagram from "../../src/wire/Datagram.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { datagram } from "../support/messages.ts"
+import { holds } from "../support/property.ts"
 
 const bytes = (...numbers: ReadonlyArray<number>) => Uint8Array.from(numbers)
 
@@ -27,7 +28,7 @@ const anything = fc
 
 describe("Datagram", () => {
   it("throws for no bytes, and never finds a header longer than they are", () => {
-    fc.assert(
+    holds(
       fc.property(anything, (noise) => {
         const size = Datagram.headerSize(noise)
         assert.isAtMost(size, noise.length)
@@ -39,7 +40,7 @@ describe("Datagram", () => {
   })
 
   it("finds where data begins and where it goes, whatever RSV and the data are", () => {
-    fc.assert(
+    holds(
       fc.property(fc.oneof(v4, v6, name), port, data, fc.nat(255), (host, port, data, rsv) => {
         const message = Uint8Array.from(datagram(host, port, data))
         message[0] = rsv
@@ -56,7 +57,7 @@ describe("Datagram", () => {
   })
 
   it("reads the header it writes", () => {
-    fc.assert(
+    holds(
       fc.property(fc.oneof(v4, v6), port, (octets, port) => {
         const { host } = Result.getOrThrow(Target.fromAddress(Uint8Array.from(octets), port))
         const remote = NetAddress.inetAddressUnsafe(host as NetAddress.IpAddress, port)

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as HttpBody from "../../src/wire/HttpBody.ts"
 import * as HttpFraming from "../../src/wire/HttpFraming.ts"
+import { holds } from "../support/property.ts"
 
 /** Reads a body from bytes that come in pieces of these sizes. What was not taken comes again with the next piece. */
 const read = (framing: HttpFraming.Framing, text: string, sizes: ReadonlyArray<number> = []) => {
@@ -44,7 +45,7 @@ describe("a body", () => {
   })
 
   it("in chunks is the same however it is cut and split, and leaves what is behind it", () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.array(fc.string({ minLength: 1, maxLength: 40, unit: "binary-ascii" }), { maxLength: 6 }),
         fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 30 }),

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Fields, Head } from "../../src/wire/Http.ts"
 import * as HttpFields from "../../src/wire/HttpFields.ts"
+import { holds } from "../support/property.ts"
 import { targetOf } from "../support/rules.ts"
 
 const target = targetOf("example.com:8080")
@@ -55,7 +56,7 @@ describe("a request passed on", () => {
   })
 
   it("loses what is for this connection only, and what Connection names, in any case", () => {
-    fc.assert(
+    holds(
       fc.property(fc.constantFrom(...hopByHop, "X-Named"), fc.func(fc.boolean()), (name, isUpper) => {
         const cased = [...name].map((c, i) => (isUpper(i) ? c.toUpperCase() : c.toLowerCase())).join("")
         const sent = asked([

@@ -8,6 +8,7 @@ import * as fc from "fast-check"
 import { isIncomplete } from "../../src/wire/Decoder.ts"
 import { header } from "../../src/wire/ProxyProtocol.ts"
 import { proxyV1, proxyV2 } from "../support/messages.ts"
+import { holds } from "../support/property.ts"
 
 /** What becomes of these bytes: an address, "own" for the connection's own, "more", or why they are wrong. */
 const read = (bytes: Iterable<number>): string => {
@@ -103,7 +104,7 @@ describe("any header", () => {
     )
 
   it("says the same in both versions", () =>
-    fc.assert(
+    holds(
       fc.property(octets, port, (from, fromPort) => {
         const text = `${from.join(".")}:${fromPort}`
         assert.strictEqual(read(proxyV1(`PROXY TCP4 ${from.join(".")} 192.0.2.1 ${fromPort} 1`)), text)
@@ -113,7 +114,7 @@ describe("any header", () => {
     ))
 
   it("is incomplete at every prefix, and takes nothing of what follows it", () =>
-    fc.assert(
+    holds(
       fc.property(fc.oneof(v1, v2), fc.uint8Array({ maxLength: 32 }), (bytes, rest) => {
         for (let size = 0; size < bytes.length; size++) assert.strictEqual(read(bytes.slice(0, size)), "more")
         const decoded = Result.getOrThrow(header(Uint8Array.from([...bytes, ...rest])))
@@ -122,7 +123,7 @@ describe("any header", () => {
     ))
 
   it("is a value, wrong, or incomplete, and never more than 4112 bytes of that", () =>
-    fc.assert(
+    holds(
       fc.property(fc.oneof(v1, v2), fc.uint8Array({ maxLength: 64 }), fc.nat(64), (bytes, noise, at) => {
         const spoilt = Uint8Array.from([...bytes.slice(0, at), ...noise, ...new Array(4200).fill(0)])
         assert.notStrictEqual(read(spoilt), "more")

@@ -11,6 +11,7 @@ import * as Socks4 from "../../src/wire/Socks4.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { hex, utf8 } from "../support/bytes.ts"
 import { decodeWhole } from "../support/decoding.ts"
+import { holds } from "../support/property.ts"
 
 const message = (
   command: number,
@@ -31,7 +32,7 @@ const failureOf = (bytes: ReadonlyArray<number>) => {
 describe("Socks4", () => {
   it("reads a request for an address back, whatever the user id", () => {
     const address = fc.tuple(fc.integer({ min: 1, max: 255 }), fc.nat(255), fc.nat(255), fc.nat(255))
-    fc.assert(
+    holds(
       fc.property(fc.nat(255), port, address, userId, fc.uint8Array(), (command, at, ip, user, behind) => {
         const request = decodeWhole(Socks4.request, message(command, at, ip, user), behind)
         assert.deepStrictEqual([request.command, request.userId], [command, user])
@@ -41,7 +42,7 @@ describe("Socks4", () => {
   })
 
   it("reads a request for a name back", () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.integer({ min: 1, max: 255 }),
         port,
@@ -83,8 +84,8 @@ describe("Socks4", () => {
   })
 
   it("never throws", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => void Socks4.request(bytes)))
-    fc.assert(
+    holds(fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => void Socks4.request(bytes)))
+    holds(
       fc.property(
         fc.uint8Array({ maxLength: 600 }),
         (bytes) => void Socks4.request(Uint8Array.of(4, 1, ...bytes))

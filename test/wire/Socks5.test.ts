@@ -12,6 +12,7 @@ import * as Target from "../../src/wire/Target.ts"
 import { fromHex, hex } from "../support/bytes.ts"
 import { decodeWhole } from "../support/decoding.ts"
 import * as messages from "../support/messages.ts"
+import { holds } from "../support/property.ts"
 
 const field = fc.uint8Array({ minLength: 1, maxLength: 255 })
 const port = fc.integer({ min: 1, max: 65_535 })
@@ -27,7 +28,7 @@ const failureOf = (decoder: Decoder<unknown, { readonly _tag: string }>, bytes: 
 describe("Socks5", () => {
   it("reads a greeting back, whatever it offers", () => {
     const methods = fc.uint8Array({ maxLength: 255 })
-    fc.assert(
+    holds(
       fc.property(methods, fc.uint8Array(), (offered, behind) => {
         assert.deepStrictEqual(
           decodeWhole(Socks5.greeting, messages.greeting(...offered), behind),
@@ -48,7 +49,7 @@ describe("Socks5", () => {
   })
 
   it("reads credentials back, whatever bytes they are", () => {
-    fc.assert(
+    holds(
       fc.property(field, field, fc.uint8Array(), (username, password, behind) => {
         const message = [0x01, username.length, ...username, password.length, ...password]
         assert.deepStrictEqual(decodeWhole(Socks5.credentials, message, behind), {
@@ -70,7 +71,7 @@ describe("Socks5", () => {
   })
 
   it("reads a request for a name back", () => {
-    fc.assert(
+    holds(
       fc.property(name, port, fc.nat(255), fc.uint8Array(), (host, port, command, behind) => {
         const decoded = decodeWhole(Socks5.request, messages.request(host, port, command), behind)
         assert.strictEqual(decoded.command, command)
@@ -80,7 +81,7 @@ describe("Socks5", () => {
   })
 
   it("reads a request for an address back", () => {
-    fc.assert(
+    holds(
       fc.property(fc.oneof(octets(4), octets(16)), port, fc.uint8Array(), (address, port, behind) => {
         const decoded = decodeWhole(Socks5.request, messages.request(address, port), behind)
         const target = Result.getOrThrow(decoded.target)
@@ -102,7 +103,7 @@ describe("Socks5", () => {
   })
 
   it("ignores RSV", () => {
-    fc.assert(
+    holds(
       fc.property(fc.nat(255), (rsv) => {
         const message = messages.request("192.0.2.1", 80)
         const result = Socks5.request(Uint8Array.from(message.with(2, rsv)))
@@ -129,7 +130,7 @@ describe("Socks5", () => {
       fc.array(fc.constantFrom(0, 1, 2, 3, 4, 5), { maxLength: 6 }),
       fc.uint8Array({ maxLength: 300 })
     )
-    fc.assert(
+    holds(
       fc.property(fc.constantFrom(...decoders), noise, fc.uint8Array(), (decoder, [head, tail], behind) => {
         const bytes = Uint8Array.of(...head, ...tail)
         const now = decoder(bytes)

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { fromPrintable, printable } from "../../src/wire/Text.ts"
 import { fromHex } from "../support/bytes.ts"
+import { holds } from "../support/property.ts"
 
 describe("printable", () => {
   it.each([
@@ -44,7 +45,7 @@ describe("printable", () => {
   it("lets nothing unprintable through, and no two texts look alike", () => {
     const character = fc.oneof(fc.nat(0x10ffff), fc.nat(0xff)).map((point) => String.fromCodePoint(point))
     const text = fc.array(character, { maxLength: 30 }).map((characters) => characters.join(""))
-    fc.assert(
+    holds(
       fc.property(text, text, (one, other) => {
         assert.match(printable(one), /^[^\p{C}\p{Zl}\p{Zp}]*$/u)
         if (one !== other) assert.notStrictEqual(printable(one), printable(other))
@@ -54,7 +55,7 @@ describe("printable", () => {
   })
 
   it("never throws, on any bytes", () => {
-    fc.assert(
+    holds(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         assert.isAtMost(Array.from(printable(bytes)).length, 255 * "\\u{10ffff}".length + 1)
       })

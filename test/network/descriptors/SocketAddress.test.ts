@@ -3,6 +3,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
 import * as Memory from "../../../src/network/descriptors/Memory.ts"
 import * as SocketAddress from "../../../src/network/descriptors/SocketAddress.ts"
+import { holds } from "../../support/property.ts"
 
 const region = () => Memory.cut(new ArrayBuffer(Memory.size), 0).address
 
@@ -11,7 +12,7 @@ const ports = fc.integer({ min: 0, max: 65_535 })
 describe("the addresses of sockets", () => {
   it("are read as they were written", () => {
     const at = region()
-    fc.assert(
+    holds(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), ports, (text, port) => {
         const address = NetAddress.ipFromStringUnsafe(text)
         SocketAddress.write(at, address, port)

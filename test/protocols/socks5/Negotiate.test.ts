@@ -11,6 +11,7 @@ import * as Negotiate from "../../../src/protocols/socks5/Negotiate.ts"
 import type { Method } from "../../../src/wire/Socks5.ts"
 import { fields } from "../../support/errors.ts"
 import { greeting } from "../../support/messages.ts"
+import { holds } from "../../support/property.ts"
 import { accepted, untrusted } from "../../support/streams.ts"
 
 const accepting = (...methods: ReadonlyArray<Method>) =>
@@ -79,7 +80,7 @@ describe("Negotiate", () => {
 
   it.effect("chooses nothing that was not both offered and accepted", () =>
     Effect.promise(() =>
-      fc.assert(
+      holds(
         fc.asyncProperty(
           fc.constantFrom<ReadonlyArray<Method>>([], [0x00], [0x02], [0x02, 0x00], [0x00, 0x02]),
           fc.array(fc.oneof(fc.nat(3), fc.nat(255)), { maxLength: 255 }),
