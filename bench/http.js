@@ -1,21 +1,38 @@
-// What forwarded HTTP requests cost, beside squid, tinyproxy and npm's proxy-chain: `node bench/http.js [ROUNDS]`.
+// What forwarded HTTP requests cost, beside squid, tinyproxy and npm's proxy-chain: `node bench/http.js [ROUNDS [LOAD [SERVER]]]`.
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
-import { cores, start } from "./lib/process.js"
 import { httpServers } from "./lib/httpServers.js"
 import { inBench } from "./lib/paths.js"
+import { cores, start } from "./lib/process.js"
 import { median } from "./lib/statistics.js"
 
 const rounds = Number(process.argv[2] ?? 3)
 
+/** Only loads and servers with these words in their names. */
+const [wantedLoad = "", wantedServer = ""] = process.argv.slice(3)
+
 const loads = [
-  { name: "kept open, CPU-µs a request", warm: 3000, clients: 8, requests: 10_000, closes: false, field: "cpuUs" },
+  {
+    name: "kept open, CPU-µs a request",
+    warm: 3000,
+    clients: 8,
+    requests: 10_000,
+    closes: false,
+    field: "cpuUs"
+  },
   { name: "closing, CPU-µs a request", warm: 1000, clients: 8, requests: 4000, closes: true, field: "cpuUs" },
-  { name: "64 clients kept open, p99 in ms", warm: 3000, clients: 64, requests: 20_000, closes: false, field: "p99" },
+  {
+    name: "64 clients kept open, p99 in ms",
+    warm: 3000,
+    clients: 64,
+    requests: 20_000,
+    closes: false,
+    field: "p99"
+  },
   { name: "absolute form, CPU-s a GiB", warm: 1, mib: 512, tunnel: false, field: "cpuPerGib" },
   { name: "CONNECT, CPU-s a GiB", warm: 1, mib: 512, tunnel: true, field: "cpuPerGib" }
-]
+].filter(({ name }) => name.includes(wantedLoad))
 
 /** User and system time of a process, in seconds. @param {number} pid */
 const cpuOf = (pid) => {
@@ -44,7 +61,10 @@ const measure = async (server, load) => {
     const before = cpuOf(running.pid)
     const { count, p99 } = await run(load)
     const cpu = cpuOf(running.pid) - before
-    return { cpuUs: (cpu * 1e6) / count, p99, cpuPerGib: (cpu * 2 ** 30) / count }[String(load.field)] ?? Number.NaN
+    return (
+      { cpuUs: (cpu * 1e6) / count, p99, cpuPerGib: (cpu * 2 ** 30) / count }[String(load.field)] ??
+      Number.NaN
+    )
   } finally {
     child.kill()
     await running.stop()
@@ -52,6 +72,7 @@ const measure = async (server, load) => {
 }
 
 const servers = httpServers.filter((server) => {
+  if (!server.name.includes(wantedServer)) return false
   try {
     console.log(`${server.name}: ${server.version()}`)
     return true
@@ -73,7 +94,9 @@ for (let round = 0; round < rounds; round++) {
 /** Ratios are of neighbours in a round, and then their median. @param {string} load @param {string} server @param {string} other */
 const ratio = (load, server, other) => {
   const others = found.get(`${load}\n${other}`)
-  return others && median((found.get(`${load}\n${server}`) ?? []).map((value, i) => value / Number(others[i])))
+  return (
+    others && median((found.get(`${load}\n${server}`) ?? []).map((value, i) => value / Number(others[i])))
+  )
 }
 
 for (const { name } of loads) {
@@ -81,6 +104,8 @@ for (const { name } of loads) {
   for (const server of servers) {
     const value = median(found.get(`${name}\n${server.name}`) ?? [])
     const ours = ratio(name, "effect-socks", server.name)
-    console.log(`  ${server.name.padEnd(14)} ${value.toFixed(2).padStart(8)}   effect-socks is ${ours?.toFixed(2)}×`)
+    console.log(
+      `  ${server.name.padEnd(14)} ${value.toFixed(2).padStart(8)}   effect-socks is ${ours?.toFixed(2)}×`
+    )
   }
 }

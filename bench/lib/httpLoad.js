@@ -2,7 +2,10 @@
 import net from "node:net"
 
 /** @param {string} more */
-const pageWith = (more) => Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n${more}\r\n${"x".repeat(1024)}`)
+const pageWith = (more) =>
+  Buffer.from(
+    `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n${more}\r\n${"x".repeat(1024)}`
+  )
 
 const page = pageWith("")
 const lastPage = pageWith("Connection: close\r\n")
@@ -99,9 +102,15 @@ const requests = async ({ proxy, clients, requests, closes }) => {
   const times = []
   let left = requests
   const hasNext = () => left-- > 0
-  await Promise.all(Array.from({ length: clients }, () => client(proxy, hasNext, closes, (ms) => times.push(ms))))
+  await Promise.all(
+    Array.from({ length: clients }, () => client(proxy, hasNext, closes, (ms) => times.push(ms)))
+  )
   times.sort((a, b) => a - b)
-  return { count: times.length, p50: times[Math.floor(times.length / 2)], p99: times[Math.floor(times.length * 0.99)] }
+  return {
+    count: times.length,
+    p50: times[Math.floor(times.length / 2)],
+    p99: times[Math.floor(times.length * 0.99)]
+  }
 }
 
 /** Gets so many MiB, in absolute form or by CONNECT. @param {{ proxy: number, mib: number, tunnel: boolean }} load */
@@ -110,10 +119,13 @@ const bulk = ({ proxy, mib, tunnel }) =>
     const { port } = /** @type {net.AddressInfo} */ (origin.address())
     const at = `127.0.0.1:${port}`
     const socket = net.connect({ port: proxy, host: "127.0.0.1" })
-    const get = (/** @type {string} */ prefix) => socket.write(`GET ${prefix}/${mib} HTTP/1.1\r\nHost: ${at}\r\n\r\n`)
+    const get = (/** @type {string} */ prefix) =>
+      socket.write(`GET ${prefix}/${mib} HTTP/1.1\r\nHost: ${at}\r\n\r\n`)
     let count = 0
     let isOpen = !tunnel
-    socket.on("connect", () => (tunnel ? socket.write(`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`) : get(`http://${at}`)))
+    socket.on("connect", () =>
+      tunnel ? socket.write(`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`) : get(`http://${at}`)
+    )
     socket.on("data", (chunk) => {
       if (!isOpen) {
         isOpen = true

@@ -55,7 +55,6 @@ export const httpServers = [
   {
     name: "proxy-chain",
     command: (port) => [process.execPath, inBench("servers/proxy-chain.js"), String(port)],
-    version: () =>
-      JSON.parse(readFileSync(inBench("node_modules/proxy-chain/package.json"), "utf8")).version
+    version: () => JSON.parse(readFileSync(inBench("node_modules/proxy-chain/package.json"), "utf8")).version
   }
 ]

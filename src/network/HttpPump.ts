@@ -15,6 +15,9 @@ export interface BodyEnd {
   readonly ended: () => void
 }
 
+/** The bytes at the end of a body that are not left to the transport, which may pass on half of them at once. */
+const tail = 512 * 1024
+
 export class HttpPump implements Taker {
   private readonly input: HttpInput
   private readonly reader: BodyReader
@@ -50,13 +53,12 @@ export class HttpPump implements Taker {
     this.hasBegun = true
     const size = reader.take(bytes, pieces)
     output?.body(pieces)
-    // Before `use`, which may read on.
+    input.use(size)
     if (reader.isEnd || reader.problem !== undefined) input.want()
     else if (output?.isFull) {
       input.want()
       output.whenDrained(this.goOn)
     }
-    input.use(size)
     if (reader.isEnd) this.finish()
     else if (reader.problem !== undefined) this.end.malformed(reader.problem)
   }
@@ -66,7 +68,22 @@ export class HttpPump implements Taker {
   }
 
   private readonly goOn = (): void => {
-    if (!this.isStopped) this.input.want(this)
+    if (this.isStopped) return
+    this.input.want(this)
+    this.relay()
+  }
+
+  /** Leaves most of a long body to the transport, which copies less. */
+  private relay(): void {
+    const { input, output, reader } = this
+    const to = output?.direct
+    if (to === undefined || !input.canRelay || reader.skip === undefined || (reader.left ?? 0) < 2 * tail)
+      return
+    input.relay(to, reader.left! - tail, (bytes) => {
+      reader.skip!(bytes)
+      output!.passed(bytes)
+      if (reader.problem !== undefined) this.end.malformed(reader.problem)
+    })
   }
 
   private finish(): void {

@@ -272,8 +272,10 @@ class NodeTransport implements Transport {
       this.mover!.missed()
       return
     }
+    // A write that fails may end the relay.
+    const mover = this.mover!
     to.write(buffer.isLarge ? bytes : buffer.copy(bytes))
-    this.mover!.moved(bytes.length)
+    mover.moved(bytes.length)
     if (to.unsent > 0) this.waitUntilWritten(to, buffer)
     else buffer.fit(bytes.length)
   }

@@ -21,6 +21,8 @@ export interface BodyReader {
   readonly trailers: Fields
   /** The number of bytes that are still to come, if it is known. */
   readonly left: number | undefined
+  /** Notes that bytes of a body of a known length went another way. */
+  readonly skip?: (bytes: number) => void
 }
 
 export const make = (framing: Framing): BodyReader => {
@@ -38,7 +40,7 @@ export const make = (framing: Framing): BodyReader => {
 
 /** A body of a known length. */
 class Counted implements BodyReader {
-  readonly problem = undefined
+  problem: string | undefined = undefined
   readonly trailers: Fields = []
   left: number
 
@@ -55,6 +57,11 @@ class Counted implements BodyReader {
     if (size > 0) pieces.push(bytes.subarray(0, size))
     this.left -= size
     return size
+  }
+
+  skip(bytes: number): void {
+    this.left -= bytes
+    if (this.left < 0) this.problem = "more bytes than Content-Length"
   }
 }
 

@@ -3,9 +3,10 @@
  */
 import { request } from "node:http"
 import type { AddressInfo } from "node:net"
-import { createServer, type Socket } from "node:net"
+import { connect, createServer, type Socket } from "node:net"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Origin from "../support/origin.ts"
 import * as Program from "../support/program.ts"
 
 const body = Buffer.alloc(5_000_000, "x")
@@ -64,4 +65,35 @@ it.live("are heard every time", () =>
     for (let i = 0; i < 20; i++) all.push(yield* upload(server.port, port))
     assert.deepStrictEqual(all, Array(20).fill("401 login"))
   }).pipe(Effect.scoped)
+)
+
+it.live(
+  "are heard while the transport itself passes on the body, and what is behind a long body is a request",
+  () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start([])
+      let received = 0
+      const origin = yield* Origin.http((incoming, response) => {
+        incoming.on("data", (chunk: Buffer) => {
+          received += chunk.length
+        })
+        incoming.on("end", () => response.end(`${received} of ${incoming.url}`))
+      })
+      const found = yield* Effect.callback<string>((resume) => {
+        const socket = connect(server.port, "127.0.0.1")
+        let text = ""
+        socket.on("data", (chunk) => {
+          text += chunk.toString("latin1")
+        })
+        socket.on("close", () => resume(Effect.succeed(text)))
+        const head = (method: string, path: string, fields: string) =>
+          `${method} ${origin.url}${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`
+        socket.write(head("POST", "/1", `Content-Length: ${body.length}`))
+        socket.write(body)
+        socket.write(head("POST", "/2", "Content-Length: 3\r\nConnection: close"))
+        socket.write("end")
+      })
+      assert.include(found, `${body.length} of /1`)
+      assert.include(found, `${body.length + 3} of /2`)
+    }).pipe(Effect.scoped)
 )

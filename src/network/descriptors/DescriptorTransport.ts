@@ -55,6 +55,8 @@ export class DescriptorTransport implements Transport, Watched {
   private receiver: Receiver | undefined = undefined
   private mover: Mover | undefined = undefined
   private to: Transport | undefined = undefined
+  /** Called when a write has failed, after which reading goes on. */
+  private writeFailed: ((error: Error) => void) | undefined = undefined
   /** The most bytes of one piece, for a bandwidth limit. */
   private most = Number.POSITIVE_INFINITY
   private outbox: Outbox | undefined = undefined
@@ -172,6 +174,10 @@ export class DescriptorTransport implements Transport, Watched {
   reset(): void {
     if (this.successor !== undefined) this.successor.reset()
     else if (this.fd >= 0) this.shut(this.isTcp)
+  }
+
+  keepReading(failed: (error: Error) => void): void {
+    this.writeFailed = failed
   }
 
   keepAlive(): void {
@@ -409,10 +415,24 @@ export class DescriptorTransport implements Transport, Watched {
   private fail(result: number, syscall: string): void {
     if (this.fd < 0) return
     const code = nameOf(result)
-    this.failure = Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
-    const { connected } = this
+    const error = Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
+    const { connected, writeFailed } = this
+    if (syscall === "write" && writeFailed !== undefined) {
+      this.endWriting()
+      writeFailed(error)
+      return
+    }
+    this.failure = error
     this.shut(false)
     if (connected !== undefined) setImmediate(() => connected(code))
+  }
+
+  /** Drops what is unsent, and takes no more. */
+  private endWriting(): void {
+    const { outbox } = this
+    this.isEnding = true
+    this.outbox = undefined
+    outbox?.drop(this.loop.pipes)
   }
 
   private shut(withReset: boolean): void {
