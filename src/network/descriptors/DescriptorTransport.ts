@@ -223,7 +223,9 @@ export class DescriptorTransport implements Transport, Watched {
     }
     if (events & (Ready.input | Ready.ended | Ready.hungUp | Ready.error)) {
       this.mayRead = true
-      this.run()
+      // Large pieces wait until the small ones of this round are through.
+      if (this.isFast) this.loop.poller.enqueue(this)
+      else this.run()
     }
   }
 
@@ -334,11 +336,11 @@ export class DescriptorTransport implements Transport, Watched {
     const count = system.splice(this.fd, pipe.writer, Math.min(this.most, pipeSize))
     if (count <= 0) {
       pipes.giveBack(pipe)
-      this.isFast = false
       if (isRefused(count)) pipes.isRefused = true
       else this.took(count, 0)
       return this.mayRead
     }
+    this.isFast = count >= keptSize
     const sent = system.splice(pipe.reader, to.fd, count)
     if (sent === count) pipes.giveBack(pipe)
     else if (sent < 0 && !isFull(sent)) {

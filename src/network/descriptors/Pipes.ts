@@ -4,7 +4,7 @@
 import type { System } from "./System.ts"
 
 /** Bytes that a pipe takes: so much may wait of a connection whose other side is slow. */
-export const pipeSize = 256 * 1024
+export const pipeSize = 1024 * 1024
 
 /** All pipes of a process. Without one, bytes are copied. */
 const most = 64

@@ -35,9 +35,6 @@ const mostRounds = 16
 /** Milliseconds after which no other round begins. */
 const budget = 2
 
-/** Between two looks at the clock run so many tasks. */
-const tasksPerLook = 4
-
 /** Milliseconds until listeners try again when there was no descriptor for a connection. */
 const shortagePause = 100
 
@@ -199,7 +196,7 @@ export class Poller {
     this.tasks = []
     let done = 0
     for (; done < tasks.length; done++) {
-      if (done % tasksPerLook === tasksPerLook - 1 && performance.now() > end) break
+      if (done > 0 && performance.now() > end) break
       const task = tasks[done]!
       task.isQueued = false
       try {
