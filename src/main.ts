@@ -1,14 +1,20 @@
 #!/usr/bin/env node
+import { handleSignals } from "./base/EarlySignals.ts"
 /**
  * The process: its arguments, its signals and its exit code.
  *
  * 0 after a graceful stop, 1 if it cannot listen or keep its state (or `explain` is a denial), 2 if settings or
  * flags cannot be used.
  */
-import { handleSignals } from "./base/EarlySignals.ts"
+import { keepYoungGenerationSmall } from "./base/GarbageCollector.ts"
 import "./workers/InspectorBlock.ts"
 import { writeSync } from "node:fs"
 import { createRequire } from "node:module"
+
+// An operator's own size is left alone.
+if (![...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((flag) => flag.includes("semi"))) {
+  keepYoungGenerationSmall()
+}
 
 try {
   const { version } = createRequire(import.meta.url)("../package.json")

@@ -13,6 +13,16 @@ export const collect = (): number => {
   return performance.now() - start
 }
 
+/**
+ * Keeps the young generation of this process at its size of 1 MiB, where V8 lets it grow to 16. Sessions are short, so
+ * little of it is alive when it is full, and a collection takes as long as what is alive.
+ *
+ * Measured with 32 sessions at a time: a pause took 0.5 ms instead of 9 on Node 20 (0.3 instead of 17 on Node 24), and
+ * a round trip of a quiet session beside them 6 ms instead of 15 at the 99th percentile. CPU was the same, and memory
+ * less: 119 instead of 132 MB (163 instead of 240).
+ */
+export const keepYoungGenerationSmall = (): void => setFlagsFromString("--semi-space-growth-factor=1")
+
 /** Node has no other way to the collector than this flag, which counts for contexts made while it is set. */
 const expose = (): (() => void) => {
   setFlagsFromString("--expose-gc")
