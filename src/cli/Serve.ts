@@ -145,9 +145,12 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
         Setup.isJson(read) ? announce(server) : Banner.print(server),
         Setup.settings(read)
       )
-      const { lacking } = yield* Transports.CurrentTransport
+      const { lacking, lackingUdp } = yield* Transports.CurrentTransport
       if (lacking !== undefined) {
         yield* Effect.logWarning(`transport: no descriptors here, so Node's sockets serve: ${lacking}`)
+      }
+      if (lackingUdp !== undefined) {
+        yield* Effect.logWarning(`transport: Node's sockets serve UDP: ${lackingUdp}`)
       }
       yield* Warnings.log(read)
       for (const warning of Quotas.warnings(read.values)) yield* Effect.logWarning(warning)

@@ -1,11 +1,13 @@
 /**
- * Chooses the transport of the server's TCP connections and Unix-domain sockets.
+ * Chooses the transport of the server's TCP connections, Unix-domain sockets and datagrams.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as DescriptorSockets from "./descriptors/DescriptorSockets.ts"
+import * as DescriptorUdpSockets from "./descriptors/DescriptorUdpSockets.ts"
 import * as Libc from "./descriptors/Libc.ts"
 import { Pipes } from "./descriptors/Pipes.ts"
 import { Poller } from "./descriptors/Poller.ts"
@@ -15,12 +17,22 @@ import * as NodeSockets from "./NodeSockets.ts"
 import { Sockets } from "./Sockets.ts"
 import type { Sockets as SocketsService } from "./Transport.ts"
 import { TransportSettings } from "./TransportSettings.ts"
+import type { UdpSockets as UdpSocketsService } from "./UdpSocket.ts"
+import { UdpSockets } from "./UdpSockets.ts"
 
 /** The transport that serves. */
 export interface Choice {
   readonly name: "node" | "descriptors"
   /** Why descriptors were asked for and do not serve. */
   readonly lacking?: string
+  /** Why descriptors serve no datagrams, although they serve connections. */
+  readonly lackingUdp?: string
+}
+
+interface OnDescriptors {
+  readonly sockets: SocketsService
+  readonly udpSockets: UdpSocketsService | undefined
+  readonly choice: Choice
 }
 
 export const CurrentTransport = Context.Reference<Readonly<Choice>>("effect-socks/network/CurrentTransport", {
@@ -28,17 +40,17 @@ export const CurrentTransport = Context.Reference<Readonly<Choice>>("effect-sock
 })
 
 /** Sockets on descriptors, until the scope closes. Fails with the reason if there are none. */
-const descriptors: Effect.Effect<SocketsService, string, Scope.Scope> = Effect.gen(function* () {
+const descriptors: Effect.Effect<OnDescriptors, string, Scope.Scope> = Effect.gen(function* () {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const report = (defect: unknown) => void fork(Effect.logError("a connection died", defect))
   const loop = Effect.tryPromise({
     try: async () => {
       const libc = await Libc.load()
-      const { refusesSplice } = SelfCheck.run(libc)
+      const { refusesSplice, lackingUdp } = SelfCheck.run(libc)
       const system = new System(libc)
       const pipes = new Pipes(system)
       pipes.isRefused = refusesSplice
-      return { system, pipes, poller: new Poller(system, libc.poll), report }
+      return { system, pipes, poller: new Poller(system, libc.poll), report, lackingUdp }
     },
     catch: (error) => (error instanceof Error ? error.message : String(error))
   })
@@ -48,7 +60,12 @@ const descriptors: Effect.Effect<SocketsService, string, Scope.Scope> = Effect.g
       pipes.release()
     })
   )
-  return DescriptorSockets.make(held)
+  const { lackingUdp } = held
+  return {
+    sockets: DescriptorSockets.make(held),
+    udpSockets: lackingUdp === undefined ? DescriptorUdpSockets.make(held) : undefined,
+    choice: { name: "descriptors", ...(lackingUdp !== undefined && { lackingUdp }) }
+  }
 })
 
 /**
@@ -67,9 +84,10 @@ export const layer = ({
       const isReplaced = (yield* Effect.context<never>()).mapUnsafe.has(Sockets.key)
       if (isReplaced || transport !== "descriptors") return node
       return yield* descriptors.pipe(
-        Effect.map((sockets) =>
+        Effect.map(({ sockets, udpSockets, choice }) =>
           Context.make(Sockets, isWorker ? ofWorker(sockets) : sockets).pipe(
-            Context.add(CurrentTransport, { name: "descriptors" })
+            Context.add(CurrentTransport, choice),
+            udpSockets === undefined ? identity : Context.add(UdpSockets, udpSockets)
           )
         ),
         Effect.catch((lacking) => Effect.succeed(Context.make(CurrentTransport, { name: "node", lacking })))

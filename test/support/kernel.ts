@@ -14,6 +14,12 @@ const { errno: codes } = constants
 
 type Code = keyof typeof codes
 
+/** A datagram, with the socket address (`SocketAddress`) of the other side. */
+export interface FakeDatagram {
+  readonly address: Buffer
+  readonly bytes: Buffer
+}
+
 /** A socket, or one end of a pipe. */
 export class FakeSocket {
   /** What the next calls of `read` give: bytes, the end, or an error. At the end of the list `read` gives EAGAIN. */
@@ -22,8 +28,14 @@ export class FakeSocket {
   room = Number.POSITIVE_INFINITY
   /** What the next calls of `send` fail with. */
   readonly refusals: Array<Code> = []
+  /** What the next sent datagrams fail with; undefined for one that is taken. */
+  readonly refusedDatagrams: Array<Code | undefined> = []
   readonly sent: Array<Buffer> = []
   pending: Code | undefined = undefined
+  /** What the next calls of `recvmmsg` give. */
+  readonly datagrams: Array<FakeDatagram | Code> = []
+  /** The datagrams that were sent, and where to. */
+  readonly sentTo: Array<FakeDatagram> = []
   isShut = false
   isReset = false
   generation = 0
@@ -95,6 +107,24 @@ export const make = () => {
     return count
   }
 
+  const piece = (at: number, size: number): Buffer => bytes.subarray(at, at + size)
+  const pointer = (at: number): number => Number(bytes.readBigInt64LE(at))
+  /** A `struct mmsghdr`. */
+  const message = (header: number) => {
+    const address = piece(pointer(header), bytes.readInt32LE(header + 8))
+    const parts = Array.from({ length: pointer(header + 24) }, (_, index) => {
+      const part = pointer(header + 16) + index * 16
+      return piece(pointer(part), pointer(part + 8))
+    })
+    return { header, address, parts }
+  }
+  const emit = (socket: FakeSocket, sent: Buffer, address: Buffer): number => {
+    const refusal = socket.refusedDatagrams.shift()
+    if (refusal !== undefined) return fail(refusal)
+    socket.sentTo.push({ address: Buffer.from(address), bytes: Buffer.from(sent) })
+    return sent.length
+  }
+
   const all: Libc["calls"] = {
     socket: () => add(new FakeSocket()),
     setsockopt: (fd, level, name) => {
@@ -125,6 +155,33 @@ export const make = () => {
     },
     read: (fd, at, size) => take(fd!, at!, size!),
     send: (fd, at, size) => put(fd!, bytes.subarray(at!, at! + size!)),
+    sendto: (fd, at, size, _flags, address, addressSize) =>
+      emit(open.get(fd!)!, piece(at!, size!), piece(address!, addressSize!)),
+    recvmmsg: (fd, at, most) => {
+      const { datagrams } = open.get(fd!)!
+      if (datagrams.length === 0) return fail("EAGAIN")
+      let count = 0
+      for (; count < most! && datagrams.length > 0; count++) {
+        const [next] = datagrams
+        if (typeof next === "string") break
+        datagrams.shift()
+        const { header, address, parts } = message(at! + count * 64)
+        next!.address.copy(address)
+        bytes.writeInt32LE(next!.address.length, header + 8)
+        bytes.writeInt32LE(next!.bytes.copy(parts[0]!), header + 56)
+      }
+      return count > 0 ? count : fail(datagrams.shift() as Code)
+    },
+    sendmmsg: (fd, at, count) => {
+      const socket = open.get(fd!)!
+      for (let index = 0; index < count!; index++) {
+        // An error of another than the first is that of the next call.
+        if (index > 0 && socket.refusedDatagrams[0] !== undefined) return index
+        const { address, parts } = message(at! + index * 64)
+        if (emit(socket, Buffer.concat(parts), address) < 0) return -1
+      }
+      return count!
+    },
     shutdown: (fd) => {
       open.get(fd!)!.isShut = true
       return 0

@@ -40,6 +40,12 @@ export class Region {
 /** The size of an `epoll_event` is 12 bytes on x64, and 16 elsewhere. */
 const events = 1024
 
+/** The most datagrams that one system call receives or sends. */
+export const mostDatagrams = 32
+
+/** Bytes for each received datagram: no datagram is longer (RFC 768). Memory that no datagram has reached costs nothing. */
+export const datagramRoom = 64 * 1024
+
 /** The sizes of the regions in bytes, each a multiple of 64. */
 const sizes = {
   /** What is read from a connection. */
@@ -48,6 +54,12 @@ const sizes = {
   output: 64 * 1024,
   /** What `epoll_wait` reports. */
   events: events * 16,
+  /** Received datagrams. */
+  datagrams: mostDatagrams * datagramRoom,
+  /** The messages of `recvmmsg`: see `MessageTable`. */
+  incoming: mostDatagrams * 112,
+  /** The messages of `sendmmsg`. */
+  outgoing: mostDatagrams * 160,
   /** The address of a socket. */
   address: 128,
   /** Other arguments and results that go by reference. */

@@ -80,6 +80,14 @@ export class Poller {
     return result
   }
 
+  /** Watches a UDP socket, whose events come as long as datagrams wait. */
+  watchDatagrams(one: Watched): number {
+    one.generation = this.nextGeneration()
+    const result = this.system.watchListener(this.epoll, one.fd, one.generation)
+    if (result === 0) this.add(one)
+    return result
+  }
+
   /** To be called right before the descriptor is closed. */
   forget(one: Watched): void {
     if (this.watched[one.fd] !== one) return

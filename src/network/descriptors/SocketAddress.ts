@@ -14,7 +14,11 @@ const ipv6 = { at: 8, size: 28 }
 const path = { at: 2, most: 107 }
 
 /** Writes an address to the beginning of a region. Returns the size. */
-export const write = ({ bytes }: Region, address: NetAddress.IpAddress, at: number): number => {
+export const write = (
+  { bytes }: Pick<Region, "bytes">,
+  address: NetAddress.IpAddress,
+  at: number
+): number => {
   if (NetAddress.isIpv4Address(address)) {
     bytes.fill(0, 0, ipv4.size)
     bytes.writeUInt16LE(family.ipv4, 0)
@@ -40,7 +44,7 @@ export const writePath = ({ bytes }: Region, text: string): number | undefined =
 }
 
 /** The address at the beginning of a region. An IPv4-mapped address becomes IPv4. */
-export const read = ({ bytes }: Region): NetAddress.InetAddress => {
+export const read = ({ bytes }: Pick<Region, "bytes">): NetAddress.InetAddress => {
   const at = bytes.readUInt16BE(port)
   if (bytes.readUInt16LE(0) === family.ipv4) {
     return NetAddress.inetAddressUnsafe(NetAddress.ipv4FromBytesUnsafe(bytes.subarray(ipv4.at, 8)), at)

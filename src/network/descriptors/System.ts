@@ -49,11 +49,14 @@ const edgeTriggered = 0x8000_0000 | 0
 
 // The constants of Linux, which are the same on x64 and arm64.
 const family = { unix: 1, ipv4: 2, ipv6: 10 }
-const stream = 1
+const kind = { stream: 1, datagram: 2 }
 const nonBlocking = 0o4000
 const closeOnExec = 0o2000000
 const level = { socket: 1, tcp: 6, ipv6: 41 }
-const option = { reuseAddress: 2, error: 4, keepAlive: 9, linger: 13, reusePort: 15, domain: 39 }
+const option = {
+  ...{ reuseAddress: 2, error: 4, sendBuffer: 7, receiveBuffer: 8, keepAlive: 9, linger: 13 },
+  ...{ reusePort: 15, domain: 39 }
+}
 const tcpOption = { noDelay: 1, keepIdle: 4, keepInterval: 5, keepCount: 6 }
 const ipv6Only = 26
 const noSignal = 0x4000
@@ -84,12 +87,19 @@ export class System {
   /** A TCP socket for this family of addresses. */
   tcpSocket(isIpv4: boolean): number {
     return this.result(
-      this.calls.socket(isIpv4 ? family.ipv4 : family.ipv6, stream | nonBlocking | closeOnExec, 0)
+      this.calls.socket(isIpv4 ? family.ipv4 : family.ipv6, kind.stream | nonBlocking | closeOnExec, 0)
     )
   }
 
   unixSocket(): number {
-    return this.result(this.calls.socket(family.unix, stream | nonBlocking | closeOnExec, 0))
+    return this.result(this.calls.socket(family.unix, kind.stream | nonBlocking | closeOnExec, 0))
+  }
+
+  /** A UDP socket for this family of addresses. */
+  udpSocket(isIpv4: boolean): number {
+    return this.result(
+      this.calls.socket(isIpv4 ? family.ipv4 : family.ipv6, kind.datagram | nonBlocking | closeOnExec, 0)
+    )
   }
 
   bind(fd: number, address: NetAddress.IpAddress, port: number): number {
@@ -157,6 +167,17 @@ export class System {
     return this.setOption(fd, level.ipv6, ipv6Only, 0)
   }
 
+  /** Keeps a socket of IPv6 from taking IPv4. */
+  noIpv4(fd: number): number {
+    return this.setOption(fd, level.ipv6, ipv6Only, 1)
+  }
+
+  /** Sets the bytes that the kernel keeps in each direction, within the limits that the kernel has. */
+  bufferSizes(fd: number, receive: number, send: number): void {
+    this.setOption(fd, level.socket, option.receiveBuffer, receive)
+    this.setOption(fd, level.socket, option.sendBuffer, send)
+  }
+
   /** Probes a silent connection after `idle` seconds, and gives it up after `count` probes without an answer. */
   keepAlive(fd: number, idle: number, interval: number, count: number): void {
     this.setOption(fd, level.socket, option.keepAlive, 1)
@@ -187,6 +208,33 @@ export class System {
   private send(fd: number, at: number, size: number): number {
     let result: number
     do result = this.result(this.calls.send(fd, at, size, noSignal))
+    while (result === interrupted)
+    return result
+  }
+
+  /** Sends bytes of the output region as one datagram, to the address at the beginning of the address region. */
+  sendTo(fd: number, size: number, addressSize: number): number {
+    const { output, address } = this.memory
+    const at = output.address(0, size)
+    const to = address.address(0, addressSize)
+    let result: number
+    do result = this.result(this.calls.sendto(fd, at, size, noSignal, to, addressSize))
+    while (result === interrupted)
+    return result
+  }
+
+  /** Receives datagrams into the `count` messages at this address. Returns their number. */
+  receiveMessages(fd: number, messages: number, count: number): number {
+    let result: number
+    do result = this.result(this.calls.recvmmsg(fd, messages, count, 0, 0))
+    while (result === interrupted)
+    return result
+  }
+
+  /** Sends the `count` messages at this address. Returns the number of those sent; an error is that of the first. */
+  sendMessages(fd: number, messages: number, count: number): number {
+    let result: number
+    do result = this.result(this.calls.sendmmsg(fd, messages, count, noSignal))
     while (result === interrupted)
     return result
   }
@@ -254,7 +302,7 @@ export class System {
     return this.control(epoll, control.add, fd, events, generation)
   }
 
-  /** Watches a listener level-triggered. */
+  /** Watches a listener or a UDP socket level-triggered. */
   watchListener(epoll: number, fd: number, generation: number): number {
     return this.control(epoll, control.add, fd, Ready.input, generation)
   }
