@@ -54,7 +54,12 @@ const epolls = (): number => linksOf("anon_inode:[eventpoll]")
 /** A client of Node's, with all that came and how it ended. */
 const client = (port: number) =>
   Effect.acquireRelease(
-    Effect.callback<{ socket: Socket; text: () => string; ending: () => string | undefined }>((resume) => {
+    Effect.callback<{
+      socket: Socket
+      bytes: () => Buffer
+      text: () => string
+      ending: () => string | undefined
+    }>((resume) => {
       const socket = connectTo({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true })
       const parts: Array<Buffer> = []
       let ending: string | undefined
@@ -66,7 +71,14 @@ const client = (port: number) =>
         ending = message.includes("ECONNRESET") ? "reset" : message
       })
       socket.once("connect", () =>
-        resume(Effect.succeed({ socket, text: () => Buffer.concat(parts).toString(), ending: () => ending }))
+        resume(
+          Effect.succeed({
+            socket,
+            bytes: () => Buffer.concat(parts),
+            text: () => Buffer.concat(parts).toString(),
+            ending: () => ending
+          })
+        )
       )
     }),
     ({ socket }) => Effect.sync(() => socket.destroy())
@@ -438,7 +450,7 @@ describe.runIf(lacking === undefined || process.env.CI !== undefined)("the trans
             const { addresses } = Context.get(context, Server)
             const near = yield* client(addresses[0]!.port)
             near.socket.write(Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]))
-            yield* until(() => near.text().length === 12)
+            yield* until(() => near.bytes().length === 12)
             return near
           })
           const first = yield* session
@@ -449,7 +461,7 @@ describe.runIf(lacking === undefined || process.env.CI !== undefined)("the trans
           for (const socket of far) socket.end()
         })
       )
-      yield* until(() => descriptors() <= before[0]! && epolls() === before[1])
+      yield* until(() => descriptors() <= before[0]! && epolls() <= before[1]!)
     })
   )
 
