@@ -6,10 +6,10 @@
  *   are compared with the bare Node proxy, the lower the better; with `ratio` only that of these two servers is shown
  * @typedef {{
  *   readonly name: string, readonly group: string, readonly title: string,
- *   readonly full: string[], readonly quick?: string[], readonly before?: string[], readonly isFree?: boolean,
+ *   readonly full: string[], readonly quick?: string[], readonly before?: string[], readonly beside?: string[], readonly isFree?: boolean,
  *   readonly figures: readonly Figure[]
- * }} Measure `full` and `quick` are for the load generator, and `before` is too, of what is not measured; what has no
- *   `quick` is left out of a quick run; if it is free, nothing has a core of its own
+ * }} Measure `full` and `quick` are for the load generator, and `before` and `beside` are too, of what is not measured and comes first
+ *   or goes on meanwhile; what has no `quick` is left out of a quick run; if it is free, nothing has a core of its own
  */
 
 /** @type {readonly Figure[]} */
@@ -43,6 +43,21 @@ const udp = (name, title, size) => ({
   full: ["udp", "--size", size, "--streams", "32", "--seconds", "2"],
   quick: ["udp", "--size", size, "--streams", "32", "--seconds", "0.7"],
   figures: datagrams
+})
+
+/** @param {string} name @param {string} title @param {string[]} beside @returns {Measure} */
+const tail = (name, title, beside) => ({
+  name,
+  group: "tail",
+  title: `one quiet session beside ${title}`,
+  before: ["rate", "--streams", "32", "--total", "4000"],
+  beside,
+  full: ["pingpong", "--streams", "1", "--seconds", "4"],
+  quick: ["pingpong", "--streams", "1", "--seconds", "2"],
+  figures: [
+    { field: "p50Us", title: "half within µs", digits: 0 },
+    { field: "p99Us", title: "99 % within µs", digits: 0 }
+  ]
 })
 
 /** What one worker takes by what these take: 1 if more of them cost nothing. @type {Figure["ratio"]} */
@@ -104,6 +119,8 @@ export const measures = [
       { field: "cpuPerSecond", title: "CPU-ms a second, all together", digits: 0, scale: 1e3 }
     ]
   },
+  tail("tail-rate", "64 that come and go", ["rate", "--streams", "64", "--total", "10000000"]),
+  tail("tail-down16", "16 downloads", ["bulk", "--streams", "16", "--seconds", "600"]),
   {
     name: "cores-rate",
     group: "cores",

@@ -1,6 +1,8 @@
 // Measures servers in turn, round by round, so that what the machine does
 // meanwhile hits all of them alike. Each figure is of a fresh process.
-import { load } from "./load.js"
+import { setPriority } from "node:os"
+import { setTimeout } from "node:timers/promises"
+import { load, loader } from "./load.js"
 import { start } from "./process.js"
 import { takesPart } from "./servers.js"
 
@@ -41,11 +43,29 @@ const measureOnce = async (server, measure, { quick, verify }) => {
       return { figures: { ms: running.msToListen, ...(await load(running, ["cost"])) } }
     if (measure.before) await load(running, measure.before)
     const args = fitting((quick && measure.quick) || measure.full, server)
-    return { figures: await load(running, verify ? [...args, "--verify"] : args) }
+    const measured = verify ? [...args, "--verify"] : args
+    return {
+      figures: await (measure.beside ? besides(running, measure.beside, measured) : load(running, measured))
+    }
   } catch (error) {
     return { failure: error instanceof Error ? error.message : String(error) }
   } finally {
     await running?.stop()
+  }
+}
+
+/**
+ * What is measured while another load goes on. That has the lowest priority on the core that both generators share.
+ * @param {import("./process.js").Running} running @param {readonly string[]} beside @param {readonly string[]} args
+ */
+const besides = async (running, beside, args) => {
+  const other = loader(running, beside)
+  try {
+    if (other.pid !== undefined) setPriority(other.pid, 19)
+    await setTimeout(1000)
+    return await load(running, args)
+  } finally {
+    other.kill()
   }
 }
 
