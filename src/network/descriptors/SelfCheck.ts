@@ -2,6 +2,8 @@
  * Tries, before the first connection, every layout and call that the descriptor transport relies on.
  */
 import * as NetAddress from "effect/net/NetAddress"
+import { DatagramBatch } from "./DatagramBatch.ts"
+import { endpoint } from "./DatagramEndpoints.ts"
 import type { Libc } from "./Libc.ts"
 import * as SocketAddress from "./SocketAddress.ts"
 import { again, inProgress, isRefused, nameOf, Ready, System } from "./System.ts"
@@ -85,14 +87,46 @@ const datagramsLack = (system: System, held: (what: string, fd: number) => numbe
   }
 }
 
-/** Whether the calls are there. The layout of their messages is that of all 64-bit Linux. */
+/** Two datagrams go to and fro between two sockets. */
 const checkDatagrams = (system: System, held: (what: string, fd: number) => number): void => {
-  const fd = held("socket", system.udpSocket(true))
-  const { incoming } = system.memory
-  const received = system.receiveMessages(fd, incoming.address(0, 64), 1)
-  expect(`recvmmsg (${received < 0 ? nameOf(received) : received})`, received === again)
-  expect("sendmmsg", system.sendMessages(fd, incoming.address(0, 64), 0) === 0)
+  const batch = new DatagramBatch(system)
+  const open = () => {
+    const fd = held("socket", system.udpSocket(true))
+    expect("bind", system.bind(fd, loopback, 0) === 0 && system.localAddress(fd) === 0)
+    return { fd, at: endpoint(SocketAddress.read(system.memory.address)) }
+  }
+  const [one, other] = [open(), open()]
+  const errors: Array<unknown> = []
+  const whenSent = (error: unknown) => void errors.push(error)
+  batch.send(one.fd, Buffer.from("abc"), 0, other.at, whenSent)
+  batch.send(one.fd, Buffer.from(""), 0, other.at, whenSent)
+  expect("sendto", errors.join() === ",")
+  const texts: Array<string> = []
+  const receive = (fd: number, answer: (bytes: Buffer) => void, sender: typeof one) => {
+    let result = again
+    let count = 0
+    // The kernel may need a moment to deliver.
+    for (let tries = 0; tries < mostTries && count < 2; tries++) {
+      result = batch.receive(fd, true, (bytes, from) => {
+        texts.push(`${from.key === sender.at.key} ${bytes}`)
+        answer(bytes)
+        return true
+      })
+      if (result > 0) count += result
+      else if (result !== again) break
+    }
+    expect(`recvmmsg (${result < 0 ? nameOf(result) : result})`, count === 2)
+  }
+  const answer = (bytes: Buffer) =>
+    batch.send(other.fd, bytes, Math.min(1, bytes.length), one.at, whenSent, Buffer.from("head"))
+  receive(other.fd, answer, one)
+  expect("sendmmsg", errors.join() === ",,,")
+  receive(one.fd, () => {}, other)
+  expect("mmsghdr", texts.join() === "true abc,true ,true headbc,true head")
 }
+
+const mostTries = 1000
+
 /** Whether bytes can be moved by a pipe. Throws where the call does something else than move or refuse. */
 const canSplice = (
   system: System,
