@@ -25,6 +25,9 @@ export interface Limited {
   readonly admitted: Owned & { readonly request: { readonly command: string } }
 }
 
+/** Whether a session relays UDP datagrams. */
+export const isAssociation = ({ admitted }: Limited): boolean => admitted.request.command === "ASSOCIATE"
+
 /** The owner of a session: its user, or its client address where no user was authenticated. */
 export const ownerOf = ({
   identity: { user },
