@@ -38,6 +38,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "auth/LoginLog": "bans/Bans.server",
   "auth/UsersCheck": "auth/UsersSource",
   "bans/BanReplica": "limits/Coordinator",
+  "bans/FailedLoginLog": "bans/Bans.server",
+  "bans/LoginGuard": "bans/Bans",
   "bans/Tally": "bans/LoginThrottle",
   "base/Ints": "base/ListTable",
   "cli/AccessFlags": "cli/Explain",

@@ -17,6 +17,9 @@ export interface Ban {
   readonly failures: number
 }
 
+/** Whether a ban is for failed logins, and not by an operator. */
+export const isForGuessing = ({ failures }: Ban): boolean => failures > 0
+
 interface Entry extends Ban {
   /** Number of consecutive bans. */
   readonly turn: number

@@ -14,20 +14,18 @@ import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Authenticator } from "../auth/Authenticator.ts"
-import * as LoginQueue from "../auth/LoginQueue.ts"
 import { AuthSettings } from "../auth/Settings.ts"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
-import { defined } from "../base/Fields.ts"
 import { KeyedHash } from "../base/KeyedHash.ts"
-import * as KeyedSemaphore from "../base/KeyedSemaphore.ts"
-import * as LineBudget from "../base/LineBudget.ts"
-import { AuthenticationFailed, Banned, type Refusal } from "../Errors.ts"
+import { Banned } from "../Errors.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
-import { printable } from "../wire/Text.ts"
 import * as BanDecisions from "./BanDecisions.ts"
-import type * as BanList from "./BanList.ts"
-import type { Attempt } from "./LoginThrottle.ts"
+import * as BanList from "./BanList.ts"
+import * as FailedLoginLog from "./FailedLoginLog.ts"
+import { type GuardSettings, LoginGuard } from "./LoginGuard.ts"
 import { BanSettings } from "./Settings.ts"
+
+export type { FailedLogin } from "./FailedLoginLog.ts"
 
 /** A banned network, until when, and why. */
 export type Ban = BanList.Ban
@@ -40,13 +38,6 @@ export const BanLog = Context.Reference<{ readonly write: (change: BanChange) =>
   "effect-socks/bans/BanLog",
   { defaultValue: () => ({ write: () => {} }) }
 )
-
-/** The fields of a failed login in the log. */
-export interface FailedLogin {
-  readonly client: NetAddress.SocketAddress
-  readonly listener: string
-  readonly protocol: string | undefined
-}
 
 /** A network with failed logins that is not banned. */
 export interface Suspect {
@@ -81,20 +72,17 @@ export class Bans extends Context.Service<
      * Fails if the client is banned. The address of a client behind a proxy is known
      * only after the PROXY header: call this again then, with `via`.
      */
-    readonly admit: (peer: {
-      readonly remote: NetAddress.SocketAddress
-      readonly via?: NetAddress.SocketAddress
-    }) => Effect.Effect<void, Banned, AuthSettings | ListenSettings>
+    readonly admit: (peer: Client) => Effect.Effect<void, Banned, AuthSettings | ListenSettings>
     /**
      * Wraps an authenticator: counts its failures by these settings, and refuses attempts that come too soon without a
      * check.
      */
     readonly guard: (
       authenticator: Authenticator["Service"],
-      settings: BanSettings["Service"] & Pick<AuthSettings["Service"], "trust">
+      settings: GuardSettings
     ) => Authenticator["Service"]
     /** Logs a failed login, at most 5 a network and 50 in all in 10 seconds. */
-    readonly log: (error: AuthenticationFailed, login: FailedLogin) => Effect.Effect<void>
+    readonly log: FailedLoginLog.FailedLoginLog
     /** Bans a network of any size for a duration from now on. */
     readonly ban: (
       network: IpNetwork.IpNetwork,
@@ -148,109 +136,18 @@ export const decide = (
 const isBanChange = (news: BanDecisions.Update): news is BanChange =>
   news._tag === "ban" || news._tag === "lift"
 
-/** Number of password checks of one network at a time. */
-const atOnce = 8
-
-/** Log lines of failed logins in 10 seconds: of a network, and in all. */
-const mostFailures: LineBudget.Most = { each: 5, all: 50 }
+/** The address of a client, and that of the proxy which the client came through. */
+interface Client {
+  readonly remote: NetAddress.SocketAddress
+  readonly via?: NetAddress.SocketAddress
+}
 
 const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] => {
-  const failureLines = LineBudget.make(mostFailures, part)
-  const inTurn = KeyedSemaphore.make(Math.ceil(atOnce * part))
-  /**
-   * Attempts of known users, which do not wait for the others: one at a time, as each wrong password uses up credit of
-   * the network.
-   */
-  const welcomed = KeyedSemaphore.make(1)
-
+  const guard = new LoginGuard(decisions, part)
   return {
-    // Runs for every connection, nearly none of which is banned.
-    admit: ({ remote, via }) =>
-      Effect.withFiber((fiber) => {
-        const { trust } = Context.getUnsafe(fiber.context, AuthSettings)
-        if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return Effect.void
-        const { proxyProtocolFrom } = Context.getUnsafe(fiber.context, ListenSettings)
-        if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return Effect.void
-        const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-        const ban = decisions.find(remote.address, now)
-        if (ban === undefined || BanDecisions.isHere(remote.address)) return Effect.void
-        // A ban for failed logins keeps out no network of a known user: there `guard` refuses everyone but that user.
-        if (isForGuessing(ban) && decisions.hasKnown(remote.address, now)) return Effect.void
-        decisions.turnedAway++
-        const network = IpNetwork.format(ban.network)
-        return Effect.andThen(
-          Effect.logDebug("turned away", { client: NetAddress.formatHost(remote), network }),
-          Effect.fail(new Banned({ network }))
-        )
-      }),
-
-    guard: (inner, settings) => ({
-      // A getter, as a reload may change them.
-      get methods() {
-        return inner.methods
-      },
-      ...(inner.recognize && { recognize: inner.recognize }),
-      verify: (credentials, from) => {
-        const window = Duration.toMillis(settings.banWindow)
-        // Clients of Unix-domain sockets are exempt, and so are the networks in the settings.
-        if (!NetAddress.isInetAddress(from) || ClientNetwork.isIn(from, settings.trust)) {
-          return inner.verify(credentials, from)
-        }
-        const { address } = from
-        const [network = "", ...wider] = ClientNetwork.around(address).map(IpNetwork.format)
-        const area = ClientNetwork.areaOf(address)
-        const { username, password } = credentials
-        const user = printable(username)
-        const account = decisions.digest(username)
-        const guess = decisions.digest(utf8.encode(network), username, password)
-        const refusal = (reason: Refusal) => Effect.fail(new AuthenticationFailed({ user, reason }))
-        return Effect.clockWith((clock) => {
-          const attempt = (): Attempt => ({
-            ...{ network, wider, area, account, guess },
-            ...{ now: clock.currentTimeMillisUnsafe(), window }
-          })
-          const verifyFirst = Effect.suspend(() => {
-            const before = attempt()
-            const ban = BanDecisions.isHere(address) ? undefined : decisions.find(address, before.now)
-            if (ban && !(isForGuessing(ban) && decisions.isExempt(before))) return refusal("banned")
-            if (decisions.isTooSoon(before)) {
-              return Effect.andThen(
-                decisions.failed("refused", address, before, settings),
-                refusal("too soon after others")
-              )
-            }
-            const claim = { isKnown: decisions.isExempt(before), networks: [network, ...wider] }
-            return Effect.provideService(inner.verify(credentials, from), LoginQueue.Claim, claim).pipe(
-              Effect.tap(() => Effect.sync(() => decisions.succeeded(attempt()))),
-              Effect.tapErrorTag("AuthenticationFailed", () =>
-                decisions.failed("failed", address, attempt(), settings)
-              )
-            )
-          })
-          const first = attempt()
-          if (decisions.wasRightBefore(first)) return verifyFirst
-          return decisions.isExempt(first) ? welcomed(network, verifyFirst) : inTurn(network, verifyFirst)
-        })
-      }
-    }),
-
-    log: Effect.fnUntraced(function* ({ _tag, user, ...details }, { client, ...where }) {
-      const address = NetAddress.isInetAddress(client) ? NetAddress.formatHost(client) : client.path
-      const now = yield* Clock.currentTimeMillis
-      const { isShown, leftOut } = failureLines.note(networkOf(client), now)
-      if (leftOut > 0) {
-        yield* Effect.logWarning("more logins failed than were logged", { leftOut })
-      }
-      if (isShown) {
-        const short = Array.from(user)
-        const shown = short.length > 64 ? `${short.slice(0, 64).join("")}…` : user
-        yield* Effect.logWarning(
-          "authentication failed",
-          defined({ client: address, user: shown, ...where, ...details })
-        )
-      }
-    }),
-
+    admit: (client) => admit(decisions, client),
+    guard: (authenticator, settings) => guard.guard(authenticator, settings),
+    log: FailedLoginLog.make(part),
     ban: Effect.fnUntraced(function* (network, duration, reason) {
       // At most the last time that a Date can hold.
       const until = Math.min((yield* Clock.currentTimeMillis) + Duration.toMillis(duration), 8.64e15)
@@ -273,10 +170,25 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
   }
 }
 
-/** Whether the ban is for failed logins, and not by an operator. */
-const isForGuessing = ({ failures }: Ban): boolean => failures > 0
-
-const utf8 = new TextEncoder()
-
-const networkOf = (client: NetAddress.SocketAddress): string =>
-  NetAddress.isInetAddress(client) ? ClientNetwork.nameOf(client.address) : client.path
+// Runs for every connection, nearly none of which is banned.
+const admit = (
+  decisions: BanDecisions.BanDecisions,
+  { remote, via }: Client
+): Effect.Effect<void, Banned, AuthSettings | ListenSettings> =>
+  Effect.withFiber((fiber) => {
+    const { trust } = Context.getUnsafe(fiber.context, AuthSettings)
+    if (!NetAddress.isInetAddress(remote) || ClientNetwork.isIn(remote, trust)) return Effect.void
+    const { proxyProtocolFrom } = Context.getUnsafe(fiber.context, ListenSettings)
+    if (via === undefined && ClientNetwork.isIn(remote, proxyProtocolFrom)) return Effect.void
+    const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const ban = decisions.find(remote.address, now)
+    if (ban === undefined || BanDecisions.isHere(remote.address)) return Effect.void
+    // A ban for failed logins keeps out no network of a known user: there `guard` refuses everyone but that user.
+    if (BanList.isForGuessing(ban) && decisions.hasKnown(remote.address, now)) return Effect.void
+    decisions.turnedAway++
+    const network = IpNetwork.format(ban.network)
+    return Effect.andThen(
+      Effect.logDebug("turned away", { client: NetAddress.formatHost(remote), network }),
+      Effect.fail(new Banned({ network }))
+    )
+  })
