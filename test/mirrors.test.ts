@@ -65,6 +65,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "limits/CoordinatorMember": "limits/Coordinator",
   "limits/CoordinatorSeat": "limits/Coordinator",
   "limits/Descriptors": "e2e/shortage",
+  "limits/KeyLease": "limits/SlotLease",
   "limits/OpenFiles": "e2e/shortage",
   "limits/Reservation": "session/SessionRegistry.limits",
   "limits/ServerLimits": "session/SessionRegistry.limits",

@@ -130,7 +130,7 @@ const make = ({ welcome, report }: Membership): Member => {
       fraction: 1 / welcome.count,
       slots,
       rates: tokens,
-      declare: slots.declare,
+      declare: () => slots.declare(),
       requestMore: ({ kind, key, limit }) =>
         kind === "token"
           ? tokens.ask(key, limit)
