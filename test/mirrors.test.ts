@@ -38,6 +38,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "auth/LoginLog": "bans/Bans.server",
   "auth/UsersCheck": "auth/UsersSource",
   "bans/BanReplica": "limits/Coordinator",
+  "bans/BanUpdate": "bans/BanDecisions",
   "bans/FailedLoginLog": "bans/Bans.server",
   "bans/LoginGuard": "bans/Bans",
   "bans/Tally": "bans/LoginThrottle",

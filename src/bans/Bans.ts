@@ -125,7 +125,7 @@ export class Bans extends Context.Service<
 /** Decisions of this process, reported to `BanLog` and to `tell`. */
 export const decide = (
   tell?: (update: BanDecisions.Update) => void
-): Effect.Effect<BanDecisions.Replicated, never, KeyedHash> =>
+): Effect.Effect<BanDecisions.BanDecisions, never, KeyedHash> =>
   Effect.zipWith(KeyedHash, BanLog, (hashes, { write }) =>
     BanDecisions.make(hashes, (update) => {
       tell?.(update)
@@ -155,10 +155,10 @@ const make = (decisions: BanDecisions.BanDecisions, part = 1): Bans["Service"] =
     }),
     restore: (ban) => Effect.sync(() => decisions.ban(ban)),
     lift: (network) => Effect.map(Clock.currentTimeMillis, (now) => decisions.lift(network, now)),
-    list: Effect.map(Clock.currentTimeMillis, decisions.list),
-    revision: Effect.sync(decisions.revision),
-    knownPairs: Effect.sync(decisions.knownPairs),
-    knownPairsRevision: Effect.sync(decisions.knownPairsRevision),
+    list: Effect.map(Clock.currentTimeMillis, (now) => decisions.list(now)),
+    revision: Effect.sync(() => decisions.revision()),
+    knownPairs: Effect.sync(() => decisions.knownPairs()),
+    knownPairsRevision: Effect.sync(() => decisions.knownPairsRevision()),
     restoreKnownPairs: (kept) => Effect.sync(() => decisions.restoreKnownPairs(kept)),
     suspects: Effect.gen(function* () {
       const { banWindow } = yield* BanSettings

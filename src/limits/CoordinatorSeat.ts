@@ -103,7 +103,7 @@ interface Parts {
   /** Sends a message to all members. */
   readonly tell: (news: News) => void
   readonly run: (effect: Effect.Effect<void>) => void
-  readonly decisions: BanDecisions.Replicated
+  readonly decisions: BanDecisions.BanDecisions
   readonly usage: Usage.Usage
   readonly settings: BanSettings["Service"]
 }
