@@ -5,7 +5,7 @@
  * until they are taken.
  */
 import type { Flow } from "./BandwidthScheduler.ts"
-import type { Mover, Receiver, Transport } from "./Transport.ts"
+import type { Receiver, Transport } from "./Transport.ts"
 
 /** Takes the bytes of one part of a message. */
 export interface Taker {
@@ -23,8 +23,6 @@ export class HttpInput implements Receiver {
   private readonly transport: Transport
   private pending: Buffer
   private taker: Taker | undefined = undefined
-  /** While the transport passes bytes on by itself. */
-  private mover: Mover | undefined = undefined
   private flow: Flow | undefined = undefined
   /** Whether the flow waits. */
   private isHeld = false
@@ -54,7 +52,6 @@ export class HttpInput implements Receiver {
   /** Gives the bytes to this taker from now on; to none, if it is left out. */
   want(taker?: Taker): void {
     this.taker = taker
-    this.takeBack()
     this.isShort = false
     this.run()
   }
@@ -68,47 +65,6 @@ export class HttpInput implements Receiver {
     this.charge(bytes)
   }
 
-  /** Whether the transport may pass bytes on by itself: none wait here, and none are counted for a flow. */
-  get canRelay(): boolean {
-    return this.pending.length === 0 && this.flow === undefined && !this.isReleased
-  }
-
-  /**
-   * Lets the transport pass on at least this many bytes by itself, and tells their numbers. After that, or at the end of
-   * the connection, the bytes are the taker's again.
-   */
-  relay(to: Transport, bytes: number, onMoved: (bytes: number) => void): void {
-    const { transport } = this
-    let left = bytes
-    const mover: Mover = {
-      moved: (count) => {
-        left -= count
-        this.onRead(count)
-        onMoved(count)
-        if (left <= 0) this.takeBack()
-        else if (to.unsent > 0) to.write(empty, () => this.mover === mover && transport.resume())
-      },
-      ended: () => this.takeBack(),
-      closed: ignored,
-      // So much of the body is left then that the connection gets no other request.
-      missed: ignored,
-      drained: ignored
-    }
-    this.mover = mover
-    transport.relayTo(to, mover, pieceLimit)
-    this.isPaused = false
-    transport.resume()
-  }
-
-  private takeBack(): void {
-    if (this.mover === undefined) return
-    this.mover = undefined
-    this.transport.pause()
-    this.transport.listen(this)
-    this.isPaused = true
-    this.run()
-  }
-
   /** Goes by this flow from now on; by none if it is undefined. */
   pace(flow: Flow | undefined): void {
     this.flow = flow
@@ -118,7 +74,7 @@ export class HttpInput implements Receiver {
 
   /** Discards all bytes from now on. */
   discard(): void {
-    this.want()
+    this.taker = undefined
     this.isDiscarding = true
     this.pending = empty
     this.run()
@@ -126,8 +82,8 @@ export class HttpInput implements Receiver {
 
   /** Gives the connection back, paused, and the bytes that were not taken. */
   release(): Buffer {
-    this.want()
     const { pending } = this
+    this.taker = undefined
     this.isDiscarding = true
     this.isReleased = true
     this.pending = empty
@@ -196,10 +152,5 @@ export class HttpInput implements Receiver {
     this.run()
   }
 }
-
-/** The most bytes that the transport passes on at once. */
-const pieceLimit = 256 * 1024
-
-const ignored = (): void => {}
 
 const empty: Buffer = Buffer.alloc(0)

@@ -25,16 +25,6 @@ export class HttpOutput {
     return this.transport.isFull || this.size > atOnce
   }
 
-  /** Where bytes may be written past this, counted by `passed`; undefined while bodies are framed here. */
-  get direct(): Transport | undefined {
-    return this.isChunked || this.size > 0 ? undefined : this.transport
-  }
-
-  /** Counts bytes that were written past this. */
-  passed(bytes: number): void {
-    this.onWritten(bytes)
-  }
-
   /** Writes a head, and goes by its framing for the body. */
   head(start: string, fields: Fields, framing: Framing): void {
     this.isChunked = framing._tag === "Chunked"

@@ -15,9 +15,6 @@ export interface BodyEnd {
   readonly ended: () => void
 }
 
-/** The bytes at the end of a body that are not left to the transport, which may pass on half of them at once. */
-const tail = 512 * 1024
-
 export class HttpPump implements Taker {
   private readonly input: HttpInput
   private readonly reader: BodyReader
@@ -53,12 +50,13 @@ export class HttpPump implements Taker {
     this.hasBegun = true
     const size = reader.take(bytes, pieces)
     output?.body(pieces)
-    input.use(size)
+    // Before `use`, which may read on.
     if (reader.isEnd || reader.problem !== undefined) input.want()
     else if (output?.isFull) {
       input.want()
       output.whenDrained(this.goOn)
     }
+    input.use(size)
     if (reader.isEnd) this.finish()
     else if (reader.problem !== undefined) this.end.malformed(reader.problem)
   }
@@ -68,22 +66,7 @@ export class HttpPump implements Taker {
   }
 
   private readonly goOn = (): void => {
-    if (this.isStopped) return
-    this.input.want(this)
-    this.relay()
-  }
-
-  /** Leaves most of a long body to the transport, which copies less. */
-  private relay(): void {
-    const { input, output, reader } = this
-    const to = output?.direct
-    if (to === undefined || !input.canRelay || reader.skip === undefined || (reader.left ?? 0) < 2 * tail)
-      return
-    input.relay(to, reader.left! - tail, (bytes) => {
-      reader.skip!(bytes)
-      output!.passed(bytes)
-      if (reader.problem !== undefined) this.end.malformed(reader.problem)
-    })
+    if (!this.isStopped) this.input.want(this)
   }
 
   private finish(): void {

@@ -21,8 +21,6 @@ export interface BodyReader {
   readonly trailers: Fields
   /** The number of bytes that are still to come, if it is known. */
   readonly left: number | undefined
-  /** Notes that bytes of a body of a known length went another way. */
-  readonly skip?: (bytes: number) => void
 }
 
 export const make = (framing: Framing): BodyReader => {
@@ -40,7 +38,7 @@ export const make = (framing: Framing): BodyReader => {
 
 /** A body of a known length. */
 class Counted implements BodyReader {
-  problem: string | undefined = undefined
+  readonly problem = undefined
   readonly trailers: Fields = []
   left: number
 
@@ -57,11 +55,6 @@ class Counted implements BodyReader {
     if (size > 0) pieces.push(bytes.subarray(0, size))
     this.left -= size
     return size
-  }
-
-  skip(bytes: number): void {
-    this.left -= bytes
-    if (this.left < 0) this.problem = "more bytes than Content-Length"
   }
 }
 
