@@ -12,6 +12,7 @@ import {
   MethodNotAllowed,
   NotForProxy
 } from "../Errors.ts"
+import * as HttpHead from "./HttpHead.ts"
 import type { Credentials } from "./Socks5.ts"
 import * as Target from "./Target.ts"
 
@@ -112,7 +113,11 @@ export const values = (fields: Fields, wanted: string): ReadonlyArray<string> =>
 
 /** The options in all lines of a field that is a list of tokens, such as Connection, in lower case. */
 export const options = (fields: Fields, wanted: string): ReadonlyArray<string> =>
-  values(fields, wanted).flatMap((line) => line.toLowerCase().split(/[\t ]*,[\t ]*/))
+  values(fields, wanted).flatMap((line) => list(line.toLowerCase()))
+
+/** The parts of a list, without the space around them. A pattern for both would take quadratic time on long spaces. */
+export const list = (line: string): ReadonlyArray<string> =>
+  line.split(",").map((part) => HttpHead.trimmed(part, 0, part.length))
 
 /** A response by this server itself. */
 export interface Answer {

@@ -3,7 +3,7 @@
  */
 import * as Result from "effect/Result"
 import { BadResponse, MalformedRequest } from "../Errors.ts"
-import { type Fields, type Head, values } from "./Http.ts"
+import { type Fields, type Head, list, values } from "./Http.ts"
 import type { ResponseHead } from "./HttpHead.ts"
 
 /** No body; a body of this many bytes; chunks; or a body that ends with the connection. */
@@ -49,7 +49,7 @@ const stated = (fields: Fields, version: string): Framing | string | undefined =
   }
   if (lengths.length === 0) return undefined
   // The same length again is no contradiction (RFC 9110 §8.6).
-  const [first, ...others] = lengths.flatMap((line) => line.split(/[\t ]*,[\t ]*/))
+  const [first, ...others] = lengths.flatMap(list)
   if (!/^\d{1,15}$/.test(first!)) return "Content-Length is no number of bytes"
   if (others.some((other) => other !== first)) return "different values of Content-Length"
   return { _tag: "Length", length: Number(first) }

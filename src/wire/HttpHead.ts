@@ -142,7 +142,7 @@ const fieldsOfResponse = (lines: ReadonlyArray<string>): Fields | string => {
 }
 
 /** The text from `start` to `end` without spaces and tabs at its ends. `trim` would remove 0xa0, too. */
-const trimmed = (text: string, start: number, end: number): string => {
+export const trimmed = (text: string, start: number, end: number): string => {
   let [from, to] = [start, end]
   while (from < to && isSpace(text.charCodeAt(from))) from++
   while (to > from && isSpace(text.charCodeAt(to - 1))) to--

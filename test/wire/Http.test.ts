@@ -142,3 +142,11 @@ describe("fields", () => {
     assert.isFalse(via("me"))
   })
 })
+
+it("A list is read in a time that grows with its length alone", () => {
+  const blank = " ".repeat(60_000)
+  const fields = [["Connection", `a${blank}b ,\tclose`]] as const
+  const start = performance.now()
+  assert.deepStrictEqual(Http.options(fields, "connection"), [`a${blank}b`, "close"])
+  assert.isBelow(performance.now() - start, 200)
+})
