@@ -75,7 +75,7 @@ const attempt = Effect.fnUntraced(function* (
     }
   })
   if (outcome._tag === "Over" && outcome.isKept) yield* ForwardOrigin.giveBack(place, exchange)
-  if (outcome._tag === "Unheard" && !origin.isReused)
+  if (outcome._tag === "Unheard" && !(origin.isReused && ForwardOrigin.isRepeatable(exchange)))
     return yield* new BadResponse({ reason: outcome.reason })
   return { ...outcome, place, pace }
 })

@@ -90,6 +90,10 @@ export const giveBack = Effect.fnUntraced(function* (
   if (channel.transport.isClosed) origin.close()
 })
 
+/** Whether the request can be sent again: it changes nothing more then, and no part of a body is gone. */
+export const isRepeatable = ({ head, framing }: HttpExchange): boolean =>
+  HttpFields.isRepeatable(head.method) && framing._tag === "None"
+
 /** A connection of earlier requests, if there is one that this request may use. */
 const kept = Effect.fnUntraced(function* (
   { exchange, chargeRule }: Options,
@@ -97,13 +101,13 @@ const kept = Effect.fnUntraced(function* (
   keyFor: (address: NetAddress.IpAddress) => string
 ) {
   const { take } = yield* OriginPool
-  const { channel, head, framing } = exchange
+  const { channel } = exchange
   // A request that must not be made twice is not made where the origin may be about to close.
-  const isRepeatable = HttpFields.isRepeatable(head.method) && framing._tag === "None"
+  const mayRepeat = isRepeatable(exchange)
   for (const { address, decision } of permitted) {
     const key = keyFor(address)
     const pinned = channel.pinned?.key === key && channel.pinned.origin.isClean
-    const origin = pinned ? channel.pinned!.origin : isRepeatable ? take(key) : undefined
+    const origin = pinned ? channel.pinned!.origin : mayRepeat ? take(key) : undefined
     if (origin === undefined) continue
     const place = { origin, key, decision, isGivenBack: false }
     yield* closing(place)

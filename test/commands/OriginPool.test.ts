@@ -133,6 +133,25 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
+  it.effect("that its client has to itself loses no part of a body, and no request is made twice", () => {
+    const { targets, heads } = numbered((connection, request, peer) => {
+      if (request === 1) return ok(String(connection))
+      peer.duplex.destroy()
+      return undefined
+    })
+    const fields = ["Host: a", "Transfer-Encoding: chunked"]
+    const post = message(["POST http://target.example/ HTTP/1.1", ...fields], "2\r\nhi\r\n0\r\n\r\n")
+    return Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(ask("GET", "/", "Authorization: NTLM TlRMTVNTUAAB"))
+      yield* receive(client)
+      yield* settled
+      yield* client.send(post)
+      assert.strictEqual((yield* receive(client)).status, 502)
+      assert.lengthOf(heads, 2)
+    }).pipe(Effect.provide(layer({ dialer: targets })))
+  })
+
   it.effect("is not kept if a response on it says so, or ends with it, or has something behind it", () => {
     const answers = [
       message(["HTTP/1.1 200 OK", "Content-Length: 1", "Connection: close"], "1"),
