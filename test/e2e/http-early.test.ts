@@ -54,6 +54,8 @@ const upload = (proxy: number, origin: number) =>
       response.on("error", ({ message }) => resume(Effect.succeed(message)))
     })
     outgoing.on("error", ({ message }) => resume(Effect.succeed(found === "" ? message : found)))
+    // The upload may go on behind the response, when nobody else hears of a failed write.
+    outgoing.on("socket", (socket) => socket.on("error", () => {}))
     outgoing.end(body)
   })
 
@@ -67,33 +69,32 @@ it.live("are heard every time", () =>
   }).pipe(Effect.scoped)
 )
 
-it.live(
-  "are heard while the transport itself passes on the body, and what is behind a long body is a request",
-  () =>
-    Effect.gen(function* () {
-      const server = yield* Program.start([])
-      let received = 0
-      const origin = yield* Origin.http((incoming, response) => {
-        incoming.on("data", (chunk: Buffer) => {
-          received += chunk.length
-        })
-        incoming.on("end", () => response.end(`${received} of ${incoming.url}`))
+it.live("get a long body whole, and what is behind it is the next request", () =>
+  Effect.gen(function* () {
+    const server = yield* Program.start([])
+    let received = 0
+    const origin = yield* Origin.http((incoming, response) => {
+      incoming.on("data", (chunk: Buffer) => {
+        received += chunk.length
       })
-      const found = yield* Effect.callback<string>((resume) => {
-        const socket = connect(server.port, "127.0.0.1")
-        let text = ""
-        socket.on("data", (chunk) => {
-          text += chunk.toString("latin1")
-        })
-        socket.on("close", () => resume(Effect.succeed(text)))
-        const head = (method: string, path: string, fields: string) =>
-          `${method} ${origin.url}${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`
-        socket.write(head("POST", "/1", `Content-Length: ${body.length}`))
-        socket.write(body)
-        socket.write(head("POST", "/2", "Content-Length: 3\r\nConnection: close"))
-        socket.write("end")
+      incoming.on("end", () => response.end(`${received} of ${incoming.url}`))
+    })
+    const found = yield* Effect.callback<string>((resume) => {
+      const socket = connect(server.port, "127.0.0.1")
+      let text = ""
+      socket.on("data", (chunk) => {
+        text += chunk.toString("latin1")
       })
-      assert.include(found, `${body.length} of /1`)
-      assert.include(found, `${body.length + 3} of /2`)
-    }).pipe(Effect.scoped)
+      socket.on("error", () => {})
+      socket.on("close", () => resume(Effect.succeed(text)))
+      const head = (method: string, path: string, fields: string) =>
+        `${method} ${origin.url}${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`
+      socket.write(head("POST", "/1", `Content-Length: ${body.length}`))
+      socket.write(body)
+      socket.write(head("POST", "/2", "Content-Length: 3\r\nConnection: close"))
+      socket.write("end")
+    })
+    assert.include(found, `${body.length} of /1`)
+    assert.include(found, `${body.length + 3} of /2`)
+  }).pipe(Effect.scoped)
 )
