@@ -12,7 +12,6 @@ import {
   MethodNotAllowed,
   NotForProxy
 } from "../Errors.ts"
-import * as HttpHead from "./HttpHead.ts"
 import type { Credentials } from "./Socks5.ts"
 import * as Target from "./Target.ts"
 
@@ -117,7 +116,17 @@ export const options = (fields: Fields, wanted: string): ReadonlyArray<string> =
 
 /** The parts of a list, without the space around them. A pattern for both would take quadratic time on long spaces. */
 export const list = (line: string): ReadonlyArray<string> =>
-  line.split(",").map((part) => HttpHead.trimmed(part, 0, part.length))
+  line.split(",").map((part) => trimmed(part, 0, part.length))
+
+/** The text from `start` to `end` without spaces and tabs at its ends. `trim` would remove 0xa0, too. */
+export const trimmed = (text: string, start: number, end: number): string => {
+  let [from, to] = [start, end]
+  while (from < to && isSpace(text.charCodeAt(from))) from++
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 
 /** A response by this server itself. */
 export interface Answer {

@@ -9,7 +9,7 @@
 import * as Result from "effect/Result"
 import { BadResponse, HeadTooLarge, MalformedRequest } from "../Errors.ts"
 import { complete, type Decoder, incomplete } from "./Decoder.ts"
-import type { Fields, Head } from "./Http.ts"
+import { type Fields, type Head, trimmed } from "./Http.ts"
 import { printable } from "./Text.ts"
 
 /** The head of a response. */
@@ -140,16 +140,6 @@ const fieldsOfResponse = (lines: ReadonlyArray<string>): Fields | string => {
   }
   return fields
 }
-
-/** The text from `start` to `end` without spaces and tabs at its ends. `trim` would remove 0xa0, too. */
-export const trimmed = (text: string, start: number, end: number): string => {
-  let [from, to] = [start, end]
-  while (from < to && isSpace(text.charCodeAt(from))) from++
-  while (to > from && isSpace(text.charCodeAt(to - 1))) to--
-  return text.slice(from, to)
-}
-
-const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 
 const token = /^[!#$%&'*+\-.^_`|~\w]+$/
 
