@@ -132,6 +132,8 @@ class Forwarding implements Taker {
     exchange.channel.input.pace(pace?.upload)
     origin.input.pace(pace?.download)
     origin.input.want(this)
+    // A connection that broke before now, such as while the request waited for its bandwidth, tells nobody again.
+    if (origin.transport.isClosed) this.originGone()
   }
 
   /** Takes the head of a response. */

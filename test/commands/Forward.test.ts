@@ -309,6 +309,23 @@ describe("what breaks off", () => {
     )
   )
 
+  it.effect("a target while the request waits for its bandwidth: 502, long before the idle timeout", () =>
+    withTarget(
+      (connected) =>
+        Effect.gen(function* () {
+          const client = yield* connect
+          yield* client.send(message(head("GET", `X: ${"x".repeat(20_000)}`)))
+          const target = yield* connected
+          yield* settled
+          yield* target.reset
+          yield* settled
+          yield* TestClock.adjust("20 seconds")
+          assert.strictEqual((yield* receive(client)).status, 502)
+        }),
+      { config: { bandwidthUser: { upload: 10_000, download: Infinity } } }
+    )
+  )
+
   it.effect("a client while its target is being connected to", () => {
     const started = Deferred.makeUnsafe<void>()
     const stopped = Deferred.makeUnsafe<void>()
