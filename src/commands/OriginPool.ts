@@ -1,7 +1,7 @@
 /**
  * Connections to origins that wait for another request.
  *
- * A connection is kept for its owner, route, address and port alone, so no user gets another user's. Each request is
+ * A connection is kept for its owner, address and port alone, so no user gets another user's. Each request is
  * judged before it gets one, so an address that was denied meanwhile is not used again.
  */
 import * as Context from "effect/Context"

@@ -73,7 +73,7 @@ export const isLastHop = ({ method, fields }: Head): boolean =>
 
 /** Whether requests with this field authenticate the connection, and not only themselves (RFC 4559 §6). */
 export const authenticatesConnection = (fields: Fields): boolean =>
-  values(fields, "authorization").some((value) => /^(?:ntlm|negotiate)(?: |$)/i.test(value))
+  values(fields, "authorization").some((value) => /^(?:ntlm|negotiate)(?:[\t ]|$)/i.test(value))
 
 /** Whether a request may be sent again when it may have been heard: it changes nothing more then (RFC 9110 §9.2.2). */
 export const isRepeatable = (method: string): boolean => repeatable.has(method)

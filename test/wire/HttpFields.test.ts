@@ -125,3 +125,17 @@ describe("a request that has been here", () => {
     })
   }
 })
+
+describe("a connection that a request authenticates", () => {
+  for (const [value, isAuthenticated] of [
+    ["NTLM TlRMTVNTUAAB", true],
+    ["negotiate\tYII=", true],
+    ["Negotiate", true],
+    ["Basic NTLM", false],
+    ["NTLMv2 x", false]
+  ] as const) {
+    it(`is ${isAuthenticated ? "" : "not "}seen in ${JSON.stringify(value)}`, () => {
+      assert.strictEqual(HttpFields.authenticatesConnection([["Authorization", value]]), isAuthenticated)
+    })
+  }
+})
