@@ -218,7 +218,10 @@ export class DescriptorTransport implements Transport, Watched {
     }
     if (this.fd < 0) return
     if (events & Ready.error && this.hasEnded) {
-      this.fail(this.loop.system.pendingError(this.fd), "read")
+      const error = this.loop.system.pendingError(this.fd)
+      // A failed write has taken the error.
+      if (error === 0) this.shut(false)
+      else this.fail(error, "read")
       return
     }
     if (events & (Ready.input | Ready.ended | Ready.hungUp | Ready.error)) {

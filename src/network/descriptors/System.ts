@@ -142,7 +142,7 @@ export class System {
   /** The pending error of a socket, negated; 0 if there is none. Clears the error. */
   pendingError(fd: number): number {
     const result = this.integerOption(fd, option.error)
-    return result < 0 ? result : -result
+    return result > 0 ? -result : result
   }
 
   /** Whether a socket is a Unix-domain socket. */

@@ -114,6 +114,19 @@ describe("reading from a descriptor", () => {
     assert.isTrue(transport.hasEnded && transport.isClosed)
   })
 
+  it("closes when it has broken behind the end, and a write has taken the error", () => {
+    const { kernel, socket, fd, transport, events } = reading()
+    const failures: Array<string> = []
+    transport.keepReading?.(({ message }) => void failures.push(message))
+    socket.incoming.push("end")
+    kernel.turn([fd, Ready.input | Ready.ended])
+    socket.refusals.push("EPIPE")
+    transport.write(Buffer.from("lost"))
+    kernel.turn([fd, Ready.error | Ready.hungUp])
+    kernel.turn()
+    assert.deepStrictEqual([events, failures, kernel.reports], [["ended", "closed"], ["write EPIPE"], []])
+  })
+
   it("gives others their turn after some pieces", () => {
     const kernel = Kernel.make()
     const order: Array<string> = []
