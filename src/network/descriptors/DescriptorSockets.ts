@@ -10,7 +10,7 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type { Peer } from "../Peer.ts"
-import type { Bound, ListenOptions, Place, Sockets } from "../Transport.ts"
+import type { Bound, Listening, ListenOptions, Place, Sockets } from "../Transport.ts"
 import { DescriptorListener } from "./DescriptorListener.ts"
 import { DescriptorTransport, type Loop } from "./DescriptorTransport.ts"
 import * as SocketAddress from "./SocketAddress.ts"
@@ -30,50 +30,56 @@ const connect =
   }
 
 const listen = (loop: Loop): Sockets["listen"] =>
-  Effect.fnUntraced(function* ({ place, backlog, binding = bindAtOnce, onConnection, onShortage }) {
-    const { system, poller, pipes, report } = loop
+  Effect.fnUntraced(function* (options) {
+    const { place } = options
     const address = "host" in place ? yield* addressOf(place.host) : undefined
-    const { fd, bound } = yield* opened(() => open(system, place, address, backlog, binding))
-    const isTcp = bound._tag !== "UnixPathAddress"
-    const peerOf = introducing(system, bound)
-    const listener = new DescriptorListener(fd, {
-      system,
-      poller,
-      pipes,
-      report,
-      onShortage,
-      onDescriptor: (accepted) => {
-        const peer = peerOf(accepted)
-        const transport = new DescriptorTransport(loop, accepted, isTcp, true)
-        const result = poller.watch(transport)
-        if (result < 0) transport.close()
-        else onConnection(transport, peer)
-      }
-    })
-    const stop = () => {
-      if (listener.fd < 0) return
-      listener.close()
-      if ("path" in place && !("fd" in place)) remove(place.path)
-    }
-    yield* Effect.acquireRelease(
-      opened(() => {
-        const result = poller.watchListener(listener)
-        if (result < 0) system.close(fd)
-        return result < 0 ? result : listener
+    return yield* Effect.acquireRelease(
+      Effect.suspend(() => {
+        const result = start(loop, address, options)
+        return typeof result === "number" ? Effect.fail(nameOf(result)) : Effect.succeed(result)
       }),
-      () => Effect.sync(stop)
+      ({ stop }) => Effect.sync(stop)
     )
-    return { bound, stop }
   })
+
+/** Listens. Returns a negated error code if that fails. */
+const start = (
+  loop: Loop,
+  address: NetAddress.IpAddress | undefined,
+  { place, backlog, binding = bindAtOnce, onConnection, onShortage }: ListenOptions
+): Listening | number => {
+  const { system, poller, pipes, report } = loop
+  const opened = open(system, place, address, backlog, binding)
+  if (typeof opened === "number") return opened
+  const { fd, bound } = opened
+  const isTcp = bound._tag !== "UnixPathAddress"
+  const peerOf = introducing(system, bound)
+  const onDescriptor = (accepted: number) => {
+    const peer = peerOf(accepted)
+    const transport = new DescriptorTransport(loop, accepted, isTcp, true)
+    if (poller.watch(transport) < 0) {
+      transport.close()
+      return
+    }
+    try {
+      onConnection(transport, peer)
+    } catch (defect) {
+      transport.crashed(defect)
+    }
+  }
+  const listener = new DescriptorListener(fd, { system, poller, pipes, report, onShortage, onDescriptor })
+  const stop = () => {
+    if (listener.fd < 0) return
+    listener.close()
+    if ("path" in place && !("fd" in place)) remove(place.path)
+  }
+  const result = poller.watchListener(listener)
+  if (result === 0) return { bound, stop }
+  stop()
+  return result
+}
 
 const bindAtOnce = (bind: () => void): void => bind()
-
-/** Fails with the name of a negated error code. */
-const opened = <A>(open: () => A | number): Effect.Effect<A, string> =>
-  Effect.suspend(() => {
-    const result = open()
-    return typeof result === "number" ? Effect.fail(nameOf(result)) : Effect.succeed(result)
-  })
 
 /** The address of a host; of a name the first that the system gives, as with Node. */
 const addressOf = (host: string): Effect.Effect<NetAddress.IpAddress, string> => {
