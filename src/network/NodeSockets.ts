@@ -8,7 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { Event } from "../base/Abortable.ts"
 import { fromNode } from "./NodeAddress.ts"
 import * as NodeTransport from "./NodeTransport.ts"
-import type { Peer } from "./Peer.ts"
+import { naming } from "./Peer.ts"
 import { ReadBuffers } from "./ReadBuffers.ts"
 import type { Bound, Place, Sockets } from "./Transport.ts"
 
@@ -57,7 +57,7 @@ const listen = (buffers: ReadBuffers): Sockets["listen"] =>
     yield* Effect.acquireRelease(started(server, start, lost), () => Effect.sync(stop))
     const bound = boundOf(server, "path" in place ? place.path : undefined)
     server.on("error", onShortage)
-    const peerOf = introducing(bound)
+    const peerOf = naming(bound, remoteOf, sharedLocal())
     server.on("connection", (socket) => onConnection(NodeTransport.make(socket, { buffers }), peerOf(socket)))
     return { bound, stop }
   })
@@ -97,30 +97,16 @@ const boundOf = (server: Server, path = ""): Bound => {
     : NetAddress.unixPathAddress(path)
 }
 
-/**
- * The addresses of both ends of a connection; undefined if the client is gone already. IPv4-mapped addresses become
- * IPv4. Connections with the same local address share one object for that address, to save memory.
- */
-const introducing = (bound: Bound): ((socket: Socket) => Peer | undefined) => {
-  if (bound._tag === "UnixPathAddress") {
-    const peer = { remote: bound, local: bound }
-    return () => peer
-  }
-  const { host, port } = bound
-  const isOne = NetAddress.isIpAddress(host) && !NetAddress.isUnspecified(host)
-  const only = isOne ? NetAddress.inetAddressUnsafe(host, port) : undefined
+const remoteOf = ({ remoteAddress, remotePort }: Socket): NetAddress.InetAddress | undefined =>
+  remoteAddress === undefined ? undefined : fromNode(remoteAddress, remotePort!)
+
+/** Connections with the same local address share one object for that address, to save memory. */
+const sharedLocal = (): ((socket: Socket) => NetAddress.InetAddress | undefined) => {
   let last: { readonly text: string; readonly address: NetAddress.InetAddress } | undefined
-  const localOf = ({ localAddress }: Socket) => {
-    if (localAddress !== undefined && last?.text !== localAddress) {
-      last = { text: localAddress, address: fromNode(localAddress, port) }
-    }
-    return localAddress === undefined ? undefined : last?.address
-  }
-  return (socket) => {
-    const { remoteAddress, remotePort } = socket
-    const local = only ?? localOf(socket)
-    return remoteAddress === undefined || local === undefined
-      ? undefined
-      : { remote: fromNode(remoteAddress, remotePort!), local }
+  return ({ localAddress, localPort }) => {
+    if (localAddress === undefined) return undefined
+    if (last?.text !== localAddress)
+      last = { text: localAddress, address: fromNode(localAddress, localPort!) }
+    return last.address
   }
 }

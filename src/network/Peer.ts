@@ -1,6 +1,7 @@
 /**
  * The addresses of an accepted connection, and their texts.
  */
+import type * as Host from "effect/net/Host"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -12,6 +13,29 @@ export interface Peer {
   readonly local: NetAddress.SocketAddress
   /** The address of the proxy in front of this server, if a PROXY header named the client. */
   readonly via?: NetAddress.SocketAddress
+}
+
+/**
+ * Names both ends of the connections of a listener; undefined for a client that is gone already. `localOf` is asked only
+ * if the listener has several addresses.
+ */
+export const naming = <Connection>(
+  bound: Host.HostPort | NetAddress.UnixPathAddress,
+  remoteOf: (connection: Connection) => NetAddress.InetAddress | undefined,
+  localOf: (connection: Connection) => NetAddress.InetAddress | undefined
+): ((connection: Connection) => Peer | undefined) => {
+  if (bound._tag === "UnixPathAddress") {
+    const peer = { remote: bound, local: bound }
+    return () => peer
+  }
+  const { host, port } = bound
+  const isOne = NetAddress.isIpAddress(host) && !NetAddress.isUnspecified(host)
+  const only = isOne ? NetAddress.inetAddressUnsafe(host, port) : undefined
+  return (connection) => {
+    const remote = remoteOf(connection)
+    const local = only ?? localOf(connection)
+    return remote && local && { remote, local }
+  }
 }
 
 /** The server's address of the connection; loopback on a Unix-domain socket. */

@@ -9,7 +9,7 @@ import * as Equal from "effect/Equal"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type { Peer } from "../Peer.ts"
+import { naming } from "../Peer.ts"
 import type { Bound, Listening, ListenOptions, Place, Sockets } from "../Transport.ts"
 import { DescriptorListener } from "./DescriptorListener.ts"
 import { DescriptorTransport, type Loop } from "./DescriptorTransport.ts"
@@ -53,7 +53,12 @@ const start = (
   if (typeof opened === "number") return opened
   const { fd, bound } = opened
   const isTcp = bound._tag !== "UnixPathAddress"
-  const peerOf = introducing(system, bound)
+  const peerOf = naming(
+    bound,
+    // `accept` has left it there.
+    () => SocketAddress.read(system.memory.address),
+    sharedLocal(system)
+  )
   const onDescriptor = (accepted: number) => {
     const peer = peerOf(accepted)
     const transport = new DescriptorTransport(loop, accepted, isTcp, true)
@@ -162,29 +167,14 @@ const boundOf = (system: System, fd: number, place: Place): Bound | number => {
   return Host.hostPortUnsafe(address, port)
 }
 
-/**
- * The addresses of both ends of a connection that was just accepted; undefined if the client is gone already.
- * Connections with the same local address share one object for that address, to save memory.
- */
-const introducing = (system: System, bound: Bound): ((fd: number) => Peer | undefined) => {
-  if (bound._tag === "UnixPathAddress") {
-    const peer = { remote: bound, local: bound }
-    return () => peer
-  }
-  const { host, port } = bound
-  const isOne = NetAddress.isIpAddress(host) && !NetAddress.isUnspecified(host)
-  const only = isOne ? NetAddress.inetAddressUnsafe(host, port) : undefined
+/** Connections with the same local address share one object for that address, to save memory. */
+const sharedLocal = (system: System): ((fd: number) => NetAddress.InetAddress | undefined) => {
   let last: NetAddress.InetAddress | undefined
-  const localOf = (fd: number) => {
+  return (fd) => {
     if (system.localAddress(fd) < 0) return undefined
     const local = SocketAddress.read(system.memory.address)
     if (last === undefined || !Equal.equals(last, local)) last = local
     return last
-  }
-  return (fd) => {
-    const remote = SocketAddress.read(system.memory.address)
-    const local = only ?? localOf(fd)
-    return local && { remote, local }
   }
 }
 
