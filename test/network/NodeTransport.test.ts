@@ -5,33 +5,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
-import type { Mover, Receiver } from "../../src/network/Transport.ts"
 import { pair, peer } from "../../src/testing/index.ts"
+import { noting } from "../support/noting.ts"
 import { settled } from "../support/streams.ts"
 
 const connected = Effect.sync(() => {
   const [near, far] = pair()
   return { near, far, remote: peer(near), transport: NodeTransport.make(far) }
 })
-
-/** Notes what it is told. */
-const noting = () => {
-  const events: Array<string> = []
-  const note = (what: string) => () => void events.push(what)
-  const receiver: Receiver = {
-    received: (bytes) => void events.push(String(bytes)),
-    ended: note("ended"),
-    closed: note("closed")
-  }
-  const mover: Mover = {
-    moved: (bytes) => void events.push(`moved ${bytes}`),
-    missed: note("missed"),
-    drained: note("drained"),
-    ended: note("ended"),
-    closed: note("closed")
-  }
-  return { events, receiver, mover }
-}
 
 describe("NodeTransport", () => {
   it.effect("gives what comes to the one that listens, and then to the next", () =>

@@ -5,20 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as NetAddress from "effect/net/NetAddress"
 import { DescriptorTransport } from "../../../src/network/descriptors/DescriptorTransport.ts"
 import { Ready } from "../../../src/network/descriptors/System.ts"
-import type { Mover, Receiver, Transport } from "../../../src/network/Transport.ts"
+import type { Mover, Transport } from "../../../src/network/Transport.ts"
 import * as Kernel from "../../support/kernel.ts"
-
-/** Notes what it is told. */
-const noting = () => {
-  const events: Array<string> = []
-  const note = (what: string) => () => void events.push(what)
-  const receiver: Receiver = {
-    received: (bytes) => void events.push(String(bytes)),
-    ended: note("ended"),
-    closed: note("closed")
-  }
-  return { events, receiver }
-}
+import { noting } from "../../support/noting.ts"
 
 /** A connection that is read. */
 const reading = () => {
