@@ -21,8 +21,17 @@ import { NameNotFound, ResolutionTimeout, type ResolveError } from "../Errors.ts
 import * as DnsCache from "./DnsCache.ts"
 import { NetworkSettings } from "./Settings.ts"
 
+/** What is found later than the rest. */
+export interface Late<out A> {
+  /**
+   * More addresses, of the family whose name server has not answered yet: to be tried after all others. Undefined if
+   * there are none to wait for.
+   */
+  readonly late?: Effect.Effect<ReadonlyArray<A>> | undefined
+}
+
 /** The addresses of a name, at least one, in the order in which to try them. */
-export type Addresses = Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>
+export type Addresses = Arr.NonEmptyReadonlyArray<NetAddress.IpAddress> & Late<NetAddress.IpAddress>
 
 /**
  * The addresses of a name.
@@ -122,7 +131,7 @@ const resolveWith = (
 /** The time to wait for the other family after one has answered (RFC 8305 §3). */
 const resolutionDelay = "50 millis"
 
-/** Queries both families at the same time. Waits for the slower family for `resolutionDelay` only. */
+/** Queries both families at the same time. After one has answered, the other is late after `resolutionDelay`. */
 const query = Effect.fnUntraced(function* (
   servers: DnsCache.Servers,
   cache: DnsCache.DnsCache,
@@ -135,17 +144,36 @@ const query = Effect.fnUntraced(function* (
         addresses.length === 0 ? Effect.void : Deferred.succeed(answered, undefined)
       ),
       Effect.raceFirst(
-        Deferred.await(answered).pipe(Effect.andThen(Effect.sleep(resolutionDelay)), Effect.as([]))
+        Deferred.await(answered).pipe(Effect.andThen(Effect.sleep(resolutionDelay)), Effect.as("late"))
       ),
       Effect.result
     )
   const answers = yield* Effect.all([family(6), family(4)], { concurrency: "unbounded" })
-  const [v6, v4] = answers.map(Result.getOrElse((): ReadonlyArray<NetAddress.IpAddress> => []))
+  const [v6, v4] = answers.map((answer) => (isAddresses(answer) ? answer.success : []))
   const addresses = interleave(v6!, v4!)
-  if (Arr.isReadonlyArrayNonEmpty(addresses)) return addresses
+  if (Arr.isReadonlyArrayNonEmpty(addresses)) {
+    const isLate = answers.some((answer) => Result.isSuccess(answer) && answer.success === "late")
+    return isLate
+      ? Object.assign(addresses, { late: late(servers, cache, name, v6!.length > 0 ? 4 : 6) })
+      : addresses
+  }
   const failure = answers.find(Result.isFailure)
   return yield* failure ? failure.failure : new NameNotFound({ name })
 })
+
+/** The addresses of a family that is late. They are asked for again only if the first question is over. */
+const late = (
+  servers: DnsCache.Servers,
+  cache: DnsCache.DnsCache,
+  name: Host.DomainName,
+  version: 4 | 6
+): Effect.Effect<ReadonlyArray<NetAddress.IpAddress>> =>
+  Effect.orElseSucceed(cache.lookup(servers, name, version), () => [])
+
+const isAddresses = (
+  answer: Result.Result<ReadonlyArray<NetAddress.IpAddress> | string, unknown>
+): answer is Result.Success<ReadonlyArray<NetAddress.IpAddress>, never> =>
+  Result.isSuccess(answer) && typeof answer.success !== "string"
 
 /** Alternates the families, IPv6 first (RFC 8305 §4). */
 const interleave = <A>(first: ReadonlyArray<A>, second: ReadonlyArray<A>): Array<A> =>

@@ -5,7 +5,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import { type LimitError, NotAllowed, type ResolveError } from "../Errors.ts"
-import { addressesOf, type Resolver } from "../network/Resolver.ts"
+import { addressesOf, type Late, type Resolver } from "../network/Resolver.ts"
 import type { Target } from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
 import type { Decision } from "./Decision.ts"
@@ -18,7 +18,7 @@ export interface Permitted {
   readonly decision: Decision
 }
 
-export type Authorized = Arr.NonEmptyReadonlyArray<Permitted>
+export type Authorized = Arr.NonEmptyReadonlyArray<Permitted> & Late<Permitted>
 
 /**
  * The allowed addresses of the access's target, in the order in which to try them.
@@ -33,26 +33,35 @@ export const authorize = Effect.fnUntraced(function* (
   const startedAt = clock.monotonicTimeNanosUnsafe()
   const early = yield* judge(access)
   if (early.verdict === "deny") return yield* deny({ access, decision: early, addresses: [], duration: 0 })
-  const addresses = Arr.map(yield* addressesOf(access.target.host), (address) =>
-    NetAddress.toCanonical(address)
-  )
-  const allowed: Array<Permitted> = []
-  let first: Decision | undefined
-  for (const address of addresses) {
-    const decision = yield* judge(access, address)
-    first ??= decision
-    if (decision.verdict === "allow") allowed.push({ address, decision })
+  const judgeAll = Effect.fnUntraced(function* (found: ReadonlyArray<NetAddress.IpAddress>) {
+    const addresses = found.map((address) => NetAddress.toCanonical(address))
+    const allowed: Array<Permitted> = []
+    let first: Decision | undefined
+    for (const address of addresses) {
+      const decision = yield* judge(access, address)
+      first ??= decision
+      if (decision.verdict === "allow") allowed.push({ address, decision })
+    }
+    const duration = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
+    if (!Arr.isArrayNonEmpty(allowed)) return { first, addresses, duration }
+    const { write } = yield* DecisionLog
+    for (const group of early.isReport ? [allowed] : byDecision(allowed)) {
+      const decision = early.isReport ? early : group[0]!.decision
+      yield* write({ access, decision, addresses: group.map(({ address }) => address), duration })
+    }
+    return allowed
+  })
+  const found = yield* addressesOf(access.target.host)
+  const judged = yield* judgeAll(found)
+  if ("first" in judged) {
+    const { first, ...rest } = judged
+    return yield* deny({ access, decision: first!, ...rest })
   }
-  const duration = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
-  if (!Arr.isArrayNonEmpty(allowed)) {
-    return yield* deny({ access, decision: first!, addresses, duration })
-  }
-  const { write } = yield* DecisionLog
-  for (const group of early.isReport ? [allowed] : byDecision(allowed)) {
-    const decision = early.isReport ? early : group[0]!.decision
-    yield* write({ access, decision, addresses: group.map(({ address }) => address), duration })
-  }
-  return allowed
+  return found.late === undefined
+    ? judged
+    : Object.assign(judged, {
+        late: Effect.map(Effect.flatMap(found.late, judgeAll), (more) => ("first" in more ? [] : more))
+      })
 })
 
 /**

@@ -11,6 +11,7 @@ import { OriginPool } from "../commands/OriginPool.ts"
 import type { BadSetting, BadSettings, StateFailed } from "../Errors.ts"
 import { Bandwidth } from "../limits/Bandwidth.ts"
 import { Quotas } from "../limits/Quotas.ts"
+import { AddressHistory } from "../network/AddressHistory.ts"
 import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
@@ -53,7 +54,8 @@ export const services = (
     replacements.binder ?? Binder.layer,
     replacements.relay ?? Relay.layer,
     replacements.datagramRelay ?? DatagramRelay.layer,
-    OriginPool.layer
+    OriginPool.layer,
+    AddressHistory.layer
   )
 
 /** Services that refuse every client and deny every target: for a server that gets its settings by a reload later. */

@@ -6,6 +6,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { blackHole } from "../support/black-hole.ts"
 import { greeting, request } from "../support/messages.ts"
 import * as Names from "../support/names.ts"
 import type { Program } from "../support/program.ts"
@@ -102,6 +103,21 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
         })
       )
     }
+
+    it.effect("a path of IPv6 that loses everything costs the delay of an attempt, and that only once", () =>
+      Effect.gen(function* () {
+        const { port } = yield* serve((socket) => socket.end().resume(), "127.0.0.1")
+        yield* blackHole("::1", port)
+        const first = yield* visit("both.zone.test", port)
+        assert.deepStrictEqual([first.code, first.host], [0x00, "127.0.0.1"])
+        assert.isAtLeast(first.time, 240)
+        // The system would give the path up after two minutes, and the server after ten seconds.
+        assert.isBelow(first.time, 1500)
+        const again = yield* visit("both.zone.test", port)
+        assert.deepStrictEqual([again.code, again.host], [0x00, "127.0.0.1"])
+        assert.isBelow(again.time, 240)
+      })
+    )
 
     const failing: Record<string, string> = {
       // The search list would find it.

@@ -1,40 +1,13 @@
 /**
  * Targets that do not answer, and clients that do not wait for them.
  */
-import { spawn } from "node:child_process"
-import { connect as dial } from "node:net"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { blackHole } from "../support/black-hole.ts"
 import { greeting, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import { ask, connect, type TcpPeer } from "../support/sockets.ts"
 import { until } from "../support/until.ts"
-
-/** The port of a process that listens, and then is stopped with its accept queue full. */
-const silent = Effect.gen(function* () {
-  const child = yield* Effect.acquireRelease(
-    Effect.sync(() => spawn(process.execPath, ["-e", listening], { stdio: ["ignore", "pipe", "inherit"] })),
-    (child) => Effect.sync(() => child.kill("SIGKILL"))
-  )
-  const port = yield* Effect.callback<number>((resume) => {
-    child.stdout.once("data", (text: Buffer) => resume(Effect.succeed(Number(text))))
-  })
-  child.kill("SIGSTOP")
-  const fillers = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      Array.from({ length: 8 }, () => dial({ host: "127.0.0.1", port }).on("error", () => {}))
-    ),
-    (sockets) => Effect.sync(() => sockets.map((socket) => socket.destroy()))
-  )
-  yield* Effect.sleep("200 millis")
-  assert.isTrue(fillers.at(-1)!.connecting, "its queue is full")
-  return port
-})
-
-const listening = `
-  const server = require("node:net").createServer()
-  server.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => console.log(server.address().port))
-`
 
 layer(Program.layer(), { excludeTestServices: true })("A client that goes away during the dial", (it) => {
   const ways: Record<string, (client: TcpPeer) => Effect.Effect<void>> = {
@@ -46,7 +19,7 @@ layer(Program.layer(), { excludeTestServices: true })("A client that goes away d
     it.effect(`ends it: ${name}`, () =>
       Effect.gen(function* () {
         const program = yield* Program.Program
-        const port = yield* silent
+        const port = yield* blackHole()
         const before = program.descriptors().length
         const client = yield* connect(program.port)
         const { localPort } = client.duplex
@@ -69,7 +42,7 @@ layer(Program.layer(["--connect-timeout", "500ms"]), { excludeTestServices: true
     it.effect("is given up with 06 after the connect timeout", () =>
       Effect.gen(function* () {
         const program = yield* Program.Program
-        const port = yield* silent
+        const port = yield* blackHole()
         const before = program.descriptors().length
         const { client, code } = yield* ask(program.port, "127.0.0.1", port)
         assert.strictEqual(code, 0x06)

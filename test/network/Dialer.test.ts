@@ -10,11 +10,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
+import { AddressHistory } from "../../src/network/AddressHistory.ts"
 import { Dialer, fromCode } from "../../src/network/Dialer.ts"
+import type * as Authorize from "../../src/policy/Authorize.ts"
 import * as Direct from "../../src/routes/Direct.ts"
 import * as Config from "../../src/server/Config.ts"
 import { accessOf } from "../../src/session/States.ts"
@@ -55,13 +58,16 @@ beforeEach(() => {
   })
 })
 
-const dialing = Effect.fnUntraced(function* (...addresses: Arr.NonEmptyReadonlyArray<string>) {
+const permit = (address: string) => ({
+  address: NetAddress.ipFromStringUnsafe(address),
+  decision: { verdict: "allow", rule: "one" } as const
+})
+
+const dialing = (...addresses: Arr.NonEmptyReadonlyArray<string>) => connecting(Arr.map(addresses, permit))
+
+const connecting = Effect.fnUntraced(function* (permitted: Authorize.Authorized, host = "target.example") {
   const scope = yield* Scope.make()
-  const permitted = Arr.map(addresses, (address) => ({
-    address: NetAddress.ipFromStringUnsafe(address),
-    decision: { verdict: "allow", rule: "one" } as const
-  }))
-  const target = { host: NetAddress.ipFromStringUnsafe(addresses[0]), port: 443 }
+  const target = { host: Host.domainNameFromStringUnsafe(host), port: 443 }
   const access = { ...accessOf(admitted()), target }
   const fiber = yield* Direct.route.connect({ access, permitted, chargeRule: () => Effect.void }).pipe(
     Effect.map(({ outgoing }) => outgoing),
@@ -139,9 +145,13 @@ describe("Dialer", () => {
       const nearestFirst = [
         ["ECONNREFUSED", "ConnectionRefused"],
         ["EHOSTUNREACH", "HostUnreachable"],
-        ["ENETUNREACH", "NetworkUnreachable"],
+        ["EPERM", "NotAllowed"],
         ["ETIMEDOUT", "ConnectTimeout"],
-        ["EPROTO", "ConnectFailed"]
+        // Of a machine whose only addresses of a family are those of its links.
+        ["EADDRNOTAVAIL", "OutOfResources"],
+        ["ENETUNREACH", "NetworkUnreachable"],
+        ["EPROTO", "ConnectFailed"],
+        ["EAFNOSUPPORT", "AddressFamilyUnavailable"]
       ] as const
       for (const [i, [near, expected]] of nearestFirst.entries()) {
         for (const [far] of nearestFirst.slice(i + 1)) {
@@ -157,9 +167,19 @@ describe("Dialer", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("does not let a family that this machine lacks speak for the other one", () =>
+  it.effect("reports at the deadline what has failed before, if that says more than the deadline", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* reported(["EAFNOSUPPORT", "ECONNREFUSED"]), "ConnectionRefused")
+      for (const [code, expected] of [
+        ["ECONNREFUSED", "ConnectionRefused"],
+        ["ENETUNREACH", "ConnectTimeout"]
+      ] as const) {
+        sockets.length = 0
+        const { fiber, close } = yield* dialing("2001:db8::1", "192.0.2.1")
+        sockets[0]!.fail(code)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, expected)
+        yield* close
+      }
     }).pipe(Effect.provide(layer))
   )
 
@@ -218,6 +238,98 @@ describe("Dialer", () => {
       sockets[0]!.localAddress = undefined
       sockets[0]!.emit("connect")
       assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "ConnectionRefused")
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+/** The addresses that are dialled, one after the other, until the one that connects. */
+const tried = Effect.fnUntraced(function* (works: string, permitted: Authorize.Authorized, host?: string) {
+  sockets.length = 0
+  const { fiber, close } = yield* connecting(permitted, host)
+  for (let i = 0; fiber.pollUnsafe() === undefined; i++) {
+    if (sockets[i]?.host === works) sockets[i]!.emit("connect")
+    yield* TestClock.adjust("250 millis")
+  }
+  const { remote } = yield* Fiber.join(fiber)
+  yield* close
+  assert.strictEqual(NetAddress.formatIp(remote.address), works)
+  return sockets.map(({ host }) => host)
+})
+
+describe("Dialer's memory", () => {
+  const both = Arr.map(["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"] as const, permit)
+  const remembering = Layer.merge(layer, AddressHistory.layer)
+
+  it.effect(
+    "tries first what has worked instead of the first address, and the first again after a while",
+    () =>
+      Effect.gen(function* () {
+        const sixFirst = ["2001:db8::1", "192.0.2.1"]
+        assert.deepStrictEqual(yield* tried("192.0.2.1", both), sixFirst)
+        assert.deepStrictEqual(yield* tried("192.0.2.1", both), ["192.0.2.1"])
+        // Of another host nothing is known.
+        assert.deepStrictEqual(yield* tried("192.0.2.1", both, "other.example"), sixFirst)
+        yield* TestClock.adjust("590 seconds")
+        assert.deepStrictEqual(yield* tried("192.0.2.1", both), ["192.0.2.1"])
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(yield* tried("192.0.2.1", both), sixFirst)
+      }).pipe(Effect.provide(remembering))
+  )
+
+  it.effect("begins with the family that has worked where the addresses are others", () =>
+    Effect.gen(function* () {
+      yield* tried("192.0.2.1", both)
+      const others = Arr.map(["2001:db8::8", "192.0.2.8", "192.0.2.9"] as const, permit)
+      assert.deepStrictEqual(yield* tried("192.0.2.8", others), ["192.0.2.8"])
+      assert.deepStrictEqual(yield* tried("2001:db8::9", [permit("2001:db8::8"), permit("2001:db8::9")]), [
+        "2001:db8::8",
+        "2001:db8::9"
+      ])
+    }).pipe(Effect.provide(remembering))
+  )
+
+  it.effect("goes on to the others when what has worked fails, and forgets it when the first works", () =>
+    Effect.gen(function* () {
+      yield* tried("192.0.2.1", both)
+      assert.deepStrictEqual(yield* tried("2001:db8::1", both), ["192.0.2.1", "2001:db8::1"])
+      assert.deepStrictEqual(yield* tried("2001:db8::1", both), ["2001:db8::1"])
+    }).pipe(Effect.provide(remembering))
+  )
+})
+
+describe("the addresses of a family that is late", () => {
+  const late = (millis: number, ...addresses: ReadonlyArray<string>) =>
+    Effect.as(Effect.sleep(millis), addresses.map(permit))
+
+  it.effect("are tried after all others, as soon as they have failed", () =>
+    Effect.gen(function* () {
+      const permitted = Object.assign([permit("2001:db8::1")] as const, { late: late(100, "192.0.2.1") })
+      const { fiber, close } = yield* connecting(permitted)
+      sockets[0]!.fail("ENETUNREACH")
+      yield* TestClock.adjust("99 millis")
+      assert.lengthOf(sockets, 1)
+      yield* TestClock.adjust("1 millis")
+      sockets[1]!.emit("connect")
+      assert.strictEqual(NetAddress.formatInet((yield* Fiber.join(fiber)).remote), "192.0.2.1:443")
+      yield* close
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("are not waited for where others work", () =>
+    Effect.gen(function* () {
+      const permitted = Object.assign([permit("2001:db8::1")] as const, { late: Effect.never })
+      assert.deepStrictEqual(yield* tried("2001:db8::1", permitted), ["2001:db8::1"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("leave the error of the others, if there are none", () =>
+    Effect.gen(function* () {
+      const permitted = Object.assign([permit("2001:db8::1")] as const, { late: late(100) })
+      const { fiber, close } = yield* connecting(permitted)
+      sockets[0]!.fail("ECONNREFUSED")
+      yield* TestClock.adjust("100 millis")
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "ConnectionRefused")
+      yield* close
     }).pipe(Effect.provide(layer))
   )
 })

@@ -128,6 +128,42 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("gives the addresses of the slower family later, by the query that is under way", () =>
+    Effect.gen(function* () {
+      const [four, answerFour] = later()
+      world.records = {
+        "slow.example": { v6: ["2001:db8::1"], v4: four },
+        "both.example": { v4: [], v6: ["2001:db8::1"] }
+      }
+      const { resolve } = yield* Resolver
+      const name = Host.domainNameFromStringUnsafe
+      assert.isUndefined((yield* resolve(name("both.example"))).late)
+      const resolved = yield* Effect.forkChild(resolve(name("slow.example")))
+      yield* settled
+      yield* TestClock.adjust("50 millis")
+      const { late } = yield* Fiber.join(resolved)
+      const fiber = yield* Effect.forkChild(late!)
+      yield* settled
+      answerFour(["192.0.2.1"])
+      assert.deepStrictEqual((yield* Fiber.join(fiber)).map(NetAddress.formatIp), ["192.0.2.1"])
+      assert.lengthOf(world.asked, 4)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("has no later addresses of servers that never answer", () =>
+    Effect.gen(function* () {
+      world.records = { "slow.example": { v4: ["192.0.2.1"], v6: "silence" } }
+      const { resolve } = yield* Resolver
+      const resolved = yield* Effect.forkChild(resolve(Host.domainNameFromStringUnsafe("slow.example")))
+      yield* settled
+      yield* TestClock.adjust("50 millis")
+      const fiber = yield* Effect.forkChild((yield* Fiber.join(resolved)).late!)
+      yield* settled
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), [])
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("is content with one family where the other fails", () =>
     Effect.gen(function* () {
       world.records = { "half.example": { v4: ["192.0.2.1"], v6: "ESERVFAIL" } }

@@ -108,6 +108,28 @@ describe("Authorize", () => {
     })
   )
 
+  it.effect("judges the addresses that come late, too", () =>
+    Effect.gen(function* () {
+      const late = Effect.succeed(
+        ["10.0.0.1", "::ffff:10.0.0.2", "192.0.2.9"].map(NetAddress.ipFromStringUnsafe)
+      )
+      const resolver = Layer.succeed(Resolver, {
+        resolve: () => Effect.succeed(Object.assign([addresses[0]!] as const, { late }))
+      })
+      const permitted = yield* Authorize.authorize(access("target.example")).pipe(
+        Effect.provide(Layer.mergeAll(resolver, Layer.succeed(Policy, { judge }), Config.layer()))
+      )
+      assert.lengthOf(permitted, 1)
+      assert.deepStrictEqual(
+        (yield* permitted.late!).map(({ address, decision }) => [
+          NetAddress.formatIp(address),
+          decision.rule
+        ]),
+        [["192.0.2.9", "addresses"]]
+      )
+    })
+  )
+
   it.effect("writes the user, the target, the rule, the reason and the duration", () =>
     Effect.gen(function* () {
       const common = {
