@@ -10,15 +10,19 @@ import { keepYoungGenerationSmall } from "./base/GarbageCollector.ts"
 import "./workers/InspectorBlock.ts"
 import { writeSync } from "node:fs"
 import { createRequire } from "node:module"
-
-// An operator's own size is left alone.
-if (![...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((flag) => flag.includes("semi"))) {
-  keepYoungGenerationSmall()
-}
+import { fileURLToPath } from "node:url"
+import * as CodeCache from "./base/CodeCache.ts"
+import type * as Program from "./program.ts"
 
 try {
   const { version } = createRequire(import.meta.url)("../package.json")
-  const { start } = await import("./program.ts")
+  const bundle = CodeCache.open(fileURLToPath(new URL("bundle", import.meta.url)))
+  const { start } = bundle.load("program.cjs") as typeof Program
+  // Behind the loading, as V8 takes a code cache only with the flags that the cache was written with.
+  // An operator's own size is left alone.
+  if (![...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((flag) => flag.includes("semi"))) {
+    keepYoungGenerationSmall()
+  }
   handleSignals(await start(version))
 } catch (error) {
   // Without descriptors nothing can be loaded, the program's own error messages included.

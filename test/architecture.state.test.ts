@@ -16,7 +16,7 @@ const allowed: Readonly<Record<string, string>> = {
   "base/EarlySignals current": "the signals of the process",
   "base/EarlySignals early": "the signals of the process",
   "base/Inspector inspector": "the inspector of the process",
-  "base/Inspector last": "the result of `read` for the URL there was last",
+  "base/InspectorAddresses last": "the result of `read` for the URL there was last",
   "base/Outlet scratch": "empty between two calls",
   "base/Output errors": "standard error of the process",
   "base/Output held": "standard output and error of the process",

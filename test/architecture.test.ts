@@ -8,7 +8,7 @@ import { assert, describe, it } from "@effect/vitest"
 
 /** Top to bottom. A room is a directory of `src` or a file right in it. */
 const floors = [
-  ["main"],
+  ["main", "codeCache"],
   ["program"],
   ["cli", "index", "testing"],
   ["library"],
@@ -34,6 +34,7 @@ const floors = [
 /** Rooms that may touch the platform. */
 const onNode = [
   "main",
+  "codeCache",
   "program",
   "testing",
   "library",

@@ -74,6 +74,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "limits/SharedCounters": "limits/AccountLimits",
   "limits/SlotAllocator": "limits/SlotLease",
   main: "e2e/early-signals",
+  codeCache: "e2e/program",
+  "base/InspectorAddresses": "e2e/inspector",
   "network/Binder": "commands/Bind",
   "network/descriptors/DatagramBatch": "network/descriptors/DescriptorUdpSockets",
   "network/descriptors/DatagramEndpoints": "network/descriptors/DescriptorUdpSockets",

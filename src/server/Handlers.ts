@@ -11,7 +11,7 @@ import { Authenticator } from "../auth/Authenticator.ts"
 import { AuthSettings } from "../auth/Settings.ts"
 import { Bans } from "../bans/Bans.ts"
 import { BanSettings } from "../bans/Settings.ts"
-import * as Inspector from "../base/Inspector.ts"
+import * as InspectorAddresses from "../base/InspectorAddresses.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { OpenProxyRefused } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (
 
   /** The addresses that no client may reach: those of this server, and of the inspector of its process. */
   const closed = () => {
-    const inspectors = Inspector.addresses()
+    const inspectors = InspectorAddresses.addresses()
     return inspectors.length === 0 ? current.addresses() : [...current.addresses(), ...inspectors]
   }
 

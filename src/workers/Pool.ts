@@ -6,7 +6,7 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Inspector from "../base/Inspector.ts"
+import * as InspectorAddresses from "../base/InspectorAddresses.ts"
 import type { ToPrimary, ToWorker } from "./Messages.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Respawn from "./Respawn.ts"
@@ -179,7 +179,7 @@ class Processes {
 
   private forkProcess(): Worker | undefined {
     try {
-      return cluster.fork({ ...Inspector.environment(), [workerVariable]: "1" })
+      return cluster.fork({ ...InspectorAddresses.environment(), [workerVariable]: "1" })
     } catch (error) {
       // Such as no memory for a process. Other errors come as events.
       if (this.phase === "starting") throw error

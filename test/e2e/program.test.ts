@@ -2,6 +2,7 @@
  * The program and the one who starts it: what it says of itself, the settings
  * it takes, and the sentence for each that it cannot use.
  */
+import { readdirSync } from "node:fs"
 import { createRequire } from "node:module"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -36,6 +37,16 @@ describe.concurrent("what it says of itself", () => {
       const { code, stdout } = yield* Program.run(["--version"])
       assert.strictEqual(code, 0)
       assert.strictEqual(stdout, `effect-socks v${version}\n`)
+    })
+  )
+
+  it.live("the build has left a code cache of each file", () =>
+    Effect.sync(() => {
+      const files = readdirSync("dist/bundle")
+      for (const file of files.filter((file) => file.endsWith(".cjs"))) {
+        assert.include(files, `${file}.cache`)
+      }
+      assert.include(files, "program.cjs")
     })
   )
 

@@ -1,0 +1,69 @@
+import { appendFileSync, readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as CodeCache from "../../src/base/CodeCache.ts"
+import * as Temporary from "../support/temporary.ts"
+
+/** A directory with two files, one of which requires the other. */
+const bundle = Effect.map(Temporary.directory, (directory) => {
+  writeFileSync(
+    join(directory, "first.cjs"),
+    `exports.sum = require("./second.cjs").two + 1; exports.at = __filename`
+  )
+  writeFileSync(join(directory, "second.cjs"), `exports.two = 2; exports.os = require("node:os")`)
+  return directory
+})
+
+const run = (directory: string) => {
+  const opened = CodeCache.open(directory)
+  const { sum, at } = opened.load("first.cjs") as { sum: number; at: string }
+  assert.deepStrictEqual({ sum, at }, { sum: 3, at: join(directory, "first.cjs") })
+  return opened
+}
+
+describe("a code cache", () => {
+  it.effect("is read at the next start", () =>
+    Effect.gen(function* () {
+      const directory = yield* bundle
+      const first = run(directory)
+      assert.deepStrictEqual(first.compiled(), ["first.cjs", "second.cjs"])
+      first.writeCaches()
+      assert.deepStrictEqual(readdirSync(directory).sort(), [
+        "first.cjs",
+        "first.cjs.cache",
+        "second.cjs",
+        "second.cjs.cache"
+      ])
+      assert.deepStrictEqual(run(directory).compiled(), [])
+    })
+  )
+
+  it.effect("is written of files that were not run, too", () =>
+    Effect.gen(function* () {
+      const directory = yield* bundle
+      CodeCache.open(directory).writeCaches()
+      assert.deepStrictEqual(run(directory).compiled(), [])
+    })
+  )
+
+  it.effect("of another source, or of other bytes, is not used", () =>
+    Effect.gen(function* () {
+      const directory = yield* bundle
+      run(directory).writeCaches()
+      // Both are changed, as V8 remembers what this process has compiled.
+      for (const name of ["first.cjs", "second.cjs"]) {
+        appendFileSync(join(directory, name), "\n")
+      }
+      writeFileSync(join(directory, "first.cjs.cache"), "no cache")
+      assert.deepStrictEqual(run(directory).compiled(), ["first.cjs", "second.cjs"])
+    })
+  )
+
+  it.effect("does not run a file twice", () =>
+    Effect.gen(function* () {
+      const opened = run(yield* bundle)
+      assert.strictEqual(opened.load("second.cjs"), opened.load("second.cjs"))
+    })
+  )
+})
