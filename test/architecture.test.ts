@@ -14,6 +14,7 @@ const floors = [
   ["library"],
   ["workers"],
   ["server"],
+  ["metrics"],
   ["commands"],
   ["udp"],
   ["protocols"],

@@ -91,6 +91,8 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
   dailyQuota: ["5G", /a number of bytes such as .*, or off/],
   monthlyQuota: ["5GiB/s", /a number of bytes such as .*, or off/],
   stateDir: ["", /the path of a directory/],
+  metrics: ["maybe", /true/],
+  metricsUsers: ["all", /a whole number from 0 to 10000/],
   workers: ["0", /a whole number from 1 to 256, or auto/],
   config: ["", /the path of a file/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],

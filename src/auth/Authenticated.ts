@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
+import * as Phases from "../base/Phases.ts"
 import type { CertificateRefused, VerificationError } from "../Errors.ts"
 import type { CertificateSubject } from "../network/CertificateSubject.ts"
 import { type Credentials, Method } from "../wire/Socks5.ts"
@@ -35,10 +36,13 @@ export const byPassword = (
   from: NetAddress.SocketAddress
 ): Effect.Effect<Authenticated, VerificationError, Authenticator> =>
   Effect.flatMap(Authenticator, ({ verify }) =>
-    LoginLog.logged(Effect.map(verify(credentials, from), authenticated), {
-      client: from,
-      method: "password"
-    })
+    Phases.run(
+      "authenticate",
+      LoginLog.logged(Effect.map(verify(credentials, from), authenticated), {
+        client: from,
+        method: "password"
+      })
+    )
   )
 
 /** The identity in a verified certificate: the user of that name, or the name alone if no user has that name. */

@@ -7,7 +7,8 @@ import * as Config from "../server/Config.ts"
 import { WorkerSettings } from "../workers/Settings.ts"
 import { ProgramSettings } from "./Settings.ts"
 
-const [listeners, server, auth, bans, policy, network, transport, commands, limits, udp] = Config.sections
+const [listeners, server, auth, bans, policy, network, transport, commands, limits, udp, metrics] =
+  Config.sections
 
 /** A group of settings, which `help NAME` prints. Every section is in one. */
 export interface Group {
@@ -24,6 +25,7 @@ export const groups: ReadonlyArray<Group> = [
   { name: "bans", title: "Bans, and what is kept over a restart", sections: [bans] },
   { name: "connections", title: "Connections to targets", sections: [network, commands] },
   { name: "datagrams", title: "Datagrams", sections: [udp] },
+  { name: "metrics", title: "Metrics", sections: [metrics] },
   { name: "server", title: "The server as a whole", sections: [server, transport] },
   { name: "program", title: "The program", sections: [WorkerSettings, ProgramSettings] }
 ]

@@ -9,6 +9,7 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
+import type { Bans } from "../bans/Bans.ts"
 import * as FileWatcher from "../base/FileWatcher.ts"
 import * as Hmac from "../base/Hmac.ts"
 import * as Signal from "../base/Signal.ts"
@@ -16,6 +17,7 @@ import * as Slices from "../base/Slices.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { RuleTable } from "../config/RuleTable.ts"
 import * as Sources from "../config/Sources.ts"
+import type { StateFailed } from "../Errors.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
@@ -26,13 +28,15 @@ import * as Composition from "../server/Composition.ts"
 import * as Config from "../server/Config.ts"
 import * as MemoryRelease from "../server/MemoryRelease.ts"
 import * as Reload from "../server/Reload.ts"
-import { RunningServer } from "../server/RunningServer.ts"
+import { type Refusal, RunningServer } from "../server/RunningServer.ts"
 import * as StatusReport from "../server/StatusReport.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
+import type { Events } from "../session/Events.ts"
 import * as Messages from "../workers/Messages.ts"
 import * as ProcessRole from "../workers/ProcessRole.ts"
 import * as Banner from "./Banner.ts"
+import * as Observing from "./Observing.ts"
 import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 import * as Warnings from "./Warnings.ts"
@@ -50,11 +54,15 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const selfSigned = SelfSigned.kept()
   const following = yield* start(given, selfSigned)
   const { outline, workers } = following
+  const observing = yield* Observing.load(outline)
   const Primary = workers === 1 ? undefined : yield* Effect.promise(() => import("../workers/Primary.ts"))
-  const server =
+  const server: Layer.Layer<RunningServer | Bans | Events, Refusal | StateFailed, Config.Sections> =
     Primary === undefined
-      ? Layer.provide(RunningServer.layer, Composition.closed)
-      : Primary.layer({ count: workers, texts: following.texts })
+      ? Layer.provideMerge(
+          observing.alone,
+          RunningServer.layerOf(Composition.alone, observing.listener)
+        ).pipe(Layer.provide(Composition.closed))
+      : Layer.provideMerge(observing.primary, Primary.layer({ count: workers, texts: following.texts }))
   // One for all reloads.
   const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
   const services =

@@ -23,6 +23,7 @@ import * as EventForward from "../workers/EventForward.ts"
 import * as IpcChannel from "../workers/IpcChannel.ts"
 import * as IpcCoordinator from "../workers/IpcCoordinator.ts"
 import * as Messages from "../workers/Messages.ts"
+import * as Observing from "./Observing.ts"
 import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 
@@ -81,7 +82,16 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     first = undefined
     yield* Reload.once(services)
   })
-  const server = RunningServer.layerOf(CoordinatorMember.services, EventForward.layer(channel)).pipe(
+  const observing = yield* Observing.load(outline)
+  const listener = Layer.mergeAll(
+    EventForward.layer(channel),
+    observing.listener,
+    observing.answering(channel)
+  )
+  const server = Layer.provideMerge(
+    observing.worker,
+    RunningServer.layerOf(CoordinatorMember.services, listener)
+  ).pipe(
     Layer.provideMerge(CoordinatorMember.layer),
     Layer.provide([Composition.closed, IpcCoordinator.layer(channel), sockets]),
     Layer.provideMerge(Setup.settings(outline, passed))

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import * as Phases from "../base/Phases.ts"
 import {
   type ClientGone,
   CommandNotSupported,
@@ -41,7 +42,11 @@ export const run = Effect.fnUntraced(function* (
   const { host } = access.target
   const anyone = NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host) ? host : undefined
   yield* Authorize.admit(anyone ? { ...access, target: undefined } : access)
-  const judged = Effect.map(Authorize.authorize(access), (permitted) => ({ access, permitted, chargeRule }))
+  const judged = Effect.map(Phases.run("decide", Authorize.authorize(access)), (permitted) => ({
+    access,
+    permitted,
+    chargeRule
+  }))
   /** The decision about a sender, where the client named none. */
   const judge = Effect.fnUntraced(function* (sender: NetAddress.IpAddress) {
     const permitted = yield* Authorize.authorize({ ...access, target: { ...access.target, host: sender } })

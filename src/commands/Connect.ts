@@ -2,8 +2,10 @@
  * CONNECT: resolves the target, connects to one of its addresses, and relays (RFC 1928 §4, §6).
  */
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import * as Phases from "../base/Phases.ts"
 import {
   type ClientGone,
   type DialError,
@@ -52,11 +54,18 @@ export const join = (
   connected({ admitted, decision, remote: target.remote }).pipe(
     Effect.andThen(succeeded(bound)),
     Effect.andThen(SessionBandwidth.of(admitted, decision)),
-    Effect.flatMap((pace) => {
-      const { transport, early } = client.detach()
-      const ends = { client: transport, target: target.transport, early, traffic: log.traffic, pace }
-      return Effect.flatMap(Relay, (relay) => relay.run(ends))
-    })
+    Effect.flatMap((pace) =>
+      Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
+        const { transport, early } = client.detach()
+        const { traffic } = log
+        const onFirstByte = Phases.awaitByte(fiber)
+        const ends = { client: transport, target: target.transport, early, traffic, pace, onFirstByte }
+        return Phases.run(
+          "relay",
+          Effect.flatMap(Relay, (relay) => relay.run(ends))
+        )
+      })
+    )
   )
 
 /** A connection to the target, by the route of the session, to an address that the policy allows. */
@@ -69,7 +78,10 @@ export const open = ({
   NetworkSettings | Policy | Resolver | Dialer | Scope.Scope
 > =>
   Effect.flatMap(judge(admitted), (judged) =>
-    Effect.flatMap(CurrentRoute, (route) => route.connect({ ...judged, chargeRule }))
+    Phases.run(
+      "dial",
+      Effect.flatMap(CurrentRoute, (route) => route.connect({ ...judged, chargeRule }))
+    )
   )
 
 /** The access of a request, and the addresses of its target that the policy allows. */
@@ -97,5 +109,5 @@ export const judge = Effect.fnUntraced(function* (
     })
   }
   const access = accessOf(admitted)
-  return { access, permitted: yield* Authorize.authorize(access) }
+  return { access, permitted: yield* Phases.run("decide", Authorize.authorize(access)) }
 })

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Phases from "../base/Phases.ts"
 import { BadResponse, LastHop, LoopDetected, type SessionError } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
@@ -61,7 +62,8 @@ const attempt = Effect.fnUntraced(function* (
   const { idleTimeout } = yield* NetworkSettings
   const pseudonym = yield* Pseudonym
   const isUpgrade = head.version === "1.1" && HttpFields.isUpgrade(head.fields)
-  const outcome = yield* HttpForward.run({
+  const onFirstByte = yield* Effect.withFiber((fiber) => Effect.succeed(Phases.awaitByte(fiber)))
+  const forwarding = HttpForward.run({
     exchange,
     origin,
     path,
@@ -71,9 +73,11 @@ const attempt = Effect.fnUntraced(function* (
     idleTimeout,
     isUpgrade,
     onStatus: (status) => {
+      if (log.status === undefined) onFirstByte?.()
       log.status = status
     }
   })
+  const outcome = yield* Phases.run("relay", forwarding)
   if (outcome._tag === "Over" && outcome.isKept) yield* ForwardOrigin.giveBack(place, exchange)
   if (outcome._tag === "Unheard" && !(origin.isReused && ForwardOrigin.isRepeatable(exchange)))
     return yield* new BadResponse({ reason: outcome.reason })

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
+import * as Phases from "../base/Phases.ts"
 import type { DialError, InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
 import { ownerOf } from "../limits/LimitKeys.ts"
 import type { Dialer } from "../network/Dialer.ts"
@@ -60,12 +61,14 @@ export const open = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const own = yield* Scope.make()
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const { outgoing, decision } = yield* route
-    .connect({ ...judged, chargeRule: (decision) => Scope.provide(chargeRule(decision), scope) })
-    .pipe(
-      Scope.provide(own),
-      Effect.onError(() => Scope.close(own, Exit.void))
-    )
+  const connected = route.connect({
+    ...judged,
+    chargeRule: (decision) => Scope.provide(chargeRule(decision), scope)
+  })
+  const { outgoing, decision } = yield* Phases.run("dial", connected).pipe(
+    Scope.provide(own),
+    Effect.onError(() => Scope.close(own, Exit.void))
+  )
   const origin = new HttpOrigin(outgoing.transport, outgoing.remote, () => fork(Scope.close(own, Exit.void)))
   const place = { origin, key: keyFor(outgoing.remote.address), decision, isGivenBack: false }
   yield* closing(place)

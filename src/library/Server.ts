@@ -102,6 +102,19 @@ export class Server extends Context.Service<
   ): Layer.Layer<Provided, StartError | Config.ConfigError> => layerFrom(Settings.fromConfig(options))
 }
 
+/** The layers that count metrics; empty where the settings do not ask for metrics. */
+const meteringOf = (settings: Settings) =>
+  settings.values.metrics
+    ? Effect.promise(() => import("../server/Metering.ts")).pipe(
+        Effect.flatMap(({ make }) => make),
+        Effect.map(({ listener, census, decisions, process }) => ({
+          listener,
+          beside: Layer.mergeAll(census, decisions, process)
+        })),
+        Effect.provide(layerOf(settings))
+      )
+    : Effect.succeed({ listener: Layer.empty, beside: Layer.empty })
+
 /** Makes another server at each call: the layer is never shared. */
 const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E | Refusal | StateFailed> =>
   Layer.effectContext(
@@ -109,12 +122,14 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
       const settings = yield* read
       const services = yield* Services.make
       const counters = yield* Services.counters
+      const metering = yield* meteringOf(settings)
       const server = Layer.mergeAll(
         Layer.effect(Server, RunningServer),
         Sessions.layer,
-        Reload.layerOf(services)
+        Reload.layerOf(services),
+        metering.beside
       ).pipe(
-        Layer.provideMerge(RunningServer.layerOf(counters)),
+        Layer.provideMerge(RunningServer.layerOf(counters, metering.listener)),
         Layer.provide(Layer.provideMerge(services, layerOf(settings))),
         Layer.provide(Layer.succeed(SelfSigned.SelfSigned, SelfSigned.kept()))
       )

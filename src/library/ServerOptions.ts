@@ -382,6 +382,19 @@ export interface ServerOptions {
    * @default bound
    */
   readonly advertise?: string | NetAddress.IpAddress | undefined
+  /**
+   * Count sessions, bytes, times and refusals as metrics of Effect. Read at the start only.
+   *
+   * @default false
+   */
+  readonly metrics?: boolean | undefined
+  /**
+   * Number of users that have metrics of their own. The bytes of all other users are counted together, under
+   * the name other. Read at the start only.
+   *
+   * @default 100
+   */
+  readonly metricsUsers?: number | undefined
 }
 
 /** One value, or a list of them. */

@@ -10,6 +10,8 @@ export interface Traffic {
   sent: number
   /** From the target to the client. */
   received: number
+  /** The number of relayed datagrams of an association. */
+  datagrams?: number
   /** The number of dropped datagrams of an association. */
   dropped?: number
 }
@@ -38,6 +40,8 @@ export interface Ends {
   readonly traffic: Traffic
   /** The flows of the bandwidth limits. */
   readonly pace?: Pace | undefined
+  /** Called at the first byte of the target. */
+  readonly onFirstByte?: (() => void) | undefined
 }
 
 /** The time in ticks. */
@@ -57,6 +61,7 @@ export class RelayPair {
   /** Whether TCP keep-alive is on. */
   isKeptAlive = false
   readonly clock: Clock
+  readonly onFirstByte: (() => void) | undefined
   private readonly one: Side
   private readonly other: Side
   /** Called once, when both connections are closed, and never in the constructor. */
@@ -65,8 +70,9 @@ export class RelayPair {
   private open = 2
 
   /** Connects two paused ends. */
-  constructor({ client, target, early, traffic, pace }: Ends, clock: Clock) {
+  constructor({ client, target, early, traffic, pace, onFirstByte }: Ends, clock: Clock) {
     this.clock = clock
+    this.onFirstByte = onFirstByte
     this.movedAt = clock.now
     this.one = new Side(this, client, "client reset", traffic, "sent", pace?.upload)
     this.other = new Side(this, target, "target reset", traffic, "received", pace?.download)
@@ -160,7 +166,10 @@ class Side implements Mover {
 
   count(bytes: number): void {
     if (this.way === "sent") this.traffic.sent += bytes
-    else this.traffic.received += bytes
+    else {
+      if (this.traffic.received === 0) this.pair.onFirstByte?.()
+      this.traffic.received += bytes
+    }
     this.pair.movedAt = this.pair.clock.now
   }
 

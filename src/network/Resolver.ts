@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import * as Phases from "../base/Phases.ts"
 import { NameNotFound, ResolutionTimeout, type ResolveError } from "../Errors.ts"
 import * as DnsCache from "./DnsCache.ts"
 import { NetworkSettings } from "./Settings.ts"
@@ -97,7 +98,7 @@ export const addressesOf = (
 ): Effect.Effect<Addresses, ResolveError, Resolver> =>
   NetAddress.isIpAddress(host)
     ? Effect.succeed([host])
-    : Effect.flatMap(Resolver, ({ resolve }) => resolve(host))
+    : Effect.flatMap(Resolver, ({ resolve }) => Phases.run("resolve", resolve(host)))
 
 /** The configuration of this machine's resolver. */
 interface System {

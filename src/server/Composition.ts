@@ -64,18 +64,15 @@ export const closed = services({ authenticator: Authenticator.layerDenyAll, poli
 /** The services that count usage and bans, and the server's pseudonym. */
 export type Counters = Bans | Pseudonym | Quotas
 
-/**
- * The services that count all connections and outlive a reload, and the server's events. The log and `listener` listen
- * to the events.
- */
-export const counted = <E, R>(
-  counters: Layer.Layer<Counters, E, R>,
-  listener: Layer.Layer<never, never, Events> = Layer.empty
-): Layer.Layer<Bandwidth | Counters | Events | SessionRegistry, E, R> =>
+/** The services that count all connections and outlive a reload, and the server's events. */
+export type Counted = Bandwidth | Counters | Events | SessionRegistry
+
+/** The services that count connections, with the log of their events. */
+export const counted = <E, R>(counters: Layer.Layer<Counters, E, R>): Layer.Layer<Counted, E, R> =>
   Layer.mergeAll(Bandwidth.layer, SessionRegistry.layer, EventSources.decisions, EventSources.logins).pipe(
     Layer.provideMerge(counters),
-    // Below the sessions, so that the listeners end after the last session.
-    Layer.provide(Layer.mergeAll(EventSources.bans, EventLog.layer, listener)),
+    // Below the sessions, so that the log ends after the last session.
+    Layer.provide(Layer.mergeAll(EventSources.bans, EventLog.layer)),
     Layer.provideMerge(Events.layer)
   )
 

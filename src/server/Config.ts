@@ -11,6 +11,7 @@ import { CommandSettings } from "../commands/Settings.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import { LimitSettings } from "../limits/Settings.ts"
+import { MetricSettings } from "../metrics/Settings.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import { TransportSettings } from "../network/TransportSettings.ts"
@@ -29,7 +30,8 @@ export const sections = [
   TransportSettings,
   CommandSettings,
   LimitSettings,
-  UdpSettings
+  UdpSettings,
+  MetricSettings
 ] as const
 
 /** The sections, as services. */

@@ -14,6 +14,7 @@ import type { AuthSettings } from "../auth/Settings.ts"
 import { Bans, type FailedLogin } from "../bans/Bans.ts"
 import type { BanSettings } from "../bans/Settings.ts"
 import * as Deadline from "../base/Deadline.ts"
+import * as Phases from "../base/Phases.ts"
 import * as Command from "../commands/Command.ts"
 import type { CommandContext } from "../commands/CommandContext.ts"
 import { ServerFault, type SessionError } from "../Errors.ts"
@@ -117,15 +118,22 @@ class Connection {
 
 /** One session: login and request, limits, command. */
 const serve = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
-  const { client, settings, session, sessions, exchange } = connection
+  const { client, settings, session, sessions } = connection
   const read = client.withDeadline(readRequest(connection), settings.handshakeTimeout)
-  return (exchange?.awaitNext ? Effect.andThen(awaitNext(connection, exchange.awaitNext), read) : read).pipe(
+  return opening(connection, read).pipe(
     Effect.flatMap(({ exchange, admitted }) =>
       Effect.flatMap(sessions.admit(session, admitted), (entered) =>
         Effect.scoped(Effect.suspend(() => Command.run(contextOf(connection, entered, exchange))))
       )
     )
   )
+}
+
+/** The first request is behind the handshake. Another one is waited for. */
+const opening = <A, E, R>(connection: Connection, read: Effect.Effect<A, E, R>) => {
+  const { exchange } = connection
+  if (exchange === undefined) return Phases.run("handshake", read)
+  return exchange.awaitNext ? Effect.andThen(awaitNext(connection, exchange.awaitNext), read) : read
 }
 
 /**

@@ -13,7 +13,6 @@ import { AuthSettings } from "../auth/Settings.ts"
 import type { Bans } from "../bans/Bans.ts"
 import type * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
-import type { Bandwidth } from "../limits/Bandwidth.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Events } from "../session/Events.ts"
 import type { Census } from "../session/OpenSessions.ts"
@@ -63,27 +62,25 @@ export class RunningServer extends Context.Service<
   }
 >()("effect-socks/server/RunningServer") {
   /**
-   * A server whose usage and bans are counted by `counters`. On release the server stops accepting, gives its sessions
+   * A server whose usage and bans are counted by `counters`. `listener` listens to events until the last session has
+   * ended. On release the server stops accepting, gives its sessions
    * the drain timeout to finish, and then resets the remaining sessions.
    *
    * Fails with `OpenProxyRefused` for an open proxy without the setting `open`, with `BadSetting` or `BadSettings` for
    * settings that cannot be used, and with `ListenFailed` if the system does not allow a listener.
    */
-  static readonly layerOf = <E, R>(
+  static readonly layerOf = <E, R, R2 = never>(
     counters: Layer.Layer<Composition.Counters, E, R>,
-    listener?: Layer.Layer<never, never, Events>
+    listener: Layer.Layer<never, never, R2> = Layer.empty
   ): Layer.Layer<
-    RunningServer | Bandwidth | Composition.Counters | Events | SessionRegistry,
+    RunningServer | Composition.Counted,
     E | Refusal,
-    R | Generation.Services
+    R | Generation.Services | Exclude<R2, Composition.Counted>
   > =>
-    Layer.provideMerge(
-      Layer.effect(
-        RunningServer,
-        Effect.suspend(() => make)
-      ),
-      Composition.counted(counters, listener)
-    )
+    Layer.effect(
+      RunningServer,
+      Effect.suspend(() => make)
+    ).pipe(Layer.provideMerge(listener), Layer.provideMerge(Composition.counted(counters)))
 
   /** A server alone, with its state in the files that the settings name. Fails if a file cannot be read or written. */
   static readonly layer: Layer.Layer<

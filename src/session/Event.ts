@@ -108,6 +108,8 @@ export interface SessionEnded extends Client {
   readonly sent: number
   /** Bytes from the target. */
   readonly received: number
+  /** Datagrams of an association that were relayed. */
+  readonly datagrams: number | undefined
   /** Datagrams of an association that were dropped. */
   readonly dropped: number | undefined
   readonly duration: number

@@ -120,6 +120,7 @@ export const ended = (session: Session, now: number): Event.SessionEnded => {
     ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, reportedError, status)),
     sent: traffic.sent,
     received: traffic.received,
+    datagrams: traffic.datagrams,
     dropped: traffic.dropped,
     duration: now - startedAt
   }

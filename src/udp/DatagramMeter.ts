@@ -26,6 +26,7 @@ export class DatagramMeter {
   private readonly clock: Clock.Clock
 
   constructor(traffic: Traffic, pace: Pace | undefined, room: Room, clock: Clock.Clock) {
+    traffic.datagrams = 0
     traffic.dropped = 0
     this.traffic = traffic
     this.pace = pace
@@ -53,6 +54,7 @@ export class DatagramMeter {
     flow?.pass(size, nothing)
     ofRule?.pass(size, nothing)
     this.pending++
+    this.traffic.datagrams = (this.traffic.datagrams ?? 0) + 1
     this.movedAt = this.clock.currentTimeMillisUnsafe()
     if (use) use.movedAt = this.movedAt
     return true

@@ -13,6 +13,7 @@ import * as MessageBatch from "./MessageBatch.ts"
 import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
 import * as Pieces from "./Pieces.ts"
 import type { Call, EndCall } from "./SessionQuery.ts"
+import type { Measure } from "./WorkerMetrics.ts"
 
 export interface IpcChannel {
   readonly send: (message: ToPrimary) => void
@@ -29,6 +30,8 @@ export interface IpcChannel {
   readonly end: Effect.Effect<EndCall>
   /** Completes with the kinds of events that have a listener in the primary, each time that these have changed. */
   readonly listen: Effect.Effect<Interest["tags"]>
+  /** Completes with a request for the metrics of this worker. */
+  readonly measure: Effect.Effect<Measure>
   /** Completes when the primary tells this worker to stop. */
   readonly stop: Effect.Effect<void>
   /** Happens when the primary has ended. */
@@ -50,6 +53,7 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   const lists = yield* Queue.unbounded<Call>()
   const ends = yield* Queue.unbounded<EndCall>()
   const interests = yield* Queue.unbounded<Interest["tags"]>()
+  const measures = yield* Queue.unbounded<Measure>()
   const pieces = Pieces.make()
   // From here on, so that no message after the welcome is lost.
   const early: Array<News> = []
@@ -71,6 +75,8 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
         return Queue.offerUnsafe(ends, message)
       case "listen":
         return Queue.offerUnsafe(interests, message.tags)
+      case "measure":
+        return Queue.offerUnsafe(measures, message)
       case "ping":
         return send({ _tag: "pong" })
       case "stop":
@@ -106,6 +112,7 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
     list: Queue.take(lists),
     end: Queue.take(ends),
     listen: Queue.take(interests),
+    measure: Queue.take(measures),
     stop: Deferred.await(stop),
     lost: (happen) => {
       process.once("disconnect", happen)

@@ -14,6 +14,7 @@ import type * as Pool from "./Pool.ts"
 import type * as Reloads from "./Reloads.ts"
 import type * as SessionQuery from "./SessionQuery.ts"
 import type * as Start from "./Start.ts"
+import type * as WorkerMetrics from "./WorkerMetrics.ts"
 
 /** The parts of the primary that take messages of workers. */
 interface Parts {
@@ -24,6 +25,7 @@ interface Parts {
   readonly lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
   readonly ends: Requests.Requests<Pool.Member, boolean>
   readonly interest: EventInterest<Pool.Member>
+  readonly metrics: WorkerMetrics.Gathering<Pool.Member>
   readonly start: Start.Start
 }
 
@@ -35,6 +37,7 @@ export const make = Effect.fnUntraced(function* ({
   lists,
   ends,
   interest,
+  metrics,
   start
 }: Parts): Effect.fn.Return<Pick<Pool.PoolHandlers, "onMessage" | "onEnd">> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -45,6 +48,7 @@ export const make = Effect.fnUntraced(function* ({
     const texts = reloads.inForce()
     welcomed.set(member, texts)
     heartbeat.add(member)
+    metrics.add(member)
     member.send({
       _tag: "welcome",
       texts,
@@ -82,6 +86,8 @@ export const make = Effect.fnUntraced(function* ({
           return void ends.answer(member, message.id, message.isFound)
         case "events":
           return interest.receive(message)
+        case "measured":
+          return metrics.receive(member, message)
         case "serving":
           return serves(member, message)
         case "refused":
@@ -91,7 +97,7 @@ export const make = Effect.fnUntraced(function* ({
       }
     },
     onEnd: (member) => {
-      for (const part of [heartbeat, seat, reloads, lists, ends, interest]) part.remove(member)
+      for (const part of [heartbeat, seat, reloads, lists, ends, interest, metrics]) part.remove(member)
     }
   }
 })

@@ -15,6 +15,8 @@ import { workerVariable } from "./WorkerVariable.ts"
 /** One worker process. */
 export interface Member {
   readonly pid: number
+  /** The number of the worker's place, from 1 on: a worker that replaces another one has the same number. */
+  readonly place: number
   readonly send: (message: ToWorker) => void
   /** Stops the worker, which may finish its sessions. Another worker takes its place at once. */
   readonly retire: () => void
@@ -44,6 +46,7 @@ export interface Pool {
 
 /** The place of one worker at a time. */
 interface Slot {
+  readonly place: number
   /** Number of workers that ended here since the last one began to serve. */
   ends: number
 }
@@ -70,7 +73,7 @@ export const make = Effect.fnUntraced(function* (
   )
   return {
     start: () => {
-      for (let i = 0; i < count; i++) processes.start({ ends: 0 })
+      for (let place = 1; place <= count; place++) processes.start({ place, ends: 0 })
     },
     broken: Deferred.await(processes.broken),
     replaceEndedWorkers: () => {
@@ -108,6 +111,7 @@ class Processes {
     const state = { isRetired: false, hasFailed: false }
     const member: Member = {
       pid: pid ?? 0,
+      place: slot.place,
       send: outbox.send,
       retire: () => {
         if (state.isRetired || this.phase === "stopping") return

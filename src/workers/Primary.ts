@@ -3,6 +3,7 @@
  * The primary serves no connection. It reads the settings, keeps the number of
  * workers, and is the process that the operator and the system know as the server.
  */
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -34,6 +35,7 @@ import * as Pool from "./Pool.ts"
 import * as Reloads from "./Reloads.ts"
 import * as SessionQuery from "./SessionQuery.ts"
 import * as Start from "./Start.ts"
+import * as WorkerMetrics from "./WorkerMetrics.ts"
 
 interface Options {
   /** Number of workers. */
@@ -51,8 +53,12 @@ export const services = Composition.services({ policy: Policy.layerDenyAll })
 /** A `RunningServer` whose sessions are in workers. The workers start with the first reload. */
 export const layer = (
   options: Options
-): Layer.Layer<RunningServer | Bans | Events, Refusal | StateFailed, Config.Sections> =>
-  Layer.effect(RunningServer, make(options)).pipe(
+): Layer.Layer<
+  RunningServer | Bans | Events | WorkerMetrics.WorkerMetrics,
+  Refusal | StateFailed,
+  Config.Sections
+> =>
+  Layer.effectContext(make(options)).pipe(
     Layer.provideMerge(
       Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer), CoordinatorSeat.layer(options.count))
     ),
@@ -64,7 +70,7 @@ const make = Effect.fnUntraced(function* ({
   count,
   texts
 }: Options): Effect.fn.Return<
-  RunningServer["Service"],
+  Context.Context<RunningServer | WorkerMetrics.WorkerMetrics>,
   Refusal,
   Config.Sections | CoordinatorSeat | Events | Scope.Scope
 > {
@@ -80,10 +86,21 @@ const make = Effect.fnUntraced(function* ({
   const lists = Requests.make<Pool.Member, SessionQuery.Answer>("1 second")
   const ends = Requests.make<Pool.Member, boolean>("1 second")
   const interest = yield* EventInterest.make<Pool.Member>()
+  const metrics = WorkerMetrics.make<Pool.Member>()
   const start = Start.make(() => reloads.serving.size === count)
 
   const pool = yield* Pool.make(count, {
-    ...(yield* MessageRouter.make({ canReuse, seat, heartbeat, reloads, lists, ends, interest, start })),
+    ...(yield* MessageRouter.make({
+      canReuse,
+      seat,
+      heartbeat,
+      reloads,
+      lists,
+      ends,
+      interest,
+      metrics,
+      start
+    })),
     patience: () => Duration.sum(config.drainTimeout, grace)
   })
   const scope = yield* Effect.scope
@@ -112,7 +129,7 @@ const make = Effect.fnUntraced(function* ({
     yield* reloads.follow(leader)
   })
 
-  return {
+  const server: RunningServer["Service"] = {
     get listeners() {
       return listenersOf(start.open)
     },
@@ -140,6 +157,9 @@ const make = Effect.fnUntraced(function* ({
       return start.isFinished ? Effect.uninterruptible(next) : next
     }
   }
+  return Context.make(RunningServer, server).pipe(
+    Context.add(WorkerMetrics.WorkerMetrics, { gather: metrics.gather })
+  )
 })
 
 /** One beat of the heartbeat. */

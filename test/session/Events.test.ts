@@ -55,7 +55,7 @@ const ended = (id: number): Event.SessionEnded => ({
   ...{ isAuthenticated: false, isAdmitted: false, rule: undefined },
   ...{ id, client: "203.0.113.7:50000", via: undefined, listener: "198.51.100.1:1080", protocol: undefined },
   ...{ user: undefined, command: undefined, target: undefined, address: undefined },
-  ...{ outcome: "finished", sent: 0, received: 0, dropped: undefined, duration: 0 }
+  ...{ outcome: "finished", sent: 0, received: 0, datagrams: undefined, dropped: undefined, duration: 0 }
 })
 
 describe("Events", () => {

@@ -41,7 +41,7 @@ const access: Access = {
 
 const associateBy = Effect.fnUntraced(function* (chargeRule: ChargeRule) {
   const { associate } = yield* DatagramRelay
-  const traffic = { sent: 0, received: 0, dropped: 0 }
+  const traffic = { sent: 0, received: 0, datagrams: 0, dropped: 0 }
   const client = { access, owner: "client", address: NetAddress.ipv4Loopback, port: 0, traffic, chargeRule }
   return { ...(yield* associate(client, NetAddress.ipv4Loopback)), traffic }
 })
@@ -112,7 +112,7 @@ describe("DatagramRelay", () => {
       assert.isUndefined(ending.pollUnsafe())
       yield* TestClock.adjust("20 seconds")
       yield* Fiber.join(ending)
-      assert.deepStrictEqual(traffic, { sent: 2, received: 1, dropped: 3 })
+      assert.deepStrictEqual(traffic, { sent: 2, received: 1, datagrams: 3, dropped: 3 })
     }).pipe(services())
   )
 
@@ -258,7 +258,7 @@ describe("DatagramRelay", () => {
       yield* Effect.promise(async () => {
         while (traffic.dropped < 2) await new Promise((resume) => setImmediate(resume))
       })
-      assert.deepStrictEqual(traffic, { sent: 2, received: 1, dropped: 2 })
+      assert.deepStrictEqual(traffic, { sent: 2, received: 1, datagrams: 3, dropped: 2 })
     }).pipe(Effect.provideService(Policy, limiting()), services())
   })
 

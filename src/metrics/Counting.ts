@@ -1,0 +1,90 @@
+/**
+ * Counts what happens in a server: by its events, and by its open sessions when metrics are read.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Bans } from "../bans/Bans.ts"
+import { CurrentPhases } from "../base/Phases.ts"
+import { Events } from "../session/Events.ts"
+import type { Census } from "../session/OpenSessions.ts"
+import { SessionRegistry } from "../session/SessionRegistry.ts"
+import { ofCensus, ofServer, ofSessions } from "./Definitions.ts"
+import type { Meters } from "./Meters.ts"
+import { Family, read } from "./Series.ts"
+
+/** Counts the sessions of this process, and measures their phases, until the layer is released. */
+export const sessions = (meters: Meters): Layer.Layer<never, never, Bans | Events | SessionRegistry> =>
+  Layer.effect(
+    CurrentPhases,
+    Effect.gen(function* () {
+      const { begun, denials, logins, limits, context } = meters
+      const { listen } = yield* Events
+      const { list } = yield* SessionRegistry
+      const { turnedAway } = yield* Bans
+      yield* listen(["SessionBegun"], ({ protocol = "none", command }) => counted(begun, protocol, command))
+      yield* listen(["SessionDecided"], ({ verdict, rule }) =>
+        verdict === "allow" ? Effect.void : counted(denials, rule, verdict)
+      )
+      yield* listen(["SessionEnded"], (event) => Effect.sync(() => meters.end(event)))
+      yield* listen(["LoginSucceeded"], ({ method }) => counted(logins, method, "succeeded"))
+      yield* listen(["LoginFailed"], ({ method }) => counted(logins, method, "failed"))
+      yield* listen(["ClientTurnedAway"], ({ lack }) => counted(limits, lack))
+      meters.open = () => Effect.runSyncWith(context)(list)
+      let banned = () => Effect.runSyncWith(context)(turnedAway)
+      read(ofSessions.banned, context, [], () => banned())
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          // The series stay, so that an exporter that ends later has them; the server does not.
+          meters.countOpen()
+          meters.open = () => []
+          const last = banned()
+          banned = () => last
+        })
+      )
+      return meters.observer
+    })
+  )
+
+/** Counts the bans and reloads of a server, in the process that decides about them. */
+export const server = ({ context }: Meters): Layer.Layer<never, never, Bans | Events> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const { listen } = yield* Events
+      const { list } = yield* Bans
+      const bans = new Family(ofServer.bansMade, context).cell()
+      const reloads = new Family(ofServer.reloads, context)
+      yield* listen(["NetworkBanned"], () => Effect.sync(() => void bans.value++))
+      yield* listen(["Reloaded"], () => counted(reloads, "succeeded"))
+      yield* listen(["ReloadFailed"], () => counted(reloads, "failed"))
+      yield* present(() => [read(ofServer.bans, context, [], () => Effect.runSyncWith(context)(list).length)])
+    })
+  )
+
+/** The numbers of open sessions and their limits, read when metrics are read. */
+export const census = ({ context }: Meters, census: Effect.Effect<Census>): Layer.Layer<never> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const gauge = (name: keyof typeof ofCensus, get: (census: Census) => number | undefined) =>
+        read(ofCensus[name], context, [], () => get(Effect.runSyncWith(context)(census)) ?? 0)
+      yield* present(() => [
+        gauge("sessions", ({ sessions }) => sessions),
+        gauge("associations", ({ associations }) => associations),
+        gauge("handshakes", ({ handshakes }) => handshakes),
+        gauge("descriptors", ({ descriptors }) => descriptors),
+        gauge("descriptorLimit", ({ limits }) => limits?.descriptors),
+        gauge("sessionLimit", ({ limits }) => limits?.sessions),
+        gauge("handshakeLimit", ({ limits }) => limits?.handshakes)
+      ])
+    })
+  )
+
+/** Has these series until the scope closes. */
+const present = (register: () => ReadonlyArray<() => void>) =>
+  Effect.acquireRelease(Effect.sync(register), (series) =>
+    Effect.sync(() => {
+      for (const remove of series) remove()
+    })
+  )
+
+const counted = (family: Family, first: string, second?: string): Effect.Effect<void> =>
+  Effect.sync(() => void family.cell(first, second).value++)
