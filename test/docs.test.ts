@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as Help from "../src/cli/Help.ts"
 import * as Settings from "../src/cli/Settings.ts"
+import * as Conditions from "../src/config/Conditions.ts"
 import * as Section from "../src/config/Section.ts"
 import * as Setting from "../src/config/Setting.ts"
 import { answers } from "../src/Reply.ts"
@@ -82,6 +83,22 @@ describe("the documentation", () => {
     for (const { socks } of Object.values(answers)) {
       if (socks.message === "reply")
         assert.include(replies, `\n| ${socks.code.toString().padStart(2, "0")} |`)
+    }
+  })
+
+  it("has every condition that a rule can have", () => {
+    const conditions = text("docs/users-and-rules.md")
+    for (const [key] of Conditions.list) assert.match(conditions, new RegExp(`^\\| .*\`${key}\`.* \\|`, "m"))
+  })
+
+  it("names only files that there are", () => {
+    for (const page of ["docs/architecture.md", "docs/how-it-works.md"]) {
+      const named = text(page).matchAll(/(?<![\w/])(?:[a-z]\w*\/)+[A-Z]\w*/g)
+      for (const [name] of named)
+        assert.isTrue(
+          name.startsWith("test/") || existsSync(join(root, "src", `${name}.ts`)),
+          `${page}: ${name}`
+        )
     }
   })
 

@@ -5,10 +5,13 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { Values as ConditionValues } from "../../src/config/Conditions.ts"
+import type { Command } from "../../src/config/conditions/Commands.ts"
+import type { ProtocolName } from "../../src/config/Parsers.ts"
 import * as PlainValues from "../../src/config/PlainValues.ts"
 import * as Section from "../../src/config/Section.ts"
 import * as Setting from "../../src/config/Setting.ts"
-import type { ServerOptions } from "../../src/library/ServerOptions.ts"
+import type { RuleOptions, ServerOptions } from "../../src/library/ServerOptions.ts"
 import { Settings } from "../../src/library/Settings.ts"
 import * as Config from "../../src/server/Config.ts"
 
@@ -19,6 +22,15 @@ const complete: readonly [
   Exclude<keyof ServerOptions, keyof Config.Values>,
   Exclude<keyof Config.Values, keyof ServerOptions>
 ] extends readonly [never, "user"]
+  ? true
+  : false = true
+
+/** Does not compile where an app cannot give a rule a condition, a command or a protocol that a config file can. */
+const isWhole: readonly [
+  Exclude<keyof ConditionValues, keyof RuleOptions>,
+  Exclude<Command, RuleOptions["commands"]>,
+  Exclude<ProtocolName, RuleOptions["protocols"]>
+] extends readonly [never, never, never]
   ? true
   : false = true
 
@@ -59,7 +71,7 @@ describe("ServerOptions", () => {
   )
 
   it("is complete", () => {
-    assert.isTrue(complete && names.listen)
+    assert.isTrue(complete && names.listen && isWhole)
   })
 
   /** `npx vitest run test/library/ServerOptions.test.ts -u` writes them. */
