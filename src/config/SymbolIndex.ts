@@ -37,7 +37,7 @@ export function* build(symbols: RuleSymbols): Slices.Work<SymbolIndex> {
   return ready(symbols, present, trees)
 }
 
-/** Separate from `making`, so that the closures keep nothing else of it. */
+/** Separate from `build`, so that the closures keep nothing else of it. */
 const ready = (
   symbols: RuleSymbols,
   present: ReadonlySet<number>,

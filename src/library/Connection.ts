@@ -4,8 +4,7 @@
  * **When to use**
  *
  * Use it if the app has the listener. `Connection.layer(options)` has all services that serving needs. Its `listen` is
- * the
- * address on which the app listens: open proxies and private targets are decided by it. `Server` has its own listeners.
+ * the address on which the app listens: open proxies and private targets are decided by it. `Server` has its own listeners.
  *
  * **Example** (Serving a socket)
  *

@@ -20,8 +20,7 @@ import { layerOf, placed, Settings } from "./Settings.ts"
  * **When to use**
  *
  * Use it when the options of the app change. Open connections stay. Listeners in both settings are not touched.
- * Services
- * that the app has replaced stay; all other services are built anew.
+ * Services that the app has replaced stay; all other services are built anew.
  *
  * **Example** (Closing every target)
  *

@@ -77,7 +77,7 @@ export function* build({ count, lists, clausesOf, size }: Items): Slices.Work<Cl
   return ready(starts, found, size)
 }
 
-/** Separate from `making`, so that the closures keep nothing else of it. */
+/** Separate from `build`, so that the closures keep nothing else of it. */
 const ready = (starts: Uint32Array, found: Uint32Array, size: number): ClauseIndex => ({
   first: (facts, end, test) => {
     let first = end

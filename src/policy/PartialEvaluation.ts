@@ -42,7 +42,7 @@ export function* build(table: RuleTable, terms: RuleTerms): Slices.Work<PartialE
   return ready(table, withoutAddress, withoutTarget)
 }
 
-/** Separate from `making`, so that the closures keep nothing else of it. */
+/** Separate from `build`, so that the closures keep nothing else of it. */
 const ready = (table: RuleTable, withoutAddress: Groups, withoutTarget: Groups): PartialEvaluation => {
   const isDenied = (rule: number) => rule >= table.length || table.get(rule, field.verdict) !== allowed
 

@@ -47,7 +47,7 @@ interface Parts {
   readonly partial: PartialEvaluation.PartialEvaluation
 }
 
-/** Separate from `making`, so that the closures keep nothing else of it. */
+/** Separate from `build`, so that the closures keep nothing else of it. */
 const ready = ({ table, facts, index, terms, partial }: Parts): Ruleset => ({
   judge: (access, address, now) => {
     const known = facts(access, address, now)

@@ -1,7 +1,6 @@
 /**
- * The declaration of a condition of rules: its schema, its evaluation, and what `check` needs. A condition is one file
- * in
- * this directory and one line in `config/Conditions.ts`; all other code uses that list.
+ * The declaration of a condition of rules: its schema, its evaluation, and what `check` needs. A condition is one
+ * file in this directory and one line in `config/Conditions.ts`; all other code uses that list.
  */
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"

@@ -1,8 +1,7 @@
 /**
  * How the values of a condition are stored and evaluated in a table of very many rules. A value is one integer; equal
- * values have the same integer. In a `FactTerm` the integer is a symbol, and a condition holds if the request has one
- * of
- * its symbols. In a `TestTerm` a function tests each integer.
+ * values have the same integer. In a `FactTerm` the integer is a symbol, and a condition holds if the request has
+ * one of its symbols. In a `TestTerm` a function tests each integer.
  */
 import type * as DateTime from "effect/DateTime"
 import type * as NetAddress from "effect/net/NetAddress"
