@@ -53,6 +53,7 @@ const onNode = [
 const onSockets: Readonly<Record<string, string>> = {
   "network/NodeTransport.ts": "a connection on a stream",
   "network/NodeSockets.ts": "connecting and listening",
+  "network/DnsStream.ts": "asks name servers over TCP and TLS",
   "network/NodeUdpSockets.ts": "addresses as Node writes them",
   "network/descriptors/DescriptorTransport.ts": "hands a descriptor over",
   "network/NodeInternals.ts": "reading into buffers that are given",

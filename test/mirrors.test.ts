@@ -100,6 +100,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "network/descriptors/System": "network/descriptors/DescriptorTransport",
   "network/CertificateSubject": "protocols/TlsHandshake",
   "network/DnsCache": "network/Resolver",
+  "network/DnsStream": "e2e/name-servers",
   "network/HttpConnection": "protocols/http/Http",
   "network/HttpExchange": "protocols/http/Http",
   "network/HttpForward": "commands/Forward",
@@ -174,7 +175,7 @@ const hasTests = (name: string): boolean => {
 }
 
 /** The settings of each room, which `config/Section` and `docs` go through. */
-const isTable = (name: string) => /(^|\/)(Listen|Transport)?Settings$/.test(name)
+const isTable = (name: string) => /(^|\/)(Listen|Name|Transport)?Settings$/.test(name)
 
 describe("each source", () => {
   it("has tests of its name, or a place in a list that says where they are", () => {

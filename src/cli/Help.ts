@@ -7,7 +7,7 @@ import * as Config from "../server/Config.ts"
 import { WorkerSettings } from "../workers/Settings.ts"
 import { ProgramSettings } from "./Settings.ts"
 
-const [listeners, server, auth, bans, policy, network, transport, commands, limits, udp, metrics] =
+const [listeners, server, auth, bans, policy, network, names, transport, commands, limits, udp, metrics] =
   Config.sections
 
 /** A group of settings, which `help NAME` prints. Every section is in one. */
@@ -24,6 +24,7 @@ export const groups: ReadonlyArray<Group> = [
   { name: "limits", title: "How many, how fast, how much", sections: [limits] },
   { name: "bans", title: "Bans, and what is kept over a restart", sections: [bans] },
   { name: "connections", title: "Connections to targets", sections: [network, commands] },
+  { name: "names", title: "Names of targets", sections: [names] },
   { name: "datagrams", title: "Datagrams", sections: [udp] },
   { name: "metrics", title: "Metrics", sections: [metrics] },
   { name: "server", title: "The server as a whole", sections: [server, transport] },

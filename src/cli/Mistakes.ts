@@ -78,13 +78,10 @@ export const translations: Readonly<Record<string, string>> = {
   ...named("--log-level LEVEL", "verbose", "debug", "quiet", "q", "d"),
   ...named("--config FILE", "c", "f", "conf", "file"),
   ...named("--advertise ADDRESS", "external-ip", "public-ip"),
+  ...named("--static-hosts NAME=ADDRESS", "add-host", "hosts"),
+  ...named("--prefer FAMILY", "prefer-ipv4", "prefer-ipv6", "ipv4", "ipv6"),
   ...named(noUpstream, "proxy", "upstream", "outgoing", "forward", "F", "parent", "x", "external"),
-  ...named(
-    "Names are resolved as the system does it (/etc/resolv.conf, /etc/hosts).",
-    "dns-server",
-    "dns",
-    "resolver"
-  )
+  ...named("--dns SERVER", "dns-server", "nameserver", "resolver")
 }
 
 function named(meant: string, ...names: ReadonlyArray<string>): Readonly<Record<string, string>> {

@@ -3,6 +3,7 @@
  * that is not in the form.
  */
 import * as Duration from "effect/Duration"
+import * as Host from "effect/net/Host"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
@@ -160,3 +161,19 @@ export const network = (text: string): Option.Option<IpNetwork.IpNetwork> =>
           IpNetwork.make(address, NetAddress.width(address))
         )
   )
+
+/** An address of a name, as a line of a hosts file has it. */
+export interface HostEntry {
+  readonly name: Host.DomainName
+  readonly address: NetAddress.IpAddress
+}
+
+/** `db.example=10.0.0.5`: a name, which is no address, and an address. */
+export const hostEntry = (text: string): Option.Option<HostEntry> => {
+  const [, name = "", address = ""] = /^([^=]+)=([^=]+)$/.exec(text) ?? []
+  const host = Host.hostFromString(name.toLowerCase())
+  const found = NetAddress.ipFromString(address)
+  return Result.isSuccess(host) && Host.isDomainName(host.success) && Result.isSuccess(found)
+    ? Option.some({ name: Host.toRelative(host.success), address: found.success })
+    : Option.none()
+}

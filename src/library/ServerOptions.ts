@@ -251,6 +251,27 @@ export interface ServerOptions {
    */
   readonly bindTimeout?: DurationOption | undefined
   /**
+   * Name server to ask, in place of those of this machine: ADDRESS, tcp://ADDRESS or tls://ADDRESS, with
+   * :PORT if wanted. Those of the next kind are asked if one kind fails. tls: checks that the certificate is
+   * of the address, or with ?name=NAME behind it of that name.
+   *
+   * @default none
+   */
+  readonly dns?: Many<string> | undefined
+  /**
+   * Name with an address of its own, before the hosts file and the name servers. A name can have several
+   * addresses. They are judged as all others.
+   *
+   * @default none
+   */
+  readonly staticHosts?: Many<`${string}=${string}`> | undefined
+  /**
+   * Family of addresses that is tried first, where a name has both.
+   *
+   * @default ipv6
+   */
+  readonly prefer?: "ipv6" | "ipv4" | undefined
+  /**
    * How connections are made: descriptors (Linux, with the package koffi) cost less CPU and memory than the
    * sockets of Node. Where there are none, node serves. auto is node. Read at the start only.
    *

@@ -37,6 +37,7 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
     }
     const own = found(Authenticator)
     const users = found(Users)
+    const resolver = found(Resolver)
     const hashes = found(PasswordHashes) ?? Hashing.layer
     const services = Composition.services({
       authenticator: own
@@ -45,7 +46,7 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
           ? AuthLayer.layerOfUsers(users, hashes)
           : AuthLayer.layerOf(hashes),
       policy: found(Policy) ?? Layer.provide(Policy.layer, found(LocalAddresses) ?? Interfaces.layer),
-      resolver: found(Resolver),
+      resolver: resolver && Resolver.layerOfOwn(resolver),
       dialer: found(Dialer),
       binder: found(Binder),
       relay: found(Relay),

@@ -5,7 +5,6 @@
  * The cache holds no decisions: the policy judges addresses from the cache like any other.
  */
 import type { RecordWithTtl } from "node:dns"
-import type { Resolver as Queries } from "node:dns/promises"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Host from "effect/net/Host"
@@ -18,8 +17,16 @@ import { ResolutionFailed, ResolutionTimeout } from "../Errors.ts"
 /** The present name servers. `key` differs when the name servers differ. */
 export interface Servers {
   readonly key: string
-  readonly queries: Pick<Queries, "resolve4" | "resolve6">
+  readonly queries: Queries
 }
+
+/** Asks for the addresses of a name. Rejects with an error that has a code of c-ares, such as ENOTFOUND. */
+export interface Queries {
+  readonly resolve4: Ask
+  readonly resolve6: Ask
+}
+
+type Ask = (name: string, options: { readonly ttl: true }) => Promise<ReadonlyArray<RecordWithTtl>>
 
 type Failure = ResolutionFailed | ResolutionTimeout
 

@@ -3,7 +3,7 @@
  *
  * `dns.lookup` runs in Node's pool of four threads. A few names whose servers do not answer would stop all other
  * sessions. So the queries are sent from the event loop (c-ares), which does not read the hosts file: this file reads
- * it.
+ * it. Name servers of the settings are asked by `NameServers`.
  *
  * The search list of the system is not used. The resolved name is exactly the name that the policy has judged.
  */
@@ -18,15 +18,17 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Phases from "../base/Phases.ts"
-import { NameNotFound, ResolutionTimeout, type ResolveError } from "../Errors.ts"
+import type { NameServer } from "../config/NameServer.ts"
+import { BadSetting, NameNotFound, ResolutionTimeout, type ResolveError } from "../Errors.ts"
 import * as DnsCache from "./DnsCache.ts"
+import { NameSettings } from "./NameSettings.ts"
 import { NetworkSettings } from "./Settings.ts"
 
 /** What is found later than the rest. */
 export interface Late<out A> {
   /**
-   * More addresses, of the family whose name server has not answered yet: to be tried after all others. Undefined if
-   * there are none to wait for.
+   * More addresses, of the family whose name server has not answered yet: to be tried after the first
+   * address. Undefined if there are none to wait for.
    */
   readonly late?: Effect.Effect<ReadonlyArray<A>> | undefined
 }
@@ -61,25 +63,52 @@ export class Resolver extends Context.Service<
     readonly resolve: (name: Host.DomainName) => Effect.Effect<Addresses, ResolveError>
   }
 >()("effect-socks/network/Resolver") {
-  /** Asks the hosts file and the name servers of this machine. Answers are cached as long as their TTL allows. */
-  static readonly layer: Layer.Layer<Resolver, never, NetworkSettings> = Layer.effect(
+  /**
+   * Asks the names of the settings, the hosts file, and the name servers of the settings or else of this machine. Answers are
+   * cached as long as their TTL allows.
+   */
+  static readonly layer: Layer.Layer<Resolver, never, NetworkSettings | NameSettings> = Layer.effect(
     Resolver,
     Effect.gen(function* () {
       const { resolveTimeout } = yield* NetworkSettings
+      const { dns, staticHosts, prefer } = yield* NameSettings
       const cache = yield* DnsCache.make(resolveTimeout)
+      const own = Arr.groupBy(staticHosts, ({ name }) => name)
+      const chosen = dns.length === 0 ? undefined : yield* Effect.promise(() => named(dns))
       // The files change when the machine changes networks.
-      const system = yield* Effect.cachedWithTTL(readSystem, "10 seconds")
+      const system = yield* Effect.cachedWithTTL(readSystem(chosen), "10 seconds")
       return {
         resolve: (name) =>
-          Effect.flatMap(system, (current) => resolveWith(current, cache, name)).pipe(
-            Effect.timeoutOrElse({
-              duration: resolveTimeout,
-              orElse: () => Effect.fail(new ResolutionTimeout({ name }))
-            })
-          )
+          Object.hasOwn(own, name)
+            ? Effect.succeed(Arr.map(own[name]!, ({ address }) => address))
+            : Effect.flatMap(system, (current) => resolveWith(current, cache, name, prefer)).pipe(
+                Effect.timeoutOrElse({
+                  duration: resolveTimeout,
+                  orElse: () => Effect.fail(new ResolutionTimeout({ name }))
+                })
+              )
       }
     })
   )
+
+  /** A resolver in place of this package's own. Fails for settings that only the latter goes by. */
+  static readonly layerOfOwn = (
+    own: Layer.Layer<Resolver>
+  ): Layer.Layer<Resolver, BadSetting, NameSettings> =>
+    Layer.merge(
+      own,
+      Layer.effectDiscard(
+        Effect.gen(function* () {
+          const { dns, staticHosts } = yield* NameSettings
+          const given = Object.entries({ dns, "static-hosts": staticHosts }).find(
+            ([, values]) => values.length > 0
+          )
+          if (given === undefined) return
+          const expected = "possible beside a Resolver of your own, which says alone what names lead to"
+          return yield* new BadSetting({ setting: `--${given[0]}`, value: "what was given", expected })
+        })
+      )
+    )
 
   /** Resolves by this table only: for tests, and for servers without name servers. */
   static readonly layerFixed = (table: Readonly<Record<string, Addresses>>): Layer.Layer<Resolver> =>
@@ -106,14 +135,24 @@ interface System {
   readonly hosts: Host.HostsTable
 }
 
-const readSystem: Effect.Effect<System> = Effect.gen(function* () {
-  const [hosts, conf] = yield* Effect.all([readText("/etc/hosts"), readText("/etc/resolv.conf")])
-  return {
-    // Other name servers can have other answers, so the key is the whole file.
-    servers: { key: conf, queries: new Queries({ timeout: 2000, tries: 2 }) },
-    hosts: Host.parseHostsFile(hosts)
-  }
-})
+/** Reads the hosts file, and without name servers of the settings those of this machine. */
+const readSystem = (servers: DnsCache.Servers | undefined): Effect.Effect<System> =>
+  Effect.all([
+    readText("/etc/hosts"),
+    servers === undefined ? readText("/etc/resolv.conf") : Effect.succeed("")
+  ]).pipe(
+    Effect.map(([hosts, conf]) => ({
+      // Other name servers can have other answers, so the key is the whole file.
+      servers: servers ?? { key: conf, queries: new Queries({ timeout: 2000, tries: 2 }) },
+      hosts: Host.parseHostsFile(hosts)
+    }))
+  )
+
+/** The name servers of the settings. Their code is loaded where there are any. */
+const named = async (servers: ReadonlyArray<NameServer>): Promise<DnsCache.Servers> => {
+  const NameServers = await import("./NameServers.ts")
+  return { key: "settings", queries: NameServers.make(servers) }
+}
 
 const readText = (path: string): Effect.Effect<string> =>
   Effect.promise(() => readFile(path, "utf8").catch(() => ""))
@@ -121,12 +160,13 @@ const readText = (path: string): Effect.Effect<string> =>
 const resolveWith = (
   { servers, hosts }: System,
   cache: DnsCache.DnsCache,
-  name: Host.DomainName
+  name: Host.DomainName,
+  prefer: Family
 ): Effect.Effect<Addresses, ResolveError> => {
   // RFC 6761 §6.3: name servers are not asked about localhost.
   if (name === "localhost" || name.endsWith(".localhost")) return Effect.succeed(NetAddress.loopbackAddresses)
   const known = hosts.get(name)
-  return known ? Effect.succeed(known) : query(servers, cache, name)
+  return known ? Effect.succeed(known) : query(servers, cache, name, prefer)
 }
 
 /** The time to wait for the other family after one has answered (RFC 8305 §3). */
@@ -136,7 +176,8 @@ const resolutionDelay = "50 millis"
 const query = Effect.fnUntraced(function* (
   servers: DnsCache.Servers,
   cache: DnsCache.DnsCache,
-  name: Host.DomainName
+  name: Host.DomainName,
+  prefer: Family
 ): Effect.fn.Return<Addresses, ResolveError> {
   const answered = Deferred.makeUnsafe<void>()
   const family = (version: 4 | 6) =>
@@ -151,7 +192,7 @@ const query = Effect.fnUntraced(function* (
     )
   const answers = yield* Effect.all([family(6), family(4)], { concurrency: "unbounded" })
   const [v6, v4] = answers.map((answer) => (isAddresses(answer) ? answer.success : []))
-  const addresses = interleave(v6!, v4!)
+  const addresses = prefer === "ipv6" ? interleave(v6!, v4!) : interleave(v4!, v6!)
   if (Arr.isReadonlyArrayNonEmpty(addresses)) {
     const isLate = answers.some((answer) => Result.isSuccess(answer) && answer.success === "late")
     return isLate
@@ -176,7 +217,9 @@ const isAddresses = (
 ): answer is Result.Success<ReadonlyArray<NetAddress.IpAddress>, never> =>
   Result.isSuccess(answer) && typeof answer.success !== "string"
 
-/** Alternates the families, IPv6 first (RFC 8305 §4). */
+type Family = NameSettings["Service"]["prefer"]
+
+/** Alternates the families (RFC 8305 §4). */
 const interleave = <A>(first: ReadonlyArray<A>, second: ReadonlyArray<A>): Array<A> =>
   Array.from({ length: Math.max(first.length, second.length) }, (_, i) => [
     ...first.slice(i, i + 1),

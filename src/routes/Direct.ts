@@ -49,11 +49,14 @@ const connect = Effect.fnUntraced(function* ({
       Effect.tap(() => Effect.sync(() => history.record(host, permitted[0].address, one.address))),
       Effect.tapError((error) => Effect.sync(() => errors.push(error)))
     )
-  const attempts = Arr.map(preferring(permitted, history.find(host)), noted)
+  const [head, ...tail] = Arr.map(preferring(permitted, history.find(host)), noted)
   const { connectTimeout } = yield* NetworkSettings
   return yield* Deadline.within(
     Effect.mapError(
-      HappyEyeballs.first(late === undefined ? attempts : [...attempts, lateAttempt(late, noted)], delay),
+      HappyEyeballs.first(
+        [head, ...(late === undefined ? tail : [lateAttempt(late, noted), ...tail])],
+        delay
+      ),
       () => errors[0]!
     ),
     connectTimeout,
@@ -61,7 +64,7 @@ const connect = Effect.fnUntraced(function* ({
   ).pipe(Effect.mapError((error) => mostTelling(errors, error)))
 })
 
-/** Tries the addresses of a family that the name server is late with, after all others. */
+/** Tries the addresses of a family that the name server is late with. They come second, as families alternate. */
 const lateAttempt = <A>(
   late: NonNullable<Authorize.Authorized["late"]>,
   attempt: (permitted: Authorize.Permitted) => Effect.Effect<A, unknown, Scope.Scope>

@@ -13,6 +13,7 @@ import * as Setting from "../config/Setting.ts"
 import { LimitSettings } from "../limits/Settings.ts"
 import { MetricSettings } from "../metrics/Settings.ts"
 import { ListenSettings } from "../network/ListenSettings.ts"
+import { NameSettings } from "../network/NameSettings.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import { TransportSettings } from "../network/TransportSettings.ts"
 import { PolicySettings } from "../policy/Settings.ts"
@@ -27,6 +28,7 @@ export const sections = [
   BanSettings,
   PolicySettings,
   NetworkSettings,
+  NameSettings,
   TransportSettings,
   CommandSettings,
   LimitSettings,

@@ -25,7 +25,7 @@ describe("a setting that there is not", () => {
     assert.deepStrictEqual(lines, [
       "There is no setting --auth. Did you mean --user NAME:PASSWORD?",
       "There is no setting -p. Did you mean --listen ADDRESS?",
-      "There is no setting --dns-server. Names are resolved as the system does it (/etc/resolv.conf, /etc/hosts)."
+      "There is no setting --dns-server. Did you mean --dns SERVER?"
     ])
   })
 

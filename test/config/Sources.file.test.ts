@@ -157,6 +157,13 @@ const texts: { readonly [K in keyof typeof Settings.table]?: fc.Arbitrary<string
   bind: fc.constantFrom("true", "false", "1", "0"),
   idleTimeout: fc.oneof(fc.constant("off"), duration),
   connectTimeout: duration,
+  dns: fc.oneof(
+    fc.ipV4(),
+    fc
+      .tuple(fc.constantFrom("udp", "tcp", "tls"), fc.ipV6(), port)
+      .map(([kind, host, port]) => `${kind}://[${host}]:${port}`)
+  ),
+  staticHosts: ip.map((address) => `db.example=${address}`),
   logLevel: fc.constantFrom("trace", "none")
 }
 

@@ -24,6 +24,7 @@ import {
   Dialer,
   Errors,
   Reload,
+  Resolver,
   Server,
   type ServerOptions,
   Sessions,
@@ -254,8 +255,11 @@ describe("Server.layer", () => {
 
   it.effect("refuses settings that a service of the app's would leave without effect", () =>
     Effect.gen(function* () {
-      const refused = (layer: Layer.Layer<Users> | Layer.Layer<Authenticator>) =>
-        Server.layer({ ...local, users: [alice] }).pipe(
+      const refused = (
+        layer: Layer.Layer<Users> | Layer.Layer<Authenticator> | Layer.Layer<Resolver>,
+        options: ServerOptions = { users: [alice] }
+      ) =>
+        Server.layer({ ...local, ...options }).pipe(
           Layer.provide(layer as Layer.Layer<never>),
           Layer.provide(Network.layer),
           Layer.build,
@@ -270,6 +274,10 @@ describe("Server.layer", () => {
       assert.match(
         yield* refused(Authenticator.layerAnyone),
         /^users: .* beside an Authenticator of your own/
+      )
+      assert.match(
+        yield* refused(Resolver.layerFixed({}), { staticHosts: "db.example=10.0.0.5" }),
+        /^staticHosts: .* beside a Resolver of your own/
       )
       const http = Effect.scoped(Layer.build(Authenticator.layerHttp({ url: "http://auth.example/" })))
       assert.match((yield* Effect.flip(http)).message, /^url: what was given is not a URL of https:/)

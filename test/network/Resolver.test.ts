@@ -244,6 +244,34 @@ describe("Resolver", () => {
   )
 })
 
+describe("Resolver with settings", () => {
+  const ip = NetAddress.ipFromStringUnsafe
+  const name = Host.domainNameFromStringUnsafe("own.example")
+  const settings = Config.layer({
+    prefer: "ipv4",
+    staticHosts: [
+      { name, address: ip("192.0.2.7") },
+      { name, address: ip("2001:db8::7") }
+    ]
+  })
+
+  it.effect("alternates the families from the preferred one", () =>
+    Effect.gen(function* () {
+      world.records = { "both.example": { v4: ["192.0.2.1", "192.0.2.2"], v6: ["2001:db8::1"] } }
+      assert.deepStrictEqual(yield* resolving("both.example"), ["192.0.2.1", "2001:db8::1", "192.0.2.2"])
+    }).pipe(Effect.provide(Layer.provide(Resolver.layer, settings)))
+  )
+
+  it.effect("takes names of the settings before the hosts file, in their order, and asks nobody", () =>
+    Effect.gen(function* () {
+      world.files["/etc/hosts"] = "192.0.2.9 own.example\n"
+      assert.deepStrictEqual(yield* resolving("own.example"), ["192.0.2.7", "2001:db8::7"])
+      assert.strictEqual(yield* Effect.flip(resolving("constructor")), "NameNotFound")
+      assert.sameMembers(world.asked, ["constructor v4", "constructor v6"])
+    }).pipe(Effect.provide(Layer.provide(Resolver.layer, settings)))
+  )
+})
+
 describe("Resolver's cache", () => {
   /** How often each of these queries was made since the last time. */
   const queries = (): ReadonlyArray<string> => world.asked.splice(0)

@@ -4,8 +4,10 @@
 import { spawnSync } from "node:child_process"
 import { createSocket } from "node:dgram"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { createServer as createTlsServer, type TlsOptions } from "node:tls"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Program from "./program.ts"
@@ -41,6 +43,66 @@ export const serve = Effect.fnUntraced(function* (
     () => Effect.sync(() => socket.close())
   )
   return asked
+})
+
+/** A name server on a port of loopback, over a stream: TCP, or TLS with this certificate. */
+export interface StreamServer {
+  readonly port: number
+  readonly asked: ReadonlyArray<string>
+  /** Its open connections. */
+  readonly sockets: ReadonlySet<Socket>
+}
+
+interface StreamOptions {
+  readonly tls?: TlsOptions
+  /** Cuts each answer into pieces of so many bytes. */
+  readonly cut?: number
+  /** The first label in the question of each answer, in place of one of the same length. */
+  readonly renamed?: string
+}
+
+/** Answers over streams until the scope closes. */
+export const serveStream = Effect.fnUntraced(function* (
+  answers: Answers,
+  { tls, cut = 65_535, renamed }: StreamOptions = {}
+): Effect.fn.Return<StreamServer, never, Scope.Scope> {
+  const asked: Array<string> = []
+  const sockets = new Set<Socket>()
+  const serve = (socket: Socket) => {
+    let received = Buffer.alloc(0)
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket)).on("error", () => {})
+    socket.on("data", async (bytes: Buffer) => {
+      received = Buffer.concat([received, bytes])
+      while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+        const query = received.subarray(2, 2 + received.readUInt16BE(0))
+        received = received.subarray(2 + query.length)
+        const { name, type, end } = question(query)
+        asked.push(name)
+        const answer = answers(name, type === 1 ? 4 : 6)
+        if (answer === "silence") continue
+        if (renamed !== undefined) query.write(renamed, 13, "latin1")
+        const message = response(query.subarray(0, end), type, answer)
+        const framed = Buffer.concat([Buffer.from([message.length >> 8, message.length & 0xff]), message])
+        for (let at = 0; at < framed.length; at += cut) {
+          socket.write(framed.subarray(at, at + cut))
+          if (cut < 65_535) await new Promise((resolve) => setImmediate(resolve))
+        }
+      }
+    })
+  }
+  const server = yield* Effect.acquireRelease(
+    Effect.callback<Server>((resume) => {
+      const server = tls === undefined ? createServer({ noDelay: true }, serve) : createTlsServer(tls, serve)
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.close()
+        for (const socket of sockets) socket.destroy()
+      })
+  )
+  return { port: (server.address() as { readonly port: number }).port, asked, sockets }
 })
 
 /** RFC 1035 §4.1.2: the one question of a query, and where it ends. */

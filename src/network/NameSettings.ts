@@ -1,0 +1,40 @@
+/**
+ * The settings of names: the name servers, names of one's own, and the order of addresses.
+ */
+import * as NameServer from "../config/NameServer.ts"
+import * as Parsers from "../config/Parsers.ts"
+import * as Section from "../config/Section.ts"
+import * as Setting from "../config/Setting.ts"
+
+export class NameSettings extends Section.make<NameSettings>()("effect-socks/network/NameSettings", {
+  dns: Setting.many<NameServer.NameServer>({
+    description:
+      "Name server to ask, in place of those of this machine: ADDRESS, tcp://ADDRESS or tls://ADDRESS, with " +
+      ":PORT if wanted. Those of the next kind are asked if one kind fails. tls: checks that the certificate " +
+      "is of the address, or with ?name=NAME behind it of that name",
+    metavar: "SERVER",
+    read: NameServer.fromString,
+    expected:
+      "the address of a name server such as 192.0.2.53, tcp://[2001:db8::53]:5353 or tls://192.0.2.53",
+    default: [],
+    defaultText: "none",
+    separator: /[\s,]+/
+  }),
+  staticHosts: Setting.many<Parsers.HostEntry>({
+    description:
+      "Name with an address of its own, before the hosts file and the name servers. A name can have several " +
+      "addresses. They are judged as all others",
+    metavar: "NAME=ADDRESS",
+    read: Parsers.hostEntry,
+    expected: "a name and an address, such as db.example=10.0.0.5",
+    default: [],
+    defaultText: "none",
+    separator: /[\s,]+/
+  }),
+  prefer: Setting.word({
+    description: "Family of addresses that is tried first, where a name has both",
+    metavar: "FAMILY",
+    words: ["ipv6", "ipv4"],
+    default: "ipv6"
+  })
+}) {}
