@@ -354,6 +354,17 @@ export class StateFailed extends TaggedError("StateFailed")<{
   }
 }
 
+/** The store of usage cannot be read or written. */
+export class UsageStoreFailed extends TaggedError("UsageStoreFailed")<{
+  /** The path of the store, or its address without a password. */
+  readonly store: string
+  readonly reason: string
+}> {
+  override get message() {
+    return `cannot use the usage store ${this.store}: ${this.reason}`
+  }
+}
+
 /** The server cannot listen on the address. `code` is the system's. */
 export class ListenFailed extends TaggedError("ListenFailed")<{
   readonly address: string

@@ -20,6 +20,7 @@ const floors = [
   ["protocols"],
   ["session"],
   ["limits"],
+  ["usage"],
   ["routes"],
   ["policy"],
   ["bans"],
@@ -43,6 +44,7 @@ const onNode = [
   "workers",
   "udp",
   "limits",
+  "usage",
   "bans",
   "auth",
   "network",
@@ -193,6 +195,8 @@ describe("architecture", () => {
       imports.filter(
         ({ from, specifier }) =>
           !(specifier === "koffi" && from === "network/descriptors/Libc.ts") &&
+          !(specifier === "libsql" && from === "usage/SqliteClient.ts") &&
+          !(specifier === "@effect/sql-pg/PgClient" && from === "usage/PostgresClient.ts") &&
           !/^(\.\.?\/|node:|effect\/[\w/]+$|@effect\/platform-node\/\w+$|yaml$)/.test(specifier)
       ),
       []

@@ -93,6 +93,9 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
   maxLifetime: ["8", /a duration such as .*, or off/],
   dailyQuota: ["5G", /a number of bytes such as .*, or off/],
   monthlyQuota: ["5GiB/s", /a number of bytes such as .*, or off/],
+  quotaResetDay: ["29", /a day from 1 to 28/],
+  usageStore: ["mysql://db/usage", /postgresql:\/\/USER:PASSWORD@HOST\/DATABASE/],
+  usageRetention: ["1 year", /a duration such as .*, or off/],
   stateDir: ["", /the path of a directory/],
   metrics: ["maybe", /true/],
   metricsUsers: ["all", /a whole number from 0 to 10000/],
@@ -104,7 +107,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
 
 describe("a setting it cannot use", () => {
   for (const [name, [text, expected]] of Object.entries(wrong)) {
-    const isSecret = name === "user" || name === "authUrl" || name === "authToken"
+    const isSecret = ["user", "authUrl", "authToken", "usageStore"].includes(name)
     const flag = `--${Setting.flagName(name)}`
     const variable = Setting.variableName(name)
     const check = (message: string, setting: string) => {

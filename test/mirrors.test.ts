@@ -141,6 +141,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "udp/RuleUses": "udp/DatagramRelay",
   "udp/TargetSockets": "udp/DatagramRelay",
   "session/SessionSnapshot": "e2e/workers.events",
+  "usage/SqlStore": "usage/SqliteClient",
+  "usage/Stores": "usage/SqliteClient",
   "workers/InspectorBlock": "e2e/inspector",
   "workers/EventInterest": "workers/EventForward",
   "workers/IpcChannel": "e2e/workers",

@@ -7,8 +7,21 @@ import * as Config from "../server/Config.ts"
 import { WorkerSettings } from "../workers/Settings.ts"
 import { ProgramSettings } from "./Settings.ts"
 
-const [listeners, server, auth, bans, policy, network, names, transport, commands, limits, udp, metrics] =
-  Config.sections
+const [
+  listeners,
+  server,
+  auth,
+  bans,
+  policy,
+  network,
+  names,
+  transport,
+  commands,
+  limits,
+  usage,
+  udp,
+  metrics
+] = Config.sections
 
 /** A group of settings, which `help NAME` prints. Every section is in one. */
 export interface Group {
@@ -22,6 +35,7 @@ export const groups: ReadonlyArray<Group> = [
   { name: "users", title: "Who may use the server", sections: [auth] },
   { name: "targets", title: "Where clients may go", sections: [policy] },
   { name: "limits", title: "How many, how fast, how much", sections: [limits] },
+  { name: "usage", title: "What users used", sections: [usage] },
   { name: "bans", title: "Bans, and what is kept over a restart", sections: [bans] },
   { name: "connections", title: "Connections to targets", sections: [network, commands] },
   { name: "names", title: "Names of targets", sections: [names] },

@@ -336,6 +336,12 @@ export interface ServerOptions {
    */
   readonly monthlyQuota?: SizeOption | "off" | undefined
   /**
+   * Day of the month (UTC) on which monthly quotas begin anew. Read at the start only.
+   *
+   * @default 1
+   */
+  readonly quotaResetDay?: number | undefined
+  /**
    * Bandwidth limit of each session, in bytes a second. It is given for what comes from the client and for
    * what goes to it, as 1MiB/10MiB, or for each of the two directions, as 10MiB.
    *
@@ -361,6 +367,20 @@ export interface ServerOptions {
    * @default 256
    */
   readonly udpAssociations?: number | "off" | undefined
+  /**
+   * Store of usage: bytes, sessions and time of each user and day, of which quotas are taken, too. It is an
+   * SQLite FILE or a PostgreSQL database; auto is usage.db in --state-dir, and off without one; off records
+   * nothing. Read at the start only.
+   *
+   * @default auto
+   */
+  readonly usageStore?: string | Redacted.Redacted | undefined
+  /**
+   * Time for which recorded days are kept. Those that a quota still counts are kept longer.
+   *
+   * @default 400d
+   */
+  readonly usageRetention?: DurationOption | "off" | undefined
   /**
    * Range of ports for the datagrams of clients. any leaves the choice to the system.
    *

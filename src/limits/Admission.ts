@@ -82,7 +82,7 @@ export class Admission<Session extends Limited> {
   /** Charges all sessions for the bytes that they moved, and returns those that have used up a quota or their lifetime. */
   sweep(now: number): ReadonlyArray<readonly [Session, Ending]> {
     for (const reservation of this.reservations.values()) {
-      if (reservation.canEnd) reservation.chargeAll(this.quotas, now)
+      if (reservation.canEnd || this.quotas.isRecorded) reservation.chargeAll(this.quotas, now)
     }
     const spent: Array<readonly [Session, Ending]> = []
     for (const reservation of this.reservations.values()) {

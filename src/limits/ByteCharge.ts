@@ -10,21 +10,35 @@ export class ByteCharge {
   accounts: ReadonlyArray<Account>
   private readonly traffic: Traffic
   private readonly endsAt: number
-  /** Bytes of the traffic that were charged, or that are not to be charged. */
-  private charged: number
+  /** What was charged, or is not to be charged. */
+  private sent: number
+  private received: number
+  private chargedAt: number
+  private isCounted = false
 
-  constructor(accounts: ReadonlyArray<Account>, traffic: Traffic, charged: number, endsAt: number) {
+  constructor(accounts: ReadonlyArray<Account>, traffic: Traffic, start: Start) {
     this.accounts = accounts
     this.traffic = traffic
-    this.charged = charged
-    this.endsAt = endsAt
+    this.endsAt = start.endsAt
+    this.sent = start.sent
+    this.received = start.received
+    this.chargedAt = start.at
   }
 
-  /** Charges what was moved since the last call. */
+  /** Charges what was moved since the last call, and the time. The first call charges the session. */
   charge(quotas: Quotas["Service"], now: number): void {
-    const moved = bytesOf(this.traffic)
-    for (const account of this.accounts) quotas.charge(account, moved - this.charged, now)
-    this.charged = moved
+    const { sent, received } = this.traffic
+    const amount = {
+      sent: sent - this.sent,
+      received: received - this.received,
+      sessions: this.isCounted ? 0 : 1,
+      duration: Math.min(Math.max(now - this.chargedAt, 0), longestStep)
+    }
+    for (const account of this.accounts) quotas.charge(account, amount, now)
+    this.sent = sent
+    this.received = received
+    this.chargedAt = now
+    this.isCounted = true
   }
 
   /** Whether a quota or a lifetime can end the session. */
@@ -43,4 +57,11 @@ export class ByteCharge {
   }
 }
 
-export const bytesOf = ({ sent, received }: Traffic): number => sent + received
+/** What is not charged: the bytes so far, and the time before `at`. */
+interface Start extends Pick<Traffic, "sent" | "received"> {
+  readonly at: number
+  readonly endsAt: number
+}
+
+/** Sessions are charged each second, so a longer time is one by which the clock was set, or the machine slept. */
+const longestStep = 60_000

@@ -80,6 +80,10 @@ export interface Welcome {
   /** The number of members. Each does an equal part of what is not counted together. */
   readonly count: number
   readonly ids: SessionIds.Block
+  /** Whether the seat records the usage of every owner of a session, and not only that of accounts with quotas. */
+  readonly isUsageRecorded: boolean
+  /** The day of the month on which monthly quotas begin anew. */
+  readonly quotaResetDay: number
   /** The name of all members to other proxies (`Via`, RFC 9110 §7.6.3). */
   readonly pseudonym: string
   /**

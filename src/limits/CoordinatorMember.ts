@@ -61,6 +61,10 @@ export class CoordinatorMember extends Context.Service<
       // For the bytes that the last sessions moved.
       yield* Effect.addFinalizer(() => sweeping)
       yield* Effect.forkScoped(Effect.schedule(sweeping, Schedule.spaced("1 second")))
+      if (member.usage.isRecorded) {
+        const reporting = Effect.sync(() => member.usage.sweep())
+        yield* Effect.forkScoped(Effect.schedule(reporting, Schedule.spaced("200 millis")))
+      }
       return member
     })
   )
@@ -96,7 +100,10 @@ const make = ({ welcome, report }: Membership): Member => {
   const slots = SlotLease.make(report)
   const tokens = RateTokens.make(report)
   const decisions = BanReplica.make(Hmac.hashes, report)
-  const usage = UsageReplica.make(report)
+  const usage = UsageReplica.make(report, {
+    isRecorded: welcome.isUsageRecorded,
+    resetDay: welcome.quotaResetDay
+  })
   const shares = RateShare.make(report)
   const remembered = RememberedLogins.make(Hmac.digest(welcome.loginKey), (login) =>
     report({ _tag: "logins", logins: [login] })

@@ -16,10 +16,12 @@ import { KeyedHash } from "../base/KeyedHash.ts"
 import * as TokenBuckets from "../base/TokenBuckets.ts"
 import type { StateFailed } from "../Errors.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
+import { UsageRecords } from "../usage/UsageRecords.ts"
 import { Coordinator, type Membership, type News, type Report, type Welcome } from "./Coordinator.ts"
 import * as Quotas from "./Quotas.ts"
 import * as RateAllocator from "./RateAllocator.ts"
 import * as SessionIds from "./SessionIds.ts"
+import { LimitSettings } from "./Settings.ts"
 import * as SlotAllocator from "./SlotAllocator.ts"
 import type * as Usage from "./Usage.ts"
 
@@ -66,8 +68,8 @@ export class CoordinatorSeat extends Context.Service<
    */
   static readonly layer = (
     count: number
-  ): Layer.Layer<CoordinatorSeat | Bans, StateFailed, Quotas.Sections> =>
-    Layer.unwrap(Effect.suspend(() => layerFor(count)))
+  ): Layer.Layer<CoordinatorSeat | Bans | UsageRecords, StateFailed, Quotas.Sections> =>
+    Layer.provideMerge(Layer.unwrap(Effect.suspend(() => layerFor(count))), UsageRecords.layer)
 
   /** A coordinator for servers in the same process as the seat: several listeners of one app, for one. */
   static readonly layerLocal: Layer.Layer<Coordinator, never, CoordinatorSeat> = Layer.effect(
@@ -90,7 +92,8 @@ const layerFor = Effect.fnUntraced(function* (count: number) {
     run,
     decisions,
     usage: yield* Quotas.usage,
-    settings: yield* BanSettings
+    settings: yield* BanSettings,
+    quotaResetDay: (yield* LimitSettings).quotaResetDay
   }
   const { sweep, ...seat } = make(parts)
   yield* Effect.forkScoped(Effect.schedule(Effect.sync(sweep), Schedule.spaced("1 second")))
@@ -106,9 +109,10 @@ interface Parts {
   readonly decisions: BanDecisions.BanDecisions
   readonly usage: Usage.Usage
   readonly settings: BanSettings["Service"]
+  readonly quotaResetDay: number
 }
 
-const make = ({ count, members, tell, run, decisions, usage, ...parts }: Parts) => {
+const make = ({ count, members, tell, run, decisions, usage, quotaResetDay, ...parts }: Parts) => {
   let { settings } = parts
   const nextBlock = SessionIds.blocks()
   const slots = SlotAllocator.make<Member>((member, ruling) => member.send(ruling))
@@ -124,6 +128,7 @@ const make = ({ count, members, tell, run, decisions, usage, ...parts }: Parts) 
     const now = Date.now()
     return {
       ...{ count, pseudonym, loginKey, ids: nextBlock() },
+      ...{ isUsageRecorded: usage.isRecorded, quotaResetDay },
       news: [
         ...decisions.all(),
         { _tag: "used", ...usage.snapshot(now) },
@@ -150,9 +155,9 @@ const make = ({ count, members, tell, run, decisions, usage, ...parts }: Parts) 
       case "kept":
         return shares.receive(member, report)
       case "moved":
-        for (const [name, bytes] of report.accounts) {
-          usage.add(name, bytes, Date.now())
-          moved.add(name)
+        for (const [name, amount, isLimited] of report.accounts) {
+          usage.add(name, amount, Date.now(), isLimited)
+          if (isLimited) moved.add(name)
         }
         return
       case "logins":

@@ -42,6 +42,8 @@ export interface Account {
   readonly whose: Whose
   readonly key: string
   readonly limits: Limits
+  /** Whether this is the account of the session's owner: its user, or its client where no user was authenticated. */
+  readonly isOwner?: true
 }
 
 /** The account of the client address, and that of the user, whose own limits take precedence over the settings. */
@@ -52,12 +54,13 @@ export const ofClient = (
   const sessionRate = numberOf(settings.sessionRate)
   const client = { whose: "client", key: `client ${host}` } as const
   const sessions = numberOf(settings.maxSessionsPerClient)
-  if (identity.user === undefined) return [{ ...client, limits: { sessions, sessionRate } }]
+  if (identity.user === undefined) return [{ ...client, isOwner: true, limits: { sessions, sessionRate } }]
   return [
     { ...client, limits: { sessions } },
     {
       whose: "user",
       key: `user ${identity.user}`,
+      isOwner: true,
       limits: {
         sessions: numberOf(settings.maxSessionsPerUser),
         sessionRate,

@@ -3,7 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import type { Ending, Traffic } from "../network/Relay.ts"
-import { ByteCharge, bytesOf } from "./ByteCharge.ts"
+import { ByteCharge } from "./ByteCharge.ts"
 import { type Account, isAssociation, type Limited } from "./LimitKeys.ts"
 import type { Quotas } from "./Quotas.ts"
 
@@ -22,7 +22,7 @@ export class Reservation<Session extends Limited> extends ByteCharge {
   ) {
     const { startedAt, traffic, admitted } = session
     const lifetime = Math.min(millisOf(maxLifetime), millisOf(admitted.identity.limits?.lifetime))
-    super(accounts, traffic, 0, startedAt + lifetime)
+    super(accounts, traffic, { sent: 0, received: 0, at: startedAt, endsAt: startedAt + lifetime })
     this.session = session
     this.uses = undefined
     this.canEnd = this.isBounded()
@@ -41,7 +41,13 @@ export class Reservation<Session extends Limited> extends ByteCharge {
   use(rule: Account, traffic: Traffic, now: number): void {
     // An association may have been there for long before it uses a rule.
     const since = isAssociation(this.session) ? now : this.session.startedAt
-    const use = new RuleUse(rule, traffic, since + millisOf(rule.limits.lifetime))
+    const endsAt = since + millisOf(rule.limits.lifetime)
+    const use = new RuleUse([rule], traffic, {
+      sent: traffic.sent,
+      received: traffic.received,
+      at: since,
+      endsAt
+    })
     this.uses ??= new Map()
     this.uses.set(rule.key, use)
     this.canEnd ||= use.isBounded()
@@ -80,10 +86,6 @@ export class Reservation<Session extends Limited> extends ByteCharge {
 class RuleUse extends ByteCharge {
   /** Number of uses under way. */
   count = 1
-
-  constructor(rule: Account, traffic: Traffic, endsAt: number) {
-    super([rule], traffic, bytesOf(traffic), endsAt)
-  }
 }
 
 const millisOf = (lifetime: Duration.Duration = Duration.infinity): number => Duration.toMillis(lifetime)

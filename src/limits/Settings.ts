@@ -67,6 +67,15 @@ export class LimitSettings extends Section.make<LimitSettings>()("effect-socks/l
   }),
   dailyQuota: quota("Bytes that a user may transfer in a day (UTC), both directions together"),
   monthlyQuota: quota("Bytes that a user may transfer in a month (UTC), both directions together"),
+  quotaResetDay: Setting.single<number>({
+    description: "Day of the month (UTC) on which monthly quotas begin anew. Read at the start only",
+    metavar: "DAY",
+    read: (text) => Option.filter(Parsers.count(text), (day) => day <= 28),
+    expected: "a day from 1 to 28",
+    json: { type: "integer", minimum: 1, maximum: 28 },
+    default: 1,
+    defaultText: "1"
+  }),
   bandwidthSession: bandwidth(
     "Bandwidth limit of each session, in bytes a second. It is given for what comes from the client and for what " +
       "goes to it, as 1MiB/10MiB, or for each of the two directions, as 10MiB"

@@ -1,6 +1,8 @@
 /**
- * Bytes that accounts have used, by the calendar day and month in UTC.
+ * Bytes that accounts have used, by the day and the month in UTC. Months begin on the day on which quotas do.
  */
+import { type Amount, bytesOf } from "../usage/Amount.ts"
+import * as Days from "../usage/Days.ts"
 
 /** The bytes that an account has used. */
 interface Used {
@@ -23,24 +25,30 @@ export interface Snapshot extends Day {
 
 /** Times are milliseconds since the epoch. */
 export interface Usage {
-  readonly add: (name: string, bytes: number, now: number) => void
+  /** Adds an amount. `isLimited`: a quota counts it. */
+  readonly add: (name: string, amount: Amount, now: number, isLimited?: boolean) => void
   readonly of: (name: string, now: number) => Used
   readonly snapshot: (now: number) => Snapshot
   /** Raises the usage of these accounts to at least these numbers, on days that still count. */
   readonly raise: (to: Snapshot, now: number) => void
+  /** The end of the current day or month, in milliseconds since the epoch. */
+  readonly endOf: (period: keyof Used, now: number) => number
+  /** Whether the usage of every owner of a session is recorded, and not only that of accounts with quotas. */
+  readonly isRecorded: boolean
 }
 
 /** Number of past days that are kept, the last ones. A clock is not wrong more often. */
 const mostPast = 4
 
 /**
- * Usage that begins with `kept`, however old that is.
+ * Usage that begins with `kept`, however old that is. Months begin on the `resetDay`th.
  *
  * A clock may be wrong for a while: it begins in 1970, or is set to another year
  * by mistake. So a day that is yet to come is kept until it comes, and the day
  * that a leap of the clock leaves behind is kept too, since the clock may come back.
  */
-export const make = (kept?: Snapshot): Usage => {
+export const make = (kept?: Snapshot, resetDay = 1): Usage => {
+  const monthOf = (date: string) => Days.monthStart(date, resetDay)
   type Ledger = Map<string, Used>
   let today = Number.NaN
   let date = ""
@@ -60,7 +68,7 @@ export const make = (kept?: Snapshot): Usage => {
     if (dayOf(now) === today) return
     const isNextDay = dayOf(now) === today + 1
     if (date !== "" && !isNextDay) others.set(date, used)
-    const next = new Date(now).toISOString().slice(0, 10)
+    const next = Days.dayOf(now)
     const before = [...others, [date, used] as const].filter(([date]) => monthOf(date) === monthOf(next))
     const known = others.get(next)
     others.delete(next)
@@ -77,7 +85,13 @@ export const make = (kept?: Snapshot): Usage => {
   }
 
   return {
-    add: (name, bytes, now) => {
+    isRecorded: false,
+    endOf: (period, now) =>
+      period === "day"
+        ? (dayOf(now) + 1) * dayLength
+        : Date.parse(Days.nextMonthStart(Days.dayOf(now), resetDay)),
+    add: (name, amount, now) => {
+      const bytes = bytesOf(amount)
       if (bytes === 0) return
       turn(now)
       const { day, month } = used.get(name) ?? nothing
@@ -114,15 +128,8 @@ const ledgerOf = (accounts: Day["accounts"]) =>
 const accountsOf = (ledger: ReadonlyMap<string, Used>): Day["accounts"] =>
   Array.from(ledger, ([name, { day, month }]) => ({ name, day, month }))
 
-const monthOf = (date: string): string => date.slice(0, 7)
-
-/** The end of the current day or month in UTC, in milliseconds since the epoch. */
-export const endOf = (period: keyof Used, now: number): number => {
-  const date = new Date(now)
-  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
-  return period === "day" ? Date.UTC(year, month, date.getUTCDate() + 1) : Date.UTC(year, month + 1)
-}
-
 const nothing: Used = { day: 0, month: 0 }
 
-const dayOf = (time: number): number => Math.floor(time / 86_400_000)
+const dayLength = 86_400_000
+
+const dayOf = (time: number): number => Math.floor(time / dayLength)

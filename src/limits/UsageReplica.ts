@@ -2,12 +2,13 @@
  * The usage of accounts, as a member knows it: what the seat has reported, and the
  * bytes that the member's own sessions have moved since.
  */
+import { type Amount, sum } from "../usage/Amount.ts"
 import * as Usage from "./Usage.ts"
 
-/** To the seat: the bytes that moved since the last report, by account. */
+/** To the seat: what was used since the last report, by account. `isLimited`: a quota counts it. */
 export interface UsageReport {
   readonly _tag: "moved"
-  readonly accounts: ReadonlyArray<readonly [name: string, bytes: number]>
+  readonly accounts: ReadonlyArray<readonly [name: string, amount: Amount, isLimited: boolean]>
 }
 
 /** To a member: the usage of these accounts, summed over all members. */
@@ -20,20 +21,28 @@ export interface UsageReplica extends Usage.Usage {
   readonly sweep: () => void
 }
 
-export const make = (send: (moved: UsageReport) => void): UsageReplica => {
-  const usage = Usage.make()
-  let moved = new Map<string, number>()
+/** `isRecorded`: the seat records the usage of every owner of a session. */
+export const make = (
+  send: (moved: UsageReport) => void,
+  { isRecorded, resetDay }: { readonly isRecorded: boolean; readonly resetDay?: number }
+): UsageReplica => {
+  const usage = Usage.make(undefined, resetDay)
+  let moved = new Map<string, { amount: Amount; isLimited: boolean }>()
   return {
     ...usage,
-    add: (name, bytes, now) => {
-      if (bytes === 0) return
-      usage.add(name, bytes, now)
-      moved.set(name, (moved.get(name) ?? 0) + bytes)
+    isRecorded,
+    add: (name, amount, now, isLimited = true) => {
+      if (isLimited) usage.add(name, amount, now)
+      const before = moved.get(name)
+      moved.set(name, { amount: before ? sum(before.amount, amount) : amount, isLimited })
     },
     receive: (sum) => usage.raise(sum, Date.now()),
     sweep: () => {
       if (moved.size === 0) return
-      send({ _tag: "moved", accounts: [...moved] })
+      send({
+        _tag: "moved",
+        accounts: Array.from(moved, ([name, { amount, isLimited }]) => [name, amount, isLimited])
+      })
       moved = new Map()
     }
   }

@@ -18,6 +18,7 @@ import { NetworkSettings } from "../network/Settings.ts"
 import { TransportSettings } from "../network/TransportSettings.ts"
 import { PolicySettings } from "../policy/Settings.ts"
 import { UdpSettings } from "../udp/Settings.ts"
+import { UsageSettings } from "../usage/Settings.ts"
 import { ServerSettings } from "./Settings.ts"
 
 /** The sections of a server, in the order in which their settings are listed. */
@@ -32,6 +33,7 @@ export const sections = [
   TransportSettings,
   CommandSettings,
   LimitSettings,
+  UsageSettings,
   UdpSettings,
   MetricSettings
 ] as const

@@ -78,17 +78,19 @@ const make = Effect.gen(function* (): Effect.fn.Return<
   never,
   Quotas | Events | Scope.Scope
 > {
+  const quotas = yield* Quotas
   const sessions = new OpenSessions({
     budget: yield* Descriptors.budget,
     counters: (yield* SharedCounters.SharedCounters)(),
-    quotas: yield* Quotas,
+    quotas,
     to: (yield* Events).to
   })
-  // One timer for all sessions: a limit of duration is kept to the second.
+  // One timer for all sessions: a limit of duration is kept to the second. Usage is recorded within a second, with the
+  // time to write it.
   yield* Effect.forkScoped(
     Effect.schedule(
       Effect.map(Clock.currentTimeMillis, (now) => sessions.endSpent(now)),
-      Schedule.spaced("1 second")
+      Schedule.spaced(quotas.isRecorded ? "400 millis" : "1 second")
     )
   )
   return {

@@ -12,7 +12,7 @@ import { Bans } from "../../src/bans/Bans.ts"
 import * as BansFile from "../../src/bans/BansFile.ts"
 import * as FileLock from "../../src/base/FileLock.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
-import * as Quotas from "../../src/limits/Quotas.ts"
+import { Quotas } from "../../src/limits/Quotas.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as Temporary from "../support/temporary.ts"
 
@@ -114,7 +114,7 @@ describe("FileLock", () => {
   it.effect("keeps a second server out of a state directory, with a sentence", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
-      const start = Effect.provide(Quotas.usage, Config.layer({ stateDir }))
+      const start = Layer.build(Layer.provide(Layer.fresh(Quotas.layer), Config.layer({ stateDir })))
       yield* start
       const error = yield* Effect.flip(start)
       assert.strictEqual(

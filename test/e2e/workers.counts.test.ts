@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Hashing from "../../src/auth/Hashing.ts"
 import * as PasswordHash from "../../src/auth/PasswordHash.ts"
 import type { Peer } from "../../src/testing/index.ts"
+import * as Stores from "../../src/usage/Stores.ts"
 import { proxyV1, request } from "../support/messages.ts"
 import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
@@ -217,8 +218,10 @@ describe.concurrent("limits of several workers", () => {
       for (const { client } of begun) assert.strictEqual(yield* client.ending, "reset")
       assert.strictEqual((yield* ask(server.port, target.port)).code, 2)
       assert.strictEqual((yield* server.stop).code, 0)
-      const kept = JSON.parse(readFileSync(join(stateDir, "quotas.json"), "utf8"))
-      assert.deepStrictEqual(kept.accounts, [{ name: "user alice", day: 40_000, month: 40_000 }])
+      const store = yield* Stores.openExisting({ _tag: "sqlite", path: join(stateDir, "usage.db") })
+      const [record, ...others] = yield* store.read({ from: "2000-01-01", to: "3000-01-01" })
+      assert.deepStrictEqual(others, [])
+      assert.deepInclude(record, { user: "alice", sent: 40_000, received: 0, sessions: begun.length })
       const again = yield* Workers.start(flags)
       assert.strictEqual((yield* ask(again.port, target.port)).code, 2)
     })

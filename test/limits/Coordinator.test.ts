@@ -17,6 +17,7 @@ import { Events } from "../../src/session/Events.ts"
 import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
 import { begin, lot } from "../support/sessions.ts"
 import { settled } from "../support/streams.ts"
+import { received } from "../support/usage.ts"
 
 /** A seat in this process. */
 const seat = Layer.provideMerge(CoordinatorSeat.layerLocal, Layer.orDie(CoordinatorSeat.layer(2)))
@@ -113,14 +114,14 @@ describe("servers that count together", () => {
   it.effect("tell each other what was used, each second", () =>
     together({}, (one, other) =>
       Effect.gen(function* () {
-        one.usage.add("user alice", 1000, now())
-        other.usage.add("user alice", 10, now())
+        one.usage.add("user alice", received(1000), now())
+        other.usage.add("user alice", received(10), now())
         assert.strictEqual(other.usage.of("user alice", now()).day, 10)
         yield* TestClock.adjust("2 seconds")
         yield* settled
         for (const { usage } of [one, other]) assert.strictEqual(usage.of("user alice", now()).day, 1010)
         // Also what one has moved at its very end.
-        one.usage.add("user alice", 1, now())
+        one.usage.add("user alice", received(1), now())
         yield* one.leave
         yield* TestClock.adjust("2 seconds")
         yield* settled

@@ -16,7 +16,7 @@ const origin = { host: "203.0.113.1" }
 describe("the accounts of a session", () => {
   it("are the client's, with the rate of new sessions, without a user", () => {
     assert.deepStrictEqual(LimitKeys.ofClient({ origin, admitted: admitted() }, config), [
-      { whose: "client", key: "client 203.0.113.1", limits: { sessions: 3, sessionRate: 5 } }
+      { whose: "client", key: "client 203.0.113.1", isOwner: true, limits: { sessions: 3, sessionRate: 5 } }
     ])
   })
 
@@ -25,7 +25,7 @@ describe("the accounts of a session", () => {
     assert.deepStrictEqual(LimitKeys.ofClient({ origin, admitted: admitted(identity) }, config), [
       { whose: "client", key: "client 203.0.113.1", limits: { sessions: 3 } },
       {
-        ...{ whose: "user", key: "user alice" },
+        ...{ whose: "user", key: "user alice", isOwner: true },
         limits: { sessions: 9, sessionRate: 5, dailyQuota: 6, monthlyQuota: Infinity }
       }
     ])

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Usage from "../../src/limits/Usage.ts"
 import { holds } from "../support/property.ts"
+import { received } from "../support/usage.ts"
 
 const at = (text: string) => Date.parse(text)
 
@@ -12,9 +13,9 @@ describe("Usage", () => {
   it("adds up, for each by itself", () => {
     const usage = Usage.make()
     const now = at("2026-11-22T12:00:00Z")
-    usage.add("alice", 10, now)
-    usage.add("bob", 5, now)
-    usage.add("alice", 7, now)
+    usage.add("alice", received(10), now)
+    usage.add("bob", received(5), now)
+    usage.add("alice", received(7), now)
     assert.deepStrictEqual(usage.of("alice", now), { day: 17, month: 17 })
     assert.deepStrictEqual(usage.of("bob", now), { day: 5, month: 5 })
     assert.deepStrictEqual(usage.of("carol", now), { day: 0, month: 0 })
@@ -30,7 +31,7 @@ describe("Usage", () => {
     ["a clock set back a day", "2026-11-22T12:00:00Z", "2026-11-21T12:00:00Z", { day: 0, month: 9 }]
   ])("over %s, and over a restart then", (_, before, after, left) => {
     const usage = Usage.make()
-    usage.add("alice", 9, at(before))
+    usage.add("alice", received(9), at(before))
     const kept = usage.snapshot(at(before))
     assert.deepStrictEqual(usage.of("alice", at(after)), left)
     assert.deepStrictEqual(Usage.make(kept).of("alice", at(after)), left)
@@ -45,12 +46,12 @@ describe("Usage", () => {
   ])("loses nothing by a clock that was %s for a while, with a restart then or without", (_, wrong) => {
     const now = at("2026-11-22T12:00:00Z")
     const usage = Usage.make()
-    usage.add("alice", 9, now)
+    usage.add("alice", received(9), now)
     let restarted = Usage.make(usage.snapshot(now))
     for (const time of wrong.map(at)) {
       for (const each of [usage, restarted]) {
         assert.strictEqual(each.of("alice", time).day, 0)
-        each.add("bob", 1, time)
+        each.add("bob", received(1), time)
       }
       restarted = Usage.make(restarted.snapshot(time))
     }
@@ -59,24 +60,33 @@ describe("Usage", () => {
     }
   })
 
+  it("begins months on another day than the first", () => {
+    const usage = Usage.make(undefined, 15)
+    usage.add("alice", received(9), at("2026-11-20T12:00:00Z"))
+    assert.deepStrictEqual(usage.of("alice", at("2026-12-14T23:59:59Z")), { day: 0, month: 9 })
+    const kept = usage.snapshot(at("2026-12-14T23:59:59Z"))
+    assert.deepStrictEqual(Usage.make(kept, 15).of("alice", at("2026-12-14T23:59:59Z")), { day: 0, month: 9 })
+    assert.deepStrictEqual(usage.of("alice", at("2026-12-15T00:00:00Z")), { day: 0, month: 0 })
+  })
+
   it("counts in a month what was used on whichever of its days the clock was", () => {
     const usage = Usage.make()
-    usage.add("alice", 9, at("2026-11-22T12:00:00Z"))
-    usage.add("alice", 5, at("2026-11-20T12:00:00Z"))
+    usage.add("alice", received(9), at("2026-11-22T12:00:00Z"))
+    usage.add("alice", received(5), at("2026-11-20T12:00:00Z"))
     assert.deepStrictEqual(usage.of("alice", at("2026-11-20T12:00:00Z")), { day: 5, month: 14 })
     assert.deepStrictEqual(usage.of("alice", at("2026-11-22T12:00:00Z")), { day: 9, month: 14 })
   })
 
   it("does not grow with the leaps of a clock", () => {
     const usage = Usage.make()
-    for (let day = 0; day < 60; day += 2) usage.add("alice", 1, at("2026-11-22") + day * 86_400_000)
+    for (let day = 0; day < 60; day += 2) usage.add("alice", received(1), at("2026-11-22") + day * 86_400_000)
     assert.isAtMost(usage.snapshot(at("2027-01-20")).others?.length ?? 0, 5)
   })
 
   it("forgets accounts without usage this month", () => {
     const usage = Usage.make()
-    usage.add("alice", 9, at("2026-11-30T12:00:00Z"))
-    usage.add("bob", 0, at("2026-12-01T12:00:00Z"))
+    usage.add("alice", received(9), at("2026-11-30T12:00:00Z"))
+    usage.add("bob", received(0), at("2026-12-01T12:00:00Z"))
     assert.deepStrictEqual(usage.snapshot(at("2026-12-01T12:00:00Z")), { date: "2026-12-01", accounts: [] })
   })
 
@@ -84,7 +94,7 @@ describe("Usage", () => {
     const usage = Usage.make()
     const now = at("2026-11-22T12:00:00Z")
     for (const name of ["__proto__", "constructor", ""]) {
-      usage.add(name, 3, now)
+      usage.add(name, received(3), now)
       assert.deepStrictEqual(Usage.make(usage.snapshot(now)).of(name, now), { day: 3, month: 3 })
     }
   })
@@ -98,7 +108,7 @@ describe("Usage", () => {
           .sort((one, other) => one.time - other.time)
         let usage = Usage.make()
         sorted.forEach(({ time, bytes, restarts }, i) => {
-          usage.add("alice", bytes, time)
+          usage.add("alice", received(bytes), time)
           if (restarts) usage = Usage.make(usage.snapshot(time))
           const since = (length: number) =>
             sorted
@@ -112,7 +122,8 @@ describe("Usage", () => {
   })
 
   it("tells when a day and a month end", () => {
-    const ends = (time: string) => (["day", "month"] as const).map((it) => iso(Usage.endOf(it, at(time))))
+    const ends = (time: string, resetDay?: number) =>
+      (["day", "month"] as const).map((it) => iso(Usage.make(undefined, resetDay).endOf(it, at(time))))
     assert.deepStrictEqual(ends("2026-11-22T12:00:00Z"), [
       "2026-11-23T00:00:00.000Z",
       "2026-12-01T00:00:00.000Z"
@@ -121,6 +132,8 @@ describe("Usage", () => {
       "2027-01-01T00:00:00.000Z",
       "2027-01-01T00:00:00.000Z"
     ])
+    assert.strictEqual(ends("2026-12-14T23:59:59Z", 15)[1], "2026-12-15T00:00:00.000Z")
+    assert.strictEqual(ends("2026-12-15T00:00:00Z", 15)[1], "2027-01-15T00:00:00.000Z")
   })
 })
 

@@ -4,29 +4,41 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Usage from "../../src/limits/Usage.ts"
 import * as UsageReplica from "../../src/limits/UsageReplica.ts"
+import { received } from "../support/usage.ts"
 
 describe("UsageReplica", () => {
   it("is what others have moved, and what this one has since", () => {
     const now = Date.now()
     const sent: Array<UsageReplica.UsageReport> = []
-    const used = UsageReplica.make((moved) => void sent.push(moved))
-    used.add("alice", 100, now)
-    used.add("alice", 20, now)
-    used.add("bob", 0, now)
+    const used = UsageReplica.make((moved) => void sent.push(moved), { isRecorded: false })
+    used.add("alice", received(100), now)
+    used.add("alice", received(20), now)
     assert.strictEqual(used.of("alice", now).day, 120)
     used.sweep()
     used.sweep()
-    assert.deepStrictEqual(sent, [{ _tag: "moved", accounts: [["alice", 120]] }])
+    assert.deepStrictEqual(sent, [{ _tag: "moved", accounts: [["alice", received(120), true]] }])
 
     const all = Usage.make()
-    all.add("alice", 1000, now)
+    all.add("alice", received(1000), now)
     used.receive({ _tag: "used", ...all.snapshot(now) })
     assert.strictEqual(used.of("alice", now).month, 1000)
     // It was told what is older than what it knows.
-    used.add("alice", 1000, now)
+    used.add("alice", received(1000), now)
     used.receive({ _tag: "used", ...all.snapshot(now) })
     assert.strictEqual(used.of("alice", now).month, 2000)
     used.receive({ _tag: "used", date: "2020-01-01", accounts: [{ name: "alice", day: 1e9, month: 1e9 }] })
     assert.strictEqual(used.of("alice", now).month, 2000)
+  })
+
+  it("reports what no quota counts, and does not keep it", () => {
+    const now = Date.now()
+    const sent: Array<UsageReplica.UsageReport> = []
+    const used = UsageReplica.make((moved) => void sent.push(moved), { isRecorded: true })
+    used.add("alice", { ...received(5), sessions: 1, duration: 20 }, now, false)
+    used.add("alice", { ...received(5), duration: 30 }, now, false)
+    assert.strictEqual(used.of("alice", now).day, 0)
+    used.sweep()
+    const alice = { ...received(10), sessions: 1, duration: 50 }
+    assert.deepStrictEqual(sent, [{ _tag: "moved", accounts: [["alice", alice, false]] }])
   })
 })

@@ -1,10 +1,11 @@
 /**
- * What users have used of their quotas, over restarts.
+ * What users have used of their quotas, over restarts without a store of usage; and how a store adopts it.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { setTimeout } from "node:timers/promises"
+import { setImmediate } from "node:timers/promises"
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,23 +15,29 @@ import * as Config from "../../src/server/Config.ts"
 import { fields } from "../support/errors.ts"
 import { captured } from "../support/logs.ts"
 import * as Temporary from "../support/temporary.ts"
+import { received } from "../support/usage.ts"
 
 const noon = Date.parse("2026-11-30T12:00:00Z")
 
-describe("Quotas with a directory", () => {
-  const quotas = (values: Partial<Config.Values>) =>
-    Effect.map(
-      Layer.build(Layer.provide(Layer.fresh(Quotas.layer), Config.layer({ dailyQuota: 100, ...values }))),
-      Context.get(Quotas)
-    )
+const quotas = (values: Partial<Config.Values>) =>
+  Effect.map(
+    Layer.build(
+      Layer.provide(
+        Layer.fresh(Quotas.layer),
+        Config.layer({ dailyQuota: 100, usageStore: { _tag: "off" }, ...values })
+      )
+    ),
+    Context.get(Quotas)
+  )
 
+describe("Quotas with a directory", () => {
   const account = { whose: "user", key: "user alice", limits: { dailyQuota: 100 } } as const
 
   /** Uses so many bytes in a run of the server. */
   const run = (stateDir: string, bytes: number) =>
     Effect.scoped(
       Effect.map(quotas({ stateDir }), ({ charge, exceeded }) => {
-        charge(account, bytes, noon)
+        charge(account, received(bytes), noon)
         return exceeded(account, noon)?._tag
       })
     )
@@ -71,9 +78,9 @@ describe("Quotas with a directory", () => {
         date: "2026-11-30",
         accounts: []
       })
-      charge(account, 5, noon)
+      charge(account, received(5), noon)
       const written = Effect.promise(async () => {
-        while (!readFileSync(file, "utf8").includes("alice")) await setTimeout(5)
+        while (!readFileSync(file, "utf8").includes("alice")) await setImmediate()
       })
       yield* TestClock.adjust("10 seconds")
       yield* written
@@ -115,6 +122,62 @@ describe("Quotas with a directory", () => {
         lines.map(({ level, message }) => [level, message]),
         Array(2).fill(["Warn", "quotas begin anew at every start, as there is no --state-dir"])
       )
+    })
+  )
+})
+
+describe("a store of usage", () => {
+  it.effect("adopts quotas.json once, with the bytes of the month before its day", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(noon)
+      const stateDir = yield* Temporary.directory
+      const file = join(stateDir, "quotas.json")
+      const kept = {
+        version: 1,
+        date: "2026-11-30",
+        accounts: [
+          { name: "user alice", day: 60, month: 100 },
+          { name: "rule mail", day: 7, month: 7 }
+        ],
+        others: [
+          // The same month, and another one.
+          { date: "2026-11-20", accounts: [{ name: "user alice", day: 40, month: 100 }] },
+          { date: "2027-01-02", accounts: [{ name: "user alice", day: 3, month: 3 }] }
+        ]
+      }
+      const used = (values: Partial<Config.Values>) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { exceeded } = yield* quotas({ stateDir, usageStore: { _tag: "auto" }, ...values })
+            const { dailyQuota = 60, monthlyQuota } = values
+            const limits = { dailyQuota, monthlyQuota } as { dailyQuota: number; monthlyQuota: number }
+            return exceeded({ whose: "user", key: "user alice", limits }, yield* Clock.currentTimeMillis)
+          })
+        )
+      for (let i = 0; i < 2; i++) {
+        writeFileSync(file, JSON.stringify(kept))
+        // The second file is the first one: a crash before it was renamed.
+        utimesSync(file, 1000, 1000)
+        assert.strictEqual((yield* used({}))?.period, "day")
+        assert.isFalse(existsSync(file))
+      }
+      assert.strictEqual((yield* used({ monthlyQuota: 100 }))?.period, "month")
+      assert.strictEqual((yield* used({ dailyQuota: 61, monthlyQuota: 101 }))?.period, undefined)
+      assert.isTrue(existsSync(`${file}.adopted`))
+      // A day that was yet to come.
+      yield* TestClock.setTime(Date.parse("2027-01-02T00:00:00Z"))
+      assert.strictEqual((yield* used({ dailyQuota: 3 }))?.limit, 3)
+    })
+  )
+
+  it.effect("leaves a quotas.json that is not whole, and does not start", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* Temporary.directory
+      const file = join(stateDir, "quotas.json")
+      writeFileSync(file, "{")
+      const error = yield* Effect.flip(Effect.scoped(quotas({ stateDir, usageStore: { _tag: "auto" } })))
+      assert.deepInclude(fields(error), { _tag: "StateFailed", path: file })
+      assert.strictEqual(readFileSync(file, "utf8"), "{")
     })
   )
 })

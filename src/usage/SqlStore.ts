@@ -1,0 +1,136 @@
+/**
+ * A store of usage in a database, SQLite or PostgreSQL, by the same statements.
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { UsageStoreFailed } from "../Errors.ts"
+import { fromKey, toKey } from "./Amount.ts"
+import type { Row } from "./PendingUsage.ts"
+import type { Batch, Month, Query, UsageStore } from "./UsageStore.ts"
+
+/** Makes the tables if they are not there yet. Fails where the database cannot be used. */
+export const make = Effect.fnUntraced(function* (
+  name: string
+): Effect.fn.Return<UsageStore, UsageStoreFailed, SqlClient.SqlClient> {
+  const sql = yield* SqlClient.SqlClient
+  const failing = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, UsageStoreFailed> =>
+    Effect.mapError(effect, (error) => new UsageStoreFailed({ store: name, reason: reasonOf(error) }))
+
+  yield* migrate().pipe(
+    Effect.mapError((error) => new UsageStoreFailed({ store: name, reason: reasonOf(error) }))
+  )
+  return {
+    name,
+    write: (batch) => failing(sql.withTransaction(write(sql, batch))),
+    totals: (month, accounts) => failing(totals(sql, month, accounts)),
+    read: (query) => failing(read(sql, query)),
+    prune: (before) => failing(prune(sql, before))
+  }
+})
+
+/** Writes a batch, unless it was written before: the answer to a commit can be lost when a connection breaks. */
+const write = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, { writer, number, at, rows }: Batch) {
+  const isNew = yield* sql`INSERT INTO usage_writer ${sql.insert({ writer, batch: number, written_at: at })}
+    ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch, written_at = excluded.written_at
+    WHERE usage_writer.batch < excluded.batch RETURNING batch`
+  if (isNew.length === 0) return
+  for (const part of Arr.chunksOf(rows, most)) {
+    yield* sql`INSERT INTO usage_day ${sql.insert(Arr.map(part, columnsOf))}
+      ON CONFLICT (kind, name, day) DO UPDATE SET
+        sent = usage_day.sent + excluded.sent,
+        received = usage_day.received + excluded.received,
+        sessions = usage_day.sessions + excluded.sessions,
+        duration = usage_day.duration + excluded.duration`
+  }
+})
+
+const totals = Effect.fnUntraced(function* (
+  sql: SqlClient.SqlClient,
+  { day, since, until }: Month,
+  accounts?: ReadonlyArray<string>
+) {
+  const of = (condition: ReturnType<typeof sql.literal> | ReturnType<typeof sql.or>) =>
+    sql<{ kind: string; name: string; today: unknown; month: unknown }>`SELECT kind, name,
+      CAST(SUM(CASE WHEN day = ${day} THEN sent + received ELSE 0 END) AS BIGINT) AS today,
+      CAST(SUM(sent + received) AS BIGINT) AS month
+      FROM usage_day WHERE day >= ${since} AND day <= ${until} AND ${condition} GROUP BY kind, name`
+  const found = yield* accounts === undefined
+    ? Effect.map(of(sql.literal("1 = 1")), (rows) => [rows])
+    : Effect.forEach(Arr.chunksOf(accounts.map(fromKey), most), (part) =>
+        of(sql.or(part.map(({ kind, name }) => sql`(kind = ${kind} AND name = ${name})`)))
+      )
+  return found.flat().map(({ kind, name, today, month }) => ({
+    account: toKey(kind, name),
+    day: Number(today),
+    month: Number(month)
+  }))
+})
+
+const read = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, { from, to, user }: Query) {
+  const rows = yield* sql<Record<"kind" | "name" | "day", string> & Record<Numbers, unknown>>`SELECT
+    kind, name, day, sent, received, sessions, duration FROM usage_day
+    WHERE ${user === undefined ? sql`kind <> 'rule'` : sql`kind = 'user' AND name = ${user}`}
+    AND day >= ${from} AND day <= ${to} ORDER BY day, name`
+  return rows.map(({ kind, name, day, sent, received, sessions, duration }) => ({
+    day,
+    user: kind === "anonymous" ? undefined : name,
+    sent: Number(sent),
+    received: Number(received),
+    sessions: Number(sessions),
+    duration: Number(duration)
+  }))
+})
+
+const prune = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, before: string) {
+  yield* sql`DELETE FROM usage_day WHERE day < ${before}`
+  yield* sql`DELETE FROM usage_writer WHERE written_at < ${Date.parse(before)}`
+})
+
+type Numbers = "sent" | "received" | "sessions" | "duration"
+
+const columnsOf = ({ day, account, amount: { sent, received, sessions, duration } }: Row) => ({
+  ...fromKey(account),
+  day,
+  ...{ sent, received, sessions, duration: Math.round(duration) }
+})
+
+/** A statement has at most so many rows, as databases limit its parameters. */
+const most = 500
+
+/** A new version of the tables is another entry. */
+const migrate = () =>
+  Migrator.make({})({
+    table: "usage_migration",
+    loader: Migrator.fromRecord({
+      "0001_usage": Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`CREATE TABLE usage_day (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        day TEXT NOT NULL,
+        sent BIGINT NOT NULL,
+        received BIGINT NOT NULL,
+        sessions BIGINT NOT NULL,
+        duration BIGINT NOT NULL,
+        PRIMARY KEY (kind, name, day)
+      )`
+        yield* sql`CREATE INDEX usage_day_by_day ON usage_day (day)`
+        yield* sql`CREATE TABLE usage_writer (
+        writer TEXT NOT NULL PRIMARY KEY,
+        batch BIGINT NOT NULL,
+        written_at BIGINT NOT NULL
+      )`
+      })
+    })
+  })
+
+/** The reason in the words of the database, without the statement. */
+export const reasonOf = (error: Error): string => {
+  const { cause } = error
+  if (cause instanceof Error) return reasonOf(cause)
+  const { reason } = error as { readonly reason?: unknown }
+  return reason instanceof Error ? reasonOf(reason) : error.message
+}

@@ -1,0 +1,152 @@
+/**
+ * The service that records usage: bytes, sessions and time of each user and day.
+ */
+import { join } from "node:path"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { BanSettings } from "../bans/Settings.ts"
+import { StateFailed, UsageStoreFailed } from "../Errors.ts"
+import type { Amount } from "./Amount.ts"
+import * as Days from "./Days.ts"
+import type { Row } from "./PendingUsage.ts"
+import { type StoreSetting, UsageSettings } from "./Settings.ts"
+import type { Month, Query, Total, UsageRecord, UsageStore } from "./UsageStore.ts"
+import * as UsageWriter from "./UsageWriter.ts"
+
+/**
+ * The recorded usage of users.
+ *
+ * **When to use**
+ *
+ * `read` has the usage of users by day, such as for an admin page. What sessions have moved is in it within a second.
+ */
+export class UsageRecords extends Context.Service<
+  UsageRecords,
+  {
+    /** Whether usage is recorded. */
+    readonly isOn: boolean
+    /** Records usage of an account, such as `user alice`, at a time in milliseconds since the epoch. Never waits. */
+    readonly add: (account: string, amount: Amount, now: number) => void
+    /** Records rows that come from elsewhere. What has the same source and number is recorded once. */
+    readonly adopt: (
+      source: string,
+      number: number,
+      rows: ReadonlyArray<Row>
+    ) => Effect.Effect<void, UsageStoreFailed>
+    /** The bytes of these accounts, or of all accounts. */
+    readonly totals: (
+      month: Month,
+      accounts?: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyArray<Total>, UsageStoreFailed>
+    /** The usage of users by day, the earliest day first. Fails if usage is not recorded. */
+    readonly read: (query: Query) => Effect.Effect<ReadonlyArray<UsageRecord>, UsageStoreFailed>
+  }
+>()("effect-socks/usage/UsageRecords") {
+  /** Records to the store of the settings, if there is one. Fails if the store cannot be used. */
+  static readonly layer: Layer.Layer<UsageRecords, StateFailed, UsageSettings | BanSettings> = Layer.effect(
+    UsageRecords,
+    Effect.gen(function* () {
+      const store = yield* open
+      const { usageRetention } = yield* UsageSettings
+      return store === undefined ? off : yield* make(store, usageRetention)
+    })
+  )
+
+  /** Fails if the store of the settings cannot be used. */
+  static readonly check: Effect.Effect<void, StateFailed, UsageSettings | BanSettings> = Effect.gen(
+    function* () {
+      const place = locate(yield* UsageSettings, yield* BanSettings)
+      if (place === undefined) return
+      const { check } = yield* Effect.promise(() => import("./Stores.ts"))
+      yield* Effect.mapError(check(place), toStateFailed)
+    }
+  )
+
+  /** Records to this store. */
+  static readonly layerOf = (
+    store: UsageStore,
+    retention: Duration.Duration = Duration.infinity
+  ): Layer.Layer<UsageRecords> => Layer.effect(UsageRecords, make(store, retention))
+}
+
+/** The file or the database of these settings; undefined if nothing is recorded. */
+export const locate = (
+  { usageStore }: Pick<UsageSettings["Service"], "usageStore">,
+  { stateDir }: Pick<BanSettings["Service"], "stateDir">
+): Exclude<StoreSetting, { readonly _tag: "auto" | "off" }> | undefined => {
+  switch (usageStore._tag) {
+    case "off":
+      return undefined
+    case "auto":
+      return stateDir === undefined ? undefined : { _tag: "sqlite", path: join(stateDir, "usage.db") }
+    default:
+      return usageStore
+  }
+}
+
+/** Opens the store of the settings until the scope closes; undefined if nothing is recorded. */
+export const open: Effect.Effect<
+  UsageStore | undefined,
+  StateFailed,
+  UsageSettings | BanSettings | Scope.Scope
+> = Effect.gen(function* () {
+  const settings = yield* UsageSettings
+  const place = locate(settings, yield* BanSettings)
+  if (place === undefined) return undefined
+  const Stores = yield* Effect.promise(() => import("./Stores.ts"))
+  if (settings.usageStore._tag === "auto" && !(yield* Stores.hasSqlite)) {
+    yield* Effect.logWarning(
+      "usage is not recorded: this Node has no SQLite (22.13 has), and the package libsql is not installed"
+    )
+    return undefined
+  }
+  return yield* Effect.mapError(Stores.open(place), toStateFailed)
+})
+
+const toStateFailed = ({ store, reason }: UsageStoreFailed) => new StateFailed({ path: store, reason })
+
+const make = Effect.fnUntraced(function* (
+  store: UsageStore,
+  retention: Duration.Duration
+): Effect.fn.Return<UsageRecords["Service"], never, Scope.Scope> {
+  const { add, flush } = yield* UsageWriter.make(store)
+  if (Duration.isFinite(retention)) {
+    // Not at the start, when a clock may be wrong, and would make all days old.
+    yield* Effect.forkScoped(Effect.schedule(prune(store, retention), Schedule.spaced("1 hour")))
+  }
+  return {
+    isOn: true,
+    add,
+    adopt: (writer, number, rows) =>
+      Effect.flatMap(Clock.currentTimeMillis, (at) => store.write({ writer, number, at, rows })),
+    totals: store.totals,
+    read: (query) => Effect.andThen(flush, store.read(query))
+  }
+})
+
+/** Removes the days that are older than the retention, but none that a month of a quota may have. */
+const prune = (store: UsageStore, retention: Duration.Duration): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const before = now - Math.max(Duration.toMillis(retention), longestMonth)
+    if (before > 0) yield* store.prune(Days.dayOf(before))
+  }).pipe(Effect.catch(({ message }) => Effect.logError(`old usage cannot be removed: ${message}`)))
+
+const longestMonth = 32 * 86_400_000
+
+const notRecorded = Effect.fail(
+  new UsageStoreFailed({ store: "off", reason: "usage is not recorded; --state-dir or --usage-store does" })
+)
+
+const off: UsageRecords["Service"] = {
+  isOn: false,
+  add: () => {},
+  adopt: () => Effect.void,
+  totals: () => Effect.succeed([]),
+  read: () => notRecorded
+}

@@ -1,0 +1,126 @@
+/**
+ * The store of usage: bytes, sessions and time by account and day. A store is a database (`SqlStore`), or in memory for
+ * tests.
+ */
+import * as Effect from "effect/Effect"
+import type { UsageStoreFailed } from "../Errors.ts"
+import { type Amount, bytesOf, fromKey, type Kind, nothing, sum } from "./Amount.ts"
+import type { Row } from "./PendingUsage.ts"
+
+/** Rows that are written together, or not at all. */
+export interface Batch {
+  /** The process that writes: a random name. */
+  readonly writer: string
+  /** Counts the batches of the writer up from 1. A batch that was written already is not written again. */
+  readonly number: number
+  /** The time in milliseconds since the epoch. */
+  readonly at: number
+  readonly rows: ReadonlyArray<Row>
+}
+
+/** The days of a report, both included, such as `2026-11-01`; and the user, if it is about one. */
+export interface Query {
+  readonly from: string
+  readonly to: string
+  readonly user?: string | undefined
+}
+
+/** The usage of a user on a day. */
+export interface UsageRecord extends Amount {
+  /** Such as `2026-11-22`, in UTC. */
+  readonly day: string
+  /** The name of the user; undefined for all sessions without a user. */
+  readonly user: string | undefined
+}
+
+/** The bytes of an account. */
+export interface Total {
+  /** The key of the account, such as `user alice`. */
+  readonly account: string
+  /** Bytes on the day. */
+  readonly day: number
+  /** Bytes from `since` to `until`. */
+  readonly month: number
+}
+
+/** The day of totals, and the first and the last day of its month. */
+export interface Month {
+  readonly day: string
+  readonly since: string
+  readonly until: string
+}
+
+export interface UsageStore {
+  /** The name of the store for people, without a password. */
+  readonly name: string
+  readonly write: (batch: Batch) => Effect.Effect<void, UsageStoreFailed>
+  /** The bytes of these accounts, or of all accounts. */
+  readonly totals: (
+    month: Month,
+    accounts?: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<Total>, UsageStoreFailed>
+  /** The usage of users by day, the earliest day first. */
+  readonly read: (query: Query) => Effect.Effect<ReadonlyArray<UsageRecord>, UsageStoreFailed>
+  /** Removes the days before this one. */
+  readonly prune: (before: string) => Effect.Effect<void, UsageStoreFailed>
+}
+
+/** A store in memory, for tests. */
+export const makeMemory = (): UsageStore => {
+  const batches = new Map<string, number>()
+  let rows: Array<{ day: string; account: string; kind: Kind; name: string; amount: Amount }> = []
+
+  const add = ({ day, account, amount }: Row) => {
+    const known = rows.find((row) => row.day === day && row.account === account)
+    if (known) known.amount = sum(known.amount, amount)
+    else rows.push({ day, account, amount, ...fromKey(account) })
+  }
+
+  return {
+    name: "memory",
+    write: ({ writer, number, rows }) =>
+      Effect.sync(() => {
+        if ((batches.get(writer) ?? 0) >= number) return
+        batches.set(writer, number)
+        rows.forEach(add)
+      }),
+    totals: ({ day, since, until }, accounts) =>
+      Effect.sync(() => {
+        const all = new Map<string, Amount & { today: number }>()
+        for (const row of rows) {
+          if (row.day < since || row.day > until || accounts?.includes(row.account) === false) continue
+          const before = all.get(row.account) ?? { ...nothing, today: 0 }
+          const today = before.today + (row.day === day ? bytesOf(row.amount) : 0)
+          all.set(row.account, { ...sum(before, row.amount), today })
+        }
+        return Array.from(all, ([account, { today, ...month }]) => ({
+          account,
+          day: today,
+          month: bytesOf(month)
+        }))
+      }),
+    read: ({ from, to, user }) =>
+      Effect.sync(() =>
+        rows
+          .filter(
+            ({ day, kind, name }) =>
+              kind !== "rule" &&
+              day >= from &&
+              day <= to &&
+              (user === undefined || (kind === "user" && name === user))
+          )
+          .sort((one, other) => compare(one.day, other.day) || compare(one.name, other.name))
+          .map(({ day, kind, name, amount }) => ({
+            day,
+            user: kind === "anonymous" ? undefined : name,
+            ...amount
+          }))
+      ),
+    prune: (before) =>
+      Effect.sync(() => {
+        rows = rows.filter(({ day }) => day >= before)
+      })
+  }
+}
+
+const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)

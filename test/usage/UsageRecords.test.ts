@@ -1,0 +1,107 @@
+/**
+ * Which store the settings name, and how long it keeps a day.
+ */
+import { readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { TestClock } from "effect/testing"
+import * as Config from "../../src/server/Config.ts"
+import { locate, UsageRecords } from "../../src/usage/UsageRecords.ts"
+import * as UsageStore from "../../src/usage/UsageStore.ts"
+import { fields } from "../support/errors.ts"
+import * as Temporary from "../support/temporary.ts"
+import { received } from "../support/usage.ts"
+
+const records = (values: Partial<Config.Values>) =>
+  Effect.map(
+    Layer.build(Layer.provide(Layer.fresh(UsageRecords.layer), Config.layer(values))),
+    Context.get(UsageRecords)
+  )
+
+const noon = Date.parse("2026-11-29T12:00:00Z")
+const today = { from: "2026-11-29", to: "2026-11-29" }
+
+describe("UsageRecords", () => {
+  it("are in the state directory if nothing else is said", () => {
+    const sqlite = (path: string) => ({ _tag: "sqlite", path }) as const
+    assert.deepStrictEqual(
+      locate({ usageStore: { _tag: "auto" } }, { stateDir: "/s" }),
+      sqlite(join("/s", "usage.db"))
+    )
+    assert.strictEqual(locate({ usageStore: { _tag: "auto" } }, { stateDir: undefined }), undefined)
+    assert.strictEqual(locate({ usageStore: { _tag: "off" } }, { stateDir: "/s" }), undefined)
+    assert.deepStrictEqual(locate({ usageStore: sqlite("/u") }, { stateDir: "/s" }), sqlite("/u"))
+  })
+
+  it.effect("are read as soon as they were added, and kept", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(noon)
+      const stateDir = yield* Temporary.directory
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { isOn, add, read } = yield* records({ stateDir })
+          assert.isTrue(isOn)
+          add("user alice", received(5), noon)
+          assert.deepStrictEqual(yield* read(today), [{ user: "alice", day: "2026-11-29", ...received(5) }])
+          add("user alice", received(6), noon)
+        })
+      )
+      const { read } = yield* records({ usageStore: { _tag: "sqlite", path: join(stateDir, "usage.db") } })
+      assert.strictEqual((yield* read(today))[0]?.received, 11)
+    })
+  )
+
+  it.effect("are none where they are off, and reading them says so", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* Temporary.directory
+      const { isOn, add, read } = yield* records({ stateDir, usageStore: { _tag: "off" } })
+      add("user alice", received(5), noon)
+      assert.isFalse(isOn)
+      assert.include((yield* Effect.flip(read(today))).message, "usage is not recorded")
+      assert.deepStrictEqual(readdirSync(stateDir), [])
+    })
+  )
+
+  it.effect("fail the start where the store cannot be used, and a check makes no file", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* Temporary.directory
+      const path = join(stateDir, "usage.db")
+      const check = (values: Partial<Config.Values>) =>
+        Effect.provide(UsageRecords.check, Config.layer(values))
+      yield* check({ stateDir })
+      assert.deepStrictEqual(readdirSync(stateDir), [])
+      writeFileSync(path, "no database, but long enough to be looked at".repeat(50))
+      const failed = { _tag: "StateFailed", path, reason: "file is not a database" }
+      assert.deepStrictEqual(fields(yield* Effect.flip(records({ stateDir }))), failed)
+      assert.deepStrictEqual(fields(yield* Effect.flip(check({ stateDir }))), failed)
+      const away = join(stateDir, "away", "usage.db")
+      const absent = yield* Effect.flip(check({ usageStore: { _tag: "sqlite", path: away } }))
+      assert.strictEqual(absent.reason, "its directory does not exist")
+    })
+  )
+
+  it.effect("lose days after the retention, but none of a month, and none at the start", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(noon)
+      const store = UsageStore.makeMemory()
+      const rows = ["2026-10-20", "2026-10-29", "2026-11-29"].map((day) => ({
+        account: "user alice",
+        day,
+        amount: received(1)
+      }))
+      yield* store.write({ writer: "one", number: 1, at: noon, rows })
+      const left = Effect.map(store.read({ from: "2020-01-01", to: "2030-01-01" }), (all) =>
+        all.map(({ day }) => day)
+      )
+      yield* Layer.build(UsageRecords.layerOf(store, Duration.days(1)))
+      yield* TestClock.adjust("59 minutes")
+      assert.lengthOf(yield* left, 3)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* left, ["2026-10-29", "2026-11-29"])
+    })
+  )
+})

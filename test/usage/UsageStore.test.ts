@@ -1,0 +1,10 @@
+/**
+ * The store in memory.
+ */
+import { describe, it } from "@effect/vitest"
+import * as UsageStore from "../../src/usage/UsageStore.ts"
+import { conforms } from "../support/stores.ts"
+
+describe("a store in memory", () => {
+  it.effect("does what every store does", () => conforms(UsageStore.makeMemory()))
+})
