@@ -246,6 +246,34 @@ export class BadResponse extends TaggedError("BadResponse")<{
 /** No byte of the request or the response moved for the idle timeout, before the head of a response came. */
 export class ResponseTimeout extends TaggedError("ResponseTimeout") {}
 
+// Caused by a route ----------------------------------------------------------
+
+/** An error of an upstream itself. `upstream` is its URL, without a password. */
+interface OfUpstream {
+  readonly upstream: string
+}
+
+/** There is no connection to the upstream. */
+export class UpstreamUnreachable extends TaggedError("UpstreamUnreachable")<
+  OfUpstream & { readonly reason: string }
+> {}
+
+/** The upstream did not answer in time. */
+export class UpstreamTimeout extends TaggedError("UpstreamTimeout")<OfUpstream> {}
+
+/** The upstream refuses the credentials of its URL, or wants some. */
+export class UpstreamLoginFailed extends TaggedError("UpstreamLoginFailed")<
+  OfUpstream & { readonly reason: string }
+> {}
+
+/** The upstream broke its protocol, or closed its connection. */
+export class UpstreamFailed extends TaggedError("UpstreamFailed")<OfUpstream & { readonly reason: string }> {}
+
+/** The route, or its upstream, cannot carry the command: no kind of upstream but SOCKS5 relays datagrams. */
+export class RouteUnable extends TaggedError("RouteUnable")<{
+  readonly reason: string
+}> {}
+
 // Caused by the server -------------------------------------------------------
 
 /** The limit of concurrent handshakes is reached. */
@@ -426,6 +454,13 @@ export type DialError =
   | AddressFamilyUnavailable
   | ConnectFailed
   | OutOfResources
+  | RouteError
+
+/** An upstream's own failure. */
+export type UpstreamError = UpstreamUnreachable | UpstreamTimeout | UpstreamLoginFailed | UpstreamFailed
+
+/** A failure of the route, which tells nothing of the target. */
+export type RouteError = UpstreamError | RouteUnable
 
 /** While an HTTP request is forwarded. */
 export type ForwardError = BadResponse | ResponseTimeout

@@ -106,6 +106,13 @@ export const answers = {
   AddressFamilyUnavailable: reply(ReplyCode.AddressTypeNotSupported, 502, "destination_ip_unroutable"),
   ConnectFailed: reply(ReplyCode.GeneralFailure, 502, "destination_unavailable"),
 
+  // An upstream's own failure is no error of the target.
+  UpstreamUnreachable: reply(ReplyCode.GeneralFailure, 502, "destination_unavailable"),
+  UpstreamTimeout: reply(ReplyCode.GeneralFailure, 502, "destination_unavailable"),
+  UpstreamLoginFailed: reply(ReplyCode.GeneralFailure, 502, "proxy_configuration_error"),
+  UpstreamFailed: reply(ReplyCode.GeneralFailure, 502, "proxy_internal_error"),
+  RouteUnable: reply(ReplyCode.CommandNotSupported, 501, "http_request_denied"),
+
   BadResponse: silence(502, "http_protocol_error"),
   ResponseTimeout: silence(504, "http_response_timeout"),
 

@@ -173,6 +173,17 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   ConnectFailed: dialing(new Errors.ConnectFailed({ code: "EPROTO" }), 0x01),
 
   TooManySessions: admitting(new Errors.TooManySessions({ limit: 0 }), 0x01),
+  UpstreamUnreachable: dialing(
+    new Errors.UpstreamUnreachable({ upstream: "http://h:80", reason: "refused" }),
+    0x01
+  ),
+  UpstreamTimeout: dialing(new Errors.UpstreamTimeout({ upstream: "http://h:80" }), 0x01),
+  UpstreamLoginFailed: dialing(
+    new Errors.UpstreamLoginFailed({ upstream: "http://h:80", reason: "password" }),
+    0x01
+  ),
+  UpstreamFailed: dialing(new Errors.UpstreamFailed({ upstream: "http://h:80", reason: "closed" }), 0x01),
+  RouteUnable: dialing(new Errors.RouteUnable({ reason: "no datagrams" }), 0x07),
   OutOfResources: dialing(new Errors.OutOfResources({ code: "EMFILE" }), 0x01),
   ServerFault: {
     ...requesting(request("192.0.2.1", 80), 0x01),

@@ -197,6 +197,27 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
     retryAfter: "86400"
   },
   TooManySessions: admitting(new Errors.TooManySessions({ limit: 0 }), 503, "connection_limit_reached"),
+  UpstreamUnreachable: dialing(
+    new Errors.UpstreamUnreachable({ upstream: "http://h:80", reason: "refused" }),
+    502,
+    "destination_unavailable"
+  ),
+  UpstreamTimeout: dialing(
+    new Errors.UpstreamTimeout({ upstream: "http://h:80" }),
+    502,
+    "destination_unavailable"
+  ),
+  UpstreamLoginFailed: dialing(
+    new Errors.UpstreamLoginFailed({ upstream: "http://h:80", reason: "password" }),
+    502,
+    "proxy_configuration_error"
+  ),
+  UpstreamFailed: dialing(
+    new Errors.UpstreamFailed({ upstream: "http://h:80", reason: "closed" }),
+    502,
+    "proxy_internal_error"
+  ),
+  RouteUnable: dialing(new Errors.RouteUnable({ reason: "no datagrams" }), 501, "http_request_denied"),
   OutOfResources: dialing(new Errors.OutOfResources({ code: "EMFILE" }), 503, "proxy_internal_error"),
   ServerFault: {
     gets: [500, "proxy_internal_error"],

@@ -61,6 +61,8 @@ const onSockets: Readonly<Record<string, string>> = {
   "network/NodeInternals.ts": "reading into buffers that are given",
   "network/Transport.ts": "the type of what is handed over",
   "network/Tls.ts": "takes what is handed over",
+  "network/TlsClient.ts": "takes what is handed over",
+  "network/UnixDialer.ts": "connects to sockets in the file system",
   "network/HttpExchange.ts": "the reason phrases of HTTP",
   "library/Connection.ts": "the type of what an app accepts",
   "testing/Connection.ts": "connections in memory",

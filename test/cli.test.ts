@@ -56,6 +56,8 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
   proxyProtocolFrom: ["10.0.0.1/8", /a network such as 10\.0\.0\.0\/8/],
   privateTargets: ["maybe", /one of auto, allow and deny/],
   allowTarget: ["10.0.0.1/8", /a target such as/],
+  upstream: ["ftp://proxy.example:21", /a URL such as socks5:/],
+  noProxy: ["corp.example/8", /a name such as corp\.example/],
   denyTarget: ["*:smtp", /a target such as .*, nor none/],
   blurFailures: ["maybe", /true/],
   handshakeTimeout: ["10", /a duration such as 500ms/],
@@ -107,7 +109,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
 
 describe("a setting it cannot use", () => {
   for (const [name, [text, expected]] of Object.entries(wrong)) {
-    const isSecret = ["user", "authUrl", "authToken", "usageStore"].includes(name)
+    const isSecret = ["user", "authUrl", "authToken", "usageStore", "upstream"].includes(name)
     const flag = `--${Setting.flagName(name)}`
     const variable = Setting.variableName(name)
     const check = (message: string, setting: string) => {

@@ -16,6 +16,7 @@ import * as RuleLint from "../config/RuleLint.ts"
 import * as Sources from "../config/Sources.ts"
 import type { BadSetting, BadSettings, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import * as Quotas from "../limits/Quotas.ts"
+import * as Routes from "../routes/Routes.ts"
 import * as AuthLayer from "../server/AuthLayer.ts"
 import * as Config from "../server/Config.ts"
 import * as Interfaces from "../server/Interfaces.ts"
@@ -80,6 +81,7 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Co
     Effect.scoped(Layer.build(AuthLayer.layer)),
     Effect.scoped(Layer.build(Interfaces.layer)),
     TlsFiles.load,
+    Effect.scoped(Layer.build(Routes.layer)),
     Listeners.check(listen),
     Quotas.check,
     BansFile.check,

@@ -34,7 +34,7 @@ const unknownSetting = ({ option, suggestions }: CliError.UnrecognizedOption): s
 
 const flags = Object.keys(Setting.texts(Settings.table)).map(Setting.flagName)
 
-const noUpstream = "This server connects to targets itself: it sends nothing on to another proxy."
+const noEgress = "The system chooses the address from which this server connects to targets."
 
 /** Names of settings in other proxies: dante, microsocks, tinyproxy, gost, 3proxy, squid, ssh and curl. */
 export const translations: Readonly<Record<string, string>> = {
@@ -80,7 +80,8 @@ export const translations: Readonly<Record<string, string>> = {
   ...named("--advertise ADDRESS", "external-ip", "public-ip"),
   ...named("--static-hosts NAME=ADDRESS", "add-host", "hosts"),
   ...named("--prefer FAMILY", "prefer-ipv4", "prefer-ipv6", "ipv4", "ipv6"),
-  ...named(noUpstream, "proxy", "upstream", "outgoing", "forward", "F", "parent", "x", "external"),
+  ...named("--upstream URL", "proxy", "outgoing", "forward", "F", "parent", "x"),
+  ...named(noEgress, "external"),
   ...named("--dns SERVER", "dns-server", "nameserver", "resolver")
 }
 

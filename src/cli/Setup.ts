@@ -38,6 +38,8 @@ export const outline = (read: Settings.Read): Settings.Read => ({
     tlsClientCa: undefined,
     tlsClientCrl: undefined,
     rules: [],
+    upstream: [],
+    noProxy: [],
     allowTarget: [],
     denyTarget: [],
     // Warnings about quotas need the users and rules.

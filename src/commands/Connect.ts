@@ -17,8 +17,9 @@ import {
 import type { Bandwidth } from "../limits/Bandwidth.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
 import type { LimitSettings } from "../limits/Settings.ts"
+import type { Client } from "../network/Client.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
-import { type Ending, Relay } from "../network/Relay.ts"
+import { type Ending, Relay, type Traffic } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
 import * as Authorize from "../policy/Authorize.ts"
@@ -51,8 +52,9 @@ export const join = (
   decision: Decision
 ): Effect.Effect<Ending, never, Bandwidth | LimitSettings | Relay | Scope.Scope> =>
   // No generator, which would stay in memory as long as the relay runs.
-  connected({ admitted, decision, remote: target.remote }).pipe(
+  connected({ admitted, decision, remote: target.remote, way: target.way }).pipe(
     Effect.andThen(succeeded(bound)),
+    Effect.andThen(target.early ? passEarly(client, target.early, log.traffic) : Effect.void),
     Effect.andThen(SessionBandwidth.of(admitted, decision)),
     Effect.flatMap((pace) =>
       Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
@@ -67,6 +69,12 @@ export const join = (
       })
     )
   )
+
+/** Sends the client what the target has sent before the relay begins. */
+const passEarly = (client: Client, early: Uint8Array, traffic: Traffic): Effect.Effect<void> => {
+  traffic.received += early.length
+  return client.reply(early)
+}
 
 /** A connection to the target, by the route of the session, to an address that the policy allows. */
 export const open = ({

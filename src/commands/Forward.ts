@@ -55,7 +55,7 @@ const attempt = Effect.fnUntraced(function* (
   const { exchange, head, path, target } = request
   const place = yield* client.whileConnected(ForwardOrigin.open({ admitted, chargeRule, exchange, canReuse }))
   const { origin, decision } = place
-  yield* connected({ admitted, decision, remote: origin.remote })
+  yield* connected({ admitted, decision, remote: origin.remote, way: origin.way })
   const pace = yield* SessionBandwidth.of(admitted, decision)
   // The head was read before the limits were known: its bytes are charged now.
   yield* client.whileConnected(SessionBandwidth.waitToPass(pace?.upload, exchange.tally.fromClient))

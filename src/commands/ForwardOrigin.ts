@@ -26,7 +26,8 @@ import { OriginPool } from "./OriginPool.ts"
 /** A connection to an origin, the key under which it may be kept, and the decision about its address. */
 export interface Place {
   readonly origin: HttpOrigin
-  readonly key: string
+  /** Undefined if the connection must not be kept. */
+  readonly key: string | undefined
   readonly decision: Decision
   /** Whether the connection was given back, so that it stays open behind this request. */
   isGivenBack: boolean
@@ -52,8 +53,14 @@ export const open = Effect.fnUntraced(function* (
   const { admitted, chargeRule, canReuse } = options
   const judged = yield* Connect.judge(admitted)
   const route = yield* CurrentRoute
-  const keyFor = (address: NetAddress.IpAddress) =>
-    `${ownerOf(admitted).key}\n${NetAddress.formatInet(NetAddress.inetAddressUnsafe(address, judged.access.target.port))}`
+  const { access } = judged
+  const keyFor = (permitted: Permitted) => {
+    const byRoute = route.keyOf === undefined ? "" : route.keyOf(access, permitted)
+    const remote = NetAddress.inetAddressUnsafe(permitted.address, access.target.port)
+    return byRoute === undefined
+      ? undefined
+      : `${ownerOf(admitted).key}\n${NetAddress.formatInet(remote)}\n${byRoute}`
+  }
   if (canReuse) {
     const place = yield* kept(options, judged.permitted, keyFor)
     if (place) return place
@@ -69,8 +76,10 @@ export const open = Effect.fnUntraced(function* (
     Scope.provide(own),
     Effect.onError(() => Scope.close(own, Exit.void))
   )
-  const origin = new HttpOrigin(outgoing.transport, outgoing.remote, () => fork(Scope.close(own, Exit.void)))
-  const place = { origin, key: keyFor(outgoing.remote.address), decision, isGivenBack: false }
+  const release = () => fork(Scope.close(own, Exit.void))
+  const origin = new HttpOrigin(outgoing, release)
+  const key = keyFor({ address: outgoing.remote.address, decision })
+  const place = { origin, key, decision, isGivenBack: false }
   yield* closing(place)
   return place
 })
@@ -81,6 +90,7 @@ export const giveBack = Effect.fnUntraced(function* (
   { channel, head }: HttpExchange
 ): Effect.fn.Return<void, never, OriginPool> {
   const { origin, key } = place
+  if (key === undefined) return
   const isPinned = channel.pinned?.origin === origin
   place.isGivenBack = true
   origin.isReused = true
@@ -101,14 +111,16 @@ export const isRepeatable = ({ head, framing }: HttpExchange): boolean =>
 const kept = Effect.fnUntraced(function* (
   { exchange, chargeRule }: Options,
   permitted: ReadonlyArray<Permitted>,
-  keyFor: (address: NetAddress.IpAddress) => string
+  keyFor: (permitted: Permitted) => string | undefined
 ) {
   const { take } = yield* OriginPool
   const { channel } = exchange
   // A request that must not be made twice is not made where the origin may be about to close.
   const mayRepeat = isRepeatable(exchange)
-  for (const { address, decision } of permitted) {
-    const key = keyFor(address)
+  for (const each of permitted) {
+    const key = keyFor(each)
+    if (key === undefined) continue
+    const { decision } = each
     const pinned = channel.pinned?.key === key && channel.pinned.origin.isClean
     const origin = pinned ? channel.pinned!.origin : mayRepeat ? take(key) : undefined
     if (origin === undefined) continue

@@ -221,6 +221,20 @@ export interface ServerOptions {
    */
   readonly logDecisions?: "auto" | "all" | "denied" | "none" | undefined
   /**
+   * Proxy through which all targets are reached. It is socks5://USER:PASSWORD@HOST:1080, socks4://, http://
+   * or https://. Several are a chain, the one next to this server first.
+   *
+   * @default none
+   */
+  readonly upstream?: Many<Redacted.Redacted | string> | undefined
+  /**
+   * Target that is reached directly in spite of --upstream: a name and the names below it, a network, or an
+   * address.
+   *
+   * @default none
+   */
+  readonly noProxy?: Many<string> | undefined
+  /**
    * Time limit for finding the addresses of a name.
    *
    * @default 5s

@@ -30,6 +30,20 @@ export interface Outgoing {
   readonly local: NetAddress.InetAddress
   /** The target's address. */
   readonly remote: NetAddress.InetAddress
+  /** Bytes of the target that were read already, behind the answer of an upstream. */
+  readonly early?: Uint8Array | undefined
+  /** The way of the connection, for the log; left out by a dialer that knows one way only. */
+  readonly way?: Way | undefined
+}
+
+/** The way of a connection to a target. */
+export interface Way {
+  /** The name of the route. */
+  readonly route: string
+  /** The member of the route's pool. */
+  readonly member?: string | undefined
+  /** The address from which the connection leaves for the target, if it is known. */
+  readonly egress?: NetAddress.IpAddress | undefined
 }
 
 /**

@@ -3,6 +3,7 @@
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import { ByteTally } from "./ByteTally.ts"
+import type { Outgoing, Way } from "./Dialer.ts"
 import { HttpInput } from "./HttpInput.ts"
 import { HttpOutput } from "./HttpOutput.ts"
 import type { Transport } from "./Transport.ts"
@@ -11,6 +12,8 @@ export class HttpOrigin {
   readonly transport: Transport
   /** The origin's address, which the policy has judged. */
   readonly remote: NetAddress.InetAddress
+  /** The way of the connection, for the log. */
+  readonly way: Way | undefined
   readonly input: HttpInput
   readonly output: HttpOutput
   /** Counts the bytes of the present request and its response. */
@@ -24,12 +27,16 @@ export class HttpOrigin {
   private readonly release: () => void
 
   /** Takes over a paused connection. `release` closes it, and gives back what belongs to it. */
-  constructor(transport: Transport, remote: NetAddress.InetAddress, release: () => void) {
+  constructor(
+    { transport, remote, way, early = nothing }: Pick<Outgoing, "transport" | "remote" | "way" | "early">,
+    release: () => void
+  ) {
     this.transport = transport
     this.remote = remote
+    this.way = way
     this.release = release
     this.output = new HttpOutput(transport, (bytes) => this.tally.add("toTarget", bytes))
-    this.input = new HttpInput(transport, nothing, (bytes) => this.tally.add("fromTarget", bytes))
+    this.input = new HttpInput(transport, early, (bytes) => this.tally.add("fromTarget", bytes))
     transport.keepReading?.((error) => {
       this.writeFailure = error
       this.onWriteFailed()

@@ -18,6 +18,8 @@ export interface Decision {
   readonly isReport?: true
   /** The limits of the rule that allows it. */
   readonly limits?: Limits
+  /** The route that the rule names; left out for the default route. */
+  readonly route?: string
 }
 
 /**

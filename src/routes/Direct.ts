@@ -105,7 +105,8 @@ const datagrams = <Entered>({
     charge
   }))
 
-const ipv4First = (permitted: Authorize.Authorized): Authorize.Authorized =>
+/** The addresses, IPv4 before IPv6. */
+export const ipv4First = (permitted: Authorize.Authorized): Authorize.Authorized =>
   Arr.sort(
     permitted,
     Order.mapInput(Order.Boolean, ({ address }: Authorize.Permitted) => !NetAddress.isIpv4Address(address))

@@ -7,12 +7,13 @@
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { DialError, LimitError } from "../Errors.ts"
+import type { DialError, LimitError, NotAllowed, RouteError } from "../Errors.ts"
 import type { Binder, Listening } from "../network/Binder.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
+import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
 import type { Access } from "../policy/Access.ts"
-import type { Authorized } from "../policy/Authorize.ts"
+import type { Authorized, Permitted } from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Target } from "../wire/Target.ts"
 
@@ -53,10 +54,15 @@ export interface DatagramDestination<out Entered> {
 
 /** A way to targets: connections, listeners and destinations of datagrams. */
 export interface Route {
+  /**
+   * A text that is the same for connections to a target that may be used one for the other: a connection that is kept
+   * for further requests is found by it. Undefined if no connection may be kept. Left out, all are alike.
+   */
+  readonly keyOf?: (access: JudgedTarget["access"], permitted: Permitted) => string | undefined
   /** A connection to the target, until the scope closes. */
   readonly connect: (
     to: JudgedTarget
-  ) => Effect.Effect<Connected, DialError | LimitError, NetworkSettings | Dialer | Scope.Scope>
+  ) => Effect.Effect<Connected, DialError | LimitError, NetworkSettings | Dialer | Resolver | Scope.Scope>
   /**
    * A listener for a connection from the target, or from any sender if `to` is the unspecified address. `local` is the
    * server's address of the client's connection.
@@ -68,5 +74,5 @@ export interface Route {
   /** The destination of datagrams to the target. */
   readonly datagrams: <Entered>(
     to: JudgedTarget<Entered, never>
-  ) => Effect.Effect<DatagramDestination<Entered>, LimitError>
+  ) => Effect.Effect<DatagramDestination<Entered>, LimitError | NotAllowed | RouteError>
 }

@@ -1,14 +1,13 @@
 /**
- * The kinds of routes, and the route in use.
+ * The route in use.
  */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { BadSetting } from "../Errors.ts"
 import * as Direct from "./Direct.ts"
 import type { Route } from "./Route.ts"
-
-/** Every kind of route, by its name. */
-export const kinds = {
-  direct: Direct.route
-} satisfies Readonly<Record<string, Route>>
+import { RouteSettings } from "./Settings.ts"
 
 /**
  * The route by which the judged addresses of a target are reached. By default the direct route.
@@ -36,5 +35,15 @@ export const kinds = {
  * ```
  */
 export const CurrentRoute = Context.Reference<Route>("effect-socks/routes/CurrentRoute", {
-  defaultValue: () => kinds.direct
+  defaultValue: () => Direct.route
 })
+
+/** The route of the settings. What it needs is loaded only if the settings have an upstream. */
+export const layer: Layer.Layer<never, BadSetting, RouteSettings> = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* RouteSettings
+    if (settings.upstream.length === 0) return Layer.empty
+    const { make } = yield* Effect.promise(() => import("./RouteTable.ts"))
+    return Layer.effect(CurrentRoute, make(settings))
+  })
+)

@@ -18,6 +18,7 @@ import { Pseudonym } from "../network/Pseudonym.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { Policy } from "../policy/Policy.ts"
+import * as Routes from "../routes/Routes.ts"
 import * as EventLog from "../session/EventLog.ts"
 import * as EventSources from "../session/EventSources.ts"
 import { Events } from "../session/Events.ts"
@@ -40,6 +41,8 @@ export interface Replacements {
   readonly binder?: Made<Binder> | undefined
   readonly relay?: Made<Relay> | undefined
   readonly datagramRelay?: Made<DatagramRelay> | undefined
+  /** A layer of `CurrentRoute`. */
+  readonly route?: Made<never> | undefined
 }
 
 /** The services that are made from the settings, and again at each reload. */
@@ -55,7 +58,8 @@ export const services = (
     replacements.relay ?? Relay.layer,
     replacements.datagramRelay ?? DatagramRelay.layer,
     OriginPool.layer,
-    AddressHistory.layer
+    AddressHistory.layer,
+    replacements.route ?? Routes.layer
   )
 
 /** Services that refuse every client and deny every target: for a server that gets its settings by a reload later. */

@@ -17,6 +17,7 @@ import { NameSettings } from "../network/NameSettings.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import { TransportSettings } from "../network/TransportSettings.ts"
 import { PolicySettings } from "../policy/Settings.ts"
+import { RouteSettings } from "../routes/Settings.ts"
 import { UdpSettings } from "../udp/Settings.ts"
 import { UsageSettings } from "../usage/Settings.ts"
 import { ServerSettings } from "./Settings.ts"
@@ -28,6 +29,7 @@ export const sections = [
   AuthSettings,
   BanSettings,
   PolicySettings,
+  RouteSettings,
   NetworkSettings,
   NameSettings,
   TransportSettings,

@@ -7,6 +7,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import { Authenticator } from "../auth/Authenticator.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { Policy } from "../policy/Policy.ts"
+import type { Route } from "../routes/Route.ts"
+import { CurrentRoute } from "../routes/Routes.ts"
 import type { Generation } from "./Generation.ts"
 import type * as Listeners from "./Listeners.ts"
 
@@ -20,6 +22,8 @@ export interface CurrentGeneration {
   readonly authenticator: Authenticator["Service"]
   /** Delegates to the policy of the generation in force, for connections of earlier generations, too. */
   readonly policy: Policy["Service"]
+  /** Delegates to the route of the generation in force: the decisions of its policy name its routes. */
+  readonly route: Route
   readonly replace: (next: Generation, open: ReadonlyArray<Listeners.Endpoint>) => void
   /** Invalidates all remembered decisions: their revision is no longer the present one. */
   readonly forgetDecisions: () => void
@@ -31,6 +35,7 @@ export const make = (first: Generation): CurrentGeneration => {
   let listeners: ReadonlyArray<ListenAddress.ListenAddress> = []
   let addresses: ReadonlyArray<NetAddress.InetAddress> = []
   const authenticator = () => Context.get(generation.services, Authenticator)
+  const route = () => Context.get(generation.services, CurrentRoute)
   return {
     generation: () => generation,
     listeners: () => listeners,
@@ -45,6 +50,15 @@ export const make = (first: Generation): CurrentGeneration => {
     policy: {
       judge: (access, address) => Context.get(generation.services, Policy).judge(access, address),
       revision: () => revision
+    },
+    route: {
+      connect: (to) => route().connect(to),
+      listen: (to, local) => route().listen(to, local),
+      datagrams: (to) => route().datagrams(to),
+      keyOf: (access, permitted) => {
+        const { keyOf = () => "" } = route()
+        return keyOf(access, permitted)
+      }
     },
     replace: (next, open) => {
       generation = next

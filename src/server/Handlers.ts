@@ -20,6 +20,7 @@ import { Dialer } from "../network/Dialer.ts"
 import type { Pseudonym } from "../network/Pseudonym.ts"
 import { Policy } from "../policy/Policy.ts"
 import { PolicySettings } from "../policy/Settings.ts"
+import { CurrentRoute } from "../routes/Routes.ts"
 import type { SessionRegistry } from "../session/SessionRegistry.ts"
 import * as Connection from "./Connection.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
@@ -63,6 +64,7 @@ export const make = Effect.fnUntraced(function* (
       Context.add(Bans, bans),
       Context.add(Authenticator, bans.guard(current.authenticator, guarding)),
       Context.add(Policy, LoopGuard.policy(current.policy, closed, allowTarget)),
+      Context.add(CurrentRoute, current.route),
       // The span in which the server was built is no parent of what its clients do.
       Context.omit(Tracer.ParentSpan)
     )

@@ -76,6 +76,10 @@ export interface SessionConnected {
   readonly address: string
   /** The rule that allows this address. */
   readonly rule: string
+  /** The route of the connection, the member of its pool, and the address from which it leaves, as far as known. */
+  readonly route?: string | undefined
+  readonly member?: string | undefined
+  readonly egress?: string | undefined
 }
 
 /**
@@ -95,6 +99,10 @@ export interface SessionEnded extends Client {
   readonly command: Access["command"] | number | undefined
   readonly target: string | undefined
   readonly address: string | undefined
+  /** The route of the connection, the member of its pool, and the address from which it leaves, as far as known. */
+  readonly route?: string | undefined
+  readonly member?: string | undefined
+  readonly egress?: string | undefined
   /** The rule that allowed `address`. */
   readonly rule: string | undefined
   /** How the session ended, or the tag of the error. */

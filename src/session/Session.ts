@@ -87,14 +87,26 @@ export const begun = ({ id, peer, startedAt, admitted }: AdmittedSession): Event
 }
 
 /** The event that a session has a connection to its target. */
-export const connected = (id: number, { admitted, decision, remote }: Running): Event.SessionConnected => ({
+export const connected = (
+  id: number,
+  { admitted, decision, remote, way }: Running
+): Event.SessionConnected => ({
   _tag: "SessionConnected",
   id,
   user: admitted.identity.user,
   target: Target.format(admitted.request.target),
   address: NetAddress.formatInet(remote),
-  rule: decision.rule
+  rule: decision.rule,
+  ...wayOf(way)
 })
+
+/** The way of a connection, as texts. */
+const wayOf = (way: Running["way"]) =>
+  way && {
+    route: way.route,
+    member: way.member,
+    egress: way.egress && NetAddress.formatIp(way.egress)
+  }
 
 /** The event that a session ended, at a time in milliseconds since the epoch. */
 export const ended = (session: Session, now: number): Event.SessionEnded => {
@@ -117,6 +129,7 @@ export const ended = (session: Session, now: number): Event.SessionEnded => {
     command: request?.command,
     target: request && Target.format(request.target),
     address: running && NetAddress.formatInet(running.remote),
+    ...wayOf(running?.way),
     ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, reportedError, status)),
     sent: traffic.sent,
     received: traffic.received,

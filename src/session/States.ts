@@ -5,6 +5,7 @@
 import * as NetAddress from "effect/net/NetAddress"
 import type { Authenticated, Proof } from "../auth/Authenticated.ts"
 import type { Client } from "../network/Client.ts"
+import type { Way } from "../network/Dialer.ts"
 import type { HttpExchange } from "../network/HttpExchange.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
 import type { Access } from "../policy/Access.ts"
@@ -57,6 +58,8 @@ export interface Running {
   readonly decision: Decision
   /** The target's address that the session uses. */
   readonly remote: NetAddress.InetAddress
+  /** The way of the connection; undefined for a route that says nothing, as the direct one. */
+  readonly way?: Way | undefined
 }
 
 /** The access that the policy judges. */

@@ -19,3 +19,4 @@ export {
 } from "./Layers.ts"
 export { Network, type Serve } from "./Network.ts"
 export { make as peer, type Peer } from "./Peer.ts"
+export { type Fault, type UpstreamOptions, upstream } from "./Upstream.ts"

@@ -8,7 +8,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as LruMap from "../base/LruMap.ts"
-import type { InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
+import type { InvalidTarget, LimitError, NotAllowed, ResolveError, RouteError } from "../Errors.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { UdpEndpoint } from "../network/UdpSocket.ts"
 import { UdpSockets } from "../network/UdpSockets.ts"
@@ -181,7 +181,11 @@ const find = Effect.fnUntraced(function* (
   uses: RuleUses,
   header: Uint8Array,
   revision: number
-): Effect.fn.Return<Found, InvalidTarget | ResolveError | NotAllowed | LimitError, Policy | Resolver> {
+): Effect.fn.Return<
+  Found,
+  InvalidTarget | ResolveError | NotAllowed | LimitError | RouteError,
+  Policy | Resolver
+> {
   const target = yield* Effect.fromResult(Datagram.target(header))
   const access = { ...client, target }
   const permitted = yield* Authorize.authorize(access)

@@ -17,6 +17,7 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { AddressHistory } from "../../src/network/AddressHistory.ts"
 import { Dialer, fromCode } from "../../src/network/Dialer.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
 import type * as Authorize from "../../src/policy/Authorize.ts"
 import * as Direct from "../../src/routes/Direct.ts"
 import * as Config from "../../src/server/Config.ts"
@@ -78,7 +79,7 @@ const connecting = Effect.fnUntraced(function* (permitted: Authorize.Authorized,
   return { fiber, close: Scope.close(scope, Exit.void) }
 })
 
-const layer = Layer.provideMerge(Dialer.layer, Config.layer())
+const layer = Layer.merge(Dialer.layer, Resolver.layerFixed({})).pipe(Layer.provideMerge(Config.layer()))
 
 /** The error reported when connecting to as many addresses fails with these codes. */
 const reported = Effect.fnUntraced(function* (codes: ReadonlyArray<string>) {

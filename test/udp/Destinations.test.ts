@@ -8,8 +8,9 @@ import * as NetAddress from "effect/net/NetAddress"
 import { TestClock } from "effect/testing"
 import { Resolver } from "../../src/network/Resolver.ts"
 import { Policy } from "../../src/policy/Policy.ts"
+import * as Direct from "../../src/routes/Direct.ts"
 import type { Route } from "../../src/routes/Route.ts"
-import { CurrentRoute, kinds } from "../../src/routes/Routes.ts"
+import { CurrentRoute } from "../../src/routes/Routes.ts"
 import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
 import * as Destinations from "../../src/udp/Destinations.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
@@ -64,7 +65,7 @@ describe("Destinations", () => {
     const seen: Array<ReadonlyArray<string>> = []
     const relay = NetAddress.inetAddressFromStringUnsafe("198.51.100.9:1080")
     const route: Route = {
-      ...kinds.direct,
+      ...Direct.route,
       datagrams: ({ access: { command, target }, permitted: [{ address, decision }], chargeRule }) => {
         seen.push([command, Target.format(target), NetAddress.formatIp(address), decision.rule])
         return Effect.map(chargeRule(decision), (charge) => ({ remote: relay, address, charge }))

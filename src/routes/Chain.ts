@@ -1,0 +1,152 @@
+/**
+ * A connection through one upstream or several, one behind the other.
+ */
+import type * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Deadline from "../base/Deadline.ts"
+import { type DialError, UpstreamFailed, UpstreamTimeout, UpstreamUnreachable } from "../Errors.ts"
+import { Dialer, fromCode, type Outgoing } from "../network/Dialer.ts"
+import * as HappyEyeballs from "../network/HappyEyeballs.ts"
+import { addressesOf, type Resolver } from "../network/Resolver.ts"
+import { NetworkSettings } from "../network/Settings.ts"
+import type { Secure } from "../network/TlsClient.ts"
+import * as UnixDialer from "../network/UnixDialer.ts"
+import type * as Target from "../wire/Target.ts"
+import { Conversation } from "./Conversation.ts"
+import * as UpstreamUrl from "./UpstreamUrl.ts"
+import { kinds } from "./upstreams/Kinds.ts"
+
+/** An upstream, with its TLS handshake. */
+export interface Hop {
+  readonly upstream: UpstreamUrl.Upstream
+  readonly secure: Secure | undefined
+}
+
+/** The upstreams, the one next to this server first. */
+export type Hops = Arr.NonEmptyReadonlyArray<Hop>
+
+/** A connection to the target, and the address from which the last upstream connects, if the upstream tells. */
+export interface Reached extends Omit<Outgoing, "remote"> {
+  readonly bound: NetAddress.InetAddress | undefined
+}
+
+export type Services = Dialer | NetworkSettings | Resolver | Scope.Scope
+
+/** Connects through the hops to the target, within the connect timeout. The connection closes with the scope. */
+export const connect = Effect.fn("routes.connect")(function* (
+  hops: Hops,
+  target: Target.Target
+): Effect.fn.Return<Reached, DialError, Services> {
+  const { connectTimeout } = yield* NetworkSettings
+  let upstream = UpstreamUrl.shown(hops[0].upstream)
+  const reach = Effect.gen(function* () {
+    const { transport, local } = yield* dial(hops[0])
+    const conversation = new Conversation(transport)
+    let bound: NetAddress.InetAddress | undefined
+    for (const [index, hop] of hops.entries()) {
+      upstream = UpstreamUrl.shown(hop.upstream)
+      const next = hops[index + 1]
+      const to = next === undefined ? target : placeOf(next)
+      conversation.upstream = upstream
+      conversation.reported = next === undefined ? identity : ofHop(next)
+      yield* pass(conversation, hop, to, (address) => {
+        bound = next === undefined ? address : undefined
+      })
+    }
+    yield* conversation.settle
+    return { ...conversation.release(), local, bound }
+  })
+  return yield* Deadline.within(
+    reach,
+    connectTimeout,
+    Effect.suspend(() => Effect.fail(new UpstreamTimeout({ upstream })))
+  )
+})
+
+/** Has an upstream connect to the next one, or to the target. */
+const pass = Effect.fnUntraced(function* (
+  conversation: Conversation,
+  { upstream, secure }: Hop,
+  target: Target.Target,
+  bound: (address: NetAddress.InetAddress) => void
+): Effect.fn.Return<void, DialError> {
+  const { kind, credentials, isPipelined } = upstream
+  if (secure) {
+    yield* conversation.upgrade((plain, unread) =>
+      Effect.mapError(
+        secure(plain, unread, hostOf(upstream)),
+        (reason) => new UpstreamFailed({ upstream: UpstreamUrl.shown(upstream), reason })
+      )
+    )
+  }
+  yield* Effect.mapError(
+    kinds[kind].connect(conversation, {
+      target,
+      credentials: credentials && Redacted.value(credentials),
+      isPipelined,
+      bound
+    }),
+    conversation.reported
+  )
+  if (!isPipelined) yield* conversation.settle
+})
+
+/** The connection to the first upstream. Its addresses are those of its name now, and no policy judges them. */
+const dial = Effect.fnUntraced(function* ({
+  upstream
+}: Hop): Effect.fn.Return<Pick<Outgoing, "transport" | "local">, DialError, Dialer | Resolver | Scope.Scope> {
+  const unreachable = ofHop({ upstream })
+  const { place } = upstream
+  if ("path" in place) {
+    const transport = yield* Effect.mapError(UnixDialer.connect(place.path), (code) =>
+      unreachable(fromCode(code))
+    )
+    return { transport, local: nowhere }
+  }
+  const { host, port } = place
+  const [first, ...others] = yield* Effect.mapError(addressesOf(host), unreachable)
+  const dialer = yield* Dialer
+  const attempt = (address: NetAddress.IpAddress) => dialer.connect(address, port)
+  return yield* others.length === 0
+    ? Effect.mapError(attempt(first), unreachable)
+    : Effect.mapError(HappyEyeballs.first([attempt(first), ...others.map(attempt)], delay), ([error]) =>
+        unreachable(error)
+      )
+})
+
+/** RFC 8305 §5, Connection Attempt Delay. */
+const delay = "250 millis"
+
+/** The local address of a connection on a Unix-domain socket. */
+const nowhere = NetAddress.inetAddressUnsafe(NetAddress.ipv4Unspecified, 0)
+
+/** The error to report if this is the error of a connection to an upstream. */
+const ofHop =
+  ({ upstream }: Pick<Hop, "upstream">) =>
+  (error: { readonly _tag: string; readonly message: string }): DialError => {
+    const shown = UpstreamUrl.shown(upstream)
+    if (passed.has(error._tag)) return error as DialError
+    return error._tag === "ConnectTimeout"
+      ? new UpstreamTimeout({ upstream: shown })
+      : new UpstreamUnreachable({ upstream: shown, reason: error.message })
+  }
+
+/** Errors that are about an upstream already, or about this machine. */
+const passed: ReadonlySet<string> = new Set([
+  "OutOfResources",
+  "UpstreamUnreachable",
+  "UpstreamTimeout",
+  "UpstreamLoginFailed",
+  "UpstreamFailed"
+])
+
+const hostOf = ({ place }: UpstreamUrl.Upstream): string =>
+  "path" in place ? "localhost" : UpstreamUrl.hostText(place.host)
+
+/** An upstream behind another one is a target of that one. The settings refuse Unix-domain sockets there. */
+const placeOf = ({ upstream: { place } }: Hop): Target.Target =>
+  "path" in place ? { host: NetAddress.ipv4Unspecified, port: 0 } : place

@@ -1,0 +1,73 @@
+/**
+ * The route of a server whose settings have routes: takes each judged address by the route of its decision.
+ */
+
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as TargetPattern from "../config/TargetPattern.ts"
+import { RouteUnable } from "../Errors.ts"
+import type { Permitted } from "../policy/Authorize.ts"
+import * as Direct from "./Direct.ts"
+import * as NoProxy from "./NoProxy.ts"
+import type { JudgedTarget, Route } from "./Route.ts"
+
+export interface Options {
+  /** The routes by their names, with `direct` and `deny`. */
+  readonly routes: ReadonlyMap<string, Route>
+  /** The route of a rule that names none. */
+  readonly fallback: string
+  /** The targets that go directly in spite of the fallback. */
+  readonly noProxy: ReadonlyArray<TargetPattern.TargetPattern>
+}
+
+export const make = ({ routes, fallback, noProxy }: Options): Route => {
+  const nameFor = (
+    { access: { target } }: JudgedTarget<unknown, unknown>,
+    { address, decision }: Permitted
+  ) => {
+    if (decision.route !== undefined) return decision.route
+    return NoProxy.includes(noProxy, target, address) ? "direct" : fallback
+  }
+
+  /** The addresses of each route, in the order of the addresses. */
+  const byRoute = <Entered, R>(to: JudgedTarget<Entered, R>) => {
+    const { late } = to.permitted
+    const groups = Arr.groupBy(to.permitted, (permitted) => nameFor(to, permitted))
+    return Object.entries(groups).map(([name, group]) => {
+      const alike = (more: ReadonlyArray<Permitted>) => more.filter((each) => nameFor(to, each) === name)
+      const permitted = late === undefined ? group : Object.assign(group, { late: Effect.map(late, alike) })
+      return { route: routes.get(name) ?? unknown(name), to: { ...to, permitted } }
+    })
+  }
+
+  /** Tries the routes one after the other. Fails as the first one. */
+  const inTurn = <A, E, R>(attempts: ReadonlyArray<Effect.Effect<A, E, R>>): Effect.Effect<A, E, R> => {
+    const [first, ...others] = attempts
+    return others.length === 0
+      ? first!
+      : Effect.catch(first!, (error) => Effect.firstSuccessOf([...others, Effect.fail(error)]))
+  }
+
+  return {
+    connect: (to) => inTurn(byRoute(to).map(({ route, to }) => route.connect(to))),
+    listen: (to, local) => {
+      if (!NetAddress.isIpAddress(to)) {
+        return inTurn(byRoute(to).map(({ route, to }) => route.listen(to, local)))
+      }
+      return (routes.get(fallback) ?? unknown(fallback)).listen(to, local)
+    },
+    datagrams: (to) =>
+      inTurn(
+        byRoute({ ...to, permitted: Direct.ipv4First(to.permitted) }).map(({ route, to }) =>
+          route.datagrams(to)
+        )
+      )
+  }
+}
+
+/** A route that the settings do not have, so that nothing goes by another way. */
+const unknown = (name: string): Route => {
+  const failed = Effect.fail(new RouteUnable({ reason: `there is no route ${name}` }))
+  return { connect: () => failed, listen: () => failed, datagrams: () => failed }
+}

@@ -1,0 +1,85 @@
+/**
+ * The route through upstreams.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Scope from "effect/Scope"
+import { type DialError, type LimitError, RouteUnable } from "../Errors.ts"
+import type { Permitted } from "../policy/Authorize.ts"
+import type { Target } from "../wire/Target.ts"
+import * as Chain from "./Chain.ts"
+import { ipv4First } from "./Direct.ts"
+import type { Connected, JudgedTarget, Route } from "./Route.ts"
+
+export interface Options {
+  /** The name of the route. */
+  readonly name: string
+  readonly hops: Chain.Hops
+}
+
+export const make = ({ name, hops }: Options): Route => ({
+  connect: (to) => connect(name, hops, to),
+  listen: () => Effect.fail(new RouteUnable({ reason: `the route ${name} carries no BIND` })),
+  datagrams: () => Effect.fail(new RouteUnable({ reason: `the route ${name} carries no datagrams` }))
+})
+
+/**
+ * Connects to the target by its name, if the last upstream gets names. Otherwise tries the judged addresses one after the
+ * other, IPv4 first, as upstreams without IPv6 are common. What is wrong with an upstream ends the attempts.
+ */
+const connect = Effect.fnUntraced(function* (
+  name: string,
+  hops: Chain.Hops,
+  { access: { target }, permitted, chargeRule }: JudgedTarget
+): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
+  const isByName = hops[hops.length - 1]!.upstream.sendsNames && !NetAddress.isIpAddress(target.host)
+  const [first, ...others] = isByName ? [permitted[0]] : ipv4First(permitted).slice(0, most)
+  const attempt = ({ address, decision }: Permitted) =>
+    chargeRule(decision).pipe(
+      Effect.andThen(Effect.suspend(() => inOwnScope(Chain.connect(hops, isByName ? target : at(address))))),
+      Effect.map(({ transport, early, local, bound }): Connected => {
+        const remote = NetAddress.inetAddressUnsafe(address, target.port)
+        return {
+          outgoing: {
+            ...{ transport, early, local: bound ?? local, remote },
+            way: { route: name, egress: bound?.address }
+          },
+          decision
+        }
+      })
+    )
+  const at = (address: NetAddress.IpAddress): Target => ({ host: address, port: target.port })
+  return yield* others.reduce(
+    (before, next) =>
+      Effect.catch(before, (error) => (isOfTarget(error) ? attempt(next) : Effect.fail(error))),
+    attempt(first!)
+  )
+})
+
+/** The most addresses of a target that are tried. */
+const most = 4
+
+/** Whether another address of the target may do better. */
+const isOfTarget = ({ _tag }: DialError | LimitError): boolean => ofTarget.has(_tag)
+
+const ofTarget: ReadonlySet<string> = new Set([
+  "ConnectionRefused",
+  "NetworkUnreachable",
+  "HostUnreachable",
+  "ConnectTimeout",
+  "AddressFamilyUnavailable",
+  "ConnectFailed",
+  "SessionLimitReached",
+  "TooManyNewSessions",
+  "QuotaExceeded"
+])
+
+/** Runs an effect whose resources stay in the scope if it succeeds, and are released at once if it fails. */
+const inOwnScope = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (parent) => {
+    const own = Scope.forkUnsafe(parent)
+    return Effect.onError(Scope.provide(effect, own) as Effect.Effect<A, E, R>, (cause) =>
+      Scope.close(own, Exit.failCause(cause))
+    )
+  })

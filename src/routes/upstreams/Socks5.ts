@@ -1,0 +1,95 @@
+/**
+ * SOCKS5 upstreams (RFC 1928), with user and password (RFC 1929).
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import {
+  AddressFamilyUnavailable,
+  ConnectFailed,
+  ConnectionRefused,
+  ConnectTimeout,
+  type DialError,
+  HostUnreachable,
+  NetworkUnreachable,
+  NotAllowed,
+  RouteUnable,
+  UpstreamFailed,
+  UpstreamLoginFailed
+} from "../../Errors.ts"
+import { Command, Method, ReplyCode } from "../../wire/Socks5.ts"
+import * as Socks5Client from "../../wire/Socks5Client.ts"
+import type { Conversation, Read } from "../Conversation.ts"
+import type { Kind, Request } from "./Kind.ts"
+
+/** Logs in and asks for a command. Without credentials the upstream is offered to be used without. */
+export const ask = Effect.fnUntraced(function* (
+  conversation: Conversation,
+  command: number,
+  { target, credentials, isPipelined }: Pick<Request, "target" | "credentials" | "isPipelined">
+): Effect.fn.Return<void, DialError> {
+  const method = credentials ? Method.UsernamePassword : Method.NoAuthentication
+  yield* conversation.send(Socks5Client.greeting(method))
+  const { upstream } = conversation
+  yield* conversation.defer((read) => selected(read, method, upstream))
+  if (!isPipelined) yield* conversation.settle
+  if (credentials) {
+    yield* conversation.send(Socks5Client.credentials(credentials))
+    yield* conversation.defer((read) => loggedIn(read, upstream))
+    if (!isPipelined) yield* conversation.settle
+  }
+  yield* conversation.send(Socks5Client.request(command, target))
+})
+
+const selected = Effect.fnUntraced(function* (read: Read, method: Method, upstream: string) {
+  const answer = yield* read(Socks5Client.methodSelection)
+  if (answer === method) return
+  if (answer !== Method.NoneAcceptable) {
+    return yield* new UpstreamFailed({
+      upstream,
+      reason: `it selects the method ${answer}, which was not offered`
+    })
+  }
+  const reason = method === Method.UsernamePassword ? "it takes no password" : "it wants a password"
+  return yield* new UpstreamLoginFailed({ upstream, reason })
+})
+
+const loggedIn = Effect.fnUntraced(function* (read: Read, upstream: string) {
+  const status = yield* read(Socks5Client.credentialsStatus)
+  if (status !== 0)
+    return yield* new UpstreamLoginFailed({ upstream, reason: "it refuses the user or password" })
+})
+
+/** Reads the reply to a command. Returns BND.ADDR and BND.PORT, unless they are a name. */
+export const replied = Effect.fnUntraced(function* (
+  read: Read
+): Effect.fn.Return<NetAddress.InetAddress | undefined, DialError> {
+  const { code, bound } = yield* read(Socks5Client.reply)
+  if (code !== ReplyCode.Succeeded) return yield* failure(code)
+  return bound
+})
+
+/** The error of which the reply tells (RFC 1928 §6). */
+const failure = (code: number): DialError =>
+  failures[code]?.() ?? new ConnectFailed({ code: `reply ${code} of the upstream` })
+
+const failures: Readonly<Record<number, () => DialError>> = {
+  [ReplyCode.NotAllowed]: () => new NotAllowed({ reason: "the upstream does not allow it" }),
+  [ReplyCode.NetworkUnreachable]: () => new NetworkUnreachable(),
+  [ReplyCode.HostUnreachable]: () => new HostUnreachable(),
+  [ReplyCode.ConnectionRefused]: () => new ConnectionRefused(),
+  [ReplyCode.TtlExpired]: () => new ConnectTimeout(),
+  [ReplyCode.CommandNotSupported]: () =>
+    new RouteUnable({ reason: "the upstream does not support the command" }),
+  [ReplyCode.AddressTypeNotSupported]: () => new AddressFamilyUnavailable()
+}
+
+export const kind: Kind = {
+  connect: Effect.fnUntraced(function* (conversation, request) {
+    yield* ask(conversation, Command.Connect, request)
+    yield* conversation.defer((read) =>
+      Effect.map(replied(read), (bound) => {
+        if (bound && !NetAddress.isUnspecified(bound.address)) request.bound(bound)
+      })
+    )
+  })
+}

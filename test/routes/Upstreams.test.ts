@@ -1,0 +1,232 @@
+/**
+ * A server whose targets are behind an upstream, on a network in memory: what the upstream is asked for, and what
+ * clients are told when it fails.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
+import * as fc from "fast-check"
+import type { ServerOptions } from "../../src/library/ServerOptions.ts"
+import type * as Event from "../../src/session/Event.ts"
+import { Events } from "../../src/session/Events.ts"
+import { layerServer, Network, type UpstreamOptions, upstream } from "../../src/testing/index.ts"
+import { utf8 } from "../support/bytes.ts"
+import { greeting, request } from "../support/messages.ts"
+import { holds } from "../support/property.ts"
+import { settled } from "../support/streams.ts"
+
+type Protocol = UpstreamOptions["protocol"]
+
+const at = "192.0.2.9:1080"
+const urls: Readonly<Record<Protocol, string>> = {
+  socks5: `socks5://alice:secret@${at}`,
+  socks4: `socks4://alice@${at}`,
+  http: `http://alice:secret@${at}`
+}
+const logins: Readonly<Record<Protocol, string>> = {
+  socks5: "alice:secret",
+  socks4: "alice",
+  http: "alice:secret"
+}
+const protocols = ["socks5", "socks4", "http"] as const
+
+/** What a client is told that asks for a target, and the bytes behind that. */
+const ask = (host = "203.0.113.80", sent = "") =>
+  Effect.gen(function* () {
+    const client = yield* (yield* Network).connect()
+    yield* client.send([...greeting(0), ...request(host, 80), ...utf8(sent)])
+    const answers = yield* client.receive(12)
+    yield* client.end
+    const rest = yield* client.rest
+    return { code: answers[3], rest: Buffer.from(rest).toString() }
+  }).pipe(Effect.scoped)
+
+/** The same, at a server with this upstream and no other way to any target. */
+const behind = (
+  { protocol, ...options }: UpstreamOptions,
+  settings: ServerOptions = {},
+  asking: ReturnType<typeof ask> = ask()
+) =>
+  Effect.gen(function* () {
+    const { target } = yield* Network
+    const asked: Array<string> = []
+    yield* target(
+      at,
+      upstream({ protocol, login: logins[protocol], onRequest: (it) => asked.push(it), ...options })
+    )
+    return { ...(yield* asking), asked }
+  }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: urls[protocol], ...settings })))
+
+describe.each(protocols)("an upstream of %s", (protocol) => {
+  it.effect("is logged in to, gets the judged address, and passes bytes both ways", () =>
+    Effect.gen(function* () {
+      const { code, rest, asked } = yield* behind({ protocol }, {}, ask("203.0.113.80", "early"))
+      assert.strictEqual(code, 0)
+      assert.strictEqual(rest, "early")
+      assert.deepStrictEqual(asked, ["203.0.113.80:80"])
+    })
+  )
+
+  it.effect("may send the target's first bytes with its answer, and all of it byte by byte", () =>
+    Effect.gen(function* () {
+      const hello = { protocol, target: ({ send }) => send("hello") } satisfies UpstreamOptions
+      assert.strictEqual((yield* behind(hello)).rest, "hello")
+      assert.strictEqual((yield* behind({ ...hello, isSlow: true })).rest, "hello")
+    })
+  )
+
+  it.effect("gets the name if it is to, and the judged address of the name otherwise", () =>
+    Effect.gen(function* () {
+      const asking = Effect.gen(function* () {
+        yield* (yield* Network).target("target.example:80", () => Effect.die("went directly"))
+        return yield* ask("target.example")
+      }).pipe(Effect.scoped)
+      const here = yield* behind({ protocol }, {}, asking)
+      assert.match(here.asked[0]!, /^101\.0\.0\.1:80$/)
+      const there = yield* behind({ protocol }, { upstream: `${urls[protocol]}?names=upstream` }, asking)
+      assert.deepStrictEqual(there.asked, ["target.example:80"])
+    })
+  )
+
+  it.effect("is to blame for its own failure alone, wherever it closes", () =>
+    Effect.gen(function* () {
+      const whole = { socks5: 2 + 2 + 10, socks4: 8, http: 23 }[protocol]
+      for (let after = 0; after < whole; after++) {
+        for (const by of ["end", "reset"] as const) {
+          const { code, rest } = yield* behind({ protocol, fault: { _tag: "CutOff", after, by } })
+          assert.deepStrictEqual([after, by, code, rest], [after, by, 1, ""])
+        }
+      }
+    })
+  )
+
+  it.effect("is to blame for a refused login", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* behind({ protocol, fault: { _tag: "RefuseLogin" } })).code, 1)
+      assert.strictEqual((yield* behind({ protocol, login: "other:login" })).code, 1)
+    })
+  )
+
+  it("is to blame for whatever it says that is no answer", () =>
+    holds(
+      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 30 }), (bytes) =>
+        Effect.runPromise(
+          Effect.gen(function* () {
+            // The client may be told nothing better than of a failure, unless the bytes are an answer by chance.
+            const lie = Uint8Array.of(0xee, ...bytes, ...utf8("\r\n\r\n"))
+            const { code } = yield* behind({ protocol, fault: { _tag: "Lie", bytes: lie } })
+            assert.strictEqual(code, 1)
+          })
+        )
+      ),
+      { numRuns: 20 }
+    ))
+
+  it.effect("that is not there is told apart from a target that is not there", () =>
+    Effect.gen(function* () {
+      const { code } = yield* ask()
+      assert.strictEqual(code, 1)
+    }).pipe(Effect.provide(layerServer({ upstream: urls[protocol] })))
+  )
+})
+
+describe("what an upstream tells of a target", () => {
+  it.effect("is passed on, in SOCKS5 exactly", () =>
+    Effect.gen(function* () {
+      for (const code of [1, 2, 3, 4, 5, 6, 7, 8]) {
+        const told = yield* behind({ protocol: "socks5", fault: { _tag: "Answer", code } })
+        assert.strictEqual(told.code, code)
+      }
+    })
+  )
+
+  it.effect("is passed on by Proxy-Status, or by the status", () =>
+    Effect.gen(function* () {
+      const told = (code: number, error?: string) =>
+        Effect.map(
+          behind({
+            protocol: "http",
+            fault: { _tag: "Answer", code, ...(error && { fields: `Proxy-Status: p; error=${error}\r\n` }) }
+          }),
+          ({ code }) => code
+        )
+      assert.strictEqual(yield* told(502, "connection_refused"), 5)
+      assert.strictEqual(yield* told(502, "connection_timeout"), 6)
+      assert.strictEqual(yield* told(502, "dns_error"), 4)
+      assert.strictEqual(yield* told(403), 2)
+      assert.strictEqual(yield* told(504), 6)
+      assert.strictEqual(yield* told(503), 1)
+      assert.strictEqual(yield* told(400), 1)
+    })
+  )
+
+  it.effect("has SOCKS4 say only that it failed", () =>
+    Effect.gen(function* () {
+      const told = yield* behind({ protocol: "socks4", fault: { _tag: "Answer", code: 0x5b } })
+      assert.strictEqual(told.code, 1)
+    })
+  )
+})
+
+describe("the way to targets", () => {
+  it.effect("never leads past the upstream, but for the targets that are to go directly", () =>
+    Effect.gen(function* () {
+      const { target } = yield* Network
+      for (const host of ["203.0.113.80", "198.51.100.7"]) {
+        yield* target(`${host}:80`, ({ send }) => send("directly"))
+      }
+      assert.deepStrictEqual(yield* ask("203.0.113.80"), { code: 1, rest: "" })
+      assert.deepStrictEqual(yield* ask("198.51.100.7"), { code: 0, rest: "directly" })
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(layerServer({ upstream: urls.socks5, noProxy: ["198.51.100.0/24"] }))
+    )
+  )
+
+  it.effect.each(["", "?pipelined=true"])(
+    "is a chain if there are several upstreams, each of which gets the next%s",
+    (options) => {
+      const chain = [`socks5://192.0.2.9:1080${options}`, "http://bob:pw@second.example:3128"]
+      const asked: Array<string> = []
+      const onRequest = (target: string) => void asked.push(target)
+      return Effect.gen(function* () {
+        const second = upstream({ protocol: "http", login: "bob:pw", onRequest })
+        yield* (yield* Network).target(at, upstream({ protocol: "socks5", onRequest, target: second }))
+        assert.deepStrictEqual(yield* ask("203.0.113.80", "hi"), { code: 0, rest: "hi" })
+        assert.deepStrictEqual(asked, ["second.example:3128", "203.0.113.80:80"])
+      }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: chain })))
+    }
+  )
+
+  it.effect("fails in the name of the upstream that the one before cannot reach", () => {
+    const chain = [`socks5://${at}`, "http://bob:pw@second.example:3128"]
+    return Effect.gen(function* () {
+      const refused = { _tag: "Answer", code: 5 } as const
+      yield* (yield* Network).target(at, upstream({ protocol: "socks5", fault: refused }))
+      // Not that the target refuses.
+      assert.strictEqual((yield* ask()).code, 1)
+    }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: chain })))
+  })
+
+  it.effect("takes no longer than the time limit for connecting, and the log says where it hung", () =>
+    Effect.gen(function* () {
+      const { target } = yield* Network
+      yield* target(at, upstream({ protocol: "socks5", fault: { _tag: "Hang", after: 1 } }))
+      const ended: Array<Event.SessionEnded> = []
+      yield* (yield* Events).listen(["SessionEnded"], (event) => Effect.sync(() => void ended.push(event)))
+      const asking = yield* Effect.forkChild(ask())
+      yield* settled
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(asking)).code, 1)
+      yield* settled
+      assert.deepInclude({ ...ended[0] } as object, {
+        outcome: "UpstreamTimeout",
+        upstream: `socks5://alice@${at}`
+      })
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(layerServer({ upstream: urls.socks5, connectTimeout: "5 seconds" }))
+    )
+  )
+})
