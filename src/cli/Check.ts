@@ -6,6 +6,7 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import { Authenticator } from "../auth/Authenticator.ts"
 import * as Hashing from "../auth/Hashing.ts"
 import { Users } from "../auth/Users.ts"
@@ -24,6 +25,7 @@ import * as Listeners from "../server/Listeners.ts"
 import * as OpenProxyCheck from "../server/OpenProxyCheck.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import { printable } from "../wire/Text.ts"
+import * as OtlpVariables from "./OtlpVariables.ts"
 import * as Settings from "./Settings.ts"
 import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 import * as Warnings from "./Warnings.ts"
@@ -36,7 +38,9 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const read = yield* Settings.read(given)
   const { values, locate } = read
   const { config, workers: _workers, logLevel: _level, logFormat: _format, ...settings } = values
-  const { errors, asksPassword } = yield* Effect.provide(trial(settings), Config.layer(settings))
+  const { errors: found, asksPassword } = yield* Effect.provide(trial(settings), Config.layer(settings))
+  const telemetry = yield* Effect.result(OtlpVariables.read(process.env))
+  const errors = Result.isFailure(telemetry) ? [...found, telemetry.failure] : found
   if (errors.length > 0) {
     const sentences = errors.map((error) => Sources.placed(error, locate).message)
     return yield* new InvalidConfig({ message: sentences.join("\n") })

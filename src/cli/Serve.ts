@@ -84,6 +84,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   ).pipe(
     Effect.provide(
       Layer.provide(Transports.layer(), Setup.settings(outline)).pipe(
+        Layer.provideMerge(observing.around),
         Layer.provideMerge(Setup.logging(outline, workers > 1))
       )
     ),

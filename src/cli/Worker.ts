@@ -118,6 +118,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   return yield* Layer.launch(Layer.provide(serving, server)).pipe(
     Effect.provide(
       Layer.provide(Transports.layer({ isWorker: true }), Setup.settings(outline, passed)).pipe(
+        Layer.provideMerge(observing.around),
         Layer.provideMerge(Setup.logging(outline, true))
       )
     ),

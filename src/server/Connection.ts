@@ -34,6 +34,7 @@ import * as Reply from "../Reply.ts"
 import { CurrentSession } from "../session/CurrentSession.ts"
 import type { AdmittedSession, Session } from "../session/Session.ts"
 import { SessionRegistry } from "../session/SessionRegistry.ts"
+import * as SessionSpan from "../session/SessionSpan.ts"
 import type { Accepted } from "../session/States.ts"
 import { ServerSettings } from "./Settings.ts"
 
@@ -118,22 +119,22 @@ class Connection {
 
 /** One session: login and request, limits, command. */
 const serve = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
-  const { client, settings, session, sessions } = connection
+  const { exchange } = connection
+  const session = SessionSpan.traced(connection.session, serveRequest(connection))
+  return exchange?.awaitNext ? Effect.andThen(awaitNext(connection, exchange.awaitNext), session) : session
+}
+
+const serveRequest = (connection: Connection): Effect.Effect<Ending, SessionError, Services> => {
+  const { client, settings, session, sessions, exchange } = connection
   const read = client.withDeadline(readRequest(connection), settings.handshakeTimeout)
-  return opening(connection, read).pipe(
+  // Only the first request of a connection is behind a handshake.
+  return (exchange === undefined ? Phases.run("handshake", read) : read).pipe(
     Effect.flatMap(({ exchange, admitted }) =>
       Effect.flatMap(sessions.admit(session, admitted), (entered) =>
         Effect.scoped(Effect.suspend(() => Command.run(contextOf(connection, entered, exchange))))
       )
     )
   )
-}
-
-/** The first request is behind the handshake. Another one is waited for. */
-const opening = <A, E, R>(connection: Connection, read: Effect.Effect<A, E, R>) => {
-  const { exchange } = connection
-  if (exchange === undefined) return Phases.run("handshake", read)
-  return exchange.awaitNext ? Effect.andThen(awaitNext(connection, exchange.awaitNext), read) : read
 }
 
 /**

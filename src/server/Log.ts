@@ -56,7 +56,8 @@ export const toStdout = (format: Logger.Logger<unknown, string>) =>
     return Logger.batched(format, { window: "50 millis", flush: (lines) => Effect.sync(() => write(lines)) })
   })
 
-const parts = (message: unknown): { readonly text: string; readonly fields: object } => {
+/** The text and the fields of a message. */
+export const parts = (message: unknown): { readonly text: string; readonly fields: object } => {
   const [text, fields] = Array.isArray(message) ? message : [message]
   return {
     text: String(text),
