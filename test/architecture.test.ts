@@ -63,6 +63,8 @@ const onSockets: Readonly<Record<string, string>> = {
   "network/Tls.ts": "takes what is handed over",
   "network/TlsClient.ts": "takes what is handed over",
   "network/UnixDialer.ts": "connects to sockets in the file system",
+  "network/Http2Connection.ts": "HTTP/2 on a decrypted connection",
+  "network/Http2Stream.ts": "a stream of HTTP/2",
   "network/HttpExchange.ts": "the reason phrases of HTTP",
   "library/Connection.ts": "the type of what an app accepts",
   "testing/Connection.ts": "connections in memory",

@@ -36,10 +36,10 @@ export interface Client {
   readonly whileConnected: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ClientGone, R>
   /**
    * Replaces the connection with the result of `wrap`, such as the decrypted connection. `wrap` gets the bytes that no
-   * message has used.
+   * message has used. Without a result the connection stays detached.
    */
   readonly upgrade: <E>(
-    wrap: (plain: Transport, unread: Uint8Array) => Effect.Effect<Transport, E>
+    wrap: (plain: Transport, unread: Uint8Array) => Effect.Effect<Transport | undefined, E>
   ) => Effect.Effect<void, E>
   /** Hands over the connection, paused, and the bytes that no message has used. */
   readonly detach: () => { readonly transport: Transport; readonly early: Uint8Array }
@@ -60,7 +60,7 @@ export interface Client {
 const earlyLimit = 64 * 1024
 
 /** The grace period: the time for a client to read the last reply and close. */
-const grace = Duration.seconds(2)
+export const grace = Duration.seconds(2)
 
 /** Takes over an accepted connection. */
 export const make = (connection: Transport): Client => new Accepted(connection)
@@ -117,11 +117,11 @@ class Accepted implements Client, Receiver {
   }
 
   upgrade<E>(
-    wrap: (plain: Transport, unread: Uint8Array) => Effect.Effect<Transport, E>
+    wrap: (plain: Transport, unread: Uint8Array) => Effect.Effect<Transport | undefined, E>
   ): Effect.Effect<void, E> {
     return Effect.suspend(() => {
       const { transport, early } = this.detach()
-      return Effect.map(wrap(transport, early), (wrapped) => this.take(wrapped))
+      return Effect.map(wrap(transport, early), (wrapped) => wrapped && this.take(wrapped))
     })
   }
 

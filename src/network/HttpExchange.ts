@@ -52,11 +52,12 @@ export class HttpExchange {
     framing: HttpFraming.Framing,
     channel: HttpChannel,
     tally: ByteTally,
-    keepAlive: number | undefined
+    keepAlive: number | undefined,
+    body = HttpBody.make(framing)
   ) {
     this.head = head
     this.framing = framing
-    this.body = HttpBody.make(framing)
+    this.body = body
     this.channel = channel
     this.tally = tally
     this.keepAlive = keepAlive
@@ -92,9 +93,7 @@ export class HttpExchange {
     this.channel.output.head(
       startOf(response),
       [
-        ...fields,
-        // RFC 9110 §6.6.1: who forwards a response without a date adds one.
-        ...(has(fields, "date") ? [] : ([["Date", new Date().toUTCString()]] as const)),
+        ...dated(fields),
         ...(isOpen && !isOld ? ([["Transfer-Encoding", "chunked"]] as const) : []),
         ...this.connection()
       ],
@@ -143,6 +142,10 @@ const isPersistent = ({ version, fields }: Http.Head): boolean => {
   const options = Http.options(fields, "connection")
   return version === "1.0" ? options.includes("keep-alive") : !options.includes("close")
 }
+
+/** RFC 9110 §6.6.1: who forwards a response without a date adds one. */
+export const dated = (fields: Http.Fields): Http.Fields =>
+  has(fields, "date") ? fields : [...fields, ["Date", new Date().toUTCString()]]
 
 const has = (fields: Http.Fields, wanted: string): boolean =>
   fields.some(([name]) => name.length === wanted.length && name.toLowerCase() === wanted)

@@ -275,7 +275,8 @@ class Forwarding implements Taker {
     const { output, transport } = exchange.channel
     output.whenDrained(() => {
       const isKept = this.isPersistent && this.isSent && origin.isClean
-      if (transport.isClosed) this.cutOff("client reset")
+      // A stream of HTTP/2 closes when all of the response is sent.
+      if (transport.isClosed && !transport.hasSentAll) this.cutOff("client reset")
       else this.end({ _tag: "Over", ending: "finished", isKept })
     })
   }

@@ -9,7 +9,7 @@ import type { Transport } from "./Transport.ts"
 export class HttpOutput {
   /** Called with the number of bytes that were written. */
   onWritten: (bytes: number) => void
-  private readonly transport: Transport
+  protected readonly transport: Transport
   private pieces: Array<Uint8Array> = []
   private size = 0
   /** Whether the body is written in chunks. */

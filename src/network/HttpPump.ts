@@ -62,7 +62,13 @@ export class HttpPump implements Taker {
   }
 
   ended(): void {
-    this.end.ended()
+    const { reader } = this
+    if (reader.problem !== undefined) this.end.malformed(reader.problem)
+    else if (reader.close === undefined) this.end.ended()
+    else {
+      reader.close()
+      this.finish()
+    }
   }
 
   private readonly goOn = (): void => {

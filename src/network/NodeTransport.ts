@@ -38,7 +38,8 @@ function resumeForData(this: Duplex, event: string | symbol): void {
   if (event === "data") this.off("newListener", resumeForData).resume()
 }
 
-class NodeTransport implements Transport {
+/** A transport of a stream. Made by `make`, or by a class of streams that end in a way of their own. */
+export class NodeTransport implements Transport {
   readonly duplex: Duplex
   private readonly carrier: Transport | undefined
   private receiver: Receiver | undefined = undefined

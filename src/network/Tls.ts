@@ -10,6 +10,7 @@ import { createServer, type TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { ClientGone, TlsFailed } from "../Errors.ts"
 import type { CertificateSubject } from "./CertificateSubject.ts"
+import type { Http2Connection } from "./Http2Connection.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 import type { Transport } from "./Transport.ts"
 
@@ -25,13 +26,23 @@ interface Credentials {
 
 /** A connection after its handshake. */
 export interface Secured {
-  readonly transport: Transport
+  /** The decrypted bytes; undefined if they are HTTP/2. */
+  readonly transport: Transport | undefined
+  /** The connection as HTTP/2 has it, if the client has asked for HTTP/2 (RFC 7301). */
+  readonly http2?: Http2Connection
   /** The subject of the client's certificate; undefined if the client was asked for none. */
   readonly subject: CertificateSubject | undefined
 }
 
-/** Does the handshake on a connection. `unread` are bytes that were read from the connection already. */
-export type Secure = (plain: Transport, unread: Uint8Array) => Effect.Effect<Secured, TlsFailed | ClientGone>
+/**
+ * Does the handshake on a connection. `unread` are bytes that were read from the connection already. HTTP/2 is offered
+ * only if `speaksHttp`.
+ */
+export type Secure = (
+  plain: Transport,
+  unread: Uint8Array,
+  speaksHttp?: boolean
+) => Effect.Effect<Secured, TlsFailed | ClientGone>
 
 /** Switches Node's own handshake timeout off, of two minutes: the server's setting holds alone. */
 const noTimeout = 2 ** 31 - 1
@@ -42,6 +53,7 @@ export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure =>
   const server = createServer({
     cert,
     key,
+    ALPNProtocols: ["h2", "http/1.1", "http/1.0"],
     minVersion: "TLSv1.2",
     handshakeTimeout: noTimeout,
     ...(clientCa !== undefined && {
@@ -67,32 +79,44 @@ export const make = ({ cert, key, clientCa, clientCrl }: Credentials): Secure =>
       )
     })
 
-  const secured = (plain: Transport, socket: TLSSocket): Secured => ({
-    transport: NodeTransport.make(socket, { carrier: plain }),
-    subject: clientCa === undefined ? undefined : subjectOf(socket)
-  })
+  const secured = (plain: Transport, socket: TLSSocket): Effect.Effect<Secured, ClientGone> => {
+    const subject = clientCa === undefined ? undefined : subjectOf(socket)
+    if (socket.alpnProtocol !== "h2") {
+      return Effect.succeed({ transport: NodeTransport.make(socket, { carrier: plain }), subject })
+    }
+    // Loaded when the first client asks for HTTP/2. What comes meanwhile waits in the socket.
+    return Effect.flatMap(
+      Effect.promise(() => import("./Http2Connection.ts")),
+      (Http2Connection) =>
+        socket.destroyed
+          ? Effect.fail(new ClientGone())
+          : Effect.succeed({ transport: undefined, http2: Http2Connection.make(socket, plain), subject })
+    )
+  }
 
-  const handshake: Secure = (plain, unread) =>
+  const handshake: Secure = (plain, unread, speaksHttp) =>
     Effect.callback((resume) => {
       if (plain.isClosed) return resume(Effect.fail(new ClientGone()))
       // Node's events do not name their connection. So each connection gets a server object of its own, which inherits
       // from the server and catches the events.
       const emit = (event: string, ...about: ReadonlyArray<unknown>) => {
         const [first, second] = about
-        if (event === "secureConnection") resume(Effect.succeed(secured(plain, first as TLSSocket)))
+        if (event === "secureConnection") resume(secured(plain, first as TLSSocket))
         if (event === "tlsClientError")
           resume(Effect.fail(failure(first as NodeJS.ErrnoException, second as TLSSocket)))
         return server.emit(event, ...about)
       }
-      Reflect.apply(server.emit, Object.create(server, { emit: { value: emit } }), [
-        "connection",
-        plain.handOver(unread)
-      ])
+      const own = Object.create(server, {
+        emit: { value: emit },
+        // A client of a listener without HTTP may name a protocol of its own, which nobody has to know.
+        ...(!speaksHttp && { ALPNProtocols: { value: undefined } })
+      })
+      Reflect.apply(server.emit, own, ["connection", plain.handOver(unread)])
     })
   return clientCrl === undefined
     ? handshake
-    : (plain, unread) =>
-        Effect.tapError(handshake(plain, unread), (error) =>
+    : (plain, unread, speaksHttp) =>
+        Effect.tapError(handshake(plain, unread, speaksHttp), (error) =>
           error._tag === "TlsFailed" ? tellOfList(error) : Effect.void
         )
 }

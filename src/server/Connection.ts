@@ -8,18 +8,21 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type { Authenticator } from "../auth/Authenticator.ts"
 import type { AuthSettings } from "../auth/Settings.ts"
 import { Bans, type FailedLogin } from "../bans/Bans.ts"
 import type { BanSettings } from "../bans/Settings.ts"
+import type { Event } from "../base/Abortable.ts"
 import * as Deadline from "../base/Deadline.ts"
 import * as Phases from "../base/Phases.ts"
 import * as Command from "../commands/Command.ts"
 import type { CommandContext } from "../commands/CommandContext.ts"
-import { ServerFault, type SessionError } from "../Errors.ts"
+import { ClientGone, ServerFault, type SessionError } from "../Errors.ts"
 import type { LimitSettings } from "../limits/Settings.ts"
 import * as Client from "../network/Client.ts"
+import type { Http2Connection } from "../network/Http2Connection.ts"
 import type { ListenSettings } from "../network/ListenSettings.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
@@ -57,9 +60,13 @@ export const handle = (
   transport: Transport,
   peer: Peer,
   secure?: Secure
+): Effect.Effect<void, never, Services> => serving(Effect.suspend(() => accept(transport, peer, secure)))
+
+const serving = (
+  accepting: Effect.Effect<Connection | undefined, never, Services>
 ): Effect.Effect<void, never, Services> =>
   Effect.acquireUseRelease(
-    Effect.suspend(() => accept(transport, peer, secure)),
+    accepting,
     (connection) => (connection ? Effect.whileLoop(connection) : Effect.void),
     close
   )
@@ -82,6 +89,8 @@ class Connection {
   readonly sessions: SessionRegistry["Service"]
   /** The exchange with the client, after the protocol was detected. */
   exchange: Exchange | undefined = undefined
+  /** Set if the client speaks HTTP/2: then each stream is served as a connection of its own. */
+  http2: Http2Connection | undefined = undefined
   /** Whether another session can follow. */
   isOpen = true
 
@@ -128,40 +137,80 @@ const serveRequest = (connection: Connection): Effect.Effect<Ending, SessionErro
   const { client, settings, session, sessions, exchange } = connection
   const read = client.withDeadline(readRequest(connection), settings.handshakeTimeout)
   // Only the first request of a connection is behind a handshake.
-  return (exchange === undefined ? Phases.run("handshake", read) : read).pipe(
-    Effect.flatMap(({ exchange, admitted }) =>
-      Effect.flatMap(sessions.admit(session, admitted), (entered) =>
-        Effect.scoped(Effect.suspend(() => Command.run(contextOf(connection, entered, exchange))))
-      )
+  return (exchange?.awaitNext ? read : Phases.run("handshake", read)).pipe(
+    Effect.flatMap((asked) =>
+      asked === undefined
+        ? serveStreams(connection)
+        : Effect.flatMap(sessions.admit(session, asked.admitted), (entered) =>
+            Effect.scoped(Effect.suspend(() => Command.run(contextOf(connection, entered, asked.exchange))))
+          )
     )
   )
 }
 
-/**
- * Waits for the next request as long as the idle timeout allows. The connection counts as a handshake meanwhile: when
- * handshakes take a quarter of their room, it waits no longer than for its first request.
- */
+/** Serves the streams of a connection that speaks HTTP/2, until it has closed. */
+const serveStreams = (connection: Connection): Effect.Effect<never, SessionError, Services> =>
+  Effect.contextWith((context: Context.Context<Services>) =>
+    Effect.withFiber((fiber) => {
+      const { session, sessions, settings } = connection
+      return Effect.promise(() => import("./Streams.ts")).pipe(
+        Effect.flatMap((Streams) =>
+          Streams.run({
+            connection: connection.http2!,
+            serve: (stream, logins) =>
+              serving(
+                Effect.map(accept(stream.transport, session.peer, undefined), (own) => {
+                  if (own)
+                    own.exchange = Streams.begin(acceptedFor(own, session), own.session, stream, logins)
+                  return own
+                })
+              ),
+            expired: (isKnown) =>
+              isKnown
+                ? idleOf(connection, fiber, context)
+                : (expire) => Deadline.after(fiber, settings.handshakeTimeout, expire),
+            grace: (expire) => Deadline.after(fiber, Client.grace, expire),
+            busy: (isBusy) => sessions.setBusy(session, isBusy)
+          })
+        ),
+        // As with HTTP/1, where the last request is behind the connection when it closes.
+        Effect.andThen(Effect.fail(new ClientGone()))
+      )
+    })
+  )
+
+/** Waits for the next request. */
 const awaitNext = (
-  { settings, sessions }: Connection,
+  connection: Connection,
   wait: NonNullable<Exchange["awaitNext"]>
 ): Effect.Effect<void, SessionError, NetworkSettings | LimitSettings> =>
   Effect.contextWith((context: Context.Context<NetworkSettings | LimitSettings>) =>
-    Effect.withFiber((fiber) => {
-      const { idleTimeout } = Context.get(context, NetworkSettings)
-      const pause = Duration.min(settings.handshakeTimeout, idleTimeout)
-      return wait((expire) => {
-        let left = Duration.toMillis(idleTimeout)
-        const look = () => {
-          left -= Duration.toMillis(pause)
-          const { handshakes, limits } = Effect.runSyncWith(context)(sessions.census)
-          if (left <= 0 || handshakes > (limits?.handshakes ?? Infinity) / 4) expire()
-          else cancel = Deadline.after(fiber, pause, look)
-        }
-        let cancel = Deadline.after(fiber, pause, look)
-        return () => cancel()
-      })
-    })
+    Effect.withFiber((fiber) => wait(idleOf(connection, fiber, context)))
   )
+
+/**
+ * Happens when a connection has waited for its next request as long as the idle timeout allows. The connection counts as a
+ * handshake meanwhile: when handshakes take a quarter of their room, it waits no longer than for its first request.
+ */
+const idleOf =
+  (
+    { settings, sessions }: Connection,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    context: Context.Context<NetworkSettings | LimitSettings>
+  ): Event =>
+  (expire) => {
+    const { idleTimeout } = Context.get(context, NetworkSettings)
+    const pause = Duration.min(settings.handshakeTimeout, idleTimeout)
+    let left = Duration.toMillis(idleTimeout)
+    const look = () => {
+      left -= Duration.toMillis(pause)
+      const { handshakes, limits } = Effect.runSyncWith(context)(sessions.census)
+      if (left <= 0 || handshakes > (limits?.handshakes ?? Infinity) / 4) expire()
+      else cancel = Deadline.after(fiber, pause, look)
+    }
+    let cancel = Deadline.after(fiber, pause, look)
+    return () => cancel()
+  }
 
 /** Admits a connection. The connection of a banned client, or beyond a limit, is reset. */
 const accept = (
@@ -195,25 +244,42 @@ const close = (connection: Connection | undefined, exit: Exit.Exit<void>): Effec
     ? Effect.andThen(connection.client.close(exit), connection.sessions.close(connection.session))
     : Effect.void
 
-/** Authenticates the client and reads its request; on a new connection after PROXY header, TLS and detection. */
+/**
+ * Authenticates the client and reads its request; on a new connection after PROXY header, TLS and detection. Undefined if
+ * the connection speaks HTTP/2, where each stream has a request.
+ */
 const readRequest = Effect.fnUntraced(function* (connection: Connection) {
   const exchange = connection.exchange ?? (yield* beginExchange(connection))
+  if (exchange === undefined) return undefined
   connection.exchange = exchange
   return { exchange, admitted: yield* exchange.admit }
 })
 
-const beginExchange = Effect.fnUntraced(function* ({ client, session, secure, bans, sessions }: Connection) {
+const beginExchange = Effect.fnUntraced(function* (connection: Connection) {
+  const { client, session, secure, bans, sessions } = connection
   const peer = yield* ProxyProtocol.run(client, session.peer)
   yield* sessions.attribute(session, peer)
   if (peer.via) yield* bans.admit(peer)
   const isTrusted = yield* ProxyProtocol.isTrusted(peer)
-  const certified = secure && (yield* Secured.run(client, peer, secure))
-  const accepted: Accepted = { client, peer, certified, isTrusted }
+  const secured = secure && (yield* Secured.run(client, peer, secure))
+  const accepted: Accepted = { client, peer, certified: secured?.certified, isTrusted }
   session.accepted = accepted
+  if (secured?.http2) {
+    connection.http2 = secured.http2
+    session.protocol = "HTTP"
+    return undefined
+  }
   const protocol = yield* Detect.run(client)
   session.protocol = protocol.name
   return yield* protocol.begin(accepted, session)
 })
+
+/** What is known of the client of a stream by the connection that the stream is one of. */
+const acceptedFor = ({ client, session }: Connection, { accepted, peer, protocol }: Session): Accepted => {
+  session.protocol = protocol
+  session.accepted = { ...(accepted ?? { certified: undefined, isTrusted: false }), client, peer }
+  return session.accepted
+}
 
 const contextOf = (
   { client, session, sessions }: Connection,

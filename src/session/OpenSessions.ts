@@ -183,6 +183,10 @@ export class OpenSessions {
     })
   }
 
+  setBusy({ origin }: Session.Session, isBusy: boolean): void {
+    this.handshakes.change(origin, isBusy ? -1 : 1)
+  }
+
   /** Ends a session. Returns false if it is not open, or has an outcome already. */
   end(id: number, reason: Ending): boolean {
     const found = this.live.get(id)

@@ -52,6 +52,8 @@ export class SessionRegistry extends Context.Service<
     ) => Effect.Effect<void, LimitError, Scope.Scope>
     /** Notes that a session has a connection to its target. */
     readonly connected: (session: Session.Session, running: Running) => Effect.Effect<void>
+    /** A connection with requests of their own is no handshake while it is busy with one. Must be told before `close`. */
+    readonly setBusy: (session: Session.Session, isBusy: boolean) => void
     /** Ends a session, and begins the next session of its connection. */
     readonly renew: (session: Session.Session) => Effect.Effect<void>
     /** Ends the session with this number, by resetting its connections. Returns false if no such session is open. */
@@ -100,6 +102,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     admit: (session, admitted) => sessions.admit(session, admitted),
     chargeRule: (session, decision, traffic) => sessions.chargeRule(session, decision, traffic),
     connected: (session, running) => sessions.connected(session, running),
+    setBusy: (session, isBusy) => sessions.setBusy(session, isBusy),
     renew: (session) => sessions.renew(session),
     end: (id, reason) => Effect.sync(() => sessions.end(id, reason)),
     turnedAway: Effect.suspend(() => sessions.turnAway("descriptors")),

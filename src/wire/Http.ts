@@ -25,7 +25,7 @@ export interface Head {
   readonly method: string
   /** The request-target as the client sent it. */
   readonly target: string
-  /** `1.1` or `1.0`. */
+  /** `1.1`, `1.0` or, for a request of HTTP/2, `2`. */
   readonly version: string
   readonly fields: Fields
 }
@@ -44,7 +44,7 @@ export const destination = (
 ): Result.Result<Destination, MalformedRequest | InvalidTarget | NotForProxy | MethodNotAllowed> => {
   const hosts = values(head.fields, "host")
   const isTunnel = head.method === "CONNECT"
-  if (head.version !== "1.1" && head.version !== "1.0") return malformed("the version is not HTTP/1")
+  if (!/^(?:1\.[01]|2)$/.test(head.version)) return malformed("the version is not HTTP/1")
   if (hosts.length > 1) return malformed("more than one Host")
   if (hosts.length === 0 && head.version === "1.1" && !isTunnel) return malformed("no Host")
   if (isTunnel) {

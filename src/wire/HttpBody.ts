@@ -21,6 +21,8 @@ export interface BodyReader {
   readonly trailers: Fields
   /** The number of bytes that are still to come, if it is known. */
   readonly left: number | undefined
+  /** Notes that the stream of the body has ended. Left out where that is no end of the body. */
+  readonly close?: () => void
 }
 
 export const make = (framing: Framing): BodyReader => {
@@ -68,6 +70,23 @@ class Endless implements BodyReader {
   take(bytes: Uint8Array, pieces: Array<Uint8Array>): number {
     pieces.push(bytes)
     return bytes.length
+  }
+}
+
+/** A body that ends with its stream (RFC 9113 §8.1): behind it, `trailers` may be set. */
+export class Streamed implements BodyReader {
+  problem: string | undefined = undefined
+  trailers: Fields = []
+  isEnd = false
+  readonly left = undefined
+
+  take(bytes: Uint8Array, pieces: Array<Uint8Array>): number {
+    pieces.push(bytes)
+    return bytes.length
+  }
+
+  close(): void {
+    this.isEnd = true
   }
 }
 

@@ -141,6 +141,12 @@ const fieldsOfResponse = (lines: ReadonlyArray<string>): Fields | string => {
   return fields
 }
 
+/** Whether the text is a token, such as a method or the name of a field (RFC 9110 §5.6.2). */
+export const isToken = (text: string): boolean => token.test(text)
+
+/** Whether the text has a control character other than a tab, or a character that is no byte. */
+export const isControlled = (text: string): boolean => control.test(text)
+
 const token = /^[!#$%&'*+\-.^_`|~\w]+$/
 
 const control = /[^\t\x20-\x7e\x80-\xff]/

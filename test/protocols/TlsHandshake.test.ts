@@ -366,7 +366,7 @@ describe("a connection under TLS", () => {
         NodeTransport.make(far),
         new Uint8Array(0)
       )
-      secured.transport.reset()
+      secured.transport?.reset()
       assert.isTrue(far.destroyed)
       assert.strictEqual(yield* peer(near).ending, "reset")
     })

@@ -4,23 +4,16 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type Authenticated, byPassword, withoutLogin } from "../../auth/Authenticated.ts"
-import { Authenticator } from "../../auth/Authenticator.ts"
-import {
-  MalformedCredentials,
-  NoAcceptableMethod,
-  NotAllowed,
-  type SessionError,
-  type VerificationError
-} from "../../Errors.ts"
+import type { Authenticator } from "../../auth/Authenticator.ts"
+import type { SessionError } from "../../Errors.ts"
 import * as HttpConnection from "../../network/HttpConnection.ts"
 import { NetworkSettings } from "../../network/Settings.ts"
 import * as Reply from "../../Reply.ts"
 import type { SessionLog } from "../../session/Session.ts"
 import type { Accepted, Admitted } from "../../session/States.ts"
 import * as Wire from "../../wire/Http.ts"
-import { Method } from "../../wire/Socks5.ts"
 import type { Exchange, Protocol } from "../Protocol.ts"
+import { authenticate } from "./Authenticate.ts"
 
 export const Http: Protocol = {
   name: "HTTP",
@@ -85,27 +78,4 @@ const exchangeOf = (
 }
 
 /** The number of failed logins that ends a connection. */
-const refusalLimit = 5
-
-/** The client's identity: by its credentials if it sends some (RFC 9110 §11.7), or else without a login. */
-const authenticate = Effect.fnUntraced(function* (
-  fields: Wire.Fields,
-  accepted: Accepted
-): Effect.fn.Return<
-  Authenticated,
-  MalformedCredentials | VerificationError | NoAcceptableMethod | NotAllowed,
-  Authenticator
-> {
-  const { methods } = yield* Authenticator
-  const [credentials, ...others] = Wire.values(fields, "proxy-authorization")
-  if (others.length > 0)
-    return yield* new MalformedCredentials({ reason: "more than one Proxy-Authorization" })
-  if (credentials !== undefined && methods.includes(Method.UsernamePassword)) {
-    return yield* byPassword(yield* Effect.fromResult(Wire.basic(credentials)), accepted.peer.remote)
-  }
-  const identity = yield* withoutLogin(accepted)
-  if (identity !== undefined) return identity
-  // Without users no password could succeed, so the response must not ask for one.
-  if (methods.length === 0) return yield* new NotAllowed({ reason: "the client's network is not trusted" })
-  return yield* new NoAcceptableMethod({ offered: [] })
-})
+export const refusalLimit = 5

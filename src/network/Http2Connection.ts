@@ -1,0 +1,63 @@
+/**
+ * An HTTP/2 connection with a client (RFC 9113): what a client can make this server hold or do is bounded by Node and by
+ * the settings here.
+ */
+import { performServerHandshake } from "node:http2"
+import type { Duplex } from "node:stream"
+import * as HttpHead from "../wire/HttpHead.ts"
+import { Http2Stream } from "./Http2Stream.ts"
+import type { Transport } from "./Transport.ts"
+
+/** The most streams of a connection, with those that the client has reset and whose sessions have not ended yet. */
+export const streamLimit = 100
+
+/** The bytes that a client may send on a stream before they are read. */
+const window = 256 * 1024
+
+export interface Http2Connection {
+  /** Calls `onStream` with each request, and `onClosed` when the connection has closed. To be called once. */
+  readonly listen: (onStream: (stream: Http2Stream) => void, onClosed: () => void) => void
+  /** Whether no new requests are taken. */
+  readonly isClosing: () => boolean
+  /** Takes no new requests, and closes when the streams have ended (RFC 9113 §6.8). */
+  readonly close: () => void
+  /** Closes at once. */
+  readonly reset: () => void
+}
+
+/** Speaks HTTP/2 on a connection. `carrier` is the connection below TLS. */
+export const make = (socket: Duplex, carrier: Transport): Http2Connection => {
+  const session = performServerHandshake(socket, {
+    // Room for Cookie in many pieces: what is too much becomes a response.
+    maxHeaderListPairs: 2 * HttpHead.requestFields + 100,
+    maxSessionInvalidFrames: 100,
+    settings: {
+      enablePush: false,
+      initialWindowSize: window,
+      maxConcurrentStreams: streamLimit,
+      maxHeaderListSize: HttpHead.sizeLimit
+    }
+  })
+  const early: Array<Http2Stream> = []
+  let take = (stream: Http2Stream): void => void early.push(stream)
+  session.on("error", ignored).on("stream", (stream, _, flags, lines) => {
+    take(new Http2Stream(stream, flags, lines, carrier))
+  })
+  return {
+    listen: (onStream, onClosed) => {
+      take = onStream
+      for (const stream of early.splice(0)) onStream(stream)
+      if (session.destroyed) setImmediate(onClosed)
+      else session.once("close", onClosed)
+    },
+    isClosing: () => session.closed,
+    close: () => session.destroyed || session.close(),
+    reset: () => {
+      session.destroy()
+      // A session that was closed in order waits for the client.
+      socket.destroy()
+    }
+  }
+}
+
+const ignored = (): void => {}
