@@ -59,7 +59,7 @@ export const receiveAll = async (stream: Duplex, isSlow: boolean): Promise<Buffe
     chunks.push(chunk)
     if (!isSlow || chunks.length % 16 !== 0) return
     stream.pause()
-    setTimeout(() => stream.resume(), 5)
+    void Effect.runPromise(settled).then(() => stream.resume())
   })
   await once(stream, "end")
   return Buffer.concat(chunks)
