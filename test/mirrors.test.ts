@@ -114,7 +114,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "network/Http2Exchange": "protocols/http/Http2",
   "network/Http2Stream": "protocols/http/Http2",
   "network/HttpConnection": "protocols/http/Http",
-  "network/HttpExchange": "protocols/http/Http",
   "network/HttpForward": "commands/Forward",
   "network/HttpInput": "protocols/http/HttpBounds",
   "network/HttpOrigin": "commands/OriginPool",

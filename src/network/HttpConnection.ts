@@ -106,7 +106,7 @@ class Requests implements HttpConnection, HttpChannel, Taker {
       const { last } = this
       if (last?.hasBegun) {
         this.end()
-        this.transport.reset()
+        last.reset()
       } else if (last) {
         last.isLast ||= this.isOver || !staysOpen || !last.isSoonWhole
         if (last.isLast) this.end()

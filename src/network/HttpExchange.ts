@@ -118,8 +118,9 @@ export class HttpExchange {
     this.channel.output.flush()
   }
 
-  /** Resets the client's connection, so that the client cannot take half a response for a whole one. */
+  /** Resets the client's connection behind what there is, so that the client cannot take half a response for a whole one. */
   reset(): void {
+    this.channel.output.flush()
     this.channel.transport.reset()
   }
 
