@@ -30,11 +30,11 @@ const own = (node) => ({
   version: () => `${packageVersion(inProject("package.json"))} (commit ${commit()})`
 })
 
-/** This server with its connections on descriptors. @param {string} node @param {string} [suffix] @returns {Server} */
-const onDescriptors = (node, suffix = "") => ({
+/** This server with its connections on the sockets of Node. @param {string} node @param {string} [suffix] @returns {Server} */
+const onNode = (node, suffix = "") => ({
   ...own(node),
-  name: `effect-socks-descriptors${suffix}`,
-  command: (port) => [...own(node).command(port, ""), "--transport", "descriptors"]
+  name: `effect-socks-node${suffix}`,
+  command: (port) => [...own(node).command(port, ""), "--transport", "node"]
 })
 
 /** @param {string} node @returns {Server} */
@@ -89,7 +89,7 @@ const peer = (name, file) => ({
 /** @type {readonly Server[]} */
 export const servers = [
   own(process.execPath),
-  onDescriptors(process.execPath),
+  onNode(process.execPath),
   ...withWorkers(process.execPath),
   ...(NODE24 ? onNode24(NODE24) : []),
   nodePipe(process.execPath),

@@ -287,7 +287,8 @@ export interface ServerOptions {
   readonly prefer?: "ipv6" | "ipv4" | undefined
   /**
    * How connections are made: descriptors (Linux, with the package koffi) cost less CPU and memory than the
-   * sockets of Node. Where there are none, node serves. auto is node. Read at the start only.
+   * sockets of Node. Where there are none, node serves. auto is descriptors on Linux on x64 with glibc, and
+   * node elsewhere. Read at the start only.
    *
    * @default auto
    */

@@ -10,7 +10,8 @@ export class TransportSettings extends Section.make<TransportSettings>()(
     transport: Setting.word({
       description:
         "How connections are made: descriptors (Linux, with the package koffi) cost less CPU and memory than " +
-        "the sockets of Node. Where there are none, node serves. auto is node. Read at the start only",
+        "the sockets of Node. Where there are none, node serves. auto is descriptors on Linux on x64 with glibc, and node " +
+        "elsewhere. Read at the start only",
       metavar: "KIND",
       words: ["auto", "node", "descriptors"],
       default: "auto"

@@ -23,7 +23,7 @@ import { UdpSockets } from "./UdpSockets.ts"
 /** The transport that serves. */
 export interface Choice {
   readonly name: "node" | "descriptors"
-  /** Why descriptors were asked for and do not serve. */
+  /** Why descriptors do not serve, although the setting names them. */
   readonly lacking?: string
   /** Why descriptors serve no datagrams, although they serve connections. */
   readonly lackingUdp?: string
@@ -70,7 +70,7 @@ const descriptors: Effect.Effect<OnDescriptors, string, Scope.Scope> = Effect.ge
 
 /**
  * The sockets of the setting, unless there are others already. Where descriptors are not available, Node's sockets
- * serve. A worker gets some of its listening sockets from its primary, and only Node's sockets take those.
+ * serve; by `auto` in silence, as nobody has asked for descriptors. A worker gets some of its listening sockets from its primary, and only Node's sockets take those.
  */
 export const layer = ({
   isWorker = false
@@ -82,7 +82,7 @@ export const layer = ({
       const { transport } = yield* TransportSettings
       const node = Context.make(CurrentTransport, { name: "node" })
       const isReplaced = (yield* Effect.context<never>()).mapUnsafe.has(Sockets.key)
-      if (isReplaced || transport !== "descriptors") return node
+      if (isReplaced || transport === "node" || (transport === "auto" && !Libc.isProven())) return node
       return yield* descriptors.pipe(
         Effect.map(({ sockets, udpSockets, choice }) =>
           Context.make(Sockets, isWorker ? ofWorker(sockets) : sockets).pipe(
@@ -90,7 +90,11 @@ export const layer = ({
             udpSockets === undefined ? identity : Context.add(UdpSockets, udpSockets)
           )
         ),
-        Effect.catch((lacking) => Effect.succeed(Context.make(CurrentTransport, { name: "node", lacking })))
+        Effect.catch((lacking) =>
+          Effect.succeed(
+            transport === "auto" ? node : Context.make(CurrentTransport, { name: "node", lacking })
+          )
+        )
       )
     })
   )

@@ -51,6 +51,9 @@ export const load = (): Promise<Libc> => {
   return loading
 }
 
+/** Whether this is a system on which all tests have run with descriptors. */
+export const isProven = (): boolean => process.platform === "linux" && process.arch === "x64" && !isMusl()
+
 let loading: Promise<Libc> | undefined
 
 const open = async (): Promise<Libc> => {
@@ -60,7 +63,8 @@ const open = async (): Promise<Libc> => {
   if (!isMainThread) throw new Error("not in a worker thread")
   const { default: koffi } = await import("koffi").catch((error: NodeJS.ErrnoException) => {
     throw new Error(
-      error.code === "ERR_MODULE_NOT_FOUND"
+      // The program is bundled as CommonJS, and the library is not.
+      error.code === "ERR_MODULE_NOT_FOUND" || error.code === "MODULE_NOT_FOUND"
         ? "the package koffi is not installed"
         : `the package koffi cannot be loaded (${error.code ?? error.message})`
     )
