@@ -63,6 +63,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
   handshakeTimeout: ["10", /a duration such as 500ms/],
   dns: ["dns.example", /the address of a name server/],
   staticHosts: ["db.example", /a name and an address/],
+  nat64: ["64:ff9b::/95", /auto, off, or a network of IPv6/],
   prefer: ["ipv5", /one of ipv6 and ipv4/],
   resolveTimeout: ["0s", /a duration such as 500ms/],
   connectTimeout: ["-1s", /a duration such as 500ms/],

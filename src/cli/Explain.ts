@@ -13,6 +13,7 @@ import * as UsersSource from "../auth/UsersSource.ts"
 import type { Rules } from "../config/RuleTable.ts"
 import type * as Sources from "../config/Sources.ts"
 import type { ResolveError } from "../Errors.ts"
+import { Nat64 } from "../network/Nat64.ts"
 import { Resolver, addressesOf as resolved } from "../network/Resolver.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Decision } from "../policy/Decision.ts"
@@ -56,7 +57,14 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Acc
       { rules: values.rules, judge: judging(values, yield* LocalAddresses) },
       { ...question, access: { ...access, identity } }
     )
-  }).pipe(Effect.provide(Layer.provide(Layer.mergeAll(users, Resolver.layer, Interfaces.layer), config)))
+  }).pipe(
+    Effect.provide(
+      Layer.provide(
+        Layer.mergeAll(users, Layer.provideMerge(Nat64.layer, Resolver.layer), Interfaces.layer),
+        config
+      )
+    )
+  )
   yield* Console.log(lines.join("\n"))
   if (code === 1) return yield* new Denied()
   if (code === 3) return yield* new Undecided()
@@ -141,8 +149,8 @@ const addressesIn = Effect.fnUntraced(function* (
   address: NetAddress.IpAddress | undefined
 ): Effect.fn.Return<ReadonlyArray<NetAddress.IpAddress | undefined>, ResolveError, Resolver> {
   if (address !== undefined || target === undefined) return [address]
-  const found = yield* resolved(target.host)
-  return found.map((each) => NetAddress.toCanonical(each))
+  const [found, { original }] = [yield* resolved(target.host), yield* Nat64]
+  return found.map((each) => original(NetAddress.toCanonical(each)))
 })
 
 /** A line for each rule, but of very many only for the last few. */

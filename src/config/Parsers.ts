@@ -177,3 +177,13 @@ export const hostEntry = (text: string): Option.Option<HostEntry> => {
     ? Option.some({ name: Host.toRelative(host.success), address: found.success })
     : Option.none()
 }
+
+/** `64:ff9b::/96`: the prefix of a translator of addresses (RFC 6052 §2.2). Bits 64 to 71 are zero. */
+export const translationPrefix = (text: string): Option.Option<IpNetwork.IpNetwork> =>
+  Option.filter(
+    network(text),
+    ({ address, prefixLength }) =>
+      NetAddress.isIpv6Address(address) &&
+      [32, 40, 48, 56, 64, 96].includes(prefixLength) &&
+      NetAddress.ipv6ToOctets(address)[8] === 0
+  )

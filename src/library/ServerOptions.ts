@@ -280,6 +280,14 @@ export interface ServerOptions {
    */
   readonly staticHosts?: Many<`${string}=${string}`> | undefined
   /**
+   * Prefix of a NAT64 translator, by which IPv4 addresses are reached where this machine has no IPv4. auto
+   * finds it by the name ipv4only.arpa. Addresses under a prefix that is given are judged as the IPv4
+   * addresses that they stand for.
+   *
+   * @default auto
+   */
+  readonly nat64?: "auto" | "off" | NetworkOption | undefined
+  /**
    * Family of addresses that is tried first, where a name has both.
    *
    * @default ipv6

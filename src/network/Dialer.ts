@@ -19,6 +19,7 @@ import {
   NotAllowed,
   OutOfResources
 } from "../Errors.ts"
+import { Nat64 } from "./Nat64.ts"
 import { NetworkSettings } from "./Settings.ts"
 import { Sockets } from "./Sockets.ts"
 import type { Sockets as SocketsService, Transport } from "./Transport.ts"
@@ -84,16 +85,31 @@ export class Dialer extends Context.Service<
     ) => Effect.Effect<Outgoing, DialError, Scope.Scope>
   }
 >()("effect-socks/network/Dialer") {
-  /** TCP. */
+  /** TCP. Where this machine has no IPv4, by the translator of its network. */
   static readonly layer: Layer.Layer<Dialer, never, NetworkSettings> = Layer.effect(
     Dialer,
     Effect.gen(function* () {
       const { connectTimeout } = yield* NetworkSettings
       const sockets = yield* Sockets
-      return { connect: (address, port) => attempt(sockets, address, port, connectTimeout) }
+      const { translate } = yield* Nat64
+      const connect: Dialer["Service"]["connect"] = (address, port) =>
+        attempt(sockets, address, port, connectTimeout)
+      const translated = (error: DialError, address: NetAddress.Ipv4Address, port: number) =>
+        Effect.flatMap(translate(address), (ipv6) =>
+          ipv6 === undefined ? Effect.fail(error) : connect(ipv6, port)
+        )
+      return {
+        connect: (address, port) =>
+          NetAddress.isIpv4Address(address)
+            ? Effect.catchIf(connect(address, port), hasNoIpv4, (error) => translated(error, address, port))
+            : connect(address, port)
+      }
     })
   )
 }
+
+const hasNoIpv4 = ({ _tag }: DialError): boolean =>
+  _tag === "NetworkUnreachable" || _tag === "AddressFamilyUnavailable"
 
 const timeout = Effect.fail(new ConnectTimeout())
 

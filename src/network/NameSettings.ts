@@ -1,6 +1,8 @@
 /**
  * The settings of names: the name servers, names of one's own, and the order of addresses.
  */
+import type * as IpNetwork from "effect/net/IpNetwork"
+import * as Option from "effect/Option"
 import * as NameServer from "../config/NameServer.ts"
 import * as Parsers from "../config/Parsers.ts"
 import * as Section from "../config/Section.ts"
@@ -30,6 +32,18 @@ export class NameSettings extends Section.make<NameSettings>()("effect-socks/net
     default: [],
     defaultText: "none",
     separator: /[\s,]+/
+  }),
+  nat64: Setting.single<"auto" | "off" | IpNetwork.IpNetwork>({
+    description:
+      "Prefix of a NAT64 translator, by which IPv4 addresses are reached where this machine has no IPv4. auto finds it by " +
+      "the name ipv4only.arpa. Addresses under a prefix that is given are judged as the IPv4 addresses that they " +
+      "stand for",
+    metavar: "PREFIX",
+    read: (text) => (text === "auto" || text === "off" ? Option.some(text) : Parsers.translationPrefix(text)),
+    expected:
+      "auto, off, or a network of IPv6 with a prefix of 32, 40, 48, 56, 64 or 96 bits, such as 64:ff9b::/96",
+    default: "auto",
+    defaultText: "auto"
   }),
   prefer: Setting.word({
     description: "Family of addresses that is tried first, where a name has both",

@@ -5,6 +5,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import { type LimitError, NotAllowed, type ResolveError } from "../Errors.ts"
+import { Nat64 } from "../network/Nat64.ts"
 import { addressesOf, type Late, type Resolver } from "../network/Resolver.ts"
 import type { Target } from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
@@ -22,13 +23,14 @@ export type Authorized = Arr.NonEmptyReadonlyArray<Permitted> & Late<Permitted>
 
 /**
  * The allowed addresses of the access's target, in the order in which to try them.
- * The name is judged before it is resolved, and then each of its addresses. Fails if
- * no address is allowed.
+ * The name is judged before it is resolved, and then each of its addresses: an address of
+ * a translator as the IPv4 address to which it leads. Fails if no address is allowed.
  */
 export const authorize = Effect.fnUntraced(function* (
   access: Access & { readonly target: Target }
 ): Effect.fn.Return<Authorized, NotAllowed | ResolveError, Policy | Resolver> {
   const { judge } = yield* Policy
+  const { original } = yield* Nat64
   const clock = yield* Effect.clockWith(Effect.succeed)
   const startedAt = clock.monotonicTimeNanosUnsafe()
   const early = yield* judge(access)
@@ -38,7 +40,7 @@ export const authorize = Effect.fnUntraced(function* (
     const allowed: Array<Permitted> = []
     let first: Decision | undefined
     for (const address of addresses) {
-      const decision = yield* judge(access, address)
+      const decision = yield* judge(access, original(address))
       first ??= decision
       if (decision.verdict === "allow") allowed.push({ address, decision })
     }

@@ -14,6 +14,7 @@ import { Quotas } from "../limits/Quotas.ts"
 import { AddressHistory } from "../network/AddressHistory.ts"
 import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
+import { Nat64 } from "../network/Nat64.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
@@ -48,12 +49,15 @@ export interface Replacements {
 /** The services that are made from the settings, and again at each reload. */
 export const services = (
   replacements: Replacements = {}
-): Made<Exclude<Generation.Services, Config.Sections>> =>
-  Layer.mergeAll(
+): Made<Exclude<Generation.Services, Config.Sections>> => {
+  const resolver = replacements.resolver ?? Resolver.layer
+  const translator = Layer.provide(Nat64.layer, resolver)
+  return Layer.mergeAll(
     replacements.authenticator ?? AuthLayer.layer,
     replacements.policy ?? Layer.provide(Policy.layer, Interfaces.layer),
-    replacements.resolver ?? Resolver.layer,
-    replacements.dialer ?? Dialer.layer,
+    resolver,
+    translator,
+    replacements.dialer ?? Layer.provide(Dialer.layer, translator),
     replacements.binder ?? Binder.layer,
     replacements.relay ?? Relay.layer,
     replacements.datagramRelay ?? DatagramRelay.layer,
@@ -61,6 +65,7 @@ export const services = (
     AddressHistory.layer,
     replacements.route ?? Routes.layer
   )
+}
 
 /** Services that refuse every client and deny every target: for a server that gets its settings by a reload later. */
 export const closed = services({ authenticator: Authenticator.layerDenyAll, policy: Policy.layerDenyAll })

@@ -78,7 +78,7 @@ describe("Settings", () => {
       off.map(([name]) => name),
       [
         "banAfter",
-        ...["idleTimeout", "halfCloseTimeout"],
+        ...["idleTimeout", "halfCloseTimeout", "nat64"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
         ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],
