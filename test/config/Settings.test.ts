@@ -82,7 +82,7 @@ describe("Settings", () => {
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
         ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],
-        ...["udpAssociations", "udpIdleTimeout", "udpRate"]
+        ...["udpAssociations", "usageRetention", "udpIdleTimeout", "udpRate"]
       ]
     )
     assert.deepStrictEqual(Settings.table.idleTimeout.read("off"), Option.some(Duration.infinity))
