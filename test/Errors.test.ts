@@ -14,14 +14,14 @@ import {
 } from "../src/Errors.ts"
 
 describe("Errors", () => {
-  it("have no stack trace, and leave those of others as they were", () => {
+  it("have no stack trace, and leave the stack traces of other errors as they are", () => {
     const limit = Error.stackTraceLimit
     assert.notMatch(String(new ConnectFailed({ code: "EIO" }).stack), /\n\s+at /)
     assert.strictEqual(Error.stackTraceLimit, limit)
     assert.match(String(new Error("another").stack), /\n\s+at /)
   })
 
-  it("leave the stack traces of others as they were, if making one fails", () => {
+  it("leave the stack traces of other errors as they are, also when making one fails", () => {
     const limit = Error.stackTraceLimit
     const fields = {
       get code(): string {
@@ -57,7 +57,7 @@ describe("the message of an error", () => {
     })
   }
 
-  it("is there for every error", () => {
+  it("is tested for every error", () => {
     for (const [name, make] of Object.entries(Errors)) {
       if (!/^[A-Z]/.test(name) || name === "BadSettings") continue
       const { message } = new (make as unknown as new (fields: object) => Error)({})

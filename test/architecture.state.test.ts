@@ -91,7 +91,7 @@ export const Log = Context.Reference<Log>("Log", {
     ])
   })
 
-  it("is not what a call makes, nor what nobody can change", () => {
+  it("is neither a value that a call makes nor a value that never changes", () => {
     const text = `
 const names: ReadonlySet<string> = new Set(["a", "b"])
 const none: ReadonlyArray<never> = []
@@ -106,7 +106,7 @@ export const newKey = (): string => randomBytes(32).toString("base64")
     assert.deepStrictEqual(found(text), [])
   })
 
-  it("is none of a server", () => {
+  it("is not the state of a server", () => {
     const all = files.flatMap((file) =>
       found(readFileSync(join(src, file), "utf8")).map((name) => `${file.replace(/\.ts$/, "")} ${name}`)
     )

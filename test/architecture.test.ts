@@ -121,7 +121,7 @@ const cycle = (graph: ReadonlyArray<{ readonly from: string; readonly to: string
 }
 
 describe("architecture", () => {
-  it("is all scanned", () => {
+  it("is tested with all files", () => {
     assert.isAbove(files.length, 20)
     assert.isAbove(edges.length, 50)
     assert.deepStrictEqual(
@@ -180,7 +180,7 @@ describe("architecture", () => {
     )
   })
 
-  it("touches sockets and streams only where these are the business of a file", () => {
+  it("touches sockets and streams only in the files of the list", () => {
     const touching = imports
       .filter(({ specifier }) => /^node:(net|stream|tls|http|https|http2)$/.test(specifier))
       .map(({ from }) => from)
@@ -207,7 +207,7 @@ describe("architecture", () => {
     )
   })
 
-  it("loads no parser for YAML before there is some", () => {
+  it("loads the YAML parser only when it is needed", () => {
     const texts = files.map((file) => readFileSync(join(src, file), "utf8"))
     assert.isNotEmpty(texts.filter((text) => /\bimport\("yaml"\)/.test(text)))
     assert.isEmpty(texts.filter((text) => /^(?:import|export)\s+(?!type\b).*"yaml"/m.test(text)))

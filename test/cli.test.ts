@@ -108,7 +108,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
   logFormat: ["xml", /one of auto, pretty and json/]
 }
 
-describe("a setting it cannot use", () => {
+describe("an invalid setting", () => {
   for (const [name, [text, expected]] of Object.entries(wrong)) {
     const isSecret = ["user", "authUrl", "authToken", "usageStore", "upstream"].includes(name)
     const flag = `--${Setting.flagName(name)}`
@@ -131,8 +131,8 @@ describe("a setting it cannot use", () => {
   }
 })
 
-describe("settings it can use", () => {
-  it.effect("are checked by the command for that", () =>
+describe("valid settings", () => {
+  it.effect("are checked by the command check", () =>
     Effect.gen(function* () {
       yield* run(["check", "--listen", "127.0.0.1:0"], { SOCKS_USER: "alice:secret" })
       assert.include((yield* TestConsole.logLines).join("\n"), "for users with their password")
@@ -167,7 +167,7 @@ describe("help", () => {
       })
     )
 
-    it.effect(`${how} of what there is none says what there is`, () =>
+    it.effect(`${how} of an unknown group lists the groups`, () =>
       Effect.gen(function* () {
         const { complaints } = yield* help([how!, "nonsense"])
         assert.include(complaints, '"limits"')
@@ -176,7 +176,7 @@ describe("help", () => {
     )
   }
 
-  it.effect("is there of a command", () =>
+  it.effect("is printed for a command", () =>
     Effect.gen(function* () {
       assert.include((yield* help(["help", "explain"])).shown, "--to HOST:PORT")
     })

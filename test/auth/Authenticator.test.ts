@@ -74,7 +74,7 @@ const keepsOut: ReadonlyArray<readonly [string, string | Uint8Array, string | Ui
 
 describe("Authenticator", () => {
   for (const [what, name, password] of letsIn) {
-    it.effect(`lets in: ${what}`, () =>
+    it.effect(`accepts: ${what}`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* verify(name, password), { user: name })
       }).pipe(Effect.provide(users))
@@ -82,14 +82,14 @@ describe("Authenticator", () => {
   }
 
   for (const [what, name, password] of keepsOut) {
-    it.effect(`keeps out: ${what}`, () =>
+    it.effect(`refuses: ${what}`, () =>
       Effect.gen(function* () {
         assert.strictEqual((yield* Effect.flip(verify(name, password)))._tag, "AuthenticationFailed")
       }).pipe(Effect.provide(users))
     )
   }
 
-  it.effect("tells the log, but no client, an unknown user from a wrong password", () =>
+  it.effect("distinguishes an unknown user from a wrong password in the log, and not for clients", () =>
     Effect.gen(function* () {
       const unknown = yield* Effect.flip(verify("mallory", "guess"))
       const wrong = yield* Effect.flip(verify("alice", "guess"))
@@ -103,7 +103,7 @@ describe("Authenticator", () => {
     }).pipe(Effect.provide(users))
   )
 
-  it.effect("names whoever failed in a form that can be printed, and no password", () =>
+  it.effect("names the user of a failed login in printable form, without the password", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(verify("\x1b[2J\n", "hunter2"))
       assert.deepInclude(fields(error), { user: "\\u{1b}[2J\\u{a}" })
@@ -111,7 +111,7 @@ describe("Authenticator", () => {
     }).pipe(Effect.provide(users))
   )
 
-  it.effect("asks everyone for a password if there is a user, and nobody if there is none", () =>
+  it.effect("asks for a password if there are users, and only then", () =>
     Effect.gen(function* () {
       const methods = (user: Config.Values["user"]) =>
         Effect.map(Authenticator, ({ methods }) => methods).pipe(
@@ -122,7 +122,7 @@ describe("Authenticator", () => {
     })
   )
 
-  it.effect("has no password that fits where nobody is asked", () =>
+  it.effect("accepts no password if there are no users", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* Effect.flip(verify("alice", "secret")))._tag, "AuthenticationFailed")
     }).pipe(Effect.provide(Authenticator.layerAnyone))

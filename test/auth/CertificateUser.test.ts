@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { userOf } from "../../src/auth/CertificateUser.ts"
 
-describe("whom a certificate is for", () => {
+describe("the user of a certificate", () => {
   const whole = "O=Example\nCN=alice"
   for (const [name, why] of [
     ["alice\0.evil", "NUL"],
@@ -22,7 +22,7 @@ describe("whom a certificate is for", () => {
     )
   }
 
-  it.effect("is nobody if it says nothing", () =>
+  it.effect("is missing if the subject is empty", () =>
     Effect.gen(function* () {
       const { reason } = yield* Effect.flip(userOf({ commonNames: [], whole: "" }))
       assert.strictEqual(reason, "an unusable subject")

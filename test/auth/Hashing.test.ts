@@ -58,7 +58,7 @@ const parsed = (text: string) => Result.getOrThrow(PasswordHash.fromString(text)
 const long = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 describe("scrypt", () => {
-  it.live("is that of RFC 7914", () =>
+  it.live("computes the vectors of RFC 7914", () =>
     Effect.gen(function* () {
       for (const [password, hash] of vectors) {
         assert.isTrue(yield* verify(password, hash), password)
@@ -68,7 +68,7 @@ describe("scrypt", () => {
     }).pipe(Effect.provide(Hashing.layer))
   )
 
-  it.live("hashes a password anew each time, at the cost of OWASP", () =>
+  it.live("makes another hash each time, at the cost that OWASP recommends", () =>
     Effect.gen(function* () {
       const one = yield* Hashing.hash(utf8("secret"), 15)
       const other = yield* Hashing.hash(utf8("secret"), 15)
@@ -78,7 +78,7 @@ describe("scrypt", () => {
     }).pipe(Effect.provide(Hashing.layer))
   )
 
-  it.live("is computed for no more than can wait", () =>
+  it.live("refuses logins beyond the queue", () =>
     Effect.gen(function* () {
       const hash = scrypt(10, 8, 1, "saltsalt", "00".repeat(32))
       const results = yield* Effect.forEach(
@@ -92,7 +92,7 @@ describe("scrypt", () => {
     }).pipe(Effect.provide(Hashing.layer))
   )
 
-  it.live("keeps the place of a login that leaves until its hash is computed", () =>
+  it.live("keeps the place of a login that leaves until the hash is computed", () =>
     Effect.gen(function* () {
       const hash = scrypt(14, 8, 1, "saltsalt", "00".repeat(32))
       const crowd = Effect.forEach(Array.from({ length: 66 }), (_, index) =>
@@ -118,7 +118,7 @@ layer(Hashing.layer, { excludeTestServices: true })("bcrypt", (it) => {
     [long, "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui"],
     [`${long}chars after 72 are ignored`, "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui"]
   ] as const) {
-    it.effect(`is that of crypt(3), whatever letter it has: ${password}`, () =>
+    it.effect(`computes what crypt(3) computes, with each version letter: ${password}`, () =>
       Effect.gen(function* () {
         for (const letter of ["a", "b", "y"]) {
           const hash = parsed(text.replace("$2a", `$2${letter}`))
@@ -129,7 +129,7 @@ layer(Hashing.layer, { excludeTestServices: true })("bcrypt", (it) => {
     )
   }
 
-  it.effect("is not fooled by a password that is repeated, or no text", () =>
+  it.effect("refuses a repeated password and bytes that are no text", () =>
     Effect.gen(function* () {
       const hash = parsed("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
       assert.isFalse(yield* verify("U*U\0U*U", hash))
@@ -141,7 +141,7 @@ layer(Hashing.layer, { excludeTestServices: true })("bcrypt", (it) => {
 describe("the threads", () => {
   const cheap = parsed("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 
-  it.live("are two, from the first hash on", () =>
+  it.live("are two, started at the first hash", () =>
     Effect.gen(function* () {
       let threads = 0
       const count = () => threads++
@@ -159,7 +159,7 @@ describe("the threads", () => {
     })
   )
 
-  it.live("compute what a password is padded with, and answer for its own hash", () =>
+  it.live("compute the padding hashes too, and return the result of the user's hash", () =>
     Effect.gen(function* () {
       const { verify } = yield* PasswordHashes
       const [, [, other] = vectors[0]!] = vectors
@@ -168,7 +168,7 @@ describe("the threads", () => {
     }).pipe(Effect.provide(Hashing.layer))
   )
 
-  it.live("leave the machine to others on Linux", () =>
+  it.live("have the lowest priority on Linux", () =>
     Effect.gen(function* () {
       if (process.platform !== "linux") return
       yield* verify("U*U", cheap)
@@ -183,7 +183,7 @@ describe("the threads", () => {
   )
 })
 
-it.live("A digest is of its parts, and of this process alone", () =>
+it.live("a digest depends on its parts, and on the process", () =>
   Effect.gen(function* () {
     const digest = Effect.map(PasswordHashes, ({ digest }) => digest)
     const [one, other] = [

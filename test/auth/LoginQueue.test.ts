@@ -54,7 +54,7 @@ const known: LoginQueue.Claim = { isKnown: true, networks: ["home"] }
 const flood = (n: number) => stranger(`64 ${n}`, `56 ${n >> 4}`, "48")
 
 describe("LoginQueue", () => {
-  it.effect("has places for users who are known, and lets them in first", () =>
+  it.effect("has places for known users, and serves them first", () =>
     Effect.gen(function* () {
       const { come, entered, next } = makeGate(8)
       for (let n = 0; n < 100; n++) yield* come(`guess ${n}`, stranger(`network ${n}`))
@@ -69,7 +69,7 @@ describe("LoginQueue", () => {
     })
   )
 
-  it.effect("crowds out the network that fills it, not one that is new to it", () =>
+  it.effect("displaces a login of the network with the most logins, and none of a new network", () =>
     Effect.gen(function* () {
       const { come, entered, next } = makeGate(64)
       for (let n = 0; n < 200; n++) yield* come(`guess ${n}`, flood(n))
@@ -85,7 +85,7 @@ describe("LoginQueue", () => {
     })
   )
 
-  it.effect("drops at random among networks that have as many, not always the last", () =>
+  it.effect("displaces at random among networks with equally many logins", () =>
     Effect.gen(function* () {
       const { come, next } = makeGate(32)
       const fibers = yield* Effect.forEach(Array.from({ length: 200 }), (_, n) =>
@@ -103,7 +103,7 @@ describe("LoginQueue", () => {
     })
   )
 
-  it.effect("frees the place of a login that leaves, waiting or not", () =>
+  it.effect("frees the place of a login that leaves, also while it waits", () =>
     Effect.gen(function* () {
       const { come, entered, next } = makeGate(4)
       const first = yield* Effect.forEach([0, 1, 2, 3, 4, 5], (n) => come(`${n}`, stranger(`${n}`)))

@@ -21,7 +21,7 @@ const scrypt = fc.record({
 const bcrypt = `$2b$05$${"./Az09".repeat(8)}abcde`
 
 describe("PasswordHash", () => {
-  it("is read as it is written", () => {
+  it("reads what it writes", () => {
     holds(
       fc.property(scrypt, (hash) => {
         const read = Result.getOrThrow(PasswordHash.fromString(PasswordHash.format(hash)))
@@ -101,7 +101,7 @@ describe("padding", () => {
     ["scrypt", [scrypt(15, 8, 3), scrypt(17, 8, 1), scrypt(16, 8, 2), scrypt(10, 8, 16), scrypt(14, 1, 1)]],
     ["both", [bcrypt(10), bcrypt(12), scrypt(15, 8, 3), scrypt(17, 8, 1)]]
   ] as const) {
-    it(`makes all of them take the same work: ${name}`, () => {
+    it(`makes all logins compute the same hashes: ${name}`, () => {
       const dearest = PasswordHash.decoysOf(hashes)
       const [rounds, blocks] = workOf(dearest)
       for (const hash of hashes) {

@@ -61,7 +61,7 @@ const login = Effect.fnUntraced(function* (
 })
 
 describe("a user with a hash", () => {
-  it.effect("comes in with the password, and as what they are", () =>
+  it.effect("logs in with the password, and has the user's groups and limits", () =>
     Effect.gen(function* () {
       const { verify } = yield* Authenticator
       assert.deepStrictEqual(
@@ -81,7 +81,7 @@ describe("a user with a hash", () => {
   )
 
   const counts = counting()
-  it.effect("costs as much unknown as known, and as the one with the dearest hash", () =>
+  it.effect("costs as much as the most expensive hash, also for an unknown user", () =>
     Effect.gen(function* () {
       const { computed } = counts
       for (const name of ["alice", "mallory", "carol", "plain", "nopassword"]) {
@@ -106,7 +106,7 @@ describe("a user with a hash", () => {
   )
 
   const once = counting()
-  it.effect("is verified once for all their connections, until that is forgotten", () =>
+  it.effect("is verified once for all connections, as long as the login is remembered", () =>
     Effect.gen(function* () {
       for (let time = 0; time < 1000; time++) assert.strictEqual(yield* login("alice", "secret"), "alice")
       assert.lengthOf(once.computed, 1)
@@ -121,7 +121,7 @@ describe("a user with a hash", () => {
   )
 
   it.effect(
-    "is verified once for all that share remembered logins, and again when the user has changed",
+    "is verified once for all servers that share remembered logins, and again after a change of the user",
     () =>
       Effect.gen(function* () {
         const { computed, layer } = counting()
@@ -190,7 +190,7 @@ describe("a user", () => {
     { ...hashed("bob", "secret"), networks: [IpNetwork.fromStringUnsafe("203.0.113.0/24")] },
     { name: "plain", password: Redacted.make("secret"), expires: 60_000 }
   ]
-  it.effect("comes in until they expire, and not with what is remembered of them", () =>
+  it.effect("logs in until the expiry date, and not by a remembered login after it", () =>
     Effect.gen(function* () {
       const { computed } = bars
       yield* TestClock.adjust(59_999)
@@ -206,7 +206,7 @@ describe("a user", () => {
     }).pipe(Effect.provide(among(barred, bars)))
   )
 
-  it.effect("comes from their networks only", () =>
+  it.effect("logs in from the user's networks only", () =>
     Effect.gen(function* () {
       const there = NetAddress.inetAddressFromStringUnsafe("198.51.100.1:5000")
       const path = NetAddress.unixPathAddress("/run/socks.sock")
@@ -217,7 +217,7 @@ describe("a user", () => {
     }).pipe(Effect.provide(among(barred)))
   )
 
-  it.effect("is known by a certificate, under the same conditions", () =>
+  it.effect("is recognized by a certificate under the same conditions", () =>
     Effect.gen(function* () {
       const { recognize } = yield* Authenticator
       const known = (name: string) =>
@@ -254,7 +254,7 @@ describe("names that logs escape", () => {
   )
 })
 
-describe("the first that knows a user", () => {
+describe("the first source with a user", () => {
   const own = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("own") }])
   const others = Authenticator.layerUsers([
     { name: "alice", password: Redacted.make("others") },

@@ -11,7 +11,7 @@ const { rememberedFor } = RememberedLogins
 const digest = Hmac.digest(Hmac.newKey())
 
 describe("RememberedLogins", () => {
-  it("hold for so long, also when the clock is set back", () => {
+  it("hold for 15 minutes, also when the clock is set back", () => {
     const logins = RememberedLogins.make(digest)
     assert.isFalse(logins.has("alice", rememberedFor))
     logins.add("alice", rememberedFor)
@@ -22,7 +22,7 @@ describe("RememberedLogins", () => {
     assert.deepStrictEqual(logins.all(2 * rememberedFor), [])
   })
 
-  it("are so many at most, those that were right last", () => {
+  it("are bounded, and the most recent ones stay", () => {
     const logins = RememberedLogins.make(digest, undefined, 2)
     for (const name of ["alice", "bob", "alice", "carol"]) logins.add(name, 0)
     assert.deepStrictEqual(
@@ -31,7 +31,7 @@ describe("RememberedLogins", () => {
     )
   })
 
-  it("are told once, and followed for no longer than they hold where they come from", () => {
+  it("are sent once, and hold no longer than at their sender", () => {
     const told: Array<RememberedLogins.Remembered> = []
     const one = RememberedLogins.make(digest, (login) => void told.push(login))
     const other = RememberedLogins.make(digest, () => assert.fail("told again"))
@@ -49,7 +49,7 @@ describe("RememberedLogins", () => {
     for (const name of ["mallory", "carol", "dave"]) assert.isFalse(other.has(name, 2 * rememberedFor), name)
   })
 
-  it("are told apart by each part of a login, and by the key", () => {
+  it("differ in each part of a login, and in the key", () => {
     const of = (...parts: ReadonlyArray<string>) => digest(...parts.map(utf8))
     const hashes = [
       of("alice", "hash", "secret"),

@@ -74,7 +74,7 @@ describe("User", () => {
     assert.deepStrictEqual(read({ name: "alice" }), { name: "alice" })
   })
 
-  it("is read with the hash of a password, which is as secret", () => {
+  it("is read with a password hash, which stays secret, too", () => {
     const { passwordHash } = read({ name: "alice", "password-hash": bcrypt })
     assert.deepStrictEqual(Redacted.value(passwordHash!), { _tag: "Bcrypt", cost: 10, text: bcrypt })
     assert.notInclude(`${JSON.stringify({ passwordHash })} ${passwordHash}`, "aaa")

@@ -14,7 +14,7 @@ const user = (name: string, password?: string) => ({
 })
 
 describe("a directory of users", () => {
-  it("finds each by the bytes of the name, and nobody else", () => {
+  it("finds users by the bytes of their names", () => {
     const name = fc.string({
       minLength: 1,
       maxLength: 4,
@@ -29,7 +29,7 @@ describe("a directory of users", () => {
     )
   })
 
-  it("has a field for the password, or that of none", () => {
+  it("has the password field of a user; for other names, the field of no password", () => {
     const { find } = Users.directory([user("alice", "secret"), user("bob")])
     assert.deepStrictEqual(find(utf8("alice"))?.field, Users.field(utf8("secret")))
     assert.strictEqual(find(utf8("bob"))?.field, Users.noPassword)
@@ -37,7 +37,7 @@ describe("a directory of users", () => {
 })
 
 describe("a field", () => {
-  it("has 256 bytes, and tells apart all that have up to 255", () => {
+  it("has 256 bytes, and differs for all passwords of up to 255 bytes", () => {
     holds(
       fc.property(fc.uint8Array({ maxLength: 255 }), fc.uint8Array({ maxLength: 255 }), (one, other) => {
         assert.lengthOf(Users.field(one), 256)
@@ -49,7 +49,7 @@ describe("a field", () => {
     )
   })
 
-  it("keeps NULs at the end apart", () => {
+  it("differs for passwords with NUL bytes at the end", () => {
     assert.notDeepEqual(Users.field(Uint8Array.of(1)), Users.field(Uint8Array.of(1, 0)))
   })
 })

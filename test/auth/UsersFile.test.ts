@@ -12,7 +12,7 @@ const names = (path: string, text: string) =>
   Effect.map(UsersFile.parse(path, text), (users) => users.map(({ name }) => name))
 
 describe("UsersFile", () => {
-  it.effect("reads what htpasswd makes, and scrypt", () =>
+  it.effect("reads hashes of htpasswd and of scrypt", () =>
     Effect.gen(function* () {
       const text = `\ufeff# people\r\nalice:${bcrypt}\r\n\r\nbob b:${scrypt}\n`
       assert.deepStrictEqual(yield* names("/etc/users", text), ["alice", "bob b"])
@@ -34,7 +34,7 @@ describe("UsersFile", () => {
     })
   )
 
-  it.effect("reads YAML as the config file has it, but for variables", () =>
+  it.effect("reads YAML like the config file, without variables", () =>
     Effect.gen(function* () {
       const yaml = `- name: 0123\n- name: "456"\n- &a carol:\${HOME}\n`
       assert.deepStrictEqual(yield* names("users.yaml", yaml), ["0123", "456", "carol"])

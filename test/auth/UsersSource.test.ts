@@ -49,7 +49,7 @@ const looked = Effect.repeat(look, { times: 2 })
 const write = (path: string, text: string) => Effect.promise(() => writeFile(path, text))
 
 describe("a file of users", () => {
-  it.effect("adds to those of the configuration", () =>
+  it.effect("adds its users to those of the configuration", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users.yaml")
       yield* write(path, "- bob:secret\n")
@@ -107,7 +107,7 @@ describe("a file of users", () => {
     })
   )
 
-  it.effect("throws nobody out while it is emptied and slowly filled again", () =>
+  it.effect("removes no user while it is emptied and slowly filled again", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users")
       const { lines, layer } = captured()
@@ -131,7 +131,7 @@ describe("a file of users", () => {
     })
   )
 
-  it.effect("is believed about who is gone when it has stood still, and about who is new at once", () =>
+  it.effect("removes missing users when it has not changed for a while, and adds new users at once", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users")
       const { lines, layer } = captured()
@@ -153,7 +153,7 @@ describe("a file of users", () => {
     })
   )
 
-  it.effect("is not read while someone writes it", () =>
+  it.effect("is not read while it is being written", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users")
       yield* write(path, `alice:${hash}\n`)
@@ -170,7 +170,7 @@ describe("a file of users", () => {
     })
   )
 
-  it.effect("leaves the users as they were when it goes bad, says so once, and is read when it is good", () =>
+  it.effect("leaves the users as they were while it is invalid, logs one error, and is read when it is valid again", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users")
       const { lines, layer } = captured()
@@ -204,7 +204,7 @@ describe("a file of users", () => {
     })
   )
 
-  it.effect("is refused when a rule names a group that it has no more", () =>
+  it.effect("is refused when a rule names a group that is gone", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users.yaml")
       const { lines, layer } = captured()

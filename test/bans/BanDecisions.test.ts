@@ -75,7 +75,7 @@ const answers = (decisions: BanDecisions.BanDecisions, now: number) => ({
 const sent = (news: BanDecisions.Update): BanDecisions.Update => JSON.parse(JSON.stringify(news))
 
 describe("BanDecisions", () => {
-  it("are the same in a copy that follows, and in one that is made of all there is", () => {
+  it("are the same in a replica that follows, and in a replica made later", () => {
     holds(
       fc.property(fc.array(act, { maxLength: 60, size: "max" }), (acts) => {
         const copy = BanDecisions.make(Hmac.hashes)

@@ -48,7 +48,7 @@ describe("BanLines", () => {
     )
   })
 
-  it("need no more than a network and a time, and lines between them may be empty", () => {
+  it("need only a network and a time, and may have empty lines between them", () => {
     const { bans, wrong } = BanLines.parse('\n{"network":"192.0.2.1","until":"2027-01-01"}\r\n\n')
     assert.deepStrictEqual(wrong, [])
     assert.deepInclude(bans[0], { until: Date.UTC(2027, 0, 1), reason: "by hand", failures: 0 })
@@ -66,7 +66,7 @@ describe("BanLines", () => {
     '{"network":"203.0.113.7","until":"2027-01-01","failures":"many"}',
     '{"network":"203.0.113.7","until":"2027-01-01"'
   ]) {
-    it(`are none: ${text}`, () => {
+    it(`are invalid: ${text}`, () => {
       assert.deepStrictEqual(BanLines.parse(`${line}${text}\n`).wrong, [2])
       assert.lengthOf(BanLines.parse(`${line}${text}\n`).bans, 1)
     })

@@ -30,7 +30,7 @@ const anyNetwork = fc
   )
 
 describe("BanList", () => {
-  it("finds what a look at every ban would find", () => {
+  it("finds the same ban as a scan of all bans", () => {
     const operation = fc.tuple(fc.constantFrom("set", "punish", "lift"), anyNetwork, fc.nat(100))
     holds(
       fc.property(fc.array(operation, { maxLength: 30, size: "max" }), (operations) => {
@@ -86,14 +86,14 @@ describe("BanList", () => {
     assert.strictEqual(again("203.0.113.7/32", BanList.day), 10)
   })
 
-  it("bans for longer than a day if told so", () => {
+  it("bans for longer than a day if the ban time is longer", () => {
     const list = BanList.make()
     const punish = (now: number) => list.punish(network("203.0.113.7/32"), 1, now, 2 * BanList.day).until
     assert.strictEqual(punish(0), 2 * BanList.day)
     assert.strictEqual(punish(2 * BanList.day), 4 * BanList.day)
   })
 
-  it("never holds more than its limit, and longest those that last", () => {
+  it("never holds more bans than its limit, and drops those that end first", () => {
     holds(
       fc.property(fc.array(fc.nat(255), { maxLength: 100, size: "max" }), (times) => {
         const list = BanList.make(16)
@@ -107,7 +107,7 @@ describe("BanList", () => {
     )
   })
 
-  it("gives another revision after each change, and only then", () => {
+  it("has another revision after each change, and only then", () => {
     const list = BanList.make()
     const start = list.revision()
     list.lift(network("203.0.113.7/32"), 0)

@@ -11,7 +11,7 @@ import { attempt, isAdmitted, layer } from "../support/guarded.ts"
 
 const quiet = Layer.succeed(References.MinimumLogLevel, "None")
 
-it.effect("10,000 addresses: hardly a guess is heard, the tables stay small, and alice gets in", () =>
+it.effect("10,000 addresses: few guesses are checked, the tables stay small, and alice can log in", () =>
   Effect.gen(function* () {
     const { suspects, list } = yield* Bans
     assert.strictEqual(yield* attempt("198.51.100.1", "secret"), "in")
@@ -36,7 +36,7 @@ it.effect("10,000 addresses: hardly a guess is heard, the tables stay small, and
   }).pipe(Effect.provide(Layer.merge(layer(), quiet)))
 )
 
-it.effect("as many bans as anyone likes take no more than their table", () =>
+it.effect("any number of bans fits in the bounded table", () =>
   Effect.gen(function* () {
     for (let n = 0; n < 33_000; n++) yield* attempt(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`)
     const { list } = yield* Bans

@@ -27,7 +27,7 @@ const banned = Effect.flatMap(Bans, ({ list }) =>
 )
 
 describe("a program with an old password", () => {
-  it.effect("keeps nobody out, itself not either, however often it tries", () =>
+  it.effect("locks out no user, not even its own, however often it tries", () =>
     Effect.gen(function* () {
       for (let n = 0; n < 200; n++) {
         yield* attempt(here, "old", "other")
@@ -41,7 +41,7 @@ describe("a program with an old password", () => {
     }).pipe(Effect.provide(layer({}, users)))
   )
 
-  it.effect("is checked once a second, for the password may be right by now", () =>
+  it.effect("is checked once a second, because the password may have become right", () =>
     Effect.gen(function* () {
       const tries = yield* Effect.forEach(Array.from({ length: 100 }), () =>
         Effect.tap(attempt(here, "old", "alice"), () => TestClock.adjust("100 millis"))
@@ -52,7 +52,7 @@ describe("a program with an old password", () => {
     }).pipe(Effect.provide(layer({}, users)))
   )
 
-  it.effect("comes in when its password is right again", () =>
+  it.effect("can log in when its password is right again", () =>
     Effect.gen(function* () {
       for (let n = 0; n < 20; n++)
         yield* attempt(here, "secret of alice", "alice").pipe(Effect.provide(others, { local: true }))
@@ -63,7 +63,7 @@ describe("a program with an old password", () => {
   const others = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("another") }])
 
   for (const host of ["127.0.0.1", "::1", here]) {
-    it.effect(`next to twenty others keeps no user of ${host} out`, () =>
+    it.effect(`locks out no user of ${host}, next to twenty such programs`, () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* alice(host), "in")
         for (let round = 0; round < 20; round++) {
@@ -77,14 +77,14 @@ describe("a program with an old password", () => {
 })
 
 describe("a guesser behind the same address", () => {
-  it.effect("does not refuse a user who has not failed there", () =>
+  it.effect("does not delay a user without failures in the network", () =>
     Effect.gen(function* () {
       for (let n = 0; n < 5; n++) yield* guess(n)
       assert.strictEqual(yield* alice(), "in")
     }).pipe(Effect.provide(layer({}, users)))
   )
 
-  it.effect("refuses no user who has logged in from there, not even by a ban", () =>
+  it.effect("does not lock out a user who has logged in from the network, not even by a ban", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* alice(), "in")
       for (let n = 0; n < 50; n++) yield* guess(n, here, `name ${n}`)
@@ -96,7 +96,7 @@ describe("a guesser behind the same address", () => {
     }).pipe(Effect.provide(layer({}, users)))
   )
 
-  it.effect("does not keep a user out by guessing at the user's own name", () =>
+  it.effect("does not lock out a user by guesses at the user's own name", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* alice(), "in")
       for (let n = 0; n < 50; n++) {
@@ -106,7 +106,7 @@ describe("a guesser behind the same address", () => {
     }).pipe(Effect.provide(layer({}, users)))
   )
 
-  it.effect("is banned by an operator with everyone there", () =>
+  it.effect("is banned by an operator together with all users of the address", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* alice(), "in")
       const { ban } = yield* Bans
@@ -116,7 +116,7 @@ describe("a guesser behind the same address", () => {
     }).pipe(Effect.provide(layer({}, users)))
   )
 
-  it.effect("is heard no more often for the users who are known there", () =>
+  it.effect("gets no more checks because of users known there", () =>
     Effect.gen(function* () {
       yield* alice()
       yield* attempt(here, "secret of bob", "bob")
@@ -141,7 +141,7 @@ describe("a name that is guessed at", () => {
     }
   })
 
-  it.effect("from 13 networks keeps its user out nowhere for longer than two minutes, while they go on", () =>
+  it.effect("from 13 networks delays its user for at most two minutes at a time", () =>
     Effect.gen(function* () {
       yield* attack
       let waited = 0
@@ -154,7 +154,7 @@ describe("a name that is guessed at", () => {
     }).pipe(Effect.provide(layer({ banAfter: "off" }, users)))
   )
 
-  it.effect("is not forgotten because thousands of others fail", () =>
+  it.effect("is not forgotten when thousands of other names fail", () =>
     Effect.gen(function* () {
       for (let n = 0; n < 14; n++) yield* guess(n, `10.0.${n}.1`, "alice")
       assert.strictEqual(yield* guess(14, "10.0.0.1", "alice"), "unheard")
@@ -165,7 +165,7 @@ describe("a name that is guessed at", () => {
     }).pipe(Effect.provide(layer({ banAfter: "off" }, users)))
   )
 
-  it.effect("is told apart from all others, in the exact letters", () =>
+  it.effect("is compared byte by byte", () =>
     Effect.gen(function* () {
       // `Alice` and `alice`, and two names that an unkeyed hash of 32 bits takes for one.
       for (const [one, other] of [
@@ -192,7 +192,7 @@ describe("a name that is guessed at", () => {
 })
 
 describe("an IPv6 network", () => {
-  it.effect("is slowed and banned as a /48, when the guesses come from many of its /64", () =>
+  it.effect("is delayed and banned as a /48 when the guesses come from many /64 networks in it", () =>
     Effect.gen(function* () {
       let heard = 0
       for (let n = 0; n < 4000; n++) {

@@ -28,7 +28,7 @@ const ban = (network: string) =>
 
 describe("a connection from a banned network", () => {
   const { lines, all } = services()
-  it.effect("is reset before it says a word, and no session", () =>
+  it.effect("is reset before its first byte, and is no session", () =>
     Effect.gen(function* () {
       yield* ban("203.0.113.7/32")
       const client = yield* connect
@@ -43,11 +43,11 @@ describe("a connection from a banned network", () => {
   )
 })
 
-describe("a connection of a proxy's", () => {
+describe("a connection of a trusted proxy", () => {
   const { lines, all } = services({
     config: { proxyProtocolFrom: [IpNetwork.fromStringUnsafe("10.0.0.0/8")] }
   })
-  it.effect("is reset when it turns out to be from a banned network, and only then", () =>
+  it.effect("is reset if the client in the PROXY header is banned, and only then", () =>
     Effect.gen(function* () {
       yield* ban("203.0.113.0/24")
       yield* ban("10.0.0.0/8")
@@ -71,7 +71,7 @@ describe("a connection of a proxy's", () => {
 describe("a failed login", () => {
   const authenticator = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
   const { lines, all } = services({ authenticator })
-  it.effect("leaves a warning, escaped and cut short, and not one more than a few", () =>
+  it.effect("logs an escaped and bounded warning, and a bounded number of them", () =>
     Effect.gen(function* () {
       const logIn = Effect.fnUntraced(function* (user: string) {
         const client = yield* connect

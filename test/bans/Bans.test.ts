@@ -23,7 +23,7 @@ const banned = Effect.flatMap(Bans, ({ list }) =>
 )
 
 describe("Bans", () => {
-  it.effect("hear three guesses, then one after a second, then one after two", () =>
+  it.effect("check three guesses, the next after a second, and the next after two", () =>
     Effect.gen(function* () {
       const seconds = (count: number) => TestClock.adjust(Duration.seconds(count))
       assert.deepStrictEqual(yield* guesses(4, "203.0.113.7"), ["wrong", "wrong", "wrong", "unheard"])
@@ -36,7 +36,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer({ banAfter: 100 })))
   )
 
-  it.effect("ban a network after ten, right password or not, until the time is over", () =>
+  it.effect("ban a network after ten guesses until the ban time is over, also for the right password", () =>
     Effect.gen(function* () {
       yield* guesses(9, "203.0.113.7")
       assert.isTrue(yield* isAdmitted("203.0.113.7"))
@@ -53,7 +53,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("depend on the settings of the login's own listener", () =>
+  it.effect("depend on the settings of the listener of the login", () =>
     Effect.gen(function* () {
       const strict = Layer.succeedContext(yield* Layer.build(layer({ banAfter: 1 })))
       const bans = Layer.succeed(Bans, yield* Bans)
@@ -64,14 +64,14 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer({ banAfter: "off" })))
   )
 
-  it.effect("ban nobody when off, and still make them wait", () =>
+  it.effect("ban no network when off, and still delay guesses", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual((yield* guesses(1000, "203.0.113.7")).filter((it) => it === "wrong").length, 3)
       assert.deepStrictEqual(yield* banned, [])
     }).pipe(Effect.provide(layer({ banAfter: "off" })))
   )
 
-  it.effect("take neighbours in a /64 for one, and IPv4 in IPv6 form for IPv4", () =>
+  it.effect("count a /64 as one network, and IPv4 in IPv6 form as IPv4", () =>
     Effect.gen(function* () {
       for (let n = 0; n < 10; n++) yield* attempt(`2001:db8::${n}`)
       assert.isFalse(yield* isAdmitted("2001:db8::ffff"))
@@ -84,7 +84,7 @@ describe("Bans", () => {
   )
 
   for (const host of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]) {
-    it.effect(`do not ban ${host}, though it waits, and an operator cannot ban it either`, () =>
+    it.effect(`do not ban ${host}, which is only delayed, and let no operator ban it`, () =>
       Effect.gen(function* () {
         yield* guesses(20, host)
         assert.deepStrictEqual(yield* banned, [])
@@ -99,7 +99,7 @@ describe("Bans", () => {
     )
   }
 
-  it.effect("do not count clients of Unix-domain sockets", () =>
+  it.effect("ignore clients of Unix-domain sockets", () =>
     Effect.gen(function* () {
       const socket = NetAddress.unixPathAddress("/run/socks")
       for (let n = 0; n < 20; n++) assert.strictEqual(yield* attempt(socket), "wrong")
@@ -107,7 +107,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("hold nothing against a trusted network, and an operator cannot ban it either", () =>
+  it.effect("do not count guesses of a trusted network, and let no operator ban it", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual([...new Set(yield* guesses(20, "198.51.100.9"))], ["wrong"])
       const { ban, suspects } = yield* Bans
@@ -120,7 +120,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer({ trust: [IpNetwork.fromStringUnsafe("198.51.100.0/24")] })))
   )
 
-  it.effect("turn away whom a proxy announces, never the proxy", () =>
+  it.effect("refuse the client in the PROXY header, and never the proxy", () =>
     Effect.gen(function* () {
       yield* guesses(10, "198.51.100.9")
       assert.isTrue(yield* isAdmitted("198.51.100.9"))
@@ -129,7 +129,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer({ proxyProtocolFrom: [IpNetwork.fromStringUnsafe("198.51.100.0/24")] })))
   )
 
-  it.effect("can be made, listed and lifted at run time", () =>
+  it.effect("can be added, listed and lifted at run time", () =>
     Effect.gen(function* () {
       const { ban, lift, list } = yield* Bans
       const network = IpNetwork.fromStringUnsafe("203.0.113.0/24")
@@ -144,7 +144,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("count failures and nothing else", () =>
+  it.effect("count only failures", () =>
     Effect.gen(function* () {
       yield* guesses(2, "203.0.113.7")
       const { suspects } = yield* Bans
@@ -174,7 +174,7 @@ describe("Bans", () => {
     return yield* Fiber.join(fiber)
   })
 
-  it.effect("check no more guesses of a client that sends many together", () =>
+  it.effect("check no more guesses of a client that sends many at once", () =>
     Effect.gen(function* () {
       const heard = (yield* together(500)).filter((it) => it === "wrong")
       // Three, and those who were under way when it was the third.
@@ -183,7 +183,7 @@ describe("Bans", () => {
     }).pipe(Effect.provide(layer({}, slow)))
   )
 
-  it.effect("ban a network once for several failures at once", () =>
+  it.effect("ban a network once for several concurrent failures", () =>
     Effect.gen(function* () {
       yield* together(8)
       yield* TestClock.adjust("10 minutes")

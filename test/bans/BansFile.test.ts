@@ -39,7 +39,7 @@ const started = (path: string) =>
 const anyPath = Effect.map(Temporary.directory, (directory) => join(directory, "bans.jsonl"))
 
 describe("BansFile", () => {
-  it.effect("has the bans, one a line, for its owner only, and brings them back", () =>
+  it.effect("has a line for each ban, is readable for its owner only, and restores the bans", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       yield* Effect.gen(function* () {
@@ -64,7 +64,7 @@ describe("BansFile", () => {
     })
   )
 
-  it.effect("lifts a ban whose line is deleted, and no other, not even one made meanwhile", () =>
+  it.effect("lifts the ban of a deleted line, and no other ban, not even a new one", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       const { looks, lines } = yield* started(path)
@@ -81,7 +81,7 @@ describe("BansFile", () => {
     }).pipe(Effect.provide(bansLayer))
   )
 
-  it.effect("bans whom a line is added for, and as long as one is changed to", () =>
+  it.effect("bans the network of an added line, and changes the end of a ban with its line", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       const { looks, lines } = yield* started(path)
@@ -100,7 +100,7 @@ describe("BansFile", () => {
     }).pipe(Effect.provide(bansLayer))
   )
 
-  it.effect("waits while the file is being written", () =>
+  it.effect("is not read while it is being written", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       const { look } = yield* BansFile.make(path)
@@ -117,7 +117,7 @@ describe("BansFile", () => {
     }).pipe(Effect.provide(bansLayer))
   )
 
-  it.effect("is left as it is, and lifts nothing, while a line is no ban", () =>
+  it.effect("is left as it is, and lifts no ban, while a line is invalid", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       const { looks, lines } = yield* started(path)
@@ -137,7 +137,7 @@ describe("BansFile", () => {
     }).pipe(Effect.provide(bansLayer))
   )
 
-  it.effect("has the bans again that a clock, wrong for a while, called over", () =>
+  it.effect("keeps bans that only a wrong clock has ended", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       const now = Date.parse("2026-11-22T12:00:00Z")
@@ -166,7 +166,7 @@ describe("BansFile", () => {
     })
   )
 
-  it.effect("is written anew when it is gone, and when the program ends", () =>
+  it.effect("is written again when it was deleted, and when the program ends", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       const { looks, lines, finish } = yield* started(path)
@@ -181,7 +181,7 @@ describe("BansFile", () => {
     }).pipe(Effect.provide(bansLayer))
   )
 
-  it.effect("is written past a link that lies beside it, and never into what that leads to", () =>
+  it.effect("is written without following a link beside it", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       const other = `${path}.other`
@@ -196,7 +196,7 @@ describe("BansFile", () => {
     }).pipe(Effect.provide(bansLayer))
   )
 
-  it.effect("must be one that can be read and written", () =>
+  it.effect("must be readable and writable", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       for (const path of [directory, join(directory, "none", "bans.jsonl")]) {
@@ -207,7 +207,7 @@ describe("BansFile", () => {
   )
 
   const { lines: told, layer: logs } = captured()
-  it.effect("says once that it cannot be kept", () =>
+  it.effect("logs one error if it cannot be written", () =>
     Effect.gen(function* () {
       const directory = join(yield* Temporary.directory, "bans")
       mkdirSync(directory)

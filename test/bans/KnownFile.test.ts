@@ -31,7 +31,7 @@ const guesses = Effect.forEach([1, 2, 3, 4, 5], () => attempt("203.0.113.7"))
 const strangers = Effect.forEach([1, 2, 3, 4, 5], (n) => attempt("203.0.113.7", "guess", `user ${n}`))
 
 describe("KnownFile", () => {
-  it.effect("lets a user in where others guess, after a restart, and no one else", () =>
+  it.effect("lets a known user log in after a restart while other clients guess, and no other user", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       yield* run(path, attempt("203.0.113.7", "secret"))
@@ -49,7 +49,7 @@ describe("KnownFile", () => {
     })
   )
 
-  it.effect("has no name and no password in it, and forgets after a week", () =>
+  it.effect("has no names and no passwords, and forgets pairs after a week", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       yield* run(path, attempt("203.0.113.7", "secret"))
@@ -64,7 +64,7 @@ describe("KnownFile", () => {
   )
 
   const { lines, layer: logs } = captured()
-  it.effect("is begun anew, with a warning, where it is damaged", () =>
+  it.effect("is replaced, with a warning, if it is damaged", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       writeFileSync(path, '{"version":1,"key":')
@@ -77,7 +77,7 @@ describe("KnownFile", () => {
     }).pipe(Effect.provide(logs))
   )
 
-  it.effect("is beside the bans, or else in the state directory", () =>
+  it.effect("is beside the bans file, or else in the state directory", () =>
     Effect.sync(() => {
       const fileOf = (values: object) =>
         KnownFile.fileOf({ bansFile: undefined, stateDir: undefined, ...values } as never)
@@ -87,7 +87,7 @@ describe("KnownFile", () => {
     })
   )
 
-  it.effect("is not written when nothing in it would change", () =>
+  it.effect("is not written without a change", () =>
     Effect.gen(function* () {
       const path = yield* anyPath
       yield* run(

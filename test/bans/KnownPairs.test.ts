@@ -29,7 +29,7 @@ describe("KnownPairs", () => {
     assert.strictEqual(known.failuresOf("none"), 0)
   })
 
-  it("keep the sixteen networks that a user came from last, and those of others", () => {
+  it("keep the last sixteen networks of each user", () => {
     const known = KnownPairs.make()
     known.put(pair("bob", "b"))
     for (let n = 0; n < 16; n++) known.put(pair("alice", `${n}`))
@@ -42,7 +42,7 @@ describe("KnownPairs", () => {
     assert.isDefined(known.find("bob", "b", 0))
   })
 
-  it("push out the user who was there longest ago, with all networks", () => {
+  it("displace the user with the oldest login, with all its networks", () => {
     const known = KnownPairs.make(2)
     known.put(pair("alice", "a"))
     known.put(pair("bob", "b"))
@@ -54,7 +54,7 @@ describe("KnownPairs", () => {
     )
   })
 
-  it("have another revision for another pair, or another hour of one", () => {
+  it("have another revision after a new pair, and after a new hour of a pair", () => {
     const known = KnownPairs.make()
     const revisions = [
       pair("alice", "a"),

@@ -40,12 +40,12 @@ const sums = (waited: ReadonlyArray<number>): ReadonlyArray<number> => {
 }
 
 describe("LoginThrottle", () => {
-  it("make a network wait longer and longer after the third, of one name", () => {
+  it("delay a network longer and longer after the third guess at one name", () => {
     const waited = waits(LoginThrottle.make(), 12, () => ({}))
     assert.deepStrictEqual(waited, [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60])
   })
 
-  it("make a network that tries other names wait as long in all, but for one guess ahead", () => {
+  it("delay a network that tries other names as long in total, except for one guess ahead", () => {
     const plain = sums(waits(LoginThrottle.make(), 30, () => ({})))
     const waited = sums(waits(LoginThrottle.make(), 30, (n) => ({ account: `user ${n}` })))
     const mixed = sums(waits(LoginThrottle.make(), 30, (n) => ({ account: `user ${n % 3 === 0 ? n : 0}` })))
@@ -54,14 +54,14 @@ describe("LoginThrottle", () => {
     }
   })
 
-  it("make a name wait longer and longer after the tenth, from one area", () => {
+  it("delay a name longer and longer after the tenth guess from one area", () => {
     const waited = waits(LoginThrottle.make(), 18, (n) => ({
       ...{ network: `network ${n}`, area: "area" }
     }))
     assert.deepStrictEqual(waited, [...Array(10).fill(0), 1, 2, 4, 8, 16, 32, 60, 60])
   })
 
-  it("make a name wait as long in all, but for one guess ahead, when each is from another area", () => {
+  it("delay a name as long in total, except for one guess ahead, when each guess is from another area", () => {
     const plain = sums(waits(LoginThrottle.make(), 30, (n) => ({ network: `network ${n}`, area: "area" })))
     const times = sums(
       waits(LoginThrottle.make(), 30, (n) => ({ network: `network ${n}`, area: `area ${n}` }))
@@ -69,7 +69,7 @@ describe("LoginThrottle", () => {
     for (let n = 1; n < 30; n++) assert.isAtLeast(times[n]!, plain[n - 1]!)
   })
 
-  it("delay no attempt longer because an earlier one did not wait", () => {
+  it("delay no attempt longer because an earlier attempt came too soon", () => {
     const failures = LoginThrottle.make()
     for (let n = 1; n <= 3; n++) assert.deepStrictEqual(failures.failed(attempt(0)), [n])
     for (let n = 4; n <= 50; n++) {
@@ -79,7 +79,7 @@ describe("LoginThrottle", () => {
     assert.isFalse(failures.isTooSoon(attempt(1000)))
   })
 
-  it("are forgotten when none follows for the window, and not before", () => {
+  it("are forgotten after a window without another failure, and not before", () => {
     const failures = LoginThrottle.make()
     for (let n = 1; n <= 9; n++) assert.deepStrictEqual(failures.failed(attempt(n * window)), [n])
     assert.lengthOf(failures.list(10 * window, window), 1)
@@ -87,7 +87,7 @@ describe("LoginThrottle", () => {
     assert.deepStrictEqual(failures.failed(attempt(10 * window + 1)), [1])
   })
 
-  it("are taken back by a right login of the same name only", () => {
+  it("are taken back by a right login of the same name, and no other", () => {
     const failures = LoginThrottle.make()
     for (let n = 0; n < 3; n++) failures.failed(attempt(0, "here", "one"))
     failures.failed(attempt(0, "here", "other"))
@@ -101,7 +101,7 @@ describe("LoginThrottle", () => {
     assert.isFalse(failures.isTooSoon(attempt(0)))
   })
 
-  it("of others do not delay a user who logged in from there within a week", () => {
+  it("do not delay a user who has logged in from the network within a week", () => {
     const failures = LoginThrottle.make()
     failures.succeeded(attempt(0, "home"))
     for (let n = 0; n < 20; n++) failures.failed({ ...attempt(0, `network ${n}`), area: "area" })
@@ -114,7 +114,7 @@ describe("LoginThrottle", () => {
     assert.isTrue(failures.isTooSoon(there(later, "home")))
   })
 
-  it("make a known user wait for what was tried in the user's name, but for the password that was right", () => {
+  it("delay a known user after failures of the same name, except with the password that was right", () => {
     const failures = LoginThrottle.make()
     failures.succeeded(attempt(0, "here", "user", "right"))
     for (let n = 0; n < 3; n++) failures.failed(attempt(0))
@@ -125,7 +125,7 @@ describe("LoginThrottle", () => {
     assert.isFalse(failures.wasRightBefore(attempt(0, "here", "user", "right")))
   })
 
-  it("of the same password are one, once it was checked", () => {
+  it("count once for the same password, after the first check", () => {
     const failures = LoginThrottle.make()
     const same = (now: number) => attempt(now, "here", "user", "same")
     for (let n = 0; n < 3; n++) failures.failed(attempt(0))
@@ -141,13 +141,13 @@ describe("LoginThrottle", () => {
     assert.isFalse(failures.isTooSoon(attempt(3000)))
   })
 
-  it("keep nobody waiting for long when the clock is set back", () => {
+  it("delay nobody for long when the clock is set back", () => {
     const failures = LoginThrottle.make()
     for (let n = 0; n < 3; n++) failures.failed(attempt(24 * 3600 * second))
     assert.isFalse(failures.isTooSoon(attempt(0)))
   })
 
-  it("are never held of more than the limit, and junk pushes out junk", () => {
+  it("are bounded in number, and junk displaces junk", () => {
     const step = fc.tuple(fc.constantFrom("failed", "refused", "succeeded"), fc.nat(200), fc.nat(200))
     holds(
       fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {

@@ -24,14 +24,14 @@ const event = () => {
 const otherwise = Effect.fail("otherwise")
 
 describe("unless", () => {
-  it.effect("does not even wait for the event where there is nothing to wait for", () =>
+  it.effect("does not wait for the event if the effect ends at once", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* unless(Effect.succeed(1), () => assert.fail(), otherwise), 1)
       assert.strictEqual(yield* Effect.flip(unless(Effect.fail("no"), () => assert.fail(), otherwise)), "no")
     })
   )
 
-  it.effect("ends as the effect does, and waits no longer", () =>
+  it.effect("ends like the effect, and stops waiting for the event", () =>
     Effect.gen(function* () {
       const { state, on } = event()
       const slow = yield* Deferred.make<number, string>()
@@ -46,7 +46,7 @@ describe("unless", () => {
   )
 
   for (const isLate of [true, false]) {
-    it.effect(`gives up an effect when the event ${isLate ? "comes" : "has been"}, after it cleaned up`, () =>
+    it.effect(`interrupts the effect when the event ${isLate ? "comes" : "has been"}, and waits for its cleanup`, () =>
       Effect.gen(function* () {
         const { state, on } = event()
         const done: Array<string> = []

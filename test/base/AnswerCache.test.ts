@@ -11,7 +11,7 @@ import * as AnswerCache from "../../src/base/AnswerCache.ts"
 import { settled } from "../support/streams.ts"
 
 describe("AnswerCache", () => {
-  it.effect("are remembered as long as they hold, the last few of them", () =>
+  it.effect("are remembered as long as they hold, the most recent ones", () =>
     Effect.gen(function* () {
       const { get } = yield* AnswerCache.make<number, never>(2)
       let count = 0
@@ -34,7 +34,7 @@ describe("AnswerCache", () => {
     })
   )
 
-  it.effect("outlive who asked first, if others wait, and fail for all of them", () =>
+  it.effect("outlive the first request if other requests wait, and fail for all of them", () =>
     Effect.gen(function* () {
       const { get } = yield* AnswerCache.make<number, string>(10)
       const slow = get("a", Effect.delay(Effect.succeed({ value: 1, holdsFor: 0 }), "1 second"))
@@ -55,7 +55,7 @@ describe("AnswerCache", () => {
     })
   )
 
-  it.effect("are not looked for any more when nobody waits", () =>
+  it.effect("are not searched any more without a waiting request", () =>
     Effect.gen(function* () {
       const { get } = yield* AnswerCache.make<number, never>(10)
       let isStopped = false
@@ -73,7 +73,7 @@ describe("AnswerCache", () => {
     })
   )
 
-  it.effect("lets few enough searches go on that nobody waits for", () =>
+  it.effect("continue a few searches without waiting requests", () =>
     Effect.gen(function* () {
       const { get } = yield* AnswerCache.make<string, never>(10, 1)
       const stopped: Array<string> = []
@@ -100,7 +100,7 @@ describe("AnswerCache", () => {
 })
 
 describe("LoginQueue", () => {
-  it.effect("lets so many run, so many wait, and turns away the rest at once", () =>
+  it.effect("runs a bounded number, lets a bounded number wait, and refuses the rest at once", () =>
     Effect.gen(function* () {
       const gate = LoginQueue.make(2, 3)
       let running = 0

@@ -9,7 +9,7 @@ import * as AtomicFile from "../../src/base/AtomicFile.ts"
 import * as Temporary from "../support/temporary.ts"
 
 describe("AtomicFile", () => {
-  it.effect("is for its owner only, and leaves nothing beside it", () =>
+  it.effect("is readable for its owner only, and leaves no other file", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const path = join(directory, "file")
@@ -23,7 +23,7 @@ describe("AtomicFile", () => {
     })
   )
 
-  it.effect("follows no link: not one beside it, and not one in its place", () =>
+  it.effect("follows no link, neither beside it nor in its place", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const path = join(directory, "file")
@@ -38,7 +38,7 @@ describe("AtomicFile", () => {
     })
   )
 
-  it.effect("leaves nothing beside it where it cannot take its place", () =>
+  it.effect("leaves no other file when it cannot be replaced", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const path = join(directory, "taken")

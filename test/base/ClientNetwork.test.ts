@@ -13,14 +13,14 @@ for (const [address, network] of [
   ["2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"],
   ["2001:db8:1:3::1", "2001:db8:1:3::/64"]
 ] as const) {
-  it(`${address} is of ${network}`, () => {
+  it(`${address} belongs to ${network}`, () => {
     const parsed = NetAddress.ipFromStringUnsafe(address)
     assert.strictEqual(IpNetwork.format(ClientNetwork.of(parsed)), network)
     assert.strictEqual(ClientNetwork.nameOf(parsed), network)
   })
 }
 
-it("finds an address in networks in whatever form it is", () => {
+it("finds an address in networks in each of its forms", () => {
   const networks = [IpNetwork.fromStringUnsafe("10.0.0.0/8")]
   const isIn = (text: string) =>
     ClientNetwork.isIn(NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe(text), 1), networks)

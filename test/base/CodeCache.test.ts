@@ -23,7 +23,7 @@ const run = (directory: string) => {
 }
 
 describe("a code cache", () => {
-  it.effect("is read at the next start", () =>
+  it.effect("is used at the next start", () =>
     Effect.gen(function* () {
       const directory = yield* bundle
       const first = run(directory)
@@ -39,7 +39,7 @@ describe("a code cache", () => {
     })
   )
 
-  it.effect("is written of files that were not run, too", () =>
+  it.effect("is written for files that were not run, too", () =>
     Effect.gen(function* () {
       const directory = yield* bundle
       CodeCache.open(directory).writeCaches()
@@ -47,7 +47,7 @@ describe("a code cache", () => {
     })
   )
 
-  it.effect("of another source, or of other bytes, is not used", () =>
+  it.effect("is not used for another source, or with other bytes", () =>
     Effect.gen(function* () {
       const directory = yield* bundle
       run(directory).writeCaches()

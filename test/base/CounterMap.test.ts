@@ -4,7 +4,7 @@
 import { assert, it } from "@effect/vitest"
 import * as CounterMap from "../../src/base/CounterMap.ts"
 
-it("counts each by itself, and keeps nothing of what there is none of", () => {
+it("counts each key by itself, and keeps no key at zero", () => {
   const counts = CounterMap.make()
   for (const key of ["a", "b", "a"]) counts.change(key, 1)
   assert.deepStrictEqual(["a", "b", "c"].map(counts.of), [2, 1, 0])

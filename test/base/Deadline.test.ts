@@ -33,7 +33,7 @@ describe("Deadline", () => {
     })
   )
 
-  it.effect("has many, of any length, set at any time", () =>
+  it.effect("serves many deadlines of any length, set at any time", () =>
     Effect.gen(function* () {
       const { passed, set } = yield* deadlines
       set(5000)
@@ -56,7 +56,7 @@ describe("Deadline", () => {
     })
   )
 
-  it.effect("does not pass when it is called off, and never where there is none", () =>
+  it.effect("does not pass when it is cancelled, and never if it is infinite", () =>
     Effect.gen(function* () {
       const { passed, set } = yield* deadlines
       const [callOff] = [set(1000), set(1000)]
@@ -67,7 +67,7 @@ describe("Deadline", () => {
     })
   )
 
-  it.effect("ends what takes too long, and lets be what does not", () =>
+  it.effect("ends an effect that takes too long, and no other", () =>
     Effect.gen(function* () {
       const within = (millis: number) =>
         Deadline.within(
@@ -84,7 +84,7 @@ describe("Deadline", () => {
     })
   )
 
-  it.effect("has no timer once the last deadline is called off, and another one for the next", () =>
+  it.effect("has no timer after the last deadline, and a new one for the next", () =>
     Effect.gen(function* () {
       const clock = yield* Clock.Clock
       let sleeps = 0

@@ -30,7 +30,7 @@ const leaveBehind = (path: string) => {
 }
 
 describe("FileLock", () => {
-  it.effect("is one server's at a time, and leaves nothing behind", () =>
+  it.effect("has one owner at a time, and leaves no file", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const path = join(directory, "lock")
@@ -46,7 +46,7 @@ describe("FileLock", () => {
     })
   )
 
-  it.live("is held by a socket that never stops talking, and asked about for a second", () =>
+  it.live("is held by a socket that never stops sending, which is asked for a second", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "lock")
       yield* Effect.acquireRelease(
@@ -64,7 +64,7 @@ describe("FileLock", () => {
     })
   )
 
-  it.effect("is in a directory, and in nothing that only looks like one", () =>
+  it.effect("needs a directory", () =>
     Effect.gen(function* () {
       const pipe = join(yield* Temporary.directory, "pipe")
       execFileSync("mkfifo", [pipe])
@@ -73,7 +73,7 @@ describe("FileLock", () => {
     })
   )
 
-  it.effect("is taken from a process that was killed, by one of those who try", () =>
+  it.effect("is taken over from a killed process by one of several processes", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "lock")
       leaveBehind(path)
@@ -89,7 +89,7 @@ describe("FileLock", () => {
     })
   )
 
-  it.effect("may have a path longer than a socket's address", () =>
+  it.effect("may have a path that is longer than the address of a socket", () =>
     Effect.gen(function* () {
       const directory = join(yield* Temporary.directory, "d".repeat(120))
       mkdirSync(directory)
@@ -100,7 +100,7 @@ describe("FileLock", () => {
     })
   )
 
-  it.effect("says why the system does not give it", () =>
+  it.effect("names the error of the system", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const nowhere = yield* Effect.flip(FileLock.hold(join(directory, "nowhere", "lock")))
@@ -111,7 +111,7 @@ describe("FileLock", () => {
     })
   )
 
-  it.effect("keeps a second server out of a state directory, with a sentence", () =>
+  it.effect("refuses a second server with the same state directory", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
       const start = Layer.build(Layer.provide(Layer.fresh(Quotas.layer), Config.layer({ stateDir })))
@@ -124,7 +124,7 @@ describe("FileLock", () => {
     })
   )
 
-  it.effect("keeps a second server out of a bans file, with a sentence", () =>
+  it.effect("refuses a second server with the same bans file", () =>
     Effect.gen(function* () {
       const bansFile = join(yield* Temporary.directory, "bans.jsonl")
       const start = Layer.build(

@@ -20,7 +20,7 @@ const following = Effect.gen(function* () {
 })
 
 describe("FileStamp", () => {
-  it.effect("tells a change when two looks in a row found the same", () =>
+  it.effect("reports a change after two equal readings", () =>
     Effect.gen(function* () {
       const { state } = yield* following
       assert.strictEqual(yield* state, "same")
@@ -32,7 +32,7 @@ describe("FileStamp", () => {
     })
   )
 
-  it.effect("tells it until it is accepted, and then no more", () =>
+  it.effect("reports the change until it is accepted", () =>
     Effect.gen(function* () {
       const { state, look, accept } = yield* following
       writeFileSync(path, "two")
@@ -43,7 +43,7 @@ describe("FileStamp", () => {
     })
   )
 
-  it.effect("tells another file of the same length from the one before", () =>
+  it.effect("distinguishes another file of the same length", () =>
     Effect.gen(function* () {
       const { state } = yield* following
       writeFileSync(`${path}.other`, "two")
@@ -53,7 +53,7 @@ describe("FileStamp", () => {
     })
   )
 
-  it.effect("tells that the file is gone", () =>
+  it.effect("reports that the file is gone", () =>
     Effect.gen(function* () {
       const { state } = yield* following
       rmSync(path)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as GarbageCollector from "../../src/base/GarbageCollector.ts"
 
 describe("the garbage collector", () => {
-  it("collects what nothing holds any more, and says how long that took", () => {
+  it("collects garbage, and returns the duration", () => {
     let held = Array.from({ length: 500_000 }, (_, n) => ({ n }))
     GarbageCollector.collect()
     const before = process.memoryUsage().heapUsed

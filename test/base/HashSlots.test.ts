@@ -14,7 +14,7 @@ const find = (slots: Int32Array, hashes: ArrayLike<number>, number: number): boo
 }
 
 describe("HashSlots", () => {
-  it("keeps entries whose hashes fall on one slot, over the end of the array, and in a larger one", () => {
+  it("keeps entries with the same slot, beyond the end of the array, and in a larger array", () => {
     const hashes = Int32Array.of(7, 7, 15, -1)
     let slots: Int32Array = new Int32Array(8)
     for (const [number, hash] of hashes.entries()) HashSlots.enter(slots, hash, number)

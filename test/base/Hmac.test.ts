@@ -14,7 +14,7 @@ describe("a keyed hash", () => {
     assert.strictEqual(Hmac.digest(key)(Buffer.from("ab"), Buffer.from("c")), expected)
   })
 
-  it("tells apart all lists of parts, however they are cut", () => {
+  it("differs for all lists of parts, however they are cut", () => {
     holds(
       fc.property(parts, parts, (one, other) => {
         const isSame =

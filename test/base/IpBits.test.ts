@@ -35,7 +35,7 @@ const pair = fc
   })
 
 describe("a network as bits", () => {
-  it("has the addresses that it has", () => {
+  it("contains its addresses", () => {
     holds(
       fc.property(pair, ({ network, other }) => {
         assert.strictEqual(
@@ -46,7 +46,7 @@ describe("a network as bits", () => {
     )
   })
 
-  it("has none of the other family", () => {
+  it("contains no address of the other family", () => {
     holds(
       fc.property(octets(4), (bytes) => {
         const v4 = IpBits.ofAddress(NetAddress.ipv4FromBytesUnsafe(bytes))

@@ -7,7 +7,7 @@ import * as KeyedSemaphore from "../../src/base/KeyedSemaphore.ts"
 const turns = Effect.repeat(Effect.yieldNow, { times: 20 })
 
 describe("KeyedSemaphore", () => {
-  it.effect("lets so many of a key run at once, and holds up no other key", () =>
+  it.effect("runs a bounded number for each key, and delays no other key", () =>
     Effect.gen(function* () {
       const inTurn = KeyedSemaphore.make(2)
       const end = yield* Deferred.make<void>()
@@ -29,7 +29,7 @@ describe("KeyedSemaphore", () => {
     })
   )
 
-  it.effect("goes on behind one that failed, and one that no longer waits", () =>
+  it.effect("continues after a failure, and after an interrupted wait", () =>
     Effect.gen(function* () {
       const inTurn = KeyedSemaphore.make(1)
       assert.strictEqual(yield* Effect.flip(inTurn("a", Effect.fail("wrong"))), "wrong")

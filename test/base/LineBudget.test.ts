@@ -8,7 +8,7 @@ import { holds } from "../support/property.ts"
 
 const most = { each: 5, all: 50 }
 
-it("shows the first five of a source, and the first fifty of all", () => {
+it("shows the first five lines of a source, and the first fifty of all", () => {
   const log = LineBudget.make(most)
   const shown = (source: string, times: number) =>
     Array.from({ length: times }, () => log.note(source, 0)).filter(({ isShown }) => isShown).length
@@ -19,7 +19,7 @@ it("shows the first five of a source, and the first fifty of all", () => {
   assert.deepStrictEqual(log.note("one", LineBudget.period), { isShown: true, leftOut: 0 })
 })
 
-it("shows or counts every one, and never more than fifty in a period", () => {
+it("shows or counts every line, and never shows more than fifty in a period", () => {
   holds(
     fc.property(fc.array(fc.tuple(fc.nat(20), fc.nat(500)), { maxLength: 400, size: "max" }), (steps) => {
       const log = LineBudget.make(most)

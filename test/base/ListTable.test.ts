@@ -7,7 +7,7 @@ import { ListTable } from "../../src/base/ListTable.ts"
 import { holds } from "../support/property.ts"
 
 describe("ListTable", () => {
-  it("has a number for each list, and the list again", () => {
+  it("has a number for each list, and gives the list back", () => {
     const list = fc.array(fc.oneof(fc.constantFrom(-1, 0, 1, 2), fc.integer()), { maxLength: 4 })
     holds(
       fc.property(fc.array(list, { maxLength: 80 }), (lists) => {

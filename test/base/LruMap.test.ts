@@ -6,7 +6,7 @@ import * as fc from "fast-check"
 import * as LruMap from "../../src/base/LruMap.ts"
 import { holds } from "../support/property.ts"
 
-it("remembers the keys used last, whatever came before, and never more than twice as many", () => {
+it("remembers the most recently used keys, and never more than twice as many", () => {
   holds(
     fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(30)), { maxLength: 200, size: "max" }), (uses) => {
       const limit = 5
@@ -27,7 +27,7 @@ it("remembers the keys used last, whatever came before, and never more than twic
   )
 })
 
-it("remembers only a few where others have taken what there is to share, and says how many", () => {
+it("remembers only a few keys when the shared budget is used up, and reports their number", () => {
   let places = 0
   const shared = { hasPlaces: () => places < 100, changePlaces: (by: number) => (places += by) }
   const [one, other] = [LruMap.make<number, number>(1000, shared), LruMap.make<number, number>(1000, shared)]

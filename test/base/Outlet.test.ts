@@ -49,7 +49,7 @@ describe("an outlet", () => {
     assert.strictEqual(timers(), 0)
   })
 
-  it("goes on where a write ended when there is room again, in order", () => {
+  it("continues after a partial write when there is room again, in order", () => {
     const { write, taken, end, pass } = make({ room: 5 })
     write(["one", "two"])
     write(["three"])
@@ -59,7 +59,7 @@ describe("an outlet", () => {
     assert.strictEqual(taken(), "one\ntwo\nthree\n")
   })
 
-  it("asks a reader that is slow again within milliseconds, and one that stays away 20 times a second", () => {
+  it("tries a slow reader again within milliseconds, and an absent one 20 times a second", () => {
     const { write, end, pass } = make({ room: 0 })
     write(["one"])
     pass(10)
@@ -70,7 +70,7 @@ describe("an outlet", () => {
     assert.approximately(end.writes - before, 20, 1)
   })
 
-  it("asks what is broken once a second", () => {
+  it("tries a broken output once a second", () => {
     for (const error of ["EPIPE", "ENOSPC", "EIO"]) {
       const { write, end, pass, taken } = make({ room: 0 })
       end.error = error
@@ -83,7 +83,7 @@ describe("an outlet", () => {
     }
   })
 
-  it("keeps what it has room for, drops and counts the rest, and says so when half of it is free", () => {
+  it("keeps a bounded number of bytes, drops and counts the rest, and reports them when half of the room is free", () => {
     const { write, taken, end, pass } = make({ room: 0, capacity: 100 })
     for (let i = 10; i < 60; i++) write([`line ${i}`])
     // 12 lines of 8 bytes.
@@ -97,7 +97,7 @@ describe("an outlet", () => {
     assert.deepStrictEqual(taken().split("\n").slice(11), ["line 21", "dropped 39", "after", ""])
   })
 
-  it("says what it dropped though nothing more is written", () => {
+  it("reports dropped lines although no other line follows", () => {
     const { write, taken, end, pass } = make({ room: 0, capacity: 10 })
     write(["12345678"])
     write(["12345678", "x"])
@@ -106,7 +106,7 @@ describe("an outlet", () => {
     assert.strictEqual(taken(), "12345678\ndropped 2\n")
   })
 
-  it("ends when all is written", () => {
+  it("ends when all lines are written", () => {
     const { write, finish, end, pass } = make({ room: 0 })
     let ends = 0
     write(["one"])
@@ -120,7 +120,7 @@ describe("an outlet", () => {
     assert.strictEqual(ends, 1)
   })
 
-  it("ends when its time is over", () => {
+  it("ends when the time is over", () => {
     for (const error of ["EAGAIN", "EPIPE"]) {
       const { write, finish, end, pass } = make({ room: 0 })
       end.error = error
@@ -136,7 +136,7 @@ describe("an outlet", () => {
     }
   })
 
-  it("ends at once where there is nothing to write", () => {
+  it("ends at once without waiting lines", () => {
     let ends = 0
     make({ room: 0 }).finish(1000, () => ends++)
     assert.strictEqual(ends, 1)
@@ -144,7 +144,7 @@ describe("an outlet", () => {
 })
 
 describe("pieces", () => {
-  it("are whole lines, in their order, counted, and no longer than what is written at once", () => {
+  it("are whole lines, in order, counted, and no longer than one write", () => {
     holds(
       fc.property(
         fc.array(fc.string({ unit: "binary", maxLength: 40 }), { minLength: 1 }),

@@ -44,7 +44,7 @@ const found = (networks: ReadonlyArray<IpNetwork.IpNetwork>, address: NetAddress
 }
 
 describe("PrefixTree", () => {
-  it("finds what asking every network finds, the widest first", () => {
+  it("finds the same networks as a scan, the widest first", () => {
     holds(
       fc.property(networks, address, (networks, other) => {
         for (const address of [other, ...networks.map(({ address }) => address)]) {
@@ -60,7 +60,7 @@ describe("PrefixTree", () => {
     )
   })
 
-  it("finds nothing among nothing, and all families apart", () => {
+  it("finds nothing in an empty tree, and nothing of the other family", () => {
     const all = ["0.0.0.0/0", "::/0"].map(IpNetwork.fromStringUnsafe)
     assert.deepStrictEqual(found([], NetAddress.ipv4Loopback), [])
     assert.deepStrictEqual(found(all, NetAddress.ipv4Loopback), [0])
@@ -104,7 +104,7 @@ describe("CidrCover", () => {
     assert.strictEqual(CidrCover.covers(networks.map(block), block(whole)), expected)
   })
 
-  it("is what asking every address finds", () => {
+  it("agrees with a test of every address", () => {
     const short = network.map(({ address, prefixLength }) =>
       IpNetwork.fromAddressUnsafe(address, prefixLength % 5)
     )

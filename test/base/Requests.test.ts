@@ -25,7 +25,7 @@ describe("Requests", () => {
     }
   })
 
-  it.effect("get the answer to their number, once, and from the one that was asked", () =>
+  it.effect("get the answer with their number, once, and only from the process that was asked", () =>
     Effect.gen(function* () {
       const { sent, fibers, answer } = yield* begun()
       const [first, second, third] = sent as [number, number, number]
@@ -39,7 +39,7 @@ describe("Requests", () => {
     })
   )
 
-  it.effect("end with the one that was asked, and with their patience", () =>
+  it.effect("end with the process that was asked, and after a timeout", () =>
     Effect.gen(function* () {
       const { fibers, remove, answer, sent } = yield* begun("30 seconds")
       remove("alice")
@@ -53,7 +53,7 @@ describe("Requests", () => {
     })
   )
 
-  it.effect("are forgotten when nobody waits for the answer any more", () =>
+  it.effect("are forgotten when interrupted", () =>
     Effect.gen(function* () {
       const { fibers, sent, answer } = yield* begun()
       yield* Fiber.interrupt(fibers[1])

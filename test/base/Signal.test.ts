@@ -8,7 +8,7 @@ const signal = "SIGURG"
 const send = Effect.sync(() => process.emit(signal, signal))
 
 describe("a signal", () => {
-  it.effect("is taken whether it came before or comes later, once for several that nobody waited for", () =>
+  it.effect("is taken if it came before or comes later, and once for several unread signals", () =>
     Effect.gen(function* () {
       const received = yield* Signal.listen(signal)
       yield* send
@@ -22,7 +22,7 @@ describe("a signal", () => {
     })
   )
 
-  it.effect("is nobody's when the scope has closed", () =>
+  it.effect("has no listener after the scope has closed", () =>
     Effect.gen(function* () {
       const before = process.listenerCount(signal)
       yield* Effect.scoped(

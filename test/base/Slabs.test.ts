@@ -10,7 +10,7 @@ const take = (slabs: Slabs, count: number): Array<Buffer> =>
   Array.from({ length: count }, () => slabs.take()!)
 
 describe("Slabs", () => {
-  it("gives each its own bytes", () => {
+  it("gives each buffer its own bytes", () => {
     const all = take(new Slabs(MiB), 70)
     for (const [i, buffer] of all.entries()) buffer.fill(i)
     for (const [i, buffer] of all.entries()) {
@@ -19,7 +19,7 @@ describe("Slabs", () => {
     }
   })
 
-  it("gives again what it was given back, and no more at once than it may", () => {
+  it("reuses returned buffers, and gives no more at once than its limit", () => {
     const slabs = new Slabs(1024, 2)
     const [first, second] = [slabs.take(), slabs.take()]
     assert.isUndefined(slabs.take())
@@ -30,7 +30,7 @@ describe("Slabs", () => {
     assert.strictEqual(slabs.take(), second)
   })
 
-  it("fills the first slab that has room, and lets go of those that are empty", () => {
+  it("fills the first slab with room, and drops empty slabs", () => {
     const slabs = new Slabs(11 * MiB)
     const [one, , , four] = take(slabs, 4)
     assert.notStrictEqual(four!.buffer, one!.buffer)
@@ -42,7 +42,7 @@ describe("Slabs", () => {
     assert.notStrictEqual(slabs.take()!.buffer, four!.buffer)
   })
 
-  it.live("takes memory as it is used, and gives it back to the system", () =>
+  it.live("takes memory only for used buffers, and gives memory back to the system", () =>
     Effect.gen(function* () {
       const slabs = new Slabs(MiB)
       GarbageCollector.collect()

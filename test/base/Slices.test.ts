@@ -16,7 +16,7 @@ function* busy(pieces: number): Slices.Work<number> {
 }
 
 describe("work in pieces", () => {
-  it.effect("lets others have their turn every few milliseconds", () =>
+  it.effect("yields to other fibers every few milliseconds", () =>
     Effect.gen(function* () {
       let turns = 0
       const other = setInterval(() => turns++, 0)
@@ -26,7 +26,7 @@ describe("work in pieces", () => {
     })
   )
 
-  it("comes to the same at once", () => {
+  it("has the same result without yielding", () => {
     assert.strictEqual(Slices.runSync(busy(2)), 2)
     const numbers = Array.from({ length: 1000 }, (_, index) => index)
     assert.deepStrictEqual(
@@ -42,7 +42,7 @@ describe("work in pieces", () => {
     assert.strictEqual(sum, 499_500)
   })
 
-  it("is done little by little", () => {
+  it("yields between the steps", () => {
     const numbers = Array.from({ length: 100_000 }, (_, index) => index)
     let pieces = 0
     for (const _ of Slices.each(numbers, () => {})) pieces++

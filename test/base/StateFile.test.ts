@@ -26,7 +26,7 @@ const file = Effect.map(Temporary.directory, (directory) => join(directory, "sta
 const reason = (path: string) => Effect.map(Effect.flip(StateFile.read(path, Form)), fields)
 
 describe("StateFile", () => {
-  it.effect("is nothing where there was none, and then what was written last", () =>
+  it.effect("is empty at first, and then has what was written last", () =>
     Effect.gen(function* () {
       const path = yield* file
       assert.deepStrictEqual(yield* StateFile.read(path, Form), Option.none())
@@ -37,7 +37,7 @@ describe("StateFile", () => {
     })
   )
 
-  it.effect("is for its owner only, and leaves nothing beside it", () =>
+  it.effect("is readable for its owner only, and leaves no other file", () =>
     Effect.gen(function* () {
       const path = yield* file
       yield* StateFile.write(path, Form, { version: 1, count: 1 })
@@ -46,7 +46,7 @@ describe("StateFile", () => {
     })
   )
 
-  it.effect("is written past a link that lies beside it, and never into what that leads to", () =>
+  it.effect("is written without following a link beside it", () =>
     Effect.gen(function* () {
       const path = yield* file
       writeFileSync(`${path}.other`, "precious")
@@ -57,7 +57,7 @@ describe("StateFile", () => {
     })
   )
 
-  it.effect("is refused when it is torn, at whatever byte", () =>
+  it.effect("is refused when it is truncated at any byte", () =>
     Effect.gen(function* () {
       const path = yield* file
       yield* StateFile.write(path, Form, { version: 1, count: 42 })
@@ -82,7 +82,7 @@ describe("StateFile", () => {
     '{"version":1,"count":"42"}',
     "\0"
   ]) {
-    it.effect(`is refused as ${JSON.stringify(text)}`, () =>
+    it.effect(`is refused with the text ${JSON.stringify(text)}`, () =>
       Effect.gen(function* () {
         const path = yield* file
         writeFileSync(path, text)
@@ -91,7 +91,7 @@ describe("StateFile", () => {
     )
   }
 
-  it.effect("survives the middle of being written", () =>
+  it.effect("survives an end of the process during a write", () =>
     Effect.gen(function* () {
       const path = yield* file
       yield* StateFile.write(path, Form, { version: 1, count: 1 })
@@ -102,7 +102,7 @@ describe("StateFile", () => {
     })
   )
 
-  it.effect("says why it cannot be read or written", () =>
+  it.effect("names the reason if it cannot be read or written", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       assert.propertyVal(yield* reason(directory), "reason", "EISDIR")

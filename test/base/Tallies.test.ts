@@ -9,7 +9,7 @@ import { holds } from "../support/property.ts"
 const weigh = (value: number) => value
 
 describe("Tallies", () => {
-  it("have what a map has, as long as there is room", () => {
+  it("have the same entries as a map, as long as there is room", () => {
     holds(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("set", "remove"), fc.nat({ max: 9 }), fc.nat()), { maxLength: 50 }),
@@ -33,7 +33,7 @@ describe("Tallies", () => {
     )
   })
 
-  it("push out the lightest of those that are drawn, and hold no more than their limit", () => {
+  it("displace the lightest of the drawn entries, and hold no more than their limit", () => {
     let draws = 0
     const tallies = Tallies.make<number>(16, () => (draws++ % 16) / 16)
     for (let n = 0; n < 16; n++) tallies.set(`key ${n}`, n === 11 ? 1 : 100, weigh)

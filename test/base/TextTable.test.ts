@@ -31,7 +31,7 @@ const found = (table: TextTable, name: string) => {
 }
 
 describe("TextTable", () => {
-  it("has a number for each text of a kind, and the text again", () => {
+  it("has a number for each text of a kind, and gives the text back", () => {
     const text = fc.oneof(fc.constantFrom("", "a", "b", "ab", "ba", "\u{1f600}", "\udead", "é"), fc.string())
     holds(
       fc.property(fc.array(fc.tuple(fc.nat(2), text), { maxLength: 40 }), (entries) => {
@@ -61,7 +61,7 @@ describe("TextTable", () => {
     assert.strictEqual(table.text(1), `${long}x`)
   })
 
-  it("finds of a name what a look at every key finds", () => {
+  it("finds the same keys of a name as a scan", () => {
     holds(
       fc.property(keys, name, (keys, name) => {
         const expected = keys.flatMap((key, number) =>
@@ -92,7 +92,7 @@ describe("TextTable", () => {
     assert.deepStrictEqual(found(table, name), expected)
   })
 
-  it("finds one of many names, the longest there are among them", () => {
+  it("finds one of many names, also the longest possible", () => {
     const long = (i: number) => `${`${"x".repeat(62)}.`.repeat(3)}${String(i).padStart(60, "0")}a`
     const names = Array.from({ length: 20_000 }, (_, i) =>
       i % 2 === 0 ? long(i) : `host${i}.zone${i % 97}.example`
@@ -103,7 +103,7 @@ describe("TextTable", () => {
     }
   })
 
-  it("finds nothing among nothing", () => {
+  it("finds nothing in an empty table", () => {
     assert.deepStrictEqual(found(new TextTable(), "example"), [])
   })
 })

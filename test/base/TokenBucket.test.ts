@@ -25,7 +25,7 @@ describe("TokenBucket", () => {
     assert.isFalse(TokenBucket.isFull(bucket))
   })
 
-  it("holds a second's worth while someone waits", () => {
+  it("holds a second's worth while a flow waits", () => {
     const bucket = TokenBucket.make(1000, 0)
     bucket.waiting = 1
     bucket.tokens = -200
@@ -38,7 +38,7 @@ describe("TokenBucket", () => {
     assert.strictEqual(bucket.tokens, 250)
   })
 
-  it("changes its rate from now on, and keeps its debt", () => {
+  it("changes its rate at once, and keeps its debt", () => {
     const bucket = TokenBucket.make(1000, 0)
     bucket.tokens = -1000
     TokenBucket.setRate(bucket, 4000, 500)
@@ -49,7 +49,7 @@ describe("TokenBucket", () => {
     assert.closeTo(bucket.tokens, 25, 1e-6)
   })
 
-  it("lets pass what its rate allows in any time, but for a burst and the last piece", () => {
+  it("passes in any time what its rate allows, plus a burst and the last piece", () => {
     const steps = fc.array(fc.tuple(fc.nat({ max: 500 }), fc.integer({ min: 1, max: 65_536 })), {
       maxLength: 200
     })

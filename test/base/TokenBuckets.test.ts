@@ -12,7 +12,7 @@ const times = fc
   .map((gaps) => gaps.map((_, i) => gaps.slice(0, i + 1).reduce((sum, gap) => sum + gap, 1e12)))
 
 describe("TokenBuckets", () => {
-  it("gives as many at once, and then one for each part of a second", () => {
+  it("gives a second's tokens at once, and then one after another", () => {
     const rates = TokenBuckets.make()
     const take = (now: number) => rates.take("alice", 4, now)
     assert.deepStrictEqual([0, 0, 0, 0, 0].map(take), [0, 0, 0, 0, 250])
@@ -21,7 +21,7 @@ describe("TokenBuckets", () => {
     assert.deepStrictEqual([9000, 9000, 9000, 9000, 9000].map(take), [0, 0, 0, 0, 250])
   })
 
-  it("has a bucket for each", () => {
+  it("has a bucket for each key", () => {
     const rates = TokenBuckets.make()
     assert.deepStrictEqual(
       ["alice", "bob", "alice", "bob"].map((key) => rates.take(key, 1, 0)),
@@ -29,7 +29,7 @@ describe("TokenBuckets", () => {
     )
   })
 
-  it("gives what a bucket with that many tokens, filled all the time, would give", () => {
+  it("gives the same as a continuously filled bucket", () => {
     holds(
       fc.property(fc.integer({ min: 1, max: 50 }), times, (perSecond, all) => {
         const rates = TokenBuckets.make()
@@ -46,7 +46,7 @@ describe("TokenBuckets", () => {
     )
   })
 
-  it("gives one after the time it tells to wait, and none before", () => {
+  it("gives a token after the reported wait, and none before", () => {
     holds(
       fc.property(fc.integer({ min: 1, max: 1000 }), times, (perSecond, all) => {
         const rates = TokenBuckets.make()
@@ -61,7 +61,7 @@ describe("TokenBuckets", () => {
     )
   })
 
-  it("remembers nobody who has rested for a second, even if the clock was set back", () => {
+  it("forgets keys after a second without use, even if the clock was set back", () => {
     const rates = TokenBuckets.make()
     for (let i = 0; i < 1000; i++) rates.take(`user ${i}`, 10, i)
     assert.strictEqual(rates.size(), 1000)
@@ -73,7 +73,7 @@ describe("TokenBuckets", () => {
     assert.strictEqual(rates.size(), 1)
   })
 
-  it("goes by the new rate from the moment there is one", () => {
+  it("uses a new rate at once", () => {
     const rates = TokenBuckets.make()
     for (let i = 0; i < 100; i++) assert.strictEqual(rates.take("alice", 100, 0), 0)
     assert.strictEqual(rates.take("alice", 2, 0), 500)

@@ -25,7 +25,7 @@ const banner = (
   )
 }
 
-describe("the banner says", () => {
+describe("the banner", () => {
   for (const [listen, asksPassword, values, said] of [
     [["0.0.0.0:1080"], false, { open: true }, [open]],
     [["127.0.0.1:1080", "[::]:1080"], false, { open: true }, [open]],
@@ -38,7 +38,7 @@ describe("the banner says", () => {
     [["tls:0.0.0.0:1080", "192.0.2.1:1080"], true, {}, [clear]],
     [["127.0.0.1:1080"], true, {}, []]
   ] as const) {
-    it(`of ${listen.join(", ")} with ${JSON.stringify(values)}: ${said.length} lines`, () => {
+    it(`for ${listen.join(", ")} with ${JSON.stringify(values)} has ${said.length} lines`, () => {
       const shown = banner(listen, asksPassword, values)
       for (const line of [open, clear]) {
         assert.strictEqual(shown.includes(line), said.includes(line as never), line)
@@ -46,7 +46,7 @@ describe("the banner says", () => {
     })
   }
 
-  it.effect("that a certificate is self-signed, and how to try that", () =>
+  it.effect("says that a certificate is self-signed, and shows a command to try it", () =>
     Effect.gen(function* () {
       const { cert } = yield* SelfSigned.make([])
       const listeners = ["tls:127.0.0.1:1443", "127.0.0.1:1080"].map((text) =>

@@ -38,8 +38,8 @@ const check = (given: Sources.Given, file = "") =>
     )
   )
 
-describe("a machine whose addresses are not told", () => {
-  it.effect("serves none who are to be kept from them", () =>
+describe("a machine with unknown addresses", () => {
+  it.effect("does not serve clients that must not reach them", () =>
     Effect.gen(function* () {
       interfaces.areHidden = true
       const { message } = yield* Effect.flip(check({ privateTargets: ["deny"] }))
@@ -49,7 +49,7 @@ describe("a machine whose addresses are not told", () => {
   )
 })
 
-describe("settings that are right", () => {
+describe("valid settings", () => {
   it.effect("are summed up", () =>
     Effect.gen(function* () {
       const file = "listen: [0.0.0.0:1080, unix:/run/socks.sock]\nuser: [alice:secret, bob:hunter2]"
@@ -64,7 +64,7 @@ describe("settings that are right", () => {
     })
   )
 
-  it.effect("are summed up without what a URL has for a key", () =>
+  it.effect("are summed up without the key in a URL", () =>
     Effect.gen(function* () {
       const summary = yield* check({ authUrl: ["insecure:http://auth.example/check?key=SECRET#SECRET"] })
       assert.include(summary, "users: none, those whom http://auth.example/check knows")
@@ -108,7 +108,7 @@ describe("quotas", () => {
     ["of a rule", "rules: [{ allow: true, limits: { monthly-quota: 5GiB } }]", [forgetful]],
     ["of nobody", "user: alice:secret", []]
   ] as const) {
-    it.effect(`${what} without a directory ${warnings.length > 0 ? "are warned of" : "are no matter"}`, () =>
+    it.effect(`${what} without a directory ${warnings.length > 0 ? "cause a warning" : "cause no warning"}`, () =>
       Effect.gen(function* () {
         yield* check({ config: ["a.yaml"] }, file)
         assert.deepStrictEqual(yield* TestConsole.errorLines, warnings)
@@ -116,7 +116,7 @@ describe("quotas", () => {
     )
   }
 
-  it.effect("need a state that can be read, and leave it as it is", () =>
+  it.effect("need a readable state file, and leave it unchanged", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const settings = { dailyQuota: ["5GiB"], stateDir: [directory] }
@@ -134,7 +134,7 @@ describe("quotas", () => {
 })
 
 describe("report mode", () => {
-  it.effect("is warned of", () =>
+  it.effect("causes a warning", () =>
     Effect.gen(function* () {
       yield* check({ reportOnly: ["true"] })
       assert.deepStrictEqual(yield* TestConsole.errorLines, [
@@ -144,8 +144,8 @@ describe("report mode", () => {
   )
 })
 
-describe("settings that are wrong", () => {
-  it.effect("are those of files that could not be kept, of which none is made", () =>
+describe("invalid settings", () => {
+  it.effect("are files that cannot be written, and none is created", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const away = join(directory, "away")
@@ -162,7 +162,7 @@ describe("settings that are wrong", () => {
     })
   )
 
-  it.effect("are all told, each as one error", () =>
+  it.effect("are all reported, each as one error", () =>
     Effect.gen(function* () {
       const file =
         "listen: [0.0.0.0:1080, unix:/run/socks.sock, '[::]:1080']\nunix-mode: 0666\ntls-cert: cert.pem"
@@ -180,7 +180,7 @@ describe("settings that are wrong", () => {
     })
   )
 
-  it.effect("are rules about users and groups that do not exist, each where it is", () =>
+  it.effect("are rules about users and groups that do not exist, each with its place", () =>
     Effect.gen(function* () {
       const file = `users: [{ name: alice, password: secret, groups: [staff] }]
 rules:
@@ -198,7 +198,7 @@ rules:
     })
   )
 
-  it.effect("are two listeners at one place", () =>
+  it.effect("are two listeners at one address", () =>
     Effect.gen(function* () {
       const file = "open: true\nlisten:\n  - 127.0.0.1:0\n  - 127.0.0.1:0\n  - 127.0.0.1:1080\n"
       yield* check({ config: ["a.yaml"] }, file)
@@ -214,7 +214,7 @@ rules:
     })
   )
 
-  it.effect("are told with a users file that cannot be used", () =>
+  it.effect("are reported together with an invalid users file", () =>
     Effect.gen(function* () {
       const file =
         "users-file: /nowhere/users\ntls-cert: cert.pem\nlisten: 127.0.0.1:0\nbans-file: /nowhere/bans"

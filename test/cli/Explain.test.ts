@@ -51,7 +51,7 @@ const ask = (flags: Partial<Record<keyof AccessFlags.Given, string>>) =>
 const monday = "2026-11-23T10:00+01:00"
 
 describe("explain", () => {
-  it.effect("looks nothing up that is denied anyway", () =>
+  it.effect("resolves no name that is denied anyway", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* ask({ to: "unknown.example:25" }), {
         lines: ["  no mail: matches", "Denied by: no mail (we send no mail)"],
@@ -80,7 +80,7 @@ describe("explain", () => {
     })
   )
 
-  it.effect("takes an address instead", () =>
+  it.effect("accepts an address in place of a look-up", () =>
     Effect.gen(function* () {
       const asked = { to: "unknown.example:443", group: "staff", at: monday }
       assert.strictEqual((yield* ask({ ...asked, address: "192.0.2.1" })).code, 0)
@@ -88,7 +88,7 @@ describe("explain", () => {
     })
   )
 
-  it.effect("says that a name has no address, which comes to a denial", () =>
+  it.effect("reports that a name has no address, which is a denial", () =>
     Effect.gen(function* () {
       const asked = { to: "unknown.example:443", group: "staff", at: monday }
       assert.deepStrictEqual(yield* ask(asked), {
@@ -107,7 +107,7 @@ describe("explain", () => {
     [new ResolutionFailed({ name: "x", code: "ESERVFAIL" }), "the name servers fail (ESERVFAIL)"],
     [new ResolutionTimeout({ name: "x" }), "the name servers do not answer in time"]
   ] as const) {
-    it.effect(`says of a name that ${why}`, () =>
+    it.effect(`reports of a name that ${why}`, () =>
       Effect.gen(function* () {
         const question = yield* AccessFlags.fromFlags(
           given({ to: "some.example:443", group: "staff", at: monday })
@@ -119,7 +119,7 @@ describe("explain", () => {
     )
   }
 
-  it.effect("goes by the time it is told", () =>
+  it.effect("uses the given time", () =>
     Effect.gen(function* () {
       const asked = { to: "192.0.2.1:443", group: "staff" }
       assert.strictEqual((yield* ask({ ...asked, at: "2026-11-23T07:00Z" })).code, 0)
@@ -129,7 +129,7 @@ describe("explain", () => {
     })
   )
 
-  it.effect("explains what has no target yet", () =>
+  it.effect("explains a request without a target", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* ask({ command: "associate" }), {
         lines: [
@@ -144,7 +144,7 @@ describe("explain", () => {
     })
   )
 
-  it.effect("leaves out the first of very many rules", () =>
+  it.effect("leaves out the first rules if there are very many", () =>
     Effect.gen(function* () {
       const rules = read(...Array.from({ length: 30 }, (_, i) => ({ deny: true, to: `host${i}.example` })))
       const question = yield* AccessFlags.fromFlags(given({ to: "192.0.2.1:443" }))
@@ -157,7 +157,7 @@ describe("explain", () => {
 })
 
 describe("AccessFlags", () => {
-  it.effect("is what the flags say", () =>
+  it.effect("has the values of the flags", () =>
     Effect.gen(function* () {
       const question = yield* AccessFlags.fromFlags(
         given({
@@ -187,7 +187,7 @@ describe("AccessFlags", () => {
     })
   )
 
-  it.effect("reads an address as a client's would be", () =>
+  it.effect("reads an address like one of a client", () =>
     Effect.gen(function* () {
       const { access } = yield* AccessFlags.fromFlags(given({ to: "[::ffff:192.0.2.1]:443" }))
       assert.strictEqual(NetAddress.formatIp(access.target?.host as NetAddress.IpAddress), "192.0.2.1")
@@ -223,7 +223,7 @@ describe("explain, of settings", () => {
       )
     )
 
-  it.effect("says so if nobody is called that", () =>
+  it.effect("reports an unknown user", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* run("alice"), [])
       assert.deepStrictEqual(yield* run("alcie", "auth-url: http://127.0.0.1:1/"), [])
@@ -231,7 +231,7 @@ describe("explain, of settings", () => {
     })
   )
 
-  it.effect("knows the server itself", () =>
+  it.effect("denies the server itself", () =>
     Effect.gen(function* () {
       const asked = (to: string) =>
         Effect.exit(Explain.run({ listen: ["127.0.0.1:1080"] }, given({ to }))).pipe(
@@ -249,7 +249,7 @@ describe("explain, of settings", () => {
     })
   )
 
-  it.effect("allows what report-only logs as denied, but for the server itself", () =>
+  it.effect("allows with report-only what is only logged as denied, except the server itself", () =>
     Effect.gen(function* () {
       const asked = (to: string) =>
         Explain.run({ denyTarget: ["192.0.2.1"], reportOnly: ["true"] }, given({ to })).pipe(

@@ -13,7 +13,7 @@ describe("help", () => {
     assert.sameMembers([...grouped], [...Settings.sections])
   })
 
-  it("has its usual settings on one page, in lines that a terminal holds", () => {
+  it("has the usual settings on one page, in lines that fit a terminal", () => {
     const lines = Help.short(["check", "explain", "schema", "hash-password", "help"])
     assert.isAtMost(lines.length, 25)
     for (const line of lines) assert.isAtMost(line.length, 100, line)

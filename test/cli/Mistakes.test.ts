@@ -13,14 +13,14 @@ const flag = (option: string, suggestions: ReadonlyArray<string> = []) =>
 const command = (subcommand: string, suggestions: ReadonlyArray<string>) =>
   new CliError.UnknownSubcommand({ subcommand, parent: ["effect-socks"], suggestions })
 
-describe("a setting that there is not", () => {
-  it("is told with the nearest one", () => {
+describe("an unknown setting", () => {
+  it("is reported with the nearest one", () => {
     assert.deepStrictEqual(Mistakes.lines([flag("--idle-timout")]), [
       "There is no setting --idle-timout. Did you mean --idle-timeout?"
     ])
   })
 
-  it("is told with what it is called here", () => {
+  it("is reported with its name here", () => {
     const lines = Mistakes.lines([flag("--auth"), flag("-p"), flag("--dns-server")])
     assert.deepStrictEqual(lines, [
       "There is no setting --auth. Did you mean --user NAME:PASSWORD?",
@@ -29,26 +29,26 @@ describe("a setting that there is not", () => {
     ])
   })
 
-  it("is told alone if nothing is like it", () => {
+  it("is reported alone if no setting is similar", () => {
     assert.deepStrictEqual(Mistakes.lines([flag("--zzzzzz\u001b[1m")]), [
       "There is no setting --zzzzzz\\u{1b}[1m."
     ])
   })
 
-  it("does not have its value taken for a command", () => {
+  it("does not make its value a command", () => {
     assert.deepStrictEqual(Mistakes.lines([flag("--zzzzzz"), command("7", [])]), [
       "There is no setting --zzzzzz."
     ])
   })
 
-  it("is no property that every object has", () => {
+  it("is not a property that every object has", () => {
     assert.deepStrictEqual(Mistakes.lines([flag("--constructor"), flag("--__proto__")]), [
       "There is no setting --constructor.",
       "There is no setting --__proto__."
     ])
   })
 
-  it("is translated to settings that there are, and only where there is none of its name", () => {
+  it("is translated to existing settings, and only if none has its name", () => {
     const flags = new Set(Object.keys(Setting.texts(Settings.table)).map(Setting.flagName))
     for (const [name, meant] of Object.entries(Mistakes.translations)) {
       assert.isFalse(flags.has(name), name)
@@ -57,8 +57,8 @@ describe("a setting that there is not", () => {
   })
 })
 
-describe("a command that there is not", () => {
-  it("is told with the nearest one", () => {
+describe("an unknown command", () => {
+  it("is reported with the nearest one", () => {
     assert.deepStrictEqual(Mistakes.lines([command("chek", ["check"])]), [
       "There is no command chek. Did you mean check?"
     ])

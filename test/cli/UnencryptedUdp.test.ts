@@ -6,7 +6,7 @@ import { defaults } from "../../src/server/Config.ts"
 
 const at = (text: string) => Option.getOrThrow(ListenAddress.fromString(text))
 
-describe("datagrams at a listener", () => {
+describe("the warning about UDP at a listener", () => {
   for (const [listen, settings, note] of [
     ["127.0.0.1:1", {}, ""],
     ["127.0.0.1:1?udp=true", {}, ""],
@@ -18,7 +18,7 @@ describe("datagrams at a listener", () => {
     ["tls:127.0.0.1:1?protocols=http", {}, ""],
     ["tls:127.0.0.1:1?udp=true", { protocols: ["http", "socks4"] }, ""]
   ] as const) {
-    it(`${listen} ${JSON.stringify(settings)}: ${note || "nothing to say"}`, () => {
+    it(`${listen} ${JSON.stringify(settings)}: ${note || "none"}`, () => {
       const values = { ...defaults, udp: true, ...settings }
       assert.strictEqual(UnencryptedUdp.noteOn(at(listen), values), note)
       assert.strictEqual(UnencryptedUdp.isAt(at(listen), values), note.includes("in the clear"))

@@ -28,7 +28,7 @@ const warnings = (file: string, env: Readonly<Record<string, string>> = {}) =>
   )
 
 describe("warnings", () => {
-  it.effect("are of rules", () =>
+  it.effect("are about rules", () =>
     Effect.gen(function* () {
       const file = `rules:
   - { deny: true, ports: 25, limits: { sessions: 1 } }
@@ -41,7 +41,7 @@ describe("warnings", () => {
     })
   )
 
-  it.effect("are of datagrams that TLS does not protect", () =>
+  it.effect("are about datagrams that TLS does not protect", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
         yield* warnings('listen: ["tls:127.0.0.1:1443", "127.0.0.1:1080?udp=true"]\n'),
@@ -56,7 +56,7 @@ describe("warnings", () => {
     })
   )
 
-  it.effect("are of a certificate for trying", () =>
+  it.effect("are about a self-signed certificate", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* warnings('listen: "tls:127.0.0.1:1443"\ntls: auto\n'), [
         "tls: auto is for trying: the certificate is self-signed, and another after each start"
@@ -64,7 +64,7 @@ describe("warnings", () => {
     })
   )
 
-  it.effect("are of a token for nobody", () =>
+  it.effect("are about a token without a service", () =>
     Effect.gen(function* () {
       const token = "auth-token: hunter2\n"
       assert.deepStrictEqual(yield* warnings(token), [
@@ -74,7 +74,7 @@ describe("warnings", () => {
     })
   )
 
-  it.effect("are of users who have expired, those of a file too", () =>
+  it.effect("are about expired users, also of a users file", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users.yaml")
       const user = (name: string, expires: string) =>
@@ -91,7 +91,7 @@ describe("warnings", () => {
     })
   )
 
-  it.effect("are of users who can prove nothing", () =>
+  it.effect("are about users who cannot log in", () =>
     Effect.gen(function* () {
       const users = "users: [{ name: alice, password: x }, { name: bob }]\n"
       assert.deepStrictEqual(yield* warnings(users), [
@@ -101,7 +101,7 @@ describe("warnings", () => {
     })
   )
 
-  it.effect("are of variables that look like settings", () =>
+  it.effect("are about variables that look like settings", () =>
     Effect.gen(function* () {
       const env = { SOCKS_LISTN: "x", SOCKS_HOST: "x", SOCKS_UDP: "true", SOCKS_ALICE: "alice:x", PATH: "x" }
       assert.deepStrictEqual(yield* warnings(`user: \${SOCKS_ALICE}`, env), [

@@ -47,7 +47,7 @@ const services = ({ layer: datagramRelay }: ReturnType<typeof relay>, config: Pa
   Effect.provide(layer({ datagramRelay, config }))
 
 describe("Associate", () => {
-  it.effect("binds the address that the client connected to, and names it", () => {
+  it.effect("binds the address that the client connected to, and replies with it", () => {
     const it = relay()
     return Effect.gen(function* () {
       const client = yield* asking()
@@ -71,7 +71,7 @@ describe("Associate", () => {
     ["what is no name", "\0", 4000, 0]
   ] as const
   for (const [what, host, port, expected] of declarations) {
-    it.effect(`holds a client that declares ${what} to ${expected === 0 ? "no port" : "it"}`, () => {
+    it.effect(`expects of a client that declares ${what} ${expected === 0 ? "any port" : "that port"}`, () => {
       const it = relay()
       return Effect.gen(function* () {
         const client = yield* asking(host, port)
@@ -81,7 +81,7 @@ describe("Associate", () => {
     })
   }
 
-  it.effect("names another address if there is one to advertise", () => {
+  it.effect("replies with the advertised address", () => {
     const it = relay()
     return Effect.gen(function* () {
       const client = yield* asking()
@@ -91,7 +91,7 @@ describe("Associate", () => {
     }).pipe(services(it, { advertise: NetAddress.ipFromStringUnsafe("192.0.2.9") }))
   })
 
-  it.effect("can ask that the port be declared", () => {
+  it.effect("can require a declared port", () => {
     const it = relay()
     return Effect.gen(function* () {
       const undeclared = yield* asking()
@@ -102,7 +102,7 @@ describe("Associate", () => {
     }).pipe(services(it, { udpStrict: true }))
   })
 
-  it.effect("is no command where UDP is off", () => {
+  it.effect("is not supported if UDP is off", () => {
     const it = relay()
     return Effect.gen(function* () {
       const client = yield* asking()
@@ -111,7 +111,7 @@ describe("Associate", () => {
     }).pipe(services(it, { udp: false }))
   })
 
-  it.effect("fails with 01 where there is no port", () =>
+  it.effect("fails with 01 without a free port", () =>
     Effect.gen(function* () {
       const client = yield* asking()
       assert.deepStrictEqual([...(yield* client.rest)], reply(0x01))
@@ -138,7 +138,7 @@ describe("Associate", () => {
   })
 
   for (const how of ["end", "reset"] as const) {
-    it.effect(`ends with the connection's ${how}, and not with bytes on it`, () => {
+    it.effect(`ends with the ${how} of the connection, and not with bytes on it`, () => {
       const it = relay()
       return Effect.gen(function* () {
         const client = yield* asking()
@@ -153,7 +153,7 @@ describe("Associate", () => {
     })
   }
 
-  it.effect("has no place in SOCKS4", () => {
+  it.effect("is not part of SOCKS4", () => {
     const it = relay()
     return Effect.gen(function* () {
       const client = yield* connect
@@ -163,7 +163,7 @@ describe("Associate", () => {
     }).pipe(services(it))
   })
 
-  it.effect("does not let CONNECT go to port 0", () =>
+  it.effect("refuses CONNECT to port 0", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send([...greeting(0x00), ...request("192.0.2.1", 0)])

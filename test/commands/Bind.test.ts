@@ -49,7 +49,7 @@ const scripted = Effect.gen(function* () {
 const received = (client: Peer, count: number) => Effect.map(client.receive(count), (bytes) => [...bytes])
 
 describe("Bind", () => {
-  it.effect("tells the bound address, then the target's, then moves bytes both ways", () =>
+  it.effect("replies with the bound address, then with the target's, and then relays both ways", () =>
     Effect.gen(function* () {
       const { asked, target, services, arrives } = yield* scripted
       yield* Effect.gen(function* () {
@@ -98,7 +98,7 @@ describe("Bind", () => {
     )
   }
 
-  it.effect("stops listening when the client goes away", () =>
+  it.effect("stops listening when the client leaves", () =>
     Effect.gen(function* () {
       const { services, isReleased } = yield* scripted
       yield* Effect.gen(function* () {

@@ -95,7 +95,7 @@ describe("Connect", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("dials an address without asking anyone, though it came as a name", () => {
+  it.effect("dials an address in text form without a look-up", () => {
     const { events, layer } = services(true)
     return Effect.gen(function* () {
       const { peer, client } = yield* accepted
@@ -106,7 +106,7 @@ describe("Connect", () => {
   })
 
   for (const how of ["end", "reset"] as const) {
-    it.effect(`gives up dialling when the client leaves by ${how}`, () => {
+    it.effect(`stops dialling when the client leaves by ${how}`, () => {
       const { events, layer } = services(false)
       return Effect.gen(function* () {
         const { peer, client } = yield* accepted
@@ -121,7 +121,7 @@ describe("Connect", () => {
     })
   }
 
-  it.effect("goes on dialling for a client that has sent all it has to say", () => {
+  it.effect("continues dialling after a FIN of a client that has sent bytes", () => {
     const { layer } = services(false)
     return Effect.gen(function* () {
       const { peer, client } = yield* accepted

@@ -63,7 +63,7 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
-  it.effect("is never another user's", () => {
+  it.effect("is never used for another user", () => {
     const { targets } = numbered()
     return Effect.gen(function* () {
       const all = yield* bodies(...["alice", "bob", "alice", "bob"].map((name) => ask("GET", "/", as(name))))
@@ -71,7 +71,7 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets, authenticator })))
   })
 
-  it.effect("is not used when its address is denied meanwhile", () => {
+  it.effect("is not used when its address was denied meanwhile", () => {
     const { targets, connections } = numbered()
     let isDenied = false
     const policy = Layer.succeed(Policy, {
@@ -89,7 +89,7 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets, policy })))
   })
 
-  it.effect("is new for a request that must not be made twice, and kept behind it", () => {
+  it.effect("is new for a request that must not be made twice, and is kept after it", () => {
     const { targets } = numbered()
     const post = message(["POST http://target.example/ HTTP/1.1", "Host: a", "Content-Length: 2"], "hi")
     return Effect.gen(function* () {
@@ -102,7 +102,7 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
-  it.effect("is closed after 15 seconds, or as soon as the origin ends it or says something", () => {
+  it.effect("is closed after 15 seconds, or when the origin ends it or sends bytes", () => {
     const { targets, connections } = numbered()
     return Effect.gen(function* () {
       yield* bodies(ask("GET", "/"))
@@ -118,7 +118,7 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
-  it.effect("that was closed in the moment of its use is replaced once", () => {
+  it.effect("that was closed at the moment of its use is replaced once", () => {
     const { targets, heads } = numbered((connection, request, peer) => {
       if (request === 1) return ok(String(connection))
       peer.duplex.destroy()
@@ -133,7 +133,7 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
-  it.effect("that its client has to itself loses no part of a body, and no request is made twice", () => {
+  it.effect("that one client alone uses loses no part of a body, and no request is made twice", () => {
     const { targets, heads } = numbered((connection, request, peer) => {
       if (request === 1) return ok(String(connection))
       peer.duplex.destroy()
@@ -152,7 +152,7 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
-  it.effect("is not kept if a response on it says so, or ends with it, or has something behind it", () => {
+  it.effect("is not kept if the response says so, ends with the connection, or has bytes behind it", () => {
     const answers = [
       message(["HTTP/1.1 200 OK", "Content-Length: 1", "Connection: close"], "1"),
       message(["HTTP/1.0 200 OK", "Content-Length: 1"], "2"),
@@ -166,7 +166,7 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
-  it.effect("that a client has authenticated is this client connection's alone", () => {
+  it.effect("that a client has authenticated is used for this client's connection only", () => {
     const { targets, connections } = numbered()
     const ntlm = ask("GET", "/", "Authorization: NTLM TlRMTVNTUAAB")
     return Effect.gen(function* () {
