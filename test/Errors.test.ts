@@ -57,7 +57,7 @@ describe("the message of an error", () => {
     })
   }
 
-  it("is tested for every error", () => {
+  it("exists for every error", () => {
     for (const [name, make] of Object.entries(Errors)) {
       if (!/^[A-Z]/.test(name) || name === "BadSettings") continue
       const { message } = new (make as unknown as new (fields: object) => Error)({})

@@ -78,7 +78,7 @@ describe("the documentation", () => {
     await expect(settingsPage()).toMatchFileSnapshot("../docs/settings.md")
   })
 
-  it("has every reply there is", () => {
+  it("has every reply", () => {
     const replies = text("docs/operate.md")
     for (const { socks } of Object.values(answers)) {
       if (socks.message === "reply")
@@ -91,7 +91,7 @@ describe("the documentation", () => {
     for (const [key] of Conditions.list) assert.match(conditions, new RegExp(`^\\| .*\`${key}\`.* \\|`, "m"))
   })
 
-  it("names only files that there are", () => {
+  it("names only existing files", () => {
     for (const page of ["docs/architecture.md", "docs/how-it-works.md"]) {
       const named = text(page).matchAll(/(?<![\w/])(?:[a-z]\w*\/)+[A-Z]\w*/g)
       for (const [name] of named)
@@ -102,16 +102,16 @@ describe("the documentation", () => {
     }
   })
 
-  it("shows of an example what is run", () => {
+  it("shows a part of an example that is run", () => {
     const [, shown] = /```ts\n([\s\S]*?)```/.exec(text("README.md")) ?? []
     assert.include(text("examples/embed.ts"), String(shown))
   })
 
-  it("begins with a page that is short", () => {
+  it("begins with a short page", () => {
     assert.isAtMost(text("README.md").split("\n").length, 150)
   })
 
-  it("names only flags that there are", () => {
+  it("names only existing flags", () => {
     const flags = new Set(Object.keys(Section.table(Settings.sections)).map(Setting.flagName))
     for (const page of pages.filter((path) => path.startsWith("docs/") || path === "README.md")) {
       for (const [command] of text(page).matchAll(/(?:effect-socks|dist\/main\.js) [^\n`|]*/g)) {
@@ -123,7 +123,7 @@ describe("the documentation", () => {
   })
 
   for (const page of pages) {
-    it(`has links in ${page} that lead somewhere`, () => {
+    it(`has working links in ${page}`, () => {
       for (const [, link] of withoutCode(text(page)).matchAll(/\]\(([^)\s]+)\)/g)) {
         if (/^https?:/.test(link!)) continue
         const [path, anchor] = link!.split("#") as [string, string?]

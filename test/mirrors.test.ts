@@ -201,7 +201,7 @@ const hasTests = (name: string): boolean => {
 const isTable = (name: string) => /(^|\/)(Listen|Name|Transport)?Settings$/.test(name)
 
 describe("each source", () => {
-  it("has tests of its name, or a place in a list that says where they are", () => {
+  it("has tests of its name, or is in a list that names them", () => {
     assert.deepStrictEqual(
       sources
         .filter((name) => !hasTests(name) && !isTable(name) && !bare.includes(name) && !(name in elsewhere))
@@ -210,7 +210,7 @@ describe("each source", () => {
     )
   })
 
-  it("stands in no list needlessly", () => {
+  it("is in no list needlessly", () => {
     const listed = [...bare, ...Object.keys(elsewhere)]
     assert.deepStrictEqual(
       listed.filter((name) => hasTests(name) || !sources.includes(name)),

@@ -170,38 +170,40 @@ describe("a file of users", () => {
     })
   )
 
-  it.effect("leaves the users as they were while it is invalid, logs one error, and is read when it is valid again", () =>
-    Effect.gen(function* () {
-      const path = join(yield* Temporary.directory, "users")
-      const { lines, layer } = captured()
-      const said = () => lines.splice(0).map(({ level, fields }) => [level, fields.error ?? fields.file])
-      yield* write(path, `alice:${hash}\n`)
-      yield* Effect.gen(function* () {
-        yield* write(path, `alice:${hash}\nbob:hunter2\n`)
-        yield* looked
-        yield* looked
-        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
-        assert.deepStrictEqual(said(), [
-          [
-            "Error",
-            `--users-file: line 2 of "${path}" is not NAME:HASH with a hash of scrypt or bcrypt: it is a ` +
-              "password in plain text"
-          ]
-        ])
-        yield* Effect.promise(() => rm(path))
-        yield* looked
-        yield* looked
-        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
-        assert.deepStrictEqual(said(), [
-          ["Error", `--users-file: "${path}" is not a file that can be read (ENOENT)`]
-        ])
-        yield* write(path, `alice:${hash}\nbob:${hash}\n`)
-        yield* Effect.promise(() => chmod(path, 0o600))
-        yield* looked
-        assert.deepStrictEqual(yield* known("alice", "bob"), ["alice", "bob"])
-        assert.deepStrictEqual(said(), [["Info", path]])
-      }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
-    })
+  it.effect(
+    "leaves the users as they were while it is invalid, logs one error, and is read when it is valid again",
+    () =>
+      Effect.gen(function* () {
+        const path = join(yield* Temporary.directory, "users")
+        const { lines, layer } = captured()
+        const said = () => lines.splice(0).map(({ level, fields }) => [level, fields.error ?? fields.file])
+        yield* write(path, `alice:${hash}\n`)
+        yield* Effect.gen(function* () {
+          yield* write(path, `alice:${hash}\nbob:hunter2\n`)
+          yield* looked
+          yield* looked
+          assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
+          assert.deepStrictEqual(said(), [
+            [
+              "Error",
+              `--users-file: line 2 of "${path}" is not NAME:HASH with a hash of scrypt or bcrypt: it is a ` +
+                "password in plain text"
+            ]
+          ])
+          yield* Effect.promise(() => rm(path))
+          yield* looked
+          yield* looked
+          assert.deepStrictEqual(yield* known("alice", "bob"), ["alice"])
+          assert.deepStrictEqual(said(), [
+            ["Error", `--users-file: "${path}" is not a file that can be read (ENOENT)`]
+          ])
+          yield* write(path, `alice:${hash}\nbob:${hash}\n`)
+          yield* Effect.promise(() => chmod(path, 0o600))
+          yield* looked
+          assert.deepStrictEqual(yield* known("alice", "bob"), ["alice", "bob"])
+          assert.deepStrictEqual(said(), [["Info", path]])
+        }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
+      })
   )
 
   it.effect("is refused when a rule names a group that is gone", () =>

@@ -46,34 +46,36 @@ describe("unless", () => {
   )
 
   for (const isLate of [true, false]) {
-    it.effect(`interrupts the effect when the event ${isLate ? "comes" : "has been"}, and waits for its cleanup`, () =>
-      Effect.gen(function* () {
-        const { state, on } = event()
-        const done: Array<string> = []
-        const cleanUp = Effect.andThen(
-          Effect.yieldNow,
-          Effect.sync(() => done.push("cleaned up"))
-        )
-        const early: Event = (happen) => {
-          happen()
-          return on(happen)
-        }
-        const fiber = yield* Effect.never.pipe(
-          Effect.ensuring(cleanUp),
-          (slow) => unless(slow, isLate ? on : early, otherwise),
-          Effect.ensuring(Effect.sync(() => done.push("went on"))),
-          Effect.forkChild
-        )
-        yield* Effect.yieldNow
-        if (isLate) {
-          assert.deepStrictEqual(done, [])
-          state.happen()
-          state.happen()
-        }
-        assert.deepStrictEqual(yield* Fiber.await(fiber), Exit.fail("otherwise"))
-        assert.deepStrictEqual(done, ["cleaned up", "went on"])
-        assert.strictEqual(state.waits, 0)
-      })
+    it.effect(
+      `interrupts the effect when the event ${isLate ? "comes" : "has been"}, and waits for its cleanup`,
+      () =>
+        Effect.gen(function* () {
+          const { state, on } = event()
+          const done: Array<string> = []
+          const cleanUp = Effect.andThen(
+            Effect.yieldNow,
+            Effect.sync(() => done.push("cleaned up"))
+          )
+          const early: Event = (happen) => {
+            happen()
+            return on(happen)
+          }
+          const fiber = yield* Effect.never.pipe(
+            Effect.ensuring(cleanUp),
+            (slow) => unless(slow, isLate ? on : early, otherwise),
+            Effect.ensuring(Effect.sync(() => done.push("went on"))),
+            Effect.forkChild
+          )
+          yield* Effect.yieldNow
+          if (isLate) {
+            assert.deepStrictEqual(done, [])
+            state.happen()
+            state.happen()
+          }
+          assert.deepStrictEqual(yield* Fiber.await(fiber), Exit.fail("otherwise"))
+          assert.deepStrictEqual(done, ["cleaned up", "went on"])
+          assert.strictEqual(state.waits, 0)
+        })
     )
   }
 

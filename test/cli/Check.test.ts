@@ -108,11 +108,13 @@ describe("quotas", () => {
     ["of a rule", "rules: [{ allow: true, limits: { monthly-quota: 5GiB } }]", [forgetful]],
     ["of nobody", "user: alice:secret", []]
   ] as const) {
-    it.effect(`${what} without a directory ${warnings.length > 0 ? "cause a warning" : "cause no warning"}`, () =>
-      Effect.gen(function* () {
-        yield* check({ config: ["a.yaml"] }, file)
-        assert.deepStrictEqual(yield* TestConsole.errorLines, warnings)
-      })
+    it.effect(
+      `${what} without a directory ${warnings.length > 0 ? "cause a warning" : "cause no warning"}`,
+      () =>
+        Effect.gen(function* () {
+          yield* check({ config: ["a.yaml"] }, file)
+          assert.deepStrictEqual(yield* TestConsole.errorLines, warnings)
+        })
     )
   }
 

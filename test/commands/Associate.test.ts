@@ -71,14 +71,17 @@ describe("Associate", () => {
     ["what is no name", "\0", 4000, 0]
   ] as const
   for (const [what, host, port, expected] of declarations) {
-    it.effect(`expects of a client that declares ${what} ${expected === 0 ? "any port" : "that port"}`, () => {
-      const it = relay()
-      return Effect.gen(function* () {
-        const client = yield* asking(host, port)
-        assert.deepStrictEqual([...(yield* client.receive(10))], reply(0x00, bound))
-        assert.strictEqual(it.asked[0]!.port, expected)
-      }).pipe(services(it))
-    })
+    it.effect(
+      `expects of a client that declares ${what} ${expected === 0 ? "any port" : "that port"}`,
+      () => {
+        const it = relay()
+        return Effect.gen(function* () {
+          const client = yield* asking(host, port)
+          assert.deepStrictEqual([...(yield* client.receive(10))], reply(0x00, bound))
+          assert.strictEqual(it.asked[0]!.port, expected)
+        }).pipe(services(it))
+      }
+    )
   }
 
   it.effect("replies with the advertised address", () => {

@@ -159,7 +159,7 @@ describe("bodies", () => {
 })
 
 describe("Expect: 100-continue", () => {
-  it.effect("is the target's to answer", () =>
+  it.effect("is answered by the target", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect
@@ -179,7 +179,7 @@ describe("Expect: 100-continue", () => {
     )
   )
 
-  it.effect("and a body nobody wanted ends the connection", () =>
+  it.effect("with a body that the target did not want ends the connection", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect
@@ -193,7 +193,7 @@ describe("Expect: 100-continue", () => {
   )
 })
 
-describe("what breaks off", () => {
+describe("an incomplete message", () => {
   it.effect("a client in its body: the target's connection is reset", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
@@ -223,7 +223,7 @@ describe("what breaks off", () => {
     )
   )
 
-  it.effect("a chunk that is none, behind good ones: the target's connection is reset", () =>
+  it.effect("a malformed chunk after good ones: the target's connection is reset", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect
@@ -294,7 +294,7 @@ describe("what breaks off", () => {
     )
   )
 
-  it.effect("a response in which nothing moves any more", () =>
+  it.effect("a response that stops", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect
@@ -386,7 +386,7 @@ describe("backpressure", () => {
   )
 })
 
-it.effect("A client that has said all it will still gets its answer", () =>
+it.effect("a client that has sent FIN still gets its answer", () =>
   withTarget((connected) =>
     Effect.gen(function* () {
       const client = yield* connect
@@ -464,7 +464,7 @@ describe("bytes above 0x7f", () => {
 })
 
 describe("interim responses", () => {
-  it.effect("pass with their fields, each of them", () =>
+  it.effect("are passed on with their fields", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect
@@ -490,7 +490,7 @@ describe("interim responses", () => {
 
 describe("a request", () => {
   for (const lengths of [["Content-Length: 5", "Content-Length: 5"], ["Content-Length: 5, 5"]]) {
-    it.effect(`of one length that is said twice has it: ${lengths.length} lines`, () =>
+    it.effect(`with the same length in ${lengths.length} lines has that length`, () =>
       withTarget((connected) =>
         Effect.gen(function* () {
           const client = yield* connect
@@ -518,7 +518,7 @@ describe("a request", () => {
     )
   )
 
-  it.effect("of OPTIONS goes so far as Max-Forwards says", () =>
+  it.effect("of OPTIONS is forwarded as often as Max-Forwards allows", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect
@@ -589,7 +589,7 @@ describe("an upgrade to WebSocket", () => {
 })
 
 describe("an answer before the request is whole", () => {
-  it.effect("passes at once, and the request goes on for as long as the target reads it", () =>
+  it.effect("is passed on at once, and the request continues as long as the target reads it", () =>
     withTarget((connected) =>
       Effect.gen(function* () {
         const client = yield* connect

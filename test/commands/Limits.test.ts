@@ -69,7 +69,7 @@ const asks = Effect.fnUntraced(function* (host: string) {
 const down = { [free]: new NetworkUnreachable() }
 
 describe("A rule with limits", () => {
-  it.effect("is the one that counts where its address answers, though another comes before it", () => {
+  it.effect("counts the session if its address answers, although another rule comes first", () => {
     const { dialled, layer } = services(down, { sessions: 1 })
     return Effect.gen(function* () {
       const first = yield* asks("both.example")
@@ -84,7 +84,7 @@ describe("A rule with limits", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("that is full is passed over for an address of another", () => {
+  it.effect("is skipped when it is full, for an address of another rule", () => {
     const { dialled, layer } = services({}, { sessions: 1 }, { sessions: 1 })
     return Effect.gen(function* () {
       assert.strictEqual((yield* asks(free)).code, 0x00)
@@ -95,7 +95,7 @@ describe("A rule with limits", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("does not count a session that went another way", () => {
+  it.effect("does not count a session that uses an address of another rule", () => {
     const { layer } = services({}, { sessions: 1 })
     return Effect.gen(function* () {
       for (let i = 0; i < 3; i++) assert.strictEqual((yield* asks("both.example")).code, 0x00)
@@ -117,7 +117,7 @@ describe("A rule with limits", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("tells a client of HTTP that there are too many, not that another address is down", () => {
+  it.effect("reports the limit to a client of HTTP, and not that another address is down", () => {
     const { dialled, layer } = services(down, { sessions: 1 })
     return Effect.gen(function* () {
       yield* asks(limited)

@@ -43,7 +43,7 @@ describe("a setting with a structure", () => {
     })
   )
 
-  it.effect("says what its schema says", () =>
+  it.effect("has the messages of its schema", () =>
     Effect.gen(function* () {
       const text = `rules:
   - { name: 5, action: permit, to: x, rate: 0 }
@@ -104,7 +104,7 @@ describe("users", () => {
     })
   )
 
-  it.effect("are never shown as they are, however wrong", () =>
+  it.effect("are never shown in messages, however malformed", () =>
     Effect.gen(function* () {
       const text = `users:
   - hunter2
@@ -132,7 +132,7 @@ describe("users", () => {
 })
 
 describe("rules", () => {
-  it.effect("are told about as all that is in the file", () =>
+  it.effect("are reported with their places, like everything in the file", () =>
     Effect.gen(function* () {
       const text = `rules:
   - { allow: true, to: ["*.example.com", 10.0.0.0/8], ports: 443 }

@@ -71,13 +71,13 @@ udp: "false"
     })
   )
 
-  it.effect("can say nothing", () =>
+  it.effect("can be empty", () =>
     Effect.gen(function* () {
       for (const text of ["", "# nothing\n", "{}"]) assert.deepStrictEqual((yield* read(text)).values, {})
     })
   )
 
-  it.effect("knows where its values are", () =>
+  it.effect("knows the places of its values", () =>
     Effect.gen(function* () {
       const { locate } = yield* read("udp: true\nuser:\n  - a:b\n  - c:d\nprotocols: http\n")
       const at = (line: number, column: number) => ({ file: "f.yaml", line, column })
@@ -155,7 +155,7 @@ describe("a mistake", () => {
     })
   )
 
-  it.effect("does not keep the others from being told, in the order of the file", () =>
+  it.effect("does not hide other mistakes, which are reported in the order of the file", () =>
     Effect.gen(function* () {
       const text = `udp: maybe
 listen:
@@ -209,7 +209,7 @@ bind: maybe
     })
   )
 
-  it.effect("is all that random bytes can be", () =>
+  it.effect("is the only result of random bytes", () =>
     Effect.promise(() =>
       holds(
         fc.asyncProperty(
@@ -233,7 +233,7 @@ describe("a very large config file", () => {
   const rules = (count: number, action = "deny") =>
     `rules:\n${Array.from({ length: count }, (_, i) => rule(i, action)).join("")}`
 
-  it.effect("is refused where it is not plain, since all would wait for it to be read", () =>
+  it.effect("is refused if it is not plain, because all sessions would wait", () =>
     Effect.gen(function* () {
       const [first, ...others] = yield* errors(`${rules(15_000)}  - &one { allow: true }\n`)
       assert.include(
@@ -246,7 +246,7 @@ describe("a very large config file", () => {
     })
   )
 
-  it.effect("of which everything is wrong is told the first of it", () =>
+  it.effect("with very many mistakes reports the first of them", () =>
     Effect.gen(function* () {
       const wrong = yield* errors(rules(15_000, "denny"))
       assert.strictEqual(wrong.length, 1000)
@@ -279,7 +279,7 @@ describe("the text of a file without its rules", () => {
     "without rules": "user: a:b\nlog-level: debug\n"
   }
   for (const [what, text] of Object.entries(texts)) {
-    it.effect(`says all but the rules, of one ${what}`, () =>
+    it.effect(`has everything but the rules, of one ${what}`, () =>
       Effect.gen(function* () {
         const whole = yield* read(text)
         const known = (whole.values.rules ?? []) as Rules
@@ -292,7 +292,7 @@ describe("the text of a file without its rules", () => {
     )
   }
 
-  it.effect("is not read for rules by a process that has the rules already", () =>
+  it.effect("is not read for rules by a process that already has the rules", () =>
     Effect.gen(function* () {
       for (const text of ["rules: [{ nonsense: 1 }]\n", "rules:\n  - &one { nonsense: 1 }\n"]) {
         const known: Rules = [{ allow: true }]

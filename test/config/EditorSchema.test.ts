@@ -14,7 +14,7 @@ type Property = { readonly description: string; readonly default?: unknown }
 const properties: Readonly<Record<string, Property>> = schema.properties
 
 describe("the JSON Schema", () => {
-  it("has every setting, with what it means and what it is if not said", () => {
+  it("has every setting, with its description and its default", () => {
     const { config: _, ...inFile } = Settings.table
     const names = Object.keys(inFile)
     assert.sameMembers(Object.keys(properties), ["$schema", ...names.map(Setting.flagName)])

@@ -17,7 +17,7 @@ const test = <A, E>(name: string, run: (files: Files["Service"]) => Effect.Effec
   it.effect(name, () => Effect.flatMap(Files.make, run).pipe(Effect.provide(MemoryFiles.layer(files))))
 
 describe("files", () => {
-  test("are read as text, and remembered by what was in them", ({ read, seen, texts }) =>
+  test("are read as text, and remembered with their text", ({ read, seen, texts }) =>
     Effect.gen(function* () {
       assert.strictEqual(yield* read("/a"), "text")
       yield* Effect.flip(read("/none"))
@@ -37,7 +37,7 @@ describe("files", () => {
       }))
   }
 
-  test("are not read where it is known what they have in them", ({ read }) =>
+  test("are not read again if their text is known", ({ read }) =>
     Effect.gen(function* () {
       const known = Effect.provideService(Known, new Map([["/none", "known"]]))
       assert.strictEqual(yield* known(read("/none")), "known")

@@ -45,7 +45,7 @@ describe("Limits", () => {
     })
   })
 
-  it("are read again from what is written of them", () => {
+  it("are the same when written and read again", () => {
     for (const limits of [example, { sessions: Infinity, lifetime: Duration.infinity }, {}]) {
       assert.deepStrictEqual(read(write(limits)), limits)
     }

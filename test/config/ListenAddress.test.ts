@@ -75,7 +75,7 @@ describe("a listen address", () => {
     })
   }
 
-  it("is the same without its TLS", () => {
+  it("is the same place without TLS", () => {
     const at = Option.getOrThrow(ListenAddress.fromString("tls:[::1]:1080"))
     assert.strictEqual(
       ListenAddress.format(ListenAddress.placeOf(ListenAddress.endpointOf(at))),
@@ -122,7 +122,7 @@ describe("permissions", () => {
 })
 
 describe("a network", () => {
-  it("is a prefix, or an address for itself", () => {
+  it("is a prefix, or a single address", () => {
     const format = (text: string) =>
       Option.getOrUndefined(Option.map(Parsers.network(text), IpNetwork.format))
     assert.strictEqual(format("10.0.0.0/8"), "10.0.0.0/8")

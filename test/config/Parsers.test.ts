@@ -159,7 +159,7 @@ describe("Parsers", () => {
     for (const text of ["", "yes", "TRUE", "on", "01", " true"]) assert.strictEqual(read(text), undefined)
   })
 
-  it("reads nothing but the words allowed", () => {
+  it("reads only the allowed words", () => {
     const allowed = ["info", "none"] as const
     assert.deepStrictEqual(Parsers.literal("none", allowed), Option.some("none"))
     holds(

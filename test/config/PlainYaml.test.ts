@@ -90,14 +90,14 @@ describe("plain YAML", () => {
     )
   }
 
-  it("does not include what means more, or what is wrong", () => {
+  it("excludes texts with other YAML features, and malformed texts", () => {
     assert.deepStrictEqual(
       other.filter((text) => plainly(text) !== undefined),
       []
     )
   })
 
-  it.effect("is what the examples are", () =>
+  it.effect("includes the examples", () =>
     Effect.gen(function* () {
       const pages = ["README.md", "docs/operate.md", "docs/users-and-rules.md", "docs/sandbox.md"]
       const examples = pages.flatMap((page) => {
@@ -129,7 +129,7 @@ describe("plain YAML", () => {
     ],
     ...["a: [", "b: {", "}\n", "]\n", "c: x\n", "\r\n", "é", "\u00a0", "<<: "]
   )
-  it.effect("is read alike, whatever is in it", () =>
+  it.effect("has the same values as with the package, for generated texts", () =>
     Effect.promise(() =>
       holds(
         fc.asyncProperty(fc.array(piece, { maxLength: 24 }), (pieces) =>
@@ -140,7 +140,7 @@ describe("plain YAML", () => {
     )
   )
 
-  it.effect("is read alike with anything in the place of anything", () =>
+  it.effect("has the same values as with the package, for texts with replaced parts", () =>
     Effect.promise(() =>
       holds(
         fc.asyncProperty(

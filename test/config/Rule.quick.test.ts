@@ -35,7 +35,7 @@ const rule = fc.dictionary(
 const label = fc.string({ unit: fc.constantFrom(..."ab01-_.*:/[]AÄ".split("")), maxLength: 12 })
 
 describe("a rule of a long list", () => {
-  it("is one of these", () => {
+  it("is read by the quick way", () => {
     for (const rule of [
       { name: "x", deny: true, to: "h1.example.com" },
       { allow: true, users: ["a", "b"], groups: "staff", to: ["*.example.com", "10.0.0.0/8"], ports: 443 },
@@ -45,7 +45,7 @@ describe("a rule of a long list", () => {
     }
   })
 
-  it("is read as the schema reads it, and what is wrong is left to that", () => {
+  it("has the same value as by the schema, which reads malformed rules", () => {
     holds(
       fc.property(rule, (written) => {
         const quick = Rule.quick(written)
@@ -55,7 +55,7 @@ describe("a rule of a long list", () => {
     )
   })
 
-  it("has names that would be the same if they were looked at more closely", () => {
+  it("has the same names as by the slow way", () => {
     holds(
       fc.property(label, (text) => {
         // Upper case is what the fast way leaves alone.

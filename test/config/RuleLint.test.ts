@@ -60,14 +60,14 @@ describe("RuleLint", () => {
     })
   }
 
-  it("says which rule is in the way", () => {
+  it("names the rule that covers another", () => {
     assert.deepStrictEqual(
       RuleLint.unmatched(read({ name: "all", ...deny }, { name: "us", ...allow, users: "us" })),
       ["us never matches: all has decided before"]
     )
   })
 
-  it("says that a denial has no limits", () => {
+  it("warns about a denial with limits", () => {
     assert.deepStrictEqual(
       said(
         RuleLint.idle,
@@ -95,7 +95,7 @@ describe("RuleLint", () => {
     ["systemd", "127.0.0.1:1080", true]
   ]
   for (const [listen, listener, isThere] of heard) {
-    it(`${isThere ? "may find" : "misses"} ${listener} where it listens on ${listen}`, () => {
+    it(`${isThere ? "accepts" : "warns about"} the listener ${listener} with ${listen}`, () => {
       const rules = read(allow, { name: "us", ...allow, listeners: listener })
       assert.deepStrictEqual(
         said(
@@ -107,22 +107,22 @@ describe("RuleLint", () => {
     })
   }
 
-  it("finds the same again, however much of it there is", () => {
+  it("finds the same targets again, however many there are", () => {
     const to = Array.from({ length: 1000 }, (_, i) => `host${i}.example`)
     assert.deepStrictEqual(never({ ...allow, to }, { ...allow, to: "a.b" }, { ...deny, to }), [3])
   })
 
-  it("finds times that never come", () => {
+  it("warns about times that never come", () => {
     assert.deepStrictEqual(never({ ...allow, when: "08:00-08:00" }, allow), [1])
     assert.deepStrictEqual(never({ ...allow, when: ["08:00-08:00", "sat"] }, allow), [])
   })
 
-  it("takes few seconds for very many", () => {
+  it("takes few seconds for very many rules", () => {
     const rules = read(...Array.from({ length: 20_000 }, (_, i) => ({ ...allow, to: `host${i}.example` })))
     assert.deepStrictEqual(RuleLint.unmatched(rules), [])
   })
 
-  it("never says so of a rule that decides something", () => {
+  it("never warns about a rule that decides a request", () => {
     holds(
       fc.property(
         fc.array(writtenRule, { minLength: 2, maxLength: 6 }),
@@ -145,7 +145,7 @@ describe("RuleLint", () => {
     )
   })
 
-  it("does not accept rules about nobody", () => {
+  it("refuses rules about unknown users", () => {
     const rules = read(
       { name: "us", ...allow, users: ["alice", "bbo"], groups: "staff" },
       { ...deny, groups: "gests" }

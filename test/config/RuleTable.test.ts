@@ -36,7 +36,7 @@ describe("RuleTable", () => {
     assert.deepStrictEqual([...tableOf(some)], some)
   })
 
-  it("has whatever was put in", () => {
+  it("has the rules that were added", () => {
     holds(
       fc.property(fc.array(writtenRule), (written) => {
         const rules = read(...written)
@@ -45,7 +45,7 @@ describe("RuleTable", () => {
     )
   })
 
-  it("is the same table made of a copy of its parts, to which more can be added", () => {
+  it("is the same after a copy of its parts, and more rules can be added", () => {
     const half = some.length >> 1
     const table = new RuleTable(structuredClone(tableOf(some.slice(0, half)).parts))
     assert.deepStrictEqual([...table], some.slice(0, half))
@@ -60,7 +60,7 @@ describe("RuleTable", () => {
     assert.deepStrictEqual([...tableOf(rules)], rules)
   })
 
-  it("has a target that no rule is left for", () => {
+  it("keeps a target without a rule", () => {
     assert.deepStrictEqual([...tableOf([{ deny: true, to: [] }])], [{ deny: true, to: [] }])
   })
 
@@ -76,7 +76,7 @@ describe("RuleTable", () => {
     assert.deepStrictEqual<unknown>([...having(some, key)], expected)
   })
 
-  it("knows all limits, each once", () => {
+  it("has all limits, each once", () => {
     assert.deepStrictEqual(limitsOf(tableOf(some)), [some[11]!.limits!, some[12]!.limits!, some[13]!.limits!])
   })
 })

@@ -34,7 +34,7 @@ describe("a value of the wrong kind", () => {
 })
 
 describe("a value that fails a check", () => {
-  it("is not what the check expects, or the one around it", () => {
+  it("has the expectation of the check, or of the schema around it", () => {
     const short = Schema.String.check(Schema.isMaxLength(3, { expected: "a short text" }))
     assert.deepStrictEqual(problems(short, "long text"), [["", "a short text"]])
     assert.deepStrictEqual(
@@ -43,7 +43,7 @@ describe("a value that fails a check", () => {
     )
   })
 
-  it("is told what the check says", () => {
+  it("has the message of the check", () => {
     const said = Schema.String.check(Schema.makeFilter((text) => text !== "x" || "x is taken"))
     assert.deepStrictEqual(problems(Schema.Struct({ a: said.annotate({ expected: "free" }) }), { a: "x" }), [
       ["a", "x is taken"]
@@ -62,7 +62,7 @@ describe("a value of several forms", () => {
     Schema.Struct({ deny: Schema.String })
   ])
 
-  it("is judged by the one that it is most like", () => {
+  it("has the message of the most similar form", () => {
     assert.deepStrictEqual(problems(forms, "two words"), [["", "a word"]])
     assert.deepStrictEqual(problems(forms, { allow: "x", ports: ["80"] }), [["ports.0", "a finite number"]])
     assert.deepStrictEqual(problems(forms, { deny: 5 }), [["deny", "a text"]])

@@ -31,7 +31,7 @@ describe("Settings", () => {
     )
   })
 
-  it("has them all in the configuration, at their defaults", () => {
+  it("has all settings in the configuration, at their defaults", () => {
     const defaults: Readonly<Record<string, unknown>> = { ...Config.defaults }
     const { workers: _, config: __, logLevel: ___, logFormat: ____, ...settings } = Settings.table
     assert.sameMembers(Object.keys(defaults), Object.keys(settings))
@@ -40,7 +40,7 @@ describe("Settings", () => {
     }
   })
 
-  it("serves this machine alone, unless told otherwise", () => {
+  it("serves this machine only, by default", () => {
     assert.deepStrictEqual(Config.defaults.listen.map(ListenAddress.format), ["127.0.0.1:1080"])
     assert.isFalse(Config.defaults.open)
     assert.deepStrictEqual(Config.defaults.user, [])
@@ -69,7 +69,7 @@ describe("Settings", () => {
     assert.isTrue(Option.isNone(Settings.table.listen.read(text)))
   })
 
-  it("turns off what can be off, and nothing else", () => {
+  it("takes off only for settings that can be off", () => {
     const off = Object.entries(table).filter(
       ([, { metavar, isSecret, read }]) =>
         !["FILE", "DIR", "TARGET"].includes(metavar) && !isSecret && Option.isSome(read("off"))

@@ -34,7 +34,7 @@ const files = {
 }
 
 describe("a config file", () => {
-  it.effect("goes before the defaults, and after variables and flags", () =>
+  it.effect("beats the defaults, and is beaten by variables and flags", () =>
     Effect.gen(function* () {
       const { values } = yield* read(
         { config: ["a.yaml"], maxSessions: ["3"] },
@@ -56,7 +56,7 @@ describe("a config file", () => {
     })
   )
 
-  it.effect("is not needed", () =>
+  it.effect("is optional", () =>
     Effect.gen(function* () {
       const { values, locate, files } = yield* read({}, {})
       assert.deepStrictEqual(values, {
@@ -70,7 +70,7 @@ describe("a config file", () => {
     })
   )
 
-  it.effect("is told apart from what goes before it, with all files that were read", () =>
+  it.effect("is distinguished from flags and variables, with all files that were read", () =>
     Effect.gen(function* () {
       const { locate, files } = yield* read(
         { config: ["a.yaml"], maxSessions: ["3"] },
@@ -101,7 +101,7 @@ describe("a config file", () => {
     })
   )
 
-  it.effect("is told its mistakes together with those of flags and variables", () =>
+  it.effect("has its mistakes reported together with those of flags and variables", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         read(
@@ -123,7 +123,7 @@ describe("a config file", () => {
     })
   )
 
-  it.effect("has to be there", () =>
+  it.effect("must exist", () =>
     Effect.gen(function* () {
       const { message } = yield* Effect.flip(read({ config: ["no\nfile"] }, {}))
       assert.strictEqual(message, "no\\u{a}file: does not exist")
@@ -193,7 +193,7 @@ const shown = ({ values: { user, ...others } }: Settings.Read) => ({
 })
 
 describe("a text", () => {
-  it.effect("means in the file what it means as a flag", () =>
+  it.effect("has the same meaning in the file and as a flag", () =>
     Effect.promise(() =>
       holds(
         fc.asyncProperty(lines, async (all) => {

@@ -58,14 +58,14 @@ describe("Sources", () => {
     })
   )
 
-  it.effect("does not look at a variable that a flag stands before", () =>
+  it.effect("does not read a variable if the flag is given", () =>
     Effect.gen(function* () {
       const read = yield* values({ maxSessions: ["5"] }, { SOCKS_MAX_SESSIONS: "many" })
       assert.strictEqual(read.maxSessions, 5)
     })
   )
 
-  it.effect("takes the last of several flags where one value is wanted", () =>
+  it.effect("takes the last of several flags of a single value", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* values({ maxSessions: ["5", "6"] })).maxSessions, 6)
     })
@@ -107,7 +107,7 @@ describe("Sources", () => {
   for (const [name, setting] of Object.entries(texts)) {
     // Any text but an empty one can be a path.
     if (["FILE", "DIR"].includes(setting.metavar)) continue
-    it.effect(`says what is wrong with a bad ${name}, as the operator wrote it`, () =>
+    it.effect(`reports an invalid ${name} with its text`, () =>
       Effect.gen(function* () {
         const bad = "%\x1b[31m\nsecret"
         const shown = setting.isSecret ? "what was given" : '"%\\u{1b}[31m\\u{a}secret"'
@@ -133,7 +133,7 @@ describe("Sources", () => {
     })
   )
 
-  it.effect("never shows what was given as a password", () =>
+  it.effect("never shows a password", () =>
     Effect.gen(function* () {
       for (const text of ["hunter2", ":hunter2", "alice:", `alice:hunter2${"x".repeat(255)}`]) {
         const error = yield* Effect.flip(values({ user: ["bob:hunter2", text] }))

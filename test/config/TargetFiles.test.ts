@@ -33,7 +33,7 @@ const reading = (text: string) =>
 const targets = ({ to }: Rule.Rule) => to?.map(TargetPattern.format)
 
 describe("TargetFiles", () => {
-  it.effect("puts what a file lists behind what the rule does", () =>
+  it.effect("adds the targets of the file after those of the rule", () =>
     Effect.gen(function* () {
       const { rules, seen } = yield* reading(`rules:
   - { allow: true, to: "*.example.org", to-file: names.txt }
@@ -59,7 +59,7 @@ describe("TargetFiles", () => {
     ["which line cannot be read", "wrong.txt", '"wrong.txt" line 3: "exa mple.com" is not a name'],
     ["which file there is not", "none.txt", '"none.txt" does not exist']
   ] as const) {
-    it.effect(`says ${name}, and whose file it is`, () =>
+    it.effect(`reports ${name}, and names the file`, () =>
       Effect.gen(function* () {
         const text = `rules:\n  - deny: true\n  - { allow: true, to-file: ${file} }\n`
         const error = yield* Effect.flip(reading(text))

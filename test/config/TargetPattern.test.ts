@@ -92,7 +92,7 @@ describe("TargetPattern", () => {
     assert.strictEqual(reformatted(text), undefined)
   })
 
-  it("what is formatted is read back", () => {
+  it("is the same when formatted and read back", () => {
     const octet = fc.nat(255)
     const host = fc.oneof(
       fc.constantFrom("*", "**"),

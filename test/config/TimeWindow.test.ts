@@ -44,7 +44,7 @@ describe("TimeWindow", () => {
     assert.strictEqual(read(text), undefined)
   })
 
-  it("what is formatted is read back", () => {
+  it("is the same when formatted and read back", () => {
     const window = fc.record({
       days: fc.subarray(everyDay, { minLength: 1 }),
       from: fc.nat(1439),

@@ -29,7 +29,7 @@ describe("variables in a text", () => {
     })
   }
 
-  it("that are not there, are empty, or are none, are slips", () => {
+  it("that are missing, empty or malformed are mistakes", () => {
     assert.deepStrictEqual(substitute(`\${NONE} \${EMPTY}`).errors, [
       "the environment variable NONE is not set",
       "the environment variable EMPTY is empty"
@@ -39,7 +39,7 @@ describe("variables in a text", () => {
     }
   })
 
-  it("are all among the names that are asked for beforehand", () => {
+  it("are all among the names that are read first", () => {
     holds(
       fc.property(fc.string({ unit: fc.constantFrom(...`\${}:-AB_1 `) }), (text) => {
         const names = Variables.names(text)
@@ -51,7 +51,7 @@ describe("variables in a text", () => {
     )
   })
 
-  it("leave a text alone that has no dollar sign", () => {
+  it("leave a text without a dollar sign unchanged", () => {
     holds(
       fc.property(fc.string(), (text) => {
         const plain = text.replaceAll("$", "")

@@ -93,7 +93,7 @@ describe("a value", () => {
     assert.deepStrictEqual(written?.children.get("d")?.at, { line: 7, column: 1 })
   })
 
-  it("can be an alias, and a map take others in", async () => {
+  it("can be an alias, and a map can merge others", async () => {
     const text = "a: &x {k: 1, l: 2}\nb: *x\nc: {<<: *x, k: 3}\nd: {<<: [{m: 4}, *x]}"
     assert.deepStrictEqual(await value(text), {
       a: { k: 1, l: 2 },
@@ -103,7 +103,7 @@ describe("a value", () => {
     })
   })
 
-  it("is none in an empty file", async () => {
+  it("is missing in an empty file", async () => {
     for (const text of ["", "\n", "# nothing\n", "---\n"]) assert.isNotOk((await value(text)) ?? null, text)
   })
 })
@@ -135,7 +135,7 @@ describe("a variable", () => {
   })
 })
 
-describe("what cannot be read", () => {
+describe("an unreadable text", () => {
   it.each<[text: string, expected: ReadonlyArray<string>]>([
     [
       `a: 1\nb: \${NOPE}\nc: ["\${NADA}"]`,
@@ -176,7 +176,7 @@ describe("what cannot be read", () => {
     assert.deepStrictEqual(await errors(text), expected)
   })
 
-  it("does not take the parser along to where it would not come back from", async () => {
+  it("does not recurse without a bound", async () => {
     const levels = 20_000
     for (const text of [
       "[".repeat(levels),
@@ -190,7 +190,7 @@ describe("what cannot be read", () => {
     assert.deepStrictEqual(await errors(indented), ["1:1: values lie in one another more than 100 deep"])
   })
 
-  it("is a few aliases that stand for more than there is memory", async () => {
+  it("is one with aliases that would need too much memory", async () => {
     const bomb = Array.from({ length: 20 }, (_, level) =>
       level === 0
         ? "a0: &a0 [x]"
@@ -222,7 +222,7 @@ describe("what cannot be read", () => {
     }
   })
 
-  it("is anything, and nothing throws", async () => {
+  it("never makes the reader throw", async () => {
     const pieces = fc.constantFrom(
       ..."-?:,[]{}#&*!|>'\"%@`$~<=\\ \t\r\n\0",
       "a",

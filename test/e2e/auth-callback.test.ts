@@ -8,7 +8,7 @@ import { ProxyLive } from "../../examples/auth-callback.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
 import { connect, echo } from "../support/sockets.ts"
 
-it.live("lets in whom the service knows, and its own user", () =>
+it.live("accepts users of the service, and its own user", () =>
   Effect.gen(function* () {
     const { addresses, asksPassword } = yield* Server
     assert.isTrue(asksPassword)

@@ -74,7 +74,7 @@ const login = Effect.fnUntraced(function* (
 })
 
 describe("an authentication service", () => {
-  it.live("is told who wants to come in, and says as whom they do", () =>
+  it.live("gets user, password and client, and returns groups and limits", () =>
     Effect.gen(function* () {
       const answer = { user: "Alice", groups: ["staff"], limits: { sessions: 5, upload: "1MiB" }, more: true }
       const { asked, url } = yield* service(status(200, JSON.stringify(answer)), status(200))
@@ -95,7 +95,7 @@ describe("an authentication service", () => {
     })
   )
 
-  it.live("turns away, and is asked again each time", () =>
+  it.live("refuses a user, and is asked again each time", () =>
     Effect.gen(function* () {
       const { asked, url } = yield* service(status(401), status(403))
       yield* Effect.gen(function* () {
@@ -110,7 +110,7 @@ describe("an authentication service", () => {
     })
   )
 
-  it.live("is not asked again while its answer holds, about the same password", () =>
+  it.live("is not asked again about the same password while its answer holds", () =>
     Effect.gen(function* () {
       const { asked, url } = yield* service(status(200, '{"ttl":60}'), status(401))
       yield* Effect.gen(function* () {
@@ -140,7 +140,7 @@ describe("an authentication service", () => {
     ["silence", () => {}, "no answer in time"],
     ["a reset", (response: ServerResponse) => response.socket?.resetAndDestroy(), "ECONNRESET"]
   ] as const) {
-    it.live(`lets nobody in with ${what}, and says so once`, () =>
+    it.live(`lets no user in with ${what}, and the log has one error`, () =>
       Effect.gen(function* () {
         const { lines, layer } = captured()
         const { url } = yield* service(answer, answer, status(200))
@@ -164,7 +164,7 @@ describe("an authentication service", () => {
     )
   }
 
-  it.live("lets nobody in when it is not there", () =>
+  it.live("lets no user in when it cannot be reached", () =>
     Effect.gen(function* () {
       const url = yield* Effect.scoped(Effect.map(service(status(200)), ({ url }) => url))
       assert.deepStrictEqual(yield* Effect.provide(login("alice"), authenticator({ url })), {
@@ -174,7 +174,7 @@ describe("an authentication service", () => {
     })
   )
 
-  it.live("is asked no more at once than it takes, and a few wait", () =>
+  it.live("gets a bounded number of requests at once, and a few more wait", () =>
     Effect.gen(function* () {
       let most = 0
       let now = 0
@@ -203,7 +203,7 @@ describe("an authentication service", () => {
     })
   )
 
-  it.live("decides for the program, about users that are not listed", () =>
+  it.live("decides about users that are not listed, in the program", () =>
     Effect.gen(function* () {
       const decide: Answer = (response, { authorization, body }) => {
         const isRight = (body as { readonly password: string }).password === "open sesame"

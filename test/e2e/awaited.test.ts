@@ -41,7 +41,7 @@ const start = Effect.fnUntraced(function* (wait: string, workers: string, after 
 
 const arrives = "ip link set lo up; ip address add fd00:9::9/128 dev lo nodad"
 
-describe.concurrent("a listening address that is not there", () => {
+describe.concurrent("a missing address to listen on", () => {
   for (const workers of ["1", "2"]) {
     it.live.skipIf(!isPermitted)(`is listened on when it comes, with ${workers} workers`, () =>
       Effect.gen(function* () {

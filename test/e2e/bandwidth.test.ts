@@ -39,7 +39,7 @@ const session = Effect.fnUntraced(function* (port: number) {
 // A busy machine is late now and then.
 describe("Bandwidth", { concurrent: true, retry: 2 }, () => {
   for (const rate of [64 * KiB, 256 * KiB, 2 * MiB]) {
-    it.live(`is ${rate / KiB} KiB a second each way, where that is a session's limit`, () =>
+    it.live(`is ${rate / KiB} KiB a second each way with this limit of a session`, () =>
       Effect.gen(function* () {
         const { client, target } = yield* session(yield* proxy())
         pour(client)
@@ -98,7 +98,7 @@ describe("Bandwidth", { concurrent: true, retry: 2 }, () => {
     }).pipe(Effect.provide(server({ bandwidthSession: both(256 * KiB) })))
   )
 
-  it.live("drops datagrams that are too much", () =>
+  it.live("drops datagrams beyond the limit", () =>
     Effect.gen(function* () {
       const association = yield* associate(yield* proxy())
       const [client, target] = [yield* open(), yield* open()]

@@ -31,7 +31,7 @@ const wrong = [0x01, 0x01]
 const right = [0x01, 0x00]
 
 describe.concurrent("ten wrong passwords", () => {
-  it.live("are answered alike, and then nothing is, while others come and go", () =>
+  it.live("get the same reply each, and then none, while other clients are served", () =>
     Effect.gen(function* () {
       const { port, logged } = yield* Program.start(flags)
       for (let n = 0; n < 10; n++) {
@@ -50,7 +50,7 @@ describe.concurrent("ten wrong passwords", () => {
     })
   )
 
-  it.live("from this machine make it wait, and no more", () =>
+  it.live("from this machine cause a delay, and no ban", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.start(["--user", "alice:secret", "--ban-after", "3"])
       for (let n = 0; n < 10; n++) {
@@ -85,23 +85,25 @@ it.live("bans outlive a restart, are listed on SIGUSR2, and end with their line 
   })
 )
 
-it.live("a user who has logged in from a network is heard there after a restart, though it is banned", () =>
-  Effect.gen(function* () {
-    const file = join(yield* Temporary.directory, "bans.jsonl")
-    const start = Program.start([...flags, "--ban-after", "3", "--bans-file", file])
-    const first = yield* start
-    assert.deepStrictEqual(yield* logIn(first.port, "203.0.113.7", "secret"), right)
-    for (let n = 0; n < 3; n++) yield* logIn(first.port, "203.0.113.7", "guess", `other ${n}`)
-    yield* first.logged({ message: "banned", network: "203.0.113.7/32" })
-    assert.strictEqual((yield* first.stop).code, 0)
-    const kept = readFileSync(`${file}.known`, "utf8")
-    assert.notMatch(kept, /alice|secret/)
-    assert.strictEqual(statSync(`${file}.known`).mode & 0o777, 0o600)
+it.live(
+  "a user who has logged in from a network can log in there after a restart, although the network is banned",
+  () =>
+    Effect.gen(function* () {
+      const file = join(yield* Temporary.directory, "bans.jsonl")
+      const start = Program.start([...flags, "--ban-after", "3", "--bans-file", file])
+      const first = yield* start
+      assert.deepStrictEqual(yield* logIn(first.port, "203.0.113.7", "secret"), right)
+      for (let n = 0; n < 3; n++) yield* logIn(first.port, "203.0.113.7", "guess", `other ${n}`)
+      yield* first.logged({ message: "banned", network: "203.0.113.7/32" })
+      assert.strictEqual((yield* first.stop).code, 0)
+      const kept = readFileSync(`${file}.known`, "utf8")
+      assert.notMatch(kept, /alice|secret/)
+      assert.strictEqual(statSync(`${file}.known`).mode & 0o777, 0o600)
 
-    const { port } = yield* start
-    assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "secret", "bob"), wrong)
-    assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "secret"), right)
-  })
+      const { port } = yield* start
+      assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "secret", "bob"), wrong)
+      assert.deepStrictEqual(yield* logIn(port, "203.0.113.7", "secret"), right)
+    })
 )
 
 /** What a log is after three clients failed, one of whom would rather it was someone else. */
@@ -120,7 +122,7 @@ const guilty = ["203.0.113.7", "2001:db8::7", "203.0.113.9"]
 
 const filter = fileURLToPath(new URL("../../deploy/fail2ban/filter.d/effect-socks.conf", import.meta.url))
 
-it.live("fail2ban's filter matches who failed, in a file and in the journal, and nobody else", () =>
+it.live("fail2ban's filter matches failed logins, in a file and in the journal, and no other line", () =>
   Effect.gen(function* () {
     const [, failregex = ""] = /^failregex = (.*)$/m.exec(readFileSync(filter, "utf8")) ?? []
     const pattern = new RegExp(failregex.replace("<ADDR>", "(?<address>[0-9a-fA-F.:]+)"))
@@ -135,7 +137,7 @@ it.live("fail2ban's filter matches who failed, in a file and in the journal, and
 )
 
 describeWith(["fail2ban"], () => {
-  it.live("finds who failed, and when", () =>
+  it.live("finds the clients of failed logins, and the times", () =>
     Effect.gen(function* () {
       const log = join(yield* Temporary.directory, "effect-socks.log")
       writeFileSync(log, yield* failures)

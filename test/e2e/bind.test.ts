@@ -28,7 +28,7 @@ const isRefused = (port: number) =>
 const running = Program.forFile(["--bind"])
 
 describe("BIND", () => {
-  it.live("passes a connection on, both ways, of the target or of anyone", () =>
+  it.live("relays a connection both ways, of the target or of any host", () =>
     Effect.gen(function* () {
       const server = yield* running
       for (const host of ["127.0.0.1", "0.0.0.0"]) {
@@ -52,7 +52,7 @@ describe("BIND", () => {
     })
   )
 
-  it.live("ends with the connection of someone else, who gets nothing", () =>
+  it.live("ends when another host connects, which gets nothing", () =>
     Effect.gen(function* () {
       const server = yield* running
       const { client, port } = yield* bind(server)
@@ -67,7 +67,7 @@ describe("BIND", () => {
     })
   )
 
-  it.live("ends when nobody connects in time", () =>
+  it.live("ends when no host connects in time", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--bind", "--bind-timeout", "200ms"])
       const { client, port } = yield* bind(server)
@@ -78,7 +78,7 @@ describe("BIND", () => {
     })
   )
 
-  it.live("ends with the client's connection, however that ends", () =>
+  it.live("ends with the client's connection, by FIN or reset", () =>
     Effect.gen(function* () {
       const server = yield* running
       for (const how of ["end", "reset"] as const) {

@@ -29,33 +29,31 @@ const start = Effect.fnUntraced(function* (...args: Parameters<typeof Program.st
 })
 
 describe.concurrent("a program with a config file", () => {
-  it.live(
-    "does what YAML says, and warns of what is hardly meant, at the start and when it has changed",
-    () =>
-      Effect.gen(function* () {
-        const settings = `listen:
+  it.live("uses a YAML file, and warns about probable mistakes, at the start and after a change", () =>
+    Effect.gen(function* () {
+      const settings = `listen:
   - 127.0.0.1:0
   - { address: "[::1]:0", protocols: [http], udp: false }
 user: \${NAME}:secret
 auth-token: abc
 `
-        const path = yield* file("a.yaml", settings)
-        const env = { NAME: "alice", SOCKS_BIN: "true" }
-        const running = yield* Program.start(["--config", path], { env })
-        assert.match(running.addresses[0]!, /^127\.0\.0\.1:\d+$/)
-        assert.match(running.addresses[1]!, /^\[::1\]:\d+\?protocols=http&udp=false$/)
-        assert.include(yield* running.logged({ message: "listening" }), { asksPassword: true })
-        const warned = (message: string) => running.logged({ level: "warn", message })
-        yield* warned("auth-token: there is no auth-url that it would be for")
-        yield* warned("the environment variable SOCKS_BIN is no setting; did you mean SOCKS_BIND?")
-        yield* Effect.promise(() =>
-          writeFile(path, `${settings}rules: [{ deny: true, limits: { sessions: 1 } }]\n`)
-        )
-        yield* warned("rules: rule 1 denies, so its limits have no effect")
-      })
+      const path = yield* file("a.yaml", settings)
+      const env = { NAME: "alice", SOCKS_BIN: "true" }
+      const running = yield* Program.start(["--config", path], { env })
+      assert.match(running.addresses[0]!, /^127\.0\.0\.1:\d+$/)
+      assert.match(running.addresses[1]!, /^\[::1\]:\d+\?protocols=http&udp=false$/)
+      assert.include(yield* running.logged({ message: "listening" }), { asksPassword: true })
+      const warned = (message: string) => running.logged({ level: "warn", message })
+      yield* warned("auth-token: there is no auth-url that it would be for")
+      yield* warned("the environment variable SOCKS_BIN is no setting; did you mean SOCKS_BIND?")
+      yield* Effect.promise(() =>
+        writeFile(path, `${settings}rules: [{ deny: true, limits: { sessions: 1 } }]\n`)
+      )
+      yield* warned("rules: rule 1 denies, so its limits have no effect")
+    })
   )
 
-  it.live("does what JSON says, less what flags and variables say", () =>
+  it.live("uses a JSON file, below flags and variables", () =>
     Effect.gen(function* () {
       const path = yield* file(
         "a.json",
@@ -71,7 +69,7 @@ auth-token: abc
     })
   )
 
-  it.live("does not start with a file that is wrong, and says all that is", () =>
+  it.live("does not start with an invalid file, and reports all its mistakes", () =>
     Effect.gen(function* () {
       const path = yield* file("a.yaml", "idle-timeout: 5 minutes\nbind: maybe\n")
       const { code, stdout, stderr } = yield* Program.run(["--config", path])
@@ -85,7 +83,7 @@ auth-token: abc
     })
   )
 
-  it.live("says where the file is wrong about other files", () =>
+  it.live("reports the place in the file for mistakes in other files", () =>
     Effect.gen(function* () {
       const path = yield* file(
         "a.yaml",
@@ -102,7 +100,7 @@ auth-token: abc
 })
 
 describe.concurrent("effect-socks check", () => {
-  it.live("says of a variable that it is empty, or that there is none", () =>
+  it.live("reports an empty and a missing variable", () =>
     Effect.gen(function* () {
       const path = yield* file("a.yaml", "users-file: $EMPTY\nbans-file: $NONE\n".replace(/\w+$/gm, "{$&}"))
       const { stderr } = yield* Program.run(["check", "--config", path], {
@@ -115,7 +113,7 @@ describe.concurrent("effect-socks check", () => {
     })
   )
 
-  it.live("starts nothing, with flags before it or behind it", () =>
+  it.live("starts no server, with flags before or after it", () =>
     Effect.gen(function* () {
       const path = yield* file("a.yaml", "listen: 127.0.0.1:1080\n")
       for (const flags of [
@@ -132,7 +130,7 @@ describe.concurrent("effect-socks check", () => {
     })
   )
 
-  it.live("looks at the files for TLS too", () =>
+  it.live("checks the files for TLS, too", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const good = Certificates.certificate(directory, "good", "/CN=good")
@@ -158,7 +156,7 @@ describe.concurrent("the config file of the documentation", () => {
   const [, example] = /```yaml\n(# yaml-[\s\S]*?)```/.exec(page("operate")) ?? []
   const [, rules] = /```yaml\n(rules:[\s\S]*?)```/.exec(page("users-and-rules")) ?? []
 
-  it.live("is right, and editors take it for right", () =>
+  it.live("is valid, also for editors", () =>
     Effect.gen(function* () {
       const secret = yield* file("bob", "bob:secret\n")
       const path = yield* file("effect-socks.yaml", String(example).replace("/run/secrets/bob", secret))
@@ -174,7 +172,7 @@ describe.concurrent("the config file of the documentation", () => {
     })
   )
 
-  it.live("can have the rules that are shown", () =>
+  it.live("accepts the rules on the page", () =>
     Effect.gen(function* () {
       const names = yield* file("names.txt", "example.org\n")
       const users = "users: [{ name: alice, password: secret, groups: [staff] }]\n"

@@ -33,7 +33,7 @@ const closed = Program.forFile([...withPassword, "--log-level", "debug"])
 const refusedByProxy = 97
 
 describeWith(["curl"], () => {
-  it.live("gets a page with --socks5 and a password, from the port that everyone tries", () =>
+  it.live("gets a page with --socks5 and a password, from the default port", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--listen", "127.0.0.1:9011", ...withPassword])
       const { url, certificate } = yield* Origin.https()
@@ -79,7 +79,7 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("is turned away with a wrong password, and without one", () =>
+  it.live("is refused with a wrong password, and without one", () =>
     Effect.gen(function* () {
       const server = yield* closed
       const { url, seen } = yield* Origin.http()
@@ -95,7 +95,7 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("is told why a target cannot be reached", () =>
+  it.live("gets the reason if a target cannot be reached", () =>
     Effect.gen(function* () {
       const server = yield* open
       const refused = yield* curl("--socks5", server.address, `http://127.0.0.1:${yield* Origin.freePort}/`)
@@ -120,7 +120,7 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("is turned away over SOCKS4 where a password is asked, whatever user it names", () =>
+  it.live("is refused over SOCKS4 if a password is needed, with any user id", () =>
     Effect.gen(function* () {
       const server = yield* closed
       const { url, seen } = yield* Origin.http()
@@ -137,7 +137,7 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("takes an HTTP proxy over TLS, with a certificate of its own, for requests and for tunnels", () =>
+  it.live("uses an HTTP proxy over TLS, with a client certificate, for requests and for tunnels", () =>
     Effect.gen(function* () {
       const listen = ["--listen", "tls:127.0.0.1:0", "--tls", "auto"]
       const server = yield* Program.start([...listen, ...withPassword])

@@ -92,7 +92,7 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
       ["dead-six.zone.test", "127.0.0.1"],
       ["dead-four.zone.test", "[::1]"]
     ] as const) {
-      it.effect(`${name} leads to ${host} without waiting for the family that is not answered`, () =>
+      it.effect(`${name} leads to ${host} without waiting for the missing family`, () =>
         Effect.gen(function* () {
           const { port } = yield* target
           // Neither family of this name is answered: a name that waited would not be faster.
@@ -104,7 +104,7 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
       )
     }
 
-    it.effect("a path of IPv6 that loses everything costs the delay of an attempt, and that only once", () =>
+    it.effect("a dead IPv6 path costs the delay of one attempt, and only once", () =>
       Effect.gen(function* () {
         const { port } = yield* serve((socket) => socket.end().resume(), "127.0.0.1")
         yield* blackHole("::1", port)
@@ -137,7 +137,7 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
       )
     }
 
-    it.effect("no name server is asked for localhost, a name in the hosts file, or an address", () =>
+    it.effect("no name server gets a query for localhost, a name in the hosts file, or an address", () =>
       Effect.gen(function* () {
         const { asked } = yield* Named
         const { port } = yield* target
@@ -149,7 +149,7 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
       })
     )
 
-    it.effect("look-ups that hang hold up nobody else, and end in time", () =>
+    it.effect("look-ups without an answer delay no other session, and end in time", () =>
       Effect.gen(function* () {
         const { program, asked } = yield* Named
         const { port } = yield* target
@@ -186,7 +186,7 @@ describe.runIf(Names.isPermitted && hasIPv6)("Names (needs root, mount namespace
       })
     )
 
-    it.effect("a client that goes away during its look-up ends it", () =>
+    it.effect("a client that leaves during its look-up ends the look-up", () =>
       Effect.gen(function* () {
         const { program, asked } = yield* Named
         const client = yield* connect(program.port)

@@ -19,7 +19,7 @@ const echo = Effect.gen(function* () {
   return (server.address() as { readonly port: number }).port
 })
 
-it.live("lets in whoever is in its table, and finds no network behind port 81", () =>
+it.live("accepts the users of its table, and has no route to port 81", () =>
   Effect.gen(function* () {
     const { addresses } = yield* Server
     const open = (name: string, password: string, port: number) =>

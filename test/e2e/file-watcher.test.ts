@@ -79,7 +79,7 @@ describe.concurrent.each(Object.entries(ways))("a change noticed %s", (_, option
     )
   }
 
-  it.live("a link to a directory that now leads to another", () =>
+  it.live("a link to a directory that is changed to another directory", () =>
     Effect.gen(function* () {
       // As Kubernetes lays out what it mounts.
       const { directory, once, quiet } = yield* watched(options, async (directory) => {
@@ -105,7 +105,7 @@ describe.concurrent.each(Object.entries(ways))("a change noticed %s", (_, option
 describe.concurrent("no change", () => {
   const both: FileWatcher.Options = { quietTime: "50 millis", poll: "50 millis" }
 
-  it.live("is another file, nor that the file is gone", () =>
+  it.live("is another file in the directory, or the removal of the file", () =>
     Effect.gen(function* () {
       const { path, quiet } = yield* watched(both)
       yield* Effect.promise(() => writeFile(`${path}.other`, "two"))
@@ -115,7 +115,7 @@ describe.concurrent("no change", () => {
     })
   )
 
-  it.live("is a file that is not there, in a directory that is not there, until it is", () =>
+  it.live("is a missing file in a missing directory, until it exists", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const path = join(directory, "later", "a.yaml")
@@ -134,7 +134,7 @@ describe.concurrent("no change", () => {
   )
 })
 
-it.live("keeps no process alive", () =>
+it.live("keeps the process alive", () =>
   Effect.gen(function* () {
     const directory = yield* Temporary.directory
     const script = `
@@ -153,7 +153,7 @@ it.live("keeps no process alive", () =>
 describe.concurrent("a change from before the watch began", () => {
   const soon = { quietTime: "50 millis", poll: "1 hour" } as const
 
-  it.live("is told once, if it came after the time that counts", () =>
+  it.live("is reported once, if it came after the given time", () =>
     Effect.gen(function* () {
       const { once, quiet } = yield* watched({ ...soon, since: Date.now() - 1000 })
       yield* once
@@ -161,7 +161,7 @@ describe.concurrent("a change from before the watch began", () => {
     })
   )
 
-  it.live("is not told if it came before", () =>
+  it.live("is not reported if it came before", () =>
     Effect.gen(function* () {
       const { quiet } = yield* watched({ ...soon, since: Date.now() + 1000 })
       yield* quiet

@@ -25,7 +25,7 @@ const comesIn = Effect.fnUntraced(function* (port: number, name: string, passwor
 }, Effect.scoped)
 
 describe.concurrent("hash-password", () => {
-  it.live("prints a hash, by which the user comes in as long as the file has it", () =>
+  it.live("prints a hash with which the user can log in as long as the file has it", () =>
     Effect.gen(function* () {
       const file = join(yield* Temporary.directory, "users")
       const { code, stdout, stderr } = yield* hashing("open sesame\\n")
@@ -53,7 +53,7 @@ describe.concurrent("hash-password", () => {
     })
   )
 
-  it.live("takes as much memory as is asked for", () =>
+  it.live("takes the given amount of memory", () =>
     Effect.gen(function* () {
       assert.match((yield* hashing("secret", "--cost", "17")).stdout, /^\$scrypt\$ln=17,r=8,p=1\$/)
     })
@@ -64,7 +64,7 @@ describe.concurrent("hash-password", () => {
     ["a NUL", "a\\0b", [], "the password: what was given is not 1 to 255 bytes, none of them NUL\n"],
     ["another cost", "secret", ["--cost", "10"], '--cost: "10" is not one of 15, 16, 17\n']
   ] as const) {
-    it.live(`does not take ${what}`, () =>
+    it.live(`refuses ${what}`, () =>
       Effect.gen(function* () {
         const { code, stdout, stderr } = yield* hashing(input, ...flags)
         assert.deepStrictEqual([code, stdout, stderr], [2, "", sentence])

@@ -59,7 +59,7 @@ const upload = (proxy: number, origin: number) =>
     outgoing.end(body)
   })
 
-it.live("are heard every time", () =>
+it.live("are passed on every time", () =>
   Effect.gen(function* () {
     const server = yield* Program.start([])
     const { port } = yield* hasty
@@ -69,7 +69,7 @@ it.live("are heard every time", () =>
   }).pipe(Effect.scoped)
 )
 
-it.live("get a long body whole, and what is behind it is the next request", () =>
+it.live("get a long body whole, and the bytes behind it are the next request", () =>
   Effect.gen(function* () {
     const server = yield* Program.start([])
     let received = 0

@@ -25,7 +25,7 @@ const asking = (port: number, bytes: string) =>
   })
 
 describe("Heads of HTTP", () => {
-  it.live("sent ahead by the megabyte cost no memory", () =>
+  it.live("sent ahead in megabytes cost no memory", () =>
     Effect.gen(function* () {
       const program = yield* Program.start(["--user", "alice:secret"])
       const before = program.memory()
@@ -50,7 +50,7 @@ describe("Heads of HTTP", () => {
     })
   )
 
-  it.live("of 8,000 fields cost a stranger's connection no more than others", () =>
+  it.live("of 8,000 fields cost no more CPU than others", () =>
     Effect.gen(function* () {
       const program = yield* Program.start(["--user", "alice:secret"])
       /** Milliseconds of the program's time for each. */

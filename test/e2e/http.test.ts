@@ -72,7 +72,7 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("moves large bodies whole, of a known length and in chunks", () =>
+  it.live("gets large bodies whole, of a known length and in chunks", () =>
     Effect.gen(function* () {
       const server = yield* program
       const { url } = yield* Origin.http(answer)
@@ -88,7 +88,7 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("is asked for a password, and sends it on the same connection", () =>
+  it.live("gets a request for a password, and sends it on the same connection", () =>
     Effect.gen(function* () {
       const server = yield* program
       const { url } = yield* Origin.http(answer)
@@ -102,7 +102,7 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("is told why a target cannot be reached, and that a response broke off", () =>
+  it.live("gets the reason if a target cannot be reached, and an error if a response is incomplete", () =>
     Effect.gen(function* () {
       const server = yield* program
       const refused = yield* curl(server, `http://127.0.0.1:${yield* Origin.freePort}/`)
@@ -118,7 +118,7 @@ describeWith(["curl"], () => {
     })
   )
 
-  it.live("sees a page where a site was expected", () =>
+  it.live("shows a page if the server is opened like a site", () =>
     Effect.gen(function* () {
       const server = yield* program
       const { stdout } = yield* Processes.run("curl", ["-sS", "-i", `http://${server.address}/<b>`])
@@ -180,7 +180,7 @@ class Get {
   }
 }`
 
-  it.live("posts through both kinds of proxy, once it is asked for a password", () =>
+  it.live("posts through both kinds of proxy, after a request for a password", () =>
     Effect.gen(function* () {
       const server = yield* program
       const { url } = yield* Origin.http(answer)

@@ -19,7 +19,7 @@ const ask = Effect.fnUntraced(function* (proxy: number, port: number) {
 const opened = /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//
 
 describe.concurrent("SIGUSR1", () => {
-  it.live("opens nothing, and ends nothing", () =>
+  it.live("opens no inspector, and ends no process", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--drain-timeout", "300ms"], {
         env: { NODE_OPTIONS: `--inspect-port=${yield* Workers.freePort}` }
@@ -34,7 +34,7 @@ describe.concurrent("SIGUSR1", () => {
     })
   )
 
-  it.live("opens nothing in workers", () =>
+  it.live("opens no inspector in workers", () =>
     Effect.gen(function* () {
       const server = yield* Workers.start(["--drain-timeout", "300ms"], {
         env: { NODE_OPTIONS: `--inspect-port=${yield* Workers.freePort}` }
@@ -49,9 +49,9 @@ describe.concurrent("SIGUSR1", () => {
   )
 })
 
-describe.concurrent("an inspector that was asked for", () => {
+describe.concurrent("the inspector of --inspect", () => {
   for (const workers of [1, 2]) {
-    it.live(`is out of clients' reach, with workers: ${workers}`, () =>
+    it.live(`cannot be reached by clients, with workers: ${workers}`, () =>
       Effect.gen(function* () {
         const port = yield* Workers.freePort
         const server = yield* Program.start(

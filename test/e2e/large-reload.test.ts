@@ -14,7 +14,7 @@ const rules = 100_000
 const heap = 60
 
 describe("100,000 rules", () => {
-  it.live("are read again and again, and are no objects of their own", () =>
+  it.live("are read again and again, and are not objects in memory", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "effect-socks.yaml")
       const lines = Array.from(

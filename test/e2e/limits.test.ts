@@ -20,7 +20,7 @@ const session = Effect.fnUntraced(function* (port: number, target: Tcp.Target) {
 })
 
 describe.concurrent("Limits", () => {
-  it.live("a quota that is used up ends the session, and is remembered over a restart", () =>
+  it.live("an exhausted quota ends the session, and stays exhausted after a restart", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
       // By the month, which seldom ends in the middle of a test.
@@ -56,7 +56,7 @@ describe.concurrent("Limits", () => {
     })
   )
 
-  it.live("a state that is torn is refused at the start, by its name", () =>
+  it.live("a truncated state file is refused at the start, by its name", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
       const file = join(stateDir, "quotas.json")
@@ -84,7 +84,7 @@ describe.concurrent("Limits", () => {
     })
   )
 
-  it.live("an address has as many sessions as allowed, and another when one ends", () =>
+  it.live("an address has as many sessions as allowed, and one more when one ends", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--max-sessions-per-client", "2"])
       const first = yield* Tcp.session(server.port)

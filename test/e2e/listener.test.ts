@@ -10,7 +10,7 @@ import * as Tcp from "../support/tcp.ts"
 layer(Program.layer(["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]), { excludeTestServices: true })(
   "a server on two addresses",
   (it) => {
-    it.effect("takes the port that the system chose, on every address asked for, and says so", () =>
+    it.effect("listens on a port that the system chose, on each given address, and logs the port", () =>
       Effect.gen(function* () {
         const { addresses } = yield* Program.Program
         const [v4, v6] = addresses.map((address) => /^(.*):([1-9]\d*)$/.exec(address))
@@ -21,7 +21,7 @@ layer(Program.layer(["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]), { exclu
       })
     )
 
-    it.effect("leaves its port to no other, which says that it is taken", () =>
+    it.effect("does not share its port with another server, which reports that the port is in use", () =>
       Effect.gen(function* () {
         const { address } = yield* Program.Program
         const { code, stdout, stderr } = yield* Program.run(["--listen", address])
@@ -40,7 +40,7 @@ layer(Program.layer(["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]), { exclu
       ["localhost", 0x05],
       ["0.0.0.0", 0x01]
     ] as const) {
-      it.effect(`is no target of its own, asked for as ${host}`, () =>
+      it.effect(`is not a target of its own clients, as ${host}`, () =>
         Effect.gen(function* () {
           const { port } = yield* Program.Program
           const client = yield* Tcp.connect(port)
@@ -81,7 +81,7 @@ describe.concurrent("listening", () => {
     )
   }
 
-  it.live("needs no password on any form of loopback, and speaks on each what its settings say", () =>
+  it.live("needs no password on any form of loopback, and has options for each listener", () =>
     Effect.gen(function* () {
       const forms = ["localhost:0", "127.1.2.3:0", "[::1]:0", "[::ffff:127.0.0.1]:0"]
       const own = ["127.0.0.1:0?protocols=socks4&udp=false", "127.0.0.1:0?udp=false", "127.0.0.1:0"]
@@ -115,7 +115,7 @@ describe.concurrent("variables", () => {
     })
   )
 
-  it.live("are not even judged where there is a flag", () =>
+  it.live("are not checked if the flag is given", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.start(["--user", "carol:other", "--max-sessions", "5"], {
         env: { SOCKS_USER: "alice:secret", SOCKS_MAX_SESSIONS: "many" }

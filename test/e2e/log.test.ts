@@ -15,7 +15,7 @@ describe.concurrent("the banner", () => {
       return yield* running.until((stdout) => (stdout.includes("https://example.com\n") ? stdout : undefined))
     })
 
-  it.live("shows the address, that no password is asked, and a line to try", () =>
+  it.live("shows the address, that no password is needed, and a command to try", () =>
     Effect.gen(function* () {
       const shown = yield* start("--listen", "127.0.0.1:0")
       const [, port] = /listens on 127\.0\.0\.1:(\d+)\n/.exec(shown) ?? []
@@ -25,7 +25,7 @@ describe.concurrent("the banner", () => {
     })
   )
 
-  it.live("shows every address, that a password is asked, and not the password", () =>
+  it.live("shows every address, that a password is needed, and not the password", () =>
     Effect.gen(function* () {
       const shown = yield* start("--listen", "[::1]:0", "--listen", "0.0.0.0:0", "--user", "alice:secret")
       const [, port] = /listens on \[::1\]:(\d+)\n/.exec(shown) ?? []
@@ -37,7 +37,7 @@ describe.concurrent("the banner", () => {
     })
   )
 
-  it.live("shows that report mode opens everything", () =>
+  it.live("shows that report mode allows every target", () =>
     Effect.gen(function* () {
       const shown = yield* start("--listen", "0.0.0.0:0", "--open", "--report-only")
       assert.notInclude(shown, "cannot go")
@@ -46,7 +46,7 @@ describe.concurrent("the banner", () => {
   )
 })
 
-describe.concurrent("the line that it listens", () => {
+describe.concurrent("the log line of listening", () => {
   for (const [listen, flags, privateTargets] of [
     ["127.0.0.1:0", ["--private-targets", "deny"], false],
     ["0.0.0.0:0", ["--open"], false],
@@ -75,7 +75,7 @@ describe.concurrent("the line that it listens", () => {
 })
 
 describe.concurrent("the line of a session", () => {
-  it.live("has who, where to, how it went, and how much", () =>
+  it.live("has the client, the target, the outcome and the bytes", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--user", "alice:secret"])
       const target = yield* Tcp.target
@@ -116,7 +116,7 @@ describe.concurrent("the line of a session", () => {
 })
 
 for (const format of ["json", "pretty"]) {
-  describe.concurrent(`what is logged as ${format}`, () => {
+  describe.concurrent(`the log as ${format}`, () => {
     const flags = ["--listen", "127.0.0.1:0", "--log-level", "trace", "--log-format", format]
     const serve = Effect.gen(function* () {
       const running = yield* Program.spawn([...flags, "--user", "alice:open sesame"])
@@ -133,7 +133,7 @@ for (const format of ["json", "pretty"]) {
     })
 
     it.live(
-      "is one line for each session and each failed login, whatever the client sends, and never a password",
+      "has one line for each session and each failed login, whatever the client sends, and never a password",
       () =>
         Effect.gen(function* () {
           const { port, rest } = yield* serve

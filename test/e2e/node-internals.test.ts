@@ -105,7 +105,7 @@ for (const [name, prepare] of [
 }
 
 describe("a relay with Node's internals", () => {
-  it.live("allocates nothing for what can be written at once", () =>
+  it.live("allocates no memory for bytes that can be written at once", () =>
     Effect.gen(function* () {
       const { sender, receiver, far } = yield* relayed(new ReadBuffers(), (socket) => socket)
       const memories = new Set<unknown>()
@@ -126,7 +126,7 @@ describe("a relay with Node's internals", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("reads nothing over bytes that are yet to be written, and breaks off if it has", () =>
+  it.live("does not overwrite bytes that wait to be written, and resets if it has", () =>
     Effect.gen(function* () {
       const { sender, receiver, near, from, to } = yield* relayed(new ReadBuffers(), (socket) => socket)
       receiver.pause()
@@ -147,7 +147,7 @@ describe("a relay with Node's internals", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("keeps what comes while it is paused, stops the socket then, and gives all of it in order", () =>
+  it.live("keeps bytes that come while it is paused, stops the socket, and gives all of them in order", () =>
     Effect.gen(function* () {
       const [sender, near] = yield* Sockets.ends({ allowHalfOpen: true })
       const transport = NodeTransport.make(near, { buffers: new ReadBuffers() })
@@ -179,7 +179,7 @@ describe("a relay with Node's internals", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("hands bytes that others may change to no stream that could keep them", () =>
+  it.live("gives shared bytes to no stream that could keep them", () =>
     Effect.gen(function* () {
       const kept: Array<Buffer> = []
       const keeping = new Duplex({
@@ -201,7 +201,7 @@ describe("a relay with Node's internals", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("is had by sockets of one's own, once they are relayed", () =>
+  it.live("works for sockets of an app when they are relayed", () =>
     Effect.gen(function* () {
       const [sender, near] = yield* Sockets.ends()
       const [far, receiver] = yield* Sockets.ends()
@@ -227,7 +227,7 @@ describe("NodeInternals", () => {
   const buffer = Buffer.alloc(100)
   const readInto = (stream: Duplex) => NodeInternals.readInto(stream, buffer, deliver, () => buffer)
 
-  it.live("says where they are not to be had", () =>
+  it.live("reports that they are missing", () =>
     Effect.gen(function* () {
       const [one, other] = yield* Sockets.ends()
       assert.isFalse(readInto(pair()[0]))
@@ -248,7 +248,7 @@ describe("NodeInternals", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("takes bytes that were read before, and those after them, in order", () =>
+  it.live("takes earlier and later bytes in order", () =>
     Effect.gen(function* () {
       const [sender, receiver] = yield* Sockets.ends()
       const received: Array<Buffer> = []

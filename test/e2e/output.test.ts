@@ -59,7 +59,7 @@ describe.concurrent("the log", () => {
       ["a pipe whose reader is gone", "| true", 10],
       ["a full disk", ">/dev/full 2>/dev/full", 10]
     ] as const) {
-      it.live(`holds up no session and no stop with ${workers} workers: ${what}`, () =>
+      it.live(`delays no session and no stop with ${workers} workers: ${what}`, () =>
         Effect.gen(function* () {
           const { port, file } = yield* run(
             `( "$@" & echo $! > pid; wait $!; echo $? > exit ) ${rest}`,
@@ -73,7 +73,7 @@ describe.concurrent("the log", () => {
     }
   }
 
-  it.live("is complete when it is read again", () =>
+  it.live("is complete when its reader continues", () =>
     Effect.gen(function* () {
       const { port, file, lines, until } = yield* run('"$@" | { until test -e go; do sleep 0.1; done; cat; }')
       yield* sessions(port, 250)

@@ -11,9 +11,9 @@ import * as Program from "../support/program.ts"
 
 const { version } = createRequire(import.meta.url)("../../package.json")
 
-describe.concurrent("what it says of itself", () => {
+describe.concurrent("the output of the program", () => {
   // What else there is of help, and the settings that it shows: `cli.test.ts`.
-  it.live("help is printed, and of what there is none, what there is", () =>
+  it.live("help is printed; for an unknown group, the list of groups", () =>
     Effect.gen(function* () {
       const all = yield* Program.run(["help", "all"])
       assert.deepStrictEqual([all.code, all.stderr], [0, ""])
@@ -24,7 +24,7 @@ describe.concurrent("what it says of itself", () => {
     })
   )
 
-  it.live("what a command prints reaches a reader that takes its time", () =>
+  it.live("the output of a command reaches a slow reader", () =>
     Effect.gen(function* () {
       const slow = yield* Program.run(["schema"], { by: Program.shell(`"$@" | (sleep 1; cat)`) })
       assert.doesNotThrow(() => JSON.parse(slow.stdout))
@@ -32,7 +32,7 @@ describe.concurrent("what it says of itself", () => {
     })
   )
 
-  it.live("--version is the package's", () =>
+  it.live("--version prints the version of the package", () =>
     Effect.gen(function* () {
       const { code, stdout } = yield* Program.run(["--version"])
       assert.strictEqual(code, 0)
@@ -61,7 +61,7 @@ describe.concurrent("what it says of itself", () => {
   )
 })
 
-describe.concurrent("a setting it cannot use", () => {
+describe.concurrent("an invalid setting", () => {
   // Of all the others, too, `cli.test.ts` has what is said.
   for (const [given, flags, env] of [
     ["--listen", ["--listen=localhost"], {}],
@@ -77,7 +77,7 @@ describe.concurrent("a setting it cannot use", () => {
     )
   }
 
-  it.live("a flag it does not know", () =>
+  it.live("an unknown flag is refused", () =>
     Effect.gen(function* () {
       const { code, stderr } = yield* Program.run(["--port", "1080"])
       assert.strictEqual(code, 2)
@@ -85,7 +85,7 @@ describe.concurrent("a setting it cannot use", () => {
     })
   )
 
-  it.live("a text that a terminal would obey is shown escaped", () =>
+  it.live("a text with escape sequences is shown escaped", () =>
     Effect.gen(function* () {
       const { stderr } = yield* Program.run(["--log-level", "\u001b[2J\nlistening"])
       assert.match(stderr, /^--log-level: "\\u\{1b\}\[2J\\u\{a\}listening" is not .*\n$/)

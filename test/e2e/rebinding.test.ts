@@ -66,7 +66,7 @@ const rebinding = Effect.gen(function* () {
 })
 
 describe.runIf(Names.isPermitted)("Rebinding (needs root and mount namespaces)", () => {
-  it.live("dials the answer that was judged, and asks no second time", () =>
+  it.live("dials the judged answer, and sends no second query", () =>
     Effect.gen(function* () {
       const { asked, port, counts, visit } = yield* rebinding
       const first = yield* visit("turning.zone.test")
@@ -89,7 +89,7 @@ describe.runIf(Names.isPermitted)("Rebinding (needs root and mount namespaces)",
     })
   )
 
-  it.live("dials none but the good ones of several answers", () =>
+  it.live("dials only the allowed ones of several answers", () =>
     Effect.gen(function* () {
       const { port, counts, visit } = yield* rebinding
       for (let i = 1; i <= 3; i++) {

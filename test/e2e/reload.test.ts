@@ -34,34 +34,32 @@ const selects = (port: number, ...methods: ReadonlyArray<number>) =>
   )
 
 describe.concurrent("a program", () => {
-  it.live(
-    "goes on with what its file says now, decides by its rules what is asked next, and leaves sessions alone",
-    () =>
-      Effect.gen(function* () {
-        const { write, logged, port } = yield* started(open)
-        const { client, origin } = yield* Tcp.session(port)
-        const { port: targetPort } = yield* Tcp.target
-        yield* write(`${open}rules: [{ name: closed, deny: closed today }]\n`)
-        yield* logged("reloaded")
-        const denied = yield* Tcp.connect(port)
-        yield* denied.send([...greeting(0x00), ...request("127.0.0.1", targetPort)])
-        assert.deepStrictEqual([...(yield* denied.rest)], [0x05, 0x00, ...reply(0x02)])
-        const { verdict, rule, reason } = yield* logged("decision")
-        assert.deepStrictEqual(
-          { verdict, rule, reason },
-          { verdict: "deny", rule: "closed", reason: "closed today" }
-        )
-        yield* write(closed)
-        yield* logged("reloaded", 2)
-        assert.strictEqual(yield* selects(port, 0x00), 0xff)
-        assert.strictEqual(yield* selects(port, 0x00, 0x02), 0x02)
-        yield* client.send("still here")
-        assert.strictEqual(new TextDecoder().decode(yield* origin.receive(10)), "still here")
-      })
+  it.live("uses the changed file, judges later requests by its rules, and leaves sessions open", () =>
+    Effect.gen(function* () {
+      const { write, logged, port } = yield* started(open)
+      const { client, origin } = yield* Tcp.session(port)
+      const { port: targetPort } = yield* Tcp.target
+      yield* write(`${open}rules: [{ name: closed, deny: closed today }]\n`)
+      yield* logged("reloaded")
+      const denied = yield* Tcp.connect(port)
+      yield* denied.send([...greeting(0x00), ...request("127.0.0.1", targetPort)])
+      assert.deepStrictEqual([...(yield* denied.rest)], [0x05, 0x00, ...reply(0x02)])
+      const { verdict, rule, reason } = yield* logged("decision")
+      assert.deepStrictEqual(
+        { verdict, rule, reason },
+        { verdict: "deny", rule: "closed", reason: "closed today" }
+      )
+      yield* write(closed)
+      yield* logged("reloaded", 2)
+      assert.strictEqual(yield* selects(port, 0x00), 0xff)
+      assert.strictEqual(yield* selects(port, 0x00, 0x02), 0x02)
+      yield* client.send("still here")
+      assert.strictEqual(new TextDecoder().decode(yield* origin.receive(10)), "still here")
+    })
   )
 
   it.live(
-    "changes nothing for a file that it cannot go by, says all that is wrong, and takes the next that is right",
+    "keeps the settings when the file is invalid, reports all mistakes, and takes the next valid file",
     () =>
       Effect.gen(function* () {
         const { path, write, logged, port } = yield* started(closed)
@@ -93,7 +91,7 @@ describe.concurrent("a program", () => {
 
   for (const workers of [1, 2]) {
     it.live(
-      `does not go on without an address that is not there, with ${workers} worker${workers === 1 ? "" : "s"}`,
+      `keeps the settings when an address is missing, with ${workers} worker${workers === 1 ? "" : "s"}`,
       () =>
         Effect.gen(function* () {
           const own = `workers: ${workers}\n`
@@ -115,7 +113,7 @@ describe.concurrent("a program", () => {
     )
   }
 
-  it.live("ends sessions that it would not let in now, if that is wanted", () =>
+  it.live("ends sessions that are no longer allowed, with --end-denied", () =>
     Effect.gen(function* () {
       const users = (...names: ReadonlyArray<string>) =>
         `users: [${names.map((name) => `"${name}:secret"`).join(", ")}]\nend-denied: true\n`
@@ -138,7 +136,7 @@ describe.concurrent("a program", () => {
     })
   )
 
-  it.live("reads its settings again at SIGHUP, and lives through more of them than it can follow", () =>
+  it.live("reads its settings again at SIGHUP, and survives a flood of SIGHUPs", () =>
     Effect.gen(function* () {
       const { running, logged, port } = yield* started(open)
       yield* running.kill("SIGHUP")
@@ -155,7 +153,7 @@ describe.concurrent("a program", () => {
 })
 
 describe("explain", () => {
-  it.live("says which rule decides, and exits with what it decides", () =>
+  it.live("names the rule that decides, and exits with a code for the decision", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "a.yaml")
       const rules = `rules:

@@ -45,7 +45,7 @@ describe("a sandbox", () => {
     )
   }
 
-  it.effect("reaches what is on the list, at the addresses that it has", () =>
+  it.effect("reaches the targets on the list, at their addresses", () =>
     Effect.gen(function* () {
       const { connect, target } = yield* Network
       const answerOf = (name: string) => Effect.flatMap(connect(), (client) => asking(client, name, 443))

@@ -7,7 +7,7 @@ import * as Program from "../support/program.ts"
 import * as Sockets from "../support/sockets.ts"
 
 describe.concurrent("a server with too few descriptors", () => {
-  it.live("says so once, with the limit and what to do", () =>
+  it.live("logs one warning, with the limit and advice", () =>
     Effect.gen(function* () {
       const program = yield* Program.start([], Program.withFiles(128))
       yield* Effect.forEach(Array.from({ length: 200 }), () => Sockets.connect(program.port))
@@ -23,7 +23,7 @@ describe.concurrent("a server with too few descriptors", () => {
     })
   )
 
-  it.live("that do not even do to start says so", () =>
+  it.live("that are too few to start reports that", () =>
     Effect.gen(function* () {
       // With fewer than 22, Node 24 itself breaks down.
       const { code, stderr } = yield* Program.run(["--listen", "127.0.0.1:0"], Program.withFiles(26))
@@ -35,7 +35,7 @@ describe.concurrent("a server with too few descriptors", () => {
 })
 
 describe.concurrent("SIGUSR2", () => {
-  it.live("tells what there is, and may be, with one worker", () =>
+  it.live("logs the numbers and the limits, with one worker", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--max-sessions", "50"])
       const target = yield* Sockets.echo()

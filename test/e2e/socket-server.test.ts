@@ -45,7 +45,7 @@ it.live("are served", () =>
   )
 )
 
-it.effect("are of nobody without a password, unless it is said that only this machine connects", () =>
+it.effect("need a password, unless only this machine connects", () =>
   Effect.gen(function* () {
     const error = yield* Effect.flip(Effect.scoped(Layer.build(Connection.layer())))
     assert.strictEqual(error._tag, "OpenProxyRefused")

@@ -10,7 +10,7 @@ import * as Tcp from "../support/tcp.ts"
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
 describe.concurrent("stopping", () => {
-  it.live("lets a session finish, and takes no new one", () =>
+  it.live("lets a session finish, and accepts no new one", () =>
     Effect.gen(function* () {
       const server = yield* Program.start()
       const { client, origin } = yield* Tcp.session(server.port)
@@ -33,7 +33,7 @@ describe.concurrent("stopping", () => {
   )
 
   it.live(
-    "resets what does not finish within the drain timeout: a session, a client that says nothing, one that has stopped reading",
+    "resets sessions that do not finish within the drain timeout: also a silent client, and one that does not read",
     () =>
       Effect.gen(function* () {
         const server = yield* Program.start(["--drain-timeout", "300ms"])
@@ -54,7 +54,7 @@ describe.concurrent("stopping", () => {
       })
   )
 
-  it.live("does not wait for a session on a second signal", () =>
+  it.live("does not wait for sessions after a second signal", () =>
     Effect.gen(function* () {
       const server = yield* Program.start(["--drain-timeout", "1m"])
       yield* Tcp.session(server.port)
@@ -65,7 +65,7 @@ describe.concurrent("stopping", () => {
     })
   )
 
-  it.live("takes the same signal twice for one, as terminals and others send it", () =>
+  it.live("takes the same signal twice within a second as one", () =>
     Effect.gen(function* () {
       const server = yield* Program.start()
       const { client, origin } = yield* Tcp.session(server.port)

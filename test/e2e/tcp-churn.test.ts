@@ -11,7 +11,7 @@ import { echo, tunnel } from "../support/sockets.ts"
 import { until } from "../support/until.ts"
 
 describe("A server after many connections", () => {
-  it.live("has the descriptors and the memory that it had before", () =>
+  it.live("has as many descriptors and as much memory as before", () =>
     Effect.gen(function* () {
       const program = yield* Program.start(["--handshake-timeout", "3s"], { nodeFlags: countingFlags })
       const target = yield* echo("0.0.0.0")

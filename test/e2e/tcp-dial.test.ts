@@ -16,7 +16,7 @@ layer(Program.layer(), { excludeTestServices: true })("A client that goes away d
     "resets with payload sent ahead": (client) => Effect.andThen(client.send("early"), client.reset)
   }
   for (const [name, leave] of Object.entries(ways)) {
-    it.effect(`ends it: ${name}`, () =>
+    it.effect(`ends dialling: ${name}`, () =>
       Effect.gen(function* () {
         const program = yield* Program.Program
         const port = yield* blackHole()
@@ -39,7 +39,7 @@ layer(Program.layer(), { excludeTestServices: true })("A client that goes away d
 layer(Program.layer(["--connect-timeout", "500ms"]), { excludeTestServices: true })(
   "A target that does not answer",
   (it) => {
-    it.effect("is given up with 06 after the connect timeout", () =>
+    it.effect("ends with 06 after the connect timeout", () =>
       Effect.gen(function* () {
         const program = yield* Program.Program
         const port = yield* blackHole()

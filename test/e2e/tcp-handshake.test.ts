@@ -45,7 +45,7 @@ layer(Program.layer(["--handshake-timeout", "3s", "--log-level", "debug"]), {
     })
   )
 
-  it.effect("names the outgoing socket's address as the target sees it, IPv4", () =>
+  it.effect("replies with the outgoing address that the target sees, IPv4", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.Program
       const target = yield* listen()
@@ -69,7 +69,7 @@ layer(Program.layer(["--handshake-timeout", "3s", "--log-level", "debug"]), {
     })
   )
 
-  it.effect("answers 05 where nothing listens", () =>
+  it.effect("answers 05 if no program listens", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.Program
       const free = yield* Effect.scoped(listen())
@@ -79,7 +79,7 @@ layer(Program.layer(["--handshake-timeout", "3s", "--log-level", "debug"]), {
     })
   )
 
-  it.effect("answers 03 where no route leads", () =>
+  it.effect("answers 03 without a route", () =>
     Effect.gen(function* () {
       // No TCP connection leads to a broadcast address, on any machine.
       const { code } = yield* ask(yield* proxy(), [255, 255, 255, 255], 80)
@@ -87,7 +87,7 @@ layer(Program.layer(["--handshake-timeout", "3s", "--log-level", "debug"]), {
     }).pipe(Effect.provide(serverOf({ policy: Policy.layerAnything })))
   )
 
-  it.effect("answers 02 where nobody may go", () =>
+  it.effect("answers 02 if the policy denies the target", () =>
     Effect.gen(function* () {
       const { port } = yield* Program.Program
       const { code } = yield* ask(port, [255, 255, 255, 255], 80)
@@ -127,7 +127,7 @@ layer(Program.layer(["--handshake-timeout", "3s", "--log-level", "debug"]), {
     )
   }
 
-  it.effect("is over after the handshake timeout, whatever trickles in", () =>
+  it.effect("ends after the handshake timeout, whatever the client sends", () =>
     Effect.gen(function* () {
       const program = yield* Program.Program
       const client = yield* connect(program.port)

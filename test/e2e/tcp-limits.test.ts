@@ -97,7 +97,7 @@ describe.concurrent("A thousand sessions", () => {
 })
 
 describe.concurrent("A server short of descriptors", () => {
-  it.live("turns down what is too much, serves who is there, rests, and recovers by itself", () =>
+  it.live("refuses new connections, serves the open ones, pauses, and recovers by itself", () =>
     Effect.gen(function* () {
       const program = yield* Program.start([], Program.withFiles(128))
       const target = yield* echo()
@@ -126,7 +126,7 @@ describe.concurrent("A server short of descriptors", () => {
     })
   )
 
-  it.live("lives through the system having none left", (context) =>
+  it.live("survives a system without free descriptors", (context) =>
     Effect.gen(function* () {
       const program = yield* Program.start()
       if (!leaveDescriptors(program, 1000)) return context.skip("prlimit is not there or not permitted")

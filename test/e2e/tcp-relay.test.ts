@@ -22,7 +22,7 @@ const mebibyte = 1024 * 1024
 const large = Buffer.alloc(8 * 1024 * 1024, "large ")
 
 layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it) => {
-  it.effect("does not keep a client that leaves its greeting half said", () =>
+  it.effect("drops a client that leaves in the middle of its greeting", () =>
     Effect.gen(function* () {
       const program = yield* Program.Program
       const before = program.descriptors().length
@@ -37,7 +37,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
     })
   )
 
-  it.effect("brings the target's answer to a client that has finished sending", () =>
+  it.effect("relays the target's answer to a client that has sent FIN", () =>
     Effect.gen(function* () {
       const { program, client, target, clientPort } = yield* pair
       yield* client.send("question")
@@ -49,7 +49,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
     })
   )
 
-  it.effect("takes the client's bytes to a target that has finished sending", () =>
+  it.effect("relays the client's bytes to a target that has sent FIN", () =>
     Effect.gen(function* () {
       const { program, client, target, clientPort } = yield* pair
       yield* target.send("greeting")
@@ -61,7 +61,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
     })
   )
 
-  it.effect("shows the target a reset by the client", () =>
+  it.effect("passes a reset of the client on to the target", () =>
     Effect.gen(function* () {
       const { program, client, target, clientPort } = yield* pair
       yield* client.send("half of it")
@@ -73,7 +73,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
     })
   )
 
-  it.effect("shows the client a reset by the target", () =>
+  it.effect("passes a reset of the target on to the client", () =>
     Effect.gen(function* () {
       const { program, client, target, clientPort } = yield* pair
       yield* target.send("half of it")
@@ -105,7 +105,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
   }
 
   for (const side of ["client", "target"] as const) {
-    it.effect(`takes the end of a ${side} for one, though it breaks before that is noticed`, () =>
+    it.effect(`passes on the FIN of a ${side} that breaks before the FIN is read`, () =>
       Effect.gen(function* () {
         const ends = yield* pair
         const [from, to] = side === "client" ? [ends.client, ends.target] : [ends.target, ends.client]
@@ -126,7 +126,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
     )
   }
 
-  it.effect("says that a client left which had sent all, and not taken all that came", () =>
+  it.effect("reports that a client left after its FIN, before it got all bytes", () =>
     Effect.gen(function* () {
       const { program, client, target, clientPort } = yield* pair
       yield* client.end
@@ -141,7 +141,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
     })
   )
 
-  it.effect("shows a reset also to a side that has finished sending", () =>
+  it.effect("passes a reset on to a side that has sent FIN", () =>
     Effect.gen(function* () {
       const { client, target } = yield* pair
       yield* client.end
@@ -154,7 +154,7 @@ layer(Program.layer(), { excludeTestServices: true })("A session over TCP", (it)
     })
   )
 
-  it.effect("moves 32 MiB each way at the same time, every byte of it", () =>
+  it.effect("relays 32 MiB each way at the same time, every byte", () =>
     Effect.gen(function* () {
       const { client, target } = yield* pair
       const [up, down, atTarget, atClient] = yield* Effect.all(
@@ -175,7 +175,7 @@ layer(Program.layer(["--idle-timeout", "2s", "--half-close-timeout", "1s"]), {
   excludeTestServices: true,
   concurrent: true
 })("A quiet session over TCP", (it) => {
-  it.effect("lives for as long as anything moves, in either direction", () =>
+  it.effect("continues as long as bytes move in either direction", () =>
     Effect.gen(function* () {
       const { program, client, target, clientPort } = yield* pair
       for (const sender of [client, client, client, target, target, target]) {
@@ -189,7 +189,7 @@ layer(Program.layer(["--idle-timeout", "2s", "--half-close-timeout", "1s"]), {
     })
   )
 
-  it.effect("ends sooner once one side has finished sending", () =>
+  it.effect("ends sooner after a FIN of one side", () =>
     Effect.gen(function* () {
       const { program, client, target, clientPort } = yield* pair
       yield* client.end

@@ -70,7 +70,7 @@ const Server = Context.Service<Effect.Success<typeof server>>("test/e2e/tls/Serv
 
 describeNeeds("openssl")("over TLS", () => {
   layer(Layer.effect(Server, server), { excludeTestServices: true })((it) => {
-    it.effect("nobody gets UDP, which would go in the clear, but where the listener is told so", () =>
+    it.effect("UDP is off, unless the listener has udp=true", () =>
       Effect.gen(function* () {
         const { addresses, trust } = yield* Server
         const answers = [
@@ -88,7 +88,7 @@ describeNeeds("openssl")("over TLS", () => {
       })
     )
 
-    it.effect("a client can finish sending and still receive", () =>
+    it.effect("a client can send FIN and still receive", () =>
       Effect.gen(function* () {
         const { addresses, logged, trust } = yield* Server
         const { port } = yield* serve((socket) => {
@@ -104,7 +104,7 @@ describeNeeds("openssl")("over TLS", () => {
       })
     )
 
-    it.effect("a target can finish sending and still receive", () =>
+    it.effect("a target can send FIN and still receive", () =>
       Effect.gen(function* () {
         const { addresses, logged, trust } = yield* Server
         let received = ""
@@ -178,7 +178,7 @@ describeNeeds("openssl")("over TLS", () => {
       })
     )
 
-    it.effect("whoever mistakes the port gets a hint in the log", () =>
+    it.effect("a client without TLS causes a hint in the log", () =>
       Effect.gen(function* () {
         const { addresses, logged, trust } = yield* Server
         const plain = peer(connect({ host: "127.0.0.1", port: Program.portOf(addresses[0]!) }))
@@ -219,7 +219,7 @@ const Verifying = Context.Service<Effect.Success<typeof verifying>>("test/e2e/tl
 
 describeNeeds("openssl")("with certificates of clients", () => {
   layer(Layer.effect(Verifying, verifying), { excludeTestServices: true })((it) => {
-    it.effect("whoever has one is let in, by name", () =>
+    it.effect("a client with a certificate is let in, with the name in it", () =>
       Effect.gen(function* () {
         const { addresses, logged, trust, alice } = yield* Verifying
         const client = yield* dial(addresses[0]!, { ...trust, cert: alice.cert, key: alice.key })
@@ -230,7 +230,7 @@ describeNeeds("openssl")("with certificates of clients", () => {
       })
     )
 
-    it.effect("a user of that name is what is known of them, and is not let in once expired", () =>
+    it.effect("a user of that name has the user's settings, and is refused when expired", () =>
       Effect.gen(function* () {
         const { server, ca, alice, bob, path } = yield* certificates
         const users = join(path, "users.yaml")
@@ -250,7 +250,7 @@ describeNeeds("openssl")("with certificates of clients", () => {
       })
     )
 
-    it.effect("one that is revoked is not let in once the list says so", () =>
+    it.effect("a revoked certificate is refused after a reload of the list", () =>
       Effect.gen(function* () {
         const { path, server, ca, alice, bob } = yield* certificates
         const crl = join(path, "crl.pem")
@@ -280,7 +280,7 @@ describeNeeds("openssl")("with certificates of clients", () => {
       })
     )
 
-    it.effect("whoever has none, or one from elsewhere, is not", () =>
+    it.effect("a client without a certificate, or with a foreign one, is refused", () =>
       Effect.gen(function* () {
         const { addresses, logged, trust, stranger } = yield* Verifying
         const nobody = yield* dial(addresses[0]!, trust)
@@ -310,29 +310,31 @@ itNeeds("openssl")("files that cannot be used are refused at the start", () =>
   })
 )
 
-it.live("a server makes a certificate of its own, keeps it over reloads, and its workers share it", () =>
-  Effect.gen(function* () {
-    const { port } = yield* echo()
-    for (const workers of ["1", "2"]) {
-      const { addresses, logged, kill } = yield* Program.start([
-        ...["--listen", "tls:127.0.0.1:0", "--tls", "auto", "--workers", workers]
-      ])
-      const { selfSigned } = yield* logged({ message: "listening" })
-      yield* logged({
-        level: "warn",
-        message: "tls: auto is for trying: the certificate is self-signed, and another after each start"
-      })
-      const seen = Effect.fnUntraced(function* () {
-        const client = yield* dial(addresses[0]!, { rejectUnauthorized: false })
-        yield* client.send(open(port))
-        assert.deepStrictEqual([...(yield* client.receive(4))], [5, 0, 5, 0])
-        return client.certificate()
-      }, Effect.scoped)
-      const prints = () => Effect.forEach(Array.from({ length: 6 }), seen)
-      assert.deepStrictEqual([...new Set(yield* prints())], [selfSigned])
-      yield* kill("SIGHUP")
-      yield* logged({ message: "reloaded" })
-      assert.deepStrictEqual([...new Set(yield* prints())], [selfSigned])
-    }
-  })
+it.live(
+  "a server with --tls auto makes a certificate, keeps it over reloads, and shares it with its workers",
+  () =>
+    Effect.gen(function* () {
+      const { port } = yield* echo()
+      for (const workers of ["1", "2"]) {
+        const { addresses, logged, kill } = yield* Program.start([
+          ...["--listen", "tls:127.0.0.1:0", "--tls", "auto", "--workers", workers]
+        ])
+        const { selfSigned } = yield* logged({ message: "listening" })
+        yield* logged({
+          level: "warn",
+          message: "tls: auto is for trying: the certificate is self-signed, and another after each start"
+        })
+        const seen = Effect.fnUntraced(function* () {
+          const client = yield* dial(addresses[0]!, { rejectUnauthorized: false })
+          yield* client.send(open(port))
+          assert.deepStrictEqual([...(yield* client.receive(4))], [5, 0, 5, 0])
+          return client.certificate()
+        }, Effect.scoped)
+        const prints = () => Effect.forEach(Array.from({ length: 6 }), seen)
+        assert.deepStrictEqual([...new Set(yield* prints())], [selfSigned])
+        yield* kill("SIGHUP")
+        yield* logged({ message: "reloaded" })
+        assert.deepStrictEqual([...new Set(yield* prints())], [selfSigned])
+      }
+    })
 )

@@ -71,7 +71,7 @@ except socks.ProxyError as error:
       ({ stdout, stderr }) => stdout + stderr
     )
 
-  it.live("gets a page without a password, where none is asked", () =>
+  it.live("gets a page without a password, if none is needed", () =>
     Effect.gen(function* () {
       const server = yield* open
       const { port } = yield* Origin.http()

@@ -181,7 +181,7 @@ const contract = (name: "node" | "descriptors") => {
     )
   )
 
-  it.live("gives what came, the end, and the close", () =>
+  it.live("reports bytes, the end, and the close", () =>
     provide(
       Effect.gen(function* () {
         const { near, transport, events } = yield* accepted
@@ -199,7 +199,7 @@ const contract = (name: "node" | "descriptors") => {
     )
   )
 
-  it.live("shows a reset, and resets", () =>
+  it.live("reports a reset, and resets", () =>
     provide(
       Effect.gen(function* () {
         const first = yield* accepted
@@ -232,7 +232,7 @@ const contract = (name: "node" | "descriptors") => {
     )
   )
 
-  it.live("says when the system has taken what was written", () =>
+  it.live("reports when the system has taken the written bytes", () =>
     provide(
       Effect.gen(function* () {
         const { near, transport } = yield* accepted
@@ -362,7 +362,7 @@ const contract = (name: "node" | "descriptors") => {
     )
   )
 
-  it.live("gives every descriptor back, however a connection ends", () =>
+  it.live("closes every descriptor, however a connection ends", () =>
     provide(
       Effect.gen(function* () {
         const { port, accepted: far } = yield* target
@@ -437,7 +437,7 @@ const lacking = await Libc.load().then(
 describe.runIf(lacking === undefined || process.env.CI !== undefined)("the transport on descriptors", () => {
   contract("descriptors")
 
-  it.live("carries a server of an app, also after a reload, and goes with it", () =>
+  it.live("serves a server of an app, also after a reload, and ends with the server", () =>
     Effect.gen(function* () {
       const before = [descriptors(), epolls()]
       yield* Effect.scoped(
@@ -465,7 +465,7 @@ describe.runIf(lacking === undefined || process.env.CI !== undefined)("the trans
     })
   )
 
-  it("finds the system as it should be", async () => {
+  it("passes its self-check", async () => {
     const libc = await Libc.load()
     const before = descriptors()
     assert.deepStrictEqual(SelfCheck.run(libc), { refusesSplice: false, lackingUdp: undefined })
@@ -482,7 +482,7 @@ describe.runIf(lacking === undefined || process.env.CI !== undefined)("the trans
     }
   })
 
-  it("does not serve where another call is refused, says which, and leaves nothing open", async () => {
+  it("does not serve if another call is refused, names the call, and leaves no descriptor open", async () => {
     const before = descriptors()
     for (const name of [
       "epoll_create1",

@@ -43,7 +43,7 @@ for host in ["127.0.0.1", "localhost"]:
 `
 
 describeWith(["python3-socks"], () => {
-  it.live("is answered, with the address of who answers", () =>
+  it.live("gets answers with the address of the sender", () =>
     Effect.gen(function* () {
       const target = yield* echo()
       const out = yield* output(python, ["-c", pySocks, `${yield* proxy()}`, `${target.port}`])
@@ -66,7 +66,7 @@ const nameServer = Effect.gen(function* () {
 })
 
 describeWith(["dante-client", "ldnsutils"], () => {
-  it.live("gets its DNS through the server", () => {
+  it.live("resolves a name through the server", () => {
     const ports: Array<number> = []
     const policy = Layer.succeed(Policy, {
       judge: ({ target }, address) =>
@@ -93,7 +93,7 @@ describe("the socks package for Node.js", () => {
       ({ socket }) => Effect.sync(() => socket.destroy())
     )
 
-  it.live("associates, and reads the datagrams it gets", () =>
+  it.live("associates, and reads datagrams", () =>
     Effect.gen(function* () {
       const [target, client] = [yield* echo(), yield* open()]
       const socks = new SocksClient({

@@ -44,7 +44,7 @@ describe("an association's lifetime", () => {
     }).pipe(Effect.provide(server({ udpIdleTimeout: Duration.millis(100) })))
   )
 
-  it.live("stays in the port range, up to its end, and names the address to advertise", () =>
+  it.live("stays in the port range, up to its end, and replies with the advertised address", () =>
     Effect.gen(function* () {
       const at = yield* proxy()
       const { code, host, port } = yield* associate(at)
@@ -71,7 +71,7 @@ const asks = Effect.fnUntraced(function* ({ host, port }: Associated, count: num
 })
 
 describe("an association under attack", () => {
-  it.live("harms no other with garbage, and survives it", () =>
+  it.live("survives garbage, and harms no other association", () =>
     Effect.gen(function* () {
       const at = yield* proxy()
       const [flooded, other] = [yield* associate(at), yield* associate(at)]
@@ -106,7 +106,7 @@ describe("an association under attack", () => {
     }).pipe(Effect.provide(server()))
   )
 
-  it.live("sends to more destinations than are remembered", () =>
+  it.live("can send to more destinations than are remembered", () =>
     Effect.gen(function* () {
       const association = yield* associate(yield* proxy())
       const [client, target] = [yield* open(), yield* echo()]

@@ -32,7 +32,7 @@ const sending = Effect.fnUntraced(function* (...ports: ReadonlyArray<number>) {
 })
 
 describe("A rule with limits", () => {
-  it.live("counts an association as one session while its datagrams go by it", () =>
+  it.live("counts an association as one session while it allows its datagrams", () =>
     Effect.gen(function* () {
       const [limited, target, free] = [yield* echo(), yield* Tcp.target, yield* echo()]
       const rules = read(

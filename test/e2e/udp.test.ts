@@ -26,7 +26,7 @@ const ask = Effect.fnUntraced(function* (
 
 describe("UDP ASSOCIATE", () => {
   it.live(
-    "passes datagrams on and back, from the address it named, with the target's address before them",
+    "relays datagrams both ways, from the address of the reply, with the target's address before them",
     () =>
       Effect.gen(function* () {
         const association = yield* associate(yield* proxy())
@@ -40,7 +40,7 @@ describe("UDP ASSOCIATE", () => {
       }).pipe(Effect.provide(server()))
   )
 
-  it.live("asks the name servers, and answers with the address they gave", () =>
+  it.live("resolves names, and replies with the resolved address", () =>
     Effect.gen(function* () {
       const association = yield* associate(yield* proxy())
       const [client, target] = [yield* open(), yield* echo()]
@@ -49,7 +49,7 @@ describe("UDP ASSOCIATE", () => {
     }).pipe(Effect.provide(server()))
   )
 
-  it.live("carries nothing, and as much as there is room for", () =>
+  it.live("relays empty datagrams, and the largest possible", () =>
     Effect.gen(function* () {
       const association = yield* associate(yield* proxy())
       const [client, target] = [yield* open(), yield* echo()]
@@ -121,25 +121,27 @@ describe("UDP ASSOCIATE", () => {
     )
   )
 
-  it.live("hears only the address of the control connection, before the first datagram and after it", () =>
-    Effect.gen(function* () {
-      const association = yield* associate(yield* proxy())
-      const [client, target] = [yield* open(), yield* open()]
-      const [stranger, neighbour] = [yield* open("127.0.0.2"), yield* open()]
-      const send = (from: UdpPeer, data: string) =>
-        from.send(datagram("127.0.0.1", target.port, utf8(data)), association.port, association.host)
+  it.live(
+    "accepts only datagrams from the address of the control connection, before the first datagram and after it",
+    () =>
+      Effect.gen(function* () {
+        const association = yield* associate(yield* proxy())
+        const [client, target] = [yield* open(), yield* open()]
+        const [stranger, neighbour] = [yield* open("127.0.0.2"), yield* open()]
+        const send = (from: UdpPeer, data: string) =>
+          from.send(datagram("127.0.0.1", target.port, utf8(data)), association.port, association.host)
 
-      yield* send(stranger, "hijack")
-      yield* send(client, "first")
-      assert.strictEqual(text((yield* target.receive).bytes), "first")
-      yield* send(stranger, "another address")
-      yield* send(neighbour, "another port")
-      yield* send(client, "second")
-      assert.strictEqual(text((yield* target.receive).bytes), "second")
-    }).pipe(Effect.provide(server()))
+        yield* send(stranger, "hijack")
+        yield* send(client, "first")
+        assert.strictEqual(text((yield* target.receive).bytes), "first")
+        yield* send(stranger, "another address")
+        yield* send(neighbour, "another port")
+        yield* send(client, "second")
+        assert.strictEqual(text((yield* target.receive).bytes), "second")
+      }).pipe(Effect.provide(server()))
   )
 
-  it.live("is not locked by what is no datagram", () =>
+  it.live("is not claimed by a malformed datagram", () =>
     Effect.gen(function* () {
       const association = yield* associate(yield* proxy())
       const [client, neighbour, target] = [yield* open(), yield* open(), yield* echo()]
@@ -148,7 +150,7 @@ describe("UDP ASSOCIATE", () => {
     }).pipe(Effect.provide(server()))
   )
 
-  it.live("keeps to the port that was declared, if the address is the client's", () =>
+  it.live("accepts only the declared port, if the address is the client's", () =>
     Effect.gen(function* () {
       const [client, neighbour, target] = [yield* open(), yield* open(), yield* open()]
       const send = (from: UdpPeer, { host, port }: Associated, data: string) =>
@@ -165,7 +167,7 @@ describe("UDP ASSOCIATE", () => {
     }).pipe(Effect.provide(server()))
   )
 
-  it.live("takes a name, good or bad, for no declaration", () =>
+  it.live("takes a name, valid or not, as no declaration", () =>
     Effect.gen(function* () {
       const target = yield* echo()
       for (const name of ["client.example", "127.1", "", "\0"]) {
@@ -187,14 +189,14 @@ describe("UDP ASSOCIATE", () => {
     return { stranger, target, client }
   })
 
-  it.live("lets only those answer who were sent something", () =>
+  it.live("relays answers only from targets that got a datagram", () =>
     Effect.gen(function* () {
       const { client, target } = yield* answering
       assert.deepStrictEqual((yield* client.receive).bytes, datagram("127.0.0.1", target.port, utf8("asked")))
     }).pipe(Effect.provide(server()))
   )
 
-  it.live("lets anyone answer with --udp-full-cone", () =>
+  it.live("relays datagrams from any sender with --udp-full-cone", () =>
     Effect.gen(function* () {
       const { client, stranger } = yield* answering
       assert.deepStrictEqual(
@@ -240,7 +242,7 @@ describe("UDP ASSOCIATE", () => {
     }).pipe(Effect.provide(server()))
   )
 
-  it.live("puts fragments together with --udp-fragments", () =>
+  it.live("reassembles fragments with --udp-fragments", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* fragments, "one two three")
     }).pipe(Effect.provide(server({ udpFragments: true })))
@@ -248,7 +250,7 @@ describe("UDP ASSOCIATE", () => {
 
   const allowed: Decision = { verdict: "allow", rule: "all" }
 
-  it.live("asks the policy about each destination, and not about each datagram", () => {
+  it.live("judges each destination, and not each datagram", () => {
     const asked: Array<string> = []
     const policy = Layer.succeed(Policy, {
       judge: ({ target, client, identity }, address) => {

@@ -39,7 +39,7 @@ describe.concurrent("a socket in the file system", () => {
     })
   )
 
-  it.live("open to others, asks for a password or for --open", () =>
+  it.live("needs a password or --open if its permissions allow other users", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "socket")
       const { code, stderr } = yield* Program.run(["--listen", `unix:${path}`, "--unix-mode", "0666"])
@@ -51,7 +51,7 @@ describe.concurrent("a socket in the file system", () => {
     })
   )
 
-  it.live("leaves a socket alone that something listens on", () =>
+  it.live("does not replace a socket of a running server", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "socket")
       yield* Effect.acquireRelease(
@@ -70,7 +70,7 @@ describe.concurrent("a socket in the file system", () => {
     })
   )
 
-  it.live("leaves a file alone that is no socket", () =>
+  it.live("does not replace a file that is no socket", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "notes")
       writeFileSync(path, "dear diary")

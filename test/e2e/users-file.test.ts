@@ -60,7 +60,7 @@ describe.concurrent("a users file that changes", () => {
     [", after a reload too", 1, true],
     [", of workers", 2, false]
   ] as const) {
-    it.live(`ends the sessions that its users would not have now, if that is wanted${how}`, () =>
+    it.live(`ends sessions that are no longer allowed, with --end-denied${how}`, () =>
       Effect.gen(function* () {
         const { write, reload, sessions } = yield* started(`end-denied: true\nworkers: ${workers}\n`, ...all)
         if (isReloaded) yield* reload
@@ -71,7 +71,7 @@ describe.concurrent("a users file that changes", () => {
     )
   }
 
-  it.live("ends their sessions and what datagrams they may send, and not their association", () =>
+  it.live("ends sessions and the use of denied destinations, and not the association", () =>
     Effect.gen(function* () {
       const { port, write, sessions } = yield* started("end-denied: true\n", ...all)
       const control = yield* Tcp.connect(port)
@@ -93,7 +93,7 @@ describe.concurrent("a users file that changes", () => {
     })
   )
 
-  it.live("leaves sessions alone otherwise", () =>
+  it.live("leaves sessions open otherwise", () =>
     Effect.gen(function* () {
       const { port, write, sessions } = yield* started("", "removed")
       yield* write(after)

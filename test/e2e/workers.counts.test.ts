@@ -38,53 +38,51 @@ const hashingThreads = (pid: number): number =>
 const alice = ["--user", "alice:secret"]
 
 describe.concurrent("limits of several workers", () => {
-  it.live(
-    "of sessions: exactly so many of a user's and of all, whoever serves them, and those of a dead worker are free again",
-    () =>
-      Effect.gen(function* () {
-        const [limit, all] = [21, 28]
-        const limits = ["--max-sessions-per-user", String(limit), "--max-sessions", String(all)]
-        const server = yield* Workers.start([...alice, "--user", "bob:secret", ...limits])
-        const pids = yield* server.pids
-        const target = yield* Tcp.target
-        const many = (count: number, user?: string) =>
-          Effect.forEach(Array.from({ length: count }), () => ask(server.port, target.port, user), {
-            concurrency: "unbounded"
-          })
-        const asked = yield* many(60)
-        const open = asked.filter(({ code }) => code === 0)
-        assert.lengthOf(open, limit)
-        assert.lengthOf(
-          asked.filter(({ code }) => code === 2),
-          60 - limit
-        )
-        // What is left for somebody else.
-        const others = yield* Effect.scoped(many(20, "bob"))
-        assert.lengthOf(
-          others.filter(({ code }) => code === 0),
-          all - limit
-        )
-        yield* server.logged({ message: "session", outcome: "TooManySessions", limit: all })
-        const servers = Workers.serversOf(
-          open.map(({ client }) => client),
-          pids
-        )
+  it.live("of sessions are exact for a user and for all, and a dead worker frees its sessions", () =>
+    Effect.gen(function* () {
+      const [limit, all] = [21, 28]
+      const limits = ["--max-sessions-per-user", String(limit), "--max-sessions", String(all)]
+      const server = yield* Workers.start([...alice, "--user", "bob:secret", ...limits])
+      const pids = yield* server.pids
+      const target = yield* Tcp.target
+      const many = (count: number, user?: string) =>
+        Effect.forEach(Array.from({ length: count }), () => ask(server.port, target.port, user), {
+          concurrency: "unbounded"
+        })
+      const asked = yield* many(60)
+      const open = asked.filter(({ code }) => code === 0)
+      assert.lengthOf(open, limit)
+      assert.lengthOf(
+        asked.filter(({ code }) => code === 2),
+        60 - limit
+      )
+      // What is left for somebody else.
+      const others = yield* Effect.scoped(many(20, "bob"))
+      assert.lengthOf(
+        others.filter(({ code }) => code === 0),
+        all - limit
+      )
+      yield* server.logged({ message: "session", outcome: "TooManySessions", limit: all })
+      const servers = Workers.serversOf(
+        open.map(({ client }) => client),
+        pids
+      )
 
-        // The kernel may give one worker more than the other, and seldom even all.
-        const [victim] = servers
-        const lost = servers.filter((pid) => pid === victim).length
-        process.kill(victim!, "SIGKILL")
-        yield* server.logged({ message: "a worker died" })
-        yield* server.pids
-        const again = yield* many(40)
-        assert.lengthOf(
-          again.filter(({ code }) => code === 0),
-          lost
-        )
-      })
+      // The kernel may give one worker more than the other, and seldom even all.
+      const [victim] = servers
+      const lost = servers.filter((pid) => pid === victim).length
+      process.kill(victim!, "SIGKILL")
+      yield* server.logged({ message: "a worker died" })
+      yield* server.pids
+      const again = yield* many(40)
+      assert.lengthOf(
+        again.filter(({ code }) => code === 0),
+        lost
+      )
+    })
   )
 
-  it.live("of new sessions a second", () =>
+  it.live("of new sessions a second are exact", () =>
     Effect.gen(function* () {
       const target = yield* Tcp.target
       const fast = yield* Workers.start([...alice, "--session-rate", "5"])
@@ -102,7 +100,7 @@ describe.concurrent("limits of several workers", () => {
     })
   )
 
-  it.live("of failed logins: those over all workers lead to one ban, which all of them know", () =>
+  it.live("of failed logins count over all workers, and all know the ban", () =>
     Effect.gen(function* () {
       const file = join(yield* Temporary.directory, "bans.jsonl")
       const proxied = ["--proxy-protocol-from", "127.0.0.1", "--ban-after", "10", "--bans-file", file]
@@ -160,7 +158,7 @@ describe.concurrent("limits of several workers", () => {
     })
   )
 
-  it.live("of logins: a worker that takes the place of another computes no hash again", () =>
+  it.live("of remembered logins reach a worker that replaces another, which computes no hash again", () =>
     Effect.gen(function* () {
       const file = join(yield* Temporary.directory, "users.yaml")
       const hash = yield* Hashing.hash(new TextEncoder().encode("secret"), 15)
@@ -194,7 +192,7 @@ describe.concurrent("limits of several workers", () => {
     })
   )
 
-  it.live("of bytes: a quota is one, and is remembered", () =>
+  it.live("of bytes count for one quota, which survives a restart", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
       const flags = [...alice, "--monthly-quota", "40kB", "--state-dir", stateDir]
@@ -227,7 +225,7 @@ describe.concurrent("limits of several workers", () => {
     })
   )
 
-  it.live("of bandwidth: all workers together are as fast as one may be", () =>
+  it.live("of bandwidth hold for all workers together", () =>
     Effect.gen(function* () {
       const server = yield* Workers.start(["--bandwidth-total", "off/1MiB"])
       const pids = yield* server.pids

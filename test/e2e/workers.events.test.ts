@@ -48,7 +48,7 @@ const start = Effect.gen(function* () {
   return { port, pids, find, tell, events: () => events(linesOf(running.stdout())), eventsIn: events }
 })
 
-it.live("a program hears of the sessions of all workers, lists them and ends them by their numbers", () =>
+it.live("a program gets the events of all workers, lists their sessions and ends them by number", () =>
   Effect.gen(function* () {
     const { port, pids, find, tell, events, eventsIn } = yield* start
     const target = yield* Tcp.target

@@ -52,7 +52,7 @@ describe.concurrent("Workers", () => {
   )
 
   it.live(
-    "go on with what their file says at last, though it changed while they were at a change, and are killed in the end, if they do not hear that it is time to stop",
+    "use the last text of a file that changed during a reload, and are killed if they do not answer the stop",
     () =>
       Effect.gen(function* () {
         const file = join(yield* Temporary.directory, "settings.yaml")
@@ -78,7 +78,7 @@ describe.concurrent("Workers", () => {
   )
 
   it.live(
-    "are replaced when they are stopped, hold up no reload, and listen in the same way where they did not listen from the start",
+    "are replaced when they are stopped, delay no reload, and then listen on added listeners, too",
     () =>
       Effect.gen(function* () {
         const directory = yield* Temporary.directory
@@ -120,7 +120,7 @@ describe.concurrent("Workers", () => {
       })
   )
 
-  it.live("keep no places that others ask for when they are stopped", () =>
+  it.live("free the slots that other workers need when they are stopped", () =>
     Effect.gen(function* () {
       const server = yield* Workers.start(["--user", "alice:secret", "--max-sessions-per-user", "1"])
       const pids = yield* server.pids
@@ -144,7 +144,7 @@ describe.concurrent("Workers", () => {
     })
   )
 
-  it.live("are there again at once, however often they were killed before they served", () =>
+  it.live("are replaced at once, however often they are killed before they serve", () =>
     Effect.gen(function* () {
       const server = yield* Workers.start(["--listen", `127.0.0.1:${yield* Workers.freePort}`])
       const [first] = yield* server.pids
@@ -162,7 +162,7 @@ describe.concurrent("Workers", () => {
     })
   )
 
-  it.live("drain and end when the one dies whom a worker has asked for another listener", () =>
+  it.live("drain and end when the primary dies while a worker asks for a listener", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory
       const [file, hook] = [join(directory, "settings.yaml"), join(directory, "hook.cjs")]

@@ -15,7 +15,7 @@ const Server = Context.Service<Workers.Workers>("test/e2e/workers.sockets/Server
 const server = Layer.effect(Server, Workers.start(["--bind"]))
 
 layer(server, { excludeTestServices: true })("sockets of several workers", (it) => {
-  it.effect("for datagrams are each session's own", () =>
+  it.effect("for datagrams belong to one session each", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const pids = yield* server.pids
@@ -41,7 +41,7 @@ layer(server, { excludeTestServices: true })("sockets of several workers", (it) 
     })
   )
 
-  it.effect("for BIND are each session's own", () =>
+  it.effect("for BIND belong to one session each", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const pids = yield* server.pids

@@ -19,7 +19,7 @@ const toLoopback = ["--private-targets", "allow"]
 
 describe.concurrent("Workers", () => {
   it.live(
-    "share a port that the system chooses, one of the operator's, and a socket in the file system, and end in order",
+    "share a port that the system chooses, a given port, and a Unix-domain socket, and stop in order",
     () =>
       Effect.gen(function* () {
         const path = join(yield* Temporary.directory, "socket")
@@ -81,7 +81,7 @@ describe.concurrent("Workers", () => {
   )
 
   it.live(
-    "die one by one: the sessions of one end, others go on, and another takes its place, and all drain and end once their primary is gone",
+    "are replaced when they die, with an end to their own sessions only, and drain and end when the primary is gone",
     () =>
       Effect.gen(function* () {
         const server = yield* Workers.start()
@@ -115,7 +115,7 @@ describe.concurrent("Workers", () => {
       })
   )
 
-  it.live("keep their port, have one name to other proxies, and end at once on a second signal", () =>
+  it.live("keep their port, have one name in Via, and end at once on a second signal", () =>
     Effect.gen(function* () {
       const listen = ["--listen", `127.0.0.1:${yield* Workers.freePort}`]
       const server = yield* Workers.start([...listen, "--drain-timeout", "1m"])
@@ -168,7 +168,7 @@ describe.concurrent("Workers", () => {
     })
   )
 
-  it.live("go on with other settings together, or none of them does", () =>
+  it.live("take new settings together, or not at all", () =>
     Effect.gen(function* () {
       const file = join(yield* Temporary.directory, "settings.yaml")
       const write = (text: string) => writeFileSync(file, text)

@@ -121,7 +121,7 @@ describe("Server.layer", () => {
     }).pipe(Effect.provide(members.pipe(Layer.provide(seat), Layer.provideMerge(Network.layer))))
   })
 
-  it.effect("takes a service of the app's, which stays over a reload", () =>
+  it.effect("uses a service of the app, which stays over a reload", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const reply = Effect.map(
@@ -135,7 +135,7 @@ describe("Server.layer", () => {
     }).pipe(Effect.provide(Layer.provide(layerServer(local), unreachable)))
   )
 
-  it.effect("goes on with other options, or on failure with those it had", () =>
+  it.effect("takes new options, or on a failure keeps the earlier ones", () =>
     Effect.gen(function* () {
       const reload = yield* Reload
       const server = yield* Server
@@ -148,7 +148,7 @@ describe("Server.layer", () => {
     }).pipe(Effect.provide(layerServer(local)))
   )
 
-  it.effect("lets in the users of a reference as they are now", () => {
+  it.effect("accepts the present users of a reference", () => {
     return Effect.gen(function* () {
       const users = yield* Reference
       const login = Effect.gen(function* () {
@@ -173,7 +173,7 @@ describe("Server.layer", () => {
     )
   })
 
-  it.effect("lists sessions, ends one with a reason, and tells of both", () =>
+  it.effect("lists sessions, ends one with a reason, and emits events of both", () =>
     Effect.gen(function* () {
       const { list, end, events } = yield* Sessions
       const told = yield* Effect.forkChild(Stream.runCollect(Stream.take(events, 3)), {
@@ -204,7 +204,7 @@ describe("Server.layer", () => {
     }).pipe(Effect.provide(layerServer({ ...local, listen: "192.0.2.9:1080", open: true })))
   )
 
-  it.effect("refuses what the program refuses, with the same sentences", () =>
+  it.effect("refuses the same settings as the program, with the same messages", () =>
     Effect.gen(function* () {
       for (const [options, message] of [
         [{ maxSessions: -5 }, "maxSessions: -5 is not a whole number above 0, or auto"],
@@ -253,7 +253,7 @@ describe("Server.layer", () => {
     })
   )
 
-  it.effect("refuses settings that a service of the app's would leave without effect", () =>
+  it.effect("refuses settings that a service of the app would leave without effect", () =>
     Effect.gen(function* () {
       const refused = (
         layer: Layer.Layer<Users> | Layer.Layer<Authenticator> | Layer.Layer<Resolver>,
@@ -300,7 +300,7 @@ describe("Server.layer", () => {
     }).pipe(Effect.provide(env))
   })
 
-  it.effect("warns of variables that look like settings, beside what is wrong with others", () => {
+  it.effect("warns about variables that look like settings, beside mistakes in others", () => {
     const warnings: Array<unknown> = []
     const logger = Logger.make<unknown, void>(({ message }) => void warnings.push(message))
     return Effect.gen(function* () {
@@ -329,8 +329,8 @@ describe("Server.layer", () => {
   })
 })
 
-describe("what surrounds a server", () => {
-  it.effect("gives log annotations to its sessions, and not the span that it was built in", () => {
+describe("the context of a server", () => {
+  it.effect("gives its log annotations to the sessions, and not its span", () => {
     const lines: Array<readonly [message: unknown, annotations: unknown, fields: object]> = []
     const logger = Logger.make<unknown, void>(({ message, fiber }) => {
       const [text, fields] = Array.isArray(message) ? message : [message, {}]

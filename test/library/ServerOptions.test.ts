@@ -61,7 +61,7 @@ const documented = source.replace(/^export interface ServerOptions \{[\s\S]*?^\}
 )
 
 describe("ServerOptions", () => {
-  it.effect("refuses what is no object of options", () =>
+  it.effect("refuses values that are no object of options", () =>
     Effect.gen(function* () {
       for (const options of [null, "127.0.0.1:1080", 5, []]) {
         const { message } = yield* Effect.flip(Settings.make(options as never))
@@ -89,7 +89,7 @@ describe("ServerOptions", () => {
     })
   )
 
-  it.effect("is the defaults where nothing is said", () =>
+  it.effect("has the defaults without options", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual((yield* Settings.make()).values, Config.defaults)
       assert.deepStrictEqual((yield* Settings.make({ maxSessions: undefined })).values, Config.defaults)

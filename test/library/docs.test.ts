@@ -84,7 +84,7 @@ describe("the reference", () => {
     )
   })
 
-  it("says of each value when to use it, with an example", () => {
+  it("has for each value when to use it, with an example", () => {
     assert.deepStrictEqual(
       all
         .filter(({ isType, name }) => !isType && !constants.has(name))

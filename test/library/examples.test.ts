@@ -21,7 +21,7 @@ const login = (name: string) =>
     return client
   })
 
-it.effect("users.ts: a user comes, is disabled, and goes", () =>
+it.effect("users.ts: a user is added, disabled and removed", () =>
   Effect.gen(function* () {
     const { target } = yield* Network
     yield* target("192.0.2.1:80", ({ ending }) => ending)
@@ -47,7 +47,7 @@ it.effect("users.ts: a user comes, is disabled, and goes", () =>
   }).pipe(Effect.provide(layerNetwork(ProxyLive)))
 )
 
-it.effect("two-servers.ts: one asks for a password, and reaches one name", () =>
+it.effect("two-servers.ts: one server needs a password, and allows one name", () =>
   Effect.gen(function* () {
     const { connect, target } = yield* Network
     for (const at of ["api.example:443", "192.0.2.1:443"]) yield* target(at, ({ ending }) => ending)

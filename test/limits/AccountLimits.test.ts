@@ -13,7 +13,7 @@ const account = (key: string, limits: Account["limits"]): Account => ({ whose: "
 const made = (exceeded?: QuotaExceeded) => AccountLimits.make({ exceeded: () => exceeded } as never, local())
 
 describe("limits of accounts", () => {
-  it("let in as many sessions as each account has room for, and take back those that end", () => {
+  it("admit as many sessions as each account allows, and count down when sessions end", () => {
     const { enter, leave } = made()
     const [user, client] = [account("user", { sessions: 2 }), account("client", { sessions: 1 })]
     assert.isUndefined(enter([user, client], 0))
@@ -26,7 +26,7 @@ describe("limits of accounts", () => {
     assert.isUndefined(enter([user, client], 0))
   })
 
-  it("let in so many new sessions a second, and say when there is room", () => {
+  it("admit a number of new sessions a second, and report the time of the next", () => {
     const { enter } = made()
     const user = account("user", { sessionRate: 1 })
     let now = 1_000_000
@@ -39,12 +39,12 @@ describe("limits of accounts", () => {
     assert.isUndefined(enter([user], now + 1000))
   })
 
-  it("are not limits where nothing is said", () => {
+  it("are unlimited by default", () => {
     const { enter } = made()
     for (let n = 0; n < 1000; n++) assert.isUndefined(enter([account("user", {})], 0))
   })
 
-  it("ask for no token of a session that has no quota left", () => {
+  it("take no token for a session without quota", () => {
     const { enter } = made({ _tag: "QuotaExceeded" } as QuotaExceeded)
     for (let n = 0; n < 3; n++) {
       assert.include(enter([account("user", { sessionRate: 1 })], 0)?.error(0), { _tag: "QuotaExceeded" })

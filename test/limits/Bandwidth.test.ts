@@ -43,7 +43,7 @@ const close = (rates: ReadonlyArray<number>, ...expected: ReadonlyArray<number>)
 }
 
 describe("Bandwidth", () => {
-  it.effect("is nothing at all where there is no limit", () =>
+  it.effect("is undefined without a limit", () =>
     Effect.gen(function* () {
       assert.isUndefined(yield* paceOf({}))
       assert.isUndefined(yield* paceOf({ bandwidthUser: both(1000) }, { own: both(Infinity) }))
@@ -54,7 +54,7 @@ describe("Bandwidth", () => {
     }).pipe(Effect.provide(Bandwidth.layer))
   )
 
-  it.effect("is the least of all limits that hold", () =>
+  it.effect("is the lowest of all limits that apply", () =>
     Effect.gen(function* () {
       const wide = both(10_000_000)
       const all = { bandwidthSession: wide, bandwidthUser: wide, bandwidthTotal: wide }
@@ -67,7 +67,7 @@ describe("Bandwidth", () => {
     }).pipe(Effect.provide(Bandwidth.layer))
   )
 
-  it.effect("has a user's own limit beat that of the settings, up or down", () =>
+  it.effect("takes a user's own limit in place of that of the settings, higher or lower", () =>
     Effect.gen(function* () {
       const bandwidthUser = both(50_000)
       close(yield* measured({ bandwidthUser }, [{ own: both(200_000) }]), 200_000)
@@ -96,7 +96,7 @@ describe("Bandwidth", () => {
     )
   }
 
-  it.effect("is not shared by users, nor by the sessions of one where each has its own", () =>
+  it.effect("is not shared by users, nor by sessions with a limit each", () =>
     Effect.gen(function* () {
       for (const values of [{ bandwidthUser: both(50_000) }, { bandwidthSession: both(50_000) }]) {
         const usages = values.bandwidthUser ? [{}, { owner: () => "user bob" }] : [{}, {}]
@@ -105,7 +105,7 @@ describe("Bandwidth", () => {
     }).pipe(Effect.provide(Bandwidth.layer))
   )
 
-  it.effect("remembers the debt of a user who comes back at once", () =>
+  it.effect("remembers the debt of a user who returns at once", () =>
     Effect.gen(function* () {
       const values = { bandwidthUser: both(1000) }
       yield* Effect.scoped(

@@ -64,7 +64,7 @@ const many = (member: Joined, count: number) =>
 const now = Date.now
 
 describe("servers that count together", () => {
-  it.effect("have so many sessions in all, and those of one that ended are free", () =>
+  it.effect("share a limit of sessions, and free those of a server that ended", () =>
     together({ maxSessionsPerUser: 10 }, (one, other) =>
       Effect.gen(function* () {
         const first = yield* many(one, 6)
@@ -91,7 +91,7 @@ describe("servers that count together", () => {
     )
   )
 
-  it.effect("begin so many a second in all", () =>
+  it.effect("share a limit of new sessions a second", () =>
     together({ sessionRate: 5 }, (one, other) =>
       Effect.gen(function* () {
         const first = yield* many(one, 4)
@@ -102,7 +102,7 @@ describe("servers that count together", () => {
     )
   )
 
-  it.effect("number their sessions, so that no two have the same number", () =>
+  it.effect("give their sessions different numbers", () =>
     together({}, (one, other) =>
       Effect.sync(() => {
         const ids = [one, other, one, other].map(({ counters }) => counters.nextId())
@@ -111,7 +111,7 @@ describe("servers that count together", () => {
     )
   )
 
-  it.effect("tell each other what was used, each second", () =>
+  it.effect("report their usage to each other each second", () =>
     together({}, (one, other) =>
       Effect.gen(function* () {
         one.usage.add("user alice", received(1000), now())
@@ -148,7 +148,7 @@ describe("servers that count together", () => {
     )
   )
 
-  it.effect("have one name to other proxies, and another one than other servers", () =>
+  it.effect("have one name in Via, which differs from other servers", () =>
     Effect.gen(function* () {
       const nameOf = together({}, (one, other) =>
         Effect.sync(() => {
@@ -162,11 +162,11 @@ describe("servers that count together", () => {
   )
 })
 
-describe("a login that was right", () => {
+describe("a right login", () => {
   const parts = ["alice", "$scrypt$hash", "secret"].map((text) => new TextEncoder().encode(text))
   const knows = ({ remembered }: Joined) => remembered.has(remembered.digest(...parts), now())
 
-  it.effect("is known to the others, and to one that begins when the one is gone that checked it", () =>
+  it.effect("is known to all members, and to a member that joins later", () =>
     together({}, (one, other) =>
       Effect.gen(function* () {
         one.remembered.add(one.remembered.digest(...parts), now())
@@ -179,7 +179,7 @@ describe("a login that was right", () => {
     )
   )
 
-  it.effect("is told without anything of its parts, to all but the one that told it", () =>
+  it.effect("is sent as a hash, to all members but its sender", () =>
     together({}, () =>
       Effect.gen(function* () {
         const { enter, receive } = yield* CoordinatorSeat
@@ -202,7 +202,7 @@ describe("a login that was right", () => {
     )
   )
 
-  it.effect("is nothing to another server", () =>
+  it.effect("is unknown to another server", () =>
     Effect.gen(function* () {
       const digestOf = together({}, ({ remembered }) => Effect.succeed(remembered.digest(...parts)))
       assert.notStrictEqual(yield* digestOf, yield* digestOf)

@@ -19,7 +19,7 @@ describe("EarlyDrop", () => {
     )
   })
 
-  it("is sshd's own sum, but for its whole percents", () => {
+  it("agrees with the formula of sshd, except its whole percents", () => {
     // drop_connection() of OpenSSH's sshd.c.
     const sshd = (startups: number, { start, rate, full }: { start: number; rate: number; full: number }) => {
       if (startups < start) return 0
@@ -34,7 +34,7 @@ describe("EarlyDrop", () => {
     )
   })
 
-  it("is never less with more of them, and stays between never and always", () => {
+  it("never falls with more handshakes, and stays between 0 and 1", () => {
     holds(
       fc.property(fc.nat(1200), settings, (count, drop) => {
         const [now, next] = [chance(count, drop), chance(count + 1, drop)]
@@ -43,7 +43,7 @@ describe("EarlyDrop", () => {
     )
   })
 
-  it("has a default for however little room there is", () => {
+  it("has a default for any limit of handshakes", () => {
     for (const full of [1, 2, 3, 8, 500]) {
       const drop = upTo(full)
       assert.isTrue(drop.start >= 1 && drop.start <= full)

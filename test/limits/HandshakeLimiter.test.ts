@@ -59,7 +59,7 @@ describe("Half-open connections", () => {
     )
   }
 
-  it.effect("drop everyone when there are as many as can be, and nobody once they are sessions", () =>
+  it.effect("drop all new ones at the limit, and none when they have become sessions", () =>
     Effect.gen(function* () {
       const all = yield* hoard(100)
       assert.strictEqual(yield* Effect.provide(dropped(50), lot(0.999_999)), 50)
@@ -76,7 +76,7 @@ describe("Half-open connections", () => {
     }
   })
 
-  it.effect("are a small part of all from one address, and a smaller one the more there are", () =>
+  it.effect("are bounded for one address, the more the fewer places are free", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* fill(() => "203.0.113.1"), 11)
       const others = yield* Effect.forEach([2, 3, 4, 5, 6, 7, 8], (last) => fill(() => `203.0.113.${last}`))
@@ -86,7 +86,7 @@ describe("Half-open connections", () => {
     }).pipe(Effect.provide(layer({ maxHandshakes })))
   )
 
-  it.effect("are a small part of all from one network of IPv6, /64 or /48", () =>
+  it.effect("are bounded for one network of IPv6, /64 or /48", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* fill((i) => `2001:db8::${i}`), 11)
       yield* open("2001:db8:0:1::1")
@@ -96,7 +96,7 @@ describe("Half-open connections", () => {
     }).pipe(Effect.provide(layer({ maxHandshakes })))
   )
 
-  it.effect("are half of all from this machine, and from a proxy before its PROXY header", () =>
+  it.effect("take up to half of the places from this machine, and from a proxy before its PROXY header", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* fill(() => "127.0.0.1"), 50)
       assert.strictEqual(yield* fill(() => "203.0.113.9"), 25)
@@ -108,7 +108,7 @@ describe("Half-open connections", () => {
     )
   )
 
-  it.effect("are dropped at random first where most are open, and not where few are", () =>
+  it.effect("are dropped at random first from the networks with the most, and not from those with few", () =>
     Effect.gen(function* () {
       for (let i = 0; i < 60; i++)
         yield* Effect.provide(open("127.0.0.1"), lot(0.999_999)).pipe(Effect.ignore)
@@ -121,7 +121,7 @@ describe("Half-open connections", () => {
     }).pipe(Effect.provide(layer({ maxHandshakes })))
   )
 
-  it.effect("leave no count behind", () =>
+  it.effect("leave no count", () =>
     Effect.gen(function* () {
       for (let round = 0; round < 5; round++) {
         const all = yield* hoard(100)
@@ -131,7 +131,7 @@ describe("Half-open connections", () => {
     }).pipe(Effect.provide(layer({ maxHandshakes })))
   )
 
-  it.effect("go by the settings of now", () =>
+  it.effect("use the present settings", () =>
     Effect.gen(function* () {
       yield* hoard(10)
       yield* open("198.18.0.1")

@@ -76,7 +76,7 @@ describe("Quotas", () => {
     }).pipe(since("2026-11-30T23:59:50Z", { dailyQuota: 100, monthlyQuota: 100 }))
   )
 
-  it.effect("of a user beat those of the settings, either way", () =>
+  it.effect("of a user beat those of the settings, higher or lower", () =>
     Effect.gen(function* () {
       for (let i = 0; i < 3; i++) yield* moving(100, 0, { user: "free", limits: { dailyQuota: Infinity } })
       yield* moving(10, 0, { user: "small", limits: { dailyQuota: 10 } })
@@ -85,7 +85,7 @@ describe("Quotas", () => {
     }).pipe(Effect.provide(layer({ dailyQuota: 100 })))
   )
 
-  it.effect("of a rule are used up by all whom it lets through", () =>
+  it.effect("of a rule are used by all sessions that the rule allows", () =>
     Effect.gen(function* () {
       const { chargeRule } = yield* SessionRegistry
       const decision = { verdict: "allow", rule: "mail", limits: { dailyQuota: 100 } } as const

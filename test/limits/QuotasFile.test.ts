@@ -53,7 +53,7 @@ describe("Quotas with a directory", () => {
     })
   )
 
-  it.effect("are remembered by a start with a clock that is wrong", () =>
+  it.effect("are restored at a start with a wrong clock", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(noon)
       const directory = yield* Temporary.directory
@@ -93,7 +93,7 @@ describe("Quotas with a directory", () => {
     })
   )
 
-  it.effect("are refused at the start where they cannot be read or written", () =>
+  it.effect("cannot be started with if they cannot be read or written", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
       const file = join(stateDir, "quotas.json")
@@ -108,7 +108,7 @@ describe("Quotas with a directory", () => {
     })
   )
 
-  it.effect("are warned of once where there is none", () =>
+  it.effect("without one cause one warning", () =>
     Effect.gen(function* () {
       const { lines, layer: logs } = captured()
       yield* Effect.provide(Effect.scoped(quotas({})), logs)

@@ -102,7 +102,7 @@ describe("RateShares", () => {
     )
   })
 
-  it("go by need: the half of two, and nearly all of one whose neighbour is idle", () => {
+  it("depend on demand: half of two busy members, and nearly all for the only busy one", () => {
     const all = world(2)
     const [one, other] = all.workers as [Worker, Worker]
     all.enter(one)

@@ -8,7 +8,7 @@ const made = () => {
 }
 
 describe("a worker's share of a rate", () => {
-  it("is what it was told last, and it says that it keeps to it", () => {
+  it("is the last one granted, and is confirmed", () => {
     const { sent, shares } = made()
     const got: Array<number> = []
     shares.enter("total", (share) => got.push(share))
@@ -18,7 +18,7 @@ describe("a worker's share of a rate", () => {
     assert.deepStrictEqual(sent.at(-1), { _tag: "kept", name: "total", turn: 4 })
   })
 
-  it("is not that of a limit it left, or entered again since", () => {
+  it("is not that of a limit that was left, or entered again since", () => {
     const { sent, shares } = made()
     const got: Array<string> = []
     shares.enter("total", () => got.push("first"))
@@ -35,7 +35,7 @@ describe("a worker's share of a rate", () => {
     assert.deepStrictEqual(got, ["second"])
   })
 
-  it("is asked for once when the demand changes, busy at first", () => {
+  it("is requested once when the demand changes, busy at first", () => {
     const { sent, shares } = made()
     shares.enter("total", () => {})
     for (const isBusy of [true, false, false, true]) shares.demand("total", isBusy)

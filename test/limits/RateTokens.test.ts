@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as RateTokens from "../../src/limits/RateTokens.ts"
 
 describe("RateTokens", () => {
-  it.effect("are taken once, and only at once", () =>
+  it.effect("are taken once, and only immediately", () =>
     Effect.gen(function* () {
       const sent: Array<RateTokens.TokenRequest> = []
       const tokens = RateTokens.make((wish) => void sent.push(wish))

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as SessionIds from "../../src/limits/SessionIds.ts"
 
 describe("SessionIds", () => {
-  it("are all different, in blocks that are asked for in time", () => {
+  it("are all different, in blocks that are requested in time", () => {
     const blocks = SessionIds.blocks()
     let asked = 0
     const all = new Set<number>()
@@ -22,7 +22,7 @@ describe("SessionIds", () => {
     assert.strictEqual(Math.min(...all), 1)
   })
 
-  it("are different also where none of these are answered", () => {
+  it("are different also without an answer", () => {
     const blocks = SessionIds.blocks()
     const [one, other] = [SessionIds.make(blocks(), () => {}), SessionIds.make(blocks(), () => {})]
     const all = new Set<number>()

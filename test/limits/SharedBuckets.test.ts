@@ -10,7 +10,7 @@ const world = () => {
 }
 
 describe("SharedBuckets", () => {
-  it("has one for each name, at the rate named last", () => {
+  it("has one for each name, at the last given rate", () => {
     const { shared } = world()
     const one = shared.take("alice", 1000)
     assert.strictEqual(shared.take("alice", 2000), one)
@@ -18,7 +18,7 @@ describe("SharedBuckets", () => {
     assert.notStrictEqual(shared.take("bob", 1000), one)
   })
 
-  it("keeps the debt of a user who comes back", () => {
+  it("keeps the debt of a user who returns", () => {
     const { clock, shared } = world()
     const bucket = shared.take("alice", 1000)
     bucket.tokens = -5000
@@ -30,7 +30,7 @@ describe("SharedBuckets", () => {
     assert.closeTo(bucket.tokens, -4000, 1e-6)
   })
 
-  it("forgets those that are full and unused, while others come and go", () => {
+  it("forgets full and unused buckets, while others come and go", () => {
     const { clock, shared } = world()
     const used = shared.take("used", 1000)
     for (let i = 0; i < 1000; i++) {
@@ -49,7 +49,7 @@ describe("SharedBuckets", () => {
     assert.strictEqual(shared.take("used", 1000), used)
   })
 
-  it("of several processes have their share of the rate, and leave it when they are not used", () => {
+  it("of several processes have a share of the rate, and leave it when unused", () => {
     const clock = { now: 0 }
     const said: Array<string> = []
     let change = (_: number) => {}

@@ -147,7 +147,7 @@ const run = (
 }
 
 describe("Leases", () => {
-  it("never let in more than the limit, and refuse nobody while there is room", () => {
+  it("never admit more than the limit, and refuse no session while there is room", () => {
     holds(
       fc.property(
         fc.integer({ min: 1, max: 4 }),
@@ -173,7 +173,7 @@ describe("Leases", () => {
     )
   })
 
-  it("refuse nobody for slots that were granted to workers that need them no longer", () => {
+  it("refuse no session for slots that other workers no longer need", () => {
     const all = world(3)
     const [one, other, third] = all.workers as [Worker, Worker, Worker]
     const limit = 2
@@ -193,7 +193,7 @@ describe("Leases", () => {
     assert.deepStrictEqual([all.refused(), other.sessions], [0, 1])
   })
 
-  it("end with nothing, when all sessions have", () => {
+  it("end with no slot, when all sessions have ended", () => {
     holds(
       fc.property(fc.array(action, { maxLength: 200, size: "max" }), (actions) => {
         const all = world(3)
@@ -213,7 +213,7 @@ describe("Leases", () => {
     )
   })
 
-  it("count sessions from when there was no limit, which let nobody in before they have ended", () => {
+  it("count sessions from before the limit, which admit no other until they have ended", () => {
     const all = world(2)
     const [one, other] = all.workers as [Worker, Worker]
     for (let i = 0; i < 6; i++) {
@@ -239,7 +239,7 @@ describe("Leases", () => {
     assert.deepStrictEqual([all.refused(), other.sessions], [4, 1])
   })
 
-  it("go by the lower limit from when it is asked for", () => {
+  it("use a lower limit from the next request on", () => {
     const all = world(2)
     const [one, other] = all.workers as [Worker, Worker]
     for (let i = 0; i < 10; i++) {
@@ -258,7 +258,7 @@ describe("Leases", () => {
     assert.deepStrictEqual([all.refused(), all.total()], [3, 9])
   })
 
-  it("are asked for once for many sessions", () => {
+  it("are requested once for many sessions", () => {
     const all = world(2)
     const [one] = all.workers as [Worker, Worker]
     all.begin(one, 80)

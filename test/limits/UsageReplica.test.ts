@@ -7,7 +7,7 @@ import * as UsageReplica from "../../src/limits/UsageReplica.ts"
 import { received } from "../support/usage.ts"
 
 describe("UsageReplica", () => {
-  it("is what others have moved, and what this one has since", () => {
+  it("is the usage of the others, plus its own since the last report", () => {
     const now = Date.now()
     const sent: Array<UsageReplica.UsageReport> = []
     const used = UsageReplica.make((moved) => void sent.push(moved), { isRecorded: false })

@@ -20,7 +20,7 @@ describe("AddressHistory", () => {
     }).pipe(Effect.provide(AddressHistory.layer))
   )
 
-  it.effect("remembers nothing where no server has provided it", () =>
+  it.effect("remembers nothing without a server", () =>
     Effect.gen(function* () {
       const { find, record } = yield* AddressHistory
       record("host.example:443", first, worked)

@@ -56,7 +56,7 @@ const MiB = 1024 * KiB
 
 describe("BandwidthScheduler", () => {
   for (const rate of [16 * KiB, 256 * KiB, 1 * MiB, 100 * MiB]) {
-    it(`keeps a lane to ${rate / KiB} KiB a second`, () => {
+    it(`limits a flow to ${rate / KiB} KiB a second`, () => {
       const { pacer, bucket, greedy, pass } = world()
       const sent = greedy(pacer.flow([bucket(rate)]))
       pass(1)
@@ -66,7 +66,7 @@ describe("BandwidthScheduler", () => {
     })
   }
 
-  it("never leaves a lane waiting long where reads have its size", () => {
+  it("never lets a flow wait long if reads have the size of its slice", () => {
     const { pacer, bucket, greedy, pass } = world()
     const sent = greedy(pacer.flow([bucket(256 * KiB)]))
     for (let i = 0; i < 100; i++) {
@@ -76,7 +76,7 @@ describe("BandwidthScheduler", () => {
     }
   })
 
-  it("keeps to the lowest of several limits", () => {
+  it("applies the lowest of several limits", () => {
     const { pacer, bucket, greedy, pass } = world()
     const sent = greedy(pacer.flow([bucket(MiB), bucket(100 * KiB), bucket(10 * MiB)]))
     pass(10)
@@ -102,7 +102,7 @@ describe("BandwidthScheduler", () => {
     )
   })
 
-  it("gives what one cannot use to the others", () => {
+  it("gives the rest of a flow's share to the others", () => {
     const { pacer, bucket, greedy, pass } = world()
     const shared = bucket(10 * MiB)
     const slow = greedy(pacer.flow([bucket(MiB), shared]))
@@ -128,7 +128,7 @@ describe("BandwidthScheduler", () => {
     assert.isFalse(newcomer.isWaiting())
   })
 
-  it("does not make little things wait in line with large ones", () => {
+  it("does not make small pieces wait for large ones", () => {
     const { pacer, bucket, greedy, pass } = world()
     const shared = bucket(256 * KiB)
     for (let i = 0; i < 10; i++) greedy(pacer.flow([shared]))
@@ -173,7 +173,7 @@ describe("BandwidthScheduler", () => {
     assert.closeTo((sent.bytes - before) / MiB, 1000 - 30, 10)
   })
 
-  it("stands still when nobody waits", () => {
+  it("stops without waiting flows", () => {
     const { pacer, bucket, pass, isTicking } = world()
     const lane = pacer.flow([bucket(MiB)])
     assert.isTrue(lane.pass(1000, assert.fail))

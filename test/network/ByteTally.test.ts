@@ -6,7 +6,7 @@ import { holds } from "../support/property.ts"
 const ways = ["fromClient", "toTarget", "fromTarget", "toClient"] as const
 
 describe("ByteTally", () => {
-  it("counts in each direction what the busier connection had, and adds it to what there was", () => {
+  it("counts in each direction the busier connection, and adds to the earlier count", () => {
     holds(
       fc.property(fc.array(fc.tuple(fc.constantFrom(...ways), fc.nat({ max: 1000 }))), (moves) => {
         const traffic = { sent: 7, received: 11 }

@@ -39,7 +39,7 @@ describe("Client, when it is closed", () => {
     })
   )
 
-  it.effect("does the same when it failed", () =>
+  it.effect("does the same after a failure", () =>
     Effect.gen(function* () {
       const { near, client, close } = yield* opened
       const remote = peer(near)
@@ -52,7 +52,7 @@ describe("Client, when it is closed", () => {
     })
   )
 
-  it.effect("reads what the client still sends, so that no reset overtakes the reply", () =>
+  it.effect("reads the remaining bytes of the client, so that no reset overtakes the reply", () =>
     Effect.gen(function* () {
       const { near, far, client, close } = yield* opened
       near.write(new Uint8Array(1024 * 1024))
@@ -93,7 +93,7 @@ describe("Client, when it is closed", () => {
     )
   }
 
-  it.effect("resets when it was interrupted", () =>
+  it.effect("resets after an interruption", () =>
     Effect.gen(function* () {
       const { near, client, close } = yield* opened
       const remote = peer(near)
@@ -103,7 +103,7 @@ describe("Client, when it is closed", () => {
     })
   )
 
-  it.effect("is done at once with a client that is gone", () =>
+  it.effect("ends at once if the client is gone", () =>
     Effect.gen(function* () {
       const { near, far, close } = yield* opened
       near.destroy()
@@ -113,7 +113,7 @@ describe("Client, when it is closed", () => {
     })
   )
 
-  it.effect("writes nothing afterwards, and nothing to a client that is gone", () =>
+  it.effect("writes nothing after the close, and nothing to a client that is gone", () =>
     Effect.gen(function* () {
       const ended = yield* opened
       const errors: Array<unknown> = []

@@ -21,7 +21,7 @@ const message: Decoder<ReadonlyArray<number>> = ([length, ...rest]) =>
 const wrong: Decoder<never, "wrong"> = (bytes) => (bytes.length === 0 ? incomplete : Result.fail("wrong"))
 
 describe("Client", () => {
-  it.effect("reads whole messages out of any pieces, and keeps what follows", () => {
+  it.effect("reads whole messages from any pieces, and keeps later bytes", () => {
     const sent = [3, 1, 2, 3, 0, 2, 4, 5, 9, 9, 9]
     return Effect.promise(() =>
       holds(
@@ -67,7 +67,7 @@ describe("Client", () => {
   )
 
   for (const how of ["end", "reset"] as const) {
-    it.effect(`gives up a message that is cut short by ${how}`, () =>
+    it.effect(`fails if a message is cut short by ${how}`, () =>
       Effect.gen(function* () {
         const { peer, client } = yield* accepted
         const reading = yield* Effect.forkChild(Effect.flip(client.read(message)))
@@ -79,7 +79,7 @@ describe("Client", () => {
       })
     )
 
-    it.effect(`is gone after ${how}, if it sent nothing ahead`, () =>
+    it.effect(`is gone after ${how} without unread bytes`, () =>
       Effect.gen(function* () {
         const { peer, client } = yield* accepted
         const gone = yield* Effect.forkChild(Effect.flip(client.whileConnected(Effect.never)))
@@ -91,7 +91,7 @@ describe("Client", () => {
     )
   }
 
-  it.effect("is not gone when it has sent its payload and then its end, until it resets", () =>
+  it.effect("is not gone after payload and FIN, until it resets", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       const gone = yield* Effect.forkChild(Effect.flip(client.whileConnected(Effect.never)))
@@ -104,7 +104,7 @@ describe("Client", () => {
     })
   )
 
-  it.effect("is gone at once if it went before anyone asked", () =>
+  it.effect("is gone at once if it left earlier", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* peer.end
@@ -113,7 +113,7 @@ describe("Client", () => {
     })
   )
 
-  it.effect("has one deadline for all that is read, which no byte puts off", () =>
+  it.effect("has one deadline for all reads, which no byte extends", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       const twice = Effect.andThen(client.read(message), client.read(message))
@@ -131,7 +131,7 @@ describe("Client", () => {
     })
   )
 
-  it.effect("has the same deadline for what else is done in time, and interrupts it", () =>
+  it.effect("has the same deadline for other effects, and interrupts them", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       let isInterrupted = false
@@ -150,7 +150,7 @@ describe("Client", () => {
     })
   )
 
-  it.effect("has time without end once it was heard", () =>
+  it.effect("has no deadline after the request", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* peer.send([1, 7])
@@ -185,7 +185,7 @@ describe("Client", () => {
     })
   )
 
-  it.effect("hands over a connection that does not flow until it is told to", () =>
+  it.effect("hands over a paused connection", () =>
     Effect.gen(function* () {
       const { peer, far, client } = yield* accepted
       yield* peer.send("early")

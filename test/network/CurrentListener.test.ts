@@ -26,12 +26,12 @@ describe("a listener", () => {
     assert.deepStrictEqual<unknown>(listener(listen), { protocols, udp })
   })
 
-  it("can have datagrams where the others have none", () => {
+  it("can have UDP if other listeners have none", () => {
     assert.isFalse(listener("127.0.0.1:1080", { ...all, udp: false }).udp)
     assert.isTrue(listener("127.0.0.1:1080?udp=true", { ...all, udp: false }).udp)
   })
 
-  it.effect("without options is as the settings of all listeners say", () =>
+  it.effect("without options has the settings of all listeners", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual<unknown>(yield* CurrentListener, { protocols: ["socks4"], udp: false })
     }).pipe(

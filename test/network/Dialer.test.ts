@@ -120,7 +120,7 @@ describe("Dialer", () => {
     if ("code" in error) assert.strictEqual(error.code, code ?? "unknown")
   })
 
-  it.effect("connects to the very address, and says which one and from where", () =>
+  it.effect("connects to the given address, and returns both addresses", () =>
     Effect.gen(function* () {
       const { fiber, close } = yield* dialing("2001:db8::1")
       sockets[0]!.emit("connect")
@@ -141,7 +141,7 @@ describe("Dialer", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("reports the error from nearest the target, in whatever order they came", () =>
+  it.effect("reports the error nearest to the target, in any order of the errors", () =>
     Effect.gen(function* () {
       const nearestFirst = [
         ["ECONNREFUSED", "ConnectionRefused"],
@@ -168,7 +168,7 @@ describe("Dialer", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("reports at the deadline what has failed before, if that says more than the deadline", () =>
+  it.effect("reports an earlier error at the deadline, if it tells more", () =>
     Effect.gen(function* () {
       for (const [code, expected] of [
         ["ECONNREFUSED", "ConnectionRefused"],
@@ -233,7 +233,7 @@ describe("Dialer", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("takes a socket that has lost its address already for refused", () =>
+  it.effect("takes a socket that has already lost its address as refused", () =>
     Effect.gen(function* () {
       const { fiber } = yield* dialing("192.0.2.1")
       sockets[0]!.localAddress = undefined
@@ -261,23 +261,21 @@ describe("Dialer's memory", () => {
   const both = Arr.map(["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"] as const, permit)
   const remembering = Layer.merge(layer, AddressHistory.layer)
 
-  it.effect(
-    "tries first what has worked instead of the first address, and the first again after a while",
-    () =>
-      Effect.gen(function* () {
-        const sixFirst = ["2001:db8::1", "192.0.2.1"]
-        assert.deepStrictEqual(yield* tried("192.0.2.1", both), sixFirst)
-        assert.deepStrictEqual(yield* tried("192.0.2.1", both), ["192.0.2.1"])
-        // Of another host nothing is known.
-        assert.deepStrictEqual(yield* tried("192.0.2.1", both, "other.example"), sixFirst)
-        yield* TestClock.adjust("590 seconds")
-        assert.deepStrictEqual(yield* tried("192.0.2.1", both), ["192.0.2.1"])
-        yield* TestClock.adjust("10 seconds")
-        assert.deepStrictEqual(yield* tried("192.0.2.1", both), sixFirst)
-      }).pipe(Effect.provide(remembering))
+  it.effect("tries first the address that worked, and the first address again after a while", () =>
+    Effect.gen(function* () {
+      const sixFirst = ["2001:db8::1", "192.0.2.1"]
+      assert.deepStrictEqual(yield* tried("192.0.2.1", both), sixFirst)
+      assert.deepStrictEqual(yield* tried("192.0.2.1", both), ["192.0.2.1"])
+      // Of another host nothing is known.
+      assert.deepStrictEqual(yield* tried("192.0.2.1", both, "other.example"), sixFirst)
+      yield* TestClock.adjust("590 seconds")
+      assert.deepStrictEqual(yield* tried("192.0.2.1", both), ["192.0.2.1"])
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* tried("192.0.2.1", both), sixFirst)
+    }).pipe(Effect.provide(remembering))
   )
 
-  it.effect("begins with the family that has worked where the addresses are others", () =>
+  it.effect("begins with the family that worked, if the addresses are new", () =>
     Effect.gen(function* () {
       yield* tried("192.0.2.1", both)
       const others = Arr.map(["2001:db8::8", "192.0.2.8", "192.0.2.9"] as const, permit)
@@ -289,7 +287,7 @@ describe("Dialer's memory", () => {
     }).pipe(Effect.provide(remembering))
   )
 
-  it.effect("goes on to the others when what has worked fails, and forgets it when the first works", () =>
+  it.effect("tries the others when the remembered address fails, and forgets it when the first works", () =>
     Effect.gen(function* () {
       yield* tried("192.0.2.1", both)
       assert.deepStrictEqual(yield* tried("2001:db8::1", both), ["192.0.2.1", "2001:db8::1"])
@@ -298,7 +296,7 @@ describe("Dialer's memory", () => {
   )
 })
 
-describe("the addresses of a family that is late", () => {
+describe("the addresses of a late family", () => {
   const late = (millis: number, ...addresses: ReadonlyArray<string>) =>
     Effect.as(Effect.sleep(millis), addresses.map(permit))
 
@@ -316,14 +314,14 @@ describe("the addresses of a family that is late", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("are not waited for where others work", () =>
+  it.effect("are not waited for if others work", () =>
     Effect.gen(function* () {
       const permitted = Object.assign([permit("2001:db8::1")] as const, { late: Effect.never })
       assert.deepStrictEqual(yield* tried("2001:db8::1", permitted), ["2001:db8::1"])
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("leave the error of the others, if there are none", () =>
+  it.effect("leave the error of the others if there are none", () =>
     Effect.gen(function* () {
       const permitted = Object.assign([permit("2001:db8::1")] as const, { late: late(100) })
       const { fiber, close } = yield* connecting(permitted)

@@ -36,7 +36,7 @@ const race = Effect.fnUntraced(function* (...plans: readonly [Plan, ...ReadonlyA
 })
 
 describe("HappyEyeballs", () => {
-  it.effect("starts the next one as soon as the one before has failed", () =>
+  it.effect("starts the next attempt as soon as the one before has failed", () =>
     Effect.gen(function* () {
       const { events, fiber } = yield* race([10, "fails"], [20, "fails"], [5, "ok"])
       yield* TestClock.adjust("1 seconds")
@@ -45,7 +45,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("starts the next one after 250 ms, whatever the one before is doing", () =>
+  it.effect("starts the next attempt after 250 ms, while the one before runs", () =>
     Effect.gen(function* () {
       const { events, fiber } = yield* race([10_000, "ok"], [10_000, "ok"], [10_000, "ok"])
       yield* TestClock.adjust("249 millis")
@@ -58,7 +58,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("does not start a second one if the first is quick", () =>
+  it.effect("starts no second attempt if the first is quick", () =>
     Effect.gen(function* () {
       const { events, fiber } = yield* race([249, "ok"], [1, "ok"])
       yield* TestClock.adjust("1 seconds")
@@ -67,7 +67,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("lets a slow first one win if it succeeds before the others", () =>
+  it.effect("lets a slow first attempt win if it succeeds before the others", () =>
     Effect.gen(function* () {
       const { events, fiber, close } = yield* race([700, "ok"], [500, "ok"], [10_000, "ok"])
       yield* TestClock.adjust("10 seconds")
@@ -79,7 +79,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("keeps what the winner holds until the scope closes, and releases the losers' at once", () =>
+  it.effect("keeps the winner's resources until the scope closes, and releases the others' at once", () =>
     Effect.gen(function* () {
       const { events, fiber, close } = yield* race([10_000, "ok"], [100, "ok"])
       yield* TestClock.adjust("1 seconds")
@@ -90,7 +90,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("keeps one of two that succeed at the same moment, and releases the other", () =>
+  it.effect("keeps one of two attempts that succeed at the same moment, and releases the other", () =>
     Effect.gen(function* () {
       const { events, fiber, close } = yield* race([500, "ok"], [250, "ok"])
       yield* TestClock.adjust("1 seconds")
@@ -102,7 +102,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("fails when all have, with their errors in the order of the attempts", () =>
+  it.effect("fails when all attempts have failed, with their errors in order", () =>
     Effect.gen(function* () {
       const { events, fiber } = yield* race([900, "fails"], [500, "fails"], [10, "fails"])
       yield* TestClock.adjust("899 millis")
@@ -113,7 +113,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("waits for a slow one when all the others have failed", () =>
+  it.effect("waits for a slow attempt when all others have failed", () =>
     Effect.gen(function* () {
       const { fiber } = yield* race([5000, "ok"], [1, "fails"], [1, "fails"])
       yield* TestClock.adjust("5 seconds")
@@ -121,7 +121,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("is a plain attempt where there is only one", () =>
+  it.effect("is a plain attempt with only one address", () =>
     Effect.gen(function* () {
       const failing = yield* race([1, "fails"])
       const working = yield* race([1, "ok"])
@@ -132,7 +132,7 @@ describe("HappyEyeballs", () => {
     })
   )
 
-  it.effect("holds nothing once it is interrupted and its scope closed", () =>
+  it.effect("holds nothing after an interruption and the close of its scope", () =>
     Effect.gen(function* () {
       const { events, fiber, close } = yield* race([10_000, "ok"], [10_000, "ok"], [10_000, "ok"])
       yield* TestClock.adjust("300 millis")

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as NetAddress from "effect/net/NetAddress"
 import { fromNode } from "../../src/network/NodeAddress.ts"
 
-describe("an address as Node gives it", () => {
+describe("an address of Node", () => {
   for (const [given, expected] of [
     ["192.0.2.1", "192.0.2.1"],
     ["::ffff:192.0.2.1", "192.0.2.1"],

@@ -15,7 +15,7 @@ const connected = Effect.sync(() => {
 })
 
 describe("NodeTransport", () => {
-  it.effect("gives what comes to the one that listens, and then to the next", () =>
+  it.effect("gives bytes to its receiver, and then to the next receiver", () =>
     Effect.gen(function* () {
       const { remote, transport } = yield* connected
       const [first, second] = [noting(), noting()]
@@ -37,7 +37,7 @@ describe("NodeTransport", () => {
     })
   )
 
-  it.effect("reads from a stream that was paused before, as soon as somebody listens", () =>
+  it.effect("reads from a paused stream as soon as it has a receiver", () =>
     Effect.gen(function* () {
       const [near, far] = pair()
       far.pause()
@@ -51,7 +51,7 @@ describe("NodeTransport", () => {
     })
   )
 
-  it.effect("reads nothing before it is told to, nor while it is paused", () =>
+  it.effect("reads nothing before it has a receiver, and while it is paused", () =>
     Effect.gen(function* () {
       const { remote, transport } = yield* connected
       const { events, receiver } = noting()
@@ -70,7 +70,7 @@ describe("NodeTransport", () => {
     })
   )
 
-  it.effect("tells of a reset, and of nothing that would be an end", () =>
+  it.effect("reports a reset, and no end", () =>
     Effect.gen(function* () {
       const { remote, transport } = yield* connected
       const { events, receiver } = noting()
@@ -87,7 +87,7 @@ describe("NodeTransport", () => {
     })
   )
 
-  it.effect("tells who comes after the end that it is over, once", () =>
+  it.effect("reports the close once to a receiver that comes after it", () =>
     Effect.gen(function* () {
       const { far, transport } = yield* connected
       const [late, mover] = [noting(), noting()]
@@ -111,7 +111,7 @@ describe("NodeTransport", () => {
     })
   )
 
-  it.effect("passes on what comes, and says how much", () =>
+  it.effect("passes bytes on, and reports their number", () =>
     Effect.gen(function* () {
       const [from, to] = [yield* connected, yield* connected]
       const { events, mover } = noting()
@@ -130,7 +130,7 @@ describe("NodeTransport", () => {
     })
   )
 
-  it.effect("stops reading for a side that does not read, and says when that has caught up", () =>
+  it.effect("stops reading when the other side does not read, and reports when it has caught up", () =>
     Effect.gen(function* () {
       const from = yield* connected
       const [slow, end] = pair()
@@ -152,7 +152,7 @@ describe("NodeTransport", () => {
     })
   )
 
-  it.effect("hands its stream over, with what was not read in front", () =>
+  it.effect("hands its stream over, with the unread bytes first", () =>
     Effect.gen(function* () {
       const { far, remote, transport } = yield* connected
       const { events, receiver } = noting()

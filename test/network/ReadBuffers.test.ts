@@ -30,7 +30,7 @@ describe("ReadBuffers", () => {
     assert.strictEqual(one.into, other.into)
   })
 
-  it("gives fast ones a buffer of their own, until they are slow again", () => {
+  it("gives fast sockets a buffer of their own, until they are slow again", () => {
     const buffer = fast(new ReadBuffers())
     assert.isTrue(buffer.isLarge)
     assert.lengthOf(buffer.into, largeSize)
@@ -43,7 +43,7 @@ describe("ReadBuffers", () => {
     assert.lengthOf(buffer.into, readSize)
   })
 
-  it("gives large buffers to 64 only, and those that are released to others", () => {
+  it("gives large buffers to 64 sockets only, and released ones to others", () => {
     const buffers = new ReadBuffers()
     const all = Array.from({ length: 64 }, () => fast(buffers))
     assert.strictEqual(new Set(all.map(({ into }) => `${into.buffer} ${into.byteOffset}`)).size, 64)
@@ -58,7 +58,7 @@ describe("ReadBuffers", () => {
     assert.isFalse(fast(buffers).isLarge)
   })
 
-  it("reads no more at once than it may", () => {
+  it("reads no more at once than its limit", () => {
     const buffers = new ReadBuffers()
     const small = buffers.forSocket()
     assert.isTrue(small.limit(1000))
@@ -72,7 +72,7 @@ describe("ReadBuffers", () => {
     assert.isTrue(fast(buffers).isLarge)
   })
 
-  it("copies to the same place, but for what is kept", () => {
+  it("copies to the same block, unless the block is kept", () => {
     const buffers = new ReadBuffers()
     const buffer = buffers.forSocket()
     const first = buffer.copy(Buffer.from("first"))
@@ -88,11 +88,11 @@ describe("ReadBuffers", () => {
     assert.strictEqual(String(third), "third")
   })
 
-  it("keeps nothing of what stays in a large buffer", () => {
+  it("keeps no block for bytes in a large buffer", () => {
     assert.isUndefined(fast(new ReadBuffers()).keep())
   })
 
-  it("reads more at once where that is used up at once, and less again where it is not", () => {
+  it("reads more at once if the bytes are used up at once, and otherwise less", () => {
     const buffer = new ReadBuffers().forSocket()
     buffer.fitWhole(100)
     assert.lengthOf(buffer.into, readSize)

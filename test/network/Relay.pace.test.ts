@@ -47,7 +47,7 @@ const pass = Effect.fnUntraced(function* (seconds: number) {
 })
 
 describe("Relay, paced", () => {
-  it.effect("moves what is sent at the rate of each way", () =>
+  it.effect("moves bytes at the rate of each direction", () =>
     Effect.gen(function* () {
       const { client, target, traffic, fiber } = yield* pacing()
       yield* send(client, pattern(400 * KiB), 4 * KiB)
@@ -93,7 +93,7 @@ describe("Relay, paced", () => {
     )
   )
 
-  it.effect("charges what came early, and holds back the rest", () =>
+  it.effect("charges early bytes, and delays the rest", () =>
     Effect.gen(function* () {
       const { client, target, traffic, fiber } = yield* pacing({ early: "x".repeat(10 * KiB) })
       yield* client.send("late")
@@ -108,7 +108,7 @@ describe("Relay, paced", () => {
     }).pipe(Effect.provide(limited(KiB, KiB)))
   )
 
-  it.effect("lets one way go on while the other is held back, and both end by themselves", () =>
+  it.effect("continues one direction while the other waits, and ends each by itself", () =>
     Effect.gen(function* () {
       const { client, target, fiber } = yield* pacing()
       const sent = pattern(40 * KiB)
@@ -127,7 +127,7 @@ describe("Relay, paced", () => {
     }).pipe(Effect.provide(limited(4 * KiB, Infinity)))
   )
 
-  it.effect("passes a reset on while it holds back", () =>
+  it.effect("passes a reset on while it waits", () =>
     Effect.gen(function* () {
       const { client, target, fiber } = yield* pacing()
       yield* send(client, pattern(400 * KiB))
@@ -138,7 +138,7 @@ describe("Relay, paced", () => {
     }).pipe(Effect.provide(limited(KiB, KiB)))
   )
 
-  it.effect("goes on after a reader that was slower still", () =>
+  it.effect("continues after a reader slower than the limit", () =>
     Effect.gen(function* () {
       const { client, targetEnd, target, traffic, fiber } = yield* pacing({ silent: "target" })
       yield* send(client, pattern(200 * KiB))
@@ -153,7 +153,7 @@ describe("Relay, paced", () => {
     }).pipe(Effect.provide(limited(64 * KiB, 64 * KiB)))
   )
 
-  it.effect("goes on after a reader that was slower, and had not let much wait", () =>
+  it.effect("continues after a slower reader with few waiting bytes", () =>
     Effect.gen(function* () {
       const { client, target, traffic, fiber } = yield* pacing({ silent: "target" })
       yield* send(client, pattern(200 * KiB), KiB)
@@ -165,7 +165,7 @@ describe("Relay, paced", () => {
     }).pipe(Effect.provide(limited(64 * KiB, 64 * KiB)))
   )
 
-  it.effect("does not take waiting for idling, nor idling for waiting", () =>
+  it.effect("distinguishes waiting for bandwidth from idling", () =>
     Effect.gen(function* () {
       const { client, traffic, fiber } = yield* pacing()
       // What passes at once takes longer to pay off than a session may idle.

@@ -17,7 +17,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const layer = Layer.provide(Relay.layer, Config.layer())
 
 describe("Relay", () => {
-  it.effect("moves bytes both ways, counts them, and finishes when both sides have", () =>
+  it.effect("moves bytes both ways, counts them, and finishes when both sides have finished", () =>
     Effect.gen(function* () {
       const { client, target, traffic, fiber } = yield* relaying()
       const [question, answer] = [pattern(300_000), pattern(500_000, 7)]
@@ -44,7 +44,7 @@ describe("Relay", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("sends what came early first, and counts it", () =>
+  it.effect("sends early bytes first, and counts them", () =>
     Effect.gen(function* () {
       const { client, target, traffic, fiber } = yield* relaying({ early: "early " })
       yield* client.send("late")
@@ -56,7 +56,7 @@ describe("Relay", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("passes on the end of a client that had ended before", () =>
+  it.effect("passes on a FIN that came before the relay", () =>
     Effect.gen(function* () {
       const { client, target, fiber } = yield* relaying({ early: "all", hasEnded: true })
       assert.strictEqual(text(yield* target.rest), "all")
@@ -72,7 +72,7 @@ describe("Relay", () => {
     ["client", "target"],
     ["target", "client"]
   ] as const) {
-    it.effect(`lets the ${second} go on after the ${first} has finished sending`, () =>
+    it.effect(`continues the ${second} after a FIN of the ${first}`, () =>
       Effect.gen(function* () {
         const ends = yield* relaying()
         yield* ends[first].end
@@ -100,19 +100,17 @@ describe("Relay", () => {
       }).pipe(Effect.provide(layer))
     )
 
-    it.effect(
-      `resets the ${second} when the ${first} is reset after the ${second} had finished sending`,
-      () =>
-        Effect.gen(function* () {
-          const ends = yield* relaying()
-          yield* ends[second].end
-          yield* ends[first].ending
-          yield* ends[first].send("half of")
-          yield* ends[second].receive(7)
-          yield* ends[first].reset
-          assert.strictEqual(yield* ends[second].ending, "reset")
-          assert.strictEqual(yield* Fiber.join(ends.fiber), `${first} reset`)
-        }).pipe(Effect.provide(layer))
+    it.effect(`resets the ${second} when the ${first} is reset after a FIN of the ${second}`, () =>
+      Effect.gen(function* () {
+        const ends = yield* relaying()
+        yield* ends[second].end
+        yield* ends[first].ending
+        yield* ends[first].send("half of")
+        yield* ends[second].receive(7)
+        yield* ends[first].reset
+        assert.strictEqual(yield* ends[second].ending, "reset")
+        assert.strictEqual(yield* Fiber.join(ends.fiber), `${first} reset`)
+      }).pipe(Effect.provide(layer))
     )
   }
 
@@ -120,7 +118,7 @@ describe("Relay", () => {
     ["client", "target"],
     ["target", "client"]
   ] as const) {
-    it.effect(`is finished when the ${first} breaks that had sent and got all there was`, () =>
+    it.effect(`is finished when the ${first} breaks after all bytes were sent and received`, () =>
       Effect.gen(function* () {
         const ends = yield* relaying()
         yield* ends[first].end
@@ -135,7 +133,7 @@ describe("Relay", () => {
     )
   }
 
-  it.effect("is not when a client breaks that did not take all there was", () =>
+  it.effect("is not finished when a client breaks before it got all bytes", () =>
     Effect.gen(function* () {
       const { client, clientEnd, target, fiber } = yield* relaying({ silent: "client" })
       client.duplex.end()
@@ -151,7 +149,7 @@ describe("Relay", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("does not cut the client off when a target breaks that had sent all it had", () =>
+  it.effect("delivers all bytes to the client when the target breaks after its FIN", () =>
     Effect.gen(function* () {
       const { client, target, targetEnd, fiber } = yield* relaying()
       const answer = pattern(100_000)
@@ -172,7 +170,7 @@ describe("Relay", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("does not leave a client waiting that was held up by a target which then broke", () =>
+  it.effect("resets a client that waited for a target which then broke", () =>
     Effect.gen(function* () {
       const { client, target, fiber } = yield* relaying({ silent: "target" })
       target.duplex.end("answer")
@@ -190,7 +188,7 @@ describe("Relay", () => {
   )
 
   for (const side of ["client", "target"] as const) {
-    it.effect(`finds a ${side} that is gone before it starts`, () =>
+    it.effect(`notices a ${side} that left before the relay`, () =>
       Effect.gen(function* () {
         const ends = yield* relaying({ isGone: side })
         assert.strictEqual(yield* Fiber.join(ends.fiber), `${side} reset`)
@@ -198,7 +196,7 @@ describe("Relay", () => {
       }).pipe(Effect.provide(layer))
     )
 
-    it.effect(`holds little for a ${side} that does not read, and loses nothing of it`, () =>
+    it.effect(`holds few bytes for a ${side} that does not read, and loses none`, () =>
       Effect.gen(function* () {
         const ends = yield* relaying({ silent: side })
         const other = side === "client" ? "target" : "client"

@@ -32,7 +32,7 @@ const kept = () => {
 }
 
 describe("Relay, when it is quiet", () => {
-  it.effect("has the system see whether both sides are still there, once it is", () =>
+  it.effect("switches on TCP keep-alive on both sides", () =>
     Effect.gen(function* () {
       const [client, target] = [kept(), kept()]
       const { run } = yield* Relay
@@ -60,7 +60,7 @@ describe("Relay, when it is quiet", () => {
     }).pipe(Effect.provide(tenAndTwo))
   )
 
-  it.effect("lives as long as bytes move, either way", () =>
+  it.effect("continues as long as bytes move in either direction", () =>
     Effect.gen(function* () {
       const { client, target, fiber } = yield* relaying()
       for (const from of [client, target, client, target]) {
@@ -79,7 +79,7 @@ describe("Relay, when it is quiet", () => {
     ["client", "target"],
     ["target", "client"]
   ] as const) {
-    it.effect(`is less patient once the ${first} has finished sending`, () =>
+    it.effect(`ends sooner after a FIN of the ${first}`, () =>
       Effect.gen(function* () {
         const ends = yield* relaying()
         yield* TestClock.adjust("9 seconds")
@@ -99,7 +99,7 @@ describe("Relay, when it is quiet", () => {
     )
   }
 
-  it.effect("waits forever where that is asked for", () =>
+  it.effect("never ends with the timeouts off", () =>
     Effect.gen(function* () {
       const open = yield* relaying()
       const halfClosed = yield* relaying()
@@ -112,7 +112,7 @@ describe("Relay, when it is quiet", () => {
     }).pipe(Effect.provide(layer(Duration.infinity, Duration.infinity)))
   )
 
-  it.effect("waits forever for a whole session, and not for half of one", () =>
+  it.effect("never ends an open session with the idle timeout off, but a half-closed one", () =>
     Effect.gen(function* () {
       const open = yield* relaying()
       const halfClosed = yield* relaying()
@@ -125,7 +125,7 @@ describe("Relay, when it is quiet", () => {
     }).pipe(Effect.provide(layer(Duration.infinity, Duration.minutes(1))))
   )
 
-  it.effect("ends one session and not its neighbour", () =>
+  it.effect("ends one session and no other", () =>
     Effect.gen(function* () {
       const quiet = yield* relaying()
       const busy = yield* relaying()

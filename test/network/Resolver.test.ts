@@ -76,7 +76,7 @@ const resolving = (name: string) =>
 const layer = Layer.provide(Resolver.layer, Config.layer())
 
 describe("Resolver", () => {
-  it.effect("tries both families by turns, IPv6 first", () =>
+  it.effect("returns both families by turns, IPv6 first", () =>
     Effect.gen(function* () {
       world.records = {
         "both.example": { v4: ["192.0.2.1", "192.0.2.2", "192.0.2.3"], v6: ["2001:db8::1", "2001:db8::2"] },
@@ -95,7 +95,7 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("waits a moment for the other family, and no longer", () =>
+  it.effect("waits a short time for the other family", () =>
     Effect.gen(function* () {
       world.records = { "slow.example": { v4: ["192.0.2.1"], v6: "silence" } }
       const fiber = yield* Effect.forkChild(resolving("slow.example"))
@@ -107,7 +107,7 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("takes an answer that is slow, and gives the other family its moment from then on", () =>
+  it.effect("takes a slow answer, and waits a short time for the other family from then on", () =>
     Effect.gen(function* () {
       const [six, answerSix] = later()
       const [four, answerFour] = later()
@@ -128,7 +128,7 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("gives the addresses of the slower family later, by the query that is under way", () =>
+  it.effect("returns the addresses of the slower family later, from the running query", () =>
     Effect.gen(function* () {
       const [four, answerFour] = later()
       world.records = {
@@ -150,7 +150,7 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("has no later addresses of servers that never answer", () =>
+  it.effect("has no later addresses if the servers never answer", () =>
     Effect.gen(function* () {
       world.records = { "slow.example": { v4: ["192.0.2.1"], v6: "silence" } }
       const { resolve } = yield* Resolver
@@ -164,14 +164,14 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("is content with one family where the other fails", () =>
+  it.effect("is content with one family if the other fails", () =>
     Effect.gen(function* () {
       world.records = { "half.example": { v4: ["192.0.2.1"], v6: "ESERVFAIL" } }
       assert.deepStrictEqual(yield* resolving("half.example"), ["192.0.2.1"])
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("tells a name without addresses from servers without an answer", () =>
+  it.effect("distinguishes a name without addresses from servers without an answer", () =>
     Effect.gen(function* () {
       world.records = {
         "empty.example": {},
@@ -188,7 +188,7 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("gives servers that do not answer five seconds", () =>
+  it.effect("waits five seconds for servers that do not answer", () =>
     Effect.gen(function* () {
       world.records = { "silent.example": { v4: "silence", v6: "silence" } }
       const fiber = yield* Effect.forkChild(Effect.flip(resolving("silent.example")))
@@ -200,7 +200,7 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("asks nobody about localhost", () =>
+  it.effect("sends no query for localhost", () =>
     Effect.gen(function* () {
       for (const name of ["localhost", "app.localhost"]) {
         assert.sameMembers(yield* resolving(name), ["127.0.0.1", "::1"])
@@ -209,7 +209,7 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("looks into the hosts file first", () =>
+  it.effect("reads the hosts file first", () =>
     Effect.gen(function* () {
       world.files["/etc/hosts"] = "192.0.2.9 printer # upstairs\n"
       assert.deepStrictEqual(yield* resolving("printer"), ["192.0.2.9"])
@@ -217,7 +217,7 @@ describe("Resolver", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("asks for the name that it was given, and no other", () =>
+  it.effect("sends queries for the given name only", () =>
     Effect.gen(function* () {
       world.files["/etc/resolv.conf"] =
         "nameserver 192.0.2.53\nsearch corp.example\noptions ndots:5\ndomain corp.example\n"
@@ -276,7 +276,7 @@ describe("Resolver's cache", () => {
   /** How often each of these queries was made since the last time. */
   const queries = (): ReadonlyArray<string> => world.asked.splice(0)
 
-  it.effect("asks once for as long as the TTL holds, and then again", () =>
+  it.effect("sends one query for the time of the TTL, and then another", () =>
     Effect.gen(function* () {
       world.records = { "web.example": { v4: ["192.0.2.1"], v6: ["2001:db8::1"] } }
       for (let i = 0; i < 5; i++) yield* resolving("web.example")
@@ -290,7 +290,7 @@ describe("Resolver's cache", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("decides nothing: what is kept is judged each time", () => {
+  it.effect("holds no decisions: cached addresses are judged each time", () => {
     let isAllowed = true
     const policy = Policy.make((_, address) =>
       address === undefined
@@ -316,7 +316,7 @@ describe("Resolver's cache", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("keeps nothing whose TTL is zero, and nothing longer than an hour", () =>
+  it.effect("keeps no answer with a TTL of zero, and none longer than an hour", () =>
     Effect.gen(function* () {
       world.records = { "web.example": { v4: ["192.0.2.1"], v6: ["2001:db8::1"] } }
       world.ttl = 0
@@ -335,7 +335,7 @@ describe("Resolver's cache", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("remembers for a while that there is no such name, and for a moment that servers fail", () =>
+  it.effect("remembers for a while that a name does not exist, and for a moment that servers fail", () =>
     Effect.gen(function* () {
       world.records = { "broken.example": { v4: "ESERVFAIL", v6: "ESERVFAIL" } }
       for (const name of ["none.example", "none.example", "broken.example", "broken.example"]) {
@@ -364,7 +364,7 @@ describe("Resolver's cache", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("takes a TTL with its highest bit set for zero", () =>
+  it.effect("takes a TTL with its highest bit set as zero", () =>
     Effect.gen(function* () {
       world.records = { "web.example": { v4: ["192.0.2.1"], v6: ["2001:db8::1"] } }
       world.ttl = 2 ** 31
@@ -389,7 +389,7 @@ describe("Resolver's cache", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("asks other name servers anew", () =>
+  it.effect("sends new queries to other name servers", () =>
     Effect.gen(function* () {
       world.files["/etc/resolv.conf"] = "nameserver 192.0.2.53\n"
       world.records = { "web.example": { v4: ["192.0.2.1"], v6: [] } }
@@ -402,7 +402,7 @@ describe("Resolver's cache", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("keeps no more addresses of an answer than one would try", () =>
+  it.effect("keeps a bounded number of addresses of an answer", () =>
     Effect.gen(function* () {
       world.records = {
         "many.example": { v4: Array.from({ length: 200 }, (_, i) => `192.0.2.${i}`), v6: [] }
@@ -415,7 +415,7 @@ describe("Resolver's cache", () => {
 describe("Resolver.layerFixed", () => {
   const table = Resolver.layerFixed({ "target.example": [NetAddress.ipFromStringUnsafe("192.0.2.1")] })
 
-  it.effect("knows its table, and nothing that is in every object", () =>
+  it.effect("has the names of its table, and no property of every object", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* resolving("target.example"), ["192.0.2.1"])
       for (const name of ["other.example", "constructor", "__proto__"]) {

@@ -16,7 +16,7 @@ const read = Effect.fnUntraced(function* (hosts: ReadonlyArray<string>) {
 })
 
 describe("a self-signed certificate", () => {
-  it.effect("is signed by its own key, is no authority, and says what it is", () =>
+  it.effect("is signed by its own key, is no authority, and names its purpose", () =>
     Effect.gen(function* () {
       const { certificate } = yield* read([])
       assert.isTrue(certificate.verify(certificate.publicKey))
@@ -27,7 +27,7 @@ describe("a self-signed certificate", () => {
     })
   )
 
-  it.effect("is for this machine and the hosts of listeners, as far as they are names", () =>
+  it.effect("is for this machine and the hosts of listeners", () =>
     Effect.gen(function* () {
       const { certificate } = yield* read([
         "0.0.0.0",
@@ -46,7 +46,7 @@ describe("a self-signed certificate", () => {
     })
   )
 
-  it.effect("is good for a year, whichever century it is", () =>
+  it.effect("is valid for a year, in any century", () =>
     Effect.gen(function* () {
       for (const start of ["2026-11-29T12:00:00Z", "2049-06-01T00:00:00Z", "2050-01-02T00:00:00Z"]) {
         const now = Date.parse(start)
@@ -70,7 +70,7 @@ describe("a self-signed certificate", () => {
     })
   )
 
-  it.effect("is kept, and another one for each other server", () =>
+  it.effect("is kept, one for each server", () =>
     Effect.gen(function* () {
       const kept = SelfSigned.kept()
       const first = yield* kept([])
@@ -79,7 +79,7 @@ describe("a self-signed certificate", () => {
     })
   )
 
-  it.live("is trusted by a client that is given it", () =>
+  it.live("is trusted by a client that has it as an authority", () =>
     Effect.gen(function* () {
       const { cert, key } = yield* read([])
       const server = createServer({ cert, key }, (socket) => socket.end("hello"))

@@ -210,14 +210,14 @@ describe("AddressGuard", () => {
     assert.include(judged(guard("deny", allow, "", machine), host, 443), expected)
   })
 
-  it("closes none of the machine's addresses where private targets are allowed, but for metadata", () => {
+  it("denies no address of the machine if private targets are allowed, except metadata services", () => {
     for (const host of ["8.8.4.4", "10.0.0.7", "2606:4700::7", "64:ff9b::808:404"]) {
       assert.strictEqual(judged(guard("allow", "", "", machine), host, 443), ok)
     }
     assert.strictEqual(judged(guard("allow", "", "", machine), "169.254.169.254", 80), imds)
   })
 
-  it("says of a name that it leads to the machine, and not where", () => {
+  it("reports that a name leads to the machine, without the address", () => {
     const on = (allow: string) => judged(guard("deny", allow, "", machine), "db.corp.example", 443, "8.8.4.4")
     assert.strictEqual(on(""), named("this machine's own"))
     assert.strictEqual(on("db.corp.example"), named("this machine's own"))
@@ -252,7 +252,7 @@ describe("AddressGuard", () => {
     )
   })
 
-  it("says nothing of an access without a target", () => {
+  it("decides nothing without a target", () => {
     const access = {
       identity: { user: undefined },
       client: undefined,

@@ -75,7 +75,7 @@ const granting = (
 }
 
 describe("Authorize", () => {
-  it.effect("does not look up what is denied by name", () =>
+  it.effect("does not resolve a denied name", () =>
     Effect.gen(function* () {
       const { outcome, asked } = yield* granting("forbidden.example")
       assert.deepStrictEqual(outcome, { reason: "a forbidden name", rule: "names" })
@@ -100,7 +100,7 @@ describe("Authorize", () => {
     })
   )
 
-  it.effect("judges an IPv4 address that a name server gives in IPv6 form as what it is", () =>
+  it.effect("judges an IPv4 address in IPv6 form of a name server as IPv4", () =>
     Effect.gen(function* () {
       const found = [NetAddress.ipFromStringUnsafe("::ffff:10.0.0.1")]
       const { outcome } = yield* granting("target.example", { found })
@@ -169,7 +169,7 @@ describe("Authorize", () => {
     ["denied", ["deny"]],
     ["none", []]
   ] as const) {
-    it.effect(`writes no more than it is asked for: ${logDecisions}`, () =>
+    it.effect(`writes only the decisions of the setting: ${logDecisions}`, () =>
       Effect.gen(function* () {
         const config = Config.layer({ logDecisions })
         const allowed = yield* granting("target.example", { config })
@@ -189,7 +189,7 @@ describe("Authorize", () => {
           : { verdict: "allow", rule: "free" }
     )
 
-  it.effect("says of each address which rule allows it, in a line for each rule", () =>
+  it.effect("has a line for each rule that allows addresses", () =>
     Effect.gen(function* () {
       const { outcome, lines } = yield* granting("target.example", { policy: { judge: perFamily } })
       assert.deepStrictEqual(outcome, ["192.0.2.1 by limited", "2001:db8::1 by free", "10.0.0.1 by limited"])
@@ -203,7 +203,7 @@ describe("Authorize", () => {
     })
   )
 
-  it.effect("reports of several addresses those that would be denied, and takes the others for allowed", () =>
+  it.effect("reports the addresses that would be denied, and allows the others", () =>
     Effect.gen(function* () {
       const { outcome, lines } = yield* granting("target.example", { policy: reporting({ judge }) })
       assert.lengthOf(outcome as ReadonlyArray<string>, 3)
@@ -217,7 +217,7 @@ describe("Authorize", () => {
     })
   )
 
-  it.effect("denies nothing where that is only to be reported, and says what it would have denied", () =>
+  it.effect("denies nothing in report mode, and reports what it would have denied", () =>
     Effect.gen(function* () {
       const policy = reporting({ judge })
       for (const [host, reason] of [

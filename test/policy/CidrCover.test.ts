@@ -27,7 +27,7 @@ const blockOf = ({ first, length }: { readonly first: number; readonly length: n
   block(`10.0.0.${first}/${length}`)
 
 describe("networks", () => {
-  it("cover one of which they have every address", () => {
+  it("cover a network if they have all its addresses", () => {
     holds(
       fc.property(fc.array(network, { maxLength: 12 }), network, (some, whole) => {
         const held = new Set(
@@ -42,7 +42,7 @@ describe("networks", () => {
     )
   })
 
-  it("of one family cover nothing of the other", () => {
+  it("of one family cover no address of the other", () => {
     const [ipv4, ipv6] = CidrCover.everything
     const halves = ["::/1", "8000::/1"].map((text) => block(text))
     assert.isTrue(CidrCover.covers(halves, ipv6!))

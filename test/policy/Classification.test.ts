@@ -109,7 +109,7 @@ describe("Classification", () => {
     })
   }
 
-  it("tells addresses that nobody has from those that somebody may want", () => {
+  it("distinguishes addresses of no host from other special addresses", () => {
     holds(
       fc.property(fc.oneof(anyV4, edges(nobody), edges(v6)), (address) => {
         const kind = found(NetAddress.formatIp(address))?.kind

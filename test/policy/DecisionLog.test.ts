@@ -28,7 +28,7 @@ const logging = (values: Partial<Config.Values> = {}) => {
 }
 
 describe("DecisionLog", () => {
-  it.effect("has some lines about the datagrams of a user, and says how many more there would be", () =>
+  it.effect("has a bounded number of lines about a user's datagrams, and the number of the rest", () =>
     Effect.gen(function* () {
       const { denied, taken } = logging()
       yield* denied("ASSOCIATE", 5000)
@@ -44,7 +44,7 @@ describe("DecisionLog", () => {
     })
   )
 
-  it.effect("has every line about connections, and every line where the setting says all", () =>
+  it.effect("has every line about connections, and with the setting all every line", () =>
     Effect.gen(function* () {
       const usual = logging()
       yield* usual.denied("CONNECT", 5000)

@@ -90,7 +90,7 @@ describe("Policy", () => {
     })
   }
 
-  it.effect("is what its judges allow, one after the other", () =>
+  it.effect("allows what all its judges allow, one after the other", () =>
     Effect.gen(function* () {
       const says =
         (verdict: Decision["verdict"], rule: string): Judge =>

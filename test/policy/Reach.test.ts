@@ -58,7 +58,7 @@ describe("Reach", () => {
     assert.strictEqual(Reach.allowsPrivateTargets({ ...Config.defaults, listen: [at] }), expected)
   })
 
-  it("not behind a proxy that passes on other people's connections", () => {
+  it("not behind a proxy with clients of other machines", () => {
     const proxyProtocolFrom = [Option.getOrThrow(Parsers.network("127.0.0.1"))]
     assert.isFalse(Reach.allowsPrivateTargets({ ...listening("127.0.0.1:1080"), proxyProtocolFrom }))
   })

@@ -24,7 +24,7 @@ const problems = (settings: Partial<Config.Values> = {}) =>
   }).pipe(Effect.provide(Layer.provide(RuleNames.layer, Config.layer({ rules, ...settings }))))
 
 describe("a rule", () => {
-  it.effect("is refused that names users and groups that do not exist", () =>
+  it.effect("is refused with users and groups that do not exist", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problems(), [
         '--rules: user "bob" of rule 1 is not one of the users',
@@ -34,7 +34,7 @@ describe("a rule", () => {
     })
   )
 
-  it.effect("may name users that certificates prove", () =>
+  it.effect("may name users of certificates", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problems({ tlsClientCa: "ca.pem" }), [
         '--rules: group "staff" of rule 1 is not a group of any user'

@@ -103,8 +103,8 @@ const naive = (
     return isParity && Ruleset.make([{ ...rest, name: "it" }]).judge(asks, address, 0).rule === "it"
   })
 
-describe("a condition more", () => {
-  it("decides with the others, and leaves undecided what depends on the address", () => {
+describe("an additional condition", () => {
+  it("decides with the others, and leaves a request undecided that depends on the address", () => {
     holds(
       fc.property(rules, fc.constantFrom(...hosts), (list, host) => {
         const named = list.map((rule, index) => ({ ...rule, name: `rule ${index + 1}` }))
@@ -128,7 +128,7 @@ describe("a condition more", () => {
     )
   })
 
-  it("leaves no denial undecided that is certain", () => {
+  it("does not leave a certain denial undecided", () => {
     const asks = access({ to: "a.example:443" })
     const verdictOf = (...written: ReadonlyArray<object>) =>
       Ruleset.make(rulesOf(...written)).judge(asks, undefined, 0).verdict

@@ -17,8 +17,8 @@ const expectation = (list: ReturnType<typeof read>, number: number) =>
     ? { verdict: "deny", rule: "no rule matches" }
     : { verdict: allows(list[number]) ? "allow" : "deny", rule: nameOf(list[number]!, number) }
 
-describe("Ruleset, compared with a look at every rule", () => {
-  it("finds the first that matches, of a name and an address", () => {
+describe("Ruleset, compared with a scan of the rules", () => {
+  it("finds the first matching rule of a name and an address", () => {
     holds(
       fc.property(
         rules,
@@ -38,7 +38,7 @@ describe("Ruleset, compared with a look at every rule", () => {
     )
   })
 
-  it("finds the first that matches, of an address alone, told or not", () => {
+  it("finds the first matching rule of an address alone, with or without it", () => {
     holds(
       fc.property(rules, asked, port, fc.constantFrom(...universe), (written, asked, port, host) => {
         const list = read(...written)
@@ -52,7 +52,7 @@ describe("Ruleset, compared with a look at every rule", () => {
     )
   })
 
-  it("says of a name what holds for every address, and else nothing", () => {
+  it("decides about a name only what holds for every address", () => {
     holds(
       fc.property(rules, asked, fc.constantFrom(...hosts), port, (written, asked, host, port) => {
         const list = read(...written)
@@ -69,7 +69,7 @@ describe("Ruleset, compared with a look at every rule", () => {
     )
   })
 
-  it("says of a target yet to be named what holds for every one of them", () => {
+  it("decides without a target only what holds for every target", () => {
     holds(
       fc.property(rules, asked, (written, asked) => {
         const list = read(...written)

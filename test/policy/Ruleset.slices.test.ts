@@ -24,8 +24,8 @@ const numbers = Array.from({ length: count }, (_, i) => i)
 const name = (i: number) => Option.getOrThrow(TargetPattern.fromString(`h${i}.example.com`))
 const network = (i: number) => Option.getOrThrow(TargetPattern.fromString(`10.${i >> 8}.${i & 255}.0/24`))
 
-describe("turns for others", () => {
-  it("are given while a file of many rules is read", () => {
+describe("steps of long work", () => {
+  it("let other fibers run while a file of many rules is read", () => {
     const text = `rules:\n${numbers.map((i) => `  - { name: r${i}, deny: true, to: h${i}.example.com }`).join("\n")}\n`
     assert.isAtLeast(turns(Yaml.parsePlain(text, Option.none)), atLeast(4, 200))
   })
@@ -35,12 +35,12 @@ describe("turns for others", () => {
     ["names", name],
     ["networks", network]
   ] as const) {
-    it(`are given while many rules of ${what} are made ready`, () => {
+    it(`let other fibers run while many rules of ${what} are compiled`, () => {
       const rules = numbers.map((i) => ({ deny: true as const, to: [target(i)] }))
       assert.isAtLeast(turns(Ruleset.build(rules)), atLeast(6, 256))
     })
 
-    it(`are given while a rule of many ${what} is made ready`, () => {
+    it(`let other fibers run while a rule of many ${what} is compiled`, () => {
       const rules = [{ deny: true as const, to: numbers.map(target) }]
       assert.isAtLeast(turns(Ruleset.build(rules)), atLeast(2, 256))
     })

@@ -165,7 +165,7 @@ describe("Ruleset", () => {
     })
   }
 
-  it("says what decided, why, and what else it has for whom it allows", () => {
+  it("returns the rule, the reason, and the limits", () => {
     const limits = { sessions: 2 }
     const rules = [
       { name: "no mail", deny: "we send no mail", ports: 25 },
@@ -191,7 +191,7 @@ describe("Ruleset", () => {
     assert.deepStrictEqual(judge([], { to: "e.com:80" }), { verdict: "allow", rule: "no rules" })
   })
 
-  it("goes by the time of the zone that a rule names", () => {
+  it("uses the time zone of the rule", () => {
     const rules = [{ allow: true, when: "mon-fri 08:00-18:00", timezone: "Europe/Berlin" }]
     const at = (time: string) => verdict(rules, { to: "e.com" }, undefined, Date.parse(time))
     assert.strictEqual(at("2026-11-23T07:00:00Z"), "allow")
@@ -199,26 +199,26 @@ describe("Ruleset", () => {
     assert.strictEqual(at("2026-11-22T12:00:00Z"), "deny")
   })
 
-  it("has nothing to allow in an empty list", () => {
+  it("allows nothing with an empty list", () => {
     const [rule] = read(allow)
     const { judge } = Ruleset.make([{ ...rule!, to: [] }])
     assert.strictEqual(judge(access({ to: "e.com" }), ip("192.0.2.1"), 0).verdict, "deny")
     assert.strictEqual(judge(access({ command: "ASSOCIATE" }), undefined, 0).verdict, "deny")
   })
 
-  it("denies by a rule that does not say what it does", () => {
+  it("denies by a rule that both allows and denies", () => {
     const { judge } = Ruleset.make([{ allow: true, deny: true }])
     assert.strictEqual(judge(access({ to: "e.com" }), undefined, 0).verdict, "deny")
   })
 
-  it("knows users in the form in which they are logged", () => {
+  it("compares users in their logged form", () => {
     assert.strictEqual(
       verdict([{ ...allow, users: "a\u202eb" }], { user: "a\\u{202e}b", to: "e.com" }),
       "allow"
     )
   })
 
-  it("knows one value of very many", () => {
+  it("finds one value of very many", () => {
     const to = Array.from({ length: 5000 }, (_, i) => `host${i}.example`)
     const users = Array.from({ length: 5000 }, (_, i) => `user${i}`)
     const { judge } = Ruleset.make(

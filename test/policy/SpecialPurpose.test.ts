@@ -68,7 +68,7 @@ describe("an address", () => {
     }
   })
 
-  it("of IPv6 that is not given out is reserved", () => {
+  it("of IPv6 that is not assigned is reserved", () => {
     for (const address of ["1::", "1fff::", "4000::", "8000::", "fbff::"]) {
       assert.strictEqual(nameOf(address), "Reserved by IETF", address)
     }

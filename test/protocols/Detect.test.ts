@@ -18,7 +18,7 @@ const first = {
 const all = Object.keys(first) as ReadonlyArray<ProtocolName>
 
 for (const left of all) {
-  it.effect(`Without ${left}, its clients get silence and the others an answer`, () =>
+  it.effect(`without ${left}, its clients get no reply and the others get one`, () =>
     Effect.gen(function* () {
       for (const protocol of all) {
         const client = yield* connect

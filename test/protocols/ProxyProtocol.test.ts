@@ -34,7 +34,7 @@ const client = Effect.gen(function* () {
 
 describe("from a trusted proxy", () => {
   for (const [version, header] of Object.entries(headers)) {
-    it.effect(`${version} says where the client comes from`, () =>
+    it.effect(`${version} names the client`, () =>
       Effect.gen(function* () {
         const peer = yield* connect
         yield* peer.send([...header, ...conversation])
@@ -51,7 +51,7 @@ describe("from a trusted proxy", () => {
       }).pipe(Effect.provide(behindProxy))
     )
 
-    it.effect(`${version} has the handshake's deadline`, () =>
+    it.effect(`${version} counts for the deadline of the handshake`, () =>
       Effect.gen(function* () {
         const peer = yield* connect
         yield* peer.send(header.slice(0, -1))
@@ -72,7 +72,7 @@ describe("from a trusted proxy", () => {
     }).pipe(Effect.provide(behindProxy))
   )
 
-  it.effect("no header is no connection", () =>
+  it.effect("a missing header closes the connection", () =>
     Effect.gen(function* () {
       const peer = yield* connect
       yield* peer.send(conversation)
@@ -80,7 +80,7 @@ describe("from a trusted proxy", () => {
     }).pipe(Effect.provide(behindProxy))
   )
 
-  it.effect("a second header is not one", () =>
+  it.effect("a second header is not a header", () =>
     Effect.gen(function* () {
       const peer = yield* connect
       yield* peer.send([...headers["version 1"], ...headers["version 2"], ...conversation])
@@ -89,7 +89,7 @@ describe("from a trusted proxy", () => {
   )
 })
 
-describe("from elsewhere", () => {
+describe("from other networks", () => {
   for (const [version, header] of Object.entries(headers)) {
     for (const [where, services] of [
       ["with other proxies trusted", behindProxy],
@@ -110,7 +110,7 @@ describe("from elsewhere", () => {
     }
   }
 
-  it.effect("connections need none", () =>
+  it.effect("connections need no header", () =>
     Effect.gen(function* () {
       const peer = yield* connectWith({ remote: NetAddress.inetAddressFromStringUnsafe("203.0.114.7:50000") })
       yield* peer.send(conversation)
@@ -119,7 +119,7 @@ describe("from elsewhere", () => {
     }).pipe(Effect.provide(behindProxy))
   )
 
-  it.effect("nor do connections through the file system", () =>
+  it.effect("nor do connections to a Unix-domain socket", () =>
     Effect.gen(function* () {
       const peer = yield* connectWith({ remote: NetAddress.unixPathAddress("/run/socks") })
       yield* peer.send(conversation)

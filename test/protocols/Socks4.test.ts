@@ -20,7 +20,7 @@ const rejected = [0x00, 0x5b, 0, 0, 0, 0, 0, 0]
 const users = Authenticator.layerUsers([{ name: "alice", password: Redacted.make("secret") }])
 
 describe("Socks4", () => {
-  it.effect("connects to an address, notes the user id and makes no user of it, and moves bytes", () =>
+  it.effect("connects to an address, logs the user id without making it a user, and relays bytes", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send([...request(0x01, [192, 0, 2, 1], "fred"), ...utf8("early")])

@@ -70,7 +70,7 @@ const asksPassword = layer({
 
 describe("a TLS listener", () => {
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-    it.effect(`serves SOCKS over ${version}, and passes on that a side has finished`, () =>
+    it.effect(`serves SOCKS over ${version}, and passes FIN on`, () =>
       Effect.gen(function* () {
         const { server } = yield* certificates
         const client = yield* dial(Tls.make({ ...server, clientCa: undefined }), {
@@ -119,7 +119,7 @@ describe("a TLS listener", () => {
     )
   )
 
-  it.effect("closes at once on a client without TLS", () =>
+  it.effect("closes at once the connection of a client without TLS", () =>
     Effect.gen(function* () {
       const { server } = yield* certificates
       const client = yield* connectWith({ secure: Tls.make({ ...server, clientCa: undefined }) })
@@ -129,7 +129,7 @@ describe("a TLS listener", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("counts the handshake under its deadline", () =>
+  it.effect("has the deadline of the handshake", () =>
     Effect.gen(function* () {
       const { server } = yield* certificates
       const client = yield* connectWith({ secure: Tls.make({ ...server, clientCa: undefined }) })
@@ -141,7 +141,7 @@ describe("a TLS listener", () => {
   )
 })
 
-describe("a TLS listener with an authority for clients", () => {
+describe("a TLS listener with client certificates", () => {
   const admitting = ["alice", "unnamed", "multivalued", "comma", "accented"] as const
   const names = {
     alice: "alice",
@@ -151,7 +151,7 @@ describe("a TLS listener with an authority for clients", () => {
     accented: "Zoë=+O"
   }
   for (const who of admitting) {
-    it.effect(`knows ${names[who]} by the certificate, and asks no password`, () =>
+    it.effect(`takes the user ${names[who]} from the certificate, and needs no password`, () =>
       Effect.gen(function* () {
         const { server, ca, of } = yield* certificates
         const own = of(who)
@@ -170,7 +170,7 @@ describe("a TLS listener with an authority for clients", () => {
     ["broken", "an unusable common name"],
     ["long", "an unusable subject"]
   ] as const) {
-    it.effect(`turns away a certificate that does not say who the user is: ${who}`, () => {
+    it.effect(`refuses a certificate without a clear user: ${who}`, () => {
       const { lines, layer: log } = captured()
       return Effect.gen(function* () {
         const { server, ca, of } = yield* certificates
@@ -188,7 +188,7 @@ describe("a TLS listener with an authority for clients", () => {
     })
   }
 
-  it.effect("knows what else there is to know of a user of that name", () =>
+  it.effect("has the groups and limits of a user of that name", () =>
     Effect.gen(function* () {
       const { server, ca, of } = yield* certificates
       const alice = of("alice")
@@ -211,7 +211,7 @@ describe("a TLS listener with an authority for clients", () => {
     )
   )
 
-  it.effect("knows a client of SOCKS4 by the certificate, not by the user id", () =>
+  it.effect("takes the user of a SOCKS4 client from the certificate, not from the user id", () =>
     Effect.gen(function* () {
       const { server, ca, of } = yield* certificates
       const alice = of("alice")
@@ -225,7 +225,7 @@ describe("a TLS listener with an authority for clients", () => {
     }).pipe(Effect.provide(asksPassword))
   )
 
-  it.effect("turns away a certificate of the same name from elsewhere", () =>
+  it.effect("refuses a certificate of the same name from another authority", () =>
     Effect.gen(function* () {
       const { server, ca, stranger } = yield* certificates
       const own = stranger()
@@ -238,7 +238,7 @@ describe("a TLS listener with an authority for clients", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("turns away a client without a certificate", () =>
+  it.effect("refuses a client without a certificate", () =>
     Effect.gen(function* () {
       const { server, ca } = yield* certificates
       const client = yield* dial(Tls.make({ ...server, clientCa: ca.cert }))
@@ -268,14 +268,14 @@ const resumes = Effect.fnUntraced(function* (secure: Tls.Secure, options: Connec
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   const only = { minVersion: version, maxVersion: version }
   describe(`a session of ${version}`, () => {
-    it.effect("is resumed where clients have no certificate", () =>
+    it.effect("is resumed without client certificates", () =>
       Effect.gen(function* () {
         const { server } = yield* certificates
         assert.isTrue(yield* resumes(Tls.make({ ...server, clientCa: undefined }), only))
       }).pipe(Effect.provide(layer()))
     )
 
-    it.effect("is not resumed where they have one, which is judged each time", () =>
+    it.effect("is not resumed with client certificates, which are verified each time", () =>
       Effect.gen(function* () {
         const { server, ca, of } = yield* certificates
         const alice = of("alice")
@@ -312,7 +312,7 @@ describe("a TLS listener with a revocation list", () => {
     })
   })
 
-  it.effect("turns away what is on it, and nothing else", () =>
+  it.effect("refuses the certificates on the list, and no others", () =>
     Effect.gen(function* () {
       const { path, server, ca, alice, bob } = yield* listed
       const clientCrl = revocationList(path, ca, [bob])
@@ -324,22 +324,24 @@ describe("a TLS listener with a revocation list", () => {
     })
   )
 
-  it.effect("takes the lists of several authorities, and lets nobody in of one that has none", () =>
-    Effect.gen(function* () {
-      const { path, server, ca, other, alice, bob, carol } = yield* listed
-      const lists = [revocationList(path, ca, [bob]), revocationList(path, other, [carol])]
-      const clientCa = ca.cert + other.cert
-      const both = Tls.make({ ...server, clientCa, clientCrl: lists.join("") })
-      assert.strictEqual(yield* verdict(both, alice), "let in")
-      assert.strictEqual(yield* verdict(both, bob), "CERT_REVOKED")
-      assert.strictEqual(yield* verdict(both, carol), "CERT_REVOKED")
-      const one = Tls.make({ ...server, clientCa, clientCrl: lists[0]! })
-      assert.strictEqual(yield* verdict(one, alice), "let in")
-      assert.strictEqual(yield* verdict(one, carol), "UNABLE_TO_GET_CRL")
-    })
+  it.effect(
+    "takes the lists of several authorities, and refuses clients of an authority without a list",
+    () =>
+      Effect.gen(function* () {
+        const { path, server, ca, other, alice, bob, carol } = yield* listed
+        const lists = [revocationList(path, ca, [bob]), revocationList(path, other, [carol])]
+        const clientCa = ca.cert + other.cert
+        const both = Tls.make({ ...server, clientCa, clientCrl: lists.join("") })
+        assert.strictEqual(yield* verdict(both, alice), "let in")
+        assert.strictEqual(yield* verdict(both, bob), "CERT_REVOKED")
+        assert.strictEqual(yield* verdict(both, carol), "CERT_REVOKED")
+        const one = Tls.make({ ...server, clientCa, clientCrl: lists[0]! })
+        assert.strictEqual(yield* verdict(one, alice), "let in")
+        assert.strictEqual(yield* verdict(one, carol), "UNABLE_TO_GET_CRL")
+      })
   )
 
-  it.effect("lets nobody in when the list is too old, and says so once", () => {
+  it.effect("refuses all clients when the list is expired, and logs that once", () => {
     const { lines, layer: log } = captured()
     return Effect.gen(function* () {
       const { path, server, ca, alice } = yield* listed
@@ -356,7 +358,7 @@ describe("a TLS listener with a revocation list", () => {
 })
 
 describe("a connection under TLS", () => {
-  it.effect("is reset with what it carries", () =>
+  it.effect("is reset together with TLS", () =>
     Effect.gen(function* () {
       const { server } = yield* certificates
       const [near, far] = pair()

@@ -49,7 +49,7 @@ describe("SOCKS5 from a trusted network", () => {
     ["there are users", withUsers],
     ["there are none", without]
   ] as const) {
-    it.effect(`needs no password where ${where}`, () =>
+    it.effect(`needs no password with ${where}`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* socks(inside, [...greeting(0x00), ...target], 12), {
           gets: [0x05, 0x00, ...granted],
@@ -59,7 +59,7 @@ describe("SOCKS5 from a trusted network", () => {
     )
   }
 
-  it.effect("may give one, which then has to be right", () =>
+  it.effect("may give a password, which must be right", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
         yield* socks(inside, [...greeting(0x00, 0x02), ...credentials("alice", "secret"), ...target], 14),
@@ -71,7 +71,7 @@ describe("SOCKS5 from a trusted network", () => {
     }).pipe(Effect.provide(withUsers))
   )
 
-  it.effect("is where a PROXY header says", () =>
+  it.effect("is the client in a PROXY header", () =>
     Effect.gen(function* () {
       const from = (address: string) => proxyV1(`PROXY TCP4 ${address} 198.51.100.1 50000 1080`)
       const sends = [...greeting(0x00), ...target]
@@ -96,12 +96,12 @@ describe("SOCKS5 from a trusted network", () => {
   )
 })
 
-describe("SOCKS5 from elsewhere", () => {
+describe("SOCKS5 from other networks", () => {
   for (const [where, services] of [
     ["there are users", withUsers],
     ["there are none", without]
   ] as const) {
-    it.effect(`does not come in without a password where ${where}`, () =>
+    it.effect(`is refused without a password with ${where}`, () =>
       Effect.gen(function* () {
         for (const remote of [outside, path]) {
           const client = yield* connectWith({ remote })
@@ -112,14 +112,14 @@ describe("SOCKS5 from elsewhere", () => {
     )
   }
 
-  it.effect("comes in with one", () =>
+  it.effect("is accepted with a password", () =>
     Effect.gen(function* () {
       const sends = [...greeting(0x00, 0x02), ...credentials("alice", "secret"), ...target]
       assert.deepStrictEqual((yield* socks(outside, sends, 14)).identity, alice)
     }).pipe(Effect.provide(withUsers))
   )
 
-  it.effect("has no password that helps where there are no users", () =>
+  it.effect("is refused with any password if there are no users", () =>
     Effect.gen(function* () {
       const client = yield* connectWith({ remote: outside })
       yield* client.send([...greeting(0x00, 0x02), ...credentials("alice", "secret")])
@@ -132,14 +132,14 @@ describe("SOCKS4", () => {
   const sends = [0x04, 0x01, 0, 80, 192, 0, 2, 1, ...Buffer.from("alice\0")]
 
   for (const services of [withUsers, without]) {
-    it.effect("makes no user of what a trusted client says", () =>
+    it.effect("does not make the user id of a trusted client a user", () =>
       Effect.gen(function* () {
         const { gets, identity } = yield* socks(inside, sends, 2)
         assert.deepStrictEqual([gets, identity], [[0x00, 0x5a], nobody])
       }).pipe(Effect.provide(services))
     )
 
-    it.effect("rejects clients from elsewhere", () =>
+    it.effect("rejects clients from other networks", () =>
       Effect.gen(function* () {
         assert.deepStrictEqual((yield* socks(outside, sends, 2)).gets, [0x00, 0x5b])
       }).pipe(Effect.provide(services))
@@ -162,7 +162,7 @@ describe("HTTP", () => {
     })
   const basic = (text: string) => `Proxy-Authorization: Basic ${btoa(text)}`
 
-  it.effect("lets a trusted client in, as whom it says it is", () =>
+  it.effect("accepts a trusted client, as the user of its credentials", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* get(inside), [200, nobody])
       assert.deepStrictEqual(yield* get(inside, basic("alice:secret")), [200, alice])
@@ -172,7 +172,7 @@ describe("HTTP", () => {
     }).pipe(Effect.provide(withUsers))
   )
 
-  it.effect("asks nobody for a password that would be no use", () =>
+  it.effect("asks for no password if there are no users", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* get(inside, basic("alice:secret")), [200, nobody])
       assert.deepStrictEqual((yield* get(outside))[0], 403)

@@ -64,7 +64,7 @@ const names = Resolver.layerFixed({
 const login = [...greeting(0x02), ...credentials("alice", "secret")]
 
 describe("a route", () => {
-  it.effect("is given the judged addresses with their decisions, the name and the session", () => {
+  it.effect("gets the judged addresses with their decisions, the name and the session", () => {
     const seen: Array<unknown> = []
     const dialled: Array<string> = []
     const noting = dialer(({ duplex }, address, port) => {
@@ -100,7 +100,7 @@ describe("a route", () => {
     )
   })
 
-  it.effect("is asked for what BIND waits for, and its error is the client's answer", () => {
+  it.effect("makes the listener of BIND, and its error is the reply to the client", () => {
     const seen: Array<unknown> = []
     return Effect.gen(function* () {
       const client = yield* connect

@@ -13,7 +13,7 @@ import { captured } from "../support/logs.ts"
 const at = (text: string) => Option.getOrThrow(ListenAddress.fromString(text))
 
 describe("a listening address", () => {
-  it.effect("is waited for until it is there, and the log says so", () => {
+  it.effect("is waited for until it exists, with a line in the log", () => {
     const { lines, layer } = captured()
     let isThere = false
     const probe = () => Effect.sync(() => (isThere ? undefined : "EADDRNOTAVAIL"))
@@ -36,7 +36,7 @@ describe("a listening address", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is waited for no longer than it says", () =>
+  it.effect("is waited for no longer than its option says", () =>
     Effect.gen(function* () {
       const probe = () => Effect.succeed("EADDRNOTAVAIL")
       const fiber = yield* Effect.forkChild(
@@ -49,14 +49,14 @@ describe("a listening address", () => {
     })
   )
 
-  it.effect("is not waited for if it does not say so, or if it is in use", () =>
+  it.effect("is not waited for without the option, or if it is in use", () =>
     Effect.gen(function* () {
       yield* AddressWait.all([at("10.9.8.7:1080")], () => Effect.die("not asked"))
       yield* AddressWait.all([at("10.9.8.7:1080?wait=1h")], () => Effect.succeed("EACCES"))
     })
   )
 
-  it("is written as it is read, and is one that can come", () => {
+  it("is formatted as it was written, and must be a possible address", () => {
     const text = "10.9.8.7:1080?udp=false&wait=30s"
     assert.strictEqual(ListenAddress.format(at(text)), text)
     for (const text of ["unix:/a?wait=1s", "systemd?wait=1s", "1.2.3.4:5?wait=soon", "1.2.3.4:5?wait="]) {

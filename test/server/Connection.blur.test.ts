@@ -43,7 +43,7 @@ describe("Connection, with failures blurred", () => {
       [false, code],
       [true, blurred]
     ] as const) {
-      it.effect(`${outcome} is ${expected} where that is ${blurFailures}`, () => {
+      it.effect(`${outcome} is ${expected} with blurFailures ${blurFailures}`, () => {
         const logs = captured()
         return Effect.gen(function* () {
           const client = yield* connect

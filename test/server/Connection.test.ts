@@ -79,7 +79,7 @@ describe("Connection", () => {
     )
   )
 
-  it.effect("answers each message when it has come, and not before", () =>
+  it.effect("replies to each message when it is complete, and not before", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send(greeting(0x02))
@@ -93,7 +93,7 @@ describe("Connection", () => {
     }).pipe(Effect.provide(layer({ authenticator: users })))
   )
 
-  it.effect("acts on nothing that follows a failed authentication", () => {
+  it.effect("ignores bytes after a failed authentication", () => {
     const dialled: Array<string> = []
     const watching = dialer((_, address) => dialled.push(NetAddress.formatIp(address)))
     return Effect.gen(function* () {
@@ -114,7 +114,7 @@ describe("Connection", () => {
     }).pipe(Effect.provide(layer({ authenticator: users, dialer: watching })))
   })
 
-  it.effect("acts on nothing that follows a refused method", () => {
+  it.effect("ignores bytes after a refused method", () => {
     const dialled: Array<string> = []
     const watching = dialer((_, address) => dialled.push(NetAddress.formatIp(address)))
     return Effect.gen(function* () {
@@ -126,7 +126,7 @@ describe("Connection", () => {
     }).pipe(Effect.provide(layer({ authenticator: users, dialer: watching })))
   })
 
-  it.effect("acts on nothing that follows a refused request", () => {
+  it.effect("ignores bytes after a refused request", () => {
     const dialled: Array<string> = []
     const watching = dialer((_, address) => dialled.push(NetAddress.formatIp(address)))
     return Effect.gen(function* () {
@@ -137,7 +137,7 @@ describe("Connection", () => {
     }).pipe(Effect.provide(layer({ dialer: watching })))
   })
 
-  it.effect("has one deadline for the handshake, which no byte puts off", () =>
+  it.effect("has one deadline for the handshake, which no byte extends", () =>
     Effect.gen(function* () {
       const client = yield* connect
       for (const byte of [...greeting(0x02), ...credentials("alice", "secret")].slice(0, 9)) {
@@ -156,7 +156,7 @@ describe("Connection", () => {
     }).pipe(Effect.provide(layer({ authenticator: users })))
   )
 
-  it.effect("has no deadline once the request is there", () =>
+  it.effect("has no deadline after the request", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send([...greeting(0x00), ...request("192.0.2.1", 80)])
@@ -178,7 +178,7 @@ describe("Connection", () => {
       })
     ]
   ] as const) {
-    it.effect(`outlives a bug in a ${what}, in that session alone`, () => {
+    it.effect(`survives a defect in a ${what}, which ends only its session`, () => {
       const one = Layer.effect(
         Dialer,
         Effect.gen(function* () {
@@ -206,7 +206,7 @@ describe("Connection", () => {
     })
   }
 
-  it.effect("outlives a bug in a resolver", () =>
+  it.effect("survives a defect in a resolver", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send([...greeting(0x00), ...request("target.example", 80)])
@@ -217,7 +217,7 @@ describe("Connection", () => {
   )
 
   for (const how of ["end", "reset"] as const) {
-    it.effect(`stops dialling for a client that leaves by ${how}, and keeps nothing of it`, () => {
+    it.effect(`stops dialling when the client leaves by ${how}, and keeps no resource`, () => {
       const events: Array<string> = []
       const slow = Layer.succeed(Dialer, {
         connect: () =>
@@ -244,7 +244,7 @@ describe("Connection", () => {
     })
   }
 
-  it.effect("hangs up on the target when the session is over", () => {
+  it.effect("closes the target's connection when the session is over", () => {
     const targets: Array<string> = []
     const watching = dialer(({ duplex }) => {
       duplex.pipe(duplex)

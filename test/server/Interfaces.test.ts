@@ -27,13 +27,13 @@ const verdict = Effect.fnUntraced(function* (text: string) {
 })
 
 describe("Interfaces", () => {
-  it("have loopback among their addresses, none with a zone", () => {
+  it("have loopback among their addresses, and no address with a zone", () => {
     const texts = Interfaces.addresses().map(NetAddress.formatIp)
     assert.include(texts, "127.0.0.1")
     assert.isEmpty(texts.filter((text) => text.includes("%")))
   })
 
-  it.effect("are followed by the policy while they change", () => {
+  it.effect("are read by the policy again after a change", () => {
     let addresses = ["8.8.4.4"]
     return Effect.gen(function* () {
       assert.strictEqual(yield* verdict("8.8.4.4"), "deny")
@@ -49,7 +49,7 @@ describe("Interfaces", () => {
     throw new Error("EAFNOSUPPORT")
   }
 
-  it.effect("have to be known where clients are kept from them", () =>
+  it.effect("must be known if clients must not reach them", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.provide(verdict("8.8.8.8"), policy(broken)))
       assert.strictEqual(
@@ -60,7 +60,7 @@ describe("Interfaces", () => {
     })
   )
 
-  it.effect("need not be known where clients are not", () =>
+  it.effect("need not be known otherwise", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* verdict("8.8.8.8"), "allow")
     }).pipe(Effect.provide(policy(broken, { ...wide, privateTargets: "allow" })))

@@ -29,7 +29,7 @@ const noon = Effect.andThen(
 )
 
 describe("Log.json", () => {
-  it.effect("is one object a line, fields beside the message", () =>
+  it.effect("has one object a line, with the fields beside the message", () =>
     Effect.gen(function* () {
       yield* noon
       assert.deepStrictEqual(
@@ -49,7 +49,7 @@ describe("Log.json", () => {
     }).pipe(Effect.provide(kept(Log.json)))
   )
 
-  it.effect("takes no line break and no escape sequence to the terminal", () =>
+  it.effect("writes no line break and no escape sequence of a value", () =>
     Effect.gen(function* () {
       yield* Effect.logWarning("one\ntwo", { user: "\x1b[2J\n" })
       assert.lengthOf(lines, 1)
@@ -57,7 +57,7 @@ describe("Log.json", () => {
     }).pipe(Effect.provide(kept(Log.json)))
   )
 
-  it.effect("tells of errors and causes", () =>
+  it.effect("has errors and causes", () =>
     Effect.gen(function* () {
       yield* Effect.logError("died", new Error("a bug"))
       yield* Effect.logError("died", Cause.die(new Error("another")))
@@ -69,7 +69,7 @@ describe("Log.json", () => {
 })
 
 describe("Log.pretty", () => {
-  it.effect("is the time of day, the message, and what has a value", () =>
+  it.effect("has the time of day, the message, and the fields with a value", () =>
     Effect.gen(function* () {
       yield* noon
       assert.deepStrictEqual(lines, [
@@ -78,7 +78,7 @@ describe("Log.pretty", () => {
     }).pipe(Effect.provide(kept(Log.pretty)))
   )
 
-  it.effect("has nothing to add where there are no fields", () =>
+  it.effect("has only the message without fields", () =>
     Effect.gen(function* () {
       yield* Effect.logError("alone")
       assert.match(lines[0]!, / ERROR alone$/)

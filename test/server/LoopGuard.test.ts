@@ -94,7 +94,7 @@ describe("LoopGuard", () => {
     )
   }
 
-  it.effect("is a decision of the policy's, for connections", () =>
+  it.effect("is a decision of the policy, for connections", () =>
     Effect.gen(function* () {
       const denied = { verdict: "deny", rule: "address guard", reason: "this is the server itself" }
       for (const command of ["CONNECT", "FORWARD"] as const) {

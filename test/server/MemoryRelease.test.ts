@@ -21,7 +21,7 @@ describe("MemoryRelease", () => {
     assert.isUndefined(until(watched, 0))
   })
 
-  it("waits while many are open", () => {
+  it("waits while many connections are open", () => {
     const watched = bursts()
     watched.observe(5000)
     assert.isUndefined(until(watched, 501))
@@ -30,7 +30,7 @@ describe("MemoryRelease", () => {
     assert.isUndefined(until(watched, 151))
   })
 
-  it("begins to wait anew when they come back", () => {
+  it("starts to wait again when connections come back", () => {
     const watched = bursts()
     watched.observe(5000)
     for (let second = 0; second < 9; second++) assert.isFalse(watched.observe(0))

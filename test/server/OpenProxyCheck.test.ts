@@ -41,7 +41,7 @@ describe("a listener without passwords", () => {
     )
   }
 
-  it.effect("in the file system is for those whom its permissions name", () =>
+  it.effect("on a Unix-domain socket is for the users of its permissions", () =>
     Effect.gen(function* () {
       const at = (mode: number) => check("unix:/run/socks", {}, [Method.NoAuthentication], mode)
       assert.strictEqual(yield* at(0o660), "fine")
@@ -51,7 +51,7 @@ describe("a listener without passwords", () => {
     })
   )
 
-  it.effect("is let be if that is wanted, or if it asks for a certificate", () =>
+  it.effect("is allowed with --open, or if it needs a certificate", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* check("0.0.0.0:1080", { open: true }), "fine")
       const withCa = { tlsClientCa: { path: "/ca" } as never }
@@ -62,7 +62,7 @@ describe("a listener without passwords", () => {
 })
 
 describe("a listener with passwords", () => {
-  it.effect("is let be, but not if it takes clients without them as well", () =>
+  it.effect("is allowed, unless it also accepts clients without them", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* check("0.0.0.0:1080", {}, [Method.UsernamePassword]), "fine")
       const both = [Method.NoAuthentication, Method.UsernamePassword]

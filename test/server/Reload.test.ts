@@ -42,7 +42,7 @@ const fake = (refuses: boolean) => {
 }
 
 describe("Reload", () => {
-  it.effect("keeps what it built until the server needs it no more", () => {
+  it.effect("keeps its services until the server no longer needs them", () => {
     const { lines, layer } = captured()
     const { alive, releases, server, services } = fake(false)
     return Effect.gen(function* () {
@@ -61,7 +61,7 @@ describe("Reload", () => {
     }).pipe(Effect.provide(Layer.mergeAll(layer, server, Events.layer)))
   })
 
-  it.effect("lets go of what the server refuses, and says why", () => {
+  it.effect("releases the services that the server refuses, and logs the reason", () => {
     const { lines, layer } = captured()
     const { alive, server, services } = fake(true)
     return Effect.gen(function* () {
@@ -80,7 +80,7 @@ describe("Reload", () => {
     }).pipe(Effect.provide(Layer.mergeAll(layer, server, Events.layer)))
   })
 
-  it.effect("asks the server nothing if the settings cannot be read, and reads them anew each time", () => {
+  it.effect("changes nothing if the settings cannot be read, and reads them again each time", () => {
     const { lines, layer } = captured()
     const { releases, server } = fake(false)
     let reads = 0

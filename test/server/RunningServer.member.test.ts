@@ -75,8 +75,8 @@ const config = (values: Partial<Config.Values>) =>
     Layer.succeed(References.MinimumLogLevel, "None")
   )
 
-describe("a server with sockets of an app's own", () => {
-  it.live("listens and connects by them", () => {
+describe("a server with the sockets of an app", () => {
+  it.live("listens and connects by these sockets", () => {
     const { layer, connect } = memory()
     return Effect.gen(function* () {
       const { addresses } = yield* RunningServer
@@ -118,7 +118,7 @@ describe("servers that are members of one seat", () => {
     Layer.provide(config({}))
   )
 
-  it.live("have so many sessions of a client in all, also by a limit that a reload brings", () =>
+  it.live("share a limit of sessions of a client, also a limit of a reload", () =>
     Effect.gen(function* () {
       const one = yield* member({})
       const other = yield* member(limited)

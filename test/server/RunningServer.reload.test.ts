@@ -109,7 +109,7 @@ const nobody = Layer.succeed(Policy, {
 const user = [{ name: "alice", password: Redacted.make("secret") }]
 
 describe("Reload", () => {
-  it.effect("opens listeners that are new, closes those gone, and does not touch the others", () =>
+  it.effect("opens new listeners, closes removed ones, and leaves the others open", () =>
     Effect.gen(function* () {
       const { server, reload } = yield* started({ listen: at("127.0.0.1:1080", "127.0.0.1:1081") })
       yield* reload({ listen: at("127.0.0.1:1082", "127.0.0.1:1080") })
@@ -126,7 +126,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("changes nothing where a listener does not open", () =>
+  it.effect("changes nothing if a listener cannot be opened", () =>
     Effect.gen(function* () {
       const { server, reload } = yield* started({ listen: at("127.0.0.1:1080") })
       const error = yield* Effect.flip(reload({ listen: at("127.0.0.1:1082", "127.0.0.1:1"), user }))
@@ -137,7 +137,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("changes nothing where others would be let in unasked", () =>
+  it.effect("changes nothing if the server would become an open proxy", () =>
     Effect.gen(function* () {
       const { reload } = yield* started({ listen: at("0.0.0.0:1080"), user })
       const error = yield* Effect.flip(reload({ listen: at("0.0.0.0:1080") }))
@@ -146,7 +146,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("serves the next connections by the new settings", () =>
+  it.effect("serves later connections with the new settings", () =>
     Effect.gen(function* () {
       const { server, reload } = yield* started({ listen: at("127.0.0.1:1080") })
       yield* reload({ listen: at("127.0.0.1:1080"), user })
@@ -157,7 +157,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("leaves sessions alone", () =>
+  it.effect("leaves sessions open", () =>
     Effect.gen(function* () {
       const { reload } = yield* started({ listen: at("127.0.0.1:1080") })
       const { client } = yield* asking("127.0.0.1:1080")
@@ -169,7 +169,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("asks the new policy about what is asked next on a connection that was there before", () =>
+  it.effect("judges later requests of an earlier connection by the new policy", () =>
     Effect.gen(function* () {
       const { reload } = yield* started({ listen: at("127.0.0.1:1080") })
       const client = yield* arriving("127.0.0.1:1080")
@@ -183,7 +183,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("asks clients that have not logged in yet for the present password", () =>
+  it.effect("needs the present password from clients that have not logged in yet", () =>
     Effect.gen(function* () {
       const { reload } = yield* started({ listen: at("127.0.0.1:1080") })
       const client = yield* arriving("127.0.0.1:1080")
@@ -194,7 +194,7 @@ describe("Reload", () => {
     })
   )
 
-  it.effect("releases what a generation needed when its last connection has ended", () =>
+  it.effect("releases the services of a generation when its last connection has ended", () =>
     Effect.gen(function* () {
       const { reload } = yield* started({ listen: at("127.0.0.1:1080") })
       let released = 0

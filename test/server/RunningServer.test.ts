@@ -101,7 +101,7 @@ describe("Server", () => {
     "proxy.example:1080",
     "localhost.example:1"
   ]) {
-    it.effect(`does not let everyone in on ${host} unless told to`, () =>
+    it.effect(`does not listen on ${host} as an open proxy without --open`, () =>
       Effect.gen(function* () {
         const listen = at("127.0.0.1:1080", host)
         const error = yield* Effect.flip(started({ listen }))
@@ -112,7 +112,7 @@ describe("Server", () => {
     )
   }
 
-  it.effect("listens anywhere with a user, or with leave", () =>
+  it.effect("listens anywhere with a user, or with --open", () =>
     Effect.gen(function* () {
       const listen = at("0.0.0.0:1080")
       const withUser = yield* started({ listen, user })
@@ -124,7 +124,7 @@ describe("Server", () => {
     })
   )
 
-  it.effect("goes by what the authenticator asks, not by the settings", () =>
+  it.effect("uses the methods of the authenticator, not the settings", () =>
     Effect.gen(function* () {
       const listen = at("0.0.0.0:1080")
       const error = yield* Effect.flip(
@@ -134,7 +134,7 @@ describe("Server", () => {
     })
   )
 
-  it.effect("lets this machine in unasked", () =>
+  it.effect("needs no password from this machine", () =>
     Effect.gen(function* () {
       const listen = at("127.0.0.1:2", "127.9.9.9:2", "[::1]:2", "localhost:2", "[::ffff:127.0.0.1]:2")
       const { server, stop } = yield* started({ listen })
@@ -145,7 +145,7 @@ describe("Server", () => {
     })
   )
 
-  it.effect("closes the listeners it has if it does not get them all", () =>
+  it.effect("closes its listeners if one cannot be opened", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(started({ listen: at("127.0.0.1:1080", "127.0.0.1:1") }))
       assert.strictEqual(
@@ -156,7 +156,7 @@ describe("Server", () => {
     })
   )
 
-  it.effect("stops at once with nobody there", () =>
+  it.effect("stops at once without connections", () =>
     Effect.gen(function* () {
       const { lines, stop } = yield* started({})
       yield* stop
@@ -164,7 +164,7 @@ describe("Server", () => {
     })
   )
 
-  it.effect("lets sessions finish before it stops, and takes no new ones", () =>
+  it.effect("lets sessions finish before it stops, and accepts no new ones", () =>
     Effect.gen(function* () {
       const { lines, stop } = yield* started({})
       const client = yield* session
@@ -182,7 +182,7 @@ describe("Server", () => {
     })
   )
 
-  it.effect("resets what is left after the drain timeout", () =>
+  it.effect("resets the remaining sessions after the drain timeout", () =>
     Effect.gen(function* () {
       const { lines, stop } = yield* started({ handshakeTimeout: Duration.minutes(1) })
       const talking = yield* session
@@ -204,7 +204,7 @@ describe("Server", () => {
     })
   )
 
-  it.effect("outlives a bug that no reply can be made of, and tells of it", () =>
+  it.effect("survives a defect in the reply to an error, and logs it", () =>
     Effect.gen(function* () {
       const relay = Layer.succeed(Relay, { run: () => Effect.die(new Error("a bug")) })
       const { lines, stop } = yield* started({}, { relay })

@@ -13,7 +13,7 @@ import { captured } from "../support/logs.ts"
 
 const { lines, layer: logs } = captured()
 
-it.effect("tells how many there are, and of each", () =>
+it.effect("has the numbers of sessions, and the banned networks", () =>
   Effect.gen(function* () {
     const { ban } = yield* Bans
     yield* ban(IpNetwork.fromStringUnsafe("192.0.2.0/24"), Duration.infinity, "abuse")

@@ -30,7 +30,7 @@ const refusal = (files: Partial<Files>, at = "tls:127.0.0.1:0") =>
   )
 
 describe("the files of TLS listeners", () => {
-  it("are needed, and are refused where no listener has TLS", () =>
+  it("are needed for TLS, and are refused without a TLS listener", () =>
     Effect.gen(function* () {
       assert.strictEqual(
         yield* refusal({}),
@@ -50,7 +50,7 @@ describe("the files of TLS listeners", () => {
       )
     }))
 
-  it("are there, are PEM, and belong together", () =>
+  it("must exist, be PEM, and belong together", () =>
     Effect.gen(function* () {
       const path = yield* Temporary.directory
       const { certFile, keyFile } = certificate(path, "server", "/CN=localhost")

@@ -9,7 +9,7 @@ import * as UnixSocket from "../../src/server/UnixSocket.ts"
 import { directory } from "../support/temporary.ts"
 
 describe("the path of a socket", () => {
-  it.effect("is free where nothing is, in a directory that is there", () =>
+  it.effect("is free in an existing directory without a file of its name", () =>
     Effect.gen(function* () {
       const path = yield* directory
       yield* UnixSocket.clear(join(path, "socket"))
@@ -17,7 +17,7 @@ describe("the path of a socket", () => {
     })
   )
 
-  it.effect("is not free where a file is, which stays", () =>
+  it.effect("is not free if there is a file, which stays", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "notes")
       writeFileSync(path, "dear diary")
@@ -28,7 +28,7 @@ describe("the path of a socket", () => {
 })
 
 describe("permissions", () => {
-  it.effect("are those that were asked for, from the first moment on, and the mask is as before", () =>
+  it.effect("are the given ones from the first moment on, and the mask is as before", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "file")
       const mask = process.umask()

@@ -33,7 +33,7 @@ const byUser = (others: Array<string>) =>
 
 const echo = dialer(({ duplex }) => duplex.pipe(duplex))
 
-it.effect("a dialer goes by the user and the target of the session", () => {
+it.effect("a dialer knows the user and the target of the session", () => {
   const others: Array<string> = []
   const users = ["alice", "bob"].map((name) => ({ name, password: Redacted.make("secret") }))
   return Effect.gen(function* () {
@@ -57,7 +57,7 @@ it.effect("a dialer goes by the user and the target of the session", () => {
   )
 })
 
-it.effect("a dialer goes by the request of now on a connection that is used again", () => {
+it.effect("a dialer knows the present request on a connection that is used again", () => {
   const targets: Array<string> = []
   const noting = Layer.succeed(Dialer, {
     connect: () =>
@@ -79,7 +79,7 @@ it.effect("a dialer goes by the request of now on a connection that is used agai
   }).pipe(Effect.provide(layer({ dialer: noting })))
 })
 
-it.effect("a dialer goes by the user or the name, as in examples/dialer.ts", () => {
+it.effect("a dialer chooses by the user or the name, as in examples/dialer.ts", () => {
   const dialled: Array<string> = []
   const noting = dialer(({ duplex }, address) => {
     dialled.push(NetAddress.formatIp(address))

@@ -59,7 +59,7 @@ const ended = (id: number): Event.SessionEnded => ({
 })
 
 describe("Events", () => {
-  it.effect("tell of a session from its login to its end, with what was moved", () =>
+  it.effect("report a session from its login to its end, with its bytes", () =>
     Effect.gen(function* () {
       const events = yield* collected
       yield* session("secret")
@@ -99,7 +99,7 @@ describe("Events", () => {
     }).pipe(Effect.scoped, Effect.provide(provided(withUsers)))
   )
 
-  it.effect("tell of a failed login, and of the end of a session without a request", () =>
+  it.effect("report a failed login, and the end of a session without a request", () =>
     Effect.gen(function* () {
       const events = yield* collected
       yield* session("wrong")
@@ -117,7 +117,7 @@ describe("Events", () => {
     }).pipe(Effect.scoped, Effect.provide(provided(withUsers)))
   )
 
-  it.effect("tell of bans and lifted bans", () =>
+  it.effect("report bans and lifted bans", () =>
     Effect.gen(function* () {
       const events = yield* collected
       const network = IpNetwork.fromStringUnsafe("192.0.2.0/24")
@@ -153,7 +153,7 @@ describe("Events", () => {
     )
   })
 
-  it.effect("are nobody's without a listener: each kind has one only as long as somebody listens", () =>
+  it.effect("are not made without a listener of their kind", () =>
     Effect.gen(function* () {
       const { to, listen, onInterest } = yield* Events
       const interest: Array<ReadonlyArray<Event.Tag>> = []
@@ -176,7 +176,7 @@ describe("Events", () => {
     }).pipe(Effect.scoped, Effect.provide(provided()))
   )
 
-  it.effect("come in a stream, which holds up nobody and counts what it has no room for", () =>
+  it.effect("come in a stream, which delays no session and counts the events beyond its room", () =>
     Effect.gen(function* () {
       const { emit, stream } = yield* Events
       const seen: Array<Event.SessionEnded | Event.EventsMissed> = []
@@ -205,7 +205,7 @@ describe("Events", () => {
     }).pipe(Effect.provide(provided()))
   )
 
-  it.effect("are heard by several listeners, each with its own kinds", () =>
+  it.effect("reach several listeners, each with its own kinds", () =>
     Effect.gen(function* () {
       const { emit, listen, to } = yield* Events
       const heard: Array<string> = []

@@ -55,7 +55,7 @@ const barred = () => Effect.fail(new CertificateRefused({ user: "alice", reason:
 const known = (identity: Identity | undefined) => () => Effect.succeed(identity)
 
 describe("a session", () => {
-  it.effect("stands as long as its user would come in, with the groups of now", () =>
+  it.effect("stays allowed as long as its user can log in, with the present groups", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* stands(session(alice), known(alice)))
       assert.isTrue(yield* stands(session({ user: "alice" }), known(alice)))
@@ -66,7 +66,7 @@ describe("a session", () => {
     })
   )
 
-  it.effect("of someone whom a service may know ends only if they are listed and barred", () =>
+  it.effect("of a user of the authentication service ends only if the user is listed and refused", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* stands(session(alice), known(undefined), { authUrl }))
       assert.isFalse(yield* stands(session(alice), known({ user: "alice" }), { authUrl }))
@@ -74,7 +74,7 @@ describe("a session", () => {
     })
   )
 
-  it.effect("is of its user as they are now", () =>
+  it.effect("has the present settings of its user", () =>
     Effect.gen(function* () {
       const now = { user: "alice", groups: ["staff", "guests"] }
       const asking = session(alice)
@@ -92,7 +92,7 @@ describe("a session", () => {
     })
   )
 
-  it.effect("by a certificate needs no user of its name, and has no groups then", () =>
+  it.effect("by a certificate needs no user of its name, and then has no groups", () =>
     Effect.gen(function* () {
       assert.isFalse(yield* stands(session(alice, true), known(undefined)))
       assert.isFalse(yield* stands(session(alice, true), barred))

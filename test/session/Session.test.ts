@@ -57,7 +57,7 @@ const unknown = {
 }
 
 describe("Session, in the log", () => {
-  it.effect("tell who went where, how much moved, and how long it took", () =>
+  it.effect("has client, target, bytes and duration", () =>
     Effect.gen(function* () {
       const sent = [
         ...greeting(0x02),
@@ -85,7 +85,7 @@ describe("Session, in the log", () => {
     })
   )
 
-  it.effect("tell why there was no connection, and what the client was told", () =>
+  it.effect("has the reason of a failure, and the reply to the client", () =>
     Effect.gen(function* () {
       const sent = [...greeting(0x00), ...request("192.0.2.1", 80)]
       const { level, fields } = yield* line(sent, { dialer: failingDialer(new ConnectionRefused()) })
@@ -106,7 +106,7 @@ describe("Session, in the log", () => {
     })
   )
 
-  it.effect("tell who was not let in, in print, and nothing of the password", () =>
+  it.effect("has the user of a failed login in printable form, and nothing of the password", () =>
     Effect.gen(function* () {
       const sent = [...greeting(0x02), ...credentials("al\nice\x1b", "hunter3"), ...request("192.0.2.1", 80)]
       const { level, fields, whole } = yield* line(sent, { authenticator: users })
@@ -122,7 +122,7 @@ describe("Session, in the log", () => {
     })
   )
 
-  it.effect("show a bad target in print", () =>
+  it.effect("has an invalid target in printable form", () =>
     Effect.gen(function* () {
       const { fields } = yield* line([...greeting(0x00), ...request("a\r\nb", 80)])
       assert.deepInclude(fields, { outcome: "InvalidTarget", reply: 1, target: "a\\u{d}\\u{a}b:80" })
@@ -133,7 +133,7 @@ describe("Session, in the log", () => {
     ["ClientGone", [], {}],
     ["UnknownProtocol", [0x00], { firstByte: 0x00 }]
   ] as const) {
-    it.effect(`whisper about ${outcome}, which any passer-by causes`, () =>
+    it.effect(`is at debug level for ${outcome}, which strangers can cause`, () =>
       Effect.gen(function* () {
         const { level, fields } = yield* line(sent)
         assert.strictEqual(level, "Debug")
@@ -151,7 +151,7 @@ describe("Session, in the log", () => {
     )
   }
 
-  it.effect("do not whisper about a client that left after its request", () =>
+  it.effect("is at info level for a client that left after its request", () =>
     Effect.gen(function* () {
       const never = Layer.succeed(Dialer, { connect: () => Effect.never })
       const sent = [...greeting(0x00), ...request("192.0.2.1", 80)]
@@ -161,7 +161,7 @@ describe("Session, in the log", () => {
     })
   )
 
-  it.effect("say who broke a session off", () =>
+  it.effect("names the side that reset a session", () =>
     Effect.gen(function* () {
       const { lines, layer: logs } = captured()
       yield* Effect.gen(function* () {
@@ -178,7 +178,7 @@ describe("Session, in the log", () => {
     })
   )
 
-  it.effect("say when it was the server", () =>
+  it.effect("reports a reset by the server", () =>
     Effect.gen(function* () {
       const { lines, layer: logs } = captured()
       yield* Effect.gen(function* () {

@@ -53,7 +53,7 @@ describe("A session that has ended", () => {
     })
   }
 
-  it.effect("by its number is reset on both sides, and only once", () => {
+  it.effect("by a call of end is reset on both sides, and only once", () => {
     const { target, outcomes, services } = scripted({ config })
     return Effect.gen(function* () {
       const { end, list } = yield* SessionRegistry

@@ -9,7 +9,7 @@ import { UnknownProtocol } from "../../src/Errors.ts"
 import { captured } from "../support/logs.ts"
 import { layer, open } from "../support/sessions.ts"
 
-it.effect("a hint is said once a minute where people see it, and else where they look for it", () => {
+it.effect("a hint is at info level once a minute, and otherwise at debug level", () => {
   const { lines, layer: log } = captured()
   const end = Effect.fnUntraced(function* (error: UnknownProtocol) {
     const { session, close } = yield* open("203.0.113.1")

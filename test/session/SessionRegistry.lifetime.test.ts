@@ -21,7 +21,7 @@ import { config, scripted, tunnel } from "../support/scripted.ts"
 import { settled } from "../support/streams.ts"
 
 describe("The lifetime of a session", () => {
-  it.effect("ends it however busy it is, and resets both sides", () => {
+  it.effect("ends a busy session, too, and resets both sides", () => {
     const { target, outcomes, services } = scripted()
     return Effect.gen(function* () {
       const client = yield* connect
@@ -42,7 +42,7 @@ describe("The lifetime of a session", () => {
   })
 
   for (const half of ["client", "target"] as const) {
-    it.effect(`ends one whose ${half} has finished sending`, () => {
+    it.effect(`ends a session after a FIN of the ${half}`, () => {
       const { target, outcomes, services } = scripted()
       return Effect.gen(function* () {
         const client = yield* connect
@@ -76,7 +76,7 @@ describe("The lifetime of a session", () => {
     }).pipe(Effect.provide(services))
   })
 
-  it.effect("ends a wait for a BIND's target", () => {
+  it.effect("ends a BIND that waits for its target", () => {
     const { outcomes, services } = scripted({
       binder: Layer.succeed(Binder, {
         listen: () => Effect.succeed({ bound: serverAddress, accepted: Effect.never })
@@ -93,7 +93,7 @@ describe("The lifetime of a session", () => {
     }).pipe(Effect.provide(services))
   })
 
-  it.effect("does not touch one that has failed and is being told so", () => {
+  it.effect("does not reset a failed session during its reply", () => {
     const slow = Effect.andThen(Effect.sleep("59 seconds"), new ConnectionRefused())
     const { outcomes, services } = scripted({ dialer: Layer.succeed(Dialer, { connect: () => slow }) })
     return Effect.gen(function* () {
@@ -111,7 +111,7 @@ describe("The lifetime of a session", () => {
     }).pipe(Effect.provide(services))
   })
 
-  it.effect("ends a request of HTTP in the middle of its answer", () => {
+  it.effect("ends an HTTP request in the middle of its answer", () => {
     const { target, outcomes, services } = scripted()
     return Effect.gen(function* () {
       const client = yield* connect

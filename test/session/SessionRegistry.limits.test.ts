@@ -20,7 +20,7 @@ const bob = { user: "bob" }
 const refused = (options: Parameters<typeof begin>[0]) => Effect.map(Effect.flip(begin(options)), fields)
 
 describe("Sessions of a user", () => {
-  it.effect("are as many as allowed to the last one, however many come at once", () =>
+  it.effect("are exactly as many as allowed, however many come at once", () =>
     Effect.gen(function* () {
       const results = yield* Effect.forEach(
         Array.from({ length: 200 }, (_, i) => `203.0.113.${i % 100}`),
@@ -34,7 +34,7 @@ describe("Sessions of a user", () => {
     }).pipe(Effect.provide(layer({ maxSessionsPerUser: 50 })))
   )
 
-  it.effect("are let in again as others end, whatever addresses they come from", () =>
+  it.effect("are admitted again when others end, from any address", () =>
     Effect.gen(function* () {
       const first = yield* begin({ identity: alice, host: "203.0.113.1" })
       yield* begin({ identity: alice, host: "203.0.113.2" })
@@ -49,7 +49,7 @@ describe("Sessions of a user", () => {
     }).pipe(Effect.provide(layer({ maxSessionsPerUser: 2 })))
   )
 
-  it.effect("are as many as the user's own limits say, more or fewer than others'", () =>
+  it.effect("follow the user's own limits, higher or lower", () =>
     Effect.gen(function* () {
       const one = { user: "one", limits: { sessions: 1 } }
       const free = { user: "free", limits: { sessions: Infinity } }
@@ -59,7 +59,7 @@ describe("Sessions of a user", () => {
     }).pipe(Effect.provide(layer({ maxSessionsPerUser: 3 })))
   )
 
-  it.effect("go by the settings of now, and count those from before", () =>
+  it.effect("follow the present settings, and count earlier sessions", () =>
     Effect.gen(function* () {
       for (let i = 0; i < 5; i++) yield* begin({ identity: alice })
       const after = Effect.provide(refused({ identity: alice }), Config.layer({ maxSessionsPerUser: 5 }))
@@ -95,7 +95,7 @@ describe("Sessions of an address", () => {
 })
 
 describe("New sessions", () => {
-  it.effect("are so many a second for a user, after a burst of as many", () =>
+  it.effect("are limited to a number a second for a user, after a burst of as many", () =>
     Effect.gen(function* () {
       const start = Effect.flatMap(begin({ identity: alice }), ({ close }) => close)
       for (let i = 0; i < 10; i++) yield* start
@@ -111,7 +111,7 @@ describe("New sessions", () => {
     }).pipe(Effect.provide(layer({ sessionRate: 10 })))
   )
 
-  it.effect("are so many for an address where nobody is asked, and for a user with limits of its own", () =>
+  it.effect("are limited for an address without users, and for a user with limits of its own", () =>
     Effect.gen(function* () {
       yield* begin({})
       assert.propertyVal(yield* refused({}), "whose", "client")
@@ -124,7 +124,7 @@ describe("New sessions", () => {
   )
 })
 
-describe("Sessions that a rule lets through", () => {
+describe("Sessions that a rule allows", () => {
   const rule = (limits: object) => ({ verdict: "allow", rule: "streaming", limits }) as const
 
   it.effect("count for the rule, for all users together, and are given back", () =>
@@ -150,7 +150,7 @@ describe("Sessions that a rule lets through", () => {
     }).pipe(Effect.provide(Layer.fresh(layer())))
   )
 
-  it.effect("count once each, however often they use the rule, until the last use has ended", () =>
+  it.effect("count once each, however often they use the rule, until the last use ends", () =>
     Effect.gen(function* () {
       const { chargeRule } = yield* SessionRegistry
       const limited = rule({ sessions: 1, sessionRate: 1 })
@@ -167,7 +167,7 @@ describe("Sessions that a rule lets through", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("charge the quota of a rule for what goes by it, and no more", () =>
+  it.effect("charge the quota of a rule for the bytes that it allows, and no more", () =>
     Effect.gen(function* () {
       const { chargeRule, list } = yield* SessionRegistry
       const { session } = yield* begin({ command: "ASSOCIATE" })
@@ -187,7 +187,7 @@ describe("Sessions that a rule lets through", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("end with the lifetime of a rule, that of datagrams from when they began to use it", () =>
+  it.effect("end with the lifetime of a rule; for datagrams it begins with their use of the rule", () =>
     Effect.gen(function* () {
       const { chargeRule, list } = yield* SessionRegistry
       const association = Effect.gen(function* () {
@@ -206,7 +206,7 @@ describe("Sessions that a rule lets through", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("are so many a second", () =>
+  it.effect("are limited to a number a second", () =>
     Effect.gen(function* () {
       const { chargeRule } = yield* SessionRegistry
       const slow = rule({ sessionRate: 1 })

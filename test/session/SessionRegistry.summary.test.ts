@@ -25,7 +25,7 @@ const logged = () => {
   }
 }
 
-it.effect("clients are turned away: at once, then once a minute, with what to do", () => {
+it.effect("refused clients are reported at once, then once a minute, with advice", () => {
   const { provided, shown } = logged()
   return Effect.gen(function* () {
     for (let i = 0; i < 4; i++) yield* begin({ host: `203.0.113.${i}` })
@@ -76,7 +76,7 @@ it.effect("connections without a request have a line at debug level, and all tog
   }).pipe(Effect.provide(provided))
 })
 
-it.effect("the census has what there is, and what there may be", () =>
+it.effect("the census has the numbers and the limits", () =>
   Effect.gen(function* () {
     yield* begin({})
     yield* begin({ host: "203.0.113.2", command: "ASSOCIATE" })
@@ -91,7 +91,7 @@ it.effect("the census has what there is, and what there may be", () =>
   }).pipe(Effect.provide(layer()))
 )
 
-it.effect("both lines go by the level that connections have after a reload", () => {
+it.effect("both lines have the log level of connections after a reload", () => {
   const { provided, shown } = logged()
   const strangers = (count: number) =>
     Effect.gen(function* () {

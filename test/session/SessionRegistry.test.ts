@@ -17,21 +17,19 @@ const layer = (maxSessions: number | "auto") => layerOf({ maxSessions })
 const refused = (host: string) => Effect.map(Effect.flip(open(host)), ({ limit }) => limit)
 
 describe("Sessions", () => {
-  it.effect(
-    "leaves half of the handshakes to others than this machine, most to others than one address",
-    () =>
-      Effect.gen(function* () {
-        const same = yield* Effect.forEach([1, 2, 3, 4], () => open("127.0.0.1"))
-        assert.strictEqual(yield* refused("127.0.0.1"), 4)
-        yield* open("203.0.113.2")
-        assert.strictEqual(yield* refused("203.0.113.2"), 1)
-        yield* same[0]!.close
-        yield* open("127.0.0.1")
-        assert.strictEqual(yield* refused("127.0.0.1"), 3)
-      }).pipe(Effect.provide(layer("auto")))
+  it.effect("leaves half of the handshakes to other machines, and most to other addresses than one", () =>
+    Effect.gen(function* () {
+      const same = yield* Effect.forEach([1, 2, 3, 4], () => open("127.0.0.1"))
+      assert.strictEqual(yield* refused("127.0.0.1"), 4)
+      yield* open("203.0.113.2")
+      assert.strictEqual(yield* refused("203.0.113.2"), 1)
+      yield* same[0]!.close
+      yield* open("127.0.0.1")
+      assert.strictEqual(yield* refused("127.0.0.1"), 3)
+    }).pipe(Effect.provide(layer("auto")))
   )
 
-  it.effect("has a limit for the handshakes of all together", () =>
+  it.effect("has a limit for all handshakes together", () =>
     Effect.gen(function* () {
       const all = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8], (n) => open(`203.0.113.${n}`))
       assert.strictEqual(yield* refused("203.0.113.9"), 8)
@@ -41,7 +39,7 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layer("auto")))
   )
 
-  it.effect("counts no handshake of an address once it is a session", () =>
+  it.effect("counts a handshake no longer when it is a session", () =>
     Effect.gen(function* () {
       for (let i = 0; i < 6; i++) {
         const { session } = yield* open("203.0.113.1")
@@ -51,7 +49,7 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layer("auto")))
   )
 
-  it.effect("admits as many sessions as allowed, and another when one ends", () =>
+  it.effect("admits as many sessions as allowed, and one more when one ends", () =>
     Effect.gen(function* () {
       const [one, two, three] = yield* Effect.forEach([1, 2, 3], () => open("127.0.0.1"))
       yield* admit(one!.session)
@@ -63,14 +61,14 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layer(2)))
   )
 
-  it.effect("never needs more descriptors than there are, however many sessions are allowed", () =>
+  it.effect("never needs more descriptors than the process has, however many sessions are allowed", () =>
     Effect.gen(function* () {
       for (let i = 0; i < 8; i++) yield* admit((yield* open(`203.0.113.${i}`)).session)
       assert.strictEqual(yield* refused("203.0.113.9"), 16)
     }).pipe(Effect.provide(layer(1000)))
   )
 
-  it.effect("leaves no count behind, in whatever order connections end", () =>
+  it.effect("leaves no count, in whatever order connections end", () =>
     Effect.gen(function* () {
       for (let round = 0; round < 5; round++) {
         const all = yield* Effect.forEach([1, 2, 3, 4], () => open("127.0.0.1"))
@@ -83,7 +81,7 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layer(2)))
   )
 
-  it.effect("lists what there is, the oldest first, each by its own number", () =>
+  it.effect("lists the sessions, the oldest first, each with its own number", () =>
     Effect.gen(function* () {
       const { list } = yield* SessionRegistry
       const one = yield* open("203.0.113.1")

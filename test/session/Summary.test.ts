@@ -18,7 +18,7 @@ const make = (after: number, pause: number) =>
   })
 
 describe("a summary", () => {
-  it.effect("is one line, by kind, and none where nothing happens", () =>
+  it.effect("is one line with a number for each kind, and no line without events", () =>
     Effect.gen(function* () {
       const { note, lines } = yield* make(60_000, 0)
       yield* TestClock.adjust("1 hour")
@@ -34,7 +34,7 @@ describe("a summary", () => {
     })
   )
 
-  it.effect("leaves the time between two that it should, and forgets nothing", () =>
+  it.effect("keeps its pause between two lines, and loses no event", () =>
     Effect.gen(function* () {
       const { note, lines } = yield* make(1000, 60_000)
       for (let i = 0; i < 121; i++) {
@@ -47,7 +47,7 @@ describe("a summary", () => {
     })
   )
 
-  it.effect("is said at the end, too", () =>
+  it.effect("is written at the end, too", () =>
     Effect.gen(function* () {
       const lines = yield* Effect.scoped(
         Effect.gen(function* () {

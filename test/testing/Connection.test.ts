@@ -22,7 +22,7 @@ describe("pair", () => {
     })
   )
 
-  it.effect("breaks at the other end when it is broken at one", () =>
+  it.effect("resets the other end when one end is reset", () =>
     Effect.gen(function* () {
       const [one, other] = pair()
       const codes: Array<unknown> = []
@@ -34,7 +34,7 @@ describe("pair", () => {
     })
   )
 
-  it.effect("breaks when an end is closed that has only finished sending", () =>
+  it.effect("resets when an end is closed after its FIN", () =>
     Effect.gen(function* () {
       const [one, other] = pair()
       const [client, server] = [peer(one), peer(other)]

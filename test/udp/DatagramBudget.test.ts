@@ -59,7 +59,7 @@ const judging = () => {
 }
 
 describe("DatagramBudget", () => {
-  it.effect("have an association remember no more destinations than a thousand", () => {
+  it.effect("lets an association remember at most a thousand destinations", () => {
     const { judged, layer } = judging()
     return Effect.gen(function* () {
       const { each } = yield* association(DatagramBudget.make(), "user alice")
@@ -71,7 +71,7 @@ describe("DatagramBudget", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("let a user's associations remember some thousands together, and each a few in any case", () => {
+  it.effect("lets a user's associations remember some thousands together, and each a few in any case", () => {
     const { judged, layer } = judging()
     return Effect.gen(function* () {
       const rooms = DatagramBudget.make()
@@ -102,7 +102,7 @@ describe("DatagramBudget", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("have an association keep no more bytes waiting than a few large datagrams", () => {
+  it.effect("bounds the waiting bytes of an association to a few large datagrams", () => {
     const { layer } = judging()
     return Effect.gen(function* () {
       const { outcome, to } = yield* association(DatagramBudget.make(), "user alice")
@@ -111,7 +111,7 @@ describe("DatagramBudget", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("limit the waiting bytes of a user's associations together, and give them back", () => {
+  it.effect("bounds the waiting bytes of a user's associations together, and gives them back", () => {
     const { layer } = judging()
     return Effect.gen(function* () {
       const rooms = DatagramBudget.make()

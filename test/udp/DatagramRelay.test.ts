@@ -71,7 +71,7 @@ const range = Effect.gen(function* () {
 })
 
 describe("DatagramRelay", () => {
-  it.effect("takes its ports from the range, past those of others, and gives them back", () =>
+  it.effect("takes its ports from the range, skips used ones, and gives them back", () =>
     Effect.gen(function* () {
       const udpPorts = yield* range
       yield* Effect.gen(function* () {
@@ -116,7 +116,7 @@ describe("DatagramRelay", () => {
     }).pipe(services())
   )
 
-  it.effect("passes on nothing from where a new policy lets nothing go, though it was asked before", () => {
+  it.effect("drops datagrams from a target that a new policy denies", () => {
     const policy = { revision: 0, verdict: "allow" as "allow" | "deny" }
     const judging = Layer.succeed(Policy, {
       judge: () => Effect.sync(() => ({ verdict: policy.verdict, rule: "one" })),
@@ -144,7 +144,7 @@ describe("DatagramRelay", () => {
     }).pipe(Effect.provide(judging), services())
   })
 
-  it.effect("leaves no descriptor behind, whatever it did", () =>
+  it.effect("leaves no descriptor open, however it was used", () =>
     Effect.gen(function* () {
       const [client, target] = [yield* open(), yield* echo()]
       const before = descriptors()
@@ -164,7 +164,7 @@ describe("DatagramRelay", () => {
     }).pipe(services())
   )
 
-  it.effect("keeps no datagram waiting for a name but the name's own, and few of those", () =>
+  it.effect("makes only the datagrams to a name wait for the name, and only a few", () =>
     Effect.gen(function* () {
       const { bound, traffic } = yield* associate
       const [client, target] = [yield* open(), yield* echo()]
@@ -183,7 +183,7 @@ describe("DatagramRelay", () => {
   )
 
   it.effect(
-    "asks before datagrams go by a rule with limits, and gives it back when none has for a while",
+    "charges a rule with limits before its datagrams, and releases it after a while without one",
     () => {
       let entered = 0
       let held = 0
@@ -232,7 +232,7 @@ describe("DatagramRelay", () => {
     }
   )
 
-  it.effect("drops what goes beyond the bandwidth of a rule, both ways", () => {
+  it.effect("drops datagrams beyond the bandwidth of a rule, both ways", () => {
     const lane = (size: number): Flow => {
       let left = size
       return {
@@ -262,7 +262,7 @@ describe("DatagramRelay", () => {
     }).pipe(Effect.provideService(Policy, limiting()), services())
   })
 
-  it.effect("goes by other limits as soon as the rule has them", () => {
+  it.effect("applies changed limits of the rule at once", () => {
     const entered: Array<number | undefined> = []
     let held = 0
     const chargeRule: ChargeRule = ({ limits }) =>
@@ -294,43 +294,46 @@ describe("DatagramRelay", () => {
     }).pipe(Effect.provideService(Policy, limiting(rule)), services())
   })
 
-  it.effect("sends what waited for a name in its order, and asks again after a minute", () => {
-    let asked = 0
-    const resolve = () =>
-      Effect.delay(
-        Effect.sync(() => {
-          asked++
-          return [NetAddress.ipv6Loopback, NetAddress.ipv4Loopback] as const
-        }),
-        "1 second"
+  it.effect(
+    "sends the datagrams that waited for a name in order, and resolves it again after a minute",
+    () => {
+      let asked = 0
+      const resolve = () =>
+        Effect.delay(
+          Effect.sync(() => {
+            asked++
+            return [NetAddress.ipv6Loopback, NetAddress.ipv4Loopback] as const
+          }),
+          "1 second"
+        )
+      return Effect.gen(function* () {
+        const { bound, traffic } = yield* associate
+        const [client, target] = [yield* open(), yield* open()]
+        const send = (data: number) => client.send(datagram("slow.example", target.port, [data]), bound.port)
+        const seen = Effect.promise(async () => {
+          const { dropped } = traffic
+          client.socket.send(Uint8Array.of(0), bound.port, "127.0.0.1")
+          while (traffic.dropped === dropped) await new Promise((resume) => setImmediate(resume))
+        })
+        for (const data of [1, 2, 3]) yield* send(data)
+        yield* seen
+        yield* TestClock.adjust("1 second")
+        for (const data of [1, 2, 3]) assert.deepStrictEqual((yield* target.receive).bytes, [data])
+        yield* send(4)
+        assert.deepStrictEqual((yield* target.receive).bytes, [4])
+        assert.strictEqual(asked, 1)
+        yield* TestClock.adjust("1 minute")
+        yield* send(5)
+        yield* seen
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual((yield* target.receive).bytes, [5])
+        assert.strictEqual(asked, 2)
+      }).pipe(
+        Effect.provide(
+          Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.layerAnything)
+        ),
+        Effect.provideService(Resolver, { resolve })
       )
-    return Effect.gen(function* () {
-      const { bound, traffic } = yield* associate
-      const [client, target] = [yield* open(), yield* open()]
-      const send = (data: number) => client.send(datagram("slow.example", target.port, [data]), bound.port)
-      const seen = Effect.promise(async () => {
-        const { dropped } = traffic
-        client.socket.send(Uint8Array.of(0), bound.port, "127.0.0.1")
-        while (traffic.dropped === dropped) await new Promise((resume) => setImmediate(resume))
-      })
-      for (const data of [1, 2, 3]) yield* send(data)
-      yield* seen
-      yield* TestClock.adjust("1 second")
-      for (const data of [1, 2, 3]) assert.deepStrictEqual((yield* target.receive).bytes, [data])
-      yield* send(4)
-      assert.deepStrictEqual((yield* target.receive).bytes, [4])
-      assert.strictEqual(asked, 1)
-      yield* TestClock.adjust("1 minute")
-      yield* send(5)
-      yield* seen
-      yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual((yield* target.receive).bytes, [5])
-      assert.strictEqual(asked, 2)
-    }).pipe(
-      Effect.provide(
-        Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.layerAnything)
-      ),
-      Effect.provideService(Resolver, { resolve })
-    )
-  })
+    }
+  )
 })

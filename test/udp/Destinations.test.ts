@@ -20,7 +20,7 @@ import { access } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
 
 describe("Destinations", () => {
-  it.effect("are judged once a minute, and anew when others judge", () => {
+  it.effect("are judged once a minute, and again after a change of the policy", () => {
     const policy = { judged: 0, revision: 0, verdict: "allow" as "allow" | "deny" }
     const services = Layer.merge(
       Resolver.layerFixed({}),
@@ -61,7 +61,7 @@ describe("Destinations", () => {
     }).pipe(Effect.scoped, Effect.provide(services))
   })
 
-  it.effect("go by the route of the session, which is given the judged addresses", () => {
+  it.effect("use the route of the session, which gets the judged addresses", () => {
     const seen: Array<ReadonlyArray<string>> = []
     const relay = NetAddress.inetAddressFromStringUnsafe("198.51.100.9:1080")
     const route: Route = {

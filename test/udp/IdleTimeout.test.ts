@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { untilIdle } from "../../src/udp/IdleTimeout.ts"
 
 describe("untilIdle", () => {
-  it.effect("is when nothing has moved for the timeout, however late it is looked at", () =>
+  it.effect("ends when nothing has moved for the timeout, however late it is checked", () =>
     Effect.gen(function* () {
       let movedAt = 0
       const fiber = yield* Effect.forkChild(untilIdle(() => movedAt, Duration.seconds(10)))
@@ -19,7 +19,7 @@ describe("untilIdle", () => {
     })
   )
 
-  it.effect("is never without a timeout", () =>
+  it.effect("never ends without a timeout", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(untilIdle(() => 0, Duration.infinity))
       yield* TestClock.adjust("1000 days")

@@ -32,7 +32,7 @@ const queue = () => {
 }
 
 describe("Reassembly", () => {
-  it("gives back what was cut, anywhere", () => {
+  it("reassembles fragments, wherever they were cut", () => {
     holds(
       fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 127 }), (parts) => {
         const { add, lost } = queue()
@@ -44,7 +44,7 @@ describe("Reassembly", () => {
     )
   })
 
-  it("throws for no fragment, and keeps count of every one", () => {
+  it("never throws, and counts every fragment", () => {
     const fragments = fc.array(
       fc.tuple(fc.nat(255), fc.nat(12_000), fc.constantFrom("192.0.2.1", "192.0.2.2"))
     )
@@ -57,7 +57,7 @@ describe("Reassembly", () => {
     )
   })
 
-  it("takes one that is first and last, and position 127", () => {
+  it("takes a fragment that is first and last, and position 127", () => {
     const { add } = queue()
     assert.strictEqual(add(last | 1, "all"), "all")
     for (let position = 1; position < 127; position++) assert.isUndefined(add(position, "."))
@@ -73,7 +73,7 @@ describe("Reassembly", () => {
     assert.strictEqual(add(last | 2, "d"), "cd")
   })
 
-  it("gives up at a gap, and does not mistake the rest for a beginning", () => {
+  it("stops at a gap, and does not take the rest as a beginning", () => {
     const { add, lost } = queue()
     add(1, "a")
     assert.isUndefined(add(3, "c"))
@@ -82,7 +82,7 @@ describe("Reassembly", () => {
     assert.strictEqual(lost(), 4)
   })
 
-  it("does not mind a copy", () => {
+  it("ignores a duplicate", () => {
     const { add, lost } = queue()
     add(1, "a")
     add(2, "b")
@@ -98,7 +98,7 @@ describe("Reassembly", () => {
     assert.strictEqual(lost(), 2)
   })
 
-  it("holds no more than a datagram can carry", () => {
+  it("holds no more bytes than a datagram can have", () => {
     const { add, lost } = queue()
     const third = "x".repeat(22_000)
     add(1, third)
@@ -107,7 +107,7 @@ describe("Reassembly", () => {
     assert.strictEqual(lost(), 3)
   })
 
-  it.effect("waits five seconds for the rest, and no longer", () =>
+  it.effect("waits five seconds for the other fragments, and no longer", () =>
     Effect.gen(function* () {
       const { add, lost } = queue()
       const clock = yield* Clock.clockWith(Effect.succeed)

@@ -21,7 +21,7 @@ const decoded = (bytes: Uint8Array) => {
 }
 
 describe("an address in a message", () => {
-  it("is what was put in, with the size of the message", () => {
+  it("is decoded as it was encoded, with the size of the message", () => {
     holds(
       fc.property(fc.oneof(octets(4), octets(16)), port, (ip, port) => {
         const address =
@@ -36,7 +36,7 @@ describe("an address in a message", () => {
     )
   })
 
-  it("is not there before its last byte is, whatever follows", () => {
+  it("is incomplete before its last byte, whatever follows", () => {
     holds(
       fc.property(octets(4), fc.nat({ max: 9 }), (ip, cut) => {
         const bytes = Uint8Array.of(5, 1, 0, 1, ...ip, 0, 80, 0xff, 0xff)
@@ -47,7 +47,7 @@ describe("an address in a message", () => {
     )
   })
 
-  it("is a name of the length that is said", () => {
+  it("is a name of the given length", () => {
     const bytes = Uint8Array.of(5, 1, 0, 3, 4, ...new TextEncoder().encode("host"), 0x01, 0xbb, 0x58)
     assert.deepStrictEqual(decoded(bytes), ["host:443", 11])
   })
@@ -57,7 +57,7 @@ describe("an address in a message", () => {
     assert.include(error, { _tag: "AddressTypeNotSupported", addressType: 2 })
   })
 
-  it("goes out as IPv4 when it is IPv4 in IPv6 form", () => {
+  it("is written as IPv4 when it is IPv4 in IPv6 form", () => {
     const mapped = NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe("::ffff:192.0.2.1"), 80)
     assert.deepStrictEqual([...Address.message(5, 0, 0, mapped)], [5, 0, 0, 1, 192, 0, 2, 1, 0, 80])
   })

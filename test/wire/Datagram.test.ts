@@ -27,7 +27,7 @@ const anything = fc
   })
 
 describe("Datagram", () => {
-  it("throws for no bytes, and never finds a header longer than they are", () => {
+  it("never throws, and never finds a header longer than the bytes", () => {
     holds(
       fc.property(anything, (noise) => {
         const size = Datagram.headerSize(noise)
@@ -39,7 +39,7 @@ describe("Datagram", () => {
     )
   })
 
-  it("finds where data begins and where it goes, whatever RSV and the data are", () => {
+  it("finds the data and the destination, whatever RSV and the data are", () => {
     holds(
       fc.property(fc.oneof(v4, v6, name), port, data, fc.nat(255), (host, port, data, rsv) => {
         const message = Uint8Array.from(datagram(host, port, data))
@@ -69,7 +69,7 @@ describe("Datagram", () => {
     )
   })
 
-  it("takes an IPv4 address in IPv6 form for what it is, in both directions", () => {
+  it("takes an IPv4 address in IPv6 form as IPv4, in both directions", () => {
     const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1]
     const target = Result.getOrThrow(Datagram.target(Uint8Array.from(datagram(mapped, 53, []))))
     assert.strictEqual(Target.format(target), "192.0.2.1:53")
@@ -91,7 +91,7 @@ describe("Datagram", () => {
     assert.strictEqual(Datagram.headerSize(message), 0)
   })
 
-  it("has nowhere to go with port 0, or a name that is none", () => {
+  it("has no destination with port 0, or with an invalid name", () => {
     for (const message of [
       datagram("192.0.2.1", 0, []),
       datagram("a b", 53, []),

@@ -53,7 +53,7 @@ describe("destination", () => {
     assert.strictEqual(goes(method, target), expected)
   })
 
-  it("is never something that nobody asked for", () => {
+  it("is accepted only for http URLs", () => {
     holds(
       fc.property(fc.string({ unit: "binary-ascii" }), (target) => {
         const destination = Http.destination(head("GET", target))
@@ -104,7 +104,7 @@ describe("fields", () => {
   const passed = (...fields: Http.Fields) =>
     HttpFields.request(head("GET", "http://target.example/", ...fields), target, "me")
 
-  it("are passed on in their order, without those for this connection and this proxy", () => {
+  it("are passed on in order, without those for this connection and this proxy", () => {
     const kept: Http.Fields = [
       ["Cookie", "a"],
       ["cookie", "b"],
@@ -121,7 +121,7 @@ describe("fields", () => {
     ])
   })
 
-  it("lose those that Connection names, but never the length of the body", () => {
+  it("lose the fields that Connection names, but never the length of the body", () => {
     const names = passed(
       ["Connection", "A,  b ,content-length"],
       ["connection", "c, host"],
@@ -134,7 +134,7 @@ describe("fields", () => {
     assert.deepStrictEqual(names, ["Host", "D", "Via", "Content-Length"])
   })
 
-  it("tell whether a request has been here before", () => {
+  it("show whether a request has passed this server before", () => {
     const via = (value: string) => HttpFields.hasPassed([["via", value]], "me")
     assert.isTrue(via("1.1 me"))
     assert.isTrue(via("1.0 other (x), HTTP/1.1  me (y)"))
@@ -143,7 +143,7 @@ describe("fields", () => {
   })
 })
 
-it("A list is read in a time that grows with its length alone", () => {
+it("a list is read in linear time", () => {
   const blank = " ".repeat(60_000)
   const fields = [["Connection", `a${blank}b ,\tclose`]] as const
   const start = performance.now()

@@ -33,18 +33,18 @@ const read = (framing: HttpFraming.Framing, text: string, sizes: ReadonlyArray<n
 const chunked = (text: string, sizes?: ReadonlyArray<number>) => read(HttpFraming.chunked, text, sizes)
 
 describe("a body", () => {
-  it("of a known length leaves what is behind it", () => {
+  it("of a known length leaves the bytes behind it", () => {
     const { body, rest, isEnd } = read({ _tag: "Length", length: 5 }, "helloGET ", [2, 1])
     assert.deepStrictEqual([body, rest, isEnd], ["hello", "GET ", true])
     assert.isTrue(HttpBody.make({ _tag: "Length", length: 0 }).isEnd)
     assert.strictEqual(read(HttpFraming.none, "GET ").rest, "GET ")
   })
 
-  it("without a length takes all", () => {
+  it("without a length takes all bytes", () => {
     assert.deepInclude(read(HttpFraming.close, "hello", [1]), { body: "hello", rest: "", isEnd: false })
   })
 
-  it("in chunks is the same however it is cut and split, and leaves what is behind it", () => {
+  it("in chunks is the same however it is split, and leaves the bytes behind it", () => {
     holds(
       fc.property(
         fc.array(fc.string({ minLength: 1, maxLength: 40, unit: "binary-ascii" }), { maxLength: 6 }),

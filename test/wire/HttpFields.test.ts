@@ -24,7 +24,7 @@ const hopByHop = [
 ]
 
 describe("a request passed on", () => {
-  it("asks under the name of its target, without the client's Host", () => {
+  it("has the host of its target, without the client's Host", () => {
     assert.deepStrictEqual(
       asked([
         ["host", "other.example"],
@@ -38,7 +38,7 @@ describe("a request passed on", () => {
     )
   })
 
-  it("names no port 80", () => {
+  it("leaves out port 80", () => {
     const head = { method: "GET", version: "1.0", fields: [] } as unknown as Head
     assert.deepStrictEqual(HttpFields.request(head, targetOf("example.com:80"), "me")[0], [
       "Host",
@@ -55,7 +55,7 @@ describe("a request passed on", () => {
     assert.notInclude(names(chunked), "content-length")
   })
 
-  it("loses what is for this connection only, and what Connection names, in any case", () => {
+  it("loses fields for this connection only, and fields that Connection names, in any case", () => {
     holds(
       fc.property(fc.constantFrom(...hopByHop, "X-Named"), fc.func(fc.boolean()), (name, isUpper) => {
         const cased = [...name].map((c, i) => (isUpper(i) ? c.toUpperCase() : c.toLowerCase())).join("")
@@ -90,7 +90,7 @@ describe("a response passed on", () => {
 })
 
 describe("trailers", () => {
-  it("are passed on but for those that something was decided by", () => {
+  it("are passed on, except those of framing, routing and authentication", () => {
     const fields: Fields = [
       "Checksum",
       "Host",
@@ -104,14 +104,14 @@ describe("trailers", () => {
   })
 })
 
-describe("a request that has been here", () => {
+describe("a request that has passed this server", () => {
   for (const [via, hasPassed] of [
     ["1.1 me", true],
     ["1.0 other, HTTP/1.1 me (a comment)", true],
     ["1.1 mee", false],
     ["me 1.1", false]
   ] as const) {
-    it(`is ${hasPassed ? "" : "not "}known by ${via}`, () => {
+    it(`is ${hasPassed ? "" : "not "}recognized by ${via}`, () => {
       assert.strictEqual(
         HttpFields.hasPassed(
           [
@@ -134,7 +134,7 @@ describe("a connection that a request authenticates", () => {
     ["Basic NTLM", false],
     ["NTLMv2 x", false]
   ] as const) {
-    it(`is ${isAuthenticated ? "" : "not "}seen in ${JSON.stringify(value)}`, () => {
+    it(`is ${isAuthenticated ? "" : "not "}recognized by ${JSON.stringify(value)}`, () => {
       assert.strictEqual(HttpFields.authenticatesConnection([["Authorization", value]]), isAuthenticated)
     })
   }

@@ -28,7 +28,7 @@ const value = fc
 const fields = fc.array(fc.tuple(token, value), { maxLength: 20 })
 
 describe("a head", () => {
-  it("is read as it was written, byte by byte above 0x7f", () => {
+  it("is read as it was written, also bytes above 0x7f", () => {
     holds(
       fc.property(token, fields, (method, fields) => {
         const text = HttpHead.write(`${method} http://host/\xe9 HTTP/1.1`, fields)
@@ -54,7 +54,7 @@ describe("a head", () => {
     }
   })
 
-  it("of a request is refused by name, and by its first line alone", () => {
+  it("of a request is refused by a field, and by its first line alone", () => {
     const field = (line: string) => request(`GET http://a/ HTTP/1.1\r\n${line}\r\n\r\n`)
     assert.strictEqual(field("Host : a"), 'malformed request: not a field name: "Host "')
     assert.strictEqual(field("A: b\r\n c"), 'malformed request: a line without a colon: " c"')
@@ -98,7 +98,7 @@ describe("a head", () => {
     }
   })
 
-  it("has no more fields and bytes than its limits, whole or not", () => {
+  it("has no more fields and bytes than its limits, complete or not", () => {
     const lines = (count: number) => `GET http://a/ HTTP/1.1\r\n${"a:\r\n".repeat(count)}`
     assert.isObject(request(`${lines(HttpHead.requestFields)}\r\n`))
     for (const text of [

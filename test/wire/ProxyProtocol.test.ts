@@ -103,7 +103,7 @@ describe("any header", () => {
       proxyV2(0x21, 0x11, [...from, ...to, fromPort >> 8, fromPort & 255, toPort >> 8, toPort & 255, ...tlvs])
     )
 
-  it("says the same in both versions", () =>
+  it("has the same addresses in both versions", () =>
     holds(
       fc.property(octets, port, (from, fromPort) => {
         const text = `${from.join(".")}:${fromPort}`
@@ -113,7 +113,7 @@ describe("any header", () => {
       })
     ))
 
-  it("is incomplete at every prefix, and takes nothing of what follows it", () =>
+  it("is incomplete at every prefix, and leaves the bytes behind it", () =>
     holds(
       fc.property(fc.oneof(v1, v2), fc.uint8Array({ maxLength: 32 }), (bytes, rest) => {
         for (let size = 0; size < bytes.length; size++) assert.strictEqual(read(bytes.slice(0, size)), "more")
@@ -122,7 +122,7 @@ describe("any header", () => {
       })
     ))
 
-  it("is a value, wrong, or incomplete, and never more than 4112 bytes of that", () =>
+  it("is valid, malformed or incomplete, and never incomplete beyond 4112 bytes", () =>
     holds(
       fc.property(fc.oneof(v1, v2), fc.uint8Array({ maxLength: 64 }), fc.nat(64), (bytes, noise, at) => {
         const spoilt = Uint8Array.from([...bytes.slice(0, at), ...noise, ...new Array(4200).fill(0)])
@@ -130,7 +130,7 @@ describe("any header", () => {
       })
     ))
 
-  it("is nothing that a client would send", () => {
+  it("is no message of another protocol", () => {
     for (const first of [0x04, 0x05, 0x16, 0x47]) assert.strictEqual(read([first]), "it is no PROXY header")
   })
 })

@@ -57,7 +57,7 @@ describe("Socks4", () => {
     )
   })
 
-  it("takes only 0.0.0.x for the announcement of a name", () => {
+  it("takes only 0.0.0.x as the mark of a name", () => {
     for (const [address, expected] of [
       [[0, 0, 0, 0], "0.0.0.0:80"],
       [[0, 1, 2, 3], "0.1.2.3:80"],
@@ -68,7 +68,7 @@ describe("Socks4", () => {
     }
   })
 
-  it("lets no name through that is none", () => {
+  it("refuses invalid names", () => {
     for (const name of ["", "127.1", "0x7f.1", "2130706433", "a b", "a\r\nb", "::1%lo"]) {
       const { target } = decodeWhole(Socks4.request, message(1, 80, [0, 0, 0, 1], [], utf8(name)), utf8(""))
       assert.isTrue(Result.isFailure(target), name)
@@ -93,7 +93,7 @@ describe("Socks4", () => {
     )
   })
 
-  it("replies in eight bytes, the first of them 0, an IPv6 address as zeros", () => {
+  it("replies in eight bytes, the first of them 0, with zeros for an IPv6 address", () => {
     const reply = (address: string) =>
       hex(Socks4.reply(0x5a, NetAddress.inetAddressFromStringUnsafe(address)))
     assert.strictEqual(reply("192.0.2.1:1080"), "00 5a 04 38 c0 00 02 01")

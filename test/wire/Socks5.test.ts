@@ -94,7 +94,7 @@ describe("Socks5", () => {
     )
   })
 
-  it("reads a request whole whose name is empty or 255 bytes, and refuses only the target", () => {
+  it("reads the whole request with a name of 0 or 255 bytes, and refuses only the target", () => {
     for (const length of [0, 255]) {
       const message = [0x05, 0x01, 0x00, 0x03, length, ...new Uint8Array(length).fill(0x61), 0x00, 0x50]
       const { target } = decodeWhole(Socks5.request, message, Uint8Array.of(0))
@@ -119,7 +119,7 @@ describe("Socks5", () => {
     assert.deepStrictEqual([[...value.username], [...value.password]], [[0x61], [0x62]])
   })
 
-  it("never throws, and says the same of the first bytes when more have come", () => {
+  it("never throws, and has the same result when more bytes follow", () => {
     const decoders: ReadonlyArray<Decoder<unknown, { readonly _tag: string }>> = [
       Socks5.greeting,
       Socks5.credentials,
@@ -143,7 +143,7 @@ describe("Socks5", () => {
     )
   })
 
-  it("names what is wrong, as soon as it is", () => {
+  it("reports a malformed message at its first wrong byte", () => {
     for (const first of ["00", "04", "06", "16", "47", "ff"]) {
       assert.strictEqual(failureOf(Socks5.greeting, first), "UnknownProtocol")
     }
@@ -177,7 +177,7 @@ describe("Socks5", () => {
     assert.strictEqual(hex(Socks5.reply(Socks5.ReplyCode.Succeeded, address)), frame)
   })
 
-  it("writes a failure with nothing bound", () => {
+  it("writes a failure without a bound address", () => {
     for (const code of Object.values(Socks5.ReplyCode)) {
       assert.deepStrictEqual([...Socks5.reply(code, Socks5.unbound)], messages.reply(code))
     }

@@ -154,7 +154,7 @@ describe("Target", () => {
     assert.strictEqual(Target.format(Result.getOrThrow(Target.fromAddress(mapped, 80))), "127.0.0.1:80")
   })
 
-  it("makes of any bytes an address, a plain name or a printable refusal, and never throws", () => {
+  it("makes an address, a plain name or a printable refusal of any bytes, and never throws", () => {
     const ascii = fc.uint8Array({ max: 127, maxLength: 255 })
     const likely = fc.string({ unit: fc.constantFrom(..."0127xXaF.:-_[]%。１é\0"), maxLength: 40 }).map(utf8)
     holds(

@@ -29,12 +29,12 @@ describe("printable", () => {
     assert.strictEqual(printable(text), expected)
   })
 
-  it("shows bytes that are no UTF-8 as such", () => {
+  it("shows bytes that are no UTF-8 as U+FFFD", () => {
     assert.strictEqual(printable(fromHex("61 ff 62 c3")), "a\ufffdb\ufffd")
     assert.strictEqual(printable(fromHex("ef bb bf 61")), "\\u{feff}a")
   })
 
-  it("cuts at whole characters, and says so", () => {
+  it("cuts at whole characters, and marks the cut", () => {
     assert.strictEqual(printable("a".repeat(255)), "a".repeat(255))
     assert.strictEqual(printable("a".repeat(256)), `${"a".repeat(255)}…`)
     assert.strictEqual(printable("😀".repeat(3), 2), "😀😀…")
@@ -42,7 +42,7 @@ describe("printable", () => {
     assert.strictEqual(printable("\n\n\n", 2), "\\u{a}\\u{a}…")
   })
 
-  it("lets nothing unprintable through, and no two texts look alike", () => {
+  it("has only printable characters, and differs for any two texts", () => {
     const character = fc.oneof(fc.nat(0x10ffff), fc.nat(0xff)).map((point) => String.fromCodePoint(point))
     const text = fc.array(character, { maxLength: 30 }).map((characters) => characters.join(""))
     holds(

@@ -63,7 +63,7 @@ const test = (name: string, body: Effect.Effect<void, never, Events | Scope.Scop
 
 describe("Workers' events", () => {
   test(
-    "are sent while somebody listens in the primary, only those, and nothing before or after",
+    "are sent only while the primary has a listener of their kind",
     Effect.gen(function* () {
       const { primary, sent, begin } = yield* world()
       const worker = yield* begin
@@ -89,7 +89,7 @@ describe("Workers' events", () => {
   )
 
   test(
-    "are sent from the start by a worker that comes when somebody listens already",
+    "are sent from the start by a worker that starts after the listener",
     Effect.gen(function* () {
       const { primary, sent, begin } = yield* world()
       yield* primary.listen(["BanLifted"], () => Effect.void)
@@ -124,7 +124,7 @@ describe("Workers' events", () => {
   )
 
   test(
-    "that the primary does not take in time are dropped, and the primary's listeners are told how many",
+    "that the primary does not take in time are dropped and counted",
     Effect.gen(function* () {
       const { primary, channel, begin } = yield* world()
       const worker = yield* begin
@@ -153,7 +153,7 @@ describe("Workers' events", () => {
   )
 
   test(
-    "that are left at the end of a worker are sent",
+    "that remain at the end of a worker are sent",
     Effect.gen(function* () {
       const { primary, channel, begin } = yield* world()
       const worker = yield* begin

@@ -17,7 +17,7 @@ const watching = () => {
 }
 
 describe("Heartbeat", () => {
-  it("asks all workers at each beat, and leaves those in peace that answer", () => {
+  it("asks all workers at each beat, and kills none that answers", () => {
     const { add, beat, receive, isLate, told, worker, stopped } = watching()
     const [one, two] = [worker(1), worker(2)]
     add(one)
@@ -33,7 +33,7 @@ describe("Heartbeat", () => {
     assert.lengthOf(told, 200)
   })
 
-  it("kills one that is stopped once it is late, and no other", () => {
+  it("kills a stopped worker when it is late, and no other", () => {
     const { add, beat, receive, isLate, missedBeats, told, worker, stopped } = watching()
     const [one, two, busy] = [worker(1), worker(2), worker(3)]
     for (const each of [one, two, busy]) add(each)
@@ -54,7 +54,7 @@ describe("Heartbeat", () => {
     )
   })
 
-  it("gives one that is busy half a minute", () => {
+  it("gives a busy worker half a minute", () => {
     const { add, beat, isLate, receive, worker } = watching()
     const one = worker(1)
     add(one)
@@ -67,7 +67,7 @@ describe("Heartbeat", () => {
     assert.deepStrictEqual(beat(), [one])
   })
 
-  it("knows nothing of one that is no more", () => {
+  it("forgets a worker that has ended", () => {
     const { add, beat, remove, receive, isLate, told, worker } = watching()
     const one = worker(1)
     add(one)

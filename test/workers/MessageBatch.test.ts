@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as MessageBatch from "../../src/workers/MessageBatch.ts"
 
 describe("messages of one turn of the event loop", () => {
-  it.effect("go together, in their order, and those of the next in another batch", () =>
+  it.effect("are sent together, in order, and those of the next turn in another batch", () =>
     Effect.promise(async () => {
       const batches: Array<ReadonlyArray<number>> = []
       const send = MessageBatch.outgoing<number>((batch) => batches.push(batch))

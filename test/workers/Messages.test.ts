@@ -36,7 +36,7 @@ describe("Messages", () => {
     })
   }
 
-  it("carry the errors of a list as what they were, so that each can be placed in its file", () => {
+  it("carry each error of a list unchanged, with its place in a file", () => {
     const copy = sent(refusals.BadSettings) as BadSettings
     assert.deepStrictEqual(
       copy.errors.map((error) => error.constructor),
@@ -48,7 +48,7 @@ describe("Messages", () => {
     new TypeError("a bug"),
     Object.assign(new Error("of another kind"), { _tag: "toString" })
   ]) {
-    it(`carry what nobody expects as a fault: ${error.message}`, () => {
+    it(`carry a defect as a fault: ${error.message}`, () => {
       const copy = sent(error)
       assert.strictEqual(copy._tag, "WorkerFault")
       assert.strictEqual(copy.message, error.message)

@@ -16,7 +16,7 @@ const values = [
 ]
 
 describe("arrays in pieces", () => {
-  it("come together again, one value after the other", () => {
+  it("are put together again, one value after the other", () => {
     const pieces = Pieces.make()
     for (const value of values) {
       const sent = Pieces.apart(value)

@@ -45,7 +45,7 @@ const world = Effect.fnUntraced(function* (...late: ReadonlyArray<number>) {
 const fault = new WorkerFault({ message: "no" })
 
 describe("Reloads", () => {
-  it.effect("are made by one worker, and then by the others at once", () =>
+  it.effect("are tried by one worker, and then made by the others at once", () =>
     Effect.gen(function* () {
       const { workers, lead, follow, answer, inForce } = yield* world()
       const [one, other] = workers
@@ -64,7 +64,7 @@ describe("Reloads", () => {
     })
   )
 
-  it.effect("change nothing when they fail with the first; one that cannot follow is replaced", () =>
+  it.effect("change nothing when the first worker fails, and replace a worker that cannot follow", () =>
     Effect.gen(function* () {
       const { workers, lead, follow, answer, inForce, serving } = yield* world()
       const [one, other] = workers
@@ -86,7 +86,7 @@ describe("Reloads", () => {
     })
   )
 
-  it.effect("are answered one after the other, and made up for by a worker that was told nothing", () =>
+  it.effect("run one after the other, and reach a worker that missed them", () =>
     Effect.gen(function* () {
       const { lead, follow, answer, remove, add, workers } = yield* world()
       for (const worker of workers) remove(worker)
@@ -106,7 +106,7 @@ describe("Reloads", () => {
     })
   )
 
-  it.effect("wait for no worker that is late, and kill one that does not answer", () =>
+  it.effect("wait for no late worker, and kill a worker that does not answer", () =>
     Effect.gen(function* () {
       const { workers, lead, follow, answer } = yield* world(2)
       const [prompt, late] = workers
@@ -119,7 +119,7 @@ describe("Reloads", () => {
     })
   )
 
-  it.effect("go on with another worker when one ends", () =>
+  it.effect("continue with another worker when one ends", () =>
     Effect.gen(function* () {
       const { workers, lead, answer, remove } = yield* world()
       const [one, other] = workers

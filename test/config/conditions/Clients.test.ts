@@ -5,14 +5,14 @@ import { written } from "../../support/conditions.ts"
 const { formatted, holds, includes, isRead } = written(clients)
 
 describe("a condition on clients", () => {
-  it("is a network, or an address, and no name or port", () => {
+  it("is a network or an address, without a name or a port", () => {
     assert.strictEqual(formatted("10.0.0.0/8"), "10.0.0.0/8")
     assert.strictEqual(formatted("fd00::1"), "fd00::1/128")
     for (const wrong of ["10.0.0.1/8", "example.com", "10.0.0.0/8:80", "*", ""])
       assert.isFalse(isRead(wrong), wrong)
   })
 
-  it("holds for those in the network, and for none that came through the file system", () => {
+  it("holds for clients in the network, and for no client of a Unix-domain socket", () => {
     assert.isTrue(holds("10.0.0.0/8", { client: "10.1.2.3" }))
     assert.isFalse(holds("10.0.0.0/8", { client: "11.0.0.0" }))
     assert.isFalse(holds("0.0.0.0/0", { client: "::1" }))

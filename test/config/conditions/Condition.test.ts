@@ -9,19 +9,19 @@ describe("a value", () => {
     expected: "an even number"
   })
 
-  it("is read of a text, or of a number as of its text", () => {
+  it("is read from a text, or from a number like its text", () => {
     assert.deepStrictEqual(Schema.decodeUnknownSync(even)("4"), { half: 2 })
     assert.deepStrictEqual(Schema.decodeUnknownSync(even)(4), { half: 2 })
   })
 
-  it("that is none is told what would be right", () => {
+  it("that is invalid is reported with the expected form", () => {
     assert.throws(() => Schema.decodeUnknownSync(even)(3), /an even number/)
     assert.throws(() => Schema.decodeUnknownSync(even)({}))
   })
 })
 
 describe("a quick text", () => {
-  it("is a text that is not empty, and nothing else", () => {
+  it("is any text that is not empty", () => {
     assert.deepStrictEqual(["a", "", 1, null, undefined, {}].map(Condition.quickText), [
       "a",
       ...[undefined, undefined, undefined, undefined, undefined]

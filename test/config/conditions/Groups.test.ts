@@ -12,7 +12,7 @@ describe("a condition on groups", () => {
     assert.isFalse(holds("staff", {}))
   })
 
-  it("is a text that is not empty, by the fast way too", () => {
+  it("is a text that is not empty, also by the quick way", () => {
     assert.isFalse(isRead(""))
     assert.isFalse(isRead(5))
     assert.deepStrictEqual(["staff", "", 5].map(quickly), ["staff", undefined, undefined])

@@ -5,7 +5,7 @@ import { written } from "../../support/conditions.ts"
 const { formatted, holds, isRead } = written(listeners)
 
 describe("a condition on listeners", () => {
-  it("is an address or a path as the log has it", () => {
+  it("is an address or a path as in the log", () => {
     for (const text of ["127.0.0.1:1080", "[::1]:1080", "unix:/run/socks"]) {
       assert.strictEqual(formatted(text), text)
     }

@@ -5,7 +5,7 @@ import { written } from "../../support/conditions.ts"
 const { holds, includes, isRead, quickly } = written(to)
 
 describe("a condition on targets", () => {
-  it("is read the same by the fast way", () => {
+  it("is the same by the quick way", () => {
     for (const text of [
       "example.com",
       "*.example.com:443",

@@ -13,7 +13,7 @@ describe("a condition on the time of the week", () => {
     for (const wrong of ["never", "08:00", "mon-fri 25:00-26:00", ""]) assert.isFalse(isRead(wrong), wrong)
   })
 
-  it("holds in it, by the rule's own time zone", () => {
+  it("holds at this time, in the time zone of the rule", () => {
     // A Monday.
     const at = (now: string) => holds("mon-fri 08:00-18:00", {}, { now })
     assert.isTrue(at("2024-01-01T08:00Z"))
@@ -22,7 +22,7 @@ describe("a condition on the time of the week", () => {
     assert.isFalse(at("2024-01-06T12:00Z"))
   })
 
-  it("includes the same time only", () => {
+  it("includes only the same time", () => {
     assert.isTrue(includes("mon-fri 08:00-18:00", "mon-fri 08:00-18:00"))
     assert.isFalse(includes("mon-sun", "mon"))
   })

@@ -43,7 +43,7 @@ const answering = (bytes: Uint8Array, ending: "end" | "reset" | "open" = "end") 
 const hello = message(["HTTP/1.1 200 OK", "Content-Length: 5", "Connection: close"], "hello")
 
 describe("CONNECT", () => {
-  it.effect("opens a tunnel, and what was sent ahead goes through it", () =>
+  it.effect("opens a tunnel, and relays bytes that were sent ahead", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send([
@@ -58,7 +58,7 @@ describe("CONNECT", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("tells why there is none, and closes", () =>
+  it.effect("replies with the reason of a failure, and closes", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send(
@@ -74,7 +74,7 @@ describe("CONNECT", () => {
 })
 
 describe("FORWARD", () => {
-  it.effect("asks in the client's place, under the name of the request-target", () => {
+  it.effect("forwards a request with the host of the request-target", () => {
     const target = answering(hello)
     return Effect.gen(function* () {
       const client = yield* connect
@@ -119,7 +119,7 @@ describe("FORWARD", () => {
     }).pipe(Effect.provide(layer({ dialer: target.dialer })))
   })
 
-  it.effect("passes on what a length does not hold whole as what it is: broken off", () => {
+  it.effect("passes an incomplete body on as incomplete", () => {
     const target = answering(message(["HTTP/1.1 200 OK", "Content-Length: 50"], "hello"), "end")
     return Effect.gen(function* () {
       const client = yield* connect
@@ -128,7 +128,7 @@ describe("FORWARD", () => {
     }).pipe(Effect.provide(layer({ dialer: target.dialer })))
   })
 
-  it.effect("does not take a reset for the end of a response", () => {
+  it.effect("does not take a reset as the end of a response", () => {
     const target = answering(message(["HTTP/1.1 200 OK"], "hello"), "reset")
     return Effect.gen(function* () {
       const client = yield* connect
@@ -139,7 +139,7 @@ describe("FORWARD", () => {
 })
 
 describe("Proxy-Authorization", () => {
-  it.effect("is asked for once, on a connection that stays", () => {
+  it.effect("is requested once, on a connection that stays open", () => {
     const target = answering(hello)
     return Effect.gen(function* () {
       const client = yield* connect
@@ -154,7 +154,7 @@ describe("Proxy-Authorization", () => {
     }).pipe(Effect.provide(layer({ ...asAlice, dialer: target.dialer })))
   })
 
-  it.effect("is asked for a few times, and then no more", () =>
+  it.effect("is requested a few times, and then no more", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send([...get(), ...get(), ...get(), ...get(), ...get(), ...get()])
@@ -164,7 +164,7 @@ describe("Proxy-Authorization", () => {
     }).pipe(Effect.provide(layer(asAlice)))
   )
 
-  it.effect("has to come as soon as the first request", () =>
+  it.effect("must come with the first request", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send(get())
@@ -175,7 +175,7 @@ describe("Proxy-Authorization", () => {
   )
 })
 
-it.effect("A connection whose request was one too many is closed behind the answer", () => {
+it.effect("a connection with a request beyond a limit is closed after the answer", () => {
   const target = answering(hello)
   return Effect.gen(function* () {
     const client = yield* connect
@@ -189,7 +189,7 @@ it.effect("A connection whose request was one too many is closed behind the answ
 })
 
 describe("A connection without a request on it", () => {
-  it.effect("stays as long as the idle timeout, as announced, and is closed in silence", () => {
+  it.effect("stays open for the idle timeout, as announced, and is then closed without a message", () => {
     const target = answering(hello)
     return Effect.gen(function* () {
       const client = yield* connect
@@ -218,7 +218,7 @@ describe("A connection without a request on it", () => {
     )
   })
 
-  it.effect("has the usual time for its next request, once it has begun", () => {
+  it.effect("has the usual deadline for its next request, once it has begun", () => {
     const target = answering(hello)
     return Effect.gen(function* () {
       const client = yield* connect

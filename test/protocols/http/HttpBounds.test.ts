@@ -50,7 +50,7 @@ const sessions = () => {
 }
 
 describe("a head", () => {
-  it.effect("of a hundred fields is served, and of one more refused", () => {
+  it.effect("of a hundred fields is served, and of one more is refused", () => {
     const target = answering(ok)
     return Effect.gen(function* () {
       const client = yield* connect
@@ -64,7 +64,7 @@ describe("a head", () => {
     }).pipe(Effect.provide(target.served()))
   })
 
-  it.effect("of many fields is refused before anything is asked or done, whole or not", () =>
+  it.effect("of many fields is refused before login and request, complete or not", () =>
     Effect.gen(function* () {
       for (const [end, method] of [
         ["\r\n\r\n", "GET"],
@@ -89,7 +89,7 @@ describe("a head", () => {
     }).pipe(Effect.provide(target.served()))
   })
 
-  it.effect("of a response that has too many fields is none", () => {
+  it.effect("of a response with too many fields is refused", () => {
     const target = answering(message(["HTTP/1.1 200 OK", ...many(300), "Content-Length: 0"]))
     return Effect.gen(function* () {
       const client = yield* connect
@@ -100,7 +100,7 @@ describe("a head", () => {
 })
 
 describe("requests sent ahead", () => {
-  it.effect("are answered one by one, however many they are", () => {
+  it.effect("are answered one by one, however many there are", () => {
     const target = answering(ok)
     return Effect.gen(function* () {
       const client = yield* connect
@@ -182,7 +182,7 @@ describe("requests sent ahead", () => {
 })
 
 describe("bytes", () => {
-  it.effect("of heads count with those of bodies, as they go over the sockets", () => {
+  it.effect("of heads and bodies count as they are on the sockets", () => {
     const target = answering(ok)
     const log = sessions()
     return Effect.gen(function* () {
@@ -203,7 +203,7 @@ describe("bytes", () => {
     }).pipe(Effect.provide(Layer.merge(target.served(), log.logs)))
   })
 
-  it.effect("count once, for the connection that has more of them", () => {
+  it.effect("count once, for the connection with more of them", () => {
     const dropped = message(["HTTP/1.1 200 OK", `Connection: ${"x".repeat(2000)}`, "Content-Length: 0"])
     const interim = message(["HTTP/1.1 103 Early Hints", `X: ${"x".repeat(2000)}`])
     const target = answering([interim, dropped])
@@ -233,7 +233,7 @@ describe("bytes", () => {
     }).pipe(Effect.provide(Layer.merge(layer(), log.logs)))
   })
 
-  it.effect("of heads use a quota up", () => {
+  it.effect("of heads count for a quota", () => {
     const target = answering(message(["HTTP/1.1 200 OK", `X: ${"x".repeat(4000)}`, "Content-Length: 0"]))
     return Effect.gen(function* () {
       const client = yield* connect
@@ -250,7 +250,7 @@ describe("bytes", () => {
     ["upload", get("/", `X: ${"x".repeat(20_000)}`), ok],
     ["download", get(), message(["HTTP/1.1 200 OK", `X: ${"x".repeat(20_000)}`, "Content-Length: 0"])]
   ] as const) {
-    it.effect(`of heads go no faster than bodies: ${way}`, () => {
+    it.effect(`of heads count for bandwidth: ${way}`, () => {
       const target = answering(response)
       const bandwidthUser = { upload: Infinity, download: Infinity, [way]: 10_000 }
       return Effect.gen(function* () {
@@ -277,7 +277,7 @@ describe("bytes", () => {
   }
 })
 
-describe("what a target says", () => {
+describe("a message of the target", () => {
   it.effect("with a control byte in its reason is passed on without the reason", () => {
     const target = answering(message(["HTTP/1.1 404 Not\x01 here", "Content-Length: 2"], "no"))
     return Effect.gen(function* () {
@@ -310,7 +310,7 @@ describe("what a target says", () => {
     }).pipe(Effect.provide(target.served()))
   })
 
-  it.effect("before its response without end is no response", () => {
+  it.effect("with endless interim responses is no response", () => {
     const target = answering(Array(20).fill(interim))
     const log = sessions()
     return Effect.gen(function* () {
@@ -326,7 +326,7 @@ describe("what a target says", () => {
 })
 
 describe("Expect", () => {
-  it.effect("of something else is no way round the password", () =>
+  it.effect("does not bypass the login", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send(get("/", "Expect: other", "Connection: close"))
@@ -334,7 +334,7 @@ describe("Expect", () => {
     }).pipe(Effect.provide(layer(asAlice)))
   )
 
-  it.effect("of something else is the target's to answer", () => {
+  it.effect("with an unknown expectation is answered by the target", () => {
     const target = answering(message(["HTTP/1.1 417 No", "Content-Length: 0"]))
     return Effect.gen(function* () {
       const client = yield* connect

@@ -99,7 +99,7 @@ describe("Smuggling", () => {
     })
   }
 
-  it.effect("a target that frames its response in two ways is not believed", () =>
+  it.effect("a response with two framings is refused", () =>
     Effect.gen(function* () {
       const client = yield* connect
       yield* client.send(get("GET http://target.example/ HTTP/1.1", host, "Connection: close"))

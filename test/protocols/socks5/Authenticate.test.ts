@@ -23,7 +23,7 @@ const failing = Effect.fnUntraced(function* (sent: ReadonlyArray<number>) {
 })
 
 describe("Authenticate", () => {
-  it.effect("asks nothing where that was agreed, and reads nothing", () =>
+  it.effect("reads nothing if no authentication was selected", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* peer.send(credentials("alice", "secret"))
@@ -36,7 +36,7 @@ describe("Authenticate", () => {
     }).pipe(Effect.provideService(Authenticator, { methods: [0x00], verify: () => Effect.die("asked") }))
   )
 
-  it.effect("lets in whoever has the right password, and says so", () =>
+  it.effect("accepts the right password, and replies so", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* peer.send([...credentials("alice", "secret"), 0x05])
@@ -60,7 +60,7 @@ describe("Authenticate", () => {
     }).pipe(Effect.provide(users))
   )
 
-  it.effect("takes the SOCKS version for a mistake", () =>
+  it.effect("refuses the SOCKS version as the version of the login", () =>
     Effect.gen(function* () {
       const [, ...rest] = credentials("alice", "secret")
       for (const version of [0x00, 0x02, 0x05]) {
@@ -69,7 +69,7 @@ describe("Authenticate", () => {
     }).pipe(Effect.provide(users))
   )
 
-  it.effect("takes an empty name or password for a mistake", () =>
+  it.effect("refuses an empty name and an empty password", () =>
     Effect.gen(function* () {
       for (const sent of [credentials("", "secret"), credentials("alice", "")]) {
         assert.strictEqual((yield* failing(sent)).tag, "MalformedCredentials")

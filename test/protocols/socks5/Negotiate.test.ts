@@ -40,14 +40,14 @@ const got = Effect.fnUntraced(function* (...methods: ReadonlyArray<number>) {
 })
 
 describe("Negotiate", () => {
-  it.effect("chooses what is offered and accepted", () =>
+  it.effect("selects a method that is offered and accepted", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* got(0x00), 0x00)
       assert.strictEqual(yield* got(0x02, 0x00), 0x00)
     }).pipe(Effect.provide(accepting(0x00)))
   )
 
-  it.effect("goes by the server's preference, not by the order of the offer", () =>
+  it.effect("uses the server's order of preference, not the client's", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* got(0x00, 0x02), 0x02)
       assert.strictEqual(yield* got(0x02, 0x00), 0x02)
@@ -55,7 +55,7 @@ describe("Negotiate", () => {
     }).pipe(Effect.provide(accepting(0x02, 0x00)))
   )
 
-  it.effect("never lets a client off its password", () =>
+  it.effect("never skips the login", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* got(0x00, 0x02), 0x02)
       assert.strictEqual(yield* got(0x00, 0x01, 0x80, 0x02), 0x02)
@@ -64,21 +64,21 @@ describe("Negotiate", () => {
     }).pipe(Effect.provide(accepting(0x02)))
   )
 
-  it.effect("ignores duplicates and what it does not know", () =>
+  it.effect("ignores duplicates and unknown methods", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* got(0x80, 0x02, 0x02, 0xfe, 0x02, 0x01), 0x02)
       assert.strictEqual(yield* got(...Array.from({ length: 255 }, (_, i) => i)), 0x02)
     }).pipe(Effect.provide(accepting(0x02)))
   )
 
-  it.effect("accepts nothing that stands for nothing", () =>
+  it.effect("never selects 0xff", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* got(), offered())
       assert.deepStrictEqual(yield* got(0xff), offered(0xff))
     }).pipe(Effect.provide(accepting(0x00, 0x02)))
   )
 
-  it.effect("chooses nothing that was not both offered and accepted", () =>
+  it.effect("selects only methods that are offered and accepted", () =>
     Effect.promise(() =>
       holds(
         fc.asyncProperty(
@@ -94,7 +94,7 @@ describe("Negotiate", () => {
     )
   )
 
-  it.effect("tells another protocol by its first byte", () =>
+  it.effect("refuses another protocol by its first byte", () =>
     Effect.gen(function* () {
       for (const first of [0x04, 0x16, 0x47]) {
         const { peer, client } = yield* accepted

@@ -23,7 +23,7 @@ const failing = (sent: ReadonlyArray<number>) =>
   reading(sent).pipe(Effect.flatMap(Effect.fromResult), Effect.flip, Effect.map(fields))
 
 describe("Request", () => {
-  it.effect("reads what a client wants", () =>
+  it.effect("reads command and target", () =>
     Effect.gen(function* () {
       for (const [host, expected] of [
         ["192.0.2.1", "192.0.2.1:443"],
@@ -35,7 +35,7 @@ describe("Request", () => {
     })
   )
 
-  it.effect("names an unknown command before a bad host", () =>
+  it.effect("reports an unknown command before an invalid host", () =>
     Effect.gen(function* () {
       for (const command of [0x00, 0x04, 0xf0, 0xff]) {
         const expected = { _tag: "CommandNotSupported", command }
@@ -46,7 +46,7 @@ describe("Request", () => {
     })
   )
 
-  it.effect("names an unknown address type before anything else: nobody knows where the message ends", () =>
+  it.effect("reports an unknown address type first, because the message has no known end", () =>
     Effect.gen(function* () {
       for (const command of [0x01, 0x02, 0xff]) {
         assert.deepStrictEqual(yield* failing([0x05, command, 0x00, 0x02]), {
@@ -57,7 +57,7 @@ describe("Request", () => {
     })
   )
 
-  it.effect("leaves port 0 to the commands, and what an ASSOCIATE says to itself", () =>
+  it.effect("leaves port 0 to the commands, and accepts any target of ASSOCIATE", () =>
     Effect.gen(function* () {
       for (const [sent, expected] of [
         [request("192.0.2.1", 0), "192.0.2.1:0"],
@@ -70,7 +70,7 @@ describe("Request", () => {
     })
   )
 
-  it.effect("refuses a target that nobody can connect to", () =>
+  it.effect("refuses a target without a possible address", () =>
     Effect.gen(function* () {
       for (const sent of [request("", 80), request("127.1", 80)]) {
         assert.strictEqual((yield* failing(sent))._tag, "InvalidTarget")
@@ -78,7 +78,7 @@ describe("Request", () => {
     })
   )
 
-  it.effect("refuses another version than the greeting's", () =>
+  it.effect("refuses another version than that of the greeting", () =>
     Effect.gen(function* () {
       for (const version of [0x00, 0x01, 0x04]) {
         assert.strictEqual((yield* failing([version]))._tag, "MalformedRequest")
@@ -86,7 +86,7 @@ describe("Request", () => {
     })
   )
 
-  it.effect("takes nobody who was not let in, by types", () =>
+  it.effect("does not compile without an authenticated identity", () =>
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       // @ts-expect-error Only a passed authentication makes one.
