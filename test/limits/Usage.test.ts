@@ -10,7 +10,7 @@ import { received } from "../support/usage.ts"
 const at = (text: string) => Date.parse(text)
 
 describe("Usage", () => {
-  it("adds up, for each by itself", () => {
+  it("adds up for each account", () => {
     const usage = Usage.make()
     const now = at("2026-11-22T12:00:00Z")
     usage.add("alice", received(10), now)
@@ -69,7 +69,7 @@ describe("Usage", () => {
     assert.deepStrictEqual(usage.of("alice", at("2026-12-15T00:00:00Z")), { day: 0, month: 0 })
   })
 
-  it("counts in a month what was used on whichever of its days the clock was", () => {
+  it("counts in a month the usage of each day of the clock", () => {
     const usage = Usage.make()
     usage.add("alice", received(9), at("2026-11-22T12:00:00Z"))
     usage.add("alice", received(5), at("2026-11-20T12:00:00Z"))
@@ -99,7 +99,7 @@ describe("Usage", () => {
     }
   })
 
-  it("is what a list of everything that moved adds up to", () => {
+  it("is the sum of all bytes moved", () => {
     const moves = fc.array(fc.tuple(fc.nat(40 * 86_400_000), fc.nat(1000), fc.boolean()), { maxLength: 60 })
     holds(
       fc.property(moves, (all) => {
@@ -121,7 +121,7 @@ describe("Usage", () => {
     )
   })
 
-  it("tells when a day and a month end", () => {
+  it("reports the end of a day and of a month", () => {
     const ends = (time: string, resetDay?: number) =>
       (["day", "month"] as const).map((it) => iso(Usage.make(undefined, resetDay).endOf(it, at(time))))
     assert.deepStrictEqual(ends("2026-11-22T12:00:00Z"), [
