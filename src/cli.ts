@@ -21,6 +21,7 @@ import * as Help from "./cli/Help.ts"
 import * as Mistakes from "./cli/Mistakes.ts"
 import * as Serve from "./cli/Serve.ts"
 import * as Settings from "./cli/Settings.ts"
+import * as UsageFlags from "./cli/UsageFlags.ts"
 import * as EditorSchema from "./config/EditorSchema.ts"
 import * as Sources from "./config/Sources.ts"
 
@@ -42,11 +43,31 @@ const explain = Command.make("explain", AccessFlags.flags, (asked) =>
   )
 )
 
+const usage = Command.make("usage", UsageFlags.flags, (asked) =>
+  Effect.flatMap(root, (given) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./cli/Usage.ts")),
+      (Usage) => Usage.run(given, asked)
+    )
+  )
+).pipe(
+  Command.withDescription(
+    "Print what users have used, from the usage store of the settings: --user NAME names one. " +
+      "Exit codes: 0 printed, 1 the store cannot be read, 2 the question or the settings are wrong"
+  ),
+  Command.withExamples([
+    {
+      command: "effect-socks usage --config socks.yaml --user alice --month 2026-11",
+      description: "Print the days of a user in a month"
+    }
+  ])
+)
+
 const schema = Command.make("schema", {}, () =>
   Console.log(JSON.stringify(EditorSchema.make(Settings.table), null, 2))
 ).pipe(Command.withDescription("Print the JSON Schema of the config file, for editors"))
 
-const others = [check, explain, schema, HashPassword.command] as const
+const others = [check, explain, usage, schema, HashPassword.command] as const
 
 const help = Command.make(
   "help",

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as Help from "../src/cli/Help.ts"
 import * as Settings from "../src/cli/Settings.ts"
+import * as UsageFlags from "../src/cli/UsageFlags.ts"
 import * as Conditions from "../src/config/Conditions.ts"
 import * as Section from "../src/config/Section.ts"
 import * as Setting from "../src/config/Setting.ts"
@@ -147,5 +148,7 @@ const others = new Set([
   "help",
   "completions",
   "cost",
-  "version"
+  "version",
+  // The command `usage`.
+  ...Object.keys(UsageFlags.flags)
 ])

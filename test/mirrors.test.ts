@@ -162,6 +162,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "udp/RuleUses": "udp/DatagramRelay",
   "udp/TargetSockets": "udp/DatagramRelay",
   "session/SessionSnapshot": "e2e/workers.events",
+  "cli/UsageFlags": "cli/Usage",
+  "usage/ReportFormats": "usage/Report",
   "usage/SqlStore": "usage/SqliteClient",
   "usage/Stores": "usage/SqliteClient",
   "workers/InspectorBlock": "e2e/inspector",

@@ -11,6 +11,7 @@ import * as SelfSigned from "../network/SelfSigned.ts"
 import * as Transports from "../network/Transports.ts"
 import { type Refusal, RunningServer } from "../server/RunningServer.ts"
 import { Events } from "../session/Events.ts"
+import { UsageRecords } from "../usage/UsageRecords.ts"
 import { Reload } from "./Reload.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import * as Services from "./Services.ts"
@@ -21,7 +22,7 @@ import { layerOf, placed, Settings } from "./Settings.ts"
 export type StartError = Refusal | BadSettings | StateFailed
 
 /** What the layer of a server provides. */
-export type Provided = Server | Bans | Events | Reload | Sessions
+export type Provided = Server | Bans | Events | Reload | Sessions | UsageRecords
 
 /**
  * A SOCKS and HTTP proxy server in an app: its listeners, whether it asks for passwords, and the number of sessions.
@@ -136,7 +137,7 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
       // Before the server, so that its connections end first.
       const transports = yield* Layer.build(Layer.provide(Transports.layer(), layerOf(settings)))
       return yield* Effect.mapBoth(Effect.provideContext(Layer.build(Layer.fresh(server)), transports), {
-        onSuccess: Context.pick(Server, Bans, Events, Reload, Sessions),
+        onSuccess: Context.pick(Server, Bans, Events, Reload, Sessions, UsageRecords),
         onFailure: placed(settings)
       })
     })

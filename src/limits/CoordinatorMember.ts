@@ -11,6 +11,7 @@ import * as BanReplica from "../bans/BanReplica.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as Hmac from "../base/Hmac.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
+import { UsageRecords } from "../usage/UsageRecords.ts"
 import { Coordinator, type Membership, type News } from "./Coordinator.ts"
 import { Quotas } from "./Quotas.ts"
 import * as RateShare from "./RateShare.ts"
@@ -70,17 +71,20 @@ export class CoordinatorMember extends Context.Service<
   )
 
   /** The counters of a server that is a member, for `Server.layerOf`. */
-  static readonly services: Layer.Layer<Bans | Quotas | Pseudonym, never, CoordinatorMember> = Layer.unwrap(
-    Effect.map(CoordinatorMember, ({ counters, shares, usage, decisions, pseudonym }) =>
-      Layer.mergeAll(
-        Layer.succeed(SharedCounters, () => counters),
-        Layer.succeed(RateShares, shares),
-        Quotas.layerOf(usage),
-        Bans.layerOf(decisions, counters.fraction),
-        Layer.succeed(Pseudonym, pseudonym)
+  static readonly services: Layer.Layer<Bans | Quotas | UsageRecords | Pseudonym, never, CoordinatorMember> =
+    Layer.unwrap(
+      Effect.map(CoordinatorMember, ({ counters, shares, usage, decisions, pseudonym }) =>
+        Layer.mergeAll(
+          Layer.succeed(SharedCounters, () => counters),
+          Layer.succeed(RateShares, shares),
+          Quotas.layerOf(usage),
+          // The seat records.
+          UsageRecords.layerOff,
+          Bans.layerOf(decisions, counters.fraction),
+          Layer.succeed(Pseudonym, pseudonym)
+        )
       )
     )
-  )
 }
 
 interface Member {

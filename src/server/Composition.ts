@@ -25,6 +25,7 @@ import * as EventSources from "../session/EventSources.ts"
 import { Events } from "../session/Events.ts"
 import { SessionRegistry } from "../session/SessionRegistry.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
+import type { UsageRecords } from "../usage/UsageRecords.ts"
 import * as AuthLayer from "./AuthLayer.ts"
 import type * as Config from "./Config.ts"
 import type * as Generation from "./Generation.ts"
@@ -71,7 +72,7 @@ export const services = (
 export const closed = services({ authenticator: Authenticator.layerDenyAll, policy: Policy.layerDenyAll })
 
 /** The services that count usage and bans, and the server's pseudonym. */
-export type Counters = Bans | Pseudonym | Quotas
+export type Counters = Bans | Pseudonym | Quotas | UsageRecords
 
 /** The services that count all connections and outlive a reload, and the server's events. */
 export type Counted = Bandwidth | Counters | Events | SessionRegistry

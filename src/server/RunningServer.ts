@@ -19,6 +19,7 @@ import type { Census } from "../session/OpenSessions.ts"
 import * as Revalidation from "../session/Revalidation.ts"
 import { SessionRegistry } from "../session/SessionRegistry.ts"
 import * as SessionSnapshot from "../session/SessionSnapshot.ts"
+import type { UsageRecords } from "../usage/UsageRecords.ts"
 import * as AddressWait from "./AddressWait.ts"
 import * as Composition from "./Composition.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
@@ -84,7 +85,7 @@ export class RunningServer extends Context.Service<
 
   /** A server alone, with its state in the files that the settings name. Fails if a file cannot be read or written. */
   static readonly layer: Layer.Layer<
-    RunningServer | Bans | Events | SessionRegistry,
+    RunningServer | Bans | Events | SessionRegistry | UsageRecords,
     Refusal | StateFailed,
     Generation.Services
   > = RunningServer.layerOf(Composition.alone)

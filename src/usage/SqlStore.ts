@@ -3,6 +3,7 @@
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as References from "effect/References"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
@@ -11,16 +12,20 @@ import { fromKey, toKey } from "./Amount.ts"
 import type { Row } from "./PendingUsage.ts"
 import type { Batch, Month, Query, UsageStore } from "./UsageStore.ts"
 
-/** Makes the tables if they are not there yet. Fails where the database cannot be used. */
+/** Fails where the database cannot be used. With `canBeNew`, makes the tables if they are not there yet. */
 export const make = Effect.fnUntraced(function* (
-  name: string
+  name: string,
+  { canBeNew }: { readonly canBeNew: boolean }
 ): Effect.fn.Return<UsageStore, UsageStoreFailed, SqlClient.SqlClient> {
   const sql = yield* SqlClient.SqlClient
   const failing = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, UsageStoreFailed> =>
     Effect.mapError(effect, (error) => new UsageStoreFailed({ store: name, reason: reasonOf(error) }))
 
-  yield* migrate().pipe(
-    Effect.mapError((error) => new UsageStoreFailed({ store: name, reason: reasonOf(error) }))
+  const prepare: Effect.Effect<unknown, Error, SqlClient.SqlClient> = canBeNew ? migrate() : sql`SELECT 1`
+  yield* prepare.pipe(
+    Effect.mapError((error) => new UsageStoreFailed({ store: name, reason: reasonOf(error) })),
+    // The migrator has lines of its own.
+    Effect.provideService(References.MinimumLogLevel, "None")
   )
   return {
     name,

@@ -20,7 +20,7 @@ type Place = Exclude<StoreSetting, { readonly _tag: "auto" | "off" }>
 export const openExisting = (place: Place): Effect.Effect<UsageStore, UsageStoreFailed, Scope.Scope> =>
   place._tag === "sqlite" && !existsSync(place.path)
     ? Effect.fail(new UsageStoreFailed({ store: place.path, reason: "there is no such file" }))
-    : open(place)
+    : openAt(place, { canBeNew: false })
 
 /** Fails if a store could not be opened. Makes no file, which would be that of another user than the server's. */
 export const check = (place: Place): Effect.Effect<void, UsageStoreFailed> =>
@@ -29,17 +29,21 @@ export const check = (place: Place): Effect.Effect<void, UsageStoreFailed> =>
         StateFile.canWrite(place.path),
         ({ path, reason }) => new UsageStoreFailed({ store: path, reason })
       )
-    : Effect.scoped(Effect.asVoid(open(place)))
+    : Effect.scoped(Effect.asVoid(openAt(place, { canBeNew: false })))
 
-/** Opens a store until the scope closes. */
-export const open = Effect.fnUntraced(function* (
-  place: Place
+/** Opens a store until the scope closes, and makes it if it is not there yet. */
+export const open = (place: Place): Effect.Effect<UsageStore, UsageStoreFailed, Scope.Scope> =>
+  openAt(place, { canBeNew: true })
+
+const openAt = Effect.fnUntraced(function* (
+  place: Place,
+  options: { readonly canBeNew: boolean }
 ): Effect.fn.Return<UsageStore, UsageStoreFailed, Scope.Scope> {
   if (place._tag === "postgresql") {
     return yield* new UsageStoreFailed({ store: "postgresql", reason: "not yet" })
   }
   const { layer } = yield* Effect.promise(() => import("./SqliteClient.ts"))
-  return yield* openWith(place.path, layer(place.path))
+  return yield* openWith(place.path, layer(place.path), options)
 })
 
 /** Whether there is a driver for SQLite. */
@@ -50,11 +54,12 @@ export const hasSqlite: Effect.Effect<boolean> = Effect.flatMap(
 
 const openWith = Effect.fnUntraced(function* (
   name: string,
-  layer: Layer.Layer<SqlClient.SqlClient, SqlError>
+  layer: Layer.Layer<SqlClient.SqlClient, SqlError>,
+  options: { readonly canBeNew: boolean }
 ) {
   const client = yield* Effect.mapError(
     Layer.build(layer),
     (error) => new UsageStoreFailed({ store: name, reason: SqlStore.reasonOf(error) })
   )
-  return yield* Effect.provideContext(SqlStore.make(name), client)
+  return yield* Effect.provideContext(SqlStore.make(name, options), client)
 })

@@ -24,6 +24,19 @@ import * as UsageWriter from "./UsageWriter.ts"
  * **When to use**
  *
  * `read` has the usage of users by day, such as for an admin page. What sessions have moved is in it within a second.
+ *
+ * **Example** (The bytes of a user in a month)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { UsageRecords } from "effect-socks"
+ *
+ * const bytesOf = Effect.fnUntraced(function* (user: string) {
+ *   const { read } = yield* UsageRecords
+ *   const days = yield* read({ from: "2026-11-01", to: "2026-11-30", user })
+ *   return days.reduce((bytes, { sent, received }) => bytes + sent + received, 0)
+ * })
+ * ```
  */
 export class UsageRecords extends Context.Service<
   UsageRecords,
@@ -56,6 +69,9 @@ export class UsageRecords extends Context.Service<
       return store === undefined ? off : yield* make(store, usageRetention)
     })
   )
+
+  /** Records nothing. */
+  static readonly layerOff: Layer.Layer<UsageRecords> = Layer.sync(UsageRecords, () => off)
 
   /** Fails if the store of the settings cannot be used. */
   static readonly check: Effect.Effect<void, StateFailed, UsageSettings | BanSettings> = Effect.gen(

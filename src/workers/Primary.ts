@@ -26,6 +26,7 @@ import * as Generation from "../server/Generation.ts"
 import { type Refusal, RunningServer } from "../server/RunningServer.ts"
 import * as EventSources from "../session/EventSources.ts"
 import { Events } from "../session/Events.ts"
+import type { UsageRecords } from "../usage/UsageRecords.ts"
 import * as EventInterest from "./EventInterest.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as ListenPreflight from "./ListenPreflight.ts"
@@ -54,7 +55,7 @@ export const services = Composition.services({ policy: Policy.layerDenyAll })
 export const layer = (
   options: Options
 ): Layer.Layer<
-  RunningServer | Bans | Events | WorkerMetrics.WorkerMetrics,
+  RunningServer | Bans | Events | UsageRecords | WorkerMetrics.WorkerMetrics,
   Refusal | StateFailed,
   Config.Sections
 > =>
