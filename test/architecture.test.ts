@@ -12,6 +12,7 @@ const floors = [
   ["program"],
   ["cli", "index", "testing"],
   ["library"],
+  ["admin"],
   ["workers"],
   ["server"],
   ["metrics"],
@@ -40,6 +41,7 @@ const onNode = [
   "program",
   "testing",
   "library",
+  "admin",
   "server",
   "workers",
   "udp",
@@ -66,6 +68,9 @@ const onSockets: Readonly<Record<string, string>> = {
   "network/Http2Connection.ts": "HTTP/2 on a decrypted connection",
   "network/Http2Stream.ts": "a stream of HTTP/2",
   "network/HttpExchange.ts": "the reason phrases of HTTP",
+  "admin/AdminListener.ts": "the admin listener",
+  "admin/Assets.ts": "the types of its requests",
+  "admin/AdminServer.ts": "the type of its handler",
   "library/Connection.ts": "the type of what an app accepts",
   "testing/Connection.ts": "connections in memory",
   "testing/Network.ts": "connections in memory",
@@ -201,7 +206,7 @@ describe("architecture", () => {
           !(specifier === "koffi" && from === "network/descriptors/Libc.ts") &&
           !(specifier === "libsql" && from === "usage/SqliteClient.ts") &&
           !(specifier === "@effect/sql-pg/PgClient" && from === "usage/PostgresClient.ts") &&
-          !/^(\.\.?\/|node:|effect\/[\w/]+$|@effect\/platform-node\/\w+$|yaml$)/.test(specifier)
+          !/^(\.\.?\/|node:|effect\/[\w/-]+$|@effect\/platform-node\/\w+$|yaml$)/.test(specifier)
       ),
       []
     )

@@ -102,6 +102,10 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
   stateDir: ["", /the path of a directory/],
   metrics: ["maybe", /true/],
   metricsUsers: ["all", /a whole number from 0 to 10000/],
+  admin: ["tls:127.0.0.1:9090", /HOST:PORT or unix:/],
+  adminToken: ["open sesame", /a bearer token/],
+  adminTlsCert: ["", /the path of a file/],
+  adminTlsKey: ["", /the path of a file/],
   workers: ["0", /a whole number from 1 to 256, or auto/],
   config: ["", /the path of a file/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],
@@ -110,7 +114,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [st
 
 describe("an invalid setting", () => {
   for (const [name, [text, expected]] of Object.entries(wrong)) {
-    const isSecret = ["user", "authUrl", "authToken", "usageStore", "upstream"].includes(name)
+    const isSecret = ["user", "authUrl", "authToken", "adminToken", "usageStore", "upstream"].includes(name)
     const flag = `--${Setting.flagName(name)}`
     const variable = Setting.variableName(name)
     const check = (message: string, setting: string) => {

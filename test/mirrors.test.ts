@@ -11,6 +11,8 @@ import { assert, describe, it } from "@effect/vitest"
 /** Without logic of their own: types, tables of settings, and what only passes on. */
 const bare = [
   ...[
+    "admin/Api",
+    "admin/Operations",
     "auth/Identity",
     "auth/PasswordHashes",
     "base/KeyedHash",
@@ -42,6 +44,18 @@ const bare = [
 
 /** Tested through what they are a part of, by the name of that test. */
 const elsewhere: Readonly<Record<string, string>> = {
+  "admin/AdminServer": "e2e/admin",
+  "admin/AuditLog": "e2e/admin",
+  "admin/BanHandlers": "e2e/admin",
+  "admin/Control": "e2e/admin",
+  "admin/EventHandlers": "e2e/admin.events",
+  "admin/AdminListener": "e2e/admin.hostile",
+  "admin/Assets": "e2e/admin.hostile",
+  "admin/Readiness": "e2e/admin",
+  "admin/ServerHandlers": "e2e/admin",
+  "admin/SessionHandlers": "e2e/admin",
+  "admin/UserHandlers": "e2e/admin",
+  "admin/Version": "e2e/admin",
   "auth/Authenticated": "session/Revalidation",
   "auth/HashingThreads": "auth/Hashing",
   "auth/LoginLog": "bans/Bans.server",

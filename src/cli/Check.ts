@@ -7,6 +7,8 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as AdminCheck from "../admin/AdminCheck.ts"
+import type { AdminSettings } from "../admin/Settings.ts"
 import { Authenticator } from "../auth/Authenticator.ts"
 import * as Hashing from "../auth/Hashing.ts"
 import { Users } from "../auth/Users.ts"
@@ -61,6 +63,9 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
           `  listens on ${ListenAddress.format(at)}, for ${admitted(at, settings, asksPassword)}` +
           UnencryptedUdp.noteOn(at, settings)
       ),
+      ...(settings.admin === undefined
+        ? []
+        : [`  admin listener on ${ListenAddress.format(settings.admin)}`]),
       `  users: ${[...settings.user, ...settings.users].map(({ name }) => printable(name)).join(", ") || "none"}${others(settings)}`
     ].join("\n")
   )
@@ -74,7 +79,8 @@ const others = ({ usersFile, authUrl }: Config.Values): string =>
   ].join("")
 
 /** Runs all steps of a server before it listens, each independent of the others, and collects their errors. */
-const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Config.Values) {
+const trial = Effect.fnUntraced(function* (settings: Config.Values & AdminSettings["Service"]) {
+  const { listen, unixMode, user, users } = settings
   const steps: ReadonlyArray<
     Effect.Effect<
       unknown,
@@ -89,6 +95,7 @@ const trial = Effect.fnUntraced(function* ({ listen, unixMode, user, users }: Co
     Listeners.check(listen),
     Quotas.check,
     BansFile.check,
+    AdminCheck.tls(settings),
     ...listen.map((at) => OpenProxyCheck.check(ListenAddress.endpointOf(at), () => unixMode))
   ]
   // The login methods do not depend on the users in the users file.

@@ -41,39 +41,47 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given, asked: Acc
   const { user = [], ...others } = given
   const { values } = yield* Settings.read({ ...others, logLevel: [] })
   const name = user.at(-1)
-  const question = yield* AccessFlags.fromFlags(asked, name)
-  const config = Config.layer(values)
-  const { lines, code } = yield* Effect.gen(function* () {
-    const { users } = yield* (yield* Users).current
-    const user = users.find((known) => known.name === name)
-    // A service may know more users, and a certificate may be anyone's.
-    if (name !== undefined && user === undefined && !values.authUrl && !values.tlsClientCa) {
-      yield* Console.error(`warning: "${printable(name)}" is none of the users`)
-    }
-    const groups = user?.groups ?? []
-    const { access } = question
-    const identity = { ...access.identity, groups: [...(access.identity.groups ?? []), ...groups] }
-    return yield* explain(
-      { rules: values.rules, judge: judging(values, yield* LocalAddresses) },
-      { ...question, access: { ...access, identity } }
-    )
-  }).pipe(
-    Effect.provide(
-      Layer.provide(
-        Layer.mergeAll(users, Layer.provideMerge(Nat64.layer, Resolver.layer), Interfaces.layer),
-        config
-      )
-    )
-  )
+  const { lines, code, isUnknown } = yield* answer(values, asked, name)
+  if (isUnknown) yield* Console.error(`warning: "${printable(String(name))}" is none of the users`)
   yield* Console.log(lines.join("\n"))
   if (code === 1) return yield* new Denied()
   if (code === 3) return yield* new Undecided()
 })
 
+/** The decision of the policy of these settings about an access by the user of this name. */
+export const answer = Effect.fnUntraced(function* (
+  values: Config.Values,
+  asked: AccessFlags.Given,
+  name: string | undefined
+) {
+  const question = yield* AccessFlags.fromFlags(asked, name)
+  return yield* Effect.gen(function* () {
+    const { users } = yield* (yield* Users).current
+    const user = users.find((known) => known.name === name)
+    // A service may know more users, and a certificate may be anyone's.
+    const isUnknown = name !== undefined && user === undefined && !values.authUrl && !values.tlsClientCa
+    const groups = user?.groups ?? []
+    const { access } = question
+    const identity = { ...access.identity, groups: [...(access.identity.groups ?? []), ...groups] }
+    const explained = yield* explain(
+      { rules: values.rules, judge: judging(values, yield* LocalAddresses) },
+      { ...question, access: { ...access, identity } }
+    )
+    return { ...explained, isUnknown }
+  }).pipe(
+    Effect.provide(
+      Layer.provide(
+        Layer.mergeAll(users, Layer.provideMerge(Nat64.layer, Resolver.layer), Interfaces.layer),
+        Config.layer(values)
+      )
+    )
+  )
+})
+
 const users = Layer.provide(UsersSource.layer, RuleNames.layer)
 
 /** The judge of a server with these settings: the loop guard, the address guard and the rules. */
-const judging = (values: Settings.Read["values"], local: LocalAddresses["Service"]): Inputs["judge"] => {
+const judging = (values: Config.Values, local: LocalAddresses["Service"]): Inputs["judge"] => {
   const own = LoopGuard.judge(() => addressesOf(values.listen), values.allowTarget)
   const others = judgeOf(values, local)
   return (access, address, now) => {

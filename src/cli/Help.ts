@@ -1,6 +1,7 @@
 /**
  * The help: the settings that matter on one page, and all settings by groups.
  */
+import { AdminSettings } from "../admin/Settings.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import * as Config from "../server/Config.ts"
@@ -42,6 +43,7 @@ export const groups: ReadonlyArray<Group> = [
   { name: "datagrams", title: "Datagrams", sections: [udp] },
   { name: "metrics", title: "Metrics", sections: [metrics] },
   { name: "server", title: "The server as a whole", sections: [server, transport] },
+  { name: "admin", title: "To see and steer the server", sections: [AdminSettings] },
   { name: "program", title: "The program", sections: [WorkerSettings, ProgramSettings] }
 ]
 

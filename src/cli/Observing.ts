@@ -29,7 +29,7 @@ export const load = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Observed, BadSettings> {
   const otlp = yield* OtlpVariables.read(process.env)
   const observing =
-    read.values.metrics || otlp?.metrics
+    read.values.metrics || read.values.admin !== undefined || otlp?.metrics
       ? yield* Effect.flatMap(
           Effect.promise(() => import("./Metering.ts")),
           ({ make }) => Effect.provide(make, Setup.settings(read))

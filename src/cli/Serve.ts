@@ -4,10 +4,13 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as AdminCheck from "../admin/AdminCheck.ts"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import type { Bans } from "../bans/Bans.ts"
 import * as FileWatcher from "../base/FileWatcher.ts"
@@ -35,8 +38,10 @@ import * as TlsFiles from "../server/TlsFiles.ts"
 import type { Events } from "../session/Events.ts"
 import * as Messages from "../workers/Messages.ts"
 import * as ProcessRole from "../workers/ProcessRole.ts"
+import type * as Admin from "./Admin.ts"
 import * as Banner from "./Banner.ts"
 import * as Observing from "./Observing.ts"
+import * as ReloadRequests from "./ReloadRequests.ts"
 import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
 import * as Warnings from "./Warnings.ts"
@@ -69,6 +74,9 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Primary === undefined
       ? Layer.provide(Composition.services(), Layer.succeed(RememberedLogins.RememberedLogins, remembered))
       : Primary.services
+  // The scope around the server: the admin listener still answers while the sessions drain.
+  const scope = yield* Effect.scope
+  const admin = following.admin === undefined ? Effect.void : loadedAdmin(following.admin, scope)
   const alongside = Layer.mergeAll(
     Systemd.notifying,
     StatusReport.onSignal,
@@ -78,7 +86,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   )
   return yield* Layer.launch(
     alongside.pipe(
-      Layer.provide(Layer.effectDiscard(following.open(services))),
+      Layer.provide(Layer.effectDiscard(Effect.andThen(following.open(services), admin))),
       Layer.provide(Layer.provideMerge(server, Setup.settings(outline)))
     )
   ).pipe(
@@ -91,6 +99,13 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Effect.provideService(SelfSigned.SelfSigned, selfSigned)
   )
 }, Effect.scoped)
+
+/** The code of the admin listener is loaded only if there is one. */
+const loadedAdmin = (options: Admin.Options, scope: Scope.Scope) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./Admin.ts")),
+    ({ start }) => start(options, scope)
+  )
 
 const announce = Effect.fnUntraced(function* ({
   listeners,
@@ -118,23 +133,38 @@ type Services = ReturnType<typeof Composition.services>
  */
 const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: SelfSigned.Source) {
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
-  const first = yield* Settings.read(given)
+  /** The log level that an operator has set. */
+  let logLevel: string | undefined
+  const read = Effect.suspend(() =>
+    Settings.read(logLevel === undefined ? given : { ...given, logLevel: [logLevel] })
+  )
+  const first = yield* read
   const outline = Setup.outline(first)
   const workers = yield* ProcessRole.count(first.values.workers)
   /** The settings that were read and that the server has not taken or refused yet. */
   let upcoming: Settings.Read | undefined = first
+  /** The settings in force, for the admin listener only: rules and users may be very many. */
+  let inForce = first.values
+  const requests = ReloadRequests.make()
   let files = filesOf(first)
   const textsOf = Effect.fnUntraced(function* ({
     forWorkers,
     values: { rules, tls, listen }
   }: Settings.Read) {
     if (workers === 1) return Messages.nothing
-    const texts: Messages.Texts = { files: [...forWorkers], rules: Slices.runSync(RuleTable.of(rules)).parts }
+    const texts: Messages.Texts = {
+      files: [...forWorkers],
+      rules: Slices.runSync(RuleTable.of(rules)).parts,
+      ...(logLevel !== undefined && { logLevel })
+    }
     return tls === "auto" ? { ...texts, selfSigned: yield* selfSigned(TlsFiles.hostsOf(listen)) } : texts
   })
   let texts = yield* textsOf(first)
   let configured = first.values.workers
 
+  const adminTls = yield* Effect.mapError(AdminCheck.tls(first.values), (error) =>
+    Sources.placed(error, first.locate)
+  )
   const placed = <E>(error: E) => (upcoming ? Sources.placed(error, upcoming.locate) : error)
   const done = Effect.sync(() => {
     upcoming = undefined
@@ -145,14 +175,14 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
   /** Puts the first settings in force, and logs that the server listens. */
   const open = (services: Services) =>
     Effect.gen(function* () {
-      const read = upcoming ?? (yield* Settings.read(given))
+      const settings = upcoming ?? (yield* read)
       // Only at the start: a reload must not be delayed, because it may revoke access.
-      yield* AddressWait.all(read.values.listen)
-      yield* Effect.mapError(Reload.once(layerOf(services, read)), placed)
+      yield* AddressWait.all(settings.values.listen)
+      yield* Effect.mapError(Reload.once(layerOf(services, settings)), placed)
       const server = yield* RunningServer
       yield* Effect.provide(
-        Setup.isJson(read) ? announce(server) : Banner.print(server),
-        Setup.settings(read)
+        Setup.isJson(settings) ? announce(server) : Banner.print(server),
+        Setup.settings(settings)
       )
       const { lacking, lackingUdp } = yield* Transports.CurrentTransport
       if (lacking !== undefined) {
@@ -161,19 +191,19 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
       if (lackingUdp !== undefined) {
         yield* Effect.logWarning(`transport: Node's sockets serve UDP: ${lackingUdp}`)
       }
-      yield* Warnings.log(read)
-      for (const warning of Quotas.warnings(read.values)) yield* Effect.logWarning(warning)
+      yield* Warnings.log(settings)
+      for (const warning of Quotas.warnings(settings.values)) yield* Effect.logWarning(warning)
     }).pipe(Effect.ensuring(done), Effect.provide(platform))
 
   const next = (services: Services) =>
     Effect.gen(function* () {
-      const read = yield* Settings.read(given)
-      upcoming = read
-      files = filesOf(read)
-      texts = yield* textsOf(read)
-      configured = read.values.workers
-      yield* Warnings.log(read)
-      return layerOf(services, read)
+      const settings = yield* read
+      upcoming = settings
+      files = filesOf(settings)
+      texts = yield* textsOf(settings)
+      configured = settings.values.workers
+      yield* Warnings.log(settings)
+      return layerOf(services, settings)
     })
 
   const watching = (since = Number.POSITIVE_INFINITY) =>
@@ -188,12 +218,16 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
     // can be ahead.
     let change = yield* watching(readAt)
     while (true) {
-      yield* Effect.raceFirst(Fiber.join(change), askedTo)
+      yield* Effect.raceAllFirst([Fiber.join(change), askedTo, requests.asked])
       yield* Fiber.interrupt(change)
       // Watches before the reload reads, because files can change during the reload, too.
       const [watched, now] = [files, yield* Clock.currentTimeMillis]
       change = yield* watching()
-      yield* Effect.ensuring(reload, done)
+      const answer = requests.take()
+      const exit = yield* reload
+      if (Exit.isSuccess(exit) && upcoming && admin) inForce = upcoming.values
+      answer(Exit.isSuccess(exit) ? undefined : Reload.reasonOf(exit.cause))
+      yield* done
       if (files.join() !== watched.join()) {
         yield* Fiber.interrupt(change)
         change = yield* watching(now)
@@ -204,7 +238,22 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
       }
     }
   })
-  return { outline, workers, open, follow, texts: () => texts }
+  const admin: Admin.Options | undefined = first.values.admin && {
+    ...{ at: first.values.admin, tls: adminTls, settings: first.values },
+    inForce: () => inForce,
+    reload: requests.request,
+    setLogLevel: (level) =>
+      Effect.suspend(() => {
+        const before = logLevel
+        logLevel = level
+        return Effect.onError(requests.request, () =>
+          Effect.sync(() => {
+            logLevel = before
+          })
+        )
+      })
+  }
+  return { outline, workers, admin, open, follow, texts: () => texts }
 })
 
 /** The files of the settings, and the files of certificates that the settings name. */

@@ -2,6 +2,7 @@
  * The settings of the program around the server, and all settings together, as they are read from flags,
  * environment variables and the config file.
  */
+import { AdminSettings } from "../admin/Settings.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import * as Sources from "../config/Sources.ts"
@@ -32,7 +33,7 @@ export class ProgramSettings extends Section.make<ProgramSettings>()("effect-soc
 }) {}
 
 /** The sections of the program, in the order in which settings are listed. */
-export const sections = [...Config.sections, WorkerSettings, ProgramSettings] as const
+export const sections = [...Config.sections, AdminSettings, WorkerSettings, ProgramSettings] as const
 
 /** Every setting. */
 export const table = Section.table(sections)

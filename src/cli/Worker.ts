@@ -34,9 +34,9 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const platform = Layer.succeedContext(yield* Effect.context<FileSystem.FileSystem>())
   let pair: SelfSigned.Pair | undefined
   const selfSigned: SelfSigned.Source = (hosts) => (pair ? Effect.succeed(pair) : SelfSigned.make(hosts))
-  const read = ({ files, rules, selfSigned }: Messages.Texts) => {
+  const read = ({ files, rules, selfSigned, logLevel }: Messages.Texts) => {
     pair = selfSigned
-    return Settings.read(given).pipe(
+    return Settings.read(logLevel === undefined ? given : { ...given, logLevel: [logLevel] }).pipe(
       Effect.provideService(Known, new Map(files)),
       Effect.provideService(KnownRules, new RuleTable(rules))
     )
@@ -107,11 +107,14 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     const { endSession } = yield* RunningServer
     channel.send({ _tag: "endAnswered", id, isFound: yield* endSession(session, reason) })
   })
+  // The scope around the server: while its sessions drain, they can still be listed and ended.
+  const scope = yield* Effect.scope
   const serving = Layer.effectDiscard(
     Effect.gen(function* () {
       yield* open
       yield* report()
-      for (const each of [follow, answering, ending]) yield* Effect.forkScoped(Effect.forever(each))
+      yield* Effect.forkScoped(Effect.forever(follow))
+      for (const each of [answering, ending]) yield* Effect.forkIn(Effect.forever(each), scope)
       yield* Effect.forkScoped(MemoryRelease.run)
     })
   )
@@ -132,4 +135,4 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Effect.raceFirst(channel.stop),
     Effect.ensuring(channel.flush)
   )
-})
+}, Effect.scoped)

@@ -447,7 +447,8 @@ export interface ServerOptions {
    */
   readonly advertise?: string | NetAddress.IpAddress | undefined
   /**
-   * Count sessions, bytes, times and refusals as metrics of Effect. Read at the start only.
+   * Count sessions, bytes, times and refusals as metrics of Effect. With --admin they are counted in any
+   * case. Read at the start only.
    *
    * @default false
    */

@@ -9,7 +9,8 @@ import * as Setting from "../config/Setting.ts"
 
 export class MetricSettings extends Section.make<MetricSettings>()("effect-socks/metrics/Settings", {
   metrics: Setting.toggle(
-    "Count sessions, bytes, times and refusals as metrics of Effect. Read at the start only",
+    "Count sessions, bytes, times and refusals as metrics of Effect. With --admin they are counted in any case. Read at " +
+      "the start only",
     false
   ),
   metricsUsers: Setting.single<number>({

@@ -49,22 +49,23 @@ export const reported = <E, R>(
   )
 
 /**
- * An effect that reloads. Concurrent reloads run one after the other. The effect never fails: it logs and emits the
- * outcome, with errors mapped by `placed`.
+ * An effect that reloads. Concurrent reloads run one after the other. The effect never fails: it logs, emits and returns
+ * the outcome, with errors mapped by `placed`.
  */
 export const make = Effect.fnUntraced(function* <E>(
   services: Layer.Layer<Generation.Services, E>,
   placed: (error: E | Refusal) => E | Refusal = (error) => error
-): Effect.fn.Return<Effect.Effect<void>, never, RunningServer | Events> {
+): Effect.fn.Return<Effect.Effect<Exit.Exit<void, E | Refusal>>, never, RunningServer | Events> {
   const context = yield* Effect.context<RunningServer | Events>()
   return reported(Effect.mapError(once(services), placed)).pipe(
-    Effect.catchCause(() => Effect.void),
+    Effect.exit,
     Effect.provideContext(Context.pick(RunningServer, Events)(context)),
     (yield* Semaphore.make(1)).withPermits(1)
   )
 })
 
-const reasonOf = (cause: Cause.Cause<unknown>): string => {
+/** The sentence about a reload that failed. */
+export const reasonOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   return error instanceof Error ? error.message : Cause.pretty(cause)
 }

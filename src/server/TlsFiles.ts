@@ -23,7 +23,8 @@ export interface Loaded {
   readonly selfSigned: string | undefined
 }
 
-type Name = (typeof names)[number] | "tls"
+/** The name of a setting with a path. */
+type Name = (typeof names)[number] | "tls" | "adminTlsCert" | "adminTlsKey"
 
 /**
  * Reads the files of TLS listeners. Refuses TLS files without a TLS listener, because the operator probably believes
@@ -99,14 +100,22 @@ const fromFiles = Effect.fnUntraced(function* (
     const expected = "possible without --tls-cert and --tls-key, or --tls auto to try it"
     return yield* bad("listen", ListenAddress.format(first), expected)
   }
-  const cert = yield* pem("tlsCert", tlsCert)
-  const certificate = yield* parsed("tlsCert", tlsCert, "a PEM certificate", () => new X509Certificate(cert))
-  const key = yield* pem("tlsKey", tlsKey)
-  const privateKey = yield* parsed("tlsKey", tlsKey, "a PEM private key without a passphrase", () =>
+  return yield* pair(["tlsCert", tlsCert], ["tlsKey", tlsKey])
+})
+
+/** A certificate and its key, from the files that two settings name. */
+export const pair = Effect.fnUntraced(function* (
+  [certName, certPath]: readonly [Name, string],
+  [keyName, keyPath]: readonly [Name, string]
+): Effect.fn.Return<SelfSigned.Pair, BadSetting> {
+  const cert = yield* pem(certName, certPath)
+  const certificate = yield* parsed(certName, certPath, "a PEM certificate", () => new X509Certificate(cert))
+  const key = yield* pem(keyName, keyPath)
+  const privateKey = yield* parsed(keyName, keyPath, "a PEM private key without a passphrase", () =>
     createPrivateKey(key)
   )
   if (!certificate.checkPrivateKey(privateKey)) {
-    return yield* bad("tlsKey", tlsKey, `the key of the certificate in "${printable(tlsCert)}"`)
+    return yield* bad(keyName, keyPath, `the key of the certificate in "${printable(certPath)}"`)
   }
   return { cert, key }
 })

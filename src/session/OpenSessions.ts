@@ -30,6 +30,10 @@ export interface Census {
   readonly handshakes: number
   /** Descriptors in use by connections. */
   readonly descriptors: number
+  /** Bytes to targets so far, of open and of ended sessions. */
+  readonly sent: number
+  /** Bytes from targets so far, of open and of ended sessions. */
+  readonly received: number
   /** The limits of one process. */
   readonly limits?: { readonly sessions: number; readonly handshakes: number; readonly descriptors: number }
 }
@@ -55,6 +59,8 @@ export class OpenSessions {
   private readonly budget: number
   private readonly counters: SharedCounters
   private readonly to: Events["Service"]["to"]
+  /** Bytes of ended sessions. */
+  private readonly ended = { sent: 0, received: 0 }
 
   constructor({ budget, counters, quotas, to }: Options) {
     this.budget = budget
@@ -87,7 +93,7 @@ export class OpenSessions {
   close(session: Session.Session): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       const now = nowOf(fiber)
-      this.live.delete(session.id)
+      this.remove(session)
       if (!this.admission.release(session, now)) this.handshakes.change(session.origin, -1)
       return this.to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
     })
@@ -176,7 +182,7 @@ export class OpenSessions {
       const ended = this.to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
       // After an admitted request, the connection is a handshake again.
       if (this.admission.release(session, now)) this.handshakes.change(session.origin, 1)
-      this.live.delete(session.id)
+      this.remove(session)
       Session.renew(session, this.counters.nextId(), now)
       this.live.set(session.id, { session, fiber })
       return ended
@@ -215,6 +221,7 @@ export class OpenSessions {
       ...this.admission.count(),
       handshakes: this.handshakes.count(),
       descriptors: this.used(),
+      ...this.traffic(),
       limits: {
         sessions: this.admission.limit(limits),
         handshakes: this.handshakes.limit(limits),
@@ -225,6 +232,21 @@ export class OpenSessions {
 
   list(): ReadonlyArray<Session.Session> {
     return Array.from(this.live.values(), ({ session }) => session)
+  }
+
+  private remove({ id, traffic }: Session.Session): void {
+    this.live.delete(id)
+    this.ended.sent += traffic.sent
+    this.ended.received += traffic.received
+  }
+
+  private traffic(): { readonly sent: number; readonly received: number } {
+    let { sent, received } = this.ended
+    for (const { session } of this.live.values()) {
+      sent += session.traffic.sent
+      received += session.traffic.received
+    }
+    return { sent, received }
   }
 
   private used(): number {

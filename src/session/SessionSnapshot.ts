@@ -3,6 +3,7 @@
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import { listenerOf } from "../network/Peer.ts"
 import * as Target from "../wire/Target.ts"
 import type { Session } from "./Session.ts"
 
@@ -13,9 +14,17 @@ export interface SessionSnapshot {
   readonly client: string
   /** The authenticated user. */
   readonly user?: string | undefined
+  readonly listener: string
+  /** The protocol, after it was detected. */
+  readonly protocol?: string | undefined
+  readonly command?: string | undefined
   readonly target?: string | undefined
   /** The target's address that the session uses. */
   readonly address?: string | undefined
+  /** The rule that allows the address. */
+  readonly rule?: string | undefined
+  /** The route of the connection; left out for the direct one. */
+  readonly route?: string | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** Bytes to the target. */
@@ -24,13 +33,21 @@ export interface SessionSnapshot {
   readonly received: number
 }
 
-export const of = ({ id, peer, user, admitted, running, startedAt, traffic }: Session): SessionSnapshot => ({
-  id,
-  client: ListenAddress.format(peer.remote),
-  user,
-  target: admitted && Target.format(admitted.request.target),
-  address: running && NetAddress.formatInet(running.remote),
-  startedAt,
-  sent: traffic.sent,
-  received: traffic.received
-})
+export const of = (session: Session): SessionSnapshot => {
+  const { id, peer, user, admitted, running, protocol, startedAt, traffic } = session
+  return {
+    id,
+    client: ListenAddress.format(peer.remote),
+    user,
+    listener: listenerOf(peer),
+    protocol,
+    command: admitted?.request.command,
+    target: admitted && Target.format(admitted.request.target),
+    address: running && NetAddress.formatInet(running.remote),
+    rule: running?.decision.rule,
+    route: running?.way?.route,
+    startedAt,
+    sent: traffic.sent,
+    received: traffic.received
+  }
+}

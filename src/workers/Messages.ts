@@ -27,6 +27,8 @@ export interface Texts {
   readonly rules: RuleTableParts
   /** The pair that the primary has made for all workers. */
   readonly selfSigned?: Pair | undefined
+  /** The log level that an operator has set, in place of that of the settings. */
+  readonly logLevel?: string | undefined
 }
 
 /** The texts before the first ones are read. */

@@ -53,13 +53,15 @@ export const census = Effect.fnUntraced(function* <Worker extends Asked>(
         Effect.orElseSucceed((): { readonly pid: number } & Partial<Census> => ({ pid: member.pid }))
       )
   )
-  const sum = (of: "sessions" | "associations" | "handshakes" | "descriptors") =>
+  const sum = (of: Exclude<keyof Census, "limits">) =>
     workers.reduce((sum, { [of]: count = 0 }) => sum + count, 0)
   return {
     sessions: sum("sessions"),
     associations: sum("associations"),
     handshakes: sum("handshakes"),
     descriptors: sum("descriptors"),
+    sent: sum("sent"),
+    received: sum("received"),
     workers
   }
 })

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
+import { AdminSettings } from "../../src/admin/Settings.ts"
 import * as Settings from "../../src/cli/Settings.ts"
 import * as Setting from "../../src/config/Setting.ts"
 import * as Sources from "../../src/config/Sources.ts"
@@ -61,6 +62,7 @@ describe("a config file", () => {
       const { values, locate, files } = yield* read({}, {})
       assert.deepStrictEqual(values, {
         ...Config.defaults,
+        ...AdminSettings.defaults,
         config: undefined,
         workers: 1,
         logLevel: "info",

@@ -86,6 +86,8 @@ it.effect("the census has the numbers and the limits", () =>
       associations: 1,
       handshakes: 1,
       descriptors: 7,
+      sent: 0,
+      received: 0,
       limits: { sessions: 4, handshakes: 4, descriptors: 8 }
     })
   }).pipe(Effect.provide(layer()))

@@ -1,0 +1,109 @@
+/**
+ * The admin server: the API, its OpenAPI document, the metrics and the dashboard, on one listener. It is loaded only
+ * where the setting `admin` is on.
+ */
+
+import type { RequestListener } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as ByteSize from "effect/ByteSize"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import type { Bans } from "../bans/Bans.ts"
+import type { ListenFailed } from "../Errors.ts"
+import { Metrics } from "../metrics/Metrics.ts"
+import type { RunningServer } from "../server/RunningServer.ts"
+import type { Events } from "../session/Events.ts"
+import * as AdminListener from "./AdminListener.ts"
+import { AdminApi, Bearer } from "./Api.ts"
+import * as Assets from "./Assets.ts"
+import * as BanHandlers from "./BanHandlers.ts"
+import { Control } from "./Control.ts"
+import * as EventHandlers from "./EventHandlers.ts"
+import type { Operations } from "./Operations.ts"
+import type { Readiness } from "./Readiness.ts"
+import * as ServerHandlers from "./ServerHandlers.ts"
+import * as SessionHandlers from "./SessionHandlers.ts"
+import type { AdminAddress } from "./Settings.ts"
+import * as UserHandlers from "./UserHandlers.ts"
+
+/** The largest body of a request. */
+const largestBody = ByteSize.kibibytes(64)
+
+/** Serves until the scope closes. Returns the bound address. */
+export const serve = Effect.fnUntraced(function* (
+  options: Omit<AdminListener.Options, "assets">
+): Effect.fn.Return<
+  AdminAddress,
+  ListenFailed,
+  RunningServer | Bans | Events | Operations | Readiness | Scope.Scope
+> {
+  const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, services))
+  const requests = yield* Scope.make()
+  const handle = yield* NodeHttpServer.makeHandler(app, { scope: requests }).pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, largestBody),
+    Effect.provideService(References.TracerEnabled, false)
+  )
+  const assets = yield* Assets.load
+  const bound = yield* AdminListener.listen({ ...options, assets }, handle as RequestListener)
+  // Before the listener closes, so that no stream holds the stop.
+  yield* Effect.addFinalizer(() => Scope.close(requests, Exit.void))
+  return bound
+})
+
+/** The metrics, where they are counted. */
+const metrics = HttpRouter.use((router) =>
+  Effect.flatMap(Effect.serviceOption(Metrics), (metrics) =>
+    router.add(
+      "GET",
+      "/metrics",
+      Option.match(metrics, {
+        onNone: () => HttpServerResponse.text("# metrics are not counted\n", { contentType: exposition }),
+        onSome: ({ prometheus }) =>
+          Effect.map(prometheus, (text) => HttpServerResponse.text(text, { contentType: exposition }))
+      })
+    )
+  )
+)
+
+const exposition = "text/plain; version=0.0.4; charset=utf-8"
+
+const elsewhere = HttpRouter.add(
+  "*",
+  "/*",
+  HttpServerResponse.json(
+    { _tag: "NotFound", message: "there is no such path: /openapi.json lists them" },
+    { status: 404 }
+  )
+)
+
+/** The listener has checked the token of every request. Here the token is a part of the API's description. */
+const checked = Layer.succeed(Bearer, { bearer: (effect) => effect })
+
+const routes = Layer.mergeAll(
+  HttpApiBuilder.layer(AdminApi, { openapiPath: "/openapi.json" }).pipe(
+    Layer.provide(
+      Layer.mergeAll(
+        SessionHandlers.layer,
+        BanHandlers.layer,
+        UserHandlers.layer,
+        ServerHandlers.layer,
+        ServerHandlers.health,
+        EventHandlers.layer
+      )
+    ),
+    Layer.provide([checked, HttpApiMiddleware.layerProblemDetails({ includeDetails: true })])
+  ),
+  metrics,
+  elsewhere
+)
+
+const services = Layer.merge(Control.layer, NodeHttpServer.layerHttpServices)

@@ -1,0 +1,346 @@
+/**
+ * The admin API, as its server, its clients and its OpenAPI document have it. Times are milliseconds since the epoch,
+ * and sizes bytes. Lists are arrays; those that have pages say in `x-total-count` how many there are in all.
+ */
+
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as Schema from "effect/Schema"
+
+/** The most rows of an answer. */
+export const largestPage = 1000
+
+const text = Schema.String.check(Schema.isMaxLength(1024))
+const orNull = Schema.NullOr(Schema.String)
+
+// Errors ----------------------------------------------------------------------
+
+const failure = { message: Schema.String }
+
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", failure, {
+  httpApiStatus: 401
+}) {}
+/** What was named is not there. */
+export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", failure, { httpApiStatus: 404 }) {}
+/** The request cannot be used: the message says what would be right. */
+export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", failure, { httpApiStatus: 422 }) {}
+/** This server does not offer the operation. */
+export class NotOffered extends Schema.TaggedError<NotOffered>()("NotOffered", failure, {
+  httpApiStatus: 409
+}) {}
+
+/** The bearer token of `--admin-token`. */
+export class Bearer extends HttpApiMiddleware.Service<Bearer>()("effect-socks/admin/Bearer", {
+  requiredForClient: true,
+  security: { bearer: HttpApiSecurity.bearer },
+  error: Unauthorized
+}) {}
+
+// Sessions ---------------------------------------------------------------------
+
+/** An open session. A field is null while it is not known. */
+export const SessionRow = Schema.Struct({
+  id: Schema.Int,
+  user: orNull,
+  client: Schema.String,
+  listener: Schema.String,
+  protocol: orNull,
+  command: orNull,
+  target: orNull,
+  address: orNull.annotate({ description: "The target's address that the session uses" }),
+  rule: orNull.annotate({ description: "The rule that allows the address" }),
+  route: orNull.annotate({ description: "The route by which the session reaches the target" }),
+  startedAt: Schema.Int,
+  sent: Schema.Int.annotate({ description: "Bytes to the target" }),
+  received: Schema.Int.annotate({ description: "Bytes from the target" })
+})
+export type SessionRow = typeof SessionRow.Type
+
+export const sortKeys = ["startedAt", "sent", "received", "user", "client", "target", "id"] as const
+
+/** Which sessions, in which order, and which of them. */
+export const sessionQuery = {
+  user: Schema.optionalKey(text),
+  client: Schema.optionalKey(text).annotate({ description: "An address, or HOST:PORT" }),
+  target: Schema.optionalKey(text).annotate({ description: "A host, or HOST:PORT" }),
+  protocol: Schema.optionalKey(text),
+  command: Schema.optionalKey(text),
+  rule: Schema.optionalKey(text),
+  search: Schema.optionalKey(text).annotate({ description: "A part of any text of the session" }),
+  sort: Schema.optionalKey(Schema.Literals(sortKeys)),
+  order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
+  offset: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1e9 }))),
+  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: largestPage })))
+}
+export type SessionQuery = Schema.Struct.Type<typeof sessionQuery>
+
+const paged = <S extends Schema.Top>(row: S) =>
+  HttpApiSchema.WithHeaders(Schema.Array(row), { "x-total-count": Schema.NumberFromString })
+
+const id = { id: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)) }
+
+export class SessionsGroup extends HttpApiGroup.make("sessions")
+  .add(
+    HttpApiEndpoint.get("list", "/sessions", { query: sessionQuery, success: paged(SessionRow) }),
+    HttpApiEndpoint.get("get", "/sessions/:id", { params: id, success: SessionRow, error: NotFound }),
+    HttpApiEndpoint.delete("end", "/sessions/:id", {
+      params: id,
+      success: HttpApiSchema.NoContent,
+      error: NotFound
+    })
+  )
+  .middleware(Bearer)
+  .prefix("/api") {}
+
+// Bans -------------------------------------------------------------------------
+
+export const BanRow = Schema.Struct({
+  network: Schema.String,
+  until: Schema.Int,
+  reason: Schema.String,
+  failures: Schema.Int.annotate({
+    description: "Number of failed logins that led to the ban; 0 for a ban by an operator"
+  })
+})
+export type BanRow = typeof BanRow.Type
+
+export class BansGroup extends HttpApiGroup.make("bans")
+  .add(
+    HttpApiEndpoint.get("list", "/bans", { success: Schema.Array(BanRow) }),
+    HttpApiEndpoint.post("add", "/bans", {
+      payload: Schema.Struct({
+        network: text.annotate({ description: "A network such as 203.0.113.0/24, or an address" }),
+        duration: Schema.optionalKey(text).annotate({ description: "Such as 10m or 1h; 1h by default" }),
+        reason: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(200)))
+      }),
+      success: BanRow.pipe(HttpApiSchema.status(201)),
+      error: Invalid
+    }),
+    HttpApiEndpoint.delete("lift", "/bans/:network", {
+      params: { network: text },
+      success: Schema.Array(BanRow).annotate({ description: "The bans that were lifted" }),
+      error: [Invalid, NotFound]
+    })
+  )
+  .middleware(Bearer)
+  .prefix("/api") {}
+
+// Users ------------------------------------------------------------------------
+
+export const UserRow = Schema.Struct({
+  name: Schema.String,
+  enabled: Schema.Boolean,
+  groups: Schema.Array(Schema.String),
+  expires: Schema.NullOr(Schema.Int),
+  sessions: Schema.Int.annotate({ description: "Open sessions" }),
+  sent: Schema.Int.annotate({ description: "Bytes of the open sessions to targets" }),
+  received: Schema.Int.annotate({ description: "Bytes of the open sessions from targets" })
+})
+export type UserRow = typeof UserRow.Type
+
+const userErrors = [NotFound, NotOffered, Invalid] as const
+const name = { name: text }
+
+export class UsersGroup extends HttpApiGroup.make("users")
+  .add(
+    HttpApiEndpoint.get("list", "/users", {
+      query: {
+        search: Schema.optionalKey(text),
+        offset: sessionQuery.offset,
+        limit: sessionQuery.limit
+      },
+      success: paged(UserRow)
+    }),
+    HttpApiEndpoint.post("add", "/users", {
+      payload: Schema.Struct({
+        name: text,
+        password: Schema.Redacted(text),
+        groups: Schema.optionalKey(Schema.Array(text).check(Schema.isMaxLength(100)))
+      }),
+      success: HttpApiSchema.Created,
+      error: [NotOffered, Invalid]
+    }),
+    HttpApiEndpoint.patch("change", "/users/:name", {
+      params: name,
+      payload: Schema.Struct({ enabled: Schema.Boolean }),
+      success: HttpApiSchema.NoContent,
+      error: userErrors
+    }),
+    HttpApiEndpoint.delete("remove", "/users/:name", {
+      params: name,
+      success: HttpApiSchema.NoContent,
+      error: userErrors
+    })
+  )
+  .middleware(Bearer)
+  .prefix("/api") {}
+
+// The server -------------------------------------------------------------------
+
+const totals = { sessions: Schema.Int, sent: Schema.Int, received: Schema.Int }
+
+/** What the open sessions of one user, target or other key have in common. */
+export const TrafficRow = Schema.Struct({ key: orNull, ...totals })
+export type TrafficRow = typeof TrafficRow.Type
+
+export const Status = Schema.Struct({
+  version: Schema.String,
+  startedAt: Schema.Int,
+  ready: Schema.Boolean,
+  draining: Schema.Boolean,
+  listeners: Schema.Array(Schema.String),
+  asksPassword: Schema.Boolean,
+  bans: Schema.Int,
+  sessions: Schema.Int,
+  associations: Schema.Int,
+  handshakes: Schema.Int,
+  descriptors: Schema.Int,
+  workers: Schema.Array(Schema.Struct({ pid: Schema.Int, sessions: Schema.Int }))
+})
+export type Status = typeof Status.Type
+
+/** The bytes of all sessions so far, and the open sessions, at one moment. */
+export const Sample = Schema.Struct({ at: Schema.Int, ...totals })
+export type Sample = typeof Sample.Type
+
+export const Limit = Schema.Struct({
+  name: Schema.String,
+  value: Schema.String,
+  used: Schema.NullOr(Schema.Int)
+})
+export type Limit = typeof Limit.Type
+
+export const SettingRow = Schema.Struct({
+  name: Schema.String,
+  value: Schema.String,
+  isDefault: Schema.Boolean,
+  description: Schema.String
+})
+export type SettingRow = typeof SettingRow.Type
+
+/** An access to be judged, in the words of `effect-socks explain`. */
+export const Question = Schema.Struct({
+  to: Schema.optionalKey(text),
+  user: Schema.optionalKey(text),
+  groups: Schema.optionalKey(Schema.Array(text).check(Schema.isMaxLength(100))),
+  client: Schema.optionalKey(text),
+  listener: Schema.optionalKey(text),
+  command: Schema.optionalKey(Schema.Literals(["connect", "bind", "associate", "forward"])),
+  protocol: Schema.optionalKey(Schema.Literals(["socks5", "socks4", "http"])),
+  at: Schema.optionalKey(text),
+  address: Schema.optionalKey(text)
+})
+export type Question = typeof Question.Type
+
+export const Explanation = Schema.Struct({
+  verdict: Schema.Literals(["allowed", "denied", "unknown"]),
+  lines: Schema.Array(Schema.String)
+})
+export type Explanation = typeof Explanation.Type
+
+export const levels = ["trace", "debug", "info", "warn", "error", "none"] as const
+export type Level = (typeof levels)[number]
+
+export const Upstream = Schema.Struct({
+  name: Schema.String,
+  healthy: Schema.Boolean,
+  since: Schema.NullOr(Schema.Int),
+  detail: Schema.String
+})
+export type Upstream = typeof Upstream.Type
+
+export class ServerGroup extends HttpApiGroup.make("server")
+  .add(
+    HttpApiEndpoint.get("status", "/status", { success: Status }),
+    HttpApiEndpoint.get("traffic", "/traffic", {
+      query: { by: Schema.optionalKey(Schema.Literals(["user", "target", "client", "rule"])) },
+      success: Schema.Array(TrafficRow)
+    }),
+    HttpApiEndpoint.get("history", "/history", { success: Schema.Array(Sample) }),
+    HttpApiEndpoint.get("limits", "/limits", { success: Schema.Array(Limit) }),
+    HttpApiEndpoint.get("config", "/config", { success: Schema.Array(SettingRow) }),
+    HttpApiEndpoint.get("upstreams", "/upstreams", { success: Schema.Array(Upstream) }),
+    HttpApiEndpoint.post("explain", "/explain", {
+      payload: Question,
+      success: Explanation,
+      error: [Invalid, NotOffered]
+    }),
+    HttpApiEndpoint.post("reload", "/reload", {
+      success: HttpApiSchema.NoContent,
+      error: [Invalid, NotOffered]
+    }),
+    HttpApiEndpoint.post("drain", "/drain", { success: HttpApiSchema.NoContent }),
+    HttpApiEndpoint.delete("undrain", "/drain", { success: HttpApiSchema.NoContent }),
+    HttpApiEndpoint.post("stop", "/stop", { success: HttpApiSchema.Accepted, error: NotOffered }),
+    HttpApiEndpoint.get("logLevel", "/log-level", {
+      success: Schema.Struct({ level: Schema.String }),
+      error: NotOffered
+    }),
+    HttpApiEndpoint.put("setLogLevel", "/log-level", {
+      payload: Schema.Struct({ level: Schema.Literals(levels) }),
+      success: HttpApiSchema.NoContent,
+      error: [Invalid, NotOffered]
+    })
+  )
+  .middleware(Bearer)
+  .prefix("/api") {}
+
+// Events -----------------------------------------------------------------------
+
+/** An event of the server as in `Events`, or a sign that the connection is alive: at first, and every 15 seconds. */
+export const AdminEvent = Schema.Record(Schema.String, Schema.Json)
+export type AdminEvent = typeof AdminEvent.Type
+
+export class TooManyStreams extends Schema.TaggedError<TooManyStreams>()("TooManyStreams", failure, {
+  httpApiStatus: 503
+}) {}
+
+export class EventsGroup extends HttpApiGroup.make("events")
+  .add(
+    HttpApiEndpoint.get("stream", "/events", {
+      query: {
+        tags: Schema.optionalKey(text).annotate({
+          description:
+            "Kinds of events, separated by commas, such as SessionEnded,NetworkBanned; all by default"
+        }),
+        verdict: Schema.optionalKey(Schema.Literals(["allow", "deny", "would deny", "undecided"])).annotate({
+          description: "Of the decisions, only those with this verdict"
+        })
+      },
+      success: HttpApiSchema.StreamSse({ data: AdminEvent }),
+      error: [Invalid, TooManyStreams]
+    })
+  )
+  .middleware(Bearer)
+  .prefix("/api") {}
+
+// Health -----------------------------------------------------------------------
+
+export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", failure, { httpApiStatus: 503 }) {}
+
+const Health = Schema.Struct({ status: Schema.Literal("ok") })
+
+export class HealthGroup extends HttpApiGroup.make("health", { topLevel: true }).add(
+  HttpApiEndpoint.get("healthz", "/healthz", { success: Health }),
+  HttpApiEndpoint.get("readyz", "/readyz", { success: Health, error: NotReady })
+) {}
+
+export class AdminApi extends HttpApi.make("effect-socks")
+  .add(SessionsGroup)
+  .add(BansGroup)
+  .add(UsersGroup)
+  .add(ServerGroup)
+  .add(EventsGroup)
+  .add(HealthGroup)
+  .middleware(HttpApiMiddleware.ProblemDetails)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "effect-socks",
+      description: "See and steer a running effect-socks server"
+    })
+  ) {}

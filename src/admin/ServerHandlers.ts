@@ -1,0 +1,107 @@
+/**
+ * The endpoints of the server as a whole, and of its health.
+ */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { Bans } from "../bans/Bans.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import { RunningServer } from "../server/RunningServer.ts"
+import { AdminApi, type Invalid, type Level, type Limit, NotOffered, NotReady, type Status } from "./Api.ts"
+import { audited } from "./AuditLog.ts"
+import { Control } from "./Control.ts"
+import { Operations, Upstreams } from "./Operations.ts"
+import { Readiness } from "./Readiness.ts"
+import * as SessionPage from "./SessionPage.ts"
+
+export const layer = HttpApiBuilder.group(
+  AdminApi,
+  "server",
+  Effect.fnUntraced(function* (handlers) {
+    const { sessions, history, startedAt } = yield* Control
+    const server = yield* RunningServer
+    const { list: bans } = yield* Bans
+    const { version, config, limits, explain, reload, stop, logLevel } = yield* Operations
+    const { isDraining, setDraining } = yield* Readiness
+    const upstreams = yield* Upstreams
+
+    const status = Effect.gen(function* (): Effect.fn.Return<Status> {
+      const census = yield* server.census
+      const draining = yield* isDraining
+      return {
+        version,
+        startedAt,
+        ready: !draining && server.listeners.length > 0,
+        draining,
+        listeners: server.listeners.map(ListenAddress.format),
+        asksPassword: server.asksPassword,
+        bans: (yield* bans).length,
+        sessions: census.sessions,
+        associations: census.associations,
+        handshakes: census.handshakes,
+        descriptors: census.descriptors,
+        workers: workersOf(census)
+      }
+    })
+    const reloading: Effect.Effect<void, Invalid | NotOffered> = reload ?? notOffered("reload")
+    const setLogLevel = (level: Level): Effect.Effect<void, Invalid | NotOffered> =>
+      logLevel?.set(level) ?? notOffered("log-level")
+    return handlers
+      .handle("status", () => status)
+      .handle("traffic", ({ query: { by = "user" } }) =>
+        Effect.map(sessions.read, (all) => SessionPage.traffic(all, by))
+      )
+      .handle("history", () => history.samples)
+      .handle("limits", () =>
+        Effect.gen(function* () {
+          const { sessions, handshakes } = yield* server.census
+          const used: Readonly<Record<string, number>> = {
+            "max-sessions": sessions,
+            "max-handshakes": handshakes
+          }
+          return (yield* limits).map((limit): Limit => ({ ...limit, used: used[limit.name] ?? null }))
+        })
+      )
+      .handle("config", () => config)
+      .handle("upstreams", () => upstreams ?? Effect.succeed([]))
+      .handle("explain", ({ payload }) => explain?.(payload) ?? notOffered("explain"))
+      .handle("reload", () => audited("reload")(reloading))
+      .handle("drain", () => audited("drain")(setDraining(true)))
+      .handle("undrain", () => audited("end drain")(setDraining(false)))
+      .handle("stop", () => audited("stop")(stop ?? notOffered("stop")))
+      .handle("logLevel", () =>
+        logLevel ? Effect.map(logLevel.get, (level) => ({ level })) : notOffered("log-level")
+      )
+      .handle("setLogLevel", ({ payload: { level } }) => audited("log level", { level })(setLogLevel(level)))
+  })
+)
+
+export const health = HttpApiBuilder.group(
+  AdminApi,
+  "health",
+  Effect.fnUntraced(function* (handlers) {
+    const server = yield* RunningServer
+    const { isDraining } = yield* Readiness
+    const ok = { status: "ok" as const }
+    return handlers
+      .handle("healthz", () => Effect.succeed(ok))
+      .handle("readyz", () =>
+        Effect.gen(function* () {
+          if (yield* isDraining) return yield* new NotReady({ message: "the server drains" })
+          if (server.listeners.length === 0)
+            return yield* new NotReady({ message: "the server does not listen" })
+          return ok
+        })
+      )
+  })
+)
+
+/** The workers that answered, of a census of several. */
+const workersOf = (census: object): Status["workers"] => {
+  const { workers = [] } = census as {
+    readonly workers?: ReadonlyArray<{ readonly pid: number; readonly sessions?: number }>
+  }
+  return workers.map(({ pid, sessions = 0 }) => ({ pid, sessions }))
+}
+
+const notOffered = (name: string): Effect.Effect<never, NotOffered> =>
+  Effect.fail(new NotOffered({ message: `this server does not offer ${name}` }))

@@ -1,0 +1,111 @@
+/**
+ * The admin listener of the program: what its API does with the settings and the process.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as AdminServer from "../admin/AdminServer.ts"
+import { type Explanation, Invalid, type Level, type Question } from "../admin/Api.ts"
+import { type KnownUser, Operations } from "../admin/Operations.ts"
+import { Readiness } from "../admin/Readiness.ts"
+import type { AdminAddress } from "../admin/Settings.ts"
+import * as ShownSettings from "../admin/ShownSettings.ts"
+import * as Token from "../admin/Token.ts"
+import { version } from "../admin/Version.ts"
+import * as UsersSource from "../auth/UsersSource.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import { LimitSettings } from "../limits/Settings.ts"
+import type { Pair } from "../network/SelfSigned.ts"
+import * as Explain from "./Explain.ts"
+import * as Settings from "./Settings.ts"
+
+type Values = Settings.Read["values"]
+
+export interface Options {
+  readonly at: AdminAddress
+  readonly tls: Pair | undefined
+  /** The settings at the start. */
+  readonly settings: Pick<Values, "adminToken" | "stateDir">
+  readonly inForce: () => Values
+  /** Reloads. Fails with the reason if the earlier settings stay in force. */
+  readonly reload: Effect.Effect<void, string>
+  readonly setLogLevel: (level: Level) => Effect.Effect<void, string>
+}
+
+/** Serves the admin API until this scope closes. The server is not ready from the time that the calling scope closes. */
+export const start = Effect.fnUntraced(function* (options: Options, scope: Scope.Scope) {
+  const { at, tls, settings } = options
+  const { token, path } = yield* Token.kept({ ...settings, admin: at })
+  const services = yield* Layer.buildWithScope(
+    Layer.merge(Readiness.layer, Layer.succeed(Operations, operations(options))),
+    scope
+  )
+  const bound = yield* AdminServer.serve({ at, token, tls }).pipe(
+    Effect.provideContext(services),
+    Scope.provide(scope)
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.provideContext(
+      Readiness.use(({ setDraining }) => setDraining(true)),
+      services
+    )
+  )
+  yield* Effect.logInfo("admin listens", {
+    address: ListenAddress.format(bound),
+    tls: tls !== undefined,
+    token: path
+  })
+})
+
+const operations = ({ inForce, reload, setLogLevel }: Options): Operations["Service"] => ({
+  version: version(),
+  config: Effect.sync(() => ShownSettings.rows(Settings.table, inForce())),
+  limits: Effect.sync(() => ShownSettings.rows(LimitSettings.table, inForce())),
+  users: Effect.suspend(() => Effect.orElseSucceed(UsersSource.everyone(inForce()), () => [])).pipe(
+    Effect.map((users) =>
+      users.map(({ name, groups = [], expires }): KnownUser => ({ name, groups, expires, isEnabled: true }))
+    )
+  ),
+  explain: (question) => explain(inForce(), question),
+  reload: Effect.mapError(reload, invalid),
+  // As if the signal had come, when the answer is written.
+  stop: Effect.sync(() => void setTimeout(() => process.kill(process.pid, "SIGTERM"), 50)),
+  logLevel: {
+    get: Effect.sync(() => inForce().logLevel),
+    set: (level) => Effect.mapError(setLogLevel(level), invalid)
+  }
+})
+
+const invalid = (message: string) => new Invalid({ message })
+
+const explain = (values: Values, question: Question): Effect.Effect<Explanation, Invalid> => {
+  const {
+    to,
+    user,
+    groups = [],
+    client,
+    listener,
+    command = "connect",
+    protocol = "socks5",
+    at,
+    address
+  } = question
+  const text = Option.fromUndefinedOr
+  return Explain.answer(
+    values,
+    {
+      ...{ to: text(to), group: groups, client: text(client), listener: text(listener) },
+      ...{ command, protocol, at: text(at), address: text(address) }
+    },
+    user
+  ).pipe(
+    Effect.scoped,
+    Effect.mapBoth({
+      onFailure: ({ message }) => invalid(message),
+      onSuccess: ({ lines, code }) => ({ lines, verdict: verdicts[code] })
+    })
+  )
+}
+
+const verdicts = { 0: "allowed", 1: "denied", 3: "unknown" } as const
