@@ -17,61 +17,74 @@ import type { Resolver } from "../network/Resolver.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
 import { accessOf } from "../session/States.ts"
+import type { Client } from "../udp/Association.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
-import type * as RuleUses from "../udp/RuleUses.ts"
 import { UdpSettings } from "../udp/Settings.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 
 /** The association ends with its TCP connection, or after the idle timeout without datagrams. */
-export const run = Effect.fnUntraced(function* ({
-  client,
-  admitted,
-  log,
-  chargeRule,
-  succeeded
-}: CommandContext): Effect.fn.Return<
+export const run = Effect.fnUntraced(function* (
+  context: CommandContext
+): Effect.fn.Return<
   Ending,
   CommandNotSupported | NotAllowed | OutOfResources,
   Bandwidth | CurrentListener | LimitSettings | UdpSettings | Policy | DatagramRelay | Resolver | Scope.Scope
 > {
+  const { client, admitted, succeeded } = context
   const { udp } = yield* CurrentListener
   const { udpStrict, advertise } = yield* UdpSettings
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
   const { peer, request } = admitted
-  const { traffic } = log
   // A client of a Unix-domain socket has no IP address from which it could send datagrams.
   if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })
   const { address } = peer.remote
-  const access = {
-    ...accessOf(admitted),
-    // Each datagram has a target of its own.
-    target: undefined,
-    // A getter, because `Revalidation` can replace the identity.
-    get identity() {
-      return admitted.identity
-    }
-  }
-  yield* Authorize.admit(access)
+  yield* Authorize.admit({ ...accessOf(admitted), target: undefined })
   const port = declaredPort(request.target, address)
   if (udpStrict && port === 0) {
     return yield* new NotAllowed({ reason: "the port that datagrams will come from is not declared" })
   }
-  const pace = yield* SessionBandwidth.of(admitted)
-  const bandwidth = yield* Bandwidth
-  const enterPaced: RuleUses.ChargeRule = (decision, traffic) =>
-    Effect.andThen(
-      chargeRule(decision, traffic),
-      Effect.provideService(SessionBandwidth.ofRule(decision), Bandwidth, bandwidth)
-    )
   const { bound, idle } = yield* (yield* DatagramRelay).associate(
-    { access, owner: ownerOf(admitted).key, address, port, traffic, pace, chargeRule: enterPaced },
+    { ...(yield* clientOf(context)), address, port },
     // Only this address, and not all addresses of the machine: answers must come from the address to which the client
     // sends its datagrams.
     localAddress(peer)
   )
   yield* succeeded(advertise === "bound" ? bound : NetAddress.inetAddressUnsafe(advertise, bound.port))
   return yield* Effect.raceFirst(client.hungUp, Effect.as(idle, "idle" as const))
+})
+
+/** The client of an association, with its limits and counters. */
+export const clientOf = Effect.fnUntraced(function* ({
+  admitted,
+  log,
+  chargeRule
+}: CommandContext): Effect.fn.Return<
+  Omit<Client, "address" | "port">,
+  never,
+  Bandwidth | LimitSettings | Scope.Scope
+> {
+  const pace = yield* SessionBandwidth.of(admitted)
+  const bandwidth = yield* Bandwidth
+  return {
+    access: {
+      ...accessOf(admitted),
+      // Each datagram has a target of its own.
+      target: undefined,
+      // A getter, because `Revalidation` can replace the identity.
+      get identity() {
+        return admitted.identity
+      }
+    },
+    owner: ownerOf(admitted).key,
+    traffic: log.traffic,
+    pace,
+    chargeRule: (decision, traffic) =>
+      Effect.andThen(
+        chargeRule(decision, traffic),
+        Effect.provideService(SessionBandwidth.ofRule(decision), Bandwidth, bandwidth)
+      )
+  }
 })
 
 /**

@@ -21,6 +21,7 @@ import * as Associate from "./Associate.ts"
 import * as Bind from "./Bind.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
+import * as ConnectUdp from "./ConnectUdp.ts"
 import * as Forward from "./Forward.ts"
 import type { OriginPool } from "./OriginPool.ts"
 import type { CommandSettings } from "./Settings.ts"
@@ -49,7 +50,9 @@ export const run = (
   const { request } = context.admitted
   return request.command === "FORWARD"
     ? Forward.run({ ...context, request })
-    : commands[request.command]({ ...context, request })
+    : request.isConnectUdp
+      ? ConnectUdp.run({ ...context, request })
+      : commands[request.command]({ ...context, request })
 }
 
 const commands: Record<

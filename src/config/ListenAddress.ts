@@ -88,9 +88,13 @@ export const endpointOf = (at: ListenAddress): Endpoint => (at._tag === "WithOpt
  * datagrams go in the clear, and another host with the client's address can send them.
  */
 export const optionsOf = (at: ListenAddress): ListenerOptions => {
-  const own = at._tag === "WithOptions" ? at.options : {}
+  const own = ownOptionsOf(at)
   return endpointOf(at)._tag === "Tls" ? { udp: false, ...own } : own
 }
+
+/** The options that stand behind the address. */
+export const ownOptionsOf = (at: ListenAddress): ListenerOptions =>
+  at._tag === "WithOptions" ? at.options : {}
 
 /** An endpoint with TLS at a place. */
 export const tls = (place: Place): Tls => ({ _tag: "Tls", place })

@@ -33,6 +33,8 @@ export class CurrentListener extends Context.Service<
     readonly protocols: ReadonlyArray<Parsers.ProtocolName>
     /** Whether the listener's clients may use UDP ASSOCIATE. */
     readonly udp: boolean
+    /** The same for CONNECT-UDP, whose datagrams TLS protects; `udp` if left out. */
+    readonly capsules?: boolean
   }
 >()("effect-socks/network/CurrentListener") {
   /** A listener without options of its own. */
@@ -48,5 +50,6 @@ export const at = (
   settings: CurrentListener["Service"]
 ): CurrentListener["Service"] => {
   const { protocols = settings.protocols, udp = settings.udp } = ListenAddress.optionsOf(address)
-  return { protocols, udp }
+  const { udp: capsules = settings.udp } = ListenAddress.ownOptionsOf(address)
+  return { protocols, udp, capsules }
 }

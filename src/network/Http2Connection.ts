@@ -32,6 +32,7 @@ export const make = (socket: Duplex, carrier: Transport): Http2Connection => {
     maxHeaderListPairs: 2 * HttpHead.requestFields + 100,
     maxSessionInvalidFrames: 100,
     settings: {
+      enableConnectProtocol: true,
       enablePush: false,
       initialWindowSize: window,
       maxConcurrentStreams: streamLimit,

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Event } from "../base/Abortable.ts"
 import { ClientGone, type HeadTooLarge, type MalformedRequest } from "../Errors.ts"
+import * as ConnectUdp from "../wire/ConnectUdp.ts"
 import { isIncomplete } from "../wire/Decoder.ts"
 import type * as Http from "../wire/Http.ts"
 import * as HttpFraming from "../wire/HttpFraming.ts"
@@ -19,7 +20,7 @@ import { HttpPump } from "./HttpPump.ts"
 import type { Traffic } from "./RelayPair.ts"
 import type { Transport } from "./Transport.ts"
 
-/** A request whose head was read. CONNECT has no exchange: the `Client` has the connection back for the tunnel. */
+/** A request whose head was read. CONNECT and CONNECT-UDP have no exchange: the `Client` has the connection back for the tunnel. */
 interface Incoming {
   readonly head: Http.Head
   readonly exchange: HttpExchange | undefined
@@ -148,7 +149,7 @@ class Requests implements HttpConnection, HttpChannel, Taker {
       this.fail(framing.failure)
       return
     }
-    if (head.method === "CONNECT") {
+    if (head.method === "CONNECT" || ConnectUdp.isAsked(head)) {
       this.isOver = true
       this.client.attach(this.input.release())
       this.resume(Effect.succeed({ head, exchange: undefined }))

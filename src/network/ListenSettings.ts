@@ -35,7 +35,8 @@ export class ListenSettings extends Section.make<ListenSettings>()("effect-socks
     separator: /[\s,]+/
   }),
   udp: Setting.toggle(
-    "Relay datagrams (UDP ASSOCIATE), except for clients of tls: listeners without udp=true",
+    "Relay datagrams (UDP ASSOCIATE and CONNECT-UDP). Clients of tls: listeners without udp=true have only " +
+      "CONNECT-UDP, whose datagrams TLS protects",
     true
   ),
   unixMode: Setting.single({

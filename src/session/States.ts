@@ -22,6 +22,8 @@ export type Request = Connection | Forwarding
 export interface Connection {
   readonly command: Exclude<Access["command"], Forwarding["command"]>
   readonly target: Target
+  /** Whether the datagrams of ASSOCIATE go in capsules on the client's connection, to this target alone (RFC 9298). */
+  readonly isConnectUdp?: boolean
 }
 
 /** An HTTP request to forward (RFC 9110 §7.3.2). */

@@ -9,11 +9,15 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { PortRange } from "../config/Parsers.ts"
 import { OutOfResources } from "../Errors.ts"
+import type { Ending } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
+import type { Transport } from "../network/Transport.ts"
 import type { UdpSocket, UdpSockets as UdpSocketsService } from "../network/UdpSocket.ts"
 import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Policy } from "../policy/Policy.ts"
+import type { Target } from "../wire/Target.ts"
 import * as Association from "./Association.ts"
+import { CapsuleSocket } from "./CapsuleSocket.ts"
 import * as DatagramBudget from "./DatagramBudget.ts"
 import { untilIdle } from "./IdleTimeout.ts"
 import { UdpSettings } from "./Settings.ts"
@@ -26,8 +30,19 @@ export interface Relayed {
   readonly idle: Effect.Effect<void>
 }
 
+/** The relay of datagrams in capsules. */
+export interface Carried {
+  /**
+   * Takes over the client's connection, paused, and the bytes that were read from it. Calls `over` when the client has ended
+   * it, or sends what is no capsule.
+   */
+  readonly start: (transport: Transport, early: Uint8Array, over: (ending: Ending) => void) => void
+  /** Ends when no datagram was relayed, in either direction, for the idle timeout. */
+  readonly idle: Effect.Effect<void>
+}
+
 /**
- * Relays datagrams, for UDP ASSOCIATE.
+ * Relays datagrams, for UDP ASSOCIATE and CONNECT-UDP.
  *
  * **When to use**
  *
@@ -57,6 +72,14 @@ export class DatagramRelay extends Context.Service<
       client: Association.Client,
       local: NetAddress.IpAddress
     ) => Effect.Effect<Relayed, OutOfResources, Policy | Resolver | Scope.Scope>
+    /**
+     * Relays datagrams between a client and one target in capsules on the client's connection, until the scope closes. Left
+     * out where there are no capsules: CONNECT-UDP is refused then.
+     */
+    readonly carry?: (
+      client: Omit<Association.Client, "address" | "port">,
+      target: Target
+    ) => Effect.Effect<Carried, never, Policy | Resolver | Scope.Scope>
   }
 >()("effect-socks/udp/DatagramRelay") {
   /** UDP. */
@@ -78,11 +101,29 @@ export class DatagramRelay extends Context.Service<
               bound: NetAddress.inetAddressUnsafe(local, socket.port),
               idle: untilIdle(association.movedAt, settings.udpIdleTimeout)
             }
+          }).pipe(Effect.provideService(UdpSockets, sockets)),
+        carry: (client, target) =>
+          Effect.gen(function* () {
+            const room = yield* rooms.enter(client.owner)
+            const socket = new CapsuleSocket(target, sockets.endpoint(inCapsules))
+            // Only the target sends, and it sends whole datagrams.
+            const rules = { ...settings, udpFullCone: false, udpFragments: false }
+            const association = yield* Association.make({ ...client, ...inCapsules }, rules, socket, room)
+            socket.receiver = association.receiver
+            yield* Effect.addFinalizer(() => Effect.sync(() => socket.close()))
+            const carried: Carried = {
+              start: (transport, early, over) => socket.start(transport, early, over),
+              idle: untilIdle(association.movedAt, settings.udpIdleTimeout)
+            }
+            return carried
           }).pipe(Effect.provideService(UdpSockets, sockets))
       }
     })
   )
 }
+
+/** What stands for the address of a client that sends capsules: an association takes datagrams from one address only. */
+const inCapsules = NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, 1)
 
 /** The relay ports: of the range, or chosen by the system. */
 const portsOf = (range: PortRange | "any", { bind }: UdpSocketsService) => {

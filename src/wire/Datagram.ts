@@ -2,7 +2,8 @@
  * The header before each datagram between a client and the relay (RFC 1928 §7):
  * `RSV RSV FRAG ATYP DST.ADDR DST.PORT DATA`.
  */
-import type * as NetAddress from "effect/net/NetAddress"
+import * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { InvalidTarget } from "../Errors.ts"
 import * as Address from "./Address.ts"
@@ -49,3 +50,12 @@ const invalid = (target: string, reason: string) => Result.fail(new InvalidTarge
 
 /** The header of a datagram from `remote` to the client. */
 export const header = (remote: NetAddress.InetAddress): Uint8Array => Address.message(0, 0, 0, remote)
+
+/** The header of a datagram from the client to the target. */
+export const headerOf = ({ host, port }: Target.Target): Uint8Array => {
+  if (NetAddress.isIpAddress(host)) return header(NetAddress.inetAddressUnsafe(host, port))
+  const name = utf8.encode(Host.formatHost(host))
+  return Uint8Array.of(0, 0, 0, Address.AddressType.DomainName, name.length, ...name, port >> 8, port & 0xff)
+}
+
+const utf8 = new TextEncoder()

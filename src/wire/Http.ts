@@ -28,10 +28,12 @@ export interface Head {
   /** `1.1`, `1.0` or, for a request of HTTP/2, `2`. */
   readonly version: string
   readonly fields: Fields
+  /** The protocol that an extended CONNECT asks for (RFC 8441 §4). */
+  readonly protocol?: string
 }
 
 /** The destination of a request: a tunnel to the target, or a resource that this server requests for the client. */
-type Destination =
+export type Destination =
   | { readonly _tag: "Tunnel"; readonly target: Target.Target }
   | { readonly _tag: "Resource"; readonly target: Target.Target; readonly path: string }
 

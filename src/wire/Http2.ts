@@ -15,7 +15,8 @@ export const version = "2"
 /**
  * The head of a request from its field lines: names and values by turns, the pseudo-fields first, one character for each
  * byte. With `hasBody`, DATA frames may follow; a body without Content-Length gets Transfer-Encoding, by which it is
- * framed for the origin. The target is an absolute URI, or the authority of CONNECT.
+ * framed for the origin. The target is an absolute URI, or the authority of CONNECT; of an extended CONNECT (RFC 8441), whose
+ * authority is this server, it is the path.
  */
 export const request = (
   lines: ReadonlyArray<string>,
@@ -30,25 +31,29 @@ export const request = (
   const { ":method": method, ":authority": authority, ":path": path, ":scheme": scheme } = pseudo
   if (method === undefined || !HttpHead.isToken(method)) return malformed("no :method")
   if (authority === undefined || !isAuthority.test(authority)) return malformed("no :authority")
-  const isTunnel = method === "CONNECT"
+  const isConnect = method === "CONNECT"
+  const protocol = pseudo[":protocol"]
+  if (protocol !== undefined && !isConnect) return malformed(":protocol without CONNECT")
+  const isTunnel = isConnect && protocol === undefined
   if (isTunnel ? (path ?? scheme) !== undefined : path === undefined || scheme === undefined) {
     return malformed(isTunnel ? "CONNECT with :scheme or :path" : "no :scheme or no :path")
   }
   if (!values(fields, "host").every((host) => isSame(host, authority, isTunnel))) {
     return malformed("Host and :authority differ")
   }
-  const target = isTunnel ? authority : `${scheme}://${authority}${pathOf(method, path!)}`
+  const target = isTunnel ? authority : isConnect ? path! : `${scheme}://${authority}${pathOf(method, path!)}`
   if (!/^[\x21-\x7e\x80-\xff]+$/.test(target))
     return malformed("a space or a control character in the target")
   const lengths = values(fields, "content-length")
   if (!hasBody && lengths.some((length) => !/^0+$/.test(length))) {
     return malformed("Content-Length, and no body")
   }
-  const isChunked = hasBody && !isTunnel && lengths.length === 0
+  const isChunked = hasBody && !isConnect && lengths.length === 0
   return Result.succeed({
     method,
     target,
     version,
+    ...(protocol !== undefined && { protocol }),
     fields: [
       ...fields.filter(([name]) => name !== "host"),
       ...(isChunked ? ([["transfer-encoding", "chunked"]] as const) : [])
@@ -100,7 +105,7 @@ const split = (lines: ReadonlyArray<string>): Split | string => {
   return { pseudo, fields, size }
 }
 
-const known: ReadonlySet<string> = new Set([":method", ":scheme", ":authority", ":path"])
+const known: ReadonlySet<string> = new Set([":method", ":scheme", ":authority", ":path", ":protocol"])
 
 /** Fields of a connection of HTTP/1 (RFC 9113 §8.2.2). */
 const ofConnection: ReadonlySet<string> = new Set([

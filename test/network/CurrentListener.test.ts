@@ -15,15 +15,16 @@ const listener = (text: string, settings: CurrentListener["Service"] = all) =>
   at(Option.getOrThrow(ListenAddress.fromString(text)), settings)
 
 describe("a listener", () => {
-  it.each<[listen: string, protocols: ReadonlyArray<string>, udp: boolean]>([
+  it.each<[listen: string, protocols: ReadonlyArray<string>, udp: boolean, capsules?: boolean]>([
     ["127.0.0.1:1080", ["socks5", "http"], true],
     ["127.0.0.1:1080?protocols=socks4", ["socks4"], true],
     ["127.0.0.1:1080?udp=false", ["socks5", "http"], false],
     ["127.0.0.1:1080?protocols=http&udp=false&wait=30s", ["http"], false],
-    ["tls:127.0.0.1:1443", ["socks5", "http"], false],
+    ["tls:127.0.0.1:1443", ["socks5", "http"], false, true],
+    ["tls:127.0.0.1:1443?udp=false", ["socks5", "http"], false],
     ["tls:127.0.0.1:1443?udp=true", ["socks5", "http"], true]
-  ])("%s", (listen, protocols, udp) => {
-    assert.deepStrictEqual<unknown>(listener(listen), { protocols, udp })
+  ])("%s", (listen, protocols, udp, capsules = udp) => {
+    assert.deepStrictEqual<unknown>(listener(listen), { protocols, udp, capsules })
   })
 
   it("can have UDP if other listeners have none", () => {

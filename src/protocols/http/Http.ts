@@ -11,9 +11,11 @@ import { NetworkSettings } from "../../network/Settings.ts"
 import * as Reply from "../../Reply.ts"
 import type { SessionLog } from "../../session/Session.ts"
 import type { Accepted, Admitted } from "../../session/States.ts"
+import * as ConnectUdp from "../../wire/ConnectUdp.ts"
 import * as Wire from "../../wire/Http.ts"
 import type { Exchange, Protocol } from "../Protocol.ts"
 import { authenticate } from "./Authenticate.ts"
+import { requestOf } from "./Request.ts"
 
 export const Http: Protocol = {
   name: "HTTP",
@@ -34,6 +36,7 @@ const exchangeOf = (
   let count = 0
   let refusals = 0
   let isAuthenticated = false
+  let isConnectUdp = false
   return {
     admit: Effect.gen(function* (): Effect.fn.Return<Admitted, SessionError, Authenticator> {
       isAuthenticated = false
@@ -42,22 +45,18 @@ const exchangeOf = (
       )
       // A later session begins with its request, and not with the wait for the request.
       if (count++ > 0) log.startedAt = yield* Clock.currentTimeMillis
-      const destination = yield* Effect.fromResult(Wire.destination(head))
+      const destination = yield* Effect.fromResult(ConnectUdp.destination(head))
+      isConnectUdp = destination._tag === "Datagrams"
       const identity =
         accepted.certified ?? (yield* client.beforeDeadline(authenticate(head.fields, accepted)))
       isAuthenticated = true
       log.user = identity.user
-      const { target } = destination
-      const request =
-        destination._tag === "Tunnel" || exchange === undefined
-          ? ({ command: "CONNECT", target } as const)
-          : ({ command: "FORWARD", target, head, path: destination.path, exchange } as const)
-      return { peer, identity, protocol: "HTTP", request }
+      return { peer, identity, protocol: "HTTP", request: requestOf(destination, head, exchange) }
     }),
     succeeded: () =>
       Effect.suspend(() => {
-        log.status = 200
-        return client.reply(Wire.established)
+        log.status = isConnectUdp ? 101 : 200
+        return client.reply(isConnectUdp ? ConnectUdp.switching : Wire.established)
       }),
     failed: (error, remote) => {
       const answer = Reply.http(error, remote)

@@ -11,11 +11,13 @@ import type { HttpExchange } from "../../network/HttpExchange.ts"
 import * as Reply from "../../Reply.ts"
 import type { SessionLog } from "../../session/Session.ts"
 import type { Accepted, Admitted } from "../../session/States.ts"
-import * as Wire from "../../wire/Http.ts"
+import * as ConnectUdp from "../../wire/ConnectUdp.ts"
+import type * as Wire from "../../wire/Http.ts"
 import * as Wire2 from "../../wire/Http2.ts"
 import type { Exchange } from "../Protocol.ts"
 import { authenticate } from "./Authenticate.ts"
 import { refusalLimit } from "./Http.ts"
+import { requestOf } from "./Request.ts"
 
 /** What the streams of a connection have in common. */
 export class Logins {
@@ -43,10 +45,12 @@ export const begin = (accepted: Accepted, log: SessionLog, stream: Http2Stream, 
   const { client, peer } = accepted
   let exchange: HttpExchange | undefined
   let isAuthenticated = false
+  let isConnectUdp = false
   return {
     admit: Effect.gen(function* (): Effect.fn.Return<Admitted, SessionError, Authenticator> {
       const head = yield* Effect.fromResult(Wire2.request(stream.lines, stream.hasBody))
-      const destination = yield* Effect.fromResult(Wire.destination(head))
+      const destination = yield* Effect.fromResult(ConnectUdp.destination(head))
+      isConnectUdp = destination._tag === "Datagrams"
       if (destination._tag === "Resource") {
         exchange = yield* Effect.fromResult(Http2Exchange.make(head, stream, client, log.traffic))
       }
@@ -55,17 +59,12 @@ export const begin = (accepted: Accepted, log: SessionLog, stream: Http2Stream, 
       isAuthenticated = true
       logins.hasSucceeded = true
       log.user = identity.user
-      const { target } = destination
-      const request =
-        destination._tag === "Tunnel" || exchange === undefined
-          ? ({ command: "CONNECT", target } as const)
-          : ({ command: "FORWARD", target, head, path: destination.path, exchange } as const)
-      return { peer, identity, protocol: "HTTP", request }
+      return { peer, identity, protocol: "HTTP", request: requestOf(destination, head, exchange) }
     }),
     succeeded: () =>
       Effect.sync(() => {
         log.status = 200
-        stream.open([])
+        stream.open(isConnectUdp ? ConnectUdp.granted : [])
       }),
     failed: (error, remote) => {
       const answer = Reply.http(error, remote)
