@@ -129,7 +129,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "network/Http2Stream": "protocols/http/Http2",
   "network/HttpConnection": "protocols/http/Http",
   "network/HttpForward": "commands/Forward",
-  "network/HttpInput": "protocols/http/HttpBounds",
   "network/HttpOrigin": "commands/OriginPool",
   "network/HttpOutput": "commands/Forward",
   "network/HttpPump": "commands/Forward",

@@ -52,6 +52,7 @@ class Requests implements HttpConnection, HttpChannel, Taker {
   readonly input: HttpInput
   readonly output: HttpOutput
   pinned: Pinned | undefined = undefined
+  readonly byLine = true
   private readonly client: Client
   private readonly keepAlive: number | undefined
   private tally = new ByteTally({ sent: 0, received: 0 })

@@ -80,13 +80,18 @@ export const run = (options: Options): Effect.Effect<Outcome, Failure> =>
 /** The most interim responses (1xx) of a request. */
 const interimLimit = 16
 
+/** The most empty lines in front of the heads of responses. */
+const emptyLimit = 8
+
 class Forwarding implements Taker {
   /** Called at the end. */
   onEnd: () => void = ignored
   private readonly options: Options
   private readonly resume: (result: Effect.Effect<Outcome, Failure>) => void
   private readonly upload: HttpPump
+  readonly byLine = true
   private interims = 0
+  private emptyLines = 0
   private isContinued = false
   /** Whether the whole request was sent. */
   private isSent = false
@@ -141,6 +146,7 @@ class Forwarding implements Taker {
     const { input } = this.options.origin
     if (bytes[0] === 0x0d && bytes[1] === 0x0a) {
       input.use(2)
+      if (++this.emptyLines > emptyLimit) this.fail(bad("empty lines instead of a response"))
       return
     }
     const decoded = HttpHead.response(bytes)

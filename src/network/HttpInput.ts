@@ -4,6 +4,7 @@
  * At most the bytes of one read wait here, and the rest of a head or of the line of a chunk: the connection is paused
  * until they are taken.
  */
+import * as HttpHead from "../wire/HttpHead.ts"
 import type { Flow } from "./BandwidthScheduler.ts"
 import type { Receiver, Transport } from "./Transport.ts"
 
@@ -13,7 +14,13 @@ export interface Taker {
   readonly take: (bytes: Buffer) => void
   /** The other side has sent FIN, and what it has sent before is not enough. */
   readonly ended: () => void
+  /** Whether bytes without the end of a line are of no use, as long as a head may become larger. */
+  readonly byLine?: boolean
 }
+
+const lf = 0x0a
+
+const empty: Buffer = Buffer.alloc(0)
 
 export class HttpInput implements Receiver {
   /** Called with the number of bytes that were taken. */
@@ -22,6 +29,8 @@ export class HttpInput implements Receiver {
   onClosed: () => void = () => {}
   private readonly transport: Transport
   private pending: Buffer
+  /** The buffer of `pending`, if that came in several pieces. */
+  private room: Buffer = empty
   private taker: Taker | undefined = undefined
   private flow: Flow | undefined = undefined
   /** Whether the flow waits. */
@@ -61,6 +70,7 @@ export class HttpInput implements Receiver {
     if (bytes === 0) return
     this.used += bytes
     this.pending = this.pending.subarray(bytes)
+    if (this.pending.length === 0) this.room = empty
     this.onRead(bytes)
     this.charge(bytes)
   }
@@ -93,7 +103,11 @@ export class HttpInput implements Receiver {
 
   received(chunk: Buffer): void {
     if (this.isDiscarding) return
-    this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk])
+    this.append(chunk)
+    // To look at all of a head again for each of its bytes would take quadratic time.
+    const isUseless =
+      this.isShort && this.taker?.byLine && !chunk.includes(lf) && this.pending.length <= HttpHead.sizeLimit
+    if (isUseless) return
     this.isShort = false
     this.run()
   }
@@ -103,6 +117,26 @@ export class HttpInput implements Receiver {
   }
 
   closed(): void {}
+
+  /** Appends in a buffer with room for more, so that each byte is copied a few times only. What was given out stays. */
+  private append(chunk: Buffer): void {
+    const { pending, room } = this
+    const size = pending.length + chunk.length
+    if (pending.length === 0) {
+      this.pending = chunk
+      return
+    }
+    const isInRoom = pending.buffer === room.buffer
+    const start = isInRoom ? pending.byteOffset - room.byteOffset : 0
+    if (isInRoom && start + size <= room.length) chunk.copy(room, start + pending.length)
+    else {
+      this.room = Buffer.allocUnsafeSlow(2 * size)
+      pending.copy(this.room)
+      chunk.copy(this.room, pending.length)
+    }
+    const from = this.room === room ? start : 0
+    this.pending = this.room.subarray(from, from + size)
+  }
 
   /** Gives the taker bytes as long as it takes some. */
   private run(): void {
@@ -152,5 +186,3 @@ export class HttpInput implements Receiver {
     this.run()
   }
 }
-
-const empty: Buffer = Buffer.alloc(0)

@@ -172,7 +172,10 @@ export class OpenSessions {
   }
 
   connected(session: Session.Session, running: Running): Effect.Effect<void> {
+    // A request that is made again on another connection is still one session.
+    const isAgain = session.running !== undefined
     session.running = running
+    if (isAgain) return Effect.void
     return this.to.SessionConnected?.(Session.connected(session.id, running)) ?? Effect.void
   }
 

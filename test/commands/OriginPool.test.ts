@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { Policy } from "../../src/policy/Policy.ts"
+import { Events } from "../../src/session/Events.ts"
 import { connect, dialer, layer, type Peer } from "../../src/testing/index.ts"
 import { message, receive, requests } from "../support/http.ts"
 import { settled } from "../support/streams.ts"
@@ -125,11 +126,14 @@ describe("a connection to an origin", () => {
       return undefined
     })
     return Effect.gen(function* () {
+      let connected = 0
+      yield* (yield* Events).listen(["SessionConnected"], () => Effect.sync(() => connected++))
       assert.deepStrictEqual(yield* bodies(ask("GET", "/1"), ask("GET", "/2")), ["1", "2"])
       assert.deepStrictEqual(
         heads.map((head) => head.split(" ")[1]),
         ["/1", "/2", "/2"]
       )
+      assert.strictEqual(connected, 2)
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 

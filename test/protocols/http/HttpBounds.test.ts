@@ -203,6 +203,21 @@ describe("bytes", () => {
     }).pipe(Effect.provide(Layer.merge(target.served(), log.logs)))
   })
 
+  it.effect("in front of a response may be a few line ends, and not any number of them", () => {
+    const response = text(message(["HTTP/1.1 200 OK", "Content-Length: 0"]))
+    const few = answering(Buffer.from(`\r\n\r\n${response}`))
+    const many = answering(Buffer.from("\r\n".repeat(9)))
+    const status = Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(message(lines("GET", "/", [])))
+      return (yield* receive(client)).status
+    })
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* Effect.provide(status, few.served()), 200)
+      assert.strictEqual(yield* Effect.provide(status, many.served()), 502)
+    })
+  })
+
   it.effect("count once, for the connection with more of them", () => {
     const dropped = message(["HTTP/1.1 200 OK", `Connection: ${"x".repeat(2000)}`, "Content-Length: 0"])
     const interim = message(["HTTP/1.1 103 Early Hints", `X: ${"x".repeat(2000)}`])

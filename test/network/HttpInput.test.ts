@@ -1,0 +1,61 @@
+/**
+ * Bytes that arrive in any pieces are given to their taker once, in order, and not looked at more often than they must be.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { HttpInput } from "../../src/network/HttpInput.ts"
+import * as NodeTransport from "../../src/network/NodeTransport.ts"
+import { pair } from "../../src/testing/index.ts"
+import { holds } from "../support/property.ts"
+
+const input = () => {
+  const [near] = pair()
+  return new HttpInput(NodeTransport.make(near), new Uint8Array(0), () => {})
+}
+
+describe("HttpInput", () => {
+  it("does not look at a head again for each of its bytes", () => {
+    const bytes = input()
+    let looks = 0
+    let taken = ""
+    bytes.want({
+      byLine: true,
+      ended: () => {},
+      take: (all) => {
+        looks++
+        const end = all.indexOf("\n")
+        if (end === -1) return
+        taken = all.toString("latin1", 0, end)
+        bytes.use(end + 1)
+      }
+    })
+    const line = "x".repeat(20_000)
+    for (const byte of Buffer.from(`${line}\n`)) bytes.received(Buffer.from([byte]))
+    assert.strictEqual(taken, line)
+    assert.isAtMost(looks, 3)
+  })
+
+  it("gives all bytes once, and those that were given stay what they were", () => {
+    const pieces = fc.array(fc.string({ minLength: 1, maxLength: 9 }), { maxLength: 60 })
+    holds(
+      fc.property(pieces, fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1 }), (pieces, wants) => {
+        const bytes = input()
+        const given: Array<Buffer> = []
+        let turn = 0
+        bytes.want({
+          ended: () => {},
+          take: (all) => {
+            // Now and then more than there is, so that what is there has to wait.
+            const size = wants[turn++ % wants.length]!
+            if (size > all.length) return
+            given.push(all.subarray(0, size))
+            bytes.use(size)
+          }
+        })
+        for (const piece of pieces) bytes.received(Buffer.from(piece))
+        const rest = bytes.release()
+        assert.strictEqual(Buffer.concat([...given, rest]).toString("utf8"), pieces.join(""))
+      })
+    )
+  })
+})
