@@ -34,7 +34,7 @@ const complaint = Effect.fnUntraced(function* (...given: Parameters<typeof run>)
 })
 
 /** Each setting with a text it does not take, and the end of the sentence about it. */
-const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules">, [string, RegExp]> = {
+const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "routes">, [string, RegExp]> = {
   listen: ["localhost", /HOST:PORT, such as 127\.0\.0\.1:1080/],
   user: ["opensesame", /NAME:PASSWORD/],
   protocols: ["gopher", /one of socks5, socks4 and http/],

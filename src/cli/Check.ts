@@ -91,7 +91,7 @@ const trial = Effect.fnUntraced(function* (settings: Config.Values & AdminSettin
     Effect.scoped(Layer.build(AuthLayer.layer)),
     Effect.scoped(Layer.build(Interfaces.layer)),
     TlsFiles.load,
-    Effect.scoped(Layer.build(Routes.layer)),
+    Routes.pools,
     Listeners.check(listen),
     Quotas.check,
     BansFile.check,

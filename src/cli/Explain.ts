@@ -21,6 +21,7 @@ import * as Explain from "../policy/Explain.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { judgeOf } from "../policy/Policy.ts"
 import * as RuleNames from "../policy/RuleNames.ts"
+import * as Routes from "../routes/Routes.ts"
 import * as Config from "../server/Config.ts"
 import { addressesOf } from "../server/CurrentGeneration.ts"
 import * as Interfaces from "../server/Interfaces.ts"
@@ -64,13 +65,17 @@ export const answer = Effect.fnUntraced(function* (
     const { access } = question
     const identity = { ...access.identity, groups: [...(access.identity.groups ?? []), ...groups] }
     const explained = yield* explain(
-      { rules: values.rules, judge: judging(values, yield* LocalAddresses) },
+      {
+        rules: values.rules,
+        judge: judging(values, yield* LocalAddresses),
+        routeOf: yield* Routes.describe
+      },
       { ...question, access: { ...access, identity } }
     )
     return { ...explained, isUnknown }
   }).pipe(
     Effect.provide(
-      Layer.provide(
+      Layer.provideMerge(
         Layer.mergeAll(users, Layer.provideMerge(Nat64.layer, Resolver.layer), Interfaces.layer),
         Config.layer(values)
       )
@@ -96,6 +101,8 @@ const judging = (values: Config.Values, local: LocalAddresses["Service"]): Input
 interface Inputs {
   readonly rules: Rules
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Judged
+  /** The route to a judged address; undefined where all targets are reached directly. */
+  readonly routeOf?: Effect.Success<typeof Routes.describe>
 }
 
 /** A decision, and whether it is a denial that is only logged (`report-only`). */
@@ -109,7 +116,7 @@ interface Explanation {
 
 /** Judges as the server does: first the target, then each of its addresses. */
 export const explain = Effect.fnUntraced(function* (
-  { rules, judge }: Inputs,
+  { rules, judge, routeOf }: Inputs,
   { access, address, at }: AccessFlags.AccessFlags
 ): Effect.fn.Return<Explanation, never, Resolver> {
   const now = at ?? (yield* Clock.currentTimeMillis)
@@ -117,10 +124,15 @@ export const explain = Effect.fnUntraced(function* (
     const { verdict, isReported } = judge(access, where, now)
     return verdict !== "deny" || isReported === true
   }
-  const considered = (where: NetAddress.IpAddress | undefined) => [
-    ...listed(Explain.explain(rules, access, where, now)),
-    verdict(judge(access, where, now))
-  ]
+  const considered = (where: NetAddress.IpAddress | undefined) => {
+    const decision = judge(access, where, now)
+    const { target } = access
+    const route =
+      routeOf && target && where && decision.verdict === "allow"
+        ? [`Route: ${routeOf({ ...access, target }, { address: where, decision })}`]
+        : []
+    return [...listed(Explain.explain(rules, access, where, now)), verdict(decision), ...route]
+  }
   if (!isAllowed(undefined)) return { lines: considered(undefined), code: 1 }
   const found = yield* Effect.result(addressesIn(access, address))
   // Without an address the target cannot be reached, whatever the rules allow.

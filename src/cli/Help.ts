@@ -77,9 +77,8 @@ export const short = (commands: ReadonlyArray<string>): ReadonlyArray<string> =>
     return settings.length === 0 ? [] : [title, ...settings.map(row)]
   }),
   "",
-  "  effect-socks help all, or help GROUP, has every setting. The groups are",
-  `  ${topics.slice(1).join(", ")}.`,
-  "  effect-socks help COMMAND says what a command does."
+  "  effect-socks help COMMAND says what a command does; help all, or help GROUP, has every setting:",
+  ...wrapped(topics.slice(1).join(", "), 78, "").map((line) => `  ${line}`)
 ]
 
 /** The settings of a group, or of all groups, with their whole descriptions, in lines of this width. */

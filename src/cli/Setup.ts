@@ -40,6 +40,7 @@ export const outline = (read: Settings.Read): Settings.Read => ({
     rules: [],
     upstream: [],
     noProxy: [],
+    routes: [],
     allowTarget: [],
     denyTarget: [],
     // Warnings about quotas need the users and rules.

@@ -125,7 +125,7 @@ const structure = (value: unknown, canBeSecret: boolean, key?: string): unknown 
     )
   }
   if (Redacted.isRedacted(value)) return canBeSecret ? Redacted.value(value) : value
-  if (key === "lifetime" || key === "wait") return durationText(value)
+  if (key === "lifetime" || key === "wait" || key === "every") return durationText(value)
   if (key !== undefined && sizes.has(key)) return sizeText(value)
   return unwritten(value)
 }

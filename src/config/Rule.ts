@@ -23,6 +23,8 @@ export interface Rule extends Conditions {
   readonly deny?: true | string
   /** The limits of the sessions that the rule allows. */
   readonly limits?: Limits.Limits
+  /** The name of the route to the targets that the rule allows. */
+  readonly route?: string
   /** Never present: `TargetFiles` has put the targets of the file into `to`. */
   readonly "to-file"?: never
 }
@@ -49,6 +51,11 @@ const zoneOfTimes = Schema.makeFilter<Written>(
     when !== undefined || { path: ["timezone"], issue: "is that of when: say that too" }
 )
 
+const routeOfAllowed = Schema.makeFilter<Written>(
+  ({ allow, route }) =>
+    route === undefined || allow !== undefined || { path: ["route"], issue: "is for a rule with allow: true" }
+)
+
 /** One rule. To be decoded with `onExcessProperty: "error"`: a condition whose name is misspelt would always hold. */
 export const schema = Schema.Struct({
   name: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "For the log" })),
@@ -66,8 +73,11 @@ export const schema = Schema.Struct({
     Schema.NonEmptyString.annotate({ description: "File with more of to, one a line; # begins a comment" })
   ),
   timezone: Schema.optionalKey(timeZone),
-  limits: Schema.optionalKey(Limits.schema)
-}).check(allowOrDeny, zoneOfTimes) satisfies Schema.Decoder<Written>
+  limits: Schema.optionalKey(Limits.schema),
+  route: Schema.optionalKey(
+    Schema.NonEmptyString.annotate({ description: "The route to the targets: one of routes, direct or deny" })
+  )
+}).check(allowOrDeny, zoneOfTimes, routeOfAllowed) satisfies Schema.Decoder<Written>
 
 /**
  * The same as the schema, a hundred times as fast, for rules as long lists have them. Undefined for any other
@@ -77,15 +87,17 @@ export const quick = (written: unknown): Rule | undefined => {
   if (typeof written !== "object" || written === null || Array.isArray(written)) return undefined
   const known = written as Readonly<Record<string, unknown>>
   for (const key in known) if (!quickKeys.has(key)) return undefined
-  const { name, allow, deny } = known
+  const { name, allow, deny, route } = known
   if (name !== undefined && !isText(name)) return undefined
   if (allow !== undefined && allow !== true) return undefined
   if (deny !== undefined && deny !== true && !isText(deny)) return undefined
   if ((allow === undefined) === (deny === undefined)) return undefined
+  if (route !== undefined && (!isText(route) || allow === undefined)) return undefined
   const rule: Record<string, unknown> = {}
   if (name !== undefined) rule.name = name
   if (allow !== undefined) rule.allow = allow
   if (deny !== undefined) rule.deny = deny
+  if (route !== undefined) rule.route = route
   for (const [key, read] of quickConditions) {
     const written = known[key]
     if (written === undefined) continue
@@ -104,6 +116,7 @@ const quickKeys: ReadonlySet<string> = new Set([
   "name",
   "allow",
   "deny",
+  "route",
   ...quickConditions.map(([key]) => key)
 ])
 

@@ -113,7 +113,8 @@ export const unmatched = (rules: ReadonlyArray<Rule>): ReadonlyArray<string> => 
   })
 }
 
-const conditionsOf = ({ name: _, allow: __, deny: ___, limits: ____, ...conditions }: Rule) => conditions
+const conditionsOf = ({ name: _, allow: __, deny: ___, limits: ____, route: _____, ...conditions }: Rule) =>
+  conditions
 
 /** How many values a rule has. */
 const sizeOf = (rule: Rule): number =>

@@ -34,10 +34,12 @@ export const field = {
   timezone: 2,
   /** In `limits`. */
   limits: 3,
+  /** In `labels`, if the rule names a route. */
+  route: 4,
   /** In `lists`: the values of each of `ofRequest`, which many rules have alike. */
-  terms: 4,
+  terms: 5,
   /** From here on, the values of each of `ofTarget`. */
-  target: 5
+  target: 6
 } as const
 
 /** The number of columns of a rule. */
@@ -142,6 +144,7 @@ export class RuleTable implements Iterable<Rule> {
         : denied
     rows[at + field.timezone] = this.label(rule.timezone && DateTime.zoneToString(rule.timezone))
     rows[at + field.limits] = rule.limits ? this.limitsOf(rule.limits) : absent
+    rows[at + field.route] = this.label(rule.route)
     rows[at + field.terms] = this.lists.intern(terms)
   }
 
@@ -184,9 +187,11 @@ export class RuleTable implements Iterable<Rule> {
     }
   }
 
-  /** Whether a rule has a condition, or limits. */
-  has(index: number, key: Conditions.Key | "limits"): boolean {
-    return key === "limits" ? this.get(index, field.limits) !== absent : this.valuesAt(index, key) !== absent
+  /** Whether a rule has a condition, or limits or a route. */
+  has(index: number, key: Conditions.Key | "limits" | "route"): boolean {
+    return key === "limits" || key === "route"
+      ? this.get(index, field[key]) !== absent
+      : this.valuesAt(index, key) !== absent
   }
 
   /** The name of a rule: see `Rule.nameOf`. */
@@ -202,6 +207,7 @@ export class RuleTable implements Iterable<Rule> {
     const verdict = this.get(index, field.verdict)
     const timezone = this.get(index, field.timezone)
     const limits = this.get(index, field.limits)
+    const route = this.get(index, field.route)
     const conditions: Record<string, unknown> = {}
     for (const [key, { term }] of Conditions.list) {
       const values = this.valuesAt(index, key)
@@ -215,7 +221,8 @@ export class RuleTable implements Iterable<Rule> {
       ...(timezone !== absent && {
         timezone: Option.getOrThrow(DateTime.zoneFromString(labels.text(timezone)))
       }),
-      ...(limits !== absent && { limits: this.limits[limits]! })
+      ...(limits !== absent && { limits: this.limits[limits]! }),
+      ...(route !== absent && { route: labels.text(route) })
     }
   }
 
@@ -282,10 +289,10 @@ export const placeOf = (key: Conditions.Key) => places.get(key)!
 
 const isByFacts = ([, { term }]: (typeof Conditions.list)[number]): boolean => "facts" in term
 
-/** The rules that have one of these conditions, or limits, each with its index. */
+/** The rules that have one of these conditions, or limits or a route, each with its index. */
 export function* having(
   rules: Rules,
-  ...keys: ReadonlyArray<Conditions.Key | "limits">
+  ...keys: ReadonlyArray<Conditions.Key | "limits" | "route">
 ): Generator<readonly [index: number, rule: Rule]> {
   if (rules instanceof RuleTable) {
     for (let index = 0; index < rules.length; index++) {

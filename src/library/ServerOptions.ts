@@ -27,7 +27,8 @@ export interface ServerOptions {
    */
   readonly protocols?: Many<"socks5" | "socks4" | "http"> | undefined
   /**
-   * Relay datagrams (UDP ASSOCIATE), except for clients of tls: listeners without udp=true.
+   * Relay datagrams (UDP ASSOCIATE and CONNECT-UDP). Clients of tls: listeners without udp=true have only
+   * CONNECT-UDP, whose datagrams TLS protects.
    *
    * @default true
    */
@@ -234,6 +235,13 @@ export interface ServerOptions {
    * @default none
    */
   readonly noProxy?: Many<string> | undefined
+  /**
+   * Ways to targets that rules name: a name, and via (a URL of an upstream, or several as a chain) or
+   * members.
+   *
+   * @default none
+   */
+  readonly routes?: Many<RouteOptions> | undefined
   /**
    * Time limit for finding the addresses of a name.
    *
@@ -568,4 +576,34 @@ export interface RuleOptions {
   readonly timezone?: string | undefined
   /** Limits of all sessions that the rule allows, together. */
   readonly limits?: LimitOptions | undefined
+  /** The route to the targets that the rule allows: the name of one of `routes`, `direct` or `deny`. */
+  readonly route?: string | undefined
+}
+
+/** A way to targets that rules name. */
+export interface RouteOptions {
+  /** The name: letters, digits and `.` `_` `-`. */
+  readonly name: string
+  /** The URL of an upstream, or several as a chain, the one next to this server first. */
+  readonly via?: Many<Redacted.Redacted | string> | undefined
+  /** In the place of `via`, several ways, of which each session gets one. */
+  readonly members?: Many<Redacted.Redacted | string | MemberOptions> | undefined
+  /** Whether the last upstream gets the names of targets, or judged addresses; by default, what its URL says. */
+  readonly names?: "here" | "upstream" | undefined
+  /** How a session gets its member; `round-robin`, if left out. */
+  readonly choose?: "round-robin" | "least-sessions" | "random" | "sticky" | undefined
+  /** With `sticky`, what sessions of one member have in common: `user`, `client`, or the name of a parameter. */
+  readonly stickyBy?: string | undefined
+  /** The target `HOST:PORT` to which each member is tried, and how often; every 30 seconds, if left out. */
+  readonly check?: { readonly target: string; readonly every?: DurationOption | undefined } | undefined
+}
+
+/** One of several ways. */
+export interface MemberOptions {
+  /** The name in the log; the URL without its password, if left out. */
+  readonly name?: string | undefined
+  /** The URL of an upstream, or several as a chain. */
+  readonly via: Many<Redacted.Redacted | string>
+  /** How many sessions it gets, in proportion to the others; 1, if left out. */
+  readonly weight?: number | undefined
 }

@@ -69,5 +69,10 @@ const decisionOf = (table: RuleTable, rule: number): Decision => {
   if (verdict === denied) return { verdict: "deny", rule: name }
   if (verdict !== allowed) return { verdict: "deny", rule: name, reason: table.labels.text(verdict) }
   const limits = table.get(rule, field.limits)
-  return { verdict: "allow", rule: name, ...(limits !== absent && { limits: table.limits[limits]! }) }
+  const route = table.get(rule, field.route)
+  return {
+    ...{ verdict: "allow", rule: name },
+    ...(limits !== absent && { limits: table.limits[limits]! }),
+    ...(route !== absent && { route: table.labels.text(route) })
+  }
 }

@@ -2,6 +2,7 @@
  * A connection through one upstream or several, one behind the other.
  */
 import type * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
@@ -36,10 +37,14 @@ export interface Reached extends Omit<Outgoing, "remote"> {
 
 export type Services = Dialer | NetworkSettings | Resolver | Scope.Scope
 
-/** Connects through the hops to the target, within the connect timeout. The connection closes with the scope. */
+/**
+ * Connects through the hops to the target, within the connect timeout, or a part of it. The connection closes with the
+ * scope.
+ */
 export const connect = Effect.fn("routes.connect")(function* (
   hops: Hops,
-  target: Target.Target
+  target: Target.Target,
+  parts = 1
 ): Effect.fn.Return<Reached, DialError, Services> {
   const { connectTimeout } = yield* NetworkSettings
   let upstream = UpstreamUrl.shown(hops[0].upstream)
@@ -62,7 +67,7 @@ export const connect = Effect.fn("routes.connect")(function* (
   })
   return yield* Deadline.within(
     reach,
-    connectTimeout,
+    Duration.divideUnsafe(connectTimeout, parts),
     Effect.suspend(() => Effect.fail(new UpstreamTimeout({ upstream })))
   )
 })

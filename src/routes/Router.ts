@@ -2,12 +2,12 @@
  * The route of a server whose settings have routes: takes each judged address by the route of its decision.
  */
 
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as TargetPattern from "../config/TargetPattern.ts"
 import { RouteUnable } from "../Errors.ts"
 import type { Permitted } from "../policy/Authorize.ts"
+import type { Target } from "../wire/Target.ts"
 import * as Direct from "./Direct.ts"
 import * as NoProxy from "./NoProxy.ts"
 import type { JudgedTarget, Route } from "./Route.ts"
@@ -21,23 +21,31 @@ export interface Options {
   readonly noProxy: ReadonlyArray<TargetPattern.TargetPattern>
 }
 
-export const make = ({ routes, fallback, noProxy }: Options): Route => {
-  const nameFor = (
-    { access: { target } }: JudgedTarget<unknown, unknown>,
-    { address, decision }: Permitted
-  ) => {
-    if (decision.route !== undefined) return decision.route
-    return NoProxy.includes(noProxy, target, address) ? "direct" : fallback
-  }
+/** What decides about the route of a judged address that its rule names none for. */
+export type Defaults = Omit<Options, "routes">
+
+/** The name of the route to a judged address of a target. */
+export const nameFor = (
+  { fallback, noProxy }: Defaults,
+  target: Target,
+  { address, decision }: Permitted
+): string => {
+  if (decision.route !== undefined) return decision.route
+  return NoProxy.includes(noProxy, target, address) ? "direct" : fallback
+}
+
+export const make = ({ routes, ...defaults }: Options): Route => {
+  const routeOf = (name: string) => routes.get(name) ?? unknown(name)
 
   /** The addresses of each route, in the order of the addresses. */
   const byRoute = <Entered, R>(to: JudgedTarget<Entered, R>) => {
+    const nameOf = (permitted: Permitted) => nameFor(defaults, to.access.target, permitted)
     const { late } = to.permitted
-    const groups = Arr.groupBy(to.permitted, (permitted) => nameFor(to, permitted))
-    return Object.entries(groups).map(([name, group]) => {
-      const alike = (more: ReadonlyArray<Permitted>) => more.filter((each) => nameFor(to, each) === name)
+    return [...new Set(to.permitted.map(nameOf))].map((name) => {
+      const alike = (all: ReadonlyArray<Permitted>) => all.filter((each) => nameOf(each) === name)
+      const group = alike(to.permitted) as [Permitted, ...Array<Permitted>]
       const permitted = late === undefined ? group : Object.assign(group, { late: Effect.map(late, alike) })
-      return { route: routes.get(name) ?? unknown(name), to: { ...to, permitted } }
+      return { route: routeOf(name), to: { ...to, permitted } }
     })
   }
 
@@ -55,7 +63,12 @@ export const make = ({ routes, fallback, noProxy }: Options): Route => {
       if (!NetAddress.isIpAddress(to)) {
         return inTurn(byRoute(to).map(({ route, to }) => route.listen(to, local)))
       }
-      return (routes.get(fallback) ?? unknown(fallback)).listen(to, local)
+      return routeOf(defaults.fallback).listen(to, local)
+    },
+    keyOf: (access, permitted) => {
+      const name = nameFor(defaults, access.target, permitted)
+      const { keyOf = () => name } = routeOf(name)
+      return keyOf(access, permitted)
     },
     datagrams: (to) =>
       inTurn(

@@ -4,7 +4,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { BadSetting } from "../Errors.ts"
+import { having } from "../config/RuleTable.ts"
+import type { BadSettings } from "../Errors.ts"
+import type { Dialer } from "../network/Dialer.ts"
+import type { Resolver } from "../network/Resolver.ts"
+import type { NetworkSettings } from "../network/Settings.ts"
+import { PolicySettings } from "../policy/Settings.ts"
 import * as Direct from "./Direct.ts"
 import type { Route } from "./Route.ts"
 import { RouteSettings } from "./Settings.ts"
@@ -38,12 +43,36 @@ export const CurrentRoute = Context.Reference<Route>("effect-socks/routes/Curren
   defaultValue: () => Direct.route
 })
 
-/** The route of the settings. What it needs is loaded only if the settings have an upstream. */
-export const layer: Layer.Layer<never, BadSetting, RouteSettings> = Layer.unwrap(
+/** The services that routes through upstreams use. */
+type Services = Dialer | NetworkSettings | PolicySettings | Resolver | RouteSettings
+
+/** The route of the settings. What it needs is loaded only if the settings have an upstream or a route. */
+export const layer: Layer.Layer<never, BadSettings, Services> = Layer.unwrap(
   Effect.gen(function* () {
-    const settings = yield* RouteSettings
-    if (settings.upstream.length === 0) return Layer.empty
-    const { make } = yield* Effect.promise(() => import("./RouteTable.ts"))
-    return Layer.effect(CurrentRoute, make(settings))
+    const settings = { ...(yield* RouteSettings), rules: (yield* PolicySettings).rules }
+    if (!isNeeded(settings)) return Layer.empty
+    return Layer.effect(CurrentRoute, (yield* load).make(settings))
   })
 )
+
+/** The pools of the settings by the names of their routes, which are not used yet. Fails with all mistakes in the routes. */
+export const pools = Effect.gen(function* () {
+  const settings = { ...(yield* RouteSettings), rules: (yield* PolicySettings).rules }
+  return isNeeded(settings) ? yield* (yield* load).pools(settings) : new Map<string, never>()
+})
+
+/** A text for the route of each judged address; undefined where all targets are reached directly. */
+export const describe = Effect.gen(function* () {
+  const settings = { ...(yield* RouteSettings), rules: (yield* PolicySettings).rules }
+  return isNeeded(settings) ? yield* (yield* load).describe(settings) : undefined
+})
+
+const load = Effect.promise(() => import("./RouteTable.ts"))
+
+/** Whether the settings have a way to targets other than the direct one. */
+export const isNeeded = ({
+  upstream,
+  routes,
+  rules
+}: RouteSettings["Service"] & Pick<PolicySettings["Service"], "rules">): boolean =>
+  upstream.length > 0 || routes.length > 0 || having(rules, "route").next().done !== true

@@ -5,6 +5,7 @@ import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import type * as TargetPattern from "../config/TargetPattern.ts"
 import * as NoProxy from "./NoProxy.ts"
+import * as RouteOptions from "./RouteOptions.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
 
 export class RouteSettings extends Section.make<RouteSettings>()("effect-socks/routes/Settings", {
@@ -29,5 +30,12 @@ export class RouteSettings extends Section.make<RouteSettings>()("effect-socks/r
     default: [],
     defaultText: "none",
     separator: /[\s,]+/
+  }),
+  routes: Setting.structured({
+    description:
+      "Ways to targets that rules name: a name, and via (a URL of an upstream, or several as a chain) or members",
+    form: RouteOptions.form,
+    default: [] as ReadonlyArray<RouteOptions.RouteOptions>,
+    defaultText: "none"
   })
 }) {}

@@ -6,47 +6,57 @@ import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { type DialError, type LimitError, RouteUnable } from "../Errors.ts"
+import type { Access } from "../policy/Access.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import type { Target } from "../wire/Target.ts"
 import * as Chain from "./Chain.ts"
 import { ipv4First } from "./Direct.ts"
+import type { Member, Pool } from "./Pool.ts"
 import type { Connected, JudgedTarget, Route } from "./Route.ts"
 
-export interface Options {
-  /** The name of the route. */
-  readonly name: string
-  readonly hops: Chain.Hops
+/** Connects by the members of a pool. `stickyBy` says what sessions have in common that get the same member. */
+export const make = (pool: Pool, stickyBy: string | undefined): Route => {
+  const { route } = pool
+  const keyOf = (access: Access) => (stickyBy === undefined ? undefined : commonOf(access, stickyBy))
+  return {
+    connect: (to) => pool.use(keyOf(to.access), (member) => connect(pool, member, to)),
+    listen: () => Effect.fail(new RouteUnable({ reason: `the route ${route} carries no BIND` })),
+    datagrams: () => Effect.fail(new RouteUnable({ reason: `the route ${route} carries no datagrams` })),
+    // A connection that is kept would be used by sessions that get another member.
+    keyOf: (access) => {
+      if (pool.members.length > 1 && stickyBy === undefined) return undefined
+      return `${route} ${pool.members[0]?.id} ${keyOf(access) ?? ""}`
+    }
+  }
 }
 
-export const make = ({ name, hops }: Options): Route => ({
-  connect: (to) => connect(name, hops, to),
-  listen: () => Effect.fail(new RouteUnable({ reason: `the route ${name} carries no BIND` })),
-  datagrams: () => Effect.fail(new RouteUnable({ reason: `the route ${name} carries no datagrams` }))
-})
+/** What the session has in common with others; undefined if it has nothing. */
+export const commonOf = ({ identity, client }: Access, stickyBy: string): string | undefined => {
+  if (stickyBy === "user") return identity.user
+  if (stickyBy === "client") return client && NetAddress.formatIp(client)
+  return undefined
+}
 
 /**
  * Connects to the target by its name, if the last upstream gets names. Otherwise tries the judged addresses one after the
  * other, IPv4 first, as upstreams without IPv6 are common. What is wrong with an upstream ends the attempts.
  */
 const connect = Effect.fnUntraced(function* (
-  name: string,
-  hops: Chain.Hops,
+  { route, members, tries }: Pool,
+  { name: member, hops }: Member,
   { access: { target }, permitted, chargeRule }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
   const isByName = hops[hops.length - 1]!.upstream.sendsNames && !NetAddress.isIpAddress(target.host)
   const [first, ...others] = isByName ? [permitted[0]] : ipv4First(permitted).slice(0, most)
   const attempt = ({ address, decision }: Permitted) =>
     chargeRule(decision).pipe(
-      Effect.andThen(Effect.suspend(() => inOwnScope(Chain.connect(hops, isByName ? target : at(address))))),
+      Effect.andThen(
+        Effect.suspend(() => inOwnScope(Chain.connect(hops, isByName ? target : at(address), tries)))
+      ),
       Effect.map(({ transport, early, local, bound }): Connected => {
         const remote = NetAddress.inetAddressUnsafe(address, target.port)
-        return {
-          outgoing: {
-            ...{ transport, early, local: bound ?? local, remote },
-            way: { route: name, egress: bound?.address }
-          },
-          decision
-        }
+        const way = { route, ...(members.length > 1 && { member }), egress: bound?.address }
+        return { outgoing: { transport, early, local: bound ?? local, remote, way }, decision }
       })
     )
   const at = (address: NetAddress.IpAddress): Target => ({ host: address, port: target.port })

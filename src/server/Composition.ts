@@ -53,18 +53,19 @@ export const services = (
 ): Made<Exclude<Generation.Services, Config.Sections>> => {
   const resolver = replacements.resolver ?? Resolver.layer
   const translator = Layer.provide(Nat64.layer, resolver)
+  const dialer = replacements.dialer ?? Layer.provide(Dialer.layer, translator)
   return Layer.mergeAll(
     replacements.authenticator ?? AuthLayer.layer,
     replacements.policy ?? Layer.provide(Policy.layer, Interfaces.layer),
     resolver,
     translator,
-    replacements.dialer ?? Layer.provide(Dialer.layer, translator),
+    dialer,
     replacements.binder ?? Binder.layer,
     replacements.relay ?? Relay.layer,
     replacements.datagramRelay ?? DatagramRelay.layer,
     OriginPool.layer,
     AddressHistory.layer,
-    replacements.route ?? Routes.layer
+    replacements.route ?? Layer.provide(Routes.layer, [resolver, dialer])
   )
 }
 

@@ -11,8 +11,11 @@ import * as TestConsole from "effect/testing/TestConsole"
 import * as AccessFlags from "../../src/cli/AccessFlags.ts"
 import * as Explain from "../../src/cli/Explain.ts"
 import { ResolutionFailed, ResolutionTimeout } from "../../src/Errors.ts"
+import { Settings } from "../../src/library/Settings.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
+import * as Routes from "../../src/routes/Routes.ts"
+import * as Config from "../../src/server/Config.ts"
 import { failingResolver } from "../../src/testing/index.ts"
 import * as MemoryFiles from "../support/files.ts"
 import { ip, read } from "../support/rules.ts"
@@ -141,6 +144,42 @@ describe("explain", () => {
         ],
         code: 0
       })
+    })
+  )
+
+  it.effect("says the route of an address, and the member that it would use", () =>
+    Effect.gen(function* () {
+      const { values } = yield* Settings.make({
+        upstream: "socks5://alice:secret@proxy.example",
+        noProxy: "192.0.2.9",
+        routes: {
+          name: "pool",
+          members: [
+            { name: "a", via: "socks5://a" },
+            { name: "b", via: "socks5://b" }
+          ],
+          choose: "sticky"
+        },
+        rules: [
+          { allow: true, to: "192.0.2.1", route: "pool" },
+          { allow: true, to: "192.0.2.2", route: "direct" },
+          { allow: true }
+        ]
+      })
+      const routeOf = yield* Effect.provide(Routes.describe, Config.layer(values))
+      const routeTo = (to: string, user?: string) =>
+        Effect.gen(function* () {
+          const question = yield* AccessFlags.fromFlags(given({ to }), user)
+          const judge = Ruleset.make(values.rules).judge
+          const { lines } = yield* Explain.explain({ rules: values.rules, judge, routeOf }, question)
+          return lines.at(-1)
+        }).pipe(Effect.provide(names))
+      assert.match(String(yield* routeTo("192.0.2.1:80", "alice")), /^Route: pool, through [ab] of 2 members/)
+      assert.include(String(yield* routeTo("192.0.2.1:80")), "one of 2 members (sticky)")
+      assert.strictEqual(yield* routeTo("192.0.2.2:80"), "Route: direct")
+      assert.strictEqual(yield* routeTo("192.0.2.9:80"), "Route: direct")
+      const through = "Route: upstream, through socks5://alice@proxy.example:1080"
+      assert.strictEqual(yield* routeTo("192.0.2.3:80"), through)
     })
   )
 

@@ -139,7 +139,7 @@ describe("rules", () => {
   - { to: x }
   - { deny: 5, ports: [0, 443], when: never }
   - { alow: true }
-  - { allow: true, route: tor }
+  - { allow: true, routes: tor }
 `
       assert.deepStrictEqual(yield* errors(text, { forms: { rules: Rule.list } }), [
         "f.yaml:3:5: rules[1]: say either allow: true, or deny: true or its reason",
@@ -147,7 +147,7 @@ describe("rules", () => {
         "f.yaml:4:24: rules[2].ports[0]: 0 is not a port such as 443, or a range such as 8000-8999",
         'f.yaml:4:39: rules[2].when: "never" is not days and times such as mon-fri 08:00-18:00, sat,sun or 22:00-06:00',
         "f.yaml:5:7: rules[3].alow is no setting; did you mean allow?",
-        "f.yaml:6:20: rules[4].route is no setting"
+        "f.yaml:6:20: rules[4].routes is no setting; did you mean route?"
       ])
     })
   )

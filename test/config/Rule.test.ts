@@ -80,9 +80,9 @@ describe("Rule", () => {
     [{ deny: "" }, ["deny"]],
     [{ allow: true, user: "alice" }, ["excess", "user"]],
     [{ allow: true, toFile: "names.txt" }, ["excess", "toFile"]],
-    // There are no routes: what such a rule allows would go directly.
-    [{ allow: true, route: "tor" }, ["excess", "route"]],
-    [{ deny: true, route: "tor" }, ["excess", "route"]],
+    [{ allow: true, routes: "tor" }, ["excess", "routes"]],
+    // Nothing goes by the route of a rule that denies.
+    [{ deny: true, route: "tor" }, ["is for a rule with allow: true", "route"]],
     [{ allow: true, users: [] }, ["one value or more", "users"]],
     [{ allow: true, clients: "10.0.0.1/8" }, ["a network such as 10.0.0.0/8", "clients"]],
     [{ allow: true, clients: "10.0.0.0/8:25" }, ["a network such as 10.0.0.0/8", "clients"]],

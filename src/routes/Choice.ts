@@ -1,0 +1,148 @@
+/**
+ * The choice of a member for a session. Every function tries its first choice, and then goes on to a member that may be
+ * used.
+ */
+import type { Choice } from "./RouteOptions.ts"
+
+/** A member, as the choice knows it. */
+export interface Candidate {
+  /** A text that is the same for the same member on every machine, and at every time. */
+  readonly id: string
+  readonly weight: number
+  /** The number of sessions that use it now. */
+  readonly sessions: number
+}
+
+/** Chooses a member that may be used; undefined if there is none. `key` is what sessions have in common. */
+export type Choose<C> = (mayUse: (member: C) => boolean, key: string | undefined) => C | undefined
+
+/** The function of a kind of choice. `random` gives numbers from 0 to below 1. */
+export const make = <C extends Candidate>(
+  choice: Choice,
+  members: ReadonlyArray<C>,
+  random: () => number
+): Choose<C> => {
+  const turns = inTurn(members)
+  switch (choice) {
+    case "round-robin":
+      return turns
+    case "least-sessions":
+      return leastSessions(members)
+    case "random":
+      return atRandom(members, random)
+    case "sticky": {
+      const sticky = rendezvous(members)
+      // A session that has nothing in common with others gets any member.
+      return (mayUse, key) => (key === undefined ? turns(mayUse, key) : sticky(mayUse, key))
+    }
+  }
+}
+
+/** Each member in its turn, as often as its weight says. Takes time for the members that may not be used only. */
+const inTurn = <C extends Candidate>(members: ReadonlyArray<C>): Choose<C> => {
+  const ends = endsOf(members)
+  const total = ends.at(-1) ?? 0
+  let turn = 0
+  return (mayUse) => {
+    if (total === 0) return undefined
+    const first = indexAt(ends, turn)
+    turn = (turn + 1) % total
+    return from(members, first, mayUse)
+  }
+}
+
+const atRandom = <C extends Candidate>(members: ReadonlyArray<C>, random: () => number): Choose<C> => {
+  const ends = endsOf(members)
+  const total = ends.at(-1) ?? 0
+  const draw = () => indexAt(ends, Math.floor(random() * total))
+  return (mayUse) => {
+    // A few draws, so that the neighbour of a member that may not be used is not chosen twice as often.
+    for (let i = 0; i < draws && total > 0; i++) {
+      const member = members[draw()]!
+      if (mayUse(member)) return member
+    }
+    return total === 0 ? undefined : from(members, draw(), mayUse)
+  }
+}
+
+const draws = 8
+
+/** The member with the fewest sessions for its weight. Takes time for each member. */
+const leastSessions =
+  <C extends Candidate>(members: ReadonlyArray<C>): Choose<C> =>
+  (mayUse) => {
+    let best: C | undefined
+    let least = Infinity
+    for (const member of members) {
+      const load = (member.sessions + 1) / member.weight
+      if (load < least && mayUse(member)) {
+        best = member
+        least = load
+      }
+    }
+    return best
+  }
+
+/**
+ * Rendezvous hashing: the member whose hash with the key is highest for its weight. A member that may not be used moves
+ * only its own keys, and every machine chooses alike. Takes time for each member.
+ */
+const rendezvous = <C extends Candidate>(members: ReadonlyArray<C>): Choose<C> => {
+  const hashes = Uint32Array.from(members, ({ id }) => hashOf(id))
+  return (mayUse, key = "") => {
+    const keyHash = hashOf(key)
+    let best: C | undefined
+    let highest = -1
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i]!
+      // Logarithmic in the hash, so that the chance of a member is its share of all weights.
+      const score = member.weight / -Math.log((mixed(hashes[i]! ^ keyHash) + 1) / 2 ** 32 / (1 + 2 ** -32))
+      if (score > highest && mayUse(member)) {
+        best = member
+        highest = score
+      }
+    }
+    return best
+  }
+}
+
+/** FNV-1a, and mixed. */
+const hashOf = (text: string): number => {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return mixed(hash >>> 0)
+}
+
+/** The finalizer of MurmurHash3: each bit of the input changes half of the output. */
+const mixed = (value: number): number => {
+  let hash = value
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** The sums of the weights up to each member. */
+const endsOf = (members: ReadonlyArray<Candidate>): ReadonlyArray<number> => {
+  let sum = 0
+  return members.map(({ weight }) => (sum += weight))
+}
+
+/** The index of the first end above the point, by bisection. */
+const indexAt = (ends: ReadonlyArray<number>, point: number): number => {
+  let [low, high] = [0, ends.length - 1]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ends[middle]! > point) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** The first member from this index on that may be used. */
+const from = <C>(members: ReadonlyArray<C>, first: number, mayUse: (member: C) => boolean): C | undefined => {
+  for (let i = 0; i < members.length; i++) {
+    const member = members[(first + i) % members.length]!
+    if (mayUse(member)) return member
+  }
+  return undefined
+}

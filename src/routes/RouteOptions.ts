@@ -1,0 +1,200 @@
+/**
+ * The routes of the config file:
+ *
+ *     - { name: office, via: http://proxy.example:3128, names: upstream }
+ *     - { name: twice, via: [socks5://first.example:1080, http://second.example:3128] }
+ *     - name: rotating
+ *       members:
+ *         - socks5://alice:secret@a.example:1080
+ *         - { name: b, via: socks5://b.example:1080, weight: 3 }
+ *       members-file: members
+ *       choose: sticky
+ *       sticky-by: user
+ *       check: { target: "example.com:443", every: 30s }
+ *
+ * A file of members has a URL on each line, and `name=NAME` and `weight=N` behind it; # begins a comment.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { Files } from "../config/Files.ts"
+import * as Parsers from "../config/Parsers.ts"
+import * as Schemas from "../config/Schemas.ts"
+import * as Target from "../wire/Target.ts"
+import { printable } from "../wire/Text.ts"
+import * as UpstreamUrl from "./UpstreamUrl.ts"
+
+/** One way of a route. */
+export interface Member {
+  /** The name in the log; the URL of the last upstream, if left out. */
+  readonly name?: string
+  /** The upstreams, the one next to this server first. */
+  readonly via: ReadonlyArray<UpstreamUrl.Upstream>
+  readonly weight: number
+}
+
+/** How a member is chosen for a session. */
+export const choices = ["round-robin", "least-sessions", "random", "sticky"] as const
+
+export type Choice = (typeof choices)[number]
+
+export interface RouteOptions {
+  readonly name: string
+  readonly members: ReadonlyArray<Member>
+  readonly choose: Choice
+  /** What sessions have in common that get the same member: `user`, `client`, or the name of a parameter. */
+  readonly stickyBy: string
+  /** The target to which each member is tried, and how often. */
+  readonly check: { readonly target: Target.Target; readonly every: Duration.Duration } | undefined
+}
+
+/** The names that no route can have: `upstream` is the route of `--upstream`. */
+const reserved = ["direct", "deny", "upstream"]
+
+const name = Schemas.text({
+  read: Option.liftPredicate((text: string) => /^[\w.-]{1,64}$/.test(text) && !reserved.includes(text)),
+  expected: "a name of up to 64 letters, digits and . _ -, other than direct, deny and upstream",
+  json: { type: "string", pattern: "^[\\w.-]{1,64}$" }
+})
+
+const url = Schemas.text({ read: UpstreamUrl.fromString, expected: UpstreamUrl.expected, isSecret: true })
+
+const via = Schemas.list(url, { canBeEmpty: false })
+
+const weight = Schemas.text({
+  read: Parsers.count,
+  expected: "a whole number above 0",
+  json: { type: "integer", minimum: 1, maximum: 999_999_999 }
+})
+
+const member: Schemas.Form<Member> = Schema.Union([
+  Schemas.thenRead(
+    Schema.Struct({ name: Schema.optionalKey(name), via, weight: Schema.optionalKey(weight) }),
+    ({ weight = 1, ...rest }) => Effect.succeed({ ...rest, weight })
+  ),
+  Schemas.thenRead(url, (upstream) => Effect.succeed<Member>({ via: [upstream], weight: 1 }))
+])
+
+/** The target of health checks, `HOST:PORT`. */
+const target = Schemas.text({
+  read: (text) => {
+    const [, host = "", port] = /^\[?([^[\]]*)\]?:(\d{1,5})$/.exec(text) ?? []
+    const number = Number(port)
+    return number > 0 && number <= 65_535
+      ? Result.getSuccess(Target.fromName(new TextEncoder().encode(host), number))
+      : Option.none()
+  },
+  expected: "HOST:PORT, such as example.com:443",
+  json: { type: "string" }
+})
+
+const every = Schemas.text({
+  read: Parsers.duration,
+  expected: "a duration such as 30s or 5m",
+  json: { type: "string" }
+})
+
+const path = Schemas.text({
+  read: Parsers.path,
+  expected: "the path of a file",
+  json: { type: "string", minLength: 1 }
+})
+
+const written = Schema.Struct({
+  name,
+  via: Schema.optionalKey(via),
+  members: Schema.optionalKey(Schemas.list(member, { canBeEmpty: false })),
+  "members-file": Schema.optionalKey(path),
+  names: Schema.optionalKey(Schemas.word(["here", "upstream"], "here or upstream")),
+  choose: Schema.optionalKey(Schemas.word(choices, "one of round-robin, least-sessions, random and sticky")),
+  "sticky-by": Schema.optionalKey(name),
+  check: Schema.optionalKey(Schema.Struct({ target, every: Schema.optionalKey(every) }))
+})
+
+type Written = Schema.Schema.Type<typeof written>
+
+const problem = (key: string, message: string) =>
+  new SchemaIssue.Pointer([key], new SchemaIssue.InvalidValue({ message }))
+
+/** The route of `routes:`, with the members of its file. */
+const route: Schemas.Form<RouteOptions> = Schemas.thenRead(written, (options) =>
+  Effect.gen(function* () {
+    const { name, via, names, choose, check } = options
+    const pooled = options.members !== undefined || options["members-file"] !== undefined
+    if ((via !== undefined) === pooled) {
+      return yield* Effect.fail(problem("name", "a route has either via, or members or members-file"))
+    }
+    const wrong = onlyOfPools(options, pooled)
+    if (wrong) return yield* Effect.fail(wrong)
+    const members = via ? [{ via, weight: 1 }] : [...(options.members ?? []), ...(yield* ofFile(options))]
+    return {
+      name,
+      members: names === undefined ? members : members.map((each) => sending(each, names === "upstream")),
+      choose: choose ?? "round-robin",
+      stickyBy: options["sticky-by"] ?? "user",
+      check: check && { target: check.target, every: check.every ?? Duration.seconds(30) }
+    }
+  })
+)
+
+const onlyOfPools = (options: Written, isPool: boolean): SchemaIssue.Issue | undefined => {
+  const { choose, "sticky-by": stickyBy } = options
+  if (!isPool && choose !== undefined) return problem("choose", "choose is for a route with members")
+  if (stickyBy !== undefined && choose !== "sticky")
+    return problem("sticky-by", "sticky-by is for choose: sticky")
+  return undefined
+}
+
+/** The member, whose last upstream gets the names of targets, or addresses. */
+const sending = ({ via, ...rest }: Member, sendsNames: boolean): Member => ({
+  ...rest,
+  via: [...via.slice(0, -1), { ...via[via.length - 1]!, sendsNames }]
+})
+
+const ofFile = ({
+  "members-file": file
+}: Written): Effect.Effect<ReadonlyArray<Member>, SchemaIssue.Issue, Files> =>
+  file === undefined
+    ? Effect.succeed([])
+    : Files.use(({ read }) => read(file)).pipe(
+        Effect.mapError((reason) => problem("members-file", `"${printable(file)}" ${reason}`)),
+        Effect.flatMap((text) => {
+          const members = parse(text)
+          return Result.isSuccess(members)
+            ? Effect.succeed(members.success)
+            : Effect.fail(problem("members-file", `"${printable(file)}": ${members.failure}`))
+        })
+      )
+
+/** The members in the text of a file. Fails with the first wrong line, of which nothing is shown. */
+export const parse = (text: string): Result.Result<ReadonlyArray<Member>, string> => {
+  const members: Array<Member> = []
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .entries()) {
+    const [url, ...options] = line
+      .replace(/(?:^|\s)#.*$/, "")
+      .split(/\s+/)
+      .filter((part) => part !== "")
+    if (url === undefined) continue
+    const upstream = Option.getOrUndefined(UpstreamUrl.fromString(url))
+    const known = new Map(options.map((option) => option.split("=", 2) as [string, string]))
+    const weight = Option.getOrUndefined(Parsers.count(known.get("weight") ?? "1"))
+    const label = known.get("name")
+    const isRight = [...known.keys()].every((key) => key === "weight" || key === "name")
+    if (upstream === undefined || weight === undefined || !isRight || label === "") {
+      return Result.fail(
+        `line ${index + 1} is not a URL of an upstream, with weight=N and name=NAME behind it if wanted`
+      )
+    }
+    members.push({ via: [upstream], weight, ...(label !== undefined && { name: label }) })
+  }
+  return Result.succeed(members)
+}
+
+/** The schema of `routes:`. */
+export const form = Schemas.list(route, { canBeEmpty: true })
