@@ -109,7 +109,8 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   workers: ["0", /a whole number from 1 to 256, or auto/],
   config: ["", /the path of a file/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],
-  logFormat: ["xml", /one of auto, pretty and json/]
+  logFormat: ["xml", /one of auto, pretty and json/],
+  logFile: ["", /the path of a file/]
 }
 
 describe("an invalid setting", () => {

@@ -6,7 +6,6 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import * as AdminCheck from "../admin/AdminCheck.ts"
 import type { AdminSettings } from "../admin/Settings.ts"
 import { Authenticator } from "../auth/Authenticator.ts"
@@ -29,6 +28,7 @@ import * as TlsFiles from "../server/TlsFiles.ts"
 import { printable } from "../wire/Text.ts"
 import * as OtlpVariables from "./OtlpVariables.ts"
 import * as Settings from "./Settings.ts"
+import * as Setup from "./Setup.ts"
 import * as UnencryptedUdp from "./UnencryptedUdp.ts"
 import * as Warnings from "./Warnings.ts"
 
@@ -39,10 +39,16 @@ export class InvalidConfig extends Data.TaggedError("Unfit")<{ readonly message:
 export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const read = yield* Settings.read(given)
   const { values, locate } = read
-  const { config, workers: _workers, logLevel: _level, logFormat: _format, ...settings } = values
-  const { errors: found, asksPassword } = yield* Effect.provide(trial(settings), Config.layer(settings))
-  const telemetry = yield* Effect.result(OtlpVariables.read(process.env))
-  const errors = Result.isFailure(telemetry) ? [...found, telemetry.failure] : found
+  const {
+    config,
+    workers: _workers,
+    logLevel: _level,
+    logFormat: _format,
+    logFile: _file,
+    ...settings
+  } = values
+  const besides = [OtlpVariables.read(process.env), Setup.checkLog(read)]
+  const { errors, asksPassword } = yield* Effect.provide(trial(settings, besides), Config.layer(settings))
   if (errors.length > 0) {
     const sentences = errors.map((error) => Sources.placed(error, locate).message)
     return yield* new InvalidConfig({ message: sentences.join("\n") })
@@ -79,7 +85,10 @@ const others = ({ usersFile, authUrl }: Config.Values): string =>
   ].join("")
 
 /** Runs all steps of a server before it listens, each independent of the others, and collects their errors. */
-const trial = Effect.fnUntraced(function* (settings: Config.Values & AdminSettings["Service"]) {
+const trial = Effect.fnUntraced(function* (
+  settings: Config.Values & AdminSettings["Service"],
+  besides: ReadonlyArray<Effect.Effect<unknown, BadSetting | BadSettings>>
+) {
   const { listen, unixMode, user, users } = settings
   const steps: ReadonlyArray<
     Effect.Effect<
@@ -96,6 +105,7 @@ const trial = Effect.fnUntraced(function* (settings: Config.Values & AdminSettin
     Quotas.check,
     BansFile.check,
     AdminCheck.tls(settings),
+    ...besides,
     ...listen.map((at) => OpenProxyCheck.check(ListenAddress.endpointOf(at), () => unixMode))
   ]
   // The login methods do not depend on the users in the users file.

@@ -41,8 +41,7 @@ export const groups: ReadonlyArray<Group> = [
   { name: "connections", title: "Connections to targets", sections: [network, commands] },
   { name: "names", title: "Names of targets", sections: [names] },
   { name: "datagrams", title: "Datagrams", sections: [udp] },
-  { name: "metrics", title: "Metrics", sections: [metrics] },
-  { name: "server", title: "The server as a whole", sections: [server, transport] },
+  { name: "server", title: "The server as a whole", sections: [server, transport, metrics] },
   { name: "admin", title: "To see and steer the server", sections: [AdminSettings] },
   { name: "program", title: "The program", sections: [WorkerSettings, ProgramSettings] }
 ]

@@ -29,7 +29,11 @@ export class ProgramSettings extends Section.make<ProgramSettings>()("effect-soc
     metavar: "FORMAT",
     words: ["auto", "pretty", "json"],
     default: "auto"
-  })
+  }),
+  logFile: Setting.file(
+    "File that the log is appended to, in place of standard output. The file is opened again at SIGHUP, and " +
+      "within a second after it was renamed or removed. Read at the start only"
+  )
 }) {}
 
 /** The sections of the program, in the order in which settings are listed. */

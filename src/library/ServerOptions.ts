@@ -216,7 +216,8 @@ export interface ServerOptions {
    */
   readonly reportOnly?: boolean | undefined
   /**
-   * Decisions that are logged, with the rule and the reason. auto is all where there are rules, else denied.
+   * Decisions that are logged, with the rule and the reason. auto is all where there are rules, else denied,
+   * but those of forwarded HTTP requests, whose sessions have a line with the rule.
    *
    * @default auto
    */

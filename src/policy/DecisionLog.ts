@@ -65,7 +65,9 @@ export const make = (): Service => {
         )
         const which = logDecisions === "auto" ? (rules.length > 0 ? "all" : "denied") : logDecisions
         const { verdict, isReport } = decided.decision
-        const isWanted = isReport || verdict === "deny" ? which !== "none" : which === "all"
+        // The line of a forwarded request's session comes with the decision, and says the same.
+        const isSaid = logDecisions === "auto" && decided.access.command === "FORWARD" && !isReport
+        const isWanted = !isSaid && (isReport || verdict === "deny" ? which !== "none" : which === "all")
         if (!isWanted) return Effect.void
         const isBounded = decided.access.command === "ASSOCIATE" && logDecisions !== "all"
         return isBounded ? writeSome(decided) : write(decided)

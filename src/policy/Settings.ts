@@ -58,7 +58,7 @@ export class PolicySettings extends Section.make<PolicySettings>()("effect-socks
   logDecisions: Setting.word({
     description:
       "Decisions that are logged, with the rule and the reason. auto is all where there are rules, else " +
-      "denied",
+      "denied, but those of forwarded HTTP requests, whose sessions have a line with the rule",
     metavar: "WHICH",
     words: ["auto", "all", "denied", "none"],
     default: "auto"

@@ -4,6 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import type * as Outlet from "../base/Outlet.ts"
 import * as Output from "../base/Output.ts"
 
 /** One JSON object per line. */
@@ -38,19 +39,21 @@ export const pretty = Logger.make<unknown, string>(({ date, logLevel, message, c
 })
 
 /**
- * Writes lines to standard output, in batches. One write for each line would cost a busy server as much user time as
+ * Writes lines to an outlet, in batches. One write for each line would cost a busy server as much user time as
  * the rest of a session.
  */
-export const toStdout = (format: Logger.Logger<unknown, string>) =>
+export const toOutlet = (
+  format: Logger.Logger<unknown, string>,
+  { write, onDropped }: Outlet.Outlet = Output.stdout()
+) =>
   Effect.withFiber((fiber) => {
-    const { write, onDropped } = Output.stdout()
     onDropped((dropped) =>
       format.log({
         fiber,
         date: new Date(),
         logLevel: "Warn",
         cause: Cause.empty,
-        message: ["log lines were dropped: standard output did not take them", { dropped }]
+        message: ["log lines were dropped: the output did not take them", { dropped }]
       })
     )
     return Logger.batched(format, { window: "50 millis", flush: (lines) => Effect.sync(() => write(lines)) })

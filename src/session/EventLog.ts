@@ -52,7 +52,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<void, never, Events | Sco
 const noted = (summary: Summary.Summary, kind: string): Effect.Effect<void> =>
   Effect.map(References.MinimumLogLevel, (least) => summary.note(kind, least))
 
-const lineOf = ({ _tag, isAuthenticated, isAdmitted, rule, ...line }: SessionEnded) => defined(line)
+/** Decisions have lines of their own, but those about forwarded requests. */
+const lineOf = ({ _tag, isAuthenticated, isAdmitted, rule, ...line }: SessionEnded) =>
+  defined(line.command === "FORWARD" ? { ...line, rule } : line)
 
 /**
  * Whether the client is a stranger: it has no user, and made no request. A stranger can cause a line with each

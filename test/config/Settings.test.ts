@@ -33,7 +33,14 @@ describe("Settings", () => {
 
   it("has all settings in the configuration, at their defaults", () => {
     const defaults: Readonly<Record<string, unknown>> = { ...Config.defaults }
-    const { workers: _, config: __, logLevel: ___, logFormat: ____, ...settings } = Settings.table
+    const {
+      workers: _,
+      config: __,
+      logLevel: ___,
+      logFormat: ____,
+      logFile: _____,
+      ...settings
+    } = Settings.table
     assert.sameMembers(Object.keys(defaults), Object.keys(settings))
     for (const [name, setting] of Object.entries(settings)) {
       assert.strictEqual(defaults[name], setting.default)

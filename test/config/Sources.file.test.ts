@@ -66,7 +66,8 @@ describe("a config file", () => {
         config: undefined,
         workers: 1,
         logLevel: "info",
-        logFormat: "auto"
+        logFormat: "auto",
+        logFile: undefined
       })
       assert.deepStrictEqual([locate(["listen"]), files.size], [undefined, 0])
     })

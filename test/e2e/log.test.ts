@@ -2,11 +2,15 @@
  * What the program writes while it runs: the banner, a line for each session,
  * no password, and nothing that a client could forge.
  */
+import { existsSync, readFileSync, renameSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { greeting, request } from "../support/messages.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
+import * as Temporary from "../support/temporary.ts"
+import { until } from "../support/until.ts"
 
 describe.concurrent("the banner", () => {
   const start = (...flags: ReadonlyArray<string>) =>
@@ -159,3 +163,31 @@ for (const format of ["json", "pretty"]) {
     )
   })
 }
+
+it.live("goes to a file of all workers, and to another one when that was renamed", () =>
+  Effect.gen(function* () {
+    const path = join(yield* Temporary.directory, "proxy.log")
+    const flags = ["--listen", "127.0.0.1:0", "--workers", "2", "--log-file", path]
+    const running = yield* Program.spawn(flags)
+    const messages = (file: string) =>
+      existsSync(file)
+        ? readFileSync(file, "utf8")
+            .trim()
+            .split("\n")
+            .filter((line) => line !== "")
+            .map((line) => JSON.parse(line).message)
+        : []
+    const logged = (message: string) => until(() => messages(path).includes(message))
+    yield* logged("listening")
+    renameSync(path, `${path}.1`)
+    yield* running.kill("SIGHUP")
+    yield* logged("reloaded")
+    assert.notInclude(messages(path), "listening")
+    const [listening = ""] = readFileSync(`${path}.1`, "utf8").split("\n")
+    const { client, origin } = yield* Tcp.session(Program.portOf(JSON.parse(listening).addresses[0]))
+    yield* Effect.andThen(client.end, origin.end)
+    yield* until(() => [path, `${path}.1`].some((file) => messages(file).includes("session")))
+    yield* running.kill("SIGTERM")
+    assert.strictEqual((yield* running.within("5 seconds")).stdout, "")
+  }).pipe(Effect.scoped)
+)

@@ -54,4 +54,15 @@ describe("DecisionLog", () => {
       assert.lengthOf(all.taken(), 5000)
     })
   )
+
+  it.effect("leaves forwarded requests to the lines of their sessions, unless it is asked for them", () =>
+    Effect.gen(function* () {
+      const usual = logging()
+      yield* usual.denied("FORWARD", 3)
+      assert.lengthOf(usual.taken(), 0)
+      const asked = logging({ logDecisions: "denied" })
+      yield* asked.denied("FORWARD", 3)
+      assert.lengthOf(asked.taken(), 3)
+    })
+  )
 })
