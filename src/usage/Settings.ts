@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as Parsers from "../config/Parsers.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
+import * as PostgresUrl from "./PostgresUrl.ts"
 
 /** The store: `auto`, `off`, the path of an SQLite file, or a PostgreSQL database, whose URL may have a password. */
 export type StoreSetting =
@@ -21,7 +22,9 @@ export class UsageSettings extends Section.make<UsageSettings>()("effect-socks/u
       "Read at the start only",
     metavar: "FILE|URL",
     read: (text) => readStore(text),
-    expected: "auto, off, the path of a file, or postgresql://USER:PASSWORD@HOST/DATABASE",
+    expected:
+      "auto, off, the path of a file, or postgresql://USER:PASSWORD@HOST/DATABASE, with ?sslmode=disable, require or " +
+      "verify-full",
     default: { _tag: "auto" },
     defaultText: "auto",
     json: { type: "string", minLength: 1 },
@@ -39,7 +42,7 @@ export class UsageSettings extends Section.make<UsageSettings>()("effect-socks/u
 const readStore = (text: string): Option.Option<StoreSetting> => {
   if (text === "auto" || text === "off") return Option.some({ _tag: text })
   if (/^postgres(ql)?:/.test(text)) {
-    return URL.canParse(text) ? Option.some({ _tag: "postgresql", url: Redacted.make(text) }) : Option.none()
+    return Option.map(PostgresUrl.parse(text), () => ({ _tag: "postgresql", url: Redacted.make(text) }))
   }
   // Another kind of database is no file.
   if (/^\w{2,}:/.test(text)) return Option.none()

@@ -4,11 +4,14 @@
 import { existsSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as StateFile from "../base/StateFile.ts"
 import { UsageStoreFailed } from "../Errors.ts"
+import * as PostgresUrl from "./PostgresUrl.ts"
 import type { StoreSetting } from "./Settings.ts"
 import * as SqlStore from "./SqlStore.ts"
 import type { UsageStore } from "./UsageStore.ts"
@@ -40,7 +43,13 @@ const openAt = Effect.fnUntraced(function* (
   options: { readonly canBeNew: boolean }
 ): Effect.fn.Return<UsageStore, UsageStoreFailed, Scope.Scope> {
   if (place._tag === "postgresql") {
-    return yield* new UsageStoreFailed({ store: "postgresql", reason: "not yet" })
+    const url = Option.getOrThrow(PostgresUrl.parse(Redacted.value(place.url)))
+    const { layer } = yield* Effect.tryPromise({
+      try: () => import("./PostgresClient.ts"),
+      catch: () =>
+        new UsageStoreFailed({ store: url.shown, reason: "the package @effect/sql-pg is not installed" })
+    })
+    return yield* openWith(url.shown, layer(url), options)
   }
   const { layer } = yield* Effect.promise(() => import("./SqliteClient.ts"))
   return yield* openWith(place.path, layer(place.path), options)
@@ -54,12 +63,13 @@ export const hasSqlite: Effect.Effect<boolean> = Effect.flatMap(
 
 const openWith = Effect.fnUntraced(function* (
   name: string,
-  layer: Layer.Layer<SqlClient.SqlClient, SqlError>,
+  layer: Layer.Layer<SqlClient.SqlClient, SqlError | UsageStoreFailed>,
   options: { readonly canBeNew: boolean }
 ) {
-  const client = yield* Effect.mapError(
-    Layer.build(layer),
-    (error) => new UsageStoreFailed({ store: name, reason: SqlStore.reasonOf(error) })
+  const client = yield* Effect.mapError(Layer.build(layer), (error) =>
+    error._tag === "UsageStoreFailed"
+      ? error
+      : new UsageStoreFailed({ store: name, reason: SqlStore.reasonOf(error) })
   )
   return yield* Effect.provideContext(SqlStore.make(name, options), client)
 })

@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { UsageStoreFailed } from "../Errors.ts"
@@ -55,7 +56,9 @@ export const make = Effect.fnUntraced(function* (
           rows: pending.take()
         }
       }
-      yield* Effect.timeoutOrElse(store.write(batch), {
+      // In a fiber of its own: a connection without an answer does not end a transaction either.
+      const writing = yield* Effect.forkDetach(store.write(batch), { startImmediately: true })
+      yield* Effect.timeoutOrElse(Fiber.join(writing), {
         duration: "5 seconds",
         orElse: () => Effect.fail(new UsageStoreFailed({ store: store.name, reason: "it does not answer" }))
       })

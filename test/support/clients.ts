@@ -25,6 +25,7 @@ const clients = {
   "netcat-openbsd": "command -v nc.openbsd",
   "openssh-client": "command -v ssh",
   "openssh-server": "test -x /usr/sbin/sshd",
+  postgresql: "ls /usr/lib/postgresql/*/bin/initdb",
   proxychains4: "command -v proxychains4",
   python3: `test -x ${python}`,
   "python3-pyftpdlib": `${python} -c "import pyftpdlib"`,

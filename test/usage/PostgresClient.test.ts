@@ -1,0 +1,49 @@
+/**
+ * The store in a PostgreSQL database.
+ */
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Stores from "../../src/usage/Stores.ts"
+import { describeWith } from "../support/clients.ts"
+import * as Postgres from "../support/postgres.ts"
+import { conforms } from "../support/stores.ts"
+import { received } from "../support/usage.ts"
+
+const place = (url: string) => ({ _tag: "postgresql" as const, url: Redacted.make(url) })
+
+describeWith(["postgresql"], () => {
+  it.live("a store does what every store does, and works again after the server was killed", () =>
+    Effect.gen(function* () {
+      const { url, start, kill, signal } = yield* Postgres.make
+      const at = place(url)
+      const down = yield* Effect.flip(Stores.open(at))
+      assert.match(
+        down.message,
+        /^cannot use the usage store postgresql:\/\/\/tmp\/[^?]*\/postgres: .*ENOENT/
+      )
+      yield* start
+
+      // Two servers that begin together.
+      const [one, other] = yield* Effect.all([Stores.open(at), Stores.open(at)], { concurrency: 2 })
+      yield* conforms(one)
+      const rows = [{ account: "user carol", day: "2026-11-29", amount: received(5) }]
+      const batch = { writer: "again", number: 1, at: 0, rows }
+      const carol = { from: "2026-11-01", to: "2026-11-30", user: "carol" }
+      yield* Effect.all([one.write(batch), other.write({ ...batch, writer: "another" })], { concurrency: 2 })
+      assert.strictEqual((yield* other.read(carol))[0]?.received, 10)
+
+      yield* kill
+      const { message } = yield* Effect.flip(one.write({ ...batch, number: 2 }))
+      assert.notInclude(message, "s3cr3t")
+      yield* start
+      yield* one.write({ ...batch, number: 2 })
+      assert.strictEqual((yield* one.read(carol))[0]?.received, 15)
+      void signal
+
+      const wrong = yield* Effect.flip(Stores.open(place(url.replace("s3cr3t", "other"))))
+      assert.match(wrong.message, /password authentication failed for user "socks"/)
+      assert.notInclude(wrong.message, "other@")
+    })
+  )
+})
