@@ -151,6 +151,11 @@ export class HeadTooLarge extends TaggedError("HeadTooLarge") {}
 /** The HTTP request is for this server itself, as if the proxy were a site. */
 export class NotForProxy extends TaggedError("NotForProxy") {}
 
+/** The request is for the proxy auto-config file. This server answers with the file. */
+export class AutoConfigRequested extends TaggedError("AutoConfigRequested")<{
+  readonly script: string
+}> {}
+
 /** TRACE, which a proxy that knows credentials must not forward. */
 export class MethodNotAllowed extends TaggedError("MethodNotAllowed")<{
   readonly method: string
@@ -437,6 +442,7 @@ export type RequestError =
   | InvalidTarget
   | HeadTooLarge
   | NotForProxy
+  | AutoConfigRequested
   | LoopDetected
   | MethodNotAllowed
   | LastHop

@@ -84,6 +84,7 @@ export const answers = {
   // Errors of HTTP only.
   HeadTooLarge: silence(431, "http_request_error"),
   NotForProxy: silence(400, "http_request_error"),
+  AutoConfigRequested: silence(200, "http_request_error"),
   LoopDetected: silence(508, "proxy_loop_detected"),
   MethodNotAllowed: silence(405, "http_request_denied"),
   // The client asked for this server's own response, which is no error.
@@ -165,6 +166,17 @@ export const socks4 = (error: SessionError): Uint8Array =>
 export const http = (error: SessionError, remote?: NetAddress.InetAddress): Http.Answer => {
   const { status, error: kind } = answers[error._tag].http
   if (error._tag === "LastHop") return { status, fields: [allowed], body: "" }
+  if (error._tag === "AutoConfigRequested") {
+    return {
+      status,
+      fields: [
+        ["Content-Type", "application/x-ns-proxy-autoconfig"],
+        ["X-Content-Type-Options", "nosniff"],
+        ["Cache-Control", "no-cache"]
+      ],
+      body: error.script
+    }
+  }
   const isPage = error._tag === "NotForProxy"
   return {
     status,

@@ -87,6 +87,7 @@ const banned = Layer.effectDiscard(
 type OnlyHttp =
   | "HeadTooLarge"
   | "NotForProxy"
+  | "AutoConfigRequested"
   | "LoopDetected"
   | "MethodNotAllowed"
   | "LastHop"

@@ -82,8 +82,9 @@ type Unheard =
   | "MalformedProxyHeader"
   | "TlsFailed"
   | "CertificateRefused"
-  // An answer, and no error: see `Forward.test.ts`.
+  // Answers, and no errors: see `Forward.test.ts` and `AutoConfig.test.ts`.
   | "LastHop"
+  | "AutoConfigRequested"
 
 const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
   ClientGone: { sends: message(["GET"]).slice(0, 2) },

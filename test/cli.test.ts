@@ -85,6 +85,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   udpFullCone: ["maybe", /true/],
   udpFragments: ["maybe", /true/],
   endDenied: ["maybe", /true/],
+  pac: ["on", /one of off, all and rules/],
   reportOnly: ["maybe", /true/],
   logDecisions: ["some", /one of auto, all, denied and none/],
   advertise: ["proxy.example", /address/],

@@ -139,6 +139,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "network/QuietTime": "commands/Forward",
   "network/RelayPair": "network/Relay",
   "wire/HttpFraming": "protocols/http/Smuggling",
+  "policy/AutoConfig": "policy/AutoConfigScript",
   "policy/ClauseIndex": "policy/Ruleset.property",
   "policy/Facts": "policy/Ruleset.property",
   "policy/PartialEvaluation": "policy/Ruleset.property",

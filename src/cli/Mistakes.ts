@@ -79,6 +79,7 @@ export const translations: Readonly<Record<string, string>> = {
   ...named("--config FILE", "c", "f", "conf", "file"),
   ...named("--advertise ADDRESS", "external-ip", "public-ip"),
   ...named("--static-hosts NAME=ADDRESS", "add-host", "hosts"),
+  ...named("--pac all", "proxy-pac-url", "autoconfig", "wpad"),
   ...named("--prefer FAMILY", "prefer-ipv4", "prefer-ipv6", "ipv4", "ipv6"),
   ...named("--upstream URL", "proxy", "outgoing", "forward", "F", "parent", "x"),
   ...named(noEgress, "external"),

@@ -210,6 +210,14 @@ export interface ServerOptions {
    */
   readonly rules?: Many<RuleOptions> | undefined
   /**
+   * Proxy auto-config file for browsers, which everyone who can reach a listener gets at /proxy.pac. With all
+   * it sends everything to the proxy, and with rules only the targets that rules may allow, of rules that
+   * name no users, groups or listeners.
+   *
+   * @default off
+   */
+  readonly pac?: "off" | "all" | "rules" | undefined
+  /**
    * Deny nothing, and log what the policy would have denied.
    *
    * @default false

@@ -54,6 +54,15 @@ export class PolicySettings extends Section.make<PolicySettings>()("effect-socks
     default: [] as Rules,
     defaultText: "none, and everything is allowed"
   }),
+  pac: Setting.word({
+    description:
+      "Proxy auto-config file for browsers, which everyone who can reach a listener gets at /proxy.pac. With all " +
+      "it sends everything to the proxy, and with rules only the targets that rules may allow, of rules that " +
+      "name no users, groups or listeners",
+    metavar: "WHICH",
+    words: ["off", "all", "rules"],
+    default: "off"
+  }),
   reportOnly: Setting.toggle("Deny nothing, and log what the policy would have denied", false),
   logDecisions: Setting.word({
     description:

@@ -18,6 +18,7 @@ import { Nat64 } from "../network/Nat64.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
+import { AutoConfig } from "../policy/AutoConfig.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Routes from "../routes/Routes.ts"
 import * as EventLog from "../session/EventLog.ts"
@@ -65,6 +66,7 @@ export const services = (
     replacements.datagramRelay ?? DatagramRelay.layer,
     OriginPool.layer,
     AddressHistory.layer,
+    AutoConfig.layer,
     replacements.route ?? Layer.provide(Routes.layer, [resolver, dialer])
   )
 }

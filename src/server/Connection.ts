@@ -262,7 +262,13 @@ const beginExchange = Effect.fnUntraced(function* (connection: Connection) {
   if (peer.via) yield* bans.admit(peer)
   const isTrusted = yield* ProxyProtocol.isTrusted(peer)
   const secured = secure && (yield* Secured.run(client, peer, secure))
-  const accepted: Accepted = { client, peer, certified: secured?.certified, isTrusted }
+  const accepted: Accepted = {
+    client,
+    peer,
+    certified: secured?.certified,
+    isTrusted,
+    isTls: secured !== undefined
+  }
   session.accepted = accepted
   if (secured?.http2) {
     connection.http2 = secured.http2

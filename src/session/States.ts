@@ -40,6 +40,8 @@ export interface Forwarding {
 export interface Accepted extends Proof {
   readonly client: Client
   readonly peer: Peer
+  /** Whether the client speaks TLS with this server. */
+  readonly isTls?: boolean
   /** Replaced when the users change. */
   certified: Authenticated | undefined
 }

@@ -4,6 +4,7 @@
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import {
   type InvalidTarget,
@@ -66,6 +67,16 @@ export const destination = (
     target,
     path: path === "" && head.method === "OPTIONS" ? "*" : path!.startsWith("/") ? path! : `/${path}`
   }))
+}
+
+/**
+ * The authority by which a client reaches this server itself, as `HOST:PORT`; undefined if the request names none. `port`
+ * is the port of the scheme.
+ */
+export const ownAuthority = (head: Head, port: number): string | undefined => {
+  const [host, ...others] = values(head.fields, "host")
+  if (host === undefined || others.length > 0) return undefined
+  return Option.getOrUndefined(Result.getSuccess(Result.map(authority(host, port), Target.format)))
 }
 
 /** The target of `host:port`, IPv6 in brackets. Refuses user information, as RFC 9110 §4.2.4 advises. */

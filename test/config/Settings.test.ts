@@ -84,7 +84,7 @@ describe("Settings", () => {
     assert.deepStrictEqual(
       off.map(([name]) => name),
       [
-        "banAfter",
+        ...["banAfter", "pac"],
         ...["idleTimeout", "halfCloseTimeout", "nat64"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],

@@ -58,6 +58,39 @@ describeWith(["chromium"], () => {
   )
 })
 
+/** Names are the server's alone, so that the browser cannot find the sites by itself. */
+const withPac = Program.forFile([
+  ...["--pac", "rules", "--config", new URL("../support/pac.yaml", import.meta.url).pathname],
+  ...["--static-hosts", "proxied.test=127.0.0.1,direct.test=127.0.0.1", "--listen", "127.0.0.1:0"]
+])
+
+describeWith(["chromium"], () => {
+  it.live("fetches the proxy auto-config file, and goes by it", () =>
+    Effect.gen(function* () {
+      const server = yield* withPac
+      const { port, seen } = yield* site
+      const visit = Effect.fnUntraced(function* (host: string) {
+        const profile = yield* Temporary.directory
+        return yield* Processes.run("chromium", [
+          ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"],
+          ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+          ...[`--user-data-dir=${profile}`, `--proxy-pac-url=http://${server.address}/proxy.pac`],
+          // Without the proxy a name leads to a port where nobody listens, and not beyond this machine.
+          "--host-resolver-rules=MAP *.test 127.0.0.1:1",
+          ...["--virtual-time-budget=5000", "--dump-dom", `http://${host}:${port}/`]
+        ])
+      })
+      const { stdout, stderr } = yield* visit("proxied.test")
+      assert.include(stdout, '<p id="p">through the proxy</p>', stderr)
+      assert.includeMembers([...seen], ["/", "/data"])
+      yield* server.logged({ message: "session", target: `proxied.test:${port}` })
+      const count = seen.length
+      assert.notInclude((yield* visit("direct.test")).stdout, "through the proxy")
+      assert.lengthOf(seen, count)
+    })
+  )
+})
+
 const socks = (port: number) => ({
   "network.proxy.socks": "127.0.0.1",
   "network.proxy.socks_port": port,

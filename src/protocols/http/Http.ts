@@ -15,6 +15,7 @@ import * as ConnectUdp from "../../wire/ConnectUdp.ts"
 import * as Wire from "../../wire/Http.ts"
 import type { Exchange, Protocol } from "../Protocol.ts"
 import { authenticate } from "./Authenticate.ts"
+import * as AutoConfig from "./AutoConfig.ts"
 import { requestOf } from "./Request.ts"
 
 export const Http: Protocol = {
@@ -45,7 +46,11 @@ const exchangeOf = (
       )
       // A later session begins with its request, and not with the wait for the request.
       if (count++ > 0) log.startedAt = yield* Clock.currentTimeMillis
-      const destination = yield* Effect.fromResult(ConnectUdp.destination(head))
+      const destination = yield* Effect.catchTag(
+        Effect.fromResult(ConnectUdp.destination(head)),
+        "NotForProxy",
+        (error) => AutoConfig.answer(error, head, accepted)
+      )
       isConnectUdp = destination._tag === "Datagrams"
       const identity =
         accepted.certified ?? (yield* client.beforeDeadline(authenticate(head.fields, accepted)))

@@ -16,6 +16,7 @@ import type * as Wire from "../../wire/Http.ts"
 import * as Wire2 from "../../wire/Http2.ts"
 import type { Exchange } from "../Protocol.ts"
 import { authenticate } from "./Authenticate.ts"
+import * as AutoConfig from "./AutoConfig.ts"
 import { refusalLimit } from "./Http.ts"
 import { requestOf } from "./Request.ts"
 
@@ -49,7 +50,11 @@ export const begin = (accepted: Accepted, log: SessionLog, stream: Http2Stream, 
   return {
     admit: Effect.gen(function* (): Effect.fn.Return<Admitted, SessionError, Authenticator> {
       const head = yield* Effect.fromResult(Wire2.request(stream.lines, stream.hasBody))
-      const destination = yield* Effect.fromResult(ConnectUdp.destination(head))
+      const destination = yield* Effect.catchTag(
+        Effect.fromResult(ConnectUdp.destination(head)),
+        "NotForProxy",
+        (error) => AutoConfig.answer(error, head, accepted)
+      )
       isConnectUdp = destination._tag === "Datagrams"
       if (destination._tag === "Resource") {
         exchange = yield* Effect.fromResult(Http2Exchange.make(head, stream, client, log.traffic))
