@@ -13,19 +13,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as AccessFlags from "./cli/AccessFlags.ts"
+import * as AdminCommands from "./cli/AdminCommands.ts"
 import * as Check from "./cli/Check.ts"
 import * as Completion from "./cli/Completion.ts"
 import * as Explain from "./cli/Explain.ts"
 import * as HashPassword from "./cli/HashPassword.ts"
 import * as Help from "./cli/Help.ts"
 import * as Mistakes from "./cli/Mistakes.ts"
+import { root } from "./cli/Root.ts"
 import * as Serve from "./cli/Serve.ts"
 import * as Settings from "./cli/Settings.ts"
 import * as UsageFlags from "./cli/UsageFlags.ts"
 import * as EditorSchema from "./config/EditorSchema.ts"
-import * as Sources from "./config/Sources.ts"
-
-const root = Command.make("effect-socks").pipe(Command.withSharedFlags(Sources.flags(Settings.table)))
 
 const check = Command.make("check", {}, () => Effect.flatMap(root, Check.run)).pipe(
   Command.withDescription(
@@ -67,7 +66,7 @@ const schema = Command.make("schema", {}, () =>
   Console.log(JSON.stringify(EditorSchema.make(Settings.table), null, 2))
 ).pipe(Command.withDescription("Print the JSON Schema of the config file, for editors"))
 
-const others = [check, explain, usage, schema, HashPassword.command] as const
+const others = [check, explain, usage, schema, HashPassword.command, ...AdminCommands.commands] as const
 
 const help = Command.make(
   "help",
@@ -102,9 +101,12 @@ export const command = root.pipe(
 export const run = (args: ReadonlyArray<string>, version: string) =>
   Command.runWith(command, { version })(asCommand(args))
 
-/** `--help TOPIC` is `help TOPIC`, and `help COMMAND` is `COMMAND --help`. */
+/** `--help TOPIC` is `help TOPIC`, `help COMMAND` is `COMMAND --help`, and `--healthcheck` is a command. */
 const asCommand = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [asked = "", about = "-"] = args
+  if (args.includes("--healthcheck")) {
+    return ["healthcheck", ...args.filter((arg) => arg !== "--healthcheck")]
+  }
   if (!["help", "--help", "-h"].includes(asked) || about.startsWith("-")) return args
   return commands.some(({ name }) => name === about) ? [about, "--help"] : ["help", about]
 }

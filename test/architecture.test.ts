@@ -76,6 +76,7 @@ const onSockets: Readonly<Record<string, string>> = {
   "testing/Network.ts": "connections in memory",
   "testing/Peer.ts": "plays the other side",
   "server/AddressWait.ts": "tries to bind an address",
+  "server/HealthCheck.ts": "is a client of the listeners",
   "server/TlsFiles.ts": "tries a certificate",
   "server/UnixSocket.ts": "asks whether a socket in the file system is in use",
   "workers/ListenPreflight.ts": "tries to listen",

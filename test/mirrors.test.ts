@@ -13,6 +13,7 @@ const bare = [
   ...[
     "admin/Api",
     "admin/Operations",
+    "cli/Root",
     "auth/Identity",
     "auth/PasswordHashes",
     "base/KeyedHash",
@@ -45,6 +46,11 @@ const bare = [
 /** Tested through what they are a part of, by the name of that test. */
 const elsewhere: Readonly<Record<string, string>> = {
   "admin/AdminServer": "e2e/admin",
+  "admin/Client": "e2e/admin.commands",
+  "cli/AdminCommands": "e2e/admin.commands",
+  "cli/AdminTool": "e2e/admin.commands",
+  "cli/Top": "e2e/admin.commands",
+  "server/HealthCheck": "e2e/admin.commands",
   "admin/AuditLog": "e2e/admin",
   "admin/BanHandlers": "e2e/admin",
   "admin/Control": "e2e/admin",

@@ -37,15 +37,7 @@ export const command = Command.make(
         expected: `one of ${Hashing.costs.join(", ")}`
       })
     }
-    const password = (yield* (yield* Stdio.Stdio).stdinIsTerminal) ? yield* fromTerminal : yield* fromPipe
-    if (password.length < 1 || password.length > 255 || password.includes(0)) {
-      return yield* new BadSetting({
-        setting: "the password",
-        value: "what was given",
-        expected: "1 to 255 bytes, none of them NUL"
-      })
-    }
-    yield* Console.log(PasswordHash.format(yield* Hashing.hash(password, cost)))
+    yield* Console.log(PasswordHash.format(yield* Hashing.hash(yield* read, cost)))
   })
 ).pipe(
   Command.withDescription("Hash a password from standard input, for a users file or a config file"),
@@ -56,6 +48,17 @@ export const command = Command.make(
     }
   ])
 )
+
+/** A password from standard input; a terminal does not show it. */
+export const read = Effect.gen(function* () {
+  const password = (yield* (yield* Stdio.Stdio).stdinIsTerminal) ? yield* fromTerminal : yield* fromPipe
+  if (password.length >= 1 && password.length <= 255 && !password.includes(0)) return password
+  return yield* new BadSetting({
+    setting: "the password",
+    value: "what was given",
+    expected: "1 to 255 bytes, none of them NUL"
+  })
+})
 
 /** All of standard input, without a line break at its end. */
 const fromPipe = Effect.gen(function* () {

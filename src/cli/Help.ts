@@ -70,7 +70,9 @@ export const short = (commands: ReadonlyArray<string>): ReadonlyArray<string> =>
   "effect-socks: a SOCKS and HTTP proxy server, by default at 127.0.0.1:1080",
   "",
   "  effect-socks [SETTINGS]             serve until Ctrl-C",
-  `  effect-socks COMMAND [SETTINGS]     ${commands.join(", ")}`,
+  ...wrapped(commands.join(", "), 100, " ".repeat(38)).map((line, index) =>
+    index === 0 ? `  effect-socks COMMAND [SETTINGS]     ${line.trimStart()}` : line
+  ),
   ...groups.flatMap(({ title, sections }) => {
     const settings = textsOf(sections).filter(([name]) => usual.has(name))
     return settings.length === 0 ? [] : [title, ...settings.map(row)]

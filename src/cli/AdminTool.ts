@@ -1,0 +1,183 @@
+/**
+ * What the commands do that see and steer a running server.
+ */
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as AdminCheck from "../admin/AdminCheck.ts"
+import type { BanRow, SessionQuery, SessionRow } from "../admin/Api.ts"
+import * as Client from "../admin/Client.ts"
+import * as Token from "../admin/Token.ts"
+import * as ListenAddress from "../config/ListenAddress.ts"
+import type * as Sources from "../config/Sources.ts"
+import { BadSetting, type BadSettings } from "../Errors.ts"
+import { printable } from "../wire/Text.ts"
+import * as HashPassword from "./HashPassword.ts"
+import * as Settings from "./Settings.ts"
+import * as Table from "./Table.ts"
+
+/** The server could not be asked, or has refused. */
+export class AdminFailed extends Data.TaggedError("AdminFailed")<{ readonly message: string }> {}
+
+interface Printed {
+  readonly json: boolean
+}
+
+export const sessions = (
+  given: Sources.Given,
+  { json, ...query }: Printed & Pick<SessionQuery, "sort" | "limit"> & { readonly search: string | undefined }
+) =>
+  run(given, (client, user) =>
+    Effect.gen(function* () {
+      const { search, ...others } = query
+      const { body, headers } = yield* client.sessions.list({
+        query: { ...others, ...(search !== undefined && { search }), ...(user !== undefined && { user }) }
+      })
+      if (json) return yield* print(body)
+      yield* Console.log([...Table.lines(sessionColumns(Date.now()), body)].join("\n"))
+      const left = headers["x-total-count"] - body.length
+      if (left > 0) yield* Console.error(`and ${left} more: --limit, --search or --user`)
+    })
+  )
+
+export const kill = (
+  given: Sources.Given,
+  { json, ids }: Printed & { readonly ids: ReadonlyArray<number> }
+) =>
+  run(given, (client) =>
+    Effect.gen(function* () {
+      for (const id of ids) yield* client.sessions.end({ params: { id } })
+      if (json) yield* print({ ended: ids })
+    })
+  )
+
+export const bans = (given: Sources.Given, { json }: Printed) =>
+  run(given, (client) => Effect.flatMap(client.bans.list(), (rows) => printBans(json, rows)))
+
+export const ban = (
+  given: Sources.Given,
+  asked: Printed & { readonly network: string; readonly for: string; readonly reason: string | undefined }
+) =>
+  run(given, (client) => {
+    const { json, network, for: duration, reason } = asked
+    const payload = { network, duration, ...(reason !== undefined && { reason }) }
+    return Effect.flatMap(client.bans.add({ payload }), (row) => printBans(json, [row]))
+  })
+
+export const unban = (given: Sources.Given, { json, network }: Printed & { readonly network: string }) =>
+  run(given, (client) =>
+    Effect.flatMap(client.bans.lift({ params: { network } }), (rows) => printBans(json, rows))
+  )
+
+interface UsersAsked extends Printed {
+  readonly action: "list" | "add" | "enable" | "disable" | "remove"
+  readonly name: string | undefined
+}
+
+export const users = (given: Sources.Given, { json, action, name }: UsersAsked) =>
+  run(given, (client) =>
+    Effect.gen(function* () {
+      if (action === "list") {
+        const { body } = yield* client.users.list({
+          query: { limit: 1000, ...(name !== undefined && { search: name }) }
+        })
+        return yield* json ? print(body) : Console.log(Table.lines(userColumns, body).join("\n"))
+      }
+      if (name === undefined) {
+        return yield* new AdminFailed({ message: `users ${action} takes the name of a user` })
+      }
+      const params = { name }
+      if (action === "add") {
+        const password = Redacted.make(new TextDecoder().decode(yield* HashPassword.read))
+        yield* client.users.add({ payload: { name, password } })
+      } else if (action === "remove") yield* client.users.remove({ params })
+      else yield* client.users.change({ params, payload: { enabled: action === "enable" } })
+      if (json) yield* print({ [action]: name })
+    })
+  )
+
+/** Calls a running server. `--user` names a user here, and is no setting. */
+export const run = <A, E extends Error, R>(
+  { user = [], ...given }: Sources.Given,
+  use: (client: Client.Client, user: string | undefined) => Effect.Effect<A, E, R>
+): Effect.Effect<
+  A,
+  AdminFailed | BadSetting | BadSettings,
+  Exclude<R, Scope.Scope> | FileSystem.FileSystem
+> =>
+  Effect.gen(function* () {
+    const { values } = yield* Settings.read({ ...given, logLevel: [] })
+    const { admin, adminTlsCert } = values
+    if (admin === undefined) {
+      return yield* new BadSetting({
+        setting: "--admin",
+        value: "none",
+        expected:
+          "the address of a running server's admin listener, such as unix:/run/effect-socks/admin.sock"
+      })
+    }
+    const tls = adminTlsCert === undefined ? undefined : yield* AdminCheck.tls(values)
+    const { token } = yield* Effect.mapError(Token.known({ ...values, admin }), ({ path, reason }) =>
+      Object.assign(new AdminFailed({ message: `no token of the admin listener in ${path}: ${reason}` }))
+    )
+    const client = yield* Client.make({ at: admin, token, cert: tls?.cert })
+    return yield* Effect.mapError(use(client, user.at(-1)), (error) =>
+      failed(ListenAddress.format(admin), error)
+    )
+  }).pipe(Effect.scoped)
+
+const failed = (address: string, error: Error & { readonly _tag?: string }): AdminFailed => {
+  if (error instanceof AdminFailed) return error
+  if (error._tag === "Unauthorized") {
+    return new AdminFailed({ message: `the server at ${address} has another token: --admin-token` })
+  }
+  if (error._tag === "HttpClientError") {
+    return new AdminFailed({ message: `no server answers at ${address} (${error.message})` })
+  }
+  return new AdminFailed({ message: error.message })
+}
+
+const print = (value: unknown) => Console.log(JSON.stringify(value, null, 2))
+
+const printBans = (json: boolean, rows: ReadonlyArray<BanRow>) =>
+  json ? print(rows) : Console.log(Table.lines(banColumns, rows).join("\n"))
+
+/** The columns of sessions, at this time. */
+export const sessionColumns = (now: number): ReadonlyArray<Table.Column<SessionRow>> => [
+  { title: "ID", of: ({ id }) => String(id), isNumber: true },
+  { title: "USER", of: ({ user }) => printable(user ?? "-", 24) },
+  { title: "CLIENT", of: ({ client }) => client },
+  { title: "PROTOCOL", of: ({ protocol, command }) => `${protocol ?? "-"} ${command ?? ""}`.trim() },
+  { title: "TARGET", of: ({ target }) => printable(target ?? "-", 48) },
+  { title: "SENT", of: ({ sent }) => Table.size(sent), isNumber: true },
+  { title: "RECEIVED", of: ({ received }) => Table.size(received), isNumber: true },
+  { title: "AGE", of: ({ startedAt }) => Table.age(now - startedAt), isNumber: true }
+]
+
+const banColumns: ReadonlyArray<Table.Column<BanRow>> = [
+  { title: "NETWORK", of: ({ network }) => network },
+  { title: "UNTIL", of: ({ until }) => new Date(until).toISOString() },
+  { title: "FAILURES", of: ({ failures }) => String(failures), isNumber: true },
+  { title: "REASON", of: ({ reason }) => printable(reason) }
+]
+
+const userColumns: ReadonlyArray<
+  Table.Column<{
+    readonly name: string
+    readonly enabled: boolean
+    readonly groups: ReadonlyArray<string>
+    readonly sessions: number
+    readonly sent: number
+    readonly received: number
+  }>
+> = [
+  { title: "NAME", of: ({ name }) => printable(name, 40) },
+  { title: "ENABLED", of: ({ enabled }) => (enabled ? "yes" : "no") },
+  { title: "GROUPS", of: ({ groups }) => groups.map((group) => printable(group)).join(",") || "-" },
+  { title: "SESSIONS", of: ({ sessions }) => String(sessions), isNumber: true },
+  { title: "SENT", of: ({ sent }) => Table.size(sent), isNumber: true },
+  { title: "RECEIVED", of: ({ received }) => Table.size(received), isNumber: true }
+]
