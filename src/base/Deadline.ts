@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { unless } from "./Abortable.ts"
+import { Queue } from "./Queue.ts"
 
 /** Runs an effect. If it takes longer than `duration`, interrupts it and goes on with `otherwise`. */
 export const within = <A, E, R, A2, E2, R2>(
@@ -32,12 +33,11 @@ export const after = (
   const clock = fiber.getRef(Clock.Clock)
   const known = running.get(clock)
   const queues: Queues = known ?? new Map()
-  const queue = queues.get(millis) ?? new Set()
+  const queue = queues.get(millis) ?? new Queue<Deadline>()
   queues.set(millis, queue)
-  const deadline = { at: now(clock) + millis, expire }
-  queue.add(deadline)
+  const entry = queue.add({ at: now(clock) + millis, expire })
   if (known === undefined) start(clock, queues, fiber.getRef(Scheduler.Scheduler))
-  return () => queue.delete(deadline)
+  return () => queue.delete(entry)
 }
 
 interface Deadline {
@@ -45,8 +45,8 @@ interface Deadline {
   readonly expire: () => void
 }
 
-/** The deadlines of a clock by their duration in milliseconds. The first one in each set is due first. */
-type Queues = Map<number, Set<Deadline>>
+/** The deadlines of a clock by their duration in milliseconds. The first one in each queue is due first. */
+type Queues = Map<number, Queue<Deadline>>
 
 /**
  * The timers that run now, one for each clock: the system's, and that of each test. A timer ends, and is removed here,
@@ -72,15 +72,16 @@ const tick = (clock: Clock.Clock, queues: Queues): Effect.Effect<void> =>
     const time = now(clock)
     let next = Infinity
     for (const [duration, queue] of queues) {
-      for (const deadline of queue) {
-        if (deadline.at > time) {
-          next = Math.min(next, deadline.at)
+      for (let first = queue.first; first !== undefined; first = queue.first) {
+        const { at, expire } = first.item
+        if (at > time) {
+          next = Math.min(next, at)
           break
         }
-        queue.delete(deadline)
-        deadline.expire()
+        queue.delete(first)
+        expire()
       }
-      if (queue.size === 0) queues.delete(duration)
+      if (queue.first === undefined) queues.delete(duration)
     }
     if (next < Infinity)
       return Effect.andThen(Effect.sleep(Math.min(next - time, patience)), tick(clock, queues))

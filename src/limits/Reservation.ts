@@ -7,9 +7,17 @@ import { ByteCharge } from "./ByteCharge.ts"
 import { type Account, isAssociation, type Limited } from "./LimitKeys.ts"
 import type { Quotas } from "./Quotas.ts"
 
+/** A session that can hold something of the limits. */
+export interface Holder {
+  /** What the session holds, while it is admitted. */
+  reservation: Reservation<Limited> | undefined
+}
+
 /** Times are milliseconds since the epoch. The reservation itself charges the session's own accounts. */
 export class Reservation<Session extends Limited> extends ByteCharge {
   readonly session: Session
+  /** The place among all reservations. */
+  place = -1
   /** Whether a quota or a lifetime can end the session. A sweep skips the others, which are most. */
   canEnd: boolean
   /** What the session holds of rules, by the key of the rule's account. Undefined for most sessions. */

@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import { LiveSet } from "../base/LiveSet.ts"
 import { type Ending, type Ends, RelayPair } from "./RelayPair.ts"
 import { NetworkSettings } from "./Settings.ts"
 
@@ -70,7 +71,7 @@ export class Relay extends Context.Service<
         halfClosed: ticks(halfCloseTimeout),
         quiet: ticks(quietTime),
         rest: ticks(restTime),
-        pairs: new Set()
+        pairs: new LiveSet()
       }
       yield* Effect.forkScoped(
         Effect.schedule(
@@ -90,7 +91,7 @@ interface Watch {
   readonly halfClosed: number
   readonly quiet: number
   readonly rest: number
-  readonly pairs: Set<RelayPair>
+  readonly pairs: LiveSet<RelayPair>
 }
 
 /** The time without a byte after which TCP keep-alive is switched on. Short sessions save the system call. */
@@ -121,13 +122,13 @@ const takeOn = (
   { pairs }: Watch,
   resume: (ending: Effect.Effect<Ending>) => void
 ): Effect.Effect<void> => {
+  const place = pairs.add(pair)
   pair.onEnd = (ending) => {
-    pairs.delete(pair)
+    pairs.delete(pair, place)
     resume(Effect.succeed(ending))
   }
-  pairs.add(pair)
   return Effect.sync(() => {
-    pairs.delete(pair)
+    pairs.delete(pair, place)
     pair.end("finished")
   })
 }

@@ -12,6 +12,7 @@ import { AuthSettings } from "../auth/Settings.ts"
 import { Bans } from "../bans/Bans.ts"
 import { BanSettings } from "../bans/Settings.ts"
 import * as InspectorAddresses from "../base/InspectorAddresses.ts"
+import { LiveSet } from "../base/LiveSet.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { OpenProxyRefused } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
@@ -87,9 +88,9 @@ export const make = Effect.fnUntraced(function* (
       return (transport, peer) => {
         generation.begin()
         const fiber = fork(Connection.handle(transport, peer, secure))
-        connections.add(fiber)
+        const place = connections.add(fiber)
         fiber.addObserver(() => {
-          connections.delete(fiber)
+          connections.delete(fiber, place)
           generation.leave()
         })
       }
@@ -99,8 +100,8 @@ export const make = Effect.fnUntraced(function* (
 /** The fibers of all connections. They are drained when the scope closes. */
 const makeConnections = Effect.fnUntraced(function* ({
   generation
-}: CurrentGeneration.CurrentGeneration): Effect.fn.Return<Set<Fiber.Fiber<void>>, never, Scope.Scope> {
-  const connections = new Set<Fiber.Fiber<void>>()
+}: CurrentGeneration.CurrentGeneration): Effect.fn.Return<LiveSet<Fiber.Fiber<void>>, never, Scope.Scope> {
+  const connections = new LiveSet<Fiber.Fiber<void>>()
   yield* Effect.addFinalizer(() => Fiber.interruptAll(connections))
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import { LiveSet } from "../base/LiveSet.ts"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
 import * as Admission from "../limits/Admission.ts"
 import * as HandshakeLimiter from "../limits/HandshakeLimiter.ts"
@@ -46,14 +47,8 @@ interface Options {
   readonly to: Events["Service"]["to"]
 }
 
-/** A connection, and the fiber that serves it. */
-interface Live {
-  readonly session: Session.Session
-  readonly fiber: Fiber.Fiber<unknown, unknown>
-}
-
 export class OpenSessions {
-  private readonly live = new Map<number, Live>()
+  private readonly live = new LiveSet<Session.Session>()
   private readonly handshakes: HandshakeLimiter.HandshakeLimiter
   private readonly admission: Admission.Admission<Session.AdmittedSession>
   private readonly budget: number
@@ -84,7 +79,8 @@ export class OpenSessions {
       }
       if (refusal) return Effect.andThen(this.turnAway("handshakes"), Effect.fail(refusal))
       const session = Session.make(this.counters.nextId(), nowOf(fiber), peer, origin)
-      this.live.set(session.id, { session, fiber })
+      session.fiber = fiber
+      session.place = this.live.add(session)
       this.handshakes.change(origin, 1)
       return Effect.succeed(session)
     })
@@ -93,7 +89,8 @@ export class OpenSessions {
   close(session: Session.Session): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       const now = nowOf(fiber)
-      this.remove(session)
+      this.live.delete(session, session.place)
+      this.count(session.traffic)
       if (!this.admission.release(session, now)) this.handshakes.change(session.origin, -1)
       return this.to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
     })
@@ -185,9 +182,8 @@ export class OpenSessions {
       const ended = this.to.SessionEnded?.(Session.ended(session, now)) ?? Effect.void
       // After an admitted request, the connection is a handshake again.
       if (this.admission.release(session, now)) this.handshakes.change(session.origin, 1)
-      this.remove(session)
+      this.count(session.traffic)
       Session.renew(session, this.counters.nextId(), now)
-      this.live.set(session.id, { session, fiber })
       return ended
     })
   }
@@ -198,11 +194,14 @@ export class OpenSessions {
 
   /** Ends a session. Returns false if it is not open, or has an outcome already. */
   end(id: number, reason: Ending): boolean {
-    const found = this.live.get(id)
-    if (found === undefined || found.session.outcome !== undefined) return false
-    found.session.outcome = reason
-    found.fiber.interruptUnsafe()
-    return true
+    for (const session of this.live) {
+      if (session.id !== id) continue
+      if (session.outcome !== undefined) return false
+      session.outcome = reason
+      session.fiber?.interruptUnsafe()
+      return true
+    }
+    return false
   }
 
   /** Ends the sessions that have used up a quota or their lifetime. */
@@ -234,20 +233,20 @@ export class OpenSessions {
   }
 
   list(): ReadonlyArray<Session.Session> {
-    return Array.from(this.live.values(), ({ session }) => session)
+    return [...this.live].sort((one, other) => one.id - other.id)
   }
 
-  private remove({ id, traffic }: Session.Session): void {
-    this.live.delete(id)
-    this.ended.sent += traffic.sent
-    this.ended.received += traffic.received
+  /** Counts the bytes of a session that has ended. */
+  private count({ sent, received }: Traffic): void {
+    this.ended.sent += sent
+    this.ended.received += received
   }
 
   private traffic(): { readonly sent: number; readonly received: number } {
     let { sent, received } = this.ended
-    for (const { session } of this.live.values()) {
-      sent += session.traffic.sent
-      received += session.traffic.received
+    for (const { traffic } of this.live) {
+      sent += traffic.sent
+      received += traffic.received
     }
     return { sent, received }
   }

@@ -1,10 +1,12 @@
 /**
  * The state of a session, and the session's events.
  */
+import type * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
 import type { Origin } from "../limits/HandshakeLimiter.ts"
+import type { Holder } from "../limits/Reservation.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Access } from "../policy/Access.ts"
@@ -41,6 +43,12 @@ export interface Session extends SessionLog {
   outcome: Ending | SessionError | undefined
   /** The error in the reply to the client: the outcome, or `ConnectFailed` if the outcome is masked. */
   reportedError: SessionError | undefined
+  /** The fiber that serves the connection. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** The place among the open sessions. */
+  place: number
+  /** What the session holds of the limits, while it is admitted. */
+  reservation: Holder["reservation"]
 }
 
 /** A session with an admitted request. */
@@ -68,13 +76,16 @@ export const make = (id: number, startedAt: number, peer: Peer, origin: Origin):
   outcome: undefined,
   reportedError: undefined,
   status: undefined,
+  fiber: undefined,
+  place: -1,
+  reservation: undefined,
   traffic: { sent: 0, received: 0 }
 })
 
 /** Turns a session that ended into the next session of its connection. */
 export const renew = (session: Session, id: number, startedAt: number): void => {
-  const { accepted, protocol, peer, origin } = session
-  Object.assign(session, make(id, startedAt, peer, origin), { accepted, protocol })
+  const { accepted, protocol, peer, origin, fiber, place } = session
+  Object.assign(session, make(id, startedAt, peer, origin), { accepted, protocol, fiber, place })
 }
 
 /** The event that a session's request was admitted. */
