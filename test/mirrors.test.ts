@@ -127,6 +127,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "network/descriptors/Pipes": "network/descriptors/DescriptorTransport",
   "network/descriptors/SelfCheck": "e2e/transports",
   "network/descriptors/System": "network/descriptors/DescriptorTransport",
+  "network/BodyRelay": "e2e/http-long-bodies",
   "network/CertificateSubject": "protocols/TlsHandshake",
   "network/DnsCache": "network/Resolver",
   "network/DnsStream": "e2e/name-servers",

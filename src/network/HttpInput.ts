@@ -6,7 +6,7 @@
  */
 import * as HttpHead from "../wire/HttpHead.ts"
 import type { Flow } from "./BandwidthScheduler.ts"
-import type { Receiver, Transport } from "./Transport.ts"
+import type { Mover, Receiver, Transport } from "./Transport.ts"
 
 /** Takes the bytes of one part of a message. */
 export interface Taker {
@@ -16,6 +16,12 @@ export interface Taker {
   readonly ended: () => void
   /** Whether bytes without the end of a line are of no use, as long as a head may become larger. */
   readonly byLine?: boolean
+}
+
+/** Has the connection for a while. */
+export interface Borrower extends Mover {
+  /** To give the connection back soon. */
+  readonly stop: () => void
 }
 
 const lf = 0x0a
@@ -39,6 +45,8 @@ export class HttpInput implements Receiver {
   private isRunning = false
   private isDiscarding = false
   private isReleased = false
+  /** Has the connection, if the transport relays it. */
+  private relay: Borrower | undefined = undefined
   /** Whether the taker has seen all bytes that are there, and needs more. */
   private isShort = false
   private used = 0
@@ -56,6 +64,49 @@ export class HttpInput implements Receiver {
   /** Whether bytes wait that nobody has taken. */
   get hasBytes(): boolean {
     return this.pending.length > 0
+  }
+
+  /** The most bytes that come at once while the connection is lent. */
+  get largestMove(): number {
+    return this.transport.largestMove ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Whether the transport can relay what comes: not if it goes by a flow, or may bring any number of bytes at once. */
+  get canLend(): boolean {
+    return this.flow === undefined && this.transport.largestMove !== undefined && !this.isDiscarding
+  }
+
+  /** Reads nothing until `lend` or `takeBack`. No bytes may wait. */
+  reserve(relay: Borrower): void {
+    this.relay = relay
+    this.isPaused = true
+    this.transport.pause()
+  }
+
+  /** Has the transport relay what comes, until `takeBack`. */
+  lend(to: Transport, relay: Borrower): void {
+    this.transport.relayTo(to, relay, undefined)
+    this.transport.resume()
+  }
+
+  /** Reads nothing for a while, if the connection is lent. */
+  hold(): void {
+    if (this.relay) this.transport.pause()
+  }
+
+  letGoOn(): void {
+    if (this.relay) this.transport.resume()
+  }
+
+  /** Takes what comes itself again. Returns false if the connection has been given away. */
+  takeBack(relay: Borrower): boolean {
+    if (this.isReleased || (this.relay !== undefined && this.relay !== relay)) return false
+    if (this.relay === undefined) return true
+    this.relay = undefined
+    this.isPaused = true
+    this.transport.listen(this)
+    this.run()
+    return true
   }
 
   /** Gives the bytes to this taker from now on; to none, if it is left out. */
@@ -84,6 +135,7 @@ export class HttpInput implements Receiver {
 
   /** Discards all bytes from now on. */
   discard(): void {
+    this.relay?.stop()
     this.taker = undefined
     this.isDiscarding = true
     this.pending = empty
@@ -93,6 +145,7 @@ export class HttpInput implements Receiver {
   /** Gives the connection back, paused, and the bytes that were not taken. */
   release(): Buffer {
     const { pending } = this
+    this.relay = undefined
     this.taker = undefined
     this.isDiscarding = true
     this.isReleased = true
@@ -140,7 +193,7 @@ export class HttpInput implements Receiver {
 
   /** Gives the taker bytes as long as it takes some. */
   private run(): void {
-    if (this.isRunning) return
+    if (this.isRunning || this.relay) return
     this.isRunning = true
     while (this.taker !== undefined && !this.isHeld && !this.isShort && this.pending.length > 0) {
       this.isShort = !this.offer(this.taker)

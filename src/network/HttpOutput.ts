@@ -9,7 +9,7 @@ import type { Transport } from "./Transport.ts"
 export class HttpOutput {
   /** Called with the number of bytes that were written. */
   onWritten: (bytes: number) => void
-  protected readonly transport: Transport
+  readonly transport: Transport
   private pieces: Array<Uint8Array> = []
   private size = 0
   /** Whether the body is written in chunks. */
@@ -23,6 +23,11 @@ export class HttpOutput {
   /** Whether too many bytes are unsent. */
   get isFull(): boolean {
     return this.transport.isFull || this.size > atOnce
+  }
+
+  /** Whether the body goes to the connection as it is. */
+  get isPlain(): boolean {
+    return !this.isChunked
   }
 
   /** Writes a head, and goes by its framing for the body. */

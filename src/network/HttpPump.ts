@@ -3,6 +3,7 @@
  */
 import type { BodyReader } from "../wire/HttpBody.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
+import { BodyRelay } from "./BodyRelay.ts"
 import type { HttpInput, Taker } from "./HttpInput.ts"
 import type { HttpOutput } from "./HttpOutput.ts"
 
@@ -15,6 +16,9 @@ export interface BodyEnd {
   readonly ended: () => void
 }
 
+/** A body with more bytes left than this is relayed by the transport. */
+const longBody = 2 * 1024 * 1024
+
 export class HttpPump implements Taker {
   private readonly input: HttpInput
   private readonly reader: BodyReader
@@ -23,6 +27,7 @@ export class HttpPump implements Taker {
   /** Whether bytes of the body have come. */
   hasBegun = false
   private isStopped = false
+  private relay: BodyRelay | undefined = undefined
 
   /** Without `output` the body is discarded. */
   constructor(input: HttpInput, reader: BodyReader, output: HttpOutput | undefined, end: BodyEnd) {
@@ -41,6 +46,7 @@ export class HttpPump implements Taker {
   /** Takes no more bytes. */
   stop(): void {
     this.isStopped = true
+    this.relay?.stop()
     this.input.want()
   }
 
@@ -51,13 +57,15 @@ export class HttpPump implements Taker {
     const size = reader.take(bytes, pieces)
     output?.body(pieces)
     // Before `use`, which may read on.
-    if (reader.isEnd || reader.problem !== undefined) input.want()
+    const isLong = (reader.left ?? 0) > longBody && input.canLend && output?.isPlain === true
+    if (isLong || reader.isEnd || reader.problem !== undefined) input.want()
     else if (output?.isFull) {
       input.want()
       output.whenDrained(this.goOn)
     }
     input.use(size)
-    if (reader.isEnd) this.finish()
+    if (isLong) this.passOn(output!)
+    else if (reader.isEnd) this.finish()
     else if (reader.problem !== undefined) this.end.malformed(reader.problem)
   }
 
@@ -69,6 +77,30 @@ export class HttpPump implements Taker {
       reader.close()
       this.finish()
     }
+  }
+
+  /** Leaves the most of a long body to the transport. */
+  private passOn(output: HttpOutput): void {
+    const { input, reader } = this
+    output.flush()
+    this.relay = new BodyRelay({
+      from: input,
+      to: output.transport,
+      left: reader.left!,
+      onMoved: (bytes) => {
+        reader.pass?.(bytes)
+        input.onRead(bytes)
+        output.onWritten(bytes)
+      },
+      onDone: (isLost) => {
+        this.relay = undefined
+        // The rest of the body cannot be told from what is behind it.
+        if (isLost) reader.pass?.(Number.NEGATIVE_INFINITY)
+        if (reader.isEnd) this.finish()
+        else this.goOn()
+      }
+    })
+    this.relay.start()
   }
 
   private readonly goOn = (): void => {

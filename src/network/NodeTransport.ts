@@ -17,7 +17,7 @@
 import { Socket } from "node:net"
 import { Duplex } from "node:stream"
 import * as NodeInternals from "./NodeInternals.ts"
-import { type ReadBuffers, readSize, type SocketBuffer } from "./ReadBuffers.ts"
+import { largeSize, type ReadBuffers, readSize, type SocketBuffer } from "./ReadBuffers.ts"
 import type { Mover, Receiver, Transport } from "./Transport.ts"
 
 export interface Options {
@@ -50,6 +50,7 @@ export class NodeTransport implements Transport {
   /** What it is read into, where that can be chosen. */
   private buffer: SocketBuffer | undefined = undefined
   private isHeard = false
+  private isRelayed = false
   private isOver = false
   private isPaused = false
   /** What was read last is not written yet: until then, nothing is read. */
@@ -87,6 +88,10 @@ export class NodeTransport implements Transport {
     return this.duplex.writableFinished
   }
 
+  get largestMove(): number | undefined {
+    return isSocket(this) && !("encrypted" in this.duplex) ? largeSize : undefined
+  }
+
   get unsent(): number {
     return this.duplex.writableLength
   }
@@ -101,6 +106,8 @@ export class NodeTransport implements Transport {
     this.receiver = receiver
     this.mover = undefined
     this.to = undefined
+    // A large buffer is for a relay.
+    this.rest()
     this.hear()
     if (this.isOver) setImmediate(() => receiver.closed())
   }
@@ -112,7 +119,8 @@ export class NodeTransport implements Transport {
     if (this.buffers === undefined && to instanceof NodeTransport && to.buffers) this.use(to.buffers)
     if (most !== undefined && this.buffer?.limit(most)) this.replace(this.buffer)
     this.hear()
-    this.duplex.on("drain", onDrain)
+    if (!this.isRelayed) this.duplex.on("drain", onDrain)
+    this.isRelayed = true
     if (this.duplex.readableEnded) mover.ended()
     if (this.isOver) setImmediate(() => mover.closed())
   }
@@ -289,7 +297,10 @@ export class NodeTransport implements Transport {
       this.isWriting = false
       giveBack?.()
       if (this.isOver) buffer.release()
-      else if (!this.isPaused) this.duplex.resume()
+      else {
+        if (this.mover === undefined) this.rest()
+        if (!this.isPaused) this.duplex.resume()
+      }
     })
   }
 

@@ -11,7 +11,7 @@ import { Slabs } from "../base/Slabs.ts"
 export const readSize = 16 * 1024
 
 /** A buffer of this size takes in one read what a fast sender has sent since the last. */
-const largeSize = 256 * 1024
+export const largeSize = 256 * 1024
 
 /** With thousands of them, all large ones would be gigabytes. */
 const mostLarge = 64

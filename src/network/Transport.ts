@@ -65,6 +65,9 @@ export interface Transport {
    */
   readonly keepReading?: (failed: (error: Error) => void) => void
 
+  /** The most bytes of a call of `Mover.moved`, if that is bounded. */
+  readonly largestMove?: number | undefined
+
   /** Switches TCP keep-alive on, with a probe a minute. */
   readonly keepAlive: () => void
   /** Gives up the connection's own read buffer, if no bytes are on their way. */

@@ -21,6 +21,8 @@ export interface BodyReader {
   readonly trailers: Fields
   /** The number of bytes that are still to come, if it is known. */
   readonly left: number | undefined
+  /** Notes that this many bytes of a body of a known length were taken by other means. */
+  readonly pass?: (bytes: number) => void
   /** Notes that the stream of the body has ended. Left out where that is no end of the body. */
   readonly close?: () => void
 }
@@ -57,6 +59,10 @@ class Counted implements BodyReader {
     if (size > 0) pieces.push(bytes.subarray(0, size))
     this.left -= size
     return size
+  }
+
+  pass(bytes: number): void {
+    this.left -= bytes
   }
 }
 

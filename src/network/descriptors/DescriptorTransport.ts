@@ -105,6 +105,10 @@ export class DescriptorTransport implements Transport, Watched {
     return this.outbox === undefined ? 0 : this.outbox.size
   }
 
+  get largestMove(): number {
+    return pipeSize
+  }
+
   get isFull(): boolean {
     return this.outbox !== undefined && this.outbox.size > highWaterMark
   }
