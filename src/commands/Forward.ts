@@ -2,13 +2,14 @@
  * FORWARD: forwards an HTTP request to its target (RFC 9110 §7.6).
  */
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Phases from "../base/Phases.ts"
 import { BadResponse, LastHop, LoopDetected, type SessionError } from "../Errors.ts"
 import type { Bandwidth } from "../limits/Bandwidth.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
 import type { LimitSettings } from "../limits/Settings.ts"
-import type { Dialer } from "../network/Dialer.ts"
+import type { Dialer, HttpUpstream } from "../network/Dialer.ts"
 import * as HttpForward from "../network/HttpForward.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
@@ -16,6 +17,7 @@ import type { Resolver } from "../network/Resolver.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
 import type { Forwarding } from "../session/States.ts"
+import type { Fields } from "../wire/Http.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as ForwardOrigin from "./ForwardOrigin.ts"
@@ -66,8 +68,11 @@ const attempt = Effect.fnUntraced(function* (
   const forwarding = HttpForward.run({
     exchange,
     origin,
-    path,
-    fields: HttpFields.request(head, target, pseudonym, isUpgrade),
+    path: origin.upstream ? HttpFields.absolute(target, path) : path,
+    fields: [
+      ...HttpFields.request(head, target, pseudonym, isUpgrade),
+      ...(origin.upstream ? authorization(origin.upstream) : [])
+    ],
     pseudonym,
     pace,
     idleTimeout,
@@ -83,6 +88,10 @@ const attempt = Effect.fnUntraced(function* (
     return yield* new BadResponse({ reason: outcome.reason })
   return { ...outcome, place, pace }
 })
+
+/** The credentials for the upstream that takes the request. */
+const authorization = ({ authorization }: HttpUpstream): Fields =>
+  authorization ? [["Proxy-Authorization", Redacted.value(authorization)]] : []
 
 type Attempt = HttpForward.Outcome & {
   readonly place: ForwardOrigin.Place

@@ -50,7 +50,7 @@ export const open = Effect.fnUntraced(function* (
   InvalidTarget | NotAllowed | ResolveError | DialError | LimitError,
   NetworkSettings | OriginPool | Policy | Resolver | Dialer | Scope.Scope
 > {
-  const { admitted, chargeRule, canReuse } = options
+  const { admitted, chargeRule, canReuse, exchange } = options
   const judged = yield* Connect.judge(admitted)
   const route = yield* CurrentRoute
   const { access } = judged
@@ -61,14 +61,16 @@ export const open = Effect.fnUntraced(function* (
       ? undefined
       : `${ownerOf(admitted).key}\n${NetAddress.formatInet(remote)}\n${byRoute}`
   }
-  if (canReuse) {
+  // A request for WebSocket goes through a tunnel (RFC 6455 §4.1), and not to an upstream.
+  const { forward } = HttpFields.isUpgrade(exchange.head.fields) ? { forward: undefined } : route
+  if (canReuse && (forward !== undefined || route.forward === undefined)) {
     const place = yield* kept(options, judged.permitted, keyFor)
     if (place) return place
   }
   const scope = yield* Effect.scope
   const own = yield* Scope.make()
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const connected = route.connect({
+  const connected = (forward ?? route.connect)({
     ...judged,
     chargeRule: (decision) => Scope.provide(chargeRule(decision), scope)
   })

@@ -6,6 +6,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Deadline from "../base/Deadline.ts"
 import {
@@ -35,6 +36,16 @@ export interface Outgoing {
   readonly early?: Uint8Array | undefined
   /** The way of the connection, for the log; left out by a dialer that knows one way only. */
   readonly way?: Way | undefined
+  /** Set if the connection leads to an upstream that takes requests in absolute form in place of the target. */
+  readonly upstream?: HttpUpstream | undefined
+}
+
+/** An upstream that takes HTTP requests in absolute form (RFC 9112 §3.2.2). */
+export interface HttpUpstream {
+  /** The URL, without a password. */
+  readonly url: string
+  /** The value of Proxy-Authorization. */
+  readonly authorization: Redacted.Redacted | undefined
 }
 
 /** The way of a connection to a target. */

@@ -8,7 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Deadline from "../base/Deadline.ts"
-import { BadResponse, MalformedRequest, ResponseTimeout } from "../Errors.ts"
+import { BadResponse, MalformedRequest, ResponseTimeout, UpstreamLoginFailed } from "../Errors.ts"
 import { isIncomplete } from "../wire/Decoder.ts"
 import type * as Http from "../wire/Http.ts"
 import * as HttpBody from "../wire/HttpBody.ts"
@@ -50,7 +50,7 @@ export type Outcome =
   | { readonly _tag: "Unheard"; readonly reason: string }
   | { readonly _tag: "Switched"; readonly early: Uint8Array }
 
-type Failure = BadResponse | MalformedRequest | ResponseTimeout
+type Failure = BadResponse | MalformedRequest | ResponseTimeout | UpstreamLoginFailed
 
 /**
  * Forwards a request and its response. A message that breaks off on one side is broken off by RST on the other side,
@@ -188,6 +188,12 @@ class Forwarding implements Taker {
 
   private respond(response: HttpHead.ResponseHead): void {
     const { exchange, origin, pseudonym, onStatus } = this.options
+    if (origin.upstream && response.status === 407) {
+      const { url } = origin.upstream
+      // It asks this server, and not the client.
+      this.fail(new UpstreamLoginFailed({ upstream: url, reason: "it wants other credentials (status 407)" }))
+      return
+    }
     const framing = HttpFraming.ofResponse(response, exchange.head.method)
     if (Result.isFailure(framing)) {
       this.fail(framing.failure)

@@ -3,7 +3,7 @@
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import { ByteTally } from "./ByteTally.ts"
-import type { Outgoing, Way } from "./Dialer.ts"
+import type { HttpUpstream, Outgoing, Way } from "./Dialer.ts"
 import { HttpInput } from "./HttpInput.ts"
 import { HttpOutput } from "./HttpOutput.ts"
 import type { Transport } from "./Transport.ts"
@@ -14,6 +14,8 @@ export class HttpOrigin {
   readonly remote: NetAddress.InetAddress
   /** The way of the connection, for the log. */
   readonly way: Way | undefined
+  /** The upstream that takes the requests; undefined for the origin itself. */
+  readonly upstream: HttpUpstream | undefined
   readonly input: HttpInput
   readonly output: HttpOutput
   /** Counts the bytes of the present request and its response. */
@@ -28,12 +30,13 @@ export class HttpOrigin {
 
   /** Takes over a paused connection. `release` closes it, and gives back what belongs to it. */
   constructor(
-    { transport, remote, way, early = nothing }: Pick<Outgoing, "transport" | "remote" | "way" | "early">,
+    { transport, remote, way, upstream, early = nothing }: Omit<Outgoing, "local">,
     release: () => void
   ) {
     this.transport = transport
     this.remote = remote
     this.way = way
+    this.upstream = upstream
     this.release = release
     this.output = new HttpOutput(transport, (bytes) => this.tally.add("toTarget", bytes))
     this.input = new HttpInput(transport, early, (bytes) => this.tally.add("fromTarget", bytes))

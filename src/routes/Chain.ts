@@ -41,14 +41,24 @@ export type Services = Dialer | NetworkSettings | Resolver | Scope.Scope
  * Connects through the hops to the target, within the connect timeout, or a part of it. The connection closes with the
  * scope.
  */
-export const connect = Effect.fn("routes.connect")(function* (
+export const connect = (
   hops: Hops,
   target: Target.Target,
   parts = 1
+): Effect.Effect<Reached, DialError, Services> => reach(hops, target, parts)
+
+/** Connects to the last of the hops, which is not asked for a target, in the same way. */
+export const connectToLast = (hops: Hops, parts = 1): Effect.Effect<Reached, DialError, Services> =>
+  reach(hops, undefined, parts)
+
+const reach = Effect.fn("routes.reach")(function* (
+  hops: Hops,
+  target: Target.Target | undefined,
+  parts: number
 ): Effect.fn.Return<Reached, DialError, Services> {
   const { connectTimeout } = yield* NetworkSettings
   let upstream = UpstreamUrl.shown(hops[0].upstream)
-  const reach = Effect.gen(function* () {
+  const reached = Effect.gen(function* () {
     const { transport, local } = yield* dial(hops[0])
     const conversation = new Conversation(transport)
     let bound: NetAddress.InetAddress | undefined
@@ -58,6 +68,8 @@ export const connect = Effect.fn("routes.connect")(function* (
       const to = next === undefined ? target : placeOf(next)
       conversation.upstream = upstream
       conversation.reported = next === undefined ? identity : ofHop(next)
+      yield* encrypt(conversation, hop)
+      if (to === undefined) break
       yield* pass(conversation, hop, to, (address) => {
         bound = next === undefined ? address : undefined
       })
@@ -66,28 +78,31 @@ export const connect = Effect.fn("routes.connect")(function* (
     return { ...conversation.release(), local, bound }
   })
   return yield* Deadline.within(
-    reach,
+    reached,
     Duration.divideUnsafe(connectTimeout, parts),
     Effect.suspend(() => Effect.fail(new UpstreamTimeout({ upstream })))
   )
 })
 
+/** Does the TLS handshake with an upstream that speaks TLS. */
+const encrypt = (conversation: Conversation, { upstream, secure }: Hop): Effect.Effect<void, DialError> =>
+  secure === undefined
+    ? Effect.void
+    : conversation.upgrade((plain, unread) =>
+        Effect.mapError(
+          secure(plain, unread, hostOf(upstream)),
+          (reason) => new UpstreamFailed({ upstream: UpstreamUrl.shown(upstream), reason })
+        )
+      )
+
 /** Has an upstream connect to the next one, or to the target. */
 const pass = Effect.fnUntraced(function* (
   conversation: Conversation,
-  { upstream, secure }: Hop,
+  { upstream }: Hop,
   target: Target.Target,
   bound: (address: NetAddress.InetAddress) => void
 ): Effect.fn.Return<void, DialError> {
   const { kind, credentials, isPipelined } = upstream
-  if (secure) {
-    yield* conversation.upgrade((plain, unread) =>
-      Effect.mapError(
-        secure(plain, unread, hostOf(upstream)),
-        (reason) => new UpstreamFailed({ upstream: UpstreamUrl.shown(upstream), reason })
-      )
-    )
-  }
   yield* Effect.mapError(
     kinds[kind].connect(conversation, {
       target,

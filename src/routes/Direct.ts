@@ -137,7 +137,7 @@ const delay = "250 millis"
  * The error to report for several addresses: a reached limit, or else the error from nearest to the target. Attempts that
  * were still under way at the deadline have timed out.
  */
-const mostTelling = (
+export const mostTelling = (
   errors: ReadonlyArray<DialError | LimitError>,
   last: DialError | LimitError
 ): DialError | LimitError => errors.reduce((best, error) => (rank(error) < rank(best) ? error : best), last)

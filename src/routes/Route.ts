@@ -64,6 +64,11 @@ export interface Route {
     to: JudgedTarget
   ) => Effect.Effect<Connected, DialError | LimitError, NetworkSettings | Dialer | Resolver | Scope.Scope>
   /**
+   * A connection for forwarded HTTP requests: to the target, or to an upstream that takes requests in absolute form. Left
+   * out, as `connect`.
+   */
+  readonly forward?: Route["connect"] | undefined
+  /**
    * A listener for a connection from the target, or from any sender if `to` is the unspecified address. `local` is the
    * server's address of the client's connection.
    */

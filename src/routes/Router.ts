@@ -59,6 +59,7 @@ export const make = ({ routes, ...defaults }: Options): Route => {
 
   return {
     connect: (to) => inTurn(byRoute(to).map(({ route, to }) => route.connect(to))),
+    forward: (to) => inTurn(byRoute(to).map(({ route, to }) => (route.forward ?? route.connect)(to))),
     listen: (to, local) => {
       if (!NetAddress.isIpAddress(to)) {
         return inTurn(byRoute(to).map(({ route, to }) => route.listen(to, local)))

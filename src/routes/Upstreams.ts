@@ -4,15 +4,19 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { type DialError, type LimitError, RouteUnable } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Permitted } from "../policy/Authorize.ts"
+import * as HttpConnect from "../wire/HttpConnect.ts"
 import type { Target } from "../wire/Target.ts"
 import * as Chain from "./Chain.ts"
-import { ipv4First } from "./Direct.ts"
+import { ipv4First, mostTelling } from "./Direct.ts"
 import type { Member, Pool } from "./Pool.ts"
 import type { Connected, JudgedTarget, Route } from "./Route.ts"
+import * as UpstreamUrl from "./UpstreamUrl.ts"
 
 /** Connects by the members of a pool. `stickyBy` says what sessions have in common that get the same member. */
 export const make = (pool: Pool, stickyBy: string | undefined): Route => {
@@ -20,6 +24,10 @@ export const make = (pool: Pool, stickyBy: string | undefined): Route => {
   const keyOf = (access: Access) => (stickyBy === undefined ? undefined : commonOf(access, stickyBy))
   return {
     connect: (to) => pool.use(keyOf(to.access), (member) => connect(pool, member, to)),
+    forward: (to) =>
+      pool.use(keyOf(to.access), (member) =>
+        takesRequests(member, to) ? hand(pool, member, to) : connect(pool, member, to)
+      ),
     listen: () => Effect.fail(new RouteUnable({ reason: `the route ${route} carries no BIND` })),
     datagrams: () => Effect.fail(new RouteUnable({ reason: `the route ${route} carries no datagrams` })),
     // A connection that is kept would be used by sessions that get another member.
@@ -47,7 +55,7 @@ const connect = Effect.fnUntraced(function* (
   { access: { target }, permitted, chargeRule }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
   const isByName = hops[hops.length - 1]!.upstream.sendsNames && !NetAddress.isIpAddress(target.host)
-  const [first, ...others] = isByName ? [permitted[0]] : ipv4First(permitted).slice(0, most)
+  const addresses = isByName ? [permitted[0]] : ipv4First(permitted).slice(0, most)
   const attempt = ({ address, decision }: Permitted) =>
     chargeRule(decision).pipe(
       Effect.andThen(
@@ -60,11 +68,44 @@ const connect = Effect.fnUntraced(function* (
       })
     )
   const at = (address: NetAddress.IpAddress): Target => ({ host: address, port: target.port })
-  return yield* others.reduce(
-    (before, next) =>
-      Effect.catch(before, (error) => (isOfTarget(error) ? attempt(next) : Effect.fail(error))),
-    attempt(first!)
-  )
+  const errors: Array<DialError | LimitError> = []
+  for (const each of addresses) {
+    const result = yield* Effect.result(attempt(each))
+    if (Result.isSuccess(result)) return result.success
+    if (!isOfTarget(result.failure)) return yield* result.failure
+    errors.push(result.failure)
+  }
+  return yield* mostTelling(errors, errors[0]!)
+})
+
+/**
+ * Whether the last upstream takes the request in absolute form. It would resolve the name in the request, so it does only
+ * if it is to get names, or if there is none.
+ */
+const takesRequests = ({ hops }: Member, { access }: JudgedTarget): boolean => {
+  const { kind, sendsNames } = hops[hops.length - 1]!.upstream
+  return kind === "http" && (sendsNames || NetAddress.isIpAddress(access.target.host))
+}
+
+/** A connection to the last upstream, which takes the request in absolute form. */
+const hand = Effect.fnUntraced(function* (
+  { route, members, tries }: Pool,
+  { name: member, hops }: Member,
+  { access: { target }, permitted, chargeRule }: JudgedTarget
+): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
+  const [{ address, decision }] = permitted
+  yield* chargeRule(decision)
+  const { transport, early, local } = yield* inOwnScope(Chain.connectToLast(hops, tries))
+  const { upstream: last } = hops[hops.length - 1]!
+  const authorization = last.credentials && Redacted.make(HttpConnect.basic(Redacted.value(last.credentials)))
+  return {
+    outgoing: {
+      ...{ transport, early, local, remote: NetAddress.inetAddressUnsafe(address, target.port) },
+      way: { route, ...(members.length > 1 && { member }) },
+      upstream: { url: UpstreamUrl.shown(last), authorization }
+    },
+    decision
+  }
 })
 
 /** The most addresses of a target that are tried. */

@@ -53,6 +53,9 @@ export const make = (first: Generation): CurrentGeneration => {
     },
     route: {
       connect: (to) => route().connect(to),
+      get forward() {
+        return route().forward
+      },
       listen: (to, local) => route().listen(to, local),
       datagrams: (to) => route().datagrams(to),
       keyOf: (access, permitted) => {

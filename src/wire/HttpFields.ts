@@ -119,6 +119,10 @@ const switching: Fields = [
   ["Upgrade", "websocket"]
 ]
 
+/** The request-target of a request to an upstream, in absolute form (RFC 9112 §3.2.2, §3.2.4). */
+export const absolute = (target: Target.Target, path: string): string =>
+  `http://${host(target)}${path === "*" ? "" : path}`
+
 const host = (target: Target.Target): string => {
   const text = Target.format(target)
   return target.port === 80 ? text.slice(0, -":80".length) : text

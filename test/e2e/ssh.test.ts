@@ -1,15 +1,13 @@
 /**
  * ssh through nc, to an sshd of the test's own.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises"
-import { userInfo } from "node:os"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describeWith } from "../support/clients.ts"
-import * as Origin from "../support/origin.ts"
 import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
+import { sshd } from "../support/sshd.ts"
 import * as Temporary from "../support/temporary.ts"
 
 describeWith(["openssh-client", "openssh-server", "netcat-openbsd"], () => {
@@ -29,36 +27,4 @@ describeWith(["openssh-client", "openssh-server", "netcat-openbsd"], () => {
       yield* server.logged({ message: "session", target: `127.0.0.1:${port}`, outcome: "finished" })
     })
   )
-})
-
-/** Lets whoever runs the tests in, by a key in the directory, and returns its port. */
-const sshd = Effect.fnUntraced(function* (directory: string) {
-  const port = yield* Origin.freePort
-  const at = (name: string) => join(directory, name)
-  for (const name of ["host", "user"]) {
-    yield* Processes.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", at(name)])
-  }
-  const config = [
-    "ListenAddress 127.0.0.1",
-    `Port ${port}`,
-    `HostKey ${at("host")}`,
-    `AuthorizedKeysFile ${at("user.pub")}`,
-    // The directory is below one that everyone can write to.
-    "StrictModes no",
-    "PasswordAuthentication no",
-    "PermitRootLogin yes",
-    "PidFile none",
-    "UsePAM no"
-  ]
-  yield* Effect.promise(async () => {
-    const hostKey = await readFile(at("host.pub"), "utf8")
-    await writeFile(at("known_hosts"), `[127.0.0.1]:${port} ${hostKey}`)
-    await writeFile(at("config"), `${config.join("\n")}\n`)
-    // Where the system's own sshd runs, it is there already.
-    if (userInfo().uid === 0) await mkdir("/run/sshd", { recursive: true, mode: 0o755 })
-  })
-  const shown = `exec /usr/sbin/sshd -D -e -f ${at("config")} 2>&1`
-  const running = yield* Processes.start("sh", ["-c", shown])
-  yield* running.until((stdout) => stdout.includes("Server listening") || undefined)
-  return port
 })

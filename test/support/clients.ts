@@ -12,6 +12,7 @@ export const python = "/usr/bin/python3"
 const clients = {
   chromium: "command -v chromium",
   curl: "command -v curl && command -v openssl",
+  "dante-server": "command -v danted",
   "dante-client": "command -v socksify",
   // A compiler too, for programs of one file.
   "default-jdk-headless": "command -v java && command -v javac",
@@ -21,6 +22,7 @@ const clients = {
   "golang-go": "command -v go",
   "golang-golang-x-net-dev": "test -d /usr/share/gocode/src/golang.org/x/net/proxy",
   ldnsutils: "command -v drill",
+  microsocks: "command -v microsocks",
   ncat: "command -v ncat",
   "netcat-openbsd": "command -v nc.openbsd",
   "openssh-client": "command -v ssh",

@@ -48,10 +48,15 @@ function started(
     yield* Effect.promise(() => chmod(directory, 0o777))
     yield* Effect.promise(() => writeFile(file, `${config(port, directory).join("\n")}\n`))
     yield* Processes.start(command, [...flags, file])
-    while (!(yield* listens(port))) yield* Effect.sleep("50 millis")
+    yield* listening(port)
     return port
   })
 }
+
+/** Waits until there is a program on this port of 127.0.0.1. */
+export const listening = Effect.fnUntraced(function* (port: number) {
+  while (!(yield* listens(port))) yield* Effect.sleep("50 millis")
+})
 
 const listens = (port: number) =>
   Effect.callback<boolean>((resume) => {
