@@ -106,7 +106,7 @@ describe("Sources", () => {
 
   for (const [name, setting] of Object.entries(texts)) {
     // Any text but an empty one can be a path.
-    if (["FILE", "DIR"].includes(setting.metavar)) continue
+    if (/^(?:FILE|DIR)\b/.test(setting.metavar)) continue
     it.effect(`reports an invalid ${name} with its text`, () =>
       Effect.gen(function* () {
         const bad = "%\x1b[31m\nsecret"
