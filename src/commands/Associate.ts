@@ -9,7 +9,7 @@ import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.
 import { Bandwidth } from "../limits/Bandwidth.ts"
 import { ownerOf } from "../limits/LimitKeys.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
-import type { LimitSettings } from "../limits/Settings.ts"
+import { LimitSettings } from "../limits/Settings.ts"
 import { CurrentListener } from "../network/CurrentListener.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
@@ -66,6 +66,7 @@ export const clientOf = Effect.fnUntraced(function* ({
 > {
   const pace = yield* SessionBandwidth.of(admitted)
   const bandwidth = yield* Bandwidth
+  const limits = yield* LimitSettings
   return {
     access: {
       ...accessOf(admitted),
@@ -83,7 +84,7 @@ export const clientOf = Effect.fnUntraced(function* ({
       Effect.andThen(
         chargeRule(decision, traffic),
         Effect.provideService(SessionBandwidth.ofRule(decision), Bandwidth, bandwidth)
-      )
+      ).pipe(Effect.provideService(LimitSettings, limits))
   }
 })
 

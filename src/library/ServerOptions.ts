@@ -382,6 +382,13 @@ export interface ServerOptions {
    */
   readonly quotaResetDay?: number | undefined
   /**
+   * What happens to sessions whose quota is used up: deny ends them and refuses new ones, throttle lets them
+   * go on with --bandwidth-over-quota.
+   *
+   * @default deny
+   */
+  readonly onQuota?: "deny" | "throttle" | undefined
+  /**
    * Bandwidth limit of each session, in bytes a second. It is given for what comes from the client and for
    * what goes to it, as 1MiB/10MiB, or for each of the two directions, as 10MiB.
    *
@@ -401,6 +408,13 @@ export interface ServerOptions {
    * @default off
    */
   readonly bandwidthTotal?: BandwidthOption | undefined
+  /**
+   * Bandwidth limit of a user or a rule whose quota is used up, with --on-quota throttle, for all its
+   * sessions together.
+   *
+   * @default 64KiB
+   */
+  readonly bandwidthOverQuota?: BandwidthOption | undefined
   /**
    * Limit of concurrent associations of a user, or of a client without one.
    *

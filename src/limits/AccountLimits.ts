@@ -24,7 +24,7 @@ export const make = (
   }
 
   const isSpent = (account: Account, now: number): Refused<LimitError> | undefined => {
-    const error = quotas.exceeded(account, now)
+    const error = account.isSlowed ? undefined : quotas.exceeded(account, now)
     return error && { error: () => error }
   }
 

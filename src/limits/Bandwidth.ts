@@ -14,6 +14,10 @@ import * as TokenBucket from "../base/TokenBucket.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Rates } from "../config/Parsers.ts"
 import * as BandwidthScheduler from "../network/BandwidthScheduler.ts"
+import type { Account } from "./LimitKeys.ts"
+import * as LimitKeys from "./LimitKeys.ts"
+import { Quotas } from "./Quotas.ts"
+import * as QuotaThrottle from "./QuotaThrottle.ts"
 import { RateShares } from "./RateShares.ts"
 import { LimitSettings } from "./Settings.ts"
 import * as SharedBuckets from "./SharedBuckets.ts"
@@ -22,6 +26,8 @@ import * as SharedBuckets from "./SharedBuckets.ts"
 export interface Usage {
   /** The owner's key, asked for only where there is a limit. All sessions of an owner share the limit. */
   readonly owner: () => string
+  /** The authenticated user. */
+  readonly user?: string | undefined
   /** The owner's own limits, which take precedence over those of the settings. */
   readonly own: Limits | undefined
   /** The rule that allowed the session. All sessions that the rule allows share its limits. */
@@ -47,10 +53,10 @@ export class Bandwidth extends Context.Service<
     /** The limits of the traffic that a rule allows, for a session that uses several rules, until the scope closes. They hold beside those of `pace`. */
     readonly paceOf: (
       rule: LimitedRule
-    ) => Effect.Effect<BandwidthScheduler.Pace | undefined, never, Scope.Scope>
+    ) => Effect.Effect<BandwidthScheduler.Pace | undefined, never, LimitSettings | Scope.Scope>
   }
 >()("effect-socks/limits/Bandwidth") {
-  static readonly layer: Layer.Layer<Bandwidth> = Layer.effect(
+  static readonly layer: Layer.Layer<Bandwidth, never, Quotas> = Layer.effect(
     Bandwidth,
     Effect.gen(function* () {
       const clock = yield* Clock.clockWith(Effect.succeed)
@@ -74,14 +80,21 @@ export class Bandwidth extends Context.Service<
         Effect.forkScoped
       )
 
+      const throttle = QuotaThrottle.make(yield* Quotas, shared)
+      const sweep = Effect.sync(() => throttle.sweep(clock.currentTimeMillisUnsafe()))
+      const sweeping = yield* Effect.cached(
+        Effect.forkIn(Effect.schedule(sweep, Schedule.spaced("1 second")), yield* Effect.scope)
+      )
+
       /** A flow through the buckets of these limits, and the function that gives the buckets back. */
-      const enter = (named: ReadonlyArray<readonly [name: string, rate: number]>, session = Infinity) => {
+      const enter = (named: ReadonlyArray<QuotaThrottle.Named>, session = Infinity) => {
         const shares = named.filter(([, rate]) => rate < Infinity)
         const buckets = [
           ...(session < Infinity ? [TokenBucket.make(session, now())] : []),
           ...shares.map(([name, rate]) => shared.take(name, rate))
         ]
-        const flow = Arr.isReadonlyArrayNonEmpty(buckets) ? scheduler.flow(buckets) : undefined
+        const lowest = Math.min(...shares.map(([, , lowest = Infinity]) => lowest))
+        const flow = Arr.isReadonlyArrayNonEmpty(buckets) ? scheduler.flow(buckets, lowest) : undefined
         const leave = () => {
           flow?.leave()
           for (const [name] of shares) shared.giveBack(name)
@@ -89,29 +102,71 @@ export class Bandwidth extends Context.Service<
         return { flow, leave }
       }
 
+      /** The buckets of accounts that are slowed over their quotas, until the scope closes. */
+      const slowed = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>, rates: Rates) {
+        const all: Array<Record<keyof Rates, QuotaThrottle.Named>> = []
+        for (const account of accounts) {
+          const buckets = throttle.enter(account, rates, clock.currentTimeMillisUnsafe())
+          if (buckets === undefined) continue
+          all.push(buckets)
+          yield* Effect.addFinalizer(() => Effect.sync(() => throttle.leave(account)))
+        }
+        if (all.length > 0) yield* sweeping
+        return all
+      })
+
       return {
         pace: Effect.fnUntraced(function* (usage) {
           const settings = yield* LimitSettings
           const up = limitsOf("upload", usage, settings)
           const down = limitsOf("download", usage, settings)
-          if (!isLimited(up) && !isLimited(down)) return undefined
+          const over =
+            settings.onQuota === "throttle"
+              ? yield* slowed(accountsOf(usage, settings), settings.bandwidthOverQuota)
+              : []
+          if (!isLimited(up) && !isLimited(down) && over.length === 0) return undefined
           return yield* paced((way) => {
             const limits = way === "upload" ? up : down
             const shared = [
               [`${way} of ${usage.owner()}`, limits.user],
               [byRule(way, usage.rule?.name), limits.rule],
-              [way, limits.total]
+              [way, limits.total],
+              ...over.map((buckets) => buckets[way])
             ] as const
             return enter(shared, limits.session)
           })
         }),
-        paceOf: ({ name, limits: { upload = Infinity, download = Infinity } }) =>
-          Math.min(upload, download) === Infinity
-            ? Effect.undefined
-            : paced((way) => enter([[byRule(way, name), way === "upload" ? upload : download]]))
+        paceOf: Effect.fnUntraced(function* (rule) {
+          const settings = yield* LimitSettings
+          const { name, limits } = rule
+          const { upload = Infinity, download = Infinity } = limits
+          const over =
+            settings.onQuota === "throttle"
+              ? yield* slowed(accountsOf({ rule }, settings), settings.bandwidthOverQuota)
+              : []
+          if (Math.min(upload, download) === Infinity && over.length === 0) return undefined
+          return yield* paced((way) =>
+            enter([
+              [byRule(way, name), way === "upload" ? upload : download],
+              ...over.map((buckets) => buckets[way])
+            ])
+          )
+        })
       }
     })
   )
+}
+
+/** The accounts whose quotas count for a session. */
+const accountsOf = (
+  { user, own, rule }: Partial<Usage>,
+  settings: LimitSettings["Service"]
+): ReadonlyArray<Account> => {
+  const ofRule = rule && LimitKeys.ofRule({ rule: rule.name, limits: rule.limits }, settings)
+  return [
+    ...(user === undefined ? [] : [LimitKeys.ofUser(user, own, settings)]),
+    ...(ofRule === undefined ? [] : [ofRule])
+  ]
 }
 
 interface Entered {

@@ -51,9 +51,9 @@ export class ByteCharge {
     return now >= this.endsAt
   }
 
-  /** Whether a quota is used up. */
+  /** Whether a quota is used up that ends sessions. */
   isSpent(quotas: Quotas["Service"], now: number): boolean {
-    return this.accounts.some((account) => quotas.exceeded(account, now) !== undefined)
+    return this.accounts.some((account) => !account.isSlowed && quotas.exceeded(account, now) !== undefined)
   }
 }
 

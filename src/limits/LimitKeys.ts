@@ -44,6 +44,8 @@ export interface Account {
   readonly limits: Limits
   /** Whether this is the account of the session's owner: its user, or its client where no user was authenticated. */
   readonly isOwner?: true
+  /** Whether sessions go on slowly after a quota is used up, and are not ended and refused. */
+  readonly isSlowed?: true
 }
 
 /** The account of the client address, and that of the user, whose own limits take precedence over the settings. */
@@ -57,23 +59,35 @@ export const ofClient = (
   if (identity.user === undefined) return [{ ...client, isOwner: true, limits: { sessions, sessionRate } }]
   return [
     { ...client, limits: { sessions } },
-    {
-      whose: "user",
-      key: `user ${identity.user}`,
-      isOwner: true,
-      limits: {
-        sessions: numberOf(settings.maxSessionsPerUser),
-        sessionRate,
-        dailyQuota: numberOf(settings.dailyQuota),
-        monthlyQuota: numberOf(settings.monthlyQuota),
-        ...identity.limits
-      }
-    }
+    { ...ofUser(identity.user, identity.limits, settings), isOwner: true }
   ]
 }
 
+/** The account of a user, whose own limits take precedence over the settings. */
+export const ofUser = (
+  user: string,
+  own: Limits | undefined,
+  settings: LimitSettings["Service"]
+): Account => ({
+  whose: "user",
+  key: `user ${user}`,
+  ...slowed(settings),
+  limits: {
+    sessions: numberOf(settings.maxSessionsPerUser),
+    sessionRate: numberOf(settings.sessionRate),
+    dailyQuota: numberOf(settings.dailyQuota),
+    monthlyQuota: numberOf(settings.monthlyQuota),
+    ...own
+  }
+})
+
 /** The account of a rule with limits: all sessions that the rule allows count together. */
-export const ofRule = ({ rule, limits }: Decision): Account | undefined =>
-  limits && { whose: "rule", key: `rule ${rule}`, limits }
+export const ofRule = (
+  { rule, limits }: Pick<Decision, "rule" | "limits">,
+  settings: LimitSettings["Service"]
+): Account | undefined => limits && { whose: "rule", key: `rule ${rule}`, ...slowed(settings), limits }
+
+const slowed = ({ onQuota }: LimitSettings["Service"]): Pick<Account, "isSlowed"> =>
+  onQuota === "throttle" ? { isSlowed: true } : {}
 
 const numberOf = (limit: number | "off"): number => (limit === "off" ? Number.POSITIVE_INFINITY : limit)

@@ -17,6 +17,7 @@ export const of = (
   Effect.flatMap(Bandwidth, ({ pace }) =>
     pace({
       owner: () => ownerOf(owned).key,
+      user: owned.identity.user,
       own: owned.identity.limits,
       rule: decision && limitedRule(decision)
     })
@@ -25,7 +26,7 @@ export const of = (
 /** The limits of the traffic that one rule allows, for a session that uses several rules. */
 export const ofRule = (
   decision: Decision
-): Effect.Effect<Pace | undefined, never, Bandwidth | Scope.Scope> => {
+): Effect.Effect<Pace | undefined, never, Bandwidth | LimitSettings | Scope.Scope> => {
   const rule = limitedRule(decision)
   return rule ? Effect.flatMap(Bandwidth, ({ paceOf }) => paceOf(rule)) : Effect.undefined
 }

@@ -21,14 +21,15 @@ const quota = (description: string): Setting.Setting<number | "off", false> => (
   defaultText: "off"
 })
 
-const bandwidth = (description: string): Setting.Setting<Parsers.Rates, false> => ({
+const bandwidth = (description: string, initially = "off"): Setting.Setting<Parsers.Rates, false> => ({
   description,
   metavar: "UP/DOWN",
   read: Parsers.rates,
   expected: "bytes a second such as 1MiB/10MiB, up and down, or 10MiB for each way, or off",
-  default: { upload: Infinity, download: Infinity },
-  defaultText: "off"
+  default: Option.getOrThrow(Parsers.rates(initially)),
+  defaultText: initially
 })
+
 export class LimitSettings extends Section.make<LimitSettings>()("effect-socks/limits/Settings", {
   maxHandshakes: Setting.single<Parsers.EarlyDrop | "auto">({
     description:
@@ -76,6 +77,14 @@ export class LimitSettings extends Section.make<LimitSettings>()("effect-socks/l
     default: 1,
     defaultText: "1"
   }),
+  onQuota: Setting.word({
+    description:
+      "What happens to sessions whose quota is used up: deny ends them and refuses new ones, throttle lets them go on " +
+      "with --bandwidth-over-quota",
+    metavar: "ACTION",
+    words: ["deny", "throttle"],
+    default: "deny"
+  }),
   bandwidthSession: bandwidth(
     "Bandwidth limit of each session, in bytes a second. It is given for what comes from the client and for what " +
       "goes to it, as 1MiB/10MiB, or for each of the two directions, as 10MiB"
@@ -85,6 +94,10 @@ export class LimitSettings extends Section.make<LimitSettings>()("effect-socks/l
       "without a user"
   ),
   bandwidthTotal: bandwidth("Bandwidth limit of all sessions together, in bytes a second"),
+  bandwidthOverQuota: bandwidth(
+    "Bandwidth limit of a user or a rule whose quota is used up, with --on-quota throttle, for all its sessions together",
+    "64KiB"
+  ),
   udpAssociations: Setting.count(
     "Limit of concurrent associations of a user, or of a client without one",
     "off",

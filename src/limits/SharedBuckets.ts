@@ -9,6 +9,8 @@ export interface SharedBuckets {
   readonly take: (name: string, rate: number) => TokenBucket.TokenBucket
   /** One session fewer uses the bucket. It is kept until it is full, so that a session cannot shed its debt by coming back. */
   readonly giveBack: (name: string) => void
+  /** Changes the rate of a bucket, if there is one of this name. */
+  readonly setRate: (name: string, rate: number) => void
   readonly size: () => number
   /** Reports demand to the other processes, if the rates are shared with them. To be called once a second. */
   readonly report: () => void
@@ -60,14 +62,22 @@ export const make = (now: () => number, shares?: RateShares): SharedBuckets => {
     unused.delete(name)
   }
 
+  const setRate = ({ bucket, share }: Entry, rate: number) => {
+    bucket.whole = rate
+    TokenBucket.setRate(bucket, rate * share, now())
+  }
+
   return {
     take: (name, rate) => {
       const entry = entries.get(name) ?? enter(name, rate)
       unused.delete(name)
       entry.users++
-      entry.bucket.whole = rate
-      TokenBucket.setRate(entry.bucket, rate * entry.share, now())
+      setRate(entry, rate)
       return entry.bucket
+    },
+    setRate: (name, rate) => {
+      const entry = entries.get(name)
+      if (entry) setRate(entry, rate)
     },
     giveBack: (name) => {
       const entry = entries.get(name)

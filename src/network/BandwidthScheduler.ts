@@ -28,7 +28,8 @@ export interface Pace {
 }
 
 export interface BandwidthScheduler {
-  readonly flow: (buckets: Arr.NonEmptyReadonlyArray<TokenBucket.TokenBucket>) => Flow
+  /** A flow through these buckets. `lowest`: a rate to which they may come later. */
+  readonly flow: (buckets: Arr.NonEmptyReadonlyArray<TokenBucket.TokenBucket>, lowest?: number) => Flow
   /** Divides the new tokens among the waiting flows. Returns whether another tick is needed. */
   readonly tick: () => boolean
 }
@@ -91,8 +92,8 @@ export const make = (now: () => number, wake: () => void): BandwidthScheduler =>
     })
 
   return {
-    flow: (buckets) => {
-      const state: State = { buckets, slice: sliceFor(buckets), credit: 0, turn: turns, go: () => {} }
+    flow: (buckets, lowest = Infinity) => {
+      const state: State = { buckets, slice: sliceFor(buckets, lowest), credit: 0, turn: turns, go: () => {} }
       return {
         slice: state.slice,
         pass: (bytes, go) => {
@@ -154,8 +155,8 @@ const giveBack = (state: State, keep: number): void => {
   charge(state, -excess)
 }
 
-/** The bytes of about 1/16 second at the lowest rate: a power of two from 4 KiB to 256 KiB. */
-const sliceFor = (buckets: ReadonlyArray<TokenBucket.TokenBucket>): number => {
-  const rate = Math.min(...buckets.map(({ whole }) => whole))
-  return Math.min(Math.max(2 ** Math.floor(Math.log2(rate / 16)), 4 * 1024), 256 * 1024)
+/** The bytes of about 1/16 second at the lowest rate now, or of a second at a later one: a power of two from 4 KiB to 256 KiB. */
+const sliceFor = (buckets: ReadonlyArray<TokenBucket.TokenBucket>, lowest: number): number => {
+  const rate = Math.min(lowest, ...buckets.map(({ whole }) => whole / 16))
+  return Math.min(Math.max(2 ** Math.floor(Math.log2(rate)), 4 * 1024), 256 * 1024)
 }

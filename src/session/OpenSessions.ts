@@ -145,9 +145,10 @@ export class OpenSessions {
     decision: Decision,
     traffic: Traffic = session.traffic
   ): Effect.Effect<void, LimitError, Scope.Scope> {
-    const account = LimitKeys.ofRule(decision)
-    if (account === undefined) return Effect.void
+    if (decision.limits === undefined) return Effect.void
     return Effect.withFiber((fiber) => {
+      const account = LimitKeys.ofRule(decision, limitsOf(fiber))
+      if (account === undefined) return Effect.void
       let isCharged = false
       const attempt = (now: number) => {
         const refused = this.admission.chargeRule(session, account, traffic, now)

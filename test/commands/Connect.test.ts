@@ -11,6 +11,8 @@ import * as Result from "effect/Result"
 import * as Connect from "../../src/commands/Connect.ts"
 import { ConnectionRefused } from "../../src/Errors.ts"
 import { Bandwidth } from "../../src/limits/Bandwidth.ts"
+import { Quotas } from "../../src/limits/Quotas.ts"
+import * as Usage from "../../src/limits/Usage.ts"
 import type { Client } from "../../src/network/Client.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
@@ -74,7 +76,10 @@ const services = (answers: boolean) => {
   const relay = Layer.succeed(Relay, { run: () => Effect.succeed("finished") })
   return {
     events,
-    layer: Layer.mergeAll(resolver, dialer, relay, Policy.layerAnything, Bandwidth.layer, Config.layer())
+    layer: Layer.mergeAll(
+      ...([resolver, dialer, relay, Policy.layerAnything, Config.layer()] as const),
+      Layer.provide(Bandwidth.layer, Quotas.layerOf(Usage.make()))
+    )
   }
 }
 

@@ -32,8 +32,8 @@ describe("the accounts of a session", () => {
   })
 
   it("are a rule's only if it has limits", () => {
-    assert.isUndefined(LimitKeys.ofRule({ verdict: "allow", rule: "ours" }))
-    assert.deepStrictEqual(LimitKeys.ofRule({ verdict: "allow", rule: "ours", limits: { sessions: 1 } }), {
+    assert.isUndefined(LimitKeys.ofRule({ rule: "ours" }, config))
+    assert.deepStrictEqual(LimitKeys.ofRule({ rule: "ours", limits: { sessions: 1 } }, config), {
       ...{ whose: "rule", key: "rule ours", limits: { sessions: 1 } }
     })
   })

@@ -127,4 +127,23 @@ describe("Quotas", () => {
       assert.strictEqual((yield* refused)._tag, "QuotaExceeded")
     }).pipe(Effect.provide(layer({ dailyQuota: 100 })))
   )
+
+  it.effect("end and refuse nobody with throttle", () =>
+    Effect.gen(function* () {
+      const { chargeRule, list } = yield* SessionRegistry
+      yield* Effect.forkChild(Effect.scoped(Effect.andThen(beginScoped("alice"), Effect.never)))
+      yield* settled
+      const [session] = yield* list
+      session!.traffic.sent += 1000
+      yield* TestClock.adjust("2 seconds")
+      assert.lengthOf(yield* list, 1)
+      const more = yield* begin({ identity: alice })
+      const decision = { verdict: "allow", rule: "mail", limits: { dailyQuota: 1 } } as const
+      yield* chargeRule(more.session, decision)
+      more.session.traffic.sent += 1
+      yield* TestClock.adjust("2 seconds")
+      assert.isUndefined(more.session.outcome)
+      yield* chargeRule((yield* begin({ identity: alice })).session, decision)
+    }).pipe(Effect.scoped, Effect.provide(layer({ dailyQuota: 100, onQuota: "throttle" })))
+  )
 })

@@ -10,6 +10,8 @@ import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import { Bandwidth } from "../../src/limits/Bandwidth.ts"
+import { Quotas } from "../../src/limits/Quotas.ts"
+import * as Usage from "../../src/limits/Usage.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import * as Config from "../../src/server/Config.ts"
 import type { Peer } from "../../src/testing/index.ts"
@@ -20,7 +22,7 @@ import { pattern, settled } from "../support/streams.ts"
 const KiB = 1024
 
 const limited = (upload: number, download: number, values: Partial<Config.Values> = {}) =>
-  Layer.mergeAll(Relay.layer, Bandwidth.layer).pipe(
+  Layer.mergeAll(Relay.layer, Layer.provide(Bandwidth.layer, Quotas.layerOf(Usage.make()))).pipe(
     Layer.provideMerge(Config.layer({ bandwidthSession: { upload, download }, ...values }))
   )
 
