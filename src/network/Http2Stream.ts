@@ -7,8 +7,8 @@ import type { Fields } from "../wire/Http.ts"
 import { NodeTransport } from "./NodeTransport.ts"
 import type { Transport } from "./Transport.ts"
 
-const { NGHTTP2_CONNECT_ERROR, NGHTTP2_FLAG_END_STREAM, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } =
-  constants
+const { NGHTTP2_CONNECT_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 
 export class Http2Stream {
   /** The field lines of the request: names and values by turns. */
@@ -59,6 +59,11 @@ export class Http2Stream {
     const { stream } = this
     stream.once("wantTrailers", () => stream.sendTrailers(objectOf(trailers)))
     this.transport.end()
+  }
+
+  /** Asks for no more of the request, as soon as the response is whole (RFC 9113 §8.1). */
+  closeWhenSent(): void {
+    this.whenSent(() => this.stream.closed || this.stream.close(NGHTTP2_NO_ERROR))
   }
 
   /** Calls `then` when all of the response is sent, or the stream has closed. */

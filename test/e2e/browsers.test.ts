@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describeWith } from "../support/clients.ts"
+import * as DevTools from "../support/devtools.ts"
 import * as Marionette from "../support/marionette.ts"
 import * as Origin from "../support/origin.ts"
 import * as Processes from "../support/processes.ts"
@@ -91,6 +92,59 @@ describeWith(["chromium"], () => {
   )
 })
 
+/** A page that uploads five megabytes, of a site that notes by which version of HTTP it was asked. */
+const uploads = Effect.gen(function* () {
+  const hops: Array<string> = []
+  const origin = yield* Origin.http((request, response) => {
+    hops.push(String(request.headers.via).split(" ")[0]!)
+    if (request.method === "GET") return void response.setHeader("content-type", "text/html").end(uploading)
+    let size = 0
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length
+    })
+    request.on("end", () => response.end(String(size)))
+  })
+  return { ...origin, hops }
+})
+
+const uploading = `<!doctype html><title>page</title><script>
+fetch("/upload", { method: "POST", body: new Uint8Array(5_000_000) })
+  .then((response) => response.text())
+  .then((size) => fetch("/size/" + size, { method: "POST" }))
+</script>`
+
+const localhost = new URL("../support/localhost.yaml", import.meta.url).pathname
+
+const withTls = Program.forFile([
+  ...["--listen", "tls:127.0.0.1:0", "--tls", "auto", "--user", "alice:secret", "--private-targets", "allow"],
+  ...["--log-level", "debug", "--config", localhost]
+])
+
+describeWith(["chromium"], () => {
+  it.live("speaks HTTP/2 to a proxy over TLS that asks for a password, and uploads", () =>
+    Effect.gen(function* () {
+      const server = yield* withTls
+      const { port, asked, hops } = yield* uploads
+      const profile = yield* Temporary.directory
+      const flags = [
+        ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"],
+        ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        ...[`--user-data-dir=${profile}`, "--ignore-certificate-errors", "--proxy-bypass-list=<-loopback>"],
+        `--proxy-server=https://127.0.0.1:${server.port}`
+      ]
+      yield* Effect.scoped(
+        Effect.andThen(
+          DevTools.open(flags, `http://localhost:${port}/`, "alice", "secret"),
+          asked("/size/5000000")
+        )
+      )
+      assert.deepStrictEqual([...new Set(hops)], ["2"])
+      yield* server.logged({ outcome: "NoAcceptableMethod", status: 407 })
+      yield* server.logged({ command: "FORWARD", user: "alice", target: `localhost:${port}`, status: 200 })
+    })
+  )
+})
+
 const socks = (port: number) => ({
   "network.proxy.socks": "127.0.0.1",
   "network.proxy.socks_port": port,
@@ -103,7 +157,43 @@ const http = (port: number) => ({
   "network.proxy.http_port": port
 })
 
+/** By a proxy over TLS, whose certificate the control of Firefox accepts. */
+const https = (port: number) => ({
+  "network.proxy.type": 2,
+  "network.proxy.autoconfig_url": `data:application/x-ns-proxy-autoconfig,${encodeURIComponent(
+    `function FindProxyForURL() { return "HTTPS 127.0.0.1:${port}" }`
+  )}`
+})
+
 describeWith(["firefox-esr"], () => {
+  it.live("speaks HTTP/2 to a proxy over TLS, and uploads", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.start([
+        "--listen",
+        "tls:127.0.0.1:0",
+        "--tls",
+        "auto",
+        "--config",
+        localhost
+      ])
+      const { port, asked, hops } = yield* uploads
+      const profile = yield* Temporary.directory
+      const settings = preferences(Marionette.preferences) + userPreferences(https(server.port))
+      yield* Effect.promise(() => writeFile(join(profile, "user.js"), settings))
+      const firefox = ["--headless", "--no-remote", ...Marionette.flags, "--profile", profile]
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* Processes.start("firefox-esr", firefox)
+          const command = yield* Marionette.control(profile)
+          yield* command("WebDriver:Navigate", { url: `http://localhost:${port}/` })
+          yield* asked("/size/5000000")
+        })
+      )
+      assert.deepStrictEqual([...new Set(hops)], ["2"])
+      yield* server.logged({ command: "FORWARD", target: `localhost:${port}`, status: 200 })
+    })
+  )
+
   it.live.each([
     ["SOCKS5", "CONNECT", socks],
     ["HTTP", "FORWARD", http]
@@ -160,7 +250,7 @@ const answer = ({ document }) => {
 Services.obs.addObserver(answer, "common-dialog-loaded")`
 
 const preferences = (proxy: object) =>
-  Object.entries({
+  userPreferences({
     ...proxy,
     "network.proxy.type": 1,
     "network.proxy.allow_hijacking_localhost": true,
@@ -181,5 +271,8 @@ const preferences = (proxy: object) =>
     "services.settings.server": "data:,#remote-settings-dummy/v1",
     "toolkit.telemetry.enabled": false
   })
+
+const userPreferences = (preferences: object) =>
+  Object.entries(preferences)
     .map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`)
     .join("")

@@ -29,7 +29,11 @@ export const control = Effect.fnUntraced(function* (
     if (error !== null) return yield* Effect.die(new Error(`${name}: ${JSON.stringify(error)}`))
   })
   // Dialogs are the test's to answer.
-  yield* command("WebDriver:NewSession", { pageLoadStrategy: "none", unhandledPromptBehavior: "ignore" })
+  yield* command("WebDriver:NewSession", {
+    pageLoadStrategy: "none",
+    unhandledPromptBehavior: "ignore",
+    acceptInsecureCerts: true
+  })
   return command
 })
 

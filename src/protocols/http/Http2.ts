@@ -76,6 +76,7 @@ export const begin = (accepted: Accepted, log: SessionLog, stream: Http2Stream, 
       log.status = answer.status
       if (error._tag === "ClientGone") return Effect.void
       logins.refused(answer.status, isAuthenticated)
+      stream.closeWhenSent()
       if (exchange === undefined) return write(accepted, stream, answer)
       const { hasBegun } = exchange
       return Effect.sync(() => (hasBegun ? exchange?.reset() : exchange?.answer(answer)))
