@@ -11,6 +11,7 @@ import * as UsageFlags from "../src/cli/UsageFlags.ts"
 import * as Conditions from "../src/config/Conditions.ts"
 import * as Section from "../src/config/Section.ts"
 import * as Setting from "../src/config/Setting.ts"
+import * as Definitions from "../src/metrics/Definitions.ts"
 import { answers } from "../src/Reply.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -57,6 +58,18 @@ const settingsPage = (): string => {
   ].join("\n")
 }
 
+/** The page of metrics, with the table of all of them. `npx vitest run test/docs.test.ts -u` writes it. */
+const metricsPage = (): string => {
+  const rows = Definitions.all.map(({ name, type, labels, help, merge }) => {
+    const all = [...labels, ...(merge === "worker" ? ["worker"] : [])].map((label) => `\`${label}\``)
+    return `| \`${name}\` | ${type.toLowerCase()} | ${all.join(", ")} | ${help} |`
+  })
+  return text("docs/metrics.md").replace(
+    /(\| metric \| type \| labels \| meaning \|\n\|---\|---\|---\|---\|\n)(?:\|.*\n)*/,
+    (_, head: string) => `${head}${rows.join("\n")}\n`
+  )
+}
+
 /** The headings of a page, as links name them. */
 const anchors = (path: string): ReadonlySet<string> =>
   new Set(
@@ -75,6 +88,10 @@ const anchors = (path: string): ReadonlySet<string> =>
 const withoutCode = (markdown: string) => markdown.replaceAll(/```[\s\S]*?```/g, "")
 
 describe("the documentation", () => {
+  it("has every metric as it is", async () => {
+    await expect(metricsPage()).toMatchFileSnapshot("../docs/metrics.md")
+  })
+
   it("has every setting as it is", async () => {
     await expect(settingsPage()).toMatchFileSnapshot("../docs/settings.md")
   })

@@ -5,6 +5,9 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import { proxy } from "../../examples/telemetry.ts"
+import { Server } from "../../src/index.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 import * as Workers from "../support/workers.ts"
@@ -27,7 +30,7 @@ interface Message {
   }>
   readonly resourceMetrics?: ReadonlyArray<{
     readonly resource: Resource
-    readonly scopeMetrics: readonly [{ readonly metrics: ReadonlyArray<Metric> }]
+    readonly scopeMetrics: readonly [{ readonly metrics: ReadonlyArray<Exported> }]
   }>
 }
 
@@ -47,7 +50,7 @@ interface LogRecord {
   readonly attributes: ReadonlyArray<Attribute>
 }
 
-interface Metric {
+interface Exported {
   readonly name: string
   readonly sum?: {
     readonly dataPoints: ReadonlyArray<{
@@ -96,7 +99,7 @@ const exportedBy = (got: ReadonlyArray<Message>) => {
   const spans: Array<Span & { readonly instance: unknown }> = []
   const logs: Array<LogRecord> = []
   /** The last metrics of each process. */
-  const metrics = new Map<unknown, ReadonlyArray<Metric>>()
+  const metrics = new Map<unknown, ReadonlyArray<Exported>>()
   for (const { resourceSpans = [], resourceLogs = [], resourceMetrics = [] } of got) {
     for (const { resource, scopeSpans } of resourceSpans) {
       const instance = attribute(resource.attributes, "service.instance.id")
@@ -164,4 +167,21 @@ it.live("exports those of each worker", () =>
     assert.strictEqual(count("effect_socks_sessions_ended_total"), all.length)
     assert.strictEqual(instances, 3)
   }).pipe(Effect.scoped)
+)
+
+it.live("telemetry.ts: an app exports the metrics and spans of its server with its own", () =>
+  Effect.gen(function* () {
+    const { url, got } = yield* collector
+    yield* Effect.gen(function* () {
+      const { addresses } = yield* Server
+      const { client, origin } = yield* Tcp.session(addresses[0]!.port)
+      yield* Effect.andThen(client.end, origin.end)
+      yield* client.ending
+    }).pipe(Effect.withSpan("app"), Effect.provide(proxy(url, { listen: "127.0.0.1:0" }, 1)), Effect.scoped)
+    const { spans, count } = exportedBy(got)
+    const session = spans.find(({ name }) => name === "session")
+    assert.isDefined(session)
+    assert.isUndefined(session?.parentSpanId)
+    assert.strictEqual(count("effect_socks_sessions_ended_total"), 1)
+  }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()), Effect.scoped)
 )

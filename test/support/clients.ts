@@ -28,6 +28,7 @@ const clients = {
   "openssh-client": "command -v ssh",
   "openssh-server": "test -x /usr/sbin/sshd",
   postgresql: "ls /usr/lib/postgresql/*/bin/initdb",
+  prometheus: "command -v prometheus && command -v promtool",
   proxychains4: "command -v proxychains4",
   python3: `test -x ${python}`,
   "python3-pyftpdlib": `${python} -c "import pyftpdlib"`,

@@ -1,0 +1,141 @@
+/**
+ * The files of `deploy/`: what they say of this program is so.
+ */
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as yaml from "yaml"
+import * as Settings from "../src/cli/Settings.ts"
+import * as Setting from "../src/config/Setting.ts"
+import * as Definitions from "../src/metrics/Definitions.ts"
+import { answers } from "../src/Reply.ts"
+import { itNeeds } from "./support/needs.ts"
+import * as Processes from "./support/processes.ts"
+
+const pathOf = (path: string): string => fileURLToPath(new URL(`../deploy/${path}`, import.meta.url))
+
+const text = (path: string): string => readFileSync(pathOf(path), "utf8")
+
+const files = [
+  "docker/Dockerfile",
+  "docker/compose.yaml",
+  "kubernetes/effect-socks.yaml",
+  "prometheus/alerts.yml",
+  "grafana/effect-socks.json",
+  "effect-socks.service"
+]
+
+/** The documents of a YAML file. */
+const documents = (path: string) => yaml.parseAllDocuments(text(path)).map((document) => document.toJS())
+
+const settings = new Map(
+  Object.entries(Setting.texts(Settings.table)).map(([name, setting]) => [
+    Setting.variableName(name),
+    setting
+  ])
+)
+
+describe("the files for deployment", () => {
+  for (const path of files) {
+    it(`name settings as they are: ${path}`, () => {
+      for (const [, name = ""] of text(path).matchAll(/\b(SOCKS_[A-Z_]+)\b/g)) {
+        assert.isTrue(settings.has(name), name)
+      }
+    })
+  }
+
+  it("give settings values that they take", () => {
+    const [, environment = ""] = /^ENV ((?:.*\\\n)*.*)$/m.exec(text("docker/Dockerfile")) ?? []
+    const ofImage = Array.from(environment.matchAll(/(SOCKS_\w+)=(\S+)/g), ([, name, value]) => ({
+      name,
+      value
+    }))
+    const [deployment] = documents("kubernetes/effect-socks.yaml")
+    const [container] = deployment.spec.template.spec.containers
+    const given = [...ofImage, ...container.env].filter(
+      ({ name, value }) => name.startsWith("SOCKS_") && value !== undefined
+    )
+    assert.isAbove(given.length, 5)
+    for (const { name, value } of given) {
+      assert.isTrue(Option.isSome(settings.get(name)!.read(value)), `${name}=${value}`)
+    }
+  })
+
+  it("have a container without privileges, with probes, and with time to drain", () => {
+    const [deployment, service, scaler, budget] = documents("kubernetes/effect-socks.yaml")
+    const { spec } = deployment.spec.template
+    const [container] = spec.containers
+    for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
+      assert.strictEqual(container[probe].exec.command[0], "node")
+    }
+    assert.isTrue(spec.securityContext.runAsNonRoot)
+    const drain = container.env.find(({ name }: { readonly name: string }) => name === "SOCKS_DRAIN_TIMEOUT")
+    const hook = 10
+    assert.isAbove(spec.terminationGracePeriodSeconds, Number.parseInt(drain.value, 10) + hook)
+    assert.include(container.lifecycle.preStop.exec.command.at(-1), `${hook}_000`)
+    // One name and one port from end to end.
+    const labels = deployment.spec.template.metadata.labels
+    assert.deepStrictEqual(deployment.spec.selector.matchLabels, labels)
+    assert.deepStrictEqual(service.spec.selector, labels)
+    assert.deepStrictEqual(budget.spec.selector.matchLabels, labels)
+    assert.strictEqual(service.spec.ports[0].targetPort, container.ports[0].name)
+    assert.strictEqual(scaler.spec.scaleTargetRef.name, deployment.metadata.name)
+    const [, port] = /SOCKS_LISTEN=[^:]+:(\d+)/.exec(text("docker/Dockerfile")) ?? []
+    assert.strictEqual(container.ports[0].containerPort, Number(port))
+    assert.strictEqual(scaler.spec.metrics[0].pods.metric.name, Definitions.ofCensus.sessions.name)
+  })
+
+  itNeeds("systemd-analyze")("are units that systemd takes", () =>
+    Effect.gen(function* () {
+      const units = ["effect-socks.service", "effect-socks.socket"].map(pathOf)
+      const { code, stdout, stderr } = yield* Processes.run("systemd-analyze", [
+        "verify",
+        "--man=no",
+        ...units
+      ])
+      assert.strictEqual(code, 0, stdout + stderr)
+      assert.notInclude(stderr, "effect-socks.", stderr)
+    })
+  )
+
+  it("have health checks and hooks that run", () => {
+    const [deployment] = documents("kubernetes/effect-socks.yaml")
+    const [container] = deployment.spec.template.spec.containers
+    const [, inImage = "[]"] = /^ {2}CMD (.*)$/m.exec(text("docker/Dockerfile")) ?? []
+    for (const command of [JSON.parse(inImage), container.livenessProbe.exec.command]) {
+      assert.deepStrictEqual(command, ["node", "dist/main.js", "--healthcheck"])
+    }
+    const commands: ReadonlyArray<ReadonlyArray<string>> = [
+      container.readinessProbe.exec.command,
+      container.lifecycle.preStop.exec.command
+    ]
+    for (const [node, flag, code = ""] of commands) {
+      assert.deepStrictEqual([node, flag, typeof code], ["node", "-e", "string"])
+      assert.doesNotThrow(() => new Function(code), code)
+    }
+  })
+
+  it("drop root, and let the signal drain", () => {
+    const image = text("docker/Dockerfile")
+    assert.match(image, /^USER node$/m)
+    assert.match(image, /^STOPSIGNAL SIGTERM$/m)
+    assert.match(image, /^ENTRYPOINT \["node", "dist\/main.js"\]$/m)
+  })
+
+  for (const path of ["prometheus/alerts.yml", "grafana/effect-socks.json"]) {
+    it(`ask for metrics, labels and outcomes that there are: ${path}`, () => {
+      const all = text(path)
+      const names = new Set(Definitions.all.map(({ name }) => name))
+      const found = Array.from(all.matchAll(/\beffect_socks_\w+/g), ([name]) =>
+        name.replace(/_(bucket|sum|count)$/, "")
+      )
+      assert.isAbove(found.length, 5)
+      for (const name of found) assert.isTrue(names.has(name), name)
+      for (const [, outcomes = ""] of all.matchAll(/outcome=~?\\?"([^"\\]+)/g)) {
+        for (const outcome of outcomes.split("|")) assert.property(answers, outcome)
+      }
+    })
+  }
+})
