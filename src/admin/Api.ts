@@ -195,6 +195,7 @@ export const Status = Schema.Struct({
   draining: Schema.Boolean,
   listeners: Schema.Array(Schema.String),
   asksPassword: Schema.Boolean,
+  changesUsers: Schema.Boolean.annotate({ description: "Whether users can be added, changed and removed" }),
   bans: Schema.Int,
   sessions: Schema.Int,
   associations: Schema.Int,

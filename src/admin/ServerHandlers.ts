@@ -20,7 +20,7 @@ export const layer = HttpApiBuilder.group(
     const { sessions, history, startedAt } = yield* Control
     const server = yield* RunningServer
     const { list: bans } = yield* Bans
-    const { version, config, limits, explain, reload, stop, logLevel } = yield* Operations
+    const { version, config, limits, explain, reload, stop, logLevel, userStore } = yield* Operations
     const { isDraining, setDraining } = yield* Readiness
     const upstreams = yield* Upstreams
 
@@ -34,6 +34,7 @@ export const layer = HttpApiBuilder.group(
         draining,
         listeners: server.listeners.map(ListenAddress.format),
         asksPassword: server.asksPassword,
+        changesUsers: userStore !== undefined,
         bans: (yield* bans).length,
         sessions: census.sessions,
         associations: census.associations,

@@ -15,7 +15,15 @@ const seen: TopScreen.Seen = {
   at: 65_000,
   status: {
     ...{ version: "1.0.0", startedAt: 0, ready: true, draining: false, listeners: [], asksPassword: false },
-    ...{ bans: 2, sessions: 3, associations: 0, handshakes: 1, descriptors: 7, workers: [] }
+    ...{
+      bans: 2,
+      changesUsers: false,
+      sessions: 3,
+      associations: 0,
+      handshakes: 1,
+      descriptors: 7,
+      workers: []
+    }
   },
   sessions: [session(1), session(2, { user: "\u001b[31mred\r\n" }), session(3)],
   total: 3,

@@ -1,0 +1,152 @@
+/**
+ * The dashboard in Chromium: signing in, sessions, bans, both themes and both sizes, by keyboard, and for screen readers.
+ */
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { type BrowserContext, chromium, type Page } from "playwright-core"
+import { describeWith } from "../support/clients.ts"
+import * as Program from "../support/program.ts"
+import * as Tcp from "../support/tcp.ts"
+import { directory } from "../support/temporary.ts"
+
+const token = "0123456789-abcdefghij"
+const mallory = "<img src=x onerror=alert(1)>"
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8")
+
+/** Nothing is fetched but the dashboard. */
+const flags = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  ...["--disable-component-update", "--disable-sync"]
+]
+
+const browser = Effect.gen(function* () {
+  const profile = yield* directory
+  return yield* Effect.acquireRelease(
+    Effect.promise(() =>
+      chromium.launchPersistentContext(profile, {
+        executablePath: "/usr/bin/chromium",
+        args: flags,
+        // The check for accessibility is a script of the test's own. The policy is looked at apart.
+        bypassCSP: true,
+        viewport: { width: 1280, height: 800 }
+      })
+    ),
+    (context: BrowserContext) => Effect.promise(() => context.close())
+  )
+})
+
+/** What a screen reader would stumble over. */
+const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
+  await page.evaluate(axe)
+  return page.evaluate(
+    `axe.run({ resultTypes: ["violations"] }).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + " " + nodes.map(({ html }) => html.slice(0, 200)).join(" | ")))`
+  )
+}
+
+describeWith(["chromium"], () => {
+  it.live("shows sessions and bans, ends and lifts them, in both themes and sizes", () =>
+    Effect.gen(function* () {
+      const program = yield* Program.start([
+        ...["--admin", "127.0.0.1:0", "--admin-token", token, "--deny-target", "*:25"],
+        ...["--user", `${mallory}:secret`]
+      ])
+      const { address } = yield* program.logged({ message: "admin listens" })
+      const target = yield* Tcp.target
+      const { client } = yield* Tcp.sessionOf(mallory, program.port, target)
+      const { localPort } = client.duplex as unknown as { readonly localPort: number }
+      const context = yield* browser
+      const page = context.pages()[0]!
+      const problems: Array<string> = []
+      page.on("pageerror", ({ message }) => problems.push(message))
+      page.on("console", (message) => message.type() === "error" && problems.push(message.text()))
+      page.on("dialog", (dialog) => {
+        problems.push(dialog.message())
+        void dialog.dismiss()
+      })
+
+      yield* Effect.promise(async () => {
+        // Signing in, by keyboard.
+        const answer = await page.goto(`http://${address}/ui/`)
+        const policy = answer?.headers()["content-security-policy"]
+        assert.match(String(policy), /^default-src 'none'; script-src 'self'; style-src 'self';/)
+        assert.deepStrictEqual(await violations(page), [])
+        await page.keyboard.type("wrong")
+        await page.keyboard.press("Enter")
+        await page.getByText("The server does not take this token.").waitFor()
+        await page.getByLabel("Token").fill(token)
+        await page.keyboard.press("Enter")
+        await page.getByRole("heading", { name: "Overview" }).waitFor()
+        assert.notInclude(page.url(), token)
+        await page.getByText("1", { exact: true }).first().waitFor()
+        // The refused token was an error of the console's own.
+        problems.length = 0
+
+        // Sessions: list, search, end.
+        await page.getByRole("link", { name: "Sessions" }).click()
+        const row = page.getByRole("row").filter({ hasText: `127.0.0.1:${localPort}` })
+        await row.waitFor()
+        assert.include(await row.textContent(), mallory)
+        await page.getByLabel("Search sessions").fill("nobody")
+        await page.getByText("No session is open, or none has this in it.").waitFor()
+        await page.getByLabel("Search sessions").fill(String(localPort))
+        await row.getByRole("button", { name: /^End session/ }).click()
+        await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click()
+        await row.getByRole("button", { name: /^End session/ }).click()
+        await page.getByRole("dialog").getByRole("button", { name: "End session" }).click()
+        await page.getByText("has ended.").waitFor()
+        await page.getByText("No session is open, or none has this in it.").waitFor()
+      })
+      yield* program.logged({
+        message: "session",
+        outcome: "ended by operator",
+        client: `127.0.0.1:${localPort}`
+      })
+
+      // Denials, as they happen.
+      yield* Effect.promise(() => page.getByRole("link", { name: "Denials", exact: true }).click())
+      const other = yield* Tcp.connect(program.port)
+      yield* Tcp.authenticate(other, mallory, "secret")
+      yield* other.send([5, 1, 0, 1, 127, 0, 0, 1, 0, 25])
+      yield* Effect.promise(async () => {
+        await page.getByText("*:25 is denied").waitFor()
+
+        // Bans: ban, and lift.
+        await page.getByRole("link", { name: "Bans" }).click()
+        await page.getByLabel("Network or address").fill("203.0.113.0/24")
+        await page.getByLabel("Reason").fill(mallory)
+        await page.getByRole("button", { name: "Ban", exact: true }).click()
+        const ban = page.getByRole("row").filter({ hasText: "203.0.113.0/24" })
+        await ban.getByRole("button", { name: "Lift the ban of 203.0.113.0/24" }).click()
+        await page.getByRole("dialog").getByRole("button", { name: "Lift ban" }).click()
+        await page.getByText("No network is banned.").waitFor()
+
+        // Every page, in both themes and sizes.
+        for (const theme of ["light", "dark"]) {
+          await page.getByLabel("Theme").selectOption(theme)
+          for (const [width, height] of [
+            [1280, 800],
+            [390, 844]
+          ] as const) {
+            await page.setViewportSize({ width, height })
+            for (const name of ["Overview", "Sessions", "Denials", "Bans", "Users", "Settings"]) {
+              await page.getByRole("link", { name, exact: true }).click()
+              await page.getByRole("heading", { name, level: 1 }).waitFor()
+              assert.deepStrictEqual(await violations(page), [], `${name} ${theme} ${width}`)
+              const beyond = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+              assert.strictEqual(beyond, 0, `${name} ${width}`)
+            }
+          }
+          const background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+          assert.strictEqual(background, theme === "light" ? "rgb(244, 246, 248)" : "rgb(14, 20, 25)")
+        }
+        await page.getByRole("button", { name: "Sign out" }).click()
+        await page.getByRole("heading", { name: "Sign in" }).waitFor()
+        assert.strictEqual(await page.evaluate("sessionStorage.length"), 0)
+      })
+      assert.deepStrictEqual(problems, [])
+    })
+  )
+})

@@ -1,0 +1,178 @@
+/**
+ * The overview: numbers, traffic, and who and what it is from and to.
+ */
+import * as Api from "../api.ts"
+import * as Chart from "../chart.ts"
+import { fill, h, setText } from "../dom.ts"
+import * as Format from "../format.ts"
+import type { Denial } from "../stream.ts"
+import type { View } from "./view.ts"
+
+const tile = (title: string, mark?: "up" | "down") => {
+  const value = h("dd", {}, "–")
+  const element = h("div", { class: mark ? `tile ${mark}` : "tile" }, h("dt", {}, title), value)
+  return { element, show: (text: string) => setText(value, text) }
+}
+
+export const make = (denials: () => ReadonlyArray<Denial>): View => {
+  const tiles = {
+    sessions: tile("Open sessions"),
+    up: tile("Up", "up"),
+    down: tile("Down", "down"),
+    handshakes: tile("Handshakes"),
+    bans: tile("Bans"),
+    uptime: tile("Uptime")
+  }
+  const plot = h("div", { class: "plot", role: "img", "aria-label": "Traffic of the last minutes" })
+  const users = h("div", { class: "bars" })
+  const targets = h("div", { class: "bars" })
+  const upstreams = h("section", { class: "card", hidden: true })
+  const recent = h("div")
+  const element = h(
+    "div",
+    {},
+    h("dl", { class: "tiles" }, ...Object.values(tiles).map(({ element }) => element)),
+    h(
+      "section",
+      { class: "card" },
+      h(
+        "header",
+        {},
+        h("h2", {}, "Traffic"),
+        h(
+          "p",
+          { class: "legend", "aria-hidden": "true" },
+          h("span", { class: "key up" }, "Up"),
+          h("span", { class: "key down" }, "Down")
+        )
+      ),
+      plot
+    ),
+    h(
+      "div",
+      { class: "columns" },
+      h("section", { class: "card" }, h("header", {}, h("h2", {}, "By user")), users),
+      h("section", { class: "card" }, h("header", {}, h("h2", {}, "By target")), targets)
+    ),
+    upstreams,
+    h(
+      "section",
+      { class: "card" },
+      h("header", {}, h("h2", {}, "Latest denials"), h("a", { href: "#/denials" }, "All denials")),
+      recent
+    )
+  )
+  const chart = Chart.make(plot)
+
+  return {
+    element,
+    every: 2000,
+    refresh: async () => {
+      const [status, history, byUser, byTarget, others] = await Promise.all([
+        Api.status(),
+        Api.history(),
+        Api.traffic("user"),
+        Api.traffic("target"),
+        Api.upstreams()
+      ])
+      const [, ups, downs] = Chart.seriesOf(history)
+      const [up, down] = [ups.at(-1) ?? 0, downs.at(-1) ?? 0]
+      tiles.sessions.show(Format.count(status.sessions))
+      tiles.up.show(Format.rate(up))
+      tiles.down.show(Format.rate(down))
+      tiles.handshakes.show(Format.count(status.handshakes))
+      tiles.bans.show(Format.count(status.bans))
+      tiles.uptime.show(Format.age(Date.now() - status.startedAt))
+      chart.update(history)
+      plot.setAttribute(
+        "aria-label",
+        `Traffic of the last minutes; now ${Format.rate(up)} up and ${Format.rate(down)} down`
+      )
+      showBars(users, byUser, "no user")
+      showBars(targets, byTarget, "no target yet")
+      showUpstreams(upstreams, others)
+      showDenials(recent, denials().slice(0, 5))
+    },
+    close: chart.close
+  }
+}
+
+/** The first rows as bars, which are as long as their share of the most. */
+const showBars = (element: HTMLElement, rows: ReadonlyArray<Api.TrafficRow>, unnamed: string): void => {
+  if (rows.length === 0) {
+    fill(element, h("p", { class: "empty" }, "No session is open."))
+    return
+  }
+  const most = Math.max(1, ...rows.map(({ sent, received }) => sent + received))
+  const shown = rows.slice(0, 8)
+  fill(
+    element,
+    h(
+      "ol",
+      {},
+      ...shown.map(({ key, sessions, sent, received }) =>
+        h(
+          "li",
+          {},
+          h("span", { class: "name", title: key ?? unnamed }, key ?? unnamed),
+          h("span", { class: "amount" }, `${Format.size(sent + received)} · ${sessions}`),
+          h("meter", {
+            min: 0,
+            max: most,
+            value: sent + received,
+            "aria-label": `Share of ${key ?? unnamed}`
+          })
+        )
+      )
+    )
+  )
+}
+
+const showUpstreams = (element: HTMLElement, rows: ReadonlyArray<Api.Upstream>): void => {
+  element.hidden = rows.length === 0
+  if (rows.length === 0) return
+  fill(
+    element,
+    h("header", {}, h("h2", {}, "Upstreams")),
+    h(
+      "ul",
+      { class: "upstreams" },
+      ...rows.map(({ name, healthy, detail }) =>
+        h(
+          "li",
+          {},
+          h("span", { class: healthy ? "pill good" : "pill bad" }, healthy ? "healthy" : "down"),
+          h("strong", {}, name),
+          h("span", { class: "muted" }, detail)
+        )
+      )
+    )
+  )
+}
+
+const showDenials = (element: HTMLElement, denials: ReadonlyArray<Denial>): void => {
+  if (denials.length === 0) {
+    fill(element, h("p", { class: "empty" }, "Nothing was denied since this page was opened."))
+    return
+  }
+  fill(
+    element,
+    h(
+      "ul",
+      { class: "denials" },
+      ...denials.map(({ at, user, client, target, rule, reason }) =>
+        h(
+          "li",
+          {},
+          h("time", {}, Format.time(at)),
+          h("strong", {}, target ?? "no target"),
+          h(
+            "span",
+            { class: "muted" },
+            `${user ?? client ?? "unknown"} · ${rule}${reason ? ` (${reason})` : ""}`
+          )
+        )
+      )
+    )
+  )
+}
