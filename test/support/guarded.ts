@@ -6,7 +6,9 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
+import { AuthSettings } from "../../src/auth/Settings.ts"
 import { Bans } from "../../src/bans/Bans.ts"
+import { BanSettings } from "../../src/bans/Settings.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
 import type { VerificationError } from "../../src/Errors.ts"
 import * as Config from "../../src/server/Config.ts"
@@ -30,8 +32,9 @@ export const attempt = Effect.fnUntraced(function* (
   from: string | NetAddress.SocketAddress,
   password = `guess ${++guesses}`,
   username = "alice"
-): Effect.fn.Return<Outcome, never, Authenticator | Bans | Config.Sections> {
-  const { verify } = (yield* Bans).guard(yield* Authenticator, yield* Config.values)
+): Effect.fn.Return<Outcome, never, Authenticator | AuthSettings | Bans | BanSettings> {
+  const { trust } = yield* AuthSettings
+  const { verify } = (yield* Bans).guard(yield* Authenticator, { ...(yield* BanSettings), trust })
   const credentials = { username: utf8(username), password: utf8(password) }
   return yield* verify(credentials, typeof from === "string" ? address(from) : from).pipe(
     Effect.map((): Outcome => "in"),
