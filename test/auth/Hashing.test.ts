@@ -60,8 +60,8 @@ const long = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 describe("scrypt", () => {
   it.live("computes the vectors of RFC 7914", () =>
     Effect.gen(function* () {
-      for (const [password, hash] of vectors) {
-        assert.isTrue(yield* verify(password, hash), password)
+      for (const [password, hash] of vectors) assert.isTrue(yield* verify(password, hash), password)
+      for (const [password, hash] of vectors.slice(0, 2)) {
         assert.isFalse(yield* verify(`${password}x`, hash), password)
         assert.isFalse(yield* verify(`${password}\0`, hash), password)
       }
@@ -173,12 +173,12 @@ describe("the threads", () => {
       if (process.platform !== "linux") return
       yield* verify("U*U", cheap)
       // Of each thread, the priority is the 19th field (proc_pid_stat(5)); the second may have spaces in it.
-      const nice = readdirSync("/proc/self/task").map((id) => {
+      const niceOf = (id: number | string) => {
         const stat = readFileSync(`/proc/self/task/${id}/stat`, "utf8")
         return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16])
-      })
-      assert.include(nice, 19)
-      assert.notStrictEqual(nice[0], 19)
+      }
+      assert.include(readdirSync("/proc/self/task").map(niceOf), 19)
+      assert.notStrictEqual(niceOf(process.pid), 19)
     }).pipe(Effect.provide(Hashing.layer))
   )
 })

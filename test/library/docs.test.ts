@@ -1,8 +1,9 @@
 /**
- * The reference is complete: every export has a description, and each value an example. Examples are compiled.
+ * The reference is complete: every export has a description, and each value an example. Examples are compiled against
+ * the types of the build, as apps are.
  */
 import { execFile } from "node:child_process"
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
@@ -104,10 +105,11 @@ describe("the reference", () => {
     for (const [index, [from, code]] of compiled.entries()) {
       writeFileSync(join(directory, `${index}-${from}.ts`), `${code}\nexport {}\n`)
     }
+    assert.isTrue(existsSync(join(root, "dist/index.d.ts")), "npm run build comes first")
     const base = relative(directory, root)
     const paths = {
-      "effect-socks": [`${base}/src/index.ts`],
-      "effect-socks/testing": [`${base}/src/testing/index.ts`]
+      "effect-socks": [`${base}/dist/index.d.ts`],
+      "effect-socks/testing": [`${base}/dist/testing/index.d.ts`]
     }
     const compilerOptions = {
       noUnusedLocals: false,

@@ -148,7 +148,7 @@ describe("DatagramRelay", () => {
     Effect.gen(function* () {
       const [client, target] = [yield* open(), yield* echo()]
       const before = descriptors()
-      for (let batch = 0; batch < 100; batch++) {
+      for (let batch = 0; batch < 30; batch++) {
         yield* Effect.scoped(
           Effect.gen(function* () {
             const all = yield* Effect.forEach(Array.from({ length: 100 }), () => associate)
