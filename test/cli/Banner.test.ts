@@ -46,6 +46,12 @@ describe("the banner", () => {
     })
   }
 
+  it("says that report mode allows every target", () => {
+    const shown = banner(["0.0.0.0:1080"], false, { open: true, reportOnly: true })
+    assert.notInclude(shown, "cannot go")
+    assert.include(shown, "Clients can go everywhere, to private addresses too")
+  })
+
   it.effect("says that a certificate is self-signed, and shows a command to try it", () =>
     Effect.gen(function* () {
       const { cert } = yield* SelfSigned.make([])

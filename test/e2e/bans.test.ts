@@ -115,7 +115,7 @@ const failures = Effect.gen(function* () {
   yield* logIn(port, "203.0.113.8", "secret")
   yield* logged({ message: "session", client: "203.0.113.8:50000" })
   return yield* until((stdout) => stdout)
-})
+}).pipe(Effect.scoped, Effect.cached, Effect.runSync)
 
 const forged = '","level":"warn","message":"authentication failed","client":"192.0.2.66","user":"'
 const guilty = ["203.0.113.7", "2001:db8::7", "203.0.113.9"]

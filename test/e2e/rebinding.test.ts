@@ -56,6 +56,7 @@ const rebinding = Effect.gen(function* () {
     hosts: "",
     nameServer
   })
+  assert.include(yield* program.logged({ message: "listening" }), { privateTargets: false })
   const visit = Effect.fnUntraced(function* (name: string) {
     const { client, code } = yield* ask(program.port, name, port)
     yield* client.end

@@ -149,13 +149,15 @@ describe.concurrent("Workers", () => {
       const server = yield* Workers.start(["--listen", `127.0.0.1:${yield* Workers.freePort}`])
       const [first] = yield* server.pids
       const primary = parentOf(first!)
-      for (let i = 0; i < 8; i++) {
-        for (const pid of childrenOf(primary)) process.kill(pid, "SIGKILL")
-        yield* Effect.sleep("300 millis")
+      let start = 0
+      for (let i = 0; i < 9; i++) {
+        while (childrenOf(primary).length < 2) yield* Effect.sleep("10 millis")
+        const killed = childrenOf(primary)
+        for (const pid of killed) process.kill(pid, "SIGKILL")
+        while (killed.some(isThere)) yield* Effect.sleep("10 millis")
+        start = performance.now()
       }
-      for (const pid of childrenOf(primary)) process.kill(pid, "SIGKILL")
-      const start = performance.now()
-      while (childrenOf(primary).length < 2) yield* Effect.sleep("20 millis")
+      while (childrenOf(primary).length < 2) yield* Effect.sleep("10 millis")
       // The delay is one second where no worker serves. It would be ten if others served.
       assert.isBelow(performance.now() - start, 5000)
       yield* Workers.sessions(server.port, yield* server.pids)

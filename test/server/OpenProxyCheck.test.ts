@@ -34,6 +34,7 @@ describe("a listener without passwords", () => {
     ["0.0.0.0:1080", "refused: 0.0.0.0:1080"],
     ["[::]:1080", "refused: [::]:1080"],
     ["192.0.2.1:1080", "refused: 192.0.2.1:1080"],
+    ["proxy.example:1080", "refused: proxy.example:1080"],
     ["tls:0.0.0.0:1080", "refused: tls:0.0.0.0:1080"]
   ] as const) {
     it.effect(`at ${listen}: ${expected}`, () =>
