@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { CommandNotSupported, NotAllowed, type OutOfResources } from "../Errors.ts"
+import { CommandNotSupported, NotAllowed, type OutOfResources, RouteUnable } from "../Errors.ts"
 import { Bandwidth } from "../limits/Bandwidth.ts"
 import { ownerOf } from "../limits/LimitKeys.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
@@ -13,9 +13,10 @@ import { LimitSettings } from "../limits/Settings.ts"
 import { CurrentListener } from "../network/CurrentListener.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
-import type { Resolver } from "../network/Resolver.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
+import type { Connecting } from "../routes/Route.ts"
+import { CurrentRoute } from "../routes/Routes.ts"
 import { accessOf } from "../session/States.ts"
 import type { Client } from "../udp/Association.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
@@ -23,18 +24,33 @@ import { UdpSettings } from "../udp/Settings.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 
+/** Fails if no route can carry datagrams. */
+export const carriedByRoute: Effect.Effect<void, RouteUnable> = Effect.flatMap(CurrentRoute, (route) =>
+  route.carriesDatagrams === false
+    ? Effect.fail(new RouteUnable({ reason: "no route carries datagrams" }))
+    : Effect.void
+)
+
 /** The association ends with its TCP connection, or after the idle timeout without datagrams. */
 export const run = Effect.fnUntraced(function* (
   context: CommandContext
 ): Effect.fn.Return<
   Ending,
-  CommandNotSupported | NotAllowed | OutOfResources,
-  Bandwidth | CurrentListener | LimitSettings | UdpSettings | Policy | DatagramRelay | Resolver | Scope.Scope
+  CommandNotSupported | NotAllowed | OutOfResources | RouteUnable,
+  | Bandwidth
+  | CurrentListener
+  | LimitSettings
+  | UdpSettings
+  | Policy
+  | DatagramRelay
+  | Connecting
+  | Scope.Scope
 > {
   const { client, admitted, succeeded } = context
   const { udp } = yield* CurrentListener
   const { udpStrict, advertise } = yield* UdpSettings
   if (!udp) return yield* new CommandNotSupported({ command: 0x03 })
+  yield* carriedByRoute
   const { peer, request } = admitted
   // A client of a Unix-domain socket has no IP address from which it could send datagrams.
   if (!NetAddress.isInetAddress(peer.remote)) return yield* new CommandNotSupported({ command: 0x03 })

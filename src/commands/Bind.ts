@@ -17,9 +17,9 @@ import type { LimitSettings } from "../limits/Settings.ts"
 import type { Binder } from "../network/Binder.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending, Relay } from "../network/Relay.ts"
-import type { Resolver } from "../network/Resolver.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import type { Policy } from "../policy/Policy.ts"
+import type { Connecting } from "../routes/Route.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
 import { accessOf } from "../session/States.ts"
 import type { CommandContext } from "./CommandContext.ts"
@@ -32,7 +32,7 @@ export const run = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Ending,
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
-  Bandwidth | CommandSettings | LimitSettings | Policy | Binder | Resolver | Relay | Scope.Scope
+  Bandwidth | CommandSettings | Connecting | LimitSettings | Policy | Binder | Relay | Scope.Scope
 > {
   const { client, admitted, chargeRule, succeeded } = context
   const { bind } = yield* CommandSettings

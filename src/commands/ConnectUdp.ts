@@ -11,8 +11,8 @@ import type { LimitSettings } from "../limits/Settings.ts"
 import { CurrentListener } from "../network/CurrentListener.ts"
 import { localAddress } from "../network/Peer.ts"
 import type { Ending } from "../network/Relay.ts"
-import type { Resolver } from "../network/Resolver.ts"
 import type { Policy } from "../policy/Policy.ts"
+import type { Connecting } from "../routes/Route.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import * as Associate from "./Associate.ts"
 import type { CommandContext } from "./CommandContext.ts"
@@ -24,12 +24,13 @@ export const run = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Ending,
   SessionError,
-  Bandwidth | CurrentListener | LimitSettings | Policy | DatagramRelay | Resolver | Scope.Scope
+  Bandwidth | CurrentListener | LimitSettings | Policy | DatagramRelay | Connecting | Scope.Scope
 > {
   const { client, admitted, succeeded } = context
   const { udp, capsules = udp } = yield* CurrentListener
   const { carry } = yield* DatagramRelay
   if (!capsules || carry === undefined) return yield* new CommandNotSupported({ command: 0x03 })
+  yield* Associate.carriedByRoute
   // Judged before the reply, so that the client is told; each datagram is judged as those of other associations.
   yield* client.whileConnected(Connect.judge(admitted))
   const association = yield* Associate.clientOf(context)

@@ -33,6 +33,13 @@ export type Hops = Arr.NonEmptyReadonlyArray<Hop>
 /** A connection to the target, and the address from which the last upstream connects, if the upstream tells. */
 export interface Reached extends Omit<Outgoing, "remote"> {
   readonly bound: NetAddress.InetAddress | undefined
+  /** The address of the first upstream; undefined on a Unix-domain socket. */
+  readonly first: NetAddress.InetAddress | undefined
+}
+
+/** A conversation with the last upstream. */
+export interface Conversing extends Omit<Reached, "transport" | "early"> {
+  readonly conversation: Conversation
 }
 
 export type Services = Dialer | NetworkSettings | Resolver | Scope.Scope
@@ -45,37 +52,55 @@ export const connect = (
   hops: Hops,
   target: Target.Target,
   parts = 1
-): Effect.Effect<Reached, DialError, Services> => reach(hops, target, parts)
+): Effect.Effect<Reached, DialError, Services> =>
+  connectToLast(hops, parts, (conversation, hop, bound) => pass(conversation, hop, target, bound))
 
-/** Connects to the last of the hops, which is not asked for a target, in the same way. */
-export const connectToLast = (hops: Hops, parts = 1): Effect.Effect<Reached, DialError, Services> =>
-  reach(hops, undefined, parts)
-
-const reach = Effect.fn("routes.reach")(function* (
+/** Connects to the last of the hops, and says to it what `last` does, in the same way. */
+export const connectToLast = (
   hops: Hops,
-  target: Target.Target | undefined,
-  parts: number
-): Effect.fn.Return<Reached, DialError, Services> {
+  parts = 1,
+  last: Last = () => Effect.void
+): Effect.Effect<Reached, DialError, Services> =>
+  Effect.map(converse(hops, parts, last), ({ conversation, ...rest }) => ({
+    ...conversation.release(),
+    ...rest
+  }))
+
+/** What is said to the last upstream. `bound` takes the address from which that one connects. */
+export type Last = (
+  conversation: Conversation,
+  hop: Hop,
+  bound: (address: NetAddress.InetAddress) => void
+) => Effect.Effect<void, DialError>
+
+/** The same, and the conversation with the last upstream goes on. */
+export const converse = Effect.fn("routes.converse")(function* (
+  hops: Hops,
+  parts: number,
+  last: Last
+): Effect.fn.Return<Conversing, DialError, Services> {
   const { connectTimeout } = yield* NetworkSettings
   let upstream = UpstreamUrl.shown(hops[0].upstream)
   const reached = Effect.gen(function* () {
-    const { transport, local } = yield* dial(hops[0])
+    const { transport, local, remote } = yield* dial(hops[0])
     const conversation = new Conversation(transport)
     let bound: NetAddress.InetAddress | undefined
+    const unbound = () => {}
     for (const [index, hop] of hops.entries()) {
       upstream = UpstreamUrl.shown(hop.upstream)
       const next = hops[index + 1]
-      const to = next === undefined ? target : placeOf(next)
       conversation.upstream = upstream
       conversation.reported = next === undefined ? identity : ofHop(next)
       yield* encrypt(conversation, hop)
-      if (to === undefined) break
-      yield* pass(conversation, hop, to, (address) => {
-        bound = next === undefined ? address : undefined
-      })
+      yield* next === undefined
+        ? last(conversation, hop, (address) => {
+            bound = address
+          })
+        : pass(conversation, hop, placeOf(next), unbound)
+      if (!hop.upstream.isPipelined) yield* conversation.settle
     }
     yield* conversation.settle
-    return { ...conversation.release(), local, bound }
+    return { conversation, local, first: remote, bound }
   })
   return yield* Deadline.within(
     reached,
@@ -112,20 +137,23 @@ const pass = Effect.fnUntraced(function* (
     }),
     conversation.reported
   )
-  if (!isPipelined) yield* conversation.settle
 })
+
+interface Dialled extends Pick<Outgoing, "transport" | "local"> {
+  readonly remote: NetAddress.InetAddress | undefined
+}
 
 /** The connection to the first upstream. Its addresses are those of its name now, and no policy judges them. */
 const dial = Effect.fnUntraced(function* ({
   upstream
-}: Hop): Effect.fn.Return<Pick<Outgoing, "transport" | "local">, DialError, Dialer | Resolver | Scope.Scope> {
+}: Hop): Effect.fn.Return<Dialled, DialError, Dialer | Resolver | Scope.Scope> {
   const unreachable = ofHop({ upstream })
   const { place } = upstream
   if ("path" in place) {
     const transport = yield* Effect.mapError(UnixDialer.connect(place.path), (code) =>
       unreachable(fromCode(code))
     )
-    return { transport, local: nowhere }
+    return { transport, local: nowhere, remote: undefined }
   }
   const { host, port } = place
   const [first, ...others] = yield* Effect.mapError(addressesOf(host), unreachable)

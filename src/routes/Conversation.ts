@@ -38,6 +38,14 @@ export class Conversation {
     })
   }
 
+  /** Reads an answer now, behind those that were put off. */
+  ask<A>(answer: (read: Read) => Effect.Effect<A, DialError>): Effect.Effect<A, DialError> {
+    return Effect.andThen(
+      this.settle,
+      Effect.suspend(() => Effect.mapError(answer(this.readFrom(this.upstream)), this.reported))
+    )
+  }
+
   /** Reads the answers that were put off. */
   get settle(): Effect.Effect<void, DialError> {
     return Effect.suspend(() => {

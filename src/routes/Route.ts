@@ -7,7 +7,7 @@
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { DialError, LimitError, NotAllowed, RouteError } from "../Errors.ts"
+import type { DialError, LimitError } from "../Errors.ts"
 import type { Binder, Listening } from "../network/Binder.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
 import type { Resolver } from "../network/Resolver.ts"
@@ -50,7 +50,25 @@ export interface DatagramDestination<out Entered> {
   readonly address: NetAddress.IpAddress
   /** The result of `chargeRule` for the address. */
   readonly charge: Entered
+  /** The upstream that relays the datagrams; undefined if they are sent to `remote` itself. */
+  readonly relay?: DatagramRelay | undefined
 }
+
+/** An upstream that relays datagrams, each with a header of RFC 1928 §7 in front, in both directions. */
+export interface DatagramRelay {
+  readonly at: NetAddress.InetAddress
+  /** Whether the upstream relays no more. */
+  readonly hasEnded: boolean
+}
+
+/** The services that connect to an upstream. */
+export type Connecting = NetworkSettings | Dialer | Resolver
+
+/** Makes the relay of this key once for an association, and again when it has ended. It stays until the association ends. */
+export type Share = (
+  key: string,
+  make: Effect.Effect<DatagramRelay, DialError, Connecting | Scope.Scope>
+) => Effect.Effect<DatagramRelay, DialError, Connecting>
 
 /** A way to targets: connections, listeners and destinations of datagrams. */
 export interface Route {
@@ -75,9 +93,12 @@ export interface Route {
   readonly listen: (
     to: JudgedTarget | NetAddress.IpAddress,
     local: NetAddress.IpAddress
-  ) => Effect.Effect<Incoming, DialError | LimitError, Binder | Scope.Scope>
-  /** The destination of datagrams to the target. */
+  ) => Effect.Effect<Incoming, DialError | LimitError, Binder | Connecting | Scope.Scope>
+  /** The destination of datagrams to the target. All datagrams of an association share relays by `share`. */
   readonly datagrams: <Entered>(
-    to: JudgedTarget<Entered, never>
-  ) => Effect.Effect<DatagramDestination<Entered>, LimitError | NotAllowed | RouteError>
+    to: JudgedTarget<Entered, never>,
+    share: Share
+  ) => Effect.Effect<DatagramDestination<Entered>, LimitError | DialError, Connecting>
+  /** False if the route can carry no datagrams, so that UDP ASSOCIATE is refused. */
+  readonly carriesDatagrams?: boolean | undefined
 }

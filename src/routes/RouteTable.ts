@@ -63,8 +63,16 @@ export const make = Effect.fnUntraced(function* (
     if (route.check) yield* HealthCheck.run(pool, route.check)
     routes.set(name, Upstreams.make(pool, route.choose === "sticky" ? route.stickyBy : undefined))
   }
-  return Router.make({ routes, ...defaultsOf(options) })
+  return Router.make({ routes, carriesDatagrams: carriesDatagrams(options, routes), ...defaultsOf(options) })
 })
+
+/** Whether one of the routes that can be taken carries datagrams. */
+const carriesDatagrams = (options: Options, routes: ReadonlyMap<string, Route>): boolean => {
+  const { fallback, noProxy } = defaultsOf(options)
+  const taken = Array.from(having(options.rules, "route"), ([, { route }]) => route!)
+  const names = new Set([fallback, ...taken, ...(noProxy.length > 0 ? ["direct"] : [])])
+  return [...names].some((name) => name !== "deny" && routes.get(name)?.carriesDatagrams !== false)
+}
 
 const defaultsOf = ({ upstream, noProxy }: Options): Router.Defaults => ({
   fallback: upstream.length > 0 ? "upstream" : "direct",

@@ -13,6 +13,8 @@ import * as NoProxy from "./NoProxy.ts"
 import type { JudgedTarget, Route } from "./Route.ts"
 
 export interface Options {
+  /** Whether one of the routes that can be taken carries datagrams. */
+  readonly carriesDatagrams: boolean
   /** The routes by their names, with `direct` and `deny`. */
   readonly routes: ReadonlyMap<string, Route>
   /** The route of a rule that names none. */
@@ -22,7 +24,7 @@ export interface Options {
 }
 
 /** What decides about the route of a judged address that its rule names none for. */
-export type Defaults = Omit<Options, "routes">
+export type Defaults = Omit<Options, "routes" | "carriesDatagrams">
 
 /** The name of the route to a judged address of a target. */
 export const nameFor = (
@@ -34,7 +36,7 @@ export const nameFor = (
   return NoProxy.includes(noProxy, target, address) ? "direct" : fallback
 }
 
-export const make = ({ routes, ...defaults }: Options): Route => {
+export const make = ({ routes, carriesDatagrams, ...defaults }: Options): Route => {
   const routeOf = (name: string) => routes.get(name) ?? unknown(name)
 
   /** The addresses of each route, in the order of the addresses. */
@@ -58,6 +60,7 @@ export const make = ({ routes, ...defaults }: Options): Route => {
   }
 
   return {
+    carriesDatagrams,
     connect: (to) => inTurn(byRoute(to).map(({ route, to }) => route.connect(to))),
     forward: (to) => inTurn(byRoute(to).map(({ route, to }) => (route.forward ?? route.connect)(to))),
     listen: (to, local) => {
@@ -71,10 +74,10 @@ export const make = ({ routes, ...defaults }: Options): Route => {
       const { keyOf = () => name } = routeOf(name)
       return keyOf(access, permitted)
     },
-    datagrams: (to) =>
+    datagrams: (to, share) =>
       inTurn(
         byRoute({ ...to, permitted: Direct.ipv4First(to.permitted) }).map(({ route, to }) =>
-          route.datagrams(to)
+          route.datagrams(to, share)
         )
       )
   }

@@ -7,13 +7,16 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import { type DialError, type LimitError, RouteUnable } from "../Errors.ts"
+import type { DialError, LimitError } from "../Errors.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Permitted } from "../policy/Authorize.ts"
+import * as Authorize from "../policy/Authorize.ts"
 import * as HttpConnect from "../wire/HttpConnect.ts"
 import type { Target } from "../wire/Target.ts"
 import * as Chain from "./Chain.ts"
+import * as Datagrams from "./Datagrams.ts"
 import { ipv4First, mostTelling } from "./Direct.ts"
+import * as Listen from "./Listen.ts"
 import type { Member, Pool } from "./Pool.ts"
 import type { Connected, JudgedTarget, Route } from "./Route.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
@@ -28,8 +31,17 @@ export const make = (pool: Pool, stickyBy: string | undefined): Route => {
       pool.use(keyOf(to.access), (member) =>
         takesRequests(member, to) ? hand(pool, member, to) : connect(pool, member, to)
       ),
-    listen: () => Effect.fail(new RouteUnable({ reason: `the route ${route} carries no BIND` })),
-    datagrams: () => Effect.fail(new RouteUnable({ reason: `the route ${route} carries no datagrams` })),
+    listen: (to) => {
+      const key = NetAddress.isIpAddress(to) ? undefined : keyOf(to.access)
+      return pool.use(key, (member) => Listen.listen(member, to))
+    },
+    carriesDatagrams: pool.members.some(Datagrams.canAssociate),
+    datagrams: Effect.fnUntraced(function* ({ access, permitted, chargeRule }, share) {
+      const [{ address }, charge] = yield* Authorize.firstWithRoom(ipv4First(permitted), chargeRule)
+      const key = keyOf(access)
+      const relay = yield* share(`${route} ${key ?? ""}`, pool.use(key, Datagrams.associate))
+      return { remote: NetAddress.inetAddressUnsafe(address, access.target.port), address, charge, relay }
+    }),
     // A connection that is kept would be used by sessions that get another member.
     keyOf: (access) => {
       if (pool.members.length > 1 && stickyBy === undefined) return undefined

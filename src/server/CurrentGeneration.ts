@@ -57,7 +57,10 @@ export const make = (first: Generation): CurrentGeneration => {
         return route().forward
       },
       listen: (to, local) => route().listen(to, local),
-      datagrams: (to) => route().datagrams(to),
+      datagrams: (to, share) => route().datagrams(to, share),
+      get carriesDatagrams() {
+        return route().carriesDatagrams
+      },
       keyOf: (access, permitted) => {
         const { keyOf = () => "" } = route()
         return keyOf(access, permitted)

@@ -8,15 +8,17 @@
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as LruMap from "../base/LruMap.ts"
 import type { Pace } from "../network/BandwidthScheduler.ts"
 import type { Traffic } from "../network/Relay.ts"
-import type { Resolver } from "../network/Resolver.ts"
 import type { UdpEndpoint, UdpReceiver, UdpSocket } from "../network/UdpSocket.ts"
+import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Policy } from "../policy/Policy.ts"
+import type { Connecting } from "../routes/Route.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import { ClientEndpoint } from "./ClientEndpoint.ts"
 import type { Room } from "./DatagramBudget.ts"
@@ -69,26 +71,44 @@ export const make = Effect.fnUntraced(function* (
   { udpRate, udpFragments, udpFullCone, udpIdleTimeout }: Rules,
   relay: UdpSocket,
   room: Room
-): Effect.fn.Return<Association, never, Policy | Resolver | Scope.Scope> {
+): Effect.fn.Return<Association, never, Policy | Connecting | Scope.Scope> {
   const { traffic } = client
   const clock = yield* Clock.clockWith(Effect.succeed)
   const meter = new DatagramMeter(traffic, client.pace, room, clock)
   const endpoint = new ClientEndpoint(client, udpRate, clock)
   const reassembly = udpFragments ? Reassembly.make(meter.dropMany) : undefined
   const peers = LruMap.make<string, Destinations.Remote>(peerLimit, room)
+  /** The relays of upstreams that were used, by their keys. */
+  const upstreams = new Map<string, Destinations.Relay>()
 
-  const fromTarget = (bytes: Buffer, from: UdpEndpoint) => {
+  /** Passes on a datagram of a target, behind the header of an upstream's relay if it came from one. */
+  const toClient = (bytes: Buffer, headerSize: number, from: UdpEndpoint, upstream?: Destinations.Relay) => {
     let peer = peers.get(from.key)
     if (peer === undefined && udpFullCone) {
-      peer = Destinations.remoteAt(from)
+      peer = Destinations.remoteAt(from, undefined, undefined, upstream)
       peers.set(from.key, peer)
     }
     const { source } = endpoint
     if (peer === undefined || source === undefined || !destinations.mayAnswer(peer)) return meter.drop()
-    if (!meter.charge(bytes.length, "download", peer.use)) return
-    traffic.received += bytes.length
-    if (peer.use) peer.use.traffic.received += bytes.length
-    relay.send(bytes, 0, source, meter.whenSent(bytes.length), peer.header)
+    // A relay speaks for the targets that are behind it, and nobody else does.
+    if (peer.relay?.to.key !== upstream?.to.key) return meter.drop()
+    const size = bytes.length - headerSize
+    if (!meter.charge(size, "download", peer.use)) return
+    traffic.received += size
+    if (peer.use) peer.use.traffic.received += size
+    relay.send(bytes, headerSize, source, meter.whenSent(size), peer.header)
+  }
+
+  const { endpoint: endpointOf } = yield* UdpSockets
+  const fromTarget = (bytes: Buffer, from: UdpEndpoint) => {
+    const upstream = upstreams.size === 0 ? undefined : upstreams.get(from.key)
+    if (upstream === undefined) return toClient(bytes, 0, from)
+    const headerSize = Datagram.headerSize(bytes)
+    if (headerSize === 0 || Datagram.fragment(bytes) !== 0) return meter.drop()
+    const target = Datagram.target(bytes.subarray(0, headerSize))
+    if (Result.isFailure(target) || !NetAddress.isIpAddress(target.success.host)) return meter.drop()
+    const { host, port } = target.success
+    toClient(bytes, headerSize, endpointOf(NetAddress.inetAddressUnsafe(host, port)), upstream)
   }
 
   const sockets = yield* TargetSockets.make({ received: fromTarget, failed: meter.drop })
@@ -98,13 +118,15 @@ export const make = Effect.fnUntraced(function* (
     if (socket === undefined) return meter.drop()
     const size = bytes.length - headerSize
     if (!meter.charge(size, "upload", remote.use)) return
-    const { to } = remote
+    const { to, relay: upstream } = remote
+    if (upstream) upstreams.set(upstream.to.key, upstream)
     const peer = peers.get(to.key)
-    if (peer === undefined || peer.use !== remote.use || peer.permit !== remote.permit)
+    if (peer?.use !== remote.use || peer?.permit !== remote.permit || peer?.relay !== upstream)
       peers.set(to.key, remote)
     traffic.sent += size
     if (remote.use) remote.use.traffic.sent += size
-    socket.send(bytes, headerSize, to, meter.whenSent(size))
+    if (upstream === undefined) socket.send(bytes, headerSize, to, meter.whenSent(size))
+    else socket.send(bytes, headerSize, upstream.to, meter.whenSent(size), remote.header)
   }
 
   const uses = yield* RuleUses.make(client.chargeRule, udpIdleTimeout)

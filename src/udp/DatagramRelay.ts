@@ -10,11 +10,11 @@ import type * as Scope from "effect/Scope"
 import type { PortRange } from "../config/Parsers.ts"
 import { OutOfResources } from "../Errors.ts"
 import type { Ending } from "../network/Relay.ts"
-import type { Resolver } from "../network/Resolver.ts"
 import type { Transport } from "../network/Transport.ts"
 import type { UdpSocket, UdpSockets as UdpSocketsService } from "../network/UdpSocket.ts"
 import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Policy } from "../policy/Policy.ts"
+import type { Connecting } from "../routes/Route.ts"
 import type { Target } from "../wire/Target.ts"
 import * as Association from "./Association.ts"
 import { CapsuleSocket } from "./CapsuleSocket.ts"
@@ -71,7 +71,7 @@ export class DatagramRelay extends Context.Service<
     readonly associate: (
       client: Association.Client,
       local: NetAddress.IpAddress
-    ) => Effect.Effect<Relayed, OutOfResources, Policy | Resolver | Scope.Scope>
+    ) => Effect.Effect<Relayed, OutOfResources, Policy | Connecting | Scope.Scope>
     /**
      * Relays datagrams between a client and one target in capsules on the client's connection, until the scope closes. Left
      * out where there are no capsules: CONNECT-UDP is refused then.
@@ -79,7 +79,7 @@ export class DatagramRelay extends Context.Service<
     readonly carry?: (
       client: Omit<Association.Client, "address" | "port">,
       target: Target
-    ) => Effect.Effect<Carried, never, Policy | Resolver | Scope.Scope>
+    ) => Effect.Effect<Carried, never, Policy | Connecting | Scope.Scope>
   }
 >()("effect-socks/udp/DatagramRelay") {
   /** UDP. */

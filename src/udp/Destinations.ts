@@ -8,18 +8,19 @@ import * as FiberSet from "effect/FiberSet"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as LruMap from "../base/LruMap.ts"
-import type { InvalidTarget, LimitError, NotAllowed, ResolveError, RouteError } from "../Errors.ts"
-import type { Resolver } from "../network/Resolver.ts"
+import type { DialError, InvalidTarget, LimitError, ResolveError } from "../Errors.ts"
 import type { UdpEndpoint } from "../network/UdpSocket.ts"
 import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Access } from "../policy/Access.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import { Policy } from "../policy/Policy.ts"
+import type { Connecting, DatagramRelay, Share } from "../routes/Route.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import * as Target from "../wire/Target.ts"
 import type { Room } from "./DatagramBudget.ts"
+import * as Relays from "./Relays.ts"
 import type { RuleUse, RuleUses } from "./RuleUses.ts"
 
 /** The endpoint that datagrams are sent to and come back from. */
@@ -32,6 +33,13 @@ export interface Remote {
   readonly use: RuleUse | undefined
   /** The decision about the remote; undefined for a sender to which the client has not sent (full cone). */
   readonly permit: Permit | undefined
+  /** The upstream to which datagrams are sent in place of the remote, each with `header` in front. */
+  readonly relay: Relay | undefined
+}
+
+export interface Relay {
+  readonly to: UdpEndpoint
+  readonly upstream: DatagramRelay
 }
 
 /** A target and one of its addresses that the policy allowed, with the policy's last decision about them. */
@@ -84,9 +92,10 @@ export const make = Effect.fnUntraced(function* (
   room: Room,
   forward: (bytes: Buffer, headerSize: number, remote: Remote) => void,
   drop: () => void
-): Effect.fn.Return<Destinations, never, Policy | Resolver | Scope.Scope> {
+): Effect.fn.Return<Destinations, never, Policy | Connecting | Scope.Scope> {
   const clock = yield* Clock.clockWith(Effect.succeed)
-  const fork = yield* FiberSet.makeRuntime<Policy | Resolver>()
+  const fork = yield* FiberSet.makeRuntime<Policy | Connecting>()
+  const share = yield* Relays.make
   const { judge, revision = () => 0 } = yield* Policy
   const { endpoint } = yield* UdpSockets
   const known = LruMap.make<string, Destination>(limit, room)
@@ -116,10 +125,12 @@ export const make = Effect.fnUntraced(function* (
       queue
     }
     fork(
-      Effect.matchCause(find(access, uses, header, destination.revision), {
+      Effect.matchCause(find(access, uses, share, header, destination.revision), {
         onFailure: () => finishLookUp(destination),
-        onSuccess: ({ remote, use, permit }) =>
-          finishLookUp(destination, remoteAt(endpoint(remote), use, permit))
+        onSuccess: ({ remote, use, permit, upstream }) => {
+          const relay = upstream && { to: endpoint(upstream.at), upstream }
+          finishLookUp(destination, remoteAt(endpoint(remote), use, permit, relay))
+        }
       })
     )
     return destination
@@ -132,7 +143,8 @@ export const make = Effect.fnUntraced(function* (
       destination === undefined ||
       destination.until <= clock.currentTimeMillisUnsafe() ||
       destination.revision !== revision() ||
-      destination.remote?.use?.hasEnded === true
+      destination.remote?.use?.hasEnded === true ||
+      destination.remote?.relay?.upstream.hasEnded === true
     ) {
       const queue = bytes[Address.start] === Address.AddressType.DomainName ? names : addresses
       if (queue.length >= queueLimit) return drop()
@@ -173,33 +185,40 @@ interface Found {
   readonly remote: NetAddress.InetAddress
   readonly use: RuleUse | undefined
   readonly permit: Permit
+  readonly upstream: DatagramRelay | undefined
 }
 
 /** What the route of the session has for the datagrams with this header. */
 const find = Effect.fnUntraced(function* (
   client: Access,
   uses: RuleUses,
+  share: Share,
   header: Uint8Array,
   revision: number
-): Effect.fn.Return<
-  Found,
-  InvalidTarget | ResolveError | NotAllowed | LimitError | RouteError,
-  Policy | Resolver
-> {
+): Effect.fn.Return<Found, InvalidTarget | ResolveError | LimitError | DialError, Policy | Connecting> {
   const target = yield* Effect.fromResult(Datagram.target(header))
   const access = { ...client, target }
   const permitted = yield* Authorize.authorize(access)
-  const { remote, address, charge } = yield* (yield* CurrentRoute)
-    .datagrams({ access, permitted, chargeRule: uses.of })
+  const {
+    remote,
+    address,
+    charge,
+    relay: upstream
+  } = yield* (yield* CurrentRoute)
+    .datagrams({ access, permitted, chargeRule: uses.of }, share)
     .pipe(
       Effect.tapError(({ _tag }) =>
         Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
       )
     )
-  return { remote, use: charge, permit: { target, address, revision, isAllowed: true } }
+  return { remote, use: charge, permit: { target, address, revision, isAllowed: true }, upstream }
 })
 
-export const remoteAt = (to: UdpEndpoint, use?: RuleUse, permit?: Permit): Remote => {
-  const { at } = to
-  return { to, isIpv4: NetAddress.isIpv4Address(at.address), header: Datagram.header(at), use, permit }
-}
+export const remoteAt = (to: UdpEndpoint, use?: RuleUse, permit?: Permit, relay?: Relay): Remote => ({
+  to,
+  isIpv4: NetAddress.isIpv4Address((relay?.to ?? to).at.address),
+  header: Datagram.header(to.at),
+  use,
+  permit,
+  relay
+})

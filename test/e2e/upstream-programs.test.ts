@@ -7,11 +7,12 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describeWith } from "../support/clients.ts"
 import * as Forwarders from "../support/forwarders.ts"
-import { greeting, request } from "../support/messages.ts"
+import { datagram, greeting, request } from "../support/messages.ts"
 import * as Origin from "../support/origin.ts"
 import * as Program from "../support/program.ts"
 import { connect, target } from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
+import { associate, echo, open } from "../support/udp.ts"
 import * as Upstreams from "../support/upstreams.ts"
 
 const needed = [
@@ -73,6 +74,12 @@ describeWith(needed, () => {
       }
       // Debian's squid lets CONNECT go to port 443 only, unless it is told otherwise, as it is here.
       assert.strictEqual(yield* through("squid"), 0)
+
+      // Datagrams go through those that relay them.
+      const { port: relay, host } = yield* associate(server.port)
+      const [datagrams, echoing] = [yield* open(), yield* echo()]
+      yield* datagrams.send(datagram("dante.localhost", echoing.port, [1, 2, 3]), relay, host)
+      assert.deepStrictEqual((yield* datagrams.receive).bytes, datagram("127.0.0.1", echoing.port, [1, 2, 3]))
 
       /** What a client is told of a port that nobody listens on. */
       const refused = Effect.fnUntraced(function* (name: string) {

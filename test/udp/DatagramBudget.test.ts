@@ -12,6 +12,7 @@ import { Policy } from "../../src/policy/Policy.ts"
 import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
 import * as Destinations from "../../src/udp/Destinations.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
+import { connecting } from "../support/connecting.ts"
 import { datagram } from "../support/messages.ts"
 import { access } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
@@ -55,7 +56,10 @@ const judging = () => {
         return { verdict: "allow", rule: "one" }
       })
   })
-  return { judged, layer: Layer.merge(policy, Layer.succeed(Resolver, { resolve: () => Effect.never })) }
+  return {
+    judged,
+    layer: Layer.mergeAll(policy, Layer.succeed(Resolver, { resolve: () => Effect.never }), connecting)
+  }
 }
 
 describe("DatagramBudget", () => {

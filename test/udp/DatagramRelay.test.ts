@@ -20,13 +20,15 @@ import { Policy } from "../../src/policy/Policy.ts"
 import * as Config from "../../src/server/Config.ts"
 import { DatagramRelay } from "../../src/udp/DatagramRelay.ts"
 import type { ChargeRule } from "../../src/udp/RuleUses.ts"
+import { connecting } from "../support/connecting.ts"
 import { datagram } from "../support/messages.ts"
 import { echo, open } from "../support/udp.ts"
 
 const services = (values: Partial<Config.Values> = {}) =>
   Effect.provide(
     Layer.mergeAll(DatagramRelay.layer, Resolver.layerFixed({}), Policy.layerAnything).pipe(
-      Layer.provide(Config.layer(values))
+      Layer.provide(Config.layer(values)),
+      Layer.merge(connecting)
     )
   )
 
@@ -176,7 +178,11 @@ describe("DatagramRelay", () => {
       assert.strictEqual(traffic.dropped, 100 - 32)
     }).pipe(
       Effect.provide(
-        Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.layerAnything)
+        Layer.mergeAll(
+          DatagramRelay.layer.pipe(Layer.provide(Config.layer())),
+          Policy.layerAnything,
+          connecting
+        )
       ),
       Effect.provideService(Resolver, { resolve: () => Effect.never })
     )
@@ -330,7 +336,11 @@ describe("DatagramRelay", () => {
         assert.strictEqual(asked, 2)
       }).pipe(
         Effect.provide(
-          Layer.merge(DatagramRelay.layer.pipe(Layer.provide(Config.layer())), Policy.layerAnything)
+          Layer.mergeAll(
+            DatagramRelay.layer.pipe(Layer.provide(Config.layer())),
+            Policy.layerAnything,
+            connecting
+          )
         ),
         Effect.provideService(Resolver, { resolve })
       )

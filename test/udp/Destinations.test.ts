@@ -15,6 +15,7 @@ import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
 import * as Destinations from "../../src/udp/Destinations.ts"
 import * as Datagram from "../../src/wire/Datagram.ts"
 import * as Target from "../../src/wire/Target.ts"
+import { connecting } from "../support/connecting.ts"
 import { datagram } from "../support/messages.ts"
 import { access } from "../support/rules.ts"
 import { settled } from "../support/streams.ts"
@@ -22,7 +23,8 @@ import { settled } from "../support/streams.ts"
 describe("Destinations", () => {
   it.effect("are judged once a minute, and again after a change of the policy", () => {
     const policy = { judged: 0, revision: 0, verdict: "allow" as "allow" | "deny" }
-    const services = Layer.merge(
+    const services = Layer.mergeAll(
+      connecting,
       Resolver.layerFixed({}),
       Layer.succeed(Policy, {
         judge: (_, address) =>
@@ -72,6 +74,7 @@ describe("Destinations", () => {
       }
     }
     const services = Layer.mergeAll(
+      connecting,
       Resolver.layerFixed({ "target.example": [NetAddress.ipFromStringUnsafe("192.0.2.7")] }),
       Policy.layerAnything,
       Layer.succeed(CurrentRoute, route)

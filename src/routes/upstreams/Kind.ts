@@ -25,4 +25,22 @@ export interface Kind {
    * the target is the error that this server would have for the target. The last answer may be put off.
    */
   readonly connect: (conversation: Conversation, request: Request) => Effect.Effect<void, DialError>
+  /** Asks for a relay of datagrams, and returns its address. Left out where the protocol has none. */
+  readonly associate?: (
+    conversation: Conversation,
+    request: Omit<Request, "target" | "bound">
+  ) => Effect.Effect<NetAddress.InetAddress, DialError>
+  /**
+   * Asks for a listener for a connection from the target, and returns its address; with the second effect, the address of
+   * the connection, when it has come. Left out where there is none.
+   */
+  readonly bind?: (
+    conversation: Conversation,
+    request: Omit<Request, "bound">
+  ) => Effect.Effect<Bound, DialError>
+}
+
+export interface Bound {
+  readonly at: NetAddress.InetAddress
+  readonly accepted: Effect.Effect<NetAddress.InetAddress, DialError>
 }

@@ -18,6 +18,7 @@ import {
 } from "../../Errors.ts"
 import { Command, Method, ReplyCode } from "../../wire/Socks5.ts"
 import * as Socks5Client from "../../wire/Socks5Client.ts"
+import { unspecified } from "../../wire/Target.ts"
 import type { Conversation, Read } from "../Conversation.ts"
 import type { Kind, Request } from "./Kind.ts"
 
@@ -91,5 +92,23 @@ export const kind: Kind = {
         if (bound && !NetAddress.isUnspecified(bound.address)) request.bound(bound)
       })
     )
+  }),
+  associate: Effect.fnUntraced(function* (conversation, request) {
+    yield* ask(conversation, Command.UdpAssociate, { ...request, target: unspecified })
+    return yield* address(conversation)
+  }),
+  bind: Effect.fnUntraced(function* (conversation, request) {
+    yield* ask(conversation, Command.Bind, request)
+    return { at: yield* address(conversation), accepted: address(conversation) }
   })
 }
+
+/** The address in a reply. */
+const address = (conversation: Conversation): Effect.Effect<NetAddress.InetAddress, DialError> =>
+  Effect.flatMap(conversation.ask(replied), (bound) =>
+    bound === undefined
+      ? Effect.fail(
+          new UpstreamFailed({ upstream: conversation.upstream, reason: "a reply without an address" })
+        )
+      : Effect.succeed(bound)
+  )
