@@ -17,14 +17,11 @@ export const sessions = (meters: Meters): Layer.Layer<never, never, Bans | Event
   Layer.effect(
     CurrentPhases,
     Effect.gen(function* () {
-      const { begun, denials, logins, limits, context } = meters
+      const { denials, logins, limits, context } = meters
       const { listen } = yield* Events
       const { list } = yield* SessionRegistry
       const { turnedAway } = yield* Bans
-      yield* listen(["SessionBegun"], ({ protocol = "none", command }) => counted(begun, protocol, command))
-      yield* listen(["SessionDecided"], ({ verdict, rule }) =>
-        verdict === "allow" ? Effect.void : counted(denials, rule, verdict)
-      )
+      yield* listen(["TargetDenied"], ({ verdict, rule }) => counted(denials, rule, verdict))
       yield* listen(["SessionEnded"], (event) => Effect.sync(() => meters.end(event)))
       yield* listen(["LoginSucceeded"], ({ method }) => counted(logins, method, "succeeded"))
       yield* listen(["LoginFailed"], ({ method }) => counted(logins, method, "failed"))

@@ -35,10 +35,10 @@ const byLimit: ReadonlySet<string> = new Set<SessionEnded["outcome"]>([
 
 export class Meters {
   readonly context: Context.Context<never>
-  readonly begun: Family
   readonly denials: Family
   readonly logins: Family
   readonly limits: Family
+  private readonly begun: Family
   private readonly ended: Family
   private readonly duration: Histogram
   private readonly times: Readonly<Partial<Record<Phases.Phase, Histogram>>>
@@ -50,7 +50,7 @@ export class Meters {
   private readonly dropped: Cell
   /** The open sessions. */
   open: () => ReadonlyArray<Session> = () => []
-  /** What was counted of open sessions that moved bytes, by their numbers. */
+  /** What was counted of open sessions with a request, by their numbers. */
   private readonly counted = new Map<number, Traffic>()
   private isFresh = false
 
@@ -60,7 +60,7 @@ export class Meters {
     /** The counts of open sessions are brought up to date when they are read. */
     const live = (definition: Definition, most?: number) =>
       new Family(definition, context, most, () => this.countOpen())
-    this.begun = family(ofSessions.begun)
+    this.begun = live(ofSessions.begun)
     this.ended = family(ofSessions.ended)
     this.denials = family(ofSessions.denials, mostRules)
     this.logins = family(ofSessions.logins)
@@ -107,23 +107,32 @@ export class Meters {
     const { id, protocol = "none", outcome, isAdmitted, isAuthenticated, user } = event
     this.ended.cell(protocol, outcome).value++
     if (isAdmitted) this.duration.observe(event.duration / 1000)
+    if (isAdmitted && !this.counted.has(id)) this.begin(protocol, event.command)
     if (byLimit.has(outcome)) this.limits.cell(outcome).value++
     this.count(event, this.counted.get(id), isAuthenticated ? user : undefined)
     this.counted.delete(id)
   }
 
-  /** Counts the bytes that open sessions have moved since the last time, once in each turn of the event loop. */
+  /**
+   * Counts open sessions that are new, and the bytes that open sessions have moved since the last time. Once in each
+   * turn of the event loop. So a session pays nothing at its begin and for its bytes.
+   */
   countOpen(): void {
     if (this.isFresh) return
     this.isFresh = true
     queueMicrotask(() => {
       this.isFresh = false
     })
-    for (const { id, traffic, user } of this.open()) {
-      if (traffic.sent + traffic.received === 0 && traffic.dropped === undefined) continue
+    for (const { id, traffic, user, protocol = "none", admitted } of this.open()) {
+      if (admitted === undefined) continue
+      if (!this.counted.has(id)) this.begin(protocol, admitted.request.command)
       this.count(traffic, this.counted.get(id), user)
       this.counted.set(id, { ...traffic })
     }
+  }
+
+  private begin(protocol: string, command: SessionEnded["command"]): void {
+    this.begun.cell(protocol, String(command)).value++
   }
 
   private count(

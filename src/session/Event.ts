@@ -10,6 +10,7 @@ import type { Decision } from "../policy/Decision.ts"
 export type Event =
   | SessionBegun
   | SessionDecided
+  | TargetDenied
   | SessionConnected
   | SessionEnded
   | ClientTurnedAway
@@ -46,9 +47,8 @@ export interface SessionBegun extends Client {
   readonly target: string
 }
 
-/** The policy decided about a target. An association has a decision for each target of its datagrams. */
-export interface SessionDecided {
-  readonly _tag: "SessionDecided"
+/** A decision of the policy about a target. */
+interface Decided {
   readonly id: number | undefined
   readonly verdict: Decision["verdict"] | "would deny"
   /** The rule that decided. */
@@ -64,6 +64,16 @@ export interface SessionDecided {
   readonly addresses: ReadonlyArray<string>
   /** The time of the decision, with the time of the name servers. */
   readonly duration: number
+}
+
+/** The policy decided about a target. An association has a decision for each target of its datagrams. */
+export interface SessionDecided extends Decided {
+  readonly _tag: "SessionDecided"
+}
+
+/** The policy denied a target, or would have. The same as `SessionDecided`, for listeners to denials only. */
+export interface TargetDenied extends Decided {
+  readonly _tag: "TargetDenied"
 }
 
 /** A session has a connection to its target. Associations have none. */

@@ -16,19 +16,25 @@ export const decisions: Layer.Layer<never, never, Events> = Layer.effect(
   DecisionLog.DecisionLog,
   Effect.map(Events, ({ to }) => {
     const { write } = DecisionLog.make()
+    /** No event is made of a decision that has no listener: every session has a decision. */
+    const emitted = (decided: DecisionLog.Decided) =>
+      withId((id) => {
+        const event = { id, ...DecisionLog.lineOf(decided) }
+        const first = to.SessionDecided?.({ _tag: "SessionDecided", ...event })
+        const second = isDenied(decided) ? to.TargetDenied?.({ _tag: "TargetDenied", ...event }) : undefined
+        return first && second ? Effect.andThen(first, second) : (first ?? second)
+      })
     return {
       write: (decided: DecisionLog.Decided) =>
-        to.SessionDecided === undefined
-          ? write(decided)
-          : Effect.andThen(
-              write(decided),
-              withId((id) =>
-                to.SessionDecided?.({ _tag: "SessionDecided", id, ...DecisionLog.lineOf(decided) })
-              )
-            )
+        to.SessionDecided || (to.TargetDenied && isDenied(decided))
+          ? Effect.andThen(write(decided), emitted(decided))
+          : write(decided)
     }
   })
 )
+
+const isDenied = ({ decision: { verdict, isReport } }: DecisionLog.Decided): boolean =>
+  verdict === "deny" || isReport === true
 
 /** Emits logins by password and by certificate. */
 export const logins: Layer.Layer<never, never, Events> = Layer.effect(

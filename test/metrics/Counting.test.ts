@@ -124,6 +124,14 @@ describe("the metrics of a server", () => {
     }).pipe(withServer({ rules: [{ name: "no 81", deny: true, ports: 81 }] }))
   )
 
+  it.effect("count what would be denied", () =>
+    Effect.gen(function* () {
+      yield* client(...greeting(0), ...request("192.0.2.1", 81))
+      yield* settled
+      assert.strictEqual(yield* value("denials_total", { rule: "no 81", verdict: "would deny" }), 1)
+    }).pipe(withServer({ reportOnly: true, rules: [{ name: "no 81", deny: true, ports: 81 }] }))
+  )
+
   it.effect("count logins, and the bytes of so many users by their names", () =>
     Effect.gen(function* () {
       yield* login("alice", "wrong")
