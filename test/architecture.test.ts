@@ -61,6 +61,7 @@ const onSockets: Readonly<Record<string, string>> = {
   "network/NodeUdpSockets.ts": "addresses as Node writes them",
   "network/descriptors/DescriptorTransport.ts": "hands a descriptor over",
   "network/NodeInternals.ts": "reading into buffers that are given",
+  "codeCache.ts": "the client and the target of a session",
   "network/Transport.ts": "the type of what is handed over",
   "network/Tls.ts": "takes what is handed over",
   "network/TlsClient.ts": "takes what is handed over",
