@@ -53,6 +53,10 @@ export const ofSessions = {
     "protocol",
     "outcome"
   ]),
+  routes: counter("route_sessions", "Sessions that ended, by their route and the member of its pool.", [
+    "route",
+    "member"
+  ]),
   duration: seconds("session_duration", "Duration of sessions whose request was admitted.", durations),
   handshake: seconds("handshake", "Time from the accepted connection to the request, where there was one."),
   resolve: seconds("resolve", "Time to resolve the name of a target, where the name has an address."),

@@ -24,6 +24,9 @@ export const make: Effect.Effect<Meters, never, MetricSettings> = Effect.gen(fun
 /** The number of rules with series of their own. */
 const mostRules = 200
 
+/** The number of routes with series of their own. A route has few members. */
+const mostRoutes = 200
+
 /** The outcomes that a limit caused. */
 const byLimit: ReadonlySet<string> = new Set<SessionEnded["outcome"]>([
   "SessionLimitReached",
@@ -40,6 +43,7 @@ export class Meters {
   readonly limits: Family
   private readonly begun: Family
   private readonly ended: Family
+  private readonly routes: Family
   private readonly duration: Histogram
   private readonly times: Readonly<Partial<Record<Phases.Phase, Histogram>>>
   private readonly firstByte: Histogram
@@ -62,6 +66,7 @@ export class Meters {
       new Family(definition, context, most, () => this.countOpen())
     this.begun = live(ofSessions.begun)
     this.ended = family(ofSessions.ended)
+    this.routes = family(ofSessions.routes, mostRoutes)
     this.denials = family(ofSessions.denials, mostRules)
     this.logins = family(ofSessions.logins)
     this.limits = family(ofSessions.limits)
@@ -106,6 +111,7 @@ export class Meters {
   end(event: SessionEnded): void {
     const { id, protocol = "none", outcome, isAdmitted, isAuthenticated, user } = event
     this.ended.cell(protocol, outcome).value++
+    if (event.route !== undefined) this.routes.cell(event.route, event.member).value++
     if (isAdmitted) this.duration.observe(event.duration / 1000)
     if (isAdmitted && !this.counted.has(id)) this.begin(protocol, event.command)
     if (byLimit.has(outcome)) this.limits.cell(outcome).value++

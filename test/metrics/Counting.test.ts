@@ -12,6 +12,9 @@ import type * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Bans, type ServerOptions, Sessions } from "../../src/index.ts"
 import * as Definitions from "../../src/metrics/Definitions.ts"
+import * as Meters from "../../src/metrics/Meters.ts"
+import { MetricSettings } from "../../src/metrics/Settings.ts"
+import type { SessionEnded } from "../../src/session/Event.ts"
 import { layerServer, Network } from "../../src/testing/index.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
@@ -189,6 +192,22 @@ describe("the metrics of a server", () => {
         )
       }
     }).pipe(withServer())
+  )
+
+  it.effect("count sessions by their route, up to a bound", () =>
+    Effect.gen(function* () {
+      const meters = yield* Meters.make
+      const event = { protocol: "SOCKS5", outcome: "finished", sent: 0, received: 0 }
+      for (let i = 0; i < 300; i++) {
+        meters.end({ ...event, route: `route ${i}`, member: "one" } as unknown as SessionEnded)
+      }
+      meters.end(event as unknown as SessionEnded)
+      assert.strictEqual(yield* value("route_sessions_total", { route: "route 0", member: "one" }), 1)
+      assert.strictEqual(yield* value("route_sessions_total", { route: "other", member: "one" }), 100)
+    }).pipe(
+      Effect.provideService(MetricSettings, MetricSettings.defaults),
+      Effect.provideService(Metric.MetricRegistry, new Map())
+    )
   )
 
   it.effect("measure the delay of the event loop", () =>
