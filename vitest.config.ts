@@ -21,12 +21,6 @@ const tests = readdirSync("test", { recursive: true, encoding: "utf8" })
 /** The tests with this in their text. */
 const having = (part: RegExp) => tests.filter((file) => part.test(readFileSync(file, "utf8")))
 
-/**
- * Those that replace modules before anything is loaded, each in a process of its own. Where a part of a module can be
- * replaced later, `support/replaced.ts` does so.
- */
-const mocking = having(/^vi\.mock\(/m)
-
 /** Those of whole programs that other programs are clients of. */
 const clients = having(/support\/clients\.ts"/)
 
@@ -62,7 +56,7 @@ export default defineConfig({
         test: {
           name: "shared",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...mocking, ...clients, real],
+          exclude: [...clients, real],
           isolate: false
         }
       },
@@ -70,8 +64,7 @@ export default defineConfig({
         extends: true,
         test: { name: "e2e", include: [real], exclude: clients, isolate: false, retry }
       },
-      { extends: true, test: { name: "clients", include: clients, isolate: false, retry } },
-      { extends: true, test: { name: "mocking", include: mocking } }
+      { extends: true, test: { name: "clients", include: clients, isolate: false, retry } }
     ]
   }
 })
