@@ -39,14 +39,14 @@ const settings = new Map(
 
 describe("the files for deployment", () => {
   for (const path of files) {
-    it(`name settings as they are: ${path}`, () => {
+    it(`name existing settings: ${path}`, () => {
       for (const [, name = ""] of text(path).matchAll(/\b(SOCKS_[A-Z_]+)\b/g)) {
         assert.isTrue(settings.has(name), name)
       }
     })
   }
 
-  it("give settings values that they take", () => {
+  it("give settings valid values", () => {
     const [, environment = ""] = /^ENV ((?:.*\\\n)*.*)$/m.exec(text("docker/Dockerfile")) ?? []
     const ofImage = Array.from(environment.matchAll(/(SOCKS_\w+)=(\S+)/g), ([, name, value]) => ({
       name,
@@ -125,7 +125,7 @@ describe("the files for deployment", () => {
   })
 
   for (const path of ["prometheus/alerts.yml", "grafana/effect-socks.json"]) {
-    it(`ask for metrics, labels and outcomes that there are: ${path}`, () => {
+    it(`use existing metrics, labels and outcomes: ${path}`, () => {
       const all = text(path)
       const names = new Set(Definitions.all.map(({ name }) => name))
       const found = Array.from(all.matchAll(/\beffect_socks_\w+/g), ([name]) =>

@@ -50,7 +50,7 @@ describe("a request", () => {
     assert.strictEqual(check({ rawHeaders: ["Host", "localhost", "host", "localhost"] }), 400)
   })
 
-  it("comes from no page but that of this server", () => {
+  it("comes only from a page of this server", () => {
     const from = (...fields: ReadonlyArray<string>) =>
       check({ rawHeaders: ["Host", "localhost:9090", ...fields] })
     assert.isUndefined(from("Origin", "http://localhost:9090"))
@@ -88,7 +88,7 @@ describe("the token", () => {
     }
   })
 
-  it("is that very token", () => {
+  it("must be the exact token", () => {
     holds(
       fc.property(fc.string(), fc.string(), (one, other) => {
         assert.strictEqual(RequestGuard.isSameToken(one, other), one === other)

@@ -18,7 +18,7 @@ const listing = (time: number) => {
   return { state, ...SessionList.make(list) }
 }
 
-it.effect("a list that takes long is shared by those who ask, for ten times as long", () =>
+it.effect("a list that takes long is shared by all readers, for ten times as long", () =>
   Effect.gen(function* () {
     const { state, read, forget } = listing(100)
     const readers = yield* Effect.forkChild(Effect.all([read, read, read], { concurrency: "unbounded" }))
@@ -34,7 +34,7 @@ it.effect("a list that takes long is shared by those who ask, for ten times as l
   })
 )
 
-it.effect("a list that takes no time is always new", () =>
+it.effect("a list that is made fast is made for each reader", () =>
   Effect.gen(function* () {
     const { state, read } = listing(0)
     for (let i = 0; i < 2; i++) {

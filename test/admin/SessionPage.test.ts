@@ -30,7 +30,7 @@ const ids = (query: Parameters<typeof SessionPage.page>[1]) => {
 }
 
 describe("a page of sessions", () => {
-  it("has those that are asked for", () => {
+  it("has the sessions of the query", () => {
     assert.deepStrictEqual(ids({}), [4, [1, 2, 3, 4]])
     assert.deepStrictEqual(ids({ user: "alice" }), [2, [1, 3]])
     assert.deepStrictEqual(ids({ client: "192.0.2.1" }), [1, [1]])
@@ -44,7 +44,7 @@ describe("a page of sessions", () => {
     assert.deepStrictEqual(ids({ search: "" }), [4, [1, 2, 3, 4]])
   })
 
-  it("is in the order that is asked for, and no longer than asked for", () => {
+  it("has the order of the query, and no more sessions than its limit", () => {
     assert.deepStrictEqual(ids({ order: "desc" }), [4, [4, 3, 2, 1]])
     assert.deepStrictEqual(ids({ sort: "received", order: "desc", limit: 1 }), [4, [3]])
     assert.deepStrictEqual(ids({ sort: "user" }), [4, [4, 1, 3, 2]])
@@ -61,7 +61,7 @@ describe("a page of sessions", () => {
   })
 })
 
-it("traffic is summed by what sessions have in common, the most first", () => {
+it("traffic is summed by a common field, the most first", () => {
   assert.deepStrictEqual(SessionPage.traffic(sessions, "user"), [
     { key: "alice", sessions: 2, sent: 4, received: 70 },
     { key: null, sessions: 1, sent: 4, received: 0 },

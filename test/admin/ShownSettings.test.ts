@@ -9,7 +9,7 @@ import * as ShownSettings from "../../src/admin/ShownSettings.ts"
 import * as Settings from "../../src/cli/Settings.ts"
 import * as MemoryFiles from "../support/files.ts"
 
-it.effect("settings are shown as they are written, and no secret is", () =>
+it.effect("settings are shown as they are written, without secrets", () =>
   Effect.gen(function* () {
     const { values } = yield* Settings.read({
       ...{ listen: ["127.0.0.1:1080", "unix:/run/socks.sock"], idleTimeout: ["90s"], maxLifetime: ["off"] },

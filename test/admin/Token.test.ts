@@ -31,7 +31,7 @@ describe("the token", () => {
     })
   )
 
-  it.live("is that of the settings, if they have one", () =>
+  it.live("is the one of the settings, if they have one", () =>
     Effect.gen(function* () {
       const path = yield* directory
       const given = yield* Token.kept({ ...settings(path), adminToken: Redacted.make("given") })
@@ -39,7 +39,7 @@ describe("the token", () => {
     })
   )
 
-  it.live("is taken from no file that others could have read or written", () =>
+  it.live("is not taken from a file that other users can read or write", () =>
     Effect.gen(function* () {
       const path = yield* directory
       const file = join(path, "admin-token")

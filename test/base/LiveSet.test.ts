@@ -27,7 +27,7 @@ describe("LiveSet", () => {
       })
     ))
 
-  it("deletes an item once, whoever has its place then", () => {
+  it("deletes an item once, also when another item has its place", () => {
     const live = new LiveSet<object>()
     const [one, other] = [{}, {}]
     const place = live.add(one)
@@ -38,7 +38,7 @@ describe("LiveSet", () => {
     assert.strictEqual(live.size, 1)
   })
 
-  it("is gone through while items come and go", () => {
+  it("can be iterated while items are added and deleted", () => {
     const live = new LiveSet<{ readonly name: string }>()
     const places = ["a", "b", "c"].map((name) => {
       const item = { name }

@@ -52,7 +52,7 @@ describe("a log file", () => {
     })
   )
 
-  it.live("goes on as the old one where no other can be made", () =>
+  it.live("stays the old one if no other can be made", () =>
     Effect.gen(function* () {
       const path = yield* place
       const { write } = yield* LogFile.open(path)

@@ -30,7 +30,7 @@ describe("Queue", () => {
       })
     ))
 
-  it("does not keep entries together that are in it no more", () => {
+  it("keeps no deleted entries", () => {
     const queue = new Queue<string>()
     const [one, two] = [queue.add("one"), queue.add("two"), queue.add("three")]
     queue.delete(two)

@@ -147,7 +147,7 @@ describe("explain", () => {
     })
   )
 
-  it.effect("says the route of an address, and the member that it would use", () =>
+  it.effect("names the route of an address, and the member that it would use", () =>
     Effect.gen(function* () {
       const { values } = yield* Settings.make({
         upstream: "socks5://alice:secret@proxy.example",

@@ -65,7 +65,7 @@ describe("usage", () => {
     })
   )
 
-  it.effect("refuses what is no question", () =>
+  it.effect("refuses an invalid question", () =>
     Effect.gen(function* () {
       const settings = yield* used
       const refused = (asked: Partial<Given>, given: Sources.Given = settings) =>

@@ -93,7 +93,7 @@ describe("CONNECT-UDP", () => {
     }).pipe(services({ resolver: Resolver.layerFixed({ "target.example": [NetAddress.ipv4Loopback] }) }))
   )
 
-  it.effect("passes on only what the target sends", () =>
+  it.effect("relays only datagrams from the target", () =>
     Effect.gen(function* () {
       const target = yield* open()
       const stranger = yield* open()
@@ -106,7 +106,7 @@ describe("CONNECT-UDP", () => {
     }).pipe(services({ config: { udpFullCone: true } }))
   )
 
-  it.effect("ignores capsules and contexts that it does not know, and ends what is no capsule", () =>
+  it.effect("ignores unknown capsules and contexts, and ends a malformed stream", () =>
     Effect.gen(function* () {
       const target = yield* echo()
       const client = yield* upgrade("127.0.0.1", target.port)
@@ -119,7 +119,7 @@ describe("CONNECT-UDP", () => {
 })
 
 describe("the policy", () => {
-  it.effect("judges the target before the reply, and the client is told", () =>
+  it.effect("judges the target before the reply, which has the reason", () =>
     Effect.gen(function* () {
       const { response } = yield* upgrade("127.0.0.1", 53)
       assert.strictEqual(response.status, 403)
@@ -135,7 +135,7 @@ describe("the policy", () => {
     }).pipe(services({ config: { privateTargets: "deny" } }))
   )
 
-  it.effect("refuses what is none, and where there is no UDP", () =>
+  it.effect("refuses invalid targets, and all targets without UDP", () =>
     Effect.gen(function* () {
       for (const [host, port] of [
         ["a%zz", 53],

@@ -13,7 +13,7 @@ import { directory } from "../support/temporary.ts"
 const token = "0123456789-abcdefghij"
 
 describe("the commands", () => {
-  it.live("list and end sessions, ban and lift, and say who the users are", () =>
+  it.live("list and end sessions, ban and lift, and list the users", () =>
     Effect.gen(function* () {
       const admin = `unix:${join(yield* directory, "admin.sock")}`
       const program = yield* Program.start(["--user", "alice:secret", "--admin", admin])

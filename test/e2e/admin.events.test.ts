@@ -28,7 +28,7 @@ const eventsIn = (text: string): ReadonlyArray<Event> =>
     .map((frame) => JSON.parse(frame.replace(/^data: /, "")))
 
 describe("the events", () => {
-  it.live("come as they happen, those that are asked for, to so many readers", () =>
+  it.live("come as they happen, filtered, to a bounded number of readers", () =>
     Effect.gen(function* () {
       const { program, at } = yield* start
       const all = yield* Admin.follow(at, "/api/events")

@@ -42,7 +42,7 @@ const raw = (port: number, bytes: string) =>
   })
 
 describe("the admin listener", () => {
-  it.live("takes no request of a page that is not its own", () =>
+  it.live("refuses requests of foreign pages", () =>
     Effect.gen(function* () {
       const { at } = yield* admin
       const own = `127.0.0.1:${at.port}`
@@ -72,7 +72,7 @@ describe("the admin listener", () => {
     })
   )
 
-  it.live("takes its token from one field only, and tells nothing without it", () =>
+  it.live("takes its token from one field only, and answers nothing without it", () =>
     Effect.gen(function* () {
       const { at } = yield* admin
       const stranger = { port: at.port }
@@ -105,7 +105,7 @@ describe("the admin listener", () => {
     })
   )
 
-  it.live("reads no request that could be read in two ways, and closes on what is no HTTP", () =>
+  it.live("refuses ambiguous requests, and closes on bytes that are no HTTP", () =>
     Effect.gen(function* () {
       const { at } = yield* admin
       const head = (fields: string) =>
@@ -134,7 +134,7 @@ describe("the admin listener", () => {
     })
   )
 
-  it.live("bounds what it is sent and what it is asked for", () =>
+  it.live("bounds the size of requests and of queries", () =>
     Effect.gen(function* () {
       const { at } = yield* admin
       const large = { network: "203.0.113.0/24", reason: "a".repeat(100_000) }
@@ -156,7 +156,7 @@ describe("the admin listener", () => {
     })
   )
 
-  it.live("does not end with a client that is slow, or many of them", () =>
+  it.live("survives slow clients, also many", () =>
     Effect.gen(function* () {
       const { at, program } = yield* admin
       const sockets: Array<Socket> = []
@@ -175,7 +175,7 @@ describe("the admin listener", () => {
     })
   )
 
-  it.live("gives what clients of the proxy sent as data", () =>
+  it.live("returns bytes of the proxy's clients only as data", () =>
     Effect.gen(function* () {
       const { at, program } = yield* admin
       const target = yield* Tcp.target

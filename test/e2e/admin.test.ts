@@ -15,7 +15,7 @@ import * as Workers from "../support/workers.ts"
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
 describe("the admin API", () => {
-  it.live("lists and ends the sessions of all workers, and does all that it says", () =>
+  it.live("lists and ends the sessions of all workers, and serves each documented path", () =>
     Effect.gen(function* () {
       const path = yield* directory
       const socketPath = join(path, "admin.sock")
@@ -176,7 +176,7 @@ describe("the admin API", () => {
     })
   )
 
-  it.live("keeps its token, and refuses what would not be safe", () =>
+  it.live("keeps its token, and refuses unsafe settings", () =>
     Effect.gen(function* () {
       const path = yield* directory
       const admin = ["--admin", `unix:${join(path, "a")}`]

@@ -92,7 +92,7 @@ describe.each(["node", "descriptors"])("the transport %s", (transport) => {
   ])
 
   it.live(
-    "passes each byte both ways, on connections that are used again, of TCP and in the file system",
+    "passes each byte both ways, on connections that are used again, over TCP and Unix-domain sockets",
     () =>
       Effect.gen(function* () {
         const { port } = yield* origin
@@ -143,7 +143,7 @@ describe.each(["node", "descriptors"])("the transport %s", (transport) => {
   )
 
   it.live(
-    "tells of a body that breaks off or stops, and of a client that goes away, with the bytes so far",
+    "reports an incomplete body, a body that stops, and a client that leaves, with the bytes so far",
     () =>
       Effect.gen(function* () {
         const { port } = yield* origin

@@ -155,7 +155,7 @@ for (const format of ["json", "pretty"]) {
   })
 }
 
-it.live("goes to a file of all workers, and to another one when that was renamed", () =>
+it.live("goes to one file of all workers, and to a new file after a rename", () =>
   Effect.gen(function* () {
     const path = join(yield* Temporary.directory, "proxy.log")
     const flags = ["--listen", "127.0.0.1:0", "--workers", "2", "--log-file", path]

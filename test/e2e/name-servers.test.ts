@@ -64,7 +64,7 @@ describe("a name server over TCP", () => {
     })
   )
 
-  it.live("is asked again on a new connection where it has closed an idle one", () =>
+  it.live("gets the next query on a new connection if it has closed an idle one", () =>
     Effect.gen(function* () {
       const server = yield* Names.serveStream(answers)
       const queries = asking(`tcp://127.0.0.1:${server.port}`)
@@ -74,7 +74,7 @@ describe("a name server over TCP", () => {
     })
   )
 
-  it.live("has two seconds to answer, and keeps no connection after that", () =>
+  it.live("has two seconds to answer, and then loses its connection", () =>
     Effect.gen(function* () {
       const server = yield* Names.serveStream(answers)
       const queries = asking(`tcp://127.0.0.1:${server.port}`)
@@ -85,7 +85,7 @@ describe("a name server over TCP", () => {
     })
   )
 
-  it.live("is not believed when it answers another question", () =>
+  it.live("is not believed if it answers another question", () =>
     Effect.gen(function* () {
       const server = yield* Names.serveStream(answers, { renamed: "bew" })
       assert.strictEqual(yield* asked(asking(`tcp://127.0.0.1:${server.port}`), "web.example"), "ETIMEOUT")
@@ -94,7 +94,7 @@ describe("a name server over TCP", () => {
 })
 
 describe("several name servers", () => {
-  it.live("are asked by kinds, until one answers; a name that does not exist is an answer", () =>
+  it.live("are asked in order of their kinds until one answers; a missing name is an answer", () =>
     Effect.gen(function* () {
       const server = yield* Names.serveStream(answers)
       const other = yield* Names.serveStream(() => [[192, 0, 2, 9]])
@@ -108,37 +108,35 @@ describe("several name servers", () => {
     })
   )
 
-  it.live(
-    "over UDP come first where they are named first, each question from a port and with an id at random",
-    () =>
-      Effect.gen(function* () {
-        const ids = new Set<number>()
-        const udp = yield* Effect.acquireRelease(
-          Effect.callback<ReturnType<typeof createSocket>>((resume) => {
-            const socket = createSocket("udp4", (query, { port }) => {
-              ids.add(query.readUInt16BE(0))
-              // Truncated: the question goes to TCP, where nobody listens, and so to the next kind.
-              socket.send(
-                Buffer.concat([query.subarray(0, 2), Buffer.from([0x83, 0x80]), query.subarray(4)]),
-                port
-              )
-            })
-            socket.bind(0, "127.0.0.1", () => resume(Effect.succeed(socket)))
-          }),
-          (socket) => Effect.sync(() => socket.close())
-        )
-        const server = yield* Names.serveStream(answers)
-        const queries = asking(`127.0.0.1:${udp.address().port}`, `tcp://127.0.0.1:${server.port}`)
-        for (let i = 0; i < 8; i++) {
-          assert.deepStrictEqual(yield* asked(queries, "web.example"), ["192.0.2.1", "192.0.2.2"])
-        }
-        const sorted = [...ids].sort((one, other) => one - other)
-        assert.isAbove(sorted.length, 4)
-        assert.isTrue(
-          sorted.some((id, index) => index > 0 && id - sorted[index - 1]! > 16),
-          sorted.join()
-        )
-      })
+  it.live("over UDP come first if they are named first, with a random port and id for each question", () =>
+    Effect.gen(function* () {
+      const ids = new Set<number>()
+      const udp = yield* Effect.acquireRelease(
+        Effect.callback<ReturnType<typeof createSocket>>((resume) => {
+          const socket = createSocket("udp4", (query, { port }) => {
+            ids.add(query.readUInt16BE(0))
+            // Truncated: the question goes to TCP, where nobody listens, and so to the next kind.
+            socket.send(
+              Buffer.concat([query.subarray(0, 2), Buffer.from([0x83, 0x80]), query.subarray(4)]),
+              port
+            )
+          })
+          socket.bind(0, "127.0.0.1", () => resume(Effect.succeed(socket)))
+        }),
+        (socket) => Effect.sync(() => socket.close())
+      )
+      const server = yield* Names.serveStream(answers)
+      const queries = asking(`127.0.0.1:${udp.address().port}`, `tcp://127.0.0.1:${server.port}`)
+      for (let i = 0; i < 8; i++) {
+        assert.deepStrictEqual(yield* asked(queries, "web.example"), ["192.0.2.1", "192.0.2.2"])
+      }
+      const sorted = [...ids].sort((one, other) => one - other)
+      assert.isAbove(sorted.length, 4)
+      assert.isTrue(
+        sorted.some((id, index) => index > 0 && id - sorted[index - 1]! > 16),
+        sorted.join()
+      )
+    })
   )
 })
 
@@ -182,7 +180,7 @@ layer(started, { excludeTestServices: true })(
       })
     )
 
-    it.effect("asks nobody for a name of the settings", () =>
+    it.effect("sends no query for a name of the settings", () =>
       Effect.gen(function* () {
         const { program, server } = yield* Started
         const target = yield* listen()
@@ -193,7 +191,7 @@ layer(started, { excludeTestServices: true })(
       })
     )
 
-    it.effect("asks no server whose certificate is not of the name, or of no known authority", () =>
+    it.effect("sends no query to a server with a wrong or unknown certificate", () =>
       Effect.gen(function* () {
         const { program, server } = yield* Started
         // The first server of the settings is the same one by another name, and would have answered, too.

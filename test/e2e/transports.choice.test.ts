@@ -37,13 +37,13 @@ describe.concurrent("the transport", () => {
     })
   )
 
-  it.live("is that of Node where the setting says so", () =>
+  it.live("is Node's with the setting node", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* chosen("node"), { transport: "node", warnings: [] })
     })
   )
 
-  it.live("is that of Node without koffi, with a warning where descriptors were asked for", () =>
+  it.live("is Node's without koffi, with a warning if the setting is descriptors", () =>
     Effect.gen(function* () {
       const by = yield* alone
       assert.deepStrictEqual(yield* chosen("auto", by), { transport: "node", warnings: [] })

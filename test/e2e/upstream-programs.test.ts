@@ -21,7 +21,7 @@ const needed = [
 ]
 
 describeWith(needed, () => {
-  it.live("passes bytes both ways through each of them, and tells what they tell", () =>
+  it.live("passes bytes both ways through each program, and passes on its errors", () =>
     Effect.gen(function* () {
       const [dante, microsocks, ssh, squid, tinyproxy] = yield* Effect.all(
         [Upstreams.dante, Upstreams.microsocks, Upstreams.ssh, Forwarders.squid, Forwarders.tinyproxy],

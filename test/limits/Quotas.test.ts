@@ -128,7 +128,7 @@ describe("Quotas", () => {
     }).pipe(Effect.provide(layer({ dailyQuota: 100 })))
   )
 
-  it.effect("end and refuse nobody with throttle", () =>
+  it.effect("end and refuse no session with throttle", () =>
     Effect.gen(function* () {
       const { chargeRule, list } = yield* SessionRegistry
       yield* Effect.forkChild(Effect.scoped(Effect.andThen(beginScoped("alice"), Effect.never)))

@@ -170,7 +170,7 @@ describe("a store of usage", () => {
     })
   )
 
-  it.effect("leaves a quotas.json that is not whole, and does not start", () =>
+  it.effect("does not change an incomplete quotas.json, and does not start", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
       const file = join(stateDir, "quotas.json")

@@ -28,7 +28,7 @@ const write = (store: UsageStore.UsageStore, account: string, day: string, bytes
   })
 
 describe("RecordedUsage", () => {
-  it.effect("begins with what the store has of the day and the month, by the reset day", () =>
+  it.effect("begins with the usage of the day and the month in the store, by the reset day", () =>
     Effect.gen(function* () {
       const now = at("2026-11-20T12:00:00Z")
       yield* TestClock.setTime(now)
@@ -49,7 +49,7 @@ describe("RecordedUsage", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("learns what other servers add for accounts that are in use here", () =>
+  it.effect("learns the usage that other servers add for accounts in use here", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(at("2026-11-20T12:00:00Z"))
       const store = UsageStore.makeMemory()
@@ -76,7 +76,7 @@ describe("RecordedUsage", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("does not start without its store, and goes on counting when the store fails later", () =>
+  it.effect("does not start without its store, and continues counting when the store fails later", () =>
     Effect.gen(function* () {
       const now = at("2026-11-20T23:59:59Z")
       yield* TestClock.setTime(now)

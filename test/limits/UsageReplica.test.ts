@@ -30,7 +30,7 @@ describe("UsageReplica", () => {
     assert.strictEqual(used.of("alice", now).month, 2000)
   })
 
-  it("reports what no quota counts, and does not keep it", () => {
+  it("reports usage without a quota, and does not keep it", () => {
     const now = Date.now()
     const sent: Array<UsageReplica.UsageReport> = []
     const used = UsageReplica.make((moved) => void sent.push(moved), { isRecorded: true })

@@ -14,7 +14,7 @@ const input = () => {
 }
 
 describe("HttpInput", () => {
-  it("does not look at a head again for each of its bytes", () => {
+  it("does not parse a head again for each of its bytes", () => {
     const bytes = input()
     let looks = 0
     let taken = ""
@@ -35,7 +35,7 @@ describe("HttpInput", () => {
     assert.isAtMost(looks, 3)
   })
 
-  it("gives all bytes once, and those that were given stay what they were", () => {
+  it("gives all bytes once, and given bytes do not change", () => {
     const pieces = fc.array(fc.string({ minLength: 1, maxLength: 9 }), { maxLength: 60 })
     holds(
       fc.property(pieces, fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1 }), (pieces, wants) => {

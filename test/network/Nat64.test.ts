@@ -99,7 +99,7 @@ describe("a machine without IPv4", () => {
   const own = network("2001:db8:122:344::/64")
   const translated = "2001:db8:122:344:c0:2:2100:0"
 
-  it.live("reaches IPv4 by the prefix that is given", () =>
+  it.live("reaches IPv4 by the given prefix", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* dial(own, {}), {
         outcome: `[${translated}]:80`,
@@ -109,7 +109,7 @@ describe("a machine without IPv4", () => {
     })
   )
 
-  it.live("finds the prefix by the name that has one, of each length", () =>
+  it.live("finds the prefix of each length by its name", () =>
     Effect.gen(function* () {
       for (const [prefix, expected] of examples) {
         const known = Translation.embed(network(prefix), ip("192.0.0.171") as NetAddress.Ipv4Address)
@@ -119,7 +119,7 @@ describe("a machine without IPv4", () => {
     })
   )
 
-  it.live("has no route where there is no translator, and none is looked for", () =>
+  it.live("has no route without a translator, and does not search for one", () =>
     Effect.gen(function* () {
       const known = {
         "ipv4only.arpa": [Translation.embed(own, ip("192.0.0.170") as NetAddress.Ipv4Address)]
@@ -165,7 +165,7 @@ describe("an address under the prefix", () => {
     )
   }
 
-  it.effect("is judged as the address behind the translator, of a name and as itself", () =>
+  it.effect("is judged as the address behind the translator, as the address of a name and as itself", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* judged(prefix, "web.example"), {
         seen: ["10.0.0.5", "2001:db8::5"],

@@ -262,7 +262,7 @@ describe("Resolver with settings", () => {
     }).pipe(Effect.provide(Layer.provide(Resolver.layer, settings)))
   )
 
-  it.effect("takes names of the settings before the hosts file, in their order, and asks nobody", () =>
+  it.effect("takes names of the settings before the hosts file, in their order, without a query", () =>
     Effect.gen(function* () {
       world.files["/etc/hosts"] = "192.0.2.9 own.example\n"
       assert.deepStrictEqual(yield* resolving("own.example"), ["192.0.2.7", "2001:db8::7"])

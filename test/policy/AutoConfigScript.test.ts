@@ -31,7 +31,7 @@ const choosing = (rules: ReadonlyArray<object>, who: Partial<typeof asked> = {})
 const proxy = "PROXY proxy.example:1080"
 
 describe("the proxy auto-config file", () => {
-  it("sends all but the browser's own machine to the proxy, where there are no rules", () => {
+  it("sends all targets but the browser's own machine to the proxy, if there are no rules", () => {
     const choose = choosing([])
     for (const url of [
       "http://web.example/",
@@ -52,7 +52,7 @@ describe("the proxy auto-config file", () => {
     assert.strictEqual(choosing([], { isTls: true })("http://web.example/"), "HTTPS proxy.example:1080")
   })
 
-  it("sends what a rule may allow to the proxy, and the rest directly", () => {
+  it("sends targets that a rule may allow to the proxy, and the rest directly", () => {
     const choose = choosing([
       { deny: true, to: "secret.example" },
       {
@@ -87,7 +87,7 @@ describe("the proxy auto-config file", () => {
     assert.strictEqual(choosing([{ allow: true }])("http://192.0.2.1/"), proxy)
   })
 
-  it("says nothing of rules about users, groups, listeners and other clients", () => {
+  it("leaves out rules about users, groups, listeners and other clients", () => {
     const rules = read(
       { allow: true, to: "users.example", users: "alice" },
       { allow: true, to: "groups.example", groups: "staff" },
@@ -105,7 +105,7 @@ describe("the proxy auto-config file", () => {
     assert.deepStrictEqual(script({ ...asked, client: undefined }).match(/\w+\.example/g), ["proxy.example"])
   })
 
-  it("sends all to the proxy where the rules have more targets than a file may have", () => {
+  it("sends all targets to the proxy if the rules have more targets than a file may have", () => {
     const to = Array.from({ length: 2001 }, (_, i) => `host-${i}.example`)
     const { script, isCutShort } = AutoConfigScript.make(read({ allow: true, to }))
     assert.isTrue(isCutShort)

@@ -8,7 +8,7 @@ const failing = (times: number) => {
 }
 
 describe("a circuit breaker", () => {
-  it("lets sessions through until the third failure in a row, and says so once", () => {
+  it("lets sessions through until the third failure in a row, and logs that once", () => {
     const breaker = new Breaker()
     assert.deepStrictEqual([breaker.fail(0), breaker.fail(0)], [false, false])
     assert.isTrue(breaker.mayUse(0))
@@ -28,7 +28,7 @@ describe("a circuit breaker", () => {
     assert.deepStrictEqual([failing(30).mayUse(299_999), failing(30).mayUse(300_000)], [false, true])
   })
 
-  it("is closed by a success, and left as it was by a try that shows nothing", () => {
+  it("is closed by a success, and unchanged by an inconclusive try", () => {
     const breaker = failing(3)
     breaker.begin()
     breaker.abandon()
@@ -38,7 +38,7 @@ describe("a circuit breaker", () => {
     assert.isFalse(breaker.succeed())
   })
 
-  it("opens at once where the failure is certain", () => {
+  it("opens at once if the failure is certain", () => {
     const breaker = new Breaker()
     assert.isTrue(breaker.fail(0, true))
     assert.isFalse(breaker.mayUse(0))

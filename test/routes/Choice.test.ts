@@ -26,13 +26,13 @@ const seeded = () => {
 const choices: ReadonlyArray<Name> = ["round-robin", "least-sessions", "random", "sticky"]
 
 describe("the choice of a member", () => {
-  it("goes round, as often as the weights say", () => {
+  it("goes round, in proportion to the weights", () => {
     const choose = Choice.make("round-robin", members(1, 2, 1), seeded())
     const chosen = Array.from({ length: 8 }, () => choose(all, undefined)?.id.slice(-1)).join("")
     assert.strictEqual(chosen, "01120112")
   })
 
-  it("goes to the fewest sessions for the weight", () => {
+  it("goes to the member with the fewest sessions for its weight", () => {
     const [a, b] = members(1, 3)
     const pool = [a!, b!]
     const choose = Choice.make("least-sessions", pool, seeded())

@@ -81,14 +81,14 @@ describe("a route with members", () => {
     }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
   )
 
-  it.effect("passes on what a member tells of the target, and takes no other one for that", () =>
+  it.effect("passes on a member's error about the target, and tries no other member then", () =>
     Effect.gen(function* () {
       for (const name of names) yield* play(name, { fault: { _tag: "Answer", code: 5 } })
       assert.deepStrictEqual(yield* times(5), [5, 5, 5, 5, 5])
     }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
   )
 
-  it.effect("fails if all members do, and never goes directly", () =>
+  it.effect("fails if all members fail, and never connects directly", () =>
     Effect.gen(function* () {
       yield* (yield* Network).target("203.0.113.80:80", () => Effect.die("went directly"))
       assert.deepStrictEqual(yield* times(6), [1, 1, 1, 1, 1, 1])
@@ -103,7 +103,7 @@ describe("a route with members", () => {
     }).pipe(Effect.scoped, Effect.provide(layerServer(pool({ choose: "sticky", stickyBy: "client" }))))
   )
 
-  it.effect("finds out by health checks which ones work, before a session does", () =>
+  it.effect("finds failing members by health checks, before a session does", () =>
     Effect.gen(function* () {
       const checked: Array<string> = []
       yield* play("a", { onRequest: (target) => checked.push(target) })

@@ -44,7 +44,7 @@ describe("routes", () => {
     })
   )
 
-  it.effect("are refused with what is wrong, and no URL in it", () =>
+  it.effect("are refused with the mistake, without a URL in the message", () =>
     Effect.gen(function* () {
       const secret = "socks5://alice:secret@"
       for (const [options, message] of [

@@ -51,7 +51,7 @@ describe("the URL of an upstream", () => {
     )
   })
 
-  it("says who resolves names, and other options", () => {
+  it("has the resolver of names, and other options", () => {
     assert.isTrue(read("socks5h://h")?.sendsNames)
     assert.isTrue(read("socks4a://h")?.sendsNames)
     assert.isFalse(read("socks5h://h?names=here")?.sendsNames)
@@ -64,7 +64,7 @@ describe("the URL of an upstream", () => {
     })
   })
 
-  it("is refused where it cannot be meant", () => {
+  it("is refused if it has no clear meaning", () => {
     const wrong = [
       ...["", "proxy:1080", "ftp://h", "socks5:/h", "socks5://", "socks5://h:0", "socks5://h:70000"],
       // No login that the protocol can carry.

@@ -76,7 +76,7 @@ describe.each(protocols)("an upstream of %s", (protocol) => {
     })
   )
 
-  it.effect("gets the name if it is to, and the judged address of the name otherwise", () =>
+  it.effect("gets the name by its setting, and the judged address of the name otherwise", () =>
     Effect.gen(function* () {
       const asking = Effect.gen(function* () {
         yield* (yield* Network).target("target.example:80", () => Effect.die("went directly"))
@@ -89,7 +89,7 @@ describe.each(protocols)("an upstream of %s", (protocol) => {
     })
   )
 
-  it.effect("is to blame for its own failure alone, wherever it closes", () =>
+  it.effect("is reported as failed if it closes, at any point", () =>
     Effect.gen(function* () {
       const whole = { socks5: 2 + 2 + 10, socks4: 8, http: 23 }[protocol]
       for (let after = 0; after < whole; after++) {
@@ -101,14 +101,14 @@ describe.each(protocols)("an upstream of %s", (protocol) => {
     })
   )
 
-  it.effect("is to blame for a refused login", () =>
+  it.effect("is reported as failed if it refuses the login", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* behind({ protocol, fault: { _tag: "RefuseLogin" } })).code, 1)
       assert.strictEqual((yield* behind({ protocol, login: "other:login" })).code, 1)
     })
   )
 
-  it("is to blame for whatever it says that is no answer", () =>
+  it("is reported as failed if its answer is malformed", () =>
     holds(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 30 }), (bytes) =>
         Effect.runPromise(
@@ -123,7 +123,7 @@ describe.each(protocols)("an upstream of %s", (protocol) => {
       { numRuns: 20 }
     ))
 
-  it.effect("that is not there is told apart from a target that is not there", () =>
+  it.effect("that is missing is distinguished from a missing target", () =>
     Effect.gen(function* () {
       const { code } = yield* ask()
       assert.strictEqual(code, 1)
@@ -131,7 +131,7 @@ describe.each(protocols)("an upstream of %s", (protocol) => {
   )
 })
 
-describe("what an upstream tells of a target", () => {
+describe("an upstream's error about a target", () => {
   it.effect("is passed on, in SOCKS5 exactly", () =>
     Effect.gen(function* () {
       for (const code of [1, 2, 3, 4, 5, 6, 7, 8]) {
@@ -161,7 +161,7 @@ describe("what an upstream tells of a target", () => {
     })
   )
 
-  it.effect("has SOCKS4 say only that it failed", () =>
+  it.effect("is a general failure with SOCKS4", () =>
     Effect.gen(function* () {
       const told = yield* behind({ protocol: "socks4", fault: { _tag: "Answer", code: 0x5b } })
       assert.strictEqual(told.code, 1)
@@ -170,7 +170,7 @@ describe("what an upstream tells of a target", () => {
 })
 
 describe("the way to targets", () => {
-  it.effect("never leads past the upstream, but for the targets that are to go directly", () =>
+  it.effect("never bypasses the upstream, except for targets with a direct route", () =>
     Effect.gen(function* () {
       const { target } = yield* Network
       for (const host of ["203.0.113.80", "198.51.100.7"]) {
@@ -199,7 +199,7 @@ describe("the way to targets", () => {
     }
   )
 
-  it.effect("fails in the name of the upstream that the one before cannot reach", () => {
+  it.effect("fails with the name of the upstream that cannot be reached", () => {
     const chain = [`socks5://${at}`, "http://bob:pw@second.example:3128"]
     return Effect.gen(function* () {
       const refused = { _tag: "Answer", code: 5 } as const
@@ -209,24 +209,26 @@ describe("the way to targets", () => {
     }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: chain })))
   })
 
-  it.effect("takes no longer than the time limit for connecting, and the log says where it hung", () =>
-    Effect.gen(function* () {
-      const { target } = yield* Network
-      yield* target(at, upstream({ protocol: "socks5", fault: { _tag: "Hang", after: 1 } }))
-      const ended: Array<Event.SessionEnded> = []
-      yield* (yield* Events).listen(["SessionEnded"], (event) => Effect.sync(() => void ended.push(event)))
-      const asking = yield* Effect.forkChild(ask())
-      yield* settled
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual((yield* Fiber.join(asking)).code, 1)
-      yield* settled
-      assert.deepInclude({ ...ended[0] } as object, {
-        outcome: "UpstreamTimeout",
-        upstream: `socks5://alice@${at}`
-      })
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(layerServer({ upstream: urls.socks5, connectTimeout: "5 seconds" }))
-    )
+  it.effect(
+    "takes no longer than the connect timeout, and the log names the upstream without an answer",
+    () =>
+      Effect.gen(function* () {
+        const { target } = yield* Network
+        yield* target(at, upstream({ protocol: "socks5", fault: { _tag: "Hang", after: 1 } }))
+        const ended: Array<Event.SessionEnded> = []
+        yield* (yield* Events).listen(["SessionEnded"], (event) => Effect.sync(() => void ended.push(event)))
+        const asking = yield* Effect.forkChild(ask())
+        yield* settled
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* Fiber.join(asking)).code, 1)
+        yield* settled
+        assert.deepInclude({ ...ended[0] } as object, {
+          outcome: "UpstreamTimeout",
+          upstream: `socks5://alice@${at}`
+        })
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(layerServer({ upstream: urls.socks5, connectTimeout: "5 seconds" }))
+      )
   )
 })

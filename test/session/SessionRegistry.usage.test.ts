@@ -45,7 +45,7 @@ describe("usage of sessions", () => {
     }).pipe(Effect.provide(recording(store)), since("2026-11-29T12:00:00Z"))
   })
 
-  it.effect("is on the days on which it was, and one session is one", () => {
+  it.effect("is recorded by day, and one session counts once", () => {
     const store = UsageStore.makeMemory()
     return Effect.gen(function* () {
       const { session, close } = yield* begin({ identity: { user: "alice" } })
@@ -71,7 +71,7 @@ describe("usage of sessions", () => {
   })
 
   it.effect(
-    "of clients without a user is that of one account, and rules have theirs for their quotas",
+    "of clients without a user counts for one account, and rules have accounts for their quotas",
     () => {
       const store = UsageStore.makeMemory()
       return Effect.gen(function* () {

@@ -30,7 +30,7 @@ describe("PendingUsage", () => {
     assert.deepStrictEqual([pending.size(), pending.take()], [0, []])
   })
 
-  it("is bounded, goes on with the accounts that it has, and tells what was lost", () => {
+  it("is bounded, continues with its accounts, and reports losses", () => {
     const pending = PendingUsage.make(2)
     for (const name of ["a", "b", "c", "d"]) pending.add(name, received(10), noon)
     pending.add("a", received(1), noon)

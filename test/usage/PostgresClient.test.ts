@@ -13,7 +13,7 @@ import { received } from "../support/usage.ts"
 const place = (url: string) => ({ _tag: "postgresql" as const, url: Redacted.make(url) })
 
 describeWith(["postgresql"], () => {
-  it.live("a store does what every store does, and works again after the server was killed", () =>
+  it.live("a store passes the tests of all stores, and works again after the server was killed", () =>
     Effect.gen(function* () {
       const { url, start, kill, signal } = yield* Postgres.make
       const at = place(url)

@@ -29,7 +29,7 @@ describe("a URL of PostgreSQL", () => {
     assert.strictEqual(url?.url, "postgresql://db/usage?application_name=x")
   })
 
-  it("is none with an sslmode that goes on without TLS where TLS fails", () => {
+  it("is refused with an sslmode that continues without TLS", () => {
     for (const mode of ["prefer", "allow", "", "on"])
       assert.isUndefined(parse(`postgresql://db/usage?sslmode=${mode}`))
     for (const text of ["mysql://db/usage", "postgresql:usage", "postgresql://["])

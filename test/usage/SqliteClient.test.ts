@@ -19,7 +19,7 @@ const place = Effect.map(Temporary.directory, (directory) => ({
 }))
 
 describe("a store in an SQLite file", () => {
-  it.effect("does what every store does, in a file that only its owner reads", () =>
+  it.effect("passes the tests of all stores, in a file that only its owner can read", () =>
     Effect.gen(function* () {
       const at = yield* place
       yield* conforms(yield* Stores.open(at))
@@ -73,7 +73,7 @@ describe("a store in an SQLite file", () => {
     })
   )
 
-  it.effect("is refused with the reason where it is none, or none can be made", () =>
+  it.effect("is refused with the reason if the file is invalid or cannot be made", () =>
     Effect.gen(function* () {
       const { path } = yield* place
       const reasonFor = (path: string) =>

@@ -26,7 +26,7 @@ const noon = Date.parse("2026-11-29T12:00:00Z")
 const today = { from: "2026-11-29", to: "2026-11-29" }
 
 describe("UsageRecords", () => {
-  it("are in the state directory if nothing else is said", () => {
+  it("are in the state directory by default", () => {
     const sqlite = (path: string) => ({ _tag: "sqlite", path }) as const
     assert.deepStrictEqual(
       locate({ usageStore: { _tag: "auto" } }, { stateDir: "/s" }),
@@ -55,7 +55,7 @@ describe("UsageRecords", () => {
     })
   )
 
-  it.effect("are none where they are off, and reading them says so", () =>
+  it.effect("are missing if they are off, and reading them reports that", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
       const { isOn, add, read } = yield* records({ stateDir, usageStore: { _tag: "off" } })
@@ -66,7 +66,7 @@ describe("UsageRecords", () => {
     })
   )
 
-  it.effect("fail the start where the store cannot be used, and a check makes no file", () =>
+  it.effect("fail the start if the store cannot be used, and a check makes no file", () =>
     Effect.gen(function* () {
       const stateDir = yield* Temporary.directory
       const path = join(stateDir, "usage.db")

@@ -6,5 +6,5 @@ import * as UsageStore from "../../src/usage/UsageStore.ts"
 import { conforms } from "../support/stores.ts"
 
 describe("a store in memory", () => {
-  it.effect("does what every store does", () => conforms(UsageStore.makeMemory()))
+  it.effect("passes the tests of all stores", () => conforms(UsageStore.makeMemory()))
 })

@@ -38,7 +38,7 @@ const make = Effect.fnUntraced(function* () {
 })
 
 describe("UsageWriter", () => {
-  it.effect("writes in one batch what came within 300 ms, and nothing when nothing came", () =>
+  it.effect("writes the usage of 300 ms in one batch, and nothing without usage", () =>
     Effect.gen(function* () {
       const { writer, batches, bytes, end } = yield* make()
       for (let i = 0; i < 100; i++) writer.add("user alice", received(1), 0)
@@ -54,35 +54,37 @@ describe("UsageWriter", () => {
     })
   )
 
-  it.effect("keeps all while the store fails, says so once a minute, and writes each batch once", () =>
-    Effect.gen(function* () {
-      const { writer, state, batches, bytes, lines, messages, end } = yield* make()
-      state.mode = "loses the answer"
-      writer.add("user alice", received(1), 0)
-      yield* TestClock.adjust("300 millis")
-      state.mode = "fails"
-      for (let i = 0; i < 50; i++) {
+  it.effect(
+    "keeps all usage while the store fails, logs that once a minute, and writes each batch once",
+    () =>
+      Effect.gen(function* () {
+        const { writer, state, batches, bytes, lines, messages, end } = yield* make()
+        state.mode = "loses the answer"
         writer.add("user alice", received(1), 0)
-        yield* TestClock.adjust("1 second")
-      }
-      const waits = "usage cannot be stored, and waits in memory"
-      assert.deepStrictEqual(messages(), [waits])
-      assert.deepStrictEqual(lines[0]?.fields, {
-        store: "memory",
-        reason: "no route",
-        accounts: 1,
-        bytes: 1
+        yield* TestClock.adjust("300 millis")
+        state.mode = "fails"
+        for (let i = 0; i < 50; i++) {
+          writer.add("user alice", received(1), 0)
+          yield* TestClock.adjust("1 second")
+        }
+        const waits = "usage cannot be stored, and waits in memory"
+        assert.deepStrictEqual(messages(), [waits])
+        assert.deepStrictEqual(lines[0]?.fields, {
+          store: "memory",
+          reason: "no route",
+          accounts: 1,
+          bytes: 1
+        })
+        // Pauses of at most 5 seconds.
+        assert.isBelow(batches.length, 20)
+        yield* TestClock.adjust("15 seconds")
+        assert.deepStrictEqual(messages(), [waits, waits])
+        state.mode = "works"
+        yield* TestClock.adjust("6 seconds")
+        assert.strictEqual(yield* bytes, 51)
+        assert.deepStrictEqual(messages().slice(2), ["usage is stored again"])
+        yield* end
       })
-      // Pauses of at most 5 seconds.
-      assert.isBelow(batches.length, 20)
-      yield* TestClock.adjust("15 seconds")
-      assert.deepStrictEqual(messages(), [waits, waits])
-      state.mode = "works"
-      yield* TestClock.adjust("6 seconds")
-      assert.strictEqual(yield* bytes, 51)
-      assert.deepStrictEqual(messages().slice(2), ["usage is stored again"])
-      yield* end
-    })
   )
 
   it.effect("does not wait for a store without an answer", () =>
@@ -99,7 +101,7 @@ describe("UsageWriter", () => {
     })
   )
 
-  it.effect("says at the end what is lost", () =>
+  it.effect("reports losses at the end", () =>
     Effect.gen(function* () {
       const { writer, state, lines, end } = yield* make()
       state.mode = "fails"
@@ -116,7 +118,7 @@ describe("UsageWriter", () => {
     })
   )
 
-  it.effect("holds a bounded number of accounts, and says what is lost", () =>
+  it.effect("holds a bounded number of accounts, and reports losses", () =>
     Effect.gen(function* () {
       const { writer, state, lines, messages } = yield* make()
       for (let i = 0; i < 100_010; i++) writer.add(`user ${i}`, received(1), 0)

@@ -55,11 +55,11 @@ describe("CapsuleReader", () => {
     assert.deepStrictEqual(read([datagram(payload)]), [[...payload]])
   })
 
-  it("refuses a datagram that no UDP packet holds, before it is there", () => {
+  it("refuses a datagram that is too long for UDP, before it is complete", () => {
     assert.strictEqual(read([Uint8Array.of(0, 0x80, 1, 0, 8)]), "a datagram that is too long")
   })
 
-  it("drops datagrams of other contexts, and of none", () => {
+  it("drops datagrams of other contexts, and without a context", () => {
     assert.deepStrictEqual(read([Uint8Array.of(0, 2, 2, 9, 0, 0, 0, 1, 0)]), [[]])
   })
 })

@@ -62,7 +62,7 @@ describe("request", () => {
     ])
   })
 
-  it("drops a Host that names the same, and refuses another", () => {
+  it("drops a Host with the same name, and refuses another", () => {
     for (const host of ["target.example", "TARGET.example:80", "target.example:"]) {
       assert.deepStrictEqual(outcome(lines({}, "host", host)), ["GET", "http://target.example/a"])
     }
@@ -95,7 +95,7 @@ describe("request", () => {
     it(`refuses: ${what}`, () => assert.strictEqual(outcome(raw), what))
   }
 
-  it("is one request in HTTP/1, the same, or refused", () => {
+  it("is the same single request in HTTP/1, or refused", () => {
     const text = fc.string({
       unit: fc.constantFrom(
         "a",

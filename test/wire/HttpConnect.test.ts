@@ -15,7 +15,7 @@ describe("CONNECT", () => {
     )
   })
 
-  it("tells the error of the nearest proxy", () => {
+  it("gives the error of the nearest proxy", () => {
     const type = (...lines: ReadonlyArray<string>) =>
       HttpConnect.errorType(lines.map((line) => ["Proxy-Status", line]))
     assert.strictEqual(type("far; error=dns_error, near; error=connection_refused"), "connection_refused")

@@ -45,7 +45,7 @@ describe("GET /proxy.pac", () => {
     }).pipe(Effect.provide(served))
   )
 
-  it.effect("takes no Host that would be script, and no other method or path", () =>
+  it.effect("refuses a Host that would be script, and other methods and paths", () =>
     Effect.gen(function* () {
       for (const host of [
         'a"+alert(1)+"',
@@ -73,7 +73,7 @@ describe("GET /proxy.pac", () => {
     }).pipe(Effect.provide(served))
   )
 
-  it.effect("is no request for a proxy where no file is served", () =>
+  it.effect("is a request for a site if no file is served", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* fetch("GET /proxy.pac HTTP/1.1", "Host: proxy.example")).status, 400)
     }).pipe(Effect.provide(layer({ authenticator })))

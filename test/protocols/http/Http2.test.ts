@@ -65,7 +65,7 @@ describe("CONNECT", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("tells why there is none, and the connection stays", () =>
+  it.effect("replies with the reason of a failure, and the connection stays", () =>
     Effect.gen(function* () {
       const session = yield* dial()
       for (let i = 0; i < 2; i++) {
@@ -79,7 +79,7 @@ describe("CONNECT", () => {
     }).pipe(Effect.provide(layer({ dialer: failingDialer(new Errors.ConnectionRefused()) })))
   )
 
-  it.effect("passes on a reset of either side, and no other stream hears of it", () => {
+  it.effect("passes on a reset of either side, without an effect on other streams", () => {
     const targets: Array<Peer> = []
     return Effect.gen(function* () {
       const session = yield* dial()
@@ -99,7 +99,7 @@ describe("CONNECT", () => {
 })
 
 describe("FORWARD", () => {
-  it.effect("asks in the client's place, with what HTTP/1 has", () => {
+  it.effect("forwards a request as HTTP/1", () => {
     const target = answering(message(["HTTP/1.1 200 OK", "Content-Length: 5", "X-A: \u00e9"], "hello"))
     return Effect.gen(function* () {
       const session = yield* dial()
@@ -139,7 +139,7 @@ describe("FORWARD", () => {
     }).pipe(Effect.provide(layer({ dialer: target.dialer })))
   })
 
-  it.effect("gives back no half of a response as a whole one", () => {
+  it.effect("does not return an incomplete response as a complete one", () => {
     const dialled = dialer(({ duplex }: Peer) => {
       duplex.once("data", () => {
         duplex.write(message(["HTTP/1.1 200 OK", "Content-Length: 500"], "half"))
@@ -155,7 +155,7 @@ describe("FORWARD", () => {
 })
 
 describe("a login", () => {
-  it.effect("is asked for on each stream, and five refused ones end the connection", () =>
+  it.effect("is needed on each stream, and five refused logins end the connection", () =>
     Effect.gen(function* () {
       const session = yield* dial()
       const first = yield* ask(session, get())
@@ -185,7 +185,7 @@ const smuggled = {
 
 describe("smuggling", () => {
   for (const [what, headers] of Object.entries(smuggled)) {
-    it.effect(`refuses ${what}, and asks nobody`, () => {
+    it.effect(`refuses ${what}, and forwards nothing`, () => {
       const target = answering(message(["HTTP/1.1 200 OK", "Content-Length: 0"]))
       return Effect.gen(function* () {
         const session = yield* dial()
@@ -207,7 +207,7 @@ describe("smuggling", () => {
     }).pipe(Effect.provide(layer({ dialer: target.dialer })))
   })
 
-  it.effect("sends no more of a body than its length, and no less", () => {
+  it.effect("sends exactly the length of a body", () => {
     const target = answering(message(["HTTP/1.1 200 OK", "Content-Length: 0"]))
     return Effect.gen(function* () {
       const session = yield* dial()
