@@ -22,6 +22,7 @@ import type { ListenFailed } from "../Errors.ts"
 import { Metrics } from "../metrics/Metrics.ts"
 import type { RunningServer } from "../server/RunningServer.ts"
 import type { Events } from "../session/Events.ts"
+import type { UsageRecords } from "../usage/UsageRecords.ts"
 import * as AdminListener from "./AdminListener.ts"
 import { AdminApi, Bearer } from "./Api.ts"
 import * as Assets from "./Assets.ts"
@@ -44,7 +45,7 @@ export const serve = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   AdminAddress,
   ListenFailed,
-  RunningServer | Bans | Events | Operations | Readiness | Scope.Scope
+  RunningServer | Bans | Events | Operations | Readiness | UsageRecords | Scope.Scope
 > {
   const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, services))
   const requests = yield* Scope.make()

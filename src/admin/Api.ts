@@ -143,6 +143,16 @@ export const UserRow = Schema.Struct({
 })
 export type UserRow = typeof UserRow.Type
 
+export const UsageRow = Schema.Struct({
+  day: Schema.String.annotate({ description: "In UTC, such as 2026-11-22" }),
+  user: orNull.annotate({ description: "Null for all sessions without a user" }),
+  sent: Schema.Int.annotate({ description: "Bytes to targets" }),
+  received: Schema.Int.annotate({ description: "Bytes from targets" }),
+  sessions: Schema.Int.annotate({ description: "Sessions that began" }),
+  seconds: Schema.Number.annotate({ description: "Time of all sessions together" })
+})
+export type UsageRow = typeof UsageRow.Type
+
 const userErrors = [NotFound, NotOffered, Invalid] as const
 const name = { name: text }
 
@@ -175,6 +185,15 @@ export class UsersGroup extends HttpApiGroup.make("users")
       params: name,
       success: HttpApiSchema.NoContent,
       error: userErrors
+    }),
+    HttpApiEndpoint.get("usage", "/usage", {
+      query: {
+        user: Schema.optionalKey(text),
+        from: Schema.optionalKey(text).annotate({ description: "First day; by default that of this month" }),
+        to: Schema.optionalKey(text).annotate({ description: "Last day; by default today" })
+      },
+      success: Schema.Array(UsageRow),
+      error: [NotOffered, Invalid]
     })
   )
   .middleware(Bearer)

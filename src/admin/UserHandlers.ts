@@ -1,11 +1,14 @@
 /**
  * The endpoints of users.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as UsageDays from "../usage/Days.ts"
+import { UsageRecords } from "../usage/UsageRecords.ts"
 import { printable } from "../wire/Text.ts"
-import { AdminApi, largestPage, NotFound, NotOffered, type UserRow } from "./Api.ts"
+import { AdminApi, Invalid, largestPage, NotFound, NotOffered, type UsageRow, type UserRow } from "./Api.ts"
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
 import { Operations, type UserStore } from "./Operations.ts"
@@ -16,6 +19,7 @@ export const layer = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { sessions } = yield* Control
     const { users, userStore } = yield* Operations
+    const records = yield* UsageRecords
     const store: Effect.Effect<UserStore, NotOffered> = userStore ? Effect.succeed(userStore) : withoutStore
     const change = (name: string, run: (store: UserStore) => Effect.Effect<boolean>) =>
       Effect.flatMap(Effect.flatMap(store, run), (isFound) =>
@@ -61,8 +65,39 @@ export const layer = HttpApiBuilder.group(
       .handle("remove", ({ params: { name } }) =>
         change(name, ({ remove }) => remove(name)).pipe(audited("remove user", { user: name }))
       )
+      .handle("usage", ({ query }) => usage(records, query))
   })
 )
+
+interface Days {
+  readonly user?: string
+  readonly from?: string
+  readonly to?: string
+}
+
+/** The usage of users by day. A user of the answer is one of the records, so that its name is a text as it is. */
+const usage = Effect.fnUntraced(function* (
+  { isOn, read }: UsageRecords["Service"],
+  { user, ...days }: Days
+): Effect.fn.Return<ReadonlyArray<UsageRow>, Invalid | NotOffered> {
+  if (!isOn) {
+    return yield* new NotOffered({ message: "usage is not recorded: --state-dir or --usage-store does" })
+  }
+  const today = UsageDays.dayOf(yield* Clock.currentTimeMillis)
+  const { from = UsageDays.monthStart(today, 1), to = today } = days
+  if (![from, to].every(UsageDays.isDay)) {
+    return yield* new Invalid({ message: "from and to are days such as 2026-11-22" })
+  }
+  const records = yield* Effect.mapError(
+    read({ from, to, user }),
+    ({ message }) => new NotOffered({ message })
+  )
+  return records.map(({ user = null, duration, ...record }) => ({
+    ...record,
+    user,
+    seconds: duration / 1000
+  }))
+})
 
 const withoutStore = Effect.suspend(() =>
   Effect.fail(

@@ -36,6 +36,7 @@ import * as StatusReport from "../server/StatusReport.ts"
 import * as Systemd from "../server/Systemd.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
 import type { Events } from "../session/Events.ts"
+import type { UsageRecords } from "../usage/UsageRecords.ts"
 import * as Messages from "../workers/Messages.ts"
 import * as ProcessRole from "../workers/ProcessRole.ts"
 import type * as Admin from "./Admin.ts"
@@ -61,7 +62,11 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const { outline, workers } = following
   const observing = yield* Observing.load(outline)
   const Primary = workers === 1 ? undefined : yield* Effect.promise(() => import("../workers/Primary.ts"))
-  const server: Layer.Layer<RunningServer | Bans | Events, Refusal | StateFailed, Config.Sections> =
+  const server: Layer.Layer<
+    RunningServer | Bans | Events | UsageRecords,
+    Refusal | StateFailed,
+    Config.Sections
+  > =
     Primary === undefined
       ? Layer.provideMerge(
           observing.alone,

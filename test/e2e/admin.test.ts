@@ -98,6 +98,12 @@ describe("the admin API", () => {
         groups: ["staff"],
         sessions: begun.length - 2
       })
+      const { json: usage } = yield* Effect.repeat(ask("/api/usage?user=alice"), {
+        until: ({ json }) => json[0]?.sessions === begun.length
+      })
+      assert.deepInclude(usage[0], { user: "alice", day: new Date().toISOString().slice(0, 10) })
+      assert.deepStrictEqual((yield* ask("/api/usage?from=2020-01-01&to=2020-01-02")).json, [])
+      assert.strictEqual((yield* ask("/api/usage?from=yesterday")).status, 422)
       const { json: traffic } = yield* ask("/api/traffic?by=target")
       assert.deepInclude(traffic[0], { key: `127.0.0.1:${target.port}`, sessions: begun.length - 2 })
       const { json: limits } = yield* ask("/api/limits")

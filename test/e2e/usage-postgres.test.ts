@@ -11,7 +11,7 @@ import * as Tcp from "../support/tcp.ts"
 describeWith(["postgresql"], () => {
   it.live("usage in PostgreSQL is kept when the database is killed, and then the server", () =>
     Effect.gen(function* () {
-      const database = yield* Postgres.make
+      const database = yield* Postgres.make()
       const flags = ["--usage-store", database.url]
 
       // Without its store no server forgets its quotas.

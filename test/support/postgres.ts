@@ -20,8 +20,15 @@ const owner = (): { readonly uid: number; readonly gid: number } | undefined => 
   return { uid: Number(uid), gid: Number(gid) }
 }
 
+/** The certificate of the server and its key (PEM), and the port of 127.0.0.1 on which it has TLS. */
+interface Tls {
+  readonly cert: string
+  readonly key: string
+  readonly port: number
+}
+
 /** A server that is started and killed at will. It ends with the scope. */
-export const make = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (tls?: Tls) {
   const directory = yield* Temporary.directory
   const data = join(directory, "data")
   const user = owner()
@@ -37,31 +44,41 @@ export const make = Effect.gen(function* () {
     ],
     { ...user, cwd: directory, stdio: "pipe" }
   )
+  if (tls) {
+    for (const [name, pem] of [
+      ["server.crt", tls.cert],
+      ["server.key", tls.key]
+    ] as const) {
+      const path = join(data, name)
+      writeFileSync(path, pem, { mode: 0o600 })
+      if (user) chownSync(path, user.uid, user.gid)
+    }
+  }
   let child: ChildProcess | undefined
   const url = `postgresql://socks:s3cr3t@localhost/postgres?host=${directory}`
 
   const isReady = Effect.promise(
     () =>
       new Promise<boolean>((resolve) => {
-        const asking = spawn(`${bin}/pg_isready`, ["-q", "-h", directory], { stdio: "ignore" })
+        const asking = spawn(`${bin}/pg_isready`, ["-q", "-h", directory, "-p", String(tls?.port ?? 5432)], {
+          stdio: "ignore"
+        })
         asking.on("exit", (code) => resolve(code === 0))
       })
   )
   const start = Effect.gen(function* () {
-    child = spawn(
-      `${bin}/postgres`,
-      ["-D", data, "-k", directory, "-c", "listen_addresses=", "-c", "fsync=on"],
-      {
-        ...user,
-        cwd: directory,
-        stdio: "ignore",
-        // For signals to all its processes.
-        detached: true
-      }
-    )
+    const listen = tls
+      ? ["-c", "listen_addresses=127.0.0.1", "-p", String(tls.port), "-c", "ssl=on"]
+      : ["-c", "listen_addresses="]
+    child = spawn(`${bin}/postgres`, ["-D", data, "-k", directory, ...listen], {
+      ...user,
+      cwd: directory,
+      stdio: "ignore",
+      // For signals to all its processes.
+      detached: true
+    })
     while (!(yield* isReady)) yield* Effect.sleep("50 millis")
   })
-  const signal = (name: NodeJS.Signals) => Effect.sync(() => void process.kill(-child!.pid!, name))
   const kill = Effect.callback<void>((resume) => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null)
       return resume(Effect.void)
@@ -69,5 +86,5 @@ export const make = Effect.gen(function* () {
     process.kill(-child.pid!, "SIGKILL")
   })
   yield* Effect.addFinalizer(() => kill)
-  return { url, start, kill, signal }
+  return { url, start, kill }
 })

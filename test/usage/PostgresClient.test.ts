@@ -5,9 +5,12 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Stores from "../../src/usage/Stores.ts"
+import * as Certificates from "../support/certificates.ts"
 import { describeWith } from "../support/clients.ts"
+import * as Origin from "../support/origin.ts"
 import * as Postgres from "../support/postgres.ts"
 import { conforms } from "../support/stores.ts"
+import * as Temporary from "../support/temporary.ts"
 import { received } from "../support/usage.ts"
 
 const place = (url: string) => ({ _tag: "postgresql" as const, url: Redacted.make(url) })
@@ -15,7 +18,7 @@ const place = (url: string) => ({ _tag: "postgresql" as const, url: Redacted.mak
 describeWith(["postgresql"], () => {
   it.live("a store passes the tests of all stores, and works again after the server was killed", () =>
     Effect.gen(function* () {
-      const { url, start, kill, signal } = yield* Postgres.make
+      const { url, start, kill } = yield* Postgres.make()
       const at = place(url)
       const down = yield* Effect.flip(Stores.open(at))
       assert.match(
@@ -39,11 +42,29 @@ describeWith(["postgresql"], () => {
       yield* start
       yield* one.write({ ...batch, number: 2 })
       assert.strictEqual((yield* one.read(carol))[0]?.received, 15)
-      void signal
 
       const wrong = yield* Effect.flip(Stores.open(place(url.replace("s3cr3t", "other"))))
       assert.match(wrong.message, /password authentication failed for user "socks"/)
       assert.notInclude(wrong.message, "other@")
+    })
+  )
+
+  it.live("a store over TLS is that of a server whose certificate is right", () =>
+    Effect.gen(function* () {
+      const path = yield* Temporary.directory
+      const own = Certificates.certificate(path, "database", "/CN=localhost")
+      const other = Certificates.certificate(path, "other", "/CN=other")
+      const port = yield* Origin.freePort
+      const { start } = yield* Postgres.make({ ...own, port })
+      yield* start
+      const at = (query: string) => place(`postgresql://socks:s3cr3t@localhost:${port}/postgres?${query}`)
+      const store = yield* Stores.open(at(`sslmode=verify-full&sslrootcert=${own.certFile}`))
+      assert.deepStrictEqual(yield* store.read({ from: "2026-11-01", to: "2026-11-30" }), [])
+      const refused = (query: string) =>
+        Effect.map(Effect.flip(Stores.open(at(query))), ({ reason }) => reason)
+      assert.match(yield* refused("sslmode=require"), /certificate/)
+      assert.match(yield* refused(`sslmode=require&sslrootcert=${other.certFile}`), /certificate/)
+      assert.match(yield* refused("sslmode=require&sslrootcert=/nowhere.pem"), /ENOENT/)
     })
   )
 })
