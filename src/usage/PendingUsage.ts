@@ -2,7 +2,7 @@
  * Usage that is not in the store yet, summed by day and account, so that it grows with the number of accounts and not
  * with time. The number is bounded: while the store is down, further accounts are lost, and counted as lost.
  */
-import { type Amount, sum } from "./Amount.ts"
+import { type Amount, bytesOf } from "./Amount.ts"
 import * as Days from "./Days.ts"
 
 /** The usage of an account on a day. */
@@ -27,7 +27,7 @@ export interface PendingUsage {
 
 /** At most `capacity` rows wait. */
 export const make = (capacity: number): PendingUsage => {
-  let days = new Map<string, Map<string, Amount>>()
+  let days = new Map<string, Map<string, Sum>>()
   let size = 0
   let lost = 0
   let today = Number.NaN
@@ -45,15 +45,19 @@ export const make = (capacity: number): PendingUsage => {
         today = date
         day = Days.dayOf(now)
       }
-      const accounts = days.get(day) ?? new Map<string, Amount>()
+      const accounts = days.get(day) ?? new Map<string, Sum>()
       days.set(day, accounts)
-      const before = accounts.get(account)
-      if (before === undefined && size >= capacity) {
-        lost += amount.sent + amount.received
-        return
-      }
-      if (before === undefined) size++
-      accounts.set(account, before ? sum(before, amount) : amount)
+      const known = accounts.get(account)
+      if (known) {
+        // In place, as every open session is added a few times a second.
+        known.sent += amount.sent
+        known.received += amount.received
+        known.sessions += amount.sessions
+        known.duration += amount.duration
+      } else if (size < capacity) {
+        size++
+        accounts.set(account, { ...amount })
+      } else lost += bytesOf(amount)
     },
     take: () => {
       const taken = rows()
@@ -70,3 +74,5 @@ export const make = (capacity: number): PendingUsage => {
     }
   }
 }
+
+type Sum = { -readonly [Key in keyof Amount]: Amount[Key] }
