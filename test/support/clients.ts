@@ -10,6 +10,7 @@ export const python = "/usr/bin/python3"
 
 /** What proves that each is there. */
 const clients = {
+  apt: "command -v apt-get",
   chromium: "command -v chromium",
   curl: "command -v curl && command -v openssl",
   "dante-server": "command -v danted",
@@ -31,13 +32,17 @@ const clients = {
   prometheus: "command -v prometheus && command -v promtool",
   proxychains4: "command -v proxychains4",
   python3: `test -x ${python}`,
+  "python3-httpx": `${python} -c "import httpx"`,
+  "python3-pip": `${python} -c "import pip"`,
+  "python3-requests": `${python} -c "import requests"`,
   "python3-pyftpdlib": `${python} -c "import pyftpdlib"`,
   "python3-socks": `${python} -c "import socks"`,
   squid: "test -x /usr/sbin/squid",
   tinyproxy: "command -v tinyproxy",
   tnftp: "command -v tnftp",
   torsocks: "command -v torsocks",
-  tsocks: "command -v tsocks"
+  tsocks: "command -v tsocks",
+  wget: "command -v wget"
 }
 
 export type Client = keyof typeof clients
