@@ -137,6 +137,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "network/HttpForward": "commands/Forward",
   "network/HttpOrigin": "commands/OriginPool",
   "network/HttpOutput": "commands/Forward",
+  "network/HttpResponseHeads": "protocols/http/HttpBounds",
   "network/HttpPump": "commands/Forward",
   "network/NodeSockets": "e2e/tcp-dial",
   "network/NodeUdpSockets": "udp/DatagramRelay",

@@ -9,17 +9,16 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Deadline from "../base/Deadline.ts"
 import { BadResponse, MalformedRequest, ResponseTimeout, UpstreamLoginFailed } from "../Errors.ts"
-import { isIncomplete } from "../wire/Decoder.ts"
 import type * as Http from "../wire/Http.ts"
 import * as HttpBody from "../wire/HttpBody.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import * as HttpFraming from "../wire/HttpFraming.ts"
-import * as HttpHead from "../wire/HttpHead.ts"
+import type * as HttpHead from "../wire/HttpHead.ts"
 import type { Pace } from "./BandwidthScheduler.ts"
 import type { HttpExchange } from "./HttpExchange.ts"
-import type { Taker } from "./HttpInput.ts"
 import type { HttpOrigin } from "./HttpOrigin.ts"
 import { HttpPump } from "./HttpPump.ts"
+import { HttpResponseHeads } from "./HttpResponseHeads.ts"
 import { whenQuiet } from "./QuietTime.ts"
 import type { Ending } from "./RelayPair.ts"
 
@@ -77,22 +76,13 @@ export const run = (options: Options): Effect.Effect<Outcome, Failure> =>
     })
   )
 
-/** The most interim responses (1xx) of a request. */
-const interimLimit = 16
-
-/** The most empty lines in front of the heads of responses. */
-const emptyLimit = 8
-
-class Forwarding implements Taker {
+class Forwarding {
   /** Called at the end. */
   onEnd: () => void = ignored
   private readonly options: Options
   private readonly resume: (result: Effect.Effect<Outcome, Failure>) => void
   private readonly upload: HttpPump
-  readonly byLine = true
-  private interims = 0
-  private emptyLines = 0
-  private isContinued = false
+  private readonly heads: HttpResponseHeads
   /** Whether the whole request was sent. */
   private isSent = false
   /** Whether the origin takes no more of the request. */
@@ -107,6 +97,13 @@ class Forwarding implements Taker {
     const { exchange, origin } = options
     this.options = options
     this.resume = resume
+    this.heads = new HttpResponseHeads(origin.input, {
+      inform: (response) => exchange.inform(response, HttpFields.interim(response, options.pseudonym)),
+      respond: (response) => this.respond(response),
+      switched: (response) => this.switched(response),
+      failed: (error) => this.fail(error),
+      ended: () => this.originGone()
+    })
     this.upload = new HttpPump(exchange.channel.input, exchange.body, origin.output, {
       whole: () => {
         this.isSent = true
@@ -136,33 +133,9 @@ class Forwarding implements Taker {
     this.upload.start()
     exchange.channel.input.pace(pace?.upload)
     origin.input.pace(pace?.download)
-    origin.input.want(this)
+    origin.input.want(this.heads)
     // A connection that broke before now, such as while the request waited for its bandwidth, tells nobody again.
     if (origin.transport.isClosed) this.originGone()
-  }
-
-  /** Takes the head of a response. */
-  take(bytes: Buffer): void {
-    const { input } = this.options.origin
-    if (bytes[0] === 0x0d && bytes[1] === 0x0a) {
-      input.use(2)
-      if (++this.emptyLines > emptyLimit) this.fail(bad("empty lines instead of a response"))
-      return
-    }
-    const decoded = HttpHead.response(bytes)
-    if (Result.isFailure(decoded)) {
-      if (!isIncomplete(decoded.failure)) this.fail(decoded.failure)
-      return
-    }
-    const { value, size } = decoded.success
-    input.use(size)
-    if (value.status === 101) this.switched(value)
-    else if (value.status < 200) this.interim(value)
-    else this.respond(value)
-  }
-
-  ended(): void {
-    this.originGone()
   }
 
   /** No byte has moved for a long time. */
@@ -175,15 +148,6 @@ class Forwarding implements Taker {
   abandon(): void {
     this.finish()
     this.options.origin.close(true)
-  }
-
-  private interim(response: HttpHead.ResponseHead): void {
-    const { exchange, pseudonym } = this.options
-    // One 100 says all that 100 can say.
-    const isAgain = response.status === 100 && this.isContinued
-    this.isContinued ||= response.status === 100
-    if (++this.interims > interimLimit) this.fail(bad("too many interim responses"))
-    else if (!isAgain) exchange.inform(response, HttpFields.interim(response, pseudonym))
   }
 
   private respond(response: HttpHead.ResponseHead): void {
@@ -201,7 +165,7 @@ class Forwarding implements Taker {
     }
     this.isPersistent = HttpFields.isPersistent(response) && framing.success._tag !== "Close"
     // A client that waits for 100 sends no body after this response, or sends it unasked: nobody could tell which.
-    const isUnasked = exchange.expectsContinue && !this.isContinued && !this.upload.hasBegun
+    const isUnasked = exchange.expectsContinue && !this.heads.isContinued && !this.upload.hasBegun
     if (isUnasked) this.notTaken()
     if (!this.isSent && (isUnasked || !origin.isOpen)) exchange.isLast = true
     origin.input.want()
