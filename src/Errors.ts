@@ -111,6 +111,8 @@ export type Refusal =
   | "not from this network"
   | "refused"
   | "too soon after others"
+  | "undeclared parameter"
+  | "invalid parameter"
   | "banned"
 
 /** The client's network is banned. */

@@ -41,6 +41,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   usersFile: ["", /the path of a file/],
   authUrl: ["http://192.0.2.1/check", /a URL of https:, or of http: on this machine/],
   authToken: ["open sesame", /a bearer token/],
+  userParameters: ["session-id", /a parameter such as session/],
   trust: ["10.0.0.1/8", /a network such as 10\.0\.0\.0\/8/],
   banAfter: ["0", /a whole number above 0, or off/],
   banWindow: ["off", /a duration such as 500ms/],

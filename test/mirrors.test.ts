@@ -64,6 +64,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "admin/Version": "e2e/admin",
   "auth/Authenticated": "session/Revalidation",
   "auth/HashingThreads": "auth/Hashing",
+  "auth/ParameterLogin": "auth/UserParameters",
   "auth/LoginLog": "bans/Bans.server",
   "auth/UsersCheck": "auth/UsersSource",
   "bans/BanReplica": "limits/Coordinator",

@@ -90,7 +90,8 @@ export const renewed = (
   return Effect.match(authenticator.recognize(user, from), {
     onFailure: () => undefined,
     onSuccess: (found) => {
-      if (found !== undefined) return authenticated(found)
+      const { parameters } = identity
+      if (found !== undefined) return authenticated({ ...found, ...(parameters && { parameters }) })
       // A certificate needs no user of its name.
       if (isCertified) return authenticated({ user })
       // The authentication service is not asked again: it would get requests for all sessions at once.

@@ -10,6 +10,8 @@ export interface Identity {
   readonly groups?: ReadonlyArray<string>
   /** The user's own limits, which override those of the settings. */
   readonly limits?: Limits
+  /** The parameters in the name with which the client logged in: see `UserParameters.ts`. */
+  readonly parameters?: Readonly<Record<string, string>>
 }
 
 /** The identity of a client that needs no authentication. */

@@ -8,6 +8,7 @@ import * as Schemas from "../config/Schemas.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import * as User from "./User.ts"
+import * as UserParameters from "./UserParameters.ts"
 
 export class AuthSettings extends Section.make<AuthSettings>()("effect-socks/auth/Settings", {
   user: Setting.many<User.User>({
@@ -54,6 +55,17 @@ export class AuthSettings extends Section.make<AuthSettings>()("effect-socks/aut
     default: undefined,
     defaultText: "none",
     isSecret: true
+  }),
+  userParameters: Setting.many<UserParameters.UserParameter>({
+    description:
+      "Parameter that user names may have behind them, as in alice-session-42, which logs in as alice. It is NAME, " +
+      "NAME:A|B for one of these words, or NAME:number. Routes can go by it, and the log has it",
+    metavar: "PARAMETER",
+    read: UserParameters.fromString,
+    expected: UserParameters.expected,
+    default: [],
+    defaultText: "none",
+    separator: /[\s,]+/
   }),
   trust: Setting.networks(
     "Network whose clients need no password; they may still give one. With this and no users, clients " +

@@ -139,6 +139,13 @@ export interface ServerOptions {
    */
   readonly authToken?: Redacted.Redacted | undefined
   /**
+   * Parameter that user names may have behind them, as in alice-session-42, which logs in as alice. It is
+   * NAME, NAME:A|B for one of these words, or NAME:number. Routes can go by it, and the log has it.
+   *
+   * @default none
+   */
+  readonly userParameters?: Many<string> | undefined
+  /**
    * Network whose clients need no password; they may still give one. With this and no users, clients from
    * elsewhere are refused.
    *

@@ -3,6 +3,7 @@
  * where the settings have routes.
  */
 import * as Effect from "effect/Effect"
+import type { AuthSettings } from "../auth/Settings.ts"
 import { nameOf } from "../config/Rule.ts"
 import { having, type Rules } from "../config/RuleTable.ts"
 import { BadSetting, BadSettings } from "../Errors.ts"
@@ -21,7 +22,8 @@ import type { RouteSettings } from "./Settings.ts"
 import * as Upstreams from "./Upstreams.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
 
-type Options = RouteSettings["Service"] & { readonly rules: Rules }
+type Options = RouteSettings["Service"] &
+  Pick<AuthSettings["Service"], "userParameters"> & { readonly rules: Rules }
 
 /** The pools of the settings by the names of their routes. Fails with all mistakes in the routes. */
 export const pools = Effect.fnUntraced(function* (
@@ -107,7 +109,7 @@ const short = (via: ReadonlyArray<UpstreamUrl.Upstream>): RouteOptions.RouteOpti
 })
 
 /** Routes of one name, routes that no rule names, and rules that name no route. */
-const misnamed = ({ routes, rules }: Options): ReadonlyArray<BadSetting> => {
+const misnamed = ({ routes, rules, userParameters }: Options): ReadonlyArray<BadSetting> => {
   const names = routes.map(({ name }) => name)
   const known = new Set([...names, "direct", "deny"])
   const taken = new Set<string>()
@@ -119,13 +121,24 @@ const misnamed = ({ routes, rules }: Options): ReadonlyArray<BadSetting> => {
     const expected = `one of ${[...known].join(", ")}`
     unknown.push(new BadSetting({ setting: "--rules", path: [index, "route"], value, expected }))
   }
+  const common = ["user", "client", ...userParameters.map(({ name }) => name)]
+  const uncommon = routes.flatMap(({ stickyBy }, index) =>
+    common.includes(stickyBy)
+      ? []
+      : [
+          new BadSetting({
+            ...{ setting: "--routes", path: [index, "sticky-by"], value: `"${stickyBy}"` },
+            expected: `one of ${common.join(", ")}: user-parameters declares more`
+          })
+        ]
+  )
   const problems = names.flatMap((name, index) => {
     const bad = (expected: string) =>
       new BadSetting({ setting: "--routes", path: [index, "name"], value: `"${name}"`, expected })
     if (names.indexOf(name) !== index) return [bad("the only route of its name")]
     return taken.has(name) ? [] : [bad("the route of any rule: a rule takes it by route")]
   })
-  return [...unknown, ...problems]
+  return [...unknown, ...problems, ...uncommon]
 }
 
 /** A member whose files were read. */

@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { AuthSettings } from "../auth/Settings.ts"
 import { having } from "../config/RuleTable.ts"
 import type { BadSettings } from "../Errors.ts"
 import type { Dialer } from "../network/Dialer.ts"
@@ -44,12 +45,12 @@ export const CurrentRoute = Context.Reference<Route>("effect-socks/routes/Curren
 })
 
 /** The services that routes through upstreams use. */
-type Services = Dialer | NetworkSettings | PolicySettings | Resolver | RouteSettings
+type Services = AuthSettings | Dialer | NetworkSettings | PolicySettings | Resolver | RouteSettings
 
 /** The route of the settings. What it needs is loaded only if the settings have an upstream or a route. */
 export const layer: Layer.Layer<never, BadSettings, Services> = Layer.unwrap(
   Effect.gen(function* () {
-    const settings = { ...(yield* RouteSettings), rules: (yield* PolicySettings).rules }
+    const settings = yield* all
     if (!isNeeded(settings)) return Layer.empty
     return Layer.effect(CurrentRoute, (yield* load).make(settings))
   })
@@ -57,14 +58,21 @@ export const layer: Layer.Layer<never, BadSettings, Services> = Layer.unwrap(
 
 /** The pools of the settings by the names of their routes, which are not used yet. Fails with all mistakes in the routes. */
 export const pools = Effect.gen(function* () {
-  const settings = { ...(yield* RouteSettings), rules: (yield* PolicySettings).rules }
+  const settings = yield* all
   return isNeeded(settings) ? yield* (yield* load).pools(settings) : new Map<string, never>()
 })
 
 /** A text for the route of each judged address; undefined where all targets are reached directly. */
 export const describe = Effect.gen(function* () {
-  const settings = { ...(yield* RouteSettings), rules: (yield* PolicySettings).rules }
+  const settings = yield* all
   return isNeeded(settings) ? yield* (yield* load).describe(settings) : undefined
+})
+
+/** The settings of routes, and of what routes go by. */
+const all = Effect.gen(function* () {
+  const { rules } = yield* PolicySettings
+  const { userParameters } = yield* AuthSettings
+  return { ...(yield* RouteSettings), rules, userParameters }
 })
 
 const load = Effect.promise(() => import("./RouteTable.ts"))

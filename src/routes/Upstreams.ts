@@ -54,7 +54,7 @@ export const make = (pool: Pool, stickyBy: string | undefined): Route => {
 export const commonOf = ({ identity, client }: Access, stickyBy: string): string | undefined => {
   if (stickyBy === "user") return identity.user
   if (stickyBy === "client") return client && NetAddress.formatIp(client)
-  return undefined
+  return identity.parameters?.[stickyBy]
 }
 
 /**

@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { Authenticator } from "../auth/Authenticator.ts"
+import * as ParameterLogin from "../auth/ParameterLogin.ts"
 import { AuthSettings } from "../auth/Settings.ts"
 import { Bans } from "../bans/Bans.ts"
 import { BanSettings } from "../bans/Settings.ts"
@@ -56,14 +57,17 @@ export const make = Effect.fnUntraced(function* (
 
   const servicesOf = (generation: Generation.Generation, { at }: Listeners.Endpoint) => {
     const { allowTarget } = Context.get(generation.services, PolicySettings)
-    const { trust } = Context.get(generation.services, AuthSettings)
+    const { trust, userParameters } = Context.get(generation.services, AuthSettings)
     const guarding = { ...Context.get(generation.services, BanSettings), trust }
     const dialer = Context.get(generation.services, Dialer)
     return Context.merge(shared, generation.services).pipe(
       Context.add(CurrentListener, listenerAt(at, generation.listen)),
       Context.add(Dialer, LoopGuard.dialer(dialer, closed, allowTarget)),
       Context.add(Bans, bans),
-      Context.add(Authenticator, bans.guard(current.authenticator, guarding)),
+      Context.add(
+        Authenticator,
+        ParameterLogin.around(userParameters, bans.guard(current.authenticator, guarding))
+      ),
       Context.add(Policy, LoopGuard.policy(current.policy, closed, allowTarget)),
       Context.add(CurrentRoute, current.route),
       // The span in which the server was built is no parent of what its clients do.

@@ -101,6 +101,8 @@ export interface SessionEnded extends Client {
   readonly _tag: "SessionEnded"
   /** The authenticated user, or the unverified name that the client gave. */
   readonly user: string | undefined
+  /** The parameters in the user name. */
+  readonly parameters?: Readonly<Record<string, string>>
   /** Whether `user` was authenticated. */
   readonly isAuthenticated: boolean
   /** Whether a request was admitted, with an event `SessionBegun`. */

@@ -111,6 +111,11 @@ export const connected = (
   ...wayOf(way)
 })
 
+const parametersOf = (admitted: Admitted | undefined) => {
+  const parameters = admitted?.identity.parameters
+  return parameters && { parameters }
+}
+
 /** The way of a connection, as texts. */
 const wayOf = (way: Running["way"]) =>
   way && {
@@ -137,6 +142,7 @@ export const ended = (session: Session, now: number): Event.SessionEnded => {
     listener: listenerOf(peer),
     protocol,
     user: user ?? unverifiedUser,
+    ...parametersOf(session.admitted),
     command: request?.command,
     target: request && Target.format(request.target),
     address: running && NetAddress.formatInet(running.remote),

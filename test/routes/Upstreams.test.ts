@@ -209,6 +209,20 @@ describe("the way to targets", () => {
     }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: chain })))
   })
 
+  it.effect("is refused if the upstream is the server itself, which would be a loop", () =>
+    Effect.gen(function* () {
+      const ended: Array<object> = []
+      yield* (yield* Events).listen(["SessionEnded"], (event) => Effect.sync(() => void ended.push(event)))
+      assert.strictEqual((yield* ask()).code, 1)
+      yield* settled
+      assert.deepInclude(ended, {
+        ...ended[0],
+        outcome: "UpstreamUnreachable",
+        reason: "not allowed: this is the server itself, rule address guard"
+      })
+    }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: "socks5://127.0.0.1:1080" })))
+  )
+
   it.effect(
     "takes no longer than the connect timeout, and the log names the upstream without an answer",
     () =>
