@@ -35,6 +35,12 @@ export const of = Effect.fnUntraced(function* (
           `listen: datagrams of ${ListenAddress.format(at)} go in the clear, and those of anyone at a client's ` +
           "address are taken for the client's; udp-strict has clients declare their ports"
       ),
+    ...(sendsNames(values)
+      ? [
+          "names=upstream: the upstream resolves the names of targets again, so rules about addresses and the guard of " +
+            "private networks hold only as far as the upstream comes to the same addresses"
+        ]
+      : []),
     ...(tls === "auto"
       ? ["tls: auto is for trying: the certificate is self-signed, and another after each start"]
       : []),
@@ -46,6 +52,12 @@ export const of = Effect.fnUntraced(function* (
     ...strange(variables, [...texts.values()])
   ]
 })
+
+/** Whether an upstream gets names of targets. */
+const sendsNames = ({ upstream, routes }: Settings.Read["values"]): boolean =>
+  [upstream, ...routes.flatMap(({ members }) => members.map(({ via }) => via))].some(
+    (via) => via.at(-1)?.sendsNames === true
+  )
 
 /** Logs the warnings. */
 export const log = (read: Settings.Read): Effect.Effect<void> =>

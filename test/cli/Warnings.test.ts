@@ -101,6 +101,17 @@ describe("warnings", () => {
     })
   )
 
+  it.effect("are about upstreams that resolve names", () =>
+    Effect.gen(function* () {
+      for (const upstream of ["socks5h://proxy.example", "http://proxy.example?names=upstream"]) {
+        const [warning = "", ...others] = yield* warnings(`upstream: ${upstream}\n`)
+        assert.match(warning, /^names=upstream: the upstream resolves the names of targets again/)
+        assert.deepStrictEqual(others, [])
+      }
+      assert.deepStrictEqual(yield* warnings("upstream: socks5://proxy.example\n"), [])
+    })
+  )
+
   it.effect("are about variables that look like settings", () =>
     Effect.gen(function* () {
       const env = { SOCKS_LISTN: "x", SOCKS_HOST: "x", SOCKS_UDP: "true", SOCKS_ALICE: "alice:x", PATH: "x" }
