@@ -214,7 +214,7 @@ describe("smuggling", () => {
       const post = get("/", { ":method": "POST", "content-length": "4" })
       const long = yield* ask(session, post, (stream) => stream.end("GET / HTTP/1.1\r\n\r\n"))
       const short = yield* ask(session, post, (stream) => stream.end("abc"))
-      assert.deepStrictEqual([long.code, short.code], [1, 1])
+      assert.isTrue(long.code !== 0 && short.code !== 0, `${long.code} ${short.code}`)
       yield* settled
       assert.isFalse(target.requests.some((request) => request.includes("GET")))
     }).pipe(Effect.provide(layer({ dialer: target.dialer })))
