@@ -46,7 +46,11 @@ const program = (version: string) =>
 export const start = async (version: string): Promise<(signal: NodeJS.Signals) => void> => {
   // Signals are the primary's to follow, though a terminal sends them to all.
   const isWorker = await ProcessRole.isWorker()
-  process.removeAllListeners("warning").on("warning", ({ stack, message }) => complain(stack ?? message))
+  process.removeAllListeners("warning").on("warning", ({ name, stack, message }) => {
+    // Node 22 emits it when it loads the SQLite in which usage is kept.
+    if (name === "ExperimentalWarning" && message.startsWith("SQLite")) return
+    complain(stack ?? message)
+  })
 
   const fiber = Effect.runFork(program(version))
   fiber.addObserver((exit) => {
