@@ -99,7 +99,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   dailyQuota: ["5G", /a number of bytes such as .*, or off/],
   monthlyQuota: ["5GiB/s", /a number of bytes such as .*, or off/],
   onQuota: ["slow", /one of deny and throttle/],
-  bandwidthOverQuota: ["slow", /bytes a second such as 1MiB\/10MiB/],
+  bandwidthOverQuota: ["off", /bytes a second such as 32KiB\/64KiB/],
   quotaResetDay: ["29", /a day from 1 to 28/],
   usageStore: ["mysql://db/usage", /postgresql:\/\/USER:PASSWORD@HOST\/DATABASE/],
   usageRetention: ["1 year", /a duration such as .*, or off/],

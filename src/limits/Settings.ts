@@ -94,10 +94,16 @@ export class LimitSettings extends Section.make<LimitSettings>()("effect-socks/l
       "without a user"
   ),
   bandwidthTotal: bandwidth("Bandwidth limit of all sessions together, in bytes a second"),
-  bandwidthOverQuota: bandwidth(
-    "Bandwidth limit of a user or a rule whose quota is used up, with --on-quota throttle, for all its sessions together",
-    "64KiB"
-  ),
+  bandwidthOverQuota: {
+    ...bandwidth(
+      "Bandwidth limit of a user or a rule whose quota is used up, with --on-quota throttle, for all its sessions together",
+      "64KiB"
+    ),
+    // Without a limit there a quota would do nothing.
+    read: (text) =>
+      Option.filter(Parsers.rates(text), ({ upload, download }) => Math.max(upload, download) < Infinity),
+    expected: "bytes a second such as 32KiB/64KiB, up and down, or 64KiB for each way"
+  },
   udpAssociations: Setting.count(
     "Limit of concurrent associations of a user, or of a client without one",
     "off",
