@@ -155,6 +155,10 @@ describe("the documentation", () => {
 
 /** Flags of commands, and of the program as such. */
 const others = new Set([
+  "for",
+  "healthcheck",
+  "json",
+  "reason",
   "to",
   "group",
   "client",

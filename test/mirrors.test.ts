@@ -51,6 +51,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "cli/AdminTool": "e2e/admin.commands",
   "cli/Top": "e2e/admin.commands",
   "server/HealthCheck": "e2e/admin.commands",
+  "admin/Clash": "e2e/admin.events",
   "admin/AuditLog": "e2e/admin",
   "admin/BanHandlers": "e2e/admin",
   "admin/Control": "e2e/admin",

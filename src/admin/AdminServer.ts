@@ -20,14 +20,14 @@ import * as Scope from "effect/Scope"
 import type { Bans } from "../bans/Bans.ts"
 import type { ListenFailed } from "../Errors.ts"
 import { Metrics } from "../metrics/Metrics.ts"
-import type { RunningServer } from "../server/RunningServer.ts"
 import type { Events } from "../session/Events.ts"
 import type { UsageRecords } from "../usage/UsageRecords.ts"
 import * as AdminListener from "./AdminListener.ts"
 import { AdminApi, Bearer } from "./Api.ts"
 import * as Assets from "./Assets.ts"
 import * as BanHandlers from "./BanHandlers.ts"
-import { Control } from "./Control.ts"
+import * as Clash from "./Clash.ts"
+import { Control, type Steered } from "./Control.ts"
 import * as EventHandlers from "./EventHandlers.ts"
 import type { Operations } from "./Operations.ts"
 import type { Readiness } from "./Readiness.ts"
@@ -41,12 +41,14 @@ const largestBody = ByteSize.kibibytes(64)
 
 /** Serves until the scope closes. Returns the bound address. */
 export const serve = Effect.fnUntraced(function* (
+  server: Steered,
   options: Omit<AdminListener.Options, "assets">
 ): Effect.fn.Return<
   AdminAddress,
   ListenFailed,
-  RunningServer | Bans | Events | Operations | Readiness | UsageRecords | Scope.Scope
+  Bans | Events | Operations | Readiness | UsageRecords | Scope.Scope
 > {
+  const services = Layer.merge(Control.layer(server), NodeHttpServer.layerHttpServices)
   const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, services))
   const requests = yield* Scope.make()
   const handle = yield* NodeHttpServer.makeHandler(app, { scope: requests }).pipe(
@@ -104,7 +106,6 @@ const routes = Layer.mergeAll(
     Layer.provide([checked, HttpApiMiddleware.layerProblemDetails({ includeDetails: true })])
   ),
   metrics,
+  Clash.layer,
   elsewhere
 )
-
-const services = Layer.merge(Control.layer, NodeHttpServer.layerHttpServices)

@@ -40,7 +40,7 @@ export const layer = HttpApiBuilder.group(
         )
         const buffer = makeBuffer(capacity)
         yield* events.listen(chosen, (event) =>
-          verdict !== undefined && event._tag === "SessionDecided" && event.verdict !== verdict
+          event._tag === "SessionDecided" && !isAsked(event.verdict, verdict)
             ? Effect.void
             : buffer.put(event)
         )
@@ -63,6 +63,10 @@ export const layer = HttpApiBuilder.group(
     )
   })
 )
+
+/** Denials that are only logged (`report-only`) are denials, too. */
+const isAsked = (verdict: Event.SessionDecided["verdict"], asked: string | undefined): boolean =>
+  asked === undefined || verdict === asked || (asked === "deny" && verdict === "would deny")
 
 /** The kinds of events in a list with commas; all of them without a list. */
 const tagsOf = (

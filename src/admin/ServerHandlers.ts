@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Bans } from "../bans/Bans.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import { RunningServer } from "../server/RunningServer.ts"
 import { AdminApi, type Invalid, type Level, type Limit, NotOffered, NotReady, type Status } from "./Api.ts"
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
@@ -17,8 +16,7 @@ export const layer = HttpApiBuilder.group(
   AdminApi,
   "server",
   Effect.fnUntraced(function* (handlers) {
-    const { sessions, history, startedAt } = yield* Control
-    const server = yield* RunningServer
+    const { server, sessions, history, startedAt } = yield* Control
     const { list: bans } = yield* Bans
     const { version, config, limits, explain, reload, stop, logLevel, userStore } = yield* Operations
     const { isDraining, setDraining } = yield* Readiness
@@ -80,7 +78,7 @@ export const health = HttpApiBuilder.group(
   AdminApi,
   "health",
   Effect.fnUntraced(function* (handlers) {
-    const server = yield* RunningServer
+    const { server } = yield* Control
     const { isDraining } = yield* Readiness
     const ok = { status: "ok" as const }
     return handlers

@@ -4,7 +4,6 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
-import { RunningServer } from "../server/RunningServer.ts"
 import { AdminApi, NotFound } from "./Api.ts"
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
@@ -14,8 +13,7 @@ export const layer = HttpApiBuilder.group(
   AdminApi,
   "sessions",
   Effect.fnUntraced(function* (handlers) {
-    const { sessions } = yield* Control
-    const { endSession } = yield* RunningServer
+    const { sessions, server } = yield* Control
     return handlers
       .handle("list", ({ query }) =>
         Effect.map(sessions.read, (all) => {
@@ -30,7 +28,7 @@ export const layer = HttpApiBuilder.group(
         })
       )
       .handle("end", ({ params: { id } }) =>
-        endSession(id).pipe(
+        server.endSession(id).pipe(
           Effect.flatMap((isFound) => (isFound ? Effect.void : Effect.fail(missing(id)))),
           Effect.ensuring(sessions.forget),
           audited("end session", { session: id })

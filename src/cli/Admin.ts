@@ -17,6 +17,7 @@ import * as UsersSource from "../auth/UsersSource.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { LimitSettings } from "../limits/Settings.ts"
 import type { Pair } from "../network/SelfSigned.ts"
+import { RunningServer } from "../server/RunningServer.ts"
 import * as Explain from "./Explain.ts"
 import * as Settings from "./Settings.ts"
 
@@ -41,7 +42,7 @@ export const start = Effect.fnUntraced(function* (options: Options, scope: Scope
     Layer.merge(Readiness.layer, Layer.succeed(Operations, operations(options))),
     scope
   )
-  const bound = yield* AdminServer.serve({ at, token, tls }).pipe(
+  const bound = yield* AdminServer.serve(yield* RunningServer, { at, token, tls }).pipe(
     Effect.provideContext(services),
     Scope.provide(scope)
   )

@@ -27,6 +27,30 @@ const eventsIn = (text: string): ReadonlyArray<Event> =>
     .slice(0, -1)
     .map((frame) => JSON.parse(frame.replace(/^data: /, "")))
 
+describe("the endpoints of Clash", () => {
+  it.live("have the sessions as connections, and end them", () =>
+    Effect.gen(function* () {
+      const { program, at } = yield* start
+      const traffic = yield* Admin.follow(at, "/traffic")
+      const logs = yield* Admin.follow(at, "/logs")
+      const target = yield* Tcp.target
+      yield* Tcp.sessionOf("alice", program.port, target)
+      const { json } = yield* Admin.ask(at, "/connections")
+      const [{ id, metadata }] = json.connections
+      assert.deepInclude(metadata, {
+        ...{ network: "tcp", type: "SOCKS5", host: "127.0.0.1", destinationPort: String(target.port) },
+        ...{ inboundUser: "alice", sourceIP: "127.0.0.1" }
+      })
+      assert.strictEqual((yield* Admin.ask(at, `/connections/${id}`, { method: "DELETE" })).status, 204)
+      assert.strictEqual((yield* Admin.ask(at, `/connections/${id}`, { method: "DELETE" })).status, 404)
+      yield* program.logged({ message: "session", outcome: "ended by operator" })
+      yield* until(() => /^\{"up":\d+,"down":\d+\}\n/.test(traffic.text()))
+      yield* until(() => logs.text().includes("ended by operator"))
+      assert.include((yield* Admin.ask(at, "/version")).text, '"version"')
+    })
+  )
+})
+
 describe("the events", () => {
   it.live("come as they happen, filtered, to a bounded number of readers", () =>
     Effect.gen(function* () {
