@@ -238,6 +238,11 @@ export class ConnectTimeout extends TaggedError("ConnectTimeout") {}
 /** This machine has no address of the target's family. */
 export class AddressFamilyUnavailable extends TaggedError("AddressFamilyUnavailable") {}
 
+/** The address from which the session has to leave is none of this machine. */
+export class EgressUnavailable extends TaggedError("EgressUnavailable")<{
+  readonly address: string
+}> {}
+
 /** The connection failed in a way that RFC 1928 has no reply code for. `code` is the system's. */
 export class ConnectFailed extends TaggedError("ConnectFailed")<{
   readonly code: string
@@ -460,6 +465,7 @@ export type DialError =
   | HostUnreachable
   | ConnectTimeout
   | AddressFamilyUnavailable
+  | EgressUnavailable
   | ConnectFailed
   | OutOfResources
   | RouteError

@@ -105,6 +105,7 @@ export const answers = {
   HostUnreachable: reply(ReplyCode.HostUnreachable, 502, "destination_ip_unroutable"),
   ConnectTimeout: reply(ReplyCode.TtlExpired, 504, "connection_timeout"),
   AddressFamilyUnavailable: reply(ReplyCode.AddressTypeNotSupported, 502, "destination_ip_unroutable"),
+  EgressUnavailable: reply(ReplyCode.GeneralFailure, 502, "proxy_configuration_error"),
   ConnectFailed: reply(ReplyCode.GeneralFailure, 502, "destination_unavailable"),
 
   // An upstream's own failure is no error of the target.

@@ -171,6 +171,7 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
   HostUnreachable: dialing(new Errors.HostUnreachable(), 0x04),
   ConnectTimeout: dialing(new Errors.ConnectTimeout(), 0x06),
   AddressFamilyUnavailable: dialing(new Errors.AddressFamilyUnavailable(), 0x08),
+  EgressUnavailable: dialing(new Errors.EgressUnavailable({ address: "192.0.2.10" }), 0x01),
   ConnectFailed: dialing(new Errors.ConnectFailed({ code: "EPROTO" }), 0x01),
 
   TooManySessions: admitting(new Errors.TooManySessions({ limit: 0 }), 0x01),

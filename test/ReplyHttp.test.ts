@@ -159,6 +159,11 @@ const cases: Record<Exclude<keyof typeof answers, Unheard>, Case> = {
   HostUnreachable: dialing(new Errors.HostUnreachable(), 502, unreachable),
   ConnectTimeout: dialing(new Errors.ConnectTimeout(), 504, "connection_timeout"),
   AddressFamilyUnavailable: dialing(new Errors.AddressFamilyUnavailable(), 502, unreachable),
+  EgressUnavailable: dialing(
+    new Errors.EgressUnavailable({ address: "192.0.2.10" }),
+    502,
+    "proxy_configuration_error"
+  ),
   ConnectFailed: dialing(new Errors.ConnectFailed({ code: "EPROTO" }), 502, "destination_unavailable"),
 
   BadResponse: {

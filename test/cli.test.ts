@@ -58,6 +58,9 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   privateTargets: ["maybe", /one of auto, allow and deny/],
   allowTarget: ["10.0.0.1/8", /a target such as/],
   upstream: ["ftp://proxy.example:21", /a URL such as socks5:/],
+  egress: ["192.0.2.1:80", /an address such as 192\.0\.2\.10, a network/],
+  egressBy: ["session", /one of user and client/],
+  egressKey: ["short", /a secret of 16 to 256 ASCII characters/],
   noProxy: ["corp.example/8", /a name such as corp\.example/],
   denyTarget: ["*:smtp", /a target such as .*, nor none/],
   blurFailures: ["maybe", /true/],
@@ -119,7 +122,15 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
 
 describe("an invalid setting", () => {
   for (const [name, [text, expected]] of Object.entries(wrong)) {
-    const isSecret = ["user", "authUrl", "authToken", "adminToken", "usageStore", "upstream"].includes(name)
+    const isSecret = [
+      "user",
+      "authUrl",
+      "authToken",
+      "adminToken",
+      "usageStore",
+      "upstream",
+      "egressKey"
+    ].includes(name)
     const flag = `--${Setting.flagName(name)}`
     const variable = Setting.variableName(name)
     const check = (message: string, setting: string) => {

@@ -252,6 +252,26 @@ export interface ServerOptions {
    */
   readonly noProxy?: Many<string> | undefined
   /**
+   * Address from which connections and datagrams leave, or an interface that has it. Of several addresses and
+   * of a network one is chosen by --egress-key. Targets of a family without an address are not reached.
+   *
+   * @default none
+   */
+  readonly egress?: Many<string> | undefined
+  /**
+   * What sessions have in common that leave from the same address: the user, or the address of a client
+   * without one; or always the client's address.
+   *
+   * @default user
+   */
+  readonly egressBy?: "user" | "client" | undefined
+  /**
+   * Secret by which an address of --egress is chosen. Machines with the same secret choose alike.
+   *
+   * @default none
+   */
+  readonly egressKey?: Redacted.Redacted | undefined
+  /**
    * Ways to targets that rules name: a name, and via (a URL of an upstream, or several as a chain) or
    * members.
    *

@@ -9,11 +9,12 @@ import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import { ConnectTimeout, type DialError, NotAllowed } from "../Errors.ts"
-import { fromCode, type Outgoing } from "./Dialer.ts"
+import { AddressFamilyUnavailable, ConnectTimeout, type DialError, NotAllowed } from "../Errors.ts"
+import { failureOf, fromCode, type Outgoing } from "./Dialer.ts"
 import type { Peer } from "./Peer.ts"
 import { NetworkSettings } from "./Settings.ts"
 import { Sockets } from "./Sockets.ts"
+import { CurrentSource } from "./Source.ts"
 import type { Transport } from "./Transport.ts"
 
 /** A listener that accepts one connection. */
@@ -52,7 +53,8 @@ export class Binder extends Context.Service<
   {
     /**
      * Listens for a connection from `expected`, on the address of this machine that has the route to `expected`. If
-     * `expected` is the unspecified address, listens on `local` for a connection from any address. The listener closes
+     * `expected` is the unspecified address, listens on `local` for a connection from any address. A `CurrentSource` is in
+     * the place of either address. The listener closes
      * after the first connection; listener and connection close with the scope.
      */
     readonly listen: (
@@ -68,7 +70,13 @@ export class Binder extends Context.Service<
         Effect.gen(function* () {
           const isAnyone = NetAddress.isUnspecified(expected)
           const first = Deferred.makeUnsafe<Incoming>()
-          const bound = yield* listen(isAnyone ? local : yield* sourceTowards(expected), first)
+          const source = yield* CurrentSource
+          const own = source?.of(NetAddress.isIpv4Address(isAnyone ? local : expected))
+          if (source !== undefined && own === undefined) return yield* new AddressFamilyUnavailable()
+          const at = own ?? (isAnyone ? local : yield* sourceTowards(expected))
+          const bound = yield* Effect.mapError(listen(at, first, own !== undefined), (code) =>
+            failureOf(code, own)
+          )
           return {
             bound,
             accepted: Deferred.await(first).pipe(
@@ -87,8 +95,9 @@ export class Binder extends Context.Service<
 /** Listens on a port that the system chooses, until the first connection comes or the scope closes. */
 const listen = Effect.fnUntraced(function* (
   address: NetAddress.IpAddress,
-  first: Deferred.Deferred<Incoming>
-): Effect.fn.Return<NetAddress.InetAddress, DialError, Scope.Scope> {
+  first: Deferred.Deferred<Incoming>,
+  isFree: boolean
+): Effect.fn.Return<NetAddress.InetAddress, string, Scope.Scope> {
   const sockets = yield* Sockets
   const accepted: Array<Transport> = []
   yield* Effect.addFinalizer(() =>
@@ -97,21 +106,18 @@ const listen = Effect.fnUntraced(function* (
     })
   )
   let stop = () => {}
-  const listening = yield* Effect.mapError(
-    sockets.listen({
-      // Exclusive, because workers share the sockets of the listeners, and this port is for one session.
-      place: { host: NetAddress.formatIp(address), port: 0, sharing: "exclusive" },
-      backlog: 1,
-      onShortage: () => {},
-      onConnection: (transport, peer) => {
-        accepted.push(transport)
-        stop()
-        if (accepted.length === 1) Deferred.doneUnsafe(first, Effect.succeed({ transport, peer }))
-        else transport.close()
-      }
-    }),
-    fromCode
-  )
+  const listening = yield* sockets.listen({
+    // Exclusive, because workers share the sockets of the listeners, and this port is for one session.
+    place: { host: NetAddress.formatIp(address), port: 0, sharing: "exclusive", isFree },
+    backlog: 1,
+    onShortage: () => {},
+    onConnection: (transport, peer) => {
+      accepted.push(transport)
+      stop()
+      if (accepted.length === 1) Deferred.doneUnsafe(first, Effect.succeed({ transport, peer }))
+      else transport.close()
+    }
+  })
   stop = listening.stop
   if (accepted.length > 0) stop()
   const { bound } = listening

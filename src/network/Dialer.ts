@@ -15,6 +15,7 @@ import {
   ConnectionRefused,
   ConnectTimeout,
   type DialError,
+  EgressUnavailable,
   HostUnreachable,
   NetworkUnreachable,
   NotAllowed,
@@ -23,6 +24,7 @@ import {
 import { Nat64 } from "./Nat64.ts"
 import { NetworkSettings } from "./Settings.ts"
 import { Sockets } from "./Sockets.ts"
+import { CurrentSource } from "./Source.ts"
 import type { Sockets as SocketsService, Transport } from "./Transport.ts"
 
 /** A connection to a target. */
@@ -137,33 +139,47 @@ const attempt = (
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
     let transport: Transport | undefined
     const closing = Effect.sync(() => transport?.close())
-    const connected = Effect.withFiber((fiber) =>
-      Effect.callback<Outgoing, DialError>((resume) => {
+    const connected = Effect.withFiber((fiber) => {
+      const source = fiber.getRef(CurrentSource)
+      const from = source?.of(NetAddress.isIpv4Address(address))
+      if (source !== undefined && from === undefined) return Effect.fail(new AddressFamilyUnavailable())
+      return Effect.callback<Outgoing, DialError>((resume) => {
         const callOff = Deadline.after(fiber, within, () => {
           transport?.close()
           resume(timeout)
         })
-        const connecting = sockets.connect(address, port, (outcome) => {
-          callOff()
-          resume(
-            typeof outcome === "string"
-              ? Effect.fail(fromCode(outcome))
-              : Effect.succeed({
-                  transport: connecting,
-                  local: outcome,
-                  remote: NetAddress.inetAddressUnsafe(address, port)
-                })
-          )
-        })
+        const connecting = sockets.connect(
+          address,
+          port,
+          (outcome) => {
+            callOff()
+            resume(
+              typeof outcome === "string"
+                ? Effect.fail(failureOf(outcome, from))
+                : Effect.succeed({
+                    transport: connecting,
+                    local: outcome,
+                    remote: NetAddress.inetAddressUnsafe(address, port)
+                  })
+            )
+          },
+          from
+        )
         transport = connecting
         return Effect.sync(() => {
           callOff()
           connecting.close()
         })
       })
-    )
+    })
     return Effect.andThen(Scope.addFinalizer(Context.get(context, Scope.Scope), closing), connected)
   })
+
+/** The error for a system error code, where the local address is this one. */
+export const failureOf = (code: string, from: NetAddress.IpAddress | undefined): DialError =>
+  from !== undefined && code === "EADDRNOTAVAIL"
+    ? new EgressUnavailable({ address: NetAddress.formatIp(from) })
+    : fromCode(code)
 
 /** The error for a system error code of `connect`. */
 export const fromCode = (code = "unknown"): DialError => codes[code]?.(code) ?? new ConnectFailed({ code })

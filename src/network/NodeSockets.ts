@@ -20,10 +20,11 @@ export const make = (buffers: ReadBuffers = new ReadBuffers()): Sockets => ({
 
 const connect =
   (buffers: ReadBuffers): Sockets["connect"] =>
-  (address, port, done) => {
+  (address, port, done, from) => {
     const socket = dial({
       host: NetAddress.formatIp(address),
       port,
+      ...(from !== undefined && { localAddress: NetAddress.formatIp(from) }),
       allowHalfOpen: true,
       noDelay: true,
       // Node's choice among several addresses would give up a slow address after 250 ms.

@@ -111,12 +111,14 @@ export interface Mover extends Observer {
 export interface Sockets {
   /**
    * Begins to connect to an address. Calls `done` once, after `connect` has returned: with the local address, or with
-   * the system's error code. Only the system has a timeout; closing the transport ends the attempt.
+   * the system's error code. Only the system has a timeout; closing the transport ends the attempt. `from` is the local
+   * address; without it the system chooses.
    */
   readonly connect: (
     address: NetAddress.IpAddress,
     port: number,
-    done: (outcome: NetAddress.InetAddress | string) => void
+    done: (outcome: NetAddress.InetAddress | string) => void,
+    from?: NetAddress.IpAddress
   ) => Transport
   /** Listens until the scope closes. Fails with the system's error code. */
   readonly listen: (options: ListenOptions) => Effect.Effect<Listening, string, Scope.Scope>
@@ -127,7 +129,13 @@ export interface Sockets {
  * descriptor of a listening socket, with its path if it is a Unix-domain socket.
  */
 export type Place =
-  | { readonly host: string; readonly port: number; readonly sharing?: "shared" | "exclusive" | undefined }
+  | {
+      readonly host: string
+      readonly port: number
+      readonly sharing?: "shared" | "exclusive" | undefined
+      /** Whether the address need not be one of this machine, as far as the transport can do that. */
+      readonly isFree?: boolean
+    }
   | { readonly path: string }
   | { readonly fd: number; readonly path: string | undefined }
 

@@ -35,7 +35,10 @@ export interface UdpSocket {
 }
 
 export interface UdpSockets {
-  /** A socket of the address's family, bound; or the system's error code. A socket of IPv6 takes no IPv4. */
-  readonly bind: (address: NetAddress.IpAddress, port: number) => UdpSocket | string
+  /**
+   * A socket of the address's family, bound; or the system's error code. A socket of IPv6 takes no IPv4. With
+   * `isFree` the address need not be one of this machine, as far as the sockets can do that.
+   */
+  readonly bind: (address: NetAddress.IpAddress, port: number, isFree?: boolean) => UdpSocket | string
   readonly endpoint: (at: NetAddress.InetAddress) => UdpEndpoint
 }

@@ -14,6 +14,7 @@ import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
 import * as HappyEyeballs from "../network/HappyEyeballs.ts"
 import { NetworkSettings } from "../network/Settings.ts"
+import { CurrentSource, type Source } from "../network/Source.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import * as Target from "../wire/Target.ts"
 import type { Connected, DatagramDestination, Incoming, JudgedTarget, Route } from "./Route.ts"
@@ -99,11 +100,25 @@ const datagrams = <Entered>({
   permitted,
   chargeRule
 }: JudgedTarget<Entered, never>): Effect.Effect<DatagramDestination<Entered>, LimitError> =>
-  Effect.map(Authorize.firstWithRoom(ipv4First(permitted), chargeRule), ([{ address }, charge]) => ({
-    remote: NetAddress.inetAddressUnsafe(address, access.target.port),
-    address,
-    charge
-  }))
+  Effect.flatMap(CurrentSource, (source) =>
+    Effect.map(
+      Authorize.firstWithRoom(ipv4First(sendable(permitted, source)), chargeRule),
+      ([{ address }, charge]) => ({
+        remote: NetAddress.inetAddressUnsafe(address, access.target.port),
+        address,
+        charge
+      })
+    )
+  )
+
+/** The addresses of families that have a source, if there are any. */
+const sendable = (permitted: Authorize.Authorized, source: Source | undefined): Authorize.Authorized => {
+  if (source === undefined) return permitted
+  const [head, ...tail] = permitted.filter(
+    ({ address }) => source.of(NetAddress.isIpv4Address(address)) !== undefined
+  )
+  return head === undefined ? permitted : [head, ...tail]
+}
 
 /** The addresses, IPv4 before IPv6. */
 export const ipv4First = (permitted: Authorize.Authorized): Authorize.Authorized =>
@@ -155,6 +170,7 @@ const mostTellingFirst: ReadonlyArray<(DialError | LimitError)["_tag"]> = [
   "HostUnreachable",
   "NotAllowed",
   "ConnectTimeout",
+  "EgressUnavailable",
   // What this machine lacks, often for one of the families only.
   "OutOfResources",
   "NetworkUnreachable",

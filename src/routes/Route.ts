@@ -12,6 +12,7 @@ import type { Binder, Listening } from "../network/Binder.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
+import type { Source } from "../network/Source.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Authorized, Permitted } from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
@@ -52,6 +53,8 @@ export interface DatagramDestination<out Entered> {
   readonly charge: Entered
   /** The upstream that relays the datagrams; undefined if they are sent to `remote` itself. */
   readonly relay?: DatagramRelay | undefined
+  /** The addresses from which the datagrams leave; undefined where the system chooses. */
+  readonly source?: Source | undefined
 }
 
 /** An upstream that relays datagrams, each with a header of RFC 1928 §7 in front, in both directions. */

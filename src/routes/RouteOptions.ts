@@ -10,7 +10,10 @@
  *       members-file: members
  *       choose: sticky
  *       sticky-by: user
+ *       egress: 2001:db8:1::/64
  *       check: { target: "example.com:443", every: 30s }
+ *
+ *     - { name: quiet, egress: 192.0.2.10 }
  *
  * A file of members has a URL on each line, and `name=NAME` and `weight=N` behind it; # begins a comment.
  */
@@ -20,6 +23,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as EgressSource from "../config/EgressSource.ts"
 import { Files } from "../config/Files.ts"
 import * as Parsers from "../config/Parsers.ts"
 import * as Schemas from "../config/Schemas.ts"
@@ -43,7 +47,11 @@ export type Choice = (typeof choices)[number]
 
 export interface RouteOptions {
   readonly name: string
+  /** Whether the route has no upstreams. One whose file of members is empty is not direct. */
+  readonly isDirect: boolean
   readonly members: ReadonlyArray<Member>
+  /** Where the connections and datagrams of the route leave from; empty for where all others do. */
+  readonly egress: ReadonlyArray<EgressSource.EgressSource>
   readonly choose: Choice
   /** What sessions have in common that get the same member: `user`, `client`, or the name of a parameter. */
   readonly stickyBy: string
@@ -103,11 +111,21 @@ const path = Schemas.text({
   json: { type: "string", minLength: 1 }
 })
 
+const egress = Schemas.list(
+  Schemas.text({
+    read: EgressSource.fromString,
+    expected: EgressSource.expected,
+    json: { type: "string", minLength: 1 }
+  }),
+  { canBeEmpty: false }
+)
+
 const written = Schema.Struct({
   name,
   via: Schema.optionalKey(via),
   members: Schema.optionalKey(Schemas.list(member, { canBeEmpty: false })),
   "members-file": Schema.optionalKey(path),
+  egress: Schema.optionalKey(egress),
   names: Schema.optionalKey(Schemas.word(["here", "upstream"], "here or upstream")),
   choose: Schema.optionalKey(Schemas.word(choices, "one of round-robin, least-sessions, random and sticky")),
   "sticky-by": Schema.optionalKey(name),
@@ -124,15 +142,23 @@ const route: Schemas.Form<RouteOptions> = Schemas.thenRead(written, (options) =>
   Effect.gen(function* () {
     const { name, via, names, choose, check } = options
     const pooled = options.members !== undefined || options["members-file"] !== undefined
-    if ((via !== undefined) === pooled) {
-      return yield* Effect.fail(problem("name", "a route has either via, or members or members-file"))
+    const isDirect = options.egress !== undefined && via === undefined && !pooled
+    if (!isDirect && (via !== undefined) === pooled) {
+      const expected = "a route has either via, or members or members-file, or egress alone"
+      return yield* Effect.fail(problem("name", expected))
     }
+    const useless =
+      isDirect &&
+      (["names", "choose", "sticky-by", "check"] as const).find((key) => options[key] !== undefined)
+    if (useless) return yield* Effect.fail(problem(useless, `${useless} is for a route through an upstream`))
     const wrong = onlyOfPools(options, pooled)
     if (wrong) return yield* Effect.fail(wrong)
     const members = via ? [{ via, weight: 1 }] : [...(options.members ?? []), ...(yield* ofFile(options))]
     return {
       name,
+      isDirect,
       members: names === undefined ? members : members.map((each) => sending(each, names === "upstream")),
+      egress: options.egress ?? [],
       choose: choose ?? "round-robin",
       stickyBy: options["sticky-by"] ?? "user",
       check: check && { target: check.target, every: check.every ?? Duration.seconds(30) }

@@ -7,12 +7,14 @@ import type { AuthSettings } from "../auth/Settings.ts"
 import { nameOf } from "../config/Rule.ts"
 import { having, type Rules } from "../config/RuleTable.ts"
 import { BadSetting, BadSettings } from "../Errors.ts"
+import { CurrentSource } from "../network/Source.ts"
 import * as TlsClient from "../network/TlsClient.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import { printable } from "../wire/Text.ts"
 import type * as Chain from "./Chain.ts"
 import * as Deny from "./Deny.ts"
 import * as Direct from "./Direct.ts"
+import * as Egress from "./Egress.ts"
 import * as HealthCheck from "./HealthCheck.ts"
 import { type Member, Pool } from "./Pool.ts"
 import type { JudgedTarget, Route } from "./Route.ts"
@@ -25,17 +27,22 @@ import * as UpstreamUrl from "./UpstreamUrl.ts"
 type Options = RouteSettings["Service"] &
   Pick<AuthSettings["Service"], "userParameters"> & { readonly rules: Rules }
 
+/** What a route is made of. */
+export interface Ready {
+  readonly pool: Pool
+  readonly options: RouteOptions.RouteOptions
+  /** Undefined where the route leaves as all others do. */
+  readonly egress: Egress.Egress | undefined
+}
+
 /** The pools of the settings by the names of their routes. Fails with all mistakes in the routes. */
 export const pools = Effect.fnUntraced(function* (
   options: Options
-): Effect.fn.Return<
-  ReadonlyMap<string, { readonly pool: Pool; readonly options: RouteOptions.RouteOptions }>,
-  BadSettings
-> {
+): Effect.fn.Return<ReadonlyMap<string, Ready>, BadSettings> {
   const { upstream, routes } = options
   const errors: Array<BadSetting> = [...misnamed(options)]
   const all = upstream.length === 0 ? routes : [short(upstream), ...routes]
-  const found = new Map<string, { readonly pool: Pool; readonly options: RouteOptions.RouteOptions }>()
+  const found = new Map<string, Ready>()
   for (const route of all) {
     const path = [routes.indexOf(route)]
     const setting = route.name === "upstream" ? { setting: "--upstream" } : { setting: "--routes", path }
@@ -46,7 +53,14 @@ export const pools = Effect.fnUntraced(function* (
       else members.push(ready.success)
     }
     const pool = yield* Pool.make({ route: route.name, members, choose: route.choose })
-    found.set(route.name, { pool, options: route })
+    const egress = yield* Effect.result(Egress.make(route.egress, options))
+    if (egress._tag === "Failure") errors.push(egress.failure)
+    else
+      found.set(route.name, {
+        pool,
+        options: route,
+        egress: route.egress.length > 0 ? egress.success : undefined
+      })
   }
   const [first, ...others] = errors
   if (first) return yield* new BadSettings({ errors: [first, ...others] })
@@ -61,9 +75,13 @@ export const make = Effect.fnUntraced(function* (
     ["direct", Direct.route],
     ["deny", Deny.route]
   ])
-  for (const [name, { pool, options: route }] of yield* pools(options)) {
-    if (route.check) yield* HealthCheck.run(pool, route.check)
-    routes.set(name, Upstreams.make(pool, route.choose === "sticky" ? route.stickyBy : undefined))
+  for (const [name, { pool, options: route, egress }] of yield* pools(options)) {
+    const way = route.isDirect
+      ? Direct.route
+      : Upstreams.make(pool, route.choose === "sticky" ? route.stickyBy : undefined)
+    const checks = route.check ? HealthCheck.run(pool, route.check) : Effect.void
+    yield* egress ? Effect.provideService(checks, CurrentSource, egress.common) : checks
+    routes.set(name, egress ? Egress.around(way, egress, name) : way)
   }
   return Router.make({ routes, carriesDatagrams: carriesDatagrams(options, routes), ...defaultsOf(options) })
 })
@@ -92,6 +110,7 @@ export const describe = Effect.fnUntraced(function* (
     if (found === undefined) return name
     const { pool, options: route } = found
     const { members } = pool
+    if (route.isDirect) return name
     if (members.length === 1) return `${name}, through ${members[0]!.name}`
     const key = route.choose === "sticky" ? Upstreams.commonOf(access, route.stickyBy) : undefined
     return key === undefined
@@ -104,7 +123,7 @@ export type Describe = (access: JudgedTarget["access"], permitted: Permitted) =>
 
 /** The route of `--upstream`. */
 const short = (via: ReadonlyArray<UpstreamUrl.Upstream>): RouteOptions.RouteOptions => ({
-  ...{ name: "upstream", members: [{ via, weight: 1 }] },
+  ...{ name: "upstream", isDirect: false, members: [{ via, weight: 1 }], egress: [] },
   ...{ choose: "round-robin", stickyBy: "user", check: undefined }
 })
 

@@ -6,10 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { AuthSettings } from "../auth/Settings.ts"
 import { having } from "../config/RuleTable.ts"
-import type { BadSettings } from "../Errors.ts"
+import type { BadSetting, BadSettings } from "../Errors.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
+import { CurrentSource } from "../network/Source.ts"
 import { PolicySettings } from "../policy/Settings.ts"
 import * as Direct from "./Direct.ts"
 import type { Route } from "./Route.ts"
@@ -56,9 +57,27 @@ export const layer: Layer.Layer<never, BadSettings, Services> = Layer.unwrap(
   })
 )
 
+/** A route that leaves from the addresses of the setting `egress`, if there are some. */
+export const withEgress = <E, R>(
+  route: Layer.Layer<never, E, R>
+): Layer.Layer<never, E | BadSetting, R | RouteSettings> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const settings = yield* RouteSettings
+      const egress = yield* egressOf(settings)
+      if (egress === undefined) return route
+      const { around } = yield* loadEgress
+      return Layer.effect(
+        CurrentRoute,
+        Effect.map(CurrentRoute, (inner) => around(inner, egress))
+      ).pipe(Layer.provide(Layer.provide(route, Layer.succeed(CurrentSource, egress.common))))
+    })
+  )
+
 /** The pools of the settings by the names of their routes, which are not used yet. Fails with all mistakes in the routes. */
 export const pools = Effect.gen(function* () {
   const settings = yield* all
+  yield* egressOf(settings)
   return isNeeded(settings) ? yield* (yield* load).pools(settings) : new Map<string, never>()
 })
 
@@ -73,6 +92,13 @@ const all = Effect.gen(function* () {
   const { rules } = yield* PolicySettings
   const { userParameters } = yield* AuthSettings
   return { ...(yield* RouteSettings), rules, userParameters }
+})
+
+const loadEgress = Effect.promise(() => import("./Egress.ts"))
+
+/** The egress of the settings; undefined if the system chooses. */
+const egressOf = Effect.fnUntraced(function* (settings: RouteSettings["Service"]) {
+  return settings.egress.length === 0 ? undefined : yield* (yield* loadEgress).make(settings.egress, settings)
 })
 
 const load = Effect.promise(() => import("./RouteTable.ts"))

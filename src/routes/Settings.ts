@@ -1,6 +1,9 @@
 /**
  * The settings of routes.
  */
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as EgressSource from "../config/EgressSource.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import type * as TargetPattern from "../config/TargetPattern.ts"
@@ -30,6 +33,35 @@ export class RouteSettings extends Section.make<RouteSettings>()("effect-socks/r
     default: [],
     defaultText: "none",
     separator: /[\s,]+/
+  }),
+  egress: Setting.many<EgressSource.EgressSource>({
+    description:
+      "Address from which connections and datagrams leave, or an interface that has it. Of several addresses and of a " +
+      "network one is chosen by --egress-key. Targets of a family without an address are not reached",
+    metavar: "ADDRESS",
+    read: EgressSource.fromString,
+    expected: EgressSource.expected,
+    default: [],
+    defaultText: "none",
+    separator: /[\s,]+/
+  }),
+  egressBy: Setting.word({
+    description:
+      "What sessions have in common that leave from the same address: the user, or the address of a client without one; or " +
+      "always the client's address",
+    metavar: "WHAT",
+    words: ["user", "client"],
+    default: "user"
+  }),
+  egressKey: Setting.single<Redacted.Redacted | undefined>({
+    description:
+      "Secret by which an address of --egress is chosen. Machines with the same secret choose alike",
+    metavar: "KEY",
+    read: (text) => (/^[\x21-\x7e]{16,256}$/.test(text) ? Option.some(Redacted.make(text)) : Option.none()),
+    expected: "a secret of 16 to 256 ASCII characters without spaces",
+    default: undefined,
+    defaultText: "none",
+    isSecret: true
   }),
   routes: Setting.structured({
     description:

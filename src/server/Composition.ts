@@ -67,7 +67,7 @@ export const services = (
     OriginPool.layer,
     AddressHistory.layer,
     AutoConfig.layer,
-    replacements.route ?? Layer.provide(Routes.layer, [resolver, dialer])
+    Routes.withEgress(replacements.route ?? Layer.provide(Routes.layer, [resolver, dialer]))
   )
 }
 

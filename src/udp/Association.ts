@@ -85,7 +85,7 @@ export const make = Effect.fnUntraced(function* (
   const toClient = (bytes: Buffer, headerSize: number, from: UdpEndpoint, upstream?: Destinations.Relay) => {
     let peer = peers.get(from.key)
     if (peer === undefined && udpFullCone) {
-      peer = Destinations.remoteAt(from, undefined, undefined, upstream)
+      peer = Destinations.remoteAt(from, undefined, undefined, { relay: upstream })
       peers.set(from.key, peer)
     }
     const { source } = endpoint
@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function* (
   const sockets = yield* TargetSockets.make({ received: fromTarget, failed: meter.drop })
 
   const toTarget = (bytes: Buffer, headerSize: number, remote: Destinations.Remote) => {
-    const socket = sockets.of(remote.isIpv4)
+    const socket = sockets.of(remote.isIpv4, remote.source)
     if (socket === undefined) return meter.drop()
     const size = bytes.length - headerSize
     if (!meter.charge(size, "upload", remote.use)) return

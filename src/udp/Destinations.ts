@@ -9,6 +9,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as LruMap from "../base/LruMap.ts"
 import type { DialError, InvalidTarget, LimitError, ResolveError } from "../Errors.ts"
+import type { Source } from "../network/Source.ts"
 import type { UdpEndpoint } from "../network/UdpSocket.ts"
 import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Access } from "../policy/Access.ts"
@@ -27,6 +28,8 @@ import type { RuleUse, RuleUses } from "./RuleUses.ts"
 export interface Remote {
   readonly to: UdpEndpoint
   readonly isIpv4: boolean
+  /** The addresses from which datagrams to the remote leave; undefined where the system chooses. */
+  readonly source: Source | undefined
   /** The header of datagrams from the remote to the client. */
   readonly header: Uint8Array
   /** The use of the rule that allows the remote, if the rule has limits. */
@@ -127,9 +130,9 @@ export const make = Effect.fnUntraced(function* (
     fork(
       Effect.matchCause(find(access, uses, share, header, destination.revision), {
         onFailure: () => finishLookUp(destination),
-        onSuccess: ({ remote, use, permit, upstream }) => {
+        onSuccess: ({ remote, use, permit, upstream, source }) => {
           const relay = upstream && { to: endpoint(upstream.at), upstream }
-          finishLookUp(destination, remoteAt(endpoint(remote), use, permit, relay))
+          finishLookUp(destination, remoteAt(endpoint(remote), use, permit, { relay, source }))
         }
       })
     )
@@ -186,6 +189,7 @@ interface Found {
   readonly use: RuleUse | undefined
   readonly permit: Permit
   readonly upstream: DatagramRelay | undefined
+  readonly source: Source | undefined
 }
 
 /** What the route of the session has for the datagrams with this header. */
@@ -203,6 +207,7 @@ const find = Effect.fnUntraced(function* (
     remote,
     address,
     charge,
+    source,
     relay: upstream
   } = yield* (yield* CurrentRoute)
     .datagrams({ access, permitted, chargeRule: uses.of }, share)
@@ -211,14 +216,20 @@ const find = Effect.fnUntraced(function* (
         Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })
       )
     )
-  return { remote, use: charge, permit: { target, address, revision, isAllowed: true }, upstream }
+  return { remote, use: charge, permit: { target, address, revision, isAllowed: true }, upstream, source }
 })
 
-export const remoteAt = (to: UdpEndpoint, use?: RuleUse, permit?: Permit, relay?: Relay): Remote => ({
+export const remoteAt = (
+  to: UdpEndpoint,
+  use?: RuleUse,
+  permit?: Permit,
+  { relay, source }: Partial<Pick<Remote, "relay" | "source">> = {}
+): Remote => ({
   to,
   isIpv4: NetAddress.isIpv4Address((relay?.to ?? to).at.address),
   header: Datagram.header(to.at),
   use,
   permit,
-  relay
+  relay,
+  source
 })

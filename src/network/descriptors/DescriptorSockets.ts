@@ -21,13 +21,23 @@ export const make = (loop: Loop): Sockets => ({ connect: connect(loop), listen: 
 
 const connect =
   (loop: Loop): Sockets["connect"] =>
-  (address, port, done) => {
-    const fd = loop.system.tcpSocket(NetAddress.isIpv4Address(address))
+  (address, port, done, from) => {
+    const fd = socketFrom(loop.system, NetAddress.isIpv4Address(address), from)
     const transport = new DescriptorTransport(loop, fd, true, false)
     if (fd < 0) setImmediate(() => done(nameOf(fd)))
     else transport.connect(address, port, done)
     return transport
   }
+
+/** A socket that leaves from this address; a negated error code if there is none. */
+const socketFrom = (system: System, isIpv4: boolean, from: NetAddress.IpAddress | undefined): number => {
+  const fd = system.tcpSocket(isIpv4)
+  if (fd < 0 || from === undefined) return fd
+  const result = system.bindSource(fd, from)
+  if (result === 0) return fd
+  system.close(fd)
+  return result
+}
 
 const listen = (loop: Loop): Sockets["listen"] =>
   Effect.fnUntraced(function* (options) {
@@ -146,6 +156,7 @@ const prepare = (
     system.reuseAddress(fd)
     if (NetAddress.isIpv6Address(address)) system.dualStack(fd)
     if (place.sharing === "shared") result = system.reusePort(fd)
+    if (place.isFree) system.freeBind(fd, NetAddress.isIpv4Address(address))
     if (result === 0) {
       binding(() => {
         result = system.bind(fd, address!, place.port)

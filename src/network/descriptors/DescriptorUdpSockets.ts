@@ -22,11 +22,12 @@ export const make = (loop: Omit<Loop, "pipes">): UdpSockets => {
   const batch = new DatagramBatch(loop.system)
   return {
     endpoint,
-    bind: (address, port) => {
+    bind: (address, port, isFree = false) => {
       const { system, poller } = loop
       const isIpv4 = NetAddress.isIpv4Address(address)
       const fd = system.udpSocket(isIpv4)
       if (fd < 0) return nameOf(fd)
+      if (isFree) system.freeBind(fd, isIpv4)
       const bound = bind(loop, fd, address, port)
       if (bound >= 0) {
         const socket = new DescriptorUdpSocket(loop, batch, { fd, isIpv4, port: bound })

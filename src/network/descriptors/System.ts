@@ -6,7 +6,7 @@
  */
 import { constants } from "node:os"
 import { getSystemErrorName } from "node:util"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import type { Libc } from "./Libc.ts"
 import type { Memory } from "./Memory.ts"
 import * as SocketAddress from "./SocketAddress.ts"
@@ -52,13 +52,15 @@ const family = { unix: 1, ipv4: 2, ipv6: 10 }
 const kind = { stream: 1, datagram: 2 }
 const nonBlocking = 0o4000
 const closeOnExec = 0o2000000
-const level = { socket: 1, tcp: 6, ipv6: 41 }
+const level = { ip: 0, socket: 1, tcp: 6, ipv6: 41 }
 const option = {
   ...{ reuseAddress: 2, error: 4, sendBuffer: 7, receiveBuffer: 8, keepAlive: 9, linger: 13 },
   ...{ reusePort: 15, domain: 39 }
 }
 const tcpOption = { noDelay: 1, keepIdle: 4, keepInterval: 5, keepCount: 6 }
+const ipOption = { freeBind: 15, bindAddressNoPort: 24 }
 const ipv6Only = 26
+const ipv6FreeBind = 78
 const noSignal = 0x4000
 const splicing = { move: 1, nonBlocking: 2 }
 const control = { add: 1, modify: 3 }
@@ -105,6 +107,22 @@ export class System {
   bind(fd: number, address: NetAddress.IpAddress, port: number): number {
     const size = SocketAddress.write(this.memory.address, address, port)
     return this.result(this.calls.bind(fd, this.memory.address.address(0, size), size))
+  }
+
+  /**
+   * Binds a socket to the address from which it connects. The address need not be one of this machine (IP_FREEBIND). The
+   * port is taken when the socket connects, so that connections to different targets can have the same one (ip(7)).
+   */
+  bindSource(fd: number, address: NetAddress.IpAddress): number {
+    this.freeBind(fd, NetAddress.isIpv4Address(address))
+    this.setOption(fd, level.ip, ipOption.bindAddressNoPort, 1)
+    return this.bind(fd, address, 0)
+  }
+
+  /** Lets a socket be bound to an address that is none of this machine. */
+  freeBind(fd: number, isIpv4: boolean): void {
+    if (isIpv4) this.setOption(fd, level.ip, ipOption.freeBind, 1)
+    else this.setOption(fd, level.ipv6, ipv6FreeBind, 1)
   }
 
   bindPath(fd: number, path: string): number {

@@ -1,0 +1,131 @@
+/**
+ * The address from which a session leaves. Of several addresses one is chosen by a keyed hash of what the session is about:
+ * so the same user, for example, always leaves from the same address, on every machine with these settings, and no table is
+ * kept.
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Redacted from "effect/Redacted"
+import * as Hmac from "../base/Hmac.ts"
+import type { Digest } from "../base/KeyedHash.ts"
+import * as EgressSource from "../config/EgressSource.ts"
+import { BadSetting } from "../Errors.ts"
+import * as InterfaceAddress from "../network/InterfaceAddress.ts"
+import { CurrentSource, type Source } from "../network/Source.ts"
+import type { Access } from "../policy/Access.ts"
+import type { Route } from "./Route.ts"
+import type { RouteSettings } from "./Settings.ts"
+
+type Settings = Pick<RouteSettings["Service"], "egressBy" | "egressKey">
+
+/** The sources of sessions. */
+export interface Egress {
+  readonly of: (access: Pick<Access, "identity" | "client">) => Source
+  /** The source of what belongs to no session, such as health checks. */
+  readonly common: Source
+}
+
+/** Fails if addresses have to be chosen, and there is no key to choose by. */
+export const make = (
+  sources: ReadonlyArray<EgressSource.EgressSource>,
+  { egressBy, egressKey }: Settings
+): Effect.Effect<Egress, BadSetting> => {
+  const isChosen = sources.some(EgressSource.isChosen) || hasSeveral(sources)
+  if (isChosen && egressKey === undefined) {
+    const expected = "given, but several addresses need it, as one of them is chosen by it"
+    return Effect.fail(new BadSetting({ setting: "--egress-key", value: "the key", expected }))
+  }
+  const digest = Hmac.digest(btoa(egressKey === undefined ? "" : Redacted.value(egressKey)))
+  const of = (key: string): Source => {
+    const kept = new Map<boolean, NetAddress.IpAddress | undefined>()
+    return {
+      of: (isIpv4) => {
+        if (!kept.has(isIpv4)) kept.set(isIpv4, choose(sources, isIpv4, digest, key))
+        return kept.get(isIpv4)
+      }
+    }
+  }
+  return Effect.succeed({ of: (access) => of(keyOf(access, egressBy)), common: of("") })
+}
+
+/** The route, from the addresses of `egress`. `name` is that of the route in the log. */
+export const around = (route: Route, egress: Egress, name = "direct"): Route => {
+  const { keyOf } = route
+  const within = <A, E, R>(source: Source, effect: Effect.Effect<A, E, R>) =>
+    Effect.provideService(effect, CurrentSource, source)
+  return {
+    connect: (to) =>
+      within(
+        egress.of(to.access),
+        Effect.map(route.connect(to), ({ outgoing, decision }) => ({
+          // An upstream leaves from an address of its own.
+          outgoing: { ...outgoing, way: outgoing.way ?? { route: name, egress: outgoing.local.address } },
+          decision
+        }))
+      ),
+    listen: (to, local) =>
+      NetAddress.isIpAddress(to)
+        ? within(egress.common, route.listen(to, local))
+        : within(egress.of(to.access), route.listen(to, local)),
+    datagrams: (to, share) => {
+      const source = egress.of(to.access)
+      return Effect.map(within(source, route.datagrams(to, share)), (found) => ({ source, ...found }))
+    },
+    keyOf: (access, permitted) => {
+      const key = keyOf === undefined ? name : keyOf(access, permitted)
+      const source = egress.of(access).of(NetAddress.isIpv4Address(permitted.address))
+      return key === undefined ? undefined : `${key} ${source && NetAddress.formatIp(source)}`
+    }
+  }
+}
+
+/** What sessions have in common that leave from the same address. */
+const keyOf = (
+  { identity, client }: Pick<Access, "identity" | "client">,
+  by: Settings["egressBy"]
+): string => {
+  if (by === "user" && identity.user !== undefined) return `user ${identity.user}`
+  return `client ${client === undefined ? "" : NetAddress.formatIp(client)}`
+}
+
+const isOf = (source: EgressSource.EgressSource, isIpv4: boolean): boolean =>
+  source._tag === "Interface" || NetAddress.isIpv4Address(source.network.address) === isIpv4
+
+const hasSeveral = (sources: ReadonlyArray<EgressSource.EgressSource>): boolean =>
+  [true, false].some((isIpv4) => sources.filter((source) => isOf(source, isIpv4)).length > 1)
+
+const choose = (
+  sources: ReadonlyArray<EgressSource.EgressSource>,
+  isIpv4: boolean,
+  digest: Digest,
+  key: string
+): NetAddress.IpAddress | undefined => {
+  const candidates = sources.filter((source) => isOf(source, isIpv4))
+  const [first] = candidates
+  if (first === undefined) return undefined
+  const isChosen = candidates.length > 1 || EgressSource.isChosen(first)
+  const hash = isChosen ? bitsOf(digest(utf8.encode(key))) : 0n
+  const source = candidates[Number(hash % BigInt(candidates.length))]!
+  if (source._tag === "Interface") return InterfaceAddress.find(source.name, isIpv4)
+  const { address, prefixLength } = source.network
+  const size = 1n << BigInt(NetAddress.width(address) - prefixLength)
+  return size === 1n ? address : plus(address, (hash / BigInt(candidates.length)) % size)
+}
+
+/** 128 bits of a hash. */
+const bitsOf = (hash: string): bigint =>
+  Array.from(atob(`${hash}==`)).reduce((bits, byte) => (bits << 8n) | BigInt(byte.charCodeAt(0)), 0n)
+
+/** The address at this place of the network that begins with `first`. */
+const plus = (first: NetAddress.IpAddress, index: bigint): NetAddress.IpAddress => {
+  const isIpv4 = NetAddress.isIpv4Address(first)
+  const octets = Uint8Array.from(isIpv4 ? NetAddress.ipv4ToOctets(first) : NetAddress.ipv6ToOctets(first))
+  let rest = index
+  for (let at = octets.length - 1; rest > 0n; at--) {
+    octets[at] = octets[at]! | Number(rest & 0xffn)
+    rest >>= 8n
+  }
+  return isIpv4 ? NetAddress.ipv4FromBytesUnsafe(octets) : NetAddress.ipv6FromBytesUnsafe(octets)
+}
+
+const utf8 = new TextEncoder()
