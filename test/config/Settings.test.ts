@@ -84,7 +84,7 @@ describe("Settings", () => {
         ...["idleTimeout", "halfCloseTimeout", "nat64"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
-        ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],
+        ...["bandwidthSession", "bandwidthUser", "bandwidthTotal", "bandwidthOverQuota"],
         ...["udpAssociations", "usageRetention", "udpIdleTimeout", "udpRate"]
       ]
     )
