@@ -80,7 +80,7 @@ describe("Settings", () => {
     assert.deepStrictEqual(
       off.map(([name]) => name),
       [
-        ...["banAfter", "pac"],
+        ...["userParameters", "banAfter", "pac"],
         ...["idleTimeout", "halfCloseTimeout", "nat64"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
