@@ -84,7 +84,7 @@ describe("Settings", () => {
         ...["idleTimeout", "halfCloseTimeout", "nat64"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
-        ...["bandwidthSession", "bandwidthUser", "bandwidthTotal", "bandwidthOverQuota"],
+        ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],
         ...["udpAssociations", "usageRetention", "udpIdleTimeout", "udpRate"]
       ]
     )
