@@ -146,7 +146,11 @@ const make = ({ welcome, report }: Membership): Member => {
         kind === "token"
           ? tokens.ask(key, limit)
           : Effect.callback<Grant>((resume) => {
-              slots.ask(key, limit, (slot) => resume(Effect.succeed(slot ?? { wait: 0 })))
+              // A session that goes on at once would count itself between the check and the count of the session whose
+              // change has freed the slot.
+              slots.ask(key, limit, (slot) =>
+                queueMicrotask(() => resume(Effect.succeed(slot ?? { wait: 0 })))
+              )
             })
     },
     ...{ shares, usage, decisions, remembered, receive },

@@ -64,6 +64,29 @@ const many = (member: Joined, count: number) =>
 const now = Date.now
 
 describe("servers that count together", () => {
+  it.effect("give a freed slot to a session that waits when the call that freed the slot has ended", () =>
+    together({}, ({ counters: { slots, requestMore } }) =>
+      Effect.gen(function* () {
+        const ask = requestMore!({ kind: "slot", key: "one", limit: 1 })
+        const first = yield* ask
+        if ("release" in first) first.release()
+        slots.change("one", 1)
+        let isAnswered = false
+        yield* Effect.forkChild(
+          Effect.map(ask, (grant) => {
+            isAnswered = "release" in grant
+          }),
+          { startImmediately: true }
+        )
+        slots.change("one", -1)
+        // Here the caller may be between the check and the count of another limit.
+        assert.isFalse(isAnswered)
+        yield* settled
+        assert.isTrue(isAnswered)
+      })
+    )
+  )
+
   it.effect("share a limit of sessions, and free those of a server that ended", () =>
     together({ maxSessionsPerUser: 10 }, (one, other) =>
       Effect.gen(function* () {
