@@ -18,7 +18,7 @@ it.effect("settings are shown as they are written, without secrets", () =>
       ...{ allowTarget: ["10.0.0.5:443"], adminToken: ["s3cret"] }
     })
     const rows = ShownSettings.rows(Settings.table, values)
-    assert.notMatch(JSON.stringify(rows), /hunter2|s3cret|alice|bob/)
+    assert.notMatch(JSON.stringify(rows.map(({ value }) => value)), /hunter2|s3cret|alice|bob/)
     const shown = Object.fromEntries(rows.map(({ name, value }) => [name, value]))
     assert.deepInclude(shown, {
       ...{ listen: "127.0.0.1:1080, unix:/run/socks.sock", "idle-timeout": "90s", "max-lifetime": "off" },
