@@ -40,6 +40,8 @@ const shortagePause = 100
 
 export class Poller {
   readonly system: System
+  /** The time in milliseconds. */
+  private readonly now: () => number
   private readonly epoll: number
   private readonly watched: Array<Watched | undefined> = []
   private readonly listeners = new Set<Watched>()
@@ -53,8 +55,9 @@ export class Poller {
   private pause: NodeJS.Timeout | undefined
   private handle: ReturnType<Libc["poll"]> | undefined
 
-  constructor(system: System, poll: Libc["poll"]) {
+  constructor(system: System, poll: Libc["poll"], now = () => performance.now()) {
     this.system = system
+    this.now = now
     this.epoll = system.epoll()
     if (this.epoll < 0) throw new Error(`no epoll descriptor (${nameOf(this.epoll)})`)
     this.handle = poll(this.epoll, { readable: true }, () => this.turn())
@@ -155,13 +158,13 @@ export class Poller {
   }
 
   private turn(): void {
-    const end = performance.now() + budget
+    const end = this.now() + budget
     this.isRunning = true
     // An exception that leaves the callback of koffi would come out of a later call of koffi.
     try {
       for (let round = 0; round < mostRounds; round++) {
         const events = this.round(end)
-        if ((events === 0 && this.tasks.length === 0) || performance.now() > end) break
+        if ((events === 0 && this.tasks.length === 0) || this.now() > end) break
       }
     } catch (defect) {
       setImmediate(() => {
@@ -204,7 +207,7 @@ export class Poller {
     this.tasks = []
     let done = 0
     for (; done < tasks.length; done++) {
-      if (done > 0 && performance.now() > end) break
+      if (done > 0 && this.now() > end) break
       const task = tasks[done]!
       task.isQueued = false
       try {
