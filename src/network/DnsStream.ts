@@ -41,7 +41,10 @@ const open = ({ kind, address, port, certificateName }: NameServer): Socket => {
   const host = NetAddress.formatIp(address)
   if (kind === "tcp") return connectTcp({ host, port, noDelay: true })
   // Without `servername` the certificate must have the address.
-  return connectTls({ host, port, ...(certificateName !== undefined && { servername: certificateName }) })
+  return connectTls({
+    ...{ host, port, rejectUnauthorized: true },
+    ...(certificateName !== undefined && { servername: certificateName })
+  })
 }
 
 const recordsOf = ({ code, records }: Dns.Response): ReadonlyArray<RecordWithTtl> => {

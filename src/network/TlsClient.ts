@@ -66,7 +66,9 @@ const secureWith =
         host,
         // A server name is never an address (RFC 6066 §3).
         ...(isIP(host) === 0 && { servername: host }),
-        minVersion: "TLSv1.2"
+        minVersion: "TLSv1.2",
+        // Also where NODE_TLS_REJECT_UNAUTHORIZED says otherwise.
+        rejectUnauthorized: true
       })
       const failed = (error: NodeJS.ErrnoException) =>
         resume(

@@ -57,6 +57,20 @@ describe("a client of TLS", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("verifies the certificate also where the environment says otherwise", () =>
+    Effect.gen(function* () {
+      const server = { ...certificate(yield* directory, "server", "/CN=localhost"), clientCa: undefined }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => Object.assign(process.env, { NODE_TLS_REJECT_UNAUTHORIZED: "0" })),
+        () => Effect.sync(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED)
+      )
+      assert.strictEqual(
+        yield* Effect.flip(secured({}, "localhost", server)),
+        "TLS: DEPTH_ZERO_SELF_SIGNED_CERT"
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.live("shows its certificate to a server that asks for one", () =>
     Effect.gen(function* () {
       const path = yield* directory
