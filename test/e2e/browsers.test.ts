@@ -26,35 +26,52 @@ fetch("/data").then((response) => response.text()).then((text) => { document.get
 
 const open = Program.forFile()
 
+/** Has Chromium load a page by this proxy. */
+const visit = Effect.fnUntraced(function* (address: string, url: string) {
+  const profile = yield* Temporary.directory
+  const { code, stdout, stderr } = yield* Processes.run("chromium", [
+    ...[
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      `--user-data-dir=${profile}`
+    ],
+    // It is to load the page and nothing else.
+    ...["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    ...[`--proxy-server=socks5://${address}`, "--proxy-bypass-list=<-loopback>"],
+    ...["--virtual-time-budget=5000", "--dump-dom", url]
+  ])
+  assert.strictEqual(code, 0, stderr)
+  assert.include(stdout, '<p id="p">through the proxy</p>')
+})
+
+/** A server that asks for no password, in front of one that wants a password. */
+const door = Effect.fnUntraced(function* (kind: "socks5" | "http") {
+  const upstream = yield* Program.start(["--user", "alice:secret"])
+  const env = { SOCKS_UPSTREAM: `${kind}://alice:secret@${upstream.address}` }
+  return { upstream, server: yield* Program.start([], { env }) }
+})
+
 describeWith(["chromium"], () => {
   it.live("loads a page, by a name that the server resolves", () =>
     Effect.gen(function* () {
       const server = yield* open
       const { port, seen } = yield* site
-      const profile = yield* Temporary.directory
-      const { code, stdout, stderr } = yield* Processes.run("chromium", [
-        ...[
-          "--headless",
-          "--no-sandbox",
-          "--disable-gpu",
-          "--disable-dev-shm-usage",
-          `--user-data-dir=${profile}`
-        ],
-        // It is to load the page and nothing else.
-        ...[
-          "--no-first-run",
-          "--disable-background-networking",
-          "--disable-component-update",
-          "--disable-sync"
-        ],
-        `--proxy-server=socks5://${server.address}`,
-        "--proxy-bypass-list=<-loopback>",
-        ...["--virtual-time-budget=5000", "--dump-dom", `http://localhost:${port}/`]
-      ])
-      assert.strictEqual(code, 0, stderr)
-      assert.include(stdout, '<p id="p">through the proxy</p>')
+      yield* visit(server.address, `http://localhost:${port}/`)
       assert.includeMembers([...seen], ["/", "/data"])
       yield* server.logged({ message: "session", target: `localhost:${port}`, reply: 0 })
+    })
+  )
+
+  it.live("loads a page through an upstream with a password, and is asked for none", () =>
+    Effect.gen(function* () {
+      const { upstream, server } = yield* door("socks5")
+      const { port, seen } = yield* site
+      yield* visit(server.address, `http://localhost:${port}/`)
+      assert.includeMembers([...seen], ["/", "/data"])
+      yield* server.logged({ message: "session", target: `localhost:${port}`, route: "upstream" })
+      yield* upstream.logged({ message: "session", user: "alice", target: `127.0.0.1:${port}` })
     })
   )
 })
@@ -70,7 +87,7 @@ describeWith(["chromium"], () => {
     Effect.gen(function* () {
       const server = yield* withPac
       const { port, seen } = yield* site
-      const visit = Effect.fnUntraced(function* (host: string) {
+      const visitSite = Effect.fnUntraced(function* (host: string) {
         const profile = yield* Temporary.directory
         return yield* Processes.run("chromium", [
           ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"],
@@ -81,12 +98,12 @@ describeWith(["chromium"], () => {
           ...["--virtual-time-budget=5000", "--dump-dom", `http://${host}:${port}/`]
         ])
       })
-      const { stdout, stderr } = yield* visit("proxied.test")
+      const { stdout, stderr } = yield* visitSite("proxied.test")
       assert.include(stdout, '<p id="p">through the proxy</p>', stderr)
       assert.includeMembers([...seen], ["/", "/data"])
       yield* server.logged({ message: "session", target: `proxied.test:${port}` })
       const count = seen.length
-      assert.notInclude((yield* visit("direct.test")).stdout, "through the proxy")
+      assert.notInclude((yield* visitSite("direct.test")).stdout, "through the proxy")
       assert.lengthOf(seen, count)
     })
   )
@@ -206,6 +223,19 @@ describeWith(["firefox-esr"], () => {
       const firefox = ["--headless", "--no-remote", "--profile", profile, `http://localhost:${port}/`]
       yield* Effect.scoped(Effect.andThen(Processes.start("firefox-esr", firefox), asked("/data")))
       yield* server.logged({ protocol, command, target: `localhost:${port}` })
+    })
+  )
+
+  it.live("loads a page through an upstream of HTTP with a password, and is asked for none", () =>
+    Effect.gen(function* () {
+      const { upstream, server } = yield* door("http")
+      const { port, asked } = yield* site
+      const profile = yield* Temporary.directory
+      yield* Effect.promise(() => writeFile(join(profile, "user.js"), preferences(http(server.port))))
+      const firefox = ["--headless", "--no-remote", "--profile", profile, `http://localhost:${port}/`]
+      yield* Effect.scoped(Effect.andThen(Processes.start("firefox-esr", firefox), asked("/data")))
+      yield* server.logged({ command: "FORWARD", target: `localhost:${port}`, status: 200 })
+      yield* upstream.logged({ message: "session", user: "alice", target: `127.0.0.1:${port}` })
     })
   )
 
