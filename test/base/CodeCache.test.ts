@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, writeFileSync } from "node:fs"
+import { appendFileSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -44,6 +44,18 @@ describe("a code cache", () => {
       const directory = yield* bundle
       CodeCache.open(directory).writeCaches()
       assert.deepStrictEqual(run(directory).compiled(), [])
+    })
+  )
+
+  it.effect("is not used for a source that has changed since, though its length has not", () =>
+    Effect.gen(function* () {
+      const directory = yield* bundle
+      run(directory).writeCaches()
+      const source = join(directory, "first.cjs")
+      writeFileSync(source, readFileSync(source, "utf8").replace("+ 1", "+ 2"))
+      const later = Date.now() / 1000 + 10
+      utimesSync(source, later, later)
+      assert.deepInclude(CodeCache.open(directory).load("first.cjs"), { sum: 4 })
     })
   )
 
