@@ -193,21 +193,25 @@ export class OpenSessions {
     this.handshakes.change(origin, isBusy ? -1 : 1)
   }
 
-  /** Ends a session. Returns false if it is not open, or has an outcome already. */
+  /** Ends the session with this number. Looks at all sessions. Returns false if it is not open, or has an outcome already. */
   end(id: number, reason: Ending): boolean {
     for (const session of this.live) {
-      if (session.id !== id) continue
-      if (session.outcome !== undefined) return false
-      session.outcome = reason
-      session.fiber?.interruptUnsafe()
-      return true
+      if (session.id === id) return this.endSession(session, reason)
     }
     return false
   }
 
+  /** Ends an open session. Returns false if it has an outcome already. */
+  endSession(session: Session.Session, reason: Ending): boolean {
+    if (session.outcome !== undefined) return false
+    session.outcome = reason
+    session.fiber?.interruptUnsafe()
+    return true
+  }
+
   /** Ends the sessions that have used up a quota or their lifetime. */
   endSpent(now: number): void {
-    for (const [{ id }, ending] of this.admission.sweep(now)) this.end(id, ending)
+    for (const [session, ending] of this.admission.sweep(now)) this.endSession(session, ending)
   }
 
   turnAway(lack: ClientTurnedAway["lack"]): Effect.Effect<void> {

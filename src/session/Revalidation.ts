@@ -20,11 +20,13 @@ interface Deciders {
 
 /** Ends every session that is no longer allowed. */
 export const endDenied = Effect.fnUntraced(function* (
-  { list, end }: SessionRegistry["Service"],
+  { list, endSession }: SessionRegistry["Service"],
   deciders: Deciders
 ): Effect.fn.Return<void> {
   for (const session of yield* list) {
-    if (!(yield* revalidate(session, deciders))) yield* end(session.id, "denied")
+    const { id } = session
+    // Meanwhile the connection may have come to its next session, which is not the one that was judged.
+    if (!(yield* revalidate(session, deciders)) && session.id === id) yield* endSession(session, "denied")
   }
 })
 

@@ -58,6 +58,8 @@ export class SessionRegistry extends Context.Service<
     readonly renew: (session: Session.Session) => Effect.Effect<void>
     /** Ends the session with this number, by resetting its connections. Returns false if no such session is open. */
     readonly end: (id: number, reason: Ending) => Effect.Effect<boolean>
+    /** The same for a session of `list`, which is not looked for: where many end at once. */
+    readonly endSession: (session: Session.Session, reason: Ending) => Effect.Effect<boolean>
     /** To be called when the system had no descriptor for a new connection. */
     readonly turnedAway: Effect.Effect<void>
     /** To be called when the limits have changed: they hold for open sessions, too. */
@@ -105,6 +107,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     setBusy: (session, isBusy) => sessions.setBusy(session, isBusy),
     renew: (session) => sessions.renew(session),
     end: (id, reason) => Effect.sync(() => sessions.end(id, reason)),
+    endSession: (session, reason) => Effect.sync(() => sessions.endSession(session, reason)),
     turnedAway: Effect.suspend(() => sessions.turnAway("descriptors")),
     limitsChanged: Effect.sync(() => sessions.declareUse()),
     census: Effect.map(LimitSettings, (limits) => sessions.census(limits)),
