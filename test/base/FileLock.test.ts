@@ -3,7 +3,6 @@
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs"
-import { createServer, type Server } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -43,24 +42,6 @@ describe("FileLock", () => {
       )
       assert.deepStrictEqual(readdirSync(directory), [])
       yield* Effect.scoped(FileLock.hold(path))
-    })
-  )
-
-  it.live("is held by a socket that never stops sending, which is asked for a second", () =>
-    Effect.gen(function* () {
-      const path = join(yield* Temporary.directory, "lock")
-      yield* Effect.acquireRelease(
-        Effect.callback<Server>((resume) => {
-          const server = createServer((socket) => {
-            const timer = setInterval(() => socket.write("1"), 50)
-            socket.on("error", () => {}).on("close", () => clearInterval(timer))
-          })
-          server.listen(path, () => resume(Effect.succeed(server)))
-        }),
-        (server) => Effect.sync(() => server.close())
-      )
-      const problem = yield* Effect.timeout(Effect.flip(FileLock.hold(path)), "5 seconds")
-      assert.deepStrictEqual(problem, { _tag: "Held", by: "another server" })
     })
   )
 

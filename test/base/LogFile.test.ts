@@ -39,19 +39,6 @@ describe("a log file", () => {
     })
   )
 
-  it.live("is opened again without a signal", () =>
-    Effect.gen(function* () {
-      const path = yield* place
-      const { write } = yield* LogFile.open(path)
-      renameSync(path, `${path}.1`)
-      while (!existsSync(path)) {
-        yield* Effect.sleep("50 millis")
-        write(["line"])
-      }
-      assert.strictEqual(text(path), "line\n")
-    })
-  )
-
   it.live("stays the old one if no other can be made", () =>
     Effect.gen(function* () {
       const path = yield* place
