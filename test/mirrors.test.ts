@@ -168,7 +168,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "udp/Relays": "e2e/upstream-datagrams",
   "routes/HealthCheck": "routes/Pool",
   "routes/RouteTable": "routes/RouteOptions",
-  "routes/Router": "routes/Upstreams",
   "routes/upstreams/Socks4": "routes/Upstreams",
   "routes/upstreams/Socks5": "routes/Upstreams",
   "server/AuthLayer": "auth/Authenticator",

@@ -83,16 +83,22 @@ export const make = Effect.fnUntraced(function* (
     yield* egress ? Effect.provideService(checks, CurrentSource, egress.common) : checks
     routes.set(name, egress ? Egress.around(way, egress, name) : way)
   }
-  return Router.make({ routes, carriesDatagrams: carriesDatagrams(options, routes), ...defaultsOf(options) })
+  return Router.make({
+    ...{ routes, carriesDatagrams: carriesDatagrams(options, routes), isByRule: namedBy(options).length > 0 },
+    ...defaultsOf(options)
+  })
 })
 
 /** Whether one of the routes that can be taken carries datagrams. */
 const carriesDatagrams = (options: Options, routes: ReadonlyMap<string, Route>): boolean => {
   const { fallback, noProxy } = defaultsOf(options)
-  const taken = Array.from(having(options.rules, "route"), ([, { route }]) => route!)
-  const names = new Set([fallback, ...taken, ...(noProxy.length > 0 ? ["direct"] : [])])
+  const names = new Set([fallback, ...namedBy(options), ...(noProxy.length > 0 ? ["direct"] : [])])
   return [...names].some((name) => name !== "deny" && routes.get(name)?.carriesDatagrams !== false)
 }
+
+/** The routes that rules name. */
+const namedBy = ({ rules }: Options): ReadonlyArray<string> =>
+  Array.from(having(rules, "route"), ([, { route }]) => route!)
 
 const defaultsOf = ({ upstream, noProxy }: Options): Router.Defaults => ({
   fallback: upstream.length > 0 ? "upstream" : "direct",

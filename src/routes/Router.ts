@@ -15,6 +15,8 @@ import type { JudgedTarget, Route } from "./Route.ts"
 export interface Options {
   /** Whether one of the routes that can be taken carries datagrams. */
   readonly carriesDatagrams: boolean
+  /** Whether rules name routes, so that the route of a sender is known only when the sender has connected. */
+  readonly isByRule: boolean
   /** The routes by their names, with `direct` and `deny`. */
   readonly routes: ReadonlyMap<string, Route>
   /** The route of a rule that names none. */
@@ -24,7 +26,7 @@ export interface Options {
 }
 
 /** What decides about the route of a judged address that its rule names none for. */
-export type Defaults = Omit<Options, "routes" | "carriesDatagrams">
+export type Defaults = Pick<Options, "fallback" | "noProxy">
 
 /** The name of the route to a judged address of a target. */
 export const nameFor = (
@@ -36,7 +38,7 @@ export const nameFor = (
   return NoProxy.includes(noProxy, target, address) ? "direct" : fallback
 }
 
-export const make = ({ routes, carriesDatagrams, ...defaults }: Options): Route => {
+export const make = ({ routes, carriesDatagrams, isByRule, ...defaults }: Options): Route => {
   const routeOf = (name: string) => routes.get(name) ?? unknown(name)
 
   /** The addresses of each route, in the order of the addresses. */
@@ -67,7 +69,7 @@ export const make = ({ routes, carriesDatagrams, ...defaults }: Options): Route 
       if (!NetAddress.isIpAddress(to)) {
         return inTurn(byRoute(to).map(({ route, to }) => route.listen(to, local)))
       }
-      return routeOf(defaults.fallback).listen(to, local)
+      return isByRule ? unableForAnyone : routeOf(defaults.fallback).listen(to, local)
     },
     keyOf: (access, permitted) => {
       const name = nameFor(defaults, access.target, permitted)
@@ -82,6 +84,10 @@ export const make = ({ routes, carriesDatagrams, ...defaults }: Options): Route 
       )
   }
 }
+
+const unableForAnyone = Effect.fail(
+  new RouteUnable({ reason: "a BIND without an address has no route where rules name routes" })
+)
 
 /** A route that the settings do not have, so that nothing goes by another way. */
 const unknown = (name: string): Route => {
