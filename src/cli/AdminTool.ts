@@ -11,6 +11,7 @@ import * as AdminCheck from "../admin/AdminCheck.ts"
 import type { BanRow, SessionQuery, SessionRow } from "../admin/Api.ts"
 import * as Client from "../admin/Client.ts"
 import * as Token from "../admin/Token.ts"
+import * as Quantity from "../base/Quantity.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import type * as Sources from "../config/Sources.ts"
 import { BadSetting, type BadSettings } from "../Errors.ts"
@@ -152,9 +153,9 @@ export const sessionColumns = (now: number): ReadonlyArray<Table.Column<SessionR
   { title: "CLIENT", of: ({ client }) => client },
   { title: "PROTOCOL", of: ({ protocol, command }) => `${protocol ?? "-"} ${command ?? ""}`.trim() },
   { title: "TARGET", of: ({ target }) => printable(target ?? "-", 48) },
-  { title: "SENT", of: ({ sent }) => Table.size(sent), isNumber: true },
-  { title: "RECEIVED", of: ({ received }) => Table.size(received), isNumber: true },
-  { title: "AGE", of: ({ startedAt }) => Table.age(now - startedAt), isNumber: true }
+  { title: "SENT", of: ({ sent }) => Quantity.size(sent), isNumber: true },
+  { title: "RECEIVED", of: ({ received }) => Quantity.size(received), isNumber: true },
+  { title: "AGE", of: ({ startedAt }) => Quantity.age(now - startedAt), isNumber: true }
 ]
 
 const banColumns: ReadonlyArray<Table.Column<BanRow>> = [
@@ -178,6 +179,6 @@ const userColumns: ReadonlyArray<
   { title: "ENABLED", of: ({ enabled }) => (enabled ? "yes" : "no") },
   { title: "GROUPS", of: ({ groups }) => groups.map((group) => printable(group)).join(",") || "-" },
   { title: "SESSIONS", of: ({ sessions }) => String(sessions), isNumber: true },
-  { title: "SENT", of: ({ sent }) => Table.size(sent), isNumber: true },
-  { title: "RECEIVED", of: ({ received }) => Table.size(received), isNumber: true }
+  { title: "SENT", of: ({ sent }) => Quantity.size(sent), isNumber: true },
+  { title: "RECEIVED", of: ({ received }) => Quantity.size(received), isNumber: true }
 ]

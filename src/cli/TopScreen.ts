@@ -3,6 +3,7 @@
  * reaches the terminal.
  */
 import type { Sample, SessionRow, Status } from "../admin/Api.ts"
+import * as Quantity from "../base/Quantity.ts"
 import * as AdminTool from "./AdminTool.ts"
 import * as Table from "./Table.ts"
 
@@ -109,11 +110,11 @@ export const render = (
   { at, status, sessions, total, rates }: Seen,
   { columns, rows }: { readonly columns: number; readonly rows: number }
 ): string => {
-  const up = Table.size(rates.up)
-  const down = Table.size(rates.down)
+  const up = Quantity.size(rates.up)
+  const down = Quantity.size(rates.down)
   const readiness = status.ready ? "" : status.draining ? ", draining" : ", not ready"
   const head = [
-    `effect-socks ${status.version}  up ${Table.age(at - status.startedAt)}${readiness}`,
+    `effect-socks ${status.version}  up ${Quantity.age(at - status.startedAt)}${readiness}`,
     `${status.sessions} sessions  ${status.handshakes} handshakes  ${status.bans} bans  ${up}/s up  ${down}/s down`,
     state.isSearching || state.search !== ""
       ? `search: ${state.search}${state.isSearching ? "_" : ""}  (${total} found)`

@@ -1,5 +1,5 @@
 /**
- * Tables, sizes and ages, as terminals show them.
+ * Tables, as terminals show them.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Table from "../../src/cli/Table.ts"
@@ -15,35 +15,6 @@ describe("a table", () => {
       "NAME     COUNT  END",
       "a            5  x",
       "longer  123456  x"
-    ])
-  })
-})
-
-describe("a size", () => {
-  it("is in the largest unit", () => {
-    assert.deepStrictEqual([0, 1, 1023, 1024, 1536, 204_800, 1024 ** 3, 1024 ** 5].map(Table.size), [
-      "0 B",
-      "1 B",
-      "1023 B",
-      "1.0 KiB",
-      "1.5 KiB",
-      "200 KiB",
-      "1.0 GiB",
-      "1024 TiB"
-    ])
-  })
-})
-
-describe("an age", () => {
-  it("has two units", () => {
-    assert.deepStrictEqual([-5, 0, 5000, 65_000, 3_600_000, 7_800_000, 273_600_000].map(Table.age), [
-      "0s",
-      "0s",
-      "5s",
-      "1m 5s",
-      "1h",
-      "2h 10m",
-      "3d 4h"
     ])
   })
 })
