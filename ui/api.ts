@@ -1,31 +1,9 @@
 /**
  * The admin API, as the dashboard calls it. The token is in memory and in the storage of this tab, never in an address.
  */
-import type {
-  BanRow,
-  Explanation,
-  Limit,
-  Sample,
-  SessionRow,
-  SettingRow,
-  Status,
-  TrafficRow,
-  Upstream,
-  UserRow
-} from "../src/admin/Api.ts"
+import type * as Api from "../src/admin/Api.ts"
 
-export type {
-  BanRow,
-  Explanation,
-  Limit,
-  Sample,
-  SessionRow,
-  SettingRow,
-  Status,
-  TrafficRow,
-  Upstream,
-  UserRow
-}
+export type * from "../src/admin/Api.ts"
 
 const place = "effect-socks token"
 let token = sessionStorage.getItem(place) ?? ""
@@ -106,16 +84,17 @@ const page = async <Row>(
   }
 }
 
-export const status = () => get<Status>("/api/status")
-export const history = () => get<ReadonlyArray<Sample>>("/api/history")
-export const traffic = (by: "user" | "target") => get<ReadonlyArray<TrafficRow>>(`/api/traffic?by=${by}`)
-export const upstreams = () => get<ReadonlyArray<Upstream>>("/api/upstreams")
-export const limits = () => get<ReadonlyArray<Limit>>("/api/limits")
-export const settings = () => get<ReadonlyArray<SettingRow>>("/api/config")
-export const bans = () => get<ReadonlyArray<BanRow>>("/api/bans")
+export const status = () => get<Api.Status>("/api/status")
+export const history = () => get<ReadonlyArray<Api.Sample>>("/api/history")
+export const traffic = (by: "user" | "target") => get<ReadonlyArray<Api.TrafficRow>>(`/api/traffic?by=${by}`)
+export const upstreams = () => get<ReadonlyArray<Api.Upstream>>("/api/upstreams")
+export const limits = () => get<ReadonlyArray<Api.Limit>>("/api/limits")
+export const settings = () => get<ReadonlyArray<Api.SettingRow>>("/api/config")
+export const bans = () => get<ReadonlyArray<Api.BanRow>>("/api/bans")
 export const sessions = (query: Readonly<Record<string, string | number>>) =>
-  page<SessionRow>("/api/sessions", query)
-export const users = (query: Readonly<Record<string, string | number>>) => page<UserRow>("/api/users", query)
+  page<Api.SessionRow>("/api/sessions", query)
+export const users = (query: Readonly<Record<string, string | number>>) =>
+  page<Api.UserRow>("/api/users", query)
 export const endSession = (id: number) => change("DELETE", `/api/sessions/${id}`)
 export const ban = (body: {
   readonly network: string
@@ -126,7 +105,7 @@ export const lift = (network: string) => change("DELETE", `/api/bans/${encodeURI
 export const enableUser = (name: string, enabled: boolean) =>
   change("PATCH", `/api/users/${encodeURIComponent(name)}`, { enabled })
 export const removeUser = (name: string) => change("DELETE", `/api/users/${encodeURIComponent(name)}`)
-export const explain = async (question: Readonly<Record<string, string>>): Promise<Explanation> =>
-  (await change("POST", "/api/explain", question)).json() as Promise<Explanation>
+export const explain = async (question: Readonly<Record<string, string>>): Promise<Api.Explanation> =>
+  (await change("POST", "/api/explain", question)).json() as Promise<Api.Explanation>
 export const reload = () => change("POST", "/api/reload")
 export const drain = (isOn: boolean) => change(isOn ? "POST" : "DELETE", "/api/drain")
