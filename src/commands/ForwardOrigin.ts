@@ -8,7 +8,6 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import * as Phases from "../base/Phases.ts"
 import type { DialError, InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
-import { ownerOf } from "../limits/LimitKeys.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { HttpExchange } from "../network/HttpExchange.ts"
 import { HttpOrigin } from "../network/HttpOrigin.ts"
@@ -18,7 +17,9 @@ import type { Permitted } from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
+import type { Admitted } from "../session/States.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
+import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as Connect from "./Connect.ts"
 import { OriginPool } from "./OriginPool.ts"
@@ -40,6 +41,15 @@ interface Options extends Pick<CommandContext, "admitted" | "chargeRule"> {
 }
 
 /**
+ * Who may have a connection again: the user, or without a user the client's address. Limits count a network of IPv6 as one
+ * client, but many people may be in it.
+ */
+const ownerOf = ({ identity: { user }, peer: { remote } }: Admitted): string =>
+  user !== undefined
+    ? `user ${user}`
+    : `client ${NetAddress.isInetAddress(remote) ? NetAddress.formatIp(remote.address) : remote.path}`
+
+/**
  * A connection to an address that the policy allows for this request. It closes with the scope, unless it was given
  * back.
  */
@@ -54,18 +64,20 @@ export const open = Effect.fnUntraced(function* (
   const judged = yield* Connect.judge(admitted)
   const route = yield* CurrentRoute
   const { access } = judged
+  // With the name: a connection that is authenticated for one site of an address is not for another one, which a stranger
+  // may have pointed there.
+  const place = `${ownerOf(admitted)}\n${Target.format(access.target)}`
   const keyFor = (permitted: Permitted) => {
     const byRoute = route.keyOf === undefined ? "" : route.keyOf(access, permitted)
-    const remote = NetAddress.inetAddressUnsafe(permitted.address, access.target.port)
     return byRoute === undefined
       ? undefined
-      : `${ownerOf(admitted).key}\n${NetAddress.formatInet(remote)}\n${byRoute}`
+      : `${place}\n${NetAddress.formatIp(permitted.address)}\n${byRoute}`
   }
   // A request for WebSocket goes through a tunnel (RFC 6455 §4.1), and not to an upstream.
   const { forward } = HttpFields.isUpgrade(exchange.head.fields) ? { forward: undefined } : route
   if (canReuse && (forward !== undefined || route.forward === undefined)) {
-    const place = yield* kept(options, judged.permitted, keyFor)
-    if (place) return place
+    const found = yield* kept(options, judged.permitted, keyFor)
+    if (found) return found
   }
   const scope = yield* Effect.scope
   const own = yield* Scope.make()
@@ -81,9 +93,9 @@ export const open = Effect.fnUntraced(function* (
   const release = () => fork(Scope.close(own, Exit.void))
   const origin = new HttpOrigin(outgoing, release)
   const key = keyFor({ address: outgoing.remote.address, decision })
-  const place = { origin, key, decision, isGivenBack: false }
-  yield* closing(place)
-  return place
+  const opened = { origin, key, decision, isGivenBack: false }
+  yield* closing(opened)
+  return opened
 })
 
 /** Keeps the connection for further requests: of this client's connection if it is authenticated, or of the same owner. */

@@ -4,6 +4,7 @@
 import { STATUS_CODES } from "node:http"
 import * as Http from "../wire/Http.ts"
 import * as HttpBody from "../wire/HttpBody.ts"
+import * as HttpFields from "../wire/HttpFields.ts"
 import * as HttpFraming from "../wire/HttpFraming.ts"
 import type { ResponseHead } from "../wire/HttpHead.ts"
 import type { ByteTally } from "./ByteTally.ts"
@@ -95,7 +96,7 @@ export class HttpExchange {
       [
         ...dated(fields),
         ...(isOpen && !isOld ? ([["Transfer-Encoding", "chunked"]] as const) : []),
-        ...this.connection()
+        ...this.connection(response)
       ],
       isOpen ? (isOld ? HttpFraming.close : HttpFraming.chunked) : framing
     )
@@ -124,15 +125,18 @@ export class HttpExchange {
     this.channel.transport.reset()
   }
 
-  private connection(): Http.Fields {
+  private connection(response: ResponseHead): Http.Fields {
     if (this.isLast) return [["Connection", "close"]]
     const { keepAlive } = this
-    return [
-      ["Connection", "keep-alive"],
-      ...(keepAlive === undefined ? [] : ([["Keep-Alive", `timeout=${keepAlive}`]] as const))
-    ]
+    const announced: Http.Fields = keepAlive === undefined ? [] : [["Keep-Alive", `timeout=${keepAlive}`]]
+    // RFC 4559 §6: the origin's connection stays this client's own, so the client may authenticate it.
+    return HttpFields.asksForConnection(response.fields)
+      ? [["Connection", "keep-alive, Proxy-Support"], ...announced, sessionBased]
+      : [["Connection", "keep-alive"], ...announced]
   }
 }
+
+const sessionBased = ["Proxy-Support", "Session-Based-Authentication"] as const
 
 /** The status line. Clients ignore the reason phrase (RFC 9112 §4), so an invalid one is replaced. */
 export const startOf = ({ status, reason }: ResponseHead): string =>

@@ -71,9 +71,16 @@ export const isPersistent = ({ fields, version }: ResponseHead): boolean => {
 export const isLastHop = ({ method, fields }: Head): boolean =>
   method === "OPTIONS" && values(fields, "max-forwards").some((value) => /^0+$/.test(value))
 
-/** Whether requests with this field authenticate the connection, and not only themselves (RFC 4559 §6). */
+/** Whether requests with these fields authenticate the connection, and not only themselves (RFC 4559 §6). */
 export const authenticatesConnection = (fields: Fields): boolean =>
-  values(fields, "authorization").some((value) => /^(?:ntlm|negotiate)(?:[\t ]|$)/i.test(value))
+  values(fields, "authorization").some((value) => ofConnection.test(value))
+
+/** Whether the response asks the client to authenticate its connection. */
+export const asksForConnection = (fields: Fields): boolean =>
+  values(fields, "www-authenticate").some((value) => ofConnection.test(value))
+
+/** Schemes that authenticate a connection. `Kerberos` is another name for Negotiate. */
+const ofConnection = /^(?:ntlm|negotiate|kerberos)(?:[\t ]|$)/i
 
 /** Whether a request may be sent again when it may have been heard: it changes nothing more then (RFC 9110 §9.2.2). */
 export const isRepeatable = (method: string): boolean => repeatable.has(method)
@@ -90,7 +97,10 @@ export const hasPassed = (fields: Fields, pseudonym: string): boolean =>
 
 const endToEnd = (fields: Fields): Fields => {
   const named = new Set(options(fields, "connection"))
-  return fields.filter(([name]) => !hopByHop.has(name.toLowerCase()) && !named.has(name.toLowerCase()))
+  return fields.filter(([written]) => {
+    const name = written.toLowerCase()
+    return !hopByHop.has(name) && !named.has(name)
+  })
 }
 
 /** One Content-Length: several have the same value (RFC 9110 §8.6). */

@@ -437,6 +437,34 @@ it.effect("Every request is a session of its own: counted, and a line in the log
   )
 })
 
+it.effect.each([
+  ["Negotiate", "keep-alive, Proxy-Support", "Session-Based-Authentication"],
+  ["NTLM", "keep-alive, Proxy-Support", "Session-Based-Authentication"],
+  ["Basic realm=a", "keep-alive", undefined]
+] as const)(
+  "a client that is to authenticate by %s hears that its connection is its own",
+  ([scheme, connection, support]) =>
+    Effect.gen(function* () {
+      const client = yield* connect
+      yield* client.send(message(["GET http://target.example/ HTTP/1.1", "Host: a"]))
+      const { status, fields } = yield* receive(client)
+      assert.deepStrictEqual(
+        [status, fields["www-authenticate"], fields.connection, fields["proxy-support"]],
+        [401, scheme, connection, support]
+      )
+    }).pipe(
+      Effect.provide(
+        layer({
+          dialer: dialer(({ duplex }) =>
+            duplex.once("data", () =>
+              duplex.write(message(["HTTP/1.1 401 No", `WWW-Authenticate: ${scheme}`, "Content-Length: 0"]))
+            )
+          )
+        })
+      )
+    )
+)
+
 describe("bytes above 0x7f", () => {
   it.effect("pass as they came, in targets, values and reasons", () =>
     withTarget((connected) =>

@@ -5,12 +5,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import { Events } from "../../src/session/Events.ts"
-import { connect, dialer, layer, type Peer } from "../../src/testing/index.ts"
+import { connect, connectWith, dialer, layer, type Peer, targetAddress } from "../../src/testing/index.ts"
 import { message, receive, requests } from "../support/http.ts"
 import { settled } from "../support/streams.ts"
 
@@ -20,8 +22,11 @@ const authenticator = Authenticator.layerUsers(
 )
 const as = (name: string) => `Proxy-Authorization: Basic ${btoa(`${name}:secret`)}`
 
+const askOf = (host: string, method: string, path: string, ...fields: ReadonlyArray<string>) =>
+  message([`${method} http://${host}${path} HTTP/1.1`, "Host: a", ...fields])
+
 const ask = (method: string, path: string, ...fields: ReadonlyArray<string>) =>
-  message([`${method} http://target.example${path} HTTP/1.1`, "Host: a", ...fields])
+  askOf("target.example", method, path, ...fields)
 
 const ok = (text: string) => message(["HTTP/1.1 200 OK", `Content-Length: ${text.length}`], text)
 
@@ -70,6 +75,38 @@ describe("a connection to an origin", () => {
       const all = yield* bodies(...["alice", "bob", "alice", "bob"].map((name) => ask("GET", "/", as(name))))
       assert.deepStrictEqual(all, ["1", "2", "1", "2"])
     }).pipe(Effect.provide(layer({ dialer: targets, authenticator })))
+  })
+
+  it.effect("is not used for another address, not even of the same network of IPv6", () => {
+    const { targets } = numbered()
+    return Effect.gen(function* () {
+      const found: Array<string> = []
+      for (const remote of ["[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8::1]:2", "192.0.2.7:1"]) {
+        const client = yield* connectWith({ remote: NetAddress.inetAddressFromStringUnsafe(remote) })
+        yield* client.send(ask("GET", "/"))
+        found.push((yield* receive(client)).body)
+        yield* settled
+      }
+      assert.deepStrictEqual(found, ["1", "2", "1", "3"])
+    }).pipe(Effect.provide(layer({ dialer: targets, config: { open: true } })))
+  })
+
+  it.effect("is not used for another name of its address, which a stranger may have pointed there", () => {
+    const { targets } = numbered()
+    const resolver = Resolver.layerFixed({
+      "target.example": [targetAddress.address],
+      "stranger.example": [targetAddress.address]
+    })
+    return Effect.gen(function* () {
+      const all = yield* bodies(
+        ask("GET", "/", "Authorization: NTLM TlRMTVNTUAAB"),
+        askOf("stranger.example", "GET", "/"),
+        ask("GET", "/"),
+        askOf("stranger.example", "GET", "/"),
+        askOf("192.0.2.1", "GET", "/")
+      )
+      assert.deepStrictEqual(all, ["1", "2", "1", "2", "3"])
+    }).pipe(Effect.provide(layer({ dialer: targets, resolver })))
   })
 
   it.effect("is not used when its address was denied meanwhile", () => {
@@ -170,24 +207,27 @@ describe("a connection to an origin", () => {
     }).pipe(Effect.provide(layer({ dialer: targets })))
   })
 
-  it.effect("that a client has authenticated is used for this client's connection only", () => {
-    const { targets, connections } = numbered()
-    const ntlm = ask("GET", "/", "Authorization: NTLM TlRMTVNTUAAB")
-    return Effect.gen(function* () {
-      const client = yield* connect
-      const next = Effect.fnUntraced(function* (request: Uint8Array) {
-        yield* client.send(request)
-        const { body } = yield* receive(client)
-        yield* settled
-        return body
-      })
-      assert.strictEqual(yield* next(ntlm), "1")
-      assert.deepStrictEqual(yield* bodies(ask("GET", "/"), ntlm, ask("GET", "/")), ["2", "2", "2"])
-      const post = message(["POST http://target.example/ HTTP/1.1", "Host: a", "Content-Length: 2"], "hi")
-      assert.strictEqual(yield* next(post), "1")
-      assert.strictEqual(yield* next(ask("GET", "/")), "1")
-      yield* client.end
-      assert.strictEqual(yield* connections[0]!.ending, "reset")
-    }).pipe(Effect.provide(layer({ dialer: targets })))
-  })
+  it.effect.each(["NTLM TlRMTVNTUAAB", "negotiate YII=", "Kerberos YII="])(
+    "that a client has authenticated by %s is used for this client's connection only",
+    (credentials) => {
+      const { targets, connections } = numbered()
+      const ntlm = ask("GET", "/", `Authorization: ${credentials}`)
+      return Effect.gen(function* () {
+        const client = yield* connect
+        const next = Effect.fnUntraced(function* (request: Uint8Array) {
+          yield* client.send(request)
+          const { body } = yield* receive(client)
+          yield* settled
+          return body
+        })
+        assert.strictEqual(yield* next(ntlm), "1")
+        assert.deepStrictEqual(yield* bodies(ask("GET", "/"), ntlm, ask("GET", "/")), ["2", "2", "2"])
+        const post = message(["POST http://target.example/ HTTP/1.1", "Host: a", "Content-Length: 2"], "hi")
+        assert.strictEqual(yield* next(post), "1")
+        assert.strictEqual(yield* next(ask("GET", "/")), "1")
+        yield* client.end
+        assert.strictEqual(yield* connections[0]!.ending, "reset")
+      }).pipe(Effect.provide(layer({ dialer: targets })))
+    }
+  )
 })
