@@ -38,14 +38,13 @@ export class Http2Stream {
 
   /** Begins the final response. With `hasTrailers`, trailers can follow its body. */
   respond(status: number, fields: Fields, hasTrailers = false): void {
-    if (this.canSend) {
-      this.stream.respond(headersOf(status, fields), { waitForTrailers: hasTrailers })
-    }
+    if (!this.canSend) return
+    this.attempt(() => this.stream.respond(headersOf(status, fields), { waitForTrailers: hasTrailers }))
   }
 
   /** Sends an interim response. */
   inform(status: number, fields: Fields): void {
-    if (this.canSend) this.stream.additionalHeaders(headersOf(status, fields))
+    if (this.canSend) this.attempt(() => this.stream.additionalHeaders(headersOf(status, fields)))
   }
 
   /** Begins a tunnel, whose end in the middle is told by an error of its own (RFC 9113 §8.5). */
@@ -57,7 +56,7 @@ export class Http2Stream {
   /** Ends the response, with trailers if there are any. */
   end(trailers: Fields): void {
     const { stream } = this
-    stream.once("wantTrailers", () => stream.sendTrailers(objectOf(trailers)))
+    stream.once("wantTrailers", () => this.attempt(() => stream.sendTrailers(objectOf(trailers))))
     this.transport.end()
   }
 
@@ -78,6 +77,15 @@ export class Http2Stream {
         then()
       }
       stream.once("finish", sent).once("close", sent)
+    }
+  }
+
+  /** Fields that Node does not send, which an origin chooses, end this stream and no other. */
+  private attempt(send: () => void): void {
+    try {
+      send()
+    } catch {
+      this.transport.reset()
     }
   }
 

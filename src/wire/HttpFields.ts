@@ -10,6 +10,7 @@ import * as Target from "./Target.ts"
 const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
+  "http2-settings",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authentication-info",
