@@ -52,6 +52,10 @@ export class DescriptorListener implements Watched {
     this.options.report(defect)
   }
 
+  stopped(): void {
+    this.close()
+  }
+
   close(): void {
     if (this.fd < 0) return
     this.options.poller.forget(this)

@@ -256,6 +256,10 @@ export class DescriptorTransport implements Transport, Watched {
     this.reset()
   }
 
+  stopped(): void {
+    this.reset()
+  }
+
   /** Sends what the system takes now. Returns the number of bytes that need not wait: all, if nothing can be sent. */
   private sendNow(bytes: Uint8Array): number {
     if (!this.isWritable) return bytes.length

@@ -107,6 +107,10 @@ class DescriptorUdpSocket implements UdpSocket, Watched {
     this.close()
   }
 
+  stopped(): void {
+    this.close()
+  }
+
   private readonly receive = (bytes: Buffer, from: DescriptorEndpoint): boolean => {
     try {
       this.receiver?.received(bytes, from)

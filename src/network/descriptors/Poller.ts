@@ -27,6 +27,8 @@ export interface Watched extends Task {
   generation: number
   /** Takes the events of `epoll_wait`. */
   readonly onEvents: (events: number) => void
+  /** The poller closes: closes the descriptor. */
+  readonly stopped: () => void
 }
 
 /** The most rounds of `epoll_wait` in a turn. */
@@ -123,7 +125,7 @@ export class Poller {
 
   /** Ends all connections and listeners, and gives the epoll descriptor back. */
   close(): void {
-    for (const one of this.watched) one?.crashed(new Error("the event loop has stopped"))
+    for (const one of this.watched) one?.stopped()
     this.runTasks(Number.POSITIVE_INFINITY)
     clearTimeout(this.pause)
     clearImmediate(this.scheduled)

@@ -86,12 +86,14 @@ describe("the event loop of descriptors", () => {
     assert.isFalse(kernel.isReferenced())
   })
 
-  it("ends every connection when it closes, and says so", () => {
-    const { kernel } = listening()
+  it("ends every connection and listener when it closes, and reports no defect", () => {
+    const { kernel, listener } = listening()
     const events: Array<string> = []
     const { transport, socket } = kernel.connection()
     transport.listen({ received: () => {}, ended: () => {}, closed: () => void events.push("closed") })
     kernel.poller.close()
     assert.deepStrictEqual([events, socket.isReset], [["closed"], true])
+    assert.strictEqual(listener.fd, -1)
+    assert.deepStrictEqual(kernel.reports, [])
   })
 })
