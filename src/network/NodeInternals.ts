@@ -10,8 +10,10 @@
  * Where there are no such internals, `readInto` says so, and a socket's `data` events
  * give the same bytes.
  */
+import { EventEmitter } from "node:events"
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { getSystemErrorName } from "node:util"
 
 /**
  * Takes what was read, the first `count` bytes of the buffer. Returns whether to read
@@ -91,4 +93,52 @@ export const keepReading = (stream: Duplex, failed: (error: Error) => void): voi
   if (_writev) {
     stream._writev = (chunks, done) => (isBroken ? done() : _writev.call(stream, chunks, unlessFailed(done)))
   }
+}
+
+/** Where the primary is asked to bind: an address and port, a path, or one of its own descriptors. */
+export type PrimaryPlace =
+  | { readonly address: string; readonly isIpv4: boolean; readonly port: number }
+  | { readonly path: string }
+  | { readonly fd: number }
+
+/** A bound socket that the primary of a cluster shares with its workers. Nobody accepts from it yet. */
+export interface PrimarySocket {
+  readonly fd: number
+  /** The primary closes the socket when no worker has it. */
+  readonly release: () => void
+}
+
+/**
+ * Asks the primary of this worker for a bound socket, in the way that `net.Server` does it before it listens. Calls
+ * `done` with the socket or the system's error code. Returns false, and calls nothing, where Node offers no such way.
+ */
+export const askPrimary = (
+  cluster: object,
+  place: PrimaryPlace,
+  done: (outcome: PrimarySocket | string) => void
+): boolean => {
+  const { _getServer } = cluster as { _getServer?: GetServer }
+  if (typeof _getServer !== "function") return false
+  _getServer.call(cluster, new EventEmitter(), primaryOptions(place), (error, handle) => {
+    if (error) return done(getSystemErrorName(error))
+    const { fd } = handle
+    if (typeof fd === "number" && fd >= 0) return done({ fd, release: () => handle.close() })
+    handle.close()
+    done("ENOTSUP")
+  })
+  return true
+}
+
+type GetServer = (
+  owner: EventEmitter,
+  options: ReturnType<typeof primaryOptions>,
+  done: (error: number | null, handle: { readonly fd?: number; readonly close: () => void }) => void
+) => void
+
+const primaryOptions = (place: PrimaryPlace) => {
+  const common = { fd: undefined, flags: 0 }
+  if ("fd" in place) return { ...common, address: null, port: null, addressType: null, fd: place.fd }
+  // As Node marks a path.
+  if ("path" in place) return { ...common, address: place.path, port: -1, addressType: -1 }
+  return { ...common, address: place.address, port: place.port, addressType: place.isIpv4 ? 4 : 6 }
 }

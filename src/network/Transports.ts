@@ -11,6 +11,7 @@ import * as DescriptorUdpSockets from "./descriptors/DescriptorUdpSockets.ts"
 import * as Libc from "./descriptors/Libc.ts"
 import { Pipes } from "./descriptors/Pipes.ts"
 import { Poller } from "./descriptors/Poller.ts"
+import * as PrimarySockets from "./descriptors/PrimarySockets.ts"
 import * as SelfCheck from "./descriptors/SelfCheck.ts"
 import { System } from "./descriptors/System.ts"
 import * as NodeSockets from "./NodeSockets.ts"
@@ -70,7 +71,8 @@ const descriptors: Effect.Effect<OnDescriptors, string, Scope.Scope> = Effect.ge
 
 /**
  * The sockets of the setting, unless there are others already. Where descriptors are not available, Node's sockets
- * serve; by `auto` in silence, as nobody has asked for descriptors. A worker gets some of its listening sockets from its primary, and only Node's sockets take those.
+ * serve; by `auto` in silence, as nobody has asked for descriptors. A worker gets some of its listening sockets from its
+ * primary.
  */
 export const layer = ({
   isWorker = false
@@ -85,7 +87,10 @@ export const layer = ({
       if (isReplaced || transport === "node" || (transport === "auto" && !Libc.isProven())) return node
       return yield* descriptors.pipe(
         Effect.map(({ sockets, udpSockets, choice }) =>
-          Context.make(Sockets, isWorker ? ofWorker(sockets) : sockets).pipe(
+          Context.make(
+            Sockets,
+            isWorker ? PrimarySockets.ofWorker(sockets, NodeSockets.make()) : sockets
+          ).pipe(
             Context.add(CurrentTransport, choice),
             udpSockets === undefined ? identity : Context.add(UdpSockets, udpSockets)
           )
@@ -98,12 +103,3 @@ export const layer = ({
       )
     })
   )
-
-const ofWorker = ({ connect, listen }: SocketsService): SocketsService => {
-  const node = NodeSockets.make()
-  return {
-    connect,
-    listen: (options) =>
-      "host" in options.place && options.place.sharing !== undefined ? listen(options) : node.listen(options)
-  }
-}

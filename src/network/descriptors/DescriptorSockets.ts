@@ -97,7 +97,7 @@ const start = (
 const bindAtOnce = (bind: () => void): void => bind()
 
 /** The address of a host; of a name the first that the system gives, as with Node. */
-const addressOf = (host: string): Effect.Effect<NetAddress.IpAddress, string> => {
+export const addressOf = (host: string): Effect.Effect<NetAddress.IpAddress, string> => {
   const parsed = NetAddress.ipFromString(host)
   return Result.isSuccess(parsed)
     ? Effect.succeed(parsed.success)
