@@ -12,6 +12,7 @@ import { writeSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import * as CodeCache from "./base/CodeCache.ts"
+import { inlineLess } from "./base/Compiler.ts"
 import type * as Program from "./program.ts"
 
 try {
@@ -19,10 +20,10 @@ try {
   const bundle = CodeCache.open(fileURLToPath(new URL("bundle", import.meta.url)))
   const { start } = bundle.load("program.cjs") as typeof Program
   // Behind the loading, as V8 takes a code cache only with the flags that the cache was written with.
-  // An operator's own size is left alone.
-  if (![...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((flag) => flag.includes("semi"))) {
-    keepYoungGenerationSmall()
-  }
+  // An operator's own flags are left alone.
+  const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ")
+  if (!flags.includes("semi")) keepYoungGenerationSmall()
+  if (!flags.includes("inlined")) inlineLess()
   handleSignals(await start(version))
 } catch (error) {
   // Without descriptors nothing can be loaded, the program's own error messages included.

@@ -16,6 +16,7 @@ const bare = [
     "cli/Root",
     "auth/Identity",
     "auth/PasswordHashes",
+    "base/Compiler",
     "base/KeyedHash",
     "commands/CommandContext",
     "limits/RateShares",
