@@ -23,7 +23,7 @@ export const cores = {
  */
 
 /**
- * Resolves when the server takes connections. Its output goes to a file, as that of
+ * Resolves when the server answers. Its output goes to a file, as that of
  * a server whose log is kept does.
  *
  * @param {import("./servers.js").Server} server
@@ -66,7 +66,7 @@ export const start = async (server, more = {}) => {
     rmSync(scratch, { recursive: true, force: true })
   }
   let msToListen = 0
-  while (!(await accepts(port))) {
+  while (!(await answers(port))) {
     msToListen = performance.now() - began
     if (child.exitCode !== null || msToListen > 15_000) {
       const said = readFileSync(join(scratch, "log"), "utf8").trim().slice(-500)
@@ -114,14 +114,20 @@ const freePort = async () => {
   return port
 }
 
-/** @param {number} port @returns {Promise<boolean>} */
-const accepts = (port) =>
+/**
+ * Whether a SOCKS5 server answers a greeting there. A connection alone says less: a primary that tries a port before its
+ * workers listen accepts it, too.
+ *
+ * @param {number} port @returns {Promise<boolean>}
+ */
+const answers = (port) =>
   new Promise((resolve) => {
-    const socket = net.connect(port, "127.0.0.1")
-    socket.on("connect", () => {
+    const socket = net.connect(port, "127.0.0.1", () => socket.write(Uint8Array.of(5, 1, 0)))
+    socket.on("data", ([version]) => {
       // A socket that gets the port it connects to is connected to itself.
-      resolve(socket.localPort !== port)
+      resolve(version === 5 && socket.localPort !== port)
       socket.destroy()
     })
-    socket.on("error", () => resolve(false))
+    socket.on("error", () => {})
+    socket.on("close", () => resolve(false))
   })
