@@ -11,8 +11,11 @@ import * as Settings from "../src/cli/Settings.ts"
 import * as Setting from "../src/config/Setting.ts"
 import * as Definitions from "../src/metrics/Definitions.ts"
 import { answers } from "../src/Reply.ts"
+import * as Balancer from "./support/balancer.ts"
+import { certificate } from "./support/certificates.ts"
 import { itNeeds } from "./support/needs.ts"
 import * as Processes from "./support/processes.ts"
+import * as Temporary from "./support/temporary.ts"
 
 const pathOf = (path: string): string => fileURLToPath(new URL(`../deploy/${path}`, import.meta.url))
 
@@ -21,6 +24,7 @@ const text = (path: string): string => readFileSync(pathOf(path), "utf8")
 const files = [
   "docker/Dockerfile",
   "docker/compose.yaml",
+  "haproxy/haproxy.cfg",
   "kubernetes/effect-socks.yaml",
   "prometheus/alerts.yml",
   "grafana/effect-socks.json",
@@ -123,6 +127,21 @@ describe("the files for deployment", () => {
     assert.match(image, /^STOPSIGNAL SIGTERM$/m)
     assert.match(image, /^ENTRYPOINT \["node", "dist\/main.js"\]$/m)
   })
+
+  itNeeds("haproxy", "openssl")("have a configuration that HAProxy takes", () =>
+    Effect.gen(function* () {
+      const { cert } = certificate(yield* Temporary.directory, "ca", "/CN=localhost")
+      const place = {
+        ...{ port: 1080, adminPort: 9080, front: 1080, metrics: 8405 },
+        backend: "effect-socks"
+      } as const
+      const { path } = yield* Balancer.write(place, cert)
+      assert.deepInclude(yield* Processes.run("haproxy", ["-c", "-f", path]), { code: 0, stderr: "" })
+      // The check is a greeting that the server answers.
+      const [, greeting = ""] = /send-binary (\w+)/.exec(text("haproxy/haproxy.cfg")) ?? []
+      assert.deepStrictEqual([...Buffer.from(greeting, "hex")], [5, 2, 0, 2])
+    })
+  )
 
   for (const path of ["prometheus/alerts.yml", "grafana/effect-socks.json"]) {
     it(`use existing metrics, labels and outcomes: ${path}`, () => {

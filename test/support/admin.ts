@@ -4,9 +4,10 @@
 import { type IncomingMessage, type RequestOptions, request } from "node:http"
 import * as Effect from "effect/Effect"
 
-/** A socket's path, or a port of 127.0.0.1; and the token to show. */
+/** A socket's path, or a port of 127.0.0.1 or another host; and the token to show. */
 export interface At {
   readonly socketPath?: string
+  readonly host?: string
   readonly port?: number
   readonly token?: string
 }
@@ -68,14 +69,14 @@ export const follow = (at: At, path: string) =>
   )
 
 const send = (
-  { socketPath, port, token }: At,
+  { socketPath, host = "127.0.0.1", port, token }: At,
   path: string,
   { method = "GET", headers, body }: Options,
   onAnswer: (response: IncomingMessage) => void
 ) =>
   request(
     {
-      ...(socketPath === undefined ? { host: "127.0.0.1", port } : { socketPath }),
+      ...(socketPath === undefined ? { host, port } : { socketPath }),
       ...{ path, method, agent: false },
       headers: {
         host: "localhost",

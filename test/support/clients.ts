@@ -22,6 +22,7 @@ const clients = {
   git: "command -v git",
   "golang-go": "command -v go",
   "golang-golang-x-net-dev": "test -d /usr/share/gocode/src/golang.org/x/net/proxy",
+  haproxy: "command -v haproxy && command -v openssl",
   ldnsutils: "command -v drill",
   microsocks: "command -v microsocks",
   ncat: "command -v ncat",
