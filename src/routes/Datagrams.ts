@@ -1,34 +1,66 @@
 /**
- * The relay of an upstream for the datagrams of an association (RFC 1928 §7).
+ * The relays of upstreams for the datagrams of an association (RFC 1928 §7). In a chain each upstream relays to the relay of
+ * the next one, behind a header of its own.
  */
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { type DialError, RouteUnable, UpstreamFailed } from "../Errors.ts"
+import type { Transport } from "../network/Transport.ts"
 import * as Chain from "./Chain.ts"
 import type { Member } from "./Pool.ts"
 import type { DatagramRelay } from "./Route.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
 import { kinds } from "./upstreams/Kinds.ts"
 
-/** Whether the member can relay datagrams: they go straight to the relay, so not through a chain. */
-export const canAssociate = ({ hops: [{ upstream }, ...others] }: Member): boolean =>
-  others.length === 0 && kinds[upstream.kind].associate !== undefined
+/** The first upstream that can relay no datagrams; undefined if all can. */
+const unable = ({ hops }: Member): Chain.Hop | undefined =>
+  hops.find(({ upstream }) => kinds[upstream.kind].associate === undefined)
 
-/** Asks the upstream of the member for a relay, which stays until the scope closes. */
+/** Whether the member can relay datagrams: each of its upstreams has to. */
+export const canAssociate = (member: Member): boolean => unable(member) === undefined
+
+/** Asks each upstream of the member for a relay, through those before it. The relays stay until the scope closes. */
 export const associate = Effect.fnUntraced(function* (
   member: Member
 ): Effect.fn.Return<DatagramRelay, DialError, Chain.Services> {
-  const [{ upstream }] = member.hops
-  if (!canAssociate(member)) {
-    return yield* new RouteUnable({ reason: `${member.name} carries no datagrams` })
+  const other = unable(member)
+  if (other !== undefined) {
+    return yield* new RouteUnable({ reason: `${UpstreamUrl.shown(other.upstream)} carries no datagrams` })
   }
-  const { isPipelined } = upstream
+  const { hops } = member
+  const relays = yield* Effect.forEach(hops, (_, index) => relayOf([hops[0], ...hops.slice(1, index + 1)]), {
+    concurrency: "unbounded"
+  })
+  const [first, ...through] = relays.map(({ at }) => at)
+  return {
+    at: first!,
+    through,
+    get hasEnded() {
+      return relays.some(({ transport }) => transport.isClosed || transport.hasEnded)
+    }
+  }
+})
+
+interface Relay {
+  readonly at: NetAddress.InetAddress
+  /** The relay ends with this connection. */
+  readonly transport: Transport
+}
+
+/** The relay of the last of these upstreams. */
+const relayOf = Effect.fnUntraced(function* (
+  hops: Chain.Hops
+): Effect.fn.Return<Relay, DialError, Chain.Services> {
+  const { upstream } = hops[hops.length - 1]!
+  const { isPipelined, place } = upstream
   const credentials = upstream.credentials && Redacted.value(upstream.credentials)
-  const { transport, first, bound } = yield* Chain.connectToLast(member.hops, 1, (conversation, _, bound) =>
+  const { transport, first, bound } = yield* Chain.connectToLast(hops, 1, (conversation, _, bound) =>
     Effect.map(kinds[upstream.kind].associate!(conversation, { credentials, isPipelined }), bound)
   )
-  const address = bound && NetAddress.isUnspecified(bound.address) ? first?.address : bound?.address
+  const named = "host" in place && NetAddress.isIpAddress(place.host) ? place.host : undefined
+  const own = hops.length === 1 ? first?.address : named
+  const address = bound && NetAddress.isUnspecified(bound.address) ? own : bound?.address
   if (address === undefined) {
     return yield* new UpstreamFailed({
       upstream: UpstreamUrl.shown(upstream),
@@ -39,10 +71,5 @@ export const associate = Effect.fnUntraced(function* (
   transport.listen({ received: ignored, lent: ignored, ended: ignored, closed: ignored })
   transport.keepAlive()
   transport.resume()
-  return {
-    at: NetAddress.inetAddressUnsafe(address, bound!.port),
-    get hasEnded() {
-      return transport.isClosed || transport.hasEnded
-    }
-  }
+  return { at: NetAddress.inetAddressUnsafe(address, bound!.port), transport }
 })

@@ -60,6 +60,11 @@ export interface DatagramDestination<out Entered> {
 /** An upstream that relays datagrams, each with a header of RFC 1928 §7 in front, in both directions. */
 export interface DatagramRelay {
   readonly at: NetAddress.InetAddress
+  /**
+   * The relays of further upstreams, to which this one relays: each has a header in front of that of the target, that of
+   * the first of them first.
+   */
+  readonly through?: ReadonlyArray<NetAddress.InetAddress> | undefined
   /** Whether the upstream relays no more. */
   readonly hasEnded: boolean
 }

@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
@@ -65,6 +66,16 @@ export interface Association {
 /** The number of most recent peers that may send to the client. `LruMap` keeps at most twice as many. */
 const peerLimit = 512
 
+const none: ReadonlyArray<NetAddress.InetAddress> = []
+
+/** The sender in the header of a whole datagram from a relay. */
+const senderIn = (header: Buffer): NetAddress.InetAddress | undefined => {
+  if (Datagram.fragment(header) !== 0) return undefined
+  const target = Datagram.target(header)
+  if (Result.isFailure(target) || !NetAddress.isIpAddress(target.success.host)) return undefined
+  return NetAddress.inetAddressUnsafe(target.success.host, target.success.port)
+}
+
 /** An association whose client sends to and receives from the socket `relay`, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   client: Client,
@@ -103,12 +114,19 @@ export const make = Effect.fnUntraced(function* (
   const fromTarget = (bytes: Buffer, from: UdpEndpoint) => {
     const upstream = upstreams.size === 0 ? undefined : upstreams.get(from.key)
     if (upstream === undefined) return toClient(bytes, 0, from)
-    const headerSize = Datagram.headerSize(bytes)
-    if (headerSize === 0 || Datagram.fragment(bytes) !== 0) return meter.drop()
-    const target = Datagram.target(bytes.subarray(0, headerSize))
-    if (Result.isFailure(target) || !NetAddress.isIpAddress(target.success.host)) return meter.drop()
-    const { host, port } = target.success
-    toClient(bytes, headerSize, endpointOf(NetAddress.inetAddressUnsafe(host, port)), upstream)
+    const { through = none } = upstream.upstream
+    let headerSize = 0
+    let sender: NetAddress.InetAddress | undefined
+    for (let hop = 0; hop <= through.length; hop++) {
+      const relay = through[hop]
+      const rest = headerSize === 0 ? bytes : bytes.subarray(headerSize)
+      const size = Datagram.headerSize(rest)
+      sender = size === 0 ? undefined : senderIn(rest.subarray(0, size))
+      // What a relay passes on that does not come from the next relay is nobody's answer.
+      if (sender === undefined || (relay !== undefined && !Equal.equals(sender, relay))) return meter.drop()
+      headerSize += size
+    }
+    toClient(bytes, headerSize, endpointOf(sender!), upstream)
   }
 
   const sockets = yield* TargetSockets.make({ received: fromTarget, failed: meter.drop })
@@ -126,7 +144,7 @@ export const make = Effect.fnUntraced(function* (
     traffic.sent += size
     if (remote.use) remote.use.traffic.sent += size
     if (upstream === undefined) socket.send(bytes, headerSize, to, meter.whenSent(size))
-    else socket.send(bytes, headerSize, upstream.to, meter.whenSent(size), remote.header)
+    else socket.send(bytes, headerSize, upstream.to, meter.whenSent(size), remote.relayHeader)
   }
 
   const uses = yield* RuleUses.make(client.chargeRule, udpIdleTimeout)

@@ -36,8 +36,9 @@ export interface Remote {
   readonly use: RuleUse | undefined
   /** The decision about the remote; undefined for a sender to which the client has not sent (full cone). */
   readonly permit: Permit | undefined
-  /** The upstream to which datagrams are sent in place of the remote, each with `header` in front. */
+  /** The upstream to which datagrams are sent in place of the remote, each with `relayHeader` in front. */
   readonly relay: Relay | undefined
+  readonly relayHeader: Uint8Array
 }
 
 export interface Relay {
@@ -224,12 +225,18 @@ export const remoteAt = (
   use?: RuleUse,
   permit?: Permit,
   { relay, source }: Partial<Pick<Remote, "relay" | "source">> = {}
-): Remote => ({
-  to,
-  isIpv4: NetAddress.isIpv4Address((relay?.to ?? to).at.address),
-  header: Datagram.header(to.at),
-  use,
-  permit,
-  relay,
-  source
-})
+): Remote => {
+  const header = Datagram.header(to.at)
+  const through = relay?.upstream.through ?? []
+  return {
+    to,
+    isIpv4: NetAddress.isIpv4Address((relay?.to ?? to).at.address),
+    header,
+    use,
+    permit,
+    relay,
+    relayHeader:
+      through.length === 0 ? header : Buffer.concat([...through.map((at) => Datagram.header(at)), header]),
+    source
+  }
+}

@@ -23,7 +23,9 @@ const started = (values: Partial<Config.Values> = {}) =>
     (services) => Context.get(services, RunningServer).addresses[0]!.port
   )
 
-const via = (url: string) => ({ upstream: [Option.getOrThrow(UpstreamUrl.fromString(url))] })
+const via = (...urls: ReadonlyArray<string>) => ({
+  upstream: urls.map((url) => Option.getOrThrow(UpstreamUrl.fromString(url)))
+})
 
 /** A UDP client, associated with a server. */
 const associated = Effect.fnUntraced(function* (port: number) {
@@ -76,10 +78,35 @@ describe("datagrams through an upstream", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("are refused where the upstream is of a kind that carries none", () =>
+  it.live("go through a chain, and take none from its relays that another one has sent", () =>
     Effect.gen(function* () {
-      const front = yield* started(via("http://127.0.0.1:9"))
-      assert.strictEqual((yield* associate(front)).code, 7)
+      const urls: Array<string> = []
+      for (let i = 0; i < 3; i++) urls.push(`socks5://127.0.0.1:${yield* started()}`)
+      const front = yield* started(via(...urls))
+      const { ask, client, to } = yield* associated(front)
+      const targets = [yield* echo(), yield* echo()]
+      for (const { port } of [...targets, ...targets]) {
+        const { bytes } = yield* ask(port, `hello ${port}`)
+        assert.deepStrictEqual(bytes, datagram("127.0.0.1", port, utf8(`hello ${port}`)))
+      }
+      const target = yield* open()
+      yield* client.send(datagram("127.0.0.1", target.port, utf8("one")), to)
+      const { from } = yield* target.receive
+      yield* (yield* open()).send(utf8("of a stranger"), from.port)
+      yield* target.send(utf8("answer"), from.port)
+      assert.deepStrictEqual(
+        (yield* client.receive).bytes,
+        datagram("127.0.0.1", target.port, utf8("answer"))
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("are refused where an upstream is of a kind that carries none", () =>
+    Effect.gen(function* () {
+      for (const urls of [["http://127.0.0.1:9"], ["http://127.0.0.1:9", "socks5://127.0.0.1:9"]]) {
+        const front = yield* started(via(...urls))
+        assert.strictEqual((yield* associate(front)).code, 7)
+      }
     }).pipe(Effect.scoped)
   )
 
@@ -114,6 +141,27 @@ describe("BIND through an upstream", () => {
       yield* client.end
       assert.strictEqual(Buffer.from(yield* client.rest).toString(), "from the target")
       assert.strictEqual(Buffer.from(yield* target.rest).toString(), "from the client")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("waits at the last upstream of a chain", () =>
+    Effect.gen(function* () {
+      const last = yield* started({ bind: true })
+      const first = yield* started()
+      const front = yield* started({
+        bind: true,
+        ...via(`socks5://127.0.0.1:${first}`, `socks5://127.0.0.1:${last}`)
+      })
+      const client = yield* Tcp.connect(front)
+      yield* client.send([...greeting(0x00), ...request("127.0.0.1", 80, 0x02)])
+      const listening = yield* client.receive(2 + 10)
+      assert.strictEqual(listening[3], 0)
+      const target = yield* Tcp.connect(listening[10]! * 256 + listening[11]!)
+      assert.strictEqual((yield* client.receive(10))[1], 0)
+      yield* target.send("from the target")
+      yield* target.end
+      yield* client.end
+      assert.strictEqual(Buffer.from(yield* client.rest).toString(), "from the target")
     }).pipe(Effect.scoped)
   )
 
