@@ -56,7 +56,10 @@ export interface Way {
   readonly route: string
   /** The member of the route's pool. */
   readonly member?: string | undefined
-  /** The address from which the connection leaves for the target, if it is known. */
+  /**
+   * The address from which the connection leaves for the target, if it is known: that of the last upstream if the upstream
+   * tells it, or else that of this machine.
+   */
   readonly egress?: NetAddress.IpAddress | undefined
 }
 

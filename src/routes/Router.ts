@@ -6,11 +6,12 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as TargetPattern from "../config/TargetPattern.ts"
 import { RouteUnable } from "../Errors.ts"
+import type { Outgoing } from "../network/Dialer.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import type { Target } from "../wire/Target.ts"
 import * as Direct from "./Direct.ts"
 import * as NoProxy from "./NoProxy.ts"
-import type { JudgedTarget, Route } from "./Route.ts"
+import type { Connected, Incoming, JudgedTarget, Route } from "./Route.ts"
 
 export interface Options {
   /** Whether one of the routes that can be taken carries datagrams. */
@@ -49,7 +50,7 @@ export const make = ({ routes, carriesDatagrams, isByRule, ...defaults }: Option
       const alike = (all: ReadonlyArray<Permitted>) => all.filter((each) => nameOf(each) === name)
       const group = alike(to.permitted) as [Permitted, ...Array<Permitted>]
       const permitted = late === undefined ? group : Object.assign(group, { late: Effect.map(late, alike) })
-      return { route: routeOf(name), to: { ...to, permitted } }
+      return { name, route: routeOf(name), to: { ...to, permitted } }
     })
   }
 
@@ -63,13 +64,15 @@ export const make = ({ routes, carriesDatagrams, isByRule, ...defaults }: Option
 
   return {
     carriesDatagrams,
-    connect: (to) => inTurn(byRoute(to).map(({ route, to }) => route.connect(to))),
-    forward: (to) => inTurn(byRoute(to).map(({ route, to }) => (route.forward ?? route.connect)(to))),
+    connect: (to) => inTurn(byRoute(to).map(({ name, route, to }) => connected(name, route.connect(to)))),
+    forward: (to) =>
+      inTurn(byRoute(to).map(({ name, route, to }) => connected(name, (route.forward ?? route.connect)(to)))),
     listen: (to, local) => {
       if (!NetAddress.isIpAddress(to)) {
-        return inTurn(byRoute(to).map(({ route, to }) => route.listen(to, local)))
+        return inTurn(byRoute(to).map(({ name, route, to }) => awaited(name, route.listen(to, local))))
       }
-      return isByRule ? unableForAnyone : routeOf(defaults.fallback).listen(to, local)
+      if (isByRule) return unableForAnyone
+      return awaited(defaults.fallback, routeOf(defaults.fallback).listen(to, local))
     },
     keyOf: (access, permitted) => {
       const name = nameFor(defaults, access.target, permitted)
@@ -84,6 +87,24 @@ export const make = ({ routes, carriesDatagrams, isByRule, ...defaults }: Option
       )
   }
 }
+
+/** Says the way of a connection whose route says none: that of the direct route. */
+const withWay = (name: string, outgoing: Outgoing): Outgoing =>
+  outgoing.way === undefined
+    ? { ...outgoing, way: { route: name, egress: outgoing.local.address } }
+    : outgoing
+
+const connected = <E, R>(name: string, connecting: Effect.Effect<Connected, E, R>) =>
+  Effect.map(connecting, ({ outgoing, decision }) => ({ outgoing: withWay(name, outgoing), decision }))
+
+const awaited = <E, R>(name: string, waiting: Effect.Effect<Incoming, E, R>) =>
+  Effect.map(waiting, ({ listening, decision }) => ({
+    listening: {
+      ...listening,
+      accepted: Effect.map(listening.accepted, (outgoing) => withWay(name, outgoing))
+    },
+    decision
+  }))
 
 const unableForAnyone = Effect.fail(
   new RouteUnable({ reason: "a BIND without an address has no route where rules name routes" })

@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { DialError, LimitError } from "../Errors.ts"
+import type { Way } from "../network/Dialer.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import * as Authorize from "../policy/Authorize.ts"
@@ -75,7 +76,7 @@ const connect = Effect.fnUntraced(function* (
       ),
       Effect.map(({ transport, early, local, bound }): Connected => {
         const remote = NetAddress.inetAddressUnsafe(address, target.port)
-        const way = { route, ...(members.length > 1 && { member }), egress: bound?.address }
+        const way = wayOf(route, members.length > 1 ? member : undefined, bound ?? local)
         return { outgoing: { transport, early, local: bound ?? local, remote, way }, decision }
       })
     )
@@ -113,11 +114,18 @@ const hand = Effect.fnUntraced(function* (
   return {
     outgoing: {
       ...{ transport, early, local, remote: NetAddress.inetAddressUnsafe(address, target.port) },
-      way: { route, ...(members.length > 1 && { member }) },
+      way: wayOf(route, members.length > 1 ? member : undefined, local),
       upstream: { url: UpstreamUrl.shown(last), authorization }
     },
     decision
   }
+})
+
+/** The way of a session. A Unix-domain socket has no address. */
+const wayOf = (route: string, member: string | undefined, { address }: NetAddress.InetAddress): Way => ({
+  route,
+  ...(member !== undefined && { member }),
+  ...(NetAddress.isUnspecified(address) ? {} : { egress: address })
 })
 
 /** The most addresses of a target that are tried. */

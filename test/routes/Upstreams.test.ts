@@ -184,6 +184,44 @@ describe("the way to targets", () => {
     )
   )
 
+  it.effect("is in the events, with the address from which the connection left, also of a direct one", () =>
+    Effect.gen(function* () {
+      const { target } = yield* Network
+      yield* target("203.0.113.80:80", ({ send }) => send("directly"))
+      yield* target(at, upstream({ protocol: "http", login: "alice:secret" }))
+      yield* target("192.0.2.8:1080", upstream({ protocol: "socks5" }))
+      const ways: Array<unknown> = []
+      yield* (yield* Events).listen(["SessionEnded"], ({ route, member, egress }) =>
+        Effect.sync(() => void ways.push([route, member, egress]))
+      )
+      for (const host of ["203.0.113.80", "203.0.113.81", "203.0.113.82"]) {
+        assert.strictEqual((yield* ask(host)).code, 0)
+        yield* settled
+      }
+      assert.deepStrictEqual(ways, [
+        ["direct", undefined, "198.51.100.1"],
+        // An upstream of HTTP does not tell its address, one of SOCKS5 does.
+        ["http", undefined, "198.51.100.1"],
+        ["socks", undefined, "198.51.100.77"]
+      ])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        layerServer({
+          routes: [
+            { name: "http", via: urls.http },
+            { name: "socks", via: "socks5://192.0.2.8" }
+          ],
+          rules: [
+            { allow: true, to: "203.0.113.81", route: "http" },
+            { allow: true, to: "203.0.113.82", route: "socks" },
+            { allow: true }
+          ]
+        })
+      )
+    )
+  )
+
   it.effect.each(["", "?pipelined=true"])(
     "is a chain if there are several upstreams, each of which gets the next%s",
     (options) => {
