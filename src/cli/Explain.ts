@@ -14,13 +14,16 @@ import type { Rules } from "../config/RuleTable.ts"
 import type * as Sources from "../config/Sources.ts"
 import type { ResolveError } from "../Errors.ts"
 import { Nat64 } from "../network/Nat64.ts"
-import { Resolver, addressesOf as resolved } from "../network/Resolver.ts"
+import { Resolver } from "../network/Resolver.ts"
+import { RouteResolvers } from "../network/RouteResolvers.ts"
 import type { Access } from "../policy/Access.ts"
+import * as Authorize from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Explain from "../policy/Explain.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { judgeOf } from "../policy/Policy.ts"
 import * as RuleNames from "../policy/RuleNames.ts"
+import * as RouteNames from "../routes/RouteNames.ts"
 import * as Routes from "../routes/Routes.ts"
 import * as Config from "../server/Config.ts"
 import { addressesOf } from "../server/CurrentGeneration.ts"
@@ -76,7 +79,12 @@ export const answer = Effect.fnUntraced(function* (
   }).pipe(
     Effect.provide(
       Layer.provideMerge(
-        Layer.mergeAll(users, Layer.provideMerge(Nat64.layer, Resolver.layer), Interfaces.layer),
+        Layer.mergeAll(
+          users,
+          Layer.provideMerge(Nat64.layer, Resolver.layer),
+          Interfaces.layer,
+          RouteNames.layer
+        ),
         Config.layer(values)
       )
     )
@@ -134,7 +142,8 @@ export const explain = Effect.fnUntraced(function* (
     return [...listed(Explain.explain(rules, access, where, now)), verdict(decision), ...route]
   }
   if (!isAllowed(undefined)) return { lines: considered(undefined), code: 1 }
-  const found = yield* Effect.result(addressesIn(access, address))
+  const resolver = (yield* RouteResolvers)(judge(access, undefined, now).route)
+  const found = yield* Effect.result(addressesIn(access, address, resolver))
   // Without an address the target cannot be reached, whatever the rules allow.
   if (Result.isFailure(found)) {
     const considered = listed(Explain.explain(rules, access, undefined, now))
@@ -166,10 +175,11 @@ const whyOf = (error: ResolveError): string => {
 /** The addresses to judge; one undefined address for an access without a target. */
 const addressesIn = Effect.fnUntraced(function* (
   { target }: Access,
-  address: NetAddress.IpAddress | undefined
+  address: NetAddress.IpAddress | undefined,
+  resolver: Resolver["Service"] | undefined
 ): Effect.fn.Return<ReadonlyArray<NetAddress.IpAddress | undefined>, ResolveError, Resolver> {
   if (address !== undefined || target === undefined) return [address]
-  const [found, { original }] = [yield* resolved(target.host), yield* Nat64]
+  const [found, { original }] = [yield* Authorize.resolve(target.host, resolver), yield* Nat64]
   return found.map((each) => original(NetAddress.toCanonical(each)))
 })
 

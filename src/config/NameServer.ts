@@ -20,6 +20,10 @@ export interface NameServer {
   readonly certificateName: string | undefined
 }
 
+/** Completes the sentence "… is not …". */
+export const expected =
+  "the address of a name server such as 192.0.2.53, tcp://[2001:db8::53]:5353 or tls://192.0.2.53"
+
 const ports = { udp: 53, tcp: 53, tls: 853 }
 
 export const fromString = (text: string): Option.Option<NameServer> => {

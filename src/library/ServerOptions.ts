@@ -638,6 +638,14 @@ export interface RouteOptions {
   readonly via?: Many<Redacted.Redacted | string> | undefined
   /** In the place of `via`, several ways, of which each session gets one. */
   readonly members?: Many<Redacted.Redacted | string | MemberOptions> | undefined
+  /** File of more members. */
+  readonly membersFile?: string | undefined
+  /** Where it leaves from, by this route alone: as the setting `egress`. */
+  readonly egress?: Many<string> | undefined
+  /** The name servers for the names of its targets, as the setting `dns`. */
+  readonly dns?: Many<string> | undefined
+  /** With `dns`, the family of addresses that is tried first. */
+  readonly prefer?: "ipv6" | "ipv4" | undefined
   /** Whether the last upstream gets the names of targets, or judged addresses; by default, what its URL says. */
   readonly names?: "here" | "upstream" | undefined
   /** How a session gets its member; `round-robin`, if left out. */

@@ -16,8 +16,7 @@ export class NameSettings extends Section.make<NameSettings>()("effect-socks/net
       "is of the address, or with ?name=NAME behind it of that name",
     metavar: "SERVER",
     read: NameServer.fromString,
-    expected:
-      "the address of a name server such as 192.0.2.53, tcp://[2001:db8::53]:5353 or tls://192.0.2.53",
+    expected: NameServer.expected,
     default: [],
     defaultText: "none",
     separator: /[\s,]+/

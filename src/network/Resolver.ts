@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import * as Phases from "../base/Phases.ts"
 import type { NameServer } from "../config/NameServer.ts"
 import { BadSetting, NameNotFound, ResolutionTimeout, type ResolveError } from "../Errors.ts"
@@ -69,9 +70,21 @@ export class Resolver extends Context.Service<
    */
   static readonly layer: Layer.Layer<Resolver, never, NetworkSettings | NameSettings> = Layer.effect(
     Resolver,
+    Effect.suspend(() => Effect.flatMap(NameSettings, Resolver.make))
+  )
+
+  /** The same by these settings of names. */
+  static readonly make = ({
+    dns,
+    staticHosts,
+    prefer
+  }: Pick<NameSettings["Service"], "dns" | "staticHosts" | "prefer">): Effect.Effect<
+    Resolver["Service"],
+    never,
+    NetworkSettings | Scope.Scope
+  > =>
     Effect.gen(function* () {
       const { resolveTimeout } = yield* NetworkSettings
-      const { dns, staticHosts, prefer } = yield* NameSettings
       const cache = yield* DnsCache.make(resolveTimeout)
       const own = Arr.groupBy(staticHosts, ({ name }) => name)
       const chosen = dns.length === 0 ? undefined : yield* Effect.promise(() => named(dns))
@@ -89,7 +102,6 @@ export class Resolver extends Context.Service<
               )
       }
     })
-  )
 
   /** A resolver in place of this package's own. Fails for settings that only the latter goes by. */
   static readonly layerOfOwn = (

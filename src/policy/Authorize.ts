@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import { type LimitError, NotAllowed, type ResolveError } from "../Errors.ts"
 import { Nat64 } from "../network/Nat64.ts"
-import { addressesOf, type Late, type Resolver } from "../network/Resolver.ts"
+import { type Addresses, addressesOf, type Late, Resolver } from "../network/Resolver.ts"
+import { RouteResolvers } from "../network/RouteResolvers.ts"
 import type { Target } from "../wire/Target.ts"
 import type { Access } from "./Access.ts"
 import type { Decision } from "./Decision.ts"
@@ -24,7 +25,8 @@ export type Authorized = Arr.NonEmptyReadonlyArray<Permitted> & Late<Permitted>
 /**
  * The allowed addresses of the access's target, in the order in which to try them.
  * The name is judged before it is resolved, and then each of its addresses: an address of
- * a translator as the IPv4 address to which it leads. Fails if no address is allowed.
+ * a translator as the IPv4 address to which it leads. An address that other name servers have found than those of
+ * its route is denied. Fails if no address is allowed.
  */
 export const authorize = Effect.fnUntraced(function* (
   access: Access & { readonly target: Target }
@@ -35,12 +37,18 @@ export const authorize = Effect.fnUntraced(function* (
   const startedAt = clock.monotonicTimeNanosUnsafe()
   const early = yield* judge(access)
   if (early.verdict === "deny") return yield* deny({ access, decision: early, addresses: [], duration: 0 })
+  const { host } = access.target
+  const resolverOf = yield* RouteResolvers
+  const resolver = resolverOf(early.route)
+  const isOfRoute = ({ verdict, route }: Decision) =>
+    verdict !== "allow" || NetAddress.isIpAddress(host) || resolverOf(route) === resolver
   const judgeAll = Effect.fnUntraced(function* (found: ReadonlyArray<NetAddress.IpAddress>) {
     const addresses = found.map((address) => NetAddress.toCanonical(address))
     const allowed: Array<Permitted> = []
     let first: Decision | undefined
     for (const address of addresses) {
-      const decision = yield* judge(access, original(address))
+      const judged = yield* judge(access, original(address))
+      const decision = isOfRoute(judged) ? judged : foundElsewhere(judged)
       first ??= decision
       if (decision.verdict === "allow") allowed.push({ address, decision })
     }
@@ -53,7 +61,7 @@ export const authorize = Effect.fnUntraced(function* (
     }
     return allowed
   })
-  const found = yield* addressesOf(access.target.host)
+  const found = yield* resolve(host, resolver)
   const judged = yield* judgeAll(found)
   if ("first" in judged) {
     const { first, ...rest } = judged
@@ -64,6 +72,18 @@ export const authorize = Effect.fnUntraced(function* (
     : Object.assign(judged, {
         late: Effect.map(Effect.flatMap(found.late, judgeAll), (more) => ("first" in more ? [] : more))
       })
+})
+
+/** The addresses of a host, by this resolver or else the usual one. */
+export const resolve = (
+  host: Target["host"],
+  resolver: Resolver["Service"] | undefined
+): Effect.Effect<Addresses, ResolveError, Resolver> =>
+  resolver === undefined ? addressesOf(host) : Effect.provideService(addressesOf(host), Resolver, resolver)
+
+const foundElsewhere = ({ rule }: Decision): Decision => ({
+  ...{ verdict: "deny", rule },
+  reason: "its route asks other name servers than those that have found the address"
 })
 
 /**

@@ -18,7 +18,10 @@ export interface Decision {
   readonly isReport?: true
   /** The limits of the rule that allows it. */
   readonly limits?: Limits
-  /** The route that the rule names; left out for the default route. */
+  /**
+   * The route that the rule names; left out for the default route. While the decision is undecided, that of the first rule
+   * that matches at every address: its name servers find the addresses.
+   */
   readonly route?: string
 }
 

@@ -53,11 +53,16 @@ const ready = ({ table, facts, index, terms, partial }: Parts): Ruleset => ({
     const known = facts(access, address, now)
     const decisive = index.first(known.reached, table.length, (rule) => terms.ruleHolds(rule, known))
     const settled = known.hasAddress ? decisive : partial.decide(decisive, known)
-    return settled === undefined ? undecided : decisionOf(table, settled)
+    return settled === undefined ? undecidedBefore(table, decisive) : decisionOf(table, settled)
   }
 })
 
-/** The decision if a target or an address is needed that is not known yet. */
+/** The decision if a target or an address is needed that is not known yet, where this rule is the first that is certain. */
+const undecidedBefore = (table: RuleTable, certain: number): Decision => {
+  const route = certain === table.length ? absent : table.get(certain, field.route)
+  return route === absent ? undecided : { ...undecided, route: table.labels.text(route) }
+}
+
 const undecided: Decision = { verdict: "undecided", rule: "rules" }
 
 const decisionOf = (table: RuleTable, rule: number): Decision => {

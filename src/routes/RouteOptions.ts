@@ -14,6 +14,7 @@
  *       check: { target: "example.com:443", every: 30s }
  *
  *     - { name: quiet, egress: 192.0.2.10 }
+ *     - { name: inside, dns: 10.0.0.53, prefer: ipv4 }
  *
  * A file of members has a URL on each line, and `name=NAME` and `weight=N` behind it; # begins a comment.
  */
@@ -25,6 +26,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as EgressSource from "../config/EgressSource.ts"
 import { Files } from "../config/Files.ts"
+import * as NameServer from "../config/NameServer.ts"
 import * as Parsers from "../config/Parsers.ts"
 import * as Schemas from "../config/Schemas.ts"
 import * as Target from "../wire/Target.ts"
@@ -47,6 +49,10 @@ export type Choice = (typeof choices)[number]
 
 export interface RouteOptions {
   readonly name: string
+  /** The name servers that find the addresses of its targets; empty for those that all others have. */
+  readonly dns: ReadonlyArray<NameServer.NameServer>
+  /** The family of addresses that is tried first, if the route has name servers. */
+  readonly prefer: "ipv6" | "ipv4" | undefined
   /** Whether the route has no upstreams. One whose file of members is empty is not direct. */
   readonly isDirect: boolean
   readonly members: ReadonlyArray<Member>
@@ -120,12 +126,23 @@ const egress = Schemas.list(
   { canBeEmpty: false }
 )
 
+const dns = Schemas.list(
+  Schemas.text({
+    read: NameServer.fromString,
+    expected: NameServer.expected,
+    json: { type: "string", minLength: 1 }
+  }),
+  { canBeEmpty: false }
+)
+
 const written = Schema.Struct({
   name,
   via: Schema.optionalKey(via),
   members: Schema.optionalKey(Schemas.list(member, { canBeEmpty: false })),
   "members-file": Schema.optionalKey(path),
   egress: Schema.optionalKey(egress),
+  dns: Schema.optionalKey(dns),
+  prefer: Schema.optionalKey(Schemas.word(["ipv6", "ipv4"] as const, "ipv6 or ipv4")),
   names: Schema.optionalKey(Schemas.word(["here", "upstream"], "here or upstream")),
   choose: Schema.optionalKey(Schemas.word(choices, "one of round-robin, least-sessions, random and sticky")),
   "sticky-by": Schema.optionalKey(name),
@@ -142,15 +159,18 @@ const route: Schemas.Form<RouteOptions> = Schemas.thenRead(written, (options) =>
   Effect.gen(function* () {
     const { name, via, names, choose, check } = options
     const pooled = options.members !== undefined || options["members-file"] !== undefined
-    const isDirect = options.egress !== undefined && via === undefined && !pooled
+    const isDirect = (options.egress ?? options.dns) !== undefined && via === undefined && !pooled
     if (!isDirect && (via !== undefined) === pooled) {
-      const expected = "a route has either via, or members or members-file, or egress alone"
+      const expected = "a route has either via, or members or members-file, or egress or dns alone"
       return yield* Effect.fail(problem("name", expected))
     }
     const useless =
       isDirect &&
       (["names", "choose", "sticky-by", "check"] as const).find((key) => options[key] !== undefined)
     if (useless) return yield* Effect.fail(problem(useless, `${useless} is for a route through an upstream`))
+    if (options.prefer !== undefined && options.dns === undefined) {
+      return yield* Effect.fail(problem("prefer", "prefer is for a route with dns"))
+    }
     const wrong = onlyOfPools(options, pooled)
     if (wrong) return yield* Effect.fail(wrong)
     const members = via ? [{ via, weight: 1 }] : [...(options.members ?? []), ...(yield* ofFile(options))]
@@ -159,6 +179,8 @@ const route: Schemas.Form<RouteOptions> = Schemas.thenRead(written, (options) =>
       isDirect,
       members: names === undefined ? members : members.map((each) => sending(each, names === "upstream")),
       egress: options.egress ?? [],
+      dns: options.dns ?? [],
+      prefer: options.prefer,
       choose: choose ?? "round-robin",
       stickyBy: options["sticky-by"] ?? "user",
       check: check && { target: check.target, every: check.every ?? Duration.seconds(30) }

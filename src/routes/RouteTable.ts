@@ -129,8 +129,8 @@ export type Describe = (access: JudgedTarget["access"], permitted: Permitted) =>
 
 /** The route of `--upstream`. */
 const short = (via: ReadonlyArray<UpstreamUrl.Upstream>): RouteOptions.RouteOptions => ({
-  ...{ name: "upstream", isDirect: false, members: [{ via, weight: 1 }], egress: [] },
-  ...{ choose: "round-robin", stickyBy: "user", check: undefined }
+  ...{ name: "upstream", isDirect: false, members: [{ via, weight: 1 }], egress: [], dns: [] },
+  ...{ choose: "round-robin", stickyBy: "user", check: undefined, prefer: undefined }
 })
 
 /** Routes of one name, routes that no rule names, and rules that name no route. */

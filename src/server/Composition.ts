@@ -20,6 +20,7 @@ import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { AutoConfig } from "../policy/AutoConfig.ts"
 import { Policy } from "../policy/Policy.ts"
+import * as RouteNames from "../routes/RouteNames.ts"
 import * as Routes from "../routes/Routes.ts"
 import * as EventLog from "../session/EventLog.ts"
 import * as EventSources from "../session/EventSources.ts"
@@ -67,6 +68,7 @@ export const services = (
     OriginPool.layer,
     AddressHistory.layer,
     AutoConfig.layer,
+    replacements.resolver === undefined ? RouteNames.layer : RouteNames.layerOfOwn,
     Routes.withEgress(replacements.route ?? Layer.provide(Routes.layer, [resolver, dialer]))
   )
 }

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import { Authenticator } from "../auth/Authenticator.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import { RouteResolvers } from "../network/RouteResolvers.ts"
 import { Policy } from "../policy/Policy.ts"
 import type { Route } from "../routes/Route.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
@@ -24,6 +25,8 @@ export interface CurrentGeneration {
   readonly policy: Policy["Service"]
   /** Delegates to the route of the generation in force: the decisions of its policy name its routes. */
   readonly route: Route
+  /** Delegates to the resolvers of that route. */
+  readonly routeResolvers: (typeof RouteResolvers)["Service"]
   readonly replace: (next: Generation, open: ReadonlyArray<Listeners.Endpoint>) => void
   /** Invalidates all remembered decisions: their revision is no longer the present one. */
   readonly forgetDecisions: () => void
@@ -66,6 +69,7 @@ export const make = (first: Generation): CurrentGeneration => {
         return keyOf(access, permitted)
       }
     },
+    routeResolvers: (name) => Context.get(generation.services, RouteResolvers)(name),
     replace: (next, open) => {
       generation = next
       revision++

@@ -20,6 +20,7 @@ import type { Bandwidth } from "../limits/Bandwidth.ts"
 import { CurrentListener, at as listenerAt } from "../network/CurrentListener.ts"
 import { Dialer } from "../network/Dialer.ts"
 import type { Pseudonym } from "../network/Pseudonym.ts"
+import { RouteResolvers } from "../network/RouteResolvers.ts"
 import { Policy } from "../policy/Policy.ts"
 import { PolicySettings } from "../policy/Settings.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
@@ -70,6 +71,7 @@ export const make = Effect.fnUntraced(function* (
       ),
       Context.add(Policy, LoopGuard.policy(current.policy, closed, allowTarget)),
       Context.add(CurrentRoute, current.route),
+      Context.add(RouteResolvers, current.routeResolvers),
       // The span in which the server was built is no parent of what its clients do.
       Context.omit(Tracer.ParentSpan)
     )

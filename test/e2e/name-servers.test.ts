@@ -3,6 +3,8 @@
  * server is gone, silent or wrong.
  */
 import { createSocket } from "node:dgram"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -137,6 +139,47 @@ describe("several name servers", () => {
         sorted.join()
       )
     })
+  )
+})
+
+/** Name servers of two routes. Only the one inside knows the names below `corp.example`; a target is at 127.0.0.1 only. */
+const splitNames =
+  (inside: boolean): Names.Answers =>
+  (name, family) => {
+    if (family === 6) return []
+    if (name === "elsewhere.example") return [[127, 0, 0, 3]]
+    return name.endsWith("corp.example") && !inside ? "no such name" : [[127, 0, 0, inside ? 1 : 2]]
+  }
+
+describe("name servers of routes", () => {
+  it.live("find the addresses of names that their rules take, and of no others", () =>
+    Effect.gen(function* () {
+      const inside = yield* Names.serveStream(splitNames(true))
+      const usual = yield* Names.serveStream(splitNames(false))
+      const path = join(yield* directory, "config.yaml")
+      writeFileSync(
+        path,
+        [
+          "private-targets: allow",
+          `dns: tcp://127.0.0.1:${usual.port}`,
+          `routes: [{ name: inside, dns: "tcp://127.0.0.1:${inside.port}", prefer: ipv4 }]`,
+          "rules:",
+          "  - { allow: true, to: '*.corp.example', route: inside }",
+          "  - { allow: true, to: 127.0.0.3, route: inside }",
+          "  - { allow: true }"
+        ].join("\n")
+      )
+      const { port, logged } = yield* Program.start(["--config", path])
+      const target = yield* listen()
+      const { client, code } = yield* ask(port, "web.corp.example", target.port)
+      assert.strictEqual(code, 0x00)
+      yield* client.end
+      assert.strictEqual((yield* ask(port, "web.example", target.port)).code, 0x05)
+      assert.strictEqual((yield* ask(port, "elsewhere.example", target.port)).code, 0x02)
+      yield* logged({ outcome: "NotAllowed", target: `elsewhere.example:${target.port}` })
+      assert.deepStrictEqual([...new Set(inside.asked)], ["web.corp.example"])
+      assert.sameMembers([...new Set(usual.asked)], ["web.example", "elsewhere.example"])
+    }).pipe(Effect.scoped)
   )
 })
 

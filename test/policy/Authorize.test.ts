@@ -9,15 +9,18 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { TestClock } from "effect/testing"
 import { Resolver } from "../../src/network/Resolver.ts"
+import { RouteResolvers } from "../../src/network/RouteResolvers.ts"
 import type { Access } from "../../src/policy/Access.ts"
 import * as Authorize from "../../src/policy/Authorize.ts"
 import type { Decision } from "../../src/policy/Decision.ts"
 import * as DecisionLog from "../../src/policy/DecisionLog.ts"
 import { Policy, reporting } from "../../src/policy/Policy.ts"
+import * as Ruleset from "../../src/policy/Ruleset.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as Target from "../../src/wire/Target.ts"
 import { utf8 } from "../support/bytes.ts"
 import { captured } from "../support/logs.ts"
+import { read } from "../support/rules.ts"
 
 const access = (host: string): Access & { readonly target: Target.Target } => ({
   identity: { user: "alice" },
@@ -73,6 +76,57 @@ const granting = (
     Effect.provide(Layer.mergeAll(resolver, Layer.succeed(Policy, policy), config, logs))
   )
 }
+
+describe("name servers of routes", () => {
+  const resolver = (
+    name: string,
+    asked: Array<string>,
+    addresses: ReadonlyArray<string>
+  ): Resolver["Service"] => ({
+    resolve: (host) => {
+      asked.push(`${name}: ${host}`)
+      return Effect.succeed(addresses.map(NetAddress.ipFromStringUnsafe) as never)
+    }
+  })
+
+  it.effect("are those of the first rule that takes the name, and find addresses of its route only", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const inside = resolver("inside", asked, ["10.0.0.1", "192.0.2.1"])
+      const usual = resolver("usual", asked, ["10.0.0.2", "192.0.2.2"])
+      const { judge } = Ruleset.make(
+        read(
+          { name: "ours", allow: true, to: "*.corp.example", route: "inside" },
+          { name: "by address", allow: true, to: "10.0.0.0/8", route: "inside" },
+          { name: "rest", allow: true }
+        )
+      )
+      const of = (host: string, others = usual) =>
+        Authorize.authorize(access(host)).pipe(
+          Effect.map((permit) => permit.map(({ address }) => NetAddress.formatIp(address))),
+          Effect.catchTag("NotAllowed", ({ reason, rule }) => Effect.succeed([`${rule}: ${reason}`])),
+          Effect.provideService(DecisionLog.DecisionLog, DecisionLog.make()),
+          Effect.provideService(RouteResolvers, (route) => (route === "inside" ? inside : undefined)),
+          Effect.provide(
+            Layer.mergeAll(
+              Layer.succeed(Resolver, others),
+              Layer.succeed(Policy, Policy.make(judge)),
+              Config.layer()
+            )
+          )
+        )
+      assert.deepStrictEqual(yield* of("db.corp.example"), ["10.0.0.1", "192.0.2.1"])
+      // The usual servers say 10.0.0.2, too, to which a route leads whose servers were not asked.
+      assert.deepStrictEqual(yield* of("web.example"), ["192.0.2.2"])
+      assert.deepStrictEqual(asked, ["inside: db.corp.example", "usual: web.example"])
+      // An address that the client has named was found by nobody.
+      assert.deepStrictEqual(yield* of("10.0.0.9"), ["10.0.0.9"])
+      assert.deepStrictEqual(yield* of("web.example", resolver("usual", asked, ["10.0.0.2"])), [
+        "by address: its route asks other name servers than those that have found the address"
+      ])
+    })
+  )
+})
 
 describe("Authorize", () => {
   it.effect("does not resolve a denied name", () =>

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type { ServerOptions } from "../../src/library/ServerOptions.ts"
 import { Settings } from "../../src/library/Settings.ts"
@@ -10,6 +11,7 @@ import * as RouteOptions from "../../src/routes/RouteOptions.ts"
 import * as Routes from "../../src/routes/Routes.ts"
 import * as UpstreamUrl from "../../src/routes/UpstreamUrl.ts"
 import * as Config from "../../src/server/Config.ts"
+import { layerServer } from "../../src/testing/index.ts"
 
 const routes = (options: unknown) =>
   Effect.map(Settings.make({ routes: options } as ServerOptions), ({ values }) => values.routes)
@@ -56,12 +58,28 @@ describe("routes", () => {
         [{ name: "a", via: "socks5://a", choose: "random" }, /choose is for a route with members/],
         [{ name: "a", members: ["socks5://a"], stickyBy: "user" }, /sticky-by is for choose: sticky/],
         [{ name: "a", members: ["socks5://a"], check: { target: "a" } }, /not HOST:PORT/],
-        [{ name: "a", members: ["socks5://a"], weight: 3 }, /weight/]
+        [{ name: "a", members: ["socks5://a"], weight: 3 }, /weight/],
+        [{ name: "a", dns: "dns.example" }, /the address of a name server/],
+        [{ name: "a", via: "socks5://a", prefer: "ipv4" }, /prefer is for a route with dns/],
+        [{ name: "a", dns: "192.0.2.53", choose: "random" }, /choose is for a route through an upstream/]
       ] as const) {
         const said = yield* refused(options)
         assert.match(said, message)
         assert.notInclude(said, "secret")
       }
+    })
+  )
+
+  it.effect("may have name servers, unless the app says alone what names lead to", () =>
+    Effect.gen(function* () {
+      const route = { name: "inside", dns: ["192.0.2.53", "tls://192.0.2.54"], prefer: "ipv4" } as const
+      const [read] = yield* routes(route)
+      assert.deepStrictEqual([read!.isDirect, read!.dns.length, read!.prefer], [true, 2, "ipv4"])
+      const server = layerServer({ routes: route, rules: { allow: true, route: "inside" } })
+      assert.include(
+        (yield* Effect.flip(Effect.scoped(Layer.build(server)))).message,
+        "possible beside a Resolver of your own"
+      )
     })
   )
 
