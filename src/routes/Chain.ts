@@ -11,12 +11,12 @@ import type * as Scope from "effect/Scope"
 import * as Deadline from "../base/Deadline.ts"
 import { type DialError, UpstreamFailed, UpstreamTimeout, UpstreamUnreachable } from "../Errors.ts"
 import { Dialer, fromCode, type Outgoing } from "../network/Dialer.ts"
-import * as HappyEyeballs from "../network/HappyEyeballs.ts"
 import { addressesOf, type Resolver } from "../network/Resolver.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import type { Secure } from "../network/TlsClient.ts"
 import * as UnixDialer from "../network/UnixDialer.ts"
-import type * as Target from "../wire/Target.ts"
+import * as Target from "../wire/Target.ts"
+import * as Attempts from "./Attempts.ts"
 import { Conversation } from "./Conversation.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
 import { kinds } from "./upstreams/Kinds.ts"
@@ -146,7 +146,7 @@ interface Dialled extends Pick<Outgoing, "transport" | "local"> {
 /** The connection to the first upstream. Its addresses are those of its name now, and no policy judges them. */
 const dial = Effect.fnUntraced(function* ({
   upstream
-}: Hop): Effect.fn.Return<Dialled, DialError, Dialer | Resolver | Scope.Scope> {
+}: Hop): Effect.fn.Return<Dialled, DialError, Dialer | NetworkSettings | Resolver | Scope.Scope> {
   const unreachable = ofHop({ upstream })
   const { place } = upstream
   if ("path" in place) {
@@ -156,18 +156,20 @@ const dial = Effect.fnUntraced(function* ({
     return { transport, local: nowhere, remote: undefined }
   }
   const { host, port } = place
-  const [first, ...others] = yield* Effect.mapError(addressesOf(host), unreachable)
+  const addresses = yield* Effect.mapError(addressesOf(host), unreachable)
   const dialer = yield* Dialer
-  const attempt = (address: NetAddress.IpAddress) => dialer.connect(address, port)
-  return yield* others.length === 0
-    ? Effect.mapError(attempt(first), unreachable)
-    : Effect.mapError(HappyEyeballs.first([attempt(first), ...others.map(attempt)], delay), ([error]) =>
-        unreachable(error)
-      )
+  const { connectTimeout } = yield* NetworkSettings
+  const [head, ...tail] = addresses.map((address) => ({ address }))
+  const { late } = addresses
+  const candidates = Object.assign([head!, ...tail] as const, {
+    late: late && Effect.map(late, (more) => more.map((address) => ({ address })))
+  })
+  const attempt = ({ address }: { readonly address: NetAddress.IpAddress }) => dialer.connect(address, port)
+  return yield* Effect.mapError(
+    Attempts.first(Target.format(place), candidates, attempt, connectTimeout),
+    unreachable
+  )
 })
-
-/** RFC 8305 §5, Connection Attempt Delay. */
-const delay = "250 millis"
 
 /** The local address of a connection on a Unix-domain socket. */
 const nowhere = NetAddress.inetAddressUnsafe(NetAddress.ipv4Unspecified, 0)
