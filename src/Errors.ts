@@ -263,6 +263,8 @@ export class ResponseTimeout extends TaggedError("ResponseTimeout") {}
 /** An error of an upstream itself. `upstream` is its URL, without a password. */
 interface OfUpstream {
   readonly upstream: string
+  /** Set if the upstream had been asked for the target, so that the target can have caused the error. */
+  readonly after?: "request"
 }
 
 /** There is no connection to the upstream. */

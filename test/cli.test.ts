@@ -59,7 +59,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   allowTarget: ["10.0.0.1/8", /a target such as/],
   upstream: ["ftp://proxy.example:21", /a URL such as socks5:/],
   egress: ["192.0.2.1:80", /an address such as 192\.0\.2\.10, a network/],
-  egressBy: ["session", /one of user and client/],
+  egressBy: ["session-id", /user, client, or the name of a parameter/],
   egressKey: ["short", /a secret of 16 to 256 ASCII characters/],
   noProxy: ["corp.example/8", /a name such as corp\.example/],
   denyTarget: ["*:smtp", /a target such as .*, nor none/],

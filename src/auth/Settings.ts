@@ -59,7 +59,8 @@ export class AuthSettings extends Section.make<AuthSettings>()("effect-socks/aut
   userParameters: Setting.many<UserParameters.UserParameter>({
     description:
       "Parameter that user names may have behind them, as in alice-session-42, which logs in as alice. It is NAME, " +
-      "NAME:A|B for one of these words, or NAME:number. Routes can go by it, and the log has it",
+      "NAME:A|B for one of these words, NAME:number, or NAME:ttl for a duration such as 10m, after which routes " +
+      "choose anew. Routes can go by it, and the log has it",
     metavar: "PARAMETER",
     read: UserParameters.fromString,
     expected: UserParameters.expected,

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import * as UserParameters from "../auth/UserParameters.ts"
 import { Users } from "../auth/Users.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
 import type { Rules } from "../config/RuleTable.ts"
@@ -58,15 +59,24 @@ export const answer = Effect.fnUntraced(function* (
   asked: AccessFlags.Given,
   name: string | undefined
 ) {
-  const question = yield* AccessFlags.fromFlags(asked, name)
+  const login = name === undefined ? undefined : UserParameters.read(values.userParameters, name)
+  if (login !== undefined && "refused" in login) {
+    return { lines: [`Refused at the login: ${login.refused}`], code: 1, isUnknown: false } as const
+  }
+  const question = yield* AccessFlags.fromFlags(asked, login?.user)
   return yield* Effect.gen(function* () {
     const { users } = yield* (yield* Users).current
-    const user = users.find((known) => known.name === name)
+    const user = users.find((known) => known.name === login?.user)
     // A service may know more users, and a certificate may be anyone's.
     const isUnknown = name !== undefined && user === undefined && !values.authUrl && !values.tlsClientCa
     const groups = user?.groups ?? []
     const { access } = question
-    const identity = { ...access.identity, groups: [...(access.identity.groups ?? []), ...groups] }
+    const { parameters = {} } = login ?? {}
+    const identity = {
+      ...access.identity,
+      groups: [...(access.identity.groups ?? []), ...groups],
+      parameters
+    }
     const explained = yield* explain(
       {
         rules: values.rules,
@@ -109,7 +119,7 @@ const judging = (values: Config.Values, local: LocalAddresses["Service"]): Input
 interface Inputs {
   readonly rules: Rules
   readonly judge: (access: Access, address: NetAddress.IpAddress | undefined, now: number) => Judged
-  /** The route to a judged address; undefined where all targets are reached directly. */
+  /** What there is to say of the route to a judged address. */
   readonly routeOf?: Effect.Success<typeof Routes.describe>
 }
 
@@ -137,7 +147,7 @@ export const explain = Effect.fnUntraced(function* (
     const { target } = access
     const route =
       routeOf && target && where && decision.verdict === "allow"
-        ? [`Route: ${routeOf({ ...access, target }, { address: where, decision })}`]
+        ? routeOf({ ...access, target }, { address: where, decision }, now)
         : []
     return [...listed(Explain.explain(rules, access, where, now)), verdict(decision), ...route]
   }

@@ -77,7 +77,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
   const services =
     Primary === undefined
-      ? Layer.provide(Composition.services(), Layer.succeed(RememberedLogins.RememberedLogins, remembered))
+      ? Layer.provide(Composition.services(), Composition.lasting(remembered))
       : Primary.services
   // The scope around the server: the admin listener still answers while the sessions drain.
   const scope = yield* Effect.scope
@@ -261,11 +261,13 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
   return { outline, workers, admin, open, follow, texts: () => texts }
 })
 
-/** The files of the settings, and the files of certificates that the settings name. */
+/** The files of the settings, and the files of certificates that the settings name, those of upstreams among them. */
 const filesOf = ({
   files,
-  values: { tlsCert, tlsKey, tlsClientCa, tlsClientCrl }
-}: Settings.Read): ReadonlyArray<string> => [
-  ...files,
-  ...[tlsCert, tlsKey, tlsClientCa, tlsClientCrl].filter((path) => path !== undefined)
-]
+  values: { tlsCert, tlsKey, tlsClientCa, tlsClientCrl, upstream, routes }
+}: Settings.Read): ReadonlyArray<string> => {
+  const members = routes.flatMap(({ members }) => members.flatMap(({ via }) => via))
+  const ofUpstreams = [...upstream, ...members].flatMap(({ files: { ca, cert, key } }) => [ca, cert, key])
+  const all = [tlsCert, tlsKey, tlsClientCa, tlsClientCrl, ...ofUpstreams]
+  return [...new Set([...files, ...all.filter((path) => path !== undefined)])]
+}

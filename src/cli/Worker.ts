@@ -4,7 +4,6 @@
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import { RememberedLogins } from "../auth/RememberedLogins.ts"
 import { KnownRules } from "../config/ConfigFile.ts"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -42,12 +41,12 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     )
   }
 
+  let lasting: ReturnType<typeof Composition.lasting> | undefined
   /** The settings of a reload, and the services made from them. */
-  const servicesOf = (read: Settings.Read, { remembered }: CoordinatorMember["Service"]) =>
-    Layer.provideMerge(
-      Layer.provide(Composition.services(), Layer.succeed(RememberedLogins, remembered)),
-      Setup.settings(read, passed)
-    )
+  const servicesOf = (read: Settings.Read, { remembered }: CoordinatorMember["Service"]) => {
+    lasting ??= Composition.lasting(remembered)
+    return Layer.provideMerge(Layer.provide(Composition.services(), lasting), Setup.settings(read, passed))
+  }
 
   /** Reports that a reload is done; without a number, that the start is done. */
   const report = (reload?: number) =>

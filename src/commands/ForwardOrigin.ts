@@ -2,6 +2,7 @@
  * The connection to the origin of a forwarded request: the one that the client has to itself, one that was kept, or a
  * new one.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
@@ -64,11 +65,12 @@ export const open = Effect.fnUntraced(function* (
   const judged = yield* Connect.judge(admitted)
   const route = yield* CurrentRoute
   const { access } = judged
+  const now = yield* Clock.currentTimeMillis
   // With the name: a connection that is authenticated for one site of an address is not for another one, which a stranger
   // may have pointed there.
   const place = `${ownerOf(admitted)}\n${Target.format(access.target)}`
   const keyFor = (permitted: Permitted) => {
-    const byRoute = route.keyOf === undefined ? "" : route.keyOf(access, permitted)
+    const byRoute = route.keyOf === undefined ? "" : route.keyOf(access, permitted, now)
     return byRoute === undefined
       ? undefined
       : `${place}\n${NetAddress.formatIp(permitted.address)}\n${byRoute}`

@@ -140,7 +140,8 @@ export interface ServerOptions {
   readonly authToken?: Redacted.Redacted | undefined
   /**
    * Parameter that user names may have behind them, as in alice-session-42, which logs in as alice. It is
-   * NAME, NAME:A|B for one of these words, or NAME:number. Routes can go by it, and the log has it.
+   * NAME, NAME:A|B for one of these words, NAME:number, or NAME:ttl for a duration such as 10m, after which
+   * routes choose anew. Routes can go by it, and the log has it.
    *
    * @default none
    */
@@ -260,11 +261,12 @@ export interface ServerOptions {
   readonly egress?: Many<string> | undefined
   /**
    * What sessions have in common that leave from the same address: the user, or the address of a client
-   * without one; or always the client's address.
+   * without one; client, for always the client's address; or a parameter of --user-parameters, for a session
+   * of a user.
    *
    * @default user
    */
-  readonly egressBy?: "user" | "client" | undefined
+  readonly egressBy?: string | undefined
   /**
    * Secret by which an address of --egress is chosen. Machines with the same secret choose alike.
    *
@@ -664,4 +666,6 @@ export interface MemberOptions {
   readonly via: Many<Redacted.Redacted | string>
   /** How many sessions it gets, in proportion to the others; 1, if left out. */
   readonly weight?: number | undefined
+  /** Labels such as `country=de`: sessions with this parameter in their user name get members with the label only. */
+  readonly labels?: Many<string> | undefined
 }

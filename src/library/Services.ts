@@ -60,9 +60,7 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
     const remembered =
       Context.getOrUndefined(context as Context.Context<CoordinatorMember>, CoordinatorMember)?.remembered ??
       RememberedLogins.make(Hmac.digest(Hmac.newKey()))
-    return Effect.succeed(
-      Layer.provide(services, Layer.succeed(RememberedLogins.RememberedLogins, remembered))
-    )
+    return Effect.succeed(Layer.provide(services, Composition.lasting(remembered)))
   }
 )
 

@@ -10,8 +10,20 @@ const patience = 3
 const shortest = 10_000
 const longest = 300_000
 
+/** What is known of a failure. */
+export interface Failure {
+  /** Whether the member is to be left alone at once. */
+  readonly isCertain?: boolean | undefined
+  /** Whose session failed, if its target can have caused that: such failures count once for each of these. */
+  readonly by?: string | undefined
+}
+
+/** The most whose failures are remembered since the last success. */
+const mostBlaming = 64
+
 export class Breaker {
   private failures = 0
+  private readonly blamedBy = new Set<string>()
   /** Milliseconds since the epoch until which the member is left alone. */
   private until = 0
   private isTrying = false
@@ -41,12 +53,20 @@ export class Breaker {
     const wasOpen = this.isOpen
     this.failures = 0
     this.isTrying = false
+    if (this.blamedBy.size > 0) this.blamedBy.clear()
     return wasOpen
   }
 
   /** The member failed. Returns whether it is left alone from now on, and was not before. */
-  fail(now: number, isCertain = false): boolean {
+  fail(now: number, { isCertain = false, by }: Failure = {}): boolean {
     const wasOpen = this.isOpen
+    if (by !== undefined) {
+      if (this.blamedBy.has(by)) {
+        this.isTrying = false
+        return false
+      }
+      if (this.blamedBy.size < mostBlaming) this.blamedBy.add(by)
+    }
     this.failures = isCertain && !wasOpen ? patience : this.failures + 1
     this.isTrying = false
     if (this.isOpen) this.until = now + Math.min(longest, shortest * 2 ** (this.failures - patience))

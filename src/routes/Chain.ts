@@ -81,6 +81,8 @@ export const converse = Effect.fn("routes.converse")(function* (
 ): Effect.fn.Return<Conversing, DialError, Services> {
   const { connectTimeout } = yield* NetworkSettings
   let upstream = UpstreamUrl.shown(hops[0].upstream)
+  /** Whether the last upstream has been asked. */
+  let isAsked = false
   const reached = Effect.gen(function* () {
     const { transport, local, remote } = yield* dial(hops[0])
     const conversation = new Conversation(transport)
@@ -97,6 +99,7 @@ export const converse = Effect.fn("routes.converse")(function* (
             bound = address
           })
         : pass(conversation, hop, placeOf(next), unbound)
+      isAsked = next === undefined
       if (!hop.upstream.isPipelined) yield* conversation.settle
     }
     yield* conversation.settle
@@ -106,8 +109,17 @@ export const converse = Effect.fn("routes.converse")(function* (
     reached,
     Duration.divideUnsafe(connectTimeout, parts),
     Effect.suspend(() => Effect.fail(new UpstreamTimeout({ upstream })))
-  )
+  ).pipe(Effect.mapError((error) => (isAsked ? afterRequest(error) : error)))
 })
+
+/** The error, which came after the last upstream had been asked for the target. */
+const afterRequest = (error: DialError): DialError => {
+  const { _tag } = error
+  if (_tag === "UpstreamTimeout") return new UpstreamTimeout({ upstream: error.upstream, after: "request" })
+  return _tag === "UpstreamFailed"
+    ? new UpstreamFailed({ upstream: error.upstream, reason: error.reason, after: "request" })
+    : error
+}
 
 /** Does the TLS handshake with an upstream that speaks TLS. */
 const encrypt = (conversation: Conversation, { upstream, secure }: Hop): Effect.Effect<void, DialError> =>

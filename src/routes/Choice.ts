@@ -2,6 +2,7 @@
  * The choice of a member for a session. Every function tries its first choice, and then goes on to a member that may be
  * used.
  */
+import { hashOf, mixed } from "../base/TextHash.ts"
 import type { Choice } from "./RouteOptions.ts"
 
 /** A member, as the choice knows it. */
@@ -104,21 +105,6 @@ const rendezvous = <C extends Candidate>(members: ReadonlyArray<C>): Choose<C> =
     }
     return best
   }
-}
-
-/** FNV-1a, and mixed. */
-const hashOf = (text: string): number => {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return mixed(hash >>> 0)
-}
-
-/** The finalizer of MurmurHash3: each bit of the input changes half of the output. */
-const mixed = (value: number): number => {
-  let hash = value
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }
 
 /** The sums of the weights up to each member. */

@@ -13,14 +13,19 @@ import { BadSetting } from "../Errors.ts"
 import * as InterfaceAddress from "../network/InterfaceAddress.ts"
 import { CurrentSource, type Source } from "../network/Source.ts"
 import type { Access } from "../policy/Access.ts"
-import type { Route } from "./Route.ts"
+import type { JudgedTarget, Route } from "./Route.ts"
+import * as SessionKey from "./SessionKey.ts"
 import type { RouteSettings } from "./Settings.ts"
 
-type Settings = Pick<RouteSettings["Service"], "egressBy" | "egressKey">
+/** The settings, and the parameter of user names that has a time to live. */
+type Settings = Pick<RouteSettings["Service"], "egressBy" | "egressKey"> & {
+  readonly ttl: SessionKey.KeyOptions["ttl"]
+}
 
 /** The sources of sessions. */
 export interface Egress {
-  readonly of: (access: Pick<Access, "identity" | "client">) => Source
+  /** The source of a session at a time in milliseconds since the epoch. */
+  readonly of: (access: Pick<Access, "identity" | "client">, now: number) => Source
   /** The source of what belongs to no session, such as health checks. */
   readonly common: Source
 }
@@ -28,7 +33,7 @@ export interface Egress {
 /** Fails if addresses have to be chosen, and there is no key to choose by. */
 export const make = (
   sources: ReadonlyArray<EgressSource.EgressSource>,
-  { egressBy, egressKey }: Settings
+  { egressBy, egressKey, ttl }: Settings
 ): Effect.Effect<Egress, BadSetting> => {
   const isChosen = sources.some(EgressSource.isChosen) || hasSeveral(sources)
   if (isChosen && egressKey === undefined) {
@@ -45,7 +50,15 @@ export const make = (
       }
     }
   }
-  return Effect.succeed({ of: (access) => of(keyOf(access, egressBy)), common: of("") })
+  const keyOf = (access: Pick<Access, "identity" | "client">, now: number): string => {
+    const ways = egressBy === "client" ? ["client"] : [egressBy, "user", "client"]
+    for (const by of ways) {
+      const key = SessionKey.of(access, { by, ttl }, now)
+      if (key !== undefined) return key
+    }
+    return "client "
+  }
+  return Effect.succeed({ of: (access, now) => of(keyOf(access, now)), common: of("") })
 }
 
 /** The route, from the addresses of `egress`. `name` is that of the route in the log. */
@@ -53,39 +66,34 @@ export const around = (route: Route, egress: Egress, name = "direct"): Route => 
   const { keyOf } = route
   const within = <A, E, R>(source: Source, effect: Effect.Effect<A, E, R>) =>
     Effect.provideService(effect, CurrentSource, source)
+  const sourceOf = ({ access, since }: Pick<JudgedTarget, "access" | "since">) =>
+    Effect.clockWith((clock) => Effect.succeed(egress.of(access, since ?? clock.currentTimeMillisUnsafe())))
+  const connected = (connect: Route["connect"], to: JudgedTarget) =>
+    Effect.flatMap(sourceOf(to), (source) => within(source, connect(to)))
+  const { forward } = route
   return {
+    ...route,
     connect: (to) =>
-      within(
-        egress.of(to.access),
-        Effect.map(route.connect(to), ({ outgoing, decision }) => ({
-          // An upstream leaves from an address of its own.
-          outgoing: { ...outgoing, way: outgoing.way ?? { route: name, egress: outgoing.local.address } },
-          decision
-        }))
-      ),
+      Effect.map(connected(route.connect, to), ({ outgoing, decision }) => ({
+        // An upstream leaves from an address of its own.
+        outgoing: { ...outgoing, way: outgoing.way ?? { route: name, egress: outgoing.local.address } },
+        decision
+      })),
+    ...(forward && { forward: (to) => connected(forward, to) }),
     listen: (to, local) =>
       NetAddress.isIpAddress(to)
         ? within(egress.common, route.listen(to, local))
-        : within(egress.of(to.access), route.listen(to, local)),
-    datagrams: (to, share) => {
-      const source = egress.of(to.access)
-      return Effect.map(within(source, route.datagrams(to, share)), (found) => ({ source, ...found }))
-    },
-    keyOf: (access, permitted) => {
-      const key = keyOf === undefined ? name : keyOf(access, permitted)
-      const source = egress.of(access).of(NetAddress.isIpv4Address(permitted.address))
+        : Effect.flatMap(sourceOf(to), (source) => within(source, route.listen(to, local))),
+    datagrams: (to, share) =>
+      Effect.flatMap(sourceOf(to), (source) =>
+        Effect.map(within(source, route.datagrams(to, share)), (found) => ({ source, ...found }))
+      ),
+    keyOf: (access, permitted, now) => {
+      const key = keyOf === undefined ? name : keyOf(access, permitted, now)
+      const source = egress.of(access, now).of(NetAddress.isIpv4Address(permitted.address))
       return key === undefined ? undefined : `${key} ${source && NetAddress.formatIp(source)}`
     }
   }
-}
-
-/** What sessions have in common that leave from the same address. */
-const keyOf = (
-  { identity, client }: Pick<Access, "identity" | "client">,
-  by: Settings["egressBy"]
-): string => {
-  if (by === "user" && identity.user !== undefined) return `user ${identity.user}`
-  return `client ${client === undefined ? "" : NetAddress.formatIp(client)}`
 }
 
 const isOf = (source: EgressSource.EgressSource, isIpv4: boolean): boolean =>

@@ -14,10 +14,14 @@ import type { RouteOptions } from "./RouteOptions.ts"
 /** The most checks at once. */
 const atOnce = 32
 
-/** Checks all members until the scope closes. The first checks are spread over the time between two. */
+/**
+ * Checks all members until the scope closes, while the settings are in force. The first checks are spread over the time
+ * between two.
+ */
 export const run = Effect.fnUntraced(function* (
   pool: Pool,
-  { target, every }: NonNullable<RouteOptions["check"]>
+  { target, every }: NonNullable<RouteOptions["check"]>,
+  isInForce: () => boolean
 ): Effect.fn.Return<void, never, Exclude<Chain.Services, Scope.Scope> | Scope.Scope> {
   const semaphore = yield* Semaphore.make(atOnce)
   for (const member of pool.members) {
@@ -25,9 +29,10 @@ export const run = Effect.fnUntraced(function* (
       Effect.matchEffect({
         onSuccess: () => pool.works(member),
         // Even if the target is to blame: the target was chosen because it is always there.
-        onFailure: (error) => pool.fails(member, error, true)
+        onFailure: (error) => pool.fails(member, error, { isCertain: true })
       }),
-      semaphore.withPermits(1)
+      semaphore.withPermits(1),
+      Effect.when(Effect.sync(isInForce))
     )
     const start = pool.members.length === 1 ? 0 : yield* Random.nextBetween(0, Duration.toMillis(every))
     yield* Effect.forkScoped(

@@ -7,11 +7,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as LruMap from "../base/LruMap.ts"
+import { hashOf } from "../base/TextHash.ts"
 import { type DialError, RouteUnable, type UpstreamError } from "../Errors.ts"
-import { Breaker } from "./Breaker.ts"
+import type { Breaker, Failure } from "./Breaker.ts"
 import type * as Chain from "./Chain.ts"
 import * as Choice from "./Choice.ts"
+import * as Labels from "./Labels.ts"
+import * as MemberStates from "./MemberStates.ts"
 import type { Choice as ChoiceName } from "./RouteOptions.ts"
 
 export interface Member {
@@ -20,6 +25,17 @@ export interface Member {
   readonly id: string
   readonly hops: Chain.Hops
   readonly weight: number
+  readonly labels: Labels.Labels
+}
+
+/** What a session asks of its member. */
+export interface Asked {
+  /** What the session has in common with others that get the same member. */
+  readonly key: string | undefined
+  /** The labels that the member must have. */
+  readonly labels: ReadonlyArray<Labels.Label>
+  /** The user or the client's network: failures that a target can cause count once for each of these. */
+  readonly by: string | undefined
 }
 
 export interface Options {
@@ -35,77 +51,142 @@ export class Seen implements Member {
   readonly id: string
   readonly hops: Chain.Hops
   readonly weight: number
-  readonly breaker = new Breaker()
-  sessions = 0
+  readonly labels: Labels.Labels
+  state = MemberStates.unseen()
 
-  constructor({ name, id, hops, weight }: Member) {
+  constructor({ name, id, hops, weight, labels }: Member) {
     this.name = name
     this.id = id
     this.hops = hops
     this.weight = weight
+    this.labels = labels
+  }
+
+  get sessions(): number {
+    return this.state.sessions
+  }
+
+  get breaker(): Breaker {
+    return this.state.breaker
   }
 }
 
 /** The most members that are tried for one session. */
 const most = 3
 
+/** A hash of a member's logins: with another login it is another member, as the old one may be what fails. */
+const loginsOf = ({ hops }: Member): number =>
+  hashOf(
+    hops
+      .map(({ upstream: { credentials } }) => credentials && Redacted.value(credentials))
+      .map((login) => (login ? `${login.username.join()} ${login.password.join()}` : ""))
+      .join("\n")
+  )
+
+/** Members of which one is chosen: all, or those with some labels. */
+interface Group {
+  readonly members: ReadonlyArray<Seen>
+  readonly choose: Choice.Choose<Seen>
+}
+
+/** The most groups of members with some labels that are kept for sure. */
+const mostGroups = 64
+
 export class Pool {
   readonly route: string
   readonly members: ReadonlyArray<Seen>
-  private readonly choose: Choice.Choose<Seen>
+  /** The names of labels that members have. */
+  readonly labels: ReadonlyArray<string>
+  private readonly all: Group
+  private readonly groups = LruMap.make<string, Group>(mostGroups)
+  private readonly groupOf: (members: ReadonlyArray<Seen>) => Group
 
   private constructor({ route, members, choose }: Options, random: () => number) {
     this.route = route
     this.members = members.map((member) => new Seen(member))
-    this.choose = Choice.make(choose, this.members, random)
+    this.labels = [...new Set(members.flatMap(({ labels }) => [...labels.keys()]))]
+    this.groupOf = (members) => ({ members, choose: Choice.make(choose, members, random) })
+    this.all = this.groupOf(this.members)
   }
 
   static readonly make = (options: Options): Effect.Effect<Pool> =>
     Effect.map(Random.Random, (random) => new Pool(options, () => random.nextDoubleUnsafe()))
 
-  /** The number of members that are tried for one session. */
-  get tries(): number {
-    return Math.min(most, this.members.length)
+  /** Takes the states of members that these states have, until the scope closes. To be called before the first use. */
+  share(states: MemberStates.MemberStates): Effect.Effect<void, never, Scope.Scope> {
+    const times = new Map<string, number>()
+    return Effect.forEach(
+      this.members,
+      (member) => {
+        const own = `${this.route} ${member.id} ${loginsOf(member)}`
+        const time = (times.get(own) ?? 0) + 1
+        times.set(own, time)
+        return Effect.map(states.of(`${time} ${own}`), (state) => {
+          member.state = state
+        })
+      },
+      { discard: true }
+    )
   }
 
-  /** The member that a session with this key would get now; undefined without members. */
-  preview(key: string | undefined, now: number): Member | undefined {
-    return this.pick(new Set(), key, now)
+  /** The member that a session would get now, and the number of those that it may get. */
+  preview(asked: Asked, now: number): { readonly member: Member | undefined; readonly count: number } {
+    const group = this.groupFor(asked.labels)
+    return { member: pick(group, new Set(), asked.key, now), count: group.members.length }
   }
 
   /**
    * Uses a member, and another one if an upstream of that one fails. What the upstream tells of the target is the
-   * result. A member counts as used until the scope closes.
+   * result. A member counts as used until the scope closes. `attempt` gets the number of members that may be tried.
    */
   use<A, E, R>(
-    key: string | undefined,
-    attempt: (member: Member) => Effect.Effect<A, E | DialError, R>
+    { key, labels, by = "" }: Asked,
+    attempt: (member: Member, tries: number) => Effect.Effect<A, E | DialError, R>
   ): Effect.Effect<A, E | DialError, R | Scope.Scope> {
+    const group = this.groupFor(labels)
+    const tries = Math.min(most, group.members.length)
     const tried = new Set<Seen>()
     const next: Effect.Effect<A, E | DialError, R | Scope.Scope> = Effect.gen({ self: this }, function* () {
-      const member = this.pick(tried, key, yield* Clock.currentTimeMillis)
-      if (member === undefined)
-        return yield* new RouteUnable({ reason: `the route ${this.route} has no member` })
+      const member = pick(group, tried, key, yield* Clock.currentTimeMillis)
+      if (member === undefined) return yield* this.without(labels)
       tried.add(member)
-      member.sessions++
-      member.breaker.begin()
-      const leave = Effect.sync(() => void member.sessions--)
-      return yield* attempt(member).pipe(
-        Effect.onExit((exit) => this.seen(member, exit)),
+      const { state } = member
+      state.sessions++
+      state.breaker.begin()
+      const leave = Effect.sync(() => void state.sessions--)
+      return yield* attempt(member, tries).pipe(
+        Effect.onExit((exit) => this.seen(member, exit, by)),
         Effect.tap(() => Effect.addFinalizer(() => leave)),
         Effect.onError(() => leave)
       )
     })
     const again = (error: E | DialError): Effect.Effect<A, E | DialError, R | Scope.Scope> =>
-      isOfUpstream(error) && tried.size < this.tries ? Effect.catch(next, again) : Effect.fail(error)
+      isOfUpstream(error) && tried.size < tries ? Effect.catch(next, again) : Effect.fail(error)
     return Effect.catch(next, again)
   }
 
+  private without(labels: ReadonlyArray<Labels.Label>): Effect.Effect<never, RouteUnable> {
+    const wanted = labels.length === 0 ? "" : ` with ${Labels.format(labels)}`
+    return Effect.fail(new RouteUnable({ reason: `the route ${this.route} has no member${wanted}` }))
+  }
+
+  /** The members with these labels. Those that no member has are not kept, as any client can ask for them. */
+  private groupFor(labels: ReadonlyArray<Labels.Label>): Group {
+    if (labels.length === 0) return this.all
+    const key = Labels.format(labels)
+    const known = this.groups.get(key)
+    if (known !== undefined) return known
+    const members = this.members.filter((member) => Labels.isMet(member.labels, labels))
+    const group = this.groupOf(members)
+    if (members.length > 0) this.groups.set(key, group)
+    return group
+  }
+
   /** Notes how a session of a member went. What the upstream tells of a target tells nothing of the upstream. */
-  private seen(member: Seen, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+  private seen(member: Seen, exit: Exit.Exit<unknown, unknown>, by: string): Effect.Effect<void> {
     if (Exit.isSuccess(exit)) return this.works(member)
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-    if (isOfUpstream(error)) return this.fails(member, error, false)
+    if (isOfUpstream(error)) return this.fails(member, error, { by: "after" in error ? by : undefined })
     return Effect.sync(() => member.breaker.abandon())
   }
 
@@ -118,27 +199,29 @@ export class Pool {
     )
   }
 
-  /** Notes that a member fails. If that is certain, the member is left alone at once. */
+  /** Notes that a member fails. */
   fails(
     { breaker, name: member }: Seen,
     { _tag: outcome, message: reason }: { readonly _tag: string; readonly message: string },
-    isCertain: boolean
+    failure: Failure
   ): Effect.Effect<void> {
     return Effect.clockWith((clock) =>
-      breaker.fail(clock.currentTimeMillisUnsafe(), isCertain)
+      breaker.fail(clock.currentTimeMillisUnsafe(), failure)
         ? Effect.logWarning("an upstream keeps failing", { route: this.route, member, outcome, reason })
         : Effect.void
     )
   }
-
-  /** A member that was not tried yet; one that is left alone only if there is no other one. */
-  private pick(tried: ReadonlySet<Seen>, key: string | undefined, now: number): Seen | undefined {
-    return (
-      this.choose((member) => !tried.has(member) && member.breaker.mayUse(now), key) ??
-      this.choose((member) => !tried.has(member), key)
-    )
-  }
 }
+
+/** A member that was not tried yet; one that is left alone only if there is no other one. */
+const pick = (
+  { choose }: Group,
+  tried: ReadonlySet<Seen>,
+  key: string | undefined,
+  now: number
+): Seen | undefined =>
+  choose((member) => !tried.has(member) && member.breaker.mayUse(now), key) ??
+  choose((member) => !tried.has(member), key)
 
 /** Whether an upstream itself has failed, so that another member may do better. */
 export const isOfUpstream = (error: unknown): error is UpstreamError =>

@@ -26,6 +26,11 @@ export interface JudgedTarget<out Entered = void, out R = Scope.Scope> {
   readonly permitted: Authorized
   /** Charges the limits of the rule that allows an address. To be called before the address is used. */
   readonly chargeRule: (decision: Decision) => Effect.Effect<Entered, LimitError, R>
+  /**
+   * Milliseconds since the epoch at which the session began, if it goes on since then, as an association does: it keeps
+   * the member and the address that it had at its begin. Left out for a session that begins now.
+   */
+  readonly since?: number | undefined
 }
 
 /** A connection, and the decision about its address. */
@@ -82,9 +87,10 @@ export type Share = (
 export interface Route {
   /**
    * A text that is the same for connections to a target that may be used one for the other: a connection that is kept
-   * for further requests is found by it. Undefined if no connection may be kept. Left out, all are alike.
+   * for further requests is found by it. Undefined if no connection may be kept. Left out, all are alike. `now` is in
+   * milliseconds since the epoch.
    */
-  readonly keyOf?: (access: JudgedTarget["access"], permitted: Permitted) => string | undefined
+  readonly keyOf?: (access: JudgedTarget["access"], permitted: Permitted, now: number) => string | undefined
   /** A connection to the target, until the scope closes. */
   readonly connect: (
     to: JudgedTarget

@@ -6,7 +6,7 @@
  *     - name: rotating
  *       members:
  *         - socks5://alice:secret@a.example:1080
- *         - { name: b, via: socks5://b.example:1080, weight: 3 }
+ *         - { name: b, via: socks5://b.example:1080, weight: 3, labels: country=de }
  *       members-file: members
  *       choose: sticky
  *       sticky-by: user
@@ -16,7 +16,7 @@
  *     - { name: quiet, egress: 192.0.2.10 }
  *     - { name: inside, dns: 10.0.0.53, prefer: ipv4 }
  *
- * A file of members has a URL on each line, and `name=NAME` and `weight=N` behind it; # begins a comment.
+ * A file of members has a URL on each line, and `name=NAME`, `weight=N` and labels behind it; # begins a comment.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -31,6 +31,7 @@ import * as Parsers from "../config/Parsers.ts"
 import * as Schemas from "../config/Schemas.ts"
 import * as Target from "../wire/Target.ts"
 import { printable } from "../wire/Text.ts"
+import * as Labels from "./Labels.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
 
 /** One way of a route. */
@@ -40,6 +41,7 @@ export interface Member {
   /** The upstreams, the one next to this server first. */
   readonly via: ReadonlyArray<UpstreamUrl.Upstream>
   readonly weight: number
+  readonly labels: Labels.Labels
 }
 
 /** How a member is chosen for a session. */
@@ -84,12 +86,26 @@ const weight = Schemas.text({
   json: { type: "integer", minimum: 1, maximum: 999_999_999 }
 })
 
+const labels = Schemas.list(
+  Schemas.text({
+    read: Labels.fromString,
+    expected: Labels.expected,
+    json: { type: "string", pattern: "^[a-zA-Z]\\w{0,31}=\\w{1,64}$" }
+  }),
+  { canBeEmpty: true }
+)
+
 const member: Schemas.Form<Member> = Schema.Union([
   Schemas.thenRead(
-    Schema.Struct({ name: Schema.optionalKey(name), via, weight: Schema.optionalKey(weight) }),
-    ({ weight = 1, ...rest }) => Effect.succeed({ ...rest, weight })
+    Schema.Struct({
+      ...{ name: Schema.optionalKey(name), via, weight: Schema.optionalKey(weight) },
+      labels: Schema.optionalKey(labels)
+    }),
+    ({ weight = 1, labels = [], ...rest }) => Effect.succeed({ ...rest, weight, labels: new Map(labels) })
   ),
-  Schemas.thenRead(url, (upstream) => Effect.succeed<Member>({ via: [upstream], weight: 1 }))
+  Schemas.thenRead(url, (upstream) =>
+    Effect.succeed<Member>({ via: [upstream], weight: 1, labels: new Map() })
+  )
 ])
 
 /** The target of health checks, `HOST:PORT`. */
@@ -173,7 +189,9 @@ const route: Schemas.Form<RouteOptions> = Schemas.thenRead(written, (options) =>
     }
     const wrong = onlyOfPools(options, pooled)
     if (wrong) return yield* Effect.fail(wrong)
-    const members = via ? [{ via, weight: 1 }] : [...(options.members ?? []), ...(yield* ofFile(options))]
+    const members: ReadonlyArray<Member> = via
+      ? [{ via, weight: 1, labels: new Map() }]
+      : [...(options.members ?? []), ...(yield* ofFile(options))]
     return {
       name,
       isDirect,
@@ -233,13 +251,20 @@ export const parse = (text: string): Result.Result<ReadonlyArray<Member>, string
     const known = new Map(options.map((option) => option.split("=", 2) as [string, string]))
     const weight = Option.getOrUndefined(Parsers.count(known.get("weight") ?? "1"))
     const label = known.get("name")
-    const isRight = [...known.keys()].every((key) => key === "weight" || key === "name")
-    if (upstream === undefined || weight === undefined || !isRight || label === "") {
+    const rest = options.filter((option) => !/^(?:weight|name)=/.test(option)).map(Labels.fromString)
+    const labels = rest.flatMap(Option.toArray)
+    if (upstream === undefined || weight === undefined || labels.length < rest.length || label === "") {
       return Result.fail(
-        `line ${index + 1} is not a URL of an upstream, with weight=N and name=NAME behind it if wanted`
+        `line ${index + 1} is not a URL of an upstream, with weight=N, name=NAME and labels such as country=de ` +
+          "behind it if wanted"
       )
     }
-    members.push({ via: [upstream], weight, ...(label !== undefined && { name: label }) })
+    members.push({
+      via: [upstream],
+      weight,
+      labels: new Map(labels),
+      ...(label !== undefined && { name: label })
+    })
   }
   return Result.succeed(members)
 }

@@ -4,7 +4,6 @@
  */
 import * as Effect from "effect/Effect"
 import type { AuthSettings } from "../auth/Settings.ts"
-import { nameOf } from "../config/Rule.ts"
 import { having, type Rules } from "../config/RuleTable.ts"
 import { BadSetting, BadSettings } from "../Errors.ts"
 import { CurrentSource } from "../network/Source.ts"
@@ -16,10 +15,14 @@ import * as Deny from "./Deny.ts"
 import * as Direct from "./Direct.ts"
 import * as Egress from "./Egress.ts"
 import * as HealthCheck from "./HealthCheck.ts"
+import * as Labels from "./Labels.ts"
+import { CurrentMemberStates } from "./MemberStates.ts"
 import { type Member, Pool } from "./Pool.ts"
 import type { JudgedTarget, Route } from "./Route.ts"
 import type * as RouteOptions from "./RouteOptions.ts"
+import * as RouteProblems from "./RouteProblems.ts"
 import * as Router from "./Router.ts"
+import * as SessionKey from "./SessionKey.ts"
 import type { RouteSettings } from "./Settings.ts"
 import * as Upstreams from "./Upstreams.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
@@ -40,7 +43,7 @@ export const pools = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<ReadonlyMap<string, Ready>, BadSettings> {
   const { upstream, routes } = options
-  const errors: Array<BadSetting> = [...misnamed(options)]
+  const errors: Array<BadSetting> = [...RouteProblems.of(options)]
   const all = upstream.length === 0 ? routes : [short(upstream), ...routes]
   const found = new Map<string, Ready>()
   for (const route of all) {
@@ -53,7 +56,9 @@ export const pools = Effect.fnUntraced(function* (
       else members.push(ready.success)
     }
     const pool = yield* Pool.make({ route: route.name, members, choose: route.choose })
-    const egress = yield* Effect.result(Egress.make(route.egress, options))
+    const egress = yield* Effect.result(
+      Egress.make(route.egress, { ...options, ttl: SessionKey.ttlIn(options.userParameters) })
+    )
     if (egress._tag === "Failure") errors.push(egress.failure)
     else
       found.set(route.name, {
@@ -67,19 +72,23 @@ export const pools = Effect.fnUntraced(function* (
   return found
 })
 
-/** The route of a server with these settings, until the scope closes. */
+/**
+ * The route of a server with these settings, until the scope closes. `isInForce` says whether no later settings are in
+ * force.
+ */
 export const make = Effect.fnUntraced(function* (
-  options: Options
+  options: Options,
+  isInForce: () => boolean
 ): Effect.fn.Return<Route, BadSettings, Chain.Services> {
   const routes = new Map<string, Route>([
     ["direct", Direct.route],
     ["deny", Deny.route]
   ])
+  const states = yield* CurrentMemberStates
   for (const [name, { pool, options: route, egress }] of yield* pools(options)) {
-    const way = route.isDirect
-      ? Direct.route
-      : Upstreams.make(pool, route.choose === "sticky" ? route.stickyBy : undefined)
-    const checks = route.check ? HealthCheck.run(pool, route.check) : Effect.void
+    if (states !== undefined) yield* pool.share(states)
+    const way = route.isDirect ? Direct.route : Upstreams.make(pool, stickyOf(route, options))
+    const checks = route.check ? HealthCheck.run(pool, route.check, isInForce) : Effect.void
     yield* egress ? Effect.provideService(checks, CurrentSource, egress.common) : checks
     routes.set(name, egress ? Egress.around(way, egress, name) : way)
   }
@@ -105,72 +114,64 @@ const defaultsOf = ({ upstream, noProxy }: Options): Router.Defaults => ({
   noProxy
 })
 
-/** A text for each judged address: its route, and the member that the route would choose now. */
+/** What sessions of a route have in common that get the same member; undefined where each gets another one. */
+const stickyOf = (
+  { choose, stickyBy }: RouteOptions.RouteOptions,
+  { userParameters }: Options
+): SessionKey.KeyOptions | undefined =>
+  choose === "sticky" ? { by: stickyBy, ttl: SessionKey.ttlIn(userParameters) } : undefined
+
+/** The route of each judged address: its name, the member that it would choose now, and where it leaves from. */
 export const describe = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Describe, BadSettings> {
   const known = yield* pools(options)
-  return (access, permitted) => {
+  return (access, permitted, now) => {
     const name = Router.nameFor(defaultsOf(options), access.target, permitted)
     const found = known.get(name)
-    if (found === undefined) return name
-    const { pool, options: route } = found
-    const { members } = pool
-    if (route.isDirect) return name
-    if (members.length === 1) return `${name}, through ${members[0]!.name}`
-    const key = route.choose === "sticky" ? Upstreams.commonOf(access, route.stickyBy) : undefined
-    return key === undefined
-      ? `${name}, through one of ${members.length} members (${route.choose})`
-      : `${name}, through ${pool.preview(key, 0)?.name} of ${members.length} members, as long as it works`
+    if (found === undefined) return { route: name, egress: undefined, isDirect: true }
+    const { pool, options: route, egress } = found
+    if (route.isDirect) return { route: name, egress, isDirect: true }
+    const asked = Upstreams.askedBy(pool, stickyOf(route, options), access, now)
+    const { member, count } = pool.preview(asked, now)
+    const having = asked.labels.length === 0 ? "" : ` with ${Labels.format(asked.labels)}`
+    const of = `of ${count} members${having}`
+    const which = (): string => {
+      if (member === undefined) return `which has no member${having}`
+      if (count === 1) return `through ${member.name}`
+      return asked.key === undefined
+        ? `through one ${of} (${route.choose})`
+        : `through ${member.name} ${of}, as long as it works`
+    }
+    return { route: `${name}, ${which()}`, egress, isDirect: false }
   }
 })
 
-export type Describe = (access: JudgedTarget["access"], permitted: Permitted) => string
+/** The route of a judged address at a time in milliseconds since the epoch, and the egress that the route has of its own. */
+export type Describe = (
+  access: JudgedTarget["access"],
+  permitted: Permitted,
+  now: number
+) => { readonly route: string; readonly egress: Egress.Egress | undefined; readonly isDirect: boolean }
 
 /** The route of `--upstream`. */
 const short = (via: ReadonlyArray<UpstreamUrl.Upstream>): RouteOptions.RouteOptions => ({
-  ...{ name: "upstream", isDirect: false, members: [{ via, weight: 1 }], egress: [], dns: [] },
+  ...{
+    name: "upstream",
+    isDirect: false,
+    members: [{ via, weight: 1, labels: new Map() }],
+    egress: [],
+    dns: []
+  },
   ...{ choose: "round-robin", stickyBy: "user", check: undefined, prefer: undefined }
 })
-
-/** Routes of one name, routes that no rule names, and rules that name no route. */
-const misnamed = ({ routes, rules, userParameters }: Options): ReadonlyArray<BadSetting> => {
-  const names = routes.map(({ name }) => name)
-  const known = new Set([...names, "direct", "deny"])
-  const taken = new Set<string>()
-  const unknown: Array<BadSetting> = []
-  for (const [index, rule] of having(rules, "route")) {
-    taken.add(rule.route!)
-    if (known.has(rule.route!)) continue
-    const value = `route "${printable(rule.route!)}" of ${nameOf(rule, index)}`
-    const expected = `one of ${[...known].join(", ")}`
-    unknown.push(new BadSetting({ setting: "--rules", path: [index, "route"], value, expected }))
-  }
-  const common = ["user", "client", ...userParameters.map(({ name }) => name)]
-  const uncommon = routes.flatMap(({ stickyBy }, index) =>
-    common.includes(stickyBy)
-      ? []
-      : [
-          new BadSetting({
-            ...{ setting: "--routes", path: [index, "sticky-by"], value: `"${stickyBy}"` },
-            expected: `one of ${common.join(", ")}: user-parameters declares more`
-          })
-        ]
-  )
-  const problems = names.flatMap((name, index) => {
-    const bad = (expected: string) =>
-      new BadSetting({ setting: "--routes", path: [index, "name"], value: `"${name}"`, expected })
-    if (names.indexOf(name) !== index) return [bad("the only route of its name")]
-    return taken.has(name) ? [] : [bad("the route of any rule: a rule takes it by route")]
-  })
-  return [...unknown, ...problems, ...uncommon]
-}
 
 /** A member whose files were read. */
 const memberOf = Effect.fnUntraced(function* ({
   name,
   via,
-  weight
+  weight,
+  labels
 }: RouteOptions.Member): Effect.fn.Return<Member, { readonly value: string; readonly expected: string }> {
   const [first, ...others] = yield* Effect.forEach(via, hopOf)
   const local = others.find(({ upstream: { place } }) => "path" in place)
@@ -182,7 +183,13 @@ const memberOf = Effect.fnUntraced(function* ({
     })
   }
   const id = via.map(UpstreamUrl.shown).join(" ")
-  return { name: name ?? UpstreamUrl.shown(via[via.length - 1]!), id, hops: [first!, ...others], weight }
+  return {
+    name: name ?? UpstreamUrl.shown(via[via.length - 1]!),
+    id,
+    hops: [first!, ...others],
+    weight,
+    labels
+  }
 })
 
 /** An upstream with its TLS handshake. Fails for files that cannot be used. */

@@ -74,10 +74,10 @@ export const make = ({ routes, carriesDatagrams, isByRule, ...defaults }: Option
       if (isByRule) return unableForAnyone
       return awaited(defaults.fallback, routeOf(defaults.fallback).listen(to, local))
     },
-    keyOf: (access, permitted) => {
+    keyOf: (access, permitted, now) => {
       const name = nameFor(defaults, access.target, permitted)
       const { keyOf = () => name } = routeOf(name)
-      return keyOf(access, permitted)
+      return keyOf(access, permitted, now)
     },
     datagrams: (to, share) =>
       inTurn(

@@ -4,16 +4,21 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
 import { AuthSettings } from "../auth/Settings.ts"
+import * as UserParameters from "../auth/UserParameters.ts"
 import { having } from "../config/RuleTable.ts"
-import type { BadSetting, BadSettings } from "../Errors.ts"
+import { BadSetting, BadSettings } from "../Errors.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
 import { CurrentSource } from "../network/Source.ts"
+import type { Permitted } from "../policy/Authorize.ts"
 import { PolicySettings } from "../policy/Settings.ts"
 import * as Direct from "./Direct.ts"
-import type { Route } from "./Route.ts"
+import { CurrentMemberStates } from "./MemberStates.ts"
+import type { JudgedTarget, Route } from "./Route.ts"
+import * as SessionKey from "./SessionKey.ts"
 import { RouteSettings } from "./Settings.ts"
 
 /**
@@ -52,19 +57,20 @@ type Services = AuthSettings | Dialer | NetworkSettings | PolicySettings | Resol
 export const layer: Layer.Layer<never, BadSettings, Services> = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* all
+    const states = yield* CurrentMemberStates
+    const isInForce = states === undefined ? () => true : yield* states.begin
     if (!isNeeded(settings)) return Layer.empty
-    return Layer.effect(CurrentRoute, (yield* load).make(settings))
+    return Layer.effect(CurrentRoute, (yield* load).make(settings, isInForce))
   })
 )
 
 /** A route that leaves from the addresses of the setting `egress`, if there are some. */
 export const withEgress = <E, R>(
   route: Layer.Layer<never, E, R>
-): Layer.Layer<never, E | BadSetting, R | RouteSettings> =>
+): Layer.Layer<never, E | BadSetting | BadSettings, R | AuthSettings | PolicySettings | RouteSettings> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const settings = yield* RouteSettings
-      const egress = yield* egressOf(settings)
+      const egress = yield* egressOf(yield* all)
       if (egress === undefined) return route
       const { around } = yield* loadEgress
       return Layer.effect(
@@ -81,24 +87,55 @@ export const pools = Effect.gen(function* () {
   return isNeeded(settings) ? yield* (yield* load).pools(settings) : new Map<string, never>()
 })
 
-/** A text for the route of each judged address; undefined where all targets are reached directly. */
+/**
+ * Sentences about the route of a judged address at a time in milliseconds since the epoch, and about the address from which
+ * it leaves; none where all targets are reached directly from any address.
+ */
 export const describe = Effect.gen(function* () {
   const settings = yield* all
-  return isNeeded(settings) ? yield* (yield* load).describe(settings) : undefined
+  const routeOf = isNeeded(settings) ? yield* (yield* load).describe(settings) : undefined
+  const common = yield* egressOf(settings)
+  return (access: JudgedTarget["access"], permitted: Permitted, now: number): ReadonlyArray<string> => {
+    const found = routeOf?.(access, permitted, now)
+    const { route, egress = common, isDirect = true } = found ?? {}
+    const lines = route === undefined ? [] : [`Route: ${route}`]
+    if (egress === undefined) return lines
+    const source = egress.of(access, now)
+    const isIpv4 = NetAddress.isIpv4Address(permitted.address)
+    // The family of an upstream may be another one than that of the target.
+    const address = source.of(isIpv4) ?? (isDirect ? undefined : source.of(!isIpv4))
+    return [...lines, `Leaves from: ${address ? NetAddress.formatIp(address) : "no address of its family"}`]
+  }
 })
 
-/** The settings of routes, and of what routes go by. */
+/** The settings of routes, and of what routes go by. Fails for parameters that cannot be declared, or are not declared. */
 const all = Effect.gen(function* () {
   const { rules } = yield* PolicySettings
   const { userParameters } = yield* AuthSettings
-  return { ...(yield* RouteSettings), rules, userParameters }
+  const settings = { ...(yield* RouteSettings), rules, userParameters }
+  const wrong = parametersOf(settings)
+  if (wrong !== undefined) return yield* new BadSettings({ errors: [wrong] })
+  return settings
 })
+
+type All = RouteSettings["Service"] & Pick<AuthSettings["Service"], "userParameters">
+
+const parametersOf = ({ userParameters, egressBy }: All): BadSetting | undefined => {
+  const wrong = UserParameters.conflict(userParameters)
+  if (wrong !== undefined) return new BadSetting({ setting: "--user-parameters", ...wrong })
+  const common = SessionKey.commonIn(userParameters)
+  if (common.includes(egressBy)) return undefined
+  const expected = `one of ${common.join(", ")}: --user-parameters declares more`
+  return new BadSetting({ setting: "--egress-by", value: `"${egressBy}"`, expected })
+}
 
 const loadEgress = Effect.promise(() => import("./Egress.ts"))
 
 /** The egress of the settings; undefined if the system chooses. */
-const egressOf = Effect.fnUntraced(function* (settings: RouteSettings["Service"]) {
-  return settings.egress.length === 0 ? undefined : yield* (yield* loadEgress).make(settings.egress, settings)
+const egressOf = Effect.fnUntraced(function* (settings: All) {
+  if (settings.egress.length === 0) return undefined
+  const ttl = SessionKey.ttlIn(settings.userParameters)
+  return yield* (yield* loadEgress).make(settings.egress, { ...settings, ttl })
 })
 
 const load = Effect.promise(() => import("./RouteTable.ts"))

@@ -45,13 +45,15 @@ export class RouteSettings extends Section.make<RouteSettings>()("effect-socks/r
     defaultText: "none",
     separator: /[\s,]+/
   }),
-  egressBy: Setting.word({
+  egressBy: Setting.single<string>({
     description:
-      "What sessions have in common that leave from the same address: the user, or the address of a client without one; or " +
-      "always the client's address",
+      "What sessions have in common that leave from the same address: the user, or the address of a client without one; " +
+      "client, for always the client's address; or a parameter of --user-parameters, for a session of a user",
     metavar: "WHAT",
-    words: ["user", "client"],
-    default: "user"
+    read: Option.liftPredicate((text) => /^[a-z]\w{0,31}$/i.test(text)),
+    expected: "user, client, or the name of a parameter",
+    default: "user",
+    defaultText: "user"
   }),
   egressKey: Setting.single<Redacted.Redacted | undefined>({
     description:

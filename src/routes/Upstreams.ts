@@ -7,6 +7,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import * as ClientNetwork from "../base/ClientNetwork.ts"
 import type { DialError, LimitError } from "../Errors.ts"
 import type { Way } from "../network/Dialer.ts"
 import type { Access } from "../policy/Access.ts"
@@ -18,54 +19,76 @@ import { mostTelling } from "./Attempts.ts"
 import * as Chain from "./Chain.ts"
 import * as Datagrams from "./Datagrams.ts"
 import { ipv4First } from "./Direct.ts"
+import * as Labels from "./Labels.ts"
 import * as Listen from "./Listen.ts"
-import type { Member, Pool } from "./Pool.ts"
+import type { Asked, Member, Pool } from "./Pool.ts"
 import type { Connected, JudgedTarget, Route } from "./Route.ts"
+import * as SessionKey from "./SessionKey.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
 
-/** Connects by the members of a pool. `stickyBy` says what sessions have in common that get the same member. */
-export const make = (pool: Pool, stickyBy: string | undefined): Route => {
+/** Connects by the members of a pool. `sticky` says what sessions have in common that get the same member. */
+export const make = (pool: Pool, sticky: SessionKey.KeyOptions | undefined): Route => {
   const { route } = pool
-  const keyOf = (access: Access) => (stickyBy === undefined ? undefined : commonOf(access, stickyBy))
+  const ask = ({ access, since }: Pick<JudgedTarget, "access" | "since">) =>
+    Effect.clockWith((clock) =>
+      Effect.succeed(askedBy(pool, sticky, access, since ?? clock.currentTimeMillisUnsafe()))
+    )
   return {
-    connect: (to) => pool.use(keyOf(to.access), (member) => connect(pool, member, to)),
-    forward: (to) =>
-      pool.use(keyOf(to.access), (member) =>
-        takesRequests(member, to) ? hand(pool, member, to) : connect(pool, member, to)
+    connect: (to) =>
+      Effect.flatMap(ask(to), (asked) =>
+        pool.use(asked, (member, tries) => connect(pool, member, tries, to))
       ),
-    listen: (to) => {
-      const key = NetAddress.isIpAddress(to) ? undefined : keyOf(to.access)
-      return pool.use(key, (member) => Listen.listen(member, to))
-    },
+    forward: (to) =>
+      Effect.flatMap(ask(to), (asked) =>
+        pool.use(asked, (member, tries) =>
+          takesRequests(member, to) ? hand(pool, member, tries, to) : connect(pool, member, tries, to)
+        )
+      ),
+    listen: (to) =>
+      Effect.flatMap(NetAddress.isIpAddress(to) ? Effect.succeed(anyMember) : ask(to), (asked) =>
+        pool.use(asked, (member) => Listen.listen(member, to))
+      ),
     carriesDatagrams: pool.members.some(Datagrams.canAssociate),
-    datagrams: Effect.fnUntraced(function* ({ access, permitted, chargeRule }, share) {
+    datagrams: Effect.fnUntraced(function* (to, share) {
+      const { access, permitted, chargeRule } = to
       const [{ address }, charge] = yield* Authorize.firstWithRoom(ipv4First(permitted), chargeRule)
-      const key = keyOf(access)
-      const relay = yield* share(`${route} ${key ?? ""}`, pool.use(key, Datagrams.associate))
+      const asked = yield* ask(to)
+      const relay = yield* share(`${route} ${textOf(asked)}`, pool.use(asked, Datagrams.associate))
       return { remote: NetAddress.inetAddressUnsafe(address, access.target.port), address, charge, relay }
     }),
     // A connection that is kept would be used by sessions that get another member.
-    keyOf: (access) => {
-      if (pool.members.length > 1 && stickyBy === undefined) return undefined
-      return `${route} ${pool.members[0]?.id} ${keyOf(access) ?? ""}`
+    keyOf: (access, _, now) => {
+      const asked = askedBy(pool, sticky, access, now)
+      if (pool.members.length > 1 && asked.key === undefined) return undefined
+      return `${route} ${pool.members[0]?.id} ${textOf(asked)}`
     }
   }
 }
 
-/** What the session has in common with others; undefined if it has nothing. */
-export const commonOf = ({ identity, client }: Access, stickyBy: string): string | undefined => {
-  if (stickyBy === "user") return identity.user
-  if (stickyBy === "client") return client && NetAddress.formatIp(client)
-  return identity.parameters?.[stickyBy]
-}
+const anyMember: Asked = { key: undefined, labels: [], by: undefined }
+
+/** What a session asks of its member at a time in milliseconds since the epoch. */
+export const askedBy = (
+  { labels }: Pool,
+  sticky: SessionKey.KeyOptions | undefined,
+  access: Access,
+  now: number
+): Asked => ({
+  key: sticky && SessionKey.of(access, sticky, now),
+  labels: labels.length === 0 ? [] : Labels.wantedBy(access, labels),
+  by: access.identity.user ?? (access.client && ClientNetwork.nameOf(access.client))
+})
+
+const textOf = ({ key = "", labels }: Asked): string => `${Labels.format(labels)} ${key}`
 
 /**
  * Connects to the target by its name, if the last upstream gets names. Otherwise tries the judged addresses one after the
  * other, IPv4 first, as upstreams without IPv6 are common. What is wrong with an upstream ends the attempts.
  */
 const connect = Effect.fnUntraced(function* (
-  { route, members, tries }: Pool,
+  { route, members }: Pool,
   { name: member, hops }: Member,
+  tries: number,
   { access: { target }, permitted, chargeRule }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
   const isByName = hops[hops.length - 1]!.upstream.sendsNames && !NetAddress.isIpAddress(target.host)
@@ -103,8 +126,9 @@ const takesRequests = ({ hops }: Member, { access }: JudgedTarget): boolean => {
 
 /** A connection to the last upstream, which takes the request in absolute form. */
 const hand = Effect.fnUntraced(function* (
-  { route, members, tries }: Pool,
+  { route, members }: Pool,
   { name: member, hops }: Member,
+  tries: number,
   { access: { target }, permitted, chargeRule }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
   const [{ address, decision }] = permitted

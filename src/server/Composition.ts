@@ -3,6 +3,7 @@
  */
 import * as Layer from "effect/Layer"
 import { Authenticator } from "../auth/Authenticator.ts"
+import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
@@ -20,6 +21,7 @@ import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { AutoConfig } from "../policy/AutoConfig.ts"
 import { Policy } from "../policy/Policy.ts"
+import * as MemberStates from "../routes/MemberStates.ts"
 import * as RouteNames from "../routes/RouteNames.ts"
 import * as Routes from "../routes/Routes.ts"
 import * as EventLog from "../session/EventLog.ts"
@@ -72,6 +74,13 @@ export const services = (
     Routes.withEgress(replacements.route ?? Layer.provide(Routes.layer, [resolver, dialer]))
   )
 }
+
+/** What the services of all generations of a server share, to be made once: recent logins, and the members of routes. */
+export const lasting = (remembered: RememberedLogins.RememberedLogins): Layer.Layer<never> =>
+  Layer.merge(
+    Layer.succeed(RememberedLogins.RememberedLogins, remembered),
+    Layer.succeed(MemberStates.CurrentMemberStates, MemberStates.make())
+  )
 
 /** Services that refuse every client and deny every target: for a server that gets its settings by a reload later. */
 export const closed = services({ authenticator: Authenticator.layerDenyAll, policy: Policy.layerDenyAll })

@@ -64,9 +64,9 @@ export const make = (first: Generation): CurrentGeneration => {
       get carriesDatagrams() {
         return route().carriesDatagrams
       },
-      keyOf: (access, permitted) => {
+      keyOf: (access, permitted, now) => {
         const { keyOf = () => "" } = route()
-        return keyOf(access, permitted)
+        return keyOf(access, permitted, now)
       }
     },
     routeResolvers: (name) => Context.get(generation.services, RouteResolvers)(name),

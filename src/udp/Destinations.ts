@@ -103,6 +103,7 @@ export const make = Effect.fnUntraced(function* (
   const { judge, revision = () => 0 } = yield* Policy
   const { endpoint } = yield* UdpSockets
   const known = LruMap.make<string, Destination>(limit, room)
+  const since = clock.currentTimeMillisUnsafe()
   // Datagrams to addresses do not wait behind datagrams to names that are being resolved.
   const names: Queue = { length: 0 }
   const addresses: Queue = { length: 0 }
@@ -129,7 +130,7 @@ export const make = Effect.fnUntraced(function* (
       queue
     }
     fork(
-      Effect.matchCause(find(access, uses, share, header, destination.revision), {
+      Effect.matchCause(find({ access, since }, uses, share, header, destination.revision), {
         onFailure: () => finishLookUp(destination),
         onSuccess: ({ remote, use, permit, upstream, source }) => {
           const relay = upstream && { to: endpoint(upstream.at), upstream }
@@ -195,14 +196,15 @@ interface Found {
 
 /** What the route of the session has for the datagrams with this header. */
 const find = Effect.fnUntraced(function* (
-  client: Access,
+  client: { readonly access: Access; readonly since: number },
   uses: RuleUses,
   share: Share,
   header: Uint8Array,
   revision: number
 ): Effect.fn.Return<Found, InvalidTarget | ResolveError | LimitError | DialError, Policy | Connecting> {
   const target = yield* Effect.fromResult(Datagram.target(header))
-  const access = { ...client, target }
+  const { since } = client
+  const access = { ...client.access, target }
   const permitted = yield* Authorize.authorize(access)
   const {
     remote,
@@ -211,7 +213,7 @@ const find = Effect.fnUntraced(function* (
     source,
     relay: upstream
   } = yield* (yield* CurrentRoute)
-    .datagrams({ access, permitted, chargeRule: uses.of }, share)
+    .datagrams({ access, permitted, chargeRule: uses.of, since }, share)
     .pipe(
       Effect.tapError(({ _tag }) =>
         Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })

@@ -270,6 +270,55 @@ describe("explain, of settings", () => {
     })
   )
 
+  it.effect("takes a user name with parameters, and says which member and address they choose", () =>
+    Effect.gen(function* () {
+      const settings = [
+        "users: [{ name: alice, password: secret }]",
+        "user-parameters: [session, 'country:de|fr', 'life:ttl']",
+        "egress: 2001:db8:1::/64",
+        "egress-by: session",
+        "egress-key: 0123456789abcdef",
+        "routes:",
+        "  - name: pool",
+        "    choose: sticky",
+        "    sticky-by: session",
+        "    members:",
+        "      - { name: a, via: socks5://a, labels: country=de }",
+        "      - { name: b, via: socks5://b, labels: country=de }",
+        "      - { name: c, via: socks5://c }",
+        "rules:",
+        "  - { allow: true, to: 192.0.2.1, route: pool }",
+        "  - { allow: true }"
+      ].join("\n")
+      const asked = (user: string, to = "192.0.2.1:443") =>
+        Effect.exit(Explain.run({ config: ["a.yaml"], user: [user] }, given({ to }))).pipe(
+          Effect.andThen(TestConsole.logLines),
+          Effect.map((lines) => String(lines.at(-1)).split("\n")),
+          Effect.provide(
+            Layer.merge(
+              MemoryFiles.layer({ "a.yaml": settings }),
+              ConfigProvider.layer(ConfigProvider.fromEnvRecord({}))
+            )
+          )
+        )
+      const lines = yield* asked("alice-session-42-country-de-life-10m")
+      assert.match(
+        lines.at(-2)!,
+        /^Route: pool, through [ab] of 2 members with country=de, as long as it works$/
+      )
+      assert.match(lines.at(-1)!, /^Leaves from: 2001:db8:1:0:/)
+      assert.deepStrictEqual(yield* asked("alice-session-42-country-de-life-10m"), lines)
+      const direct = (user: string) => Effect.map(asked(user, "[2001:db8::2]:443"), (lines) => lines.at(-1))
+      assert.match(String(yield* direct("alice-session-42")), /^Leaves from: 2001:db8:1:0:/)
+      assert.notStrictEqual(yield* direct("alice-session-42"), yield* direct("alice-session-43"))
+      assert.include(yield* asked("alice-country-fr"), "Route: pool, which has no member with country=fr")
+      assert.include(yield* asked("alice", "192.0.2.2:443"), "Leaves from: no address of its family")
+      assert.deepStrictEqual(yield* asked("alice-session-42-zone-7"), [
+        "Refused at the login: undeclared parameter"
+      ])
+    })
+  )
+
   it.effect("denies the server itself", () =>
     Effect.gen(function* () {
       const asked = (to: string) =>

@@ -80,7 +80,8 @@ describe("Settings", () => {
     assert.deepStrictEqual(
       off.map(([name]) => name),
       [
-        ...["userParameters", "banAfter", "pac"],
+        // As the name of a parameter, userParameters and egressBy take any word.
+        ...["userParameters", "banAfter", "pac", "egressBy"],
         ...["idleTimeout", "halfCloseTimeout", "nat64"],
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],

@@ -38,9 +38,23 @@ describe("a circuit breaker", () => {
     assert.isFalse(breaker.succeed())
   })
 
+  it("counts what a target can cause once for each user, so that no user alone opens it", () => {
+    const breaker = new Breaker()
+    for (let i = 0; i < 9; i++) assert.isFalse(breaker.fail(0, { by: "mallory" }))
+    assert.isTrue(breaker.mayUse(0))
+    breaker.succeed()
+    for (let i = 0; i < 9; i++) assert.isFalse(breaker.fail(0, { by: "mallory" }))
+    assert.isFalse(breaker.fail(0, { by: "alice" }))
+    assert.isTrue(breaker.fail(0, { by: "bob" }))
+    breaker.begin()
+    assert.isFalse(breaker.fail(10_000, { by: "mallory" }))
+    // The next one may try it.
+    assert.isTrue(breaker.mayUse(10_000))
+  })
+
   it("opens at once if the failure is certain", () => {
     const breaker = new Breaker()
-    assert.isTrue(breaker.fail(0, true))
+    assert.isTrue(breaker.fail(0, { isCertain: true }))
     assert.isFalse(breaker.mayUse(0))
   })
 })

@@ -22,15 +22,19 @@ const sources = (...texts: ReadonlyArray<string>) =>
   texts.map((text) => Option.getOrThrow(EgressSource.fromString(text)))
 
 const of = (texts: ReadonlyArray<string>, options: Partial<Parameters<typeof Egress.make>[1]> = {}) =>
-  Egress.make(sources(...texts), { egressBy: "user", egressKey: key, ...options })
+  Egress.make(sources(...texts), { egressBy: "user", egressKey: key, ttl: undefined, ...options })
 
-const access = (user: string | undefined, client = "203.0.113.7") => ({
-  identity: { user },
+const access = (
+  user: string | undefined,
+  client = "203.0.113.7",
+  parameters: Readonly<Record<string, string>> = {}
+) => ({
+  identity: { user, parameters },
   client: NetAddress.ipFromStringUnsafe(client)
 })
 
-const address = (egress: Egress.Egress, who: ReturnType<typeof access>, isIpv4 = false) => {
-  const found = egress.of(who).of(isIpv4)
+const address = (egress: Egress.Egress, who: ReturnType<typeof access>, isIpv4 = false, now = 0) => {
+  const found = egress.of(who, now).of(isIpv4)
   return found && NetAddress.formatIp(found)
 }
 
@@ -128,6 +132,58 @@ describe("Egress", () => {
   )
 })
 
+describe("sessions in user names", () => {
+  const session = (value: string, user = "alice", more: Readonly<Record<string, string>> = {}) =>
+    access(user, "203.0.113.7", { session: value, ...more })
+
+  it.effect("leave each from its own address, on every machine, and never from that of another user", () =>
+    Effect.gen(function* () {
+      const options = { egressBy: "session", ttl: "life" }
+      const one = yield* of(["2001:db8:1::/64"], options)
+      const other = yield* of(["2001:db8:1::/64"], options)
+      const first = address(one, session("1"))
+      assert.strictEqual(address(other, { ...session("1"), client: ip("198.51.100.1") }), first)
+      assert.notStrictEqual(address(one, session("2")), first)
+      assert.notStrictEqual(address(one, session("1", "bob")), first)
+      // Without a session it is the address of the user.
+      const byUser = yield* of(["2001:db8:1::/64"])
+      assert.strictEqual(address(one, access("alice")), address(byUser, access("alice")))
+      assert.strictEqual(address(byUser, session("1")), address(byUser, session("2")))
+    })
+  )
+
+  it.effect("choose anew after their time to live, each at a time of its own", () =>
+    Effect.gen(function* () {
+      const egress = yield* of(["2001:db8:1::/64"], { egressBy: "session", ttl: "life" })
+      const minute = 60_000
+      const begin = 1_800_000_000_000
+      /** The minutes at which the address of a session changes, and the number of its addresses. */
+      const changes = (value: string) => {
+        const found = Array.from({ length: 60 }, (_, i) =>
+          address(egress, session(value, "alice", { life: "20m" }), false, begin + i * minute)
+        )
+        return [
+          found.flatMap((it, i) => (i > 0 && it !== found[i - 1] ? [i] : [])),
+          new Set(found).size
+        ] as const
+      }
+      const times = new Set<number>()
+      for (const value of ["1", "2", "3", "4", "5", "6"]) {
+        const [at, count] = changes(value)
+        assert.strictEqual(count, at.length + 1)
+        assert.isTrue(at.every((time, i) => i === 0 || time - at[i - 1]! === 20))
+        assert.isAtLeast(at.length, 2)
+        times.add(at[0]!)
+      }
+      assert.isAbove(times.size, 2)
+      const kept = new Set(
+        Array.from({ length: 60 }, (_, i) => address(egress, session("1"), false, begin + i * minute))
+      )
+      assert.strictEqual(kept.size, 1)
+    })
+  )
+})
+
 describe("a route with egress", () => {
   const seen: Array<string | undefined> = []
   const note = Effect.map(CurrentSource, (source) => {
@@ -176,11 +232,23 @@ describe("a route with egress", () => {
     })
   )
 
+  it.effect("forwards requests from there, too, and carries no datagrams if the route carries none", () =>
+    Effect.gen(function* () {
+      seen.length = 0
+      const inner = { ...route, forward: route.connect, carriesDatagrams: false }
+      const around = Egress.around(inner, yield* of(["192.0.2.10"]))
+      yield* connected({ ...around, connect: around.forward! })
+      assert.deepStrictEqual(seen, ["192.0.2.10"])
+      assert.isFalse(around.carriesDatagrams)
+      assert.isUndefined(Egress.around(route, yield* of(["192.0.2.10"])).forward)
+    })
+  )
+
   it.effect("lets no connection be kept for a session that leaves from elsewhere", () =>
     Effect.gen(function* () {
       const around = Egress.around(route, yield* of(["10.0.0.0/8"], { egressBy: "client" }))
       const keyOf = (client: string) =>
-        around.keyOf!({ ...to.access, ...access("alice", client) }, to.permitted[1]!)
+        around.keyOf!({ ...to.access, ...access("alice", client) }, to.permitted[1]!, 0)
       assert.strictEqual(keyOf("203.0.113.7"), keyOf("203.0.113.7"))
       assert.notStrictEqual(keyOf("203.0.113.7"), keyOf("203.0.113.8"))
     })

@@ -4,11 +4,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
+import { Reload } from "../../src/library/Reload.ts"
 import type { RouteOptions, ServerOptions } from "../../src/library/ServerOptions.ts"
 import { Events } from "../../src/session/Events.ts"
 import { layerServer, Network, type UpstreamOptions, upstream } from "../../src/testing/index.ts"
-import { greeting, request } from "../support/messages.ts"
+import { credentials, greeting, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
 
 const names = ["a", "b", "c"] as const
@@ -88,6 +90,48 @@ describe("a route with members", () => {
     }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
   )
 
+  it.effect("gives a session with a parameter a member that has it as a label, or none", () =>
+    Effect.gen(function* () {
+      for (const name of names) yield* play(name)
+      const as = (user: string) =>
+        Effect.gen(function* () {
+          const client = yield* (yield* Network).connect()
+          yield* client.send([...greeting(2), ...credentials(user, "secret"), ...request("203.0.113.80", 80)])
+          const [, , , , , code] = yield* client.receive(14)
+          yield* client.end
+          const rest = Buffer.from(yield* client.rest).toString()
+          yield* settled
+          return code === 0 ? rest : code
+        }).pipe(Effect.scoped)
+      const german = yield* Effect.replicateEffect(as("alice-country-de"), 4)
+      assert.deepStrictEqual(german, ["b", "c", "b", "c"])
+      assert.deepStrictEqual(yield* Effect.replicateEffect(as("alice-country-fr"), 2), ["a", "a"])
+      assert.deepStrictEqual(yield* as("alice-country-es"), 7)
+      assert.sameMembers(yield* Effect.replicateEffect(as("alice"), 3), ["a", "b", "c"])
+      // A member that fails is replaced by another one with the label, and by no other.
+      yield* play("b", { fault: { _tag: "RefuseLogin" }, login: "x:y" })
+      assert.deepStrictEqual(yield* Effect.replicateEffect(as("alice-country-de"), 4), ["c", "c", "c", "c"])
+      yield* play("c", { fault: { _tag: "RefuseLogin" }, login: "x:y" })
+      assert.deepStrictEqual(yield* Effect.replicateEffect(as("alice-country-de"), 4), [1, 1, 1, 1])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        layerServer({
+          users: Redacted.make("alice:secret"),
+          userParameters: "country:de|fr|es",
+          routes: {
+            name: "pool",
+            members: names.map((name) => ({
+              ...{ name, via: `socks5://${place(name)}` },
+              labels: `country=${name === "a" ? "fr" : "de"}`
+            }))
+          },
+          rules: { allow: true, route: "pool" }
+        })
+      )
+    )
+  )
+
   it.effect("fails if all members fail, and never connects directly", () =>
     Effect.gen(function* () {
       yield* (yield* Network).target("203.0.113.80:80", () => Effect.die("went directly"))
@@ -116,6 +160,97 @@ describe("a route with members", () => {
       yield* TestClock.adjust("20 seconds")
       yield* settled
       assert.include(yield* times(3), "b")
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(layerServer(pool({ check: { target: "203.0.113.99:443", every: "10 seconds" } })))
+    )
+  )
+
+  it.effect("leaves no member alone because of the targets of one client, which are silent", () =>
+    Effect.gen(function* () {
+      // All members answer until they are asked for the target.
+      for (const name of names) yield* play(name, { fault: { _tag: "Hang", after: 2 } })
+      const ended: Array<unknown> = []
+      yield* (yield* Events).listen(["SessionEnded"], (event) => Effect.sync(() => void ended.push(event)))
+      for (let i = 0; i < 4; i++) {
+        const asking = yield* Effect.forkChild(asked)
+        for (let tries = 0; tries < 3; tries++) {
+          yield* settled
+          yield* TestClock.adjust("3 seconds")
+        }
+        assert.strictEqual(yield* Fiber.join(asking), 1)
+      }
+      assert.deepInclude(ended[0], { outcome: "UpstreamTimeout", after: "request" })
+      for (const name of names) yield* play(name)
+      assert.sameMembers(yield* times(3), ["a", "b", "c"])
+    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}, { connectTimeout: "9 seconds" }))))
+  )
+
+  it.effect("keeps what was seen of its members over a reload, and of those whose login stays only", () =>
+    Effect.gen(function* () {
+      let tries = 0
+      yield* (yield* Network).target(place("a"), () =>
+        Effect.andThen(
+          Effect.sync(() => tries++),
+          Effect.fail("reset")
+        )
+      )
+      yield* play("b")
+      yield* times(6)
+      assert.strictEqual(tries, 3)
+      const reload = yield* Reload
+      const without = (name: string) => ({
+        ...pool({}),
+        routes: {
+          name: "pool",
+          members: names
+            .filter((other) => other !== name)
+            .map((name) => ({ name, via: `socks5://${place(name)}` }))
+        }
+      })
+      yield* reload(without("c"))
+      assert.deepStrictEqual(yield* times(4), ["b", "b", "b", "b"])
+      assert.strictEqual(tries, 3)
+      yield* reload({
+        ...pool({}),
+        routes: {
+          name: "pool",
+          members: [`socks5://alice:secret@${place("a")}`, `socks5://${place("b")}`]
+        }
+      })
+      assert.deepStrictEqual(yield* times(1), ["b"])
+      assert.strictEqual(tries, 4)
+    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
+  )
+
+  it.effect("counts the sessions that are open over a reload", () =>
+    Effect.gen(function* () {
+      for (const name of names)
+        yield* play(name, { target: ({ send, rest }) => Effect.andThen(send(name), rest) })
+      const open = Effect.gen(function* () {
+        const client = yield* (yield* Network).connect()
+        yield* client.send([...greeting(0), ...request("203.0.113.80", 80)])
+        return Buffer.from((yield* client.receive(13)).subarray(12)).toString()
+      })
+      assert.deepStrictEqual([yield* open, yield* open], ["a", "b"])
+      yield* (yield* Reload)(pool({ choose: "least-sessions" }))
+      assert.deepStrictEqual([yield* open, yield* open], ["c", "a"])
+    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({ choose: "least-sessions" }))))
+  )
+
+  it.effect("is checked no more by settings that are no longer in force", () =>
+    Effect.gen(function* () {
+      const checked: Array<string> = []
+      yield* play("a", { onRequest: (target) => checked.push(target), target: ({ rest }) => rest })
+      const client = yield* (yield* Network).connect()
+      yield* client.send([...greeting(0), ...request("203.0.113.80", 80)])
+      yield* client.receive(12)
+      // The session keeps the first settings alive.
+      yield* (yield* Reload)(pool({}))
+      checked.length = 0
+      yield* TestClock.adjust("1 minute")
+      yield* settled
+      assert.deepStrictEqual(checked, [])
     }).pipe(
       Effect.scoped,
       Effect.provide(layerServer(pool({ check: { target: "203.0.113.99:443", every: "10 seconds" } })))

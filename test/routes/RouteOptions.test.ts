@@ -59,6 +59,7 @@ describe("routes", () => {
         [{ name: "a", members: ["socks5://a"], stickyBy: "user" }, /sticky-by is for choose: sticky/],
         [{ name: "a", members: ["socks5://a"], check: { target: "a" } }, /not HOST:PORT/],
         [{ name: "a", members: ["socks5://a"], weight: 3 }, /weight/],
+        [{ name: "a", members: [{ via: "socks5://a", labels: "country" }] }, /a label such as country=de/],
         [{ name: "a", dns: "dns.example" }, /the address of a name server/],
         [{ name: "a", via: "socks5://a", prefer: "ipv4" }, /prefer is for a route with dns/],
         [{ name: "a", dns: "192.0.2.53", choose: "random" }, /choose is for a route through an upstream/]
@@ -98,6 +99,23 @@ describe("routes", () => {
         'route "ofice" of rule 1 is not one of office, direct, deny'
       )
       const rules = [{ allow: true, route: "office" } as const]
+      const labelled = (labels: string) => ({
+        ...{ routes: { name: "office", members: [{ via: "socks5://a", labels }] }, rules },
+        userParameters: "country:de|fr"
+      })
+      assert.include(
+        yield* said(labelled("zone=7")),
+        'label "zone=7" is not of a parameter of user-parameters'
+      )
+      assert.include(
+        yield* said(labelled("country=us")),
+        'label "country=us" is not of the type of its parameter'
+      )
+      assert.include(yield* said({ userParameters: ["a:ttl", "b:ttl"] }), '"b:ttl" is not possible beside')
+      assert.include(
+        yield* said({ egressBy: "session" }),
+        '--egress-by: "session" is not one of user, client: --user-parameters declares more'
+      )
       assert.include(yield* said({ routes: [office, office], rules }), "the only route of its name")
       assert.include(
         yield* said({ routes: { name: "office", via: ["socks5://a", "socks5://unix:/run/b"] }, rules }),
@@ -123,19 +141,25 @@ describe("routes", () => {
 describe("a file of members", () => {
   it("has a URL on each line, and options behind it", () => {
     const read = Result.getOrThrow(
-      RouteOptions.parse("# ours\nsocks5://a\n\n http://u:p%23@b:3128  weight=3 name=b # theirs\r\n")
+      RouteOptions.parse("# ours\nsocks5://a\n\n http://u:p%23@b:3128  weight=3 name=b zone=7 # theirs\r\n")
     )
     assert.deepStrictEqual(
-      read.map(({ name, weight, via }) => [name, weight, via.map(UpstreamUrl.shown)]),
+      read.map(({ name, weight, labels, via }) => [name, weight, [...labels], via.map(UpstreamUrl.shown)]),
       [
-        [undefined, 1, ["socks5://a:1080"]],
-        ["b", 3, ["http://u@b:3128"]]
+        [undefined, 1, [], ["socks5://a:1080"]],
+        ["b", 3, [["zone", "7"]], ["http://u@b:3128"]]
       ]
     )
   })
 
   it("is refused with the number of a line, and nothing of the line", () => {
-    for (const line of ["alice:secret@a", "socks5://a weight=0", "socks5://a size=3", "socks5://a name="]) {
+    for (const line of [
+      "alice:secret@a",
+      "socks5://a weight=0",
+      "socks5://a size=",
+      "socks5://a si.ze=3",
+      "socks5://a name="
+    ]) {
       const { failure } = RouteOptions.parse(`socks5://a\n${line}`) as Result.Failure<unknown, string>
       assert.match(failure, /^line 2 is not a URL of an upstream/)
     }
