@@ -67,7 +67,13 @@ export const open = (directory: string): Bundle => {
   }
 }
 
-const placeOf = (filename: string) => `${filename}.cache`
+/**
+ * What the name of a cache adds to that of its file. V8 does not notice that a cache is of another kind of processor, and
+ * crashes with it.
+ */
+export const suffix = `.${process.platform}-${process.arch}.cache`
+
+const placeOf = (filename: string) => filename + suffix
 
 const cacheOf = (filename: string): Buffer | undefined => {
   const cache = placeOf(filename)

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
+import { appendFileSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -31,9 +31,9 @@ describe("a code cache", () => {
       first.writeCaches()
       assert.deepStrictEqual(readdirSync(directory).sort(), [
         "first.cjs",
-        "first.cjs.cache",
+        `first.cjs${CodeCache.suffix}`,
         "second.cjs",
-        "second.cjs.cache"
+        `second.cjs${CodeCache.suffix}`
       ])
       assert.deepStrictEqual(run(directory).compiled(), [])
     })
@@ -67,8 +67,21 @@ describe("a code cache", () => {
       for (const name of ["first.cjs", "second.cjs"]) {
         appendFileSync(join(directory, name), "\n")
       }
-      writeFileSync(join(directory, "first.cjs.cache"), "no cache")
+      writeFileSync(join(directory, `first.cjs${CodeCache.suffix}`), "no cache")
       assert.deepStrictEqual(run(directory).compiled(), ["first.cjs", "second.cjs"])
+    })
+  )
+
+  it.effect("is not used on another kind of processor", () =>
+    Effect.gen(function* () {
+      const directory = yield* bundle
+      run(directory).writeCaches()
+      for (const name of ["first.cjs", "second.cjs"]) {
+        appendFileSync(join(directory, name), "\n//")
+        renameSync(join(directory, name + CodeCache.suffix), join(directory, `${name}.linux-other.cache`))
+      }
+      assert.deepStrictEqual(run(directory).compiled(), ["first.cjs", "second.cjs"])
+      assert.include(CodeCache.suffix, process.arch)
     })
   )
 

@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs"
 import { createRequire } from "node:module"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as CodeCache from "../../src/base/CodeCache.ts"
 import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 
@@ -44,7 +45,7 @@ describe.concurrent("the output of the program", () => {
     Effect.sync(() => {
       const files = readdirSync("dist/bundle")
       for (const file of files.filter((file) => file.endsWith(".cjs"))) {
-        assert.include(files, `${file}.cache`)
+        assert.include(files, file + CodeCache.suffix)
       }
       assert.include(files, "program.cjs")
     })
