@@ -3,10 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as AdminServer from "../admin/AdminServer.ts"
-import { type Explanation, Invalid, type Level, type Question } from "../admin/Api.ts"
+import { Invalid, type Level } from "../admin/Api.ts"
+import * as ExplainQuestion from "../admin/ExplainQuestion.ts"
 import { type KnownUser, Operations } from "../admin/Operations.ts"
 import { Readiness } from "../admin/Readiness.ts"
 import type { AdminAddress } from "../admin/Settings.ts"
@@ -18,7 +18,6 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import { LimitSettings } from "../limits/Settings.ts"
 import type { Pair } from "../network/SelfSigned.ts"
 import { RunningServer } from "../server/RunningServer.ts"
-import * as Explain from "./Explain.ts"
 import * as Settings from "./Settings.ts"
 
 type Values = Settings.Read["values"]
@@ -68,7 +67,7 @@ const operations = ({ inForce, reload, setLogLevel }: Options): Operations["Serv
       users.map(({ name, groups = [], expires }): KnownUser => ({ name, groups, expires, isEnabled: true }))
     )
   ),
-  explain: (question) => explain(inForce(), question),
+  explain: (question) => ExplainQuestion.explain(inForce(), question),
   reload: Effect.mapError(reload, invalid),
   // As if the signal had come, when the answer is written.
   stop: Effect.sync(() => void setTimeout(() => process.kill(process.pid, "SIGTERM"), 50)),
@@ -79,34 +78,3 @@ const operations = ({ inForce, reload, setLogLevel }: Options): Operations["Serv
 })
 
 const invalid = (message: string) => new Invalid({ message })
-
-const explain = (values: Values, question: Question): Effect.Effect<Explanation, Invalid> => {
-  const {
-    to,
-    user,
-    groups = [],
-    client,
-    listener,
-    command = "connect",
-    protocol = "socks5",
-    at,
-    address
-  } = question
-  const text = Option.fromUndefinedOr
-  return Explain.answer(
-    values,
-    {
-      ...{ to: text(to), group: groups, client: text(client), listener: text(listener) },
-      ...{ command, protocol, at: text(at), address: text(address) }
-    },
-    user
-  ).pipe(
-    Effect.scoped,
-    Effect.mapBoth({
-      onFailure: ({ message }) => invalid(message),
-      onSuccess: ({ lines, code }) => ({ lines, verdict: verdicts[code] })
-    })
-  )
-}
-
-const verdicts = { 0: "allowed", 1: "denied", 3: "unknown" } as const

@@ -8,14 +8,15 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as TestConsole from "effect/testing/TestConsole"
-import * as AccessFlags from "../../src/cli/AccessFlags.ts"
 import * as Explain from "../../src/cli/Explain.ts"
 import { ResolutionFailed, ResolutionTimeout } from "../../src/Errors.ts"
 import { Settings } from "../../src/library/Settings.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
 import * as Routes from "../../src/routes/Routes.ts"
+import * as AccessQuestion from "../../src/server/AccessQuestion.ts"
 import * as Config from "../../src/server/Config.ts"
+import * as Explaining from "../../src/server/Explaining.ts"
 import { failingResolver } from "../../src/testing/index.ts"
 import * as MemoryFiles from "../support/files.ts"
 import { ip, read } from "../support/rules.ts"
@@ -34,7 +35,7 @@ const names = Resolver.layerFixed({
   "inside.example": [ip("10.0.0.1")]
 })
 
-const given = (flags: Partial<Record<keyof AccessFlags.Given, string>>): AccessFlags.Given => ({
+const given = (flags: Partial<Record<keyof AccessQuestion.Given, string>>): AccessQuestion.Given => ({
   to: Option.fromUndefinedOr(flags.to),
   group: flags.group === undefined ? [] : [flags.group],
   client: Option.fromUndefinedOr(flags.client),
@@ -45,9 +46,9 @@ const given = (flags: Partial<Record<keyof AccessFlags.Given, string>>): AccessF
   address: Option.fromUndefinedOr(flags.address)
 })
 
-const ask = (flags: Partial<Record<keyof AccessFlags.Given, string>>) =>
-  AccessFlags.fromFlags(given(flags)).pipe(
-    Effect.flatMap((question) => Explain.explain(inputs, question)),
+const ask = (flags: Partial<Record<keyof AccessQuestion.Given, string>>) =>
+  AccessQuestion.read(given(flags)).pipe(
+    Effect.flatMap((question) => Explaining.explain(inputs, question)),
     Effect.provide(names)
   )
 
@@ -112,10 +113,10 @@ describe("explain", () => {
   ] as const) {
     it.effect(`reports of a name that ${why}`, () =>
       Effect.gen(function* () {
-        const question = yield* AccessFlags.fromFlags(
+        const question = yield* AccessQuestion.read(
           given({ to: "some.example:443", group: "staff", at: monday })
         )
-        const { lines, code } = yield* Explain.explain(inputs, question)
+        const { lines, code } = yield* Explaining.explain(inputs, question)
         assert.include(lines.at(-1), `Cannot be reached: ${why}`)
         assert.strictEqual(code, 3)
       }).pipe(Effect.provide(failingResolver(error)))
@@ -169,9 +170,9 @@ describe("explain", () => {
       const routeOf = yield* Effect.provide(Routes.describe, Config.layer(values))
       const routeTo = (to: string, user?: string) =>
         Effect.gen(function* () {
-          const question = yield* AccessFlags.fromFlags(given({ to }), user)
+          const question = yield* AccessQuestion.read(given({ to }), user)
           const judge = Ruleset.make(values.rules).judge
-          const { lines } = yield* Explain.explain({ rules: values.rules, judge, routeOf }, question)
+          const { lines } = yield* Explaining.explain({ rules: values.rules, judge, routeOf }, question)
           return lines.at(-1)
         }).pipe(Effect.provide(names))
       assert.match(String(yield* routeTo("192.0.2.1:80", "alice")), /^Route: pool, through [ab] of 2 members/)
@@ -186,8 +187,8 @@ describe("explain", () => {
   it.effect("leaves out the first rules if there are very many", () =>
     Effect.gen(function* () {
       const rules = read(...Array.from({ length: 30 }, (_, i) => ({ deny: true, to: `host${i}.example` })))
-      const question = yield* AccessFlags.fromFlags(given({ to: "192.0.2.1:443" }))
-      const { lines } = yield* Explain.explain({ rules, judge: Ruleset.make(rules).judge }, question)
+      const question = yield* AccessQuestion.read(given({ to: "192.0.2.1:443" }))
+      const { lines } = yield* Explaining.explain({ rules, judge: Ruleset.make(rules).judge }, question)
       assert.strictEqual(lines.length, 22)
       assert.strictEqual(lines[0], "  10 rules before: 10 do not match, 0 may")
       assert.strictEqual(lines.at(-1), "Denied by: no rule matches (no rule allows it)")
@@ -195,10 +196,10 @@ describe("explain", () => {
   )
 })
 
-describe("AccessFlags", () => {
+describe("AccessQuestion", () => {
   it.effect("has the values of the flags", () =>
     Effect.gen(function* () {
-      const question = yield* AccessFlags.fromFlags(
+      const question = yield* AccessQuestion.read(
         given({
           to: "BÜCHER.example.:443",
           group: "staff",
@@ -228,7 +229,7 @@ describe("AccessFlags", () => {
 
   it.effect("reads an address like one of a client", () =>
     Effect.gen(function* () {
-      const { access } = yield* AccessFlags.fromFlags(given({ to: "[::ffff:192.0.2.1]:443" }))
+      const { access } = yield* AccessQuestion.read(given({ to: "[::ffff:192.0.2.1]:443" }))
       assert.strictEqual(NetAddress.formatIp(access.target?.host as NetAddress.IpAddress), "192.0.2.1")
     })
   )
@@ -244,7 +245,7 @@ describe("AccessFlags", () => {
   ] as const) {
     it.effect(`says: ${message}`, () =>
       Effect.gen(function* () {
-        assert.include((yield* Effect.flip(AccessFlags.fromFlags(given(flags)))).message, message)
+        assert.include((yield* Effect.flip(AccessQuestion.read(given(flags)))).message, message)
       })
     )
   }
