@@ -108,6 +108,7 @@ export type Refusal =
   | "unknown user"
   | "wrong password"
   | "expired"
+  | "disabled"
   | "not from this network"
   | "refused"
   | "too soon after others"

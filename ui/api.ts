@@ -102,6 +102,13 @@ export const ban = (body: {
   readonly reason?: string
 }) => change("POST", "/api/bans", body)
 export const lift = (network: string) => change("DELETE", `/api/bans/${encodeURIComponent(network)}`)
+export const addUser = (body: {
+  readonly name: string
+  readonly password: string
+  readonly groups?: ReadonlyArray<string>
+}) => change("POST", "/api/users", body)
+export const setPassword = (name: string, password: string) =>
+  change("PATCH", `/api/users/${encodeURIComponent(name)}`, { password })
 export const enableUser = (name: string, enabled: boolean) =>
   change("PATCH", `/api/users/${encodeURIComponent(name)}`, { enabled })
 export const removeUser = (name: string) => change("DELETE", `/api/users/${encodeURIComponent(name)}`)

@@ -64,13 +64,35 @@ export const toast = (message: string, isProblem = false): void => {
 }
 
 /** Asks before something is done that cannot be undone. */
-export const confirmed = (question: string, action: string): Promise<boolean> =>
+export const confirmed = async (question: string, action: string): Promise<boolean> =>
+  (await asked(question, h("button", { class: "danger" }, action))) !== undefined
+
+/** Asks for a password. */
+export const passwordFor = (question: string, action: string): Promise<string | undefined> =>
+  asked(
+    question,
+    h("button", { class: "primary" }, action),
+    h("input", {
+      type: "password",
+      name: "answer",
+      required: true,
+      autocomplete: "new-password",
+      "aria-labelledby": "question"
+    })
+  )
+
+/** The text of the field, or a text without one; undefined if it was cancelled. */
+const asked = (
+  question: string,
+  yes: HTMLButtonElement,
+  field?: HTMLInputElement
+): Promise<string | undefined> =>
   new Promise((resolve) => {
-    const close = (isYes: boolean) => {
+    const close = (answer: string | undefined) => {
       dialog.close()
       dialog.remove()
       before?.focus()
-      resolve(isYes)
+      resolve(answer)
     }
     const before = document.activeElement instanceof HTMLElement ? document.activeElement : undefined
     const dialog = h(
@@ -79,15 +101,25 @@ export const confirmed = (question: string, action: string): Promise<boolean> =>
         "aria-labelledby": "question",
         oncancel: (event) => {
           event.preventDefault()
-          close(false)
+          close(undefined)
         }
       },
-      h("p", { id: "question" }, question),
       h(
-        "div",
-        { class: "buttons" },
-        h("button", { type: "button", onclick: () => close(false) }, "Cancel"),
-        h("button", { type: "button", class: "danger", onclick: () => close(true) }, action)
+        "form",
+        {
+          onsubmit: (event) => {
+            event.preventDefault()
+            close(field?.value ?? "")
+          }
+        },
+        h("p", { id: "question" }, question),
+        field,
+        h(
+          "div",
+          { class: "buttons" },
+          h("button", { type: "button", onclick: () => close(undefined) }, "Cancel"),
+          yes
+        )
       )
     )
     document.body.append(dialog)

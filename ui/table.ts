@@ -12,10 +12,11 @@ export interface Column<in Row> {
 }
 
 export interface Action<in Row> {
-  /** The title of the column, for screen readers. */
   readonly title: string
   /** The text of the button; by default the title. */
   readonly text?: (row: Row) => string
+  /** Whether nothing is lost by it. */
+  readonly isHarmless?: boolean
   /** Whether there is a button. */
   readonly isOffered?: (row: Row) => boolean
   /** What the button does, for screen readers. */
@@ -27,7 +28,7 @@ interface Options<Row> {
   readonly caption: string
   readonly key: (row: Row) => string
   readonly columns: ReadonlyArray<Column<Row>>
-  readonly action?: Action<Row>
+  readonly actions?: ReadonlyArray<Action<Row>>
   readonly onSort?: (sort: string) => void
   readonly empty: string
 }
@@ -42,10 +43,17 @@ interface Kept<Row> {
   row: Row
   readonly line: HTMLTableRowElement
   readonly cells: ReadonlyArray<HTMLTableCellElement>
-  readonly button: HTMLButtonElement | undefined
+  readonly buttons: ReadonlyArray<HTMLButtonElement>
 }
 
-export const make = <Row>({ caption, key, columns, action, onSort, empty }: Options<Row>): Table<Row> => {
+export const make = <Row>({
+  caption,
+  key,
+  columns,
+  actions = [],
+  onSort,
+  empty
+}: Options<Row>): Table<Row> => {
   const heads = columns.map(({ title, sort, isNumber }) =>
     h(
       "th",
@@ -64,7 +72,17 @@ export const make = <Row>({ caption, key, columns, action, onSort, empty }: Opti
     h(
       "thead",
       {},
-      h("tr", {}, ...heads, action && h("th", { scope: "col" }, h("span", { class: "hidden" }, action.title)))
+      h(
+        "tr",
+        {},
+        ...heads,
+        actions.length > 0 &&
+          h(
+            "th",
+            { scope: "col" },
+            h("span", { class: "hidden" }, actions.map(({ title }) => title).join(", "))
+          )
+      )
     ),
     body
   )
@@ -74,15 +92,19 @@ export const make = <Row>({ caption, key, columns, action, onSort, empty }: Opti
     const cells = columns.map(({ title, isNumber }) =>
       h("td", { "data-title": title, class: isNumber ? "number" : undefined })
     )
-    const button = action
-      ? h(
-          "button",
-          { type: "button", class: "small danger", onclick: () => action.run(entry.row) },
-          action.title
-        )
-      : undefined
-    const line = h("tr", {}, ...cells, button && h("td", { class: "action" }, button))
-    const entry: Kept<Row> = { row, line, cells, button }
+    const buttons = actions.map((action) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: action.isHarmless ? "small" : "small danger",
+          onclick: () => action.run(entry.row)
+        },
+        action.title
+      )
+    )
+    const line = h("tr", {}, ...cells, buttons.length > 0 && h("td", { class: "action" }, ...buttons))
+    const entry: Kept<Row> = { row, line, cells, buttons }
     return entry
   }
 
@@ -110,10 +132,11 @@ export const make = <Row>({ caption, key, columns, action, onSort, empty }: Opti
           setText(entry.cells[at]!, text)
           entry.cells[at]!.title = text
         }
-        if (action && entry.button) {
-          setText(entry.button, action.text?.(row) ?? action.title)
-          entry.button.setAttribute("aria-label", action.label(row))
-          entry.button.hidden = !(action.isOffered?.(row) ?? true)
+        for (const [at, action] of actions.entries()) {
+          const button = entry.buttons[at]!
+          setText(button, action.text?.(row) ?? action.title)
+          button.setAttribute("aria-label", action.label(row))
+          button.hidden = !(action.isOffered?.(row) ?? true)
         }
         if (body.children[index] !== entry.line) body.insertBefore(entry.line, body.children[index] ?? null)
       }

@@ -39,6 +39,9 @@ import * as UserHandlers from "./UserHandlers.ts"
 /** The largest body of a request. */
 const largestBody = ByteSize.kibibytes(64)
 
+/** The longest name in a path: 255 bytes, each of which may be written in several characters. */
+const longestParameter = 4096
+
 /** Serves until the scope closes. Returns the bound address. */
 export const serve = Effect.fnUntraced(function* (
   server: Steered,
@@ -49,7 +52,9 @@ export const serve = Effect.fnUntraced(function* (
   Bans | Events | Operations | Readiness | UsageRecords | Scope.Scope
 > {
   const services = Layer.merge(Control.layer(server), NodeHttpServer.layerHttpServices)
-  const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, services))
+  const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, services)).pipe(
+    Effect.provideService(HttpRouter.RouterConfig, { maxParamLength: longestParameter })
+  )
   const requests = yield* Scope.make()
   const handle = yield* NodeHttpServer.makeHandler(app, { scope: requests }).pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, largestBody),

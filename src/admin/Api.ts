@@ -34,6 +34,13 @@ export class NotOffered extends Schema.TaggedError<NotOffered>()("NotOffered", f
   httpApiStatus: 409
 }) {}
 
+/** What is to be added is there already. */
+export class Conflict extends Schema.TaggedError<Conflict>()("Conflict", failure, { httpApiStatus: 409 }) {}
+/** A store cannot be read or written at present: its disk may be full, or its file read-only. */
+export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", failure, {
+  httpApiStatus: 503
+}) {}
+
 /** The bearer token of `--admin-token`. */
 export class Bearer extends HttpApiMiddleware.Service<Bearer>()("effect-socks/admin/Bearer", {
   requiredForClient: true,
@@ -137,6 +144,9 @@ export const UserRow = Schema.Struct({
   enabled: Schema.Boolean,
   groups: Schema.Array(Schema.String),
   expires: Schema.NullOr(Schema.Int),
+  stored: Schema.Boolean.annotate({
+    description: "Whether the user is in a store, and can be changed here: others come from the settings"
+  }),
   sessions: Schema.Int.annotate({ description: "Open sessions" }),
   sent: Schema.Int.annotate({ description: "Bytes of the open sessions to targets" }),
   received: Schema.Int.annotate({ description: "Bytes of the open sessions from targets" })
@@ -153,8 +163,9 @@ export const UsageRow = Schema.Struct({
 })
 export type UsageRow = typeof UsageRow.Type
 
-const userErrors = [NotFound, NotOffered, Invalid] as const
+const userErrors = [NotFound, NotOffered, Invalid, Unavailable] as const
 const name = { name: text }
+const password = Schema.Redacted(text).annotate({ description: "1 to 255 bytes" })
 
 export class UsersGroup extends HttpApiGroup.make("users")
   .add(
@@ -164,20 +175,26 @@ export class UsersGroup extends HttpApiGroup.make("users")
         offset: sessionQuery.offset,
         limit: sessionQuery.limit
       },
-      success: paged(UserRow)
+      success: paged(UserRow),
+      error: Unavailable
     }),
     HttpApiEndpoint.post("add", "/users", {
       payload: Schema.Struct({
         name: text,
-        password: Schema.Redacted(text),
+        password,
         groups: Schema.optionalKey(Schema.Array(text).check(Schema.isMaxLength(100)))
       }),
       success: HttpApiSchema.Created,
-      error: [NotOffered, Invalid]
+      error: [NotOffered, Invalid, Conflict, Unavailable]
     }),
     HttpApiEndpoint.patch("change", "/users/:name", {
       params: name,
-      payload: Schema.Struct({ enabled: Schema.Boolean }),
+      payload: Schema.Struct({
+        enabled: Schema.optionalKey(Schema.Boolean).annotate({
+          description: "Whether the user may log in. If not, the user's sessions end"
+        }),
+        password: Schema.optionalKey(password)
+      }),
       success: HttpApiSchema.NoContent,
       error: userErrors
     }),

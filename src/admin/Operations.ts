@@ -3,29 +3,24 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
-import type { Explanation, Invalid, Level, Limit, Question, SettingRow, Upstream } from "./Api.ts"
+import type { User } from "../auth/User.ts"
+import type { UserParameter } from "../auth/UserParameters.ts"
+import type { UserStore, UserStoreError } from "../auth/UserStore.ts"
+import type { Explanation, Invalid, Level, Limit, NotOffered, Question, SettingRow, Upstream } from "./Api.ts"
 
-/** A user, and whether the user may log in at present. */
+/** A user, and whether the user is in a store. */
 export interface KnownUser {
-  readonly name: string
-  readonly groups: ReadonlyArray<string>
-  /** Milliseconds since the epoch, from which on the user may not log in. */
-  readonly expires: number | undefined
-  readonly isEnabled: boolean
+  readonly user: User
+  readonly isStored: boolean
 }
 
-/** Users that can be changed while the server runs. */
-export interface UserStore {
-  readonly add: (user: {
-    readonly name: string
-    readonly password: Redacted.Redacted
-    readonly groups: ReadonlyArray<string>
-  }) => Effect.Effect<void, Invalid>
-  /** Returns false if there is no user of this name. */
-  readonly remove: (name: string) => Effect.Effect<boolean>
-  /** Returns false if there is no user of this name. */
-  readonly enable: (name: string, isEnabled: boolean) => Effect.Effect<boolean>
+/** Where users can be changed. */
+export interface ChangeableUsers {
+  readonly store: UserStore["Service"]
+  /** The fields of a user that the store can have, besides name and password. */
+  readonly hasGroups: boolean
+  /** Parameters that user names may have behind them. */
+  readonly userParameters: ReadonlyArray<UserParameter>
 }
 
 /** What is left out is refused as not offered. */
@@ -36,8 +31,9 @@ export class Operations extends Context.Service<
     /** The settings in force, with secrets masked. */
     readonly config: Effect.Effect<ReadonlyArray<SettingRow>>
     readonly limits: Effect.Effect<ReadonlyArray<Omit<Limit, "used">>>
-    readonly users: Effect.Effect<ReadonlyArray<KnownUser>>
-    readonly userStore?: UserStore | undefined
+    readonly users: Effect.Effect<ReadonlyArray<KnownUser>, UserStoreError>
+    /** Where users can be changed by the present settings; or why they cannot. */
+    readonly changeableUsers: Effect.Effect<ChangeableUsers, NotOffered>
     readonly explain?: ((question: Question) => Effect.Effect<Explanation, Invalid>) | undefined
     /** Fails with the reason if the earlier settings stay in force. */
     readonly reload?: Effect.Effect<void, Invalid> | undefined

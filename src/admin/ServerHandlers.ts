@@ -18,7 +18,7 @@ export const layer = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { server, sessions, history, startedAt } = yield* Control
     const { list: bans } = yield* Bans
-    const { version, config, limits, explain, reload, stop, logLevel, userStore } = yield* Operations
+    const { version, config, limits, explain, reload, stop, logLevel, changeableUsers } = yield* Operations
     const { isDraining, setDraining } = yield* Readiness
     const upstreams = yield* Upstreams
 
@@ -32,7 +32,7 @@ export const layer = HttpApiBuilder.group(
         draining,
         listeners: server.listeners.map(ListenAddress.format),
         asksPassword: server.asksPassword,
-        changesUsers: userStore !== undefined,
+        changesUsers: yield* Effect.isSuccess(changeableUsers),
         bans: (yield* bans).length,
         sessions: census.sessions,
         associations: census.associations,

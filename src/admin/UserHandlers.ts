@@ -5,31 +5,91 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as Redacted from "effect/Redacted"
+import * as Semaphore from "effect/Semaphore"
+import * as Hashing from "../auth/Hashing.ts"
+import * as User from "../auth/User.ts"
+import * as UserName from "../auth/UserName.ts"
+import type { UserStore, UserStoreError } from "../auth/UserStore.ts"
 import * as UsageDays from "../usage/Days.ts"
 import { UsageRecords } from "../usage/UsageRecords.ts"
 import { printable } from "../wire/Text.ts"
-import { AdminApi, Invalid, largestPage, NotFound, NotOffered, type UsageRow, type UserRow } from "./Api.ts"
+import {
+  AdminApi,
+  Conflict,
+  Invalid,
+  largestPage,
+  NotFound,
+  NotOffered,
+  Unavailable,
+  type UsageRow,
+  type UserRow
+} from "./Api.ts"
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
-import { Operations, type UserStore } from "./Operations.ts"
+import { Operations } from "./Operations.ts"
+
+/** The binary logarithm of the cost of new hashes, as `hash-password` makes them. */
+const cost = 15
 
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "users",
   Effect.fnUntraced(function* (handlers) {
-    const { sessions } = yield* Control
-    const { users, userStore } = yield* Operations
+    const { server, sessions } = yield* Control
+    const { users, changeableUsers } = yield* Operations
     const records = yield* UsageRecords
-    const store: Effect.Effect<UserStore, NotOffered> = userStore ? Effect.succeed(userStore) : withoutStore
-    const change = (name: string, run: (store: UserStore) => Effect.Effect<boolean>) =>
-      Effect.flatMap(Effect.flatMap(store, run), (isFound) =>
-        isFound ? Effect.void : Effect.fail(new NotFound({ message: `there is no user ${printable(name)}` }))
-      )
+    // One at a time, as other work waits for the same threads.
+    const hashing = yield* Semaphore.make(1)
+
+    const hash = Effect.fnUntraced(function* (password: Redacted.Redacted) {
+      const text = Redacted.value(password)
+      if (!User.isField(text) || text.includes("\0")) {
+        return yield* new Invalid({ message: "the password has to have 1 to 255 bytes, none of them NUL" })
+      }
+      return Redacted.make(yield* hashing.withPermits(1)(Hashing.hash(utf8.encode(text), cost)))
+    })
+
+    const find = (name: string) =>
+      Effect.map(Effect.mapError(users, refused), (all) => {
+        const shown = all.find(({ user }) => printable(user.name) === name)
+        return shown ?? all.find(({ user }) => user.name === name)
+      })
+
+    /** Has all processes take the change of these users. */
+    const taken = Effect.fnUntraced(function* (revoked: ReadonlyArray<string>) {
+      const problems = yield* server.usersChanged(revoked)
+      if (problems.length > 0) {
+        const message = `the change is stored, and not in force yet: ${problems.join("; ")}`
+        return yield* new Unavailable({ message })
+      }
+    })
+
+    /** Changes a user of the store, who may no longer log in afterwards if `isRevoked`. */
+    const change = Effect.fnUntraced(function* (
+      name: string,
+      isRevoked: boolean,
+      run: (store: UserStore["Service"], name: string) => Effect.Effect<boolean, UserStoreError>
+    ) {
+      const { store } = yield* changeableUsers
+      const found = yield* find(name)
+      if (found && !found.isStored) {
+        const message = `${printable(name)} comes from the settings, --user or users of the config file: change the user there`
+        return yield* new NotOffered({ message })
+      }
+      const isFound = found && (yield* Effect.mapError(run(store, found.user.name), refused))
+      if (!isFound) return yield* new NotFound({ message: `there is no user ${printable(name)}` })
+      yield* taken(isRevoked ? [found.user.name] : [])
+    })
+
     return handlers
       .handle("list", ({ query: { search = "", offset = 0, limit = 100 } }) =>
         Effect.gen(function* () {
           const part = search.toLowerCase()
-          const chosen = (yield* users).filter(({ name }) => name.toLowerCase().includes(part))
+          const all = yield* Effect.mapError(users, unreadable)
+          // Of very many users, each look would take a while.
+          const chosen =
+            part === "" ? all : all.filter(({ user: { name } }) => name.toLowerCase().includes(part))
           const page = chosen.slice(offset, offset + Math.min(limit, largestPage))
           const sums = new Map<string, Pick<UserRow, "sessions" | "sent" | "received">>()
           for (const { user = "", sent, received } of yield* sessions.read) {
@@ -41,11 +101,8 @@ export const layer = HttpApiBuilder.group(
             })
           }
           const rows = page.map(
-            ({ name, groups, expires, isEnabled }): UserRow => ({
-              name: printable(name),
-              enabled: isEnabled,
-              groups,
-              expires: expires ?? null,
+            ({ user: { name, groups = [], expires = null, enabled = true }, isStored }): UserRow => ({
+              ...{ name: printable(name), enabled, groups, expires, stored: isStored },
               ...(sums.get(printable(name)) ?? { sessions: 0, sent: 0, received: 0 })
             })
           )
@@ -53,17 +110,32 @@ export const layer = HttpApiBuilder.group(
         })
       )
       .handle("add", ({ payload: { name, password, groups = [] } }) =>
-        Effect.flatMap(store, ({ add }) => add({ name, password, groups })).pipe(
-          audited("add user", { user: name })
-        )
+        Effect.gen(function* () {
+          const { store, hasGroups, userParameters } = yield* changeableUsers
+          const flaw = UserName.flawOf(name, userParameters)
+          if (flaw !== undefined) return yield* new Invalid({ message: `the name ${flaw}` })
+          if (groups.length > 0 && !hasGroups) return yield* new Invalid({ message: withoutGroups })
+          if (groups.includes("")) return yield* new Invalid({ message: "a group has to have a name" })
+          const isThere = new Conflict({ message: `there is a user ${printable(name)}` })
+          if (yield* find(name)) return yield* isThere
+          const passwordHash = yield* hash(password)
+          const user = { name, passwordHash, ...(groups.length > 0 && { groups }) }
+          if (!(yield* Effect.mapError(store.add(user), refused))) return yield* isThere
+          yield* taken([])
+        }).pipe(audited("add user", { user: name }))
       )
-      .handle("change", ({ params: { name }, payload: { enabled } }) =>
-        change(name, ({ enable }) => enable(name, enabled)).pipe(
-          audited(enabled ? "enable user" : "disable user", { user: name })
-        )
+      .handle("change", ({ params: { name }, payload: { enabled, password } }) =>
+        Effect.gen(function* () {
+          if (enabled === undefined && password === undefined) {
+            return yield* new Invalid({ message: "enabled or password says what is to be changed" })
+          }
+          const passwordHash = password && (yield* hash(password))
+          const to = { enabled, passwordHash }
+          yield* change(name, enabled === false, (store, name) => store.change(name, to))
+        }).pipe(audited(actionOf(enabled, password !== undefined), { user: name }))
       )
       .handle("remove", ({ params: { name } }) =>
-        change(name, ({ remove }) => remove(name)).pipe(audited("remove user", { user: name }))
+        change(name, true, (store, name) => store.remove(name)).pipe(audited("remove user", { user: name }))
       )
       .handle("usage", ({ query }) => usage(records, query))
   })
@@ -99,8 +171,24 @@ const usage = Effect.fnUntraced(function* (
   }))
 })
 
-const withoutStore = Effect.suspend(() =>
-  Effect.fail(
-    new NotOffered({ message: "the users of this server come from its settings: change them there" })
-  )
-)
+const actionOf = (enabled: boolean | undefined, hasPassword: boolean): string => {
+  const actions = [
+    ...(hasPassword ? ["set password of user"] : []),
+    ...(enabled === undefined ? [] : [enabled ? "enable user" : "disable user"])
+  ]
+  return actions.join(", ") || "change user"
+}
+
+/** What a store says, as an error of the API. */
+const refused = (error: UserStoreError): Invalid | Unavailable =>
+  error._tag === "StateFailed" ? unreadable(error) : new Invalid({ message: error.message })
+
+const unreadable = (error: UserStoreError): Unavailable =>
+  new Unavailable({
+    message: error._tag === "StateFailed" ? `${printable(error.path)}: ${error.reason}` : error.message
+  })
+
+const withoutGroups =
+  "a users file with lines of NAME:HASH has no groups: one that ends in .yaml or .json has"
+
+const utf8 = new TextEncoder()

@@ -79,15 +79,25 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
 
   return {
     verify: Effect.fnUntraced(function* (credentials, from) {
-      const { find, decoys } = yield* current
-      const entry = find(credentials.username)
+      const before = yield* current
+      const entry = before.find(credentials.username)
       const bar = entry && (yield* barOf(entry.user, from))
-      const isSame = yield* isRight(credentials, entry, decoys, bar !== undefined)
+      const isSame = yield* isRight(credentials, entry, before.decoys, bar !== undefined)
       const user = printable(credentials.username)
       if (entry === undefined) return yield* new AuthenticationFailed({ user, reason: "unknown user" })
       if (!isSame) return yield* new AuthenticationFailed({ user, reason: "wrong password" })
       if (bar !== undefined) return yield* new AuthenticationFailed({ user, reason: bar })
-      return identityOf(user, entry.user)
+      // The users may have changed while the hash was computed.
+      const now = yield* current
+      if (now === before) return identityOf(user, entry.user)
+      const later = now.find(credentials.username)
+      if (later === undefined) return yield* new AuthenticationFailed({ user, reason: "unknown user" })
+      if (!hasSamePassword(later, entry)) {
+        return yield* new AuthenticationFailed({ user, reason: "wrong password" })
+      }
+      const laterBar = yield* barOf(later.user, from)
+      if (laterBar !== undefined) return yield* new AuthenticationFailed({ user, reason: laterBar })
+      return identityOf(user, later.user)
     }),
     recognize: Effect.fnUntraced(function* (name, from) {
       const { find } = yield* current
@@ -101,12 +111,19 @@ export const make = Effect.gen(function* (): Effect.fn.Return<
 })
 
 /** The reason why a user may not log in at all, whatever the password; undefined if the user may log in. */
-const barOf = ({ expires, networks }: User, from: NetAddress.SocketAddress) =>
+const barOf = ({ enabled, expires, networks }: User, from: NetAddress.SocketAddress) =>
   Effect.map(Clock.currentTimeMillis, (now) => {
+    if (enabled === false) return "disabled" as const
     if (expires !== undefined && now >= expires) return "expired" as const
     if (networks !== undefined && !ClientNetwork.isIn(from, networks)) return "not from this network" as const
     return undefined
   })
+
+const hasSamePassword = (one: Entry, other: Entry): boolean =>
+  equal(one.field, other.field) && hashOf(one) === hashOf(other)
+
+const hashOf = ({ user: { passwordHash } }: Entry): string | undefined =>
+  passwordHash && PasswordHash.format(Redacted.value(passwordHash))
 
 const identityOf = (user: string, { groups, limits }: User): Identity => ({
   user,

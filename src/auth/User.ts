@@ -7,6 +7,7 @@
  *     expires: 2027-03-31
  *     networks: [192.0.2.0/24]
  *     limits: { sessions: 50 }
+ *     enabled: false
  */
 import * as Effect from "effect/Effect"
 import type * as IpNetwork from "effect/net/IpNetwork"
@@ -30,6 +31,8 @@ export interface User {
   /** The networks that the user may log in from; every network, if left out. */
   readonly networks?: ReadonlyArray<IpNetwork.IpNetwork>
   readonly limits?: Limits.Limits
+  /** If false, the user may not log in. */
+  readonly enabled?: boolean
 }
 
 /** A user from `NAME:PASSWORD`. The first colon ends the name; the password can have colons. */
@@ -87,6 +90,12 @@ const network = text(
   "A network, or an address"
 )
 
+const enabled = Schema.Boolean.annotate({
+  description: "Whether the user may log in: true or false",
+  expected: "true or false",
+  message: "Expected true or false"
+})
+
 const password: Text<Redacted.Redacted> = {
   expected: "a text of 1 to 255 bytes, in quotes if it looks like something else",
   read: (text) => (isField(text) ? Option.some(Redacted.make(text)) : Option.none())
@@ -123,6 +132,7 @@ const make = <R>(
         expires: Schema.optionalKey(expires),
         networks: Schema.optionalKey(Schema.Array(network)),
         limits: Schema.optionalKey(Limits.schema),
+        enabled: Schema.optionalKey(enabled),
         password: Schema.optionalKey(secret(password, "In plain text")),
         "password-hash": Schema.optionalKey(
           secret(passwordHash, "As effect-socks hash-password makes it, or htpasswd -B")

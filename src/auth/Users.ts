@@ -7,8 +7,11 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { BadSetting, type BadSettings } from "../Errors.ts"
+import { printable } from "../wire/Text.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 import type { User } from "./User.ts"
+import { UserStore } from "./UserStore.ts"
 
 /** A user, and the field of the user's password in plain text; `noPassword` if the user has none. */
 export interface Entry {
@@ -76,6 +79,25 @@ export class Users extends Context.Service<
         changes: Stream.map(SubscriptionRef.changes(ref), directoryOf)
       }
     })
+
+  /** The users of a store. A change holds from the next login on, as soon as the store tells of it. */
+  static readonly layerStore: Layer.Layer<Users, BadSetting | BadSettings, UserStore> = Layer.effect(
+    Users,
+    Effect.gen(function* () {
+      const { list, changes } = yield* UserStore
+      const first = yield* Effect.catchTag(
+        list,
+        "StateFailed",
+        ({ path, reason }) =>
+          new BadSetting({ setting: "UserStore", value: printable(path), expected: `readable: ${reason}` })
+      )
+      const current = yield* SubscriptionRef.make(directory(first))
+      yield* Effect.forkScoped(
+        Stream.runForEach(changes, (users) => SubscriptionRef.set(current, directory(users)))
+      )
+      return { current: SubscriptionRef.get(current), changes: SubscriptionRef.changes(current) }
+    })
+  )
 }
 
 export const directory = (users: ReadonlyArray<User>): Directory => {

@@ -1,6 +1,7 @@
 /**
  * The users file. A file whose name ends in .yaml, .yml or .json has a list of users, as in the config file. Any other
- * file has lines of `NAME:HASH`, as htpasswd makes them.
+ * file has lines of `NAME:HASH`, as htpasswd makes them; an exclamation mark before the hash disables the user, as in
+ * /etc/shadow.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -24,15 +25,18 @@ interface Flaw {
 /** A user, and the place in the file. */
 type Entry = readonly [where: string, user: User.User]
 
+type Form = "json" | "yaml" | "lines"
+
+/** The form of a users file, by its name. */
+export const formOf = (path: string): Form => {
+  if (/\.json$/i.test(path)) return "json"
+  return /\.ya?ml$/i.test(path) ? "yaml" : "lines"
+}
+
 /** The users in the text of a file, in the order of the file; or the first error. */
 export const parse = (path: string, text: string): Effect.Effect<ReadonlyArray<User.User>, Flaw> => {
   const bare = text.replace(/^\uFEFF/, "")
-  const entries = /\.json$/i.test(path)
-    ? Effect.flatMap(fromJson(bare), listed)
-    : /\.ya?ml$/i.test(path)
-      ? Effect.flatMap(fromYaml(bare), listed)
-      : Effect.fromResult(lines(bare))
-  return Effect.flatMap(entries, (entries) => Effect.fromResult(distinct(entries)))
+  return Effect.flatMap(entriesOf[formOf(path)](bare), (entries) => Effect.fromResult(distinct(entries)))
 }
 
 const lines = (text: string): Result.Result<ReadonlyArray<Entry>, Flaw> =>
@@ -50,8 +54,14 @@ const fromLine = (where: string, line: string): Result.Result<User.User, Flaw> =
   if (colon === -1 || !User.isField(name)) {
     return Result.fail({ where, expected: "NAME:HASH, the name 1 to 255 bytes" })
   }
-  return Result.mapBoth(PasswordHash.fromString(line.slice(colon + 1).trimEnd()), {
-    onSuccess: (hash) => ({ name, passwordHash: Redacted.make(hash) }),
+  const hash = line.slice(colon + 1).trimEnd()
+  const isDisabled = hash.startsWith("!")
+  return Result.mapBoth(PasswordHash.fromString(isDisabled ? hash.slice(1) : hash), {
+    onSuccess: (hash) => ({
+      name,
+      passwordHash: Redacted.make(hash),
+      ...(isDisabled && { enabled: false })
+    }),
     onFailure: (clause) => ({ where, expected: `NAME:HASH with a hash of scrypt or bcrypt: ${clause}` })
   })
 }
@@ -82,6 +92,12 @@ const listed = (list: unknown): Effect.Effect<ReadonlyArray<Entry>, Flaw> =>
   Array.isArray(list)
     ? Effect.fromResult(Result.all(list.map((entry, index) => fromEntry(`user ${index + 1}`, entry))))
     : Effect.fail({ where: "all of it", expected: "a list of users" })
+
+const entriesOf = {
+  json: (text: string) => Effect.flatMap(fromJson(text), listed),
+  yaml: (text: string) => Effect.flatMap(fromYaml(text), listed),
+  lines: (text: string) => Effect.fromResult(lines(text))
+}
 
 const fromEntry = (where: string, entry: unknown): Result.Result<Entry, Flaw> =>
   Result.mapBoth(decode(entry), {

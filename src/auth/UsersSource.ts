@@ -10,6 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as FileStamp from "../base/FileStamp.ts"
 import { BadSetting } from "../Errors.ts"
@@ -19,6 +20,7 @@ import type { User } from "./User.ts"
 import { type Directory, directory, Users } from "./Users.ts"
 import { UsersCheck } from "./UsersCheck.ts"
 import * as UsersFile from "./UsersFile.ts"
+import { UsersRefresh } from "./UsersRefresh.ts"
 
 /** The time between two checks of the file. */
 const interval = "2 seconds"
@@ -36,17 +38,23 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
     const load = Effect.map(everyone(settings), directory)
     if (usersFile === undefined) return { current: Effect.succeed(yield* load) }
     const file = printable(usersFile)
-    const followed = FileStamp.follow(usersFile, yield* FileStamp.read(usersFile))
+    const initially = yield* FileStamp.read(usersFile)
+    const followed = FileStamp.follow(usersFile, initially)
     const current = yield* SubscriptionRef.make(yield* load)
     /** Milliseconds since the epoch when the file last changed, while the users missing from it are kept. */
     let doubtedSince: number | undefined
+    /** A look and a refresh are not at once, so that the later one ends with the later users. */
+    const one = yield* Semaphore.make(1)
 
-    /** Puts changed users in force; if most users of the file are missing, together with the missing users. */
-    const take = Effect.fnUntraced(function* (next: Directory) {
+    /**
+     * Puts changed users in force; if most users of the file are missing, together with the missing users, except those
+     * that were revoked.
+     */
+    const take = Effect.fnUntraced(function* (next: Directory, revoked: ReadonlyArray<string> = []) {
       const now = yield* Clock.currentTimeMillis
       const { users: before } = yield* SubscriptionRef.get(current)
       yield* check(next.users)
-      const gone = missing(before, next.users)
+      const gone = missing(before, next.users).filter(({ name }) => !revoked.includes(name))
       const came = missing(next.users, before).length
       const isDoubtful =
         gone.length > 0 && (doubtedSince !== undefined || gone.length > (before.length - own) / 2)
@@ -90,9 +98,22 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
     }).pipe(
       Effect.catch(({ message }) =>
         Effect.logError("the users file cannot be used: its earlier users stay", { error: message })
-      )
+      ),
+      one.withPermits(1)
     )
     yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
+    const refresh = yield* UsersRefresh
+    yield* refresh?.register((revoked) =>
+      Effect.gen(function* () {
+        const stamp = yield* FileStamp.read(usersFile)
+        yield* take(yield* load, revoked)
+        followed.accept(stamp)
+      }).pipe(one.withPermits(1))
+    ) ?? Effect.void
+    // Changed by a refresh that this source had not registered for yet.
+    if (refresh && (yield* FileStamp.read(usersFile)) !== initially) {
+      yield* SubscriptionRef.set(current, yield* load)
+    }
     return { current: SubscriptionRef.get(current), changes: SubscriptionRef.changes(current) }
   })
 )
@@ -115,10 +136,13 @@ export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSettin
       catch: (error) =>
         bad(`"${printable(path)}"`, `a file that can be read (${(error as NodeJS.ErrnoException).code})`)
     }),
-    (text) =>
-      Effect.mapError(UsersFile.parse(path, text), ({ where, expected }) =>
-        bad(`${where} of "${printable(path)}"`, expected)
-      )
+    (text) => parse(path, text)
+  )
+
+/** The users in the text of a file. */
+export const parse = (path: string, text: string): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+  Effect.mapError(UsersFile.parse(path, text), ({ where, expected }) =>
+    bad(`${where} of "${printable(path)}"`, expected)
   )
 
 /** The users of the first list whose names are not in the second. */
@@ -128,7 +152,7 @@ const missing = (ones: ReadonlyArray<User>, others: ReadonlyArray<User>): Readon
 }
 
 /** The users of `--user`, of `users` in the config file, and of the users file, if no name is in them twice. */
-const withoutDuplicates = (
+export const withoutDuplicates = (
   flags: ReadonlyArray<User>,
   config: ReadonlyArray<User>,
   file: ReadonlyArray<User>

@@ -11,14 +11,26 @@ import { type BigIntStats, constants } from "node:fs"
 import { access, type FileHandle, open, rename, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
 
-/** Replaces a file by one with this text, which only its owner may read. The directory has to exist. */
-export const replace = async (path: string, text: string): Promise<BigIntStats> => {
+/**
+ * Replaces a file by one with this text. By default only its owner may read it; it gets the permissions and the owner of
+ * `like`, as far as this process may give it those. The directory has to exist.
+ */
+export const replace = async (
+  path: string,
+  text: string,
+  like?: Pick<BigIntStats, "mode" | "uid" | "gid">
+): Promise<BigIntStats> => {
   const next = `${path}.${randomBytes(8).toString("hex")}.new`
   const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_WRONLY } = constants
   const file = await open(next, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600)
   try {
     const stats = await closing(file, async () => {
       await file.writeFile(text)
+      if (like) {
+        // Before the mode: a change of the owner may take bits of it.
+        await file.chown(Number(like.uid), Number(like.gid)).catch(() => {})
+        await file.chmod(Number(like.mode & 0o777n))
+      }
       await file.sync()
       await rename(next, path)
       // After the rename, which changes the file's status, too.

@@ -67,7 +67,9 @@ const absent = (cause: NodeJS.ErrnoException): undefined => {
   if (cause.code !== "ENOENT") throw cause
 }
 
-const reasonOf = ({ code = "", message }: NodeJS.ErrnoException): string => reasons[code] ?? (code || message)
+/** Why the system refuses, as a part of a sentence. */
+export const reasonOf = ({ code = "", message }: NodeJS.ErrnoException): string =>
+  reasons[code] ?? (code || message)
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "its directory does not exist",

@@ -7,13 +7,13 @@ import * as Scope from "effect/Scope"
 import * as AdminServer from "../admin/AdminServer.ts"
 import { Invalid, type Level } from "../admin/Api.ts"
 import * as ExplainQuestion from "../admin/ExplainQuestion.ts"
-import { type KnownUser, Operations } from "../admin/Operations.ts"
+import { Operations } from "../admin/Operations.ts"
 import { Readiness } from "../admin/Readiness.ts"
 import type { AdminAddress } from "../admin/Settings.ts"
+import * as SettingsUsers from "../admin/SettingsUsers.ts"
 import * as ShownSettings from "../admin/ShownSettings.ts"
 import * as Token from "../admin/Token.ts"
 import { version } from "../admin/Version.ts"
-import * as UsersSource from "../auth/UsersSource.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { LimitSettings } from "../limits/Settings.ts"
 import type { Pair } from "../network/SelfSigned.ts"
@@ -62,11 +62,7 @@ const operations = ({ inForce, reload, setLogLevel }: Options): Operations["Serv
   version: version(),
   config: Effect.sync(() => ShownSettings.rows(Settings.table, inForce())),
   limits: Effect.sync(() => ShownSettings.rows(LimitSettings.table, inForce())),
-  users: Effect.suspend(() => Effect.orElseSucceed(UsersSource.everyone(inForce()), () => [])).pipe(
-    Effect.map((users) =>
-      users.map(({ name, groups = [], expires }): KnownUser => ({ name, groups, expires, isEnabled: true }))
-    )
-  ),
+  ...SettingsUsers.make(inForce),
   explain: (question) => ExplainQuestion.explain(inForce(), question),
   reload: Effect.mapError(reload, invalid),
   // As if the signal had come, when the answer is written.

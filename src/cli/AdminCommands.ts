@@ -93,11 +93,16 @@ const users = Command.make(
   "users",
   {
     json,
-    action: Argument.Literals("action", ["list", "add", "enable", "disable", "remove"]).pipe(
+    action: Argument.Literals("action", ["list", "add", "disable", "enable", "remove", "password"]).pipe(
       Argument.withDescription("What to do (default: list)"),
       Argument.withDefault("list" as const)
     ),
-    name: Argument.String("name").pipe(Argument.withDescription("The user's name"), Argument.optional)
+    name: Argument.String("name").pipe(Argument.withDescription("The user's name"), Argument.optional),
+    groups: Flag.String("group").pipe(
+      Flag.withMetavar("NAME"),
+      Flag.withDescription("With add, a group of the user; more than once for several"),
+      Flag.atLeast(0)
+    )
   },
   ({ name, ...asked }) =>
     Effect.flatMap(root, (given) =>
@@ -105,7 +110,8 @@ const users = Command.make(
     )
 ).pipe(
   Command.withDescription(
-    "List the users of a running server, and change those in a store. add takes the password from standard input"
+    "List the users of a running server, and change those of its users file. add and password take a password from standard " +
+      "input. The sessions of a user who is disabled or removed end"
   )
 )
 

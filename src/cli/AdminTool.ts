@@ -8,7 +8,7 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AdminCheck from "../admin/AdminCheck.ts"
-import type { BanRow, SessionQuery, SessionRow } from "../admin/Api.ts"
+import { type BanRow, largestPage, type SessionQuery, type SessionRow, type UserRow } from "../admin/Api.ts"
 import * as Client from "../admin/Client.ts"
 import * as Token from "../admin/Token.ts"
 import * as Quantity from "../base/Quantity.ts"
@@ -74,31 +74,46 @@ export const unban = (given: Sources.Given, { json, network }: Printed & { reado
   )
 
 interface UsersAsked extends Printed {
-  readonly action: "list" | "add" | "enable" | "disable" | "remove"
+  readonly action: "list" | "add" | "enable" | "disable" | "remove" | "password"
   readonly name: string | undefined
+  readonly groups: ReadonlyArray<string>
 }
 
-export const users = (given: Sources.Given, { json, action, name }: UsersAsked) =>
+export const users = (given: Sources.Given, { json, action, name, groups }: UsersAsked) =>
   run(given, (client) =>
     Effect.gen(function* () {
       if (action === "list") {
-        const { body } = yield* client.users.list({
-          query: { limit: 1000, ...(name !== undefined && { search: name }) }
-        })
-        return yield* json ? print(body) : Console.log(Table.lines(userColumns, body).join("\n"))
+        const rows: Array<UserRow> = []
+        const query = { limit: largestPage, ...(name !== undefined && { search: name }) }
+        while (true) {
+          const { body } = yield* client.users.list({ query: { ...query, offset: rows.length } })
+          rows.push(...body)
+          if (body.length < largestPage) break
+        }
+        return yield* json ? print(rows) : Console.log(Table.lines(userColumns, rows).join("\n"))
       }
       if (name === undefined) {
         return yield* new AdminFailed({ message: `users ${action} takes the name of a user` })
       }
       const params = { name }
       if (action === "add") {
-        const password = Redacted.make(new TextDecoder().decode(yield* HashPassword.read))
-        yield* client.users.add({ payload: { name, password } })
+        const payload = { name, password: yield* password, ...(groups.length > 0 && { groups }) }
+        yield* client.users.add({ payload })
+      } else if (action === "password") {
+        yield* client.users.change({ params, payload: { password: yield* password } })
       } else if (action === "remove") yield* client.users.remove({ params })
       else yield* client.users.change({ params, payload: { enabled: action === "enable" } })
       if (json) yield* print({ [action]: name })
     })
   )
+
+/** A password from standard input, which a terminal does not show: in an argument, others could see it. */
+const password = Effect.flatMap(HashPassword.read, (bytes) =>
+  Effect.try({
+    try: () => Redacted.make(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)),
+    catch: () => new AdminFailed({ message: "the password is not UTF-8" })
+  })
+)
 
 /** Calls a running server. `--user` names a user here, and is no setting. */
 export const run = <A, E extends Error, R>(
@@ -165,17 +180,9 @@ const banColumns: ReadonlyArray<Table.Column<BanRow>> = [
   { title: "REASON", of: ({ reason }) => printable(reason) }
 ]
 
-const userColumns: ReadonlyArray<
-  Table.Column<{
-    readonly name: string
-    readonly enabled: boolean
-    readonly groups: ReadonlyArray<string>
-    readonly sessions: number
-    readonly sent: number
-    readonly received: number
-  }>
-> = [
+const userColumns: ReadonlyArray<Table.Column<UserRow>> = [
   { title: "NAME", of: ({ name }) => printable(name, 40) },
+  { title: "FROM", of: ({ stored }) => (stored ? "store" : "settings") },
   { title: "ENABLED", of: ({ enabled }) => (enabled ? "yes" : "no") },
   { title: "GROUPS", of: ({ groups }) => groups.map((group) => printable(group)).join(",") || "-" },
   { title: "SESSIONS", of: ({ sessions }) => String(sessions), isNumber: true },

@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AdminCheck from "../admin/AdminCheck.ts"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
+import * as UsersRefresh from "../auth/UsersRefresh.ts"
 import type { Bans } from "../bans/Bans.ts"
 import * as FileWatcher from "../base/FileWatcher.ts"
 import * as Hmac from "../base/Hmac.ts"
@@ -101,7 +102,8 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
         Layer.provideMerge(Setup.logging(outline, workers > 1))
       )
     ),
-    Effect.provideService(SelfSigned.SelfSigned, selfSigned)
+    Effect.provideService(SelfSigned.SelfSigned, selfSigned),
+    Effect.provideService(UsersRefresh.UsersRefresh, UsersRefresh.make())
   )
 }, Effect.scoped)
 

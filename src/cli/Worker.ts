@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as UsersRefresh from "../auth/UsersRefresh.ts"
 import { KnownRules } from "../config/ConfigFile.ts"
 import { Known } from "../config/Files.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -106,6 +107,11 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     const { endSession } = yield* RunningServer
     channel.send({ _tag: "endAnswered", id, isFound: yield* endSession(session, reason) })
   })
+  const changingUsers = Effect.gen(function* () {
+    const { id, revoked } = yield* channel.usersChanged
+    const { usersChanged } = yield* RunningServer
+    channel.send({ _tag: "usersTaken", id, problems: yield* usersChanged(revoked) })
+  })
   // The scope around the server: while its sessions drain, they can still be listed and ended.
   const scope = yield* Effect.scope
   const serving = Layer.effectDiscard(
@@ -113,7 +119,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       yield* open
       yield* report()
       yield* Effect.forkScoped(Effect.forever(follow))
-      for (const each of [answering, ending]) yield* Effect.forkIn(Effect.forever(each), scope)
+      for (const each of [answering, ending, changingUsers]) yield* Effect.forkIn(Effect.forever(each), scope)
       yield* Effect.forkScoped(MemoryRelease.run)
     })
   )
@@ -125,6 +131,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       )
     ),
     Effect.provideService(SelfSigned.SelfSigned, selfSigned),
+    Effect.provideService(UsersRefresh.UsersRefresh, UsersRefresh.make()),
     Effect.catch((error) =>
       Effect.andThen(
         Effect.sync(() => refuse(error)),

@@ -4,8 +4,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { User } from "../auth/User.ts"
+import { UserStore } from "../auth/UserStore.ts"
 import { Users } from "../auth/Users.ts"
 import type { BadSettings } from "../Errors.ts"
 import type { UserOptions } from "./ServerOptions.ts"
@@ -61,7 +63,7 @@ export class Accounts extends Context.Service<
   /** Begins with these users. */
   static readonly layer = (
     users: ReadonlyArray<UserOptions> = []
-  ): Layer.Layer<Accounts | Users, BadSettings> =>
+  ): Layer.Layer<Accounts | Users | UserStore, BadSettings> =>
     Layer.unwrap(
       Effect.gen(function* () {
         const accounts = new Map<string, Account>()
@@ -79,8 +81,29 @@ export class Accounts extends Context.Service<
             to(account)
             return Effect.as(publish, true)
           })
-        return Layer.merge(
+        const stored = () =>
+          [...accounts.values()].map(
+            ({ user, isEnabled }): User => (isEnabled ? user : { ...user, enabled: false })
+          )
+        const store = Layer.succeed(UserStore, {
+          list: Effect.sync(stored),
+          add: (user) =>
+            Effect.suspend(() => {
+              if (accounts.has(user.name)) return Effect.succeed(false)
+              put(user, true)
+              return Effect.as(publish, true)
+            }),
+          change: (name, { enabled, passwordHash }) =>
+            change(name, ({ user: { password, ...user }, isEnabled }) => {
+              const secret = passwordHash ? { passwordHash } : password && { password }
+              put({ ...user, ...secret }, enabled ?? isEnabled)
+            }),
+          remove: (name) => change(name, () => accounts.delete(name)),
+          changes: Stream.map(SubscriptionRef.changes(ref), stored)
+        })
+        return Layer.mergeAll(
           Users.layerRef(ref),
+          store,
           Layer.succeed(Accounts, {
             list: Effect.sync(() => [...accounts.values()]),
             add: (user) =>

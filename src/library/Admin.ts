@@ -4,11 +4,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as AdminCheck from "../admin/AdminCheck.ts"
-import type { Invalid } from "../admin/Api.ts"
-import type { KnownUser, Operations as OperationsOf } from "../admin/Operations.ts"
 import { AdminSettings, address } from "../admin/Settings.ts"
 import type { Bans } from "../bans/Bans.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -16,9 +13,7 @@ import { BadSetting, type ListenFailed } from "../Errors.ts"
 import type { Events } from "../session/Events.ts"
 import type { UsageRecords } from "../usage/UsageRecords.ts"
 import { printable } from "../wire/Text.ts"
-import { Accounts } from "./Accounts.ts"
-import { Server } from "./Server.ts"
-import { Sessions } from "./Sessions.ts"
+import { Steering } from "./Steering.ts"
 
 /** The options of an admin listener. */
 export interface AdminOptions {
@@ -30,6 +25,8 @@ export interface AdminOptions {
   readonly tlsCert?: string
   /** The path of the private key of that certificate (PEM). */
   readonly tlsKey?: string
+  /** Reads the options of the server again and gives them to `Reload`, when a reload is asked for. Fails with the reason. */
+  readonly reload?: Effect.Effect<void, { readonly message: string }>
 }
 
 /**
@@ -37,7 +34,8 @@ export interface AdminOptions {
  *
  * **When to use**
  *
- * Provide a server to `Admin.layer(options)`. With `Accounts` beside the server, users can be added, disabled and removed.
+ * Provide a server to `Admin.layer(options)`. It shows the settings of the server, explains its rules, and lists its users. With `Accounts`, or another `UserStore`, beside the server, users can be added,
+ * disabled and removed; then their sessions end.
  *
  * **Example** (A server with a dashboard)
  *
@@ -62,14 +60,14 @@ export class Admin extends Context.Service<
   /** Listens from the time that the layer is built until its scope closes. */
   static readonly layer = (
     options: AdminOptions
-  ): Layer.Layer<Admin, BadSetting | ListenFailed, Server | Sessions | Bans | Events | UsageRecords> =>
+  ): Layer.Layer<Admin, BadSetting | ListenFailed, Bans | Events | Steering | UsageRecords> =>
     Layer.effect(
       Admin,
       Effect.suspend(() => make(options))
     )
 }
 
-const make = Effect.fnUntraced(function* ({ listen, token, tlsCert, tlsKey }: AdminOptions) {
+const make = Effect.fnUntraced(function* ({ listen, token, tlsCert, tlsKey, reload }: AdminOptions) {
   const at = yield* Effect.mapError(
     Effect.fromOption(address(listen)),
     () =>
@@ -84,66 +82,18 @@ const make = Effect.fnUntraced(function* ({ listen, token, tlsCert, tlsKey }: Ad
     ...{ admin: at, adminTlsCert: tlsCert, adminTlsKey: tlsKey }
   })
   // The code of the listener is loaded only where there is one.
-  const [AdminServer, { Invalid }, { Operations }, { Readiness }, { version }] = yield* Effect.promise(() =>
+  const [AdminServer, AdminOperations, { Operations }, { Readiness }] = yield* Effect.promise(() =>
     Promise.all([
       import("../admin/AdminServer.ts"),
-      import("../admin/Api.ts"),
+      import("./AdminOperations.ts"),
       import("../admin/Operations.ts"),
-      import("../admin/Readiness.ts"),
-      import("../admin/Version.ts")
+      import("../admin/Readiness.ts")
     ])
   )
-  const server = yield* Server
-  const { list, end } = yield* Sessions
-  const accounts = Option.getOrUndefined(yield* Effect.serviceOption(Accounts))
-  const steered = {
-    sessions: list,
-    endSession: end,
-    census: server.census,
-    get listeners() {
-      return server.listeners
-    },
-    get asksPassword() {
-      return server.asksPassword
-    }
-  }
-  const bound = yield* AdminServer.serve(steered, { at, token, tls }).pipe(
-    Effect.provide(
-      Layer.merge(
-        Readiness.layer,
-        Layer.succeed(Operations, {
-          version: version(),
-          ...operations(accounts, (message) => new Invalid({ message }))
-        })
-      )
-    )
+  const steering = yield* Steering
+  const services = Layer.succeed(Operations, AdminOperations.make(steering, reload))
+  const bound = yield* AdminServer.serve(steering.server, { at, token, tls }).pipe(
+    Effect.provide(Layer.merge(Readiness.layer, services))
   )
   return { address: ListenAddress.format(bound) }
-})
-
-/** The options of the app are not shown: it knows them, and its services may go by others. */
-const operations = (
-  accounts: Accounts["Service"] | undefined,
-  invalid: (message: string) => Invalid
-): Omit<OperationsOf["Service"], "version"> => ({
-  config: Effect.succeed([]),
-  limits: Effect.succeed([]),
-  users:
-    accounts === undefined
-      ? Effect.succeed([])
-      : Effect.map(accounts.list, (all) =>
-          all.map(
-            ({ user: { name, groups = [], expires }, isEnabled }): KnownUser => ({
-              name,
-              groups,
-              expires,
-              isEnabled
-            })
-          )
-        ),
-  userStore: accounts && {
-    add: (user) => Effect.mapError(accounts.add(user), ({ message }) => invalid(message)),
-    remove: accounts.remove,
-    enable: (name, isEnabled) => (isEnabled ? accounts.enable(name) : accounts.disable(name))
-  }
 })

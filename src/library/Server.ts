@@ -5,6 +5,7 @@ import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as UsersRefresh from "../auth/UsersRefresh.ts"
 import { Bans } from "../bans/Bans.ts"
 import type { BadSettings, StateFailed } from "../Errors.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
@@ -17,12 +18,13 @@ import type { ServerOptions } from "./ServerOptions.ts"
 import * as Services from "./Services.ts"
 import { Sessions } from "./Sessions.ts"
 import { layerOf, placed, Settings } from "./Settings.ts"
+import { Steering } from "./Steering.ts"
 
 /** The reasons why a server does not start. Each has a message with the setting, its value and what would be right. */
 export type StartError = Refusal | BadSettings | StateFailed
 
 /** What the layer of a server provides. */
-export type Provided = Server | Bans | Events | Reload | Sessions | UsageRecords
+export type Provided = Server | Bans | Events | Reload | Sessions | Steering | UsageRecords
 
 /**
  * A SOCKS and HTTP proxy server in an app: its listeners, whether it asks for passwords, and the number of sessions.
@@ -122,22 +124,28 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
     Effect.gen(function* () {
       const settings = yield* read
       const services = yield* Services.make
+      const replaced = yield* Services.replaced
       const counters = yield* Services.counters
       const metering = yield* meteringOf(settings)
       const server = Layer.mergeAll(
         Layer.effect(Server, RunningServer),
+        Layer.effect(
+          Steering,
+          Effect.map(RunningServer, (server) => ({ server, replaced }))
+        ),
         Sessions.layer,
         Reload.layerOf(services),
         metering.beside
       ).pipe(
         Layer.provideMerge(RunningServer.layerOf(counters, metering.listener)),
         Layer.provide(Layer.provideMerge(services, layerOf(settings))),
-        Layer.provide(Layer.succeed(SelfSigned.SelfSigned, SelfSigned.kept()))
+        Layer.provide(Layer.succeed(SelfSigned.SelfSigned, SelfSigned.kept())),
+        Layer.provide(Layer.succeed(UsersRefresh.UsersRefresh, UsersRefresh.make()))
       )
       // Before the server, so that its connections end first.
       const transports = yield* Layer.build(Layer.provide(Transports.layer(), layerOf(settings)))
       return yield* Effect.mapBoth(Effect.provideContext(Layer.build(Layer.fresh(server)), transports), {
-        onSuccess: Context.pick(Server, Bans, Events, Reload, Sessions, UsageRecords),
+        onSuccess: Context.pick(Server, Bans, Events, Reload, Sessions, Steering, UsageRecords),
         onFailure: placed(settings)
       })
     })

@@ -578,6 +578,8 @@ export interface UserOptions {
   readonly networks?: ReadonlyArray<NetworkOption> | undefined
   /** Limits of all sessions of the user together. */
   readonly limits?: LimitOptions | undefined
+  /** If false, the user may not log in. */
+  readonly enabled?: boolean | undefined
 }
 
 /** Limits of a user, or of the sessions that a rule allows. One that is left out is that of the settings. */

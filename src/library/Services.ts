@@ -9,6 +9,7 @@ import { Authenticator } from "../auth/Authenticator.ts"
 import * as Hashing from "../auth/Hashing.ts"
 import { PasswordHashes } from "../auth/PasswordHashes.ts"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
+import { UserStore } from "../auth/UserStore.ts"
 import { Users } from "../auth/Users.ts"
 import * as Hmac from "../base/Hmac.ts"
 import type { BadSetting, StateFailed } from "../Errors.ts"
@@ -25,6 +26,7 @@ import * as Composition from "../server/Composition.ts"
 import type * as Config from "../server/Config.ts"
 import * as Interfaces from "../server/Interfaces.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
+import type { Replaced } from "./Steering.ts"
 
 /**
  * The layers of all services. A service in the context is used, and stays over reloads. Any other service is built by
@@ -32,12 +34,10 @@ import { DatagramRelay } from "../udp/DatagramRelay.ts"
  */
 export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effect.contextWith(
   (context: Context.Context<never>) => {
-    const found = <Id, Service>(tag: Context.Key<Id, Service>): Layer.Layer<Id> | undefined => {
-      const service = Context.getOrUndefined(context as Context.Context<Id>, tag)
-      return service === undefined ? undefined : Layer.succeed(tag, service)
-    }
+    const found = finder(context)
     const own = found(Authenticator)
-    const users = found(Users)
+    const store = found(UserStore)
+    const users = found(Users) ?? (store && Layer.provide(Users.layerStore, store))
     const resolver = found(Resolver)
     const hashes = found(PasswordHashes) ?? Hashing.layer
     const services = Composition.services({
@@ -63,6 +63,26 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
     return Effect.succeed(Layer.provide(services, Composition.lasting(remembered)))
   }
 )
+
+/** The services of the context that the admin listener goes by, too. */
+export const replaced: Effect.Effect<Replaced> = Effect.contextWith((context: Context.Context<never>) => {
+  const found = finder(context)
+  return Effect.succeed({
+    users: found(Users),
+    userStore: Context.getOrUndefined(context as Context.Context<UserStore>, UserStore),
+    resolver: found(Resolver),
+    hasAuthenticator: found(Authenticator) !== undefined,
+    hasPolicy: found(Policy) !== undefined
+  })
+})
+
+/** Finds services in a context, as layers. */
+const finder =
+  (context: Context.Context<never>) =>
+  <Id, Service>(tag: Context.Key<Id, Service>): Layer.Layer<Id> | undefined => {
+    const service = Context.getOrUndefined(context as Context.Context<Id>, tag)
+    return service === undefined ? undefined : Layer.succeed(tag, service)
+  }
 
 /** The layer that counts usage and bans: together with other servers, if the context has a `CoordinatorMember`. */
 export const counters: Effect.Effect<

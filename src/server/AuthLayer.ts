@@ -40,9 +40,9 @@ export const layer = layerOf(Hashing.layer)
  * users and groups that are not there yet.
  */
 export const layerOfUsers = (
-  users: Layer.Layer<Users>,
+  users: Layer.Layer<Users, BadSetting | BadSettings>,
   hashes: Layer.Layer<PasswordHashes>
-): Layer.Layer<Authenticator, BadSetting, Settings> =>
+): Layer.Layer<Authenticator, BadSetting | BadSettings, Settings> =>
   Layer.unwrap(Effect.map(AuthSettings, Authenticator.layerListed)).pipe(
     Layer.provide([users, hashes]),
     Layer.merge(Layer.effectDiscard(refuse("a layer of Users", ["users", "usersFile"])))

@@ -53,7 +53,10 @@ export const defaults: Values = Setting.defaults(Section.table(sections))
 export const layer = (values: Partial<Values> = {}): Layer.Layer<Sections> =>
   Layer.succeedContext(Section.context(sections, { ...defaults, ...values }))
 
+/** The value of every setting among these services. */
+export const of = (context: Context.Context<Sections>): Values => Section.values(sections, context)
+
 /** The value of every setting, for the primary and the command line, which need all settings. */
 export const values: Effect.Effect<Values, never, Sections> = Effect.contextWith(
-  (context: Context.Context<Sections>) => Effect.succeed(Section.values(sections, context))
+  (context: Context.Context<Sections>) => Effect.succeed(of(context))
 )

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Authenticator } from "../auth/Authenticator.ts"
 import { AuthSettings } from "../auth/Settings.ts"
+import { UsersRefresh } from "../auth/UsersRefresh.ts"
 import type { Bans } from "../bans/Bans.ts"
 import type * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
@@ -22,6 +23,7 @@ import * as SessionSnapshot from "../session/SessionSnapshot.ts"
 import type { UsageRecords } from "../usage/UsageRecords.ts"
 import * as AddressWait from "./AddressWait.ts"
 import * as Composition from "./Composition.ts"
+import * as Config from "./Config.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
 import * as Generation from "./Generation.ts"
 import * as Handlers from "./Handlers.ts"
@@ -41,6 +43,8 @@ export class RunningServer extends Context.Service<
     readonly asksPassword: boolean
     /** The certificate (PEM) that the server has made for its TLS listeners; undefined where it has none of its own. */
     readonly selfSigned: string | undefined
+    /** The settings in force. A primary, which serves no client, has no rules and users. */
+    readonly settings: Config.Values
     /** The numbers of sessions, handshakes and descriptors, for the log. */
     readonly census: Effect.Effect<Census>
     /** The open sessions of all workers. */
@@ -50,6 +54,11 @@ export class RunningServer extends Context.Service<
      * log, "ended by operator" by default. Returns false if no such session is open.
      */
     readonly endSession: (id: number, reason?: Ending) => Effect.Effect<boolean>
+    /**
+     * To be called when users have changed within this program: the users file is read again at once, and the sessions
+     * of the revoked users end. Returns why the earlier users stay, where they do.
+     */
+    readonly usersChanged: (revoked: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>>
     /**
      * Puts other settings in force, with the services made from them: all of them, or on a failure none. Listeners in
      * both settings are not touched. Open connections keep the services with which they began, except that the new
@@ -106,6 +115,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     () => void fork(Effect.provide(sessions.turnedAway, current.generation().services))
   )
   const userChanges = yield* FiberHandle.make()
+  const refresh = yield* UsersRefresh
 
   const endDenied = Effect.suspend(() => {
     const { server, services } = current.generation()
@@ -146,9 +156,20 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     get selfSigned() {
       return current.generation().selfSigned
     },
+    get settings() {
+      return Config.of(current.generation().services)
+    },
     census: Effect.suspend(() => Effect.provide(sessions.census, current.generation().services)),
     sessions: Effect.map(sessions.list, (all) => all.map(SessionSnapshot.of)),
     endSession: (id, reason = "ended by operator") => sessions.end(id, reason),
+    usersChanged: Effect.fnUntraced(function* (revoked) {
+      const problems = yield* Effect.match(refresh?.run(revoked) ?? Effect.void, {
+        onFailure: ({ message }) => [message],
+        onSuccess: () => []
+      })
+      yield* Revalidation.endSessionsOf(sessions, revoked)
+      return problems
+    }),
     reload: (services, release = () => {}) => Effect.flatMap(Generation.make(services, release), putInForce)
   }
 })

@@ -7,6 +7,7 @@ import { renewed } from "../auth/Authenticated.ts"
 import type { Authenticator } from "../auth/Authenticator.ts"
 import type { AuthSettings } from "../auth/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
+import { printable } from "../wire/Text.ts"
 import type { Session } from "./Session.ts"
 import type { SessionRegistry } from "./SessionRegistry.ts"
 import { accessOf } from "./States.ts"
@@ -27,6 +28,19 @@ export const endDenied = Effect.fnUntraced(function* (
     const { id } = session
     // Meanwhile the connection may have come to its next session, which is not the one that was judged.
     if (!(yield* revalidate(session, deciders)) && session.id === id) yield* endSession(session, "denied")
+  }
+})
+
+/** Ends every session of these users, also those that have logged in and not asked for a target yet. */
+export const endSessionsOf = Effect.fnUntraced(function* (
+  { list, endSession }: SessionRegistry["Service"],
+  users: ReadonlyArray<string>
+): Effect.fn.Return<void> {
+  if (users.length === 0) return
+  const names = new Set(users.map((name) => printable(name)))
+  for (const session of yield* list) {
+    const user = session.user ?? session.accepted?.certified?.user
+    if (user !== undefined && names.has(user)) yield* endSession(session, "denied")
   }
 })
 

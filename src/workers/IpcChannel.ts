@@ -13,6 +13,7 @@ import * as MessageBatch from "./MessageBatch.ts"
 import type { Texts, ToPrimary, ToWorker } from "./Messages.ts"
 import * as Pieces from "./Pieces.ts"
 import type { Call, EndCall } from "./SessionQuery.ts"
+import type { UsersChanged } from "./UserChanges.ts"
 import type { Measure } from "./WorkerMetrics.ts"
 
 export interface IpcChannel {
@@ -32,6 +33,8 @@ export interface IpcChannel {
   readonly listen: Effect.Effect<Interest["tags"]>
   /** Completes with a request for the metrics of this worker. */
   readonly measure: Effect.Effect<Measure>
+  /** Completes when the primary has changed the users. */
+  readonly usersChanged: Effect.Effect<UsersChanged>
   /** Completes when the primary tells this worker to stop. */
   readonly stop: Effect.Effect<void>
   /** Happens when the primary has ended. */
@@ -54,6 +57,7 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
   const ends = yield* Queue.unbounded<EndCall>()
   const interests = yield* Queue.unbounded<Interest["tags"]>()
   const measures = yield* Queue.unbounded<Measure>()
+  const usersChanges = yield* Queue.unbounded<UsersChanged>()
   const pieces = Pieces.make()
   // From here on, so that no message after the welcome is lost.
   const early: Array<News> = []
@@ -77,6 +81,8 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
         return Queue.offerUnsafe(interests, message.tags)
       case "measure":
         return Queue.offerUnsafe(measures, message)
+      case "usersChanged":
+        return Queue.offerUnsafe(usersChanges, message)
       case "ping":
         return send({ _tag: "pong" })
       case "stop":
@@ -113,6 +119,7 @@ export const open: Effect.Effect<IpcChannel> = Effect.gen(function* () {
     end: Queue.take(ends),
     listen: Queue.take(interests),
     measure: Queue.take(measures),
+    usersChanged: Queue.take(usersChanges),
     stop: Deferred.await(stop),
     lost: (happen) => {
       process.once("disconnect", happen)

@@ -14,6 +14,7 @@ import type * as Pool from "./Pool.ts"
 import type * as Reloads from "./Reloads.ts"
 import type * as SessionQuery from "./SessionQuery.ts"
 import type * as Start from "./Start.ts"
+import type { UserChanges } from "./UserChanges.ts"
 import type * as WorkerMetrics from "./WorkerMetrics.ts"
 
 /** The parts of the primary that take messages of workers. */
@@ -26,6 +27,7 @@ interface Parts {
   readonly ends: Requests.Requests<Pool.Member, boolean>
   readonly interest: EventInterest<Pool.Member>
   readonly metrics: WorkerMetrics.Gathering<Pool.Member>
+  readonly users: UserChanges<Pool.Member>
   readonly start: Start.Start
 }
 
@@ -38,6 +40,7 @@ export const make = Effect.fnUntraced(function* ({
   ends,
   interest,
   metrics,
+  users,
   start
 }: Parts): Effect.fn.Return<Pick<Pool.PoolHandlers, "onMessage" | "onEnd">> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -49,6 +52,7 @@ export const make = Effect.fnUntraced(function* ({
     welcomed.set(member, texts)
     heartbeat.add(member)
     metrics.add(member)
+    users.add(member)
     member.send({
       _tag: "welcome",
       texts,
@@ -88,6 +92,8 @@ export const make = Effect.fnUntraced(function* ({
           return interest.receive(message)
         case "measured":
           return metrics.receive(member, message)
+        case "usersTaken":
+          return users.receive(member, message)
         case "serving":
           return serves(member, message)
         case "refused":
@@ -97,7 +103,8 @@ export const make = Effect.fnUntraced(function* ({
       }
     },
     onEnd: (member) => {
-      for (const part of [heartbeat, seat, reloads, lists, ends, interest, metrics]) part.remove(member)
+      for (const part of [heartbeat, seat, reloads, lists, ends, interest, metrics, users])
+        part.remove(member)
     }
   }
 })

@@ -13,6 +13,7 @@ import type { Happened, Interest } from "./EventForward.ts"
 import type { Ping, Pong } from "./Heartbeat.ts"
 import type { Piece } from "./Pieces.ts"
 import type { Answer, Call, EndAnswer, EndCall } from "./SessionQuery.ts"
+import type { UsersChanged, UsersTaken } from "./UserChanges.ts"
 import type { Measure, Measured } from "./WorkerMetrics.ts"
 
 /** The addresses of a worker's listeners, as they are logged, and whether clients have to log in with a password. */
@@ -36,7 +37,16 @@ export const nothing: Texts = { files: [], rules: new RuleTable().parts }
 
 export type ToPrimary =
   /** The worker has started and waits for the welcome. */
-  { readonly _tag: "hello" } | Serving | Refused | Answer | EndAnswer | Happened | Measured | Pong | Report
+  | { readonly _tag: "hello" }
+  | Serving
+  | Refused
+  | Answer
+  | EndAnswer
+  | Happened
+  | Measured
+  | Pong
+  | Report
+  | UsersTaken
 
 /** The worker serves, at the start or after the reload with this number. */
 export interface Serving extends Open {
@@ -69,6 +79,7 @@ export type ToWorker =
   | Interest
   | Measure
   | Ping
+  | UsersChanged
   | News
   | { readonly _tag: "stop" }
 

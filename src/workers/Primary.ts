@@ -36,6 +36,7 @@ import * as Pool from "./Pool.ts"
 import * as Reloads from "./Reloads.ts"
 import * as SessionQuery from "./SessionQuery.ts"
 import * as Start from "./Start.ts"
+import * as UserChanges from "./UserChanges.ts"
 import * as WorkerMetrics from "./WorkerMetrics.ts"
 
 interface Options {
@@ -88,6 +89,7 @@ const make = Effect.fnUntraced(function* ({
   const ends = Requests.make<Pool.Member, boolean>("1 second")
   const interest = yield* EventInterest.make<Pool.Member>()
   const metrics = WorkerMetrics.make<Pool.Member>()
+  const users = UserChanges.make<Pool.Member>()
   const start = Start.make(() => reloads.serving.size === count)
 
   const pool = yield* Pool.make(count, {
@@ -100,6 +102,7 @@ const make = Effect.fnUntraced(function* ({
       ends,
       interest,
       metrics,
+      users,
       start
     })),
     patience: () => Duration.sum(config.drainTimeout, grace)
@@ -143,10 +146,14 @@ const make = Effect.fnUntraced(function* ({
     get selfSigned() {
       return selfSigned
     },
+    get settings() {
+      return config
+    },
     census: Effect.suspend(() => SessionQuery.census(reloads.serving.keys(), lists)),
     sessions: Effect.suspend(() => SessionQuery.sessions(reloads.serving.keys(), lists)),
     endSession: (id, reason = "ended by operator") =>
       Effect.suspend(() => SessionQuery.end(reloads.serving.keys(), ends, id, reason)),
+    usersChanged: users.tell,
     reload: (services, release = () => {}) => {
       const next = Effect.gen(function* () {
         const generation = yield* Generation.make(services, () => {})

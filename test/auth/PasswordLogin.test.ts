@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import { TestClock } from "effect/testing"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { type PasswordHash, work } from "../../src/auth/PasswordHash.ts"
@@ -58,6 +59,30 @@ const login = Effect.fnUntraced(function* (
     onSuccess: ({ user }) => user,
     onFailure: (error) => fields(error).reason
   })
+})
+
+describe("a user who changes while the hash is computed", () => {
+  const alice = hashed("alice", "secret")
+  it.effect.each<[string, ReadonlyArray<User>, string]>([
+    ["is refused when removed", [], "unknown user"],
+    ["is refused when disabled", [{ ...alice, enabled: false }], "disabled"],
+    ["is refused when expired", [{ ...alice, expires: -1 }], "expired"],
+    ["is refused by the old password", [hashed("alice", "another")], "wrong password"],
+    ["is let in when only others change", [hashed("alice", "secret"), hashed("bob", "b")], "alice"]
+  ])("%s", ([, later, outcome]) =>
+    Effect.gen(function* () {
+      const ref = yield* SubscriptionRef.make<ReadonlyArray<User>>([alice])
+      const gate = yield* Deferred.make<void>()
+      const layer = Layer.provide(Authenticator.layerDirectory, [Users.layerRef(ref), counting(gate).layer])
+      const found = yield* Effect.gen(function* () {
+        const logging = yield* Effect.forkChild(login("alice", "secret"), { startImmediately: true })
+        yield* SubscriptionRef.set(ref, later)
+        yield* Deferred.succeed(gate, undefined)
+        return yield* Fiber.join(logging)
+      }).pipe(Effect.provide(layer))
+      assert.strictEqual(found, outcome)
+    })
+  )
 })
 
 describe("a user with a hash", () => {

@@ -20,6 +20,21 @@ describe("UsersFile", () => {
     })
   )
 
+  it.effect("reads who may not log in", () =>
+    Effect.gen(function* () {
+      for (const [path, text] of [
+        ["users", `alice:${bcrypt}\nbob:!${scrypt}\n`],
+        ["users.yaml", "- alice:secret\n- { name: bob, password: secret, enabled: false }\n"]
+      ] as const) {
+        const users = yield* UsersFile.parse(path, text)
+        assert.deepStrictEqual(
+          users.map(({ enabled = true }) => enabled),
+          [true, false]
+        )
+      }
+    })
+  )
+
   it.effect("reads a list of users", () =>
     Effect.gen(function* () {
       const yaml = `- alice:secret\n- name: bob\n  password-hash: ${bcrypt}\n  groups: [staff]\n`
@@ -71,6 +86,13 @@ describe("UsersFile", () => {
     ["users.yaml", "- name: bob\n\tpassword: hunter2", "line 2", "YAML"],
     ["users.json", '["alice:hunter2"', "all of it", "JSON"],
     ["users.json", "[5]", "user 1", "NAME:PASSWORD, or an object with a name"],
+    ["users.yaml", "- { name: bob, enabled: hunter2 }", "user 1, enabled", "true or false"],
+    [
+      "users",
+      "bob:!hunter2",
+      "line 1",
+      "NAME:HASH with a hash of scrypt or bcrypt: it is a password in plain text"
+    ],
     ["users.yaml", "- hunter2", "user 1", "NAME:PASSWORD, each 1 to 255 bytes, the name without a colon"],
     ["users.yaml", "- password: hunter2", "user 1, name", "there"],
     ["users.yaml", "- name: bob\n  passwrod: hunter2", "user 1, passwrod", "a setting of a user"],

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { Users } from "../../src/auth/Users.ts"
+import * as UsersRefresh from "../../src/auth/UsersRefresh.ts"
 import * as UsersSource from "../../src/auth/UsersSource.ts"
 import * as RuleNames from "../../src/policy/RuleNames.ts"
 import * as Config from "../../src/server/Config.ts"
@@ -150,6 +151,25 @@ describe("a file of users", () => {
           ]
         )
       }).pipe(Effect.provide(Layer.provideMerge(users(path), layer)))
+    })
+  )
+
+  it.effect("is read at once by a refresh, which keeps no user who was revoked", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "users")
+      const refresh = UsersRefresh.make()
+      yield* write(path, `alice:${hash}\nbob:${hash}\ncarol:${hash}\n`)
+      yield* Effect.gen(function* () {
+        yield* write(path, `dave:${hash}\n`)
+        yield* refresh.run(["alice"])
+        // Bob and Carol may be missing by mistake.
+        assert.deepStrictEqual(yield* known("alice", "bob", "carol", "dave"), ["bob", "carol", "dave"])
+        yield* write(path, `alice:hunter2\n`)
+        assert.include((yield* Effect.flip(refresh.run(["bob"]))).message, "line 1")
+        assert.deepStrictEqual(yield* known("alice", "bob", "carol", "dave"), ["bob", "carol", "dave"])
+      }).pipe(Effect.provide(users(path)), Effect.provideService(UsersRefresh.UsersRefresh, refresh))
+      // The source is gone.
+      yield* refresh.run([])
     })
   )
 

@@ -1,6 +1,7 @@
 /**
  * The commands that see and steer a running server, and the health check.
  */
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -44,6 +45,40 @@ describe("the commands", () => {
       assert.strictEqual((yield* run("unban", "203.0.113.7")).code, 1)
       assert.deepInclude((yield* json("users"))[0], { name: "alice", enabled: true })
       assert.include((yield* run("users", "disable", "alice")).stderr, "come from its settings")
+      assert.deepInclude(yield* run("users", "add"), {
+        code: 1,
+        stderr: "users add takes the name of a user\n"
+      })
+    })
+  )
+
+  it.live("add, disable, enable and remove users, with passwords from standard input", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const [admin, usersFile] = [`unix:${join(path, "admin.sock")}`, join(path, "users.json")]
+      writeFileSync(usersFile, "[]\n")
+      const program = yield* Program.start(["--users-file", usersFile, "--admin", admin])
+      yield* program.logged({ message: "admin listens" })
+      const run = (input: string, ...args: ReadonlyArray<string>) =>
+        Program.run(["users", ...args, "--admin", admin], {
+          by: Program.shell(`printf '%b' '${input}' | "$@"`)
+        })
+      const canLogIn = (password: string) =>
+        Effect.map(Tcp.logIn(program.port, "bob", password), ([, status]) => status === 0)
+      const added = yield* run("secret\\n", "add", "bob", "--group", "staff", "--group", "night", "--json")
+      assert.deepStrictEqual(JSON.parse(added.stdout), { add: "bob" })
+      assert.isTrue(yield* canLogIn("secret"))
+      assert.match((yield* run("")).stdout, /^NAME .*\nbob +store +yes +staff,night /)
+      assert.deepInclude(yield* run("other", "add", "bob"), { code: 1, stderr: "there is a user bob\n" })
+      assert.include((yield* run("", "add", "carol")).stderr, "1 to 255 bytes")
+      assert.strictEqual((yield* run("", "disable", "bob")).code, 0)
+      assert.isFalse(yield* canLogIn("secret"))
+      assert.strictEqual((yield* run("", "enable", "bob")).code, 0)
+      assert.strictEqual((yield* run("other", "password", "bob")).code, 0)
+      assert.isTrue(yield* canLogIn("other"))
+      assert.strictEqual((yield* run("", "remove", "bob")).code, 0)
+      assert.isFalse(yield* canLogIn("other"))
+      assert.deepInclude(yield* run("", "remove", "bob"), { code: 1, stderr: "there is no user bob\n" })
     })
   )
 

@@ -1,8 +1,9 @@
 /**
  * The dashboard in Chromium: signing in, sessions, bans, both themes and both sizes, by keyboard, and for screen readers.
  */
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { type BrowserContext, chromium, type Page } from "playwright-core"
@@ -12,6 +13,7 @@ import * as Tcp from "../support/tcp.ts"
 import { directory } from "../support/temporary.ts"
 
 const token = "0123456789-abcdefghij"
+const bob = "bob <b>/..%2f"
 const mallory = "<img src=x onerror=alert(1)>"
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8")
 
@@ -49,9 +51,11 @@ const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
 describeWith(["chromium"], () => {
   it.live("shows sessions and bans, ends and lifts them, in both themes and sizes", () =>
     Effect.gen(function* () {
+      const usersFile = join(yield* directory, "users.yaml")
+      writeFileSync(usersFile, "[]")
       const program = yield* Program.start([
         ...["--admin", "127.0.0.1:0", "--admin-token", token, "--deny-target", "*:25"],
-        ...["--user", `${mallory}:secret`]
+        ...["--user", `${mallory}:secret`, "--users-file", usersFile]
       ])
       const { address } = yield* program.logged({ message: "admin listens" })
       const target = yield* Tcp.target
@@ -122,6 +126,42 @@ describeWith(["chromium"], () => {
         await ban.getByRole("button", { name: "Lift the ban of 203.0.113.0/24" }).click()
         await page.getByRole("dialog").getByRole("button", { name: "Lift ban" }).click()
         await page.getByText("No network is banned.").waitFor()
+
+        // Users: add, disable, another password, remove; by keyboard.
+        await page.getByRole("link", { name: "Users", exact: true }).click()
+        await page.getByLabel("Name", { exact: true }).fill(bob)
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("secret")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("staff, night")
+        await page.keyboard.press("Enter")
+        const user = page.getByRole("row").filter({ hasText: bob })
+        await user.getByText("staff, night").waitFor()
+        await user.getByRole("button", { name: `Disable ${bob}` }).focus()
+        await page.keyboard.press("Enter")
+        await user.getByRole("button", { name: `Enable ${bob}` }).click()
+        await user.getByRole("button", { name: `Disable ${bob}` }).waitFor()
+        await user.getByRole("button", { name: `Set the password of ${bob}` }).click()
+        assert.deepStrictEqual(await violations(page), [])
+        await page.keyboard.type("another")
+        await page.keyboard.press("Enter")
+        await page.getByText("has a new password.").waitFor()
+        assert.strictEqual(await page.getByRole("button", { name: `Remove ${mallory}` }).count(), 0)
+      })
+      assert.strictEqual((yield* Tcp.logIn(program.port, bob, "another"))[1], 0)
+      yield* Effect.promise(async () => {
+        const user = page.getByRole("row").filter({ hasText: bob })
+        await user.getByRole("button", { name: `Remove ${bob}` }).click()
+        await page.getByRole("dialog").getByRole("button", { name: "Remove user" }).click()
+        await user.waitFor({ state: "detached" })
+        // A name that is taken: the fields stay.
+        await page.getByLabel("Name", { exact: true }).fill(mallory)
+        await page.getByLabel("Password", { exact: true }).fill("secret")
+        await page.getByRole("button", { name: "Add user" }).click()
+        await page.getByText("there is a user").waitFor()
+        assert.strictEqual(await page.getByLabel("Name", { exact: true }).inputValue(), mallory)
+        // The refusal was an error of the console's own.
+        problems.length = 0
 
         // Every page, in both themes and sizes.
         for (const theme of ["light", "dark"]) {

@@ -21,6 +21,8 @@ const fake = (refuses: boolean) => {
     addresses: [],
     asksPassword: false,
     selfSigned: undefined,
+    settings: Config.defaults,
+    usersChanged: () => Effect.die("not asked"),
     census: Effect.die("not asked"),
     sessions: Effect.die("not asked"),
     endSession: () => Effect.die("not asked"),

@@ -23,18 +23,20 @@ export const make = (): View => {
       },
       { title: "Reason", text: ({ reason }) => reason }
     ],
-    action: {
-      title: "Lift",
-      label: ({ network }) => `Lift the ban of ${network}`,
-      run: async ({ network }) => {
-        if (!(await confirmed(`Lift the ban of ${network}?`, "Lift ban"))) return
-        await Api.lift(network).then(
-          () => toast(`The ban of ${network} is lifted.`),
-          (error: Error) => toast(error.message, true)
-        )
-        await refresh()
+    actions: [
+      {
+        title: "Lift",
+        label: ({ network }) => `Lift the ban of ${network}`,
+        run: async ({ network }) => {
+          if (!(await confirmed(`Lift the ban of ${network}?`, "Lift ban"))) return
+          await Api.lift(network).then(
+            () => toast(`The ban of ${network} is lifted.`),
+            (error: Error) => toast(error.message, true)
+          )
+          await refresh()
+        }
       }
-    },
+    ],
     empty: "No network is banned."
   })
   const network = h("input", {

@@ -37,20 +37,22 @@ export const make = (): View => {
         sort: "startedAt"
       }
     ],
-    action: {
-      title: "End",
-      label: ({ id, user, target }) =>
-        `End session ${id}${user ? ` of ${user}` : ""}${target ? ` to ${target}` : ""}`,
-      run: async ({ id, user, target }) => {
-        const what = `End session ${id}${user ? ` of ${user}` : ""}${target ? ` to ${target}` : ""}?`
-        if (!(await confirmed(what, "End session"))) return
-        await Api.endSession(id).then(
-          () => toast(`Session ${id} has ended.`),
-          (error: Error) => toast(error.message, true)
-        )
-        again()
+    actions: [
+      {
+        title: "End",
+        label: ({ id, user, target }) =>
+          `End session ${id}${user ? ` of ${user}` : ""}${target ? ` to ${target}` : ""}`,
+        run: async ({ id, user, target }) => {
+          const what = `End session ${id}${user ? ` of ${user}` : ""}${target ? ` to ${target}` : ""}?`
+          if (!(await confirmed(what, "End session"))) return
+          await Api.endSession(id).then(
+            () => toast(`Session ${id} has ended.`),
+            (error: Error) => toast(error.message, true)
+          )
+          again()
+        }
       }
-    },
+    ],
     onSort: (name) => {
       isDescending = name === sort ? !isDescending : name !== "user" && name !== "client" && name !== "target"
       sort = name

@@ -28,8 +28,7 @@ const admit = Effect.fnUntraced(function* (
   log: SessionLog
 ): Effect.fn.Return<Admitted, SessionError, Authenticator> {
   const method = yield* Negotiate.run(accepted)
-  const identity = yield* Authenticate.run(accepted, method)
-  log.user = identity.user
+  const identity = yield* Authenticate.run(accepted, method, log)
   const request = yield* Request.read(accepted.client)
   return { peer: accepted.peer, identity, protocol: "SOCKS5", request }
 })

@@ -14,7 +14,7 @@ const users = Authenticator.layerUsers([{ name: "alice", password: Redacted.make
 const failing = Effect.fnUntraced(function* (sent: ReadonlyArray<number>) {
   const { peer, client } = yield* accepted
   yield* peer.send(sent)
-  const error = yield* Effect.flip(Authenticate.run(untrusted(client), 0x02))
+  const error = yield* Effect.flip(Authenticate.run(untrusted(client), 0x02, { user: undefined }))
   // The answer is not this phase's: one place turns errors into bytes.
   const left = [...client.detach().early]
   yield* settled
@@ -28,7 +28,7 @@ describe("Authenticate", () => {
       const { peer, client } = yield* accepted
       yield* peer.send(credentials("alice", "secret"))
       yield* settled
-      const identity = yield* Authenticate.run(untrusted(client), 0x00)
+      const identity = yield* Authenticate.run(untrusted(client), 0x00, { user: undefined })
       assert.deepStrictEqual<Identity>(identity, { user: undefined })
       assert.deepStrictEqual([...client.detach().early], credentials("alice", "secret"))
       yield* peer.reset
@@ -40,7 +40,7 @@ describe("Authenticate", () => {
     Effect.gen(function* () {
       const { peer, client } = yield* accepted
       yield* peer.send([...credentials("alice", "secret"), 0x05])
-      const identity = yield* Authenticate.run(untrusted(client), 0x02)
+      const identity = yield* Authenticate.run(untrusted(client), 0x02, { user: undefined })
       assert.deepStrictEqual<Identity>(identity, { user: "alice" })
       assert.deepStrictEqual([...(yield* peer.receive(2))], [0x01, 0x00])
       assert.deepStrictEqual([...client.detach().early], [0x05])

@@ -1,0 +1,246 @@
+/**
+ * The users of a users file as a store. A change replaces the file as a whole, so that no reader finds half of it, and
+ * keeps what is written of other users, comments and permissions.
+ *
+ * The file may also be changed by hand. So a file that is being written is left alone, and what is written into it while
+ * the store replaces it is taken over. Other programs with such a store, as servers that share the file, wait for its lock.
+ */
+import { constants } from "node:fs"
+import { access, type FileHandle, open, realpath } from "node:fs/promises"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import * as AtomicFile from "../base/AtomicFile.ts"
+import * as FileLock from "../base/FileLock.ts"
+import * as FileStamp from "../base/FileStamp.ts"
+import * as FileWatcher from "../base/FileWatcher.ts"
+import * as StateFile from "../base/StateFile.ts"
+import { type BadSetting, type BadSettings, StateFailed } from "../Errors.ts"
+import * as PasswordHash from "./PasswordHash.ts"
+import type { User } from "./User.ts"
+import type { UserStore, UserStoreError } from "./UserStore.ts"
+import * as UsersFileEdit from "./UsersFileEdit.ts"
+import * as UsersSource from "./UsersSource.ts"
+
+/** The users of a file, and the text and the state of the file that they were read from. */
+interface Known {
+  readonly stamp: string
+  readonly text: string
+  readonly users: ReadonlyArray<User>
+}
+
+/** The time without a change after which a file is not being written. */
+const quietTime = "50 millis"
+
+/** Milliseconds for which most users may be missing from a file that is being written. */
+const doubtTime = 30_000
+
+/** The store in this file. `check` fails if the server could not use these users of the file. */
+export const make = (
+  path: string,
+  check: (users: ReadonlyArray<User>) => Effect.Effect<void, BadSetting | BadSettings>
+): UserStore["Service"] => {
+  const one = Semaphore.makeUnsafe(1)
+  let known: Omit<Known, "text"> | undefined
+
+  /** The users that were last listed. */
+  let listed: Omit<Known, "text"> | undefined
+
+  const list = Effect.gen(function* () {
+    const stamp = yield* FileStamp.read(path)
+    const before = [known, listed].find((each) => each?.stamp === stamp)
+    if (before) return before.users
+    const users = yield* UsersSource.read(path)
+    listed = { stamp, users }
+    return users
+  })
+
+  /** What a file has when nothing writes to it. */
+  const settled = Effect.fnUntraced(
+    function* (file: FileHandle): Effect.fn.Return<Known, UserStoreError> {
+      const { stamp, mtimeMs } = yield* stateOf(path, file)
+      const text = yield* textOf(path, file)
+      const isKnown = known?.stamp === stamp
+      if (!isKnown) yield* Effect.sleep(quietTime)
+      if ((yield* stateOf(path, file)).stamp !== stamp) return yield* Effect.fail(failed(path, changing))
+      if (known && isKnown) return { stamp, text, users: known.users }
+      const users = yield* UsersSource.parse(path, text)
+      const age = (yield* Clock.currentTimeMillis) - mtimeMs
+      if (known && users.length < known.users.length / 2 && age < doubtTime) {
+        return yield* Effect.fail(failed(path, "most of its users are missing now, so it may be incomplete"))
+      }
+      return { stamp, text, users }
+    },
+    Effect.retry({ schedule: Schedule.recurs(20), while: isChanging })
+  )
+
+  /** Makes the edit that `editOf` finds for the users of the file. Returns whether it finds one. */
+  const edit = (
+    editOf: (users: ReadonlyArray<User>) => UsersFileEdit.Edit | undefined
+  ): Effect.Effect<boolean, UserStoreError> =>
+    Effect.gen(function* () {
+      const target = yield* io(path, () => realpath(path))
+      yield* lock(path, `${target}.lock`)
+      let file = yield* opened(path, target)
+      /** The file that this edit has put in the place of `file`, into which another program has written since. */
+      let placed: string | undefined
+      while (true) {
+        const before = yield* settled(file)
+        const edit = editOf(before.users)
+        if (edit === undefined && placed === undefined) return false
+        const next = edit ? yield* edited(path, before, edit) : before
+        yield* check(next.users)
+        if ((yield* FileStamp.read(target)) !== (placed ?? before.stamp)) {
+          // Another file has taken its place.
+          file = yield* opened(path, target)
+          placed = undefined
+          continue
+        }
+        const { content } = yield* stateOf(path, file)
+        const stats = yield* io(path, async () =>
+          AtomicFile.replace(target, next.text, await file.stat({ bigint: true }))
+        )
+        placed = FileStamp.stampOf(stats)
+        known = { users: next.users, stamp: placed }
+        if ((yield* stateOf(path, file)).content === content) break
+      }
+      return true
+    }).pipe(Effect.scoped, one.withPermits(1))
+
+  const ofUser =
+    (name: string, edit: (index: number) => UsersFileEdit.Edit) => (users: ReadonlyArray<User>) => {
+      const index = users.findIndex((user) => user.name === name)
+      return index === -1 ? undefined : edit(index)
+    }
+
+  return {
+    list,
+    add: (user) =>
+      edit((users) => (users.some(({ name }) => name === user.name) ? undefined : { _tag: "add", user })),
+    change: (name, to) => edit(ofUser(name, (index) => ({ _tag: "change", index, to }))),
+    remove: (name) => edit(ofUser(name, (index) => ({ _tag: "remove", index }))),
+    // A file that cannot be used at present changes nothing.
+    changes: Stream.concat(Stream.succeed(undefined), FileWatcher.changes([path])).pipe(
+      Stream.mapEffect(() => Effect.option(list)),
+      Stream.flatMap((users) => Stream.fromIterable(Option.toArray(users)))
+    )
+  }
+}
+
+/** The text and the users after an edit. Fails if the text is written in a way that cannot be edited. */
+const edited = Effect.fnUntraced(function* (
+  path: string,
+  before: Known,
+  edit: UsersFileEdit.Edit
+): Effect.fn.Return<Pick<Known, "text" | "users" | "stamp">, UserStoreError> {
+  const text = yield* Effect.promise(() => UsersFileEdit.apply(path, before.text, edit))
+  if (text === undefined) return yield* Effect.fail(failed(path, unusual))
+  const users = yield* Effect.mapError(UsersSource.parse(path, text), () => failed(path, unusual))
+  if (!isAsExpected(before.users, users, edit)) return yield* Effect.fail(failed(path, unusual))
+  return { ...before, text, users }
+})
+
+/** Whether an edit has done what it is for, and nothing else to the users. */
+const isAsExpected = (
+  before: ReadonlyArray<User>,
+  after: ReadonlyArray<User>,
+  edit: UsersFileEdit.Edit
+): boolean => {
+  const names = before.map(({ name }) => name)
+  if (edit._tag === "add") names.push(edit.user.name)
+  if (edit._tag === "remove") names.splice(edit.index, 1)
+  if (after.length !== names.length || after.some(({ name }, index) => name !== names[index])) return false
+  if (edit._tag === "remove") return true
+  const user = after[edit._tag === "add" ? after.length - 1 : edit.index]!
+  const { enabled, passwordHash } = edit._tag === "add" ? edit.user : edit.to
+  return (
+    (enabled === undefined || (user.enabled ?? true) === enabled) &&
+    (passwordHash === undefined || hashOf(user.passwordHash) === hashOf(passwordHash))
+  )
+}
+
+const hashOf = (hash: User["passwordHash"]): string | undefined =>
+  hash && PasswordHash.format(Redacted.value(hash))
+
+/** The stamp of an open file, and what changes with its content only. */
+const stateOf = (path: string, file: FileHandle) =>
+  io(path, async () => {
+    const stats = await file.stat({ bigint: true })
+    return {
+      stamp: FileStamp.stampOf(stats),
+      mtimeMs: Number(stats.mtimeMs),
+      content: `${stats.size}:${stats.mtimeNs}`
+    }
+  })
+
+const textOf = (path: string, file: FileHandle): Effect.Effect<string, StateFailed> =>
+  Effect.flatMap(
+    io(path, async () => {
+      const pieces: Array<Buffer> = []
+      for (let at = 0; ; ) {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(piece), 0, piece, at)
+        if (bytesRead === 0) return Buffer.concat(pieces)
+        pieces.push(buffer.subarray(0, bytesRead))
+        at += bytesRead
+      }
+    }),
+    (bytes) =>
+      Effect.try({
+        // The mark at the beginning stays in the text.
+        try: () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes),
+        catch: () => failed(path, "it is not UTF-8")
+      })
+  )
+
+const piece = 256 * 1024
+
+/** Opens a file that this process may change, until the scope closes. */
+const opened = (path: string, target: string): Effect.Effect<FileHandle, StateFailed, Scope.Scope> =>
+  Effect.acquireRelease(
+    io(path, async () => {
+      await access(target, constants.W_OK)
+      return open(target, "r")
+    }),
+    (file) => Effect.promise(() => file.close())
+  ).pipe(
+    Effect.tap((file) =>
+      Effect.flatMap(
+        io(path, () => file.stat()),
+        // Root may write to any file.
+        ({ mode }) => (mode & 0o222 ? Effect.void : Effect.fail(failed(path, "it is read-only")))
+      )
+    )
+  )
+
+/** Waits for the lock of a file, a few seconds at most. */
+const lock = (path: string, at: string): Effect.Effect<void, StateFailed, Scope.Scope> =>
+  FileLock.hold(at).pipe(
+    Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 100, while: isHeld }),
+    Effect.mapError((problem) =>
+      problem._tag === "Held"
+        ? failed(path, `${problem.by} changes it`)
+        : failed(path, StateFile.reasonOf({ name: "", message: "", code: problem.code }))
+    )
+  )
+
+const isHeld = ({ _tag }: { readonly _tag: string }): boolean => _tag === "Held"
+
+const io = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, StateFailed> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) => failed(path, StateFile.reasonOf(cause as NodeJS.ErrnoException))
+  })
+
+const failed = (path: string, reason: string): StateFailed => new StateFailed({ path, reason })
+
+const changing = "another program is writing to it"
+
+const isChanging = (error: UserStoreError): boolean =>
+  error._tag === "StateFailed" && error.reason === changing
+
+const unusual = "it is no plain list, with a dash before each user, so it can only be changed by hand"
