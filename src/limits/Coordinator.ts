@@ -63,6 +63,11 @@ export type Report =
 export type News =
   | { readonly _tag: "ids"; readonly ids: SessionIds.Block }
   | Ruling
+  /**
+   * Free slots may be used until then, by the milliseconds of the machine's monotonic clock, or always where `at` is
+   * null: a seat that leases them itself may have lost them later, while a process stood still.
+   */
+  | { readonly _tag: "until"; readonly at: number | null }
   | TokenAnswer
   | Share
   | UsageUpdate

@@ -2,6 +2,7 @@
  * The client side of a `Coordinator`: a server's counters, shares, bans and
  * remembered logins as a member, wherever the seat is.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -56,7 +57,9 @@ export class CoordinatorMember extends Context.Service<
     CoordinatorMember,
     Effect.gen(function* () {
       const membership = yield* (yield* Coordinator).join
-      const { receive, sweep, ...member } = make(membership)
+      const clock = yield* Clock.clockWith(Effect.succeed)
+      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
+      const { receive, sweep, ...member } = make(membership, now)
       membership.follow(receive)
       const sweeping = Effect.sync(sweep)
       // For the bytes that the last sessions moved.
@@ -99,9 +102,9 @@ interface Member {
   readonly sweep: () => void
 }
 
-const make = ({ welcome, report }: Membership): Member => {
+const make = ({ welcome, report }: Membership, now: () => number): Member => {
   const ids = SessionIds.make(welcome.ids, () => report({ _tag: "ids" }))
-  const slots = SlotLease.make(report)
+  const slots = SlotLease.make(report, now)
   const tokens = RateTokens.make(report)
   const decisions = BanReplica.make(Hmac.hashes, report)
   const usage = UsageReplica.make(report, {
@@ -125,6 +128,8 @@ const make = ({ welcome, report }: Membership): Member => {
         return shares.receive(news)
       case "logins":
         return remembered.follow(news.logins, Date.now())
+      case "until":
+        return slots.holdUntil(news.at ?? Number.POSITIVE_INFINITY)
       case "grant":
       case "full":
       case "recall":

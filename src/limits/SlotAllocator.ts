@@ -25,12 +25,16 @@ export type Ruling =
   /** Asks for unused slots. The member answers, also if there are none. */
   | { readonly _tag: "recall"; readonly key: string; readonly round: number }
 
-export interface SlotAllocator<in Member> {
+export interface SlotAllocator<in out Member> {
   readonly receive: (member: Member, claim: Claim) => void
   /** Removes a member that has ended, with its sessions. */
   readonly remove: (member: Member) => void
   /** Number of keys with leased slots. */
   readonly size: () => number
+  /** The leased slots of a key, by member. */
+  readonly leases: (key: string) => ReadonlyMap<Member, number>
+  /** Whether a request for slots of a key waits. */
+  readonly isWaiting: (key: string) => boolean
 }
 
 interface Entry<Member> {
@@ -139,6 +143,8 @@ export const make = <Member>(send: (member: Member, ruling: Ruling) => void): Sl
         serve(key, entry)
       }
     },
-    size: () => entries.size
+    size: () => entries.size,
+    leases: (key) => entries.get(key)?.leased ?? new Map(),
+    isWaiting: (key) => (entries.get(key)?.waiting.length ?? 0) > 0
   }
 }

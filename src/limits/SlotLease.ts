@@ -10,20 +10,32 @@ import type { Claim, Ruling } from "./SlotAllocator.ts"
 
 export type { Slot } from "./KeyLease.ts"
 
-export const make = (send: (claim: Claim) => void): SlotLease => new SlotLease(send)
+/** `now` gives milliseconds of the clock of the machine that nobody sets, by which the seat says how long slots hold. */
+export const make = (send: (claim: Claim) => void, now: () => number = () => 0): SlotLease =>
+  new SlotLease(send, now)
 
 export class SlotLease {
   private readonly used = CounterMap.make()
   private readonly leases = new Map<string, KeyLease>()
   private readonly send: (claim: Claim) => void
+  private readonly now: () => number
+  /** Until when free slots may be used. A seat that has leased them itself may have lost them by then. */
+  private until = Number.POSITIVE_INFINITY
 
-  constructor(send: (claim: Claim) => void) {
+  constructor(send: (claim: Claim) => void, now: () => number) {
     this.send = send
+    this.now = now
   }
 
   /** Whether there is a free slot here and now, of `limit` in all. */
   hasRoom(key: string, limit: number): boolean {
+    if (this.until < Number.POSITIVE_INFINITY && this.now() >= this.until) return false
     return this.leases.get(key)?.hasRoom(limit) ?? false
+  }
+
+  /** The seat says until when free slots may be used, if it says nothing else. */
+  holdUntil(at: number): void {
+    this.until = at
   }
 
   /** Counts one more in use, or one less; also of keys without a limit. */
