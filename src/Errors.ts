@@ -408,6 +408,17 @@ export class UsageStoreFailed extends TaggedError("UsageStoreFailed")<{
   }
 }
 
+/** The store of the fleet does not answer, or not as it should. */
+export class FleetStoreFailed extends TaggedError("FleetStoreFailed")<{
+  /** The address of the store, without a password. */
+  readonly store: string
+  readonly reason: string
+}> {
+  override get message() {
+    return `cannot use the fleet's store ${this.store}: ${this.reason}`
+  }
+}
+
 /** The server cannot listen on the address. `code` is the system's. */
 export class ListenFailed extends TaggedError("ListenFailed")<{
   readonly address: string

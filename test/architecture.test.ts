@@ -13,6 +13,7 @@ const floors = [
   ["cli", "index", "testing"],
   ["library"],
   ["admin"],
+  ["fleet"],
   ["workers"],
   ["server"],
   ["metrics"],
@@ -42,6 +43,7 @@ const onNode = [
   "testing",
   "library",
   "admin",
+  "fleet",
   "server",
   "workers",
   "udp",
@@ -208,6 +210,7 @@ describe("architecture", () => {
           !(specifier === "koffi" && from === "network/descriptors/Libc.ts") &&
           !(specifier === "libsql" && from === "usage/SqliteClient.ts") &&
           !(specifier === "@effect/sql-pg/PgClient" && from === "usage/PostgresClient.ts") &&
+          !(specifier === "@redis/client" && from === "fleet/RedisStore.ts") &&
           !/^(\.\.?\/|node:|effect\/[\w/-]+$|@effect\/platform-node\/\w+$|yaml$)/.test(specifier)
       ),
       []

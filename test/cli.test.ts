@@ -114,6 +114,13 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   adminTlsCert: ["", /the path of a file/],
   adminTlsKey: ["", /the path of a file/],
   workers: ["0", /a whole number from 1 to 256, or auto/],
+  fleet: ["memcached://cache:11211", /redis:\/\/USER:PASSWORD@HOST:PORT\/DATABASE/],
+  fleetPrefix: ["two words", /letters, digits/],
+  fleetMachine: ["one/two", /letters, digits/],
+  fleetLease: ["500ms", /a duration from 1s to 60s/],
+  fleetLostSessions: ["allow", /one of share, deny and keep/],
+  fleetLostRates: ["half", /one of share, deny and keep/],
+  fleetLostBandwidth: ["all", /one of share, deny and keep/],
   config: ["", /the path of a file/],
   logLevel: ["loud", /one of trace, debug, info, warn, error and none/],
   logFormat: ["xml", /one of auto, pretty and json/],
@@ -128,6 +135,7 @@ describe("an invalid setting", () => {
       "authToken",
       "adminToken",
       "usageStore",
+      "fleet",
       "upstream",
       "egressKey"
     ].includes(name)

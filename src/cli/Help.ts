@@ -4,6 +4,7 @@
 import { AdminSettings } from "../admin/Settings.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
+import { FleetSettings } from "../fleet/Settings.ts"
 import * as Config from "../server/Config.ts"
 import { WorkerSettings } from "../workers/Settings.ts"
 import { ProgramSettings } from "./Settings.ts"
@@ -43,6 +44,7 @@ export const groups: ReadonlyArray<Group> = [
   { name: "datagrams", title: "Datagrams", sections: [udp] },
   { name: "server", title: "The server as a whole", sections: [server, transport, metrics] },
   { name: "admin", title: "To see and steer the server", sections: [AdminSettings] },
+  { name: "fleet", title: "Many machines, one set of limits", sections: [FleetSettings] },
   { name: "program", title: "The program", sections: [WorkerSettings, ProgramSettings] }
 ]
 

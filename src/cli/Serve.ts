@@ -63,6 +63,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const { outline, workers } = following
   const observing = yield* Observing.load(outline)
   const Primary = workers === 1 ? undefined : yield* Effect.promise(() => import("../workers/Primary.ts"))
+  const fleet = yield* loadedFleet(outline)
   const server: Layer.Layer<
     RunningServer | Bans | Events | UsageRecords,
     Refusal | StateFailed,
@@ -71,9 +72,12 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Primary === undefined
       ? Layer.provideMerge(
           observing.alone,
-          RunningServer.layerOf(Composition.alone, observing.listener)
+          RunningServer.layerOf(fleet?.alone ?? Composition.alone, observing.listener)
         ).pipe(Layer.provide(Composition.closed))
-      : Layer.provideMerge(observing.primary, Primary.layer({ count: workers, texts: following.texts }))
+      : Layer.provideMerge(
+          observing.primary,
+          Primary.layer({ count: workers, seat: fleet?.seat(workers), texts: following.texts })
+        )
   // One for all reloads.
   const remembered = RememberedLogins.make(Hmac.digest(Hmac.newKey()))
   const services =
@@ -113,6 +117,14 @@ const loadedAdmin = (options: Admin.Options, scope: Scope.Scope) =>
     Effect.promise(() => import("./Admin.ts")),
     ({ start }) => start(options, scope)
   )
+
+/** The code of a fleet is loaded only on a machine of one. */
+const loadedFleet = Effect.fnUntraced(function* ({ values }: Settings.Read) {
+  const { fleet } = values
+  if (fleet === undefined) return undefined
+  const Fleet = yield* Effect.promise(() => import("../fleet/Fleet.ts"))
+  return Fleet.make({ ...values, fleet })
+})
 
 const announce = Effect.fnUntraced(function* ({
   listeners,

@@ -6,6 +6,7 @@ import { AdminSettings } from "../admin/Settings.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 import * as Sources from "../config/Sources.ts"
+import { FleetSettings } from "../fleet/Settings.ts"
 import * as Config from "../server/Config.ts"
 import { WorkerSettings } from "../workers/Settings.ts"
 
@@ -37,7 +38,13 @@ export class ProgramSettings extends Section.make<ProgramSettings>()("effect-soc
 }) {}
 
 /** The sections of the program, in the order in which settings are listed. */
-export const sections = [...Config.sections, AdminSettings, WorkerSettings, ProgramSettings] as const
+export const sections = [
+  ...Config.sections,
+  AdminSettings,
+  WorkerSettings,
+  FleetSettings,
+  ProgramSettings
+] as const
 
 /** Every setting. */
 export const table = Section.table(sections)

@@ -42,6 +42,8 @@ import * as WorkerMetrics from "./WorkerMetrics.ts"
 interface Options {
   /** Number of workers. */
   readonly count: number
+  /** The seat of the workers: one that counts for them alone, by default. */
+  readonly seat?: ReturnType<typeof CoordinatorSeat.layer> | undefined
   /** The texts that the current settings were read from. */
   readonly texts: () => Messages.Texts
 }
@@ -62,7 +64,10 @@ export const layer = (
 > =>
   Layer.effectContext(make(options)).pipe(
     Layer.provideMerge(
-      Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer), CoordinatorSeat.layer(options.count))
+      Layer.provideMerge(
+        Layer.merge(BansFile.layer, KnownFile.layer),
+        options.seat ?? CoordinatorSeat.layer(options.count)
+      )
     ),
     Layer.provide(EventSources.bans),
     Layer.provideMerge(Events.layer)

@@ -34,7 +34,7 @@ describe("Settings", () => {
   it("has all settings in the configuration, at their defaults", () => {
     const defaults: Readonly<Record<string, unknown>> = { ...Config.defaults }
     // Those of the program alone.
-    const ofProgram = /^(?:workers|config|log(?:Level|Format|File)|admin\w*)$/
+    const ofProgram = /^(?:workers|config|log(?:Level|Format|File)|admin\w*|fleet\w*)$/
     const settings = Object.entries(Settings.table).filter(([name]) => !ofProgram.test(name))
     assert.sameMembers(
       Object.keys(defaults),

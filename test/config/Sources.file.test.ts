@@ -13,6 +13,7 @@ import * as Settings from "../../src/cli/Settings.ts"
 import * as Setting from "../../src/config/Setting.ts"
 import * as Sources from "../../src/config/Sources.ts"
 import { BadSetting } from "../../src/Errors.ts"
+import { FleetSettings } from "../../src/fleet/Settings.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as MemoryFiles from "../support/files.ts"
 import { holds } from "../support/property.ts"
@@ -63,6 +64,7 @@ describe("a config file", () => {
       assert.deepStrictEqual(values, {
         ...Config.defaults,
         ...AdminSettings.defaults,
+        ...FleetSettings.defaults,
         config: undefined,
         workers: 1,
         logLevel: "info",

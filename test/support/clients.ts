@@ -32,6 +32,7 @@ const clients = {
   postgresql: "ls /usr/lib/postgresql/*/bin/initdb",
   prometheus: "command -v prometheus && command -v promtool",
   proxychains4: "command -v proxychains4",
+  "redis-server": "command -v redis-server",
   python3: `test -x ${python}`,
   "python3-httpx": `${python} -c "import httpx"`,
   "python3-pip": `${python} -c "import pip"`,

@@ -1,0 +1,58 @@
+/**
+ * What makes a server a machine of a fleet. Loaded only where the settings name a store.
+ *
+ * A machine has one connection to the store, also with several workers: that of the primary. The workers are members of
+ * the primary's seat, as without a fleet, and the seat leases from the store what it leases to them. So a fleet has as
+ * many connections and as many leases as machines, and not as processes.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { Bans } from "../bans/Bans.ts"
+import * as BansFile from "../bans/BansFile.ts"
+import * as KnownFile from "../bans/KnownFile.ts"
+import { type BadSetting, StateFailed } from "../Errors.ts"
+import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
+import { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
+import type * as Quotas from "../limits/Quotas.ts"
+import type { Counters } from "../server/Composition.ts"
+import type * as Config from "../server/Config.ts"
+import type { UsageRecords } from "../usage/UsageRecords.ts"
+import { FleetMembership } from "./FleetMembership.ts"
+import * as FleetSeat from "./FleetSeat.ts"
+import * as FleetUrl from "./FleetUrl.ts"
+import * as RedisStore from "./RedisStore.ts"
+import type { FleetSettings } from "./Settings.ts"
+
+/** The settings of a machine. */
+type Settings = FleetSettings["Service"] & { readonly fleet: Redacted.Redacted }
+
+type Seat = CoordinatorSeat | Bans | UsageRecords
+
+export interface Fleet {
+  /** The seat of a machine with so many members. Fails if there is no store. */
+  readonly seat: (count: number) => Layer.Layer<Seat, StateFailed, Quotas.Sections>
+  /** The counters of a server that is the only member of its machine. */
+  readonly alone: Layer.Layer<Counters, BadSetting | StateFailed, Config.Sections>
+}
+
+export const make = (settings: Settings): Fleet => {
+  const url = Option.getOrThrow(FleetUrl.parse(Redacted.value(settings.fleet)))
+  const machine = Layer.provideMerge(FleetMembership.layer(settings), RedisStore.layer(url)).pipe(
+    Layer.catchTag("FleetStoreFailed", ({ store, reason }) =>
+      Layer.effectContext(Effect.fail(new StateFailed({ path: store, reason })))
+    )
+  )
+  const seat = (count: number) =>
+    FleetSeat.layer(settings).pipe(Layer.provide(machine), Layer.provideMerge(CoordinatorSeat.layer(count)))
+  return {
+    seat,
+    alone: CoordinatorMember.services.pipe(
+      Layer.provide(CoordinatorMember.layer),
+      Layer.provide(CoordinatorSeat.layerLocal),
+      Layer.provideMerge(Layer.merge(BansFile.layer, KnownFile.layer)),
+      Layer.provideMerge(seat(1))
+    )
+  }
+}

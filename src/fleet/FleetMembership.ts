@@ -1,0 +1,88 @@
+/**
+ * The membership of this server in its fleet, as a service.
+ */
+import { randomBytes } from "node:crypto"
+import { hostname } from "node:os"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type { FleetStoreFailed } from "../Errors.ts"
+import { FleetStore } from "./FleetStore.ts"
+import * as Keys from "./Keys.ts"
+import { Membership } from "./Membership.ts"
+import type { FleetSettings } from "./Settings.ts"
+
+/** What a machine tells the others of itself. */
+export interface Told {
+  readonly name: string
+  /** Milliseconds since the epoch, by the machine's clock. */
+  readonly startedAt: number
+}
+
+export class FleetMembership extends Context.Service<FleetMembership, Membership>()(
+  "effect-socks/fleet/FleetMembership"
+) {
+  /**
+   * Joins the fleet until the layer is released. Waits until the store leases, which it does not for the time of a lease
+   * after it was empty.
+   */
+  static readonly layer = ({
+    fleetPrefix,
+    fleetMachine,
+    fleetLease
+  }: FleetSettings["Service"]): Layer.Layer<FleetMembership, FleetStoreFailed, FleetStore> =>
+    Layer.effect(
+      FleetMembership,
+      Effect.gen(function* () {
+        const store = yield* FleetStore
+        const clock = yield* Clock.clockWith(Effect.succeed)
+        const scope = yield* Effect.scope
+        const fork = Effect.runForkWith(yield* Effect.context<never>())
+        const name = fleetMachine === "auto" ? hostname() : fleetMachine
+        const told = JSON.stringify({ name, startedAt: clock.currentTimeMillisUnsafe() } satisfies Told)
+        const membership = new Membership({
+          store,
+          keys: Keys.make(fleetPrefix),
+          id: randomBytes(12).toString("base64url"),
+          told: () => told,
+          lease: Duration.toMillis(fleetLease),
+          now: () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000,
+          after: (milliseconds, call) =>
+            milliseconds <= 0
+              ? queueMicrotask(call)
+              : void fork(Effect.forkIn(Effect.delay(Effect.sync(call), milliseconds), scope)),
+          onChange: (isLost) =>
+            void fork(
+              isLost
+                ? Effect.logWarning("this machine has lost its fleet: its leases have ended", {
+                    store: store.name,
+                    machines: membership.machines
+                  })
+                : Effect.logInfo("this machine is in its fleet again", { machines: membership.machines })
+            )
+        })
+        yield* store.onConnect((run) => membership.connected(run))
+        yield* Effect.addFinalizer(() => Effect.timeoutOption(leaving(membership), "500 millis"))
+        yield* membership.joined
+        const wait = membership.leasesFrom - membership.now()
+        if (wait > 1000) {
+          yield* Effect.logInfo("waits until the fleet's store leases, as it was empty or has started anew", {
+            seconds: Math.ceil(wait / 1000)
+          })
+        }
+        const beats = Effect.schedule(
+          Effect.sync(() => membership.beat()),
+          Schedule.spaced(Duration.millis(membership.lease / 3))
+        )
+        yield* Effect.forkScoped(beats)
+        if (wait > 0) yield* Effect.sleep(wait)
+        return membership
+      })
+    )
+}
+
+const leaving = (membership: Membership) =>
+  Effect.callback<void>((resume) => membership.end(() => resume(Effect.void)))

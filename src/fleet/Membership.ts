@@ -1,0 +1,200 @@
+/**
+ * A machine's membership in its fleet: its signs of life, how many machines there are, and whether its leases hold.
+ *
+ * A lease holds until it has not been renewed for its time, counted from when the last renewal was sent, by a clock that
+ * nobody sets. The store counts from when the renewal arrived, so it gives the same slots to others only later. No clock
+ * is compared with another.
+ */
+import * as Effect from "effect/Effect"
+import type { FleetStoreFailed } from "../Errors.ts"
+import { type FleetStore, hasFailed, run } from "./FleetStore.ts"
+import { buckets, type Keys } from "./Keys.ts"
+import * as Beat from "./scripts/Beat.ts"
+import { Begin } from "./scripts/Begin.ts"
+
+/** What is leased from the store of a fleet, of one kind. */
+export interface Leases {
+  /** Renews all leases. `done` is called once, with whether the store has renewed all of them. */
+  readonly renew: (done: (areRenewed: boolean) => void) => void
+  /** The leases hold no longer, and there is no store. */
+  readonly lose: () => void
+  /** The store answers again. What is in use is reported by the next renewal; nothing else is leased. */
+  readonly surrender: () => void
+  /** Leases hold until then now. Without a store, what the machine may use holds always. */
+  readonly hold?: (until: number) => void
+}
+
+export interface Options {
+  readonly store: FleetStore["Service"]
+  readonly keys: Keys
+  /** Names this run of a server among all machines, over all time. */
+  readonly id: string
+  /** What the machine tells of itself. */
+  readonly told: () => string
+  /** Milliseconds for which a lease holds. */
+  readonly lease: number
+  /** Milliseconds of a clock that nobody sets. */
+  readonly now: () => number
+  /** Calls back after so many milliseconds. */
+  readonly after: (milliseconds: number, call: () => void) => void
+  /** The machine has lost the store, or works with it again. */
+  readonly onChange?: (isLost: boolean) => void
+}
+
+export class Membership {
+  readonly store: FleetStore["Service"]
+  readonly keys: Keys
+  readonly id: string
+  readonly lease: number
+  readonly now: () => number
+  readonly after: Options["after"]
+  /** Number of machines last seen, this one among them. */
+  machines = 1
+  /** Whether leases hold no longer. */
+  isLost = false
+  /** From when on the store leases, after it may have forgotten: by the clock of this machine. */
+  leasesFrom = 0
+  /** The store's time last seen, in milliseconds since the epoch, and when by the clock of this machine. */
+  private seen: { readonly store: number; readonly here: number } | undefined
+  private readonly options: Options
+  private readonly leases = new Set<Leases>()
+  private orders = 0
+  /** When leases end that are not renewed before. */
+  validUntil: number
+  private isRenewing = false
+  /** The store is being told what is in use, after it was lost. */
+  private isReturning = false
+  private isEnded = false
+  /** Since when fewer machines were seen. */
+  private fewerSince: number | undefined
+
+  constructor(options: Options) {
+    this.options = options
+    const { store, keys, id, lease, now, after } = options
+    this.store = store
+    this.keys = keys
+    this.id = id
+    this.lease = lease
+    this.now = now
+    this.after = after
+    this.validUntil = now() + lease
+    this.watch()
+  }
+
+  /** Whether this machine may use what it may without a store. No longer when it has told the store what is in use. */
+  isAlone(): boolean {
+    return this.isLost && !this.isReturning
+  }
+
+  /** Adds leases that are renewed with all others. */
+  add(leases: Leases): void {
+    this.leases.add(leases)
+  }
+
+  /** The number of the next order to the store: what is sent later has a higher one. */
+  nextOrder(): number {
+    return ++this.orders
+  }
+
+  /** The time of the store, in milliseconds since the epoch; undefined before the first answer. */
+  storeTime(): number | undefined {
+    return this.seen && this.seen.store + (this.now() - this.seen.here)
+  }
+
+  /** To be called with the run of the store's server on each new connection. */
+  connected(run: string): void {
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      this.store.call(Begin, [this.keys.ofBucket("epoch", bucket)], [run], (age) => {
+        if (hasFailed(age)) return
+        this.leasesFrom = Math.max(this.leasesFrom, this.now() - age + this.lease)
+      })
+    }
+    this.beat()
+  }
+
+  /** Signs and renews. To be called three times in the time of a lease. */
+  beat(): void {
+    this.check()
+    if (this.isRenewing || this.isEnded || !this.store.isConnected()) return
+    this.isRenewing = true
+    const sentAt = this.now()
+    this.isReturning = this.isLost
+    if (this.isLost) for (const each of this.leases) each.surrender()
+    let open = this.leases.size + 1
+    let areRenewed = true
+    const done = (isDone: boolean) => {
+      areRenewed &&= isDone
+      if (--open > 0) return
+      this.isRenewing = false
+      this.isReturning = false
+      if (areRenewed && !this.isEnded) this.renewed(sentAt + this.lease)
+      else if (this.isLost) for (const each of this.leases) each.lose()
+    }
+    const { keys, id, lease, options } = this
+    this.store.call(Beat.Beat, Beat.keys(keys), [id, options.told(), lease], (reply) => {
+      if (hasFailed(reply)) return done(false)
+      this.count(reply[0])
+      this.seen = { store: reply[1], here: this.now() }
+      done(true)
+    })
+    for (const each of this.leases) each.renew(done)
+  }
+
+  /** Leaves the fleet. `done` is called when the store knows it, or does not answer. */
+  end(done: () => void): void {
+    this.isEnded = true
+    this.store.call(Beat.Beat, Beat.keys(this.keys), [this.id, "", 0], done)
+  }
+
+  /** Completes when the store has answered the first sign of life. */
+  readonly joined: Effect.Effect<void, FleetStoreFailed> = Effect.suspend(() =>
+    Effect.asVoid(
+      run(this.store, Beat.Beat, Beat.keys(this.keys), [this.id, this.options.told(), this.lease])
+    )
+  )
+
+  /** The leases are lost if it is time. */
+  check(): void {
+    if (this.isLost || this.now() < this.validUntil) return
+    this.isLost = true
+    this.options.onChange?.(true)
+    for (const each of this.leases) each.lose()
+    for (const each of this.leases) each.hold?.(Number.POSITIVE_INFINITY)
+  }
+
+  private renewed(until: number): void {
+    this.check()
+    if (until <= this.now()) {
+      if (this.isLost) for (const each of this.leases) each.lose()
+      return
+    }
+    this.validUntil = Math.max(this.validUntil, until)
+    for (const each of this.leases) each.hold?.(this.validUntil)
+    if (!this.isLost) return
+    this.isLost = false
+    this.options.onChange?.(false)
+    this.watch()
+  }
+
+  /** Fewer machines count only when a whole lease has shown no more, as a store that has forgotten shows too few. */
+  private count(machines: number): void {
+    if (machines >= this.machines) {
+      this.machines = machines
+      this.fewerSince = undefined
+    } else {
+      this.fewerSince ??= this.now()
+      if (this.now() - this.fewerSince <= this.lease) return
+      this.machines = machines
+      this.fewerSince = undefined
+    }
+  }
+
+  /** Notices the end of the leases at its time. */
+  private watch(): void {
+    this.after(Math.max(this.validUntil - this.now(), 1), () => {
+      if (this.isEnded) return
+      this.check()
+      if (!this.isLost) this.watch()
+    })
+  }
+}

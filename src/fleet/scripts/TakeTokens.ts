@@ -1,0 +1,44 @@
+/**
+ * Leases tokens of a session rate to a machine. The bucket gets `limit` tokens a second, and has as many at once after a
+ * second of rest.
+ */
+import { clock, type Script } from "../Script.ts"
+import { epochLua, epochOf } from "./Begin.ts"
+
+/**
+ * KEYS: epoch, bucket. ARGV: how many tokens are wanted, or given back where that is below 0; the limit. The reply is the
+ * number of tokens, and the milliseconds until there is the next one.
+ *
+ * A bucket that the store does not know was full a second ago, or else is as empty as the store's memory: after the
+ * store has forgotten, a bucket begins empty.
+ */
+export const TakeTokens: Script<readonly [count: number, wait: number]> = {
+  name: "take-tokens",
+  lua: `${clock}${epochLua}
+local want, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
+local known = redis.call('HMGET', KEYS[2], 'missing', 'at')
+local missing, at = tonumber(known[1] or limit), tonumber(known[2] or epoch(KEYS[1]))
+missing = math.max(math.min(missing, limit) - limit * math.max(now - at, 0) / 1000, 0)
+local count = math.min(want, math.floor(limit - missing + 1e-6))
+if count < 0 and want >= 0 then count = 0 end
+missing = math.max(missing + count, 0)
+redis.call('HSET', KEYS[2], 'missing', string.format('%.6f', missing), 'at', now)
+redis.call('PEXPIRE', KEYS[2], 2000)
+local wait = missing + 1 - limit
+return { count, wait > 1e-6 and math.ceil(wait / limit * 1000 - 1e-6) or 0 }`,
+  run: (database, [epoch = "", bucket = ""], args) => {
+    const [want, limit] = args.map(Number) as [number, number]
+    const now = database.now()
+    const at = Number(database.hget(bucket, "at") ?? epochOf(database, epoch))
+    const kept = Number(database.hget(bucket, "missing") ?? limit)
+    let missing = Math.max(Math.min(kept, limit) - (limit * Math.max(now - at, 0)) / 1000, 0)
+    let count = Math.min(want, Math.floor(limit - missing + 1e-6))
+    if (count < 0 && want >= 0) count = 0
+    missing = Math.max(missing + count, 0)
+    database.hset(bucket, "missing", missing.toFixed(6))
+    database.hset(bucket, "at", now)
+    database.pexpire(bucket, 2000)
+    const wait = missing + 1 - limit
+    return [count, wait > 1e-6 ? Math.ceil((wait / limit) * 1000 - 1e-6) : 0]
+  }
+}

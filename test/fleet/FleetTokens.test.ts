@@ -1,0 +1,95 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Fleet, type Options } from "../support/fleet.ts"
+
+/** Asks each machine for so many tokens a second, evenly, for so long. Returns how many came, by second. */
+const ask = (fleet: Fleet, limit: number, perMachine: number, seconds: number): ReadonlyArray<number> => {
+  const granted: Array<number> = []
+  for (let second = 0; second < seconds; second++) {
+    let count = 0
+    for (let step = 0; step < perMachine; step++) {
+      for (const machine of fleet.machines) {
+        machine.token("user alice", limit, (wait) => {
+          if (wait === 0) count++
+        })
+      }
+      fleet.clock.pass(1000 / perMachine)
+    }
+    granted.push(count)
+  }
+  return granted
+}
+
+const sum = (all: ReadonlyArray<number>) => all.reduce((total, one) => total + one, 0)
+
+describe("the tokens of a fleet", () => {
+  it("are as many as the rate allows in all", () => {
+    const fleet = Fleet.of(3)
+    const granted = ask(fleet, 50, 100, 10)
+    // A burst of a second's, and ten seconds.
+    assert.isAtMost(sum(granted), 550)
+    assert.isAtLeast(sum(granted), 520)
+    for (const count of granted.slice(2)) assert.isAtMost(count, 50 + 50 * 0.25)
+  })
+
+  it("are there for one machine alone", () => {
+    const fleet = Fleet.of(3)
+    const only = fleet.at(0)
+    let granted = 0
+    for (let step = 0; step < 1000; step++) {
+      only.token("user alice", 50, (wait) => {
+        if (wait === 0) granted++
+      })
+      fleet.clock.pass(10)
+    }
+    assert.isAtMost(granted, 550)
+    assert.isAtLeast(granted, 520)
+  })
+
+  it("take few calls of the store", () => {
+    const fleet = Fleet.of(2)
+    ask(fleet, 2000, 500, 3)
+    const before = fleet.store.counts.scripts
+    const granted = ask(fleet, 2000, 500, 4)
+    assert.deepStrictEqual(granted, [1000, 1000, 1000, 1000])
+    assert.isAtMost(fleet.store.counts.scripts - before, 2 * 4 * 15)
+  })
+
+  it("say how long there is to wait", () => {
+    const fleet = Fleet.of(2)
+    const waits: Array<number> = []
+    for (let index = 0; index < 3; index++) {
+      fleet.at(0).token("user alice", 2, (wait) => waits.push(wait))
+      fleet.clock.pass(10)
+    }
+    assert.deepStrictEqual(waits.slice(0, 2), [0, 0])
+    assert.closeTo(waits[2]!, 480, 20)
+    assert.strictEqual(fleet.at(0).tokens.size(), 1)
+    fleet.clock.pass(5000)
+    assert.strictEqual(fleet.at(0).tokens.size(), 0)
+  })
+
+  it("are not there anew when the store has forgotten", () => {
+    const fleet = Fleet.of(1)
+    ask(fleet, 50, 200, 3)
+    fleet.store.database.flush()
+    const [next] = ask(fleet, 50, 200, 1)
+    assert.isAtMost(next!, 60)
+  })
+
+  const lost = (options: Options) => {
+    const fleet = Fleet.of(5, options)
+    ask(fleet, 50, 20, 3)
+    fleet.store.stop()
+    fleet.clock.pass(7000)
+    ask(fleet, 50, 20, 1)
+    return ask(fleet, 50, 20, 3)
+  }
+
+  it("are each machine's share without a store", () => {
+    assert.deepStrictEqual(lost({ fault: "share" }), [50, 50, 50])
+  })
+
+  it("are none without a store, if that is the setting", () => {
+    assert.deepStrictEqual(lost({ fault: "deny" }), [0, 0, 0])
+  })
+})

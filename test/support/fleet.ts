@@ -1,0 +1,316 @@
+/**
+ * A fleet on a clock that the test turns: machines with their members, and a store in memory between them. There is
+ * nothing real in it, and all chance comes from a seed, so a history is the same each time.
+ */
+
+import type { Fault } from "../../src/fleet/Faults.ts"
+import { FleetShares } from "../../src/fleet/FleetShares.ts"
+import { FleetSlots } from "../../src/fleet/FleetSlots.ts"
+import { FleetTokens } from "../../src/fleet/FleetTokens.ts"
+import * as Keys from "../../src/fleet/Keys.ts"
+import { Membership } from "../../src/fleet/Membership.ts"
+import * as MemoryStore from "../../src/fleet/MemoryStore.ts"
+import type { ShareRequest } from "../../src/limits/RateAllocator.ts"
+import * as SlotLease from "../../src/limits/SlotLease.ts"
+
+/** A clock that runs what is due, in order. Milliseconds. */
+export class VirtualClock {
+  now = 1_000_000
+  private count = 0
+  /** A heap, by time and then by the order of the calls. */
+  private readonly heap: Array<{ readonly at: number; readonly id: number; readonly call: () => void }> = []
+
+  readonly after = (milliseconds: number, call: () => void): void => {
+    const entry = { at: this.now + Math.max(milliseconds, 0), id: ++this.count, call }
+    const { heap } = this
+    let place = heap.push(entry) - 1
+    while (place > 0) {
+      const parent = (place - 1) >> 1
+      if (!isBefore(entry, heap[parent]!)) break
+      heap[place] = heap[parent]!
+      place = parent
+    }
+    heap[place] = entry
+  }
+
+  /** Calls every so often, from now on. */
+  every(milliseconds: number, call: () => void): void {
+    this.after(milliseconds, () => {
+      call()
+      this.every(milliseconds, call)
+    })
+  }
+
+  /** Lets time pass. */
+  pass(milliseconds: number): void {
+    const until = this.now + milliseconds
+    const { heap } = this
+    while (heap.length > 0 && heap[0]!.at <= until) {
+      const { at, call } = this.take()
+      this.now = Math.max(this.now, at)
+      call()
+    }
+    this.now = until
+  }
+
+  private take() {
+    const { heap } = this
+    const first = heap[0]!
+    const last = heap.pop()!
+    if (heap.length === 0) return first
+    let place = 0
+    while (true) {
+      let child = 2 * place + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++
+      if (!isBefore(heap[child]!, last)) break
+      heap[place] = heap[child]!
+      place = child
+    }
+    heap[place] = last
+    return first
+  }
+}
+
+interface Due {
+  readonly at: number
+  readonly id: number
+}
+
+const isBefore = (one: Due, other: Due): boolean =>
+  one.at < other.at || (one.at === other.at && one.id < other.id)
+
+/** Chance from a seed (mulberry32), from 0 to 1. */
+export const chance = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let value = Math.imul(state ^ (state >>> 15), state | 1)
+    value ^= value + Math.imul(value ^ (value >>> 7), value | 61)
+    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+export interface Options {
+  /** Milliseconds of a lease. */
+  readonly lease?: number
+  readonly fault?: Fault
+  /** The time on the way to the store, or back. */
+  readonly latency?: () => number
+  /** Members of each machine. */
+  readonly members?: number
+}
+
+/** A session in a fleet. */
+export interface Session {
+  readonly machine: Machine
+  readonly key: string
+  /** Whether its machine has been without a store since it began, or before: then others may have its slot. */
+  isUncounted: boolean
+  readonly end: () => void
+}
+
+/** Machines with one store. */
+export class Fleet {
+  readonly clock = new VirtualClock()
+  readonly store: MemoryStore.MemoryStore
+  readonly machines = new Set<Machine>()
+  readonly sessions = new Set<Session>()
+  readonly options: Required<Options>
+  private count = 0
+
+  constructor(options: Options = {}) {
+    this.options = { lease: 6000, fault: "share", latency: () => 1, members: 1, ...options }
+    const { clock } = this
+    this.store = MemoryStore.make({ now: () => clock.now, after: clock.after }, this.options.latency)
+  }
+
+  /** Adds a machine. */
+  join(): Machine {
+    const machine = new Machine(this, `machine-${++this.count}`)
+    this.machines.add(machine)
+    return machine
+  }
+
+  /** A fleet of so many machines whose store leases. */
+  static of(count: number, options: Options = {}): Fleet {
+    const fleet = new Fleet(options)
+    for (let index = 0; index < count; index++) fleet.join()
+    fleet.clock.pass(fleet.options.lease + 1000)
+    return fleet
+  }
+
+  /** The machine at this place, from 0 on. */
+  at(index: number): Machine {
+    return [...this.machines][index]!
+  }
+
+  /** Sessions in use, without those whose machines have been without a store. */
+  counted(key: string): number {
+    return [...this.sessions].filter((session) => session.key === key && !session.isUncounted).length
+  }
+
+  inUse(key: string): number {
+    return [...this.sessions].filter((session) => session.key === key).length
+  }
+}
+
+interface Member {
+  readonly slots: SlotLease.SlotLease
+  /** The share of each limit that the member has, by name. */
+  readonly shares: Map<string, number>
+  readonly tokens: Map<number, (wait: number) => void>
+}
+
+/** A machine: a process that stops and ends as one. */
+export class Machine {
+  readonly id: string
+  readonly membership: Membership
+  readonly connection: MemoryStore.Connection
+  readonly slots: FleetSlots<Member>
+  readonly tokens: FleetTokens<Member>
+  readonly shares: FleetShares<Member>
+  readonly members: ReadonlyArray<Member>
+  private readonly fleet: Fleet
+  private isDead = false
+  /** What happened while the machine stood still, in order. */
+  private stopped: Array<() => void> | undefined
+  private requests = 0
+
+  constructor(fleet: Fleet, id: string) {
+    this.fleet = fleet
+    this.id = id
+    const { clock, store, options } = fleet
+    const { lease, fault } = options
+    this.connection = store.connect()
+    const live = this.live
+    const { call, ...others } = this.connection.store
+    this.membership = new Membership({
+      id,
+      lease,
+      store: {
+        ...others,
+        call: (script, keys, args, answer) => call(script, keys, args, (reply) => live(() => answer(reply)))
+      },
+      keys: Keys.make("test"),
+      told: () => id,
+      now: () => clock.now,
+      after: (milliseconds, call) => clock.after(milliseconds, () => live(call)),
+      onChange: (isLost) => {
+        if (isLost)
+          for (const session of fleet.sessions) if (session.machine === this) session.isUncounted = true
+      }
+    })
+    this.slots = new FleetSlots(this.membership, fault, ({ slots }, ruling) =>
+      this.membership.after(0, () => slots.receive(ruling))
+    )
+    this.tokens = new FleetTokens(this.membership, fault, ({ tokens }, { id, wait }) => {
+      tokens.get(id)?.(wait)
+      tokens.delete(id)
+    })
+    this.shares = new FleetShares(this.membership, fault, (member, { name, turn, share }) =>
+      this.membership.after(0, () => {
+        member.shares.set(name, share)
+        this.shares.receive(member, { _tag: "kept", name, turn })
+      })
+    )
+    this.membership.add({
+      renew: (done) => done(true),
+      lose: () => {},
+      surrender: () => {},
+      hold: (until) => {
+        for (const { slots } of this.members) this.membership.after(0, () => slots.holdUntil(until))
+      }
+    })
+    this.members = Array.from({ length: options.members }, () => {
+      const member: Member = {
+        slots: SlotLease.make(
+          (claim) => this.membership.after(0, () => this.slots.receive(member, claim)),
+          () => clock.now
+        ),
+        shares: new Map(),
+        tokens: new Map()
+      }
+      return member
+    })
+    this.connection.listen(this.membership.keys.channel(id), (text) =>
+      live(() => void (this.slots.notice(text) || this.shares.notice(text)))
+    )
+    this.connection.whenConnected((run) => live(() => this.membership.connected(run)))
+    clock.every(lease / 3, () => live(() => this.membership.beat()))
+    clock.every(1000, () =>
+      live(() => {
+        for (const { slots } of this.members) slots.sweep()
+        this.slots.sweep()
+        this.shares.sweep()
+      })
+    )
+    clock.every(200, () => live(() => this.tokens.sweep()))
+  }
+
+  /** Begins a session at a member. `done` gets the session, or undefined if it is refused. */
+  begin(key: string, limit: number, done: (session: Session | undefined) => void = () => {}, at = 0): void {
+    const { slots } = this.members[at]!
+    const start = () => {
+      slots.change(key, 1)
+      const session: Session = {
+        ...{ machine: this, key, isUncounted: this.membership.isLost },
+        end: () => {
+          if (!this.fleet.sessions.delete(session)) return
+          this.live(() => slots.change(key, -1))
+        }
+      }
+      this.fleet.sessions.add(session)
+      done(session)
+    }
+    this.live(() => {
+      if (slots.hasRoom(key, limit)) return start()
+      slots.ask(key, limit, (slot) => {
+        if (slot === undefined) return done(undefined)
+        slot.release()
+        start()
+      })
+    })
+  }
+
+  /** Takes a token of a rate. `done` gets the wait, 0 for a token. */
+  token(key: string, limit: number, done: (wait: number) => void, at = 0): void {
+    const id = ++this.requests
+    const member = this.members[at]!
+    member.tokens.set(id, done)
+    this.live(() => this.tokens.receive(member, { _tag: "token", id, key, limit }))
+  }
+
+  /** A member's message about a share. */
+  share(need: ShareRequest, at = 0): void {
+    this.live(() => this.shares.receive(this.members[at]!, need))
+  }
+
+  /** The machine is gone, with its sessions. */
+  kill(): void {
+    this.isDead = true
+    this.connection.cut()
+    this.fleet.machines.delete(this)
+    for (const session of [...this.fleet.sessions]) {
+      if (session.machine === this) this.fleet.sessions.delete(session)
+    }
+  }
+
+  /** The machine stands still, as by SIGSTOP: its sessions stay, and nothing happens on it. */
+  stop(): void {
+    this.stopped ??= []
+  }
+
+  /** Goes on, and does what it has missed. Others may have had its slots since its leases ended. */
+  resume(): void {
+    const missed = this.stopped ?? []
+    this.stopped = undefined
+    for (const call of missed) this.live(call)
+  }
+
+  private readonly live = (call: () => void): void => {
+    if (this.isDead) return
+    if (this.stopped) this.stopped.push(call)
+    else call()
+  }
+}
