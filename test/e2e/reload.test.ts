@@ -5,7 +5,9 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { certificate } from "../support/certificates.ts"
 import { greeting, reply, request } from "../support/messages.ts"
+import { describeNeeds } from "../support/needs.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
@@ -32,6 +34,33 @@ const selects = (port: number, ...methods: ReadonlyArray<number>) =>
       return (yield* client.receive(2))[1]
     })
   )
+
+describeNeeds("openssl")("a program behind an upstream of TLS", () => {
+  it.live("trusts another authority as soon as the file of the authority has changed", () =>
+    Effect.gen(function* () {
+      const path = yield* Temporary.directory
+      const own = certificate(path, "server", "/CN=localhost")
+      const authority = join(path, "authority.pem")
+      yield* Effect.promise(() => writeFile(authority, certificate(path, "stranger", "/CN=stranger").cert))
+      const upstream = yield* Program.start([
+        ...["--listen", "tls:127.0.0.1:0", "--tls-cert", own.certFile, "--tls-key", own.keyFile]
+      ])
+      const url = `socks5+tls://localhost:${upstream.port}?ca=${authority}`
+      const front = yield* Program.start(["--upstream", url])
+      const { port: targetPort } = yield* Tcp.target
+      const asked = Effect.gen(function* () {
+        const client = yield* Tcp.connect(front.port)
+        yield* client.send([...greeting(0x00), ...request("127.0.0.1", targetPort)])
+        return (yield* client.receive(12))[3]
+      }).pipe(Effect.scoped)
+      assert.strictEqual(yield* asked, 1)
+      yield* front.logged({ outcome: "UpstreamFailed" })
+      yield* Effect.promise(() => writeFile(authority, own.cert))
+      yield* front.logged({ message: "reloaded" })
+      assert.strictEqual(yield* asked, 0)
+    }).pipe(Effect.scoped)
+  )
+})
 
 describe.concurrent("a program", () => {
   it.live("uses the changed file, judges later requests by its rules, and leaves sessions open", () =>

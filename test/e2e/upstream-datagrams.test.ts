@@ -101,6 +101,49 @@ describe("datagrams through an upstream", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("through a chain come from the relay of the next upstream only", () =>
+    Effect.gen(function* () {
+      const upstream = yield* Tcp.target
+      const url = `socks5://127.0.0.1:${upstream.port}`
+      const front = yield* started(via(url, url))
+      const { client, to } = yield* associated(front)
+      const relay = yield* open()
+      yield* client.send(datagram("192.0.2.80", 53, utf8("question")), to)
+      /** Answers one of the two connections, in whichever order they come. */
+      const answered = Effect.gen(function* () {
+        const control = yield* upstream.accept
+        yield* control.receive(3)
+        yield* control.send([5, 0])
+        const [, command] = yield* control.receive(10)
+        if (command === 3)
+          return yield* control.send(reply(0, [1, 127, 0, 0, 1, relay.port >> 8, relay.port & 255]))
+        yield* control.send(reply(0, [1, 127, 0, 0, 1, 0, 0]))
+        yield* control.receive(3)
+        yield* control.send([5, 0])
+        yield* control.receive(10)
+        yield* control.send(reply(0, [1, 192, 0, 2, 7, 0, 99]))
+      })
+      yield* Effect.all([answered, answered], { concurrency: 2 })
+      const { bytes, from } = yield* relay.receive
+      const inner = datagram("192.0.2.80", 53, utf8("question"))
+      assert.deepStrictEqual(bytes, datagram("192.0.2.7", 99, inner))
+      const wrong = datagram("192.0.2.80", 53, utf8("wrong"))
+      for (const bytes of [
+        wrong,
+        datagram("192.0.2.7", 98, wrong),
+        datagram("192.0.2.8", 99, wrong),
+        datagram("192.0.2.7", 99, utf8("wrong")),
+        datagram("192.0.2.7", 99, datagram("192.0.2.81", 53, utf8("wrong"))),
+        datagram("192.0.2.7", 99, datagram("192.0.2.7", 99, wrong))
+      ]) {
+        yield* relay.send(bytes, from.port)
+      }
+      const answer = datagram("192.0.2.80", 53, utf8("answer"))
+      yield* relay.send(datagram("192.0.2.7", 99, answer), from.port)
+      assert.deepStrictEqual((yield* client.receive).bytes, answer)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are refused where an upstream is of a kind that carries none", () =>
     Effect.gen(function* () {
       for (const urls of [["http://127.0.0.1:9"], ["http://127.0.0.1:9", "socks5://127.0.0.1:9"]]) {
