@@ -90,7 +90,7 @@ interface Group {
 }
 
 /** The most groups of members with some labels that are kept for sure. */
-const mostGroups = 64
+const mostGroups = 256
 
 export class Pool {
   readonly route: string
@@ -100,6 +100,8 @@ export class Pool {
   private readonly all: Group
   private readonly groups = LruMap.make<string, Group>(mostGroups)
   private readonly groupOf: (members: ReadonlyArray<Seen>) => Group
+  /** The members that have a label, by its text. */
+  private readonly labelled = new Map<string, Array<Seen>>()
 
   private constructor({ route, members, choose }: Options, random: () => number) {
     this.route = route
@@ -107,6 +109,14 @@ export class Pool {
     this.labels = [...new Set(members.flatMap(({ labels }) => [...labels.keys()]))]
     this.groupOf = (members) => ({ members, choose: Choice.make(choose, members, random) })
     this.all = this.groupOf(this.members)
+    for (const member of this.members) {
+      for (const label of member.labels) {
+        const text = Labels.format([label])
+        const same = this.labelled.get(text)
+        if (same === undefined) this.labelled.set(text, [member])
+        else same.push(member)
+      }
+    }
   }
 
   static readonly make = (options: Options): Effect.Effect<Pool> =>
@@ -176,7 +186,10 @@ export class Pool {
     const key = Labels.format(labels)
     const known = this.groups.get(key)
     if (known !== undefined) return known
-    const members = this.members.filter((member) => Labels.isMet(member.labels, labels))
+    // Fast for labels that no member has, and for few members with one of the labels.
+    const having = labels.map((label) => this.labelled.get(Labels.format([label])) ?? [])
+    const fewest = having.reduce((fewest, other) => (other.length < fewest.length ? other : fewest))
+    const members = fewest.filter((member) => Labels.isMet(member.labels, labels))
     const group = this.groupOf(members)
     if (members.length > 0) this.groups.set(key, group)
     return group
