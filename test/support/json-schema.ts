@@ -1,11 +1,15 @@
 /**
- * As much of a validator of JSON Schema (draft 7) as the config file's needs. A
+ * As much of a validator of JSON Schema (draft 7) as the schemas of the config file and of Compose need. A
  * keyword it does not know is an error.
  */
 type Schema = Readonly<Record<string, unknown>>
 
 /** Keywords that say nothing about values. */
-const annotations = ["$schema", "title", "description", "default", "definitions"]
+const annotations = [
+  ...["$schema", "id", "title", "description", "default", "definitions", "deprecated"],
+  // Only said of texts and lists that the tests do not go by.
+  ...["format", "uniqueItems"]
+]
 
 /** Whether a value is as this schema says, which is `root` or part of it. */
 export const isValid = (value: unknown, schema: Schema, root: Schema = schema): boolean =>
@@ -33,7 +37,8 @@ const types: Readonly<Record<string, (value: unknown) => boolean>> = {
   integer: Number.isInteger,
   boolean: (value) => typeof value === "boolean",
   array: Array.isArray,
-  object: isMap
+  object: isMap,
+  null: (value) => value === null
 }
 
 const keywords: Readonly<Record<string, Check>> = {
@@ -42,6 +47,8 @@ const keywords: Readonly<Record<string, Check>> = {
   type: (value, type: string | ReadonlyArray<string>) => [type].flat().some((it) => types[it]!(value)),
   enum: (value, words: ReadonlyArray<unknown>) => words.includes(value),
   anyOf: (value, all: ReadonlyArray<Schema>, _, within) => all.some((schema) => within(value, schema)),
+  oneOf: (value, all: ReadonlyArray<Schema>, _, within) =>
+    all.filter((schema) => within(value, schema)).length === 1,
   pattern: (value, pattern: string) => typeof value !== "string" || new RegExp(pattern, "u").test(value),
   minLength: (value, least: number) => typeof value !== "string" || value.length >= least,
   minimum: (value, least: number) => typeof value !== "number" || value >= least,
@@ -53,6 +60,24 @@ const keywords: Readonly<Record<string, Check>> = {
   properties: (value, all: Readonly<Record<string, Schema>>, _, within) =>
     !isMap(value) ||
     Object.entries(all).every(([key, schema]) => !(key in value) || within(value[key], schema)),
-  additionalProperties: (value, _: false, { properties }) =>
-    !isMap(value) || Object.keys(value).every((key) => key in (properties as object))
+  patternProperties: (value, all: Readonly<Record<string, Schema>>, _, within) =>
+    !isMap(value) ||
+    Object.entries(all).every(([pattern, schema]) =>
+      Object.keys(value).every((key) => !new RegExp(pattern, "u").test(key) || within(value[key], schema))
+    ),
+  additionalProperties: (
+    value,
+    others: boolean | Schema,
+    { properties = {}, patternProperties = {} },
+    within
+  ) =>
+    others === true ||
+    !isMap(value) ||
+    Object.entries(value)
+      .filter(
+        ([key]) =>
+          !(key in (properties as object)) &&
+          !Object.keys(patternProperties as object).some((pattern) => new RegExp(pattern, "u").test(key))
+      )
+      .every(([, other]) => others !== false && within(other, others))
 }
