@@ -28,7 +28,7 @@ export interface UpstreamOptions {
   readonly isSlow?: boolean
   /** Plays the target behind it. By default the target sends back what it gets. */
   readonly target?: Serve
-  /** Called with the target of each request, such as `192.0.2.1:80`. */
+  /** Called with the target of each request, such as `192.0.2.1:80`, or the URL of a request in absolute form. */
   readonly onRequest?: (target: string) => void
 }
 
@@ -147,7 +147,7 @@ const protocols: Readonly<Record<UpstreamOptions["protocol"], Ask>> = {
     }
     const given = /^proxy-authorization: basic (.*)\r$/im.exec(head)?.[1] ?? ""
     const isRight = login === undefined || Buffer.from(given, "base64").toString() === login
-    if (isRight && fault?._tag !== "RefuseLogin") return /^CONNECT (\S+)/.exec(head)?.[1] ?? ""
+    if (isRight && fault?._tag !== "RefuseLogin") return /^\S+ (\S+)/.exec(head)?.[1] ?? ""
     yield* say(ascii("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"))
     return undefined
   })

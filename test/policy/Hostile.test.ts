@@ -6,7 +6,6 @@ import dns from "node:dns/promises"
 import fs from "node:fs/promises"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
@@ -20,23 +19,14 @@ import { Resolver } from "../../src/network/Resolver.ts"
 import * as AllowTarget from "../../src/policy/AllowTarget.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as LoopGuard from "../../src/server/LoopGuard.ts"
-import { SessionRegistry } from "../../src/session/SessionRegistry.ts"
-import { clientAddress, connect, layer, pair } from "../../src/testing/index.ts"
-import * as DatagramBudget from "../../src/udp/DatagramBudget.ts"
+import { connect, layer, pair } from "../../src/testing/index.ts"
 import { DatagramRelay } from "../../src/udp/DatagramRelay.ts"
-import * as Destinations from "../../src/udp/Destinations.ts"
-import * as RuleUses from "../../src/udp/RuleUses.ts"
-import * as Datagram from "../../src/wire/Datagram.ts"
-import { printable } from "../../src/wire/Text.ts"
-import { utf8 } from "../support/bytes.ts"
 import * as Hostile from "../support/hostile.ts"
-import { message } from "../support/http.ts"
+import { answer, label, protocols, refusals, socks5 } from "../support/hostile-clients.ts"
 import { captured } from "../support/logs.ts"
-import { datagram, greeting, request } from "../support/messages.ts"
+import { greeting, request } from "../support/messages.ts"
 import { replaceOfNode } from "../support/replaced.ts"
 import { read } from "../support/rules.ts"
-import { begin } from "../support/sessions.ts"
-import { settled } from "../support/streams.ts"
 
 /** Beyond loopback, and so without private targets. */
 const config = { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
@@ -110,86 +100,6 @@ const server = (
   return { dialled, asked, services: Layer.merge(services, captured().layer) }
 }
 
-/** The first bytes of what a client gets for these. */
-const answer = Effect.fnUntraced(function* (bytes: Iterable<number>, count: number) {
-  const client = yield* connect
-  yield* client.send([...bytes])
-  return yield* client.receive(count)
-}, Effect.scoped)
-
-const text = (host: Hostile.Host) =>
-  typeof host === "string" ? Buffer.from(utf8(host)).toString("latin1") : undefined
-
-const socks5 = (host: Hostile.Host, port: number) =>
-  // Names as names, even those that are addresses.
-  typeof host === "string"
-    ? [...greeting(0x00), 0x05, 0x01, 0x00, 0x03, utf8(host).length, ...utf8(host), port >> 8, port & 0xff]
-    : [...greeting(0x00), ...request(host, port)]
-
-const socks4 = (host: Hostile.Host, port: number) => [
-  ...[0x04, 0x01, port >> 8, port & 0xff],
-  ...(typeof host === "string" ? [0, 0, 0, 1, 0, ...utf8(host), 0] : [...host, 0])
-]
-
-const authority = (host: string, port: number) =>
-  /^[\da-f:.]*:[\da-f:.]*$/i.test(host) ? `[${host}]:${port}` : `${host}:${port}`
-
-/** The ways to ask for a target, and what is answered; nothing where a target cannot be asked for so. */
-const protocols = {
-  SOCKS5: (host: Hostile.Host, port: number) =>
-    Effect.map(answer(socks5(host, port), 2 + 2), ([, , , code]) => `0${code}`),
-  SOCKS4: (host: Hostile.Host, port: number) =>
-    host.length === 16 && typeof host !== "string"
-      ? undefined
-      : Effect.map(answer(socks4(host, port), 2), ([, code]) => code?.toString(16) ?? "closed"),
-  CONNECT: (host: Hostile.Host, port: number) => {
-    const name = text(host)
-    return name === undefined
-      ? undefined
-      : status([`CONNECT ${authority(name, port)} HTTP/1.1`, `Host: ${name}:${port}`])
-  },
-  GET: (host: Hostile.Host, port: number) => {
-    const name = text(host)
-    return name === undefined
-      ? undefined
-      : status([`GET http://${authority(name, port)}/ HTTP/1.1`, "Host: public.example"])
-  },
-  UDP: Effect.fnUntraced(function* (host: Hostile.Host, port: number) {
-    const named = typeof host === "string" ? [0x03, utf8(host).length, ...utf8(host)] : undefined
-    const bytes = Buffer.from(
-      named ? [0, 0, 0, ...named, port >> 8, port & 0xff, 1] : datagram(host, port, [1])
-    )
-    const outcome: Array<string> = []
-    const { chargeRule } = yield* SessionRegistry
-    const { session, close } = yield* begin({ host: "203.0.113.9", command: "ASSOCIATE" })
-    yield* Effect.addFinalizer(() => close)
-    const enter: RuleUses.ChargeRule = (decision, traffic) =>
-      Effect.andThen(chargeRule(session, decision, traffic), Effect.undefined)
-    const { send } = yield* Destinations.make(
-      {
-        identity: { user: undefined },
-        client: clientAddress.address,
-        listener: "0.0.0.0:1080",
-        protocol: "SOCKS5",
-        command: "ASSOCIATE",
-        target: undefined
-      },
-      yield* RuleUses.make(enter, Duration.seconds(60)),
-      yield* DatagramBudget.make().enter("client"),
-      (_bytes, _size, { to }) => outcome.push(`to ${NetAddress.formatIp(to.at.address)}`),
-      () => outcome.push("drop")
-    )
-    const size = Datagram.headerSize(bytes)
-    if (size === 0) return "drop"
-    send(bytes, size)
-    yield* settled
-    return outcome.join()
-  }, Effect.scoped)
-}
-
-const status = (lines: ReadonlyArray<string>) =>
-  Effect.map(answer(message(lines), 12), (head) => Buffer.from(head).toString("latin1", 9, 12) || "closed")
-
 const table: Array<string> = []
 
 /** Two rules, of which one is for one session at once: what `both.example` has an address of each of. */
@@ -212,9 +122,6 @@ const whileFull = (ask: (typeof protocols)[keyof typeof protocols], host: string
     return { answer: yield* ask(host, 80)!, dialled }
   }).pipe(Effect.scoped, Effect.provide(services))
 }
-
-const label = (host: Hostile.Host) =>
-  typeof host === "string" ? printable(host, 40) || "(empty)" : Buffer.from(host).toString("hex")
 
 /** Tries a target through everything; each attempt with its answer and the addresses it led to. */
 const tried = Effect.fnUntraced(function* (
@@ -241,15 +148,6 @@ const tried = Effect.fnUntraced(function* (
   table.push(`${label(host).padEnd(48)} ${String(port).padStart(5)}  ${answers.join(" ")}`)
   return attempts
 })
-
-/** What says no: not allowed, no target at all, or nobody by that name. */
-const refusals: Record<string, ReadonlyArray<string>> = {
-  SOCKS5: ["02", "01", "04"],
-  SOCKS4: ["5b"],
-  CONNECT: ["403", "400", "502"],
-  GET: ["403", "400", "502"],
-  UDP: ["drop"]
-}
 
 /** What says that there are as many as there may be. */
 const full: Record<string, ReadonlyArray<string>> = {

@@ -4,6 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as UpstreamUrl from "../../../src/routes/UpstreamUrl.ts"
 import { connect, dialer, layer } from "../../../src/testing/index.ts"
 import { message, receiveAll, text } from "../../support/http.ts"
 
@@ -75,7 +77,16 @@ const corpus: Readonly<Record<string, Uint8Array>> = {
   "RTSP's greeting": raw("OPTIONS rtsp://target.example/ RTSP/1.0\r\n\r\n")
 }
 
-describe("Smuggling", () => {
+/** Directly to targets, and to an upstream that would take the requests as they are. */
+const ways: ReadonlyArray<readonly [string, ReadonlyArray<UpstreamUrl.Upstream>]> = [
+  ["Smuggling", []],
+  [
+    "Smuggling through an upstream",
+    [Option.getOrThrow(UpstreamUrl.fromString("http://192.0.2.9:3128?names=upstream"))]
+  ]
+]
+
+describe.each(ways)("%s", (_, upstream) => {
   for (const [what, bytes] of Object.entries(corpus)) {
     it.effect(what, () => {
       let received = ""
@@ -95,7 +106,7 @@ describe("Smuggling", () => {
         assert.strictEqual(fields["content-length"], String(body.length))
         assert.notInclude(received, "smuggled")
         assert.isFalse(received.endsWith("0\r\n\r\n"))
-      }).pipe(Effect.provide(layer({ dialer: targets })))
+      }).pipe(Effect.provide(layer({ config: { upstream }, dialer: targets })))
     })
   }
 
@@ -107,6 +118,7 @@ describe("Smuggling", () => {
     }).pipe(
       Effect.provide(
         layer({
+          config: { upstream },
           dialer: dialer(({ duplex }) =>
             duplex.once("data", () =>
               duplex.write(message(["HTTP/1.1 200 OK", "Content-Length: 3", chunked], "0\r\n\r\n"))
