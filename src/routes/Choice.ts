@@ -68,7 +68,7 @@ const atRandom = <C extends Candidate>(members: ReadonlyArray<C>, random: () => 
 
 const draws = 8
 
-/** The member with the fewest sessions for its weight. Takes time for each member. */
+/** The member with the fewest sessions for its weight. Takes time for each member; `LoadHeap` does not. */
 const leastSessions =
   <C extends Candidate>(members: ReadonlyArray<C>): Choose<C> =>
   (mayUse) => {
@@ -86,25 +86,59 @@ const leastSessions =
 
 /**
  * Rendezvous hashing: the member whose hash with the key is highest for its weight. A member that may not be used moves
- * only its own keys, and every machine chooses alike. Takes time for each member.
+ * only its own keys, and every machine chooses alike. Takes time for each member, so it is little time: of members of one
+ * weight, the one with the highest hash has the highest score.
  */
 const rendezvous = <C extends Candidate>(members: ReadonlyArray<C>): Choose<C> => {
-  const hashes = Uint32Array.from(members, ({ id }) => hashOf(id))
+  const groups = Array.from(groupsOf(members), ([weight, group]) => ({
+    ...{ weight, group, hashes: Uint32Array.from(group, ({ id }) => hashOf(id)) }
+  }))
   return (mayUse, key = "") => {
     const keyHash = hashOf(key)
     let best: C | undefined
     let highest = -1
-    for (let i = 0; i < members.length; i++) {
-      const member = members[i]!
+    for (const { weight, group, hashes } of groups) {
+      const index = indexOfHighest(group, hashes, keyHash, mayUse)
+      if (index === -1) continue
       // Logarithmic in the hash, so that the chance of a member is its share of all weights.
-      const score = member.weight / -Math.log((mixed(hashes[i]! ^ keyHash) + 1) / 2 ** 32 / (1 + 2 ** -32))
-      if (score > highest && mayUse(member)) {
-        best = member
+      const score = weight / -Math.log((mixed(hashes[index]! ^ keyHash) + 1) / 2 ** 32 / (1 + 2 ** -32))
+      if (score > highest) {
+        best = group[index]!
         highest = score
       }
     }
     return best
   }
+}
+
+/** The members of each weight. */
+const groupsOf = <C extends Candidate>(members: ReadonlyArray<C>): ReadonlyMap<number, ReadonlyArray<C>> => {
+  const groups = new Map<number, Array<C>>()
+  for (const member of members) {
+    const group = groups.get(member.weight)
+    if (group === undefined) groups.set(member.weight, [member])
+    else group.push(member)
+  }
+  return groups
+}
+
+/** The index of the member that may be used whose hash with the key is highest; -1 if there is none. */
+const indexOfHighest = <C>(
+  group: ReadonlyArray<C>,
+  hashes: Uint32Array,
+  keyHash: number,
+  mayUse: (member: C) => boolean
+): number => {
+  let best = -1
+  let highest = -1
+  for (let i = 0; i < hashes.length; i++) {
+    const hash = mixed(hashes[i]! ^ keyHash)
+    if (hash > highest && mayUse(group[i]!)) {
+      best = i
+      highest = hash
+    }
+  }
+  return best
 }
 
 /** The sums of the weights up to each member. */

@@ -12,9 +12,17 @@ export interface MemberState {
   readonly breaker: Breaker
   /** The number of sessions that use it now. */
   sessions: number
+  /** What is called after the number of sessions has changed. */
+  readonly listeners: Set<() => void>
 }
 
-export const unseen = (): MemberState => ({ breaker: new Breaker(), sessions: 0 })
+export const unseen = (): MemberState => ({ breaker: new Breaker(), sessions: 0, listeners: new Set() })
+
+/** Counts a session that begins, or ends. */
+export const count = (state: MemberState, difference: 1 | -1): void => {
+  state.sessions += difference
+  for (const listener of state.listeners) listener()
+}
 
 export interface MemberStates {
   /** The state of the member with this key, until the scopes of all that use the member have closed. */

@@ -16,6 +16,7 @@ import type { Breaker, Failure } from "./Breaker.ts"
 import type * as Chain from "./Chain.ts"
 import * as Choice from "./Choice.ts"
 import * as Labels from "./Labels.ts"
+import { LoadHeap } from "./LoadHeap.ts"
 import * as MemberStates from "./MemberStates.ts"
 import type { Choice as ChoiceName } from "./RouteOptions.ts"
 
@@ -98,6 +99,8 @@ export class Pool {
   /** The names of labels that members have. */
   readonly labels: ReadonlyArray<string>
   private readonly all: Group
+  /** The members by their load, where it decides. */
+  private readonly heap: LoadHeap<Seen> | undefined
   private readonly groups = LruMap.make<string, Group>(mostGroups)
   private readonly groupOf: (members: ReadonlyArray<Seen>) => Group
   /** The members that have a label, by its text. */
@@ -117,6 +120,12 @@ export class Pool {
         else same.push(member)
       }
     }
+    if (choose !== "least-sessions") return
+    // Of all members there may be many. A group with some labels has fewer.
+    const heap = new LoadHeap(this.members)
+    this.heap = heap
+    this.all = { members: this.members, choose: (mayUse) => heap.first(mayUse) }
+    for (const member of this.members) member.state.listeners.add(() => heap.update(member))
   }
 
   static readonly make = (options: Options): Effect.Effect<Pool> =>
@@ -131,11 +140,27 @@ export class Pool {
         const own = `${this.route} ${member.id} ${loginsOf(member)}`
         const time = (times.get(own) ?? 0) + 1
         times.set(own, time)
-        return Effect.map(states.of(`${time} ${own}`), (state) => {
+        return Effect.flatMap(states.of(`${time} ${own}`), (state) => {
           member.state = state
+          return this.follow(member)
         })
       },
       { discard: true }
+    )
+  }
+
+  /** Keeps the member in its place by its load, until the scope closes. */
+  private follow(member: Seen): Effect.Effect<void, never, Scope.Scope> {
+    const { heap } = this
+    if (heap === undefined) return Effect.void
+    const { listeners } = member.state
+    const listener = () => heap.update(member)
+    listener()
+    return Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => listeners.add(listener)),
+        () => Effect.sync(() => listeners.delete(listener))
+      )
     )
   }
 
@@ -161,9 +186,9 @@ export class Pool {
       if (member === undefined) return yield* this.without(labels)
       tried.add(member)
       const { state } = member
-      state.sessions++
+      MemberStates.count(state, 1)
       state.breaker.begin()
-      const leave = Effect.sync(() => void state.sessions--)
+      const leave = Effect.sync(() => MemberStates.count(state, -1))
       return yield* attempt(member, tries).pipe(
         Effect.onExit((exit) => this.seen(member, exit, by)),
         Effect.tap(() => Effect.addFinalizer(() => leave)),
