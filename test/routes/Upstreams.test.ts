@@ -89,18 +89,6 @@ describe.each(protocols)("an upstream of %s", (protocol) => {
     })
   )
 
-  it.effect("is reported as failed if it closes, at any point", () =>
-    Effect.gen(function* () {
-      const whole = { socks5: 2 + 2 + 10, socks4: 8, http: 23 }[protocol]
-      for (let after = 0; after < whole; after++) {
-        for (const by of ["end", "reset"] as const) {
-          const { code, rest } = yield* behind({ protocol, fault: { _tag: "CutOff", after, by } })
-          assert.deepStrictEqual([after, by, code, rest], [after, by, 1, ""])
-        }
-      }
-    })
-  )
-
   it.effect("is reported as failed if it refuses the login", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* behind({ protocol, fault: { _tag: "RefuseLogin" } })).code, 1)
