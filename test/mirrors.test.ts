@@ -30,7 +30,6 @@ const bare = [
     "policy/Access",
     "policy/Decision",
     "protocols/Protocol",
-    "routes/Routes",
     "routes/upstreams/Kind",
     "routes/upstreams/Kinds",
     "session/Event"

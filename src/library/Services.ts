@@ -20,7 +20,7 @@ import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { Policy } from "../policy/Policy.ts"
-import { CurrentRoute } from "../routes/Routes.ts"
+import * as Routes from "../routes/Routes.ts"
 import * as AuthLayer from "../server/AuthLayer.ts"
 import * as Composition from "../server/Composition.ts"
 import type * as Config from "../server/Config.ts"
@@ -52,8 +52,8 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
       binder: found(Binder),
       relay: found(Relay),
       datagramRelay: found(DatagramRelay),
-      route: context.mapUnsafe.has(CurrentRoute.key)
-        ? Layer.succeed(CurrentRoute, Context.get(context, CurrentRoute))
+      route: context.mapUnsafe.has(Routes.CurrentRoute.key)
+        ? Routes.layerOfOwn(Context.get(context, Routes.CurrentRoute))
         : undefined
     })
     // One for all reloads of this server.

@@ -15,6 +15,7 @@ import type { NetworkSettings } from "../network/Settings.ts"
 import { CurrentSource } from "../network/Source.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import { PolicySettings } from "../policy/Settings.ts"
+import { printable } from "../wire/Text.ts"
 import * as Direct from "./Direct.ts"
 import { CurrentMemberStates } from "./MemberStates.ts"
 import type { JudgedTarget, Route } from "./Route.ts"
@@ -63,6 +64,32 @@ export const layer: Layer.Layer<never, BadSettings, Services> = Layer.unwrap(
     return Layer.effect(CurrentRoute, (yield* load).make(settings, isInForce))
   })
 )
+
+/**
+ * The route of an app. Fails if the settings have a way to targets, too: the route of the app would be taken in its place,
+ * and lead to targets that should not be reached so.
+ */
+export const layerOfOwn = (
+  route: Route
+): Layer.Layer<never, BadSetting | BadSettings, AuthSettings | PolicySettings | RouteSettings> =>
+  Layer.effect(
+    CurrentRoute,
+    Effect.gen(function* () {
+      const { upstream, routes, rules } = yield* all
+      const [named] = having(rules, "route")
+      const expected = "used by a server whose app provides CurrentRoute"
+      if (upstream.length > 0)
+        return yield* new BadSetting({ setting: "--upstream", value: "an upstream", expected })
+      if (routes.length > 0)
+        return yield* new BadSetting({ setting: "--routes", path: [0], value: "a route", expected })
+      if (named !== undefined) {
+        const [index, { route: name }] = named
+        const value = `"${printable(String(name))}"`
+        return yield* new BadSetting({ setting: "--rules", path: [index, "route"], value, expected })
+      }
+      return route
+    })
+  )
 
 /** A route that leaves from the addresses of the setting `egress`, if there are some. */
 export const withEgress = <E, R>(
