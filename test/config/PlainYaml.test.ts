@@ -99,7 +99,10 @@ describe("plain YAML", () => {
 
   it.effect("includes the examples", () =>
     Effect.gen(function* () {
-      const pages = ["README.md", "docs/operate.md", "docs/users-and-rules.md", "docs/sandbox.md"]
+      const pages = [
+        ...["README.md", "docs/operate.md", "docs/users-and-rules.md", "docs/sandbox.md"],
+        ...["docs/routes.md", "docs/names-and-egress.md"]
+      ]
       const examples = pages.flatMap((page) => {
         const text = readFileSync(join(import.meta.dirname, "../..", page), "utf8")
         return Array.from(text.matchAll(/```yaml\n(.*?)```/gs), ([, yaml]) => yaml!)
