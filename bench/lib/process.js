@@ -28,8 +28,8 @@ export const cores = {
  *
  * @param {import("./servers.js").Server} server
  * @param {{ readonly env?: NodeJS.ProcessEnv, readonly args?: (scratch: string) => readonly string[],
- *   readonly nodeArgs?: readonly string[], readonly isFree?: boolean }} [more] if it is free, server and generator have all
- *   cores
+ *   readonly nodeArgs?: readonly string[], readonly isFree?: boolean, readonly core?: number | undefined }} [more] if it is
+ *   free, server and generator have all cores; the core of a server that is not the one measured
  * @returns {Promise<Running>}
  */
 export const start = async (server, more = {}) => {
@@ -37,7 +37,7 @@ export const start = async (server, more = {}) => {
   const port = await freePort()
   const [program, ...args] = server.command(port, scratch)
   const generatorCore = more.isFree ? undefined : cores.generator
-  const pinned = generatorCore === undefined ? [] : ["taskset", "-c", String(cores.server)]
+  const pinned = generatorCore === undefined ? [] : ["taskset", "-c", String(more.core ?? cores.server)]
   const [first, ...rest] = [
     ...pinned,
     program,

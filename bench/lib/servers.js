@@ -168,7 +168,7 @@ const versionOf = (server) => {
 }
 
 /** @param {number} port */
-const danteConfig = (port) => `
+export const danteConfig = (port) => `
 logoutput: /dev/null
 internal: 127.0.0.1 port = ${port}
 external: 127.0.0.1
@@ -194,7 +194,7 @@ main:
 `
 
 /** @param {string} path @param {string} text */
-const written = (path, text) => {
+export const written = (path, text) => {
   writeFileSync(path, text)
   return path
 }
