@@ -12,7 +12,16 @@ import type { Transport } from "./Transport.ts"
 export const streamLimit = 100
 
 /** The bytes that a client may send on a stream before they are read. */
-const window = 256 * 1024
+const streamWindow = 256 * 1024
+
+/**
+ * The bytes that a client may send on all streams in the time of a round trip. Node takes them from the connection at once
+ * and counts those that wait by stream, so this bounds no memory.
+ */
+const connectionWindow = 4 * 1024 * 1024
+
+/** The most bytes of the fields of a response: those of HTTP/1, and what the encoding may add. */
+const sentFields = 2 * HttpHead.sizeLimit
 
 export interface Http2Connection {
   /** Calls `onStream` with each request, and `onClosed` when the connection has closed. To be called once. */
@@ -31,14 +40,19 @@ export const make = (socket: Duplex, carrier: Transport): Http2Connection => {
     // Room for Cookie in many pieces: what is too much becomes a response.
     maxHeaderListPairs: 2 * HttpHead.requestFields + 100,
     maxSessionInvalidFrames: 100,
+    maxSendHeaderBlockLength: sentFields,
     settings: {
       enableConnectProtocol: true,
       enablePush: false,
-      initialWindowSize: window,
+      initialWindowSize: streamWindow,
       maxConcurrentStreams: streamLimit,
       maxHeaderListSize: HttpHead.sizeLimit
     }
   })
+  session.setLocalWindowSize(connectionWindow)
+  // The socket stays half open for tunnels of HTTP/1. Of a client that has finished sending nothing can come any more, on no
+  // stream.
+  socket.once("end", () => session.destroy())
   const early: Array<Http2Stream> = []
   let take = (stream: Http2Stream): void => void early.push(stream)
   session.on("error", ignored).on("stream", (stream, _, flags, lines) => {

@@ -1,0 +1,48 @@
+/**
+ * Connections of HTTP/2 on real sockets: however a client goes away, its sessions end with it.
+ */
+import * as http2 from "node:http2"
+import { connect as connectTcp } from "node:net"
+import { connect as connectTls } from "node:tls"
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Program from "../support/program.ts"
+import { listen } from "../support/sockets.ts"
+
+const withTls = Program.forFile(["--listen", "tls:127.0.0.1:0", "--tls", "auto", "--log-level", "debug"])
+
+/** A tunnel on a connection, whose parts the test has. */
+const tunnel = Effect.fnUntraced(function* (port: number, target: number) {
+  const tcp = yield* Effect.acquireRelease(
+    Effect.sync(() => connectTcp(port, "127.0.0.1").on("error", () => {})),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+  const tls = connectTls({ socket: tcp, ALPNProtocols: ["h2"], rejectUnauthorized: false })
+  tls.on("error", () => {})
+  const session = http2.connect("https://proxy.example", { createConnection: () => tls })
+  session.on("error", () => {})
+  const stream = session.request({ ":method": "CONNECT", ":authority": `127.0.0.1:${target}` })
+  stream.on("error", () => {})
+  yield* Effect.callback<void>((resume) => void stream.once("response", () => resume(Effect.void)))
+  return { tcp, tls, session }
+})
+
+type Ends = Effect.Success<ReturnType<typeof tunnel>>
+
+it.live.each([
+  ["ends HTTP/2", ({ session }: Ends) => session.destroy()],
+  ["ends TLS", ({ tls }: Ends) => tls.end()],
+  ["closes", ({ tcp }: Ends) => tcp.destroy()],
+  ["resets", ({ tcp }: Ends) => tcp.resetAndDestroy()]
+] as const)("A client that %s its connection has no session left", ([, leave]) =>
+  Effect.gen(function* () {
+    const program = yield* withTls
+    const target = yield* listen()
+    const ends = yield* tunnel(program.port, target.port)
+    const origin = yield* target.accept
+    leave(ends)
+    assert.strictEqual(yield* origin.ending, "reset")
+    const session = yield* program.logged({ command: "CONNECT", target: `127.0.0.1:${target.port}` })
+    assert.strictEqual(session.outcome, "client reset")
+  })
+)
