@@ -9,6 +9,12 @@ import * as Capsule from "../wire/Capsule.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import type { Target } from "../wire/Target.ts"
 
+/**
+ * The most capsules that are read in a turn of the event loop. A capsule may be three bytes and cost a system call, so a
+ * read of a few KiB would keep all other sessions waiting.
+ */
+const mostInTurn = 64
+
 export class CapsuleSocket implements UdpSocket, Receiver {
   readonly port = 0
   receiver: UdpReceiver | undefined = undefined
@@ -17,6 +23,10 @@ export class CapsuleSocket implements UdpSocket, Receiver {
   /** What stands for the client's address. */
   private readonly client: UdpEndpoint
   private readonly reader = new Capsule.CapsuleReader()
+  /** Whether nothing is read, because capsules wait for their turn. */
+  private isPaused = true
+  private hasEnded = false
+  private isOver = false
   private onOver: (ending: Ending) => void = () => {}
 
   constructor(target: Target, client: UdpEndpoint) {
@@ -30,9 +40,8 @@ export class CapsuleSocket implements UdpSocket, Receiver {
     this.onOver = over
     transport.keepAlive()
     transport.listen(this)
-    this.received(Buffer.from(early))
-    if (transport.hasEnded) this.ended()
-    else transport.resume()
+    this.hasEnded = transport.hasEnded
+    this.take(Buffer.from(early))
   }
 
   send(bytes: Buffer, from: number, _: UdpEndpoint, whenSent: WhenSent): void {
@@ -43,24 +52,56 @@ export class CapsuleSocket implements UdpSocket, Receiver {
   }
 
   received(chunk: Buffer): void {
-    const problem = this.reader.take(chunk, (payload) => {
-      this.receiver?.received(Buffer.concat([this.header, payload]), this.client)
-    })
-    if (problem === undefined) return
-    this.transport?.reset()
-    this.onOver("client reset")
+    this.take(chunk)
   }
 
   ended(): void {
-    this.onOver("finished")
+    this.hasEnded = true
+    if (!this.isPaused) this.end("finished")
   }
 
   closed(): void {
-    this.onOver("client reset")
+    this.end("client reset")
   }
 
   /** The connection is closed by its session. */
   close(): void {
     this.receiver = undefined
+  }
+
+  /** Reads the capsules, over several turns if they are many. */
+  private take(bytes: Buffer): void {
+    let rest = bytes
+    for (let i = 0; rest.length > 0 && !this.isOver; i++) {
+      if (i === mostInTurn) {
+        this.isPaused = true
+        this.transport?.pause()
+        setImmediate(() => this.take(rest))
+        return
+      }
+      const size = this.reader.take(rest, this.onDatagram)
+      if (typeof size === "string") {
+        this.transport?.reset()
+        this.end("client reset")
+        return
+      }
+      rest = rest.subarray(size)
+    }
+    if (this.isPaused && !this.isOver) this.goOn()
+  }
+
+  private readonly onDatagram = (payload: Uint8Array): void => {
+    this.receiver?.received(Buffer.concat([this.header, payload]), this.client)
+  }
+
+  private goOn(): void {
+    this.isPaused = false
+    if (this.hasEnded) this.end("finished")
+    else this.transport?.resume()
+  }
+
+  private end(ending: Ending): void {
+    this.isOver = true
+    this.onOver(ending)
   }
 }

@@ -33,18 +33,11 @@ export class CapsuleReader {
   /** The bytes of a capsule of another type that are still to come: it is ignored (RFC 9297 §3.2). */
   private ignored = 0
 
-  /** Calls `onDatagram` with each whole UDP payload, which is valid until the call returns. Returns what is wrong, if something is. */
-  take(chunk: Uint8Array, onDatagram: (payload: Uint8Array) => void): string | undefined {
-    let rest = chunk
-    while (rest.length > 0) {
-      const size = this.step(rest, onDatagram)
-      if (typeof size === "string") return size
-      rest = rest.subarray(size)
-    }
-    return undefined
-  }
-
-  private step(bytes: Uint8Array, onDatagram: (payload: Uint8Array) => void): number | string {
+  /**
+   * Takes a capsule or a part of one from the start of the bytes, and returns the number of bytes, or what is wrong. Calls
+   * `onDatagram` with a whole UDP payload, which is valid until the call returns.
+   */
+  take(bytes: Uint8Array, onDatagram: (payload: Uint8Array) => void): number | string {
     if (this.ignored > 0) {
       const size = Math.min(this.ignored, bytes.length)
       this.ignored -= size

@@ -11,8 +11,12 @@ const read = (pieces: ReadonlyArray<Uint8Array>) => {
   const reader = new CapsuleReader()
   const payloads: Array<Array<number>> = []
   for (const piece of pieces) {
-    const problem = reader.take(piece, (payload) => payloads.push([...payload]))
-    if (problem !== undefined) return problem
+    for (let at = 0; at < piece.length; ) {
+      const size = reader.take(piece.subarray(at), (payload) => payloads.push([...payload]))
+      if (typeof size === "string") return size
+      assert.isAbove(size, 0)
+      at += size
+    }
   }
   return payloads
 }
@@ -47,6 +51,26 @@ describe("CapsuleReader", () => {
           )
         }
       )
+    )
+  })
+
+  it("makes the same of any bytes, wherever they are cut", () => {
+    const bytes = fc.array(fc.oneof(fc.constantFrom(0, 1, 2, 0x40, 0x80, 0xc0), fc.nat(255)), {
+      maxLength: 120
+    })
+    holds(
+      fc.property(bytes, fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 60 }), (all, cuts) => {
+        const whole = Uint8Array.from(all)
+        const pieces: Array<Uint8Array> = []
+        let at = 0
+        for (const cut of cuts) {
+          pieces.push(whole.subarray(at, at + cut))
+          at += cut
+        }
+        pieces.push(whole.subarray(at))
+        assert.deepStrictEqual(read(pieces), read([whole]))
+      }),
+      { numRuns: 1000 }
     )
   })
 

@@ -307,6 +307,28 @@ describe("bounds", () => {
   )
 })
 
+describe("a connection", () => {
+  it.effect(
+    "takes four megabytes of all streams in a round trip, not the 64 KiB of the protocol's beginning",
+    () =>
+      Effect.gen(function* () {
+        const session = yield* dial()
+        yield* tunnel(session, "target.example:443")
+        assert.isAtLeast(Number(session.state.remoteWindowSize), 4 * 1024 * 1024)
+      }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("passes on a response of many fields as large as HTTP/1 has it", () => {
+    const fields = Array.from({ length: 240 }, (_, i) => `X-${i}: ${"\u00e9".repeat(250)}`)
+    const target = answering(message(["HTTP/1.1 200 OK", "Content-Length: 5", ...fields], "hello"))
+    return Effect.gen(function* () {
+      const session = yield* dial({ maxHeaderListPairs: 1000, settings: { maxHeaderListSize: 1_000_000 } })
+      const { status, body, fields } = yield* ask(session, get())
+      assert.deepStrictEqual([status, body, String(fields["x-239"]).length], [200, "hello", 250])
+    }).pipe(Effect.provide(layer({ dialer: target.dialer })))
+  })
+})
+
 describe("ALPN", () => {
   it.effect("chooses HTTP/2 or HTTP/1.1", () =>
     Effect.gen(function* () {
