@@ -129,10 +129,11 @@ class Forwarding {
     origin.input.onClosed = () => this.originGone()
     origin.onWriteFailed = () => this.notTaken()
     exchange.onGone = () => this.cutOff(this.isAnswered ? "finished" : "client reset")
-    origin.output.head(`${exchange.head.method} ${path} HTTP/1.1`, fields, exchange.framing)
-    this.upload.start()
+    // First, as a body without a limit is left to the transport.
     exchange.channel.input.pace(pace?.upload)
     origin.input.pace(pace?.download)
+    origin.output.head(`${exchange.head.method} ${path} HTTP/1.1`, fields, exchange.framing)
+    this.upload.start()
     origin.input.want(this.heads)
     // A connection that broke before now, such as while the request waited for its bandwidth, tells nobody again.
     if (origin.transport.isClosed) this.originGone()

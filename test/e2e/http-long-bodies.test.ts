@@ -8,6 +8,7 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Admin from "../support/admin.ts"
 import * as Origin from "../support/origin.ts"
 import * as Program from "../support/program.ts"
 
@@ -75,15 +76,16 @@ const asking = (place: Place, port: number, isSlow = false) => {
 /** Sizes around those at which a body is relayed, and at which the relay ends. */
 const sizes = [1, 2 * MiB - 1, 2 * MiB + 1, 2 * MiB + 70_000, 5_000_019]
 
+const token = "0123456789-abcdefghij"
+
+const socketOf = (what: string, transport: string) =>
+  join("/tmp", `effect-socks-long-${process.pid}-${transport}-${what}.sock`)
+
 describe.each(["node", "descriptors"])("the transport %s", (transport) => {
   const started = Program.forFile([
     ...["--transport", transport, "--private-targets", "allow", "--idle-timeout", "2s"],
-    ...[
-      "--listen",
-      "127.0.0.1:0",
-      "--listen",
-      `unix:${join("/tmp", `effect-socks-long-${process.pid}-${transport}.sock`)}`
-    ]
+    ...["--admin", `unix:${socketOf("admin", transport)}`, "--admin-token", token],
+    ...["--listen", "127.0.0.1:0", "--listen", `unix:${socketOf("proxy", transport)}`]
   ])
   const place = Effect.map(started, ({ port }) => ({ host: "127.0.0.1", port }))
   const places = Effect.map(started, ({ addresses, port }) => [
@@ -166,4 +168,76 @@ describe.each(["node", "descriptors"])("the transport %s", (transport) => {
         assert.strictEqual((yield* ask("/7")).length, 7)
       })
   )
+
+  it.live("ends a session in the middle of a body, by its number, and shows the bytes so far", () =>
+    Effect.gen(function* () {
+      const { port } = yield* origin
+      const { logged } = yield* started
+      const admin = { socketPath: socketOf("admin", transport), token }
+      const { socket, closed } = yield* pausing(yield* place, port)
+      const sessions = Admin.ask(admin, `/api/sessions?command=FORWARD`)
+      const { json } = yield* Effect.repeat(sessions, { until: ({ json }) => json[0]?.received > MiB })
+      assert.strictEqual(
+        (yield* Admin.ask(admin, `/api/sessions/${json[0].id}`, { method: "DELETE" })).status,
+        204
+      )
+      socket.resume()
+      assert.isBelow(yield* closed, whole)
+      const { received, status } = yield* logged({ outcome: "ended by operator" })
+      assert.strictEqual(status, 200)
+      assert.isAtLeast(Number(received), MiB)
+    })
+  )
 })
+
+const whole = 100_000_000
+
+/** A client that asks for a long body, and reads no more than its beginning. Tells how much it had at its end. */
+const pausing = (at: Exclude<Place, { readonly socketPath: string }>, port: number) =>
+  Effect.gen(function* () {
+    const socket = yield* Effect.acquireRelease(
+      Effect.sync(() => connect(at)),
+      (socket) => Effect.sync(() => socket.destroy())
+    )
+    let size = 0
+    const closed = new Promise<number>((resolve) => {
+      socket
+        .on("error", () => {})
+        .on("data", ({ length }) => {
+          size += length
+        })
+        .on("close", () => resolve(size))
+    })
+    socket.write(`GET http://127.0.0.1:${port}/${whole} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    yield* Effect.callback<void>((resume) => void socket.once("data", () => resume(Effect.void)))
+    socket.pause()
+    return { socket, closed: Effect.promise(() => closed) }
+  })
+
+it.live("obeys the limit of bandwidth, whatever transport relays it", () =>
+  Effect.gen(function* () {
+    const { port } = yield* origin
+    const size = 6 * MiB
+    const took = yield* Effect.forEach(
+      ["node", "descriptors"],
+      (transport) =>
+        Effect.gen(function* () {
+          const limited = yield* Program.start([
+            ...["--transport", transport, "--private-targets", "allow", "--bandwidth-session", "4MiB"]
+          ])
+          const ask = asking({ host: "127.0.0.1", port: limited.port }, port)
+          const begun = performance.now()
+          assert.strictEqual((yield* ask(`/${size}`)).length, size)
+          const down = performance.now() - begun
+          yield* ask("/", body(size))
+          return [down, performance.now() - begun - down]
+        }),
+      { concurrency: 2 }
+    )
+    // Of 1.5 seconds, the first quarter's worth passes at once.
+    for (const millis of took.flat()) {
+      assert.isAtLeast(millis, 1200)
+      assert.isAtMost(millis, 4000)
+    }
+  })
+)
