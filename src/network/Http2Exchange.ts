@@ -55,6 +55,12 @@ class Http2Exchange extends HttpExchange {
     this.responses = responses
   }
 
+  override objection({ status }: ResponseHead, framing: HttpFraming.Framing): string | undefined {
+    if (status > 599) return "a status that HTTP/2 does not have"
+    const isEmpty = framing._tag === "None" || (framing._tag === "Length" && framing.length === 0)
+    return status === 205 && !isEmpty ? "a body behind 205" : undefined
+  }
+
   override inform({ status }: ResponseHead, fields: Http.Fields): void {
     this.responses.inform(status, fields)
   }

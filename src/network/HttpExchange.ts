@@ -79,6 +79,11 @@ export class HttpExchange {
     return this.head.version !== "1.0" && Http.values(this.head.fields, "expect").length > 0
   }
 
+  /** Why this response cannot be passed on; undefined if it can. */
+  objection(_: ResponseHead, __: HttpFraming.Framing): string | undefined {
+    return undefined
+  }
+
   /** Writes an interim response, with the fields to pass on. HTTP/1.0 knows none. */
   inform(response: ResponseHead, fields: Http.Fields): void {
     if (this.head.version === "1.0") return

@@ -164,6 +164,11 @@ class Forwarding {
       this.fail(framing.failure)
       return
     }
+    const reason = exchange.objection(response, framing.success)
+    if (reason !== undefined) {
+      this.fail(new BadResponse({ reason, status: response.status }))
+      return
+    }
     this.isPersistent = HttpFields.isPersistent(response) && framing.success._tag !== "Close"
     // A client that waits for 100 sends no body after this response, or sends it unasked: nobody could tell which.
     const isUnasked = exchange.expectsContinue && !this.heads.isContinued && !this.upload.hasBegun

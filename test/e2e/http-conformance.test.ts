@@ -6,7 +6,7 @@ import type { Socket } from "node:net"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describeWith } from "../support/clients.ts"
-import { answer, outcome, type Scenario } from "../support/conformance.ts"
+import { answer, isOfHttp1, outcome, outcomeByHttp2, type Scenario } from "../support/conformance.ts"
 import * as Forwarders from "../support/forwarders.ts"
 import * as Program from "../support/program.ts"
 
@@ -14,6 +14,10 @@ interface Row extends Scenario {
   readonly direct: string
   /** What this server gives; as directly, if left out. */
   readonly here?: string
+  /** What this server gives to a client of HTTP/2; as to one of HTTP/1, if left out. */
+  readonly http2?: string
+  /** Why HTTP/2 makes a difference. */
+  readonly http2Because?: string
   /** What others give; as this server, if left out. */
   readonly squid?: string
   readonly tinyproxy?: string
@@ -121,6 +125,14 @@ const rows: ReadonlyArray<Row> = [
     direct: '200 "hello"'
   },
   {
+    name: "trailers that HTTP/2 does not have",
+    origin: answer(
+      ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked"],
+      "5\r\nhello\r\n0\r\nHTTP2-Settings: a\r\nConnection: close\r\n\r\n"
+    ),
+    direct: '200 "hello"'
+  },
+  {
     name: "chunks for HTTP/1.0",
     version: "1.0",
     origin: answer(["HTTP/1.1 200 OK", "Transfer-Encoding: chunked"], "5\r\nhello\r\n0\r\n\r\n"),
@@ -146,6 +158,34 @@ const rows: ReadonlyArray<Row> = [
     name: "a field of 60 KiB in a response",
     origin: answer(["HTTP/1.1 200 OK", `X: ${"x".repeat(60 * 1024)}`, "Content-Length: 5"], "hello"),
     direct: '200 "hello"'
+  },
+  {
+    name: "a field that only upgrades to HTTP/2 have",
+    origin: answer(["HTTP/1.1 200 OK", "HTTP2-Settings: AAMAAABk", "Content-Length: 5"], "hello"),
+    direct: '200 "hello"'
+  },
+  {
+    name: "fields twice that are to be once",
+    origin: answer(
+      ["HTTP/1.1 200 OK", "Age: 1", "Age: 2", "Date: now", "Date: then", "Content-Length: 5"],
+      "hello"
+    ),
+    direct: '200 "hello"'
+  },
+  {
+    name: "a status beyond 599",
+    origin: answer(["HTTP/1.1 999 Odd", "Content-Length: 5"], "hello"),
+    direct: '999 "hello"',
+    http2: "502",
+    squid: "502",
+    http2Because: "Node's HTTP/2 sends none"
+  },
+  {
+    name: "a body behind 205",
+    origin: answer(["HTTP/1.1 205 Reset", "Content-Length: 5"], "hello"),
+    direct: '205 "hello"',
+    http2: "502",
+    http2Because: "RFC 9110 \u00a715.3.6: 205 has no body"
   },
   {
     name: "Early Hints",
@@ -332,6 +372,18 @@ const ways = [
 const all = (proxy: number | undefined) =>
   Effect.forEach(rows, (row) => Effect.promise(() => outcome(row, proxy)), { concurrency: 8 })
 
+it.live("through this server, by HTTP/2", () =>
+  Effect.gen(function* () {
+    const { port } = yield* Program.start(["--listen", "tls:127.0.0.1:0", "--tls", "auto"])
+    const said = rows.filter((row) => !isOfHttp1(row))
+    const found = yield* Effect.forEach(said, (row) => Effect.promise(() => outcomeByHttp2(row, port)), {
+      concurrency: 8
+    })
+    const wanted = said.map((row) => row.http2 ?? row.here ?? row.direct)
+    assert.deepStrictEqual(table(found, said), table(wanted, said))
+  }).pipe(Effect.scoped)
+)
+
 const expected = (row: Row, way: string): string => {
   const here = row.here ?? row.direct
   return way === "here" ? here : way === "squid" ? (row.squid ?? here) : (row.tinyproxy ?? here)
@@ -343,8 +395,13 @@ it.live("directly, and through this server", () =>
     assert.deepStrictEqual(table(direct), table(rows.map((row) => row.direct)))
     const here = yield* all(yield* ways[0][1])
     assert.deepStrictEqual(table(here), table(rows.map((row) => expected(row, "here"))))
-    for (const { name, here, because } of rows) {
+    for (const { name, here, because, http2, http2Because } of rows) {
       assert.strictEqual(because !== undefined, here !== undefined, `${name}: a difference has a reason`)
+      assert.strictEqual(
+        http2Because !== undefined,
+        http2 !== undefined,
+        `${name}: a difference has a reason`
+      )
     }
   }).pipe(Effect.scoped)
 )
@@ -360,5 +417,5 @@ for (const [name, start] of ways.slice(1)) {
   })
 }
 
-const table = (outcomes: ReadonlyArray<string>) =>
-  Object.fromEntries(outcomes.map((found, i) => [rows[i]!.name, found]))
+const table = (outcomes: ReadonlyArray<string>, of = rows) =>
+  Object.fromEntries(outcomes.map((found, i) => [of[i]!.name, found]))

@@ -2,6 +2,7 @@
  * Odd clients and odd origins of HTTP, and what comes of them by one way or another.
  */
 
+import * as http2 from "node:http2"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import { setTimeout } from "node:timers/promises"
 
@@ -36,7 +37,17 @@ export const answer =
   }
 
 /** What comes of a scenario, through the proxy on this port or directly: status, body, how it ended, what was asked. */
-export const outcome = async (scenario: Scenario, proxy: number | undefined): Promise<string> => {
+export const outcome = (scenario: Scenario, proxy: number | undefined): Promise<string> =>
+  withOrigin(scenario, (port) =>
+    ask(scenario, proxy ?? port, proxy === undefined ? "" : `http://127.0.0.1:${port}`, port)
+  )
+
+/** The same by a client of HTTP/2, through the proxy on this port of TLS. */
+export const outcomeByHttp2 = (scenario: Scenario, proxy: number): Promise<string> =>
+  withOrigin(scenario, (port) => askByHttp2(scenario, proxy, port))
+
+/** What the client got, and what was asked of an origin that plays its part on a port of its own. */
+const withOrigin = async (scenario: Scenario, client: (port: number) => Promise<string>): Promise<string> => {
   let asked = ""
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -53,19 +64,19 @@ export const outcome = async (scenario: Scenario, proxy: number | undefined): Pr
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const { port } = server.address() as AddressInfo
-  const found = await ask(
-    scenario,
-    proxy ?? port,
-    proxy === undefined ? "" : `http://127.0.0.1:${port}`,
-    port
-  )
-  // The last bytes may still be on their way.
-  for (let i = 0; i < 20 && scenario.asked && !scenario.asked.test(asked); i++) await setTimeout(25)
+  const found = await client(port)
+  // The last bytes may still be on their way. HTTP/2 has the names of fields in lower case.
+  const wanted = scenario.asked && new RegExp(scenario.asked.source, "i")
+  for (let i = 0; i < 20 && wanted && !wanted.test(asked); i++) await setTimeout(25)
   for (const socket of sockets) socket.destroy()
   server.close()
-  const [seen] = scenario.asked ? (scenario.asked.exec(asked) ?? ["nothing"]) : []
-  return seen === undefined ? found : `${found}; asked: ${seen}`
+  const [seen] = wanted ? (wanted.exec(asked) ?? ["nothing"]) : []
+  return seen === undefined ? found : `${found}; asked: ${capitals(seen)}`
 }
+
+/** The names of fields at the beginnings of lines as HTTP/1 usually has them. */
+const capitals = (text: string): string =>
+  text.replace(/^[a-z][a-z-]*(?=:)/gm, (name) => name.replace(/(?:^|-)[a-z]/g, (part) => part.toUpperCase()))
 
 const ask = (scenario: Scenario, to: number, prefix: string, port: number): Promise<string> =>
   new Promise((resolve) => {
@@ -106,10 +117,65 @@ const ask = (scenario: Scenario, to: number, prefix: string, port: number): Prom
     if (scenario.ends) socket.end()
   })
 
+/** Whether only HTTP/1 can say what the client says. */
+export const isOfHttp1 = ({ version, before, ends, fields = [] }: Scenario): boolean => {
+  const names = fields.map((field) => field.split(":")[0]!.toLowerCase())
+  return (
+    (version ?? before ?? ends) !== undefined ||
+    names.some((name, i) => ["connection", "transfer-encoding"].includes(name) || names.indexOf(name) !== i)
+  )
+}
+
+/** What the client got is written as HTTP/1 has it. */
+const askByHttp2 = (scenario: Scenario, to: number, port: number): Promise<string> =>
+  new Promise((resolve) => {
+    const { method = "GET", path = "/", fields = [], body, later } = scenario
+    const session = http2.connect(`https://127.0.0.1:${to}`, { rejectUnauthorized: false })
+    const headers: http2.OutgoingHttpHeaders = {
+      ":method": method,
+      ":scheme": "http",
+      ":authority": `127.0.0.1:${port}`,
+      ":path": path
+    }
+    for (const field of fields) {
+      const colon = field.indexOf(":")
+      headers[field.slice(0, colon).toLowerCase()] = field.slice(colon + 1).trim()
+    }
+    let got = ""
+    const over = (ending: string) => {
+      clearTimeout(timer)
+      session.destroy()
+      resolve(summary(scenario, got, ending))
+    }
+    const timer = globalThis.setTimeout(() => over("open"), 2_000)
+    const stream = session.request(headers, { endStream: body === undefined && later === undefined })
+    let isSent = false
+    const head = (received: http2.IncomingHttpHeaders) => {
+      const lines = Object.entries(received).flatMap(([name, value]) =>
+        name.startsWith(":") ? [] : [value].flat().map((each) => `${name}: ${each}`)
+      )
+      got += `HTTP/2 ${received[":status"]} \r\n${capitals(lines.join("\r\n"))}\r\n\r\n`
+      if (later !== undefined && !isSent) stream.end(Buffer.from(later, "latin1"))
+      isSent = true
+    }
+    stream
+      .on("continue", () => head({ ":status": "100" as never }))
+      .on("headers", head)
+      .on("response", head)
+      .on("data", (chunk: Buffer) => {
+        got += chunk.toString("latin1")
+      })
+      .on("error", () => {})
+      .on("close", () => over(stream.rstCode === 0 ? "end" : "reset"))
+    session.on("error", () => {})
+    if (body !== undefined) stream.write(Buffer.from(body, "latin1"))
+    if (body !== undefined && later === undefined) stream.end()
+  })
+
 /** The final response: behind the interim ones, of which the head is empty lines further on. */
 const split = (got: string): readonly [head: string, body: string] => {
   const [, head = "", body = ""] =
-    /^((?:HTTP\/1\.1 1(?!01)\d\d[\s\S]*?\r?\n\r?\n)*HTTP\/[\s\S]*?)\r?\n\r?\n([\s\S]*)$/.exec(got) ?? []
+    /^((?:HTTP\/\S+ 1(?!01)\d\d[\s\S]*?\r?\n\r?\n)*HTTP\/[\s\S]*?)\r?\n\r?\n([\s\S]*)$/.exec(got) ?? []
   return [head, body]
 }
 
