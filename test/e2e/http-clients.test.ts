@@ -4,31 +4,19 @@
  */
 import { execFileSync } from "node:child_process"
 import { readFile, writeFile } from "node:fs/promises"
-import { createSecureServer } from "node:http2"
-import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { certificate } from "../support/certificates.ts"
 import { type Client, describeWith, python } from "../support/clients.ts"
 import * as Origin from "../support/origin.ts"
 import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 import * as Temporary from "../support/temporary.ts"
+import * as Uploads from "../support/uploads.ts"
 
 const open = Program.forFile(["--user", "alice:secret", "--private-targets", "allow"])
 
-const megabytes = 5_000_000
-
-/** Tells how many bytes were sent to it. */
-const counting = Origin.http((request, response) => {
-  let size = 0
-  request
-    .on("data", (chunk: Buffer) => {
-      size += chunk.length
-    })
-    .on("end", () => response.end(`${request.method} ${size}`))
-})
+const { megabytes } = Uploads
 
 interface Place {
   /** The URL of the proxy, with name and password. */
@@ -91,7 +79,7 @@ for (const [name, { needs, command, writes }] of Object.entries(rows)) {
     it.live(`${name} gets answers through the proxy`, () =>
       Effect.gen(function* () {
         const { address, logged } = yield* open
-        const { port } = yield* counting
+        const { port } = yield* Uploads.plain
         const directory = yield* Temporary.directory
         const place = {
           proxy: `http://alice:secret@${address}`,
@@ -242,35 +230,13 @@ func main() {
 }
 `
 
-/** An origin of HTTP/2 that tells how many bytes were sent to it. */
-const http2Origin = (directory: string) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly port: number; readonly certFile: string; readonly close: () => void }>(
-      (resume) => {
-        const { cert, key, certFile } = certificate(directory, "origin", "/CN=localhost")
-        const server = createSecureServer({ cert, key }, (request, response) => {
-          let size = 0
-          request.on("data", (chunk: Buffer) => {
-            size += chunk.length
-          })
-          request.on("end", () => response.end(`${request.method} ${size}`))
-        })
-        server.listen(0, "127.0.0.1", () => {
-          const { port } = server.address() as AddressInfo
-          resume(Effect.succeed({ port, certFile, close: () => server.close() }))
-        })
-      }
-    ),
-    ({ close }) => Effect.sync(close)
-  )
-
 describeWith(["golang-go"], () => {
   it.live("Go's client talks to origins of HTTP/1.1 and HTTP/2", () =>
     Effect.gen(function* () {
       const { address, logged } = yield* open
       const directory = yield* Temporary.directory
-      const { port } = yield* counting
-      const secure = yield* http2Origin(directory)
+      const { port } = yield* Uploads.plain
+      const secure = yield* Uploads.secure(directory)
       yield* Effect.promise(() => writeFile(join(directory, "client.go"), goSource))
       const env = {
         GO111MODULE: "off",
