@@ -162,7 +162,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "routes/MemberStates": "routes/Pool",
   "routes/RouteNames": "e2e/name-servers",
   "routes/RouteProblems": "routes/RouteOptions",
-  "routes/SessionKey": "routes/Egress",
   "config/EgressSource": "routes/Egress",
   "network/HttpConnection": "protocols/http/Http",
   "network/HttpForward": "commands/Forward",

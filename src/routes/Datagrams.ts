@@ -15,7 +15,7 @@ import { kinds } from "./upstreams/Kinds.ts"
 
 /** The first upstream that can relay no datagrams; undefined if all can. */
 const unable = ({ hops }: Member): Chain.Hop | undefined =>
-  hops.find(({ upstream }) => kinds[upstream.kind].associate === undefined)
+  hops.find(({ upstream }) => kinds[upstream.kind].associate === undefined || !upstream.carriesDatagrams)
 
 /** Whether the member can relay datagrams: each of its upstreams has to. */
 export const canAssociate = (member: Member): boolean => unable(member) === undefined

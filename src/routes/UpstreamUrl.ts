@@ -7,7 +7,7 @@
  *     https://user:password@host:443        the same over TLS
  *     socks5+tls://…, socks4+tls://…        SOCKS over TLS
  *     …@unix:/path/of/socket                any of these on a Unix-domain socket
- *     …?names=upstream&pipelined=true&ca=FILE&cert=FILE&key=FILE
+ *     …?names=upstream&pipelined=true&udp=true&ca=FILE&cert=FILE&key=FILE
  *
  * User and password are percent-encoded (RFC 3986 §2.1).
  */
@@ -33,6 +33,8 @@ export interface Upstream {
   readonly sendsNames: boolean
   /** Whether messages may be sent before the upstream has answered the messages before. */
   readonly isPipelined: boolean
+  /** Whether datagrams may go to the relay of the upstream: by default where there is no TLS, as they are not encrypted. */
+  readonly carriesDatagrams: boolean
   /** Paths of PEM files: the authority of the upstream's certificate, and the certificate and key of this client. */
   readonly files: { readonly ca?: string; readonly cert?: string; readonly key?: string }
 }
@@ -65,7 +67,7 @@ export const fromString = (text: string): Option.Option<Upstream> => {
     const place = yield* placeOf(at, port)
     const credentials = userInfo === undefined ? undefined : yield* credentialsOf(kind.kind, userInfo)
     const options = yield* optionsOf(query ?? "", kind.isTls)
-    return { ...kind, place, credentials, isPipelined: false, ...options }
+    return { ...kind, place, credentials, isPipelined: false, carriesDatagrams: !kind.isTls, ...options }
   })
 }
 
@@ -121,11 +123,12 @@ const decoded = (text: string): string | undefined => {
   }
 }
 
-type Options = Partial<Pick<Upstream, "sendsNames" | "isPipelined">> & Pick<Upstream, "files">
+type Options = Partial<Pick<Upstream, "sendsNames" | "isPipelined" | "carriesDatagrams">> &
+  Pick<Upstream, "files">
 
 const optionsOf = (query: string, isTls: boolean): Option.Option<Options> => {
   const files: Record<string, string> = {}
-  const options: { sendsNames?: boolean; isPipelined?: boolean } = {}
+  const options: { sendsNames?: boolean; isPipelined?: boolean; carriesDatagrams?: boolean } = {}
   for (const pair of query === "" ? [] : query.split("&")) {
     const [, name = "", value = ""] = /^([a-z]+)=(.+)$/.exec(pair) ?? []
     const text = decoded(value)
@@ -133,6 +136,7 @@ const optionsOf = (query: string, isTls: boolean): Option.Option<Options> => {
     if (name === "names" && (text === "upstream" || text === "here")) options.sendsNames = text === "upstream"
     else if (name === "pipelined" && Option.isSome(Parsers.toggle(text)))
       options.isPipelined = text === "true"
+    else if (name === "udp" && Option.isSome(Parsers.toggle(text))) options.carriesDatagrams = text === "true"
     else if (isTls && /^(?:ca|cert|key)$/.test(name) && Option.isSome(Parsers.path(text))) files[name] = text
     else return Option.none()
   }

@@ -146,7 +146,11 @@ describe("datagrams through an upstream", () => {
 
   it.live("are refused where an upstream is of a kind that carries none", () =>
     Effect.gen(function* () {
-      for (const urls of [["http://127.0.0.1:9"], ["http://127.0.0.1:9", "socks5://127.0.0.1:9"]]) {
+      for (const urls of [
+        ["http://127.0.0.1:9"],
+        ["http://127.0.0.1:9", "socks5://127.0.0.1:9"],
+        ["socks5+tls://127.0.0.1:9"]
+      ]) {
         const front = yield* started(via(...urls))
         assert.strictEqual((yield* associate(front)).code, 7)
       }

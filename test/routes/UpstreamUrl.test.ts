@@ -20,7 +20,10 @@ const read = (url: string) =>
     })
   )
 
-const plain = { isTls: false, sendsNames: false, isPipelined: false, files: {}, login: undefined }
+const plain = {
+  ...{ isTls: false, sendsNames: false, isPipelined: false, carriesDatagrams: true },
+  ...{ files: {}, login: undefined }
+}
 
 describe("the URL of an upstream", () => {
   it("has a protocol, a place and a login", () => {
@@ -57,6 +60,13 @@ describe("the URL of an upstream", () => {
     assert.isFalse(read("socks5h://h?names=here")?.sendsNames)
     assert.isTrue(read("https://h?names=upstream&pipelined=true")?.sendsNames)
     assert.isTrue(read("https://h?names=upstream&pipelined=true")?.isPipelined)
+    // Not encrypted, datagrams go to an upstream of TLS only if that is said.
+    assert.deepStrictEqual(
+      ["socks5://h", "socks5://h?udp=false", "socks5+tls://h", "socks5+tls://h?udp=true"].map(
+        (url) => read(url)?.carriesDatagrams
+      ),
+      [true, false, false, true]
+    )
     assert.deepStrictEqual(read("https://h?ca=/etc/ca%26b.pem&cert=c.pem&key=k.pem")?.files, {
       ca: "/etc/ca&b.pem",
       cert: "c.pem",
