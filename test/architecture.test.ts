@@ -74,6 +74,8 @@ const onSockets: Readonly<Record<string, string>> = {
   "admin/AdminListener.ts": "the admin listener",
   "admin/Assets.ts": "the types of its requests",
   "admin/AdminServer.ts": "the type of its handler",
+  "admin/Dispatch.ts": "the types of its requests",
+  "admin/EventResponse.ts": "the type of its answer",
   "library/Connection.ts": "the type of what an app accepts",
   "testing/Connection.ts": "connections in memory",
   "testing/Network.ts": "connections in memory",

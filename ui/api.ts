@@ -86,8 +86,7 @@ const page = async <Row>(
 
 export const status = () => get<Api.Status>("/api/status")
 export const history = () => get<ReadonlyArray<Api.Sample>>("/api/history")
-export const traffic = (by: "user" | "target") => get<ReadonlyArray<Api.TrafficRow>>(`/api/traffic?by=${by}`)
-export const upstreams = () => get<ReadonlyArray<Api.Upstream>>("/api/upstreams")
+export const overview = () => get<Api.Overview>("/api/overview")
 export const limits = () => get<ReadonlyArray<Api.Limit>>("/api/limits")
 export const settings = () => get<ReadonlyArray<Api.SettingRow>>("/api/config")
 export const bans = () => get<ReadonlyArray<Api.BanRow>>("/api/bans")

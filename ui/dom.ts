@@ -54,12 +54,16 @@ export const icon = (path: string): SVGSVGElement => {
   return svg
 }
 
+const mostToasts = 4
+
 /** A short message at the edge of the page, which screen readers say. */
 export const toast = (message: string, isProblem = false): void => {
   const region = document.getElementById("toasts")
   if (region === null) return
   const element = h("div", { class: isProblem ? "toast problem" : "toast" }, message)
   region.append(element)
+  // In a flood of bans only the latest.
+  while (region.childElementCount > mostToasts) region.firstElementChild?.remove()
   setTimeout(() => element.remove(), isProblem ? 8000 : 4000)
 }
 

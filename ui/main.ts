@@ -256,7 +256,7 @@ const start = (): void => {
 }
 
 const onEvent = (event: Stream.ServerEvent): void => {
-  if (event._tag === "SessionDecided") {
+  if (event._tag === "TargetDenied") {
     const denial = { ...(event as unknown as Stream.Denial), at: Date.now(), number: number++ }
     denials = [denial, ...denials.slice(0, mostDenials - 1)]
   }

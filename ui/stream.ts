@@ -17,7 +17,7 @@ export interface Denial {
 /** An event of the server. */
 export type ServerEvent = { readonly _tag: string } & Readonly<Record<string, unknown>>
 
-const tags = "SessionDecided,NetworkBanned,BanLifted,Reloaded,ReloadFailed"
+const tags = "TargetDenied,NetworkBanned,BanLifted,Reloaded,ReloadFailed"
 
 /** Follows the events until the signal, and connects again when the connection is lost. */
 export const follow = async (
@@ -28,7 +28,7 @@ export const follow = async (
   let pause = 1000
   while (!signal.aborted) {
     try {
-      const { body } = await send(`/api/events?tags=${tags}&verdict=deny`, { signal })
+      const { body } = await send(`/api/events?tags=${tags}`, { signal })
       onState(true)
       pause = 1000
       if (body) await read(body, onEvent)

@@ -129,8 +129,10 @@ export const make = <Row>({
         entry.row = row
         for (const [at, column] of columns.entries()) {
           const text = column.text(row)
-          setText(entry.cells[at]!, text)
-          entry.cells[at]!.title = text
+          const cell = entry.cells[at]!
+          if (cell.textContent === text) continue
+          cell.textContent = text
+          cell.title = text
         }
         for (const [at, action] of actions.entries()) {
           const button = entry.buttons[at]!

@@ -54,9 +54,10 @@ export const listen = Effect.fnUntraced(function* (
   handle: RequestListener
 ): Effect.fn.Return<AdminAddress, ListenFailed, Scope.Scope> {
   const note = yield* noting
+  const isToken = RequestGuard.sameAs(Redacted.value(token))
   const isAllowed = (given: string | undefined) => {
     const bearer = RequestGuard.bearerOf(given)
-    return bearer !== undefined && RequestGuard.isSameToken(bearer, Redacted.value(token))
+    return bearer !== undefined && isToken(bearer)
   }
   const isOwnName = ownNames(tls?.cert)
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {

@@ -8,6 +8,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -31,9 +32,11 @@ import { Control, type Steered } from "./Control.ts"
 import * as EventHandlers from "./EventHandlers.ts"
 import type { Operations } from "./Operations.ts"
 import type { Readiness } from "./Readiness.ts"
+import * as Dispatch from "./Dispatch.ts"
 import * as ServerHandlers from "./ServerHandlers.ts"
 import * as SessionHandlers from "./SessionHandlers.ts"
 import type { AdminAddress } from "./Settings.ts"
+import type { Answer } from "./SharedAnswers.ts"
 import * as UserHandlers from "./UserHandlers.ts"
 
 /** The largest body of a request. */
@@ -56,16 +59,32 @@ export const serve = Effect.fnUntraced(function* (
     Effect.provideService(HttpRouter.RouterConfig, { maxParamLength: longestParameter })
   )
   const requests = yield* Scope.make()
-  const handle = yield* NodeHttpServer.makeHandler(app, { scope: requests }).pipe(
+  const handlers = Effect.gen(function* () {
+    const handle = yield* NodeHttpServer.makeHandler(app, { scope: requests })
+    const read = HttpEffect.toWebHandlerWith(yield* Effect.context<never>())(app)
+    return yield* Dispatch.make(handle as RequestListener, (target) => Effect.promise(() => answered(read, target)))
+  })
+  const handle = yield* handlers.pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, largestBody),
-    Effect.provideService(References.TracerEnabled, false)
+    Effect.provideService(References.TracerEnabled, false),
+    Scope.provide(requests)
   )
   const assets = yield* Assets.load
-  const bound = yield* AdminListener.listen({ ...options, assets }, handle as RequestListener)
+  const bound = yield* AdminListener.listen({ ...options, assets }, handle)
   // Before the listener closes, so that no stream holds the stop.
   yield* Effect.addFinalizer(() => Scope.close(requests, Exit.void))
   return bound
 })
+
+/** The answer of the app to a request that reads, as bytes. */
+const answered = async (read: (request: Request) => Promise<Response>, target: string): Promise<Answer> => {
+  const response = await read(new Request(new URL(target, "http://localhost")))
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: new Uint8Array(await response.arrayBuffer())
+  }
+}
 
 /** The metrics, where they are counted. */
 const metrics = HttpRouter.use((router) =>

@@ -291,8 +291,19 @@ export const Upstream = Schema.Struct({
 })
 export type Upstream = typeof Upstream.Type
 
+/** What the first page of the dashboard shows, in one answer. */
+export const Overview = Schema.Struct({
+  status: Status,
+  samples: Schema.Array(Sample).annotate({ description: "The traffic of the last half minute" }),
+  users: Schema.Array(TrafficRow).annotate({ description: "The users with the most bytes" }),
+  targets: Schema.Array(TrafficRow).annotate({ description: "The targets with the most bytes" }),
+  upstreams: Schema.Array(Upstream)
+})
+export type Overview = typeof Overview.Type
+
 export class ServerGroup extends HttpApiGroup.make("server")
   .add(
+    HttpApiEndpoint.get("overview", "/overview", { success: Overview }),
     HttpApiEndpoint.get("status", "/status", { success: Status }),
     HttpApiEndpoint.get("traffic", "/traffic", {
       query: { by: Schema.optionalKey(Schema.Literals(["user", "target", "client", "rule"])) },

@@ -6,30 +6,39 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
-import { Events } from "../session/Events.ts"
+import * as Slices from "../base/Slices.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
+import type { Subject } from "./EventHub.ts"
+import * as EventResponse from "./EventResponse.ts"
 import { Operations } from "./Operations.ts"
+import * as Paced from "./Paced.ts"
 
 export const layer = HttpRouter.use((router) =>
   Effect.gen(function* () {
-    const { server, sessions } = yield* Control
+    const { server, sessions, hub } = yield* Control
     const { version } = yield* Operations
-    const { stream } = yield* Events
 
     const connections = Effect.gen(function* () {
       const { sent, received } = yield* server.census
       const all = yield* sessions.read
-      return json({
-        uploadTotal: sent,
-        downloadTotal: received,
-        connections: all.filter(({ target }) => target !== undefined).map(connection)
-      })
+      const rows = yield* Paced.run(
+        Slices.map(
+          all.filter(({ target }) => target !== undefined),
+          connection
+        )
+      )
+      return yield* Paced.list(rows, {}, [
+        `{"uploadTotal":${sent},"downloadTotal":${received},"connections":`,
+        "}"
+      ])
     })
-    const traffic = Effect.map(server.census, ({ sent, received }) => {
+    // One census for all readers.
+    const census = yield* Effect.cachedWithTTL(server.census, "900 millis")
+    const traffic = Effect.map(census, ({ sent, received }) => {
       let before = { sent, received }
-      const next = Effect.map(server.census, (now) => {
+      const next = Effect.map(census, (now) => {
         const line = {
           up: Math.max(0, now.sent - before.sent),
           down: Math.max(0, now.received - before.received)
@@ -39,17 +48,8 @@ export const layer = HttpRouter.use((router) =>
       })
       return lines(Stream.mapEffect(Stream.tick("1 second"), () => next))
     })
-    // Node sends no head before the first byte of a body.
-    const first = Stream.succeed({ type: "info", payload: `effect-socks ${version}` })
-    const logs = lines(
-      Stream.concat(
-        first,
-        Stream.map(stream(["SessionEnded"], { capacity: 256 }), (event) =>
-          event._tag === "SessionEnded"
-            ? { type: "info", payload: `${event.client} --> ${event.target ?? "-"}: ${event.outcome}` }
-            : { type: "warning", payload: `${event.count} lines were left out` }
-        )
-      )
+    const logs = EventResponse.follow(hub, ended(version), "application/json").pipe(
+      Effect.catch(({ message }) => Effect.succeed(HttpServerResponse.text(message, { status: 503 })))
     )
     const end = Effect.gen(function* () {
       const { id = "" } = yield* HttpRouter.params
@@ -69,6 +69,22 @@ export const layer = HttpRouter.use((router) =>
 )
 
 const json = (body: unknown) => HttpServerResponse.jsonUnsafe(body)
+
+/** A line for each session that has ended. */
+const ended = (version: string): Subject => ({
+  name: "lines of Clash",
+  tags: ["SessionEnded"],
+  isAsked: () => true,
+  textOf: (event) => {
+    if (event._tag === "SessionEnded") {
+      return line({ type: "info", payload: `${event.client} --> ${event.target ?? "-"}: ${event.outcome}` })
+    }
+    return event._tag === "EventsMissed"
+      ? line({ type: "warning", payload: `${event.count} lines were left out` })
+      : ""
+  },
+  alive: line({ type: "debug", payload: `effect-socks ${version}` })
+})
 
 /** A session as Clash has connections. */
 const connection = (session: SessionSnapshot) => {
@@ -103,8 +119,10 @@ const split = (place: string): { readonly host: string; readonly port: string } 
 
 const lines = (values: Stream.Stream<unknown>) =>
   HttpServerResponse.stream(
-    Stream.map(values, (value) => utf8.encode(`${JSON.stringify(value)}\n`)),
+    Stream.map(values, (value) => utf8.encode(line(value))),
     { contentType: "application/json" }
   )
+
+const line = (value: unknown): string => `${JSON.stringify(value)}\n`
 
 const utf8 = new TextEncoder()

@@ -63,9 +63,11 @@ export const check = (
 export const bearerOf = (authorization: string | undefined): string | undefined =>
   /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization ?? "")?.[1]
 
-/** Whether two tokens are the same, in a time that does not depend on them. */
-export const isSameToken = (one: string, other: string): boolean =>
-  timingSafeEqual(digest(one), digest(other))
+/** Whether another token is the same as this one, in a time that does not depend on them. */
+export const sameAs = (token: string): ((other: string) => boolean) => {
+  const own = digest(token)
+  return (other) => timingSafeEqual(own, digest(other))
+}
 
 const digest = (text: string) => createHash("sha256").update(text).digest()
 

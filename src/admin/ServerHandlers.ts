@@ -10,6 +10,7 @@ import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
 import { Operations, Upstreams } from "./Operations.ts"
 import { Readiness } from "./Readiness.ts"
+import * as Paced from "./Paced.ts"
 import * as SessionPage from "./SessionPage.ts"
 
 export const layer = HttpApiBuilder.group(
@@ -20,7 +21,7 @@ export const layer = HttpApiBuilder.group(
     const { list: bans } = yield* Bans
     const { version, config, limits, explain, reload, stop, logLevel, changeableUsers } = yield* Operations
     const { isDraining, setDraining } = yield* Readiness
-    const upstreams = yield* Upstreams
+    const upstreams = (yield* Upstreams) ?? Effect.succeed([])
 
     const status = Effect.gen(function* (): Effect.fn.Return<Status> {
       const census = yield* server.census
@@ -41,14 +42,25 @@ export const layer = HttpApiBuilder.group(
         workers: workersOf(census)
       }
     })
+    const traffic = (by: Parameters<typeof SessionPage.traffic>[1]) =>
+      Effect.flatMap(sessions.read, (all) => Paced.run(SessionPage.traffic(all, by)))
     const reloading: Effect.Effect<void, Invalid | NotOffered> = reload ?? notOffered("reload")
     const setLogLevel = (level: Level): Effect.Effect<void, Invalid | NotOffered> =>
       logLevel?.set(level) ?? notOffered("log-level")
     return handlers
       .handle("status", () => status)
-      .handle("traffic", ({ query: { by = "user" } }) =>
-        Effect.map(sessions.read, (all) => SessionPage.traffic(all, by))
+      .handle("overview", () =>
+        Effect.gen(function* () {
+          return {
+            status: yield* status,
+            samples: (yield* history.samples).slice(-recent),
+            users: (yield* traffic("user")).slice(0, mostBars),
+            targets: (yield* traffic("target")).slice(0, mostBars),
+            upstreams: yield* upstreams
+          }
+        })
       )
+      .handle("traffic", ({ query: { by = "user" } }) => traffic(by))
       .handle("history", () => history.samples)
       .handle("limits", () =>
         Effect.gen(function* () {
@@ -61,7 +73,7 @@ export const layer = HttpApiBuilder.group(
         })
       )
       .handle("config", () => config)
-      .handle("upstreams", () => upstreams ?? Effect.succeed([]))
+      .handle("upstreams", () => upstreams)
       .handle("explain", ({ payload }) => explain?.(payload) ?? notOffered("explain"))
       .handle("reload", () => audited("reload")(reloading))
       .handle("drain", () => audited("drain")(setDraining(true)))
@@ -93,6 +105,12 @@ export const health = HttpApiBuilder.group(
       )
   })
 )
+
+/** The samples of an overview: of half a minute, so that a page that looks every few seconds misses none. */
+const recent = 15
+
+/** The users and targets of an overview. */
+const mostBars = 10
 
 /** The workers that answered, of a census of several. */
 const workersOf = (census: object): Status["workers"] => {

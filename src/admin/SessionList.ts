@@ -1,5 +1,5 @@
 /**
- * The list of open sessions for many readers: listing takes a tenth of the time at most, however many ask.
+ * The list of open sessions for many readers: very many sessions are listed once a second, however many ask.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -13,8 +13,12 @@ export interface SessionList {
   readonly forget: Effect.Effect<void>
 }
 
-/** For each millisecond that a list took, readers get the same list for so many milliseconds. */
-const rest = 10
+/** For each millisecond that a list took, readers get the same list for so many milliseconds, and for a second at most. */
+const rest = 30
+const longest = 1000
+
+/** Milliseconds. A list that is made faster is made for each reader. */
+const short = 5
 
 export const make = (list: Effect.Effect<ReadonlyArray<SessionSnapshot>>): SessionList => {
   const one = Semaphore.makeUnsafe(1)
@@ -25,7 +29,8 @@ export const make = (list: Effect.Effect<ReadonlyArray<SessionSnapshot>>): Sessi
     if (before < goodUntil) return known
     known = yield* list
     const now = yield* Clock.currentTimeMillis
-    goodUntil = now + (now - before) * rest
+    const took = now - before
+    goodUntil = took < short ? now : now + Math.min(longest, took * rest)
     return known
   })
   return {

@@ -1,6 +1,8 @@
 /**
- * The open sessions as the API gives them: which of them, in which order, and one page of these.
+ * The open sessions as the API gives them: which of them, in which order, and one page of these. They may be very many, so
+ * all of this is work in pieces.
  */
+import * as Slices from "../base/Slices.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 import { largestPage, type SessionQuery, type SessionRow, type TrafficRow } from "./Api.ts"
 
@@ -8,15 +10,20 @@ import { largestPage, type SessionQuery, type SessionRow, type TrafficRow } from
 const usualPage = 100
 
 /** The rows of a page, and the number of all sessions that the query chooses. */
-export const page = (
+export function* page(
   sessions: ReadonlyArray<SessionSnapshot>,
   query: SessionQuery
-): { readonly total: number; readonly rows: ReadonlyArray<SessionRow> } => {
-  const chosen = sessions.filter(chooses(query))
+): Slices.Work<{ readonly total: number; readonly rows: ReadonlyArray<SessionRow> }> {
   const { sort, order = "asc", offset = 0, limit = usualPage } = query
-  const sorted = sort === undefined ? chosen : chosen.sort(comparing(sort))
-  if (order === "desc") sorted.reverse()
-  return { total: sorted.length, rows: sorted.slice(offset, offset + Math.min(limit, largestPage)).map(row) }
+  const chosen = yield* Slices.filter(sessions, chooses(query))
+  const sorted = sort === undefined ? chosen : yield* Slices.sort(chosen, comparing(sort))
+  const last = Math.min(sorted.length, offset + Math.min(limit, largestPage))
+  const size = Math.max(0, last - offset)
+  const ordered =
+    order === "asc"
+      ? sorted.slice(offset, last)
+      : sorted.slice(sorted.length - last, sorted.length - last + size).reverse()
+  return { total: sorted.length, rows: yield* Slices.map(ordered, row) }
 }
 
 export const row = (session: SessionSnapshot): SessionRow => ({
@@ -36,12 +43,12 @@ export const row = (session: SessionSnapshot): SessionRow => ({
 })
 
 /** The rows with the most bytes. Of very many keys only some are told. */
-export const traffic = (
+export function* traffic(
   sessions: ReadonlyArray<SessionSnapshot>,
   by: "user" | "target" | "client" | "rule"
-): ReadonlyArray<TrafficRow> => {
+): Slices.Work<ReadonlyArray<TrafficRow>> {
   const sums = new Map<string | null, { sessions: number; sent: number; received: number }>()
-  for (const session of sessions) {
+  yield* Slices.each(sessions, (session) => {
     const value = session[by] ?? null
     const key = by === "client" && value !== null ? hostOf(value) : value
     const sum = sums.get(key) ?? { sessions: 0, sent: 0, received: 0 }
@@ -49,13 +56,13 @@ export const traffic = (
     sum.sent += session.sent
     sum.received += session.received
     sums.set(key, sum)
-  }
-  return [...sums]
-    .map(([key, sum]) => ({ key, ...sum }))
-    .sort(
-      (one, other) => other.sent + other.received - one.sent - one.received || other.sessions - one.sessions
-    )
-    .slice(0, mostKeys)
+  })
+  const rows = yield* Slices.map([...sums], ([key, sum]): TrafficRow => ({ key, ...sum }))
+  const sorted = yield* Slices.sort(
+    rows,
+    (one, other) => other.sent + other.received - one.sent - one.received || other.sessions - one.sessions
+  )
+  return sorted.slice(0, mostKeys)
 }
 
 const mostKeys = 50

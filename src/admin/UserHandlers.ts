@@ -11,6 +11,7 @@ import * as Hashing from "../auth/Hashing.ts"
 import * as User from "../auth/User.ts"
 import * as UserName from "../auth/UserName.ts"
 import type { UserStore, UserStoreError } from "../auth/UserStore.ts"
+import * as Slices from "../base/Slices.ts"
 import * as UsageDays from "../usage/Days.ts"
 import { UsageRecords } from "../usage/UsageRecords.ts"
 import { printable } from "../wire/Text.ts"
@@ -28,6 +29,7 @@ import {
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
 import { Operations } from "./Operations.ts"
+import * as Paced from "./Paced.ts"
 
 /** The binary logarithm of the cost of new hashes, as `hash-password` makes them. */
 const cost = 15
@@ -87,19 +89,21 @@ export const layer = HttpApiBuilder.group(
         Effect.gen(function* () {
           const part = search.toLowerCase()
           const all = yield* Effect.mapError(users, unreadable)
-          // Of very many users, each look would take a while.
-          const chosen =
-            part === "" ? all : all.filter(({ user: { name } }) => name.toLowerCase().includes(part))
+          const chosen = yield* Paced.run(
+            Slices.filter(all, ({ user: { name } }) => part === "" || name.toLowerCase().includes(part))
+          )
           const page = chosen.slice(offset, offset + Math.min(limit, largestPage))
           const sums = new Map<string, Pick<UserRow, "sessions" | "sent" | "received">>()
-          for (const { user = "", sent, received } of yield* sessions.read) {
-            const sum = sums.get(user) ?? { sessions: 0, sent: 0, received: 0 }
-            sums.set(user, {
-              sessions: sum.sessions + 1,
-              sent: sum.sent + sent,
-              received: sum.received + received
+          yield* Paced.run(
+            Slices.each(yield* sessions.read, ({ user = "", sent, received }) => {
+              const sum = sums.get(user) ?? { sessions: 0, sent: 0, received: 0 }
+              sums.set(user, {
+                sessions: sum.sessions + 1,
+                sent: sum.sent + sent,
+                received: sum.received + received
+              })
             })
-          }
+          )
           const rows = page.map(
             ({ user: { name, groups = [], expires = null, enabled = true }, isStored }): UserRow => ({
               ...{ name: printable(name), enabled, groups, expires, stored: isStored },

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 export type Work<A> = Generator<void, A>
 
 /** The longest time that others wait, in milliseconds, if no piece takes longer. */
-const budget = 4
+const longest = 4
 
-/** Does the work in slices, with the event loop in between. */
-export const run = <A>(work: Work<A>): Effect.Effect<A> =>
+/** Does the work in slices of so many milliseconds, with the event loop in between. */
+export const run = <A>(work: Work<A>, budget = longest): Effect.Effect<A> =>
   Effect.gen(function* () {
     while (true) {
       const until = performance.now() + budget
@@ -40,6 +40,15 @@ export function* map<A, B>(items: ReadonlyArray<A>, f: (item: A, index: number) 
   return mapped
 }
 
+/** The items for which this is true, a few hundred in a piece. */
+export function* filter<A>(items: ReadonlyArray<A>, isChosen: (item: A) => boolean): Work<Array<A>> {
+  const chosen: Array<A> = []
+  yield* each(items, (item) => {
+    if (isChosen(item)) chosen.push(item)
+  })
+  return chosen
+}
+
 /** Calls a function with each item, a few hundred in a piece. */
 export const each = <A>(items: ReadonlyArray<A>, f: (item: A, index: number) => void): Work<void> =>
   count(items.length, (index) => f(items[index]!, index))
@@ -51,3 +60,34 @@ export function* count(times: number, f: (index: number) => void): Work<void> {
     if ((index & 255) === 255) yield
   }
 }
+
+/** Sorts the items, as `Array.toSorted` does: runs of a few hundred, which are then merged. */
+export function* sort<A>(
+  items: ReadonlyArray<A>,
+  compare: (one: A, other: A) => number
+): Work<ReadonlyArray<A>> {
+  const { length } = items
+  let sorted: Array<A> = []
+  for (let start = 0; start < length; start += runLength) {
+    sorted.push(...items.slice(start, start + runLength).sort(compare))
+    yield
+  }
+  for (let width = runLength; width < length; width *= 2) {
+    const merged: Array<A> = []
+    for (let left = 0; left < length; left += 2 * width) {
+      const middle = Math.min(left + width, length)
+      const right = Math.min(middle + width, length)
+      let [one, other] = [left, middle]
+      while (one < middle || other < right) {
+        const isFirst = other === right || (one < middle && compare(sorted[one]!, sorted[other]!) <= 0)
+        merged.push(isFirst ? sorted[one++]! : sorted[other++]!)
+        if ((merged.length & 255) === 0) yield
+      }
+    }
+    sorted = merged
+  }
+  return sorted
+}
+
+/** The number of items that are sorted at once. */
+const runLength = 256

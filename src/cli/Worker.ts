@@ -23,6 +23,7 @@ import * as EventForward from "../workers/EventForward.ts"
 import * as IpcChannel from "../workers/IpcChannel.ts"
 import * as IpcCoordinator from "../workers/IpcCoordinator.ts"
 import * as Messages from "../workers/Messages.ts"
+import * as SessionQuery from "../workers/SessionQuery.ts"
 import * as Observing from "./Observing.ts"
 import * as Settings from "./Settings.ts"
 import * as Setup from "./Setup.ts"
@@ -100,7 +101,11 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     const { id, withSessions } = yield* channel.list
     const { census, sessions } = yield* RunningServer
     const all = withSessions ? yield* sessions : []
-    channel.send({ _tag: "listed", id, sessions: all, census: yield* census })
+    for (let first = 0; first < all.length; first += SessionQuery.mostInPart) {
+      channel.send({ _tag: "listedPart", id, sessions: all.slice(first, first + SessionQuery.mostInPart) })
+      yield* Effect.yieldNow
+    }
+    channel.send({ _tag: "listed", id, census: yield* census })
   })
   const ending = Effect.gen(function* () {
     const { id, session, reason } = yield* channel.end

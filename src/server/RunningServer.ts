@@ -12,6 +12,7 @@ import { Authenticator } from "../auth/Authenticator.ts"
 import { AuthSettings } from "../auth/Settings.ts"
 import { UsersRefresh } from "../auth/UsersRefresh.ts"
 import type { Bans } from "../bans/Bans.ts"
+import * as Slices from "../base/Slices.ts"
 import type * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import type { Ending } from "../network/Relay.ts"
@@ -160,7 +161,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<
       return Config.of(current.generation().services)
     },
     census: Effect.suspend(() => Effect.provide(sessions.census, current.generation().services)),
-    sessions: Effect.map(sessions.list, (all) => all.map(SessionSnapshot.of)),
+    // They may be very many, and those that are served must not wait.
+    sessions: Effect.flatMap(sessions.list, (all) => Slices.run(Slices.map(all, SessionSnapshot.of), 1)),
     endSession: (id, reason = "ended by operator") => sessions.end(id, reason),
     usersChanged: Effect.fnUntraced(function* (revoked) {
       const problems = yield* Effect.match(refresh?.run(revoked) ?? Effect.void, {

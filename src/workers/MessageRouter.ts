@@ -23,7 +23,7 @@ interface Parts {
   readonly seat: CoordinatorSeat["Service"]
   readonly heartbeat: Heartbeat.Heartbeat<Pool.Member>
   readonly reloads: Reloads.Reloads<Pool.Member>
-  readonly lists: Requests.Requests<Pool.Member, SessionQuery.Answer>
+  readonly lists: SessionQuery.Lists<Pool.Member>
   readonly ends: Requests.Requests<Pool.Member, boolean>
   readonly interest: EventInterest<Pool.Member>
   readonly metrics: WorkerMetrics.Gathering<Pool.Member>
@@ -85,7 +85,8 @@ export const make = Effect.fnUntraced(function* ({
         case "pong":
           return heartbeat.receive(member)
         case "listed":
-          return void lists.answer(member, message.id, message)
+        case "listedPart":
+          return lists.receive(member, message)
         case "endAnswered":
           return void ends.answer(member, message.id, message.isFound)
         case "events":

@@ -12,7 +12,7 @@ import type { Passed } from "../server/Systemd.ts"
 import type { Happened, Interest } from "./EventForward.ts"
 import type { Ping, Pong } from "./Heartbeat.ts"
 import type { Piece } from "./Pieces.ts"
-import type { Answer, Call, EndAnswer, EndCall } from "./SessionQuery.ts"
+import type { Answer, Call, EndAnswer, EndCall, Part } from "./SessionQuery.ts"
 import type { UsersChanged, UsersTaken } from "./UserChanges.ts"
 import type { Measure, Measured } from "./WorkerMetrics.ts"
 
@@ -41,6 +41,7 @@ export type ToPrimary =
   | Serving
   | Refused
   | Answer
+  | Part
   | EndAnswer
   | Happened
   | Measured

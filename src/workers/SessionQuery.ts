@@ -1,8 +1,10 @@
 /**
  * The sessions of all workers: the primary lists them, and ends them by their numbers.
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Requests from "../base/Requests.ts"
+import * as Requests from "../base/Requests.ts"
+import * as Slices from "../base/Slices.ts"
 import type { Ending } from "../network/Relay.ts"
 import type { Census } from "../session/OpenSessions.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
@@ -11,14 +13,65 @@ import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 export interface Call {
   readonly _tag: "list"
   readonly id: number
-  /** Whether the answer has the sessions, and not only the census. */
+  /** Whether parts of the answer have the sessions. */
   readonly withSessions: boolean
 }
 export interface Answer {
   readonly _tag: "listed"
   readonly id: number
-  readonly sessions: ReadonlyArray<SessionSnapshot>
   readonly census: Census
+}
+
+/** A part of an answer, which comes before the answer: to send very many sessions at once would hold up the others. */
+export interface Part {
+  readonly _tag: "listedPart"
+  readonly id: number
+  readonly sessions: ReadonlyArray<SessionSnapshot>
+}
+
+/** The most sessions in a part. */
+export const mostInPart = 256
+
+/** An answer with all of its parts. */
+export interface Listed extends Answer {
+  readonly sessions: ReadonlyArray<SessionSnapshot>
+}
+
+/** The open requests for the sessions of workers. */
+export interface Lists<in Worker> {
+  readonly ask: Requests.Requests<Worker, Listed>["ask"]
+  readonly receive: (worker: Worker, message: Answer | Part) => void
+  readonly remove: (worker: Worker) => void
+}
+
+/** Waits for each answer as long as `patience` says. */
+export const make = <Worker>(patience: Duration.Input): Lists<Worker> => {
+  const requests = Requests.make<Worker, Listed>(patience)
+  /** The parts of each worker by the number of the request. */
+  const parts = new Map<Worker, Map<number, Array<SessionSnapshot>>>()
+  const partsOf = (worker: Worker) => {
+    const known = parts.get(worker) ?? new Map<number, Array<SessionSnapshot>>()
+    parts.set(worker, known)
+    return known
+  }
+  return {
+    ask: requests.ask,
+    receive: (worker, message) => {
+      const known = partsOf(worker)
+      const sessions = known.get(message.id) ?? []
+      if (message._tag === "listedPart") {
+        sessions.push(...message.sessions)
+        known.set(message.id, sessions)
+      } else {
+        known.delete(message.id)
+        requests.answer(worker, message.id, { ...message, sessions })
+      }
+    },
+    remove: (worker) => {
+      parts.delete(worker)
+      requests.remove(worker)
+    }
+  }
 }
 
 /** The request to end a session, and whether the worker had the session. */
@@ -43,7 +96,7 @@ interface Asked {
 /** The sum over all workers, without those that do not answer. */
 export const census = Effect.fnUntraced(function* <Worker extends Asked>(
   members: Iterable<Worker>,
-  lists: Requests.Requests<Worker, Answer>
+  lists: Lists<Worker>
 ) {
   const workers = yield* askAll(members, (member) =>
     lists
@@ -69,17 +122,17 @@ export const census = Effect.fnUntraced(function* <Worker extends Asked>(
 /** The sessions of all workers, the oldest first, without those of workers that do not answer. */
 export const sessions = Effect.fnUntraced(function* <Worker extends Asked>(
   members: Iterable<Worker>,
-  lists: Requests.Requests<Worker, Answer>
+  lists: Lists<Worker>
 ) {
   const all = yield* askAll(members, (member) =>
     lists
       .ask(member, (id) => member.send({ _tag: "list", id, withSessions: true }))
       .pipe(
         Effect.map(({ sessions }) => sessions),
-        Effect.orElseSucceed((): Answer["sessions"] => [])
+        Effect.orElseSucceed((): Listed["sessions"] => [])
       )
   )
-  return all.flat().sort((one, other) => one.startedAt - other.startedAt)
+  return yield* Slices.run(Slices.sort(all.flat(), (one, other) => one.startedAt - other.startedAt))
 })
 
 /** Ends the session with this number. Returns whether a worker had it. */

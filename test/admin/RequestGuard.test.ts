@@ -91,8 +91,8 @@ describe("the token", () => {
   it("must be the exact token", () => {
     holds(
       fc.property(fc.string(), fc.string(), (one, other) => {
-        assert.strictEqual(RequestGuard.isSameToken(one, other), one === other)
-        assert.isTrue(RequestGuard.isSameToken(one, one))
+        assert.strictEqual(RequestGuard.sameAs(one)(other), one === other)
+        assert.isTrue(RequestGuard.sameAs(one)(one))
       })
     )
   })

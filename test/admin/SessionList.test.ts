@@ -18,7 +18,7 @@ const listing = (time: number) => {
   return { state, ...SessionList.make(list) }
 }
 
-it.effect("a list that takes long is shared by all readers, for ten times as long", () =>
+it.effect("a list that takes long is shared by all readers, for a second", () =>
   Effect.gen(function* () {
     const { state, read, forget } = listing(100)
     const readers = yield* Effect.forkChild(Effect.all([read, read, read], { concurrency: "unbounded" }))

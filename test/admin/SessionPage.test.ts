@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as SessionPage from "../../src/admin/SessionPage.ts"
+import * as Slices from "../../src/base/Slices.ts"
 import type { SessionSnapshot } from "../../src/session/SessionSnapshot.ts"
 
 const session = (id: number, more: Partial<SessionSnapshot> = {}): SessionSnapshot => ({
@@ -25,7 +26,7 @@ const sessions = [
 ]
 
 const ids = (query: Parameters<typeof SessionPage.page>[1]) => {
-  const { total, rows } = SessionPage.page(sessions, query)
+  const { total, rows } = Slices.runSync(SessionPage.page(sessions, query))
   return [total, rows.map(({ id }) => id)]
 }
 
@@ -50,9 +51,28 @@ describe("a page of sessions", () => {
     assert.deepStrictEqual(ids({ sort: "user" }), [4, [4, 1, 3, 2]])
     assert.deepStrictEqual(ids({ offset: 2, limit: 1 }), [4, [3]])
     assert.deepStrictEqual(ids({ offset: 9 }), [4, []])
+    assert.deepStrictEqual(ids({ offset: 3, order: "desc" }), [4, [1]])
+    assert.deepStrictEqual(ids({ offset: 9, order: "desc" }), [4, []])
     assert.deepStrictEqual(
       sessions.map(({ id }) => id),
       [1, 2, 3, 4]
+    )
+  })
+
+  it("is made in pieces", () => {
+    const many = Array.from({ length: 10_000 }, (_, id) => session(id, { user: `user ${id % 77}` }))
+    let pieces = 0
+    for (const _ of SessionPage.page(many, { sort: "user", order: "desc", search: "user" })) pieces++
+    assert.isAbove(pieces, 100)
+    const { rows } = Slices.runSync(SessionPage.page(many, { sort: "user", order: "desc", limit: 1000 }))
+    assert.deepStrictEqual(
+      rows.map(({ user, id }) => [user ?? null, id]),
+      many
+        .sort(({ user: a = "", id: one }, { user: b = "", id: other }) =>
+          a < b ? 1 : a === b ? other - one : -1
+        )
+        .slice(0, 1000)
+        .map(({ user, id }) => [user ?? null, id])
     )
   })
 
@@ -62,12 +82,12 @@ describe("a page of sessions", () => {
 })
 
 it("traffic is summed by a common field, the most first", () => {
-  assert.deepStrictEqual(SessionPage.traffic(sessions, "user"), [
+  assert.deepStrictEqual(Slices.runSync(SessionPage.traffic(sessions, "user")), [
     { key: "alice", sessions: 2, sent: 4, received: 70 },
     { key: null, sessions: 1, sent: 4, received: 0 },
     { key: "bob", sessions: 1, sent: 2, received: 0 }
   ])
-  assert.deepInclude(SessionPage.traffic(sessions, "client"), {
+  assert.deepInclude(Slices.runSync(SessionPage.traffic(sessions, "client")), {
     ...{ key: "2001:db8::9", sessions: 1, sent: 3, received: 70 }
   })
 })

@@ -42,6 +42,14 @@ describe("work in pieces", () => {
     assert.strictEqual(sum, 499_500)
   })
 
+  it("sorts as an array does, and keeps the order of equal items", () => {
+    for (const length of [0, 1, 255, 256, 257, 1000, 3000]) {
+      const items = Array.from({ length }, (_, index) => [(index * 7919) % 101, index] as const)
+      const compare = ([one]: readonly [number, number], [other]: readonly [number, number]) => one - other
+      assert.deepStrictEqual(Slices.runSync(Slices.sort(items, compare)), [...items].sort(compare))
+    }
+  })
+
   it("yields between the steps", () => {
     const numbers = Array.from({ length: 100_000 }, (_, index) => index)
     let pieces = 0

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mostStreams } from "../../src/admin/EventHandlers.ts"
+import { mostStreams } from "../../src/admin/EventHub.ts"
 import type { Event } from "../../src/session/Event.ts"
 import * as Admin from "../support/admin.ts"
 import * as Program from "../support/program.ts"

@@ -24,6 +24,7 @@ const fake = (refuses: boolean) => {
     settings: Config.defaults,
     usersChanged: () => Effect.die("not asked"),
     census: Effect.die("not asked"),
+    upstreams: Effect.die("not asked"),
     sessions: Effect.die("not asked"),
     endSession: () => Effect.die("not asked"),
     reload: (_, release = () => {}) => {

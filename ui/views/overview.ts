@@ -5,6 +5,7 @@ import * as Api from "../api.ts"
 import * as Chart from "../chart.ts"
 import { fill, h, setText } from "../dom.ts"
 import * as Format from "../format.ts"
+import * as History from "../history.ts"
 import type { Denial } from "../stream.ts"
 import type { View } from "./view.ts"
 
@@ -63,18 +64,14 @@ export const make = (denials: () => ReadonlyArray<Denial>): View => {
     )
   )
   const chart = Chart.make(plot)
+  let history: ReadonlyArray<Api.Sample> = []
 
   return {
     element,
     every: 2000,
     refresh: async () => {
-      const [status, history, byUser, byTarget, others] = await Promise.all([
-        Api.status(),
-        Api.history(),
-        Api.traffic("user"),
-        Api.traffic("target"),
-        Api.upstreams()
-      ])
+      const { status, samples, users: byUser, targets: byTarget, upstreams: others } = await Api.overview()
+      history = History.joined(history, samples) ?? (await Api.history())
       const [, ups, downs] = Chart.seriesOf(history)
       const [up, down] = [ups.at(-1) ?? 0, downs.at(-1) ?? 0]
       tiles.sessions.show(Format.count(status.sessions))
