@@ -283,11 +283,18 @@ export type Explanation = typeof Explanation.Type
 export const levels = ["trace", "debug", "info", "warn", "error", "none"] as const
 export type Level = (typeof levels)[number]
 
+/** An upstream that a route leads to. */
 export const Upstream = Schema.Struct({
+  route: Schema.String,
   name: Schema.String,
-  healthy: Schema.Boolean,
-  since: Schema.NullOr(Schema.Int),
-  detail: Schema.String
+  healthy: Schema.Boolean.annotate({
+    description: "Whether sessions use it: false while any worker leaves it alone, because it fails"
+  }),
+  since: Schema.NullOr(Schema.Int).annotate({ description: "When that changed; null if it never did" }),
+  sessions: Schema.Int.annotate({ description: "Open sessions" }),
+  failures: Schema.Int.annotate({ description: "Of sessions and health checks" }),
+  downIn: Schema.Array(Schema.Int).annotate({ description: "The workers that leave it alone, by their pid" }),
+  detail: Schema.String.annotate({ description: "What was wrong the last time; empty while nothing was" })
 })
 export type Upstream = typeof Upstream.Type
 

@@ -14,7 +14,7 @@ import * as SessionList from "./SessionList.ts"
 /** The server, as far as the API sees and steers it. */
 export type Steered = Pick<
   RunningServer["Service"],
-  "sessions" | "endSession" | "usersChanged" | "census" | "listeners" | "asksPassword"
+  "sessions" | "endSession" | "usersChanged" | "upstreams" | "census" | "listeners" | "asksPassword"
 >
 
 export class Control extends Context.Service<

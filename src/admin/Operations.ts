@@ -6,7 +6,7 @@ import type * as Effect from "effect/Effect"
 import type { User } from "../auth/User.ts"
 import type { UserParameter } from "../auth/UserParameters.ts"
 import type { UserStore, UserStoreError } from "../auth/UserStore.ts"
-import type { Explanation, Invalid, Level, Limit, NotOffered, Question, SettingRow, Upstream } from "./Api.ts"
+import type { Explanation, Invalid, Level, Limit, NotOffered, Question, SettingRow } from "./Api.ts"
 
 /** A user, and whether the user is in a store. */
 export interface KnownUser {
@@ -47,9 +47,3 @@ export class Operations extends Context.Service<
       | undefined
   }
 >()("effect-socks/admin/Operations") {}
-
-/** The health of the upstreams that routes lead to. */
-export const Upstreams = Context.Reference<Effect.Effect<ReadonlyArray<Upstream>> | undefined>(
-  "effect-socks/admin/Upstreams",
-  { defaultValue: () => undefined }
-)

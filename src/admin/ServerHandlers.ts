@@ -5,12 +5,23 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Bans } from "../bans/Bans.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import { AdminApi, type Invalid, type Level, type Limit, NotOffered, NotReady, type Status } from "./Api.ts"
+import type { UpstreamState } from "../routes/UpstreamState.ts"
+import { printable } from "../wire/Text.ts"
+import {
+  AdminApi,
+  type Invalid,
+  type Level,
+  type Limit,
+  NotOffered,
+  NotReady,
+  type Status,
+  type Upstream
+} from "./Api.ts"
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
-import { Operations, Upstreams } from "./Operations.ts"
-import { Readiness } from "./Readiness.ts"
+import { Operations } from "./Operations.ts"
 import * as Paced from "./Paced.ts"
+import { Readiness } from "./Readiness.ts"
 import * as SessionPage from "./SessionPage.ts"
 
 export const layer = HttpApiBuilder.group(
@@ -21,7 +32,7 @@ export const layer = HttpApiBuilder.group(
     const { list: bans } = yield* Bans
     const { version, config, limits, explain, reload, stop, logLevel, changeableUsers } = yield* Operations
     const { isDraining, setDraining } = yield* Readiness
-    const upstreams = (yield* Upstreams) ?? Effect.succeed([])
+    const upstreams = Effect.map(server.upstreams, (all) => all.map(upstream))
 
     const status = Effect.gen(function* (): Effect.fn.Return<Status> {
       const census = yield* server.census
@@ -56,7 +67,7 @@ export const layer = HttpApiBuilder.group(
             samples: (yield* history.samples).slice(-recent),
             users: (yield* traffic("user")).slice(0, mostBars),
             targets: (yield* traffic("target")).slice(0, mostBars),
-            upstreams: yield* upstreams
+            upstreams: (yield* upstreams).slice(0, mostUpstreams)
           }
         })
       )
@@ -112,12 +123,23 @@ const recent = 15
 /** The users and targets of an overview. */
 const mostBars = 10
 
+/** The upstreams of an overview. Of more, those that fail come first. */
+const mostUpstreams = 50
+
 /** The workers that answered, of a census of several. */
 const workersOf = (census: object): Status["workers"] => {
   const { workers = [] } = census as {
     readonly workers?: ReadonlyArray<{ readonly pid: number; readonly sessions?: number }>
   }
   return workers.map(({ pid, sessions = 0 }) => ({ pid, sessions }))
+}
+
+const upstream = (state: UpstreamState): Upstream => {
+  const { route, member, isUp, since = null, sessions, failures, error, downIn = [] } = state
+  return {
+    ...{ route, name: printable(member), healthy: isUp, since, sessions, failures, downIn },
+    detail: printable(error ?? "", 300)
+  }
 }
 
 const notOffered = (name: string): Effect.Effect<never, NotOffered> =>

@@ -115,6 +115,10 @@ const users = Command.make(
   )
 )
 
+const upstreams = Command.make("upstreams", { json }, (asked) =>
+  Effect.flatMap(root, (given) => Effect.flatMap(tool, (Tool) => Tool.upstreams(given, asked)))
+).pipe(Command.withDescription("List the upstreams of a running server, and whether they work"))
+
 const top = Command.make(
   "top",
   {
@@ -151,4 +155,4 @@ const healthcheck = Command.make("healthcheck", {}, () =>
 )
 
 /** The commands, in the order in which they are listed. */
-export const commands = [sessions, kill, bans, ban, unban, users, top, healthcheck] as const
+export const commands = [sessions, kill, bans, ban, unban, users, upstreams, top, healthcheck] as const

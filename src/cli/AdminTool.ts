@@ -8,7 +8,14 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AdminCheck from "../admin/AdminCheck.ts"
-import { type BanRow, largestPage, type SessionQuery, type SessionRow, type UserRow } from "../admin/Api.ts"
+import {
+  type BanRow,
+  largestPage,
+  type SessionQuery,
+  type SessionRow,
+  type Upstream,
+  type UserRow
+} from "../admin/Api.ts"
 import * as Client from "../admin/Client.ts"
 import * as Token from "../admin/Token.ts"
 import * as Quantity from "../base/Quantity.ts"
@@ -71,6 +78,13 @@ export const ban = (
 export const unban = (given: Sources.Given, { json, network }: Printed & { readonly network: string }) =>
   run(given, (client) =>
     Effect.flatMap(client.bans.lift({ params: { network } }), (rows) => printBans(json, rows))
+  )
+
+export const upstreams = (given: Sources.Given, { json }: Printed) =>
+  run(given, (client) =>
+    Effect.flatMap(client.server.upstreams(), (rows) =>
+      json ? print(rows) : Console.log(Table.lines(upstreamColumns(Date.now()), rows).join("\n"))
+    )
   )
 
 interface UsersAsked extends Printed {
@@ -171,6 +185,20 @@ export const sessionColumns = (now: number): ReadonlyArray<Table.Column<SessionR
   { title: "SENT", of: ({ sent }) => Quantity.size(sent), isNumber: true },
   { title: "RECEIVED", of: ({ received }) => Quantity.size(received), isNumber: true },
   { title: "AGE", of: ({ startedAt }) => Quantity.age(now - startedAt), isNumber: true }
+]
+
+const upstreamColumns = (now: number): ReadonlyArray<Table.Column<Upstream>> => [
+  { title: "ROUTE", of: ({ route }) => route },
+  { title: "NAME", of: ({ name }) => printable(name, 48) },
+  {
+    title: "STATE",
+    of: ({ healthy, downIn }) =>
+      healthy ? "up" : `down${downIn.length > 1 ? ` (${downIn.length} workers)` : ""}`
+  },
+  { title: "FOR", of: ({ since }) => (since === null ? "-" : Quantity.age(now - since)), isNumber: true },
+  { title: "SESSIONS", of: ({ sessions }) => String(sessions), isNumber: true },
+  { title: "FAILURES", of: ({ failures }) => String(failures), isNumber: true },
+  { title: "DETAIL", of: ({ detail }) => detail || "-" }
 ]
 
 const banColumns: ReadonlyArray<Table.Column<BanRow>> = [

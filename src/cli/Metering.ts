@@ -23,7 +23,7 @@ export interface Observing {
   /** Beside the primary. Where metrics are counted, with the service `Metrics`. */
   readonly primary: Layer.Layer<never, never, Bans | Events | RunningServer | WorkerMetrics>
   /** Beside a worker's server. */
-  readonly worker: Layer.Layer<never, never, RunningServer>
+  readonly worker: Layer.Layer<never, never, Events | RunningServer>
   /** Answers the primary with the metrics of this worker, and sends the last ones at the end. */
   readonly answering: (channel: Pick<IpcChannel, "measure" | "send">) => Layer.Layer<never>
 }

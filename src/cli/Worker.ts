@@ -98,14 +98,15 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     Layer.provideMerge(Setup.settings(outline, passed))
   )
   const answering = Effect.gen(function* () {
-    const { id, withSessions } = yield* channel.list
-    const { census, sessions } = yield* RunningServer
+    const { id, withSessions, withUpstreams } = yield* channel.list
+    const { census, sessions, upstreams } = yield* RunningServer
     const all = withSessions ? yield* sessions : []
     for (let first = 0; first < all.length; first += SessionQuery.mostInPart) {
       channel.send({ _tag: "listedPart", id, sessions: all.slice(first, first + SessionQuery.mostInPart) })
       yield* Effect.yieldNow
     }
-    channel.send({ _tag: "listed", id, census: yield* census })
+    const states = withUpstreams ? yield* upstreams : []
+    channel.send({ _tag: "listed", id, census: yield* census, upstreams: states })
   })
   const ending = Effect.gen(function* () {
     const { id, session, reason } = yield* channel.end

@@ -54,7 +54,10 @@ export type Provided = Server | Bans | Events | Reload | Sessions | Steering | U
  */
 export class Server extends Context.Service<
   Server,
-  Pick<RunningServer["Service"], "listeners" | "addresses" | "asksPassword" | "selfSigned" | "census">
+  Pick<
+    RunningServer["Service"],
+    "listeners" | "addresses" | "asksPassword" | "selfSigned" | "census" | "upstreams"
+  >
 >()("effect-socks/library/Server") {
   /**
    * A server that runs from the time that the layer is built until its scope closes: then it accepts no more, gives its

@@ -5,11 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Bans } from "../bans/Bans.ts"
 import { CurrentPhases } from "../base/Phases.ts"
+import type { UpstreamState } from "../routes/UpstreamState.ts"
 import { Events } from "../session/Events.ts"
 import type { Census } from "../session/OpenSessions.ts"
 import { SessionRegistry } from "../session/SessionRegistry.ts"
-import { ofCensus, ofServer, ofSessions } from "./Definitions.ts"
-import type { Meters } from "./Meters.ts"
+import { type Definition, ofCensus, ofServer, ofSessions, ofUpstreams } from "./Definitions.ts"
+import { type Meters, mostMembers } from "./Meters.ts"
 import { Family, read } from "./Series.ts"
 
 /** Counts the sessions of this process, and measures their phases, until the layer is released. */
@@ -72,6 +73,53 @@ export const census = ({ context }: Meters, census: Effect.Effect<Census>): Laye
         gauge("sessionLimit", ({ limits }) => limits?.sessions),
         gauge("handshakeLimit", ({ limits }) => limits?.handshakes)
       ])
+    })
+  )
+
+/** The upstreams of the routes in force, in the process of the sessions. Each reload may have others. */
+export const upstreams = (
+  meters: Meters,
+  states: Effect.Effect<ReadonlyArray<UpstreamState>>
+): Layer.Layer<never, never, Events> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const { context } = meters
+      const { listen } = yield* Events
+      const failures = new Family(ofUpstreams.failures, context, mostMembers, undefined, true)
+      yield* listen(["UpstreamFailed"], ({ route, member }) => counted(failures, route, member))
+      let latest = new Map<string, UpstreamState>()
+      const series = new Map<string, ReadonlyArray<() => void>>()
+      const gauge = (key: string, definition: Definition, get: (state: UpstreamState) => number) => {
+        const { route, member } = latest.get(key)!
+        return read(definition, context, [route, member], () => {
+          const state = latest.get(key)
+          return state === undefined ? 0 : get(state)
+        })
+      }
+      const update = (states: ReadonlyArray<UpstreamState>) => {
+        latest = new Map(
+          states.slice(0, mostMembers).map((state) => [`${state.route}\n${state.member}`, state])
+        )
+        for (const [key, removes] of series) {
+          if (latest.has(key)) continue
+          for (const remove of removes) remove()
+          series.delete(key)
+        }
+        for (const key of latest.keys()) {
+          if (series.has(key)) continue
+          series.set(key, [
+            gauge(key, ofUpstreams.up, ({ isUp }) => (isUp ? 1 : 0)),
+            gauge(key, ofUpstreams.sessions, ({ sessions }) => sessions)
+          ])
+        }
+      }
+      meters.renew = () => update(Effect.runSyncWith(context)(states))
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          meters.renew = () => {}
+          update([])
+        })
+      )
     })
   )
 

@@ -3,15 +3,15 @@
  */
 
 /**
- * One metric. `merge` is how the values of several processes become one: by default their sum; `max`, or `worker`, each
- * process with a label of its own.
+ * One metric. `merge` is how the values of several processes become one: by default their sum; `max` or `min`; or `worker`,
+ * each process with a label of its own.
  */
 export interface Definition {
   readonly name: string
   readonly type: "Counter" | "Gauge" | "Histogram"
   readonly help: string
   readonly labels: ReadonlyArray<string>
-  readonly merge?: "max" | "worker"
+  readonly merge?: "max" | "min" | "worker"
   /** Of a histogram: the upper bounds of its buckets. */
   readonly bounds?: ReadonlyArray<number>
 }
@@ -35,7 +35,10 @@ const counter = (name: string, help: string, labels: ReadonlyArray<string> = [])
 const gauge = (
   name: string,
   help: string,
-  { labels = [], merge }: { readonly labels?: ReadonlyArray<string>; readonly merge?: "max" | "worker" } = {}
+  {
+    labels = [],
+    merge
+  }: { readonly labels?: ReadonlyArray<string>; readonly merge?: Definition["merge"] } = {}
 ): Definition => ({ name: `effect_socks_${name}`, type: "Gauge", help, labels, ...(merge && { merge }) })
 
 const seconds = (name: string, help: string, bounds = latencies): Definition => ({
@@ -82,6 +85,26 @@ export const ofCensus = {
   handshakeLimit: gauge("handshakes_limit", "Limit of handshakes of a process.", { merge: "worker" })
 } as const
 
+const ofMember = { labels: ["route", "member"] }
+
+/** The metrics of upstreams: a series for each member of a route. */
+export const ofUpstreams = {
+  up: gauge(
+    "upstream_up",
+    "1 while sessions use an upstream, 0 while a process leaves it alone, because it fails.",
+    {
+      ...ofMember,
+      merge: "min"
+    }
+  ),
+  sessions: gauge("upstream_sessions", "Open sessions through an upstream.", ofMember),
+  failures: counter(
+    "upstream_failures",
+    "Failures of an upstream, for sessions and health checks.",
+    ofMember.labels
+  )
+} as const
+
 /** The metrics of the server as a whole. */
 export const ofServer = {
   bans: gauge("bans", "Banned networks."),
@@ -91,8 +114,8 @@ export const ofServer = {
 
 /** The metrics of a process. */
 export const ofProcess = {
-  info: gauge("info", "1, with the transport in use and the version of Node.", {
-    labels: ["transport", "node"],
+  info: gauge("info", "1, with the version of effect-socks, the transport in use and the version of Node.", {
+    labels: ["version", "transport", "node"],
     merge: "max"
   }),
   startTime: gauge("start_time_seconds", "Start of the process, in seconds since the epoch.", {
@@ -107,6 +130,10 @@ export const ofProcess = {
 } as const satisfies Readonly<Record<string, Definition>>
 
 /** All metrics. */
-export const all: ReadonlyArray<Definition> = [ofSessions, ofCensus, ofServer, ofProcess].flatMap(
-  (group): ReadonlyArray<Definition> => Object.values(group)
-)
+export const all: ReadonlyArray<Definition> = [
+  ofSessions,
+  ofCensus,
+  ofUpstreams,
+  ofServer,
+  ofProcess
+].flatMap((group): ReadonlyArray<Definition> => Object.values(group))

@@ -25,7 +25,7 @@ export const merge = (parts: ReadonlyArray<Part>): Snapshot => {
       const other = merged.get(key)
       // Of two processes with one place, the first one counts.
       if (other === undefined) merged.set(key, series)
-      else if (how !== "worker") merged.set(key, together(other, series, how === "max"))
+      else if (how !== "worker") merged.set(key, together(other, series, how))
     }
   }
   return [...merged.values()]
@@ -54,14 +54,16 @@ const labelled = (series: Series, worker: string): Series => ({
 const keyOf = ({ id, attributes = {} }: Series): string =>
   JSON.stringify([id, Object.entries(attributes).sort(([one], [other]) => (one < other ? -1 : 1))])
 
-const together = (one: Series, other: Series, isMax: boolean): Series => {
+const together = (one: Series, other: Series, how: Definition["merge"]): Series => {
   if (one.type === "Counter" && other.type === "Counter") {
     const count = sum(one.state.count, other.state.count)
     return { ...one, state: { ...one.state, count } }
   }
   if (one.type === "Gauge" && other.type === "Gauge") {
     const values = [one.state.value, other.state.value] as const
-    return { ...one, state: { value: isMax ? Math.max(...values.map(Number)) : sum(...values) } }
+    const numbers = values.map(Number)
+    const value = how === "max" ? Math.max(...numbers) : how === "min" ? Math.min(...numbers) : sum(...values)
+    return { ...one, state: { value } }
   }
   if (one.type === "Frequency" && other.type === "Frequency") {
     const occurrences = new Map(one.state.occurrences)

@@ -24,8 +24,8 @@ export const make: Effect.Effect<Meters, never, MetricSettings> = Effect.gen(fun
 /** The number of rules with series of their own. */
 const mostRules = 200
 
-/** The number of routes with series of their own. A route has few members. */
-const mostRoutes = 200
+/** The number of members of routes with series of their own. */
+export const mostMembers = 200
 
 /** The outcomes that a limit caused. */
 const byLimit: ReadonlySet<string> = new Set<SessionEnded["outcome"]>([
@@ -52,6 +52,8 @@ export class Meters {
   private readonly userBytes: Family | undefined
   private readonly relayed: Cell
   private readonly dropped: Cell
+  /** Brings series up to date that come and go, before metrics are read. */
+  renew: () => void = () => {}
   /** The open sessions. */
   open: () => ReadonlyArray<Session> = () => []
   /** What was counted of open sessions with a request, by their numbers. */
@@ -66,7 +68,7 @@ export class Meters {
       new Family(definition, context, most, () => this.countOpen())
     this.begun = live(ofSessions.begun)
     this.ended = family(ofSessions.ended)
-    this.routes = family(ofSessions.routes, mostRoutes)
+    this.routes = new Family(ofSessions.routes, context, mostMembers, undefined, true)
     this.denials = family(ofSessions.denials, mostRules)
     this.logins = family(ofSessions.logins)
     this.limits = family(ofSessions.limits)
@@ -129,6 +131,7 @@ export class Meters {
     queueMicrotask(() => {
       this.isFresh = false
     })
+    this.renew()
     for (const { id, traffic, user, protocol = "none", admitted } of this.open()) {
       if (admitted === undefined) continue
       if (!this.counted.has(id)) this.begin(protocol, admitted.request.command)

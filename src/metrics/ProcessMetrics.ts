@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { version } from "../base/Version.ts"
 import { CurrentTransport } from "../network/Transports.ts"
 import { ofProcess } from "./Definitions.ts"
 import type { Meters } from "./Meters.ts"
@@ -16,7 +17,7 @@ export const layer = ({ context }: Meters): Layer.Layer<never> =>
       const { name } = yield* CurrentTransport
       const startedAt = (yield* Clock.currentTimeMillis) / 1000 - process.uptime()
       const memory = (kind: "rss" | "heapUsed" | "external") => () => process.memoryUsage()[kind]
-      read(ofProcess.info, context, [name, process.versions.node], () => 1)
+      read(ofProcess.info, context, [version(), name, process.versions.node], () => 1)
       read(ofProcess.startTime, context, [], () => startedAt)
       read(ofProcess.cpu, context, [], () => {
         const { user, system } = process.cpuUsage()

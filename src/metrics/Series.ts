@@ -21,22 +21,25 @@ export class Family {
   private readonly context: Context.Context<never>
   private readonly most: number
   private readonly update: () => void
+  private readonly isOfPairs: boolean
   private readonly firsts = new Set<string>()
 
   /**
-   * `most` is the number of values of the first label. Further values share a series with the value `other`. `update` is
-   * called before a value is read.
+   * `most` is the number of values of the first label, or with `isOfPairs` of both labels together. Further values share
+   * a series with the value `other`. `update` is called before a value is read.
    */
   constructor(
     definition: Definition,
     context: Context.Context<never>,
     most = Number.POSITIVE_INFINITY,
-    update = () => {}
+    update = () => {},
+    isOfPairs = false
   ) {
     this.definition = definition
     this.context = context
     this.most = most
     this.update = update
+    this.isOfPairs = isOfPairs
   }
 
   /** The series with these values of the labels. */
@@ -45,10 +48,14 @@ export class Family {
     return this.cells.get(key) ?? this.add(key, first, second)
   }
 
+  private isFull(first: string): boolean {
+    return this.isOfPairs
+      ? this.cells.size >= this.most
+      : this.firsts.size >= this.most && !this.firsts.has(first)
+  }
+
   private add(key: string, first: string, second: string): Cell {
-    if (this.firsts.size >= this.most && first !== rest && !this.firsts.has(first)) {
-      return this.cell(rest, second)
-    }
+    if (first !== rest && this.isFull(first)) return this.cell(rest, this.isOfPairs ? rest : second)
     this.firsts.add(first)
     const cell: Cell = { value: 0 }
     this.cells.set(key, cell)

@@ -12,11 +12,19 @@ export interface MemberState {
   readonly breaker: Breaker
   /** The number of sessions that use it now. */
   sessions: number
+  failures: number
+  /** Milliseconds since the epoch when the member was left alone, or worked again. */
+  changedAt: number | undefined
+  /** What was wrong the last time; undefined while nothing was. */
+  error: string | undefined
   /** What is called after the number of sessions has changed. */
   readonly listeners: Set<() => void>
 }
 
-export const unseen = (): MemberState => ({ breaker: new Breaker(), sessions: 0, listeners: new Set() })
+export const unseen = (): MemberState => ({
+  ...{ breaker: new Breaker(), sessions: 0, failures: 0, listeners: new Set() },
+  ...{ changedAt: undefined, error: undefined }
+})
 
 /** Counts a session that begins, or ends. */
 export const count = (state: MemberState, difference: 1 | -1): void => {

@@ -19,6 +19,8 @@ import * as Labels from "./Labels.ts"
 import { LoadHeap } from "./LoadHeap.ts"
 import * as MemberStates from "./MemberStates.ts"
 import type { Choice as ChoiceName } from "./RouteOptions.ts"
+import { UpstreamLog } from "./UpstreamLog.ts"
+import type { UpstreamState } from "./UpstreamState.ts"
 
 export interface Member {
   readonly name: string
@@ -164,6 +166,14 @@ export class Pool {
     )
   }
 
+  /** What is known of the members. */
+  get states(): ReadonlyArray<UpstreamState> {
+    return this.members.map(({ name, id, state: { breaker, sessions, failures, changedAt, error } }) => ({
+      ...{ route: this.route, member: name, id, isUp: !breaker.isOpen, since: changedAt },
+      ...{ sessions, failures, error }
+    }))
+  }
+
   /** The member that a session would get now, and the number of those that it may get. */
   preview(asked: Asked, now: number): { readonly member: Member | undefined; readonly count: number } {
     const group = this.groupFor(asked.labels)
@@ -229,25 +239,38 @@ export class Pool {
   }
 
   /** Notes that a member works. */
-  works({ breaker, name: member }: Seen): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      breaker.succeed()
-        ? Effect.logInfo("an upstream works again", { route: this.route, member })
-        : Effect.void
-    )
+  works({ state, name }: Seen): Effect.Effect<void> {
+    return Effect.clockWith((clock) => {
+      state.error = undefined
+      if (!state.breaker.succeed()) return Effect.void
+      state.changedAt = clock.currentTimeMillisUnsafe()
+      const which = { route: this.route, member: name }
+      return Effect.andThen(
+        Effect.logInfo("an upstream works again", which),
+        Effect.flatMap(UpstreamLog, ({ changed }) => changed({ ...which, isUp: true }))
+      )
+    })
   }
 
   /** Notes that a member fails. */
   fails(
-    { breaker, name: member }: Seen,
+    { state, name }: Seen,
     { _tag: outcome, message: reason }: { readonly _tag: string; readonly message: string },
     failure: Failure
   ): Effect.Effect<void> {
-    return Effect.clockWith((clock) =>
-      breaker.fail(clock.currentTimeMillisUnsafe(), failure)
-        ? Effect.logWarning("an upstream keeps failing", { route: this.route, member, outcome, reason })
-        : Effect.void
-    )
+    return Effect.clockWith((clock) => {
+      const now = clock.currentTimeMillisUnsafe()
+      state.failures++
+      state.error = reason
+      const told = { route: this.route, member: name, outcome, reason }
+      const failed = Effect.flatMap(UpstreamLog, ({ failed }) => failed(told))
+      if (!state.breaker.fail(now, failure)) return failed
+      state.changedAt = now
+      return failed.pipe(
+        Effect.andThen(Effect.logWarning("an upstream keeps failing", told)),
+        Effect.andThen(Effect.flatMap(UpstreamLog, ({ changed }) => changed({ ...told, isUp: false })))
+      )
+    })
   }
 }
 

@@ -17,6 +17,7 @@ import type { Access } from "../policy/Access.ts"
 import type { Authorized, Permitted } from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Target } from "../wire/Target.ts"
+import type { UpstreamState } from "./UpstreamState.ts"
 
 /** A target that the policy has judged, and its client. */
 export interface JudgedTarget<out Entered = void, out R = Scope.Scope> {
@@ -113,6 +114,8 @@ export interface Route {
     to: JudgedTarget<Entered, never>,
     share: Share
   ) => Effect.Effect<DatagramDestination<Entered>, LimitError | DialError, Connecting>
+  /** The upstreams of the route, as they are now; left out if it has none. */
+  readonly upstreams?: (() => ReadonlyArray<UpstreamState>) | undefined
   /** False if the route can carry no datagrams, so that UDP ASSOCIATE is refused. */
   readonly carriesDatagrams?: boolean | undefined
 }

@@ -85,8 +85,10 @@ export const make = Effect.fnUntraced(function* (
     ["deny", Deny.route]
   ])
   const states = yield* CurrentMemberStates
+  const through: Array<Pool> = []
   for (const [name, { pool, options: route, egress }] of yield* pools(options)) {
     if (states !== undefined) yield* pool.share(states)
+    if (!route.isDirect) through.push(pool)
     const way = route.isDirect ? Direct.route : Upstreams.make(pool, stickyOf(route, options))
     const checks = route.check ? HealthCheck.run(pool, route.check, isInForce) : Effect.void
     yield* egress ? Effect.provideService(checks, CurrentSource, egress.common) : checks
@@ -94,7 +96,8 @@ export const make = Effect.fnUntraced(function* (
   }
   return Router.make({
     ...{ routes, carriesDatagrams: carriesDatagrams(options, routes), isByRule: namedBy(options).length > 0 },
-    ...defaultsOf(options)
+    ...defaultsOf(options),
+    upstreams: () => through.flatMap(({ states }) => states)
   })
 })
 

@@ -13,7 +13,7 @@ import * as Direct from "./Direct.ts"
 import * as NoProxy from "./NoProxy.ts"
 import type { Connected, Incoming, JudgedTarget, Route } from "./Route.ts"
 
-export interface Options {
+export interface Options extends Pick<Route, "upstreams"> {
   /** Whether one of the routes that can be taken carries datagrams. */
   readonly carriesDatagrams: boolean
   /** Whether rules name routes, so that the route of a sender is known only when the sender has connected. */
@@ -39,7 +39,7 @@ export const nameFor = (
   return NoProxy.includes(noProxy, target, address) ? "direct" : fallback
 }
 
-export const make = ({ routes, carriesDatagrams, isByRule, ...defaults }: Options): Route => {
+export const make = ({ routes, carriesDatagrams, isByRule, upstreams, ...defaults }: Options): Route => {
   const routeOf = (name: string) => routes.get(name) ?? unknown(name)
 
   /** The addresses of each route, in the order of the addresses. */
@@ -63,6 +63,7 @@ export const make = ({ routes, carriesDatagrams, isByRule, ...defaults }: Option
   }
 
   return {
+    upstreams,
     carriesDatagrams,
     connect: (to) => inTurn(byRoute(to).map(({ name, route, to }) => connected(name, route.connect(to)))),
     forward: (to) =>

@@ -93,7 +93,13 @@ export type Counted = Bandwidth | Counters | Events | SessionRegistry
 
 /** The services that count connections, with the log of their events. */
 export const counted = <E, R>(counters: Layer.Layer<Counters, E, R>): Layer.Layer<Counted, E, R> =>
-  Layer.mergeAll(Bandwidth.layer, SessionRegistry.layer, EventSources.decisions, EventSources.logins).pipe(
+  Layer.mergeAll(
+    Bandwidth.layer,
+    SessionRegistry.layer,
+    EventSources.decisions,
+    EventSources.logins,
+    EventSources.upstreams
+  ).pipe(
     Layer.provideMerge(counters),
     // Below the sessions, so that the log ends after the last session.
     Layer.provide(Layer.mergeAll(EventSources.bans, EventLog.layer)),

@@ -17,7 +17,7 @@ export interface Metering {
   /** Counts sessions, until the last session has ended. */
   readonly listener: Layer.Layer<never, never, Bans | Events | SessionRegistry>
   /** Beside a server whose sessions are in this process. */
-  readonly census: Layer.Layer<never, never, RunningServer>
+  readonly census: Layer.Layer<never, never, Events | RunningServer>
   /** Beside a server that decides about bans and reloads in this process. */
   readonly decisions: Layer.Layer<never, never, Bans | Events>
   readonly process: Layer.Layer<never>
@@ -27,7 +27,11 @@ export interface Metering {
 export const make: Effect.Effect<Metering, never, MetricSettings> = Effect.map(Meters.make, (meters) => ({
   meters,
   listener: Counting.sessions(meters),
-  census: Layer.unwrap(Effect.map(RunningServer, ({ census }) => Counting.census(meters, census))),
+  census: Layer.unwrap(
+    Effect.map(RunningServer, ({ census, upstreams }) =>
+      Layer.merge(Counting.census(meters, census), Counting.upstreams(meters, upstreams))
+    )
+  ),
   decisions: Counting.server(meters),
   process: ProcessMetrics.layer(meters)
 }))

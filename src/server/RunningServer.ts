@@ -16,6 +16,8 @@ import * as Slices from "../base/Slices.ts"
 import type * as ListenAddress from "../config/ListenAddress.ts"
 import type { BadSetting, BadSettings, ListenFailed, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import type { Ending } from "../network/Relay.ts"
+import { CurrentRoute } from "../routes/Routes.ts"
+import * as UpstreamState from "../routes/UpstreamState.ts"
 import type { Events } from "../session/Events.ts"
 import type { Census } from "../session/OpenSessions.ts"
 import * as Revalidation from "../session/Revalidation.ts"
@@ -50,6 +52,8 @@ export class RunningServer extends Context.Service<
     readonly census: Effect.Effect<Census>
     /** The open sessions of all workers. */
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSnapshot.SessionSnapshot>>
+    /** The upstreams of the routes in force, of all workers together. */
+    readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamState.UpstreamState>>
     /**
      * Ends the session with this number, of any worker, by resetting its connections. `reason` is the outcome in the
      * log, "ended by operator" by default. Returns false if no such session is open.
@@ -163,6 +167,10 @@ const make = Effect.gen(function* (): Effect.fn.Return<
     census: Effect.suspend(() => Effect.provide(sessions.census, current.generation().services)),
     // They may be very many, and those that are served must not wait.
     sessions: Effect.flatMap(sessions.list, (all) => Slices.run(Slices.map(all, SessionSnapshot.of), 1)),
+    upstreams: Effect.sync(() => {
+      const { upstreams } = Context.get(current.generation().services, CurrentRoute)
+      return UpstreamState.first(upstreams?.() ?? [])
+    }),
     endSession: (id, reason = "ended by operator") => sessions.end(id, reason),
     usersChanged: Effect.fnUntraced(function* (revoked) {
       const problems = yield* Effect.match(refresh?.run(revoked) ?? Effect.void, {

@@ -18,6 +18,8 @@ export type Event =
   | LoginFailed
   | NetworkBanned
   | BanLifted
+  | UpstreamFailed
+  | UpstreamChanged
   | Reloaded
   | ReloadFailed
   | EventsMissed
@@ -173,6 +175,27 @@ export interface NetworkBanned {
 export interface BanLifted {
   readonly _tag: "BanLifted"
   readonly network: string
+}
+
+/** An upstream of a route failed, for a session or a health check. */
+export interface UpstreamFailed {
+  readonly _tag: "UpstreamFailed"
+  readonly route: string
+  readonly member: string
+  /** The tag of the error. */
+  readonly outcome: string
+  readonly reason: string
+}
+
+/** An upstream is left alone from now on, because it fails, or works again. Each worker finds out by itself. */
+export interface UpstreamChanged {
+  readonly _tag: "UpstreamChanged"
+  readonly route: string
+  readonly member: string
+  readonly isUp: boolean
+  /** Of a failure. */
+  readonly outcome?: string
+  readonly reason?: string
 }
 
 /** A reload put new settings in force. */

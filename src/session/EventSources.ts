@@ -1,5 +1,5 @@
 /**
- * The events of the rooms below this room: decisions, logins and bans. Each of these rooms writes to a reference of its
+ * The events of the rooms below this room: decisions, logins, bans and upstreams. Each of these rooms writes to a reference of its
  * own, and these layers replace the references.
  */
 import * as Effect from "effect/Effect"
@@ -8,6 +8,7 @@ import { type Login, LoginLog } from "../auth/LoginLog.ts"
 import { type BanChange, BanLog } from "../bans/Bans.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import * as DecisionLog from "../policy/DecisionLog.ts"
+import { UpstreamLog } from "../routes/UpstreamLog.ts"
 import { CurrentSession } from "./CurrentSession.ts"
 import { Events } from "./Events.ts"
 
@@ -53,6 +54,15 @@ export const logins: Layer.Layer<never, never, Events> = Layer.effect(
       }
     }
   })
+)
+
+/** Emits what happens to upstreams, in the process of the sessions. */
+export const upstreams: Layer.Layer<never, never, Events> = Layer.effect(
+  UpstreamLog,
+  Effect.map(Events, ({ to }) => ({
+    failed: (failure) => to.UpstreamFailed?.({ _tag: "UpstreamFailed", ...failure }) ?? Effect.void,
+    changed: (change) => to.UpstreamChanged?.({ _tag: "UpstreamChanged", ...change }) ?? Effect.void
+  }))
 )
 
 /** Emits bans, in the process that decides about them. */

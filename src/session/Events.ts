@@ -16,7 +16,7 @@ import type * as Event from "./Event.ts"
 export type Listener<in E = Event.Event> = (event: E) => Effect.Effect<void>
 
 /**
- * The events of a server as plain data: sessions, decisions, logins, bans, reloads.
+ * The events of a server as plain data: sessions, decisions, logins, bans, upstreams, reloads.
  *
  * **When to use**
  *
@@ -81,6 +81,8 @@ const make = (): Events["Service"] => {
     LoginFailed: undefined,
     NetworkBanned: undefined,
     BanLifted: undefined,
+    UpstreamFailed: undefined,
+    UpstreamChanged: undefined,
     Reloaded: undefined,
     ReloadFailed: undefined,
     EventsMissed: undefined

@@ -156,6 +156,7 @@ const make = Effect.fnUntraced(function* ({
     },
     census: Effect.suspend(() => SessionQuery.census(reloads.serving.keys(), lists)),
     sessions: Effect.suspend(() => SessionQuery.sessions(reloads.serving.keys(), lists)),
+    upstreams: Effect.suspend(() => SessionQuery.upstreams(reloads.serving.keys(), lists)),
     endSession: (id, reason = "ended by operator") =>
       Effect.suspend(() => SessionQuery.end(reloads.serving.keys(), ends, id, reason)),
     usersChanged: users.tell,

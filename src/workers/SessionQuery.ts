@@ -1,11 +1,12 @@
 /**
- * The sessions of all workers: the primary lists them, and ends them by their numbers.
+ * The sessions and upstreams of all workers: the primary lists them, and ends sessions by their numbers.
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Requests from "../base/Requests.ts"
 import * as Slices from "../base/Slices.ts"
 import type { Ending } from "../network/Relay.ts"
+import * as UpstreamState from "../routes/UpstreamState.ts"
 import type { Census } from "../session/OpenSessions.ts"
 import type { SessionSnapshot } from "../session/SessionSnapshot.ts"
 
@@ -15,11 +16,13 @@ export interface Call {
   readonly id: number
   /** Whether parts of the answer have the sessions. */
   readonly withSessions: boolean
+  readonly withUpstreams: boolean
 }
 export interface Answer {
   readonly _tag: "listed"
   readonly id: number
   readonly census: Census
+  readonly upstreams: ReadonlyArray<UpstreamState.UpstreamState>
 }
 
 /** A part of an answer, which comes before the answer: to send very many sessions at once would hold up the others. */
@@ -100,7 +103,7 @@ export const census = Effect.fnUntraced(function* <Worker extends Asked>(
 ) {
   const workers = yield* askAll(members, (member) =>
     lists
-      .ask(member, (id) => member.send({ _tag: "list", id, withSessions: false }))
+      .ask(member, (id) => member.send({ _tag: "list", id, withSessions: false, withUpstreams: false }))
       .pipe(
         Effect.map(({ census }) => ({ pid: member.pid, ...census })),
         Effect.orElseSucceed((): { readonly pid: number } & Partial<Census> => ({ pid: member.pid }))
@@ -126,13 +129,29 @@ export const sessions = Effect.fnUntraced(function* <Worker extends Asked>(
 ) {
   const all = yield* askAll(members, (member) =>
     lists
-      .ask(member, (id) => member.send({ _tag: "list", id, withSessions: true }))
+      .ask(member, (id) => member.send({ _tag: "list", id, withSessions: true, withUpstreams: false }))
       .pipe(
         Effect.map(({ sessions }) => sessions),
         Effect.orElseSucceed((): Listed["sessions"] => [])
       )
   )
   return yield* Slices.run(Slices.sort(all.flat(), (one, other) => one.startedAt - other.startedAt))
+})
+
+/** The upstreams of all workers, without those of workers that do not answer. */
+export const upstreams = Effect.fnUntraced(function* <Worker extends Asked>(
+  members: Iterable<Worker>,
+  lists: Lists<Worker>
+) {
+  const parts = yield* askAll(members, (member) =>
+    lists
+      .ask(member, (id) => member.send({ _tag: "list", id, withSessions: false, withUpstreams: true }))
+      .pipe(
+        Effect.map(({ upstreams }) => ({ pid: member.pid, upstreams })),
+        Effect.orElseSucceed((): UpstreamState.Part => ({ pid: member.pid, upstreams: [] }))
+      )
+  )
+  return UpstreamState.merge(parts)
 })
 
 /** Ends the session with this number. Returns whether a worker had it. */

@@ -10,12 +10,12 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import { Bans, type ServerOptions, Sessions } from "../../src/index.ts"
+import { Bans, Reload, type ServerOptions, Sessions } from "../../src/index.ts"
 import * as Definitions from "../../src/metrics/Definitions.ts"
 import * as Meters from "../../src/metrics/Meters.ts"
 import { MetricSettings } from "../../src/metrics/Settings.ts"
 import type { SessionEnded } from "../../src/session/Event.ts"
-import { layerServer, Network } from "../../src/testing/index.ts"
+import { layerServer, Network, upstream } from "../../src/testing/index.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
 
@@ -34,7 +34,7 @@ const value = (name: string, labels: Readonly<Record<string, string>> = {}) =>
 /** A test with a server and a registry of its own. */
 const withServer =
   (options: ServerOptions = {}) =>
-  <A, E>(test: Effect.Effect<A, E, Network | Sessions | Bans | Scope.Scope>) =>
+  <A, E>(test: Effect.Effect<A, E, Network | Sessions | Bans | Reload | Scope.Scope>) =>
     test.pipe(
       Effect.provide(layerServer({ metrics: true, ...options })),
       Effect.provideService(Metric.MetricRegistry, new Map())
@@ -65,6 +65,41 @@ const login = (name: string, password: string) =>
   client(...greeting(2), ...credentials(name, password), ...request("192.0.2.1", 80))
 
 describe("the metrics of a server", () => {
+  it.effect("have each upstream, until a reload has others", () => {
+    const pool = (...members: ReadonlyArray<string>): ServerOptions => ({
+      routes: {
+        name: "pool",
+        members: members.map((name) => ({ name, via: `socks5://192.0.2.${"abc".indexOf(name) + 7}:1080` }))
+      },
+      rules: { allow: true, route: "pool" }
+    })
+    return Effect.gen(function* () {
+      const up = (member: string) => value("upstream_up", { route: "pool", member })
+      const failures = (member: string) => value("upstream_failures_total", { route: "pool", member })
+      const { target } = yield* Network
+      yield* target("192.0.2.8:1080", upstream({ protocol: "socks5" }))
+      for (let i = 0; i < 7; i++) {
+        const peer = yield* client(...greeting(0), ...request("192.0.2.1", 80))
+        yield* peer.receive(2 + 10)
+        yield* settled
+      }
+      // A look finds series that are new, and the next one has them.
+      yield* Metric.snapshot
+      assert.strictEqual(yield* up("a"), 0)
+      assert.strictEqual(yield* up("b"), 1)
+      assert.strictEqual(yield* failures("a"), 3)
+      assert.isUndefined(yield* failures("b"))
+      assert.strictEqual(yield* value("upstream_sessions", { member: "b" }), 7)
+      const reload = yield* Reload
+      yield* reload(pool("c"))
+      yield* settled
+      yield* Metric.snapshot
+      assert.isUndefined(yield* up("a"))
+      assert.strictEqual(yield* up("c"), 1)
+      assert.strictEqual(yield* failures("a"), 3)
+    }).pipe(Effect.scoped, withServer(pool("a", "b")))
+  })
+
   it.effect("count sessions, and their bytes while they are open", () =>
     Effect.gen(function* () {
       const peer = yield* connected
@@ -194,16 +229,16 @@ describe("the metrics of a server", () => {
     }).pipe(withServer())
   )
 
-  it.effect("count sessions by their route, up to a bound", () =>
+  it.effect("count sessions by the members of their routes, up to a bound", () =>
     Effect.gen(function* () {
       const meters = yield* Meters.make
       const event = { protocol: "SOCKS5", outcome: "finished", sent: 0, received: 0 }
       for (let i = 0; i < 300; i++) {
-        meters.end({ ...event, route: `route ${i}`, member: "one" } as unknown as SessionEnded)
+        meters.end({ ...event, route: `route ${i % 2}`, member: `member ${i}` } as unknown as SessionEnded)
       }
       meters.end(event as unknown as SessionEnded)
-      assert.strictEqual(yield* value("route_sessions_total", { route: "route 0", member: "one" }), 1)
-      assert.strictEqual(yield* value("route_sessions_total", { route: "other", member: "one" }), 100)
+      assert.strictEqual(yield* value("route_sessions_total", { route: "route 0", member: "member 0" }), 1)
+      assert.strictEqual(yield* value("route_sessions_total", { route: "other", member: "other" }), 100)
     }).pipe(
       Effect.provideService(MetricSettings, MetricSettings.defaults),
       Effect.provideService(Metric.MetricRegistry, new Map())

@@ -19,6 +19,7 @@ const bytes = (direction: string) =>
   Metric.counter("effect_socks_bytes_total", { attributes: { direction }, incremental: true })
 const memory = Metric.gauge("effect_socks_memory_bytes", { attributes: { kind: "heap" } })
 const info = Metric.gauge("effect_socks_info", { attributes: { transport: "node" } })
+const up = (member: string) => Metric.gauge("effect_socks_upstream_up", { attributes: { member } })
 const sessions = Metric.gauge("effect_socks_sessions")
 const dial = Metric.histogram("effect_socks_dial_seconds", { boundaries: [1, 2] })
 const words = Metric.frequency("words")
@@ -35,6 +36,8 @@ describe("Merge", () => {
         Metric.update(bytes("sent"), 5),
         Metric.update(memory, 100),
         Metric.update(info, 1),
+        Metric.update(up("a"), 0),
+        Metric.update(up("b"), 1),
         Metric.update(sessions, 2),
         Metric.update(dial, 0.5),
         Metric.update(words, "a")
@@ -44,6 +47,8 @@ describe("Merge", () => {
         Metric.update(dial, 9),
         Metric.update(sessions, 3),
         Metric.update(info, 1),
+        Metric.update(up("a"), 1),
+        Metric.update(up("b"), 1),
         Metric.update(memory, 200),
         Metric.update(bytes("received"), 1),
         Metric.update(bytes("sent"), 7),
@@ -72,6 +77,8 @@ describe("Merge", () => {
           'effect_socks_memory_bytes{kind="heap",worker="1"} 100',
           'effect_socks_memory_bytes{kind="heap",worker="2"} 200',
           "effect_socks_sessions 5",
+          'effect_socks_upstream_up{member="a"} 0',
+          'effect_socks_upstream_up{member="b"} 1',
           'words{key="a"} 2'
         ]
       )

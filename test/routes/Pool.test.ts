@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { Reload } from "../../src/library/Reload.ts"
+import { Server } from "../../src/library/Server.ts"
 import type { RouteOptions, ServerOptions } from "../../src/library/ServerOptions.ts"
 import { Events } from "../../src/session/Events.ts"
 import { layerServer, Network, type UpstreamOptions, upstream } from "../../src/testing/index.ts"
@@ -145,6 +146,35 @@ describe("a route with members", () => {
       const [first, ...others] = yield* times(5)
       assert.isTrue(others.every((other) => other === first))
     }).pipe(Effect.scoped, Effect.provide(layerServer(pool({ choose: "sticky", stickyBy: "client" }))))
+  )
+
+  it.effect("tells of its members, of their failures, and when they are left alone and work again", () =>
+    Effect.gen(function* () {
+      const told: Array<unknown> = []
+      const { listen } = yield* Events
+      yield* listen(["UpstreamFailed"], ({ route, member, outcome }) =>
+        Effect.sync(() => void told.push([route, member, outcome]))
+      )
+      yield* listen(["UpstreamChanged"], ({ route, member, isUp, reason }) =>
+        Effect.sync(() => void told.push([route, member, isUp, reason]))
+      )
+      for (const name of ["b", "c"]) yield* play(name)
+      yield* times(9)
+      const failure = ["pool", "a", "UpstreamUnreachable"]
+      assert.deepStrictEqual(told.slice(0, 3), [failure, failure, failure])
+      const [route, member, isUp, reason] = told[3] as ReadonlyArray<unknown>
+      assert.deepStrictEqual([route, member, isUp], ["pool", "a", false])
+      assert.include(String(reason), place("a"))
+      const { upstreams } = yield* Server
+      const [a, b] = yield* upstreams
+      assert.deepInclude(a, { route: "pool", member: "a", isUp: false, since: 0, failures: 3, sessions: 0 })
+      assert.deepInclude(b, { member: "b", isUp: true, since: undefined, failures: 0, error: undefined })
+      yield* play("a")
+      yield* TestClock.adjust("10 seconds")
+      yield* times(3)
+      assert.deepStrictEqual(told.slice(4), [["pool", "a", true, undefined]])
+      assert.deepInclude((yield* upstreams)[0], { isUp: true, since: 10_000, failures: 3, error: undefined })
+    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
   )
 
   it.effect("finds failing members by health checks, before a session does", () =>

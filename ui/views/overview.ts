@@ -87,7 +87,7 @@ export const make = (denials: () => ReadonlyArray<Denial>): View => {
       )
       showBars(users, byUser, "no user")
       showBars(targets, byTarget, "no target yet")
-      showUpstreams(upstreams, others)
+      showUpstreams(upstreams, others, status.workers.length)
       showDenials(recent, denials().slice(0, 5))
     },
     close: chart.close
@@ -125,7 +125,7 @@ const showBars = (element: HTMLElement, rows: ReadonlyArray<Api.TrafficRow>, unn
   )
 }
 
-const showUpstreams = (element: HTMLElement, rows: ReadonlyArray<Api.Upstream>): void => {
+const showUpstreams = (element: HTMLElement, rows: ReadonlyArray<Api.Upstream>, workers: number): void => {
   element.hidden = rows.length === 0
   if (rows.length === 0) return
   fill(
@@ -134,13 +134,26 @@ const showUpstreams = (element: HTMLElement, rows: ReadonlyArray<Api.Upstream>):
     h(
       "ul",
       { class: "upstreams" },
-      ...rows.map(({ name, healthy, detail }) =>
+      ...rows.map(({ route, name, healthy, since, sessions, failures, downIn, detail }) =>
         h(
           "li",
           {},
-          h("span", { class: healthy ? "pill good" : "pill bad" }, healthy ? "healthy" : "down"),
+          h("span", { class: healthy ? "pill good" : "pill bad" }, healthy ? "up" : "down"),
           h("strong", {}, name),
-          h("span", { class: "muted" }, detail)
+          h(
+            "span",
+            { class: "muted" },
+            [
+              route === name ? "" : route,
+              `${Format.count(sessions)} ${sessions === 1 ? "session" : "sessions"}`,
+              failures > 0 ? `${Format.count(failures)} failed` : "",
+              since === null ? "" : `${healthy ? "up" : "down"} for ${Format.age(Date.now() - since)}`,
+              downIn.length > 0 && workers > 1 ? `in ${downIn.length} of ${workers} workers` : "",
+              detail
+            ]
+              .filter((text) => text !== "")
+              .join(" · ")
+          )
         )
       )
     )
