@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as LineBudget from "../base/LineBudget.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { ListenFailed } from "../Errors.ts"
+import type { Pair } from "../network/SelfSigned.ts"
 import * as UnixSocket from "../server/UnixSocket.ts"
 import * as Assets from "./Assets.ts"
 import * as RequestGuard from "./RequestGuard.ts"
@@ -23,7 +24,7 @@ export interface Options {
   readonly at: AdminAddress
   readonly token: Redacted.Redacted
   /** The certificate and its key (PEM), for TLS. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  readonly tls: Pair | undefined
   /** The files of the dashboard. */
   readonly assets: Assets.Assets
 }
@@ -48,21 +49,27 @@ const limits = {
 /** Paths that need no token, and tell nothing. */
 const openPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"])
 
-/** Listens until the scope closes. Then open requests have a moment to end, and streams none. Returns the bound address. */
+export interface Listening {
+  readonly address: AdminAddress
+  /** Uses this certificate from now on, if the listener has TLS. Returns false for a listener without TLS. */
+  readonly renew: (tls: Pair) => boolean
+}
+
+/** Listens until the scope closes. Then open requests have a moment to end, and streams none. */
 export const listen = Effect.fnUntraced(function* (
   { at, token, tls, assets }: Options,
   handle: RequestListener
-): Effect.fn.Return<AdminAddress, ListenFailed, Scope.Scope> {
+): Effect.fn.Return<Listening, ListenFailed, Scope.Scope> {
   const note = yield* noting
   const isToken = RequestGuard.sameAs(Redacted.value(token))
   const isAllowed = (given: string | undefined) => {
     const bearer = RequestGuard.bearerOf(given)
     return bearer !== undefined && isToken(bearer)
   }
-  const isOwnName = ownNames(tls?.cert)
+  let isOwnName = ownNames(tls?.cert)
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of headers) response.setHeader(name, value)
-    const refusal = RequestGuard.check(request, isOwnName)
+    const refusal = RequestGuard.check(request, (name) => isOwnName(name))
     if (refusal !== undefined) {
       note(refusal.reason, request)
       // What follows on the connection is not read.
@@ -82,10 +89,8 @@ export const listen = Effect.fnUntraced(function* (
     handle(request, response)
   }
   const options = { maxHeaderSize: 16_384, ...limits }
-  const server: Server =
-    tls === undefined
-      ? createServer(options, onRequest)
-      : (createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2" }, onRequest) as Server)
+  const secure = tls && createTlsServer({ ...options, ...secureOptions(tls) }, onRequest)
+  const server: Server = secure === undefined ? createServer(options, onRequest) : (secure as Server)
   server.maxConnections = mostConnections
   server.setTimeout(limits.silence)
   // Before the handshake of TLS, too.
@@ -94,10 +99,21 @@ export const listen = Effect.fnUntraced(function* (
   server.on("clientError", (_, socket) => socket.destroy())
   yield* Effect.acquireRelease(bind(server, at), () => close(server))
   const bound = server.address()
-  return at._tag === "HostPort" && typeof bound === "object" && bound !== null
-    ? Host.hostPortUnsafe(at.host, bound.port)
-    : at
+  return {
+    address:
+      at._tag === "HostPort" && typeof bound === "object" && bound !== null
+        ? Host.hostPortUnsafe(at.host, bound.port)
+        : at,
+    renew: (pair) => {
+      if (secure === undefined) return false
+      secure.setSecureContext(secureOptions(pair))
+      isOwnName = ownNames(pair.cert)
+      return true
+    }
+  }
 })
+
+const secureOptions = ({ cert, key }: Pair) => ({ cert, key, minVersion: "TLSv1.2" as const })
 
 /** Fields of every answer. The dashboard has a content security policy of its own. */
 const headers = [

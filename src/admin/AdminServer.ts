@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
@@ -29,13 +30,12 @@ import * as Assets from "./Assets.ts"
 import * as BanHandlers from "./BanHandlers.ts"
 import * as Clash from "./Clash.ts"
 import { Control, type Steered } from "./Control.ts"
+import * as Dispatch from "./Dispatch.ts"
 import * as EventHandlers from "./EventHandlers.ts"
 import type { Operations } from "./Operations.ts"
 import type { Readiness } from "./Readiness.ts"
-import * as Dispatch from "./Dispatch.ts"
 import * as ServerHandlers from "./ServerHandlers.ts"
 import * as SessionHandlers from "./SessionHandlers.ts"
-import type { AdminAddress } from "./Settings.ts"
 import type { Answer } from "./SharedAnswers.ts"
 import * as UserHandlers from "./UserHandlers.ts"
 
@@ -45,12 +45,12 @@ const largestBody = ByteSize.kibibytes(64)
 /** The longest name in a path: 255 bytes, each of which may be written in several characters. */
 const longestParameter = 4096
 
-/** Serves until the scope closes. Returns the bound address. */
+/** Serves until the scope closes. */
 export const serve = Effect.fnUntraced(function* (
   server: Steered,
   options: Omit<AdminListener.Options, "assets">
 ): Effect.fn.Return<
-  AdminAddress,
+  AdminListener.Listening,
   ListenFailed,
   Bans | Events | Operations | Readiness | UsageRecords | Scope.Scope
 > {
@@ -61,8 +61,11 @@ export const serve = Effect.fnUntraced(function* (
   const requests = yield* Scope.make()
   const handlers = Effect.gen(function* () {
     const handle = yield* NodeHttpServer.makeHandler(app, { scope: requests })
-    const read = HttpEffect.toWebHandlerWith(yield* Effect.context<never>())(app)
-    return yield* Dispatch.make(handle as RequestListener, (target) => Effect.promise(() => answered(read, target)))
+    const context = yield* Effect.context<never>()
+    const read = HttpEffect.toWebHandlerWith<never, HttpServerRequest | Scope.Scope>(context)(app)
+    return yield* Dispatch.make(handle as RequestListener, (target) =>
+      Effect.promise(() => answered(read, target))
+    )
   })
   const handle = yield* handlers.pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, largestBody),
@@ -70,10 +73,10 @@ export const serve = Effect.fnUntraced(function* (
     Scope.provide(requests)
   )
   const assets = yield* Assets.load
-  const bound = yield* AdminListener.listen({ ...options, assets }, handle)
+  const listening = yield* AdminListener.listen({ ...options, assets }, handle)
   // Before the listener closes, so that no stream holds the stop.
   yield* Effect.addFinalizer(() => Scope.close(requests, Exit.void))
-  return bound
+  return listening
 })
 
 /** The answer of the app to a request that reads, as bytes. */

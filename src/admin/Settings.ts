@@ -43,6 +43,8 @@ export class AdminSettings extends Section.make<AdminSettings>()("effect-socks/a
     defaultText: "one that the server makes",
     isSecret: true
   }),
-  adminTlsCert: Setting.file("Certificate of the admin listener, followed by its chain (PEM), for TLS"),
+  adminTlsCert: Setting.file(
+    "Certificate of the admin listener, followed by its chain (PEM), for TLS. Read again when it changes"
+  ),
   adminTlsKey: Setting.file("Private key of that certificate (PEM, without a passphrase)")
 }) {}

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import type * as AdminListener from "../admin/AdminListener.ts"
 import * as AdminServer from "../admin/AdminServer.ts"
 import { Invalid, type Level } from "../admin/Api.ts"
 import * as ExplainQuestion from "../admin/ExplainQuestion.ts"
@@ -30,6 +31,8 @@ export interface Options {
   readonly inForce: () => Values
   /** Reloads. Fails with the reason if the earlier settings stay in force. */
   readonly reload: Effect.Effect<void, string>
+  /** Is called with a function that puts another certificate in use. It returns false for a listener without TLS. */
+  readonly onListening: (renew: AdminListener.Listening["renew"]) => void
   readonly setLogLevel: (level: Level) => Effect.Effect<void, string>
 }
 
@@ -41,10 +44,11 @@ export const start = Effect.fnUntraced(function* (options: Options, scope: Scope
     Layer.merge(Readiness.layer, Layer.succeed(Operations, operations(options))),
     scope
   )
-  const bound = yield* AdminServer.serve(yield* RunningServer, { at, token, tls }).pipe(
+  const { address, renew } = yield* AdminServer.serve(yield* RunningServer, { at, token, tls }).pipe(
     Effect.provideContext(services),
     Scope.provide(scope)
   )
+  options.onListening(renew)
   yield* Effect.addFinalizer(() =>
     Effect.provideContext(
       Readiness.use(({ setDraining }) => setDraining(true)),
@@ -52,7 +56,7 @@ export const start = Effect.fnUntraced(function* (options: Options, scope: Scope
     )
   )
   yield* Effect.logInfo("admin listens", {
-    address: ListenAddress.format(bound),
+    address: ListenAddress.format(address),
     tls: tls !== undefined,
     token: path
   })

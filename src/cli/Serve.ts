@@ -184,6 +184,9 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
   const adminTls = yield* Effect.mapError(AdminCheck.tls(first.values), (error) =>
     Sources.placed(error, first.locate)
   )
+  /** The certificate of the admin listener by the settings that were read last. */
+  let renewal = adminTls
+  let renewTls: (tls: SelfSigned.Pair) => boolean = () => adminTls !== undefined
   const placed = <E>(error: E) => (upcoming ? Sources.placed(error, upcoming.locate) : error)
   const done = Effect.sync(() => {
     upcoming = undefined
@@ -221,6 +224,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
       files = filesOf(settings)
       texts = yield* textsOf(settings)
       configured = settings.values.workers
+      if (admin) renewal = yield* AdminCheck.tls({ ...settings.values, admin: admin.at })
       yield* Warnings.log(settings)
       return layerOf(services, settings)
     })
@@ -244,7 +248,12 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
       change = yield* watching()
       const answer = requests.take()
       const exit = yield* reload
-      if (Exit.isSuccess(exit) && upcoming && admin) inForce = upcoming.values
+      if (Exit.isSuccess(exit) && upcoming && admin) {
+        inForce = upcoming.values
+        if (renewal ? !renewTls(renewal) : adminTls !== undefined) {
+          yield* Effect.logWarning("to serve the admin listener with or without TLS takes a restart")
+        }
+      }
       answer(Exit.isSuccess(exit) ? undefined : Reload.reasonOf(exit.cause))
       yield* done
       if (files.join() !== watched.join()) {
@@ -261,6 +270,9 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
     ...{ at: first.values.admin, tls: adminTls, settings: first.values },
     inForce: () => inForce,
     reload: requests.request,
+    onListening: (renew) => {
+      renewTls = renew
+    },
     setLogLevel: (level) =>
       Effect.suspend(() => {
         const before = logLevel
@@ -278,10 +290,10 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
 /** The files of the settings, and the files of certificates that the settings name, those of upstreams among them. */
 const filesOf = ({
   files,
-  values: { tlsCert, tlsKey, tlsClientCa, tlsClientCrl, upstream, routes }
+  values: { tlsCert, tlsKey, tlsClientCa, tlsClientCrl, adminTlsCert, adminTlsKey, upstream, routes }
 }: Settings.Read): ReadonlyArray<string> => {
   const members = routes.flatMap(({ members }) => members.flatMap(({ via }) => via))
   const ofUpstreams = [...upstream, ...members].flatMap(({ files: { ca, cert, key } }) => [ca, cert, key])
-  const all = [tlsCert, tlsKey, tlsClientCa, tlsClientCrl, ...ofUpstreams]
+  const all = [tlsCert, tlsKey, tlsClientCa, tlsClientCrl, adminTlsCert, adminTlsKey, ...ofUpstreams]
   return [...new Set([...files, ...all.filter((path) => path !== undefined)])]
 }

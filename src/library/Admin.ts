@@ -10,7 +10,7 @@ import { AdminSettings, address } from "../admin/Settings.ts"
 import type { Bans } from "../bans/Bans.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { BadSetting, type ListenFailed } from "../Errors.ts"
-import type { Events } from "../session/Events.ts"
+import { Events } from "../session/Events.ts"
 import type { UsageRecords } from "../usage/UsageRecords.ts"
 import { printable } from "../wire/Text.ts"
 import { Steering } from "./Steering.ts"
@@ -21,7 +21,7 @@ export interface AdminOptions {
   readonly listen: string
   /** The bearer token that requests have to show. */
   readonly token: Redacted.Redacted
-  /** The path of a certificate (PEM), for TLS. */
+  /** The path of a certificate (PEM), for TLS. It is read again at each reload of the server. */
   readonly tlsCert?: string
   /** The path of the private key of that certificate (PEM). */
   readonly tlsKey?: string
@@ -77,10 +77,11 @@ const make = Effect.fnUntraced(function* ({ listen, token, tlsCert, tlsKey, relo
         expected: "HOST:PORT or unix:/PATH"
       })
   )
-  const tls = yield* AdminCheck.tls({
+  const readTls = AdminCheck.tls({
     ...AdminSettings.defaults,
     ...{ admin: at, adminTlsCert: tlsCert, adminTlsKey: tlsKey }
   })
+  const tls = yield* readTls
   // The code of the listener is loaded only where there is one.
   const [AdminServer, AdminOperations, { Operations }, { Readiness }] = yield* Effect.promise(() =>
     Promise.all([
@@ -92,8 +93,16 @@ const make = Effect.fnUntraced(function* ({ listen, token, tlsCert, tlsKey, relo
   )
   const steering = yield* Steering
   const services = Layer.succeed(Operations, AdminOperations.make(steering, reload))
-  const bound = yield* AdminServer.serve(steering.server, { at, token, tls }).pipe(
+  const { address: bound, renew } = yield* AdminServer.serve(steering.server, { at, token, tls }).pipe(
     Effect.provide(Layer.merge(Readiness.layer, services))
   )
+  if (tls !== undefined) {
+    const scope = yield* Effect.scope
+    const renewal = Effect.matchEffect(readTls, {
+      onFailure: ({ message: reason }) => Effect.logError("admin: the earlier certificate stays", { reason }),
+      onSuccess: (pair) => Effect.sync(() => pair && renew(pair))
+    })
+    yield* (yield* Events).listen(["Reloaded"], () => Effect.asVoid(Effect.forkIn(renewal, scope)))
+  }
   return { address: ListenAddress.format(bound) }
 })

@@ -1,8 +1,9 @@
 /**
  * The commands that see and steer a running server, and the health check.
  */
-import { writeFileSync } from "node:fs"
+import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { connect } from "node:tls"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { certificate } from "../support/certificates.ts"
@@ -98,6 +99,36 @@ describe("the commands", () => {
       yield* program.stop
       assert.include((yield* Program.run(["bans", ...at, ...flags])).stderr, `no server answers at ${at[1]}`)
       assert.deepInclude(yield* Program.run(["bans"]), { code: 2 })
+    })
+  )
+})
+
+describe("the certificate of the admin listener", () => {
+  itNeeds("openssl")("is read again when it changes, and stays if the new one cannot be used", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const { certFile, keyFile } = certificate(path, "admin", "/CN=localhost")
+      const other = certificate(path, "other", "/CN=other.example")
+      const program = yield* Program.start([
+        ...["--admin", "127.0.0.1:0", "--admin-token", token],
+        ...["--admin-tls-cert", certFile, "--admin-tls-key", keyFile]
+      ])
+      const { address } = yield* program.logged({ message: "admin listens", tls: true })
+      const port = Program.portOf(String(address))
+      const names = Effect.callback<string>((resume) => {
+        const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () => {
+          resume(Effect.succeed(String(socket.getPeerCertificate().subject.CN)))
+          socket.destroy()
+        })
+      })
+      assert.strictEqual(yield* names, "localhost")
+      writeFileSync(certFile, "no certificate")
+      yield* program.logged({ message: "not reloaded: the earlier settings stay in force" })
+      assert.strictEqual(yield* names, "localhost")
+      copyFileSync(other.keyFile, keyFile)
+      copyFileSync(other.certFile, certFile)
+      yield* program.logged({ message: "reloaded" })
+      assert.strictEqual(yield* names, "other.example")
     })
   )
 })
