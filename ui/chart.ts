@@ -36,11 +36,9 @@ export const make = (element: HTMLElement): Chart => {
     plot = new uPlot(options(width()), series, element)
   }
   const resized = new ResizeObserver(() => plot?.setSize({ width: width(), height }))
-  const dark = matchMedia("(prefers-color-scheme: dark)")
   const themed = new MutationObserver(draw)
   draw()
   resized.observe(element)
-  dark.addEventListener("change", draw)
   themed.observe(document.documentElement, { attributeFilter: ["data-theme"] })
   return {
     update: (samples) => {
@@ -50,7 +48,6 @@ export const make = (element: HTMLElement): Chart => {
     close: () => {
       resized.disconnect()
       themed.disconnect()
-      dark.removeEventListener("change", draw)
       plot?.destroy()
     }
   }

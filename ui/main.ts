@@ -45,20 +45,26 @@ const pages: Readonly<
 
 const themes = ["auto", "light", "dark"] as const
 
-const useTheme = (theme: string): void => {
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme
-  else delete document.documentElement.dataset.theme
+const prefersDark = matchMedia("(prefers-color-scheme: dark)")
+
+const storedTheme = (): string => localStorage.getItem("effect-socks theme") ?? "auto"
+
+/** The style sheet has a theme of each name; the one of the system is chosen here. */
+const useTheme = (): void => {
+  const stored = storedTheme()
+  const system = prefersDark.matches ? "dark" : "light"
+  document.documentElement.dataset.theme = stored === "light" || stored === "dark" ? stored : system
 }
 
 const themeChoice = (): HTMLElement => {
-  const stored = localStorage.getItem("effect-socks theme") ?? "auto"
+  const stored = storedTheme()
   const choice = h(
     "select",
     {
       id: "theme",
       onchange: () => {
         localStorage.setItem("effect-socks theme", choice.value)
-        useTheme(choice.value)
+        useTheme()
       }
     },
     ...themes.map((theme) =>
@@ -264,7 +270,8 @@ const onEvent = (event: Stream.ServerEvent): void => {
   if (event._tag === "ReloadFailed") toast(`Not reloaded: ${event.reason}`, true)
 }
 
-useTheme(localStorage.getItem("effect-socks theme") ?? "auto")
+useTheme()
+prefersDark.addEventListener("change", useTheme)
 Api.whenSignedOut(() => signIn("The server does not take this token."))
 if (Api.hasToken()) start()
 else signIn()
