@@ -55,7 +55,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "admin/Client": "e2e/admin.commands",
   "cli/AdminCommands": "e2e/admin.commands",
   "cli/AdminTool": "e2e/admin.commands",
-  "cli/Top": "e2e/admin.commands",
   "server/HealthCheck": "e2e/admin.commands",
   "admin/Clash": "e2e/admin.events",
   "admin/ExplainQuestion": "e2e/admin",

@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Terminal from "effect/Terminal"
@@ -72,20 +73,27 @@ const watching = (client: Client, look: Look, pause: `${number} seconds`) =>
   Effect.gen(function* () {
     const keys = yield* (yield* Terminal.Terminal).readInput
     let state = TopScreen.initial
-    yield* Effect.acquireRelease(write("\u001b[?1049h\u001b[?25l"), () => write("\u001b[?25h\u001b[?1049l"))
+    const isPlain = (process.env.NO_COLOR ?? "") !== ""
+    const resized = yield* resizing
+    yield* Effect.acquireRelease(write(TopScreen.begin), () => write(TopScreen.end))
     while (true) {
       const seen = yield* look(state)
       const ticking = yield* Effect.forkChild(Effect.sleep(pause))
       let isSame = true
       while (isSame) {
         const { columns = 80, rows = 24 } = process.stdout
-        yield* write(TopScreen.render(state, seen, { columns, rows }))
-        const key = yield* Effect.raceFirst(
-          Effect.asSome(Queue.take(keys)),
-          Effect.as(Effect.exit(Effect.suspend(() => awaiting(ticking))), Option.none())
-        )
-        if (Option.isNone(key)) break
-        const { input, key: pressed } = key.value
+        yield* write(TopScreen.render(state, seen, { columns, rows, isPlain }))
+        const came = yield* Effect.raceAllFirst([
+          Queue.take(keys),
+          Effect.as(resized.await, "resized" as const),
+          Effect.as(Effect.exit(Effect.suspend(() => awaiting(ticking))), "over" as const)
+        ])
+        if (came === "over") break
+        if (came === "resized") {
+          resized.closeUnsafe()
+          continue
+        }
+        const { input, key: pressed } = came
         const next = TopScreen.press(state, seen, pressed.name, Option.getOrUndefined(input))
         if (next === "quit") return
         if (next.killing !== undefined) {
@@ -101,6 +109,17 @@ const watching = (client: Client, look: Look, pause: `${number} seconds`) =>
     // Ctrl-C.
     Effect.catchTag("Done", () => Effect.void)
   )
+
+/** Open from the time that the terminal has another size. */
+const resizing = Effect.gen(function* () {
+  const resized = Latch.makeUnsafe()
+  const open = () => void resized.openUnsafe()
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.stdout.on("resize", open)),
+    () => Effect.sync(() => process.stdout.off("resize", open))
+  )
+  return resized
+})
 
 const awaiting = (fiber: { readonly addObserver: (done: () => void) => () => void }) =>
   Effect.callback<void>((resume) => {

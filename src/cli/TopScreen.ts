@@ -104,12 +104,26 @@ const chosenIn = ({ chosen }: State, sessions: ReadonlyArray<SessionRow>): numbe
     sessions.findIndex(({ id }) => id === chosen)
   )
 
+export interface Terminal {
+  readonly columns: number
+  readonly rows: number
+  /** Without styles, as the variable NO_COLOR asks for. */
+  readonly isPlain?: boolean
+}
+
+const escape = "\u001b"
+
+/** The other screen of the terminal, without a cursor. Lines that are too wide, as of Chinese names, are not wrapped. */
+export const begin = `${escape}[?1049h${escape}[?25l${escape}[?7l`
+export const end = `${escape}[?7h${escape}[?25h${escape}[?1049l`
+
 /** The whole screen. */
 export const render = (
   state: State,
   { at, status, sessions, total, rates }: Seen,
-  { columns, rows }: { readonly columns: number; readonly rows: number }
+  { columns, rows, isPlain = false }: Terminal
 ): string => {
+  const styled = (style: string, text: string) => (isPlain ? text : `${escape}[${style}m${text}${escape}[0m`)
   const up = Quantity.size(rates.up)
   const down = Quantity.size(rates.down)
   const readiness = status.ready ? "" : status.draining ? ", draining" : ", not ready"
@@ -125,20 +139,20 @@ export const render = (
   const position = chosenIn(state, sessions)
   const room = Math.max(1, rows - head.length - 3)
   const first = Math.max(0, Math.min(position - Math.floor(room / 2), lines.length - room))
+  const margin = (isChosen: boolean) => (isPlain ? (isChosen ? "> " : "  ") : "")
   const shown = lines.slice(first, first + room).map((line, index) => {
-    const text = line.slice(0, columns).padEnd(columns)
-    return first + index === position ? `${escape}[7m${text}${escape}[0m` : text
+    const isChosen = first + index === position
+    const text = `${margin(isChosen)}${line}`.slice(0, columns).padEnd(columns)
+    return isChosen ? styled("7", text) : text
   })
   const clear = `${escape}[K`
   return [
     `${escape}[H`,
     [
       ...head.map((line) => line.slice(0, columns) + clear),
-      `${escape}[1m${titles.slice(0, columns)}${escape}[0m${clear}`,
+      styled("1", `${margin(false)}${titles}`.slice(0, columns)) + clear,
       ...shown,
-      `${escape}[J${escape}[2m${help.slice(0, columns)}${escape}[0m${clear}`
+      `${escape}[J${styled("2", help.slice(0, columns))}${clear}`
     ].join("\r\n")
   ].join("")
 }
-
-const escape = "\u001b"

@@ -77,6 +77,14 @@ describe("the screen", () => {
     assert.include(lines[0], "effect-socks 1.0.0  up 1m 5s")
   })
 
+  it("has no style where none is wanted, and marks the chosen session by a character", () => {
+    const text = TopScreen.render(pressed("down").state, seen, { columns: 60, rows: 10, isPlain: true })
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: those of the screen itself.
+    assert.notMatch(text, /\u001b\[[\d;]*m/)
+    assert.lengthOf(text.match(/^> .*192\.0\.2\.2/gm) ?? [], 1)
+    assert.lengthOf(text.match(/^ {2}.*192\.0\.2\.\d/gm) ?? [], 2)
+  })
+
   it("says how fast the bytes are", () => {
     const sample = (at: number, sent: number) => ({ at, sent, received: 0, sessions: 1 })
     assert.deepStrictEqual(TopScreen.ratesOf([sample(0, 0), sample(2000, 4096)]), { up: 2048, down: 0 })
