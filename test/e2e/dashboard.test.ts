@@ -6,7 +6,8 @@ import { createRequire } from "node:module"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { type BrowserContext, chromium, type Page } from "playwright-core"
+import type { Page } from "playwright-core"
+import * as Chromium from "../support/chromium.ts"
 import { describeWith } from "../support/clients.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
@@ -16,28 +17,6 @@ const token = "0123456789-abcdefghij"
 const bob = "bob <b>/..%2f"
 const mallory = "<img src=x onerror=alert(1)>"
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8")
-
-/** Nothing is fetched but the dashboard. */
-const flags = [
-  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-  ...["--disable-component-update", "--disable-sync"]
-]
-
-const browser = Effect.gen(function* () {
-  const profile = yield* directory
-  return yield* Effect.acquireRelease(
-    Effect.promise(() =>
-      chromium.launchPersistentContext(profile, {
-        executablePath: "/usr/bin/chromium",
-        args: flags,
-        // The check for accessibility is a script of the test's own. The policy is looked at apart.
-        bypassCSP: true,
-        viewport: { width: 1280, height: 800 }
-      })
-    ),
-    (context: BrowserContext) => Effect.promise(() => context.close())
-  )
-})
 
 /** What a screen reader would stumble over. */
 const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
@@ -61,7 +40,7 @@ describeWith(["chromium"], () => {
       const target = yield* Tcp.target
       const { client } = yield* Tcp.sessionOf(mallory, program.port, target)
       const { localPort } = client.duplex as unknown as { readonly localPort: number }
-      const context = yield* browser
+      const context = yield* Chromium.browser
       const page = context.pages()[0]!
       const problems: Array<string> = []
       page.on("pageerror", ({ message }) => problems.push(message))
