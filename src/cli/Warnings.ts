@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type { User } from "../auth/User.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
 import * as Slices from "../base/Slices.ts"
@@ -20,7 +21,7 @@ export const of = Effect.fnUntraced(function* (
   { values, texts }: Settings.Read,
   variables: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<string>> {
-  const { rules, listen, tls, authToken, authUrl } = values
+  const { rules, listen, tls, authToken, authUrl, admin, adminToken } = values
   // Mistakes in the users are reported elsewhere.
   const users = yield* Effect.orElseSucceed(UsersSource.everyone(values), () => [])
   return [
@@ -47,11 +48,17 @@ export const of = Effect.fnUntraced(function* (
     ...(authToken !== undefined && authUrl === undefined
       ? ["auth-token: there is no auth-url that it would be for"]
       : []),
+    ...(admin?._tag === "HostPort" && adminToken !== undefined && Redacted.value(adminToken).length < shortest
+      ? [`admin-token: it can be guessed: ${shortest} random characters or more cannot`]
+      : []),
     ...expired(users, yield* Clock.currentTimeMillis),
     ...lockedOut(users, values),
     ...strange(variables, [...texts.values()])
   ]
 })
+
+/** The least characters of the token of the admin listener. */
+const shortest = 16
 
 /** Whether an upstream gets names of targets. */
 const sendsNames = ({ upstream, routes }: Settings.Read["values"]): boolean =>

@@ -74,6 +74,17 @@ describe("warnings", () => {
     })
   )
 
+  it.effect("are about a token of the admin listener that can be guessed", () =>
+    Effect.gen(function* () {
+      const token = (length: number) => `admin-token: ${"x".repeat(length)}\n`
+      assert.deepStrictEqual(yield* warnings(`admin: 127.0.0.1:9090\n${token(15)}`), [
+        "admin-token: it can be guessed: 16 random characters or more cannot"
+      ])
+      assert.deepStrictEqual(yield* warnings(`admin: 127.0.0.1:9090\n${token(16)}`), [])
+      assert.deepStrictEqual(yield* warnings(`admin: unix:/run/admin.sock\n${token(1)}`), [])
+    })
+  )
+
   it.effect("are about expired users, also of a users file", () =>
     Effect.gen(function* () {
       const path = join(yield* Temporary.directory, "users.yaml")

@@ -9,6 +9,16 @@ import type { View } from "./view.ts"
 
 const pageSize = 50
 
+const orders = [
+  ["startedAt down", "Newest"],
+  ["startedAt up", "Oldest"],
+  ["received down", "Most received"],
+  ["sent down", "Most sent"],
+  ["user up", "User"],
+  ["client up", "Client"],
+  ["target up", "Target"]
+] as const
+
 export const make = (): View => {
   let [search, sort, isDescending, offset] = ["", "startedAt", true, 0]
   let total = 0
@@ -76,6 +86,19 @@ export const make = (): View => {
     }
   })
   let typing: ReturnType<typeof setTimeout> | undefined
+  // On phones, where the table has no heads to press.
+  const order = h(
+    "select",
+    {
+      id: "order",
+      onchange: () => {
+        const [name = "", direction] = order.value.split(" ")
+        ;[sort, isDescending, offset] = [name, direction === "down", 0]
+        again()
+      }
+    },
+    ...orders.map(([value, title]) => h("option", { value }, title))
+  )
   const found = h("p", { class: "muted", role: "status" })
   const turn = (by: number) => {
     offset = Math.max(0, Math.min(offset + by, Math.max(0, Math.ceil(total / pageSize) - 1) * pageSize))
@@ -93,6 +116,7 @@ export const make = (): View => {
     if (offset > 0 && page.rows.length === 0) return turn(-pageSize)
     table.update(page.rows)
     table.showSort(sort, isDescending)
+    order.value = `${sort} ${isDescending ? "down" : "up"}`
     const last = offset + page.rows.length
     setText(
       found,
@@ -113,6 +137,7 @@ export const make = (): View => {
         { class: "toolbar" },
         h("label", { for: "search", class: "hidden" }, "Search sessions"),
         field,
+        h("div", { class: "order" }, h("label", { for: "order" }, "Sort by"), order),
         found,
         h("div", { class: "buttons" }, back, next)
       ),
