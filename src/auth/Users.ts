@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Slices from "../base/Slices.ts"
 import { BadSetting, type BadSettings } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import * as PasswordHash from "./PasswordHash.ts"
@@ -100,13 +101,15 @@ export class Users extends Context.Service<
   )
 }
 
-export const directory = (users: ReadonlyArray<User>): Directory => {
-  const entries = new Map(
-    users.map((user) => [
-      key(utf8.encode(user.name)),
-      { user, field: user.password ? field(utf8.encode(Redacted.value(user.password))) : noPassword }
-    ])
-  )
+export const directory = (users: ReadonlyArray<User>): Directory => Slices.runSync(makeDirectory(users))
+
+/** The directory of very many users, in slices. */
+export function* makeDirectory(users: ReadonlyArray<User>): Slices.Work<Directory> {
+  const entries = new Map<string, Entry>()
+  yield* Slices.each(users, (user) => {
+    const password = user.password ? field(utf8.encode(Redacted.value(user.password))) : noPassword
+    entries.set(key(utf8.encode(user.name)), { user, field: password })
+  })
   return { users, find: (name) => entries.get(key(name)), decoys: PasswordHash.decoysOf(hashesOf(users)) }
 }
 

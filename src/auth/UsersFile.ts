@@ -36,19 +36,21 @@ export const formOf = (path: string): Form => {
 /** The users in the text of a file, in the order of the file; or the first error. */
 export const parse = (path: string, text: string): Effect.Effect<ReadonlyArray<User.User>, Flaw> => {
   const bare = text.replace(/^\uFEFF/, "")
-  return Effect.flatMap(entriesOf[formOf(path)](bare), (entries) => Effect.fromResult(distinct(entries)))
+  return Effect.flatMap(entriesOf[formOf(path)](bare), (entries) => inSlices(distinct(entries)))
 }
 
-const lines = (text: string): Result.Result<ReadonlyArray<Entry>, Flaw> =>
-  Result.all(
-    text
-      .split(/\r?\n/)
-      .map((line, index) => [`line ${index + 1}`, line] as const)
-      .filter(([, line]) => line.trim() !== "" && !line.startsWith("#"))
-      .map(([where, line]) => Result.map(fromLine(where, line), (user) => [where, user] as const))
-  )
+/** There may be very many users. */
+const inSlices = <A>(work: Slices.Work<Result.Result<A, Flaw>>): Effect.Effect<A, Flaw> =>
+  Effect.flatMap(Slices.run(work), Effect.fromResult)
 
-const fromLine = (where: string, line: string): Result.Result<User.User, Flaw> => {
+function* lines(text: string): Slices.Work<Result.Result<ReadonlyArray<Entry>, Flaw>> {
+  const read = yield* Slices.map(text.split(/\r?\n/), (line, index) =>
+    line.trim() === "" || line.startsWith("#") ? undefined : fromLine(`line ${index + 1}`, line)
+  )
+  return Result.all(read.filter((entry) => entry !== undefined))
+}
+
+const fromLine = (where: string, line: string): Result.Result<Entry, Flaw> => {
   const colon = line.indexOf(":")
   const name = line.slice(0, colon)
   if (colon === -1 || !User.isField(name)) {
@@ -57,11 +59,10 @@ const fromLine = (where: string, line: string): Result.Result<User.User, Flaw> =
   const hash = line.slice(colon + 1).trimEnd()
   const isDisabled = hash.startsWith("!")
   return Result.mapBoth(PasswordHash.fromString(isDisabled ? hash.slice(1) : hash), {
-    onSuccess: (hash) => ({
-      name,
-      passwordHash: Redacted.make(hash),
-      ...(isDisabled && { enabled: false })
-    }),
+    onSuccess: (hash): Entry => [
+      where,
+      { name, passwordHash: Redacted.make(hash), ...(isDisabled && { enabled: false }) }
+    ],
     onFailure: (clause) => ({ where, expected: `NAME:HASH with a hash of scrypt or bcrypt: ${clause}` })
   })
 }
@@ -90,13 +91,16 @@ const fromYaml = Effect.fnUntraced(function* (text: string): Effect.fn.Return<un
 
 const listed = (list: unknown): Effect.Effect<ReadonlyArray<Entry>, Flaw> =>
   Array.isArray(list)
-    ? Effect.fromResult(Result.all(list.map((entry, index) => fromEntry(`user ${index + 1}`, entry))))
+    ? Effect.flatMap(
+        Slices.run(Slices.map(list, (entry, index) => fromEntry(`user ${index + 1}`, entry))),
+        (entries) => Effect.fromResult(Result.all(entries))
+      )
     : Effect.fail({ where: "all of it", expected: "a list of users" })
 
 const entriesOf = {
   json: (text: string) => Effect.flatMap(fromJson(text), listed),
   yaml: (text: string) => Effect.flatMap(fromYaml(text), listed),
-  lines: (text: string) => Effect.fromResult(lines(text))
+  lines: (text: string) => inSlices(lines(text))
 }
 
 const fromEntry = (where: string, entry: unknown): Result.Result<Entry, Flaw> =>
@@ -120,17 +124,21 @@ const problems = Issue.makeFormatterStandardSchemaV1({
   }
 })
 
-const distinct = (entries: ReadonlyArray<Entry>): Result.Result<ReadonlyArray<User.User>, Flaw> => {
+function* distinct(
+  entries: ReadonlyArray<Entry>
+): Slices.Work<Result.Result<ReadonlyArray<User.User>, Flaw>> {
   const places = new Map<string, string>()
-  for (const [where, { name }] of entries) {
+  const flaws: Array<Flaw> = []
+  yield* Slices.each(entries, ([where, { name }]) => {
     const before = places.get(name)
-    if (before !== undefined) {
-      return Result.fail({
+    if (before === undefined) places.set(name, where)
+    else {
+      flaws.push({
         where,
         expected: `the only user of its name: ${before} has "${printable(name)}" too`
       })
     }
-    places.set(name, where)
-  }
-  return Result.succeed(entries.map(([, user]) => user))
+  })
+  const [flaw] = flaws
+  return flaw ? Result.fail(flaw) : Result.succeed(entries.map(([, user]) => user))
 }

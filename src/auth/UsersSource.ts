@@ -13,11 +13,12 @@ import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as FileStamp from "../base/FileStamp.ts"
+import * as Slices from "../base/Slices.ts"
 import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import { AuthSettings } from "./Settings.ts"
 import type { User } from "./User.ts"
-import { type Directory, directory, Users } from "./Users.ts"
+import { type Directory, directory, makeDirectory, Users } from "./Users.ts"
 import { UsersCheck } from "./UsersCheck.ts"
 import * as UsersFile from "./UsersFile.ts"
 import { UsersRefresh } from "./UsersRefresh.ts"
@@ -35,7 +36,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
     const { usersFile } = settings
     const check = yield* UsersCheck
     const own = settings.user.length + settings.users.length
-    const load = Effect.map(everyone(settings), directory)
+    const load = Effect.flatMap(everyone(settings), (users) => Slices.run(makeDirectory(users)))
     if (usersFile === undefined) return { current: Effect.succeed(yield* load) }
     const file = printable(usersFile)
     const initially = yield* FileStamp.read(usersFile)
