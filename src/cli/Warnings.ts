@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { User } from "../auth/User.ts"
+import * as UserParameters from "../auth/UserParameters.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
 import * as Slices from "../base/Slices.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -53,6 +54,7 @@ export const of = Effect.fnUntraced(function* (
       : []),
     ...expired(users, yield* Clock.currentTimeMillis),
     ...lockedOut(users, values),
+    ...misread(users, values),
     ...strange(variables, [...texts.values()])
   ]
 })
@@ -89,6 +91,21 @@ const lockedOut = (
         users.filter(({ password, passwordHash }) => password === undefined && passwordHash === undefined)
       )
     : []
+
+/** Users whose names are read as other names with parameters. */
+const misread = (
+  users: ReadonlyArray<User>,
+  { userParameters }: Settings.Read["values"]
+): ReadonlyArray<string> =>
+  userParameters.length === 0
+    ? []
+    : listed(
+        "cannot log in by a password, as user-parameters reads parameters in their names",
+        users.filter(({ name }) => {
+          const read = UserParameters.read(userParameters, name)
+          return "refused" in read || read.user !== name
+        })
+      )
 
 const listed = (what: string, users: ReadonlyArray<User>): ReadonlyArray<string> => {
   if (users.length === 0) return []

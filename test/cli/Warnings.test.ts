@@ -56,6 +56,17 @@ describe("warnings", () => {
     })
   )
 
+  it.effect("are about users whose names are read as others with parameters", () =>
+    Effect.gen(function* () {
+      const users = 'users: ["alice:a", "alice-session-1:b", "alice-session:c", "a-b:d"]\n'
+      assert.deepStrictEqual(yield* warnings(users), [])
+      assert.deepStrictEqual(yield* warnings(`${users}user-parameters: session\n`), [
+        "users: cannot log in by a password, as user-parameters reads parameters in their names: " +
+          "alice-session-1, alice-session"
+      ])
+    })
+  )
+
   it.effect("are about a self-signed certificate", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* warnings('listen: "tls:127.0.0.1:1443"\ntls: auto\n'), [
