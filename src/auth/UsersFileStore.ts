@@ -46,17 +46,16 @@ export const make = (
   check: (users: ReadonlyArray<User>) => Effect.Effect<void, BadSetting | BadSettings>
 ): UserStore["Service"] => {
   const one = Semaphore.makeUnsafe(1)
-  let known: Omit<Known, "text"> | undefined
-
-  /** The users that were last listed. */
-  let listed: Omit<Known, "text"> | undefined
+  /** The users of the file, and whether this store has put them there. */
+  let known: (Omit<Known, "text"> & { readonly isOwn: boolean }) | undefined
+  /** Their number when the store last wrote the file. */
+  let count = 0
 
   const list = Effect.gen(function* () {
     const stamp = yield* FileStamp.read(path)
-    const before = [known, listed].find((each) => each?.stamp === stamp)
-    if (before) return before.users
+    if (known?.stamp === stamp) return known.users
     const users = yield* UsersSource.read(path)
-    listed = { stamp, users }
+    known = { stamp, users, isOwn: false }
     return users
   })
 
@@ -65,13 +64,12 @@ export const make = (
     function* (file: FileHandle): Effect.fn.Return<Known, UserStoreError> {
       const { stamp, mtimeMs } = yield* stateOf(path, file)
       const text = yield* textOf(path, file)
-      const isKnown = known?.stamp === stamp
-      if (!isKnown) yield* Effect.sleep(quietTime)
+      const before = known?.stamp === stamp ? known : undefined
+      if (!before?.isOwn) yield* Effect.sleep(quietTime)
       if ((yield* stateOf(path, file)).stamp !== stamp) return yield* Effect.fail(failed(path, changing))
-      if (known && isKnown) return { stamp, text, users: known.users }
-      const users = yield* UsersSource.parse(path, text)
+      const users = before?.users ?? (yield* UsersSource.parse(path, text))
       const age = (yield* Clock.currentTimeMillis) - mtimeMs
-      if (known && users.length < known.users.length / 2 && age < doubtTime) {
+      if (users.length < count / 2 && age < doubtTime) {
         return yield* Effect.fail(failed(path, "most of its users are missing now, so it may be incomplete"))
       }
       return { stamp, text, users }
@@ -106,7 +104,8 @@ export const make = (
           AtomicFile.replace(target, next.text, await file.stat({ bigint: true }))
         )
         placed = FileStamp.stampOf(stats)
-        known = { users: next.users, stamp: placed }
+        known = { users: next.users, stamp: placed, isOwn: true }
+        count = next.users.length
         if ((yield* stateOf(path, file)).content === content) break
       }
       return true
