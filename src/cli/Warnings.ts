@@ -10,7 +10,9 @@ import * as UserParameters from "../auth/UserParameters.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
 import * as Slices from "../base/Slices.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import { nameOf } from "../config/Rule.ts"
 import * as RuleLint from "../config/RuleLint.ts"
+import { having } from "../config/RuleTable.ts"
 import * as Sources from "../config/Sources.ts"
 import * as Variables from "../config/Variables.ts"
 import { printable } from "../wire/Text.ts"
@@ -30,6 +32,7 @@ export const of = Effect.fnUntraced(function* (
       ...(yield* Slices.run(RuleLint.idle(rules))),
       ...(yield* Slices.run(RuleLint.withoutListener(rules, listen)))
     ].map((sentence) => `rules: ${sentence}`),
+    ...byAddressOnly(values),
     ...listen
       .filter((at) => UnencryptedUdp.isAt(at, values))
       .map(
@@ -61,6 +64,22 @@ export const of = Effect.fnUntraced(function* (
 
 /** The least characters of the token of the admin listener. */
 const shortest = 16
+
+/** Rules that take a route with name servers by addresses, which nobody knows before name servers are asked. */
+const byAddressOnly = ({ rules, routes }: Settings.Read["values"]): ReadonlyArray<string> => {
+  const asking = new Set(routes.filter(({ dns }) => dns.length > 0).map(({ name }) => name))
+  const found: Array<string> = []
+  for (const [index, rule] of asking.size === 0 ? [] : having(rules, "route")) {
+    const isByAddress = rule.to?.every(({ host }) => host._tag === "Network") === true
+    if (!isByAddress || !asking.has(rule.route!)) continue
+    found.push(
+      `rules: ${nameOf(rule, index)} takes the route ${rule.route} by addresses only: names that lead to these are ` +
+        "found by other name servers, and denied"
+    )
+    if (found.length === most) break
+  }
+  return found
+}
 
 /** Whether an upstream gets names of targets. */
 const sendsNames = ({ upstream, routes }: Settings.Read["values"]): boolean =>

@@ -41,6 +41,23 @@ describe("warnings", () => {
     })
   )
 
+  it.effect("are about rules that take a route with name servers by addresses only", () =>
+    Effect.gen(function* () {
+      const file = `routes:
+  - { name: inside, dns: 10.0.0.53 }
+  - { name: quiet, egress: 192.0.2.10 }
+rules:
+  - { allow: true, to: "*.corp.example", route: inside }
+  - { name: ours, allow: true, to: [10.0.0.0/8, 192.168.0.0/16], route: inside }
+  - { allow: true, to: [10.0.0.0/8, db.example], route: inside }
+  - { allow: true, to: 172.16.0.0/12, route: quiet }
+`
+      assert.deepStrictEqual(yield* warnings(file), [
+        "rules: ours takes the route inside by addresses only: names that lead to these are found by other name servers, and denied"
+      ])
+    })
+  )
+
   it.effect("are about datagrams that TLS does not protect", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
