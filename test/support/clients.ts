@@ -20,6 +20,8 @@ const clients = {
   fail2ban: "command -v fail2ban-regex",
   "firefox-esr": "command -v firefox-esr",
   git: "command -v git",
+  // And what every Debian has beside it.
+  iproute2: "command -v ip && command -v nsenter && command -v unshare",
   "golang-go": "command -v go",
   "golang-golang-x-net-dev": "test -d /usr/share/gocode/src/golang.org/x/net/proxy",
   haproxy: "command -v haproxy && command -v openssl",

@@ -1,5 +1,6 @@
 /**
- * HTTP proxies of others, from Debian, on loopback: what they make of the same requests and responses.
+ * HTTP proxies of others, from Debian, on loopback or in a network namespace: what they make of the same requests and
+ * responses.
  */
 import { chmod, writeFile } from "node:fs/promises"
 import { connect } from "node:net"
@@ -10,9 +11,26 @@ import * as Origin from "./origin.ts"
 import * as Processes from "./processes.ts"
 import * as Temporary from "./temporary.ts"
 
-/** The port of a squid that caches nothing. */
-export const squid = started("/usr/sbin/squid", ["-N", "-f"], (port, directory) => [
-  `http_port 127.0.0.1:${port}`,
+/** Where a program runs and listens. */
+export interface Place {
+  /** A command that runs the command line behind it there. */
+  readonly by: ReadonlyArray<string>
+  readonly host: string
+  /** A port that is free there. */
+  readonly port: Effect.Effect<number>
+}
+
+export const here: Place = { by: [], host: "127.0.0.1", port: Origin.freePort }
+
+/** Starts a program at a place. */
+export const startAt = ({ by }: Place, command: string, args: ReadonlyArray<string>) => {
+  const [first, ...rest] = [...by, command, ...args]
+  return Processes.start(first!, rest)
+}
+
+/** A squid that caches nothing. */
+export const squidAt = started("/usr/sbin/squid", ["-N", "-f"], (host, port, directory) => [
+  `http_port ${host}:${port}`,
   "http_access allow all",
   "cache deny all",
   "access_log none",
@@ -25,36 +43,49 @@ export const squid = started("/usr/sbin/squid", ["-N", "-f"], (port, directory) 
   "shutdown_lifetime 0 seconds"
 ])
 
-/** The port of a tinyproxy. */
-export const tinyproxy = started("tinyproxy", ["-d", "-c"], (port, directory) => [
+/** A tinyproxy. */
+export const tinyproxyAt = started("tinyproxy", ["-d", "-c"], (host, port, directory) => [
   `Port ${port}`,
-  "Listen 127.0.0.1",
+  `Listen ${host}`,
   "Timeout 60",
   "MaxClients 100",
   "LogLevel Critical",
   `LogFile "${join(directory, "log")}"`
 ])
 
+/** The ports of these on loopback. */
+export const squid = squidAt(here)
+export const tinyproxy = tinyproxyAt(here)
+
 function started(
   command: string,
   flags: ReadonlyArray<string>,
-  config: (port: number, directory: string) => ReadonlyArray<string>
-): Effect.Effect<number, never, Scope.Scope> {
-  return Effect.gen(function* () {
+  config: (host: string, port: number, directory: string) => ReadonlyArray<string>
+): (place: Place) => Effect.Effect<number, never, Scope.Scope> {
+  return Effect.fnUntraced(function* (place) {
     const directory = yield* Temporary.directory
-    const port = yield* Origin.freePort
+    const port = yield* place.port
     const file = join(directory, "conf")
     // Both give up root.
     yield* Effect.promise(() => chmod(directory, 0o777))
-    yield* Effect.promise(() => writeFile(file, `${config(port, directory).join("\n")}\n`))
-    yield* Processes.start(command, [...flags, file])
-    yield* listening(port)
+    yield* Effect.promise(() => writeFile(file, `${config(place.host, port, directory).join("\n")}\n`))
+    yield* startAt(place, command, [...flags, file])
+    yield* listening(place, port)
     return port
   })
 }
 
-/** Waits until there is a program on this port of 127.0.0.1. */
-export const listening = Effect.fnUntraced(function* (port: number) {
+/** Waits until there is a program on this port of a place. */
+export const listening = Effect.fnUntraced(function* ({ by, host }: Place, port: number) {
+  if (by.length > 0) {
+    const [first, ...rest] = [
+      ...by,
+      "bash",
+      "-c",
+      `until (exec 3<>/dev/tcp/${host}/${port}) 2>/dev/null; do sleep 0.05; done`
+    ]
+    return void (yield* Processes.run(first!, rest))
+  }
   while (!(yield* listens(port))) yield* Effect.sleep("50 millis")
 })
 

@@ -1,52 +1,65 @@
 /**
- * SOCKS servers of others, from Debian, on loopback, for a server that goes through them.
+ * SOCKS servers of others, from Debian, on loopback or in a network namespace, for a server that goes through them.
  */
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { listening } from "./forwarders.ts"
-import * as Origin from "./origin.ts"
-import * as Processes from "./processes.ts"
+import type * as Scope from "effect/Scope"
+import { here, listening, type Place, startAt } from "./forwarders.ts"
 import { sshd } from "./sshd.ts"
 import * as Temporary from "./temporary.ts"
 
-/** The port of a dante server that lets everyone on this machine go anywhere, with UDP and BIND. */
-export const dante = Effect.gen(function* () {
+/** A dante server that lets everyone go anywhere, with UDP and BIND. It leaves from `external`. */
+export const danteAt = Effect.fnUntraced(function* (
+  place: Place,
+  external = place.host
+): Effect.fn.Return<number, never, Scope.Scope> {
   const file = join(yield* Temporary.directory, "danted.conf")
-  const port = yield* Origin.freePort
+  const port = yield* place.port
   const config = [
     "logoutput: stderr",
-    `internal: 127.0.0.1 port = ${port}`,
-    "external: 127.0.0.1",
+    `internal: ${place.host} port = ${port}`,
+    `external: ${external}`,
     "clientmethod: none",
     "socksmethod: none",
-    "client pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }",
+    "client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }",
     "socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 command: connect bind udpassociate }",
     "socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 command: bindreply udpreply }"
   ]
   yield* Effect.promise(() => writeFile(file, `${config.join("\n")}\n`))
-  yield* Processes.start("danted", ["-f", file])
-  yield* listening(port)
+  yield* startAt(place, "danted", ["-f", file])
+  yield* listening(place, port)
   return port
 })
 
-/** The port of a microsocks that wants the login `alice:secret`. */
-export const microsocks = Effect.gen(function* () {
-  const port = yield* Origin.freePort
-  yield* Processes.start("microsocks", ["-i", "127.0.0.1", "-p", String(port), "-u", "alice", "-P", "secret"])
-  yield* listening(port)
+/** A microsocks that wants the login `alice:secret`. */
+export const microsocksAt = Effect.fnUntraced(function* (
+  place: Place
+): Effect.fn.Return<number, never, Scope.Scope> {
+  const port = yield* place.port
+  const login = ["-u", "alice", "-P", "secret"]
+  yield* startAt(place, "microsocks", ["-i", place.host, "-p", String(port), ...login])
+  yield* listening(place, port)
   return port
 })
 
-/** The port of an ssh that forwards dynamically (-D). */
-export const ssh = Effect.gen(function* () {
+/** An ssh that forwards dynamically (-D), by an sshd at another place. */
+export const sshAt = Effect.fnUntraced(function* (
+  place: Place,
+  behind: Place
+): Effect.fn.Return<number, never, Scope.Scope> {
   const directory = yield* Temporary.directory
-  const to = yield* sshd(directory)
-  const port = yield* Origin.freePort
-  yield* Processes.start("ssh", [
-    ...["-F", "none", "-i", join(directory, "user"), "-p", String(to), "-N", "-D", `127.0.0.1:${port}`],
-    ...["-o", "BatchMode=yes", "-o", `UserKnownHostsFile=${join(directory, "known_hosts")}`, "127.0.0.1"]
+  const to = yield* sshd(directory, behind)
+  const port = yield* place.port
+  yield* startAt(place, "ssh", [
+    ...["-F", "none", "-i", join(directory, "user"), "-p", String(to), "-N", "-D", `${place.host}:${port}`],
+    ...["-o", "BatchMode=yes", "-o", `UserKnownHostsFile=${join(directory, "known_hosts")}`, behind.host]
   ])
-  yield* listening(port)
+  yield* listening(place, port)
   return port
 })
+
+/** The ports of these on loopback. */
+export const dante = danteAt(here)
+export const microsocks = microsocksAt(here)
+export const ssh = sshAt(here, here)
