@@ -26,24 +26,24 @@ const server = {
   version: () => ""
 }
 
+/** @type {readonly { readonly name: string, readonly args: readonly string[], readonly fields: Readonly<Record<string, string>> }[]} */
 const loads = [
   {
-    name: "16 downloads, CPU-s a GiB",
+    name: "16 downloads",
     args: ["bulk", "--streams", "16", "--seconds", "3"],
-    field: "cpuPerGib"
+    fields: { cpuPerGib: "CPU-s a GiB", mbPerSecond: "MB/s" }
   },
-  { name: "round trips, CPU-µs", args: ["pingpong", "--streams", "64", "--seconds", "3"], field: "cpuUs" },
   {
-    name: "round trips, 99 % within µs",
+    name: "round trips of 64 sessions",
     args: ["pingpong", "--streams", "64", "--seconds", "3"],
-    field: "p99Us"
+    fields: { cpuUs: "CPU-µs", p99Us: "99 % within µs" }
   },
   {
-    name: "sessions, CPU-µs",
+    name: "sessions, 32 at once",
     args: ["rate", "--streams", "32", "--first", "3000", "--total", "10000"],
-    field: "cpuUs"
+    fields: { cpuUs: "CPU-µs" }
   },
-  { name: "nothing, CPU-ms a second", args: undefined, field: "cpuPerSecond" }
+  { name: "nothing", args: [], fields: { cpuPerSecond: "CPU-ms a second" } }
 ].filter(({ name }) => name.includes(wanted))
 
 const kinds = [
@@ -66,8 +66,11 @@ const cpuOf = (pid) => {
   )
 }
 
-/** @param {typeof kinds[number]} kind @param {typeof loads[number]} load_ */
-const measure = async ({ dashboards, perSecond, idle }, { args, field }) => {
+/**
+ * @param {typeof kinds[number]} kind @param {typeof loads[number]} load_
+ * @returns {Promise<Readonly<Record<string, number>>>}
+ */
+const measure = async ({ dashboards, perSecond, idle }, { args }) => {
   const running = await start(server)
   const socket = join(running.scratch, "admin.sock")
   const held = idle > 0 ? loader(running, ["idle", "--streams", String(idle), "--hold", "600"]) : undefined
@@ -81,12 +84,10 @@ const measure = async ({ dashboards, perSecond, idle }, { args, field }) => {
     await once(readers, "message")
     // The idle sessions open, the dashboards have looked, and the code is compiled.
     await sleep(idle > 0 ? 5000 : 2500)
-    if (args === undefined) {
-      const before = cpuOf(running.pid)
-      await sleep(5000)
-      return (cpuOf(running.pid) - before) / 5 / 1e-3
-    }
-    return (await load(running, args))[field] ?? Number.NaN
+    if (args.length > 0) return await load(running, args)
+    const before = cpuOf(running.pid)
+    await sleep(5000)
+    return { cpuPerSecond: (cpuOf(running.pid) - before) / 5 / 1e-3 }
   } finally {
     readers.kill()
     held?.kill()
@@ -100,20 +101,26 @@ const found = new Map()
 for (let round = 0; round < rounds; round++) {
   for (const each of loads) {
     for (const kind of kinds) {
-      const value = await measure(kind, each)
-      const key = `${each.name}\n${kind.name}`
-      found.set(key, [...(found.get(key) ?? []), value])
+      const figures = await measure(kind, each)
+      for (const field of Object.keys(each.fields)) {
+        const key = [each.name, field, kind.name].join()
+        found.set(key, [...(found.get(key) ?? []), figures[field] ?? Number.NaN])
+      }
     }
   }
 }
-for (const { name } of loads) {
-  console.log(`\n${name}`)
-  for (const { name: kind, idle } of kinds) {
-    const values = found.get(`${name}\n${kind}`) ?? []
-    const base = found.get(`${name}\n${idle > 0 ? "5,000 idle" : "0 dashboards"}`) ?? []
-    const ratio = median(values.map((value, round) => value / Number(base[round])))
-    console.log(
-      `  ${kind.padEnd(32)} ${Number(median(values)).toFixed(2).padStart(9)}   ${Number(ratio).toFixed(2)}×   (${values.map((value) => value.toFixed(2)).join(" ")})`
-    )
+for (const { name, fields } of loads) {
+  for (const [field, title] of Object.entries(fields)) {
+    console.log(`\n${name}: ${title}`)
+    for (const { name: kind, idle } of kinds) {
+      const values = found.get([name, field, kind].join()) ?? []
+      // With what the same sessions cost when nobody reads, in the same round.
+      const base = found.get([name, field, idle > 0 ? "5,000 idle" : "0 dashboards"].join()) ?? []
+      const ratio = Number(median(values.map((value, round) => value / Number(base[round]))))
+      const all = values.map((value) => value.toFixed(2)).join(" ")
+      console.log(
+        `  ${kind.padEnd(30)} ${Number(median(values)).toFixed(2).padStart(9)}  ${ratio.toFixed(2)}×  (${all})`
+      )
+    }
   }
 }

@@ -75,7 +75,7 @@ const options = (width: number): uPlot.Options => {
   return {
     width,
     height,
-    padding: [12, 8, 0, 0],
+    padding: [12, 28, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { setScale: false, x: false, y: false } },
     scales: { y: { range: (_, __, max) => [0, Math.max(1024, max * 1.1)] } },

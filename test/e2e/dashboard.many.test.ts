@@ -140,6 +140,9 @@ describeWith(["chromium"], () => {
         await page.getByRole("link", { name: "Sessions" }).click()
         await page.getByText("1–50 of 10,000").waitFor()
         assert.strictEqual(await page.getByRole("row").count(), 51)
+        // The buttons stand beside the rows, and not on them.
+        const hidden = "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)"
+        assert.strictEqual(await page.evaluate(`${hidden}(document.querySelector(".table"))`), 0)
         await page.getByRole("button", { name: "Next" }).click()
         await page.getByText("51–100 of 10,000").waitFor()
         await page.getByRole("button", { name: "Received" }).click()
