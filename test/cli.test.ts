@@ -119,6 +119,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   fleetMachine: ["one/two", /letters, digits/],
   fleetLease: ["500ms", /a duration from 1s to 60s/],
   fleetLostSessions: ["allow", /one of share, deny and keep/],
+  fleetLostQuotas: ["allow", /one of share, deny and keep/],
   fleetLostRates: ["half", /one of share, deny and keep/],
   fleetLostBandwidth: ["all", /one of share, deny and keep/],
   config: ["", /the path of a file/],

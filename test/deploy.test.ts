@@ -1,8 +1,9 @@
 /**
  * The files of `deploy/`: what they say of this program is so.
  */
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { validate } from "dockerfile-utils"
@@ -27,8 +28,10 @@ const text = (path: string): string => readFileSync(pathOf(path), "utf8")
 const files = [
   "docker/Dockerfile",
   "docker/compose.yaml",
+  "docker/fleet.yaml",
   "haproxy/haproxy.cfg",
   "kubernetes/effect-socks.yaml",
+  "kubernetes/fleet.yaml",
   "prometheus/alerts.yml",
   "grafana/effect-socks.json",
   "effect-socks.service"
@@ -179,13 +182,84 @@ describe("the files for deployment", () => {
       } as const
       const { path } = yield* Balancer.write(place, cert)
       assert.deepInclude(yield* Processes.run("haproxy", ["-c", "-f", path]), { code: 0, stderr: "" })
+      // The same in the cluster, without a look at a name server.
+      const map = documents("kubernetes/fleet.yaml").find(({ kind }) => kind === "ConfigMap")
+      const inCluster = join(yield* Temporary.directory, "haproxy.cfg")
+      const checked = map.data["haproxy.cfg"].replace("parse-resolv-conf", "nameserver none 127.0.0.1:53")
+      writeFileSync(inCluster, checked.replace("/run/haproxy/", "/tmp/"))
+      assert.deepInclude(yield* Processes.run("haproxy", ["-c", "-f", inCluster]), { code: 0, stderr: "" })
       // The check is a greeting that the server answers.
       const [, greeting = ""] = /send-binary (\w+)/.exec(text("haproxy/haproxy.cfg")) ?? []
       assert.deepStrictEqual([...Buffer.from(greeting, "hex")], [5, 2, 0, 2])
     })
   )
 
-  for (const path of ["prometheus/alerts.yml", "grafana/effect-socks.json"]) {
+  it("have a fleet whose parts know each other", () => {
+    const { services, volumes } = yaml.parse(text("docker/fleet.yaml"), { merge: true })
+    const balanced = Array.from(
+      text("haproxy/haproxy.cfg").matchAll(/server (\w+) (\w+):1080/g),
+      ([, , host]) => host
+    )
+    const machines = Object.keys(services).filter(
+      (name) => services[name].environment?.SOCKS_FLEET !== undefined
+    )
+    assert.deepStrictEqual([...new Set(balanced)], machines)
+    const states = machines.map((name) => {
+      const { environment, volumes: mounts } = services[name]
+      assert.strictEqual(environment.SOCKS_FLEET_MACHINE, name)
+      assert.include(environment.SOCKS_FLEET, "@store:6379")
+      assert.include(environment.SOCKS_USAGE_STORE, "@database/")
+      assert.strictEqual(environment.SOCKS_PROXY_PROTOCOL_FROM, services.balancer.networks.inner.ipv4_address)
+      return mounts[0].split(":")[0]
+    })
+    // A state directory is of one machine.
+    assert.lengthOf(new Set(states), machines.length)
+    for (const name of [...states, "database"]) assert.property(volumes, name)
+    assert.include(services.store.command, "noeviction")
+
+    const all = documents("kubernetes/fleet.yaml")
+    const of = (kind: string, name: string) =>
+      all.find((each) => each.kind === kind && each.metadata.name === name)
+    const [fleet, balancer] = [
+      of("StatefulSet", "effect-socks-fleet"),
+      of("Deployment", "effect-socks-balancer")
+    ]
+    for (const workload of [fleet, balancer, of("StatefulSet", "effect-socks-store")]) {
+      const { spec } = workload.spec.template
+      const { labels } = workload.spec.template.metadata
+      assert.deepStrictEqual(workload.spec.selector.matchLabels, labels)
+      assert.deepStrictEqual(of("Service", workload.metadata.name).spec.selector, labels)
+      assert.isTrue(spec.securityContext.runAsNonRoot)
+      for (const container of spec.containers) {
+        assert.isFalse(container.securityContext.allowPrivilegeEscalation)
+        assert.property(container, "readinessProbe")
+      }
+    }
+    const [container] = fleet.spec.template.spec.containers
+    const valueOf = (name: string) =>
+      container.env.find((each: { readonly name: string }) => each.name === name)
+    for (const name of ["SOCKS_PROXY_PROTOCOL_FROM", "SOCKS_DRAIN_TIMEOUT", "SOCKS_WORKERS"]) {
+      assert.isTrue(Option.isSome(settings.get(name)!.read(valueOf(name).value)), name)
+    }
+    assert.deepStrictEqual(valueOf("SOCKS_FLEET_MACHINE").valueFrom.fieldRef, { fieldPath: "metadata.name" })
+    const hook = 20
+    assert.include(container.lifecycle.preStop.exec.command.at(-1), `${hook}_000`)
+    assert.isAbove(
+      fleet.spec.template.spec.terminationGracePeriodSeconds,
+      Number.parseInt(valueOf("SOCKS_DRAIN_TIMEOUT").value, 10) + hook
+    )
+    for (const code of [container.lifecycle.preStop, container.readinessProbe]) {
+      assert.doesNotThrow(() => new Function(code.exec.command.at(-1)))
+    }
+    assert.strictEqual(fleet.spec.volumeClaimTemplates[0].metadata.name, "state")
+    const places = Number(/server-template pod (\d+)/.exec(text("kubernetes/fleet.yaml"))?.[1])
+    assert.isAtLeast(places, of("HorizontalPodAutoscaler", "effect-socks-fleet").spec.maxReplicas)
+    for (const budget of ["effect-socks-fleet", "effect-socks-balancer"]) {
+      assert.strictEqual(of("PodDisruptionBudget", budget).spec.maxUnavailable, 1)
+    }
+  })
+
+  for (const path of ["prometheus/alerts.yml", "prometheus/fleet-alerts.yml", "grafana/effect-socks.json"]) {
     it(`use existing metrics, labels and outcomes: ${path}`, () => {
       const all = text(path)
       const names = new Set(Definitions.all.map(({ name }) => name))

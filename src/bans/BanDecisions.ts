@@ -39,6 +39,8 @@ export class BanDecisions {
   private readonly failures = LoginThrottle.make()
   private readonly hashes: KeyedHash["Service"]
   private readonly tell: ((update: Update) => void) | undefined
+  /** The settings of the last failed login. */
+  private settings: BanSettings["Service"] | undefined
   private key: string
   private hash: Digest
 
@@ -88,14 +90,21 @@ export class BanDecisions {
     settings: BanSettings["Service"]
   ): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const counts = this.count(outcome, attempt)
-      const ban = this.punish(counts, address, attempt.now, settings)
-      if (ban === undefined) return Effect.void
-      return Effect.logWarning("banned", {
-        network: IpNetwork.format(ban.network),
-        until: new Date(ban.until).toISOString(),
-        failures: ban.failures
-      })
+      this.settings = settings
+      return logged(this.punish(this.count(outcome, attempt), address, attempt.now, settings))
+    })
+  }
+
+  /**
+   * Takes the numbers of failures that several machines have counted together, of the network of an attempt and of the
+   * wider ones, which may lead to a ban.
+   */
+  summed(attempt: LoginThrottle.Attempt, counts: ReadonlyArray<number>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { settings } = this
+      if (settings === undefined) return Effect.void
+      for (const entry of this.failures.raise(attempt, counts)) this.tell?.({ _tag: "tally", entry })
+      return logged(this.punish(counts, networkOf(attempt.network).address, attempt.now, settings))
     })
   }
 
@@ -222,3 +231,13 @@ export class BanDecisions {
     return this.bans.lift(network, now)
   }
 }
+
+/** The line about a ban that was made. */
+const logged = (ban: BanList.Ban | undefined): Effect.Effect<void> =>
+  ban === undefined
+    ? Effect.void
+    : Effect.logWarning("banned", {
+        network: IpNetwork.format(ban.network),
+        until: new Date(ban.until).toISOString(),
+        failures: ban.failures
+      })

@@ -39,6 +39,18 @@ export const BanLog = Context.Reference<{ readonly write: (change: BanChange) =>
   { defaultValue: () => ({ write: () => {} }) }
 )
 
+/** What shares the decisions on bans with other machines. By default nothing does. */
+export interface Sharing {
+  /** Takes the decisions of this process, before any is made. */
+  readonly attach: (decisions: BanDecisions.BanDecisions) => void
+  /** Takes each change of the decisions. */
+  readonly tell: (update: BanDecisions.Update) => void
+}
+
+export const BanSharing = Context.Reference<Sharing | undefined>("effect-socks/bans/BanSharing", {
+  defaultValue: () => undefined
+})
+
 /** A network with failed logins that is not banned. */
 export interface Suspect {
   readonly network: string
@@ -122,16 +134,22 @@ export class Bans extends Context.Service<
     Layer.sync(Bans, () => make(decisions, part))
 }
 
-/** Decisions of this process, reported to `BanLog` and to `tell`. */
+/** Decisions of this process, reported to `BanLog`, to `BanSharing` and to `tell`. */
 export const decide = (
   tell?: (update: BanDecisions.Update) => void
 ): Effect.Effect<BanDecisions.BanDecisions, never, KeyedHash> =>
-  Effect.zipWith(KeyedHash, BanLog, (hashes, { write }) =>
-    BanDecisions.make(hashes, (update) => {
+  Effect.gen(function* () {
+    const hashes = yield* KeyedHash
+    const { write } = yield* BanLog
+    const sharing = yield* BanSharing
+    const decisions = BanDecisions.make(hashes, (update) => {
       tell?.(update)
       if (isBanChange(update)) write(update)
+      sharing?.tell(update)
     })
-  )
+    sharing?.attach(decisions)
+    return decisions
+  })
 
 const isBanChange = (news: BanDecisions.Update): news is BanChange =>
   news._tag === "ban" || news._tag === "lift"

@@ -78,6 +78,11 @@ export interface LoginThrottle {
   readonly failed: (attempt: Attempt) => ReadonlyArray<number>
   /** Takes back the failures of the network for this name, and adds the pair to the known ones. */
   readonly succeeded: (attempt: Attempt) => void
+  /**
+   * Raises the failures of the network of an attempt, and of the wider ones, to these numbers, which several machines have
+   * counted together. Returns the tallies that were lower.
+   */
+  readonly raise: (attempt: Attempt, counts: ReadonlyArray<number>) => ReadonlyArray<Entry>
   /** Forgets a network's failures. */
   readonly clear: (network: string) => void
   /** All tallies, for a copy of this table. */
@@ -184,16 +189,25 @@ class Throttle implements LoginThrottle {
     this.known.put({ account, network, guess, at: now, failures: 0 })
   }
 
+  raise(attempt: Attempt, counts: ReadonlyArray<number>): ReadonlyArray<Entry> {
+    const keys = [attempt.network, ...attempt.wider]
+    return this.levelsOf(attempt).flatMap((level, index) => {
+      const count = counts[index] ?? 0
+      if (count <= level.count) return []
+      level.count = count
+      level.last = Math.max(level.last, attempt.now)
+      addDelay(level, free.network * scales[index]!, false, attempt.now)
+      return [entryOf(keys[index]!, level)]
+    })
+  }
+
   clear(network: string): void {
     this.networks.remove(network)
   }
 
   entries(): ReadonlyArray<Entry> {
     return [
-      ...this.networks.entries().map(([key, { guesses, ...tally }]) => ({
-        ...{ kind: "network" as const, key, ...tally },
-        guesses: [...guesses]
-      })),
+      ...this.networks.entries().map(([key, tally]) => entryOf(key, tally)),
       ...this.names
         .entries()
         .map(([key, { areas, ...tally }]) => ({ kind: "name" as const, key, ...tally, areas: [...areas] }))
@@ -299,6 +313,11 @@ const currentOrNew = <V extends Tally>(
   table.set(key, tally, ({ count, last }) => (now - last > window ? 0 : count))
   return tally
 }
+
+const entryOf = (key: string, { guesses, ...tally }: NetworkTally): Entry => ({
+  ...{ kind: "network", key, ...tally },
+  guesses: [...guesses]
+})
 
 /** Number of different guesses of a network for one name. */
 const failuresFor = (tally: NetworkTally | undefined, account: string): number => {

@@ -21,6 +21,7 @@ import type * as Config from "../server/Config.ts"
 import type { UsageRecords } from "../usage/UsageRecords.ts"
 import { FleetMembership } from "./FleetMembership.ts"
 import * as FleetSeat from "./FleetSeat.ts"
+import * as FleetSharing from "./FleetSharing.ts"
 import * as FleetUrl from "./FleetUrl.ts"
 import * as RedisStore from "./RedisStore.ts"
 import type { FleetSettings } from "./Settings.ts"
@@ -39,13 +40,18 @@ export interface Fleet {
 
 export const make = (settings: Settings): Fleet => {
   const url = Option.getOrThrow(FleetUrl.parse(Redacted.value(settings.fleet)))
-  const machine = Layer.provideMerge(FleetMembership.layer(settings), RedisStore.layer(url)).pipe(
+  const machine = FleetSharing.layer(settings, url.password ?? "").pipe(
+    Layer.provideMerge(FleetMembership.layer(settings)),
+    Layer.provideMerge(RedisStore.layer(url)),
     Layer.catchTag("FleetStoreFailed", ({ store, reason }) =>
       Layer.effectContext(Effect.fail(new StateFailed({ path: store, reason })))
     )
   )
   const seat = (count: number) =>
-    FleetSeat.layer(settings).pipe(Layer.provide(machine), Layer.provideMerge(CoordinatorSeat.layer(count)))
+    FleetSeat.layer(settings).pipe(
+      Layer.provideMerge(CoordinatorSeat.layer(count)),
+      Layer.provideMerge(machine)
+    )
   return {
     seat,
     alone: CoordinatorMember.services.pipe(

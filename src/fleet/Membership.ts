@@ -86,6 +86,11 @@ export class Membership {
     return this.isLost && !this.isReturning
   }
 
+  /** What the machine tells of itself. */
+  get told(): string {
+    return this.options.told()
+  }
+
   /** Adds leases that are renewed with all others. */
   add(leases: Leases): void {
     this.leases.add(leases)

@@ -92,6 +92,10 @@ export class MemoryDatabase {
     return (this.find(key) as Map<string, number> | undefined)?.size ?? 0
   }
 
+  zscore(key: string, member: string): number | undefined {
+    return (this.find(key) as Map<string, number> | undefined)?.get(member)
+  }
+
   /** The place of a member, from 0 on. */
   zrank(key: string, member: string): number | undefined {
     const rank = this.zrange(key).indexOf(member)
@@ -106,6 +110,10 @@ export class MemoryDatabase {
     const set = this.find(key) as Set<string> | undefined
     set?.delete(member)
     if (set?.size === 0) this.entries.delete(key)
+  }
+
+  smembers(key: string): ReadonlyArray<string> {
+    return [...((this.find(key) as Set<string> | undefined) ?? [])]
   }
 
   scard(key: string): number {

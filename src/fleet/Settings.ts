@@ -71,5 +71,6 @@ export class FleetSettings extends Section.make<FleetSettings>()("effect-socks/f
   }),
   fleetLostSessions: withoutStore("Sessions", "what the machine had leased last"),
   fleetLostRates: withoutStore("New sessions a second", "as many as in the last second before"),
+  fleetLostQuotas: withoutStore("What is left of quotas", "all that is left, by what the machine knows"),
   fleetLostBandwidth: withoutStore("Bandwidth of users, rules and all", "the last share")
 }) {}

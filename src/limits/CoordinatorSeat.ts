@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Schedule from "effect/Schedule"
+import type { Remembered } from "../auth/RememberedLogins.ts"
 import * as RememberedLogins from "../auth/RememberedLogins.ts"
 import type * as BanDecisions from "../bans/BanDecisions.ts"
 import { Bans, decide } from "../bans/Bans.ts"
@@ -30,6 +31,21 @@ export interface Member {
   /** Sends a message to the member, in order with the messages before. It may call back into the seat only later. */
   readonly send: (news: News) => void
 }
+
+/** What shares remembered logins with other machines. By default nothing does. */
+export interface LoginSharing {
+  /** The key of the hashes, in Base64. */
+  readonly key: string
+  /** Gives the logins of other machines to this, from now on. */
+  readonly attach: (follow: (logins: ReadonlyArray<Remembered>) => void) => void
+  /** Takes logins of this machine. */
+  readonly tell: (logins: ReadonlyArray<Remembered>) => void
+}
+
+export const CurrentLoginSharing = Context.Reference<LoginSharing | undefined>(
+  "effect-socks/limits/LoginSharing",
+  { defaultValue: () => undefined }
+)
 
 /**
  * The seat that counts for its members: sessions, rates, bandwidth, quotas, failed logins and bans.
@@ -92,6 +108,7 @@ const layerFor = Effect.fnUntraced(function* (count: number) {
     run,
     decisions,
     usage: yield* Quotas.usage,
+    logins: yield* CurrentLoginSharing,
     settings: yield* BanSettings,
     quotaResetDay: (yield* LimitSettings).quotaResetDay
   }
@@ -108,20 +125,26 @@ interface Parts {
   readonly run: (effect: Effect.Effect<void>) => void
   readonly decisions: BanDecisions.BanDecisions
   readonly usage: Usage.Usage
+  readonly logins: LoginSharing | undefined
   readonly settings: BanSettings["Service"]
   readonly quotaResetDay: number
 }
 
-const make = ({ count, members, tell, run, decisions, usage, quotaResetDay, ...parts }: Parts) => {
+const make = ({ count, members, tell, run, decisions, usage, logins, quotaResetDay, ...parts }: Parts) => {
   let { settings } = parts
   const nextBlock = SessionIds.blocks()
   const slots = SlotAllocator.make<Member>((member, ruling) => member.send(ruling))
   const shares = RateAllocator.make<Member>((member, share) => member.send(share))
   const rates = TokenBuckets.make()
   const pseudonym = Pseudonym.random()
-  const loginKey = Hmac.newKey()
+  const loginKey = logins?.key ?? Hmac.newKey()
   const remembered = RememberedLogins.make(Hmac.digest(loginKey))
+  logins?.attach((others) => {
+    remembered.follow(others, Date.now())
+    tell({ _tag: "logins", logins: others })
+  })
   let moved = new Set<string>()
+  let denies = false
 
   const enter = (member: Member): Welcome => {
     members.add(member)
@@ -131,7 +154,7 @@ const make = ({ count, members, tell, run, decisions, usage, quotaResetDay, ...p
       ...{ isUsageRecorded: usage.isRecorded, quotaResetDay },
       news: [
         ...decisions.all(),
-        { _tag: "used", ...usage.snapshot(now) },
+        { _tag: "used", ...usage.snapshot(now), ...(denies && { denies }) },
         { _tag: "logins", logins: remembered.all(now) }
       ]
     }
@@ -163,7 +186,7 @@ const make = ({ count, members, tell, run, decisions, usage, quotaResetDay, ...p
       case "logins":
         remembered.follow(report.logins, Date.now())
         for (const other of members) if (other !== member) other.send(report)
-        return
+        return logins?.tell(report.logins)
       case "guessed": {
         const { _tag, id, outcome, address, ...attempt } = report
         const failed = decisions.failed(outcome, NetAddress.ipFromStringUnsafe(address), attempt, settings)
@@ -194,13 +217,19 @@ const make = ({ count, members, tell, run, decisions, usage, quotaResetDay, ...p
     configure: (next: BanSettings["Service"]) => {
       settings = next
     },
-    /** Sends all members the usage of the accounts that moved bytes since the last call. */
+    /** Sends all members the usage of the accounts whose usage has changed since the last call. */
     sweep: () => {
-      if (moved.size === 0) return
       const names = moved
       moved = new Set()
+      for (const name of usage.takeChanged?.() ?? []) names.add(name)
+      const before = denies
+      denies = usage.denies?.() ?? false
+      if (names.size === 0 && denies === before) return
       const { date, accounts } = usage.snapshot(Date.now())
-      tell({ _tag: "used", date, accounts: accounts.filter(({ name }) => names.has(name)) })
+      const update = { date, accounts: accounts.filter(({ name }) => names.has(name)) }
+      tell(
+        usage.takeChanged ? { _tag: "used", ...update, isExact: true, denies } : { _tag: "used", ...update }
+      )
     }
   }
 }

@@ -52,9 +52,29 @@ export class Quotas extends Context.Service<
   static readonly layerOf = (usage: Usage.Usage): Layer.Layer<Quotas> => Layer.sync(Quotas, () => make(usage))
 }
 
-/** The usage so far, kept as the settings say: in the store of usage, in a file, or in memory only. */
+/** What shares the usage that quotas count with other machines. By default nothing does. */
+export const UsageSharing = Context.Reference<
+  | ((
+      usage: Usage.Usage,
+      place: Pick<BanSettings["Service"], "stateDir"> & Pick<LimitSettings["Service"], "quotaResetDay">
+    ) => Effect.Effect<Usage.Usage, never, Scope.Scope>)
+  | undefined
+>("effect-socks/limits/UsageSharing", { defaultValue: () => undefined })
+
+/** The usage so far, kept as the settings say, and shared with other machines. */
 export const usage: Effect.Effect<Usage.Usage, StateFailed, Sections | UsageRecords | Scope.Scope> =
   Effect.gen(function* () {
+    const own = yield* kept
+    const share = yield* UsageSharing
+    if (share === undefined) return own
+    const { stateDir } = yield* BanSettings
+    const { quotaResetDay } = yield* LimitSettings
+    return yield* share(own, { stateDir, quotaResetDay })
+  })
+
+/** The usage so far of this machine: in the store of usage, in a file, or in memory only. */
+const kept: Effect.Effect<Usage.Usage, StateFailed, Sections | UsageRecords | Scope.Scope> = Effect.gen(
+  function* () {
     const { stateDir } = yield* BanSettings
     const limits = yield* LimitSettings
     const records = yield* UsageRecords
@@ -72,7 +92,8 @@ export const usage: Effect.Effect<Usage.Usage, StateFailed, Sections | UsageReco
     }
     if (stateDir === undefined) return Usage.make(undefined, limits.quotaResetDay)
     return yield* QuotasFile.usage(stateDir, limits.quotaResetDay)
-  })
+  }
+)
 
 /** The settings of quotas, and of where usage is kept. */
 export type Sections = AuthSettings | BanSettings | LimitSettings | PolicySettings | UsageSettings

@@ -31,10 +31,16 @@ export interface Usage {
   readonly snapshot: (now: number) => Snapshot
   /** Raises the usage of these accounts to at least these numbers, on days that still count. */
   readonly raise: (to: Snapshot, now: number) => void
+  /** Sets the usage of these accounts today. */
+  readonly set: (to: Day, now: number) => void
   /** The end of the current day or month, in milliseconds since the epoch. */
   readonly endOf: (period: keyof Used, now: number) => number
   /** Whether the usage of every owner of a session is recorded, and not only that of accounts with quotas. */
   readonly isRecorded: boolean
+  /** Where several machines count together: the accounts whose usage others have changed since the last call. */
+  readonly takeChanged?: () => ReadonlySet<string>
+  /** Where several machines count together: whether all quotas count as used up for now. */
+  readonly denies?: () => boolean
 }
 
 /** Number of past days that are kept, the last ones. A clock is not wrong more often. */
@@ -114,6 +120,11 @@ export const make = (kept?: Snapshot, resetDay = 1): Usage => {
         }
       }
     },
+    set: ({ date: on, accounts }, now) => {
+      turn(now)
+      if (on !== date) return
+      for (const { name, day, month } of accounts) used.set(name, { day, month })
+    },
     snapshot: (now) => {
       turn(now)
       const kept = Array.from(others, ([date, ledger]) => ({ date, accounts: accountsOf(ledger) }))
@@ -129,6 +140,9 @@ const accountsOf = (ledger: ReadonlyMap<string, Used>): Day["accounts"] =>
   Array.from(ledger, ([name, { day, month }]) => ({ name, day, month }))
 
 const nothing: Used = { day: 0, month: 0 }
+
+/** More than any quota. */
+export const spent: Used = { day: Number.MAX_SAFE_INTEGER, month: Number.MAX_SAFE_INTEGER }
 
 const dayLength = 86_400_000
 

@@ -1,6 +1,7 @@
 /**
  * Counts what happens in a server: by its events, and by its open sessions when metrics are read.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Bans } from "../bans/Bans.ts"
@@ -9,9 +10,14 @@ import type { UpstreamState } from "../routes/UpstreamState.ts"
 import { Events } from "../session/Events.ts"
 import type { Census } from "../session/OpenSessions.ts"
 import { SessionRegistry } from "../session/SessionRegistry.ts"
-import { type Definition, ofCensus, ofServer, ofSessions, ofUpstreams } from "./Definitions.ts"
+import { type Definition, ofCensus, ofFleet, ofServer, ofSessions, ofUpstreams } from "./Definitions.ts"
 import { type Meters, mostMembers } from "./Meters.ts"
 import { Family, read } from "./Series.ts"
+
+/** What a machine of a fleet knows of the fleet. By default a server is of none. */
+export const FleetMeasures = Context.Reference<
+  Readonly<Record<keyof typeof ofFleet, () => number>> | undefined
+>("effect-socks/metrics/FleetMeasures", { defaultValue: () => undefined })
 
 /** Counts the sessions of this process, and measures their phases, until the layer is released. */
 export const sessions = (meters: Meters): Layer.Layer<never, never, Bans | Events | SessionRegistry> =>
@@ -55,6 +61,14 @@ export const server = ({ context }: Meters): Layer.Layer<never, never, Bans | Ev
       yield* listen(["Reloaded"], () => counted(reloads, "succeeded"))
       yield* listen(["ReloadFailed"], () => counted(reloads, "failed"))
       yield* present(() => [read(ofServer.bans, context, [], () => Effect.runSyncWith(context)(list).length)])
+      const fleet = yield* FleetMeasures
+      if (fleet === undefined) return
+      yield* present(() => [
+        read(ofFleet.machines, context, [], fleet.machines),
+        read(ofFleet.lost, context, [], fleet.lost),
+        read(ofFleet.failures, context, [], fleet.failures),
+        read(ofFleet.unsent, context, [], fleet.unsent)
+      ])
     })
   )
 

@@ -129,11 +129,20 @@ export const ofProcess = {
   }
 } as const satisfies Readonly<Record<string, Definition>>
 
+/** The metrics of a machine of a fleet. */
+export const ofFleet = {
+  machines: gauge("fleet_machines", "Machines of the fleet, as this one has seen last."),
+  lost: gauge("fleet_lost", "1 while the machine has no leases, as the fleet's store does not answer."),
+  failures: counter("fleet_failures", "Exchanges with the fleet's store that had no reply."),
+  unsent: gauge("fleet_unsent_bytes", "Bytes that quotas count and the fleet's store does not have yet.")
+} as const
+
 /** All metrics. */
 export const all: ReadonlyArray<Definition> = [
   ofSessions,
   ofCensus,
   ofUpstreams,
   ofServer,
-  ofProcess
+  ofProcess,
+  ofFleet
 ].flatMap((group): ReadonlyArray<Definition> => Object.values(group))

@@ -30,6 +30,22 @@ describe("UsageReplica", () => {
     assert.strictEqual(used.of("alice", now).month, 2000)
   })
 
+  it("is what several machines count together, where the seat says so, and what is not reported yet", () => {
+    const now = Date.now()
+    const used = UsageReplica.make(() => {}, { isRecorded: false })
+    used.add("alice", received(1000), now)
+    used.sweep()
+    used.add("alice", received(5), now)
+    const date = new Date(now).toISOString().slice(0, 10)
+    const exact = { _tag: "used", date, isExact: true } as const
+    used.receive({ ...exact, accounts: [{ name: "alice", day: 300, month: 900 }] })
+    assert.deepStrictEqual(used.of("alice", now), { day: 305, month: 905 })
+    used.receive({ ...exact, accounts: [], denies: true })
+    assert.isAbove(used.of("bob", now).month, 1e15)
+    used.receive({ ...exact, accounts: [], denies: false })
+    assert.deepStrictEqual(used.of("alice", now), { day: 305, month: 905 })
+  })
+
   it("reports usage without a quota, and does not keep it", () => {
     const now = Date.now()
     const sent: Array<UsageReplica.UsageReport> = []

@@ -1,0 +1,124 @@
+/**
+ * What the machines of a fleet share beside leases: bans and failed logins, remembered logins, and the usage that quotas
+ * count. Nothing in the path of a session waits for the store.
+ */
+import { createHmac } from "node:crypto"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { BanSharing } from "../bans/Bans.ts"
+import type { FleetStoreFailed } from "../Errors.ts"
+import { CurrentLoginSharing } from "../limits/CoordinatorSeat.ts"
+import { UsageSharing } from "../limits/Quotas.ts"
+import { FleetMeasures } from "../metrics/Counting.ts"
+import * as FleetBans from "./FleetBans.ts"
+import * as FleetLogins from "./FleetLogins.ts"
+import { FleetMembership } from "./FleetMembership.ts"
+import { FleetPeers, make as makePeers } from "./FleetPeers.ts"
+import { FleetStore, run } from "./FleetStore.ts"
+import * as FleetUsage from "./FleetUsage.ts"
+import type { FleetSettings } from "./Settings.ts"
+import { Salt } from "./scripts/Salt.ts"
+import * as UsageJournal from "./UsageJournal.ts"
+
+/** The longest time between two exchanges with the store, and the shortest. */
+const interval = "1 second"
+const pause = "100 millis"
+
+/** `secret` is what the machines know and the store's data does not have: the password of the store. */
+export const layer = (
+  { fleetLostQuotas }: Pick<FleetSettings["Service"], "fleetLostQuotas">,
+  secret: string
+): Layer.Layer<FleetPeers, FleetStoreFailed, FleetMembership | FleetStore> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const store = yield* FleetStore
+      const membership = yield* FleetMembership
+      const { keys, id } = membership
+      const clock = yield* Clock.clockWith(Effect.succeed)
+      const now = () => clock.currentTimeMillisUnsafe()
+      const salt = yield* run(store, Salt, [keys.ofBucket("salt", 0)], [crypto.randomUUID()])
+      // So that machines that begin have the same salt also where the store was emptied.
+      yield* Effect.forkScoped(
+        Effect.schedule(
+          Effect.ignore(run(store, Salt, [keys.ofBucket("salt", 0)], [salt])),
+          Schedule.spaced("2 seconds")
+        )
+      )
+      let failures = 0
+      const counted = (exchange: Effect.Effect<void, FleetStoreFailed>) =>
+        Effect.tapError(exchange, () => Effect.sync(() => void failures++))
+      let unsent = () => 0
+      const keyFor = (use: string) => createHmac("sha256", secret).update(`${use} ${salt}`).digest("base64")
+
+      const banLoop = yield* makeLoop
+      const bans = FleetBans.make({ store, keys, machine: id, key: keyFor("bans"), now, wake: banLoop.wake })
+      yield* store.subscribe(FleetBans.channelOf(keys), bans.receive)
+      yield* Effect.addFinalizer(() => last(bans.exchange))
+      yield* banLoop.start(counted(bans.exchange))
+
+      const logins = FleetLogins.make({ store, keys, machine: id, key: keyFor("logins"), now })
+      yield* store.subscribe(FleetLogins.channelOf(keys), logins.receive)
+      yield* Effect.forkScoped(Effect.schedule(Effect.sync(logins.sweep), Schedule.spaced(interval)))
+
+      const shareUsage: Context.Service.Shape<typeof UsageSharing> = Effect.fnUntraced(function* (
+        usage,
+        { stateDir, quotaResetDay }
+      ) {
+        const loop = yield* makeLoop
+        const shared = FleetUsage.make(usage, {
+          ...{ store, keys, id, now, resetDay: quotaResetDay, wake: loop.wake },
+          journal: stateDir === undefined ? UsageJournal.none : yield* UsageJournal.open(stateDir),
+          storeNow: () => membership.storeTime() ?? now(),
+          weight: () => (membership.isLost && fleetLostQuotas === "share" ? membership.machines : 1),
+          denies: () => membership.isLost && fleetLostQuotas === "deny"
+        })
+        yield* Effect.addFinalizer(() => Effect.andThen(last(shared.exchange), shared.save))
+        yield* loop.start(counted(shared.exchange))
+        unsent = shared.unsentBytes
+        return shared
+      })
+
+      return Context.make(
+        FleetPeers,
+        yield* makePeers({ store, keys, self: { id, told: membership.told } })
+      ).pipe(
+        Context.add(BanSharing, bans),
+        Context.add(CurrentLoginSharing, logins),
+        Context.add(UsageSharing, shareUsage),
+        Context.add(FleetMeasures, {
+          machines: () => membership.machines,
+          lost: () => (membership.isLost ? 1 : 0),
+          failures: () => failures,
+          unsent: () => unsent()
+        })
+      )
+    })
+  )
+
+/** The last exchange, at the end. */
+const last = (exchange: Effect.Effect<void, FleetStoreFailed>) =>
+  Effect.ignore(Effect.timeoutOption(exchange, "1 second"))
+
+/** Runs an exchange each second, and soon after `wake`. The store logs that it does not answer. */
+const makeLoop = Effect.gen(function* () {
+  const asked = yield* Latch.make()
+  const start = (exchange: Effect.Effect<void, FleetStoreFailed>): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.asVoid(
+      Effect.forkScoped(
+        Effect.forever(
+          Effect.gen(function* () {
+            yield* Effect.raceFirst(asked.await, Effect.sleep(interval))
+            asked.closeUnsafe()
+            yield* Effect.ignore(exchange)
+            yield* Effect.sleep(pause)
+          })
+        )
+      )
+    )
+  return { wake: () => void asked.openUnsafe(), start }
+})

@@ -1,0 +1,101 @@
+/**
+ * The scripts of what a fleet shares in a real Redis, beside the same in memory: the same histories have the same replies.
+ */
+import { assert, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { FleetStore, run } from "../../src/fleet/FleetStore.ts"
+import * as FleetUrl from "../../src/fleet/FleetUrl.ts"
+import * as Keys from "../../src/fleet/Keys.ts"
+import * as MemoryStore from "../../src/fleet/MemoryStore.ts"
+import * as RedisStore from "../../src/fleet/RedisStore.ts"
+import type { Script } from "../../src/fleet/Script.ts"
+import { AddUsage } from "../../src/fleet/scripts/AddUsage.ts"
+import * as Beat from "../../src/fleet/scripts/Beat.ts"
+import { type BanBatch, ExchangeBans, ListBans, ListKnown } from "../../src/fleet/scripts/ExchangeBans.ts"
+import { ListMachines } from "../../src/fleet/scripts/ListMachines.ts"
+import { Salt } from "../../src/fleet/scripts/Salt.ts"
+import { describeWith } from "../support/clients.ts"
+import { chance } from "../support/fleet.ts"
+import * as Redis from "../support/redis.ts"
+
+describeWith(["redis-server"], () => {
+  it.live("scripts of bans, usage and machines do in Redis what they do in memory", () =>
+    Effect.gen(function* () {
+      const redis = yield* Redis.make()
+      const services = yield* Layer.build(RedisStore.layer(Option.getOrThrow(FleetUrl.parse(redis.url))))
+      const store = Context.get(services, FleetStore)
+      const memory = MemoryStore.make({
+        now: Date.now,
+        after: (milliseconds, call) => {
+          if (milliseconds <= 0) queueMicrotask(call)
+        }
+      })
+      const { store: twin, listen } = memory.connect()
+      const heard: Array<unknown> = []
+      const expected: Array<unknown> = []
+      yield* store.subscribe("news", (text) => heard.push(JSON.parse(text)))
+      listen("news", (text) => expected.push(JSON.parse(text)))
+      const both = <Reply>(
+        script: Script<Reply>,
+        keys: ReadonlyArray<string>,
+        args: ReadonlyArray<string | number>
+      ) => Effect.all([run(store, script, keys, args), run(twin, script, keys, args)])
+      const random = chance(20_261_129)
+      const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(random() * all.length)]!
+      const some = <A>(make: () => A): ReadonlyArray<A> => (random() < 0.5 ? [] : [make(), make()])
+
+      const bans = ["bans", "ends", "lifted", "revision", "known"].map((kind) => `{1}:${kind}`)
+      const networks = ["203.0.113.7/32", "2001:db8::/64", "2001:db8::/56"]
+      for (let step = 0; step < 200; step++) {
+        const batch: BanBatch = {
+          bans: some(() => [pick(networks), pick([60_000, 3_600_000]), `for "${step}"`, step]),
+          lifted: some(() => pick(networks)),
+          guesses: some(() => [`account${pick([1, 2])}${pick(["a", "b", "c"])}`, 60_000, networks]),
+          forgiven: some(() => [`account${pick([1, 2])}`, networks]),
+          known: some(() => [`account ${pick(networks)}`, Date.now() - pick([1, 2, 3]) * 3_600_000])
+        }
+        const news = random() < 0.5 ? "" : `"step":${step}`
+        const [real, other] = yield* both(ExchangeBans, bans, [JSON.stringify(batch), "x", "news", news])
+        assert.deepStrictEqual(real, other, `step ${step}`)
+        if (step % 10 > 0) continue
+        const [list, same] = yield* both(ListBans, bans, [])
+        assert.strictEqual(list[0], same[0])
+        const sorted = (rows: typeof list) =>
+          rows[1].map(([network, time, ...rest]) => [network, Math.round(time / 10_000), ...rest]).sort()
+        assert.deepStrictEqual(sorted(list), sorted(same))
+        assert.deepStrictEqual([...list[2]].sort(), [...same[2]].sort())
+        const [known, others] = yield* both(ListKnown, bans, [])
+        assert.deepStrictEqual([...known].sort(), [...others].sort())
+      }
+      while (heard.length < expected.length) yield* Effect.sleep("10 millis")
+      assert.deepStrictEqual(heard, expected)
+
+      for (let step = 0; step < 200; step++) {
+        const day = pick(["2026-11-29", "2026-11-30", "2026-12-01"])
+        const month = `${day.slice(0, 7)}-01`
+        const known = random() < 0.1 ? [500, 5000] : [0, 0]
+        const [real, other] = yield* both(
+          AddUsage,
+          ["{1}:usage"],
+          [
+            ...[pick(["run1", "run2"]), Math.ceil(random() * step), day, month, "2026-11-28"],
+            ...[random() < 0.1 ? 9 : 0, random() < 0.1 ? 90 : 0, ...known],
+            ...some(() => [day, month, Math.floor(random() * 2 ** 40)]).flat()
+          ]
+        )
+        assert.deepStrictEqual(real, other, `step ${step}`)
+      }
+
+      for (const text of ["one", "two"]) assert.deepStrictEqual(...(yield* both(Salt, ["salt"], [text])))
+      const beats = Beat.keys(Keys.make("twin"))
+      for (const machine of ["one", "two"]) yield* both(Beat.Beat, beats, [machine, `of ${machine}`, 60_000])
+      const [real, other] = yield* both(ListMachines, beats, [])
+      const told = (rows: typeof real) => rows.map(([machine, text]) => `${machine} ${text}`).sort()
+      assert.deepStrictEqual(told(real), ["one of one", "two of two"])
+      assert.deepStrictEqual(told(other), told(real))
+    })
+  )
+})

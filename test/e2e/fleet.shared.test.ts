@@ -1,0 +1,201 @@
+/**
+ * Three servers with two workers each, on one Redis and one PostgreSQL: what they share beside leases.
+ */
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { describeWith } from "../support/clients.ts"
+import { proxyV1, request } from "../support/messages.ts"
+import * as Postgres from "../support/postgres.ts"
+import * as Program from "../support/program.ts"
+import * as Redis from "../support/redis.ts"
+import * as Tcp from "../support/tcp.ts"
+import * as Temporary from "../support/temporary.ts"
+import * as Workers from "../support/workers.ts"
+
+const names = ["one", "two", "three"] as const
+
+/** A machine of a fleet, with two workers. */
+const machine = Effect.fnUntraced(function* (
+  store: Redis.Redis,
+  name: string,
+  stateDir: string,
+  flags: ReadonlyArray<string> = []
+) {
+  const admin = `unix:${join(stateDir, "admin.sock")}`
+  const server = yield* Workers.start([
+    ...["--fleet", store.url, "--fleet-machine", name, "--fleet-lease", "3s", "--user", "alice:secret"],
+    ...["--state-dir", stateDir, "--admin", admin, "--drain-timeout", "1s", ...flags]
+  ])
+  yield* server.logged({ message: "admin listens" })
+  const run = (...args: ReadonlyArray<string>) =>
+    Program.run([...args, "--admin", admin, "--state-dir", stateDir])
+  return {
+    ...server,
+    name,
+    run,
+    json: (...args: ReadonlyArray<string>) =>
+      Effect.map(run(...args, "--json"), ({ stdout }) => JSON.parse(stdout))
+  }
+})
+
+type Machine = Effect.Success<ReturnType<typeof machine>>
+
+/** Three of them. */
+const fleet = Effect.fnUntraced(function* (store: Redis.Redis, flags: ReadonlyArray<string> = []) {
+  return yield* Effect.forEach(
+    names,
+    (name) => Effect.flatMap(Temporary.directory, (stateDir) => machine(store, name, stateDir, flags)),
+    { concurrency: "unbounded" }
+  )
+})
+
+/** Asks again until it is so. */
+const until = <A>(ask: Effect.Effect<A>, isSo: (answer: A) => boolean): Effect.Effect<A> =>
+  Effect.flatMap(ask, (answer) =>
+    isSo(answer) ? Effect.succeed(answer) : Effect.andThen(Effect.sleep("50 millis"), until(ask, isSo))
+  )
+
+/** A client whose address is that of a PROXY header, and what became of it. */
+const from = Effect.fnUntraced(function* (
+  { port }: Machine,
+  address: string
+): Effect.fn.Return<"admitted" | "reset", string, Scope.Scope> {
+  const client = yield* Tcp.connect(port)
+  yield* client.send(proxyV1(`PROXY TCP4 ${address} 127.0.0.1 50000 1080`))
+  return (yield* Tcp.authenticate(client, "alice", "secret"))[1] === 0 ? "admitted" : "reset"
+})
+
+const guess = ({ port }: Machine, address: string, password: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const client = yield* Tcp.connect(port)
+      yield* client.send(proxyV1(`PROXY TCP4 ${address} 127.0.0.1 50000 1080`))
+      return yield* Tcp.authenticate(client, "alice", password)
+    })
+  )
+
+const proxied = ["--proxy-protocol-from", "127.0.0.1", "--private-targets", "allow", "--ban-after", "10"]
+
+describeWith(["postgresql", "redis-server"], () => {
+  describe.concurrent("three machines share", () => {
+    it.live("bans, guesses, and what operators do, also over a store that is killed and has forgotten", () =>
+      Effect.gen(function* () {
+        const store = yield* Redis.make()
+        const machines = yield* fleet(store, proxied)
+        const [one, two, three] = machines as [Machine, Machine, Machine]
+        const all = (address: string, outcome: "admitted" | "reset") =>
+          Effect.forEach(machines, (machine) =>
+            until(Effect.orDie(Effect.scoped(from(machine, address))), (found) => found === outcome)
+          )
+        // Fewer than ten at each.
+        for (let turn = 0; turn < 4; turn++) {
+          for (const machine of machines) yield* guess(machine, "203.0.113.7", `${machine.name} ${turn}`)
+        }
+        yield* all("203.0.113.7", "reset")
+        assert.deepStrictEqual(
+          (yield* three.json("bans")).map(({ network }: { readonly network: string }) => network),
+          ["203.0.113.7/32"]
+        )
+
+        yield* two.json("ban", "198.51.100.0/24")
+        yield* all("198.51.100.1", "reset")
+        yield* three.json("unban", "203.0.113.7")
+        yield* all("203.0.113.7", "admitted")
+
+        // What is banned without a store is known to all when there is one.
+        yield* store.kill
+        yield* one.json("ban", "192.0.2.0/24")
+        yield* store.start
+        yield* all("192.0.2.1", "reset")
+        yield* all("198.51.100.1", "reset")
+        yield* all("203.0.113.7", "admitted")
+
+        // One that was killed, and begins again.
+        yield* one.kill("SIGKILL")
+        const again = yield* machine(store, "one", yield* Temporary.directory, proxied)
+        assert.strictEqual(yield* from(again, "192.0.2.1"), "reset")
+        yield* store.command("FLUSHALL")
+        yield* again.json("unban", "192.0.2.0/24")
+        yield* until(Effect.orDie(Effect.scoped(from(two, "192.0.2.1"))), (found) => found === "admitted")
+        assert.strictEqual(yield* from(two, "198.51.100.1"), "reset")
+      })
+    )
+
+    it.live("a quota, over a machine that is killed and one that comes back", () =>
+      Effect.gen(function* () {
+        const store = yield* Redis.make()
+        const database = yield* Postgres.make()
+        yield* database.start
+        const quota = 600_000
+        const flags = ["--monthly-quota", String(quota), "--usage-store", database.url]
+        const directory = yield* Temporary.directory
+        const first = yield* machine(store, "one", directory, flags)
+        const others = yield* Effect.forEach(
+          ["two", "three"],
+          (name) => Effect.flatMap(Temporary.directory, (stateDir) => machine(store, name, stateDir, flags)),
+          { concurrency: "unbounded" }
+        )
+        const target = yield* Tcp.target
+        const session = (server: Machine) => Tcp.sessionOf("alice", server.port, target)
+        /** Moves up to so many bytes by steps, and returns how many were moved before the session ended. */
+        const move = Effect.fnUntraced(function* (
+          { client, origin }: Effect.Success<ReturnType<typeof session>>,
+          bytes: number
+        ) {
+          let ended = false
+          const end = Effect.sync(() => {
+            ended = true
+          })
+          yield* Effect.forkScoped(Effect.andThen(client.ending, end))
+          let received = 0
+          origin.duplex.on("data", (chunk: Buffer) => {
+            received += chunk.length
+          })
+          for (let sent = 0; sent < bytes && !ended; sent += 10_000) {
+            client.duplex.write(new Uint8Array(10_000))
+            yield* Effect.sleep("40 millis")
+          }
+          return { received: () => received, ended: () => ended }
+        })
+
+        // The store is gone, so that what the first machine moves is in its journal only when it is killed.
+        const begun = yield* session(first)
+        yield* store.signal("SIGSTOP")
+        const lost = yield* move(begun, 100_000)
+        yield* Effect.sleep("2500 millis")
+        yield* first.kill("SIGKILL")
+        yield* store.signal("SIGCONT")
+        assert.strictEqual(lost.received(), 100_000)
+
+        const again = yield* machine(store, "one", directory, flags)
+        const three = [again, ...others]
+        const moved = yield* Effect.forEach(
+          three,
+          (server) => Effect.flatMap(Effect.orDie(session(server)), (begun) => move(begun, quota)),
+          { concurrency: "unbounded" }
+        )
+        for (const { ended } of moved) assert.isTrue(ended())
+        const total = 100_000 + moved.reduce((sum, { received }) => sum + received(), 0)
+        assert.isAtLeast(total, quota)
+        // Each machine learns of the others each second: 250 kB a second, and as much again for a busy machine.
+        assert.isAtMost(total, quota + 3 * 500_000)
+        // The other worker of a machine knows a second later.
+        for (const server of three) {
+          const asked = Effect.gen(function* () {
+            const client = yield* Tcp.connect(server.port)
+            yield* Tcp.authenticate(client, "alice", "secret")
+            yield* client.send(request("127.0.0.1", target.port))
+            return (yield* client.receive(10))[1]
+          })
+          for (let turn = 0; turn < 4; turn++) {
+            yield* until(Effect.orDie(Effect.scoped(asked)), (code) => code === 2)
+          }
+        }
+        const { stdout } = yield* Program.run(["usage", "--csv", "--by", "user", ...flags])
+        assert.match(stdout, new RegExp(`^,alice,${total},0,`, "m"))
+      })
+    )
+  })
+})

@@ -1,0 +1,224 @@
+/**
+ * Bans of several machines, with a store in memory.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as References from "effect/References"
+import * as BanDecisions from "../../src/bans/BanDecisions.ts"
+import { networkOf } from "../../src/bans/BanUpdate.ts"
+import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
+import * as Hmac from "../../src/base/Hmac.ts"
+import * as FleetBans from "../../src/fleet/FleetBans.ts"
+import * as Keys from "../../src/fleet/Keys.ts"
+import * as Config from "../../src/server/Config.ts"
+import * as FleetStore from "../support/fleet-store.ts"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+const settings = { ...Config.defaults, banAfter: 10 }
+
+const keys = Keys.make("fleet")
+
+/** A machine on a store. */
+const machineOn = Effect.fnUntraced(function* (
+  shared: ReturnType<typeof FleetStore.make>,
+  name: string,
+  begin: (decisions: BanDecisions.BanDecisions) => void = () => {}
+) {
+  const { store, ...link } = shared.connect()
+  const sharing = FleetBans.make({
+    ...{ store, keys, machine: name, now: shared.now },
+    key: Buffer.from("the fleet's").toString("base64"),
+    wake: () => {}
+  })
+  const decisions = BanDecisions.make(Hmac.hashes, sharing.tell)
+  sharing.attach(decisions)
+  yield* store.subscribe(FleetBans.channelOf(keys), sharing.receive)
+  begin(decisions)
+  const exchange = shared.settled(sharing.exchange)
+  yield* exchange
+  const attempt = (address: string, user: string, password: string) => {
+    const ip = NetAddress.ipFromStringUnsafe(address)
+    const [network = "", ...wider] = ClientNetwork.around(ip).map(IpNetwork.format)
+    return {
+      ...{ network, wider, area: ClientNetwork.areaOf(ip), now: shared.now(), window: 600_000 },
+      account: decisions.digest(bytes(user)),
+      guess: decisions.digest(bytes(network), bytes(user), bytes(password))
+    }
+  }
+  return {
+    ...link,
+    decisions,
+    exchange,
+    attempt,
+    fail: (address: string, user: string, password: string) =>
+      decisions.failed(
+        "failed",
+        NetAddress.ipFromStringUnsafe(address),
+        attempt(address, user, password),
+        settings
+      ),
+    logIn: (address: string, user: string, password: string) =>
+      Effect.sync(() => decisions.succeeded(attempt(address, user, password))),
+    ban: (network: string, time = 3_600_000) =>
+      decisions.ban({
+        network: networkOf(network),
+        until: shared.now() + time,
+        reason: "abuse",
+        failures: 0
+      }),
+    lift: (network: string) => decisions.lift(networkOf(network), shared.now()),
+    bans: () => decisions.list(shared.now()).map(({ network }) => IpNetwork.format(network))
+  }
+})
+
+const quietly = Effect.provideService(References.MinimumLogLevel, "None")
+
+describe("FleetBans", () => {
+  it.effect("guesses at several machines count together, each once, and lead to a ban everywhere", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const machines = yield* Effect.forEach(["a", "b", "c"], (name) => machineOn(shared, name))
+      const [a, b, c] = machines
+      for (const [index, machine] of machines.entries()) {
+        for (let guess = 0; guess < 3; guess++)
+          yield* machine.fail("203.0.113.7", "alice", `${index} ${guess}`)
+        // A program with an old password, at each machine.
+        yield* machine.fail("203.0.113.8", "bob", "old")
+      }
+      for (const { exchange } of machines) yield* exchange
+      assert.deepStrictEqual(
+        machines.map(({ bans }) => bans()),
+        [[], [], []]
+      )
+      // The delay of the network is that of all guesses.
+      assert.isTrue(c!.decisions.isTooSoon(c!.attempt("203.0.113.7", "alice", "another")))
+      yield* a!.fail("203.0.113.7", "alice", "the tenth")
+      yield* a!.exchange
+      assert.deepStrictEqual(a!.bans(), ["203.0.113.7/32"])
+      // It is told with the next exchange, which `wake` asks for at once.
+      yield* a!.exchange
+      assert.deepStrictEqual(b!.bans(), ["203.0.113.7/32"])
+      assert.deepStrictEqual(c!.bans(), ["203.0.113.7/32"])
+      assert.strictEqual(b!.decisions.list(shared.now())[0]?.failures, 10)
+    }).pipe(quietly)
+  )
+
+  it.effect("the right login takes back the guesses for its user from all machines", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+      for (let guess = 0; guess < 9; guess++) yield* a!.fail("203.0.113.7", "alice", `typo ${guess}`)
+      yield* a!.exchange
+      yield* b!.logIn("203.0.113.7", "alice", "right")
+      yield* b!.exchange
+      // Known there, too.
+      assert.isTrue(a!.decisions.isExempt(a!.attempt("203.0.113.7", "alice", "typo")))
+      for (let guess = 0; guess < 9; guess++) yield* b!.fail("203.0.113.7", "carol", `typo ${guess}`)
+      yield* b!.exchange
+      assert.deepStrictEqual(b!.bans(), [])
+    }).pipe(quietly)
+  )
+
+  it.effect("a ban and its lifting reach a machine that was cut off, and one that begins", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+      a!.ban("203.0.113.0/24")
+      a!.ban("198.51.100.7/32")
+      yield* a!.exchange
+      assert.deepStrictEqual(b!.bans().sort(), ["198.51.100.7/32", "203.0.113.0/24"])
+
+      b!.cut()
+      a!.lift("203.0.113.7/32")
+      a!.ban("192.0.2.1/32")
+      yield* a!.exchange
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(b!.exchange)))
+      assert.include(b!.bans(), "203.0.113.0/24")
+      b!.mend()
+      yield* b!.exchange
+      assert.deepStrictEqual(b!.bans().sort(), ["192.0.2.1/32", "198.51.100.7/32"])
+
+      // Its file has a ban that was lifted while it was away, and one that the others do not know.
+      const c = yield* machineOn(shared, "c", (decisions) => {
+        for (const network of ["203.0.113.0/24", "192.0.2.2/32"]) {
+          decisions.ban({
+            network: networkOf(network),
+            until: shared.now() + 1e6,
+            reason: "file",
+            failures: 0
+          })
+        }
+      })
+      yield* c.exchange
+      const all = ["192.0.2.1/32", "192.0.2.2/32", "198.51.100.7/32"]
+      for (const machine of [a, b, c]) assert.deepStrictEqual(machine!.bans().sort(), all)
+    }).pipe(quietly)
+  )
+
+  it.effect("what was decided without the store is told when it is back", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+      a!.ban("203.0.113.0/24")
+      yield* a!.exchange
+      shared.stop()
+      a!.ban("192.0.2.1/32")
+      yield* Effect.exit(a!.exchange)
+      a!.lift("203.0.113.0/24")
+      yield* Effect.exit(a!.exchange)
+      a!.ban("192.0.2.2/32")
+      shared.start()
+      yield* shared.settle
+      yield* a!.exchange
+      yield* b!.exchange
+      for (const { bans } of [a!, b!]) assert.deepStrictEqual(bans().sort(), ["192.0.2.1/32", "192.0.2.2/32"])
+    }).pipe(quietly)
+  )
+
+  it.effect("a store that was emptied has all bans again, and none is lifted by that", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+      a!.ban("203.0.113.0/24")
+      a!.ban("192.0.2.1/32")
+      yield* a!.exchange
+      shared.database.flush()
+      yield* b!.exchange
+      yield* b!.exchange
+      assert.deepStrictEqual(b!.bans().sort(), ["192.0.2.1/32", "203.0.113.0/24"])
+      const c = yield* machineOn(shared, "c")
+      assert.deepStrictEqual(c.bans().sort(), ["192.0.2.1/32", "203.0.113.0/24"])
+      // The same hashes, so that guesses are the same on all machines.
+      assert.strictEqual(
+        c.attempt("203.0.113.7", "alice", "x").guess,
+        a!.attempt("203.0.113.7", "alice", "x").guess
+      )
+      b!.lift("203.0.113.0/24")
+      yield* b!.exchange
+      for (const { exchange, bans } of [a!, b!, c]) {
+        yield* exchange
+        assert.deepStrictEqual(bans(), ["192.0.2.1/32"])
+      }
+    }).pipe(quietly)
+  )
+
+  it.effect("a ban ends at its time on machines whose clocks differ", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+      a!.ban("203.0.113.0/24", 60_000)
+      yield* a!.exchange
+      yield* shared.pass(59_000)
+      assert.lengthOf(b!.bans(), 1)
+      yield* shared.pass(2000)
+      assert.lengthOf(b!.bans(), 0)
+      yield* b!.exchange
+      const c = yield* machineOn(shared, "c")
+      assert.lengthOf(c.bans(), 0)
+    }).pipe(quietly)
+  )
+})
