@@ -32,6 +32,8 @@ import * as Clash from "./Clash.ts"
 import { Control, type Steered } from "./Control.ts"
 import * as Dispatch from "./Dispatch.ts"
 import * as EventHandlers from "./EventHandlers.ts"
+import * as FleetHandlers from "./FleetHandlers.ts"
+import * as FleetQuestions from "./FleetQuestions.ts"
 import type { Operations } from "./Operations.ts"
 import type { Readiness } from "./Readiness.ts"
 import * as ServerHandlers from "./ServerHandlers.ts"
@@ -127,12 +129,14 @@ const routes = Layer.mergeAll(
         UserHandlers.layer,
         ServerHandlers.layer,
         ServerHandlers.health,
-        EventHandlers.layer
+        EventHandlers.layer,
+        FleetHandlers.layer
       )
     ),
     Layer.provide([checked, HttpApiMiddleware.layerProblemDetails({ includeDetails: true })])
   ),
   metrics,
+  FleetQuestions.layer,
   Clash.layer,
   elsewhere
 )

@@ -374,6 +374,80 @@ export class EventsGroup extends HttpApiGroup.make("events")
   .middleware(Bearer)
   .prefix("/api") {}
 
+// The fleet --------------------------------------------------------------------
+
+/** A machine of the fleet. Without an answer it has no status. */
+export const MachineRow = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  self: Schema.Boolean.annotate({ description: "Whether this is the machine that was asked" }),
+  status: Schema.NullOr(Status)
+})
+export type MachineRow = typeof MachineRow.Type
+
+const missing = Schema.Array(Schema.String).annotate({
+  description: "Names of the machines that did not answer"
+})
+const storeLost = Schema.Boolean.annotate({
+  description: "Whether the fleet's store does not answer, so that only this machine is here"
+})
+
+export const FleetRow = Schema.Struct({ machines: Schema.Array(MachineRow), storeLost })
+export type FleetRow = typeof FleetRow.Type
+
+export const FleetSessionRow = Schema.Struct({ machine: Schema.String, ...SessionRow.fields })
+export type FleetSessionRow = typeof FleetSessionRow.Type
+
+/** A page of the sessions of all machines. */
+export const FleetSessions = Schema.Struct({
+  rows: Schema.Array(FleetSessionRow),
+  total: Schema.Int,
+  missing,
+  storeLost
+})
+export type FleetSessions = typeof FleetSessions.Type
+
+/** A reload of one machine after the other, which ends at the first that does not take its settings. */
+export const FleetReload = Schema.Struct({
+  reloaded: Schema.Array(Schema.String),
+  failed: Schema.NullOr(Schema.Struct({ machine: Schema.String, reason: Schema.String })),
+  left: Schema.Array(Schema.String).annotate({ description: "Machines with their earlier settings" })
+})
+export type FleetReload = typeof FleetReload.Type
+
+const machine = { machine: text.annotate({ description: "The name or the id of a machine" }) }
+/** The machine is known, and does not answer. */
+export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", failure, { httpApiStatus: 504 }) {}
+const machineErrors = [NotFound, NotOffered, NoAnswer] as const
+
+export class FleetGroup extends HttpApiGroup.make("fleet")
+  .add(
+    HttpApiEndpoint.get("machines", "/fleet", { success: FleetRow, error: NotOffered }),
+    HttpApiEndpoint.get("sessions", "/fleet/sessions", {
+      query: sessionQuery,
+      success: FleetSessions,
+      error: NotOffered
+    }),
+    HttpApiEndpoint.delete("end", "/fleet/:machine/sessions/:id", {
+      params: { ...machine, ...id },
+      success: HttpApiSchema.NoContent,
+      error: machineErrors
+    }),
+    HttpApiEndpoint.post("drain", "/fleet/:machine/drain", {
+      params: machine,
+      success: HttpApiSchema.NoContent,
+      error: machineErrors
+    }),
+    HttpApiEndpoint.delete("undrain", "/fleet/:machine/drain", {
+      params: machine,
+      success: HttpApiSchema.NoContent,
+      error: machineErrors
+    }),
+    HttpApiEndpoint.post("reload", "/fleet/reload", { success: FleetReload, error: NotOffered })
+  )
+  .middleware(Bearer)
+  .prefix("/api") {}
+
 // Health -----------------------------------------------------------------------
 
 export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", failure, { httpApiStatus: 503 }) {}
@@ -391,6 +465,7 @@ export class AdminApi extends HttpApi.make("effect-socks")
   .add(UsersGroup)
   .add(ServerGroup)
   .add(EventsGroup)
+  .add(FleetGroup)
   .add(HealthGroup)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotateMerge(

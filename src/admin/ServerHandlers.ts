@@ -3,56 +3,27 @@
  */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import { Bans } from "../bans/Bans.ts"
-import * as ListenAddress from "../config/ListenAddress.ts"
 import type { UpstreamState } from "../routes/UpstreamState.ts"
 import { printable } from "../wire/Text.ts"
-import {
-  AdminApi,
-  type Invalid,
-  type Level,
-  type Limit,
-  NotOffered,
-  NotReady,
-  type Status,
-  type Upstream
-} from "./Api.ts"
+import { AdminApi, type Invalid, type Level, type Limit, NotOffered, NotReady, type Upstream } from "./Api.ts"
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
 import { Operations } from "./Operations.ts"
 import * as Paced from "./Paced.ts"
 import { Readiness } from "./Readiness.ts"
+import * as ServerStatus from "./ServerStatus.ts"
 import * as SessionPage from "./SessionPage.ts"
 
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "server",
   Effect.fnUntraced(function* (handlers) {
-    const { server, sessions, history, startedAt } = yield* Control
-    const { list: bans } = yield* Bans
-    const { version, config, limits, explain, reload, stop, logLevel, changeableUsers } = yield* Operations
-    const { isDraining, setDraining } = yield* Readiness
+    const { server, sessions, history } = yield* Control
+    const { config, limits, explain, reload, stop, logLevel } = yield* Operations
+    const { setDraining } = yield* Readiness
     const upstreams = Effect.map(server.upstreams, (all) => all.map(upstream))
 
-    const status = Effect.gen(function* (): Effect.fn.Return<Status> {
-      const census = yield* server.census
-      const draining = yield* isDraining
-      return {
-        version,
-        startedAt,
-        ready: !draining && server.listeners.length > 0,
-        draining,
-        listeners: server.listeners.map(ListenAddress.format),
-        asksPassword: server.asksPassword,
-        changesUsers: yield* Effect.isSuccess(changeableUsers),
-        bans: (yield* bans).length,
-        sessions: census.sessions,
-        associations: census.associations,
-        handshakes: census.handshakes,
-        descriptors: census.descriptors,
-        workers: workersOf(census)
-      }
-    })
+    const status = yield* ServerStatus.make
     const traffic = (by: Parameters<typeof SessionPage.traffic>[1]) =>
       Effect.flatMap(sessions.read, (all) => Paced.run(SessionPage.traffic(all, by)))
     const reloading: Effect.Effect<void, Invalid | NotOffered> = reload ?? notOffered("reload")
@@ -125,14 +96,6 @@ const mostBars = 10
 
 /** The upstreams of an overview. Of more, those that fail come first. */
 const mostUpstreams = 50
-
-/** The workers that answered, of a census of several. */
-const workersOf = (census: object): Status["workers"] => {
-  const { workers = [] } = census as {
-    readonly workers?: ReadonlyArray<{ readonly pid: number; readonly sessions?: number }>
-  }
-  return workers.map(({ pid, sessions = 0 }) => ({ pid, sessions }))
-}
 
 const upstream = (state: UpstreamState): Upstream => {
   const { route, member, isUp, since = null, sessions, failures, error, downIn = [] } = state

@@ -99,9 +99,23 @@ const isAt = (place: string, asked: string): boolean => place === asked || hostO
 const hostOf = (place: string): string =>
   place.startsWith("unix:") ? place : place.slice(0, place.lastIndexOf(":")).replace(/^\[|\]$/g, "")
 
+/** Rows in the order of a query. */
+export const ordered = <Row extends SessionRow>(
+  rows: ReadonlyArray<Row>,
+  { sort = "id", order = "asc" }: Pick<SessionQuery, "sort" | "order">
+): ReadonlyArray<Row> => {
+  const sorted = [...rows].sort(comparing(sort))
+  return order === "desc" ? sorted.reverse() : sorted
+}
+
+type SortKey = NonNullable<SessionQuery["sort"]>
+
 const comparing =
-  (key: NonNullable<SessionQuery["sort"]>) =>
-  (one: SessionSnapshot, other: SessionSnapshot): number => {
+  (key: SortKey) =>
+  (
+    one: { readonly [Key in SortKey]?: string | number | null | undefined } & { readonly id: number },
+    other: { readonly [Key in SortKey]?: string | number | null | undefined } & { readonly id: number }
+  ): number => {
     const [a, b] = [one[key] ?? "", other[key] ?? ""]
     return a < b ? -1 : a > b ? 1 : one.id - other.id
   }

@@ -119,6 +119,37 @@ const upstreams = Command.make("upstreams", { json }, (asked) =>
   Effect.flatMap(root, (given) => Effect.flatMap(tool, (Tool) => Tool.upstreams(given, asked)))
 ).pipe(Command.withDescription("List the upstreams of a running server, and whether they work"))
 
+const fleet = Command.make(
+  "fleet",
+  {
+    json,
+    action: Argument.Literals("action", [
+      ...(["machines", "sessions", "kill", "drain", "undrain", "reload"] as const)
+    ]).pipe(
+      Argument.withDescription("What to do (default: machines)"),
+      Argument.withDefault("machines" as const)
+    ),
+    machine: Argument.String("machine").pipe(
+      Argument.withDescription("The name of a machine, as machines lists it"),
+      Argument.optional
+    ),
+    ids: Argument.Int("id").pipe(
+      Argument.withDescription("For kill: the number of a session, as sessions lists it"),
+      Argument.variadic()
+    ),
+    limit: count("limit", "The most sessions that are printed", 1000)
+  },
+  ({ machine, ...asked }) =>
+    Effect.flatMap(root, (given) =>
+      Effect.flatMap(tool, (Tool) => Tool.fleet(given, { ...asked, machine: Option.getOrUndefined(machine) }))
+    )
+).pipe(
+  Command.withDescription(
+    "List the machines of a running server's fleet and all of their sessions, end sessions, drain a machine, and reload " +
+      "one machine after the other"
+  )
+)
+
 const top = Command.make(
   "top",
   {
@@ -155,4 +186,4 @@ const healthcheck = Command.make("healthcheck", {}, () =>
 )
 
 /** The commands, in the order in which they are listed. */
-export const commands = [sessions, kill, bans, ban, unban, users, upstreams, top, healthcheck] as const
+export const commands = [sessions, kill, bans, ban, unban, users, upstreams, fleet, top, healthcheck] as const

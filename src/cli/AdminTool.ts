@@ -10,7 +10,9 @@ import type * as Scope from "effect/Scope"
 import * as AdminCheck from "../admin/AdminCheck.ts"
 import {
   type BanRow,
+  type FleetSessionRow,
   largestPage,
+  type MachineRow,
   type SessionQuery,
   type SessionRow,
   type Upstream,
@@ -129,6 +131,60 @@ const password = Effect.flatMap(HashPassword.read, (bytes) =>
   })
 )
 
+interface FleetAsked extends Printed {
+  readonly action: "machines" | "sessions" | "kill" | "drain" | "undrain" | "reload"
+  readonly machine: string | undefined
+  readonly ids: ReadonlyArray<number>
+  readonly limit: number
+}
+
+export const fleet = (given: Sources.Given, { json, action, machine, ids, limit }: FleetAsked) =>
+  run(given, (client, user) =>
+    Effect.gen(function* () {
+      if (action === "machines") {
+        const found = yield* client.fleet.machines()
+        yield* json
+          ? print(found)
+          : Console.log(Table.lines(machineColumns(Date.now()), found.machines).join("\n"))
+        return found.storeLost ? yield* Console.error(storeLost) : undefined
+      }
+      if (action === "sessions") {
+        const query = { limit, ...(user !== undefined && { user }) }
+        const found = yield* client.fleet.sessions({ query })
+        if (json) return yield* print(found)
+        const columns = [{ title: "MACHINE", of: (row: FleetSessionRow) => row.machine }]
+        yield* Console.log(
+          [...Table.lines([...columns, ...sessionColumns(Date.now())], found.rows)].join("\n")
+        )
+        if (found.total > found.rows.length) {
+          yield* Console.error(`and ${found.total - found.rows.length} more: --limit or --user`)
+        }
+        if (found.missing.length > 0) yield* Console.error(`without an answer: ${found.missing.join(", ")}`)
+        return found.storeLost ? yield* Console.error(storeLost) : undefined
+      }
+      if (action === "reload") {
+        const { reloaded, failed, left } = yield* client.fleet.reload()
+        if (json) yield* print({ reloaded, failed, left })
+        else if (reloaded.length > 0) yield* Console.log(`reloaded: ${reloaded.join(", ")}`)
+        if (failed === null) return
+        const reason = `${failed.machine} has its earlier settings: ${failed.reason}; not tried: `
+        const rest = left.filter((name) => name !== failed.machine)
+        return yield* new AdminFailed({ message: reason + (rest.join(", ") || "none") })
+      }
+      if (machine === undefined) {
+        return yield* new AdminFailed({ message: `fleet ${action} takes the name of a machine` })
+      }
+      if (action === "kill") {
+        if (ids.length === 0)
+          return yield* new AdminFailed({ message: "fleet kill takes numbers of sessions" })
+        for (const id of ids) yield* client.fleet.end({ params: { machine, id } })
+      } else yield* client.fleet[action]({ params: { machine } })
+      if (json) yield* print({ [action]: machine, ...(action === "kill" && { ids }) })
+    })
+  )
+
+const storeLost = "the fleet's store does not answer, so only this machine is here"
+
 /** Calls a running server. `--user` names a user here, and is no setting. */
 export const run = <A, E extends Error, R>(
   { user = [], ...given }: Sources.Given,
@@ -200,6 +256,21 @@ const upstreamColumns = (now: number): ReadonlyArray<Table.Column<Upstream>> => 
   { title: "FAILURES", of: ({ failures }) => String(failures), isNumber: true },
   { title: "DETAIL", of: ({ detail }) => detail || "-" }
 ]
+
+const machineColumns = (now: number): ReadonlyArray<Table.Column<MachineRow>> => [
+  { title: "MACHINE", of: ({ name }) => printable(name, 40) },
+  { title: "STATE", of: ({ status }) => stateOf(status) },
+  { title: "VERSION", of: ({ status }) => status?.version ?? "-" },
+  { title: "WORKERS", of: ({ status }) => String(status?.workers.length || 1), isNumber: true },
+  { title: "SESSIONS", of: ({ status }) => String(status?.sessions ?? "-"), isNumber: true },
+  { title: "UP", of: ({ status }) => (status ? Quantity.age(now - status.startedAt) : "-"), isNumber: true }
+]
+
+const stateOf = (status: MachineRow["status"]): string => {
+  if (status === null) return "no answer"
+  if (status.draining) return "drains"
+  return status.ready ? "ready" : "not ready"
+}
 
 const banColumns: ReadonlyArray<Table.Column<BanRow>> = [
   { title: "NETWORK", of: ({ network }) => network },

@@ -197,5 +197,43 @@ describeWith(["postgresql", "redis-server"], () => {
         assert.match(stdout, new RegExp(`^,alice,${total},0,`, "m"))
       })
     )
+
+    it.live("a view of all of them, from any of them", () =>
+      Effect.gen(function* () {
+        const store = yield* Redis.make()
+        const machines = yield* fleet(store)
+        const [one, two, three] = machines as [Machine, Machine, Machine]
+        const target = yield* Tcp.target
+        for (const { port } of machines) yield* Tcp.sessionOf("alice", port, target)
+        const found = yield* one.json("fleet", "sessions")
+        assert.deepInclude(found, { total: 3, missing: [], storeLost: false })
+        assert.deepStrictEqual(
+          found.rows.map(({ machine }: { readonly machine: string }) => machine).sort(),
+          [...names].sort()
+        )
+        const { stdout } = yield* two.run("fleet")
+        assert.match(stdout, /^MACHINE .*\none +ready .*\nthree +ready .*\ntwo +ready /)
+
+        const [row] = found.rows.filter(({ machine }: { readonly machine: string }) => machine === "three")
+        assert.strictEqual((yield* one.run("fleet", "kill", "three", String(row.id))).code, 0)
+        yield* three.logged({ message: "session", outcome: "ended by operator" })
+        assert.include((yield* one.run("fleet", "kill", "four", "1")).stderr, "no machine")
+
+        yield* two.run("fleet", "drain", "three")
+        assert.match((yield* one.run("fleet")).stdout, /^three +drains /m)
+        yield* two.run("fleet", "undrain", "three")
+        const reloaded = yield* one.json("fleet", "reload")
+        assert.deepStrictEqual(reloaded, { reloaded: ["one", "three", "two"], failed: null, left: [] })
+
+        // It is named, and the others answer.
+        yield* two.kill("SIGSTOP")
+        const partial = yield* one.json("fleet", "sessions")
+        assert.deepInclude(partial, { missing: ["two"] })
+        yield* two.kill("SIGCONT")
+        yield* store.kill
+        assert.deepInclude(yield* one.json("fleet"), { storeLost: true })
+        assert.include((yield* one.run("fleet")).stderr, "only this machine")
+      })
+    )
   })
 })
