@@ -34,6 +34,7 @@ import * as Dispatch from "./Dispatch.ts"
 import * as EventHandlers from "./EventHandlers.ts"
 import * as FleetHandlers from "./FleetHandlers.ts"
 import * as FleetQuestions from "./FleetQuestions.ts"
+import * as FleetUserChanges from "./FleetUserChanges.ts"
 import type { Operations } from "./Operations.ts"
 import type { Readiness } from "./Readiness.ts"
 import * as ServerHandlers from "./ServerHandlers.ts"
@@ -137,6 +138,7 @@ const routes = Layer.mergeAll(
   ),
   metrics,
   FleetQuestions.layer,
+  FleetUserChanges.layer,
   Clash.layer,
   elsewhere
 )

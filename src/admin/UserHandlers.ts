@@ -5,13 +5,16 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Semaphore from "effect/Semaphore"
 import * as Hashing from "../auth/Hashing.ts"
+import * as PasswordHash from "../auth/PasswordHash.ts"
 import * as User from "../auth/User.ts"
 import * as UserName from "../auth/UserName.ts"
 import type { UserStore, UserStoreError } from "../auth/UserStore.ts"
 import * as Slices from "../base/Slices.ts"
+import { FleetUsers, type UserChange } from "../fleet/FleetUsers.ts"
 import * as UsageDays from "../usage/Days.ts"
 import { UsageRecords } from "../usage/UsageRecords.ts"
 import { printable } from "../wire/Text.ts"
@@ -41,6 +44,7 @@ export const layer = HttpApiBuilder.group(
     const { server, sessions } = yield* Control
     const { users, changeableUsers } = yield* Operations
     const records = yield* UsageRecords
+    const fleet = yield* Effect.serviceOption(FleetUsers)
     // One at a time, as other work waits for the same threads.
     const hashing = yield* Semaphore.make(1)
 
@@ -67,7 +71,24 @@ export const layer = HttpApiBuilder.group(
       }
     })
 
-    /** Changes a user of the store, who may no longer log in afterwards if `isRevoked`. */
+    /** Tells the other machines of a fleet. */
+    const told = (change: UserChange) =>
+      Option.match(fleet, {
+        onNone: () => Effect.void,
+        onSome: ({ tell }) =>
+          Effect.mapError(
+            tell(change),
+            ({ reason }) =>
+              new Unavailable({
+                message: `the change is in force here, and told to the fleet when its store answers: ${reason}`
+              })
+          )
+      })
+
+    /**
+     * Changes a user of the store, who may no longer log in afterwards if `isRevoked`. Returns the name as the store has
+     * it.
+     */
     const change = Effect.fnUntraced(function* (
       name: string,
       isRevoked: boolean,
@@ -82,6 +103,7 @@ export const layer = HttpApiBuilder.group(
       const isFound = found && (yield* Effect.mapError(run(store, found.user.name), refused))
       if (!isFound) return yield* new NotFound({ message: `there is no user ${printable(name)}` })
       yield* taken(isRevoked ? [found.user.name] : [])
+      return found.user.name
     })
 
     return handlers
@@ -126,6 +148,7 @@ export const layer = HttpApiBuilder.group(
           const user = { name, passwordHash, ...(groups.length > 0 && { groups }) }
           if (!(yield* Effect.mapError(store.add(user), refused))) return yield* isThere
           yield* taken([])
+          yield* told({ name, isNew: true, ...hashed(passwordHash), groups })
         }).pipe(audited("add user", { user: name }))
       )
       .handle("change", ({ params: { name }, payload: { enabled, password } }) =>
@@ -135,11 +158,15 @@ export const layer = HttpApiBuilder.group(
           }
           const passwordHash = password && (yield* hash(password))
           const to = { enabled, passwordHash }
-          yield* change(name, enabled === false, (store, name) => store.change(name, to))
+          const changed = yield* change(name, enabled === false, (store, name) => store.change(name, to))
+          yield* told({ name: changed, ...(enabled !== undefined && { enabled }), ...hashed(passwordHash) })
         }).pipe(audited(actionOf(enabled, password !== undefined), { user: name }))
       )
       .handle("remove", ({ params: { name } }) =>
-        change(name, true, (store, name) => store.remove(name)).pipe(audited("remove user", { user: name }))
+        change(name, true, (store, name) => store.remove(name)).pipe(
+          Effect.flatMap((name) => told({ name, isRemoved: true })),
+          audited("remove user", { user: name })
+        )
       )
       .handle("usage", ({ query }) => usage(records, query))
   })
@@ -174,6 +201,10 @@ const usage = Effect.fnUntraced(function* (
     seconds: duration / 1000
   }))
 })
+
+/** A hash, as it is told. */
+const hashed = (hash: Redacted.Redacted<PasswordHash.PasswordHash> | undefined) =>
+  hash === undefined ? {} : { passwordHash: PasswordHash.format(Redacted.value(hash)) }
 
 const actionOf = (enabled: boolean | undefined, hasPassword: boolean): string => {
   const actions = [

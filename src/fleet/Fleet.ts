@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import type { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
+import type { BanSettings } from "../bans/Settings.ts"
 import { type BadSetting, StateFailed } from "../Errors.ts"
 import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
 import { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
@@ -27,7 +28,8 @@ import * as RedisStore from "./RedisStore.ts"
 import type { FleetSettings } from "./Settings.ts"
 
 /** The settings of a machine. */
-type Settings = FleetSettings["Service"] & { readonly fleet: Redacted.Redacted }
+type Settings = FleetSettings["Service"] &
+  Pick<BanSettings["Service"], "stateDir"> & { readonly fleet: Redacted.Redacted }
 
 type Seat = CoordinatorSeat | Bans | UsageRecords
 

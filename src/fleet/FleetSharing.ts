@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { BanSharing } from "../bans/Bans.ts"
+import type { BanSettings } from "../bans/Settings.ts"
 import type { FleetStoreFailed } from "../Errors.ts"
 import { CurrentLoginSharing } from "../limits/CoordinatorSeat.ts"
 import { UsageSharing } from "../limits/Quotas.ts"
@@ -21,6 +22,7 @@ import { FleetMembership } from "./FleetMembership.ts"
 import { FleetPeers, make as makePeers } from "./FleetPeers.ts"
 import { FleetStore, run } from "./FleetStore.ts"
 import * as FleetUsage from "./FleetUsage.ts"
+import { channelOf as channelOfUsers, FleetUsers, make as makeUsers } from "./FleetUsers.ts"
 import type { FleetSettings } from "./Settings.ts"
 import { Salt } from "./scripts/Salt.ts"
 import * as UsageJournal from "./UsageJournal.ts"
@@ -31,9 +33,12 @@ const pause = "100 millis"
 
 /** `secret` is what the machines know and the store's data does not have: the password of the store. */
 export const layer = (
-  { fleetLostQuotas }: Pick<FleetSettings["Service"], "fleetLostQuotas">,
+  {
+    fleetLostQuotas,
+    stateDir
+  }: Pick<FleetSettings["Service"], "fleetLostQuotas"> & Pick<BanSettings["Service"], "stateDir">,
   secret: string
-): Layer.Layer<FleetPeers, FleetStoreFailed, FleetMembership | FleetStore> =>
+): Layer.Layer<FleetPeers | FleetUsers, FleetStoreFailed, FleetMembership | FleetStore> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const store = yield* FleetStore
@@ -65,6 +70,11 @@ export const layer = (
       yield* store.subscribe(FleetLogins.channelOf(keys), logins.receive)
       yield* Effect.forkScoped(Effect.schedule(Effect.sync(logins.sweep), Schedule.spaced(interval)))
 
+      const userLoop = yield* makeLoop
+      const users = yield* makeUsers({ store, keys, stateDir })
+      yield* store.subscribe(channelOfUsers(keys), userLoop.wake)
+      yield* userLoop.start(counted(users.exchange))
+
       const shareUsage: Context.Service.Shape<typeof UsageSharing> = Effect.fnUntraced(function* (
         usage,
         { stateDir, quotaResetDay }
@@ -87,6 +97,7 @@ export const layer = (
         FleetPeers,
         yield* makePeers({ store, keys, self: { id, told: membership.told } })
       ).pipe(
+        Context.add(FleetUsers, users),
         Context.add(BanSharing, bans),
         Context.add(CurrentLoginSharing, logins),
         Context.add(UsageSharing, shareUsage),

@@ -17,6 +17,7 @@ import * as Beat from "../../src/fleet/scripts/Beat.ts"
 import { type BanBatch, ExchangeBans, ListBans, ListKnown } from "../../src/fleet/scripts/ExchangeBans.ts"
 import { ListMachines } from "../../src/fleet/scripts/ListMachines.ts"
 import { Salt } from "../../src/fleet/scripts/Salt.ts"
+import { AddUserChange, ListUserChanges } from "../../src/fleet/scripts/UserChanges.ts"
 import { describeWith } from "../support/clients.ts"
 import { chance } from "../support/fleet.ts"
 import * as Redis from "../support/redis.ts"
@@ -90,6 +91,13 @@ describeWith(["redis-server"], () => {
       }
 
       for (const text of ["one", "two"]) assert.deepStrictEqual(...(yield* both(Salt, ["salt"], [text])))
+      for (let step = 0; step < 20; step++) {
+        const users = ["{1}:users"]
+        const added = yield* both(AddUserChange, users, [`change ${step}`, "id", "users"])
+        assert.deepStrictEqual(...added)
+        const listed = yield* both(ListUserChanges, users, ["other", pick(["id", ""]), pick([0, step])])
+        assert.deepStrictEqual(...listed)
+      }
       const beats = Beat.keys(Keys.make("twin"))
       for (const machine of ["one", "two"]) yield* both(Beat.Beat, beats, [machine, `of ${machine}`, 60_000])
       const [real, other] = yield* both(ListMachines, beats, [])

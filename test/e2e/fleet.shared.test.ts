@@ -1,10 +1,13 @@
 /**
  * Three servers with two workers each, on one Redis and one PostgreSQL: what they share beside leases.
  */
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Hashing from "../../src/auth/Hashing.ts"
+import * as PasswordHash from "../../src/auth/PasswordHash.ts"
 import { describeWith } from "../support/clients.ts"
 import { proxyV1, request } from "../support/messages.ts"
 import * as Postgres from "../support/postgres.ts"
@@ -234,6 +237,42 @@ describeWith(["postgresql", "redis-server"], () => {
         assert.deepInclude(yield* one.json("fleet"), { storeLost: true })
         assert.include((yield* one.run("fleet")).stderr, "only this machine")
       })
+    )
+
+    it.live(
+      "users: one who is disabled is out everywhere within a second, also of a machine that was away",
+      () =>
+        Effect.gen(function* () {
+          const store = yield* Redis.make()
+          const hash = PasswordHash.format(yield* Hashing.hash(new TextEncoder().encode("secret"), 4))
+          const directories = yield* Effect.replicateEffect(Temporary.directory, 3)
+          const start = (index: number) => {
+            const users = join(directories[index]!, "users")
+            if (!existsSync(users)) writeFileSync(users, `bob:${hash}\ncarol:${hash}\n`)
+            return machine(store, names[index]!, directories[index]!, ["--users-file", users])
+          }
+          const machines = yield* Effect.forEach([0, 1, 2], start, { concurrency: "unbounded" })
+          const [one, two, three] = machines as [Machine, Machine, Machine]
+          const target = yield* Tcp.target
+          const sessions = yield* Effect.forEach(machines, ({ port }) => Tcp.sessionOf("bob", port, target))
+          yield* three.kill("SIGKILL")
+
+          assert.strictEqual((yield* two.run("users", "disable", "bob")).code, 0)
+          const answered = performance.now()
+          for (const { client } of sessions) assert.strictEqual(yield* client.ending, "reset")
+          assert.isBelow(performance.now() - answered, 1500)
+          for (const { port } of [one, two]) {
+            assert.deepStrictEqual(yield* Tcp.logIn(port, "bob", "secret"), [1, 1])
+            assert.deepStrictEqual(yield* Tcp.logIn(port, "carol", "secret"), [1, 0])
+          }
+
+          const again = yield* start(2)
+          yield* until(Effect.orDie(Tcp.logIn(again.port, "bob", "secret")), ([, code]) => code === 1)
+          assert.strictEqual((yield* again.run("users", "enable", "bob")).code, 0)
+          yield* until(Effect.orDie(Tcp.logIn(one.port, "bob", "secret")), ([, code]) => code === 0)
+          assert.strictEqual((yield* one.run("users", "remove", "carol")).code, 0)
+          yield* until(Effect.orDie(Tcp.logIn(again.port, "carol", "secret")), ([, code]) => code === 1)
+        })
     )
   })
 })
