@@ -57,6 +57,8 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
   const waiting = new Map<string, Map<string, number>>()
   let size = 0
   let batch: Batch | undefined = journal.left.batch
+  /** The bytes of the batch, by account. */
+  let sent = sumsOf(batch)
   let number = 0
   /** Accounts of which the store was not asked yet. */
   const unknown = new Set<string>()
@@ -84,9 +86,8 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
   const unsent = (): Unsent => ({ batch, rows: rowsOf(waiting) })
 
   const unsentOf = (account: string): number => {
-    let sum = 0
+    let sum = sent.get(account) ?? 0
     for (const bytes of waiting.get(account)?.values() ?? []) sum += bytes
-    for (const [name, , bytes] of batch?.rows ?? []) if (name === account) sum += bytes
     return sum
   }
 
@@ -108,6 +109,7 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
       size -= entry[1].size
     }
     batch = { run: id, number: ++number, rows: rowsOf(taken) }
+    sent = sumsOf(batch)
   }
 
   /** Tells the store of an account, with its rows of this batch. */
@@ -142,11 +144,11 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
     if (day > before.day || total > before.month) changed.add(account)
   })
 
-  const send = (sent: Batch) => {
+  const send = (all: Batch) => {
     const accounts = new Map<string, Array<Row>>()
-    for (const row of sent.rows) accounts.set(row[0], [...(accounts.get(row[0]) ?? []), row])
+    for (const row of all.rows) accounts.set(row[0], [...(accounts.get(row[0]) ?? []), row])
     for (const account of unknown) if (!accounts.has(account)) accounts.set(account, [])
-    return Effect.forEach(accounts, ([account, rows]) => tell(account, sent, rows), {
+    return Effect.forEach(accounts, ([account, rows]) => tell(account, all, rows), {
       concurrency: "unbounded",
       discard: true
     })
@@ -161,6 +163,7 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
     const accounts = new Set(batch.rows.map(([account]) => account))
     yield* send(batch)
     batch = undefined
+    sent = sumsOf(batch)
     for (const account of accounts) changed.add(account)
     if (wasLeft && waiting.size > 0) wake()
   })
@@ -196,4 +199,10 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
     },
     save: Effect.suspend(() => journal.save(unsent()))
   }
+}
+
+const sumsOf = (batch: Batch | undefined): ReadonlyMap<string, number> => {
+  const sums = new Map<string, number>()
+  for (const [account, , bytes] of batch?.rows ?? []) sums.set(account, (sums.get(account) ?? 0) + bytes)
+  return sums
 }
