@@ -9,6 +9,7 @@
  * again.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as IpNetwork from "effect/net/IpNetwork"
 import type { BanDecisions, Update } from "../bans/BanDecisions.ts"
 import type { Sharing } from "../bans/Bans.ts"
@@ -59,6 +60,8 @@ interface News {
   /** Networks: every ban of an address in one of them is lifted. */
   readonly lift: ReadonlyArray<string>
   readonly known: BanBatch["known"]
+  /** Whether there is more in the store than this. */
+  readonly isPartial: boolean
 }
 
 export const make = ({ store, keys, machine, key, now: clock, wake }: Options): FleetBans => {
@@ -72,6 +75,8 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
   /** The revision of the bans that are in force here; undefined before the first look at the store. */
   let revision: string | undefined
   let bans = new Map<string, BanUpdate>()
+  /** Networks of `bans` that the store has had before, and has forgotten. */
+  const forgotten = new Set<string>()
   /** Networks whose bans are lifted, and the networks of these bans. */
   let lifts = new Map<string, ReadonlyArray<string>>()
   let guesses = new Map<string, Attempt>()
@@ -112,13 +117,17 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
         return guessed(update)
       case "ban":
         bans.set(update.network, update)
+        forgotten.delete(update.network)
         return wake()
       case "lift": {
         const lifted = networkOf(update.network)
         const networks = (decisions?.list(update.now) ?? [])
           .filter(({ network }) => IpNetwork.overlaps(network, lifted))
           .map(({ network }) => IpNetwork.format(network))
-        for (const network of networks) bans.delete(network)
+        for (const network of networks) {
+          bans.delete(network)
+          forgotten.delete(network)
+        }
         lifts.set(update.network, [update.network, ...networks])
         return wake()
       }
@@ -136,6 +145,8 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     return taken
   }
 
+  let sending: ReturnType<typeof take> | undefined
+
   const putBack = (taken: ReturnType<typeof take>) => {
     // A ban that was made since a lift holds.
     for (const names of lifts.values()) for (const name of names) taken.bans.delete(name)
@@ -150,7 +161,9 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     const now = clock()
     const batch: BanBatch = {
       bans: [...taken.bans.values()].flatMap(({ network, until, reason, failures }) =>
-        until > now ? [[network, Math.ceil(until - now), reason, failures]] : []
+        until > now
+          ? [[network, Math.ceil(until - now), reason, failures, forgotten.has(network) ? 0 : 1] as const]
+          : []
       ),
       lifted: [...taken.lifts.values()].flat(),
       guesses: Array.from(taken.guesses, ([guess, { network, wider, window }]) => [
@@ -161,9 +174,15 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
       forgiven: [...taken.forgiven.values()],
       known: [...taken.known]
     }
-    const news: News = { from: machine, bans: batch.bans, lift: [...taken.lifts.keys()], known: batch.known }
+    const news: News = {
+      from: machine,
+      bans: batch.bans.filter(([, , , , isNew]) => isNew === 1),
+      lift: [...taken.lifts.keys()],
+      known: batch.known,
+      isPartial: batch.bans.some(([, , , , isNew]) => isNew === 0)
+    }
     const isNews = news.bans.length + news.lift.length + news.known.length > 0
-    const [after, counts] = yield* run(store, ExchangeBans, all, [
+    const [before, after, counts] = yield* run(store, ExchangeBans, all, [
       JSON.stringify(batch),
       crypto.randomUUID(),
       channelOf(keys),
@@ -173,7 +192,9 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     for (const [index, counted] of counts.entries()) {
       yield* decisions?.summed(attempts[index]!, counted) ?? Effect.void
     }
-    return { after, isChanged: batch.bans.length + batch.lifted.length > 0 }
+    for (const network of taken.bans.keys()) forgotten.delete(network)
+    // Of this machine alone.
+    return { after, isKnown: before === revision && !news.isPartial }
   })
 
   /** Makes the bans here those of the store. What the store has forgotten waits to be told again. */
@@ -190,20 +211,28 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     }
     const isGone = new Set(lifted)
     for (const [network, ban] of here) {
-      if (bans.has(network)) continue
+      if (bans.has(network) && !forgotten.has(network)) continue
+      bans.delete(network)
+      forgotten.delete(network)
       if (isGone.has(network)) follow({ _tag: "lift", network, now })
-      else bans.set(network, ofBan(ban) as BanUpdate)
+      else {
+        bans.set(network, ofBan(ban) as BanUpdate)
+        forgotten.add(network)
+      }
     }
     revision = current
   })
 
   /** Whether a lift waits to be told that is of this network. */
   const isLifted = (network: string) =>
-    [...lifts.keys()].some((lift) => IpNetwork.overlaps(networkOf(lift), networkOf(network)))
+    [...lifts.keys(), ...(sending?.lifts.keys() ?? [])].some((lift) =>
+      IpNetwork.overlaps(networkOf(lift), networkOf(network))
+    )
 
   const begin = Effect.gen(function* () {
     // What was banned before the first look is told or lifted as the store says.
     bans = new Map()
+    forgotten.clear()
     yield* reconcile
     const pairs = yield* run(store, ListKnown, all, [])
     for (let index = pairs.length - 2; index >= 0; index -= 2) learn(pairs[index]!, Number(pairs[index + 1]))
@@ -218,10 +247,17 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     if (decisions === undefined) return
     if (revision === undefined) yield* begin
     const taken = take()
-    const { after, isChanged } = yield* Effect.onError(send(taken), () => Effect.sync(() => putBack(taken)))
+    sending = taken
+    const { after, isKnown } = yield* send(taken).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          sending = undefined
+          if (Exit.isFailure(exit)) putBack(taken)
+        })
+      )
+    )
     if (after === revision) return
-    // One change, which is that of this machine.
-    if (isChanged && countOf(after) === countOf(revision) + 1) revision = after
+    if (isKnown) revision = after
     else yield* reconcile
   })
 
@@ -233,11 +269,21 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     // Else the look at the store has had it.
     if (countOf(after) <= countOf(revision)) return
     const now = clock()
-    for (const network of news.lift) follow({ _tag: "lift", network, now })
-    for (const [network, time, reason, failures] of news.bans) {
-      follow({ _tag: "ban", network, until: now + time, reason, failures })
+    for (const network of news.lift) {
+      follow({ _tag: "lift", network, now })
+      const lifted = networkOf(network)
+      for (const [name, ban] of [...(sending?.bans ?? []), ...bans]) {
+        if (!IpNetwork.overlaps(networkOf(name), lifted)) continue
+        // A new ban that the store does not have yet comes after the lift.
+        if (!forgotten.has(name)) follow(ban)
+        else if (bans.delete(name)) forgotten.delete(name)
+      }
     }
-    if (before === revision) revision = after
+    for (const [network, time, reason, failures] of news.bans) {
+      // A lift that the store does not have yet comes after the ban.
+      if (!isLifted(network)) follow({ _tag: "ban", network, until: now + time, reason, failures })
+    }
+    if (before === revision && !news.isPartial) revision = after
   }
 
   return {

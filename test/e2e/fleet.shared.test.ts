@@ -244,7 +244,7 @@ describeWith(["postgresql", "redis-server"], () => {
       () =>
         Effect.gen(function* () {
           const store = yield* Redis.make()
-          const hash = PasswordHash.format(yield* Hashing.hash(new TextEncoder().encode("secret"), 4))
+          const hash = PasswordHash.format(yield* Hashing.hash(new TextEncoder().encode("secret"), 15))
           const directories = yield* Effect.replicateEffect(Temporary.directory, 3)
           const start = (index: number) => {
             const users = join(directories[index]!, "users")

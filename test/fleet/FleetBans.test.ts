@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
+import * as fc from "fast-check"
 import * as BanDecisions from "../../src/bans/BanDecisions.ts"
 import { networkOf } from "../../src/bans/BanUpdate.ts"
 import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
@@ -15,6 +16,7 @@ import * as FleetBans from "../../src/fleet/FleetBans.ts"
 import * as Keys from "../../src/fleet/Keys.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as FleetStore from "../support/fleet-store.ts"
+import { holds } from "../support/property.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -155,7 +157,10 @@ describe("FleetBans", () => {
       })
       yield* c.exchange
       const all = ["192.0.2.1/32", "192.0.2.2/32", "198.51.100.7/32"]
-      for (const machine of [a, b, c]) assert.deepStrictEqual(machine!.bans().sort(), all)
+      for (const machine of [a, b, c]) {
+        yield* machine!.exchange
+        assert.deepStrictEqual(machine!.bans().sort(), all)
+      }
     }).pipe(quietly)
   )
 
@@ -221,4 +226,44 @@ describe("FleetBans", () => {
       assert.lengthOf(c.bans(), 0)
     }).pipe(quietly)
   )
+
+  it("whatever is banned, lifted, cut off and forgotten, all machines have the same bans afterwards", () =>
+    holds(
+      fc.asyncProperty(fc.array(act, { maxLength: 25 }), async (acts) => {
+        const check = Effect.gen(function* () {
+          const shared = FleetStore.make()
+          const machines = yield* Effect.forEach(["a", "b", "c"], (name) => machineOn(shared, name))
+          const lifted = new Set<string>()
+          const banned = new Set<string>()
+          for (const { what, who, network } of acts) {
+            const machine = machines[who]!
+            if (what === "ban") {
+              machine.ban(network)
+              banned.add(network)
+            } else if (what === "lift") {
+              machine.lift(network)
+              lifted.add(network)
+            } else if (what === "cut") machine.cut()
+            else if (what === "mend") machine.mend()
+            else if (what === "flush") shared.database.flush()
+            yield* Effect.exit(machine.exchange)
+          }
+          for (const machine of machines) machine.mend()
+          yield* shared.settle
+          for (let turn = 0; turn < 3; turn++) for (const { exchange } of machines) yield* exchange
+          const [first = [], ...others] = machines.map(({ bans }) => bans().sort())
+          for (const other of others) assert.deepStrictEqual(other, first)
+          // Only an operator lifts a ban.
+          for (const network of banned) if (!lifted.has(network)) assert.include(first, network)
+        })
+        await Effect.runPromise(Effect.scoped(quietly(check)))
+      }),
+      { numRuns: 40 }
+    ))
+})
+
+const act = fc.record({
+  what: fc.constantFrom("ban", "ban", "lift", "cut", "mend", "flush", "wait"),
+  who: fc.nat({ max: 2 }),
+  network: fc.constantFrom("203.0.113.1/32", "203.0.113.2/32", "192.0.2.0/24")
 })

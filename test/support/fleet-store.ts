@@ -21,9 +21,11 @@ export const make = (startedAt = Date.parse("2026-11-29T12:00:00Z")) => {
   })
   /** All that happens now, until nothing does. */
   const settle = Effect.gen(function* () {
-    for (let round = 0; round < 50; round++) {
+    for (let idle = 0; idle < 5; idle++) {
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-      for (const { call } of due()) call()
+      const calls = due()
+      if (calls.length > 0) idle = -1
+      for (const { call } of calls) call()
     }
   })
   return {

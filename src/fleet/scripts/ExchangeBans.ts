@@ -5,8 +5,11 @@ import { clock, type Script } from "../Script.ts"
 
 /** What a machine has to tell. Lists have a bounded length each. */
 export interface BanBatch {
-  /** Networks to ban, for how many milliseconds, why, and for how many failures. */
-  readonly bans: ReadonlyArray<readonly [network: string, time: number, reason: string, failures: number]>
+  /**
+   * Networks to ban, for how many milliseconds, why, and for how many failures. A ban that the store has forgotten is no
+   * new one, and is not made where the store knows that it was lifted.
+   */
+  readonly bans: ReadonlyArray<readonly [...ban: StoredBan, isNew: 0 | 1]>
   /** The networks of bans to lift. */
   readonly lifted: ReadonlyArray<string>
   /** A guess: its keyed hash, behind that of its account, and the networks that it counts for. */
@@ -34,12 +37,13 @@ const trusted = 7 * 86_400_000
  *
  * KEYS: the bans, when they end, the lifted ones, the revision, and the known pairs; the first is the beginning of the
  * keys of guesses, too. ARGV: the batch, a random text, the channel, and the news to publish there.
- * The reply is the revision of the bans, and the number of guesses for each network of `guesses`.
+ * The reply is the revision of the bans before and after, and the number of guesses for each network of `guesses`.
  */
-export const ExchangeBans: Script<readonly [revision: string, counts: ReadonlyArray<ReadonlyArray<number>>]> =
-  {
-    name: "exchangeBans",
-    lua: `${clock}
+export const ExchangeBans: Script<
+  readonly [before: string, after: string, counts: ReadonlyArray<ReadonlyArray<number>>]
+> = {
+  name: "exchangeBans",
+  lua: `${clock}
 local batch = cjson.decode(ARGV[1])
 for _, row in ipairs(batch.forgiven) do
   for _, network in ipairs(row[2]) do
@@ -64,20 +68,24 @@ if #batch.known > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - ${trusted})
   redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -${most.known + 1})
 end
+local changes = #batch.lifted
 for _, network in ipairs(batch.lifted) do
   redis.call('HDEL', KEYS[1], network)
   redis.call('ZREM', KEYS[2], network)
   redis.call('ZADD', KEYS[3], now, network)
 end
 for _, row in ipairs(batch.bans) do
-  redis.call('HSET', KEYS[1], row[1], cjson.encode({ row[3], row[4] }))
-  redis.call('ZADD', KEYS[2], now + row[2], row[1])
-  redis.call('ZREM', KEYS[3], row[1])
-  redis.call('DEL', KEYS[1] .. ':guesses:' .. row[1])
+  if row[5] == 1 or not redis.call('ZSCORE', KEYS[3], row[1]) then
+    changes = changes + 1
+    redis.call('HSET', KEYS[1], row[1], cjson.encode({ row[3], row[4] }))
+    redis.call('ZADD', KEYS[2], now + row[2], row[1])
+    redis.call('ZREM', KEYS[3], row[1])
+    redis.call('DEL', KEYS[1] .. ':guesses:' .. row[1])
+  end
 end
 local before = redis.call('HGET', KEYS[4], 'revision') or ''
 local after = before
-if #batch.bans + #batch.lifted > 0 then
+if changes > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ${memory})
   redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -${most.bans + 1})
   local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)
@@ -98,58 +106,61 @@ end
 if ARGV[4] ~= '' then
   redis.call('PUBLISH', ARGV[3], '{"before":"' .. before .. '","after":"' .. after .. '",' .. ARGV[4] .. '}')
 end
-return { after, counts }`,
-    run: (database, keys, [text = "", random = "", channel = "", news = ""]) => {
-      const [bans = "", ends = "", lifted = "", revision = "", known = ""] = keys
-      const now = database.now()
-      const batch: BanBatch = JSON.parse(text)
-      const guessesOf = (network: string) => `${bans}:guesses:${network}`
-      for (const [account, networks] of batch.forgiven) {
-        for (const key of networks.map(guessesOf)) {
-          for (const guess of database.smembers(key)) if (guess.startsWith(account)) database.srem(key, guess)
-        }
+return { before, after, counts }`,
+  run: (database, keys, [text = "", random = "", channel = "", news = ""]) => {
+    const [bans = "", ends = "", lifted = "", revision = "", known = ""] = keys
+    const now = database.now()
+    const batch: BanBatch = JSON.parse(text)
+    const guessesOf = (network: string) => `${bans}:guesses:${network}`
+    for (const [account, networks] of batch.forgiven) {
+      for (const key of networks.map(guessesOf)) {
+        for (const guess of database.smembers(key)) if (guess.startsWith(account)) database.srem(key, guess)
       }
-      const counts = batch.guesses.map(([guess, window, networks]) =>
-        networks.map((network) => {
-          const key = guessesOf(network)
-          if (database.scard(key) < most.guesses) database.sadd(key, guess)
-          database.pexpire(key, window)
-          return database.scard(key)
-        })
-      )
-      for (const [pair, at] of batch.known) database.zadd(known, pair, at)
-      if (batch.known.length > 0) {
-        database.zremrangebyscore(known, now - trusted)
-        trim(database.zrange(known), most.known, (pair) => database.zrem(known, pair))
-      }
-      const remove = (network: string) => {
-        database.hdel(bans, network)
-        database.zrem(ends, network)
-      }
-      for (const network of batch.lifted) {
-        remove(network)
-        database.zadd(lifted, network, now)
-      }
-      for (const [network, time, reason, failures] of batch.bans) {
-        database.hset(bans, network, JSON.stringify([reason, failures]))
-        database.zadd(ends, network, now + time)
-        database.zrem(lifted, network)
-        database.del(guessesOf(network))
-      }
-      const before = database.hget(revision, "revision") ?? ""
-      let after = before
-      if (batch.bans.length + batch.lifted.length > 0) {
-        database.zremrangebyscore(lifted, now - memory)
-        trim(database.zrange(lifted), most.bans, (network) => database.zrem(lifted, network))
-        for (const network of database.zrange(ends, now)) remove(network)
-        trim(database.zrange(ends), most.bans, remove)
-        after = `${database.hincrby(revision, "count", 1)}:${random}`
-        database.hset(revision, "revision", after)
-      }
-      if (news !== "") database.publish(channel, `{"before":"${before}","after":"${after}",${news}}`)
-      return [after, counts]
     }
+    const counts = batch.guesses.map(([guess, window, networks]) =>
+      networks.map((network) => {
+        const key = guessesOf(network)
+        if (database.scard(key) < most.guesses) database.sadd(key, guess)
+        database.pexpire(key, window)
+        return database.scard(key)
+      })
+    )
+    for (const [pair, at] of batch.known) database.zadd(known, pair, at)
+    if (batch.known.length > 0) {
+      database.zremrangebyscore(known, now - trusted)
+      trim(database.zrange(known), most.known, (pair) => database.zrem(known, pair))
+    }
+    const remove = (network: string) => {
+      database.hdel(bans, network)
+      database.zrem(ends, network)
+    }
+    for (const network of batch.lifted) {
+      remove(network)
+      database.zadd(lifted, network, now)
+    }
+    let changes = batch.lifted.length
+    for (const [network, time, reason, failures, isNew] of batch.bans) {
+      if (isNew === 0 && database.zscore(lifted, network) !== undefined) continue
+      changes++
+      database.hset(bans, network, JSON.stringify([reason, failures]))
+      database.zadd(ends, network, now + time)
+      database.zrem(lifted, network)
+      database.del(guessesOf(network))
+    }
+    const before = database.hget(revision, "revision") ?? ""
+    let after = before
+    if (changes > 0) {
+      database.zremrangebyscore(lifted, now - memory)
+      trim(database.zrange(lifted), most.bans, (network) => database.zrem(lifted, network))
+      for (const network of database.zrange(ends, now)) remove(network)
+      trim(database.zrange(ends), most.bans, remove)
+      after = `${database.hincrby(revision, "count", 1)}:${random}`
+      database.hset(revision, "revision", after)
+    }
+    if (news !== "") database.publish(channel, `{"before":"${before}","after":"${after}",${news}}`)
+    return [before, after, counts]
   }
+}
 
 /** Removes the first of too many. */
 const trim = (all: ReadonlyArray<string>, most: number, remove: (one: string) => void): void => {
