@@ -1,13 +1,14 @@
 /**
  * Three servers with two workers each, on one Redis and one PostgreSQL: what they share beside leases.
  */
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Hashing from "../../src/auth/Hashing.ts"
 import * as PasswordHash from "../../src/auth/PasswordHash.ts"
+import * as Admin from "../support/admin.ts"
 import { describeWith } from "../support/clients.ts"
 import { proxyV1, request } from "../support/messages.ts"
 import * as Postgres from "../support/postgres.ts"
@@ -32,11 +33,17 @@ const machine = Effect.fnUntraced(function* (
     ...["--state-dir", stateDir, "--admin", admin, "--drain-timeout", "1s", ...flags]
   ])
   yield* server.logged({ message: "admin listens" })
+  const token = readFileSync(join(stateDir, "admin-token"), "utf8").trim()
+  const at = { socketPath: join(stateDir, "admin.sock"), token }
+  /** A request to the admin API, which takes no process. */
+  const api = (method: string, path: string, body?: unknown) =>
+    Admin.ask(at, `/api${path}`, { method, ...(body !== undefined && { body }) })
   const run = (...args: ReadonlyArray<string>) =>
     Program.run([...args, "--admin", admin, "--state-dir", stateDir])
   return {
     ...server,
     name,
+    api,
     run,
     json: (...args: ReadonlyArray<string>) =>
       Effect.map(run(...args, "--json"), ({ stdout }) => JSON.parse(stdout))
@@ -82,7 +89,7 @@ const guess = ({ port }: Machine, address: string, password: string) =>
 const proxied = ["--proxy-protocol-from", "127.0.0.1", "--private-targets", "allow", "--ban-after", "10"]
 
 describeWith(["postgresql", "redis-server"], () => {
-  describe.concurrent("three machines share", () => {
+  describe("three machines share", () => {
     it.live("bans, guesses, and what operators do, also over a store that is killed and has forgotten", () =>
       Effect.gen(function* () {
         const store = yield* Redis.make()
@@ -98,18 +105,18 @@ describeWith(["postgresql", "redis-server"], () => {
         }
         yield* all("203.0.113.7", "reset")
         assert.deepStrictEqual(
-          (yield* three.json("bans")).map(({ network }: { readonly network: string }) => network),
+          (yield* three.api("GET", "/bans")).json.map(({ network }: { readonly network: string }) => network),
           ["203.0.113.7/32"]
         )
 
-        yield* two.json("ban", "198.51.100.0/24")
+        yield* two.api("POST", "/bans", { network: "198.51.100.0/24" })
         yield* all("198.51.100.1", "reset")
-        yield* three.json("unban", "203.0.113.7")
+        yield* three.api("DELETE", "/bans/203.0.113.7")
         yield* all("203.0.113.7", "admitted")
 
         // What is banned without a store is known to all when there is one.
         yield* store.kill
-        yield* one.json("ban", "192.0.2.0/24")
+        yield* one.api("POST", "/bans", { network: "192.0.2.0/24" })
         yield* store.start
         yield* all("192.0.2.1", "reset")
         yield* all("198.51.100.1", "reset")
@@ -120,7 +127,7 @@ describeWith(["postgresql", "redis-server"], () => {
         const again = yield* machine(store, "one", yield* Temporary.directory, proxied)
         assert.strictEqual(yield* from(again, "192.0.2.1"), "reset")
         yield* store.command("FLUSHALL")
-        yield* again.json("unban", "192.0.2.0/24")
+        yield* again.api("DELETE", `/bans/${encodeURIComponent("192.0.2.0/24")}`)
         yield* until(Effect.orDie(Effect.scoped(from(two, "192.0.2.1"))), (found) => found === "admitted")
         assert.strictEqual(yield* from(two, "198.51.100.1"), "reset")
       })
@@ -208,7 +215,7 @@ describeWith(["postgresql", "redis-server"], () => {
         const [one, two, three] = machines as [Machine, Machine, Machine]
         const target = yield* Tcp.target
         for (const { port } of machines) yield* Tcp.sessionOf("alice", port, target)
-        const found = yield* one.json("fleet", "sessions")
+        const { json: found } = yield* one.api("GET", "/fleet/sessions")
         assert.deepInclude(found, { total: 3, missing: [], storeLost: false })
         assert.deepStrictEqual(
           found.rows.map(({ machine }: { readonly machine: string }) => machine).sort(),
@@ -218,60 +225,62 @@ describeWith(["postgresql", "redis-server"], () => {
         assert.match(stdout, /^MACHINE .*\none +ready .*\nthree +ready .*\ntwo +ready /)
 
         const [row] = found.rows.filter(({ machine }: { readonly machine: string }) => machine === "three")
-        assert.strictEqual((yield* one.run("fleet", "kill", "three", String(row.id))).code, 0)
+        assert.strictEqual((yield* one.api("DELETE", `/fleet/three/sessions/${row.id}`)).status, 204)
         yield* three.logged({ message: "session", outcome: "ended by operator" })
-        assert.include((yield* one.run("fleet", "kill", "four", "1")).stderr, "no machine")
+        assert.strictEqual((yield* one.api("DELETE", "/fleet/four/sessions/1")).status, 404)
 
-        yield* two.run("fleet", "drain", "three")
-        assert.match((yield* one.run("fleet")).stdout, /^three +drains /m)
-        yield* two.run("fleet", "undrain", "three")
-        const reloaded = yield* one.json("fleet", "reload")
+        yield* two.api("POST", "/fleet/three/drain")
+        const { json: drained } = yield* one.api("GET", "/fleet")
+        assert.deepStrictEqual(
+          drained.machines.map(
+            ({ status }: { readonly status: { readonly draining: boolean } }) => status.draining
+          ),
+          [false, true, false]
+        )
+        yield* two.api("DELETE", "/fleet/three/drain")
+        const { json: reloaded } = yield* one.api("POST", "/fleet/reload")
         assert.deepStrictEqual(reloaded, { reloaded: ["one", "three", "two"], failed: null, left: [] })
 
         // It is named, and the others answer.
         yield* two.kill("SIGSTOP")
-        const partial = yield* one.json("fleet", "sessions")
+        const { json: partial } = yield* one.api("GET", "/fleet/sessions")
         assert.deepInclude(partial, { missing: ["two"] })
         yield* two.kill("SIGCONT")
         yield* store.kill
-        assert.deepInclude(yield* one.json("fleet"), { storeLost: true })
-        assert.include((yield* one.run("fleet")).stderr, "only this machine")
+        yield* until(one.api("GET", "/fleet"), ({ json }) => json.storeLost)
       })
     )
 
     it.live(
-      "users: one who is disabled is out everywhere within a second, also of a machine that was away",
+      "users: one who is disabled is out everywhere within a second, and known to one that comes back",
       () =>
         Effect.gen(function* () {
           const store = yield* Redis.make()
           const hash = PasswordHash.format(yield* Hashing.hash(new TextEncoder().encode("secret"), 15))
-          const directories = yield* Effect.replicateEffect(Temporary.directory, 3)
-          const start = (index: number) => {
-            const users = join(directories[index]!, "users")
+          const directories = [yield* Temporary.directory, yield* Temporary.directory] as const
+          const start = (index: 0 | 1) => {
+            const users = join(directories[index], "users")
             if (!existsSync(users)) writeFileSync(users, `bob:${hash}\ncarol:${hash}\n`)
-            return machine(store, names[index]!, directories[index]!, ["--users-file", users])
+            return machine(store, names[index], directories[index], ["--users-file", users])
           }
-          const machines = yield* Effect.forEach([0, 1, 2], start, { concurrency: "unbounded" })
-          const [one, two, three] = machines as [Machine, Machine, Machine]
-          const target = yield* Tcp.target
-          const sessions = yield* Effect.forEach(machines, ({ port }) => Tcp.sessionOf("bob", port, target))
-          yield* three.kill("SIGKILL")
-
-          assert.strictEqual((yield* two.run("users", "disable", "bob")).code, 0)
+          const machines = yield* Effect.all([start(0), start(1)], { concurrency: "unbounded" })
+          const [one, two] = machines
+          const { client } = yield* Tcp.sessionOf("bob", two.port, yield* Tcp.target)
+          assert.strictEqual((yield* one.api("PATCH", "/users/bob", { enabled: false })).status, 204)
           const answered = performance.now()
-          for (const { client } of sessions) assert.strictEqual(yield* client.ending, "reset")
+          assert.strictEqual(yield* client.ending, "reset")
           assert.isBelow(performance.now() - answered, 1500)
-          for (const { port } of [one, two]) {
+          for (const { port } of machines) {
             assert.deepStrictEqual(yield* Tcp.logIn(port, "bob", "secret"), [1, 1])
             assert.deepStrictEqual(yield* Tcp.logIn(port, "carol", "secret"), [1, 0])
           }
 
-          const again = yield* start(2)
-          yield* until(Effect.orDie(Tcp.logIn(again.port, "bob", "secret")), ([, code]) => code === 1)
-          assert.strictEqual((yield* again.run("users", "enable", "bob")).code, 0)
-          yield* until(Effect.orDie(Tcp.logIn(one.port, "bob", "secret")), ([, code]) => code === 0)
-          assert.strictEqual((yield* one.run("users", "remove", "carol")).code, 0)
+          yield* two.kill("SIGKILL")
+          assert.strictEqual((yield* one.api("DELETE", "/users/carol")).status, 204)
+          const again = yield* start(1)
           yield* until(Effect.orDie(Tcp.logIn(again.port, "carol", "secret")), ([, code]) => code === 1)
+          assert.strictEqual((yield* again.api("PATCH", "/users/bob", { enabled: true })).status, 204)
+          yield* until(Effect.orDie(Tcp.logIn(one.port, "bob", "secret")), ([, code]) => code === 0)
         })
     )
   })
