@@ -24,6 +24,7 @@ import { type BadSetting, type BadSettings, StateFailed } from "../Errors.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 import type { User } from "./User.ts"
 import type { UserStore, UserStoreError } from "./UserStore.ts"
+import * as UsersFile from "./UsersFile.ts"
 import * as UsersFileEdit from "./UsersFileEdit.ts"
 import * as UsersSource from "./UsersSource.ts"
 
@@ -46,6 +47,7 @@ export const make = (
   check: (users: ReadonlyArray<User>) => Effect.Effect<void, BadSetting | BadSettings>
 ): UserStore["Service"] => {
   const one = Semaphore.makeUnsafe(1)
+  const memo = UsersFile.makeMemo()
   /** The users of the file, and whether this store has put them there. */
   let known: (Omit<Known, "text"> & { readonly isOwn: boolean }) | undefined
   /** Their number when the store last wrote the file. */
@@ -54,7 +56,7 @@ export const make = (
   const list = Effect.gen(function* () {
     const stamp = yield* FileStamp.read(path)
     if (known?.stamp === stamp) return known.users
-    const users = yield* UsersSource.read(path)
+    const users = yield* UsersSource.read(path, memo)
     known = { stamp, users, isOwn: false }
     return users
   })
@@ -67,7 +69,7 @@ export const make = (
       const before = known?.stamp === stamp ? known : undefined
       if (!before?.isOwn) yield* Effect.sleep(quietTime)
       if ((yield* stateOf(path, file)).stamp !== stamp) return yield* Effect.fail(failed(path, changing))
-      const users = before?.users ?? (yield* UsersSource.parse(path, text))
+      const users = before?.users ?? (yield* UsersSource.parse(path, text, memo))
       const age = (yield* Clock.currentTimeMillis) - mtimeMs
       if (users.length < count / 2 && age < doubtTime) {
         return yield* Effect.fail(failed(path, "most of its users are missing now, so it may be incomplete"))
@@ -91,7 +93,7 @@ export const make = (
         const before = yield* settled(file)
         const edit = editOf(before.users)
         if (edit === undefined && placed === undefined) return false
-        const next = edit ? yield* edited(path, before, edit) : before
+        const next = edit ? yield* edited(path, before, edit, memo) : before
         yield* check(next.users)
         if ((yield* FileStamp.read(target)) !== (placed ?? before.stamp)) {
           // Another file has taken its place.
@@ -135,11 +137,12 @@ export const make = (
 const edited = Effect.fnUntraced(function* (
   path: string,
   before: Known,
-  edit: UsersFileEdit.Edit
+  edit: UsersFileEdit.Edit,
+  memo: UsersFile.Memo
 ): Effect.fn.Return<Pick<Known, "text" | "users" | "stamp">, UserStoreError> {
   const text = yield* Effect.promise(() => UsersFileEdit.apply(path, before.text, edit))
   if (text === undefined) return yield* Effect.fail(failed(path, unusual))
-  const users = yield* Effect.mapError(UsersSource.parse(path, text), () => failed(path, unusual))
+  const users = yield* Effect.mapError(UsersSource.parse(path, text, memo), () => failed(path, unusual))
   if (!isAsExpected(before.users, users, edit)) return yield* Effect.fail(failed(path, unusual))
   return { ...before, text, users }
 })

@@ -36,7 +36,8 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
     const { usersFile } = settings
     const check = yield* UsersCheck
     const own = settings.user.length + settings.users.length
-    const load = Effect.flatMap(everyone(settings), (users) => Slices.run(makeDirectory(users)))
+    const memo = UsersFile.makeMemo()
+    const load = Effect.flatMap(everyone(settings, memo), (users) => Slices.run(makeDirectory(users)))
     if (usersFile === undefined) return { current: Effect.succeed(yield* load) }
     const file = printable(usersFile)
     const initially = yield* FileStamp.read(usersFile)
@@ -120,29 +121,32 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
 )
 
 /** The users of the settings, and of the users file as it is now. */
-export const everyone = ({
-  user,
-  users,
-  usersFile
-}: AuthSettings["Service"]): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
-  Effect.flatMap(usersFile === undefined ? Effect.succeed([]) : read(usersFile), (others) =>
+export const everyone = (
+  { user, users, usersFile }: AuthSettings["Service"],
+  memo?: UsersFile.Memo
+): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+  Effect.flatMap(usersFile === undefined ? Effect.succeed([]) : read(usersFile, memo), (others) =>
     withoutDuplicates(user, users, others)
   )
 
 /** The users of a file. Fails for a name that the file has twice. */
-export const read = (path: string): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+export const read = (path: string, memo?: UsersFile.Memo): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
   Effect.flatMap(
     Effect.tryPromise({
       try: () => readFile(path, "utf8"),
       catch: (error) =>
         bad(`"${printable(path)}"`, `a file that can be read (${(error as NodeJS.ErrnoException).code})`)
     }),
-    (text) => parse(path, text)
+    (text) => parse(path, text, memo)
   )
 
 /** The users in the text of a file. */
-export const parse = (path: string, text: string): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
-  Effect.mapError(UsersFile.parse(path, text), ({ where, expected }) =>
+export const parse = (
+  path: string,
+  text: string,
+  memo?: UsersFile.Memo
+): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
+  Effect.mapError(UsersFile.parse(path, text, memo), ({ where, expected }) =>
     bad(`${where} of "${printable(path)}"`, expected)
   )
 

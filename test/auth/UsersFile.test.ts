@@ -20,6 +20,19 @@ describe("UsersFile", () => {
     })
   )
 
+  it.effect("reads a line that is there again no second time", () =>
+    Effect.gen(function* () {
+      const memo = UsersFile.makeMemo()
+      const [alice, bob] = yield* UsersFile.parse("users", `alice:${bcrypt}\nbob:${bcrypt}\n`, memo)
+      const again = yield* UsersFile.parse("users", `# new\nbob:${scrypt}\nalice:${bcrypt}\n`, memo)
+      assert.notStrictEqual(again[0], bob)
+      assert.strictEqual(again[1], alice)
+      // The place of an error is that of now.
+      const twice = `alice:${bcrypt}\n\nalice:${bcrypt}\n`
+      assert.deepInclude(yield* Effect.flip(UsersFile.parse("users", twice, memo)), { where: "line 3" })
+    })
+  )
+
   it.effect("reads who may not log in", () =>
     Effect.gen(function* () {
       for (const [path, text] of [
