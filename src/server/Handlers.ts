@@ -25,6 +25,7 @@ import { Policy } from "../policy/Policy.ts"
 import { PolicySettings } from "../policy/Settings.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
 import type { SessionRegistry } from "../session/SessionRegistry.ts"
+import * as SessionSpan from "../session/SessionSpan.ts"
 import * as Connection from "./Connection.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
 import type * as Generation from "./Generation.ts"
@@ -73,7 +74,8 @@ export const make = Effect.fnUntraced(function* (
       Context.add(CurrentRoute, current.route),
       Context.add(RouteResolvers, current.routeResolvers),
       // The span in which the server was built is no parent of what its clients do.
-      Context.omit(Tracer.ParentSpan)
+      Context.omit(Tracer.ParentSpan),
+      SessionSpan.untraced
     )
   }
 

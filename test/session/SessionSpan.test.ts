@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { type ServerOptions, SessionSampling } from "../../src/index.ts"
+import { Dialer, Errors, type ServerOptions, SessionSampling } from "../../src/index.ts"
 import { layerServer, Network } from "../../src/testing/index.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
 import { settled } from "../support/streams.ts"
@@ -126,6 +126,32 @@ describe("the span of a session", () => {
       const some = yield* Effect.provide(spansOf(visits, { sampling: 0.5 }), drawing)
       assert.strictEqual(some.filter(({ name }) => name === "session").length, 1)
       assert.deepStrictEqual(yield* spansOf(visit("hello", asking), { sampling: 0 }), [])
+    })
+  )
+
+  it.effect("is not paid for by sessions that are not sampled: their connections have one context", () =>
+    Effect.gen(function* () {
+      const contexts: Array<unknown> = []
+      const { spans, tracer } = makeTracer()
+      const dialer = Layer.succeed(Dialer, {
+        connect: () =>
+          Effect.withFiber((fiber) => {
+            contexts.push(fiber.cache)
+            return Effect.withSpan(Effect.fail(new Errors.NetworkUnreachable()), "of the app")
+          })
+      })
+      const visits = Effect.andThen(visit("hello", asking), visit("hello", asking))
+      yield* Effect.scoped(
+        Effect.provide(
+          visits,
+          layerServer({}).pipe(
+            Layer.provide([dialer, Layer.succeed(SessionSampling, 0), Layer.succeed(Tracer.Tracer, tracer)])
+          )
+        )
+      )
+      assert.lengthOf(contexts, 2)
+      assert.strictEqual(contexts[0], contexts[1])
+      assert.deepStrictEqual(spans, [])
     })
   )
 })
