@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
+import { inOwnScope } from "../base/OwnScope.ts"
 import { type DialError, RouteUnable, UpstreamFailed } from "../Errors.ts"
 import type { Transport } from "../network/Transport.ts"
 import * as Chain from "./Chain.ts"
@@ -21,7 +22,11 @@ const unable = ({ hops }: Member): Chain.Hop | undefined =>
 export const canAssociate = (member: Member): boolean => unable(member) === undefined
 
 /** Asks each upstream of the member for a relay, through those before it. The relays stay until the scope closes. */
-export const associate = Effect.fnUntraced(function* (
+export const associate = (member: Member): Effect.Effect<DatagramRelay, DialError, Chain.Services> =>
+  // A client can have an association ask again and again, and what is left of a failure would stay as long as that.
+  inOwnScope(associated(member))
+
+const associated = Effect.fnUntraced(function* (
   member: Member
 ): Effect.fn.Return<DatagramRelay, DialError, Chain.Services> {
   const other = unable(member)

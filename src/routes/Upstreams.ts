@@ -2,12 +2,11 @@
  * The route through upstreams.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as Scope from "effect/Scope"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
+import { inOwnScope } from "../base/OwnScope.ts"
 import type { DialError, LimitError } from "../Errors.ts"
 import type { Way } from "../network/Dialer.ts"
 import type { Access } from "../policy/Access.ts"
@@ -170,12 +169,3 @@ const ofTarget: ReadonlySet<string> = new Set([
   "TooManyNewSessions",
   "QuotaExceeded"
 ])
-
-/** Runs an effect whose resources stay in the scope if it succeeds, and are released at once if it fails. */
-const inOwnScope = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (parent) => {
-    const own = Scope.forkUnsafe(parent)
-    return Effect.onError(Scope.provide(effect, own) as Effect.Effect<A, E, R>, (cause) =>
-      Scope.close(own, Exit.failCause(cause))
-    )
-  })

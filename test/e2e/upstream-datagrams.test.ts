@@ -157,6 +157,23 @@ describe("datagrams through an upstream", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("leave no connection open to an upstream that refuses them, while the association lasts", () =>
+    Effect.gen(function* () {
+      const upstream = yield* Tcp.target
+      const front = yield* started(via(`socks5://127.0.0.1:${upstream.port}`))
+      const { client, to } = yield* associated(front)
+      for (const port of [1, 2]) {
+        yield* client.send(datagram("192.0.2.80", port, utf8("lost")), to)
+        const control = yield* upstream.accept
+        yield* control.receive(3)
+        yield* control.send([5, 0])
+        yield* control.receive(10)
+        yield* control.send(reply(7))
+        assert.strictEqual((yield* control.rest).length, 0)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are dropped if the upstream fails, and pass when it works", () =>
     Effect.gen(function* () {
       const upstream = yield* started({ udp: false })
