@@ -2,6 +2,7 @@
  * The choice of a member for a session. Every function tries its first choice, and then goes on to a member that may be
  * used.
  */
+import * as LruMap from "../base/LruMap.ts"
 import { hashOf, mixed } from "../base/TextHash.ts"
 import type { Choice } from "./RouteOptions.ts"
 
@@ -86,14 +87,14 @@ const leastSessions =
 
 /**
  * Rendezvous hashing: the member whose hash with the key is highest for its weight. A member that may not be used moves
- * only its own keys, and every machine chooses alike. Takes time for each member, so it is little time: of members of one
- * weight, the one with the highest hash has the highest score.
+ * only its own keys, and every machine chooses alike. Takes time for each member, but for keys that came before. Of
+ * members of one weight, the one with the highest hash has the highest score.
  */
 const rendezvous = <C extends Candidate>(members: ReadonlyArray<C>): Choose<C> => {
   const groups = Array.from(groupsOf(members), ([weight, group]) => ({
     ...{ weight, group, hashes: Uint32Array.from(group, ({ id }) => hashOf(id)) }
   }))
-  return (mayUse, key = "") => {
+  const find = (mayUse: (member: C) => boolean, key: string): C | undefined => {
     const keyHash = hashOf(key)
     let best: C | undefined
     let highest = -1
@@ -109,7 +110,22 @@ const rendezvous = <C extends Candidate>(members: ReadonlyArray<C>): Choose<C> =
     }
     return best
   }
+  if (members.length < many) return (mayUse, key = "") => find(mayUse, key)
+  const found = LruMap.make<string, C>(mostKeys)
+  return (mayUse, key = "") => {
+    const known = found.get(key)
+    if (known !== undefined && mayUse(known)) return known
+    const first = known ?? find(() => true, key)!
+    if (known === undefined) found.set(key, first)
+    return mayUse(first) ? first : find(mayUse, key)
+  }
 }
+
+/** The number of members from which on the first choice for a key is kept. */
+const many = 100
+
+/** The most keys for which it is kept for sure. */
+const mostKeys = 4096
 
 /** The members of each weight. */
 const groupsOf = <C extends Candidate>(members: ReadonlyArray<C>): ReadonlyMap<number, ReadonlyArray<C>> => {

@@ -13,17 +13,24 @@ interface Entry<C> {
   readonly member: C
   /** The place in the order of the members, which decides between equal loads. */
   readonly order: number
-  /** The place in the heap. */
+  /** The place in the heap, or among the members that are set aside. */
   place: number
+  isAside: boolean
 }
+
+/** The most members that are set aside of which a choice looks whether they may be used again. */
+const looks = 32
 
 export class LoadHeap<C extends Loaded> {
   /** No entry has a smaller load than the one above it. */
   private readonly heap: Array<Entry<C>>
   private readonly entries: ReadonlyMap<C, Entry<C>>
+  /** Members that could not be used, so that not every choice comes upon them. */
+  private readonly aside: Array<Entry<C>> = []
+  private next = 0
 
   constructor(members: ReadonlyArray<C>) {
-    this.heap = members.map((member, order) => ({ member, order, place: order }))
+    this.heap = members.map((member, order) => ({ member, order, place: order, isAside: false }))
     this.entries = new Map(this.heap.map((entry) => [entry.member, entry]))
     for (let place = (members.length >> 1) - 1; place >= 0; place--) this.sink(this.heap[place]!)
   }
@@ -31,27 +38,52 @@ export class LoadHeap<C extends Loaded> {
   /** Moves a member after the number of its sessions has changed. */
   update(member: C): void {
     const entry = this.entries.get(member)
-    if (entry === undefined) return
+    if (entry === undefined || entry.isAside) return
     this.rise(entry)
     this.sink(entry)
   }
 
   /**
-   * The member with the smallest load that may be used. Of equal loads it is the first in the order of the members.
-   * Takes time for the members with smaller loads that may not be used only.
+   * The member with the smallest load that may be used. Of equal loads it is the first in the order of the members. One
+   * that could not be used before may wait for some further choices, if there are many of these.
    */
   first(mayUse: (member: C) => boolean): C | undefined {
-    // The smallest load is last. An entry comes after the one above it has gone.
-    const next = this.heap.slice(0, 1)
-    for (let entry = next.pop(); entry !== undefined; entry = next.pop()) {
-      if (mayUse(entry.member)) return entry.member
-      for (const below of this.below(entry)) next.splice(indexIn(next, below), 0, below)
+    for (let left = Math.min(looks, this.aside.length); left > 0; left--) {
+      if (this.next >= this.aside.length) this.next = 0
+      const entry = this.aside[this.next]!
+      if (mayUse(entry.member)) this.putBack(entry)
+      else this.next++
     }
-    return undefined
+    for (let top = this.heap[0]; top !== undefined; top = this.heap[0]) {
+      if (mayUse(top.member)) return top.member
+      this.setAside(top)
+    }
+    const usable = this.aside.filter(({ member }) => mayUse(member))
+    for (const entry of usable) this.putBack(entry)
+    return this.heap[0]?.member
   }
 
-  private below({ place }: Entry<C>): ReadonlyArray<Entry<C>> {
-    return this.heap.slice(2 * place + 1, 2 * place + 3)
+  private setAside(entry: Entry<C>): void {
+    const last = this.heap.pop()!
+    if (last !== entry) {
+      last.place = entry.place
+      this.heap[last.place] = last
+      this.rise(last)
+      this.sink(last)
+    }
+    entry.isAside = true
+    entry.place = this.aside.push(entry) - 1
+  }
+
+  private putBack(entry: Entry<C>): void {
+    const last = this.aside.pop()!
+    if (last !== entry) {
+      last.place = entry.place
+      this.aside[last.place] = last
+    }
+    entry.isAside = false
+    entry.place = this.heap.push(entry) - 1
+    this.rise(entry)
   }
 
   private rise(entry: Entry<C>): void {
@@ -85,17 +117,6 @@ export class LoadHeap<C extends Loaded> {
 const isBefore = <C extends Loaded>(one: Entry<C>, other: Entry<C>): boolean => {
   const difference = loadOf(one.member) - loadOf(other.member)
   return difference < 0 || (difference === 0 && one.order < other.order)
-}
-
-/** The index in the list, smallest load last, by bisection. */
-const indexIn = <C extends Loaded>(list: ReadonlyArray<Entry<C>>, entry: Entry<C>): number => {
-  let [low, high] = [0, list.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (isBefore(entry, list[middle]!)) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** The sessions for each part of the weight, with the session that is to come. */

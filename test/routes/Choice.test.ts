@@ -79,6 +79,25 @@ describe("the choice of a member", () => {
       })
     ))
 
+  it("keeps the choice for a key of many members, as long as that may be used", () => {
+    const pool = members(...Array.from({ length: 300 }, (_, i) => 1 + (i % 3)))
+    const [choose, again] = [Choice.make("sticky", pool, seeded()), Choice.make("sticky", pool, seeded())]
+    for (let i = 0; i < 200; i++) {
+      const key = `user ${i}`
+      const first = choose(all, key)
+      assert.strictEqual(choose(all, key), first)
+      const other = choose((member) => member !== first, key)
+      assert.notStrictEqual(other, first)
+      // The same whether the first choice was known or not.
+      assert.strictEqual(
+        again((member) => member !== first, key),
+        other
+      )
+      assert.strictEqual(choose(all, key), first)
+      assert.isUndefined(choose(() => false, key))
+    }
+  })
+
   it.each(choices)("%s finds the one that may be used, and none where there is none", (name) => {
     const pool = members(1, 1, 1, 1)
     const choose = Choice.make(name, pool, seeded())

@@ -45,16 +45,34 @@ describe("the heap of members by their load", () => {
       )
     ))
 
-  it("looks at few of many", () => {
-    const members = Array.from({ length: 10_000 }, (): Member => ({ weight: 1, sessions: 0, isDown: false }))
+  it("looks at few of many, also where many may not be used, and comes back to these", () => {
+    const members = Array.from(
+      { length: 10_000 },
+      (_, i): Member => ({
+        ...{ weight: 1, sessions: 0, isDown: i % 10 === 3 }
+      })
+    )
     const heap = new LoadHeap(members)
     let looks = 0
-    for (let i = 0; i < 25_000; i++) {
-      const chosen = heap.first(() => ++looks > 0)!
+    const choose = () => {
+      const chosen = heap.first(({ isDown }) => {
+        looks++
+        return !isDown
+      })!
       chosen.sessions++
       heap.update(chosen)
+      return chosen
     }
-    assert.strictEqual(looks, 25_000)
-    assert.deepStrictEqual(new Set(members.map(({ sessions }) => sessions)), new Set([2, 3]))
+    for (let i = 0; i < 18_500; i++) choose()
+    const usable = members.filter(({ isDown }) => !isDown)
+    assert.deepStrictEqual(new Set(usable.map(({ sessions }) => sessions)), new Set([2, 3]))
+    looks = 0
+    for (let i = 0; i < 500; i++) choose()
+    assert.isAtMost(looks, 500 * 33)
+    const back = members[103]!
+    back.isDown = false
+    // Once around those that were set aside.
+    for (let i = 0; i < 1000 / 32 + 1; i++) choose()
+    assert.isAbove(back.sessions, 0)
   })
 })
