@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
     const { method, url = "/" } = request
     const [path = ""] = url.split("?", 1)
     const isReading = method === "GET" || method === "HEAD"
-    if (isReading && isStream(path)) return handle(request, response)
+    if (isReading && isAlways(path)) return handle(request, response)
     if (isReading && isShared(path)) {
       fork(Effect.map(answers.read(url), (answer) => write(request, response, answer)))
       return
@@ -58,10 +58,11 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-/** Streams stay open, and are bounded by the hub. */
-const isStream = (path: string): boolean => path === "/api/events" || path === "/traffic" || path === "/logs"
+/** What waits for nothing: streams, which stay open and are bounded by the hub, and health, which is that of this moment. */
+const isAlways = (path: string): boolean =>
+  ["/api/events", "/traffic", "/logs", "/healthz", "/readyz"].includes(path)
 
-/** The usage is read from a database. Health has to be that of this moment. */
+/** The usage is read from a database. */
 const isShared = (path: string): boolean =>
   (path.startsWith("/api/") && path !== "/api/usage") ||
   ["/metrics", "/openapi.json", "/connections", "/version"].includes(path)

@@ -103,6 +103,28 @@ describe("the admin listener", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is healthy while changes take their time", () =>
+    Effect.gen(function* () {
+      const { at } = yield* admin
+      const head = `POST /api/bans HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n`
+      // Bodies that do not come.
+      for (let i = 0; i < 20; i++) {
+        yield* Effect.acquireRelease(
+          Effect.sync(() => connect(at.port, "127.0.0.1").on("error", () => {})),
+          (socket) => Effect.sync(() => socket.destroy())
+        ).pipe(
+          Effect.map((socket) =>
+            socket.write(`${head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n`)
+          )
+        )
+      }
+      yield* Effect.sleep(300)
+      const before = performance.now()
+      for (const path of ["/healthz", "/readyz"]) assert.strictEqual((yield* Admin.ask(at, path)).status, 200)
+      assert.isBelow(performance.now() - before, 5000)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("writes a burst of events to a stream, and counts those that are too many", () =>
     Effect.gen(function* () {
       const { at, program } = yield* admin
