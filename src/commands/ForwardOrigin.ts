@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
+import * as Finalizers from "../base/Finalizers.ts"
 import * as Phases from "../base/Phases.ts"
 import type { DialError, InvalidTarget, LimitError, NotAllowed, ResolveError } from "../Errors.ts"
 import type { Dialer } from "../network/Dialer.ts"
@@ -150,4 +151,4 @@ const kept = Effect.fnUntraced(function* (
 
 /** Closes the connection with the scope, unless another request can use it. */
 const closing = (place: Place): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.addFinalizer(() => Effect.sync(() => place.isGivenBack || place.origin.close()))
+  Finalizers.add(Effect.sync(() => place.isGivenBack || place.origin.close()))

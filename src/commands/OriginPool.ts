@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Deadline from "../base/Deadline.ts"
+import { type Entry, Queue } from "../base/Queue.ts"
 import * as Descriptors from "../limits/Descriptors.ts"
 import type { HttpOrigin } from "../network/HttpOrigin.ts"
 
@@ -44,52 +45,76 @@ export class OriginPool extends Context.Service<
   )
 }
 
-/** The connections that wait, the oldest first. */
+interface Kept {
+  readonly key: string
+  readonly origin: HttpOrigin
+  /** Calls its deadline off. */
+  readonly callOff: () => void
+}
+
+/** The connections that wait. */
 class Waiting {
   private readonly limit: number
-  private readonly byKey = new Map<string, Array<HttpOrigin>>()
-  /** Removes a connection, and calls its deadline off. */
-  private readonly removals = new Map<HttpOrigin, () => void>()
+  /** The oldest first. */
+  private readonly all = new Queue<Kept>()
+  private count = 0
+  /**
+   * The connections of each key, the oldest first. A key whose connections are all in use stays, as most come back soon:
+   * `LiveSet` says what is wrong with a Map there.
+   */
+  private readonly byKey = new Map<string, Array<Entry<Kept>>>()
 
   constructor(limit: number) {
     this.limit = limit
   }
 
   take(key: string): HttpOrigin | undefined {
-    const origin = this.byKey.get(key)?.at(-1)
-    if (origin) this.remove(origin)
-    return origin
+    const entry = this.byKey.get(key)?.at(-1)
+    if (entry === undefined) return undefined
+    this.remove(entry)
+    return entry.item.origin
   }
 
   give(key: string, origin: HttpOrigin, after: (then: () => void) => () => void): void {
-    const drop = () => this.drop(origin)
-    const same = this.byKey.get(key) ?? []
-    this.byKey.set(key, same)
-    same.push(origin)
-    const callOff = after(drop)
-    this.removals.set(origin, () => {
-      callOff()
-      same.splice(same.indexOf(origin), 1)
-      if (same.length === 0) this.byKey.delete(key)
-    })
+    const drop = () => this.drop(entry)
+    const entry = this.all.add({ key, origin, callOff: after(drop) })
+    this.count++
+    this.withKey(key).push(entry)
     // It is no use any more when the origin ends it, or sends what nobody has asked for.
     origin.watch(drop)
-    const [oldest] = this.removals.keys()
-    if (this.removals.size > this.limit) this.drop(oldest!)
+    if (this.count > this.limit) this.drop(this.all.first!)
   }
 
   clear(): void {
-    for (const origin of [...this.removals.keys()]) this.drop(origin)
+    for (let first = this.all.first; first !== undefined; first = this.all.first) this.drop(first)
   }
 
-  private drop(origin: HttpOrigin): void {
-    if (this.removals.has(origin)) this.remove(origin)
+  private withKey(key: string): Array<Entry<Kept>> {
+    const known = this.byKey.get(key)
+    if (known !== undefined) return known
+    if (this.byKey.size > 2 * this.limit) {
+      for (const [other, { length }] of this.byKey) if (length === 0) this.byKey.delete(other)
+    }
+    const same: Array<Entry<Kept>> = []
+    this.byKey.set(key, same)
+    return same
+  }
+
+  private drop(entry: Entry<Kept>): void {
+    const { key, origin } = entry.item
+    this.remove(entry)
+    if (this.byKey.get(key)?.length === 0) this.byKey.delete(key)
     origin.close()
   }
 
-  private remove(origin: HttpOrigin): void {
-    this.removals.get(origin)!()
-    this.removals.delete(origin)
+  private remove(entry: Entry<Kept>): void {
+    if (!entry.isIn) return
+    const { key, origin, callOff } = entry.item
+    this.all.delete(entry)
+    this.count--
+    const same = this.byKey.get(key)!
+    same.splice(same.indexOf(entry), 1)
+    callOff()
     origin.forget()
   }
 }

@@ -10,6 +10,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Finalizers from "../base/Finalizers.ts"
 import * as TokenBucket from "../base/TokenBucket.ts"
 import type { Limits } from "../config/Limits.ts"
 import type { Rates } from "../config/Parsers.ts"
@@ -109,7 +110,7 @@ export class Bandwidth extends Context.Service<
           const buckets = throttle.enter(account, rates, clock.currentTimeMillisUnsafe())
           if (buckets === undefined) continue
           all.push(buckets)
-          yield* Effect.addFinalizer(() => Effect.sync(() => throttle.leave(account)))
+          yield* Finalizers.add(Effect.sync(() => throttle.leave(account)))
         }
         if (all.length > 0) yield* sweeping
         return all
@@ -180,7 +181,7 @@ const paced = Effect.fnUntraced(function* (
 ): Effect.fn.Return<BandwidthScheduler.Pace, never, Scope.Scope> {
   const upload = enter("upload")
   const download = enter("download")
-  yield* Effect.addFinalizer(() =>
+  yield* Finalizers.add(
     Effect.sync(() => {
       upload.leave()
       download.leave()

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Finalizers from "../base/Finalizers.ts"
 import * as LruMap from "../base/LruMap.ts"
 import { hashOf } from "../base/TextHash.ts"
 import { type DialError, RouteUnable, type UpstreamError } from "../Errors.ts"
@@ -201,7 +202,7 @@ export class Pool {
       const leave = Effect.sync(() => MemberStates.count(state, -1))
       return yield* attempt(member, tries).pipe(
         Effect.onExit((exit) => this.seen(member, exit, by)),
-        Effect.tap(() => Effect.addFinalizer(() => leave)),
+        Effect.tap(() => Finalizers.add(leave)),
         Effect.onError(() => leave)
       )
     })

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as Finalizers from "../base/Finalizers.ts"
 import { LiveSet } from "../base/LiveSet.ts"
 import { type LimitError, TooManyHandshakes, type TooManySessions } from "../Errors.ts"
 import * as Admission from "../limits/Admission.ts"
@@ -160,7 +161,7 @@ export class OpenSessions {
       })
       // The finalizer is added before the charge, so that no interruption can come between them.
       return Effect.andThen(
-        Effect.addFinalizer(() => giveBack),
+        Finalizers.add(giveBack),
         Effect.suspend(() => {
           const refused = attempt(nowOf(fiber))
           return refused ? this.retryWithGrants(attempt, refused) : Effect.void

@@ -120,8 +120,18 @@ export const isFramed = (fields: Fields): boolean =>
 export const isReason = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/.test(text)
 
 /** The values of the field with this lower-case name: one for each of its lines. */
-export const values = (fields: Fields, wanted: string): ReadonlyArray<string> =>
-  fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
+export const values = (fields: Fields, wanted: string): ReadonlyArray<string> => {
+  // Each request is searched a dozen times, mostly for what is not there: so nothing is made before something is found.
+  let found: Array<string> | undefined
+  for (const [name, value] of fields) {
+    if (name.length !== wanted.length || name.toLowerCase() !== wanted) continue
+    if (found === undefined) found = [value]
+    else found.push(value)
+  }
+  return found ?? none
+}
+
+const none: ReadonlyArray<string> = []
 
 /** The options in all lines of a field that is a list of tokens, such as Connection, in lower case. */
 export const options = (fields: Fields, wanted: string): ReadonlyArray<string> =>
