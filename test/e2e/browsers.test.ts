@@ -174,25 +174,21 @@ const http = (port: number) => ({
   "network.proxy.http_port": port
 })
 
-/** By a proxy over TLS, whose certificate the control of Firefox accepts. */
+/**
+ * By a proxy over TLS, whose certificate the control of Firefox accepts. What Firefox asks for by itself goes nowhere, as
+ * its dialog for a password would come before that of the page.
+ */
 const https = (port: number) => ({
   "network.proxy.type": 2,
   "network.proxy.autoconfig_url": `data:application/x-ns-proxy-autoconfig,${encodeURIComponent(
-    `function FindProxyForURL() { return "HTTPS 127.0.0.1:${port}" }`
+    `function FindProxyForURL(_, host) { return host == "localhost" ? "HTTPS 127.0.0.1:${port}" : "PROXY 127.0.0.1:1" }`
   )}`
 })
 
 describeWith(["firefox-esr"], () => {
-  it.live("speaks HTTP/2 to a proxy over TLS, and uploads", () =>
+  it.live("speaks HTTP/2 to a proxy over TLS that asks for a password, and uploads", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start([
-        "--listen",
-        "tls:127.0.0.1:0",
-        "--tls",
-        "auto",
-        "--config",
-        localhost
-      ])
+      const server = yield* withTls
       const { port, asked, hops } = yield* uploads
       const profile = yield* Temporary.directory
       const settings = preferences(Marionette.preferences) + userPreferences(https(server.port))
@@ -202,12 +198,14 @@ describeWith(["firefox-esr"], () => {
         Effect.gen(function* () {
           yield* Processes.start("firefox-esr", firefox)
           const command = yield* Marionette.control(profile)
+          yield* answering(command)
           yield* command("WebDriver:Navigate", { url: `http://localhost:${port}/` })
           yield* asked("/size/5000000")
         })
       )
       assert.deepStrictEqual([...new Set(hops)], ["2"])
-      yield* server.logged({ command: "FORWARD", target: `localhost:${port}`, status: 200 })
+      yield* server.logged({ outcome: "NoAcceptableMethod", status: 407 })
+      yield* server.logged({ command: "FORWARD", user: "alice", target: `localhost:${port}`, status: 200 })
     })
   )
 
@@ -251,9 +249,7 @@ describeWith(["firefox-esr"], () => {
         Effect.gen(function* () {
           yield* Processes.start("firefox-esr", firefox)
           const command = yield* Marionette.control(profile)
-          yield* command("Marionette:SetContext", { value: "chrome" })
-          yield* command("WebDriver:ExecuteScript", { script: answerDialog, args: ["alice", "secret"] })
-          yield* command("Marionette:SetContext", { value: "content" })
+          yield* answering(command)
           yield* command("WebDriver:Navigate", { url: `http://localhost:${port}/` })
           yield* asked("/data")
         })
@@ -266,6 +262,13 @@ describeWith(["firefox-esr"], () => {
       )
     })
   )
+})
+
+/** Gives Firefox the password when it asks its user. */
+const answering = Effect.fnUntraced(function* (command: Marionette.Command) {
+  yield* command("Marionette:SetContext", { value: "chrome" })
+  yield* command("WebDriver:ExecuteScript", { script: answerDialog, args: ["alice", "secret"] })
+  yield* command("Marionette:SetContext", { value: "content" })
 })
 
 /** Fills in the first dialog that Firefox opens, and accepts it. */
