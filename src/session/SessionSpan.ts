@@ -45,7 +45,7 @@ const IsOff = Context.Reference<boolean>("effect-socks/session/SessionSpan/IsOff
 
 /**
  * The context for connections of which not every session is sampled, with the tracer off. It is made once: a session that
- * turns the tracer off itself has a context of its own, which took 8 KB and a sixth of the CPU of a session.
+ * turns the tracer off itself has a context of its own, and memory for it as long as it lasts.
  */
 export const untraced = <R>(context: Context.Context<R>): Context.Context<R> =>
   Context.get(context, SessionSampling) >= 1 || !Context.get(context, References.TracerEnabled)
