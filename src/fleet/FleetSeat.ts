@@ -38,7 +38,7 @@ export const layer = (
       const members = new Set<Member>()
       const untilNow = (): News => ({
         _tag: "until",
-        at: membership.isLost ? null : membership.validUntil
+        at: membership.isAlone() ? null : membership.validUntil
       })
       membership.add({
         renew: (done) => done(true),

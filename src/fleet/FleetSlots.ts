@@ -37,6 +37,10 @@ interface Entry<Member> {
   limit: number
   /** Slots that this machine has leased. */
   count: number
+  /** Slots that it had when its leases ended, while it does not work with the store again. */
+  kept: number
+  /** Slots that are leased beyond the limit in all, as the store said last. */
+  over: number
   /** Slots that the rest has leased, to the allocator. */
   rest: number
   /** Lowest number of free slots since the last sweep. */
@@ -93,6 +97,7 @@ export class FleetSlots<Member extends object> implements Leases {
       entry.count += claim.over
       this.report(entry)
     }
+    if (claim._tag === "back") this.returned(entry, claim.count)
     // What the rest has more comes before the request, and what it has less behind it, when the allocator has the limit.
     if (this.restOf(entry) > entry.rest) this.settle(entry)
     this.allocator.receive(member, claim)
@@ -102,6 +107,19 @@ export class FleetSlots<Member extends object> implements Leases {
       this.hasAnswered(entry, member)
     }
     this.forget(entry)
+  }
+
+  /**
+   * What comes back is not leased again here, while more is leased than there is: nor after the end of the leases,
+   * before the store has answered.
+   */
+  private returned(entry: Entry<Member>, count: number): void {
+    if (this.membership.isAlone()) return
+    const excess = Math.min(count, this.membership.isLost ? entry.count : entry.over, entry.count)
+    if (excess <= 0) return
+    entry.count -= excess
+    entry.over = Math.max(entry.over - excess, 0)
+    if (!this.membership.isLost) this.report(entry)
   }
 
   /** Removes a member that has ended. */
@@ -161,8 +179,18 @@ export class FleetSlots<Member extends object> implements Leases {
 
   surrender(): void {
     for (const entry of this.entries.values()) {
+      entry.kept = Math.max(entry.kept, entry.count)
       entry.count = this.usedOf(entry)
       this.settle(entry)
+    }
+  }
+
+  hold(until: number): void {
+    if (until === Number.POSITIVE_INFINITY) return
+    for (const entry of [...this.entries.values()]) {
+      entry.kept = 0
+      // Those that have asked meanwhile.
+      if (entry.round !== undefined && entry.askedAt === undefined) this.recalled(entry.key, entry.round)
     }
   }
 
@@ -187,7 +215,17 @@ export class FleetSlots<Member extends object> implements Leases {
     const known = this.entries.get(key)
     if (known) return known
     const entry: Entry<Member> = {
-      ...{ key, limit: Infinity, count: 0, rest: 0, idle: 0, isInFlight: false, landed: [] },
+      ...{
+        key,
+        limit: Infinity,
+        count: 0,
+        kept: 0,
+        over: 0,
+        rest: 0,
+        idle: 0,
+        isInFlight: false,
+        landed: []
+      },
       ...{ round: undefined, askedAt: undefined, recall: undefined }
     }
     this.entries.set(key, entry)
@@ -200,8 +238,8 @@ export class FleetSlots<Member extends object> implements Leases {
     if (this.membership.isAlone()) entry.count = this.allowedOf(entry)
   }
 
-  private allowedOf({ limit, count }: Entry<Member>): number {
-    return allowed(this.fault, limit, this.membership.machines, count)
+  private allowedOf({ limit, count, kept }: Entry<Member>): number {
+    return allowed(this.fault, limit, this.membership.machines, Math.max(count, kept))
   }
 
   private membersOf({ key }: Entry<Member>): ReadonlyArray<readonly [Member, number]> {
@@ -239,10 +277,10 @@ export class FleetSlots<Member extends object> implements Leases {
 
   /** Forgets a limit of which nothing is leased or asked for. */
   private forget(entry: Entry<Member>): void {
-    const { key, count, round, isInFlight, recall } = entry
+    const { key, count, kept, round, isInFlight, recall } = entry
     if (isInFlight || round !== undefined || recall !== undefined || this.usedOf(entry) > 0) return
     // A machine without a store keeps what it had, if that is the setting; a share is worked out anew.
-    const isKept = count > 0 && (!this.membership.isLost || this.fault === "keep")
+    const isKept = this.membership.isLost ? this.fault === "keep" && count + kept > 0 : count > 0
     if (isKept || this.allocator.isWaiting(key)) return
     const { rest: others } = entry
     if (others > 0) this.allocator.receive(rest, { _tag: "back", key, count: others })
@@ -255,8 +293,10 @@ export class FleetSlots<Member extends object> implements Leases {
     if (entry === undefined) return
     entry.round = round
     this.membership.check()
-    if (this.membership.isLost || !this.membership.store.isConnected()) this.answer(entry)
-    else if (!entry.isInFlight) this.request(entry)
+    const { isLost, store } = this.membership
+    if (this.membership.isAlone() || !store.isConnected()) this.answer(entry)
+    // Until the store has answered to what is in use here.
+    else if (!isLost && !entry.isInFlight) this.request(entry)
   }
 
   /** Answers the recall of the allocator, with what this machine has leased meanwhile. */
@@ -394,7 +434,7 @@ export class FleetSlots<Member extends object> implements Leases {
           else {
             reply.forEach((over, index) => {
               if (over < 0) areTaken = false
-              else if (over > 0) this.shed(some[index]!, over)
+              else this.shed(some[index]!, over)
             })
           }
           if (--open === 0) done(areTaken)
@@ -405,7 +445,8 @@ export class FleetSlots<Member extends object> implements Leases {
 
   /** More slots are leased than there are, since the store had forgotten some or the limit is lower now. */
   private shed(entry: Entry<Member>, over: number): void {
-    if (this.membership.isLost || !this.entries.has(entry.key)) return
+    entry.over = over
+    if (over === 0 || this.membership.isLost || !this.entries.has(entry.key)) return
     this.askBack(entry)
     this.giveBack(entry, over)
   }

@@ -57,7 +57,7 @@ export class FleetTokens<Member> {
     pool.limit = limit
     this.turn(pool)
     pool.asked++
-    if (membership.isLost) {
+    if (membership.isAlone()) {
       this.answer(member, id, this.waitWithout(pool))
       return
     }

@@ -16,10 +16,10 @@ import { Begin } from "./scripts/Begin.ts"
 export interface Leases {
   /** Renews all leases. `done` is called once, with whether the store has renewed all of them. */
   readonly renew: (done: (areRenewed: boolean) => void) => void
-  /** The leases hold no longer, and there is no store. */
-  readonly lose: () => void
-  /** The store answers again. What is in use is reported by the next renewal; nothing else is leased. */
+  /** The leases hold no longer. What is in use is reported by the next renewal, if there is a store; nothing else is leased. */
   readonly surrender: () => void
+  /** There is no store. */
+  readonly lose: () => void
   /** Leases hold until then now. Without a store, what the machine may use holds always. */
   readonly hold?: (until: number) => void
 }
@@ -123,21 +123,23 @@ export class Membership {
     if (this.isRenewing || this.isEnded || !this.store.isConnected()) return
     this.isRenewing = true
     const sentAt = this.now()
-    this.isReturning = this.isLost
-    if (this.isLost) for (const each of this.leases) each.surrender()
+    if (this.isLost) this.surrender()
     let open = this.leases.size + 1
     let areRenewed = true
     const done = (isDone: boolean) => {
       areRenewed &&= isDone
       if (--open > 0) return
       this.isRenewing = false
-      this.isReturning = false
-      if (areRenewed && !this.isEnded) this.renewed(sentAt + this.lease)
-      else if (this.isLost) for (const each of this.leases) each.lose()
+      if (this.isEnded) return
+      if (areRenewed) this.renewed(sentAt + this.lease)
+      else if (this.isLost) this.goAlone()
     }
     const { keys, id, lease, options } = this
     this.store.call(Beat.Beat, Beat.keys(keys), [id, options.told(), lease], (reply) => {
-      if (hasFailed(reply)) return done(false)
+      if (hasFailed(reply)) {
+        done(false)
+        return
+      }
       this.count(reply[0])
       this.seen = { store: reply[1], here: this.now() }
       done(true)
@@ -163,22 +165,42 @@ export class Membership {
     if (this.isLost || this.now() < this.validUntil) return
     this.isLost = true
     this.options.onChange?.(true)
-    for (const each of this.leases) each.lose()
-    for (const each of this.leases) each.hold?.(Number.POSITIVE_INFINITY)
+    this.surrender()
+    this.retry()
   }
 
   private renewed(until: number): void {
     this.check()
     if (until <= this.now()) {
-      if (this.isLost) for (const each of this.leases) each.lose()
+      // The answer has come too late, as after a time in which this process stood still.
+      if (this.isLost && !this.isRenewing) this.retry()
       return
     }
+    const wasLost = this.isLost
     this.validUntil = Math.max(this.validUntil, until)
-    for (const each of this.leases) each.hold?.(this.validUntil)
-    if (!this.isLost) return
     this.isLost = false
+    this.isReturning = false
+    for (const each of this.leases) each.hold?.(this.validUntil)
+    if (!wasLost) return
     this.options.onChange?.(false)
     this.watch()
+  }
+
+  /** Asks a store that may still be there, before this machine does without it. */
+  private retry(): void {
+    if (!this.store.isConnected()) this.goAlone()
+    else if (!this.isRenewing) this.beat()
+  }
+
+  private surrender(): void {
+    this.isReturning = true
+    for (const each of this.leases) each.surrender()
+  }
+
+  private goAlone(): void {
+    this.isReturning = false
+    for (const each of this.leases) each.lose()
+    for (const each of this.leases) each.hold?.(Number.POSITIVE_INFINITY)
   }
 
   /** Fewer machines count only when a whole lease has shown no more, as a store that has forgotten shows too few. */

@@ -37,7 +37,8 @@ type Client = ReturnType<typeof clientOf>
 
 /** A call without a reply. */
 interface Pending {
-  readonly sentAt: number
+  /** Since when the reply is waited for. */
+  sentAt: number
   readonly answer: Answer<never>
 }
 
@@ -92,6 +93,7 @@ class Links {
   /** In the order in which the calls were sent. */
   private readonly pending = new Set<Pending>()
   private lastReplyAt = 0
+  private checkedAt = 0
   private isSilent = false
   private readonly channels = new Map<string, Set<(message: string) => void>>()
   private readonly listeners = new Set<(run: string) => void>()
@@ -202,9 +204,17 @@ class Links {
     })
   })
 
-  /** Fails the calls that have waited too long, and ends a connection on which nothing comes. */
+  /** Fails the calls that have waited too long, and ends a connection on which nothing comes. To be called often. */
   check(): void {
     const now = performance.now()
+    const isLate = now - this.checkedAt > patience / 2
+    this.checkedAt = now
+    // This process stood still, and has not read what came meanwhile.
+    if (isLate) {
+      this.lastReplyAt = now
+      for (const pending of this.pending) pending.sentAt = now
+      return
+    }
     for (const pending of this.pending) {
       if (now - pending.sentAt < patience) return
       this.pending.delete(pending)

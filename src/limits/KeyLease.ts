@@ -88,6 +88,13 @@ export class KeyLease {
     this.idle = 0
   }
 
+  /** Gives the free slots back. */
+  giveFree(): void {
+    const count = this.free()
+    if (count > 0) this.giveBack(count)
+    this.idle = 0
+  }
+
   /** Gives back slots that were not used since the last sweep, and frees reservations that were not taken since then. */
   sweep(): void {
     for (const slot of this.reserved) {

@@ -29,12 +29,13 @@ export class SlotLease {
 
   /** Whether there is a free slot here and now, of `limit` in all. */
   hasRoom(key: string, limit: number): boolean {
-    if (this.until < Number.POSITIVE_INFINITY && this.now() >= this.until) return false
+    if (this.isOver()) return false
     return this.leases.get(key)?.hasRoom(limit) ?? false
   }
 
-  /** The seat says until when free slots may be used, if it says nothing else. */
+  /** The seat says until when free slots may be used. Those whose time is over go back: others may have them. */
   holdUntil(at: number): void {
+    if (this.isOver()) for (const lease of this.leases.values()) lease.giveFree()
     this.until = at
   }
 
@@ -46,7 +47,9 @@ export class SlotLease {
 
   /** Requests a slot. `answer` gets undefined if all are in use. */
   ask(key: string, limit: number, answer: Answer): void {
-    this.leaseOf(key, limit).request(limit, answer)
+    const lease = this.leaseOf(key, limit)
+    if (this.isOver()) lease.giveFree()
+    lease.request(limit, answer)
   }
 
   receive(ruling: Ruling): void {
@@ -83,6 +86,10 @@ export class SlotLease {
   /** Number of slots in use. */
   of(key: string): number {
     return this.used.of(key)
+  }
+
+  private isOver(): boolean {
+    return this.until < Number.POSITIVE_INFINITY && this.now() >= this.until
   }
 
   private leaseOf(key: string, limit: number): KeyLease {

@@ -188,3 +188,26 @@ describe("a store that forgets", () => {
     assert.lengthOf(begin(fleet, fleet.at(1), 50, 50), 20)
   })
 })
+
+describe("a machine that stood still", () => {
+  it("begins nothing with leases that have ended", () => {
+    for (const fault of ["share", "keep"] as const) {
+      const fleet = Fleet.of(2, { fault, members: 2 })
+      const machine = fleet.at(0)
+      for (const session of begin(fleet, machine, 20, 30).slice(0, 15)) session.end()
+      machine.stop()
+      fleet.clock.pass(7000)
+      assert.lengthOf(begin(fleet, fleet.at(1), 40, 30), 30)
+      // Connections have come meanwhile, and come now.
+      let begun = 0
+      for (let index = 0; index < 20; index++) {
+        machine.begin(key, 30, (session) => session && begun++, index % 2)
+      }
+      machine.resume()
+      assert.lengthOf(begin(fleet, machine, 20, 30), 0)
+      assert.strictEqual(begun, 0)
+      fleet.clock.pass(5000)
+      assert.strictEqual(machine.slots.leased(key), 5)
+    }
+  })
+})

@@ -267,3 +267,32 @@ describe("Leases", () => {
     assert.deepStrictEqual([one.sessions, one.toPrimary.length], [10, 0])
   })
 })
+
+describe("Leases of a seat that leases itself", () => {
+  it("are not used after their time, but given back and asked for again", () => {
+    let now = 0
+    const sent: Array<SlotAllocator.Claim> = []
+    const lease = SlotLease.make(
+      (claim) => void sent.push(claim),
+      () => now
+    )
+    lease.ask("key", 10, (slot) => slot?.release())
+    lease.receive({ _tag: "grant", key: "key", count: 3 })
+    lease.holdUntil(1000)
+    assert.isTrue(lease.hasRoom("key", 10))
+    now = 1000
+    assert.isFalse(lease.hasRoom("key", 10))
+    let isAnswered = false
+    lease.ask("key", 10, () => {
+      isAnswered = true
+    })
+    assert.deepStrictEqual(sent.slice(1), [
+      { _tag: "back", key: "key", count: 3 },
+      { _tag: "ask", key: "key", limit: 10, over: 0 }
+    ])
+    assert.isFalse(isAnswered)
+    lease.holdUntil(2000)
+    lease.receive({ _tag: "grant", key: "key", count: 1 })
+    assert.isTrue(isAnswered)
+  })
+})

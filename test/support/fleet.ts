@@ -263,14 +263,16 @@ export class Machine {
       this.fleet.sessions.add(session)
       done(session)
     }
-    this.live(() => {
+    // As an admission asks again, until it is refused or there is room.
+    const attempt = () => {
       if (slots.hasRoom(key, limit)) return start()
       slots.ask(key, limit, (slot) => {
         if (slot === undefined) return done(undefined)
         slot.release()
-        start()
+        attempt()
       })
-    })
+    }
+    this.live(attempt)
   }
 
   /** Takes a token of a rate. `done` gets the wait, 0 for a token. */
