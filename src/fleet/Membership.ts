@@ -41,6 +41,9 @@ export interface Options {
   readonly onChange?: (isLost: boolean) => void
 }
 
+/** The part of a lease that a machine counts on: the clock of the store may run faster than its own, by this much. */
+const certain = 0.98
+
 export class Membership {
   readonly store: FleetStore["Service"]
   readonly keys: Keys
@@ -77,7 +80,7 @@ export class Membership {
     this.lease = lease
     this.now = now
     this.after = after
-    this.validUntil = now() + lease
+    this.validUntil = now() + lease * certain
     this.watch()
   }
 
@@ -131,7 +134,7 @@ export class Membership {
       if (--open > 0) return
       this.isRenewing = false
       if (this.isEnded) return
-      if (areRenewed) this.renewed(sentAt + this.lease)
+      if (areRenewed) this.renewed(sentAt + this.lease * certain)
       else if (this.isLost) this.goAlone()
     }
     const { keys, id, lease, options } = this

@@ -71,8 +71,8 @@ export const make = (
     generation = 0
     readonly channels = new Map<string, Set<(message: string) => void>>()
     readonly listeners = new Set<(run: string) => void>()
-    private lastUp = 0
-    private lastDown = 0
+    private lastUp = Number.NEGATIVE_INFINITY
+    private lastDown = Number.NEGATIVE_INFINITY
 
     /** To the machine, in order. */
     deliver(call: () => void): void {

@@ -99,6 +99,8 @@ export interface Options {
   readonly latency?: () => number
   /** Members of each machine. */
   readonly members?: number
+  /** The store's clock, when that of the test shows this. */
+  readonly storeClock?: (now: number) => number
 }
 
 /** A session in a fleet. */
@@ -120,9 +122,18 @@ export class Fleet {
   private count = 0
 
   constructor(options: Options = {}) {
-    this.options = { lease: 6000, fault: "share", latency: () => 1, members: 1, ...options }
+    this.options = {
+      lease: 6000,
+      fault: "share",
+      latency: () => 1,
+      members: 1,
+      storeClock: (now) => now,
+      ...options
+    }
     const { clock } = this
-    this.store = MemoryStore.make({ now: () => clock.now, after: clock.after }, this.options.latency)
+    const { storeClock, latency } = this.options
+    const now = () => storeClock(clock.now)
+    this.store = MemoryStore.make({ now, after: clock.after }, latency)
   }
 
   /** Adds a machine. */
