@@ -16,6 +16,11 @@ import * as Uploads from "../support/uploads.ts"
 
 const open = Program.forFile(["--user", "alice:secret", "--private-targets", "allow"])
 
+const withTls = Program.forFile([
+  ...["--listen", "127.0.0.1:0", "--listen", "tls:127.0.0.1:0", "--tls", "auto"],
+  ...["--user", "alice:secret", "--private-targets", "allow"]
+])
+
 const { megabytes } = Uploads
 
 interface Place {
@@ -194,7 +199,10 @@ describeWith(["python3-pip"], () => {
   )
 })
 
-/** Posts to each URL, and prints the version of HTTP and the answer. */
+/**
+ * Posts to each URL by the first proxy, and prints the version of HTTP and the answer. Then posts to the first URL by the second
+ * proxy over HTTP/2, and has twenty tunnels at once on the same connection.
+ */
 const goSource = `package main
 
 import (
@@ -206,7 +214,61 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync"
+
+	"golang.org/x/net/http2"
 )
+
+func tunnel(proxy *http2.ClientConn, header http.Header, target string) string {
+	reader, writer := io.Pipe()
+	request := &http.Request{Method: "CONNECT", URL: &url.URL{Host: target}, Host: target,
+		Header: header, Body: reader, ContentLength: -1}
+	response, err := proxy.RoundTrip(request)
+	if err != nil {
+		return err.Error()
+	}
+	fmt.Fprint(writer, "POST / HTTP/1.0\\r\\nContent-Length: 200000\\r\\n\\r\\n")
+	writer.Write(make([]byte, 200000))
+	answer, _ := io.ReadAll(response.Body)
+	return string(answer[bytes.LastIndexByte(answer, '\\n')+1:])
+}
+
+func byHttp2(address string, authorization string, target string) {
+	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if err != nil {
+		panic(err)
+	}
+	proxy, err := (&http2.Transport{}).NewClientConn(conn)
+	if err != nil {
+		panic(err)
+	}
+	header := http.Header{"Proxy-Authorization": {authorization}}
+	request, _ := http.NewRequest("POST", "http://"+target+"/", bytes.NewReader(make([]byte, ${megabytes})))
+	request.Header = header
+	response, err := proxy.RoundTrip(request)
+	if err != nil {
+		panic(err)
+	}
+	body, _ := io.ReadAll(response.Body)
+	fmt.Println("proxy of", response.Proto, response.StatusCode, string(body))
+	var group sync.WaitGroup
+	answers := make([]string, 20)
+	for i := range answers {
+		group.Add(1)
+		go func(i int) {
+			defer group.Done()
+			answers[i] = tunnel(proxy, header, target)
+		}(i)
+	}
+	group.Wait()
+	count := 0
+	for _, answer := range answers {
+		if answer == "POST 200000" {
+			count++
+		}
+	}
+	fmt.Println(count, "tunnels")
+}
 
 func main() {
 	proxy, _ := url.Parse(os.Args[1])
@@ -218,7 +280,7 @@ func main() {
 		TLSClientConfig:   &tls.Config{RootCAs: pool},
 		ForceAttemptHTTP2: true,
 	}}
-	for _, target := range os.Args[3:] {
+	for _, target := range os.Args[5:] {
 		response, err := client.Post(target, "text/plain", bytes.NewReader(make([]byte, ${megabytes})))
 		if err != nil {
 			fmt.Println(err)
@@ -227,13 +289,15 @@ func main() {
 		body, _ := io.ReadAll(response.Body)
 		fmt.Println(response.Proto, string(body))
 	}
+	byHttp2(os.Args[3], os.Args[4], os.Args[5][len("http://"):len(os.Args[5])-1])
 }
 `
 
-describeWith(["golang-go"], () => {
-  it.live("Go's client talks to origins of HTTP/1.1 and HTTP/2", () =>
+describeWith(["golang-go", "golang-golang-x-net-dev"], () => {
+  it.live("Go's clients talk to origins and proxies of HTTP/1.1 and HTTP/2", () =>
     Effect.gen(function* () {
-      const { address, logged } = yield* open
+      const { addresses, logged } = yield* withTls
+      const [address, overTls] = addresses
       const directory = yield* Temporary.directory
       const { port } = yield* Uploads.plain
       const secure = yield* Uploads.secure(directory)
@@ -242,14 +306,23 @@ describeWith(["golang-go"], () => {
         GO111MODULE: "off",
         CGO_ENABLED: "0",
         GOCACHE: join(directory, "cache"),
-        GOPATH: directory
+        GOPATH: "/usr/share/gocode"
       }
       const built = yield* Processes.run("go", ["build", "client.go"], { cwd: directory, env })
       assert.strictEqual(built.code, 0, built.stderr)
       const urls = [`http://127.0.0.1:${port}/`, `https://127.0.0.1:${secure.port}/`]
-      const args = [`http://alice:secret@${address}`, secure.certFile, ...urls]
+      const credentials = `Basic ${btoa("alice:secret")}`
+      const args = [
+        ...[`http://alice:secret@${address}`, secure.certFile],
+        ...[overTls!.replace("tls:", ""), credentials, ...urls]
+      ]
       const { stdout, stderr } = yield* Processes.run(join(directory, "client"), args)
-      assert.strictEqual(stdout, `HTTP/1.1 POST ${megabytes}\nHTTP/2.0 POST ${megabytes}\n`, stderr)
+      assert.strictEqual(
+        stdout,
+        `HTTP/1.1 POST ${megabytes}\nHTTP/2.0 POST ${megabytes}\nproxy of HTTP/2.0 200 POST ${megabytes}\n20 tunnels\n`,
+        stderr
+      )
+      yield* logged({ user: "alice", command: "CONNECT", target: `127.0.0.1:${port}` }, 20)
       yield* logged({ user: "alice", command: "FORWARD", target: `127.0.0.1:${port}`, status: 200 })
       yield* logged({ user: "alice", command: "CONNECT", target: `127.0.0.1:${secure.port}` })
     })
