@@ -10,6 +10,12 @@ interface Entry {
   expiresAt: number
 }
 
+/** What was in a database at some time. */
+export type Copy = ReadonlyMap<string, Readonly<Entry>>
+
+const copyOf = (value: Value): Value =>
+  value instanceof Set ? new Set(value) : (new Map<string, string | number>(value) as Value)
+
 export class MemoryDatabase {
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -29,6 +35,21 @@ export class MemoryDatabase {
   /** Forgets the keys of this kind. */
   forget(isOf: (key: string) => boolean): void {
     for (const key of [...this.entries.keys()]) if (isOf(key)) this.entries.delete(key)
+  }
+
+  /** A copy of all there is now, for `restore`. */
+  copy(): Copy {
+    return new Map(
+      [...this.entries].map(([key, { value, expiresAt }]) => [key, { value: copyOf(value), expiresAt }])
+    )
+  }
+
+  /** Has what was there when the copy was made, and nothing else. */
+  restore(copy: Copy): void {
+    this.entries.clear()
+    for (const [key, { value, expiresAt }] of copy) {
+      this.entries.set(key, { value: copyOf(value), expiresAt })
+    }
   }
 
   size(): number {

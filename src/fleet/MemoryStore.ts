@@ -47,16 +47,19 @@ const patience = 1000
 export const make = (
   { now, after }: Surroundings,
   /** The time on the way to the store, or back. */
-  latency: () => number = () => 0
+  latency: () => number = () => 0,
+  /** Whether a message to a machine is lost. */
+  isMissed: () => boolean = () => false
 ): MemoryStore => {
   const links = new Set<Link>()
+  const listening = new Map<string, Set<Link>>()
   const counts = { scripts: 0, messages: 0 }
   let runs = 1
   let isStopped = false
   const database = new MemoryDatabase(now, (channel, message) => {
-    for (const link of links) {
+    for (const link of listening.get(channel) ?? []) {
       const receivers = link.channels.get(channel)
-      if (receivers === undefined || !link.isOpen || link.isFrozen) continue
+      if (receivers === undefined || !link.isOpen || link.isFrozen || isMissed()) continue
       counts.messages++
       link.deliver(() => {
         for (const receive of receivers) receive(message)
@@ -87,8 +90,9 @@ export const make = (
     send(call: () => void): void {
       this.lastUp = Math.max(this.lastUp, now() + latency())
       const { isFrozen } = this
+      const run = runs
       after(this.lastUp - now(), () => {
-        if (!isFrozen && !isStopped) call()
+        if (!isFrozen && !isStopped && run === runs) call()
       })
     }
 
@@ -116,6 +120,7 @@ export const make = (
       const listen = (channel: string, receive: (message: string) => void) => {
         const receivers = link.channels.get(channel) ?? new Set()
         link.channels.set(channel, receivers.add(receive))
+        listening.set(channel, (listening.get(channel) ?? new Set()).add(link))
       }
       const whenConnected = (connected: (run: string) => void) => {
         link.listeners.add(connected)

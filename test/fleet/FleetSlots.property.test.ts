@@ -14,8 +14,7 @@ const keys = Object.keys(limits) as ReadonlyArray<Key>
 /** Never more than the limit, but for the sessions of machines that have been without a store. */
 const check = (fleet: Fleet) => {
   for (const machine of fleet.machines) {
-    if (fleet.clock.now < machine.membership.validUntil) continue
-    for (const session of fleet.sessions) if (session.machine === machine) session.isUncounted = true
+    if (fleet.clock.now >= machine.membership.validUntil) fleet.uncount(machine)
   }
   for (const key of keys) assert.isAtMost(fleet.counted(key), limits[key], key)
 }

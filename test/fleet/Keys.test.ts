@@ -1,5 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Keys from "../../src/fleet/Keys.ts"
+import { Fleet } from "../support/fleet.ts"
+
+/** The hash slot of a key in a Redis Cluster: CRC-16/XMODEM of what is in braces. */
+const slotOf = (key: string): number => {
+  const tag = /\{([^}]+)\}/.exec(key)?.[1] ?? key
+  let crc = 0
+  for (const octet of new TextEncoder().encode(tag)) {
+    crc ^= octet << 8
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff
+  }
+  return crc % 16_384
+}
 
 describe("the keys of a fleet", () => {
   const keys = Keys.make("fleet")
@@ -14,6 +26,44 @@ describe("the keys of a fleet", () => {
     ].flatMap((name) => [keys.of("slots", name), keys.of("shares", name), keys.of("tokens", name)].map(tagOf))
     assert.lengthOf(new Set(tags), 1)
     assert.strictEqual(tagOf(keys.ofBucket("epoch", Keys.bucketOf("user alice"))), tags[0])
+  })
+
+  it("has the keys of each call in one hash slot, and the calls in many", () => {
+    assert.strictEqual(slotOf("123456789"), 0x31c3)
+    const fleet = new Fleet({ members: 2 })
+    const slots = new Set<number>()
+    const scripts = new Set<string>()
+    const { connect } = fleet.store
+    Object.assign(fleet.store, {
+      connect: () => {
+        const connection = connect()
+        const { call } = connection.store
+        const seen: typeof call = (script, keys, ...others) => {
+          const found = new Set(keys.map(slotOf))
+          assert.lengthOf(found, 1, `${script.name}: ${keys.join(" ")}`)
+          for (const slot of found) slots.add(slot)
+          scripts.add(script.name)
+          call(script, keys, ...others)
+        }
+        return { ...connection, store: { ...connection.store, call: seen } }
+      }
+    })
+    const machines = [fleet.join(), fleet.join()]
+    fleet.clock.pass(7000)
+    for (const machine of machines) {
+      for (let user = 0; user < 100; user++) {
+        machine.begin(`user ${user}`, 3)
+        machine.begin(`UDP of user ${user}`, 1)
+        machine.token(`user ${user}`, 10, () => {})
+        machine.share({ _tag: "enter", name: `upload of user ${user}`, id: user })
+      }
+      fleet.clock.pass(5000)
+    }
+    assert.deepStrictEqual([...scripts].sort(), [
+      ...["acquire-slots", "beat", "begin"],
+      ...["put-slots", "take-share", "take-tokens"]
+    ])
+    assert.lengthOf(slots, Keys.buckets)
   })
 
   it("spreads owners over all buckets", () => {

@@ -3,6 +3,7 @@
  * nothing real in it, and all chance comes from a seed, so a history is the same each time.
  */
 
+import * as CounterMap from "../../src/base/CounterMap.ts"
 import type { Fault } from "../../src/fleet/Faults.ts"
 import { FleetShares } from "../../src/fleet/FleetShares.ts"
 import { FleetSlots } from "../../src/fleet/FleetSlots.ts"
@@ -45,8 +46,11 @@ export class VirtualClock {
   pass(milliseconds: number): void {
     const until = this.now + milliseconds
     const { heap } = this
+    let calls = 0
     while (heap.length > 0 && heap[0]!.at <= until) {
       const { at, call } = this.take()
+      calls = at > this.now ? 0 : calls + 1
+      if (calls > 1_000_000) throw new Error("time does not pass: calls go on without an end")
       this.now = Math.max(this.now, at)
       call()
     }
@@ -101,6 +105,10 @@ export interface Options {
   readonly members?: number
   /** The store's clock, when that of the test shows this. */
   readonly storeClock?: (now: number) => number
+  /** How fast the clock of the next machine runs; 1 is right. */
+  readonly pace?: () => number
+  /** Whether a message of the store is lost. */
+  readonly isMissed?: () => boolean
 }
 
 /** A session in a fleet. */
@@ -119,21 +127,19 @@ export class Fleet {
   readonly machines = new Set<Machine>()
   readonly sessions = new Set<Session>()
   readonly options: Required<Options>
+  private readonly counts = CounterMap.make()
   private count = 0
 
   constructor(options: Options = {}) {
     this.options = {
-      lease: 6000,
-      fault: "share",
-      latency: () => 1,
-      members: 1,
-      storeClock: (now) => now,
+      ...{ lease: 6000, fault: "share", latency: () => 1, members: 1 },
+      ...{ pace: () => 1, isMissed: () => false, storeClock: (now: number) => now },
       ...options
     }
     const { clock } = this
-    const { storeClock, latency } = this.options
+    const { storeClock, latency, isMissed } = this.options
     const now = () => storeClock(clock.now)
-    this.store = MemoryStore.make({ now, after: clock.after }, latency)
+    this.store = MemoryStore.make({ now, after: clock.after }, latency, isMissed)
   }
 
   /** Adds a machine. */
@@ -158,11 +164,41 @@ export class Fleet {
 
   /** Sessions in use, without those whose machines have been without a store. */
   counted(key: string): number {
-    return [...this.sessions].filter((session) => session.key === key && !session.isUncounted).length
+    return this.counts.of(`counted ${key}`)
   }
 
   inUse(key: string): number {
-    return [...this.sessions].filter((session) => session.key === key).length
+    return this.counts.of(key)
+  }
+
+  /** Counts a session that begins. */
+  begun(session: Session): void {
+    const { machine, key, isUncounted } = session
+    this.sessions.add(session)
+    machine.sessions.add(session)
+    machine.counts.change(key, 1)
+    this.counts.change(key, 1)
+    if (!isUncounted) this.counts.change(`counted ${key}`, 1)
+  }
+
+  /** Counts a session that has ended; false if it was counted before. */
+  ended(session: Session): boolean {
+    if (!this.sessions.delete(session)) return false
+    const { machine, key, isUncounted } = session
+    machine.sessions.delete(session)
+    machine.counts.change(key, -1)
+    this.counts.change(key, -1)
+    if (!isUncounted) this.counts.change(`counted ${key}`, -1)
+    return true
+  }
+
+  /** Others may have the slots of this machine's sessions. */
+  uncount({ sessions }: Machine): void {
+    for (const session of sessions) {
+      if (session.isUncounted) continue
+      session.isUncounted = true
+      this.counts.change(`counted ${session.key}`, -1)
+    }
   }
 }
 
@@ -182,6 +218,11 @@ export class Machine {
   readonly tokens: FleetTokens<Member>
   readonly shares: FleetShares<Member>
   readonly members: ReadonlyArray<Member>
+  readonly sessions = new Set<Session>()
+  /** Sessions by limit. */
+  readonly counts = CounterMap.make()
+  /** When the machine went on after it had stood still. */
+  resumedAt = 0
   private readonly fleet: Fleet
   private isDead = false
   /** What happened while the machine stood still, in order. */
@@ -193,6 +234,9 @@ export class Machine {
     this.id = id
     const { clock, store, options } = fleet
     const { lease, fault } = options
+    const pace = options.pace()
+    const now = () => clock.now * pace
+    const after = (milliseconds: number, call: () => void) => clock.after(milliseconds / pace, call)
     this.connection = store.connect()
     const live = this.live
     const { call, ...others } = this.connection.store
@@ -205,12 +249,9 @@ export class Machine {
       },
       keys: Keys.make("test"),
       told: () => id,
-      now: () => clock.now,
-      after: (milliseconds, call) => clock.after(milliseconds, () => live(call)),
-      onChange: (isLost) => {
-        if (isLost)
-          for (const session of fleet.sessions) if (session.machine === this) session.isUncounted = true
-      }
+      now,
+      after: (milliseconds, call) => after(milliseconds, () => live(call)),
+      onChange: (isLost) => isLost && fleet.uncount(this)
     })
     this.slots = new FleetSlots(this.membership, fault, ({ slots }, ruling) =>
       this.membership.after(0, () => slots.receive(ruling))
@@ -237,7 +278,7 @@ export class Machine {
       const member: Member = {
         slots: SlotLease.make(
           (claim) => this.membership.after(0, () => this.slots.receive(member, claim)),
-          () => clock.now
+          now
         ),
         shares: new Map(),
         tokens: new Map()
@@ -248,15 +289,15 @@ export class Machine {
       live(() => void (this.slots.notice(text) || this.shares.notice(text)))
     )
     this.connection.whenConnected((run) => live(() => this.membership.connected(run)))
-    clock.every(lease / 3, () => live(() => this.membership.beat()))
-    clock.every(1000, () =>
+    clock.every(lease / 3 / pace, () => live(() => this.membership.beat()))
+    clock.every(1000 / pace, () =>
       live(() => {
         for (const { slots } of this.members) slots.sweep()
         this.slots.sweep()
         this.shares.sweep()
       })
     )
-    clock.every(200, () => live(() => this.tokens.sweep()))
+    clock.every(200 / pace, () => live(() => this.tokens.sweep()))
   }
 
   /** Begins a session at a member. `done` gets the session, or undefined if it is refused. */
@@ -267,11 +308,11 @@ export class Machine {
       const session: Session = {
         ...{ machine: this, key, isUncounted: this.membership.isLost },
         end: () => {
-          if (!this.fleet.sessions.delete(session)) return
+          if (!this.fleet.ended(session)) return
           this.live(() => slots.change(key, -1))
         }
       }
-      this.fleet.sessions.add(session)
+      this.fleet.begun(session)
       done(session)
     }
     // As an admission asks again, until it is refused or there is room.
@@ -304,9 +345,19 @@ export class Machine {
     this.isDead = true
     this.connection.cut()
     this.fleet.machines.delete(this)
-    for (const session of [...this.fleet.sessions]) {
-      if (session.machine === this) this.fleet.sessions.delete(session)
-    }
+    for (const session of [...this.sessions]) this.fleet.ended(session)
+  }
+
+  /** Ends as a server that is stopped does. */
+  leave(): void {
+    for (const session of [...this.sessions]) session.end()
+    this.live(() => {
+      this.slots.end()
+      this.shares.end()
+      this.membership.end(() => {})
+    })
+    this.fleet.machines.delete(this)
+    this.fleet.clock.after(500, () => this.kill())
   }
 
   /** The machine stands still, as by SIGSTOP: its sessions stay, and nothing happens on it. */
@@ -318,6 +369,7 @@ export class Machine {
   resume(): void {
     const missed = this.stopped ?? []
     this.stopped = undefined
+    this.resumedAt = this.fleet.clock.now
     for (const call of missed) this.live(call)
   }
 

@@ -9,6 +9,9 @@ import { lua, SlotTable } from "./SlotTable.ts"
  * with; the number of the order; the milliseconds of a lease, of a recall, and for which a refusal holds; and then of
  * each limit the number of slots, the recall that is answered or 0, and the key of the limit.
  *
+ * Renewals are most of what the store does, so this looks at others' leases, and at those that wait, only if there is
+ * reason to. What is not renewed elsewhere counts until then.
+ *
  * The reply has a number for each limit: how many slots are leased beyond the limit; -1 if a later order was there before.
  */
 export const PutSlots: Script<ReadonlyArray<number>> = {
@@ -22,18 +25,26 @@ for index = 1, #KEYS / 4 do
   local slots, ends, waiting, open = KEYS[first + 1], KEYS[first + 2], KEYS[first + 3], KEYS[first + 4]
   local at = 6 + 3 * (index - 1)
   local count, round, key = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
-  local _, last = holding(slots, machine)
+  local known = redis.call('HMGET', slots, machine, '#total', '#limit', '#round')
+  local before, last = parsed(known[1])
   if last > order then
     reply[index] = -1
   else
-    reclaim(slots, ends)
-    hold(slots, ends, machine, count, order, lease)
-    if round ~= '0' and redis.call('HGET', slots, '#round') == round then redis.call('SREM', open, machine) end
-    local limit = tonumber(redis.call('HGET', slots, '#limit') or 0)
-    local free = limit - total(slots)
+    local all, limit = tonumber(known[2] or 0), tonumber(known[3] or 0)
+    local isWaited = redis.call('EXISTS', waiting) == 1
+    if isWaited or all - before + count > limit then
+      reclaim(slots, ends)
+      before, all = holding(slots, machine), total(slots)
+    end
+    put(slots, ends, machine, before, count, order, lease)
+    if round ~= '0' and known[4] == round then redis.call('SREM', open, machine) end
+    local free = limit - all + before - count
     reply[index] = math.max(-free, 0)
-    redis.call('ZREMRANGEBYSCORE', waiting, '-inf', now - patience)
-    local waiters = redis.call('ZRANGE', waiting, 0, -1)
+    local waiters = {}
+    if isWaited then
+      redis.call('ZREMRANGEBYSCORE', waiting, '-inf', now - patience)
+      waiters = redis.call('ZRANGE', waiting, 0, -1)
+    end
     if #waiters > 0 and free > 0 then
       for place = 1, math.min(free, #waiters) do
         redis.call('PUBLISH', channels .. waiters[place], 'free ' .. key)
@@ -52,11 +63,13 @@ return reply`,
       const [slots, ends, waiting, open] = keys.slice(4 * index) as [string, string, string, string]
       const [count, round, key] = args.slice(6 + 3 * index) as [string, string, string]
       const table = new SlotTable(database, slots, ends)
-      if (table.holding(machine)[1] > order) return -1
-      table.reclaim()
+      const [before, last] = table.holding(machine)
+      if (last > order) return -1
+      const limit = Number(database.hget(slots, "#limit") ?? 0)
+      if (database.zcard(waiting) > 0 || table.total() - before + Number(count) > limit) table.reclaim()
       table.hold(machine, Number(count), order, lease)
       if (round !== "0" && database.hget(slots, "#round") === round) database.srem(open, machine)
-      const free = Number(database.hget(slots, "#limit") ?? 0) - table.total()
+      const free = limit - table.total()
       database.zremrangebyscore(waiting, now - patience)
       const waiters = database.zrange(waiting)
       if (waiters.length > 0 && free > 0) {

@@ -9,11 +9,14 @@ import type { MemoryDatabase } from "../MemoryDatabase.ts"
 
 /** For a script, behind the clock. */
 export const lua = `
-local function holding(slots, machine)
-  local text = redis.call('HGET', slots, machine)
+local function parsed(text)
   if not text then return 0, 0 end
   local count, order = string.match(text, '^(%d+) (%d+)$')
   return tonumber(count), tonumber(order)
+end
+
+local function holding(slots, machine)
+  return parsed(redis.call('HGET', slots, machine))
 end
 
 -- Takes back what machines have not renewed.
@@ -28,8 +31,7 @@ local function reclaim(slots, ends)
   redis.call('ZREMRANGEBYSCORE', ends, '-inf', now)
 end
 
-local function hold(slots, ends, machine, count, order, lease)
-  local before = holding(slots, machine)
+local function put(slots, ends, machine, before, count, order, lease)
   if count ~= before then redis.call('HINCRBY', slots, '#total', count - before) end
   if count == 0 then
     redis.call('HDEL', slots, machine)
@@ -40,6 +42,10 @@ local function hold(slots, ends, machine, count, order, lease)
   end
   redis.call('PEXPIRE', slots, 2 * lease)
   redis.call('PEXPIRE', ends, 2 * lease)
+end
+
+local function hold(slots, ends, machine, count, order, lease)
+  put(slots, ends, machine, holding(slots, machine), count, order, lease)
 end
 
 local function total(slots)
