@@ -37,6 +37,19 @@ const onNode = (node, suffix = "") => ({
   command: (port) => [...own(node).command(port, ""), "--transport", "node"]
 })
 
+/** A machine of a fleet, whose store is that of the variable FLEET. @param {string} node @returns {Server} */
+const inFleet = (node) => ({
+  ...own(node),
+  name: "effect-socks-fleet",
+  command: (port) => [...own(node).command(port, ""), "--fleet", String(process.env.FLEET)],
+  version: () => {
+    if (!process.env.FLEET) throw new Error("no store")
+    return own(node).version()
+  },
+  groups: ["rate", "pingpong", "idle"],
+  hint: "FLEET=redis://127.0.0.1:6379 names the store of a fleet"
+})
+
 /** @param {string} node @returns {Server} */
 const nodePipe = (node) => ({
   name: "node-pipe",
@@ -90,6 +103,7 @@ const peer = (name, file) => ({
 export const servers = [
   own(process.execPath),
   onNode(process.execPath),
+  inFleet(process.execPath),
   ...withWorkers(process.execPath),
   ...(NODE24 ? onNode24(NODE24) : []),
   nodePipe(process.execPath),

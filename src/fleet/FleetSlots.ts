@@ -400,10 +400,10 @@ export class FleetSlots<Member extends object> implements Leases {
     else this.put([entry], "0", () => {})
   }
 
-  /** Asks members for what they have leased and do not use. */
+  /** Asks members for what they have leased and do not use, and for what they use as soon as it is free. */
   private askBack(entry: Entry<Member>): void {
     for (const [member] of this.membersOf(entry)) {
-      this.send(member, { _tag: "recall", key: entry.key, round: 0 })
+      this.send(member, { _tag: "recall", key: entry.key, round: 0, isOver: true })
     }
   }
 

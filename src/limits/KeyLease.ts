@@ -82,8 +82,9 @@ export class KeyLease {
     this.ask()
   }
 
-  /** The seat asks for the free slots. */
-  recall(round: number): void {
+  /** The seat asks for the free slots and, if it `isOver`, for those in use as soon as they are free. */
+  recall(round: number, isOver = false): void {
+    if (isOver) this.over = this.used.of(this.key)
     this.giveBack(Math.max(this.free(), 0), round)
     this.idle = 0
   }

@@ -22,8 +22,11 @@ export type Ruling =
   | { readonly _tag: "grant"; readonly key: string; readonly count: number }
   /** All slots are in use. */
   | { readonly _tag: "full"; readonly key: string }
-  /** Asks for unused slots. The member answers, also if there are none. */
-  | { readonly _tag: "recall"; readonly key: string; readonly round: number }
+  /**
+   * Asks for unused slots. The member answers, also if there are none. With `isOver` those in use go back as soon as they
+   * are free, too.
+   */
+  | { readonly _tag: "recall"; readonly key: string; readonly round: number; readonly isOver?: true }
 
 export interface SlotAllocator<in out Member> {
   readonly receive: (member: Member, claim: Claim) => void

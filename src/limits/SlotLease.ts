@@ -62,9 +62,9 @@ export class SlotLease {
         this.leases.get(key)?.refuse()
         break
       case "recall": {
-        const { round } = ruling
+        const { round, isOver } = ruling
         const lease = this.leases.get(key)
-        if (lease) lease.recall(round)
+        if (lease) lease.recall(round, isOver)
         else this.send({ _tag: "back", key, count: 0, round })
       }
     }

@@ -140,6 +140,10 @@ describe("a machine without a store", () => {
     )
     // Those that were open go on.
     assert.strictEqual(fleet.inUse(key), 10)
+    // And make no room for others when they end.
+    for (const session of [...fleet.sessions].slice(0, 4)) session.end()
+    assert.lengthOf(begin(fleet, fleet.at(0), 30, 30), 0)
+    assert.strictEqual(fleet.inUse(key), 6)
   })
 
   it("keeps what it had leased, if that is the setting", () => {
