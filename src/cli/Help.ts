@@ -72,7 +72,8 @@ export const short = (commands: ReadonlyArray<string>): ReadonlyArray<string> =>
   "effect-socks: a SOCKS and HTTP proxy server, by default at 127.0.0.1:1080",
   "",
   "  effect-socks [SETTINGS]             serve until Ctrl-C",
-  ...wrapped(commands.join(", "), 100, " ".repeat(38)).map((line, index) =>
+  // Of help there is a line below.
+  ...wrapped(commands.filter((name) => name !== "help").join(", "), 100, " ".repeat(38)).map((line, index) =>
     index === 0 ? `  effect-socks COMMAND [SETTINGS]     ${line.trimStart()}` : line
   ),
   ...groups.flatMap(({ title, sections }) => {

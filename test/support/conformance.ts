@@ -166,7 +166,12 @@ const askByHttp2 = (scenario: Scenario, to: number, port: number): Promise<strin
         got += chunk.toString("latin1")
       })
       .on("error", () => {})
-      .on("close", () => over(stream.rstCode === 0 ? "end" : "reset"))
+      .on("close", () => {
+        const ending = stream.rstCode === 0 ? "end" : "reset"
+        // What was sent late is still on its way.
+        if (later === undefined) over(ending)
+        else globalThis.setTimeout(over, 200, ending)
+      })
     session.on("error", () => {})
     if (body !== undefined) stream.write(Buffer.from(body, "latin1"))
     if (body !== undefined && later === undefined) stream.end()
