@@ -445,10 +445,14 @@ export class FleetSlots<Member extends object> implements Leases {
 
   /** More slots are leased than there are, since the store had forgotten some or the limit is lower now. */
   private shed(entry: Entry<Member>, over: number): void {
-    entry.over = over
-    if (over === 0 || this.membership.isLost || !this.entries.has(entry.key)) return
+    const { isLost } = this.membership
+    // A store that has forgotten does not know yet what others have. Until then all that was in use without it is too much.
+    if (this.membership.now() >= this.membership.leasesFrom) entry.over = over
+    else entry.over = isLost ? entry.count : Math.max(entry.over, over)
+    if (entry.over === 0 || !this.entries.has(entry.key)) return
+    // Also before leases hold again: a member may have slots that are free, and is told of its leases behind this.
     this.askBack(entry)
-    this.giveBack(entry, over)
+    if (!isLost) this.giveBack(entry, over)
   }
 }
 

@@ -7,6 +7,7 @@
 import { assert } from "@effect/vitest"
 import * as CounterMap from "../../src/base/CounterMap.ts"
 import { allowed, type Fault } from "../../src/fleet/Faults.ts"
+import { SlotTable } from "../../src/fleet/scripts/SlotTable.ts"
 import { chance, Fleet, type Machine, type Session } from "./fleet.ts"
 
 export interface Plan {
@@ -367,7 +368,8 @@ class History {
   private agree(): void {
     const { fleet } = this
     for (const session of [...fleet.sessions]) session.end()
-    this.step(3000)
+    // Two sweeps of a second, of the members and of the machine, and the way to the store.
+    this.step(5000)
     const leased = CounterMap.make()
     for (const key of Object.keys(this.limits)) {
       let sum = 0
@@ -379,7 +381,10 @@ class History {
 
   private inStore(key: string): number {
     const { keys } = this.fleet.at(0).membership
-    return Number(this.fleet.store.database.hget(keys.of("slots", key), "#total") ?? 0)
+    const table = new SlotTable(this.fleet.store.database, keys.of("slots", key), keys.of("ends", key))
+    // What is over is taken back when a machine asks.
+    table.reclaim()
+    return table.total()
   }
 
   /** A machine that asks while there is a free slot gets it, wherever it was leased to. */

@@ -300,6 +300,9 @@ export class Machine {
     clock.every(200 / pace, () => live(() => this.tokens.sweep()))
   }
 
+  /** A server that is stopped admits nothing. */
+  private isLeaving = false
+
   /** Begins a session at a member. `done` gets the session, or undefined if it is refused. */
   begin(key: string, limit: number, done: (session: Session | undefined) => void = () => {}, at = 0): void {
     const { slots } = this.members[at]!
@@ -317,6 +320,7 @@ export class Machine {
     }
     // As an admission asks again, until it is refused or there is room.
     const attempt = () => {
+      if (this.isLeaving) return done(undefined)
       if (slots.hasRoom(key, limit)) return start()
       slots.ask(key, limit, (slot) => {
         if (slot === undefined) return done(undefined)
@@ -350,6 +354,7 @@ export class Machine {
 
   /** Ends as a server that is stopped does. */
   leave(): void {
+    this.isLeaving = true
     for (const session of [...this.sessions]) session.end()
     this.live(() => {
       this.slots.end()
