@@ -24,7 +24,10 @@ const page = `<!doctype html><title>page</title><p id="p"></p><script>
 fetch("/data").then((response) => response.text()).then((text) => { document.getElementById("p").textContent = text })
 </script>`
 
-const open = Program.forFile()
+/** Browsers ask for pages of their makers, too. A name that is denied is not resolved. */
+const toLocalhost = ["--config", new URL("../support/localhost.yaml", import.meta.url).pathname]
+
+const open = Program.forFile([...toLocalhost, "--listen", "127.0.0.1:0"])
 
 /** Has Chromium load a page by this proxy. */
 const visit = Effect.fnUntraced(function* (address: string, url: string) {
@@ -50,7 +53,7 @@ const visit = Effect.fnUntraced(function* (address: string, url: string) {
 const door = Effect.fnUntraced(function* (kind: "socks5" | "http") {
   const upstream = yield* Program.start(["--user", "alice:secret"])
   const env = { SOCKS_UPSTREAM: `${kind}://alice:secret@${upstream.address}` }
-  return { upstream, server: yield* Program.start([], { env }) }
+  return { upstream, server: yield* Program.start([...toLocalhost, "--listen", "127.0.0.1:0"], { env }) }
 })
 
 describeWith(["chromium"], () => {
@@ -130,11 +133,9 @@ fetch("/upload", { method: "POST", body: new Uint8Array(5_000_000) })
   .then((size) => fetch("/size/" + size, { method: "POST" }))
 </script>`
 
-const localhost = new URL("../support/localhost.yaml", import.meta.url).pathname
-
 const withTls = Program.forFile([
   ...["--listen", "tls:127.0.0.1:0", "--tls", "auto", "--user", "alice:secret", "--private-targets", "allow"],
-  ...["--log-level", "debug", "--config", localhost]
+  ...["--log-level", "debug", ...toLocalhost]
 ])
 
 describeWith(["chromium"], () => {
@@ -239,7 +240,10 @@ describeWith(["firefox-esr"], () => {
 
   it.live("loads a page over HTTP with the password that its user gives when asked", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(["--user", "alice:secret", "--log-level", "debug"])
+      const server = yield* Program.start([
+        ...toLocalhost,
+        ...["--listen", "127.0.0.1:0", "--user", "alice:secret", "--log-level", "debug"]
+      ])
       const { port, asked, seen } = yield* site
       const profile = yield* Temporary.directory
       const settings = { ...http(server.port), ...Marionette.preferences }
