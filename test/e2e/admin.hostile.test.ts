@@ -21,7 +21,7 @@ const admin = Effect.runSync(
   Effect.cached(
     Effect.gen(function* () {
       const program = yield* started
-      const { address } = yield* program.logged({ message: "admin listens" })
+      const { address } = yield* program.sinceStart({ message: "admin listens" })
       return { program, at: { port: Program.portOf(String(address)), token } }
     })
   )

@@ -28,6 +28,8 @@ export interface Spawned extends Processes.Running {
 }
 
 export interface Program extends Spawned {
+  /** As `logged`, also of lines that were written before a test of a file began. */
+  readonly sinceStart: Spawned["logged"]
   /** Where it listens. */
   readonly addresses: ReadonlyArray<string>
   /** The first of them. */
@@ -99,6 +101,7 @@ export const start = Effect.fnUntraced(function* (
   const { addresses } = (yield* spawned.logged({ message: "listening" })) as { addresses: [string] }
   return {
     ...spawned,
+    sinceStart: spawned.logged,
     ...resources(spawned.pid!),
     addresses,
     address: addresses[0],
