@@ -290,6 +290,8 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     attach: (own) => {
       decisions = own
       follow({ _tag: "key", key })
+      // A machine that begins is not to wait for the bans of the store.
+      wake()
     },
     tell,
     exchange,
