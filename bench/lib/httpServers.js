@@ -14,6 +14,7 @@ import { inBench, inProject } from "./paths.js"
  */
 const configured = (name, program, flags, config) => ({
   name,
+  speaks: "http",
   command: (port, scratch) => {
     const file = join(scratch, "conf")
     // Both give up root.
@@ -28,6 +29,7 @@ const configured = (name, program, flags, config) => ({
 export const httpServers = [
   {
     name: "effect-socks",
+    speaks: "http",
     command: (port) => [process.execPath, inProject("dist/main.js"), "--listen", `127.0.0.1:${port}`],
     version: () => JSON.parse(readFileSync(inProject("package.json"), "utf8")).version
   },
@@ -54,6 +56,7 @@ export const httpServers = [
   ]),
   {
     name: "proxy-chain",
+    speaks: "http",
     command: (port) => [process.execPath, inBench("servers/proxy-chain.js"), String(port)],
     version: () => JSON.parse(readFileSync(inBench("node_modules/proxy-chain/package.json"), "utf8")).version
   }

@@ -17,6 +17,8 @@ export const cores = {
   generator: cpus().length > 1 && hasTaskset() ? cpus().length - 1 : undefined
 }
 
+/** @typedef {import("./servers.js").Server} Server */
+
 /**
  * @typedef {{ readonly pid: number, readonly port: number, readonly scratch: string, readonly msToListen: number,
  *   readonly generatorCore: number | undefined, readonly stop: () => Promise<void> }} Running
@@ -26,7 +28,7 @@ export const cores = {
  * Resolves when the server answers. Its output goes to a file, as that of
  * a server whose log is kept does.
  *
- * @param {import("./servers.js").Server} server
+ * @param {Server} server
  * @param {{ readonly env?: NodeJS.ProcessEnv, readonly args?: (scratch: string) => readonly string[],
  *   readonly nodeArgs?: readonly string[], readonly isFree?: boolean, readonly core?: number | undefined }} [more] if it is
  *   free, server and generator have all cores; the core of a server that is not the one measured
@@ -66,7 +68,7 @@ export const start = async (server, more = {}) => {
     rmSync(scratch, { recursive: true, force: true })
   }
   let msToListen = 0
-  while (!(await answers(port))) {
+  while (!(await answers(port, server.speaks))) {
     msToListen = performance.now() - began
     if (child.exitCode !== null || msToListen > 15_000) {
       const said = readFileSync(join(scratch, "log"), "utf8").trim().slice(-500)
@@ -115,17 +117,19 @@ const freePort = async () => {
 }
 
 /**
- * Whether a SOCKS5 server answers a greeting there. A connection alone says less: a primary that tries a port before its
+ * Whether a server answers there in its protocol. A connection alone says less: a primary that tries a port before its
  * workers listen accepts it, too.
  *
- * @param {number} port @returns {Promise<boolean>}
+ * @param {number} port @param {Server["speaks"]} speaks @returns {Promise<boolean>}
  */
-const answers = (port) =>
+const answers = (port, speaks) =>
   new Promise((resolve) => {
-    const socket = net.connect(port, "127.0.0.1", () => socket.write(Uint8Array.of(5, 1, 0)))
-    socket.on("data", ([version]) => {
+    const [greeting, first] =
+      speaks === "http" ? ["OPTIONS * HTTP/1.0\r\n\r\n", 72] : [Uint8Array.of(5, 1, 0), 5]
+    const socket = net.connect(port, "127.0.0.1", () => socket.write(greeting))
+    socket.on("data", ([byte]) => {
       // A socket that gets the port it connects to is connected to itself.
-      resolve(version === 5 && socket.localPort !== port)
+      resolve(byte === first && socket.localPort !== port)
       socket.destroy()
     })
     socket.on("error", () => {})

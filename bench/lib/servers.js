@@ -14,10 +14,11 @@ import { inBench, inProject } from "./paths.js"
  *   readonly skips?: readonly string[],
  *   readonly hint?: string,
  *   readonly variantOf?: string,
- *   readonly mostIdle?: number
+ *   readonly mostIdle?: number,
+ *   readonly speaks?: "http"
  * }} Server `version` throws if it is not on this machine; only for these groups of measures, and not for those; what to
  *   do where it is not here; the server that also stands for this one; how many sessions fit into 20,000 descriptors,
- *   where it is less than 5,000
+ *   where it is less than 5,000; what it speaks, where that is not SOCKS5
  */
 
 // Servers run in a directory of their own.
