@@ -35,6 +35,7 @@ export const cores = {
  * @returns {Promise<Running>}
  */
 export const start = async (server, more = {}) => {
+  await portsFree()
   const scratch = mkdtempSync(join(tmpdir(), "effect-socks-bench-"))
   const port = await freePort()
   const [program, ...args] = server.command(port, scratch)
@@ -104,6 +105,13 @@ const signalGroup = (group, signal) => {
   } catch {
     // Nobody is left in it.
   }
+}
+
+/** Waits while most ports are in TIME_WAIT, for a minute or two at most: no server could listen, and no client connect. */
+const portsFree = async () => {
+  const [from, to] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split("\t").map(Number)
+  const waiting = () => Number(/ tw (\d+)/.exec(readFileSync("/proc/net/sockstat", "utf8"))?.[1])
+  while (waiting() > (Number(to) - Number(from)) / 2) await sleep(500)
 }
 
 /** @returns {Promise<number>} */
