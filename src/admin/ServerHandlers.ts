@@ -3,9 +3,20 @@
  */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as Semaphore from "effect/Semaphore"
 import type { UpstreamState } from "../routes/UpstreamState.ts"
 import { printable } from "../wire/Text.ts"
-import { AdminApi, type Invalid, type Level, type Limit, NotOffered, NotReady, type Upstream } from "./Api.ts"
+import {
+  AdminApi,
+  type Explanation,
+  type Invalid,
+  type Level,
+  type Limit,
+  NotOffered,
+  NotReady,
+  type Question,
+  type Upstream
+} from "./Api.ts"
 import { audited } from "./AuditLog.ts"
 import { Control } from "./Control.ts"
 import { Operations } from "./Operations.ts"
@@ -21,11 +32,15 @@ export const layer = HttpApiBuilder.group(
     const { server, sessions, history } = yield* Control
     const { config, limits, explain, reload, stop, logLevel } = yield* Operations
     const { setDraining } = yield* Readiness
+    // With very many rules an explanation takes a while: one at a time, so that sessions have theirs between its pieces.
+    const explaining = yield* Semaphore.make(1)
     const upstreams = Effect.map(server.upstreams, (all) => all.map(upstream))
 
     const status = yield* ServerStatus.make
     const traffic = (by: Parameters<typeof SessionPage.traffic>[1]) =>
       Effect.flatMap(sessions.read, (all) => Paced.run(SessionPage.traffic(all, by)))
+    const explained = (question: Question): Effect.Effect<Explanation, Invalid | NotOffered> =>
+      explain?.(question) ?? notOffered("explain")
     const reloading: Effect.Effect<void, Invalid | NotOffered> = reload ?? notOffered("reload")
     const setLogLevel = (level: Level): Effect.Effect<void, Invalid | NotOffered> =>
       logLevel?.set(level) ?? notOffered("log-level")
@@ -56,7 +71,7 @@ export const layer = HttpApiBuilder.group(
       )
       .handle("config", () => config)
       .handle("upstreams", () => upstreams)
-      .handle("explain", ({ payload }) => explain?.(payload) ?? notOffered("explain"))
+      .handle("explain", ({ payload }) => explaining.withPermits(1)(explained(payload)))
       .handle("reload", () => audited("reload")(reloading))
       .handle("drain", () => audited("drain")(setDraining(true)))
       .handle("undrain", () => audited("end drain")(setDraining(false)))

@@ -226,6 +226,20 @@ export class RuleTable implements Iterable<Rule> {
     }
   }
 
+  /** The first few values that a rule has for a condition, and the number of all of them. */
+  firstValues(
+    index: number,
+    key: Conditions.Key,
+    most: number
+  ): { readonly first: ReadonlyArray<Conditions.Value>; readonly count: number } {
+    const values = this.valuesAt(index, key)
+    if (values === absent) return { first: [], count: 0 }
+    const numbers = this.lists.list(listOf(values))
+    const { term } = Conditions.list.find(([other]) => other === key)![1]
+    const first = Array.from(numbers.subarray(0, most), (number) => term.valueOf(number, this.symbols))
+    return { first, count: numbers.length }
+  }
+
   private valuesAt(index: number, key: Conditions.Key): number {
     const { about, at } = placeOf(key)
     return about === "request"
@@ -303,6 +317,15 @@ export function* having(
       if (keys.some((key) => rule[key] !== undefined)) yield [index, rule]
     }
   }
+}
+
+/** The routes that rules name. No rule is made for it, as there may be very many. */
+export const routesOf = (rules: Rules): ReadonlySet<string> => {
+  if (!(rules instanceof RuleTable)) return new Set(rules.flatMap(({ route }) => route ?? []))
+  const labels = new Set<number>()
+  for (let index = 0; index < rules.length; index++) labels.add(rules.get(index, field.route))
+  labels.delete(absent)
+  return new Set(Array.from(labels, (label) => rules.labels.text(label)))
 }
 
 /** All limits that some rule has. */

@@ -1,12 +1,11 @@
 /**
  * The reason for a decision: each rule in turn, with the condition that does not hold,
- * up to the rule that decides. For the command `explain`; it looks at every rule.
+ * up to the rule that decides. For the command `explain` and the admin API; it looks at every rule, in slices.
  */
 import type * as NetAddress from "effect/net/NetAddress"
-import * as Slices from "../base/Slices.ts"
+import type * as Slices from "../base/Slices.ts"
 import * as Conditions from "../config/Conditions.ts"
-import { allows, nameOf, type Rule } from "../config/Rule.ts"
-import { type Rules, RuleTable } from "../config/RuleTable.ts"
+import { allowed, field, type Rules, RuleTable } from "../config/RuleTable.ts"
 import * as SymbolIndex from "../config/SymbolIndex.ts"
 import type { Access } from "./Access.ts"
 import * as Facts from "./Facts.ts"
@@ -22,40 +21,73 @@ export interface Step {
   readonly condition?: string
 }
 
-/** The steps up to the first rule that matches. `now` is in milliseconds since the epoch. */
-export const explain = (
-  rules: Rules,
+/** The steps up to the first rule that matches: the last of them, and how many others are before. */
+export interface Steps {
+  readonly last: ReadonlyArray<Step>
+  readonly before: number
+  /** Of those before, the number of rules that may match. */
+  readonly maybeBefore: number
+}
+
+/** The steps of an access to an address. `now` is in milliseconds since the epoch. */
+export type Explainer = (
   access: Access,
   address: NetAddress.IpAddress | undefined,
   now: number
-): ReadonlyArray<Step> => {
-  const table = Slices.runSync(RuleTable.of(rules))
-  const known = Facts.make(Slices.runSync(SymbolIndex.build(table.symbols)))(access, address, now)
+) => Slices.Work<Steps>
+
+/** Explains the decisions of rules, by so many steps at most. */
+export function* make(rules: Rules, most: number): Slices.Work<Explainer> {
+  const table = yield* RuleTable.of(rules)
+  const facts = Facts.make(yield* SymbolIndex.build(table.symbols))
   const terms = RuleTerms.make(table)
-  const steps: Array<Step> = []
-  let index = 0
-  for (const rule of table) {
-    const answers = Conditions.list.map(([key]) => ({ key, holds: terms.evaluate(index, key, known) }))
-    const decisive =
-      answers.find(({ holds }) => holds === "no") ?? answers.find(({ holds }) => holds === "maybe")
-    steps.push({
-      rule: nameOf(rule, index),
-      verdict: allows(rule) ? "allow" : "deny",
-      matches: decisive?.holds ?? "yes",
-      ...(decisive && { condition: conditionOf(rule, decisive.key) })
-    })
-    if (decisive === undefined) break
-    index++
+
+  const evaluate = (index: number, known: Facts.Known): Evaluated => {
+    let maybe: Conditions.Key | undefined
+    for (const [key] of Conditions.list) {
+      const holds = terms.evaluate(index, key, known)
+      if (holds === "no") return { index, matches: "no", key }
+      if (holds === "maybe") maybe ??= key
+    }
+    return maybe === undefined ? { index, matches: "yes" } : { index, matches: "maybe", key: maybe }
   }
-  return steps
+
+  return function* (access, address, now) {
+    const known = facts(access, address, now)
+    const last: Array<Evaluated> = []
+    let [before, maybeBefore] = [0, 0]
+    for (let index = 0; index < table.length; index++) {
+      const evaluated = evaluate(index, known)
+      last.push(evaluated)
+      if (last.length > most) {
+        before++
+        if (last.shift()?.matches === "maybe") maybeBefore++
+      }
+      if (evaluated.matches === "yes") break
+      if ((index & 63) === 63) yield
+    }
+    return { last: last.map((evaluated) => stepOf(table, evaluated)), before, maybeBefore }
+  }
 }
 
-/** A condition as in a config file. */
-const conditionOf = (rule: Rule, key: Conditions.Key): string => {
+/** A rule that was looked at, and the condition that decides whether it matches. */
+interface Evaluated {
+  readonly index: number
+  readonly matches: Step["matches"]
+  readonly key?: Conditions.Key
+}
+
+const stepOf = (table: RuleTable, { index, matches, key }: Evaluated): Step => ({
+  rule: table.nameOf(index),
+  verdict: table.get(index, field.verdict) === allowed ? "allow" : "deny",
+  matches,
+  ...(key && { condition: conditionOf(table, index, key) })
+})
+
+/** A condition as in a config file: the first few of its values, and the number of the others. */
+const conditionOf = (table: RuleTable, index: number, key: Conditions.Key): string => {
   const [, { format }] = Conditions.list.find(([other]) => other === key)!
-  return `${key}: ${listed((rule[key] ?? []).map(format))}`
+  const { first, count } = table.firstValues(index, key, 5)
+  const texts = (count > 5 ? first.slice(0, 4) : first).map(format)
+  return `${key}: ${texts.join(", ")}${count > 5 ? ` and ${count - 4} more` : ""}`
 }
-
-/** The first few texts, and the number of the others. */
-const listed = (texts: ReadonlyArray<string>): string =>
-  texts.length > 5 ? `${texts.slice(0, 4).join(", ")} and ${texts.length - 4} more` : texts.join(", ")

@@ -93,11 +93,8 @@ export class Policy extends Context.Service<
 /** The settings that decide where clients may go. */
 export type Settings = PolicySettings["Service"] & Reach.Settings
 
-/** The judge of these settings: the address guard, then the rules. */
-export const judgeOf = (settings: Settings, local: LocalAddresses["Service"]): Judge =>
-  Slices.runSync(buildJudge(settings, local))
-
-function* buildJudge(settings: Settings, local: LocalAddresses["Service"]): Slices.Work<Judge> {
+/** Builds the judge of these settings: the address guard, then the rules. */
+export function* buildJudge(settings: Settings, local: LocalAddresses["Service"]): Slices.Work<Judge> {
   const guard = AddressGuard.make({
     privateTargets: Reach.allowsPrivateTargets(settings),
     allow: settings.allowTarget,

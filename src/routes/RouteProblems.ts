@@ -4,7 +4,7 @@
 import type { AuthSettings } from "../auth/Settings.ts"
 import * as UserParameters from "../auth/UserParameters.ts"
 import { nameOf } from "../config/Rule.ts"
-import { having, type Rules } from "../config/RuleTable.ts"
+import { having, type Rules, routesOf } from "../config/RuleTable.ts"
 import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import * as SessionKey from "./SessionKey.ts"
@@ -25,6 +25,7 @@ export const of = (options: Options): ReadonlyArray<BadSetting> => [
 const unknownRoutes = ({ routes, rules }: Options): ReadonlyArray<BadSetting> => {
   const known = new Set([...routes.map(({ name }) => name), "direct", "deny"])
   const errors: Array<BadSetting> = []
+  if ([...routesOf(rules)].every((name) => known.has(name))) return errors
   for (const [index, rule] of having(rules, "route")) {
     if (known.has(rule.route!)) continue
     const value = `route "${printable(rule.route!)}" of ${nameOf(rule, index)}`
@@ -37,7 +38,7 @@ const unknownRoutes = ({ routes, rules }: Options): ReadonlyArray<BadSetting> =>
 /** Routes of one name, and routes that no rule names. */
 const misnamed = ({ routes, rules }: Options): ReadonlyArray<BadSetting> => {
   const names = routes.map(({ name }) => name)
-  const taken = new Set(Array.from(having(rules, "route"), ([, { route }]) => route!))
+  const taken = routesOf(rules)
   return names.flatMap((name, index) => {
     const bad = (expected: string) =>
       new BadSetting({ setting: "--routes", path: [index, "name"], value: `"${name}"`, expected })

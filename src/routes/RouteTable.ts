@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { AuthSettings } from "../auth/Settings.ts"
-import { having, type Rules } from "../config/RuleTable.ts"
+import { type Rules, routesOf } from "../config/RuleTable.ts"
 import { BadSetting, BadSettings } from "../Errors.ts"
 import { CurrentSource } from "../network/Source.ts"
 import * as TlsClient from "../network/TlsClient.ts"
@@ -95,7 +95,11 @@ export const make = Effect.fnUntraced(function* (
     routes.set(name, egress ? Egress.around(way, egress, name) : way)
   }
   return Router.make({
-    ...{ routes, carriesDatagrams: carriesDatagrams(options, routes), isByRule: namedBy(options).length > 0 },
+    ...{
+      routes,
+      carriesDatagrams: carriesDatagrams(options, routes),
+      isByRule: routesOf(options.rules).size > 0
+    },
     ...defaultsOf(options),
     upstreams: () => through.flatMap(({ states }) => states)
   })
@@ -104,13 +108,9 @@ export const make = Effect.fnUntraced(function* (
 /** Whether one of the routes that can be taken carries datagrams. */
 const carriesDatagrams = (options: Options, routes: ReadonlyMap<string, Route>): boolean => {
   const { fallback, noProxy } = defaultsOf(options)
-  const names = new Set([fallback, ...namedBy(options), ...(noProxy.length > 0 ? ["direct"] : [])])
+  const names = new Set([fallback, ...routesOf(options.rules), ...(noProxy.length > 0 ? ["direct"] : [])])
   return [...names].some((name) => name !== "deny" && routes.get(name)?.carriesDatagrams !== false)
 }
-
-/** The routes that rules name. */
-const namedBy = ({ rules }: Options): ReadonlyArray<string> =>
-  Array.from(having(rules, "route"), ([, { route }]) => route!)
 
 const defaultsOf = ({ upstream, noProxy }: Options): Router.Defaults => ({
   fallback: upstream.length > 0 ? "upstream" : "direct",

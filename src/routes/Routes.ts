@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import { AuthSettings } from "../auth/Settings.ts"
 import * as UserParameters from "../auth/UserParameters.ts"
-import { having } from "../config/RuleTable.ts"
+import { having, routesOf } from "../config/RuleTable.ts"
 import { BadSetting, BadSettings } from "../Errors.ts"
 import type { Dialer } from "../network/Dialer.ts"
 import type { Resolver } from "../network/Resolver.ts"
@@ -173,4 +173,4 @@ export const isNeeded = ({
   routes,
   rules
 }: RouteSettings["Service"] & Pick<PolicySettings["Service"], "rules">): boolean =>
-  upstream.length > 0 || routes.length > 0 || having(rules, "route").next().done !== true
+  upstream.length > 0 || routes.length > 0 || routesOf(rules).size > 0

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as UserParameters from "../auth/UserParameters.ts"
 import { Users } from "../auth/Users.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
+import * as Slices from "../base/Slices.ts"
 import type { Rules } from "../config/RuleTable.ts"
 import type { BadSetting, BadSettings, ResolveError } from "../Errors.ts"
 import { Nat64 } from "../network/Nat64.ts"
@@ -19,7 +20,7 @@ import * as Authorize from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import * as Explain from "../policy/Explain.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
-import { judgeOf } from "../policy/Policy.ts"
+import * as Policy from "../policy/Policy.ts"
 import * as RuleNames from "../policy/RuleNames.ts"
 import * as RouteNames from "../routes/RouteNames.ts"
 import * as Routes from "../routes/Routes.ts"
@@ -64,7 +65,7 @@ export const answer = Effect.fnUntraced(function* (
     const explained = yield* explain(
       {
         rules: values.rules,
-        judge: judging(values, yield* LocalAddresses),
+        judge: yield* Slices.run(judging(values, yield* LocalAddresses), piece),
         routeOf: yield* Routes.describe
       },
       { ...question, access: { ...access, identity } }
@@ -90,10 +91,13 @@ const usersOf: Layer.Layer<Users, BadSetting | BadSettings, Config.Sections> = L
   RuleNames.layer
 )
 
-/** The judge of a server with these settings: the loop guard, the address guard and the rules. */
-const judging = (values: Config.Values, local: LocalAddresses["Service"]): Inputs["judge"] => {
+/** Milliseconds of a piece of work, as the server may have sessions meanwhile. */
+const piece = 1
+
+/** Builds the judge of a server with these settings: the loop guard, the address guard and the rules. */
+function* judging(values: Config.Values, local: LocalAddresses["Service"]): Slices.Work<Inputs["judge"]> {
   const own = LoopGuard.judge(() => addressesOf(values.listen), values.allowTarget)
-  const others = judgeOf(values, local)
+  const others = yield* Policy.buildJudge(values, local)
   return (access, address, now) => {
     const mine = own(access, address)
     if (mine !== undefined) return mine
@@ -129,31 +133,35 @@ export const explain = Effect.fnUntraced(function* (
     const { verdict, isReported } = judge(access, where, now)
     return verdict !== "deny" || isReported === true
   }
-  const considered = (where: NetAddress.IpAddress | undefined) => {
+  const explainer = yield* Slices.run(Explain.make(rules, most), piece)
+  const steps = (where: NetAddress.IpAddress | undefined) =>
+    Effect.map(Slices.run(explainer(access, where, now), piece), listed)
+  const considered = Effect.fnUntraced(function* (where: NetAddress.IpAddress | undefined) {
     const decision = judge(access, where, now)
     const { target } = access
     const route =
       routeOf && target && where && decision.verdict === "allow"
         ? routeOf({ ...access, target }, { address: where, decision }, now)
         : []
-    return [...listed(Explain.explain(rules, access, where, now)), verdict(decision), ...route]
-  }
-  if (!isAllowed(undefined)) return { lines: considered(undefined), code: 1 }
+    return [...(yield* steps(where)), verdict(decision), ...route]
+  })
+  if (!isAllowed(undefined)) return { lines: yield* considered(undefined), code: 1 }
   const resolver = (yield* RouteResolvers)(judge(access, undefined, now).route)
   const found = yield* Effect.result(addressesIn(access, address, resolver))
   // Without an address the target cannot be reached, whatever the rules allow.
   if (Result.isFailure(found)) {
-    const considered = listed(Explain.explain(rules, access, undefined, now))
-    return { lines: [...considered, `Cannot be reached: ${whyOf(found.failure)} (${hint})`], code: 3 }
+    return {
+      lines: [...(yield* steps(undefined)), `Cannot be reached: ${whyOf(found.failure)} (${hint})`],
+      code: 3
+    }
   }
   const known = found.success
-  return {
-    lines: known.flatMap((where) => [
-      ...(where === undefined ? [] : [`At ${NetAddress.formatIp(where)}:`]),
-      ...considered(where)
-    ]),
-    code: known.some(isAllowed) ? 0 : 1
-  }
+  const lines = yield* Effect.forEach(known, (where) =>
+    Effect.map(considered(where), (lines) =>
+      where === undefined ? lines : [`At ${NetAddress.formatIp(where)}:`, ...lines]
+    )
+  )
+  return { lines: lines.flat(), code: known.some(isAllowed) ? 0 : 1 }
 })
 
 const hint = "--address judges one all the same"
@@ -181,14 +189,12 @@ const addressesIn = Effect.fnUntraced(function* (
 })
 
 /** A line for each rule, but of very many only for the last few. */
-const listed = (steps: ReadonlyArray<Explain.Step>): ReadonlyArray<string> => {
-  const left = Math.max(0, steps.length - most)
-  const maybe = steps.slice(0, left).filter(({ matches }) => matches === "maybe").length
-  return [
-    ...(left === 0 ? [] : [`  ${left} rules before: ${left - maybe} do not match, ${maybe} may`]),
-    ...steps.slice(left).map(line)
-  ]
-}
+const listed = ({ last, before, maybeBefore }: Explain.Steps): ReadonlyArray<string> => [
+  ...(before === 0
+    ? []
+    : [`  ${before} rules before: ${before - maybeBefore} do not match, ${maybeBefore} may`]),
+  ...last.map(line)
+]
 
 const most = 20
 

@@ -3,13 +3,23 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import * as Explain from "../../src/policy/Explain.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
 import { holds } from "../support/property.ts"
-import { type Asked, access, asked, hosts, ip, port, read, universe, writtenRule } from "../support/rules.ts"
+import {
+  type Asked,
+  access,
+  asked,
+  hosts,
+  ip,
+  port,
+  read,
+  steps,
+  universe,
+  writtenRule
+} from "../support/rules.ts"
 
 const explain = (rules: ReadonlyArray<object>, asked: Asked, address?: string) =>
-  Explain.explain(read(...rules), access(asked), address === undefined ? undefined : ip(address), 0)
+  steps(read(...rules), access(asked), address === undefined ? undefined : ip(address), 0)
 
 describe("Explain", () => {
   it("goes from rule to rule, up to the one that decides", () => {
@@ -80,11 +90,11 @@ describe("Explain", () => {
           const asks = access({ ...asked, to: host && `${host}:${port}` })
           const where = host === undefined ? undefined : address
           const decision = Ruleset.make(rules).judge(asks, where, 0)
-          const steps = Explain.explain(rules, asks, where, 0)
-          const isOpen = steps.some(({ matches }) => matches === "maybe")
+          const all = steps(rules, asks, where, 0)
+          const isOpen = all.some(({ matches }) => matches === "maybe")
           if (decision.verdict === "undecided") assert.isTrue(isOpen)
           else if (!isOpen) {
-            const last = steps.at(-1)
+            const last = all.at(-1)
             const expected = last?.matches === "yes" ? last.rule : "no rule matches"
             assert.strictEqual(decision.rule, expected)
           }

@@ -12,10 +12,9 @@ import * as Conditions from "../../src/config/Conditions.ts"
 import * as Condition from "../../src/config/conditions/Condition.ts"
 import * as Rule from "../../src/config/Rule.ts"
 import { RuleTable } from "../../src/config/RuleTable.ts"
-import * as Explain from "../../src/policy/Explain.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
 import { holds } from "../support/property.ts"
-import { access, hosts, ip, read } from "../support/rules.ts"
+import { access, hosts, ip, read, steps } from "../support/rules.ts"
 
 const parityOf = (address: NetAddress.IpAddress): "even" | "odd" =>
   Array.from(wordsOf(address)).at(-1)! % 2 === 0 ? "even" : "odd"
@@ -141,12 +140,7 @@ describe("an additional condition", () => {
     const list = rulesOf({ deny: true, to: "10.0.0.0/8", parity: "odd" }, { allow: true })
     assert.deepStrictEqual([...Slices.runSync(RuleTable.of(list))], list)
     const first = (address?: string) =>
-      Explain.explain(
-        list,
-        access({ to: "a.example:443" }),
-        address === undefined ? undefined : ip(address),
-        0
-      )[0]
+      steps(list, access({ to: "a.example:443" }), address === undefined ? undefined : ip(address), 0)[0]
     assert.deepInclude(first(), { matches: "maybe", condition: "to: 10.0.0.0/8" })
     assert.deepInclude(first("10.0.0.2"), { matches: "no", condition: "ports: odd" })
     assert.deepInclude(first("10.0.0.1"), { matches: "yes" })

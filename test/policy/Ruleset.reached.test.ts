@@ -3,9 +3,8 @@
  * translator.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Explain from "../../src/policy/Explain.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
-import { access, ip, read } from "../support/rules.ts"
+import { access, ip, read, steps } from "../support/rules.ts"
 
 const inside = [
   "64:ff9b::a00:5",
@@ -32,7 +31,7 @@ const rules = (...written: ReadonlyArray<object>) => {
       ]
     },
     explained: (address: string) =>
-      Explain.explain(list, access({ to: "a.example:443" }), ip(address), 0).map(({ matches }) => matches)
+      steps(list, access({ to: "a.example:443" }), ip(address), 0).map(({ matches }) => matches)
   }
 }
 

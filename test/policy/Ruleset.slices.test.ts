@@ -3,10 +3,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
-import type * as Slices from "../../src/base/Slices.ts"
+import * as Slices from "../../src/base/Slices.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import * as Yaml from "../../src/config/Yaml.ts"
+import * as Explain from "../../src/policy/Explain.ts"
 import * as Ruleset from "../../src/policy/Ruleset.ts"
+import { access, ip } from "../support/rules.ts"
 
 const count = 20_000
 
@@ -38,6 +40,14 @@ describe("steps of long work", () => {
     it(`let other fibers run while many rules of ${what} are compiled`, () => {
       const rules = numbers.map((i) => ({ deny: true as const, to: [target(i)] }))
       assert.isAtLeast(turns(Ruleset.build(rules)), atLeast(6, 256))
+    })
+
+    it(`let other fibers run while many rules of ${what} are explained`, () => {
+      const rules = numbers.map((i) => ({ deny: true as const, to: [target(i)] }))
+      const explainer = Slices.runSync(Explain.make(rules, 20))
+      const asked = access({ to: "a.example:443" })
+      assert.isAtLeast(turns(explainer(asked, undefined, 0)), atLeast(1, 64))
+      assert.isAtLeast(turns(explainer(asked, ip("192.0.2.1"), 0)), atLeast(1, 64))
     })
 
     it(`let other fibers run while a rule of many ${what} is compiled`, () => {

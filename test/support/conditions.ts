@@ -6,8 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Conditions from "../../src/config/Conditions.ts"
 import type { Condition } from "../../src/config/conditions/Condition.ts"
 import type { Rule } from "../../src/config/Rule.ts"
-import * as Explain from "../../src/policy/Explain.ts"
-import { type Asked, access, ip } from "./rules.ts"
+import { type Asked, access, ip, steps } from "./rules.ts"
 
 export interface Circumstances {
   readonly addresses?: ReadonlyArray<string>
@@ -46,7 +45,7 @@ export const written = <A>(condition: Condition<A, Schema.Constraint>) => {
         timezone: DateTime.zoneMakeNamedUnsafe("UTC")
       } as Rule
       const answers = (addresses.length === 0 ? [undefined] : addresses.map(ip)).map(
-        (address) => Explain.explain([rule], access(asked), address, Date.parse(now))[0]!.matches
+        (address) => steps([rule], access(asked), address, Date.parse(now))[0]!.matches
       )
       if (answers.includes("yes")) return true
       return answers.includes("maybe") ? "maybe" : false

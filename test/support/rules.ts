@@ -6,9 +6,11 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
+import * as Slices from "../../src/base/Slices.ts"
 import * as Rule from "../../src/config/Rule.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
 import type { Access } from "../../src/policy/Access.ts"
+import * as Explain from "../../src/policy/Explain.ts"
 import type { Target } from "../../src/wire/Target.ts"
 
 /** Rules as they are written. */
@@ -53,6 +55,15 @@ export const access = ({
   command,
   target: to === undefined ? undefined : targetOf(to)
 })
+
+/** The explanation of a decision: all of its steps. */
+export const steps = (
+  rules: ReadonlyArray<Rule.Rule>,
+  ...asked: Parameters<Explain.Explainer>
+): ReadonlyArray<Explain.Step> => {
+  const explainer = Slices.runSync(Explain.make(rules, Number.POSITIVE_INFINITY))
+  return Slices.runSync(explainer(...asked)).last
+}
 
 /** The first rule that matches an access of which all is known; none is -1. */
 export const naive = (
