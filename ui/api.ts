@@ -89,7 +89,7 @@ export const history = () => get<ReadonlyArray<Api.Sample>>("/api/history")
 export const overview = () => get<Api.Overview>("/api/overview")
 export const limits = () => get<ReadonlyArray<Api.Limit>>("/api/limits")
 export const settings = () => get<ReadonlyArray<Api.SettingRow>>("/api/config")
-export const bans = () => get<ReadonlyArray<Api.BanRow>>("/api/bans")
+export const bans = (query: Readonly<Record<string, string | number>>) => page<Api.BanRow>("/api/bans", query)
 export const sessions = (query: Readonly<Record<string, string | number>>) =>
   page<Api.SessionRow>("/api/sessions", query)
 export const users = (query: Readonly<Record<string, string | number>>) =>

@@ -116,9 +116,17 @@ export const BanRow = Schema.Struct({
 })
 export type BanRow = typeof BanRow.Type
 
+const banQuery = {
+  search: Schema.optionalKey(text).annotate({ description: "A part of the network or of the reason" }),
+  offset: sessionQuery.offset,
+  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1e9 }))).annotate({
+    description: "All bans by default"
+  })
+}
+
 export class BansGroup extends HttpApiGroup.make("bans")
   .add(
-    HttpApiEndpoint.get("list", "/bans", { success: Schema.Array(BanRow) }),
+    HttpApiEndpoint.get("list", "/bans", { query: banQuery, success: paged(BanRow) }),
     HttpApiEndpoint.post("add", "/bans", {
       payload: Schema.Struct({
         network: text.annotate({ description: "A network such as 203.0.113.0/24, or an address" }),

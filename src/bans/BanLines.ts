@@ -6,6 +6,7 @@
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Slices from "../base/Slices.ts"
 import * as Parsers from "../config/Parsers.ts"
 import { printable } from "../wire/Text.ts"
 import type { Ban } from "./BanList.ts"
@@ -27,24 +28,24 @@ const Line = Schema.fromJsonString(
 
 const decode = Schema.decodeUnknownOption(Line)
 
-export const format = (bans: ReadonlyArray<Ban>): string =>
-  bans
-    .map(({ network, until, reason, failures }) => {
-      const line = {
-        network: IpNetwork.format(network),
-        until: new Date(until).toISOString(),
-        reason,
-        failures
-      }
-      return `${JSON.stringify(line)}\n`
-    })
-    .join("")
+export function* format(bans: ReadonlyArray<Ban>): Slices.Work<string> {
+  const lines = yield* Slices.map(bans, ({ network, until, reason, failures }) => {
+    const line = {
+      network: IpNetwork.format(network),
+      until: new Date(until).toISOString(),
+      reason,
+      failures
+    }
+    return `${JSON.stringify(line)}\n`
+  })
+  return lines.join("")
+}
 
 /** Empty lines are skipped. */
-export const parse = (text: string): Read => {
+export function* parse(text: string): Slices.Work<Read> {
   const bans: Array<Ban> = []
   const wrong: Array<number> = []
-  text.split("\n").forEach((line, index) => {
+  yield* Slices.each(text.split("\n"), (line, index) => {
     if (line.trim() === "") return
     const ban = Option.flatMap(decode(line), ({ network, until, reason = "by hand", failures = 0 }) =>
       Option.map(Parsers.network(network), (network) => ({

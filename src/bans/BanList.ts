@@ -74,6 +74,27 @@ export const make = (limit = 32_768): BanList => {
     revision++
   }
 
+  /** The bans of the networks that contain this one. */
+  function* around({ address, prefixLength }: IpNetwork.IpNetwork): Generator<Entry> {
+    for (const { sample } of shapes.values()) {
+      if (sample.address._tag !== address._tag || sample.prefixLength > prefixLength) continue
+      const network = IpNetwork.fromAddressUnsafe(address, sample.prefixLength)
+      const entry = entries.get(IpNetwork.format(network))
+      if (entry !== undefined) yield entry
+    }
+  }
+
+  /** The bans of longer prefixes within a network, which takes a look at each ban, if there are such prefixes. */
+  const within = (network: IpNetwork.IpNetwork): ReadonlyArray<Entry> => {
+    const { address, prefixLength } = network
+    const isLonger = (other: IpNetwork.IpNetwork) =>
+      other.address._tag === address._tag && other.prefixLength > prefixLength
+    if (![...shapes.values()].some(({ sample }) => isLonger(sample))) return []
+    return [...entries.values()].filter(
+      (entry) => isLonger(entry.network) && IpNetwork.contains(network, entry.network.address)
+    )
+  }
+
   return {
     find: (address, now) => {
       const canonical = NetAddress.toCanonical(address)
@@ -95,10 +116,10 @@ export const make = (limit = 32_768): BanList => {
     },
     set: (ban) => put({ ...ban, turn: 1 }),
     lift: (network, now) => {
-      const found = [...entries].filter(([, entry]) => IpNetwork.overlaps(entry.network, network))
-      for (const [key] of found) remove(key)
+      const found = [...around(network), ...within(network)]
+      for (const { network } of found) remove(IpNetwork.format(network))
       if (found.length > 0) revision++
-      return found.map(([, entry]) => entry).filter(({ until }) => until > now)
+      return found.filter(({ until }) => until > now)
     },
     all: () => [...entries.values()],
     list: (now) => [...entries.values()].filter(({ until }) => until > now),

@@ -11,6 +11,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as AtomicFile from "../base/AtomicFile.ts"
 import * as FileLock from "../base/FileLock.ts"
 import * as FileStamp from "../base/FileStamp.ts"
+import * as Slices from "../base/Slices.ts"
 import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import * as BanLines from "./BanLines.ts"
@@ -68,7 +69,7 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
   const read = Effect.gen(function* () {
     const now = yield* FileStamp.read(path)
     const text = now === FileStamp.gone ? "" : yield* attempt(() => readFile(path, "utf8"))
-    const written = BanLines.parse(text)
+    const written = yield* Slices.run(BanLines.parse(text))
     isSound = written.wrong.length === 0
     if (!isSound) {
       const lines = written.wrong.slice(0, 10)
@@ -77,17 +78,16 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
         lines
       })
     }
-    const there = new Map(written.bans.map((ban) => [keyOf(ban), ban]))
+    const there = yield* byNetwork(written.bans)
     const isGone = (ban: Ban) => isSound && held.has(keyOf(ban)) && !there.has(keyOf(ban))
-    for (const ban of (yield* bans.list).filter(isGone)) {
+    for (const ban of yield* Slices.run(Slices.filter(yield* bans.list, isGone))) {
       yield* bans.lift(ban.network)
       yield* Effect.logInfo("ban lifted", { network: keyOf(ban), file })
     }
     // After the bans are lifted, as lifting a wide network lifts those within it.
-    const current = new Map((yield* bans.list).map((ban) => [keyOf(ban), ban]))
-    for (const ban of there.values()) {
-      if (current.get(keyOf(ban))?.until !== ban.until) yield* bans.restore(ban)
-    }
+    const current = yield* byNetwork(yield* bans.list)
+    const others = Slices.filter([...there], ([key, ban]) => current.get(key)?.until !== ban.until)
+    for (const [, ban] of yield* Slices.run(others)) yield* bans.restore(ban)
     held = new Set(there.keys())
     followed.accept(now)
   })
@@ -96,8 +96,9 @@ export const make = Effect.fnUntraced(function* (path: string): Effect.fn.Return
     const revision = yield* bans.revision
     if (!isSound || revision === saved) return
     const list = yield* bans.list
-    const stats = yield* attempt(() => AtomicFile.replace(path, BanLines.format(list)))
-    held = new Set(list.map(keyOf))
+    const text = yield* Slices.run(BanLines.format(list))
+    const stats = yield* attempt(() => AtomicFile.replace(path, text))
+    held = new Set(yield* Slices.run(Slices.map(list, keyOf)))
     followed.accept(FileStamp.stampOf(stats))
     saved = revision
   })
@@ -155,6 +156,9 @@ const shared = (path: string, by: string) =>
   })
 
 const keyOf = ({ network }: Ban): string => IpNetwork.format(network)
+
+const byNetwork = (bans: ReadonlyArray<Ban>): Effect.Effect<ReadonlyMap<string, Ban>> =>
+  Effect.map(Slices.run(Slices.map(bans, (ban) => [keyOf(ban), ban] as const)), (entries) => new Map(entries))
 
 /** Fails with the system's code. */
 const attempt = <A>(use: () => Promise<A>): Effect.Effect<A, string> =>

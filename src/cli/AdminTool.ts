@@ -65,7 +65,7 @@ export const kill = (
   )
 
 export const bans = (given: Sources.Given, { json }: Printed) =>
-  run(given, (client) => Effect.flatMap(client.bans.list(), (rows) => printBans(json, rows)))
+  run(given, (client) => Effect.flatMap(client.bans.list({ query: {} }), ({ body }) => printBans(json, body)))
 
 export const ban = (
   given: Sources.Given,

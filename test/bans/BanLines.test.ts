@@ -6,7 +6,11 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as fc from "fast-check"
 import * as BanLines from "../../src/bans/BanLines.ts"
+import * as Slices from "../../src/base/Slices.ts"
 import { holds } from "../support/property.ts"
+
+const format = (...bans: Parameters<typeof BanLines.format>) => Slices.runSync(BanLines.format(...bans))
+const parse = (text: string) => Slices.runSync(BanLines.parse(text))
 
 const line =
   '{"network":"203.0.113.7/32","until":"2026-11-22T16:20:00.000Z","reason":"failed logins","failures":10}\n'
@@ -19,8 +23,8 @@ describe("BanLines", () => {
       reason: "failed logins",
       failures: 10
     }
-    assert.strictEqual(BanLines.format([ban]), line)
-    assert.deepStrictEqual(BanLines.parse(line), { bans: [ban], wrong: [] })
+    assert.strictEqual(format([ban]), line)
+    assert.deepStrictEqual(parse(line), { bans: [ban], wrong: [] })
   })
 
   it("are read as they are written", () => {
@@ -41,15 +45,15 @@ describe("BanLines", () => {
     })
     holds(
       fc.property(fc.array(ban), (bans) => {
-        const { bans: read, wrong } = BanLines.parse(BanLines.format(bans))
+        const { bans: read, wrong } = parse(format(bans))
         assert.deepStrictEqual(wrong, [])
-        assert.strictEqual(BanLines.format(read), BanLines.format(bans))
+        assert.strictEqual(format(read), format(bans))
       })
     )
   })
 
   it("need only a network and a time, and may have empty lines between them", () => {
-    const { bans, wrong } = BanLines.parse('\n{"network":"192.0.2.1","until":"2027-01-01"}\r\n\n')
+    const { bans, wrong } = parse('\n{"network":"192.0.2.1","until":"2027-01-01"}\r\n\n')
     assert.deepStrictEqual(wrong, [])
     assert.deepInclude(bans[0], { until: Date.UTC(2027, 0, 1), reason: "by hand", failures: 0 })
     assert.strictEqual(IpNetwork.format(bans[0]!.network), "192.0.2.1/32")
@@ -67,8 +71,8 @@ describe("BanLines", () => {
     '{"network":"203.0.113.7","until":"2027-01-01"'
   ]) {
     it(`are invalid: ${text}`, () => {
-      assert.deepStrictEqual(BanLines.parse(`${line}${text}\n`).wrong, [2])
-      assert.lengthOf(BanLines.parse(`${line}${text}\n`).bans, 1)
+      assert.deepStrictEqual(parse(`${line}${text}\n`).wrong, [2])
+      assert.lengthOf(parse(`${line}${text}\n`).bans, 1)
     })
   }
 })

@@ -124,6 +124,13 @@ describe("the admin API", () => {
         (yield* add({ network: "203.0.113.0/24", duration: "2h", reason: "abuse" })).status,
         201
       )
+      for (const [query, count] of [
+        ["?limit=0", 0],
+        ["?search=203.0", 1],
+        ["?search=nothing", 0]
+      ] as const) {
+        assert.lengthOf((yield* ask(`/api/bans${query}`)).json, count, query)
+      }
       const { json: bans } = yield* ask("/api/bans")
       assert.deepInclude(bans[0], { network: "203.0.113.0/24", reason: "abuse", failures: 0 })
       for (const network of ["127.0.0.1", "::1", "203.0.113.1/24", "nonsense"]) {

@@ -2,13 +2,21 @@
  * The banned networks: to lift one, or to ban another.
  */
 import * as Api from "../api.ts"
-import { confirmed, h, toast } from "../dom.ts"
+import { confirmed, h, setText, toast } from "../dom.ts"
 import * as Format from "../format.ts"
 import * as Table from "../table.ts"
 import type { View } from "./view.ts"
 
+/** The most bans that are shown at a time. */
+const most = 200
+
 export const make = (): View => {
-  const refresh = async () => table.update(await Api.bans())
+  let search = ""
+  const refresh = async () => {
+    const { rows, total } = await Api.bans({ search, limit: most })
+    table.update(rows)
+    setText(found, total > rows.length ? `${rows.length} of ${Format.count(total)}` : Format.count(total))
+  }
   const table = Table.make<Api.BanRow>({
     caption: "Banned networks",
     key: ({ network }) => network,
@@ -37,8 +45,20 @@ export const make = (): View => {
         }
       }
     ],
-    empty: "No network is banned."
+    empty: "No network is banned, or none has this in it."
   })
+  const field = h("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Network, reason …",
+    autocomplete: "off",
+    spellcheck: "false",
+    oninput: () => {
+      search = field.value
+      void refresh().catch((error: Error) => toast(error.message, true))
+    }
+  })
+  const found = h("p", { class: "muted", role: "status" })
   const network = h("input", {
     id: "network",
     required: true,
@@ -76,7 +96,19 @@ export const make = (): View => {
     h("button", { class: "primary" }, "Ban")
   )
   return {
-    element: h("section", { class: "card" }, form, table.element),
+    element: h(
+      "section",
+      { class: "card" },
+      form,
+      h(
+        "div",
+        { class: "toolbar" },
+        h("label", { for: "search", class: "hidden" }, "Search bans"),
+        field,
+        found
+      ),
+      table.element
+    ),
     every: 3000,
     refresh
   }
