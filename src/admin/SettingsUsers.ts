@@ -6,9 +6,10 @@ import * as Layer from "effect/Layer"
 import type { User } from "../auth/User.ts"
 import type { UserStore } from "../auth/UserStore.ts"
 import { UsersCheck } from "../auth/UsersCheck.ts"
-import { formOf } from "../auth/UsersFile.ts"
+import * as UsersFile from "../auth/UsersFile.ts"
 import * as UsersFileStore from "../auth/UsersFileStore.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
+import * as Slices from "../base/Slices.ts"
 import type { BadSetting, BadSettings } from "../Errors.ts"
 import * as RuleNames from "../policy/RuleNames.ts"
 import * as Config from "../server/Config.ts"
@@ -16,7 +17,8 @@ import { NotOffered } from "./Api.ts"
 import type { KnownUser, Operations } from "./Operations.ts"
 
 export const make = (
-  inForce: () => Config.Values
+  inForce: () => Config.Values,
+  memo?: UsersFile.Memo
 ): Pick<Operations["Service"], "users" | "changeableUsers"> => {
   let made: { readonly path: string; readonly store: UserStore["Service"] } | undefined
   /** The same store as long as the settings name the same file. */
@@ -24,7 +26,7 @@ export const make = (
     if (made?.path !== path) {
       made = {
         path,
-        store: UsersFileStore.make(path, (users) => Effect.suspend(() => check(inForce(), users)))
+        store: UsersFileStore.make(path, (users) => Effect.suspend(() => check(inForce(), users)), memo)
       }
     }
     return made.store
@@ -34,17 +36,16 @@ export const make = (
       const { user, users, usersFile } = inForce()
       const own = [...user, ...users].map((user): KnownUser => ({ user, isStored: false }))
       if (usersFile === undefined) return Effect.succeed(own)
-      return Effect.map(storeOf(usersFile).list, (stored) => [
-        ...own,
-        ...stored.map((user): KnownUser => ({ user, isStored: true }))
-      ])
+      return Effect.flatMap(storeOf(usersFile).list, (stored) =>
+        Slices.run(Slices.append(own, stored, (user): KnownUser => ({ user, isStored: true })))
+      )
     }),
     changeableUsers: Effect.suspend(() => {
       const { usersFile, userParameters } = inForce()
       return usersFile === undefined
         ? Effect.fail(new NotOffered({ message: withoutFile }))
         : Effect.succeed({
-            ...{ store: storeOf(usersFile), hasGroups: formOf(usersFile) !== "lines" },
+            ...{ store: storeOf(usersFile), hasGroups: UsersFile.formOf(usersFile) !== "lines" },
             userParameters
           })
     })

@@ -17,7 +17,7 @@ import * as Slices from "../base/Slices.ts"
 import { FleetUsers, type UserChange } from "../fleet/FleetUsers.ts"
 import * as UsageDays from "../usage/Days.ts"
 import { UsageRecords } from "../usage/UsageRecords.ts"
-import { printable } from "../wire/Text.ts"
+import { fromPrintable, printable } from "../wire/Text.ts"
 import {
   AdminApi,
   Conflict,
@@ -57,9 +57,12 @@ export const layer = HttpApiBuilder.group(
     })
 
     const find = (name: string) =>
-      Effect.map(Effect.mapError(users, refused), (all) => {
-        const shown = all.find(({ user }) => printable(user.name) === name)
-        return shown ?? all.find(({ user }) => user.name === name)
+      Effect.flatMap(Effect.mapError(users, refused), (all) => {
+        const named = (name: string) => Paced.run(Slices.find(all, ({ user }) => user.name === name))
+        const meant = fromPrintable(name)
+        return printable(meant) === name
+          ? Effect.flatMap(named(meant), (shown) => (shown ? Effect.succeed(shown) : named(name)))
+          : named(name)
       })
 
     /** Has all processes take the change of these users. */

@@ -49,15 +49,16 @@ export const memory = ({ ln, r, p }: Pick<Scrypt, "ln" | "r" | "p">): number => 
 export const work = (hash: PasswordHash): number =>
   hash._tag === "Bcrypt" ? 2 ** hash.cost : 2 ** hash.ln * hash.r * hash.p
 
-/** Decoys of the most expensive hashes: at most one scrypt and one bcrypt hash. */
-export const decoysOf = (hashes: Iterable<PasswordHash>): ReadonlyArray<PasswordHash> => {
-  const found = new Map<PasswordHash["_tag"], PasswordHash>()
-  for (const hash of hashes) {
-    const before = found.get(hash._tag)
-    if (before === undefined || work(hash) > work(before)) found.set(hash._tag, hash)
-  }
-  return [...found.values()].map(decoyOf)
+/** The most expensive hashes: at most one of scrypt and one of bcrypt. */
+export type Dearest = Map<PasswordHash["_tag"], PasswordHash>
+
+/** Takes a hash into account. */
+export const compare = (dearest: Dearest, hash: PasswordHash): void => {
+  const before = dearest.get(hash._tag)
+  if (before === undefined || work(hash) > work(before)) dearest.set(hash._tag, hash)
 }
+
+export const decoysOf = (dearest: Dearest): ReadonlyArray<PasswordHash> => [...dearest.values()].map(decoyOf)
 
 /** The hashes to compute in addition to `own`, so that every login takes the work of all hashes in `dearest`. */
 export const padding = (

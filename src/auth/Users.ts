@@ -106,17 +106,19 @@ export const directory = (users: ReadonlyArray<User>): Directory => Slices.runSy
 /** The directory of very many users, in slices. */
 export function* makeDirectory(users: ReadonlyArray<User>): Slices.Work<Directory> {
   const entries = new Map<string, Entry>()
+  const dearest: PasswordHash.Dearest = new Map()
   yield* Slices.each(users, (user) => {
+    if (user.passwordHash) PasswordHash.compare(dearest, Redacted.value(user.passwordHash))
     const password = user.password ? field(utf8.encode(Redacted.value(user.password))) : noPassword
-    entries.set(key(utf8.encode(user.name)), { user, field: password })
+    entries.set(keyOf(user.name), { user, field: password })
   })
-  return { users, find: (name) => entries.get(key(name)), decoys: PasswordHash.decoysOf(hashesOf(users)) }
+  return { users, find: (name) => entries.get(key(name)), decoys: PasswordHash.decoysOf(dearest) }
 }
 
-const hashesOf = (users: ReadonlyArray<User>): ReadonlyArray<PasswordHash.PasswordHash> =>
-  users.flatMap(({ passwordHash }) => (passwordHash ? [Redacted.value(passwordHash)] : []))
-
 const utf8 = new TextEncoder()
+
+/** The key of a name: that of its bytes, which for ASCII is the name. */
+const keyOf = (name: string): string => (/^[\x20-\x7e]*$/.test(name) ? name : key(utf8.encode(name)))
 
 /** Bytes as a map key, with one character for each byte, so that different names have different keys. */
 const key = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

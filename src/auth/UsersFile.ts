@@ -22,8 +22,8 @@ interface Flaw {
   readonly expected: string
 }
 
-/** A user, and the place in the file. */
-type Entry = readonly [where: string, user: User.User]
+/** A user, and the number of the line or of the item in the list. */
+type Entry = readonly [at: number, user: User.User]
 
 type Form = "json" | "yaml" | "lines"
 
@@ -33,12 +33,16 @@ export const formOf = (path: string): Form => {
   return /\.ya?ml$/i.test(path) ? "yaml" : "lines"
 }
 
-/** The users of the lines that were read last, by line: a line that is there again has the same user. */
+/**
+ * What was read last: the same text has the same users, and a line that is there again the same user. The store and the
+ * source of users of a process share it, so that a change is read once, and each user is kept once.
+ */
 export interface Memo {
   lines: ReadonlyMap<string, User.User>
+  last: { readonly form: Form; readonly text: string; readonly users: ReadonlyArray<User.User> } | undefined
 }
 
-export const makeMemo = (): Memo => ({ lines: new Map() })
+export const makeMemo = (): Memo => ({ lines: new Map(), last: undefined })
 
 /**
  * The users in the text of a file, in the order of the file; or the first error. With a memo, lines that were read
@@ -50,7 +54,19 @@ export const parse = (
   memo: Memo = makeMemo()
 ): Effect.Effect<ReadonlyArray<User.User>, Flaw> => {
   const bare = text.replace(/^\uFEFF/, "")
-  return Effect.flatMap(entriesOf[formOf(path)](bare, memo), (entries) => inSlices(distinct(entries)))
+  const form = formOf(path)
+  return Effect.suspend(() => {
+    const { last } = memo
+    if (last?.form === form && last.text === bare) return Effect.succeed(last.users)
+    const unit = form === "lines" ? "line" : "user"
+    return Effect.flatMap(entriesOf[form](bare, memo), (entries) => inSlices(distinct(entries, unit))).pipe(
+      Effect.tap((users) =>
+        Effect.sync(() => {
+          memo.last = { form, text: bare, users }
+        })
+      )
+    )
+  })
 }
 
 /** There may be very many users. */
@@ -59,32 +75,40 @@ const inSlices = <A>(work: Slices.Work<Result.Result<A, Flaw>>): Effect.Effect<A
 
 function* lines(text: string, memo: Memo): Slices.Work<Result.Result<ReadonlyArray<Entry>, Flaw>> {
   const users = new Map<string, User.User>()
-  const read = yield* Slices.map(text.split(/\r?\n/), (line, index) => {
-    if (line.trim() === "" || line.startsWith("#")) return undefined
-    const where = `line ${index + 1}`
+  const entries: Array<Entry> = []
+  let flaw: Result.Result<never, Flaw> | undefined
+  for (let start = 0, number = 1; start <= text.length; number++) {
+    const newline = text.indexOf("\n", start)
+    const end = newline === -1 ? text.length : newline
+    const line = text.slice(start, text[end - 1] === "\r" ? end - 1 : end)
+    start = end + 1
+    if ((number & 255) === 0) yield
+    if (line.trim() === "" || line.startsWith("#")) continue
     const known = memo.lines.get(line)
-    const entry = known ? Result.succeed<Entry>([where, known]) : fromLine(where, line)
-    if (Result.isSuccess(entry)) users.set(line, entry.success[1])
-    return entry
-  })
+    const read = known ? Result.succeed(known) : fromLine(line)
+    if (Result.isSuccess(read)) {
+      users.set(line, read.success)
+      entries.push([number, read.success])
+    } else flaw ??= Result.fail({ where: `line ${number}`, expected: read.failure })
+  }
   memo.lines = users
-  return Result.all(read.filter((entry) => entry !== undefined))
+  return flaw ?? Result.succeed(entries)
 }
 
-const fromLine = (where: string, line: string): Result.Result<Entry, Flaw> => {
+const fromLine = (line: string): Result.Result<User.User, Flaw["expected"]> => {
   const colon = line.indexOf(":")
   const name = line.slice(0, colon)
   if (colon === -1 || !User.isField(name)) {
-    return Result.fail({ where, expected: "NAME:HASH, the name 1 to 255 bytes" })
+    return Result.fail("NAME:HASH, the name 1 to 255 bytes")
   }
   const hash = line.slice(colon + 1).trimEnd()
   const isDisabled = hash.startsWith("!")
   return Result.mapBoth(PasswordHash.fromString(isDisabled ? hash.slice(1) : hash), {
-    onSuccess: (hash): Entry => [
-      where,
-      { name, passwordHash: Redacted.make(hash), ...(isDisabled && { enabled: false }) }
-    ],
-    onFailure: (clause) => ({ where, expected: `NAME:HASH with a hash of scrypt or bcrypt: ${clause}` })
+    onSuccess: (hash): User.User => ({
+      ...{ name, passwordHash: Redacted.make(hash) },
+      ...(isDisabled && { enabled: false })
+    }),
+    onFailure: (clause) => `NAME:HASH with a hash of scrypt or bcrypt: ${clause}`
   })
 }
 
@@ -112,9 +136,8 @@ const fromYaml = Effect.fnUntraced(function* (text: string): Effect.fn.Return<un
 
 const listed = (list: unknown): Effect.Effect<ReadonlyArray<Entry>, Flaw> =>
   Array.isArray(list)
-    ? Effect.flatMap(
-        Slices.run(Slices.map(list, (entry, index) => fromEntry(`user ${index + 1}`, entry))),
-        (entries) => Effect.fromResult(Result.all(entries))
+    ? Effect.flatMap(Slices.run(Slices.map(list, (entry, index) => fromEntry(index + 1, entry))), (entries) =>
+        Effect.fromResult(Result.all(entries))
       )
     : Effect.fail({ where: "all of it", expected: "a list of users" })
 
@@ -124,13 +147,13 @@ const entriesOf = {
   lines: (text: string, memo: Memo) => inSlices(lines(text, memo))
 }
 
-const fromEntry = (where: string, entry: unknown): Result.Result<Entry, Flaw> =>
+const fromEntry = (at: number, entry: unknown): Result.Result<Entry, Flaw> =>
   Result.mapBoth(decode(entry), {
-    onSuccess: (user) => [where, user] as const,
+    onSuccess: (user) => [at, user] as const,
     onFailure: ({ issue }) => {
       const [{ path = [], message } = { message: "a user" }] = problems(issue).issues
       return {
-        where: [where, ...path].map((part) => printable(String(part))).join(", "),
+        where: [`user ${at}`, ...path].map((part) => printable(String(part))).join(", "),
         expected: message.replace(/^Expected /, "")
       }
     }
@@ -146,20 +169,14 @@ const problems = Issue.makeFormatterStandardSchemaV1({
 })
 
 function* distinct(
-  entries: ReadonlyArray<Entry>
+  entries: ReadonlyArray<Entry>,
+  unit: "line" | "user"
 ): Slices.Work<Result.Result<ReadonlyArray<User.User>, Flaw>> {
-  const places = new Map<string, string>()
-  const flaws: Array<Flaw> = []
-  yield* Slices.each(entries, ([where, { name }]) => {
-    const before = places.get(name)
-    if (before === undefined) places.set(name, where)
-    else {
-      flaws.push({
-        where,
-        expected: `the only user of its name: ${before} has "${printable(name)}" too`
-      })
-    }
-  })
-  const [flaw] = flaws
-  return flaw ? Result.fail(flaw) : Result.succeed(entries.map(([, user]) => user))
+  const names = new Set<string>()
+  const twice = yield* Slices.find(entries, ([, { name }]) => names.size === names.add(name).size)
+  if (twice === undefined) return Result.succeed(yield* Slices.map(entries, ([, user]) => user))
+  const [at, { name }] = twice
+  const [before] = entries.find(([, other]) => other.name === name)!
+  const expected = `the only user of its name: ${unit} ${before} has "${printable(name)}" too`
+  return Result.fail({ where: `${unit} ${at}`, expected })
 }

@@ -45,13 +45,25 @@ const inLines = (text: string, edit: Edit): string | undefined => {
     const { name, passwordHash } = edit.user
     return passwordHash && `${ended(text)}${name}:${hashOf(passwordHash)}${endOf(text)}`
   }
-  const lines = linesOf(text)
-  const places = lines.flatMap((line, at) => (line.trim() === "" || line.startsWith("#") ? [] : [at]))
-  const at = places[edit.index]
-  if (at === undefined) return undefined
-  if (edit._tag === "remove") lines.splice(at, 1)
-  else lines[at] = lineOf(lines[at]!, edit.to)
-  return lines.join("")
+  const place = placeOf(text, edit.index)
+  if (place === undefined) return undefined
+  const { line, from } = place
+  const next = edit._tag === "remove" ? "" : lineOf(line, edit.to)
+  return text.slice(0, from) + next + text.slice(from + line.length)
+}
+
+/** The line of a user, with its end, and where it is in the text. */
+const placeOf = (text: string, index: number) => {
+  let count = 0
+  for (let from = 0; from < text.length; ) {
+    const newline = text.indexOf("\n", from)
+    const to = newline === -1 ? text.length : newline + 1
+    const line = text.slice(from, to)
+    const isUser = line.trim() !== "" && !line.startsWith("#")
+    if (isUser && count++ === index) return { line, from }
+    from = to
+  }
+  return undefined
 }
 
 const lineOf = (line: string, { enabled, passwordHash }: UserChange): string => {

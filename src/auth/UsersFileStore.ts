@@ -19,6 +19,7 @@ import * as AtomicFile from "../base/AtomicFile.ts"
 import * as FileLock from "../base/FileLock.ts"
 import * as FileStamp from "../base/FileStamp.ts"
 import * as FileWatcher from "../base/FileWatcher.ts"
+import * as Slices from "../base/Slices.ts"
 import * as StateFile from "../base/StateFile.ts"
 import { type BadSetting, type BadSettings, StateFailed } from "../Errors.ts"
 import * as PasswordHash from "./PasswordHash.ts"
@@ -44,10 +45,10 @@ const doubtTime = 30_000
 /** The store in this file. `check` fails if the server could not use these users of the file. */
 export const make = (
   path: string,
-  check: (users: ReadonlyArray<User>) => Effect.Effect<void, BadSetting | BadSettings>
+  check: (users: ReadonlyArray<User>) => Effect.Effect<void, BadSetting | BadSettings>,
+  memo = UsersFile.makeMemo()
 ): UserStore["Service"] => {
   const one = Semaphore.makeUnsafe(1)
-  const memo = UsersFile.makeMemo()
   /** The users of the file, and whether this store has put them there. */
   let known: (Omit<Known, "text"> & { readonly isOwn: boolean }) | undefined
   /** Their number when the store last wrote the file. */
@@ -143,20 +144,23 @@ const edited = Effect.fnUntraced(function* (
   const text = yield* Effect.promise(() => UsersFileEdit.apply(path, before.text, edit))
   if (text === undefined) return yield* Effect.fail(failed(path, unusual))
   const users = yield* Effect.mapError(UsersSource.parse(path, text, memo), () => failed(path, unusual))
-  if (!isAsExpected(before.users, users, edit)) return yield* Effect.fail(failed(path, unusual))
+  if (!(yield* Slices.run(isAsExpected(before.users, users, edit))))
+    return yield* Effect.fail(failed(path, unusual))
   return { ...before, text, users }
 })
 
 /** Whether an edit has done what it is for, and nothing else to the users. */
-const isAsExpected = (
+function* isAsExpected(
   before: ReadonlyArray<User>,
   after: ReadonlyArray<User>,
   edit: UsersFileEdit.Edit
-): boolean => {
-  const names = before.map(({ name }) => name)
-  if (edit._tag === "add") names.push(edit.user.name)
-  if (edit._tag === "remove") names.splice(edit.index, 1)
-  if (after.length !== names.length || after.some(({ name }, index) => name !== names[index])) return false
+): Slices.Work<boolean> {
+  const expected = [...before]
+  if (edit._tag === "add") expected.push(edit.user)
+  if (edit._tag === "remove") expected.splice(edit.index, 1)
+  if (after.length !== expected.length) return false
+  let at = 0
+  if (yield* Slices.find(after, ({ name }) => name !== expected[at++]!.name)) return false
   if (edit._tag === "remove") return true
   const user = after[edit._tag === "add" ? after.length - 1 : edit.index]!
   const { enabled, passwordHash } = edit._tag === "add" ? edit.user : edit.to
@@ -183,20 +187,23 @@ const stateOf = (path: string, file: FileHandle) =>
 const textOf = (path: string, file: FileHandle): Effect.Effect<string, StateFailed> =>
   Effect.flatMap(
     io(path, async () => {
-      const pieces: Array<Buffer> = []
-      for (let at = 0; ; ) {
-        const { buffer, bytesRead } = await file.read(Buffer.alloc(piece), 0, piece, at)
-        if (bytesRead === 0) return Buffer.concat(pieces)
-        pieces.push(buffer.subarray(0, bytesRead))
-        at += bytesRead
+      const buffer = Buffer.alloc(piece)
+      // The mark at the beginning stays in the text.
+      const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+      let text = ""
+      try {
+        for (let at = 0; ; ) {
+          const { bytesRead } = await file.read(buffer, 0, piece, at)
+          if (bytesRead === 0) return text + decoder.decode()
+          text += decoder.decode(buffer.subarray(0, bytesRead), { stream: true })
+          at += bytesRead
+        }
+      } catch (error) {
+        if (error instanceof TypeError) return undefined
+        throw error
       }
     }),
-    (bytes) =>
-      Effect.try({
-        // The mark at the beginning stays in the text.
-        try: () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes),
-        catch: () => failed(path, "it is not UTF-8")
-      })
+    (text) => (text === undefined ? Effect.fail(failed(path, "it is not UTF-8")) : Effect.succeed(text))
   )
 
 const piece = 256 * 1024

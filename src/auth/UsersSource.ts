@@ -18,7 +18,7 @@ import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import { AuthSettings } from "./Settings.ts"
 import type { User } from "./User.ts"
-import { type Directory, directory, makeDirectory, Users } from "./Users.ts"
+import { type Directory, makeDirectory, Users } from "./Users.ts"
 import { UsersCheck } from "./UsersCheck.ts"
 import * as UsersFile from "./UsersFile.ts"
 import { UsersRefresh } from "./UsersRefresh.ts"
@@ -36,7 +36,8 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
     const { usersFile } = settings
     const check = yield* UsersCheck
     const own = settings.user.length + settings.users.length
-    const memo = UsersFile.makeMemo()
+    const refresh = yield* UsersRefresh
+    const memo = refresh?.memo ?? UsersFile.makeMemo()
     const load = Effect.flatMap(everyone(settings, memo), (users) => Slices.run(makeDirectory(users)))
     if (usersFile === undefined) return { current: Effect.succeed(yield* load) }
     const file = printable(usersFile)
@@ -56,13 +57,15 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
       const now = yield* Clock.currentTimeMillis
       const { users: before } = yield* SubscriptionRef.get(current)
       yield* check(next.users)
-      const gone = missing(before, next.users).filter(({ name }) => !revoked.includes(name))
-      const came = missing(next.users, before).length
+      const gone = (yield* Slices.run(missing(before, next.users))).filter(
+        ({ name }) => !revoked.includes(name)
+      )
+      const came = (yield* Slices.run(missing(next.users, before))).length
       const isDoubtful =
         gone.length > 0 && (doubtedSince !== undefined || gone.length > (before.length - own) / 2)
       if (isDoubtful) {
         doubtedSince = now
-        yield* SubscriptionRef.set(current, directory([...next.users, ...gone]))
+        yield* SubscriptionRef.set(current, yield* Slices.run(makeDirectory([...next.users, ...gone])))
         yield* Effect.logError(
           "most users are missing from the users file, which may be incomplete: they stay until the file has not " +
             "changed for a while, or until a reload",
@@ -84,7 +87,7 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
       const { users: before } = yield* SubscriptionRef.get(current)
       yield* check(next.users)
       yield* SubscriptionRef.set(current, next)
-      const gone = missing(before, next.users).length
+      const gone = (yield* Slices.run(missing(before, next.users))).length
       yield* Effect.logWarning("the users file has settled: users missing from it are removed", {
         file,
         gone
@@ -104,7 +107,6 @@ export const layer: Layer.Layer<Users, BadSetting, AuthSettings | UsersCheck> = 
       one.withPermits(1)
     )
     yield* Effect.forkScoped(Effect.forever(Effect.delay(look, interval)))
-    const refresh = yield* UsersRefresh
     yield* refresh?.register((revoked) =>
       Effect.gen(function* () {
         const stamp = yield* FileStamp.read(usersFile)
@@ -151,34 +153,35 @@ export const parse = (
   )
 
 /** The users of the first list whose names are not in the second. */
-const missing = (ones: ReadonlyArray<User>, others: ReadonlyArray<User>): ReadonlyArray<User> => {
-  const names = new Set(others.map(({ name }) => name))
-  return ones.filter(({ name }) => !names.has(name))
+function* missing(ones: ReadonlyArray<User>, others: ReadonlyArray<User>): Slices.Work<ReadonlyArray<User>> {
+  const names = new Set<string>()
+  yield* Slices.each(others, ({ name }) => void names.add(name))
+  return yield* Slices.filter(ones, ({ name }) => !names.has(name))
 }
 
-/** The users of `--user`, of `users` in the config file, and of the users file, if no name is in them twice. */
-export const withoutDuplicates = (
+/**
+ * The users of `--user`, of `users` in the config file, and of the users file, if no name is in them twice. The names in the
+ * file are distinct.
+ */
+export const withoutDuplicates = Effect.fnUntraced(function* (
   flags: ReadonlyArray<User>,
   config: ReadonlyArray<User>,
   file: ReadonlyArray<User>
-) => {
-  const all = [...flags, ...config, ...file]
+): Effect.fn.Return<ReadonlyArray<User>, BadSetting> {
+  const own = [...flags, ...config]
   const names = new Set<string>()
-  const twice = all.findIndex(({ name }) => names.size === names.add(name).size)
-  if (twice === -1) return Effect.succeed(all)
-  const index = twice - flags.length
-  return Effect.fail(
-    new BadSetting({
-      value: `"${printable(all[twice]!.name)}"`,
-      expected: "the only user of its name",
-      ...(index < 0
-        ? { setting: "--user" }
-        : index < config.length
-          ? { setting: "users", path: [index] }
-          : { setting: "--users-file" })
-    })
-  )
-}
+  const bad = ({ name }: User, where: Pick<BadSetting, "setting" | "path">) =>
+    new BadSetting({ value: `"${printable(name)}"`, expected: "the only user of its name", ...where })
+  for (const [at, user] of own.entries()) {
+    if (names.size !== names.add(user.name).size) continue
+    const index = at - flags.length
+    return yield* bad(user, index < 0 ? { setting: "--user" } : { setting: "users", path: [index] })
+  }
+  if (own.length === 0) return file
+  const twice = yield* Slices.run(Slices.find(file, ({ name }) => names.has(name)))
+  if (twice) return yield* bad(twice, { setting: "--users-file" })
+  return [...own, ...file]
+})
 
 const bad = (value: string, expected: string): BadSetting =>
   new BadSetting({ setting: "--users-file", value, expected })

@@ -25,7 +25,7 @@ export const replace = async (
   const file = await open(next, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600)
   try {
     const stats = await closing(file, async () => {
-      await file.writeFile(text)
+      await file.writeFile(pieces(text))
       if (like) {
         // Before the mode: a change of the owner may take bits of it.
         await file.chown(Number(like.uid), Number(like.gid)).catch(() => {})
@@ -44,6 +44,19 @@ export const replace = async (
     throw error
   }
 }
+
+/** A long text in pieces, so that not all of it is made into bytes at once. */
+function* pieces(text: string): Generator<string> {
+  for (let from = 0; from < text.length; ) {
+    let to = Math.min(from + longest, text.length)
+    // Two halves of a character stay together.
+    if (to < text.length && (text.charCodeAt(to - 1) & 0xfc00) === 0xd800) to++
+    yield text.slice(from, to)
+    from = to
+  }
+}
+
+const longest = 128 * 1024
 
 /** Fails if the file could not be replaced, as far as the system tells without a try. */
 export const canReplace = (path: string): Promise<void> => access(dirname(path), constants.W_OK)

@@ -31,8 +31,16 @@ export const runSync = <A>(work: Work<A>): A => {
 }
 
 /** Maps the items, a few hundred in a piece. */
-export function* map<A, B>(items: ReadonlyArray<A>, f: (item: A, index: number) => B): Work<Array<B>> {
-  const mapped: Array<B> = []
+export const map = <A, B>(items: ReadonlyArray<A>, f: (item: A, index: number) => B): Work<Array<B>> =>
+  append([], items, f)
+
+/** These items, and then the mapped ones. */
+export function* append<A, B>(
+  first: ReadonlyArray<B>,
+  items: ReadonlyArray<A>,
+  f: (item: A, index: number) => B
+): Work<Array<B>> {
+  const mapped = [...first]
   for (let i = 0; i < items.length; i++) {
     mapped.push(f(items[i]!, i))
     if ((i & 255) === 255) yield
@@ -47,6 +55,26 @@ export function* filter<A>(items: ReadonlyArray<A>, isChosen: (item: A) => boole
     if (isChosen(item)) chosen.push(item)
   })
   return chosen
+}
+
+/** The first item for which this is true; undefined if there is none. */
+export function* find<A>(items: ReadonlyArray<A>, isFound: (item: A) => boolean): Work<A | undefined> {
+  for (let i = 0; i < items.length; i++) {
+    if (isFound(items[i]!)) return items[i]
+    if ((i & 255) === 255) yield
+  }
+  return undefined
+}
+
+/** The set of the items. */
+export function* set<A>(items: Iterable<A>): Work<ReadonlySet<A>> {
+  const found = new Set<A>()
+  let count = 0
+  for (const item of items) {
+    found.add(item)
+    if ((++count & 255) === 0) yield
+  }
+  return found
 }
 
 /** Calls a function with each item, a few hundred in a piece. */

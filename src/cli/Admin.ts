@@ -14,6 +14,7 @@ import type { AdminAddress } from "../admin/Settings.ts"
 import * as SettingsUsers from "../admin/SettingsUsers.ts"
 import * as ShownSettings from "../admin/ShownSettings.ts"
 import * as Token from "../admin/Token.ts"
+import { UsersRefresh } from "../auth/UsersRefresh.ts"
 import { version } from "../base/Version.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { LimitSettings } from "../limits/Settings.ts"
@@ -41,7 +42,7 @@ export const start = Effect.fnUntraced(function* (options: Options, scope: Scope
   const { at, tls, settings } = options
   const { token, path } = yield* Token.kept({ ...settings, admin: at })
   const services = yield* Layer.buildWithScope(
-    Layer.merge(Readiness.layer, Layer.succeed(Operations, operations(options))),
+    Layer.merge(Readiness.layer, Layer.succeed(Operations, operations(options, yield* UsersRefresh))),
     scope
   )
   const { address, renew } = yield* AdminServer.serve(yield* RunningServer, { at, token, tls }).pipe(
@@ -62,11 +63,14 @@ export const start = Effect.fnUntraced(function* (options: Options, scope: Scope
   })
 })
 
-const operations = ({ inForce, reload, setLogLevel }: Options): Operations["Service"] => ({
+const operations = (
+  { inForce, reload, setLogLevel }: Options,
+  refresh: UsersRefresh | undefined
+): Operations["Service"] => ({
   version: version(),
   config: Effect.sync(() => ShownSettings.rows(Settings.table, inForce())),
   limits: Effect.sync(() => ShownSettings.rows(LimitSettings.table, inForce())),
-  ...SettingsUsers.make(inForce),
+  ...SettingsUsers.make(inForce, refresh?.memo),
   explain: (question) => ExplainQuestion.explain(inForce(), question),
   reload: Effect.mapError(reload, invalid),
   // As if the signal had come, when the answer is written.

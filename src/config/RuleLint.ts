@@ -6,7 +6,7 @@ import * as Equal from "effect/Equal"
 import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import type * as Slices from "../base/Slices.ts"
+import * as Slices from "../base/Slices.ts"
 import { printable } from "../wire/Text.ts"
 import * as Conditions from "./Conditions.ts"
 import * as ListenAddress from "./ListenAddress.ts"
@@ -29,8 +29,12 @@ interface Problem {
 
 /** Names of users and groups that do not exist, and are most likely misspelt. Such rules are refused. */
 export function* problems(rules: Rules, whom: Whom): Slices.Work<ReadonlyArray<Problem>> {
-  const known = { users: whom.users && new Set(whom.users), groups: whom.groups && new Set(whom.groups) }
   const keys = Conditions.list.flatMap(([key, { existing }]) => (existing ? [key] : []))
+  if (having(rules, ...keys).next().done) return []
+  const known = {
+    users: whom.users && (yield* Slices.set(whom.users)),
+    groups: whom.groups && (yield* Slices.set(whom.groups))
+  }
   return yield* found(having(rules, ...keys), (rule, index) =>
     Conditions.list.flatMap(([key, { existing, format }]) => {
       const names = existing && known[existing.among]

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { AuthSettings } from "../auth/Settings.ts"
+import type { User } from "../auth/User.ts"
 import { UsersCheck } from "../auth/UsersCheck.ts"
 import * as Slices from "../base/Slices.ts"
 import * as RuleLint from "../config/RuleLint.ts"
@@ -23,8 +24,8 @@ export const layer: Layer.Layer<UsersCheck, never, AuthSettings | ListenSettings
         // A service may know more users and groups, and a certificate may be anyone's.
         if (authUrl !== undefined) return Effect.void
         const problems = RuleLint.problems(rules, {
-          users: tlsClientCa === undefined ? users.map(({ name }) => name) : undefined,
-          groups: users.flatMap(({ groups = [] }) => groups)
+          users: tlsClientCa === undefined ? namesOf(users) : undefined,
+          groups: groupsOf(users)
         })
         return Effect.flatMap(Slices.run(problems), (problems) => {
           const [first, ...others] = problems.map(
@@ -37,3 +38,13 @@ export const layer: Layer.Layer<UsersCheck, never, AuthSettings | ListenSettings
       }
     })
   )
+
+// There may be very many users, and no rule that names one.
+
+function* namesOf(users: ReadonlyArray<User>): Generator<string> {
+  for (const { name } of users) yield name
+}
+
+function* groupsOf(users: ReadonlyArray<User>): Generator<string> {
+  for (const { groups = [] } of users) yield* groups
+}

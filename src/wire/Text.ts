@@ -23,7 +23,10 @@ export const printable = (input: Uint8Array | string, limit = 255): string => {
 
 /** The string whose `printable` text is `shown`, if nothing was cut. */
 export const fromPrintable = (shown: string): string =>
-  shown.replace(/\\u\{([0-9a-f]+)\}/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)))
+  shown.replace(/\\u\{([0-9a-f]{1,6})\}/g, (escape, code: string) => {
+    const point = Number.parseInt(code, 16)
+    return point > 0x10ffff ? escape : String.fromCodePoint(point)
+  })
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 

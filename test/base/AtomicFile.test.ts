@@ -23,6 +23,16 @@ describe("AtomicFile", () => {
     })
   )
 
+  it.effect("has a long text as it is, also where a character is cut", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Temporary.directory, "file")
+      for (const text of ["🦊".repeat(200_000), `a${"🦊".repeat(200_000)}`, `${"a".repeat(131_071)}\ud83e`]) {
+        yield* Effect.promise(() => AtomicFile.replace(path, text))
+        assert.isTrue(readFileSync(path, "utf8") === Buffer.from(text).toString())
+      }
+    })
+  )
+
   it.effect("follows no link, neither beside it nor in its place", () =>
     Effect.gen(function* () {
       const directory = yield* Temporary.directory

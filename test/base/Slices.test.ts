@@ -33,6 +33,11 @@ describe("work in pieces", () => {
       Slices.runSync(Slices.map(numbers, (number) => number * 2)),
       numbers.map((number) => number * 2)
     )
+    const doubled = Slices.runSync(Slices.append([-1], numbers, (number) => number * 2))
+    assert.deepStrictEqual(doubled.slice(0, 3), [-1, 0, 2])
+    assert.strictEqual(Slices.runSync(Slices.find(numbers, (number) => number > 700)), 701)
+    assert.isUndefined(Slices.runSync(Slices.find(numbers, (number) => number < 0)))
+    assert.deepStrictEqual(Slices.runSync(Slices.set(numbers)), new Set(numbers))
     let sum = 0
     Slices.runSync(
       Slices.each(numbers, (number) => {

@@ -54,6 +54,12 @@ describe("printable", () => {
     )
   })
 
+  it("is taken back only where it is one", () => {
+    for (const text of ["\\u{110000}", "\\u{fffffff}", "\\u{}", "\\u{zz}"]) {
+      assert.strictEqual(fromPrintable(text), text)
+    }
+  })
+
   it("never throws, on any bytes", () => {
     holds(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
