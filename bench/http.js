@@ -1,4 +1,5 @@
-// What forwarded HTTP requests cost, beside squid, tinyproxy and npm's proxy-chain: `node bench/http.js [ROUNDS [LOAD [SERVER]]]`.
+// What forwarded HTTP requests cost, beside squid, tinyproxy and npm's proxy-chain: `node bench/http.js [ROUNDS [LOAD [SERVERS]]]`.
+// `BASE=DIR` measures the build of another checkout, too.
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
@@ -9,8 +10,8 @@ import { median } from "./lib/statistics.js"
 
 const rounds = Number(process.argv[2] ?? 3)
 
-/** Only loads and servers with these words in their names. */
-const [wantedLoad = "", wantedServer = ""] = process.argv.slice(3)
+/** Only loads with this word in their names, and servers with these names, separated by commas. */
+const [wantedLoad = "", wantedServers = ""] = process.argv.slice(3)
 
 const loads = [
   {
@@ -72,7 +73,7 @@ const measure = async (server, load) => {
 }
 
 const servers = httpServers.filter((server) => {
-  if (!server.name.includes(wantedServer)) return false
+  if (wantedServers !== "" && !wantedServers.split(",").includes(server.name)) return false
   try {
     console.log(`${server.name}: ${server.version()}`)
     return true

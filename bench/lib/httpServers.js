@@ -25,14 +25,25 @@ const configured = (name, program, flags, config) => ({
   version: () => execFileSync(program, ["-v"], { encoding: "utf8" }).split("\n")[0] ?? ""
 })
 
+/** A build of this server. @param {string} name @param {string} project @param {readonly string[]} flags @returns {Server} */
+const own = (name, project, ...flags) => ({
+  name,
+  speaks: "http",
+  command: (port) => [
+    ...[process.execPath, join(project, "dist/main.js"), "--listen", `127.0.0.1:${port}`],
+    ...flags
+  ],
+  version: () => JSON.parse(readFileSync(join(project, "package.json"), "utf8")).version
+})
+
+/** The directory of another build of this server, to be measured beside this one. */
+const { BASE } = process.env
+
 /** @type {readonly Server[]} */
 export const httpServers = [
-  {
-    name: "effect-socks",
-    speaks: "http",
-    command: (port) => [process.execPath, inProject("dist/main.js"), "--listen", `127.0.0.1:${port}`],
-    version: () => JSON.parse(readFileSync(inProject("package.json"), "utf8")).version
-  },
+  own("effect-socks", inProject("")),
+  own("effect-socks-node", inProject(""), "--transport", "node"),
+  ...(BASE ? [own("base", BASE), own("base-node", BASE, "--transport", "node")] : []),
   configured("squid", "/usr/sbin/squid", ["-N", "-f"], (port, scratch) => [
     `http_port 127.0.0.1:${port}`,
     "http_access allow all",
