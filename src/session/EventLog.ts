@@ -53,8 +53,18 @@ const noted = (summary: Summary.Summary, kind: string): Effect.Effect<void> =>
   Effect.map(References.MinimumLogLevel, (least) => summary.note(kind, least))
 
 /** Decisions have lines of their own, but those about forwarded requests. */
-const lineOf = ({ _tag, isAuthenticated, isAdmitted, rule, ...line }: SessionEnded) =>
-  defined(line.command === "FORWARD" ? { ...line, rule } : line)
+const lineOf = (event: SessionEnded) => {
+  const line = defined(event, omitted)
+  if (event.command === "FORWARD" && event.rule !== undefined) line.rule = event.rule
+  return line
+}
+
+const omitted: ReadonlySet<string> = new Set<keyof SessionEnded>([
+  "_tag",
+  "isAuthenticated",
+  "isAdmitted",
+  "rule"
+])
 
 /**
  * Whether the client is a stranger: it has no user, and made no request. A stranger can cause a line with each
