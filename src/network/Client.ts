@@ -29,6 +29,8 @@ export interface Client {
   readonly beforeDeadline: <A, E, R>(
     effect: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | HandshakeTimeout, R>
+  /** The deadline, for a wait that can end by itself. `beforeDeadline` takes a fiber for each wait. */
+  readonly late: Event
   /**
    * Runs the effect, and interrupts the effect when the client is gone. A client that has sent payload and then FIN has
    * only finished sending, and is not gone.
@@ -101,11 +103,11 @@ class Accepted implements Client, Receiver {
   }
 
   beforeDeadline<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | HandshakeTimeout, R> {
-    return unless(
-      effect,
-      this.once(() => this.isLate),
-      timeout
-    )
+    return unless(effect, this.late, timeout)
+  }
+
+  get late(): Event {
+    return this.once(() => this.isLate)
   }
 
   whileConnected<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ClientGone, R> {

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Event } from "../base/Abortable.ts"
-import { ClientGone, type HeadTooLarge, type MalformedRequest } from "../Errors.ts"
+import { ClientGone, HandshakeTimeout, type HeadTooLarge, type MalformedRequest } from "../Errors.ts"
 import * as ConnectUdp from "../wire/ConnectUdp.ts"
 import { isIncomplete } from "../wire/Decoder.ts"
 import type * as Http from "../wire/Http.ts"
@@ -29,8 +29,8 @@ interface Incoming {
 export interface HttpConnection {
   /** Waits for the first byte of the next request, after the last response is sent, until it has `expired`. */
   readonly awaitRequest: (expired: Event) => Effect.Effect<void, ClientGone>
-  /** Reads the next request, after the last response is sent. Counts the bytes in `traffic`. */
-  readonly next: (traffic: Traffic) => Effect.Effect<Incoming, Failure>
+  /** Reads the next request, after the last response is sent, until it is `late`. Counts the bytes in `traffic`. */
+  readonly next: (traffic: Traffic, late: Event) => Effect.Effect<Incoming, Failure>
   /**
    * Answers the last request. If a response has begun, resets the connection instead, so that the client cannot take
    * half a response for a whole one. With `staysOpen` the connection stays for another request, if the last request
@@ -41,7 +41,7 @@ export interface HttpConnection {
   readonly hasNext: () => boolean
 }
 
-type Failure = ClientGone | MalformedRequest | HeadTooLarge
+type Failure = ClientGone | HandshakeTimeout | MalformedRequest | HeadTooLarge
 
 /** Takes over the connection of a client before its first request. `keepAlive`: seconds, to be announced. */
 export const make = (client: Client, keepAlive: number | undefined): Effect.Effect<HttpConnection> =>
@@ -58,7 +58,8 @@ class Requests implements HttpConnection, HttpChannel, Taker {
   private tally = new ByteTally({ sent: 0, received: 0 })
   /** The request to answer. */
   private last: HttpExchange | undefined = undefined
-  private resume: (result: Effect.Effect<Incoming, Failure>) => void = () => {}
+  /** Ends the wait for a request. */
+  private resume: (result: Effect.Effect<Incoming, Failure>) => void = ignored
   private isOver = false
 
   constructor(client: Client, keepAlive: number | undefined) {
@@ -73,33 +74,32 @@ class Requests implements HttpConnection, HttpChannel, Taker {
 
   awaitRequest(expired: Event): Effect.Effect<void, ClientGone> {
     return Effect.callback((resume) => {
-      const callOff = expired(() => this.fail(new ClientGone()))
-      const over = (result: Effect.Effect<void, ClientGone>) => {
-        callOff()
-        resume(result)
-      }
-      this.resume = () => over(gone)
+      const over = this.until(expired, gone, () => resume(gone))
       const come = () => {
         this.input.want()
-        over(Effect.void)
+        over()
+        resume(Effect.void)
       }
       this.whenReady(() => this.input.want({ take: come, ended: () => this.ended() }))
       return Effect.sync(() => {
-        callOff()
+        over()
         this.end()
       })
     })
   }
 
-  next(traffic: Traffic): Effect.Effect<Incoming, Failure> {
+  next(traffic: Traffic, late: Event): Effect.Effect<Incoming, Failure> {
     return Effect.callback((resume) => {
-      this.resume = resume
+      const over = this.until(late, tooLate, resume)
       this.whenReady(() => {
         this.last = undefined
         this.tally = new ByteTally(traffic)
         this.input.want(this)
       })
-      return Effect.sync(() => this.end())
+      return Effect.sync(() => {
+        over()
+        this.end()
+      })
     })
   }
 
@@ -130,7 +130,7 @@ class Requests implements HttpConnection, HttpChannel, Taker {
     }
     const decoded = HttpHead.request(bytes)
     if (Result.isFailure(decoded)) {
-      if (!isIncomplete(decoded.failure)) this.fail(decoded.failure)
+      if (!isIncomplete(decoded.failure)) this.fail(Effect.fail(decoded.failure))
       return
     }
     const { value: head, size } = decoded.success
@@ -141,13 +141,13 @@ class Requests implements HttpConnection, HttpChannel, Taker {
 
   ended(): void {
     // FIN in the middle of a head is no error: the client is gone.
-    this.fail(new ClientGone())
+    this.fail(gone)
   }
 
   private begin(head: Http.Head): void {
     const framing = HttpFraming.ofRequest(head)
     if (Result.isFailure(framing)) {
-      this.fail(framing.failure)
+      this.fail(Effect.fail(framing.failure))
       return
     }
     if (head.method === "CONNECT" || ConnectUdp.isAsked(head)) {
@@ -161,22 +161,41 @@ class Requests implements HttpConnection, HttpChannel, Taker {
     this.resume(Effect.succeed({ head, exchange }))
   }
 
+  /** Has `resume` end a wait, and the event, which does so with this failure. Returns the function that calls both off. */
+  private until(
+    event: Event,
+    failure: Effect.Effect<never, Failure>,
+    resume: (result: Effect.Effect<Incoming, Failure>) => void
+  ): () => void {
+    let callOff = ignored
+    const over = () => {
+      this.resume = ignored
+      callOff()
+    }
+    this.resume = (result) => {
+      over()
+      resume(result)
+    }
+    callOff = event(() => this.fail(failure))
+    return over
+  }
+
   /** Calls `then` when the last body is read and the last response is sent. */
   private whenReady(then: () => void): void {
     const { input, output, last } = this
     input.pace(undefined)
     const sent = () => output.whenDrained(then)
-    if (this.transport.isClosed) this.fail(new ClientGone())
+    if (this.transport.isClosed) this.fail(gone)
     else if (last === undefined || last.body.isEnd) sent()
     else {
-      const fail = () => this.fail(new ClientGone())
+      const fail = () => this.fail(gone)
       new HttpPump(input, last.body, undefined, { whole: sent, malformed: fail, ended: fail }).start()
     }
   }
 
-  private fail(failure: Failure): void {
+  private fail(failure: Effect.Effect<never, Failure>): void {
     this.end()
-    this.resume(Effect.fail(failure))
+    this.resume(failure)
   }
 
   /** Reads no further request. */
@@ -208,3 +227,6 @@ class Requests implements HttpConnection, HttpChannel, Taker {
 }
 
 const gone = Effect.fail(new ClientGone())
+const tooLate = Effect.fail(new HandshakeTimeout())
+
+const ignored = (): void => {}

@@ -4,18 +4,24 @@
 import * as Effect from "effect/Effect"
 import { type Authenticated, byPassword, withoutLogin } from "../../auth/Authenticated.ts"
 import { Authenticator } from "../../auth/Authenticator.ts"
-import { MalformedCredentials, NoAcceptableMethod, NotAllowed, type VerificationError } from "../../Errors.ts"
+import {
+  type HandshakeTimeout,
+  MalformedCredentials,
+  NoAcceptableMethod,
+  NotAllowed,
+  type VerificationError
+} from "../../Errors.ts"
 import type { Accepted } from "../../session/States.ts"
 import * as Wire from "../../wire/Http.ts"
 import { Method } from "../../wire/Socks5.ts"
 
-/** The client's identity: by its credentials if it sends some, or else without a login. */
+/** The client's identity: by its credentials if it sends some, or else without a login. A password is checked before the deadline. */
 export const authenticate = Effect.fnUntraced(function* (
   fields: Wire.Fields,
   accepted: Accepted
 ): Effect.fn.Return<
   Authenticated,
-  MalformedCredentials | VerificationError | NoAcceptableMethod | NotAllowed,
+  MalformedCredentials | VerificationError | HandshakeTimeout | NoAcceptableMethod | NotAllowed,
   Authenticator
 > {
   const { methods } = yield* Authenticator
@@ -23,7 +29,8 @@ export const authenticate = Effect.fnUntraced(function* (
   if (others.length > 0)
     return yield* new MalformedCredentials({ reason: "more than one Proxy-Authorization" })
   if (credentials !== undefined && methods.includes(Method.UsernamePassword)) {
-    return yield* byPassword(yield* Effect.fromResult(Wire.basic(credentials)), accepted.peer.remote)
+    const basic = yield* Effect.fromResult(Wire.basic(credentials))
+    return yield* accepted.client.beforeDeadline(byPassword(basic, accepted.peer.remote))
   }
   const identity = yield* withoutLogin(accepted)
   if (identity !== undefined) return identity

@@ -41,9 +41,7 @@ const exchangeOf = (
   return {
     admit: Effect.gen(function* (): Effect.fn.Return<Admitted, SessionError, Authenticator> {
       isAuthenticated = false
-      const { head, exchange } = yield* client.beforeDeadline(
-        Effect.suspend(() => requests.next(log.traffic))
-      )
+      const { head, exchange } = yield* requests.next(log.traffic, client.late)
       // A later session begins with its request, and not with the wait for the request.
       if (count++ > 0) log.startedAt = yield* Clock.currentTimeMillis
       const destination = yield* Effect.catchTag(
@@ -52,8 +50,7 @@ const exchangeOf = (
         (error) => AutoConfig.answer(error, head, accepted)
       )
       isConnectUdp = destination._tag === "Datagrams"
-      const identity =
-        accepted.certified ?? (yield* client.beforeDeadline(authenticate(head.fields, accepted)))
+      const identity = accepted.certified ?? (yield* authenticate(head.fields, accepted))
       isAuthenticated = true
       log.user = identity.user
       return { peer, identity, protocol: "HTTP", request: requestOf(destination, head, exchange) }
