@@ -134,8 +134,10 @@ export const values = (fields: Fields, wanted: string): ReadonlyArray<string> =>
 const none: ReadonlyArray<string> = []
 
 /** The options in all lines of a field that is a list of tokens, such as Connection, in lower case. */
-export const options = (fields: Fields, wanted: string): ReadonlyArray<string> =>
-  values(fields, wanted).flatMap((line) => list(line.toLowerCase()))
+export const options = (fields: Fields, wanted: string): ReadonlyArray<string> => {
+  const lines = values(fields, wanted)
+  return lines.length === 0 ? none : lines.flatMap((line) => list(line.toLowerCase()))
+}
 
 /** The parts of a list, without the space around them. A pattern for both would take quadratic time on long spaces. */
 export const list = (line: string): ReadonlyArray<string> =>
@@ -149,7 +151,8 @@ export const trimmed = (text: string, start: number, end: number): string => {
   return text.slice(from, to)
 }
 
-const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
+/** Whether the code is that of a space or a tab. */
+export const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 
 /** A response by this server itself. */
 export interface Answer {

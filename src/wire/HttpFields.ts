@@ -23,28 +23,30 @@ const hopByHop: ReadonlySet<string> = new Set([
 
 /** The fields of a request to the target. Host names the target; with `isUpgrade` the request asks for WebSocket. */
 export const request = (head: Head, target: Target.Target, pseudonym: string, isUpgrade = false): Fields => {
-  const framing = length(head.fields)
-  return [
-    ["Host", host(target)],
-    ...endToEnd(head.fields)
-      .filter(([name]) => !isExcluded(head, name.toLowerCase()))
-      .map(([name, value]) => [name, isHops(head, name) ? fewerHops(value) : value] as const),
-    ["Via", `${head.version} ${pseudonym}`],
-    ...(values(head.fields, "transfer-encoding").length > 0
-      ? ([["Transfer-Encoding", "chunked"]] as const)
-      : framing.length > 0 || bodiless.has(head.method)
-        ? framing
-        : ([["Content-Length", "0"]] as const)),
-    ...(isUpgrade ? switching : [])
-  ]
+  const { fields, method, version } = head
+  const passed: Array<Fields[number]> = [["Host", host(target)]]
+  for (const field of endToEnd(fields)) {
+    const name = field[0].toLowerCase()
+    if (isExcluded(head, name)) continue
+    passed.push(method === "OPTIONS" && name === "max-forwards" ? [field[0], fewerHops(field[1])] : field)
+  }
+  passed.push(["Via", `${version} ${pseudonym}`])
+  const framing = length(fields)
+  if (values(fields, "transfer-encoding").length > 0) passed.push(["Transfer-Encoding", "chunked"])
+  else if (framing !== undefined) passed.push(framing)
+  else if (!bodiless.has(method)) passed.push(["Content-Length", "0"])
+  return isUpgrade ? [...passed, ...switching] : passed
 }
 
 /** The fields of a final response to the client, without those of its connection. */
-export const response = ({ fields, status, version }: ResponseHead, pseudonym: string): Fields => [
-  ...endToEnd(fields),
-  ["Via", `${version} ${pseudonym}`],
-  ...(status === 204 || values(fields, "transfer-encoding").length > 0 ? [] : length(fields))
-]
+export const response = (head: ResponseHead, pseudonym: string): Fields => {
+  const { fields, status } = head
+  const passed = interim(head, pseudonym)
+  const framing = length(fields)
+  return framing === undefined || status === 204 || values(fields, "transfer-encoding").length > 0
+    ? passed
+    : [...passed, framing]
+}
 
 /** The fields of an interim response to the client. */
 export const interim = ({ fields, version }: ResponseHead, pseudonym: string): Fields => [
@@ -97,18 +99,19 @@ export const hasPassed = (fields: Fields, pseudonym: string): boolean =>
   )
 
 const endToEnd = (fields: Fields): Fields => {
-  const named = new Set(options(fields, "connection"))
+  const said = options(fields, "connection")
+  const named = said.length === 0 ? undefined : new Set(said)
   return fields.filter(([written]) => {
     const name = written.toLowerCase()
-    return !hopByHop.has(name) && !named.has(name)
+    return !hopByHop.has(name) && !named?.has(name)
   })
 }
 
-/** One Content-Length: several have the same value (RFC 9110 §8.6). */
-const length = (fields: Fields): Fields =>
-  values(fields, "content-length")
-    .slice(0, 1)
-    .map((value) => ["Content-Length", value.split(",")[0]!.trim()])
+/** One Content-Length: several have the same value (RFC 9110 §8.6). Undefined if there is none. */
+const length = (fields: Fields): Fields[number] | undefined => {
+  const [value] = values(fields, "content-length")
+  return value === undefined ? undefined : ["Content-Length", value.split(",")[0]!.trim()]
+}
 
 /** Methods whose requests need no Content-Length without a body (RFC 9110 §8.6). */
 const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS"])
@@ -118,9 +121,6 @@ const repeatable: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT"
 /** Fields of a request that this server writes itself, or that HTTP/1.0 has not (RFC 9110 §10.1.1). */
 const isExcluded = ({ version }: Head, name: string): boolean =>
   name === "host" || (version === "1.0" && name === "expect")
-
-const isHops = ({ method }: Head, name: string): boolean =>
-  method === "OPTIONS" && name.toLowerCase() === "max-forwards"
 
 const fewerHops = (value: string): string =>
   /^[1-9]\d{0,8}$/.test(value) ? String(Number(value) - 1) : value

@@ -9,7 +9,7 @@
 import * as Result from "effect/Result"
 import { BadResponse, HeadTooLarge, MalformedRequest } from "../Errors.ts"
 import { complete, type Decoder, incomplete } from "./Decoder.ts"
-import { type Fields, type Head, trimmed } from "./Http.ts"
+import { type Fields, type Head, isSpace, trimmed } from "./Http.ts"
 import { printable } from "./Text.ts"
 
 /** The head of a response. */
@@ -35,30 +35,29 @@ export const responseFields = 250
 export const request: Decoder<Head, MalformedRequest | HeadTooLarge> = (bytes) => {
   const size = sizeOf(bytes, requestFields)
   if (size === tooLarge) return Result.fail(new HeadTooLarge())
-  const [start, ...lines] = linesOf(bytes, size)
+  const lines = linesOf(bytes, size)
+  const start = lines[0]
   if (start === undefined) return incomplete
   const line = /^([!#$%&'*+\-.^_`|~\w]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d\.\d)\r$/.exec(start)
   if (line === null) return malformed("the request line is not METHOD TARGET HTTP/1.1")
   if (size === 0) return incomplete
-  const fields: Array<Fields[number]> = []
-  for (const text of lines.slice(0, -2)) {
-    const field = fieldOf(text)
-    if (typeof field === "string") return malformed(field)
-    fields.push(field)
-  }
-  return complete({ method: line[1]!, target: line[2]!, version: line[3]!, fields }, size)
+  const fields = fieldsOf(lines, 1)
+  return typeof fields === "string"
+    ? malformed(fields)
+    : complete({ method: line[1]!, target: line[2]!, version: line[3]!, fields }, size)
 }
 
 /** Decodes the head of a response. */
 export const response: Decoder<ResponseHead, BadResponse> = (bytes) => {
   const size = sizeOf(bytes, responseFields)
   if (size === tooLarge) return bad("a head that is too large, or has too many fields")
-  const [start, ...lines] = linesOf(bytes, size)
+  const lines = linesOf(bytes, size)
+  const start = lines[0]
   if (start === undefined) return incomplete
   const line = /^HTTP\/(1\.[01]) ([1-9]\d\d)(?: ([^\r]*))?\r?$/.exec(start)
   if (line === null) return bad("the status line is none of HTTP/1")
   if (size === 0) return incomplete
-  const fields = fieldsOfResponse(lines.slice(0, -2))
+  const fields = fieldsOfResponse(lines)
   return typeof fields === "string"
     ? bad(fields)
     : complete({ status: Number(line[2]), reason: line[3] ?? "", version: line[1]!, fields }, size)
@@ -69,13 +68,8 @@ export const trailers: Decoder<Fields, string> = (bytes) => {
   const size = sizeOf(bytes, requestFields)
   if (size === tooLarge) return Result.fail("trailers that are too large")
   if (size === 0) return incomplete
-  const fields: Array<Fields[number]> = []
-  for (const text of linesOf(bytes, size).slice(0, -2)) {
-    const field = fieldOf(text)
-    if (typeof field === "string") return Result.fail(field)
-    fields.push(field)
-  }
-  return complete(fields, size)
+  const fields = fieldsOf(linesOf(bytes, size), 0)
+  return typeof fields === "string" ? Result.fail(fields) : complete(fields, size)
 }
 
 /** A head with its empty line. The start line and the fields must hold no line breaks. */
@@ -110,6 +104,17 @@ const linesOf = (bytes: Uint8Array, size: number): ReadonlyArray<string> => {
   return end === -1 ? [] : [latin1(bytes, end)]
 }
 
+/** The fields of all lines from this one to the empty line, or what is wrong with one. An empty string is the last line. */
+const fieldsOf = (lines: ReadonlyArray<string>, from: number): Fields | string => {
+  const fields: Array<Fields[number]> = []
+  for (let index = from; index < lines.length - 2; index++) {
+    const field = fieldOf(lines[index]!)
+    if (typeof field === "string") return field
+    fields.push(field)
+  }
+  return fields
+}
+
 /** A field of a line that ends with CR, or what is wrong with the line. */
 const fieldOf = (line: string, bad = control): Fields[number] | string => {
   const colon = line.indexOf(":")
@@ -121,12 +126,14 @@ const fieldOf = (line: string, bad = control): Fields[number] | string => {
   return bad.test(value) ? `a control character in ${name}` : [name, value]
 }
 
+/** The same of a response, all of whose lines but the first are fields. */
 const fieldsOfResponse = (lines: ReadonlyArray<string>): Fields | string => {
   const fields: Array<readonly [string, string]> = []
-  for (const text of lines) {
+  for (let index = 1; index < lines.length - 2; index++) {
+    const text = lines[index]!
     const line = text.endsWith("\r") ? text : `${text}\r`
     const last = fields.at(-1)
-    if (/^[\t ]/.test(line)) {
+    if (isSpace(line.charCodeAt(0))) {
       if (last === undefined) return "a space before the first field"
       const folded = `${last[1]} ${trimmed(line, 0, line.length - 1)}`
       if (lineBreak.test(folded)) return `a control character in ${last[0]}`
@@ -134,7 +141,8 @@ const fieldsOfResponse = (lines: ReadonlyArray<string>): Fields | string => {
       continue
     }
     const colon = line.indexOf(":")
-    const field = fieldOf(colon === -1 ? line : trimmed(line, 0, colon) + line.slice(colon), lineBreak)
+    const isSpaced = colon > 0 && isSpace(line.charCodeAt(colon - 1))
+    const field = fieldOf(isSpaced ? trimmed(line, 0, colon) + line.slice(colon) : line, lineBreak)
     if (typeof field === "string") return field
     fields.push(field)
   }
