@@ -61,7 +61,7 @@ const start = (clock: Clock.Clock, queues: Queues, scheduler: Scheduler.Schedule
   Effect.runForkWith(context)(tick(clock, queues))
 }
 
-const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+const now = (clock: Clock.Clock): number => Math.floor(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
 
 /** The timer looks this often, in milliseconds, for new deadlines that are due before all others. */
 const patience = 100
