@@ -129,6 +129,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "fleet/scripts/Beat": "e2e/redis-store",
   "fleet/scripts/Begin": "e2e/redis-store",
   "fleet/scripts/PutSlots": "e2e/redis-store",
+  "fleet/scripts/RenewSlots": "e2e/redis-store",
   "fleet/scripts/SlotTable": "e2e/redis-store",
   "fleet/scripts/TakeShare": "e2e/redis-store",
   "fleet/scripts/TakeTokens": "e2e/redis-store",

@@ -7,11 +7,13 @@
  */
 import * as SlotAllocator from "../limits/SlotAllocator.ts"
 import { allowed, type Fault } from "./Faults.ts"
-import { hasFailed } from "./FleetStore.ts"
-import { bucketOf } from "./Keys.ts"
+import { type Answer, hasFailed } from "./FleetStore.ts"
+import { bucketOf, buckets } from "./Keys.ts"
 import type { Leases, Membership } from "./Membership.ts"
+import type { Script } from "./Script.ts"
 import { AcquireSlots, Outcome } from "./scripts/AcquireSlots.ts"
 import { PutSlots } from "./scripts/PutSlots.ts"
+import { RenewSlots } from "./scripts/RenewSlots.ts"
 
 /** Milliseconds in which machines answer a recall. */
 const patience = 250
@@ -33,6 +35,7 @@ const rest = Symbol("rest")
 
 interface Entry<Member> {
   readonly key: string
+  readonly bucket: number
   /** `Infinity` before a member has asked. */
   limit: number
   /** Slots that this machine has leased. */
@@ -49,6 +52,10 @@ interface Entry<Member> {
   round: number | undefined
   /** When the store was asked for slots, while there is neither a grant nor a refusal. */
   askedAt: number | undefined
+  /** Slots that the store has for this machine; undefined where that is not certain. */
+  told: number | undefined
+  /** The number of the last order about this limit. */
+  order: number
   /** A request has no reply. Until then the store may count more than is known here, and must not be told a count. */
   isInFlight: boolean
   /** To be called when the reply is there. */
@@ -70,6 +77,12 @@ export class FleetSlots<Member extends object> implements Leases {
   private readonly fault: Fault
   private readonly send: (member: Member, ruling: SlotAllocator.Ruling) => void
   private recalls = 0
+  /** With which order the lease of each bucket began. */
+  private readonly since = new Map<number, number>()
+  /** The bucket of which all is told at the next renewal. */
+  private whole: number
+  /** Limits of which the store is told when the call under way is over. */
+  private changed = new Set<Entry<Member>>()
 
   constructor(
     membership: Membership,
@@ -84,6 +97,7 @@ export class FleetSlots<Member extends object> implements Leases {
       // Later, as the allocator is in the middle of a call.
       else if (ruling._tag === "recall") membership.after(0, () => this.recalled(ruling.key, ruling.round))
     })
+    this.whole = bucketOf(membership.id)
     membership.add(this)
   }
 
@@ -153,18 +167,42 @@ export class FleetSlots<Member extends object> implements Leases {
     }
   }
 
+  /**
+   * Renews the lease of each bucket, and tells what the store may not know. Of one bucket after the other the machine
+   * tells all, so that no difference stays that neither side knows of.
+   */
   renew(done: (areRenewed: boolean) => void): void {
+    const { one, close } = gather(done)
+    const order = this.membership.nextOrder()
+    this.whole = (this.whole + 1) % buckets
     const all = [...this.entries.values()]
-    const flying = all.filter(({ isInFlight }) => isInFlight)
-    const held = all.filter(({ isInFlight, count }) => !isInFlight && count > 0)
-    let open = flying.length + 1
-    let areRenewed = true
-    const one = (isRenewed: boolean) => {
-      areRenewed &&= isRenewed
-      if (--open === 0) done(areRenewed)
-    }
-    for (const entry of flying) entry.landed.push(() => this.put([entry], "0", one))
-    this.put(held, "0", one)
+    for (const bucket of new Set(all.map((entry) => entry.bucket))) this.renewBucket(bucket, order, one())
+    this.tell(
+      all.filter(({ isInFlight, told, count }) => isInFlight || told !== count),
+      one()
+    )
+    close()
+  }
+
+  private renewBucket(bucket: number, order: number, done: (isRenewed: boolean) => void): void {
+    const { id, lease } = this.membership
+    const known = bucket === this.whole ? 0 : (this.since.get(bucket) ?? 0)
+    this.call(RenewSlots, bucket, [id, lease, order, known], (reply) => {
+      if (hasFailed(reply)) return done(false)
+      if (reply.length === 1) return done(true)
+      const [since, age, limits] = reply
+      this.membership.remembers(age)
+      this.since.set(bucket, since)
+      for (const key of limits) this.entryOf(key)
+      // What was told behind this renewal is known already.
+      const isUntold = (entry: Entry<Member>) => entry.bucket === bucket && entry.order < order
+      this.tell([...this.entries.values()].filter(isUntold), done)
+    })
+  }
+
+  /** Another store may be there, or one that has forgotten. */
+  connected(): void {
+    this.since.clear()
   }
 
   lose(): void {
@@ -178,7 +216,9 @@ export class FleetSlots<Member extends object> implements Leases {
   }
 
   surrender(): void {
+    this.since.clear()
     for (const entry of this.entries.values()) {
+      entry.told = undefined
       entry.kept = Math.max(entry.kept, entry.count)
       entry.count = this.usedOf(entry)
       this.settle(entry)
@@ -217,12 +257,15 @@ export class FleetSlots<Member extends object> implements Leases {
     const entry: Entry<Member> = {
       ...{
         key,
+        bucket: bucketOf(key),
         limit: Infinity,
         count: 0,
         kept: 0,
         over: 0,
         rest: 0,
         idle: 0,
+        told: 0,
+        order: 0,
         isInFlight: false,
         landed: []
       },
@@ -277,8 +320,11 @@ export class FleetSlots<Member extends object> implements Leases {
 
   /** Forgets a limit of which nothing is leased or asked for. */
   private forget(entry: Entry<Member>): void {
-    const { key, count, kept, round, isInFlight, recall } = entry
+    const { key, count, kept, told, round, isInFlight, recall } = entry
+    if (this.entries.get(key) !== entry) return
     if (isInFlight || round !== undefined || recall !== undefined || this.usedOf(entry) > 0) return
+    // When the lease is over, the store is told all.
+    if (told !== 0 && !this.membership.isLost) return
     // A machine without a store keeps what it had, if that is the setting; a share is worked out anew.
     const isKept = this.membership.isLost ? this.fault === "keep" && count + kept > 0 : count > 0
     if (isKept || this.allocator.isWaiting(key)) return
@@ -320,19 +366,24 @@ export class FleetSlots<Member extends object> implements Leases {
         if (entry.askedAt === at && !entry.isInFlight) this.answer(entry)
       })
     }
+    const have = entry.count
+    const order = membership.nextOrder()
     entry.isInFlight = true
-    membership.store.call(
+    entry.told = undefined
+    entry.order = order
+    this.call(
       AcquireSlots,
-      [membership.keys.ofBucket("epoch", bucketOf(key)), ...this.keysOf(entry)],
+      entry.bucket,
       [
-        ...[membership.id, key, membership.keys.channels, membership.nextOrder()],
-        ...[entry.count, 1, entry.limit, partFor(membership.machines), membership.lease, patience, refusal]
+        ...[membership.id, membership.lease, order, membership.keys.channels, key, have, 1, entry.limit],
+        ...[partFor(membership.machines), patience, refusal]
       ],
       (reply) => {
         entry.isInFlight = false
         const [count, outcome] = hasFailed(reply) ? [0, Outcome.full] : reply
         // What comes too late is taken back by the next renewal.
         if (!membership.isLost) entry.count += count
+        if (!hasFailed(reply) && outcome !== Outcome.late && entry.order === order) entry.told = have + count
         for (const call of entry.landed.splice(0)) call()
         const isLate = membership.now() - (entry.askedAt ?? 0) >= longest
         if (outcome !== Outcome.waiting || isLate) this.answer(entry)
@@ -394,10 +445,19 @@ export class FleetSlots<Member extends object> implements Leases {
     this.report(entry)
   }
 
-  /** Tells the store how many slots this machine has leased. */
+  /** Tells the store how many slots this machine has leased, with all else that changes in the call under way. */
   private report(entry: Entry<Member>): void {
-    if (entry.isInFlight) entry.landed.push(() => this.put([entry], "0", () => {}))
-    else this.put([entry], "0", () => {})
+    if (this.changed.size === 0) {
+      this.membership.after(0, () => {
+        const { changed } = this
+        this.changed = new Set()
+        this.tell(
+          [...changed].filter(({ isInFlight, told, count }) => isInFlight || told !== count),
+          () => {}
+        )
+      })
+    }
+    this.changed.add(entry)
   }
 
   /** Asks members for what they have leased and do not use, and for what they use as soon as it is free. */
@@ -407,40 +467,67 @@ export class FleetSlots<Member extends object> implements Leases {
     }
   }
 
-  private keysOf({ key }: Entry<Member>): ReadonlyArray<string> {
-    const { keys } = this.membership
-    return ["slots", "ends", "waiting", "open"].map((kind) => keys.of(kind, key))
+  /** Tells the store the counts of these limits, of those with a request under way behind that. */
+  private tell(entries: ReadonlyArray<Entry<Member>>, done: (areTaken: boolean) => void): void {
+    const { one, close } = gather(done)
+    for (const entry of entries) {
+      if (!entry.isInFlight) continue
+      const isTold = one()
+      entry.landed.push(() => (entry.told === entry.count ? isTold(true) : this.put([entry], "0", isTold)))
+    }
+    this.put(
+      entries.filter(({ isInFlight }) => !isInFlight),
+      "0",
+      one()
+    )
+    close()
   }
 
   /** Tells the store the counts of these limits. `done` is called with whether the store has taken all of them. */
   private put(entries: ReadonlyArray<Entry<Member>>, round: string, done: (areTaken: boolean) => void): void {
     const { membership } = this
     const order = membership.nextOrder()
-    const calls = batches(entries)
-    let open = calls.length
-    let areTaken = true
-    if (open === 0) {
-      done(true)
-      return
-    }
-    for (const some of calls) {
-      const head = [membership.id, membership.keys.channels, order, membership.lease, patience, refusal]
-      membership.store.call(
+    const { one, close } = gather(done)
+    for (const some of batches(entries)) {
+      const isTaken = one()
+      const rows = some.map((entry) => {
+        entry.told = undefined
+        entry.order = order
+        return { entry, count: entry.count }
+      })
+      this.call(
         PutSlots,
-        some.flatMap((entry) => this.keysOf(entry)),
-        [...head, ...some.flatMap(({ key, count }) => [count, round, key])],
+        some[0]!.bucket,
+        [
+          ...[membership.id, membership.lease, order, membership.keys.channels, patience, refusal],
+          ...rows.flatMap(({ entry: { key, limit }, count }) => [
+            ...[key, count, limit === Infinity ? 0 : limit, round]
+          ])
+        ],
         (reply) => {
-          if (hasFailed(reply)) areTaken = false
-          else {
-            reply.forEach((over, index) => {
-              if (over < 0) areTaken = false
-              else this.shed(some[index]!, over)
-            })
+          if (hasFailed(reply)) return isTaken(false)
+          for (const [index, { entry, count }] of rows.entries()) {
+            const over = reply[index] ?? -1
+            if (over < 0) continue
+            if (entry.order === order) entry.told = count
+            this.shed(entry, over)
+            this.forget(entry)
           }
-          if (--open === 0) done(areTaken)
+          isTaken(reply.every((over) => over >= 0))
         }
       )
     }
+    close()
+  }
+
+  private call<Reply>(
+    script: Script<Reply>,
+    bucket: number,
+    args: ReadonlyArray<string | number>,
+    answer: Answer<Reply>
+  ): void {
+    const { store, keys } = this.membership
+    store.call(script, [keys.ofBucket("slots", bucket), keys.ofBucket("epoch", bucket)], args, answer)
   }
 
   /** More slots are leased than there are, since the store had forgotten some or the limit is lower now. */
@@ -456,12 +543,27 @@ export class FleetSlots<Member extends object> implements Leases {
   }
 }
 
+/** Calls `done` when all calls that `one` has returned were called, and `close`: with whether all were called with true. */
+const gather = (done: (areAll: boolean) => void) => {
+  let open = 1
+  let areAll = true
+  const end = (is: boolean) => {
+    areAll &&= is
+    if (--open === 0) done(areAll)
+  }
+  const one = () => {
+    open++
+    return end
+  }
+  return { one, close: () => end(true) }
+}
+
 /** Limits for one call each: of one bucket, and not too many. */
 const batches = <Member>(entries: ReadonlyArray<Entry<Member>>): ReadonlyArray<Array<Entry<Member>>> => {
   const full: Array<Array<Entry<Member>>> = []
   const byBucket = new Map<number, Array<Entry<Member>>>()
   for (const entry of entries) {
-    const bucket = bucketOf(entry.key)
+    const { bucket } = entry
     const some = byBucket.get(bucket) ?? []
     byBucket.set(bucket, some)
     some.push(entry)

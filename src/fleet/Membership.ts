@@ -22,6 +22,8 @@ export interface Leases {
   readonly lose: () => void
   /** Leases hold until then now. Without a store, what the machine may use holds always. */
   readonly hold?: (until: number) => void
+  /** There is a new connection, maybe to a store that has forgotten what it was told. */
+  readonly connected?: () => void
 }
 
 export interface Options {
@@ -113,11 +115,16 @@ export class Membership {
   connected(run: string): void {
     for (let bucket = 0; bucket < buckets; bucket++) {
       this.store.call(Begin, [this.keys.ofBucket("epoch", bucket)], [run], (age) => {
-        if (hasFailed(age)) return
-        this.leasesFrom = Math.max(this.leasesFrom, this.now() - age + this.lease)
+        if (!hasFailed(age)) this.remembers(age)
       })
     }
+    for (const each of this.leases) each.connected?.()
     this.beat()
+  }
+
+  /** The store remembers all of so many milliseconds. */
+  remembers(age: number): void {
+    this.leasesFrom = Math.max(this.leasesFrom, this.now() - age + this.lease)
   }
 
   /** Signs and renews. To be called three times in the time of a lease. */

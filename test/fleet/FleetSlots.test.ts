@@ -2,9 +2,12 @@
  * Slots that machines lease from the store: on a clock that the test turns, with a store in memory.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Keys from "../../src/fleet/Keys.ts"
+import { SlotTable } from "../../src/fleet/scripts/SlotTable.ts"
 import { Fleet, type Machine, type Session } from "../support/fleet.ts"
 
 const key = "user alice"
+const lease = 6000
 
 /** Tries to begin so many sessions, and returns those that began within a second. */
 const begin = (fleet: Fleet, machine: Machine, count: number, limit: number): ReadonlyArray<Session> => {
@@ -53,6 +56,7 @@ describe("the slots of a fleet", () => {
       [...fleet.machines].map(({ slots }) => slots.size()),
       [0, 0, 0]
     )
+    fleet.clock.pass(120_000)
     // The epochs and the table of machines.
     assert.strictEqual(fleet.store.database.size(), 18)
   })
@@ -94,6 +98,94 @@ describe("the slots of a fleet", () => {
     assert.isAbove(waited, 0)
     assert.isAtMost(waited, 310)
     assert.strictEqual(fleet.inUse(key), 50)
+  })
+})
+
+/** The calls of a script by all machines from now on: its arguments. */
+const callsOf = (fleet: Fleet, name: string) => {
+  const calls: Array<ReadonlyArray<string | number>> = []
+  for (const { membership } of fleet.machines) {
+    const { store } = membership
+    const { call } = store
+    const seen: typeof call = (script, keys, args, answer) => {
+      if (script.name === name) calls.push(args)
+      call(script, keys, args, answer)
+    }
+    Object.assign(store, { call: seen })
+  }
+  return calls
+}
+
+/** How many slots the store has for all machines. */
+const inStore = (fleet: Fleet, limit: string) => {
+  const base = fleet.at(0).membership.keys.ofBucket("slots", Keys.bucketOf(limit))
+  return Number(fleet.store.database.hget(`${base}:of:${limit}`, "#total") ?? 0)
+}
+
+describe("the lease of a machine", () => {
+  it("is renewed by one call for all limits of a bucket, of which one bucket's are told each time", () => {
+    const fleet = Fleet.of(1)
+    for (let user = 0; user < 400; user++) fleet.at(0).begin(`user ${user}`, 3)
+    fleet.clock.pass(20_000)
+    const [renewals, puts] = [callsOf(fleet, "renew-slots"), callsOf(fleet, "put-slots")]
+    fleet.clock.pass(32_000)
+    assert.lengthOf(renewals, 16 * Keys.buckets)
+    const told = puts.flatMap((args) => args.slice(6).filter((_, index) => index % 4 === 0))
+    assert.lengthOf(told, 400)
+    assert.lengthOf(new Set(told), 400)
+  })
+
+  it("ends as a whole when the machine is gone, also of very many limits", () => {
+    const fleet = Fleet.of(2)
+    // As many of one bucket as are not taken back at once.
+    const names = Array.from({ length: 20_000 }, (_, index) => `client ${index}`).filter(
+      (name) => Keys.bucketOf(name) === 3
+    )
+    assert.isAbove(names.length, 1000)
+    for (const name of names) fleet.at(0).begin(name, 3)
+    fleet.clock.pass(5000)
+    const sum = () => names.reduce((total, name) => total + inStore(fleet, name), 0)
+    assert.strictEqual(sum(), names.length)
+    fleet.at(0).kill()
+    // One that has no slot of these limits, and one of the same bucket.
+    fleet.at(0).begin(names[0]!, 3)
+    fleet.clock.pass(lease)
+    for (let asked = 0; asked < 3; asked++) fleet.at(0).begin(names[7]!, 3)
+    fleet.clock.pass(300)
+    assert.strictEqual(fleet.inUse(names[7]!), 3)
+    fleet.clock.pass(200_000)
+    assert.strictEqual(sum(), 4)
+  })
+
+  it("begins anew where the store had ended it, and the store is told all", () => {
+    let leap = 0
+    const fleet = Fleet.of(1, { storeClock: (now) => now + leap })
+    begin(fleet, fleet.at(0), 20, 30)
+    const { database } = fleet.store
+    const base = fleet.at(0).membership.keys.ofBucket("slots", Keys.bucketOf(key))
+    leap = 10_000
+    // As if another machine had asked for slots.
+    new SlotTable(database, base, "other", lease).reclaim(key)
+    assert.strictEqual(inStore(fleet, key), 0)
+    fleet.clock.pass(2100)
+    assert.strictEqual(inStore(fleet, key), fleet.at(0).slots.leased(key))
+  })
+
+  it("heals what the store has wrong of single limits", () => {
+    const fleet = Fleet.of(1)
+    begin(fleet, fleet.at(0), 20, 30)
+    const { membership, slots } = fleet.at(0)
+    const { database } = fleet.store
+    const base = membership.keys.ofBucket("slots", Keys.bucketOf(key))
+    database.del(`${base}:of:${key}`)
+    const table = new SlotTable(database, base, membership.id, lease)
+    const other = Array.from({ length: 200 }, (_, index) => `user ${index}`).find(
+      (name) => Keys.bucketOf(name) === Keys.bucketOf(key)
+    )!
+    table.put(other, 7)
+    fleet.clock.pass(34_000)
+    assert.strictEqual(inStore(fleet, key), slots.leased(key))
+    assert.strictEqual(inStore(fleet, other), 0)
   })
 })
 
@@ -179,6 +271,25 @@ describe("a store that forgets", () => {
     assert.lengthOf(begin(fleet, fleet.at(1), 50, 50), 0)
     fleet.clock.pass(6000)
     assert.lengthOf(begin(fleet, fleet.at(1), 50, 50), 20)
+  })
+
+  it("is noticed by a machine that comes back to it, which uses no slot again that it had without it", () => {
+    const fleet = Fleet.of(2, { lease: 6000, fault: "keep" })
+    const sessions = begin(fleet, fleet.at(0), 5, 5)
+    const renewals = callsOf(fleet, "renew-slots")
+    fleet.at(0).connection.freeze()
+    fleet.clock.pass(8000)
+    // There is a connection while a renewal waits for its reply, and the next one comes when the store was emptied.
+    for (const { length } = renewals; renewals.length === length; ) fleet.clock.pass(10)
+    fleet.at(0).connection.mend()
+    fleet.clock.pass(100)
+    fleet.store.database.flush()
+    fleet.clock.pass(2100)
+    assert.isFalse(fleet.at(0).membership.isLost)
+    for (const session of sessions.slice(0, 3)) session.end()
+    assert.lengthOf(begin(fleet, fleet.at(0), 5, 5), 0)
+    fleet.clock.pass(6000)
+    assert.lengthOf(begin(fleet, fleet.at(1), 5, 5), 3)
   })
 
   it("is noticed by its run, also if it still has some", () => {

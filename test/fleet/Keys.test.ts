@@ -28,7 +28,7 @@ describe("the keys of a fleet", () => {
     assert.strictEqual(tagOf(keys.ofBucket("epoch", Keys.bucketOf("user alice"))), tags[0])
   })
 
-  it("has the keys of each call in one hash slot, and the calls in many", () => {
+  it("has the keys of each call about leases in one hash slot, and the calls in many", () => {
     assert.strictEqual(slotOf("123456789"), 0x31c3)
     const fleet = new Fleet({ members: 2 })
     const slots = new Set<number>()
@@ -61,7 +61,7 @@ describe("the keys of a fleet", () => {
     }
     assert.deepStrictEqual([...scripts].sort(), [
       ...["acquire-slots", "beat", "begin"],
-      ...["put-slots", "take-share", "take-tokens"]
+      ...["put-slots", "renew-slots", "take-share", "take-tokens"]
     ])
     assert.lengthOf(slots, Keys.buckets)
   })

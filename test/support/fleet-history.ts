@@ -7,6 +7,7 @@
 import { assert } from "@effect/vitest"
 import * as CounterMap from "../../src/base/CounterMap.ts"
 import { allowed, type Fault } from "../../src/fleet/Faults.ts"
+import { bucketOf } from "../../src/fleet/Keys.ts"
 import { SlotTable } from "../../src/fleet/scripts/SlotTable.ts"
 import { chance, Fleet, type Machine, type Session } from "./fleet.ts"
 
@@ -380,11 +381,11 @@ class History {
   }
 
   private inStore(key: string): number {
-    const { keys } = this.fleet.at(0).membership
-    const table = new SlotTable(this.fleet.store.database, keys.of("slots", key), keys.of("ends", key))
+    const base = this.fleet.at(0).membership.keys.ofBucket("slots", bucketOf(key))
+    const table = new SlotTable(this.fleet.store.database, base, "none", lease)
     // What is over is taken back when a machine asks.
-    table.reclaim()
-    return table.total()
+    table.reclaim(key)
+    return table.count(key)[1]
   }
 
   /** A machine that asks while there is a free slot gets it, wherever it was leased to. */

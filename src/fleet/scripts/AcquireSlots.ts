@@ -20,49 +20,61 @@ export const Outcome = {
 } as const
 
 /**
- * KEYS: epoch, slots, ends, waiting, open. ARGV: the machine; the key of the limit; what channels of machines begin with;
- * the number of the order; how many slots the machine has, and how many it wants; the limit; the part of the free slots
- * that is leased at once; the milliseconds of a lease, of a recall, and for which a refusal holds.
+ * KEYS: what the names of the bucket's keys begin with, and the epoch. ARGV: the machine; the milliseconds of a lease; the
+ * number of the order; what channels of machines begin with; the key of the limit; how many slots the machine has, and how
+ * many it wants; the limit; the part of the free slots that is leased at once; the milliseconds of a recall, and for which
+ * a refusal holds.
  *
  * The machine says what it has, since the answer to an earlier request may have been lost.
  */
 export const AcquireSlots: Script<readonly [count: number, outcome: number]> = {
   name: "acquire-slots",
   lua: `${clock}${epochLua}${lua}
-local slots, ends, waiting, open = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local machine, key, channels = ARGV[1], ARGV[2], ARGV[3]
-local order, have, want, limit = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local part, lease, patience, full = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local channels, key = ARGV[4], ARGV[5]
+local have, want, limit, part = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local patience, full = tonumber(ARGV[10]), tonumber(ARGV[11])
+local slots, waiting, open = slotsOf(key), base .. ':waiting:' .. key, base .. ':open:' .. key
 
-local _, last = holding(slots, machine)
-if last > order then return { 0, 4 } end
-reclaim(slots, ends)
-hold(slots, ends, machine, have, order, lease)
-redis.call('HSET', slots, '#limit', limit)
-redis.call('PEXPIRE', slots, 2 * lease)
-if now - epoch(KEYS[1]) < lease then return { 0, 3 } end
+if not take(tonumber(ARGV[3])) then return { 0, 4 } end
+local known = redis.call('HMGET', slots, machine, '#total', '#limit', '#full')
+local before, all = tonumber(known[1] or 0), tonumber(known[2] or 0)
+if known[3] ~= ARGV[8] then redis.call('HSET', slots, '#limit', limit) end
+if now - epoch(KEYS[2]) < lease then
+  put(key, before, have, all)
+  return { 0, 3 }
+end
 
-redis.call('ZREMRANGEBYSCORE', waiting, '-inf', now - patience)
-local ahead = redis.call('ZRANK', waiting, machine) or redis.call('ZCARD', waiting)
-local free = limit - total(slots)
+local ahead, isWaited = 0, redis.call('EXISTS', waiting) == 1
+if isWaited then
+  redis.call('ZREMRANGEBYSCORE', waiting, '-inf', now - patience)
+  ahead = redis.call('ZRANK', waiting, machine) or redis.call('ZCARD', waiting)
+end
+local free = limit - all + before - have
+if free <= ahead then
+  reclaim(key)
+  all = tonumber(redis.call('HGET', slots, '#total') or 0)
+  free = limit - all + before - have
+end
 if free > ahead then
   local count = math.min(math.max(want, math.floor((free - ahead) / part)), free - ahead)
-  hold(slots, ends, machine, have + count, order, lease)
+  put(key, before, have + count, all)
+  if not isWaited then return { count, 0 } end
   redis.call('ZREM', waiting, machine)
-  if count == free and redis.call('SCARD', open) == 0 and redis.call('ZCARD', waiting) > 0 then
-    refuse(slots, waiting, key, channels, full)
+  if count == free and redis.call('ZCARD', waiting) > 0 and redis.call('SCARD', open) == 0 then
+    refuse(key, waiting, channels, full)
   elseif count < free then
     local after = redis.call('ZRANGE', waiting, 0, 0)[1]
     if after then redis.call('PUBLISH', channels .. after, 'free ' .. key) end
   end
   return { count, 0 }
 end
-if now < tonumber(redis.call('HGET', slots, '#full') or 0) then return { 0, 2 } end
+put(key, before, have, all)
+if now < tonumber(known[4] or 0) then return { 0, 2 } end
 if redis.call('SCARD', open) == 0 then
   local round = redis.call('HINCRBY', slots, '#round', 1)
   local asked = 0
-  for _, holder in ipairs(redis.call('ZRANGE', ends, 0, -1)) do
-    if holder ~= machine then
+  for _, holder in ipairs(redis.call('HKEYS', slots)) do
+    if holder ~= machine and string.sub(holder, 1, 1) ~= '#' then
       asked = asked + 1
       redis.call('SADD', open, holder)
       redis.call('PUBLISH', channels .. holder, 'recall ' .. round .. ' ' .. key)
@@ -74,41 +86,41 @@ end
 redis.call('ZADD', waiting, 'NX', now, machine)
 redis.call('PEXPIRE', waiting, patience)
 return { 0, 1 }`,
-  run: (database, keys, args) => {
-    const [epoch, slots, ends, waiting, open] = keys as [string, string, string, string, string]
-    const [machine, key, channels] = args as [string, string, string]
-    const [order, have, want, limit, part, lease, patience, full] = args.slice(3).map(Number) as [
+  run: (database, [base = "", epoch = ""], args) => {
+    const [machine = "", lease = "0", order = "0", channels = "", key = "", ...rest] = args
+    const [have, want, limit, part, patience, full] = rest.map(Number) as [
       ...[number, number, number, number],
-      ...[number, number, number, number]
+      ...[number, number]
     ]
     const now = database.now()
-    const table = new SlotTable(database, slots, ends)
-    if (table.holding(machine)[1] > order) return [0, Outcome.late]
-    table.reclaim()
-    table.hold(machine, have, order, lease)
+    const table = new SlotTable(database, base, machine, Number(lease))
+    const [slots, waiting, open] = [table.slotsOf(key), table.waitingFor(key), table.openOf(key)]
+    if (!table.take(Number(order))) return [0, Outcome.late]
+    const fullUntil = Number(database.hget(slots, "#full") ?? 0)
+    table.put(key, have)
     database.hset(slots, "#limit", limit)
-    database.pexpire(slots, 2 * lease)
-    if (now - epochOf(database, epoch) < lease) return [0, Outcome.forgotten]
+    if (now - epochOf(database, epoch) < Number(lease)) return [0, Outcome.forgotten]
 
     database.zremrangebyscore(waiting, now - patience)
     const ahead = database.zrank(waiting, machine) ?? database.zcard(waiting)
-    const free = limit - table.total()
+    if (limit - table.count(key)[1] <= ahead) table.reclaim(key)
+    const free = limit - table.count(key)[1]
     if (free > ahead) {
       const count = Math.min(Math.max(want, Math.floor((free - ahead) / part)), free - ahead)
-      table.hold(machine, have + count, order, lease)
+      table.put(key, have + count)
       database.zrem(waiting, machine)
       if (count === free && database.scard(open) === 0 && database.zcard(waiting) > 0) {
-        table.refuse(waiting, key, channels, full)
+        table.refuse(key, channels, full)
       } else if (count < free) {
         const [after] = database.zrange(waiting)
         if (after !== undefined) database.publish(`${channels}${after}`, `free ${key}`)
       }
       return [count, Outcome.granted]
     }
-    if (now < Number(database.hget(slots, "#full") ?? 0)) return [0, Outcome.full]
+    if (now < fullUntil) return [0, Outcome.full]
     if (database.scard(open) === 0) {
       const round = database.hincrby(slots, "#round", 1)
-      const others = database.zrange(ends).filter((holder) => holder !== machine)
+      const others = table.others(key)
       for (const holder of others) {
         database.sadd(open, holder)
         database.publish(`${channels}${holder}`, `recall ${round} ${key}`)

@@ -1,45 +1,46 @@
 /**
- * Says how many slots a machine holds of several limits: renews its leases, gives slots back, and answers recalls.
+ * Says how many slots a machine has of several limits of a bucket: gives slots back, answers recalls, and tells anew what
+ * the store may not know.
  */
 import { clock, type Script } from "../Script.ts"
 import { lua, SlotTable } from "./SlotTable.ts"
 
 /**
- * KEYS: slots, ends, waiting, open of each limit, all of one bucket. ARGV: the machine; what channels of machines begin
- * with; the number of the order; the milliseconds of a lease, of a recall, and for which a refusal holds; and then of
- * each limit the number of slots, the recall that is answered or 0, and the key of the limit.
+ * KEYS: what the names of the bucket's keys begin with, and the epoch. ARGV: the machine; the milliseconds of a lease; the number of the
+ * order; what channels of machines begin with; the milliseconds of a recall, and for which a refusal holds; and then of
+ * each limit its key, the number of slots, the limit itself for a store that has forgotten it, or 0, and the recall that is
+ * answered, or 0.
  *
- * Renewals are most of what the store does, so this looks at others' leases, and at those that wait, only if there is
- * reason to. What is not renewed elsewhere counts until then.
+ * What machines had that are gone counts until there is a reason to look: a machine that waits, or too many slots.
  *
  * The reply has a number for each limit: how many slots are leased beyond the limit; -1 if a later order was there before.
  */
 export const PutSlots: Script<ReadonlyArray<number>> = {
   name: "put-slots",
   lua: `${clock}${lua}
-local machine, channels, order = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local lease, patience, full = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local channels, patience, full = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local isTaken = take(tonumber(ARGV[3]))
+keep()
 local reply = {}
-for index = 1, #KEYS / 4 do
-  local first = 4 * (index - 1)
-  local slots, ends, waiting, open = KEYS[first + 1], KEYS[first + 2], KEYS[first + 3], KEYS[first + 4]
-  local at = 6 + 3 * (index - 1)
-  local count, round, key = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
-  local known = redis.call('HMGET', slots, machine, '#total', '#limit', '#round')
-  local before, last = parsed(known[1])
-  if last > order then
-    reply[index] = -1
-  else
-    local all, limit = tonumber(known[2] or 0), tonumber(known[3] or 0)
+for at = 7, #ARGV, 4 do
+  local key, count, round = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 3]
+  local extra = -1
+  if isTaken then
+    local slots, waiting, open = slotsOf(key), base .. ':waiting:' .. key, base .. ':open:' .. key
+    local known = redis.call('HMGET', slots, machine, '#total', '#limit', '#round')
+    local before, all, limit = tonumber(known[1] or 0), tonumber(known[2] or 0), tonumber(known[3] or ARGV[at + 2])
+    if not known[3] and limit > 0 then redis.call('HSET', slots, '#limit', limit) end
     local isWaited = redis.call('EXISTS', waiting) == 1
     if isWaited or all - before + count > limit then
-      reclaim(slots, ends)
-      before, all = holding(slots, machine), total(slots)
+      reclaim(key)
+      all = tonumber(redis.call('HGET', slots, '#total') or 0)
     end
-    put(slots, ends, machine, before, count, order, lease)
+    put(key, before, count, all)
     if round ~= '0' and known[4] == round then redis.call('SREM', open, machine) end
     local free = limit - all + before - count
-    reply[index] = math.max(-free, 0)
+    extra = math.max(0 - free, 0)
+    if extra > 0 then redis.call('HSET', over, 'is', 1) end
+    if extra > 0 then redis.call('PEXPIRE', over, lease) end
     local waiters = {}
     if isWaited then
       redis.call('ZREMRANGEBYSCORE', waiting, '-inf', now - patience)
@@ -50,32 +51,40 @@ for index = 1, #KEYS / 4 do
         redis.call('PUBLISH', channels .. waiters[place], 'free ' .. key)
       end
     elseif #waiters > 0 and redis.call('SCARD', open) == 0 then
-      refuse(slots, waiting, key, channels, full)
+      refuse(key, waiting, channels, full)
     end
   end
+  reply[#reply + 1] = extra
 end
 return reply`,
-  run: (database, keys, args) => {
-    const [machine, channels] = args as [string, string]
-    const [order, lease, patience, full] = args.slice(2, 6).map(Number) as [number, number, number, number]
+  run: (database, [base = ""], args) => {
+    const [machine = "", lease = "0", order = "0", channels = "", ...rest] = args
+    const [patience, full] = rest.map(Number) as [number, number]
     const now = database.now()
-    return Array.from({ length: keys.length / 4 }, (_, index) => {
-      const [slots, ends, waiting, open] = keys.slice(4 * index) as [string, string, string, string]
-      const [count, round, key] = args.slice(6 + 3 * index) as [string, string, string]
-      const table = new SlotTable(database, slots, ends)
-      const [before, last] = table.holding(machine)
-      if (last > order) return -1
-      const limit = Number(database.hget(slots, "#limit") ?? 0)
-      if (database.zcard(waiting) > 0 || table.total() - before + Number(count) > limit) table.reclaim()
-      table.hold(machine, Number(count), order, lease)
+    const table = new SlotTable(database, base, machine, Number(lease))
+    const isTaken = table.take(Number(order))
+    table.keep()
+    return Array.from({ length: (args.length - 6) / 4 }, (_, index) => {
+      if (!isTaken) return -1
+      const [key, count, known, round] = args.slice(6 + 4 * index) as [string, string, string, string]
+      const [slots, waiting, open] = [table.slotsOf(key), table.waitingFor(key), table.openOf(key)]
+      const limit = Number(database.hget(slots, "#limit") ?? known)
+      if (limit > 0) database.hset(slots, "#limit", limit)
+      const [before, all] = table.count(key)
+      if (database.zcard(waiting) > 0 || all - before + Number(count) > limit) table.reclaim(key)
+      table.put(key, Number(count))
       if (round !== "0" && database.hget(slots, "#round") === round) database.srem(open, machine)
-      const free = limit - table.total()
+      const free = limit - table.count(key)[1]
+      if (free < 0) {
+        database.hset(table.over, "is", 1)
+        database.pexpire(table.over, Number(lease))
+      }
       database.zremrangebyscore(waiting, now - patience)
       const waiters = database.zrange(waiting)
       if (waiters.length > 0 && free > 0) {
         for (const waiter of waiters.slice(0, free)) database.publish(`${channels}${waiter}`, `free ${key}`)
       } else if (waiters.length > 0 && database.scard(open) === 0) {
-        table.refuse(waiting, key, channels, full)
+        table.refuse(key, channels, full)
       }
       return Math.max(-free, 0)
     })
