@@ -24,7 +24,12 @@ export interface Redis {
 
 /** A server that is started and killed at will. It ends with the scope. */
 export const make = Effect.fnUntraced(function* (
-  options: { readonly port?: number; readonly password?: string } = {}
+  options: {
+    readonly port?: number
+    readonly password?: string
+    /** Runs as a cluster of one server, which has all hash slots, with its bus on this port. */
+    readonly busPort?: number
+  } = {}
 ): Effect.fn.Return<Redis, never, Scope.Scope> {
   const directory = yield* Temporary.directory
   const socket = join(directory, "redis.sock")
@@ -51,11 +56,17 @@ export const make = Effect.fnUntraced(function* (
       [
         ...["--port", String(options.port ?? 0), "--bind", "127.0.0.1"],
         ...["--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", directory],
-        ...(options.password === undefined ? [] : ["--requirepass", options.password])
+        ...(options.password === undefined ? [] : ["--requirepass", options.password]),
+        ...(options.busPort === undefined
+          ? []
+          : ["--cluster-enabled", "yes", "--cluster-port", String(options.busPort)])
       ],
       { stdio: "ignore", cwd: directory }
     )
     while (!(yield* ask(["PING"]))?.includes("PONG")) yield* Effect.sleep("20 millis")
+    if (options.busPort === undefined) return
+    yield* ask(["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
+    while (!(yield* ask(["CLUSTER", "INFO"]))?.includes("cluster_state:ok")) yield* Effect.sleep("20 millis")
   })
 
   const ended = Effect.callback<void>((resume) => {
