@@ -22,6 +22,6 @@ if (what !== "cost") {
   if (failed > 0) process.exitCode = 1
 }
 if (what !== "simulate") {
-  const [machines = "3,10,100,1000", pace = 0.1, seconds = 4] = what === "cost" ? rest : []
+  const [machines = "1,10,100,1000", pace = 0.1, seconds = 4] = what === "cost" ? rest : []
   await cost(numbers(machines), { pace: Number(pace), seconds: Number(seconds) })
 }

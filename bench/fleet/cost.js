@@ -10,16 +10,28 @@ import { loadavg, tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 
-/** A fleet for the table: sessions that are open, and that begin each second, users with limits, uploads by machine. */
-const load = { open: 100_000, perSecond: 2000, users: 1000 }
+/**
+ * A fleet for the table: sessions that are open, and that begin each second, users with limits and quotas, shares of
+ * bandwidth by machine, the part of open sessions that move bytes in a second, and the parts of new ones with a wrong
+ * password, and with one that no machine has seen in the last minutes.
+ */
+const load = {
+  ...{ open: 100_000, perSecond: 2000, users: 1000 },
+  ...{ uploads: 3, moving: 0.1, guesses: 0.01, logins: 0.001 }
+}
+
+/** The most machines that have a connection each. */
+const mostConnections = 100
 
 /** @param {readonly number[]} sizes numbers of machines @param {{ pace: number, seconds: number }} options */
 export const cost = async (sizes, { pace, seconds }) => {
   console.log(
-    `Load of the computer: ${loadavg()[0].toFixed(1)}. Time runs ${1 / pace} times slower than it does, and ${seconds} seconds of it are measured.`
+    `Load of the computer: ${loadavg()[0].toFixed(1)}. Time runs ${(1 / pace).toFixed(0)} times slower than it does, and ${seconds} seconds of it are measured.`
   )
-  console.log("| machines | | leases | calls/s | messages/s | CPU of the store | per call | lost | failed |")
-  console.log("|---|---|---|---|---|---|---|---|---|")
+  console.log(
+    "| machines | connections | | leases | calls/s | messages/s | bytes/s to the store, from it | CPU of the store | per call | lost | failed |"
+  )
+  console.log("|---|---|---|---|---|---|---|---|---|---|---|")
   for (const machines of sizes) await measure(machines, pace, seconds)
 }
 
@@ -39,9 +51,9 @@ const measure = async (machines, pace, seconds) => {
       const first = Math.floor((machines * part) / parts)
       const count = Math.floor((machines * (part + 1)) / parts) - first
       const options = {
-        ...{ socket, first, count, pace, users: load.users },
-        // Each machine has a few users that upload at its limit.
-        ...{ open: load.open / parts, perSecond: load.perSecond / parts, uploads: 3 }
+        ...load,
+        ...{ socket, first, count, pace, hasOwn: machines <= mostConnections },
+        ...{ open: load.open / parts, perSecond: load.perSecond / parts }
       }
       const child = fork(join(new URL(".", import.meta.url).pathname, "machines.js"), [
         JSON.stringify(options)
@@ -67,15 +79,23 @@ const measure = async (machines, pace, seconds) => {
       await sleep((seconds * 1000) / pace)
       const to = await look(redis.pid, socket)
       const after = await order(kind)
-      const sum = (all, field) => all.reduce((total, one) => total + one[field], 0)
+      const sum = (all, field) => all.reduce((total, one) => total + (one[field] ?? 0), 0)
       const calls = (to.calls - from.calls) / seconds
       const cpu = (to.cpu - from.cpu) / seconds
+      const each = (field) => ((to[field] - from[field]) / seconds).toFixed(0)
       console.log(
-        `| ${machines} | ${kind} | ${to.leases} | ${calls.toFixed(0)} | ${((to.messages - from.messages) / seconds).toFixed(0)} | ` +
+        `| ${machines} | ${machines <= mostConnections ? machines : parts} | ${kind} | ${await leasesOf(socket)} | ${calls.toFixed(0)} | ` +
+          `${each("messages")} | ${each("received")}, ${each("sent")} | ` +
           `${(cpu * 100).toFixed(1)} % | ${((cpu / calls) * 1e6).toFixed(0)} µs | ` +
-          `${sum(after, "lost") - sum(before, "lost")} | ${sum(after, "failed") - sum(before, "failed")} |`
+          `${sum(after, "lost") - sum(before, "lost")} | ${callsOf(after, "failed") - callsOf(before, "failed")} |`
       )
-      console.error(to.stats)
+      if (process.env.DEBUG) {
+        const names = new Set(after.flatMap((one) => Object.keys(one.calls)))
+        const rows = [...names].map(
+          (name) => `${name} ${((callsOf(after, name) - callsOf(before, name)) / (seconds + 1)).toFixed(0)}`
+        )
+        console.error(`${rows.join(", ")}\n${to.stats}`)
+      }
     }
   } finally {
     for (const child of processes) if (child.connected) child.disconnect()
@@ -99,22 +119,29 @@ const ask = (socket, command) =>
     client.on("error", reject)
   })
 
+const callsOf = (all, name) => all.reduce((total, { calls }) => total + (calls[name] ?? 0), 0)
+
+/** Leases of slots in the store. */
+const leasesOf = async (socket) => {
+  const sum = `local sum = 0 for _, key in ipairs(redis.call('KEYS', '*:held:*')) do sum = sum + redis.call('HLEN', key) - 2 end return sum`
+  return Number((await ask(socket, `EVAL "${sum}" 0`)).slice(1))
+}
+
 const look = async (pid, socket) => {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1].split(" ")
   const stats = await ask(socket, "INFO commandstats")
+  const net = await ask(socket, "INFO stats")
   const of = (name) => Number(new RegExp(`^cmdstat_${name}:calls=(\\d+)`, "m").exec(stats)?.[1] ?? 0)
-  const leases = await ask(
-    socket,
-    `EVAL "local sum = 0 for _, key in ipairs(redis.call('KEYS', '*:ends:*')) do sum = sum + redis.call('ZCARD', key) end return sum" 0`
-  )
+  const total = (name) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(net)?.[1] ?? 0)
   return {
     cpu: (Number(stat[11]) + Number(stat[12])) / 100,
     calls: of("eval") + of("evalsha"),
     messages: of("publish"),
-    leases: Number(leases.slice(1)),
+    received: total("total_net_input_bytes"),
+    sent: total("total_net_output_bytes"),
     stats: stats
       .split("\n")
-      .map((line) => line.split(",")[0])
+      .map((line) => line.split(",").slice(0, 2).join(","))
       .join(" ")
   }
 }
