@@ -20,17 +20,19 @@ export class BanSettings extends Section.make<BanSettings>()("effect-socks/bans/
       "Duration of a first ban. Each further ban of the same network lasts twice as long, up to a day",
     default: "10m"
   }),
-  bansFile: Setting.file(
-    "File that keeps bans over a restart, one JSON object a line. Deleting a line lifts the ban. " +
-      "FILE.known keeps which user logged in from which network"
+  bansFile: Setting.startOnly(
+    Setting.file(
+      "File that keeps bans over a restart, one JSON object a line. Deleting a line lifts the ban. " +
+        "FILE.known keeps which user logged in from which network"
+    )
   ),
-  stateDir: {
+  stateDir: Setting.startOnly({
     ...Setting.file(
       "Directory that keeps used quotas over a restart, and, without --bans-file, which user logged in " +
-        "from which network. Read at the start only"
+        "from which network"
     ),
     metavar: "DIR",
     completion: "directory",
     expected: "the path of a directory"
-  }
+  })
 }) {}

@@ -20,7 +20,9 @@ import * as Signal from "../base/Signal.ts"
 import * as Slices from "../base/Slices.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { RuleTable } from "../config/RuleTable.ts"
+import * as Setting from "../config/Setting.ts"
 import * as Sources from "../config/Sources.ts"
+import * as StartOnly from "../config/StartOnly.ts"
 import type { StateFailed } from "../Errors.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
@@ -179,7 +181,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
     return tls === "auto" ? { ...texts, selfSigned: yield* selfSigned(TlsFiles.hostsOf(listen)) } : texts
   })
   let texts = yield* textsOf(first)
-  let configured = first.values.workers
+  const kept = StartOnly.keep(Settings.table, first.values)
 
   const adminTls = yield* Effect.mapError(AdminCheck.tls(first.values), (error) =>
     Sources.placed(error, first.locate)
@@ -223,7 +225,6 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
       upcoming = settings
       files = filesOf(settings)
       texts = yield* textsOf(settings)
-      configured = settings.values.workers
       if (admin) renewal = yield* AdminCheck.tls({ ...settings.values, admin: admin.at })
       yield* Warnings.log(settings)
       return layerOf(services, settings)
@@ -236,7 +237,6 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
     { readAt, askedTo }: { readonly readAt: number; readonly askedTo: Effect.Effect<void> }
   ) {
     const reload = yield* Reload.make(Layer.provide(Layer.unwrap(next(services)), platform), placed)
-    let workers = configured
     // Files can change during the start, before the watch. Only here a time is needed, because a file system's clock
     // can be ahead.
     let change = yield* watching(readAt)
@@ -248,9 +248,10 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
       change = yield* watching()
       const answer = requests.take()
       const exit = yield* reload
-      if (Exit.isSuccess(exit) && upcoming && admin) {
-        inForce = upcoming.values
-        if (renewal ? !renewTls(renewal) : adminTls !== undefined) {
+      if (Exit.isSuccess(exit) && upcoming) {
+        if (admin) inForce = upcoming.values
+        yield* StartOnly.warn(kept, upcoming.values, (name) => `--${Setting.flagName(name)}`)
+        if (admin && (renewal ? !renewTls(renewal) : adminTls !== undefined)) {
           yield* Effect.logWarning("to serve the admin listener with or without TLS takes a restart")
         }
       }
@@ -259,10 +260,6 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
       if (files.join() !== watched.join()) {
         yield* Fiber.interrupt(change)
         change = yield* watching(now)
-      }
-      if (configured !== workers) {
-        workers = configured
-        yield* Effect.logWarning("to serve with another number of workers takes a restart", { workers })
       }
     }
   })

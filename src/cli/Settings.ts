@@ -23,17 +23,21 @@ export class ProgramSettings extends Section.make<ProgramSettings>()("effect-soc
     words: ["trace", "debug", "info", "warn", "error", "none"],
     default: "info"
   }),
-  logFormat: Setting.word({
-    description:
-      "Format of the log: pretty for people, json for programs, auto by whether the output is a " +
-      "terminal",
-    metavar: "FORMAT",
-    words: ["auto", "pretty", "json"],
-    default: "auto"
-  }),
-  logFile: Setting.file(
-    "File that the log is appended to, in place of standard output. The file is opened again at SIGHUP, and " +
-      "within a second after it was renamed or removed. Read at the start only"
+  logFormat: Setting.startOnly(
+    Setting.word({
+      description:
+        "Format of the log: pretty for people, json for programs, auto by whether the output is a " +
+        "terminal",
+      metavar: "FORMAT",
+      words: ["auto", "pretty", "json"],
+      default: "auto"
+    })
+  ),
+  logFile: Setting.startOnly(
+    Setting.file(
+      "File that the log is appended to, in place of standard output. The file is opened again at SIGHUP, and " +
+        "within a second after it was renamed or removed"
+    )
   )
 }) {}
 

@@ -27,6 +27,12 @@ export const make =
       static readonly defaults = Setting.defaults(table)
     }
 
+/** Declares a section whose settings only the start reads: a reload changes none of them. */
+export const makeStartOnly =
+  <Self>() =>
+  <const Id extends string, T extends Setting.Table>(id: Id, table: T): Section<Self, Id, T> =>
+    make<Self>()(id, Setting.allStartOnly(table))
+
 type Intersection<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void
   ? I
   : never

@@ -26,6 +26,8 @@ export interface Setting<out A, out Many extends boolean = boolean> {
   readonly isSwitch?: boolean
   /** Whether the text must not be shown. */
   readonly isSecret?: boolean
+  /** Whether a reload does not change it. */
+  readonly isStartOnly?: boolean
   /** The path of the config file, which therefore cannot be in the config file. */
   readonly isConfigFile?: boolean
   /** The JSON Schema of the texts, numbers and booleans that editors accept. */
@@ -88,6 +90,19 @@ export const variableName = (name: string): string =>
 export const single = <A>(setting: Setting<A, false>) => setting
 export const many = <A>(setting: Setting<A, true> & { readonly separator: RegExp }) => setting
 export const structured = <A>(setting: Structured<A>) => setting
+
+/** The same setting, which only the start reads. */
+export const startOnly = <S extends Setting<unknown>>(setting: S): S => ({
+  ...setting,
+  description: `${setting.description}. Read at the start only`,
+  isStartOnly: true
+})
+
+/** The same table, whose settings only the start reads. */
+export const allStartOnly = <T extends Table>(table: T): T =>
+  Object.fromEntries(
+    Object.entries(table).map(([name, setting]) => [name, isText(setting) ? startOnly(setting) : setting])
+  ) as T
 
 export const duration = (options: {
   readonly description: string

@@ -21,11 +21,11 @@ const withoutStore = (limits: string, keep: string) =>
     default: "share"
   })
 
-export class FleetSettings extends Section.make<FleetSettings>()("effect-socks/fleet/Settings", {
+export class FleetSettings extends Section.makeStartOnly<FleetSettings>()("effect-socks/fleet/Settings", {
   fleet: Setting.single<Redacted.Redacted | undefined>({
     description:
       "Redis 7 or Valkey that the machines of a fleet share. Limits then hold for all machines together. " +
-      "The store must evict no keys (maxmemory-policy noeviction). Read at the start only",
+      "The store must evict no keys (maxmemory-policy noeviction)",
     metavar: "URL",
     read: (text) => Option.map(FleetUrl.parse(text), () => Redacted.make(text)),
     expected:

@@ -6,8 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
+import * as Section from "../config/Section.ts"
+import * as StartOnly from "../config/StartOnly.ts"
 import type { BadSettings } from "../Errors.ts"
 import type * as Composition from "../server/Composition.ts"
+import * as Config from "../server/Config.ts"
 import * as ServerReload from "../server/Reload.ts"
 import type { Refusal, RunningServer } from "../server/RunningServer.ts"
 import type { Events } from "../session/Events.ts"
@@ -38,9 +41,10 @@ export class Reload extends Context.Service<
   Reload,
   (options: ServerOptions | Settings) => Effect.Effect<void, Refusal | BadSettings>
 >()("effect-socks/library/Reload") {
-  /** Builds these services anew for each reload. */
+  /** Builds these services anew for each reload of a server that was started with these settings. */
   static readonly layerOf = (
-    services: ReturnType<typeof Composition.services>
+    services: ReturnType<typeof Composition.services>,
+    { values }: Settings
   ): Layer.Layer<Reload, never, RunningServer | Events> =>
     Layer.effect(
       Reload,
@@ -48,12 +52,13 @@ export class Reload extends Context.Service<
         // The context in which the server was built, with its logger: a reload can be called from anywhere in the app.
         const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<RunningServer | Events>())
         const one = yield* Semaphore.make(1)
+        const kept = StartOnly.keep(Section.table(Config.sections), values)
         return (options) =>
           Settings.make(options).pipe(
             Effect.flatMap((settings) =>
-              Effect.mapError(
-                ServerReload.once(Layer.provideMerge(services, layerOf(settings))),
-                placed(settings)
+              ServerReload.once(Layer.provideMerge(services, layerOf(settings))).pipe(
+                Effect.mapError(placed(settings)),
+                Effect.andThen(StartOnly.warn(kept, settings.values, (name) => name))
               )
             ),
             ServerReload.reported,

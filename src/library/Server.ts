@@ -137,7 +137,7 @@ const layerFrom = <E>(read: Effect.Effect<Settings, E>): Layer.Layer<Provided, E
           Effect.map(RunningServer, (server) => ({ server, replaced }))
         ),
         Sessions.layer,
-        Reload.layerOf(services),
+        Reload.layerOf(services, settings),
         metering.beside
       ).pipe(
         Layer.provideMerge(RunningServer.layerOf(counters, metering.listener)),

@@ -174,7 +174,7 @@ export interface ServerOptions {
   readonly banTime?: DurationOption | undefined
   /**
    * File that keeps bans over a restart, one JSON object a line. Deleting a line lifts the ban. FILE.known
-   * keeps which user logged in from which network.
+   * keeps which user logged in from which network. Read at the start only.
    *
    * @default none
    */
@@ -459,7 +459,8 @@ export interface ServerOptions {
    */
   readonly usageStore?: string | Redacted.Redacted | undefined
   /**
-   * Time for which recorded days are kept. Those that a quota still counts are kept longer.
+   * Time for which recorded days are kept. Those that a quota still counts are kept longer. Read at the start
+   * only.
    *
    * @default 400d
    */

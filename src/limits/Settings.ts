@@ -68,15 +68,17 @@ export class LimitSettings extends Section.make<LimitSettings>()("effect-socks/l
   }),
   dailyQuota: quota("Bytes that a user may transfer in a day (UTC), both directions together"),
   monthlyQuota: quota("Bytes that a user may transfer in a month (UTC), both directions together"),
-  quotaResetDay: Setting.single<number>({
-    description: "Day of the month (UTC) on which monthly quotas begin anew. Read at the start only",
-    metavar: "DAY",
-    read: (text) => Option.filter(Parsers.count(text), (day) => day <= 28),
-    expected: "a day from 1 to 28",
-    json: { type: "integer", minimum: 1, maximum: 28 },
-    default: 1,
-    defaultText: "1"
-  }),
+  quotaResetDay: Setting.startOnly(
+    Setting.single<number>({
+      description: "Day of the month (UTC) on which monthly quotas begin anew",
+      metavar: "DAY",
+      read: (text) => Option.filter(Parsers.count(text), (day) => day <= 28),
+      expected: "a day from 1 to 28",
+      json: { type: "integer", minimum: 1, maximum: 28 },
+      default: 1,
+      defaultText: "1"
+    })
+  ),
   onQuota: Setting.word({
     description:
       "What happens to sessions whose quota is used up: deny ends them and refuses new ones, throttle lets them go on " +

@@ -7,16 +7,15 @@ import * as Parsers from "../config/Parsers.ts"
 import * as Section from "../config/Section.ts"
 import * as Setting from "../config/Setting.ts"
 
-export class MetricSettings extends Section.make<MetricSettings>()("effect-socks/metrics/Settings", {
+export class MetricSettings extends Section.makeStartOnly<MetricSettings>()("effect-socks/metrics/Settings", {
   metrics: Setting.toggle(
-    "Count sessions, bytes, times and refusals as metrics of Effect. With --admin they are counted in any case. Read at " +
-      "the start only",
+    "Count sessions, bytes, times and refusals as metrics of Effect. With --admin they are counted in any case",
     false
   ),
   metricsUsers: Setting.single<number>({
     description:
       "Number of users that have metrics of their own. The bytes of all other users are counted together, " +
-      "under the name other. Read at the start only",
+      "under the name other",
     metavar: "COUNT",
     read: (text) =>
       text === "0" ? Option.some(0) : Option.filter(Parsers.count(text), (count) => count <= mostUsers),

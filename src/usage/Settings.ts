@@ -14,12 +14,11 @@ export type StoreSetting =
   | { readonly _tag: "sqlite"; readonly path: string }
   | { readonly _tag: "postgresql"; readonly url: Redacted.Redacted }
 
-export class UsageSettings extends Section.make<UsageSettings>()("effect-socks/usage/Settings", {
+export class UsageSettings extends Section.makeStartOnly<UsageSettings>()("effect-socks/usage/Settings", {
   usageStore: Setting.single<StoreSetting>({
     description:
       "Store of usage: bytes, sessions and time of each user and day, of which quotas are taken, too. It is an SQLite " +
-      "FILE or a PostgreSQL database; auto is usage.db in --state-dir, and off without one; off records nothing. " +
-      "Read at the start only",
+      "FILE or a PostgreSQL database; auto is usage.db in --state-dir, and off without one; off records nothing",
     metavar: "FILE|URL",
     read: (text) => readStore(text),
     expected:

@@ -9,11 +9,11 @@ import * as Setting from "../config/Setting.ts"
 /** The largest number of processes, more than any machine can use: a typing error must not start thousands. */
 const mostWorkers = 256
 
-export class WorkerSettings extends Section.make<WorkerSettings>()("effect-socks/workers/Settings", {
+export class WorkerSettings extends Section.makeStartOnly<WorkerSettings>()("effect-socks/workers/Settings", {
   workers: Setting.single<number | "auto">({
     description:
       "Number of processes that serve together. Limits and bans hold for all of them as one. auto is " +
-      "one for each core. Read at the start only",
+      "one for each core",
     metavar: "COUNT",
     read: (text) =>
       text === "auto"

@@ -184,7 +184,7 @@ describe.concurrent("Workers", () => {
         assert.deepStrictEqual([...(yield* client.rest)], [5, 0xff])
       }
       write("workers: 3\nlisten: 127.0.0.1:0\nuser: alice:changed\n")
-      yield* server.logged({ message: "to serve with another number of workers takes a restart" })
+      yield* server.logged({ message: "read at the start only: other values take a restart" })
       write("listen: nowhere\n")
       yield* server.logged({ level: "error" })
       // One that begins now goes by what is in force.

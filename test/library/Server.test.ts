@@ -148,6 +148,22 @@ describe("Server.layer", () => {
     }).pipe(Effect.provide(layerServer(local)))
   )
 
+  it.effect("warns of options that a reload does not change", () => {
+    const warnings: Array<unknown> = []
+    const logger = Logger.make<unknown, void>(({ message, logLevel }) => {
+      if (logLevel === "Warn") warnings.push(message)
+    })
+    return Effect.gen(function* () {
+      const reload = yield* Reload
+      yield* reload({ ...local, maxSessions: 100 })
+      assert.lengthOf(warnings, 0)
+      yield* reload({ ...local, bansFile: "bans", quotaResetDay: 15 })
+      assert.deepStrictEqual(warnings, [
+        ["read at the start only: other values take a restart", { settings: ["bansFile", "quotaResetDay"] }]
+      ])
+    }).pipe(Effect.provide(Layer.provideMerge(layerServer(local), Logger.layer([logger]))))
+  })
+
   it.effect("accepts the present users of a reference", () => {
     return Effect.gen(function* () {
       const users = yield* Reference
