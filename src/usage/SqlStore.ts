@@ -7,6 +7,7 @@ import * as References from "effect/References"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import * as StateFile from "../base/StateFile.ts"
 import { UsageStoreFailed } from "../Errors.ts"
 import { fromKey, toKey } from "./Amount.ts"
 import type { Row } from "./PendingUsage.ts"
@@ -132,10 +133,11 @@ const migrate = () =>
     })
   })
 
-/** The reason in the words of the database, without the statement. */
+/** The reason in the words of the database, without the statement; for a file that cannot be opened, as of other state. */
 export const reasonOf = (error: Error): string => {
   const { cause } = error
   if (cause instanceof Error) return reasonOf(cause)
+  if ((error as NodeJS.ErrnoException).syscall === "open") return StateFile.reasonOf(error)
   const { reason } = error as { readonly reason?: unknown }
   return reason instanceof Error ? reasonOf(reason) : error.message
 }

@@ -80,7 +80,10 @@ describe("a store in an SQLite file", () => {
         Effect.map(Effect.flip(Stores.open({ _tag: "sqlite", path })), ({ reason }) => reason)
       writeFileSync(path, "usage:\n  alice: 5\n".repeat(100))
       assert.strictEqual(yield* reasonFor(path), "file is not a database")
-      assert.match(yield* reasonFor(join(path, "..", "away", "usage.db")), /^ENOENT/)
+      assert.strictEqual(
+        yield* reasonFor(join(path, "..", "away", "usage.db")),
+        "its directory does not exist"
+      )
       assert.isTrue(yield* Stores.hasSqlite)
       const absent = yield* Effect.flip(Stores.openExisting({ _tag: "sqlite", path: `${path}.none` }))
       assert.strictEqual(absent.reason, "there is no such file")
