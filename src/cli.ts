@@ -128,7 +128,11 @@ export const behaviour = Layer.mergeAll(
       if (event._tag === "Version") return CliOutput.defaultPresenter.present(event)
       if (event.commandPath.length === 1) return print(shortHelp())
       const description = Help.wrapped(event.helpDoc.description, width() - 2, "").join("\n  ")
-      return CliOutput.defaultPresenter.present({ ...event, helpDoc: { ...event.helpDoc, description } })
+      const settings = Help.long(event.commandPath.at(-1)!, width()).map((line) => `\n${line}`)
+      return Effect.andThen(
+        CliOutput.defaultPresenter.present({ ...event, helpDoc: { ...event.helpDoc, description } }),
+        settings.length === 0 ? Effect.void : Console.log(settings.join(""))
+      )
     }
   })
 )

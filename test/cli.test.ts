@@ -210,4 +210,12 @@ describe("help", () => {
       assert.include((yield* help(["help", "explain"])).shown, "--to HOST:PORT")
     })
   )
+
+  it.effect("is printed for a command and a group of settings of the same name", () =>
+    Effect.gen(function* () {
+      const { shown } = yield* help(["help", "bans"])
+      assert.include(shown, "List the banned networks")
+      assert.include(shown, "--ban-after COUNT")
+    })
+  )
 })

@@ -85,7 +85,7 @@ export const short = (commands: ReadonlyArray<string>): ReadonlyArray<string> =>
   ...wrapped(topics.slice(1).join(", "), 78, "").map((line) => `  ${line}`)
 ]
 
-/** The settings of a group, or of all groups, with their whole descriptions, in lines of this width. */
+/** The settings of a group, or of all groups, with their whole descriptions, in lines of this width; none for no group. */
 export const long = (topic: string, width: number): ReadonlyArray<string> => {
   const chosen = groups.filter(({ name }) => topic === "all" || topic === name)
   return chosen.flatMap(({ name, title, sections }, index) => [
