@@ -46,7 +46,13 @@ export const known = (settings: Settings): Effect.Effect<Token, StateFailed> =>
       Effect.tryPromise({ try: () => readToken(path), catch: (cause) => failed(path, cause) }),
       (found) =>
         found === undefined
-          ? Effect.fail(new StateFailed({ path, reason: "there is no token: --admin-token gives it" }))
+          ? Effect.fail(
+              new StateFailed({
+                path,
+                reason:
+                  "there is no such file. If the server has a --state-dir, its token is there: give the same --state-dir or --config, or --admin-token"
+              })
+            )
           : Effect.succeed(found)
     )
   )
