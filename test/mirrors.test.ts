@@ -200,7 +200,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "protocols/socks5/Socks5": "protocols/Detect",
   "routes/Chain": "routes/Upstreams",
   "routes/Conversation": "routes/Upstreams",
-  "routes/Deny": "routes/Upstreams",
   "routes/Direct": "network/Dialer",
   "routes/Datagrams": "e2e/upstream-datagrams",
   "routes/Listen": "e2e/upstream-datagrams",

@@ -144,5 +144,9 @@ export const list: Schema.Decoder<ReadonlyArray<Written>> = Schema.Array(schema)
 /** The name of a rule, or its position in the list, counted from 1. */
 export const nameOf = ({ name }: Rule | Written, index: number): string => name ?? `rule ${index + 1}`
 
+/** The route that leads nowhere. */
+export const nowhere = "deny"
+
 /** Whether a rule allows the accesses that it matches. */
-export const allows = (rule: Rule | undefined): boolean => rule?.allow === true && rule.deny === undefined
+export const allows = (rule: Rule | undefined): boolean =>
+  rule?.allow === true && rule.deny === undefined && rule.route !== nowhere

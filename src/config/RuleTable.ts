@@ -12,7 +12,7 @@ import { TextTable, type TextTableParts } from "../base/TextTable.ts"
 import * as Conditions from "./Conditions.ts"
 import type { Term } from "./conditions/Term.ts"
 import * as Limits from "./Limits.ts"
-import { allows, nameOf, type Rule } from "./Rule.ts"
+import { allows, nameOf, nowhere, type Rule } from "./Rule.ts"
 import { absent, RuleSymbols, type RuleSymbolsParts } from "./RuleSymbols.ts"
 
 /** Rules in their order: the first that matches decides. */
@@ -200,6 +200,12 @@ export class RuleTable implements Iterable<Rule> {
     return name === absent ? nameOf({}, index) : this.labels.text(name)
   }
 
+  /** Whether a rule denies by its route. */
+  leadsNowhere(index: number): boolean {
+    const route = this.get(index, field.route)
+    return route !== absent && this.labels.text(route) === nowhere
+  }
+
   /** The rule, made of its numbers. */
   at(index: number): Rule {
     const { symbols, labels } = this
@@ -216,7 +222,9 @@ export class RuleTable implements Iterable<Rule> {
     }
     return {
       ...(name !== absent && { name: labels.text(name) }),
-      ...(verdict === allowed ? { allow: true } : { deny: verdict === denied || labels.text(verdict) }),
+      ...(verdict === allowed || this.leadsNowhere(index)
+        ? { allow: true }
+        : { deny: verdict === denied || labels.text(verdict) }),
       ...conditions,
       ...(timezone !== absent && {
         timezone: Option.getOrThrow(DateTime.zoneFromString(labels.text(timezone)))
@@ -319,13 +327,19 @@ export function* having(
   }
 }
 
-/** The routes that rules name. No rule is made for it, as there may be very many. */
+/** The routes that rules name, but the one that leads nowhere. No rule is made for it, as there may be very many. */
 export const routesOf = (rules: Rules): ReadonlySet<string> => {
-  if (!(rules instanceof RuleTable)) return new Set(rules.flatMap(({ route }) => route ?? []))
-  const labels = new Set<number>()
-  for (let index = 0; index < rules.length; index++) labels.add(rules.get(index, field.route))
-  labels.delete(absent)
-  return new Set(Array.from(labels, (label) => rules.labels.text(label)))
+  const names = new Set<string>()
+  if (rules instanceof RuleTable) {
+    const labels = new Set<number>()
+    for (let index = 0; index < rules.length; index++) labels.add(rules.get(index, field.route))
+    labels.delete(absent)
+    for (const label of labels) names.add(rules.labels.text(label))
+  } else {
+    for (const { route } of rules) if (route !== undefined) names.add(route)
+  }
+  names.delete(nowhere)
+  return names
 }
 
 /** All limits that some rule has. */

@@ -4,7 +4,7 @@
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import type { PortRange } from "../config/Parsers.ts"
-import type { Rule } from "../config/Rule.ts"
+import { allows, type Rule } from "../config/Rule.ts"
 import type { Rules } from "../config/RuleTable.ts"
 import type { HostPattern } from "../config/TargetPattern.ts"
 
@@ -40,7 +40,7 @@ export const make = (
   let hasRules = false
   for (const rule of rules) {
     hasRules = true
-    if (!isOpen(rule)) continue
+    if (!allows(rule) || !isOpen(rule)) continue
     open.push(rule)
     count += Math.max(rule.to?.length ?? 1, 1) * Math.max(rule.ports?.length ?? 1, 1)
     if (count > mostTargets) return { script: (asked) => write(asked, undefined), isCutShort: true }
@@ -55,9 +55,8 @@ export const make = (
   }
 }
 
-/** Whether a rule allows requests of browsers, and says nothing of who may make them. */
-const isOpen = ({ allow, users, groups, listeners, commands, protocols }: Rule): boolean =>
-  allow === true &&
+/** Whether a rule is about requests of browsers, and says nothing of who may make them. */
+const isOpen = ({ users, groups, listeners, commands, protocols }: Rule): boolean =>
   users === undefined &&
   groups === undefined &&
   listeners === undefined &&

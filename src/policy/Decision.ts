@@ -19,8 +19,9 @@ export interface Decision {
   /** The limits of the rule that allows it. */
   readonly limits?: Limits
   /**
-   * The route that the rule names; left out for the default route. While the decision is undecided, that of the first rule
-   * that matches at every address: its name servers find the addresses.
+   * The route that the rule names; left out for the default route. A denial has `deny` if the rule denies by its route.
+   * While the decision is undecided, that of the first rule that matches at every address: its name servers find the
+   * addresses.
    */
   readonly route?: string
 }

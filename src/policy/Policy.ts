@@ -123,10 +123,13 @@ const firstDenialOrLast =
     return decision
   }
 
-/** A policy that allows everything, and marks what `policy` would have denied with `isReport`. */
+/** A policy that marks what `policy` would have denied with `isReport`, and allows it. */
 export const reporting = ({ judge }: Policy["Service"]): Policy["Service"] => ({
   judge: (access, address) =>
     Effect.map(judge(access, address), (decision) =>
-      decision.verdict === "deny" ? { ...decision, verdict: "allow", isReport: true } : decision
+      isReported(decision) ? { ...decision, verdict: "allow", isReport: true } : decision
     )
 })
+
+/** Whether a decision is only logged by `reporting`: a denial, but by the route that leads nowhere. */
+export const isReported = ({ verdict, route }: Decision): boolean => verdict === "deny" && route === undefined

@@ -4,6 +4,7 @@
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Slices from "../base/Slices.ts"
+import { nowhere } from "../config/Rule.ts"
 import { absent } from "../config/RuleSymbols.ts"
 import { allowed, denied, field, type Rules, RuleTable } from "../config/RuleTable.ts"
 import * as SymbolIndex from "../config/SymbolIndex.ts"
@@ -71,7 +72,11 @@ const decisionOf = (table: RuleTable, rule: number): Decision => {
   }
   const verdict = table.get(rule, field.verdict)
   const name = table.nameOf(rule)
-  if (verdict === denied) return { verdict: "deny", rule: name }
+  if (verdict === denied) {
+    return table.leadsNowhere(rule)
+      ? { verdict: "deny", rule: name, reason: `its route is ${nowhere}`, route: nowhere }
+      : { verdict: "deny", rule: name }
+  }
   if (verdict !== allowed) return { verdict: "deny", rule: name, reason: table.labels.text(verdict) }
   const limits = table.get(rule, field.limits)
   const route = table.get(rule, field.route)

@@ -28,6 +28,7 @@ import * as EgressSource from "../config/EgressSource.ts"
 import { Files } from "../config/Files.ts"
 import * as NameServer from "../config/NameServer.ts"
 import * as Parsers from "../config/Parsers.ts"
+import { nowhere } from "../config/Rule.ts"
 import * as Schemas from "../config/Schemas.ts"
 import * as Target from "../wire/Target.ts"
 import { printable } from "../wire/Text.ts"
@@ -68,7 +69,7 @@ export interface RouteOptions {
 }
 
 /** The names that no route can have: `upstream` is the route of `--upstream`. */
-const reserved = ["direct", "deny", "upstream"]
+const reserved = ["direct", nowhere, "upstream"]
 
 const name = Schemas.text({
   read: Option.liftPredicate((text: string) => /^[\w.-]{1,64}$/.test(text) && !reserved.includes(text)),

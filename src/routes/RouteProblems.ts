@@ -3,7 +3,7 @@
  */
 import type { AuthSettings } from "../auth/Settings.ts"
 import * as UserParameters from "../auth/UserParameters.ts"
-import { nameOf } from "../config/Rule.ts"
+import { nameOf, nowhere } from "../config/Rule.ts"
 import { having, type Rules, routesOf } from "../config/RuleTable.ts"
 import { BadSetting } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
@@ -23,7 +23,7 @@ export const of = (options: Options): ReadonlyArray<BadSetting> => [
 
 /** Rules that name no route. */
 const unknownRoutes = ({ routes, rules }: Options): ReadonlyArray<BadSetting> => {
-  const known = new Set([...routes.map(({ name }) => name), "direct", "deny"])
+  const known = new Set([...routes.map(({ name }) => name), "direct", nowhere])
   const errors: Array<BadSetting> = []
   if ([...routesOf(rules)].every((name) => known.has(name))) return errors
   for (const [index, rule] of having(rules, "route")) {

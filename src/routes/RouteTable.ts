@@ -11,7 +11,6 @@ import * as TlsClient from "../network/TlsClient.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import { printable } from "../wire/Text.ts"
 import type * as Chain from "./Chain.ts"
-import * as Deny from "./Deny.ts"
 import * as Direct from "./Direct.ts"
 import * as Egress from "./Egress.ts"
 import * as HealthCheck from "./HealthCheck.ts"
@@ -80,10 +79,7 @@ export const make = Effect.fnUntraced(function* (
   options: Options,
   isInForce: () => boolean
 ): Effect.fn.Return<Route, BadSettings, Chain.Services> {
-  const routes = new Map<string, Route>([
-    ["direct", Direct.route],
-    ["deny", Deny.route]
-  ])
+  const routes = new Map<string, Route>([["direct", Direct.route]])
   const states = yield* CurrentMemberStates
   const through: Array<Pool> = []
   for (const [name, { pool, options: route, egress }] of yield* pools(options)) {
@@ -109,7 +105,7 @@ export const make = Effect.fnUntraced(function* (
 const carriesDatagrams = (options: Options, routes: ReadonlyMap<string, Route>): boolean => {
   const { fallback, noProxy } = defaultsOf(options)
   const names = new Set([fallback, ...routesOf(options.rules), ...(noProxy.length > 0 ? ["direct"] : [])])
-  return [...names].some((name) => name !== "deny" && routes.get(name)?.carriesDatagrams !== false)
+  return [...names].some((name) => routes.get(name)?.carriesDatagrams !== false)
 }
 
 const defaultsOf = ({ upstream, noProxy }: Options): Router.Defaults => ({

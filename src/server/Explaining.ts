@@ -102,7 +102,7 @@ function* judging(values: Config.Values, local: LocalAddresses["Service"]): Slic
     const mine = own(access, address)
     if (mine !== undefined) return mine
     const decision = others(access, address, now)
-    return values.reportOnly && decision.verdict === "deny" ? { ...decision, isReported: true } : decision
+    return values.reportOnly && Policy.isReported(decision) ? { ...decision, isReported: true } : decision
   }
 }
 

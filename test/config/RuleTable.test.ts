@@ -28,7 +28,9 @@ const some = read(
   { allow: true, limits: { sessions: 5, lifetime: "8h", "daily-quota": "off" } },
   { allow: true, limits: { sessions: 5, lifetime: "9h", "daily-quota": "off" } },
   { allow: true, limits: { sessions: 5, lifetime: "8h", "daily-quota": "5GiB" } },
-  { allow: true, limits: { sessions: 5, lifetime: "8h", "daily-quota": "off" } }
+  { allow: true, limits: { sessions: 5, lifetime: "8h", "daily-quota": "off" } },
+  { allow: true, route: "office" },
+  { allow: true, route: "deny" }
 )
 
 describe("RuleTable", () => {

@@ -128,6 +128,51 @@ describe("name servers of routes", () => {
   )
 })
 
+describe("the route deny", () => {
+  const nowhere = { name: "closed", allow: true, route: "deny" }
+  const refused = { reason: "its route is deny", rule: "closed" }
+  const by = (...rules: ReadonlyArray<object>) => Policy.make(Ruleset.make(read(...rules)).judge)
+
+  it.effect("denies by the name alone where that decides, and nobody is asked for the name", () =>
+    Effect.gen(function* () {
+      for (const rules of [
+        [nowhere],
+        [{ ...nowhere, to: "*.example" }, { allow: true }],
+        // Denied in either case.
+        [{ deny: true, to: "10.0.0.0/8" }, nowhere],
+        [{ ...nowhere, to: "10.0.0.0/8" }, nowhere]
+      ]) {
+        const { outcome, asked, lines } = yield* granting("target.example", { policy: by(...rules) })
+        assert.deepStrictEqual([outcome, asked], [refused, []])
+        assert.deepInclude(lines[0]!, { verdict: "deny", ...refused })
+      }
+    })
+  )
+
+  it.effect("denies by addresses where the name does not decide, and what earlier rules allow stays so", () =>
+    Effect.gen(function* () {
+      const policy = by({ name: "private", allow: true, to: "10.0.0.0/8" }, nowhere)
+      assert.deepInclude(yield* granting("target.example", { policy }), {
+        outcome: ["10.0.0.1 by private"],
+        asked: ["target.example"]
+      })
+      const found = addresses.slice(0, 2)
+      assert.deepInclude(yield* granting("target.example", { policy, found }), { outcome: refused })
+      assert.deepInclude(yield* granting("10.0.0.1", { policy }), { outcome: ["10.0.0.1 by private"] })
+    })
+  )
+
+  it.effect("leads nowhere in report mode, too", () =>
+    Effect.gen(function* () {
+      const policy = reporting(by({ deny: true, to: "private.example" }, nowhere))
+      assert.deepInclude(yield* granting("target.example", { policy }), { outcome: refused, asked: [] })
+      assert.deepInclude((yield* granting("private.example", { policy })).lines[0]!, {
+        verdict: "would deny"
+      })
+    })
+  )
+})
+
 describe("Authorize", () => {
   it.effect("does not resolve a denied name", () =>
     Effect.gen(function* () {
