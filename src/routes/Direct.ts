@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Order from "effect/Order"
 import type * as Scope from "effect/Scope"
-import type { DialError, LimitError } from "../Errors.ts"
+import { type DialError, type LimitError, RouteUnable } from "../Errors.ts"
 import { Binder } from "../network/Binder.ts"
 import { Dialer } from "../network/Dialer.ts"
 import { NetworkSettings } from "../network/Settings.ts"
@@ -90,3 +90,31 @@ export const ipv4First = (permitted: Authorize.Authorized): Authorize.Authorized
   )
 
 export const route: Route = { connect, listen, datagrams }
+
+/**
+ * The direct route of a server that has no other one: for addresses whose decision names no other route. A policy of an app
+ * may name one, and so may a decision that was made just before a reload.
+ */
+export const only: Route = {
+  connect: (to) => directly(to, route.connect),
+  listen: (to, local) =>
+    NetAddress.isIpAddress(to) ? route.listen(to, local) : directly(to, (own) => route.listen(own, local)),
+  datagrams: (to, share) => directly(to, (own) => route.datagrams(own, share))
+}
+
+const directly = <Entered, S, A, E, R>(
+  to: JudgedTarget<Entered, S>,
+  run: (own: JudgedTarget<Entered, S>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | RouteUnable, R> => {
+  const { permitted } = to
+  if (permitted.every(isDirect)) return run(to)
+  const [head, ...tail] = permitted.filter(isDirect)
+  if (head === undefined) {
+    return Effect.fail(new RouteUnable({ reason: `there is no route ${permitted[0].decision.route}` }))
+  }
+  const late = permitted.late && Effect.map(permitted.late, (more) => more.filter(isDirect))
+  return run({ ...to, permitted: Object.assign([head, ...tail] as const, { late }) })
+}
+
+const isDirect = ({ decision: { route } }: Authorize.Permitted): boolean =>
+  route === undefined || route === "direct"

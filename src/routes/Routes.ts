@@ -48,7 +48,7 @@ import { RouteSettings } from "./Settings.ts"
  * ```
  */
 export const CurrentRoute = Context.Reference<Route>("effect-socks/routes/CurrentRoute", {
-  defaultValue: () => Direct.route
+  defaultValue: () => Direct.only
 })
 
 /** The services that routes through upstreams use. */

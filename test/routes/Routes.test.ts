@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { CurrentRoute, Errors, Reload, Server, type ServerOptions } from "../../src/index.ts"
+import { CurrentRoute, Errors, Policy, Reload, Server, type ServerOptions } from "../../src/index.ts"
 import { layerNetwork, Network } from "../../src/testing/index.ts"
 import { greeting, request } from "../support/messages.ts"
 
@@ -27,6 +27,35 @@ const ask = Effect.fnUntraced(function* (command: number) {
 }, Effect.scoped)
 
 const upstream = { upstream: "socks5://proxy.example:1080" } satisfies ServerOptions
+
+describe("the direct route", () => {
+  const policy = (route: string) =>
+    Layer.succeed(
+      Policy,
+      Policy.make(() => ({ verdict: "allow", rule: "mine", route }))
+    )
+
+  it.effect("leads to nothing for which the policy of an app names another one", () =>
+    Effect.gen(function* () {
+      for (const [route, code] of [
+        ["office", 7],
+        ["direct", 0]
+      ] as const) {
+        const told = yield* Effect.gen(function* () {
+          yield* (yield* Network).target("192.0.2.1:80", () =>
+            route === "direct" ? Effect.void : Effect.die("went directly")
+          )
+          return [yield* ask(1), yield* ask(2)]
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(layerNetwork(Server.layer({ bind: true }).pipe(Layer.provide(policy(route)))))
+        )
+        assert.strictEqual(told[0], code, route)
+        if (route === "office") assert.strictEqual(told[1], code)
+      }
+    })
+  )
+})
 
 describe("the route of an app", () => {
   it.effect("is taken for every command, and stays over reloads", () =>
