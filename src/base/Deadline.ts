@@ -61,7 +61,8 @@ const start = (clock: Clock.Clock, queues: Queues, scheduler: Scheduler.Schedule
   Effect.runForkWith(context)(tick(clock, queues))
 }
 
-const now = (clock: Clock.Clock): number => Math.floor(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
+/** Milliseconds of a clock that is never set. */
+export const now = (clock: Clock.Clock): number => Math.floor(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
 
 /** The timer looks this often, in milliseconds, for new deadlines that are due before all others. */
 const patience = 100

@@ -34,7 +34,7 @@ export const run = Effect.fnUntraced(function* (
   ClientGone | CommandNotSupported | ResolveError | DialError | LimitError,
   Bandwidth | CommandSettings | Connecting | LimitSettings | Policy | Binder | Relay | Scope.Scope
 > {
-  const { client, admitted, chargeRule, succeeded } = context
+  const { client, admitted, chargeRule, log, succeeded } = context
   const { bind } = yield* CommandSettings
   if (!bind) return yield* new CommandNotSupported({ command: 0x02 })
   const route = yield* CurrentRoute
@@ -45,7 +45,8 @@ export const run = Effect.fnUntraced(function* (
   const judged = Effect.map(Phases.run("decide", Authorize.authorize(access)), (permitted) => ({
     access,
     permitted,
-    chargeRule
+    chargeRule,
+    log
   }))
   /** The decision about a sender, where the client named none. */
   const judge = Effect.fnUntraced(function* (sender: NetAddress.IpAddress) {

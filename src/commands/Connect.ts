@@ -79,8 +79,9 @@ const passEarly = (client: Client, early: Uint8Array, traffic: Traffic): Effect.
 /** A connection to the target, by the route of the session, to an address that the policy allows. */
 export const open = ({
   admitted,
-  chargeRule
-}: Pick<CommandContext, "admitted" | "chargeRule">): Effect.Effect<
+  chargeRule,
+  log
+}: Pick<CommandContext, "admitted" | "chargeRule" | "log">): Effect.Effect<
   Connected,
   InvalidTarget | ResolveError | DialError | LimitError,
   NetworkSettings | Policy | Resolver | Dialer | Scope.Scope
@@ -88,7 +89,7 @@ export const open = ({
   Effect.flatMap(judge(admitted), (judged) =>
     Phases.run(
       "dial",
-      Effect.flatMap(CurrentRoute, (route) => route.connect({ ...judged, chargeRule }))
+      Effect.flatMap(CurrentRoute, (route) => route.connect({ ...judged, chargeRule, log }))
     )
   )
 
@@ -96,7 +97,7 @@ export const open = ({
 export const judge = Effect.fnUntraced(function* (
   admitted: Admitted
 ): Effect.fn.Return<
-  Omit<JudgedTarget, "chargeRule">,
+  Pick<JudgedTarget, "access" | "permitted">,
   InvalidTarget | NotAllowed | ResolveError,
   Policy | Resolver
 > {

@@ -55,7 +55,9 @@ const attempt = Effect.fnUntraced(function* (
   canReuse: boolean
 ): Effect.fn.Return<Attempt, SessionError, Services> {
   const { exchange, head, path, target } = request
-  const place = yield* client.whileConnected(ForwardOrigin.open({ admitted, chargeRule, exchange, canReuse }))
+  const place = yield* client.whileConnected(
+    ForwardOrigin.open({ admitted, chargeRule, log, exchange, canReuse })
+  )
   const { origin, decision } = place
   yield* connected({ admitted, decision, remote: origin.remote, way: origin.way })
   const pace = yield* SessionBandwidth.of(admitted, decision)

@@ -36,7 +36,7 @@ export interface Place {
   isGivenBack: boolean
 }
 
-interface Options extends Pick<CommandContext, "admitted" | "chargeRule"> {
+interface Options extends Pick<CommandContext, "admitted" | "chargeRule" | "log"> {
   readonly exchange: HttpExchange
   /** Whether a connection may be used on which there were requests before. */
   readonly canReuse: boolean
@@ -62,7 +62,7 @@ export const open = Effect.fnUntraced(function* (
   InvalidTarget | NotAllowed | ResolveError | DialError | LimitError,
   NetworkSettings | OriginPool | Policy | Resolver | Dialer | Scope.Scope
 > {
-  const { admitted, chargeRule, canReuse, exchange } = options
+  const { admitted, chargeRule, log, canReuse, exchange } = options
   const judged = yield* Connect.judge(admitted)
   const route = yield* CurrentRoute
   const { access } = judged
@@ -87,7 +87,8 @@ export const open = Effect.fnUntraced(function* (
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const connected = (forward ?? route.connect)({
     ...judged,
-    chargeRule: (decision) => Scope.provide(chargeRule(decision), scope)
+    chargeRule: (decision) => Scope.provide(chargeRule(decision), scope),
+    log
   })
   const { outgoing, decision } = yield* Phases.run("dial", connected).pipe(
     Scope.provide(own),

@@ -9,22 +9,24 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
 /** Attempts that acquire a connection. */
-type Attempts<A, E> = Arr.NonEmptyReadonlyArray<Effect.Effect<A, E, Scope.Scope>>
+type Attempts<A, E, R> = Arr.NonEmptyReadonlyArray<Effect.Effect<A, E, R>>
 
 /**
  * The result of the first attempt that succeeds. Each attempt starts when the attempt before has failed or has run for
  * `delay`, and runs until an attempt succeeds. The resources of the winner stay in the scope; those of the other
  * attempts are released. Fails when all attempts have failed, with their errors in the order of the attempts.
  */
-export const first = Effect.fnUntraced(function* <A, E>(
-  attempts: Attempts<A, E>,
+export const first = Effect.fnUntraced(function* <A, E, R>(
+  attempts: Attempts<A, E, R>,
   delay: Duration.Input
-): Effect.fn.Return<A, Arr.NonEmptyReadonlyArray<E>, Scope.Scope> {
+): Effect.fn.Return<A, Arr.NonEmptyReadonlyArray<E>, Exclude<R, Scope.Scope> | Scope.Scope> {
   const parent = yield* Effect.scope
   const scopes = attempts.map(() => Scope.forkUnsafe(parent))
   const errors: Array<E> = []
 
-  const from = (index: number): Effect.Effect<{ readonly index: number; readonly value: A }, E> =>
+  const from = (
+    index: number
+  ): Effect.Effect<{ readonly index: number; readonly value: A }, E, Exclude<R, Scope.Scope>> =>
     Effect.suspend(() => {
       const failed = Deferred.makeUnsafe<void>()
       const attempt = attempts[index]!.pipe(

@@ -44,24 +44,51 @@ export interface Conversing extends Omit<Reached, "transport" | "early"> {
 
 export type Services = Dialer | NetworkSettings | Resolver | Scope.Scope
 
-/**
- * Connects through the hops to the target, within the connect timeout, or a part of it. The connection closes with the
- * scope.
- */
+/** How far an attempt to get through hops has come. */
+export class Progress {
+  /** Until when it may go on, by `Deadline.now`; undefined for as long as the connect timeout. */
+  readonly until: number | undefined
+  /** The upstream that is to answer. */
+  upstream = ""
+  /** Whether the last upstream has been asked for the target. */
+  isAsked = false
+
+  constructor(until?: number) {
+    this.until = until
+  }
+
+  /** The error of an attempt that takes too long. */
+  get timeout(): DialError {
+    return this.explained(new UpstreamTimeout({ upstream: this.upstream }))
+  }
+
+  /** An error of the attempt, which says whether the last upstream had been asked for the target. */
+  explained(error: DialError): DialError {
+    if (!this.isAsked) return error
+    const { _tag } = error
+    const after = "request"
+    if (_tag === "UpstreamTimeout") return new UpstreamTimeout({ upstream: error.upstream, after })
+    return _tag === "UpstreamFailed"
+      ? new UpstreamFailed({ upstream: error.upstream, reason: error.reason, after })
+      : error
+  }
+}
+
+/** Connects through the hops to the target. The connection closes with the scope. */
 export const connect = (
   hops: Hops,
   target: Target.Target,
-  parts = 1
+  progress?: Progress
 ): Effect.Effect<Reached, DialError, Services> =>
-  connectToLast(hops, parts, (conversation, hop, bound) => pass(conversation, hop, target, bound))
+  connectToLast(hops, progress, (conversation, hop, bound) => pass(conversation, hop, target, bound))
 
 /** Connects to the last of the hops, and says to it what `last` does, in the same way. */
 export const connectToLast = (
   hops: Hops,
-  parts = 1,
+  progress?: Progress,
   last: Last = () => Effect.void
 ): Effect.Effect<Reached, DialError, Services> =>
-  Effect.map(converse(hops, parts, last), ({ conversation, ...rest }) => ({
+  Effect.map(converse(hops, progress, last), ({ conversation, ...rest }) => ({
     ...conversation.release(),
     ...rest
   }))
@@ -76,22 +103,20 @@ export type Last = (
 /** The same, and the conversation with the last upstream goes on. */
 export const converse = Effect.fn("routes.converse")(function* (
   hops: Hops,
-  parts: number,
+  progress: Progress = new Progress(),
   last: Last
 ): Effect.fn.Return<Conversing, DialError, Services> {
-  const { connectTimeout } = yield* NetworkSettings
-  let upstream = UpstreamUrl.shown(hops[0].upstream)
-  /** Whether the last upstream has been asked. */
-  let isAsked = false
+  progress.upstream = UpstreamUrl.shown(hops[0].upstream)
+  progress.isAsked = false
   const reached = Effect.gen(function* () {
     const { transport, local, remote } = yield* dial(hops[0])
     const conversation = new Conversation(transport)
     let bound: NetAddress.InetAddress | undefined
     const unbound = () => {}
     for (const [index, hop] of hops.entries()) {
-      upstream = UpstreamUrl.shown(hop.upstream)
+      progress.upstream = UpstreamUrl.shown(hop.upstream)
       const next = hops[index + 1]
-      conversation.upstream = upstream
+      conversation.upstream = progress.upstream
       conversation.reported = next === undefined ? identity : ofHop(next)
       yield* encrypt(conversation, hop)
       yield* next === undefined
@@ -99,7 +124,7 @@ export const converse = Effect.fn("routes.converse")(function* (
             bound = address
           })
         : pass(conversation, hop, placeOf(next), unbound)
-      isAsked = next === undefined
+      progress.isAsked = next === undefined
       if (!hop.upstream.isPipelined) yield* conversation.settle
     }
     yield* conversation.settle
@@ -107,19 +132,16 @@ export const converse = Effect.fn("routes.converse")(function* (
   })
   return yield* Deadline.within(
     reached,
-    Duration.divideUnsafe(connectTimeout, parts),
-    Effect.suspend(() => Effect.fail(new UpstreamTimeout({ upstream })))
-  ).pipe(Effect.mapError((error) => (isAsked ? afterRequest(error) : error)))
+    yield* left(progress),
+    Effect.suspend(() => Effect.fail(progress.timeout))
+  ).pipe(Effect.mapError((error) => progress.explained(error)))
 })
 
-/** The error, which came after the last upstream had been asked for the target. */
-const afterRequest = (error: DialError): DialError => {
-  const { _tag } = error
-  if (_tag === "UpstreamTimeout") return new UpstreamTimeout({ upstream: error.upstream, after: "request" })
-  return _tag === "UpstreamFailed"
-    ? new UpstreamFailed({ upstream: error.upstream, reason: error.reason, after: "request" })
-    : error
-}
+/** The time that an attempt has left. */
+const left = ({ until }: Progress): Effect.Effect<Duration.Duration, never, NetworkSettings> =>
+  until === undefined
+    ? Effect.map(NetworkSettings, ({ connectTimeout }) => connectTimeout)
+    : Effect.clockWith((clock) => Effect.succeed(Duration.millis(Math.max(0, until - Deadline.now(clock)))))
 
 /** Does the TLS handshake with an upstream that speaks TLS. */
 const encrypt = (conversation: Conversation, { upstream, secure }: Hop): Effect.Effect<void, DialError> =>

@@ -3,6 +3,7 @@
  * the next one, behind a header of its own.
  */
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import { inOwnScope } from "../base/OwnScope.ts"
@@ -22,21 +23,27 @@ const unable = ({ hops }: Member): Chain.Hop | undefined =>
 export const canAssociate = (member: Member): boolean => unable(member) === undefined
 
 /** Asks each upstream of the member for a relay, through those before it. The relays stay until the scope closes. */
-export const associate = (member: Member): Effect.Effect<DatagramRelay, DialError, Chain.Services> =>
+export const associate = (
+  member: Member,
+  progress: Chain.Progress
+): Effect.Effect<DatagramRelay, DialError, Chain.Services> =>
   // A client can have an association ask again and again, and what is left of a failure would stay as long as that.
-  inOwnScope(associated(member))
+  inOwnScope(associated(member, progress))
 
 const associated = Effect.fnUntraced(function* (
-  member: Member
+  member: Member,
+  { until }: Chain.Progress
 ): Effect.fn.Return<DatagramRelay, DialError, Chain.Services> {
   const other = unable(member)
   if (other !== undefined) {
     return yield* new RouteUnable({ reason: `${UpstreamUrl.shown(other.upstream)} carries no datagrams` })
   }
   const { hops } = member
-  const relays = yield* Effect.forEach(hops, (_, index) => relayOf([hops[0], ...hops.slice(1, index + 1)]), {
-    concurrency: "unbounded"
-  })
+  const relays = yield* Effect.forEach(
+    hops,
+    (_, index) => relayOf([hops[0], ...hops.slice(1, index + 1)], until),
+    { concurrency: "unbounded" }
+  )
   const [first, ...through] = relays.map(({ at }) => at)
   return {
     at: first!,
@@ -55,12 +62,14 @@ interface Relay {
 
 /** The relay of the last of these upstreams. */
 const relayOf = Effect.fnUntraced(function* (
-  hops: Chain.Hops
+  hops: Chain.Hops,
+  until: number | undefined
 ): Effect.fn.Return<Relay, DialError, Chain.Services> {
   const { upstream } = hops[hops.length - 1]!
   const { isPipelined, place } = upstream
   const credentials = upstream.credentials && Redacted.value(upstream.credentials)
-  const { transport, first, bound } = yield* Chain.connectToLast(hops, 1, (conversation, _, bound) =>
+  const progress = new Chain.Progress(until)
+  const { transport, first, bound } = yield* Chain.connectToLast(hops, progress, (conversation, _, bound) =>
     Effect.map(kinds[upstream.kind].associate!(conversation, { credentials, isPipelined }), bound)
   )
   const named = "host" in place && NetAddress.isIpAddress(place.host) ? place.host : undefined
@@ -72,9 +81,26 @@ const relayOf = Effect.fnUntraced(function* (
       reason: "a relay without an address"
     })
   }
+  if (hops.length === 1 && first !== undefined && isAstray(address, first.address)) {
+    return yield* new UpstreamFailed({
+      upstream: UpstreamUrl.shown(upstream),
+      reason: `a relay at ${NetAddress.formatIp(address)}, where no other machine has one`
+    })
+  }
   const ignored = () => {}
   transport.listen({ received: ignored, lent: ignored, ended: ignored, closed: ignored })
   transport.keepAlive()
   transport.resume()
   return { at: NetAddress.inetAddressUnsafe(address, bound!.port), transport }
 })
+
+/** Whether an upstream would have datagrams sent to this machine or its neighbours, and is not there itself. */
+const isAstray = (relay: NetAddress.IpAddress, upstream: NetAddress.IpAddress): boolean => {
+  const address = NetAddress.toCanonical(relay)
+  return (
+    !Equal.equals(address, upstream) &&
+    (NetAddress.isMulticast(address) ||
+      (NetAddress.isLoopback(address) && !NetAddress.isLoopback(upstream)) ||
+      (NetAddress.isLinkLocal(address) && !NetAddress.isLinkLocal(upstream)))
+  )
+}

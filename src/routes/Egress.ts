@@ -69,7 +69,10 @@ export const around = (route: Route, egress: Egress, name = "direct"): Route => 
   const sourceOf = ({ access, since }: Pick<JudgedTarget, "access" | "since">) =>
     Effect.clockWith((clock) => Effect.succeed(egress.of(access, since ?? clock.currentTimeMillisUnsafe())))
   const connected = (connect: Route["connect"], to: JudgedTarget) =>
-    Effect.flatMap(sourceOf(to), (source) => within(source, connect(to)))
+    Effect.flatMap(sourceOf(to), (source) => {
+      if (to.log) to.log.way ??= { route: name }
+      return within(source, connect(to))
+    })
   const { forward } = route
   return {
     ...route,

@@ -19,6 +19,7 @@ import { kinds } from "./upstreams/Kinds.ts"
 /** Listens for a connection from the first address whose rule's limits allow it, or from any sender. */
 export const listen = Effect.fnUntraced(function* (
   { hops, name }: Member,
+  progress: Chain.Progress,
   to: JudgedTarget | NetAddress.IpAddress
 ): Effect.fn.Return<Incoming, DialError | LimitError, Chain.Services> {
   const { upstream } = hops[hops.length - 1]!
@@ -32,7 +33,7 @@ export const listen = Effect.fnUntraced(function* (
   const credentials = upstream.credentials && Redacted.value(upstream.credentials)
   const { isPipelined } = upstream
   let bound: Bound | undefined
-  const { conversation } = yield* Chain.converse(hops, 1, (conversation) =>
+  const { conversation } = yield* Chain.converse(hops, progress, (conversation) =>
     Effect.map(bind(conversation, { target, credentials, isPipelined }), (listening) => {
       bound = listening
     })

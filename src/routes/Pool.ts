@@ -1,18 +1,12 @@
 /**
- * The members of a route: chooses one for each session, leaves alone the ones that fail, and tries another one in place
- * of a member that fails before a byte of the session has moved.
+ * The members of a route, of which one is chosen for each session. Those that fail are left alone.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Finalizers from "../base/Finalizers.ts"
 import * as LruMap from "../base/LruMap.ts"
 import { hashOf } from "../base/TextHash.ts"
-import { type DialError, RouteUnable, type UpstreamError } from "../Errors.ts"
 import type { Breaker, Failure } from "./Breaker.ts"
 import type * as Chain from "./Chain.ts"
 import * as Choice from "./Choice.ts"
@@ -75,9 +69,6 @@ export class Seen implements Member {
   }
 }
 
-/** The most members that are tried for one session. */
-const most = 3
-
 /** A hash of a member's logins: with another login it is another member, as the old one may be what fails. */
 const loginsOf = ({ hops }: Member): number =>
   hashOf(
@@ -88,7 +79,7 @@ const loginsOf = ({ hops }: Member): number =>
   )
 
 /** Members of which one is chosen: all, or those with some labels. */
-interface Group {
+export interface Group {
   readonly members: ReadonlyArray<Seen>
   readonly choose: Choice.Choose<Seen>
 }
@@ -106,6 +97,7 @@ export class Pool {
   private readonly heap: LoadHeap<Seen> | undefined
   private readonly groups = LruMap.make<string, Group>(mostGroups)
   private readonly groupOf: (members: ReadonlyArray<Seen>) => Group
+  private hash: number | undefined
   /** The members that have a label, by its text. */
   private readonly labelled = new Map<string, Array<Seen>>()
 
@@ -167,6 +159,16 @@ export class Pool {
     )
   }
 
+  /** A number that is the same for pools of the same members with the same logins. */
+  get fingerprint(): number {
+    this.hash ??= hashOf(
+      this.members
+        .map((member) => `${member.id} ${Labels.format(member.labels)} ${loginsOf(member)}`)
+        .join("\n")
+    )
+    return this.hash
+  }
+
   /** What is known of the members. */
   get states(): ReadonlyArray<UpstreamState> {
     return this.members.map(({ name, id, state: { breaker, sessions, failures, changedAt, error } }) => ({
@@ -181,43 +183,8 @@ export class Pool {
     return { member: pick(group, new Set(), asked.key, now), count: group.members.length }
   }
 
-  /**
-   * Uses a member, and another one if an upstream of that one fails. What the upstream tells of the target is the
-   * result. A member counts as used until the scope closes. `attempt` gets the number of members that may be tried.
-   */
-  use<A, E, R>(
-    { key, labels, by = "" }: Asked,
-    attempt: (member: Member, tries: number) => Effect.Effect<A, E | DialError, R>
-  ): Effect.Effect<A, E | DialError, R | Scope.Scope> {
-    const group = this.groupFor(labels)
-    const tries = Math.min(most, group.members.length)
-    const tried = new Set<Seen>()
-    const next: Effect.Effect<A, E | DialError, R | Scope.Scope> = Effect.gen({ self: this }, function* () {
-      const member = pick(group, tried, key, yield* Clock.currentTimeMillis)
-      if (member === undefined) return yield* this.without(labels)
-      tried.add(member)
-      const { state } = member
-      MemberStates.count(state, 1)
-      state.breaker.begin()
-      const leave = Effect.sync(() => MemberStates.count(state, -1))
-      return yield* attempt(member, tries).pipe(
-        Effect.onExit((exit) => this.seen(member, exit, by)),
-        Effect.tap(() => Finalizers.add(leave)),
-        Effect.onError(() => leave)
-      )
-    })
-    const again = (error: E | DialError): Effect.Effect<A, E | DialError, R | Scope.Scope> =>
-      isOfUpstream(error) && tried.size < tries ? Effect.catch(next, again) : Effect.fail(error)
-    return Effect.catch(next, again)
-  }
-
-  private without(labels: ReadonlyArray<Labels.Label>): Effect.Effect<never, RouteUnable> {
-    const wanted = labels.length === 0 ? "" : ` with ${Labels.format(labels)}`
-    return Effect.fail(new RouteUnable({ reason: `the route ${this.route} has no member${wanted}` }))
-  }
-
   /** The members with these labels. Those that no member has are not kept, as any client can ask for them. */
-  private groupFor(labels: ReadonlyArray<Labels.Label>): Group {
+  groupFor(labels: ReadonlyArray<Labels.Label>): Group {
     if (labels.length === 0) return this.all
     const key = Labels.format(labels)
     const known = this.groups.get(key)
@@ -229,14 +196,6 @@ export class Pool {
     const group = this.groupOf(members)
     if (members.length > 0) this.groups.set(key, group)
     return group
-  }
-
-  /** Notes how a session of a member went. What the upstream tells of a target tells nothing of the upstream. */
-  private seen(member: Seen, exit: Exit.Exit<unknown, unknown>, by: string): Effect.Effect<void> {
-    if (Exit.isSuccess(exit)) return this.works(member)
-    const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-    if (isOfUpstream(error)) return this.fails(member, error, { by: "after" in error ? by : undefined })
-    return Effect.sync(() => member.breaker.abandon())
   }
 
   /** Notes that a member works. */
@@ -275,23 +234,16 @@ export class Pool {
   }
 }
 
-/** A member that was not tried yet; one that is left alone only if there is no other one. */
-const pick = (
+/**
+ * A member that was not tried yet. Of those that are left alone, one only if there is no other one, and none beside one
+ * that is being tried.
+ */
+export const pick = (
   { choose }: Group,
   tried: ReadonlySet<Seen>,
   key: string | undefined,
-  now: number
+  now: number,
+  isBeside = false
 ): Seen | undefined =>
   choose((member) => !tried.has(member) && member.breaker.mayUse(now), key) ??
-  choose((member) => !tried.has(member), key)
-
-/** Whether an upstream itself has failed, so that another member may do better. */
-export const isOfUpstream = (error: unknown): error is UpstreamError =>
-  typeof error === "object" && error !== null && "_tag" in error && ofUpstream.has(String(error._tag))
-
-const ofUpstream: ReadonlySet<string> = new Set([
-  "UpstreamUnreachable",
-  "UpstreamTimeout",
-  "UpstreamLoginFailed",
-  "UpstreamFailed"
-])
+  (isBeside ? undefined : choose((member) => !tried.has(member), key))

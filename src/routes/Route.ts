@@ -9,7 +9,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type { DialError, LimitError } from "../Errors.ts"
 import type { Binder, Listening } from "../network/Binder.ts"
-import type { Dialer, Outgoing } from "../network/Dialer.ts"
+import type { Dialer, Outgoing, Way } from "../network/Dialer.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
 import type { Source } from "../network/Source.ts"
@@ -32,6 +32,8 @@ export interface JudgedTarget<out Entered = void, out R = Scope.Scope> {
    * the member and the address that it had at its begin. Left out for a session that begins now.
    */
   readonly since?: number | undefined
+  /** Takes the way that is tried, so that the log has it if the session fails. */
+  readonly log?: { way?: Way | undefined } | undefined
 }
 
 /** A connection, and the decision about its address. */

@@ -18,7 +18,7 @@ export interface Options extends Pick<Route, "upstreams"> {
   readonly carriesDatagrams: boolean
   /** Whether rules name routes, so that the route of a sender is known only when the sender has connected. */
   readonly isByRule: boolean
-  /** The routes by their names, with `direct` and `deny`. */
+  /** The routes by their names, with `direct`. */
   readonly routes: ReadonlyMap<string, Route>
   /** The route of a rule that names none. */
   readonly fallback: string
@@ -28,6 +28,13 @@ export interface Options extends Pick<Route, "upstreams"> {
 
 /** What decides about the route of a judged address that its rule names none for. */
 export type Defaults = Pick<Options, "fallback" | "noProxy">
+
+/** A route, and the addresses of a target that it leads to. */
+interface ByRoute<Entered, R> {
+  readonly name: string
+  readonly route: Route
+  readonly to: JudgedTarget<Entered, R>
+}
 
 /** The name of the route to a judged address of a target. */
 export const nameFor = (
@@ -43,7 +50,7 @@ export const make = ({ routes, carriesDatagrams, isByRule, upstreams, ...default
   const routeOf = (name: string) => routes.get(name) ?? unknown(name)
 
   /** The addresses of each route, in the order of the addresses. */
-  const byRoute = <Entered, R>(to: JudgedTarget<Entered, R>) => {
+  const byRoute = <Entered, R>(to: JudgedTarget<Entered, R>): ReadonlyArray<ByRoute<Entered, R>> => {
     const nameOf = (permitted: Permitted) => nameFor(defaults, to.access.target, permitted)
     const { late } = to.permitted
     return [...new Set(to.permitted.map(nameOf))].map((name) => {
@@ -54,23 +61,38 @@ export const make = ({ routes, carriesDatagrams, isByRule, upstreams, ...default
     })
   }
 
-  /** Tries the routes one after the other. Fails as the first one. */
-  const inTurn = <A, E, R>(attempts: ReadonlyArray<Effect.Effect<A, E, R>>): Effect.Effect<A, E, R> => {
-    const [first, ...others] = attempts
-    return others.length === 0
-      ? first!
-      : Effect.catch(first!, (error) => Effect.firstSuccessOf([...others, Effect.fail(error)]))
+  /** Tries the routes to a target one after the other. Fails as the first one. */
+  const inTurn = <Entered, S, A, E, R>(
+    to: JudgedTarget<Entered, S>,
+    attempt: (each: ByRoute<Entered, S>) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> => {
+    const { log } = to
+    const [first, ...others] = byRoute(to).map((each) =>
+      Effect.suspend(() => {
+        if (log) log.way = { route: each.name }
+        return attempt(each)
+      })
+    )
+    if (others.length === 0) return first!
+    return Effect.catch(first!, (error) => {
+      const way = log?.way
+      const failed = Effect.suspend(() => {
+        if (log) log.way = way
+        return Effect.fail(error)
+      })
+      return Effect.firstSuccessOf([...others, failed])
+    })
   }
 
   return {
     upstreams,
     carriesDatagrams,
-    connect: (to) => inTurn(byRoute(to).map(({ name, route, to }) => connected(name, route.connect(to)))),
+    connect: (to) => inTurn(to, ({ name, route, to }) => connected(name, route.connect(to))),
     forward: (to) =>
-      inTurn(byRoute(to).map(({ name, route, to }) => connected(name, (route.forward ?? route.connect)(to)))),
+      inTurn(to, ({ name, route, to }) => connected(name, (route.forward ?? route.connect)(to))),
     listen: (to, local) => {
       if (!NetAddress.isIpAddress(to)) {
-        return inTurn(byRoute(to).map(({ name, route, to }) => awaited(name, route.listen(to, local))))
+        return inTurn(to, ({ name, route, to }) => awaited(name, route.listen(to, local)))
       }
       if (isByRule) return unableForAnyone
       return awaited(defaults.fallback, routeOf(defaults.fallback).listen(to, local))
@@ -81,10 +103,8 @@ export const make = ({ routes, carriesDatagrams, isByRule, upstreams, ...default
       return keyOf(access, permitted, now)
     },
     datagrams: (to, share) =>
-      inTurn(
-        byRoute({ ...to, permitted: Direct.ipv4First(to.permitted) }).map(({ route, to }) =>
-          route.datagrams(to, share)
-        )
+      inTurn({ ...to, permitted: Direct.ipv4First(to.permitted) }, ({ route, to }) =>
+        route.datagrams(to, share)
       )
   }
 }

@@ -18,6 +18,7 @@ import { mostTelling } from "./Attempts.ts"
 import * as Chain from "./Chain.ts"
 import * as Datagrams from "./Datagrams.ts"
 import { ipv4First } from "./Direct.ts"
+import * as Failover from "./Failover.ts"
 import * as Labels from "./Labels.ts"
 import * as Listen from "./Listen.ts"
 import type { Asked, Member, Pool } from "./Pool.ts"
@@ -35,31 +36,39 @@ export const make = (pool: Pool, sticky: SessionKey.KeyOptions | undefined): Rou
   return {
     connect: (to) =>
       Effect.flatMap(ask(to), (asked) =>
-        pool.use(asked, (member, tries) => connect(pool, member, tries, to))
+        Failover.use(pool, asked, (member, progress) => connect(pool, member, progress, to), to.log)
       ),
     forward: (to) =>
       Effect.flatMap(ask(to), (asked) =>
-        pool.use(asked, (member, tries) =>
-          takesRequests(member, to) ? hand(pool, member, tries, to) : connect(pool, member, tries, to)
+        Failover.use(
+          pool,
+          asked,
+          (member, progress) => (takesRequests(member, to) ? hand : connect)(pool, member, progress, to),
+          to.log
         )
       ),
     listen: (to) =>
-      Effect.flatMap(NetAddress.isIpAddress(to) ? Effect.succeed(anyMember) : ask(to), (asked) =>
-        pool.use(asked, (member) => Listen.listen(member, to))
-      ),
+      NetAddress.isIpAddress(to)
+        ? Failover.use(pool, anyMember, (member, progress) => Listen.listen(member, progress, to))
+        : Effect.flatMap(ask(to), (asked) =>
+            Failover.use(pool, asked, (member, progress) => Listen.listen(member, progress, to), to.log)
+          ),
     carriesDatagrams: pool.members.some(Datagrams.canAssociate),
     datagrams: Effect.fnUntraced(function* (to, share) {
       const { access, permitted, chargeRule } = to
       const [{ address }, charge] = yield* Authorize.firstWithRoom(ipv4First(permitted), chargeRule)
       const asked = yield* ask(to)
-      const relay = yield* share(`${route} ${textOf(asked)}`, pool.use(asked, Datagrams.associate))
+      const relay = yield* share(
+        `${route} ${textOf(asked)}`,
+        Failover.use(pool, asked, Datagrams.associate, to.log)
+      )
       return { remote: NetAddress.inetAddressUnsafe(address, access.target.port), address, charge, relay }
     }),
     // A connection that is kept would be used by sessions that get another member.
     keyOf: (access, _, now) => {
       const asked = askedBy(pool, sticky, access, now)
       if (pool.members.length > 1 && asked.key === undefined) return undefined
-      return `${route} ${pool.members[0]?.id} ${textOf(asked)}`
+      return `${route} ${pool.fingerprint} ${textOf(asked)}`
     }
   }
 }
@@ -87,7 +96,7 @@ const textOf = ({ key = "", labels }: Asked): string => `${Labels.format(labels)
 const connect = Effect.fnUntraced(function* (
   { route, members }: Pool,
   { name: member, hops }: Member,
-  tries: number,
+  progress: Chain.Progress,
   { access: { target }, permitted, chargeRule }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
   const isByName = hops[hops.length - 1]!.upstream.sendsNames && !NetAddress.isIpAddress(target.host)
@@ -95,7 +104,7 @@ const connect = Effect.fnUntraced(function* (
   const attempt = ({ address, decision }: Permitted) =>
     chargeRule(decision).pipe(
       Effect.andThen(
-        Effect.suspend(() => inOwnScope(Chain.connect(hops, isByName ? target : at(address), tries)))
+        Effect.suspend(() => inOwnScope(Chain.connect(hops, isByName ? target : at(address), progress)))
       ),
       Effect.map(({ transport, early, local, bound }): Connected => {
         const remote = NetAddress.inetAddressUnsafe(address, target.port)
@@ -127,12 +136,12 @@ const takesRequests = ({ hops }: Member, { access }: JudgedTarget): boolean => {
 const hand = Effect.fnUntraced(function* (
   { route, members }: Pool,
   { name: member, hops }: Member,
-  tries: number,
+  progress: Chain.Progress,
   { access: { target }, permitted, chargeRule }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
   const [{ address, decision }] = permitted
   yield* chargeRule(decision)
-  const { transport, early, local } = yield* inOwnScope(Chain.connectToLast(hops, tries))
+  const { transport, early, local } = yield* inOwnScope(Chain.connectToLast(hops, progress))
   const { upstream: last } = hops[hops.length - 1]!
   const authorization = last.credentials && Redacted.make(HttpConnect.basic(Redacted.value(last.credentials)))
   return {

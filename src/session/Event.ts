@@ -113,7 +113,10 @@ export interface SessionEnded extends Client {
   readonly command: Access["command"] | number | undefined
   readonly target: string | undefined
   readonly address: string | undefined
-  /** The route of the connection, the member of its pool, and the address from which it leaves, as far as known. */
+  /**
+   * The route of the connection, the member of its pool, and the address from which it leaves, as far as known. Of a session
+   * without a connection, the route and the member that were tried last.
+   */
   readonly route?: string | undefined
   readonly member?: string | undefined
   readonly egress?: string | undefined

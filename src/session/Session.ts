@@ -7,6 +7,7 @@ import * as ListenAddress from "../config/ListenAddress.ts"
 import type { SessionError } from "../Errors.ts"
 import type { Origin } from "../limits/HandshakeLimiter.ts"
 import type { Holder } from "../limits/Reservation.ts"
+import type { Way } from "../network/Dialer.ts"
 import { listenerOf, type Peer } from "../network/Peer.ts"
 import type { Ending, Traffic } from "../network/Relay.ts"
 import type { Access } from "../policy/Access.ts"
@@ -26,6 +27,8 @@ export interface SessionLog {
   unverifiedUser: string | undefined
   /** The HTTP status that was sent to the client. */
   status: number | undefined
+  /** The way to the target that was tried last; undefined for a route that says nothing, as the direct one. */
+  way: Way | undefined
   readonly traffic: Traffic
 }
 
@@ -76,6 +79,7 @@ export const make = (id: number, startedAt: number, peer: Peer, origin: Origin):
   outcome: undefined,
   reportedError: undefined,
   status: undefined,
+  way: undefined,
   fiber: undefined,
   place: -1,
   reservation: undefined,
@@ -117,7 +121,7 @@ const parametersOf = (admitted: Admitted | undefined) => {
 }
 
 /** The way of a connection, as texts. */
-const wayOf = (way: Running["way"]) =>
+const wayOf = (way: Way | undefined) =>
   way && {
     route: way.route,
     member: way.member,
@@ -146,7 +150,7 @@ export const ended = (session: Session, now: number): Event.SessionEnded => {
     command: request?.command,
     target: request && Target.format(request.target),
     address: running && NetAddress.formatInet(running.remote),
-    ...wayOf(running?.way),
+    ...wayOf(running ? running.way : session.way),
     ...(typeof outcome === "string" ? { outcome, ...reply } : failure(outcome, reportedError, status)),
     sent: traffic.sent,
     received: traffic.received,

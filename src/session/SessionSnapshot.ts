@@ -34,7 +34,7 @@ export interface SessionSnapshot {
 }
 
 export const of = (session: Session): SessionSnapshot => {
-  const { id, peer, user, admitted, running, protocol, startedAt, traffic } = session
+  const { id, peer, user, admitted, running, way, protocol, startedAt, traffic } = session
   return {
     id,
     client: ListenAddress.format(peer.remote),
@@ -45,7 +45,7 @@ export const of = (session: Session): SessionSnapshot => {
     target: admitted && Target.format(admitted.request.target),
     address: running && NetAddress.formatInet(running.remote),
     rule: running?.decision.rule,
-    route: running?.way?.route,
+    route: (running ? running.way : way)?.route,
     startedAt,
     sent: traffic.sent,
     received: traffic.received

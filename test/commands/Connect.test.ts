@@ -38,6 +38,7 @@ const connected = (client: Client, host: string) => {
       user: undefined,
       unverifiedUser: undefined,
       status: undefined,
+      way: undefined,
       traffic: { sent: 0, received: 0 }
     },
     connected: () => Effect.void,

@@ -174,6 +174,28 @@ describe("datagrams through an upstream", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("are not sent to a relay where no other machine has one", () =>
+    Effect.gen(function* () {
+      const upstream = yield* Tcp.target
+      const front = yield* started(via(`socks5://127.0.0.1:${upstream.port}`))
+      const { client, to } = yield* associated(front)
+      for (const [port, relay] of [
+        [1, [1, 224, 0, 0, 1]],
+        [2, [1, 169, 254, 1, 1]],
+        [3, [4, ...[255, 2], ...Array(13).fill(0), 1]],
+        [4, [4, ...Array(10).fill(0), 255, 255, 169, 254, 1, 1]]
+      ] as const) {
+        yield* client.send(datagram("192.0.2.80", port, utf8("lost")), to)
+        const control = yield* upstream.accept
+        yield* control.receive(3)
+        yield* control.send([5, 0])
+        yield* control.receive(10)
+        yield* control.send(reply(0, [...relay, 0, 9]))
+        assert.strictEqual((yield* control.rest).length, 0)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are dropped if the upstream fails, and pass when it works", () =>
     Effect.gen(function* () {
       const upstream = yield* started({ udp: false })

@@ -3,6 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { Reload } from "../../src/library/Reload.ts"
+import type { ServerOptions } from "../../src/library/ServerOptions.ts"
 import { layerServer, Network, type Peer, upstream } from "../../src/testing/index.ts"
 
 const at = "192.0.2.9:3128"
@@ -19,10 +21,10 @@ const head = Effect.fnUntraced(function* ({ receive }: Peer) {
 })
 
 /** Requests that an upstream gets on one connection and another, each answered with this response. */
-const played = Effect.fnUntraced(function* (response: string) {
+const played = Effect.fnUntraced(function* (response: string, place = at) {
   const heads: Array<string> = []
   let connections = 0
-  yield* (yield* Network).target(at, (peer) =>
+  yield* (yield* Network).target(place, (peer) =>
     Effect.gen(function* () {
       connections++
       for (;;) {
@@ -34,6 +36,19 @@ const played = Effect.fnUntraced(function* (response: string) {
     })
   )
   return { heads, connections: () => connections }
+})
+
+const other = "192.0.2.10:3128"
+
+/** Options of a server whose client stays at one of these members. */
+const through = (...places: ReadonlyArray<string>): ServerOptions => ({
+  routes: {
+    name: "pool",
+    members: places.map((place) => `http://${place}`),
+    choose: "sticky",
+    stickyBy: "client"
+  },
+  rules: { allow: true, route: "pool" }
 })
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -102,6 +117,30 @@ describe("a forwarded request through an upstream that speaks HTTP", () => {
       assert.match(answer, /^HTTP\/1\.1 502 /)
       assert.include(answer, "error=proxy_configuration_error")
     }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: `http://${at}` })))
+  )
+
+  it.effect("is not sent to a member that was taken out by a reload, whose connection was kept", () =>
+    Effect.gen(function* () {
+      const reload = yield* Reload
+      const client = yield* (yield* Network).connect()
+      const found = {
+        [at]: yield* played(ok),
+        [other]: yield* played(ok, other)
+      }
+      const ask = Effect.gen(function* () {
+        const before = found[at]!.heads.length
+        yield* client.send("GET http://203.0.113.80/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert.match(yield* head(client), /^HTTP\/1\.1 200 /)
+        yield* client.receive(2)
+        return found[at]!.heads.length > before ? at : other
+      })
+      const first = yield* ask
+      const rest = first === at ? other : at
+      yield* reload(through(rest, first))
+      assert.deepStrictEqual([yield* ask, yield* ask], [first, first])
+      yield* reload(through(rest))
+      assert.strictEqual(yield* ask, rest)
+    }).pipe(Effect.scoped, Effect.provide(layerServer(through(at, other))))
   )
 
   it.effect("goes through a tunnel if it asks for WebSocket", () =>

@@ -3,51 +3,15 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { Reload } from "../../src/library/Reload.ts"
 import { Server } from "../../src/library/Server.ts"
-import type { RouteOptions, ServerOptions } from "../../src/library/ServerOptions.ts"
 import { Events } from "../../src/session/Events.ts"
-import { layerServer, Network, type UpstreamOptions, upstream } from "../../src/testing/index.ts"
+import { layerServer, Network } from "../../src/testing/index.ts"
 import { credentials, greeting, request } from "../support/messages.ts"
+import { names, place, play, pool, times } from "../support/pools.ts"
 import { settled } from "../support/streams.ts"
-
-const names = ["a", "b", "c"] as const
-const place = (name: string) => `192.0.2.${names.indexOf(name as "a") + 1}:1080`
-
-/** A server whose targets are behind these members, each of which says its name in the place of a target. */
-const pool = (
-  options: Omit<RouteOptions, "name" | "members">,
-  settings: ServerOptions = {}
-): ServerOptions => ({
-  routes: {
-    name: "pool",
-    members: names.map((name) => ({ name, via: `socks5://${place(name)}` })),
-    ...options
-  },
-  rules: { allow: true, route: "pool" },
-  ...settings
-})
-
-const play = Effect.fnUntraced(function* (name: string, options: Partial<UpstreamOptions> = {}) {
-  const { target } = yield* Network
-  yield* target(place(name), upstream({ protocol: "socks5", target: ({ send }) => send(name), ...options }))
-})
-
-/** The member that a session gets, or the code of its failure. */
-const asked = Effect.gen(function* () {
-  const client = yield* (yield* Network).connect()
-  yield* client.send([...greeting(0), ...request("203.0.113.80", 80)])
-  const [, , , code] = yield* client.receive(12)
-  yield* client.end
-  const rest = Buffer.from(yield* client.rest).toString()
-  yield* settled
-  return code === 0 ? rest : code
-}).pipe(Effect.scoped)
-
-const times = (count: number) => Effect.replicateEffect(asked, count)
 
 describe("a route with members", () => {
   it.effect("gives each session the next one, and its name is in the events", () =>
@@ -59,35 +23,6 @@ describe("a route with members", () => {
       )
       assert.deepStrictEqual(yield* times(4), ["a", "b", "c", "a"])
       assert.deepStrictEqual(ways[1], ["pool", "b", "198.51.100.77"])
-    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
-  )
-
-  it.effect("takes another one for a session if an upstream fails, and then leaves that one alone", () =>
-    Effect.gen(function* () {
-      let tries = 0
-      yield* play("a", { fault: { _tag: "CutOff", after: 0, by: "reset" } })
-      yield* (yield* Network).target(place("a"), () =>
-        Effect.andThen(
-          Effect.sync(() => tries++),
-          Effect.fail("reset")
-        )
-      )
-      yield* play("b")
-      yield* play("c", { fault: { _tag: "RefuseLogin" }, login: "x:y" })
-      assert.deepStrictEqual(yield* times(12), Array(12).fill("b"))
-      // Once for each of its turns, until it was left alone.
-      assert.strictEqual(tries, 3)
-      yield* play("a")
-      assert.deepStrictEqual(yield* times(3), ["b", "b", "b"])
-      yield* TestClock.adjust("10 seconds")
-      assert.include(yield* times(3), "a")
-    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
-  )
-
-  it.effect("passes on a member's error about the target, and tries no other member then", () =>
-    Effect.gen(function* () {
-      for (const name of names) yield* play(name, { fault: { _tag: "Answer", code: 5 } })
-      assert.deepStrictEqual(yield* times(5), [5, 5, 5, 5, 5])
     }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
   )
 
@@ -131,13 +66,6 @@ describe("a route with members", () => {
         })
       )
     )
-  )
-
-  it.effect("fails if all members fail, and never connects directly", () =>
-    Effect.gen(function* () {
-      yield* (yield* Network).target("203.0.113.80:80", () => Effect.die("went directly"))
-      assert.deepStrictEqual(yield* times(6), [1, 1, 1, 1, 1, 1])
-    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}))))
   )
 
   it.effect("gives a client the same one each time, if sessions stick to their client", () =>
@@ -194,26 +122,6 @@ describe("a route with members", () => {
       Effect.scoped,
       Effect.provide(layerServer(pool({ check: { target: "203.0.113.99:443", every: "10 seconds" } })))
     )
-  )
-
-  it.effect("leaves no member alone because of the targets of one client, which are silent", () =>
-    Effect.gen(function* () {
-      // All members answer until they are asked for the target.
-      for (const name of names) yield* play(name, { fault: { _tag: "Hang", after: 2 } })
-      const ended: Array<unknown> = []
-      yield* (yield* Events).listen(["SessionEnded"], (event) => Effect.sync(() => void ended.push(event)))
-      for (let i = 0; i < 4; i++) {
-        const asking = yield* Effect.forkChild(asked)
-        for (let tries = 0; tries < 3; tries++) {
-          yield* settled
-          yield* TestClock.adjust("3 seconds")
-        }
-        assert.strictEqual(yield* Fiber.join(asking), 1)
-      }
-      assert.deepInclude(ended[0], { outcome: "UpstreamTimeout", after: "request" })
-      for (const name of names) yield* play(name)
-      assert.sameMembers(yield* times(3), ["a", "b", "c"])
-    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}, { connectTimeout: "9 seconds" }))))
   )
 
   it.effect("keeps what was seen of its members over a reload, and of those whose login stays only", () =>
@@ -285,16 +193,5 @@ describe("a route with members", () => {
       Effect.scoped,
       Effect.provide(layerServer(pool({ check: { target: "203.0.113.99:443", every: "10 seconds" } })))
     )
-  )
-
-  it.effect("goes on to the next one when a member hangs, within the time limit for connecting", () =>
-    Effect.gen(function* () {
-      yield* play("a", { fault: { _tag: "Hang", after: 1 } })
-      yield* play("b")
-      const asking = yield* Effect.forkChild(asked)
-      yield* settled
-      yield* TestClock.adjust("3 seconds")
-      assert.strictEqual(yield* Fiber.join(asking), "b")
-    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}, { connectTimeout: "9 seconds" }))))
   )
 })
