@@ -327,6 +327,16 @@ export function* having(
   }
 }
 
+/** Whether some rule allows and names no route; so does a server without rules. */
+export const takesDefaultRoute = (rules: Rules): boolean => {
+  if (rules.length === 0) return true
+  if (!(rules instanceof RuleTable)) return rules.some((rule) => allows(rule) && rule.route === undefined)
+  for (let index = 0; index < rules.length; index++) {
+    if (rules.get(index, field.verdict) === allowed && !rules.has(index, "route")) return true
+  }
+  return false
+}
+
 /** The routes that rules name, but the one that leads nowhere. No rule is made for it, as there may be very many. */
 export const routesOf = (rules: Rules): ReadonlySet<string> => {
   const names = new Set<string>()

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { AuthSettings } from "../auth/Settings.ts"
-import { type Rules, routesOf } from "../config/RuleTable.ts"
+import { type Rules, routesOf, takesDefaultRoute } from "../config/RuleTable.ts"
 import { BadSetting, BadSettings } from "../Errors.ts"
 import { CurrentSource } from "../network/Source.ts"
 import * as TlsClient from "../network/TlsClient.ts"
@@ -104,7 +104,10 @@ export const make = Effect.fnUntraced(function* (
 /** Whether one of the routes that can be taken carries datagrams. */
 const carriesDatagrams = (options: Options, routes: ReadonlyMap<string, Route>): boolean => {
   const { fallback, noProxy } = defaultsOf(options)
-  const names = new Set([fallback, ...routesOf(options.rules), ...(noProxy.length > 0 ? ["direct"] : [])])
+  const defaults = takesDefaultRoute(options.rules)
+    ? [fallback, ...(noProxy.length > 0 ? ["direct"] : [])]
+    : []
+  const names = new Set([...defaults, ...routesOf(options.rules)])
   return [...names].some((name) => routes.get(name)?.carriesDatagrams !== false)
 }
 

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Slices from "../../src/base/Slices.ts"
 import type { Rule } from "../../src/config/Rule.ts"
-import { having, limitsOf, RuleTable } from "../../src/config/RuleTable.ts"
+import { having, limitsOf, RuleTable, takesDefaultRoute } from "../../src/config/RuleTable.ts"
 import { holds } from "../support/property.ts"
 import { read, writtenRule } from "../support/rules.ts"
 
@@ -80,5 +80,23 @@ describe("RuleTable", () => {
 
   it("has all limits, each once", () => {
     assert.deepStrictEqual(limitsOf(tableOf(some)), [some[11]!.limits!, some[12]!.limits!, some[13]!.limits!])
+  })
+
+  it("knows whether a rule allows and names no route", () => {
+    const cases: ReadonlyArray<readonly [ReadonlyArray<object>, boolean]> = [
+      [[], true],
+      [[deny, { allow: true, route: "office" }, { allow: true, route: "deny" }], false],
+      [
+        [
+          { allow: true, route: "office" },
+          { allow: true, to: "a.example" }
+        ],
+        true
+      ]
+    ]
+    for (const [written, expected] of cases) {
+      const rules = read(...written)
+      assert.deepStrictEqual([rules, tableOf(rules)].map(takesDefaultRoute), [expected, expected])
+    }
   })
 })
