@@ -2,12 +2,15 @@
  * The address that targets see, with each transport: of connections, of BIND and of datagrams.
  */
 import { spawnSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
 import { connect as dial } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Peer from "../../src/testing/Peer.ts"
-import { datagram, greeting, request } from "../support/messages.ts"
+import { credentials, datagram, greeting, request } from "../support/messages.ts"
+import * as Namespaces from "../support/namespaces.ts"
+import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
 import { connect, listen } from "../support/sockets.ts"
 import { directory } from "../support/temporary.ts"
@@ -138,5 +141,85 @@ describe.runIf(isPermitted)("A network of IPv6 (needs root and network namespace
       assert.deepInclude(allowed, { code: 0x00, seen: (yield* visit("descriptors", "true")).seen })
       assert.strictEqual((yield* visit("node", "true")).code, 0x01)
     })
+  )
+})
+
+/** The recipe of the documentation, as it is written there. */
+const recipe = /\*\*An address for each user\*\*[^`]*```yaml\n(.*?)```/s.exec(
+  readFileSync(new URL("../../docs/routes.md", import.meta.url), "utf8")
+)![1]!
+
+describe.runIf(isPermitted)("An address for each user (needs root and network namespaces)", () => {
+  it.live.each(["descriptors", "node"])(
+    "is one of the networks, the same after a restart, on %s",
+    (transport) =>
+      Effect.gen(function* () {
+        const [front, target] = [yield* Namespaces.make, yield* Namespaces.make]
+        const [near, far] = yield* Namespaces.connect(
+          [front, "192.0.2.1/24", "2001:db8:2::1/64"],
+          [target, "192.0.2.2/24", "2001:db8:2::2/64"]
+        )
+        // As a provider has it: both networks lead to the machine of the server.
+        yield* target.run(
+          `ip route add 192.0.2.8/30 dev ${far}`,
+          `ip -6 route add 2001:db8:1::/64 via 2001:db8:2::1`
+        )
+        yield* front.run(
+          "ip route add local 192.0.2.8/30 dev lo",
+          "ip -6 route add local 2001:db8:1::/64 dev lo",
+          `echo 0 > /proc/sys/net/ipv4/conf/${near}/rp_filter`,
+          ...(transport === "node" ? ["echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind"] : [])
+        )
+        const script = `require("net").createServer((s) => s.on("error", () => {}).end(s.remoteAddress))
+        .listen(8080, "::", () => console.log("ready"))`
+        const [command, ...args] = [...target.by, process.execPath, "-e", script]
+        const listening = yield* Processes.start(command!, args)
+        yield* listening.until((stdout) => stdout.includes("ready") || undefined)
+
+        const path = yield* directory
+        const socket = join(path, "socket")
+        writeFileSync(join(path, "egress.key"), "0123456789-abcdef\n")
+        writeFileSync(
+          join(path, "effect-socks.yaml"),
+          `${recipe}\nlisten: "unix:${socket}"\ntransport: ${transport}\n`
+        )
+
+        const visit = Effect.fnUntraced(function* (user: string, host: string) {
+          const duplex = yield* Effect.acquireRelease(
+            Effect.sync(() => dial(socket)),
+            (socket) => Effect.sync(() => socket.destroy())
+          )
+          const client = Peer.make(duplex)
+          yield* client.send([...greeting(0x02), ...credentials(user, "secret"), ...request(host, 8080)])
+          const [, , , , , code, , type] = yield* client.receive(2 + 2 + 4)
+          yield* client.receive(type === 0x04 ? 18 : 6)
+          assert.strictEqual(code, 0x00, `${user} to ${host}`)
+          return Buffer.from(yield* client.rest)
+            .toString()
+            .replace("::ffff:", "")
+        }, Effect.scoped)
+
+        /** The addresses of each user, of IPv4 and of IPv6, which do not change. */
+        const seen = Effect.gen(function* () {
+          const server = yield* Program.start(["--config", "effect-socks.yaml"], { by: front.by, cwd: path })
+          const found: Array<string> = []
+          for (const user of ["alice", "bob"]) {
+            for (const host of ["192.0.2.2", "2001:db8:2::2"]) {
+              const first = yield* visit(user, host)
+              for (let i = 0; i < 3; i++) assert.strictEqual(yield* visit(user, host), first)
+              yield* server.logged({ message: "session", user, egress: first, route: "direct" })
+              found.push(first)
+            }
+          }
+          return found
+        }).pipe(Effect.scoped)
+
+        const before = yield* seen
+        const [alice4, alice6, bob4, bob6] = before
+        for (const address of [alice4, bob4]) assert.match(address!, /^192\.0\.2\.(?:8|9|10|11)$/)
+        for (const address of [alice6, bob6]) assert.match(address!, /^2001:db8:1:/)
+        assert.notStrictEqual(alice6, bob6)
+        assert.deepStrictEqual(yield* seen, before)
+      }).pipe(Effect.scoped)
   )
 })

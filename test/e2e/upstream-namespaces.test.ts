@@ -174,6 +174,35 @@ describeWith(needed, () => {
       }).pipe(Effect.scoped)
     )
 
+    it.live("gets datagrams through chains with dante, in each of its places", () =>
+      Effect.gen(function* () {
+        const { front, middle, far, end } = yield* networks
+        yield* target(end)
+        const near = middle.at("10.1.0.2")
+        const next = far.at("10.2.0.2")
+        const [dante, self, danteBehind, selfBehind] = yield* Effect.all(
+          [
+            Upstreams.danteAt(near, "10.2.0.1"),
+            Effect.map(own(near), ({ port }) => port),
+            Upstreams.danteAt(next, "10.3.0.1"),
+            Effect.map(own(next), ({ port }) => port)
+          ],
+          { concurrency: "unbounded" }
+        )
+        const at = (host: string, port: number) => `socks5://${host}:${port}`
+        const routes = {
+          "dante-self": [at("10.1.0.2", dante), at("10.2.0.2", selfBehind)],
+          "self-dante": [at("10.1.0.2", self), at("10.2.0.2", danteBehind)],
+          "dante-dante": [at("10.1.0.2", dante), at("10.2.0.2", danteBehind)]
+        }
+        const { send } = yield* server(front, routes)
+        for (const name of Object.keys(routes)) {
+          assert.deepStrictEqual([name, yield* send("10.3.0.2", name)], [name, "10.3.0.1"])
+        }
+        assert.strictEqual(yield* send("10.3.0.2", "direct"), "nothing")
+      }).pipe(Effect.scoped)
+    )
+
     it.live("gets no packet if the upstream is gone, stopped or cut off, though a direct way is there", () =>
       Effect.gen(function* () {
         const { front, middle, far, cable } = yield* networks

@@ -7,11 +7,13 @@ import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { certificate } from "../support/certificates.ts"
+import { datagram } from "../support/messages.ts"
 import * as Origin from "../support/origin.ts"
 import * as Program from "../support/program.ts"
 import { ask, echo, socketOf } from "../support/sockets.ts"
 import { pattern, receiveAll, sendAll } from "../support/streams.ts"
 import { directory } from "../support/temporary.ts"
+import * as Udp from "../support/udp.ts"
 
 /** The URLs of upstreams that work, and of those that do not. */
 const upstreams = Effect.gen(function* () {
@@ -24,10 +26,10 @@ const upstreams = Effect.gen(function* () {
   const [withPassword, withCertificate] = yield* Effect.all(
     [
       Program.start([
-        ...["--listen", "tls:127.0.0.1:0", "--listen", `unix:${socket}`, "--user", "alice:secret"],
+        ...["--listen", "tls:127.0.0.1:0?udp=true", "--listen", `unix:${socket}`, "--user", "alice:secret"],
         ...tls
       ]),
-      Program.start(["--listen", "tls:127.0.0.1:0", "--tls-client-ca", authority.certFile, ...tls])
+      Program.start(["--listen", "tls:127.0.0.1:0?udp=true", "--tls-client-ca", authority.certFile, ...tls])
     ],
     { concurrency: 2 }
   )
@@ -110,6 +112,37 @@ it.live("upstreams over TLS and on Unix-domain sockets pass bytes both ways, and
       }
     })
     yield* Effect.forEach(transports, test, { concurrency: 2 })
+  }).pipe(Effect.scoped)
+)
+
+it.live("datagrams go to the relay of an upstream over TLS if its URL says so, and not otherwise", () =>
+  Effect.gen(function* () {
+    const { working } = yield* upstreams
+    const { "socks5-tls": password, "tls-in-tls": chain } = working
+    const [https, last] = chain as [string, string]
+    const first = https.replace("https:", "socks5+tls:")
+    const target = yield* Udp.echo()
+    for (const transport of transports) {
+      const refused = yield* started(transport, { password, chain: [first, last] })
+      assert.strictEqual((yield* Udp.associate(refused.port)).code, 7)
+      const front = yield* started(transport, {
+        password: `${password}&udp=true`,
+        chain: [`${first}&udp=true`, `${last}&udp=true`],
+        // HTTP relays none, whatever its URL says.
+        http: [`${https}&udp=true`, `${last}&udp=true`]
+      })
+      const { port, host } = yield* Udp.associate(front.port)
+      const client = yield* Udp.open()
+      for (const name of ["password", "chain"]) {
+        yield* client.send(datagram("http.localhost", target.port, [0]), port, host)
+        yield* client.send(datagram(`${name}.localhost`, target.port, [1, 2, 3]), port, host)
+        assert.deepStrictEqual(
+          (yield* client.receive).bytes,
+          datagram("127.0.0.1", target.port, [1, 2, 3]),
+          `${name} on ${transport}`
+        )
+      }
+    }
   }).pipe(Effect.scoped)
 )
 

@@ -117,8 +117,8 @@ export const withFiles = (count: number): Options => ({ by: shell(`ulimit -n ${c
 /** A line of a shell, in which `"$@"` is the program. */
 export const shell = (line: string): ReadonlyArray<string> => ["bash", "-c", line, "bash"]
 
-/** Of `HOST:PORT`. */
-export const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1))
+/** Of `HOST:PORT`, or of `HOST:PORT?OPTIONS`. */
+export const portOf = (address: string): number => Number(/:(\d+)(?:\?|$)/.exec(address)?.[1])
 
 const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
 
