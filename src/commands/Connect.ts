@@ -94,29 +94,23 @@ export const open = ({
   )
 
 /** The access of a request, and the addresses of its target that the policy allows. */
-export const judge = Effect.fnUntraced(function* (
+export const judge = (
   admitted: Admitted
-): Effect.fn.Return<
+): Effect.Effect<
   Pick<JudgedTarget, "access" | "permitted">,
   InvalidTarget | NotAllowed | ResolveError,
   Policy | Resolver
-> {
+> => {
   const { target } = admitted.request
   const { host, port } = target
+  const invalid = (reason: string) =>
+    Effect.fail(new InvalidTarget({ target: Target.format(target), reason }))
   // No service has port 0, and systems differ in what `connect` does with it.
-  if (port === 0) {
-    return yield* new InvalidTarget({
-      target: Target.format(target),
-      reason: "port 0 cannot be connected to"
-    })
-  }
+  if (port === 0) return invalid("port 0 cannot be connected to")
   // The unspecified address is no host's, but systems connect it to this machine.
   if (NetAddress.isIpAddress(host) && NetAddress.isUnspecified(host)) {
-    return yield* new InvalidTarget({
-      target: Target.format(target),
-      reason: "the unspecified address is no host's"
-    })
+    return invalid("the unspecified address is no host's")
   }
   const access = accessOf(admitted)
-  return { access, permitted: yield* Phases.run("decide", Authorize.authorize(access)) }
-})
+  return Effect.map(Phases.run("decide", Authorize.authorize(access)), (permitted) => ({ access, permitted }))
+}

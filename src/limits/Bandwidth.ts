@@ -116,27 +116,38 @@ export class Bandwidth extends Context.Service<
         return all
       })
 
+      const limited = Effect.fnUntraced(function* (
+        usage: Usage,
+        settings: LimitSettings["Service"],
+        limits: Record<keyof Rates, DirectionLimits>
+      ) {
+        const over =
+          settings.onQuota === "throttle"
+            ? yield* slowed(accountsOf(usage, settings), settings.bandwidthOverQuota)
+            : []
+        if (!isLimited(limits.upload) && !isLimited(limits.download) && over.length === 0) return undefined
+        return yield* paced((way) => {
+          const { session, user, rule, total } = limits[way]
+          const shared = [
+            [`${way} of ${usage.owner()}`, user],
+            [byRule(way, usage.rule?.name), rule],
+            [way, total],
+            ...over.map((buckets) => buckets[way])
+          ] as const
+          return enter(shared, session)
+        })
+      })
+
       return {
-        pace: Effect.fnUntraced(function* (usage) {
-          const settings = yield* LimitSettings
-          const up = limitsOf("upload", usage, settings)
-          const down = limitsOf("download", usage, settings)
-          const over =
-            settings.onQuota === "throttle"
-              ? yield* slowed(accountsOf(usage, settings), settings.bandwidthOverQuota)
-              : []
-          if (!isLimited(up) && !isLimited(down) && over.length === 0) return undefined
-          return yield* paced((way) => {
-            const limits = way === "upload" ? up : down
-            const shared = [
-              [`${way} of ${usage.owner()}`, limits.user],
-              [byRule(way, usage.rule?.name), limits.rule],
-              [way, limits.total],
-              ...over.map((buckets) => buckets[way])
-            ] as const
-            return enter(shared, limits.session)
-          })
-        }),
+        pace: (usage) =>
+          Effect.flatMap(LimitSettings, (settings) => {
+            const upload = limitsOf("upload", usage, settings)
+            const download = limitsOf("download", usage, settings)
+            // As for most sessions: nothing else is looked at then.
+            return settings.onQuota === "throttle" || isLimited(upload) || isLimited(download)
+              ? limited(usage, settings, { upload, download })
+              : Effect.undefined
+          }),
         paceOf: Effect.fnUntraced(function* (rule) {
           const settings = yield* LimitSettings
           const { name, limits } = rule

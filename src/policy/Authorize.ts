@@ -2,6 +2,7 @@
  * Authorizes a target: resolves its name, and judges each of its addresses.
  */
 import * as Arr from "effect/Array"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import { type LimitError, NotAllowed, type ResolveError } from "../Errors.ts"
@@ -31,38 +32,15 @@ export type Authorized = Arr.NonEmptyReadonlyArray<Permitted> & Late<Permitted>
 export const authorize = Effect.fnUntraced(function* (
   access: Access & { readonly target: Target }
 ): Effect.fn.Return<Authorized, NotAllowed | ResolveError, Policy | Resolver> {
-  const { judge } = yield* Policy
-  const { original } = yield* Nat64
   const clock = yield* Effect.clockWith(Effect.succeed)
   const startedAt = clock.monotonicTimeNanosUnsafe()
+  const { judge } = yield* Policy
   const early = yield* judge(access)
   if (early.verdict === "deny") return yield* deny({ access, decision: early, addresses: [], duration: 0 })
-  const { host } = access.target
   const resolverOf = yield* RouteResolvers
-  const resolver = resolverOf(early.route)
-  const isOfRoute = ({ verdict, route }: Decision) =>
-    verdict !== "allow" || NetAddress.isIpAddress(host) || resolverOf(route) === resolver
-  const judgeAll = Effect.fnUntraced(function* (found: ReadonlyArray<NetAddress.IpAddress>) {
-    const addresses = found.map((address) => NetAddress.toCanonical(address))
-    const allowed: Array<Permitted> = []
-    let first: Decision | undefined
-    for (const address of addresses) {
-      const judged = yield* judge(access, original(address))
-      const decision = isOfRoute(judged) ? judged : foundElsewhere(judged)
-      first ??= decision
-      if (decision.verdict === "allow") allowed.push({ address, decision })
-    }
-    const duration = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
-    if (!Arr.isArrayNonEmpty(allowed)) return { first, addresses, duration }
-    const { write } = yield* DecisionLog
-    for (const group of early.isReport ? [allowed] : byDecision(allowed)) {
-      const decision = early.isReport ? early : group[0]!.decision
-      yield* write({ access, decision, addresses: group.map(({ address }) => address), duration })
-    }
-    return allowed
-  })
-  const found = yield* resolve(host, resolver)
-  const judged = yield* judgeAll(found)
+  const asked = { access, judge, clock, startedAt, early, resolverOf }
+  const found = yield* resolve(access.target.host, resolverOf(early.route))
+  const judged = yield* judgeAll(asked, found)
   if ("first" in judged) {
     const { first, ...rest } = judged
     return yield* deny({ access, decision: first!, ...rest })
@@ -70,8 +48,51 @@ export const authorize = Effect.fnUntraced(function* (
   return found.late === undefined
     ? judged
     : Object.assign(judged, {
-        late: Effect.map(Effect.flatMap(found.late, judgeAll), (more) => ("first" in more ? [] : more))
+        late: Effect.map(
+          Effect.flatMap(found.late, (late) => judgeAll(asked, late)),
+          (more) => ("first" in more ? [] : more)
+        )
       })
+})
+
+/** An access whose name is judged, and since when. */
+interface Asked {
+  readonly access: Access & { readonly target: Target }
+  readonly judge: Policy["Service"]["judge"]
+  readonly clock: Clock.Clock
+  /** Nanoseconds of the monotonic clock. */
+  readonly startedAt: bigint
+  readonly early: Decision
+  readonly resolverOf: (route: string | undefined) => Resolver["Service"] | undefined
+}
+
+/** The allowed ones of these addresses, or the first decision if none is allowed. */
+const judgeAll = Effect.fnUntraced(function* (
+  { access, judge, clock, startedAt, early, resolverOf }: Asked,
+  found: ReadonlyArray<NetAddress.IpAddress>
+) {
+  const { original } = yield* Nat64
+  const isOfRoute = ({ verdict, route }: Decision) =>
+    verdict !== "allow" ||
+    NetAddress.isIpAddress(access.target.host) ||
+    resolverOf(route) === resolverOf(early.route)
+  const addresses = found.map((address) => NetAddress.toCanonical(address))
+  const allowed: Array<Permitted> = []
+  let first: Decision | undefined
+  for (const address of addresses) {
+    const judged = yield* judge(access, original(address))
+    const decision = isOfRoute(judged) ? judged : foundElsewhere(judged)
+    first ??= decision
+    if (decision.verdict === "allow") allowed.push({ address, decision })
+  }
+  const duration = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
+  if (!Arr.isArrayNonEmpty(allowed)) return { first, addresses, duration }
+  const { write } = yield* DecisionLog
+  for (const group of early.isReport ? [allowed] : byDecision(allowed)) {
+    const decision = early.isReport ? early : group[0]!.decision
+    yield* write({ access, decision, addresses: group.map(({ address }) => address), duration })
+  }
+  return allowed
 })
 
 /** The addresses of a host, by this resolver or else the usual one. */

@@ -5,7 +5,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Option from "effect/Option"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import { defined } from "../base/Fields.ts"
 import * as LineBudget from "../base/LineBudget.ts"
@@ -59,8 +58,9 @@ export const make = (): Service => {
   return {
     write: (decided) =>
       Effect.contextWith((context: Context.Context<never>) => {
-        const { logDecisions, rules } = Option.getOrElse(
-          Context.getOption(context, PolicySettings),
+        const { logDecisions, rules } = Context.getOrElse(
+          context,
+          PolicySettings,
           () => PolicySettings.defaults
         )
         const which = logDecisions === "auto" ? (rules.length > 0 ? "all" : "denied") : logDecisions
