@@ -1,6 +1,7 @@
 /**
  * FORWARD: forwards an HTTP request to its target (RFC 9110 §7.6).
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -10,6 +11,7 @@ import type { Bandwidth } from "../limits/Bandwidth.ts"
 import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
 import type { LimitSettings } from "../limits/Settings.ts"
 import type { Dialer, HttpUpstream } from "../network/Dialer.ts"
+import type { HttpExchange } from "../network/HttpExchange.ts"
 import * as HttpForward from "../network/HttpForward.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
 import { type Ending, Relay } from "../network/Relay.ts"
@@ -35,61 +37,102 @@ type Services =
   | Dialer
   | Scope.Scope
 
-export const run = Effect.fnUntraced(function* (
-  order: CommandContext<Forwarding>
-): Effect.fn.Return<Ending, SessionError, Services> {
-  const { head } = order.request
-  if (HttpFields.hasPassed(head.fields, yield* Pseudonym)) return yield* new LoopDetected()
-  if (HttpFields.isLastHop(head)) return yield* new LastHop()
-  const outcome = yield* attempt(order, true)
-  if (outcome._tag !== "Unheard") return yield* finish(order, outcome)
-  // The origin had closed a kept connection before this request came: once more, on a new one.
-  const second = yield* attempt(order, false)
-  if (second._tag !== "Unheard") return yield* finish(order, second)
-  return yield* new BadResponse({ reason: second.reason })
-})
+// No generators for what each request runs: a generator keeps room for all its variables, and these made 4 KB of garbage a request.
+
+export const run = (order: CommandContext<Forwarding>): Effect.Effect<Ending, SessionError, Services> =>
+  Effect.flatMap(Pseudonym, (pseudonym) => {
+    const { head } = order.request
+    if (HttpFields.hasPassed(head.fields, pseudonym)) return Effect.fail(new LoopDetected())
+    if (HttpFields.isLastHop(head)) return Effect.fail(new LastHop())
+    return Effect.flatMap(attempt(order, true), (outcome) =>
+      outcome._tag === "Unheard" ? again(order) : finish(order, outcome)
+    )
+  })
+
+/** The origin had closed a kept connection before this request came: once more, on a new one. */
+const again = (order: CommandContext<Forwarding>): Effect.Effect<Ending, SessionError, Services> =>
+  Effect.flatMap(attempt(order, false), (outcome) =>
+    outcome._tag === "Unheard"
+      ? Effect.fail(new BadResponse({ reason: outcome.reason }))
+      : finish(order, outcome)
+  )
 
 /** Forwards the request on a connection to its target. Without `canReuse`, the connection is a new one. */
-const attempt = Effect.fnUntraced(function* (
-  { client, admitted, request, log, connected, chargeRule }: CommandContext<Forwarding>,
+const attempt = (
+  order: CommandContext<Forwarding>,
   canReuse: boolean
-): Effect.fn.Return<Attempt, SessionError, Services> {
-  const { exchange, head, path, target } = request
-  const place = yield* client.whileConnected(
-    ForwardOrigin.open({ admitted, chargeRule, log, exchange, canReuse })
+): Effect.Effect<Attempt, SessionError, Services> => {
+  const { client, admitted, request, log, connected, chargeRule } = order
+  const { exchange } = request
+  return Effect.flatMap(
+    client.whileConnected(ForwardOrigin.open({ admitted, chargeRule, log, exchange, canReuse })),
+    (place) =>
+      connected({
+        admitted,
+        decision: place.decision,
+        remote: place.origin.remote,
+        way: place.origin.way
+      }).pipe(
+        Effect.andThen(SessionBandwidth.of(admitted, place.decision)),
+        Effect.flatMap((pace) => {
+          // The head was read before the limits were known: its bytes are charged now.
+          const charged = SessionBandwidth.waitToPass(pace?.upload, exchange.tally.fromClient)
+          return Effect.andThen(client.whileConnected(charged), pass(order, place, pace))
+        })
+      )
   )
-  const { origin, decision } = place
-  yield* connected({ admitted, decision, remote: origin.remote, way: origin.way })
-  const pace = yield* SessionBandwidth.of(admitted, decision)
-  // The head was read before the limits were known: its bytes are charged now.
-  yield* client.whileConnected(SessionBandwidth.waitToPass(pace?.upload, exchange.tally.fromClient))
-  const { idleTimeout } = yield* NetworkSettings
-  const pseudonym = yield* Pseudonym
-  const isUpgrade = head.version === "1.1" && HttpFields.isUpgrade(head.fields)
-  const onFirstByte = yield* Effect.withFiber((fiber) => Effect.succeed(Phases.awaitByte(fiber)))
-  const forwarding = HttpForward.run({
-    exchange,
-    origin,
-    path: origin.upstream ? HttpFields.absolute(target, path) : path,
-    fields: [
-      ...HttpFields.request(head, target, pseudonym, isUpgrade),
-      ...(origin.upstream ? authorization(origin.upstream) : [])
-    ],
-    pseudonym,
-    pace,
-    idleTimeout,
-    isUpgrade,
-    onStatus: (status) => {
-      if (log.status === undefined) onFirstByte?.()
-      log.status = status
-    }
-  })
-  const outcome = yield* Phases.run("relay", forwarding)
-  if (outcome._tag === "Over" && outcome.isKept) yield* ForwardOrigin.giveBack(place, exchange)
-  if (outcome._tag === "Unheard" && !(origin.isReused && ForwardOrigin.isRepeatable(exchange)))
-    return yield* new BadResponse({ reason: outcome.reason })
-  return { ...outcome, place, pace }
-})
+}
+
+/** Passes the request and its response between client and origin. */
+const pass = (
+  { request, log }: CommandContext<Forwarding>,
+  place: ForwardOrigin.Place,
+  pace: Attempt["pace"]
+): Effect.Effect<Attempt, SessionError, Services> =>
+  Effect.contextWith((context: Context.Context<NetworkSettings | Pseudonym>) =>
+    Effect.withFiber((fiber) => {
+      const { exchange, head, path, target } = request
+      const { origin } = place
+      const pseudonym = Context.get(context, Pseudonym)
+      const isUpgrade = head.version === "1.1" && HttpFields.isUpgrade(head.fields)
+      const onFirstByte = Phases.awaitByte(fiber)
+      const fields = HttpFields.request(head, target, pseudonym, isUpgrade)
+      const forwarding = HttpForward.run({
+        exchange,
+        origin,
+        path: origin.upstream ? HttpFields.absolute(target, path) : path,
+        fields: origin.upstream ? [...fields, ...authorization(origin.upstream)] : fields,
+        pseudonym,
+        pace,
+        idleTimeout: Context.get(context, NetworkSettings).idleTimeout,
+        isUpgrade,
+        onStatus: (status) => {
+          if (log.status === undefined) onFirstByte?.()
+          log.status = status
+        }
+      })
+      return Effect.flatMap(Phases.run("relay", forwarding), (outcome) =>
+        passed(outcome, exchange, place, pace)
+      )
+    })
+  )
+
+/** Keeps the origin's connection if it can take another request. */
+const passed = (
+  outcome: HttpForward.Outcome,
+  exchange: HttpExchange,
+  place: ForwardOrigin.Place,
+  pace: Attempt["pace"]
+): Effect.Effect<Attempt, BadResponse, OriginPool> => {
+  const isRepeatable = place.origin.isReused && ForwardOrigin.isRepeatable(exchange)
+  if (outcome._tag === "Unheard" && !isRepeatable) {
+    return Effect.fail(new BadResponse({ reason: outcome.reason }))
+  }
+  const attempt = { ...outcome, place, pace }
+  return outcome._tag === "Over" && outcome.isKept
+    ? Effect.as(ForwardOrigin.giveBack(place, exchange), attempt)
+    : Effect.succeed(attempt)
+}
 
 /** The credentials for the upstream that takes the request. */
 const authorization = ({ authorization }: HttpUpstream): Fields =>

@@ -18,6 +18,7 @@ import type { NetworkSettings } from "../network/Settings.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
+import type { JudgedTarget, Route } from "../routes/Route.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
 import type { Admitted } from "../session/States.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
@@ -51,6 +52,14 @@ const ownerOf = ({ identity: { user }, peer: { remote } }: Admitted): string =>
     ? `user ${user}`
     : `client ${NetAddress.isInetAddress(remote) ? NetAddress.formatIp(remote.address) : remote.path}`
 
+/** What a connection to the origin needs, and is found by. */
+interface Wanted extends Options {
+  readonly judged: Pick<JudgedTarget, "access" | "permitted">
+  /** Makes a connection to the origin, or to an upstream that takes the request. */
+  readonly connect: Route["connect"]
+  readonly keyFor: (permitted: Permitted) => string | undefined
+}
+
 /**
  * A connection to an address that the policy allows for this request. It closes with the scope, unless it was given
  * back.
@@ -62,30 +71,61 @@ export const open = Effect.fnUntraced(function* (
   InvalidTarget | NotAllowed | ResolveError | DialError | LimitError,
   NetworkSettings | OriginPool | Policy | Resolver | Dialer | Scope.Scope
 > {
-  const { admitted, chargeRule, log, canReuse, exchange } = options
-  const judged = yield* Connect.judge(admitted)
+  const judged = yield* Connect.judge(options.admitted)
   const route = yield* CurrentRoute
-  const { access } = judged
-  const now = yield* Clock.currentTimeMillis
+  const keyFor = keysOf(options.admitted, judged.access, route, yield* Clock.currentTimeMillis)
+  // A request for WebSocket goes through a tunnel (RFC 6455 §4.1), and not to an upstream.
+  const forward = HttpFields.isUpgrade(options.exchange.head.fields) ? undefined : route.forward
+  const wanted = { ...options, judged, keyFor, connect: forward ?? route.connect }
+  const place =
+    options.canReuse && (forward !== undefined || route.forward === undefined)
+      ? kept(wanted, yield* OriginPool)
+      : undefined
+  if (place === undefined) return yield* dial(wanted)
+  yield* closing(place)
+  yield* options.chargeRule(place.decision)
+  return place
+})
+
+/** The key of connections to an address by this route. Undefined if none may be kept. */
+const keysOf = (
+  admitted: Admitted,
+  access: Wanted["judged"]["access"],
+  route: Route,
+  now: number
+): Wanted["keyFor"] => {
   // With the name: a connection that is authenticated for one site of an address is not for another one, which a stranger
   // may have pointed there.
   const place = `${ownerOf(admitted)}\n${Target.format(access.target)}`
-  const keyFor = (permitted: Permitted) => {
+  return (permitted) => {
     const byRoute = route.keyOf === undefined ? "" : route.keyOf(access, permitted, now)
     return byRoute === undefined
       ? undefined
       : `${place}\n${NetAddress.formatIp(permitted.address)}\n${byRoute}`
   }
-  // A request for WebSocket goes through a tunnel (RFC 6455 §4.1), and not to an upstream.
-  const { forward } = HttpFields.isUpgrade(exchange.head.fields) ? { forward: undefined } : route
-  if (canReuse && (forward !== undefined || route.forward === undefined)) {
-    const found = yield* kept(options, judged.permitted, keyFor)
-    if (found) return found
+}
+
+/** A connection of earlier requests, if there is one that this request may use. */
+const kept = ({ exchange, judged, keyFor }: Wanted, { take }: OriginPool["Service"]): Place | undefined => {
+  const { pinned } = exchange.channel
+  // A request that must not be made twice is not made where the origin may be about to close.
+  const mayRepeat = isRepeatable(exchange)
+  for (const permitted of judged.permitted) {
+    const key = keyFor(permitted)
+    if (key === undefined) continue
+    const isPinned = pinned?.key === key && pinned.origin.isClean
+    const origin = isPinned ? pinned.origin : mayRepeat ? take(key) : undefined
+    if (origin) return { origin, key, decision: permitted.decision, isGivenBack: false }
   }
+  return undefined
+}
+
+/** A new connection. */
+const dial = Effect.fnUntraced(function* ({ chargeRule, log, judged, connect, keyFor }: Wanted) {
   const scope = yield* Effect.scope
   const own = yield* Scope.make()
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const connected = (forward ?? route.connect)({
+  const connected = connect({
     ...judged,
     chargeRule: (decision) => Scope.provide(chargeRule(decision), scope),
     log
@@ -103,52 +143,27 @@ export const open = Effect.fnUntraced(function* (
 })
 
 /** Keeps the connection for further requests: of this client's connection if it is authenticated, or of the same owner. */
-export const giveBack = Effect.fnUntraced(function* (
+export const giveBack = (
   place: Place,
   { channel, head }: HttpExchange
-): Effect.fn.Return<void, never, OriginPool> {
-  const { origin, key } = place
-  if (key === undefined) return
-  const isPinned = channel.pinned?.origin === origin
-  place.isGivenBack = true
-  origin.isReused = true
-  if (!isPinned && !HttpFields.authenticatesConnection(head.fields)) {
-    return yield* (yield* OriginPool).give(key, origin)
-  }
-  if (!isPinned) channel.pinned?.origin.close()
-  channel.pinned = { key, origin }
-  origin.watch(() => origin.close())
-  if (channel.transport.isClosed) origin.close()
-})
+): Effect.Effect<void, never, OriginPool> =>
+  Effect.flatMap(OriginPool, ({ give }) => {
+    const { origin, key } = place
+    if (key === undefined) return Effect.void
+    const isPinned = channel.pinned?.origin === origin
+    place.isGivenBack = true
+    origin.isReused = true
+    if (!isPinned && !HttpFields.authenticatesConnection(head.fields)) return give(key, origin)
+    if (!isPinned) channel.pinned?.origin.close()
+    channel.pinned = { key, origin }
+    origin.watch(() => origin.close())
+    if (channel.transport.isClosed) origin.close()
+    return Effect.void
+  })
 
 /** Whether the request can be sent again: it changes nothing more then, and no part of a body is gone. */
 export const isRepeatable = ({ head, framing }: HttpExchange): boolean =>
   HttpFields.isRepeatable(head.method) && framing._tag === "None"
-
-/** A connection of earlier requests, if there is one that this request may use. */
-const kept = Effect.fnUntraced(function* (
-  { exchange, chargeRule }: Options,
-  permitted: ReadonlyArray<Permitted>,
-  keyFor: (permitted: Permitted) => string | undefined
-) {
-  const { take } = yield* OriginPool
-  const { channel } = exchange
-  // A request that must not be made twice is not made where the origin may be about to close.
-  const mayRepeat = isRepeatable(exchange)
-  for (const each of permitted) {
-    const key = keyFor(each)
-    if (key === undefined) continue
-    const { decision } = each
-    const pinned = channel.pinned?.key === key && channel.pinned.origin.isClean
-    const origin = pinned ? channel.pinned!.origin : mayRepeat ? take(key) : undefined
-    if (origin === undefined) continue
-    const place = { origin, key, decision, isGivenBack: false }
-    yield* closing(place)
-    yield* chargeRule(decision)
-    return place
-  }
-  return undefined
-})
 
 /** Closes the connection with the scope, unless another request can use it. */
 const closing = (place: Place): Effect.Effect<void, never, Scope.Scope> =>
