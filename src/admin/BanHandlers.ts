@@ -28,7 +28,7 @@ export const layer = HttpApiBuilder.group(
             const rows = yield* Paced.run(Slices.map(yield* list, row))
             const chosen = yield* Paced.run(
               Slices.filter(rows, ({ network, reason }) =>
-                part === "" ? true : `${network} ${reason}`.toLowerCase().includes(part)
+                `${network} ${reason}`.toLowerCase().includes(part)
               )
             )
             const page = chosen.slice(offset, offset + limit)

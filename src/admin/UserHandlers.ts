@@ -34,9 +34,6 @@ import { Control } from "./Control.ts"
 import { Operations } from "./Operations.ts"
 import * as Paced from "./Paced.ts"
 
-/** The binary logarithm of the cost of new hashes, as `hash-password` makes them. */
-const cost = 15
-
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "users",
@@ -53,7 +50,7 @@ export const layer = HttpApiBuilder.group(
       if (!User.isField(text) || text.includes("\0")) {
         return yield* new Invalid({ message: "the password has to have 1 to 255 bytes, none of them NUL" })
       }
-      return Redacted.make(yield* hashing.withPermits(1)(Hashing.hash(utf8.encode(text), cost)))
+      return Redacted.make(yield* hashing.withPermits(1)(Hashing.hash(utf8.encode(text), Hashing.usualCost)))
     })
 
     const find = (name: string) =>

@@ -84,6 +84,9 @@ export type Cost = keyof typeof parallelization
 
 export const costs: ReadonlyArray<Cost> = [15, 16, 17]
 
+/** The cost of the hashes that a server makes. */
+export const usualCost: Cost = 15
+
 /** Computes a scrypt key in Node's thread pool: for the command line, not for logins. */
 const derive = (
   password: Uint8Array,

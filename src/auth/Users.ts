@@ -92,9 +92,11 @@ export class Users extends Context.Service<
         ({ path, reason }) =>
           new BadSetting({ setting: "UserStore", value: printable(path), expected: `readable: ${reason}` })
       )
-      const current = yield* SubscriptionRef.make(directory(first))
+      const current = yield* SubscriptionRef.make(yield* Slices.run(makeDirectory(first)))
       yield* Effect.forkScoped(
-        Stream.runForEach(changes, (users) => SubscriptionRef.set(current, directory(users)))
+        Stream.runForEach(changes, (users) =>
+          Effect.flatMap(Slices.run(makeDirectory(users)), (next) => SubscriptionRef.set(current, next))
+        )
       )
       return { current: SubscriptionRef.get(current), changes: SubscriptionRef.changes(current) }
     })

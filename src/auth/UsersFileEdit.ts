@@ -2,8 +2,11 @@
  * Changes of one user in the text of a users file. All else in the text stays as it is: the order, the comments, and
  * how the other users are written.
  */
+import * as IpNetwork from "effect/net/IpNetwork"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type * as Yaml from "yaml"
+import * as Limits from "../config/Limits.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 import type { User } from "./User.ts"
 import type { UserChange } from "./UserStore.ts"
@@ -23,9 +26,9 @@ export const apply = async (path: string, text: string, edit: Edit): Promise<str
   return edited === undefined ? undefined : mark + edited
 }
 
-/** Whether a file of this name can have these fields of a user. */
-export const canHave = (path: string, { groups = [] }: Pick<User, "groups">): boolean =>
-  formOf(path) !== "lines" || groups.length === 0
+/** Whether a file of this name can have all that there is of a user: lines have only names and hashes. */
+export const canHave = (path: string, { groups = [], expires, networks, limits }: User): boolean =>
+  formOf(path) !== "lines" || [groups[0], expires, networks, limits].every((field) => field === undefined)
 
 /** Lines with their ends. */
 const linesOf = (text: string): Array<string> => text.match(/[^\n]*\n|[^\n]+$/g) ?? []
@@ -42,8 +45,9 @@ const hashOf = (hash: Redacted.Redacted<PasswordHash.PasswordHash>): string =>
 
 const inLines = (text: string, edit: Edit): string | undefined => {
   if (edit._tag === "add") {
-    const { name, passwordHash } = edit.user
-    return passwordHash && `${ended(text)}${name}:${hashOf(passwordHash)}${endOf(text)}`
+    const { name, passwordHash, enabled } = edit.user
+    const lock = enabled === false ? "!" : ""
+    return passwordHash && `${ended(text)}${name}:${lock}${hashOf(passwordHash)}${endOf(text)}`
   }
   const place = placeOf(text, edit.index)
   if (place === undefined) return undefined
@@ -87,10 +91,21 @@ const inJson = (text: string, edit: Edit): string | undefined => {
 }
 
 /** A user as an object of a file. */
-const written = ({ name, passwordHash, groups = [], enabled }: User): Record<string, unknown> => ({
+export const written = ({
+  name,
+  passwordHash,
+  groups = [],
+  expires,
+  networks,
+  limits,
+  enabled
+}: User): Record<string, unknown> => ({
   name,
   ...(passwordHash && { "password-hash": hashOf(passwordHash) }),
   ...(groups.length > 0 && { groups }),
+  ...(expires !== undefined && { expires: new Date(expires).toISOString() }),
+  ...(networks && { networks: networks.map(IpNetwork.format) }),
+  ...(limits && { limits: Schema.encodeSync(Limits.schema)(limits) }),
   ...(enabled === false && { enabled })
 })
 

@@ -10,6 +10,7 @@ import { access, type FileHandle, open, realpath } from "node:fs/promises"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -21,9 +22,12 @@ import * as FileStamp from "../base/FileStamp.ts"
 import * as FileWatcher from "../base/FileWatcher.ts"
 import * as Slices from "../base/Slices.ts"
 import * as StateFile from "../base/StateFile.ts"
-import { type BadSetting, type BadSettings, StateFailed } from "../Errors.ts"
+import { BadSetting, type BadSettings, StateFailed } from "../Errors.ts"
+import { printable } from "../wire/Text.ts"
+import * as Hashing from "./Hashing.ts"
 import * as PasswordHash from "./PasswordHash.ts"
-import type { User } from "./User.ts"
+import { isField, type User } from "./User.ts"
+import * as UserName from "./UserName.ts"
 import type { UserStore, UserStoreError } from "./UserStore.ts"
 import * as UsersFile from "./UsersFile.ts"
 import * as UsersFileEdit from "./UsersFileEdit.ts"
@@ -53,6 +57,7 @@ export const make = (
   let known: (Omit<Known, "text"> & { readonly isOwn: boolean }) | undefined
   /** Their number when the store last wrote the file. */
   let count = 0
+  const own = makeSignals()
 
   const list = Effect.gen(function* () {
     const stamp = yield* FileStamp.read(path)
@@ -111,6 +116,7 @@ export const make = (
         count = next.users.length
         if ((yield* stateOf(path, file)).content === content) break
       }
+      own.give()
       return true
     }).pipe(Effect.scoped, one.withPermits(1))
 
@@ -123,16 +129,73 @@ export const make = (
   return {
     list,
     add: (user) =>
-      edit((users) => (users.some(({ name }) => name === user.name) ? undefined : { _tag: "add", user })),
+      Effect.flatMap(storable(path, user), (user) =>
+        edit((users) => (users.some(({ name }) => name === user.name) ? undefined : { _tag: "add", user }))
+      ),
     change: (name, to) => edit(ofUser(name, (index) => ({ _tag: "change", index, to }))),
     remove: (name) => edit(ofUser(name, (index) => ({ _tag: "remove", index }))),
     // A file that cannot be used at present changes nothing.
-    changes: Stream.concat(Stream.succeed(undefined), FileWatcher.changes([path])).pipe(
+    changes: Stream.concat(
+      Stream.succeed(undefined),
+      Stream.merge(own.stream, FileWatcher.changes([path]))
+    ).pipe(
       Stream.mapEffect(() => Effect.option(list)),
-      Stream.flatMap((users) => Stream.fromIterable(Option.toArray(users)))
+      Stream.flatMap((users) => Stream.fromIterable(Option.toArray(users))),
+      Stream.changesWith((one, other) => one === other)
     )
   }
 }
+
+/** Signals, each to all who listen at that time. */
+const makeSignals = () => {
+  const listeners = new Set<() => void>()
+  const listen = (heard: () => void) =>
+    Effect.acquireRelease(
+      Effect.sync(() => void listeners.add(heard)),
+      () => Effect.sync(() => listeners.delete(heard))
+    )
+  return {
+    give: () => {
+      for (const heard of listeners) heard()
+    },
+    stream: Stream.callback<void>((queue) => listen(() => void Queue.offerUnsafe(queue, undefined)), {
+      bufferSize: 1,
+      strategy: "sliding"
+    })
+  }
+}
+
+/** A new user as the file has it: with a hash of the password. Fails for what the file cannot have. */
+const storable = Effect.fnUntraced(function* (
+  path: string,
+  { password, ...user }: User
+): Effect.fn.Return<User, BadSetting> {
+  const refused = (value: string, expected: string) =>
+    new BadSetting({ setting: "a new user", value: printable(value), expected })
+  const flaw = UserName.flawOf(user.name, [])
+  if (flaw !== undefined) return yield* refused(`"${user.name}"`, `a name for one: it ${flaw}`)
+  if (!UsersFileEdit.canHave(path, user)) {
+    const expected = `possible in "${printable(path)}", whose lines have names and hashes only: a file that ends in .yaml or .json has all fields`
+    return yield* refused(`"${user.name}" with groups, an end, networks or limits`, expected)
+  }
+  if (password === undefined) return user
+  const text = Redacted.value(password)
+  if (!isField(text)) return yield* refused("the password", "a text of 1 to 255 bytes")
+  const hash = yield* Hashing.hash(new TextEncoder().encode(text), Hashing.usualCost)
+  return { ...user, passwordHash: Redacted.make(hash) }
+})
+
+/** The store in the file of an app. Fails for a file that cannot be used. */
+export const ofApp = Effect.fnUntraced(function* (
+  path: string
+): Effect.fn.Return<UserStore["Service"], BadSetting> {
+  const store = make(path, () => Effect.void)
+  yield* Effect.mapError(
+    UsersSource.read(path),
+    (error) => new BadSetting({ ...error, setting: "UserStore.layerFile" })
+  )
+  return store
+})
 
 /** The text and the users after an edit. Fails if the text is written in a way that cannot be edited. */
 const edited = Effect.fnUntraced(function* (
@@ -162,8 +225,14 @@ function* isAsExpected(
   let at = 0
   if (yield* Slices.find(after, ({ name }) => name !== expected[at++]!.name)) return false
   if (edit._tag === "remove") return true
-  const user = after[edit._tag === "add" ? after.length - 1 : edit.index]!
-  const { enabled, passwordHash } = edit._tag === "add" ? edit.user : edit.to
+  if (edit._tag === "add") {
+    const [added, asked] = [after.at(-1)!, edit.user].map((user) =>
+      JSON.stringify(UsersFileEdit.written(user))
+    )
+    return added === asked
+  }
+  const user = after[edit.index]!
+  const { enabled, passwordHash } = edit.to
   return (
     (enabled === undefined || (user.enabled ?? true) === enabled) &&
     (passwordHash === undefined || hashOf(user.passwordHash) === hashOf(passwordHash))

@@ -14,11 +14,16 @@ import {
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as IpNetwork from "effect/net/IpNetwork"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import { back, leave, proxy, welcome } from "../../examples/users-in-a-file.ts"
 import * as PasswordHash from "../../src/auth/PasswordHash.ts"
 import * as UsersFileStore from "../../src/auth/UsersFileStore.ts"
 import { BadSetting } from "../../src/Errors.ts"
+import { Server, UserStore } from "../../src/index.ts"
+import * as Tcp from "../support/tcp.ts"
 import { directory } from "../support/temporary.ts"
 
 const hash = "$scrypt$ln=15,r=8,p=3$c2FsdHNhbHQ$AAECAwQFBgcICQoLDA0ODw"
@@ -34,6 +39,81 @@ const namesIn = (path: string) =>
     .map((line) => line.replace(/:.*/, ""))
 
 describe.concurrent("the store in a users file", () => {
+  it.live("has the users of an app, who are there again after a restart", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "users.yaml")
+      writeFileSync(path, "[]\n", { mode: 0o600 })
+      const running = <A, E>(run: (canLogIn: Effect.Effect<boolean>) => Effect.Effect<A, E, UserStore>) =>
+        Effect.gen(function* () {
+          const { addresses } = yield* Server
+          const status = Effect.orDie(Effect.scoped(Tcp.logIn(addresses[0]!.port, "alice", "secret")))
+          return yield* run(Effect.map(status, ([, status]) => status === 0))
+        }).pipe(Effect.provide(proxy(path)), Effect.scoped)
+      yield* running((canLogIn) =>
+        Effect.gen(function* () {
+          assert.isFalse(yield* canLogIn)
+          assert.isTrue(yield* welcome("alice", Redacted.make("secret")))
+          assert.isFalse(yield* welcome("alice", Redacted.make("other")))
+          assert.isTrue(yield* canLogIn)
+          assert.isTrue(yield* leave("alice"))
+          assert.isFalse(yield* canLogIn)
+        })
+      )
+      assert.notInclude(readFileSync(path, "utf8"), "secret")
+      yield* running((canLogIn) =>
+        Effect.gen(function* () {
+          assert.isFalse(yield* canLogIn)
+          assert.isTrue(yield* back("alice"))
+          assert.isTrue(yield* canLogIn)
+          // By hand, too.
+          writeFileSync(path, "[]\n")
+          yield* Effect.repeat(Effect.delay(canLogIn, "20 millis"), { while: (can) => can })
+        })
+      )
+      const { message } = yield* Effect.flip(Effect.scoped(Layer.build(UserStore.layerFile(`${path}.none`))))
+      assert.match(
+        message,
+        /^UserStore\.layerFile: ".*users\.yaml\.none" is not a file that can be read \(ENOENT\)$/
+      )
+    })
+  )
+
+  it.live("keeps all that there is of a new user, or says what the file cannot have", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const eve = {
+        ...{
+          name: "eve",
+          password: Redacted.make("secret"),
+          groups: ["staff"],
+          expires: Date.UTC(2030, 0, 2)
+        },
+        networks: [IpNetwork.fromStringUnsafe("192.0.2.0/24")],
+        ...{ limits: { sessions: 5, download: 10 * 2 ** 20 }, enabled: false }
+      }
+      for (const name of ["users.yaml", "users.json", "users"])
+        writeFileSync(join(path, name), name === "users" ? "" : "[]")
+      for (const name of ["users.yaml", "users.json"]) {
+        assert.isTrue(yield* storeIn(join(path, name)).add(eve))
+        const [kept] = yield* storeIn(join(path, name)).list
+        const { passwordHash, ...others } = kept!
+        assert.isDefined(passwordHash)
+        const { password, ...expected } = eve
+        assert.deepStrictEqual(others, expected, name)
+      }
+      const store = storeIn(join(path, "users"))
+      for (const [user, reason] of [
+        [eve, "names and hashes only"],
+        [{ name: "a:b", password: Redacted.make("secret") }, "must not have a colon"],
+        [{ name: "bob", password: Redacted.make("x".repeat(256)) }, "1 to 255 bytes"]
+      ] as const) {
+        assert.include((yield* Effect.flip(store.add(user))).message, reason)
+      }
+      assert.isTrue(yield* store.add({ ...user("bob"), enabled: false }))
+      assert.strictEqual(readFileSync(join(path, "users"), "utf8"), `bob:!${hash}\n`)
+    })
+  )
+
   it.live("adds, changes and removes users, and keeps permissions, comments and a link", () =>
     Effect.gen(function* () {
       const path = yield* directory
