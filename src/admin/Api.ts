@@ -427,6 +427,7 @@ const machine = { machine: text.annotate({ description: "The name or the id of a
 /** The machine is known, and does not answer. */
 export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", failure, { httpApiStatus: 504 }) {}
 const machineErrors = [NotFound, NotOffered, NoAnswer] as const
+const ofMachine = { params: machine, success: HttpApiSchema.NoContent, error: machineErrors }
 
 export class FleetGroup extends HttpApiGroup.make("fleet")
   .add(
@@ -437,20 +438,11 @@ export class FleetGroup extends HttpApiGroup.make("fleet")
       error: NotOffered
     }),
     HttpApiEndpoint.delete("end", "/fleet/:machine/sessions/:id", {
-      params: { ...machine, ...id },
-      success: HttpApiSchema.NoContent,
-      error: machineErrors
+      ...ofMachine,
+      params: { ...machine, ...id }
     }),
-    HttpApiEndpoint.post("drain", "/fleet/:machine/drain", {
-      params: machine,
-      success: HttpApiSchema.NoContent,
-      error: machineErrors
-    }),
-    HttpApiEndpoint.delete("undrain", "/fleet/:machine/drain", {
-      params: machine,
-      success: HttpApiSchema.NoContent,
-      error: machineErrors
-    }),
+    HttpApiEndpoint.post("drain", "/fleet/:machine/drain", ofMachine),
+    HttpApiEndpoint.delete("undrain", "/fleet/:machine/drain", ofMachine),
     HttpApiEndpoint.post("reload", "/fleet/reload", { success: FleetReload, error: NotOffered })
   )
   .middleware(Bearer)

@@ -5,27 +5,10 @@ import { connect, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Admin from "../support/admin.ts"
-import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 import { until } from "../support/until.ts"
 
-const token = "0123456789-abcdefghij"
-
-const started = Program.forFile([
-  ...["--admin", "127.0.0.1:0", "--admin-token", token, "--drain-timeout", "100ms"],
-  ...["--user", "<img src=x onerror=alert(1)>:secret"]
-])
-
-/** The program, and where its admin listener is. */
-const admin = Effect.runSync(
-  Effect.cached(
-    Effect.gen(function* () {
-      const program = yield* started
-      const { address } = yield* program.sinceStart({ message: "admin listens" })
-      return { program, at: { port: Program.portOf(String(address)), token } }
-    })
-  )
-)
+const admin = Admin.forFile(["--drain-timeout", "100ms", "--user", "<img src=x onerror=alert(1)>:secret"])
 
 /** The first line of the answer to these bytes; undefined if the connection is closed without one. */
 const raw = (port: number, bytes: string) =>
@@ -86,17 +69,26 @@ describe("the admin listener", () => {
           "/nothing",
           "/version"
         ],
-        ...[`/api/sessions?token=${token}`, `/api/sessions?access_token=${token}`, "/ui/../api/sessions"],
+        ...[
+          `/api/sessions?token=${Admin.token}`,
+          `/api/sessions?access_token=${Admin.token}`,
+          "/ui/../api/sessions"
+        ],
         ...["/healthz/../api/sessions", "/healthz%2f..%2fapi%2fsessions", "/api/sessions/", "/API/SESSIONS"],
         ...["/healthz;/api/sessions", "/openapi.json/../api/config", "/ui/%2e%2e/%2e%2e/package.json"]
       ]) {
         const answer = yield* Admin.ask(stranger, path)
         assert.strictEqual(answer.status, 401, path)
-        assert.notInclude(answer.text, token)
+        assert.notInclude(answer.text, Admin.token)
       }
       for (const authorization of [
-        ...[`Basic ${Buffer.from(`:${token}`).toString("base64")}`, `Bearer ${token}x`, "Bearer ", token],
-        ...[`Bearer ${token.slice(0, -1)}`, `Bearer  `, `Bearer ${token} ${token}`]
+        ...[
+          `Basic ${Buffer.from(`:${Admin.token}`).toString("base64")}`,
+          `Bearer ${Admin.token}x`,
+          "Bearer ",
+          Admin.token
+        ],
+        ...[`Bearer ${Admin.token.slice(0, -1)}`, `Bearer  `, `Bearer ${Admin.token} ${Admin.token}`]
       ]) {
         const answer = yield* Admin.ask(stranger, "/api/sessions", { headers: { authorization } })
         assert.strictEqual(answer.status, 401, authorization)
@@ -109,7 +101,7 @@ describe("the admin listener", () => {
     Effect.gen(function* () {
       const { at } = yield* admin
       const head = (fields: string) =>
-        `GET /api/sessions HTTP/1.1\r\n${fields}\r\nAuthorization: Bearer ${token}\r\n\r\n`
+        `GET /api/sessions HTTP/1.1\r\n${fields}\r\nAuthorization: Bearer ${Admin.token}\r\n\r\n`
       const bad = /^HTTP\/1\.1 4\d\d /
       for (const bytes of [
         head("Host: localhost\r\nHost: attacker.example"),

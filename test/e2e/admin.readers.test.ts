@@ -5,27 +5,10 @@ import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Admin from "../support/admin.ts"
-import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 import { until } from "../support/until.ts"
 
-const token = "0123456789-abcdefghij"
-
-const started = Program.forFile([
-  ...["--admin", "127.0.0.1:0", "--admin-token", token, "--user", "alice:secret", "--deny-target", "*:25"],
-  ...["--drain-timeout", "100ms"]
-])
-
-/** The program, and where its admin listener is. */
-const admin = Effect.runSync(
-  Effect.cached(
-    Effect.gen(function* () {
-      const program = yield* started
-      const { address } = yield* program.sinceStart({ message: "admin listens" })
-      return { program, at: { port: Program.portOf(String(address)), token } }
-    })
-  )
-)
+const admin = Admin.forFile(["--user", "alice:secret", "--deny-target", "*:25", "--drain-timeout", "100ms"])
 
 const answers = (count: number, ask: Effect.Effect<Admin.Answer>) =>
   Effect.forEach(Array.from({ length: count }), () => ask, { concurrency: "unbounded" })
@@ -86,7 +69,7 @@ describe("the admin listener", () => {
       assert.deepStrictEqual((yield* Admin.ask(at, "/api/bans")).json, [])
 
       // One connection with very many changes, of which none waits for the answer of another.
-      const request = `DELETE /api/sessions/999999 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`
+      const request = `DELETE /api/sessions/999999 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${Admin.token}\r\n\r\n`
       let text = ""
       yield* Effect.acquireRelease(
         Effect.sync(() => {
@@ -106,7 +89,7 @@ describe("the admin listener", () => {
   it.live("is healthy while changes take their time", () =>
     Effect.gen(function* () {
       const { at } = yield* admin
-      const head = `POST /api/bans HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n`
+      const head = `POST /api/bans HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${Admin.token}\r\n`
       // Bodies that do not come.
       for (let i = 0; i < 20; i++) {
         yield* Effect.acquireRelease(
@@ -133,7 +116,7 @@ describe("the admin listener", () => {
         Effect.sync(() => {
           const socket = connect(at.port, "127.0.0.1", () => {
             socket.write(
-              `GET /api/events?tags=TargetDenied HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`
+              `GET /api/events?tags=TargetDenied HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${Admin.token}\r\n\r\n`
             )
           })
           return socket.setEncoding("latin1").on("data", (more: string) => {

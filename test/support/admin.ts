@@ -3,6 +3,7 @@
  */
 import { type IncomingMessage, type RequestOptions, request } from "node:http"
 import * as Effect from "effect/Effect"
+import * as Program from "./program.ts"
 
 /** A socket's path, or a port of 127.0.0.1 or another host; and the token to show. */
 export interface At {
@@ -22,6 +23,22 @@ export interface Answer {
 
 export interface Options extends Pick<RequestOptions, "method" | "headers"> {
   readonly body?: unknown
+}
+
+export const token = "0123456789-abcdefghij"
+
+/** A program with an admin listener, for all tests of a file, and where the listener is. */
+export const forFile = (flags: ReadonlyArray<string>) => {
+  const started = Program.forFile(["--admin", "127.0.0.1:0", "--admin-token", token, ...flags])
+  return Effect.runSync(
+    Effect.cached(
+      Effect.gen(function* () {
+        const program = yield* started
+        const { address } = yield* program.sinceStart({ message: "admin listens" })
+        return { program, at: { port: Program.portOf(String(address)), token } }
+      })
+    )
+  )
 }
 
 /** The whole answer. */
