@@ -3,9 +3,9 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { StoredUsers, UserStoreError } from "../auth/StoredUsers.ts"
 import type { User } from "../auth/User.ts"
 import type { UserParameter } from "../auth/UserParameters.ts"
-import type { UserStore, UserStoreError } from "../auth/UserStore.ts"
 import type { Explanation, Invalid, Level, Limit, NotOffered, Question, SettingRow } from "./Api.ts"
 
 /** A user, and whether the user is in a store. */
@@ -16,7 +16,7 @@ export interface KnownUser {
 
 /** Where users can be changed. */
 export interface ChangeableUsers {
-  readonly store: UserStore["Service"]
+  readonly store: StoredUsers
   /** The fields of a user that the store can have, besides name and password. */
   readonly hasGroups: boolean
   /** Parameters that user names may have behind them. */

@@ -3,8 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { StoredUsers } from "../auth/StoredUsers.ts"
 import type { User } from "../auth/User.ts"
-import type { UserStore } from "../auth/UserStore.ts"
 import { UsersCheck } from "../auth/UsersCheck.ts"
 import * as UsersFile from "../auth/UsersFile.ts"
 import * as UsersFileStore from "../auth/UsersFileStore.ts"
@@ -20,9 +20,9 @@ export const make = (
   inForce: () => Config.Values,
   memo?: UsersFile.Memo
 ): Pick<Operations["Service"], "users" | "changeableUsers"> => {
-  let made: { readonly path: string; readonly store: UserStore["Service"] } | undefined
+  let made: { readonly path: string; readonly store: StoredUsers } | undefined
   /** The same store as long as the settings name the same file. */
-  const storeOf = (path: string): UserStore["Service"] => {
+  const storeOf = (path: string): StoredUsers => {
     if (made?.path !== path) {
       made = {
         path,

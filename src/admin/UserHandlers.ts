@@ -10,9 +10,9 @@ import * as Redacted from "effect/Redacted"
 import * as Semaphore from "effect/Semaphore"
 import * as Hashing from "../auth/Hashing.ts"
 import * as PasswordHash from "../auth/PasswordHash.ts"
+import type { StoredUsers, UserStoreError } from "../auth/StoredUsers.ts"
 import * as User from "../auth/User.ts"
 import * as UserName from "../auth/UserName.ts"
-import type { UserStore, UserStoreError } from "../auth/UserStore.ts"
 import * as Slices from "../base/Slices.ts"
 import { FleetUsers, type UserChange } from "../fleet/FleetUsers.ts"
 import * as UsageDays from "../usage/Days.ts"
@@ -92,7 +92,7 @@ export const layer = HttpApiBuilder.group(
     const change = Effect.fnUntraced(function* (
       name: string,
       isRevoked: boolean,
-      run: (store: UserStore["Service"], name: string) => Effect.Effect<boolean, UserStoreError>
+      run: (store: StoredUsers, name: string) => Effect.Effect<boolean, UserStoreError>
     ) {
       const { store } = yield* changeableUsers
       const found = yield* find(name)

@@ -4,20 +4,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
-import type * as Stream from "effect/Stream"
-import type { BadSetting, BadSettings, StateFailed } from "../Errors.ts"
-import type { PasswordHash } from "./PasswordHash.ts"
-import type { User } from "./User.ts"
-
-/** The users are wrong, or would be; or they cannot be read or written. */
-export type UserStoreError = BadSetting | BadSettings | StateFailed
-
-/** What is to be changed of a user. What is left out stays. */
-export interface UserChange {
-  readonly enabled?: boolean | undefined
-  readonly passwordHash?: Redacted.Redacted<PasswordHash> | undefined
-}
+import type { BadSetting } from "../Errors.ts"
+import type { StoredUsers } from "./StoredUsers.ts"
 
 /**
  * A store of users, who are added, disabled and removed while the server runs, such as by its admin API.
@@ -39,21 +27,7 @@ export interface UserChange {
  * })
  * ```
  */
-export class UserStore extends Context.Service<
-  UserStore,
-  {
-    /** All users, those too who may not log in. */
-    readonly list: Effect.Effect<ReadonlyArray<User>, UserStoreError>
-    /** Adds a user. Returns false, and changes nothing, if there is a user of this name. */
-    readonly add: (user: User) => Effect.Effect<boolean, UserStoreError>
-    /** Changes the user of this name. Returns false if there is none. */
-    readonly change: (name: string, to: UserChange) => Effect.Effect<boolean, UserStoreError>
-    /** Removes the user of this name. Returns false if there is none. */
-    readonly remove: (name: string) => Effect.Effect<boolean, UserStoreError>
-    /** The users as they are, and again after each change, whoever made it. */
-    readonly changes: Stream.Stream<ReadonlyArray<User>>
-  }
->()("effect-socks/auth/UserStore") {
+export class UserStore extends Context.Service<UserStore, StoredUsers>()("effect-socks/auth/UserStore") {
   /**
    * The users of a file, as those of the program with `--users-file`: a list in YAML or JSON, or lines of `NAME:HASH`.
    *

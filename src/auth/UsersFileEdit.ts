@@ -8,8 +8,8 @@ import * as Schema from "effect/Schema"
 import type * as Yaml from "yaml"
 import * as Limits from "../config/Limits.ts"
 import * as PasswordHash from "./PasswordHash.ts"
+import type { UserChange } from "./StoredUsers.ts"
 import type { User } from "./User.ts"
-import type { UserChange } from "./UserStore.ts"
 import { formOf } from "./UsersFile.ts"
 
 /** A change, and the place of its user among the users of the file. */

@@ -26,12 +26,12 @@ import { BadSetting, type BadSettings, StateFailed } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
 import * as Hashing from "./Hashing.ts"
 import * as PasswordHash from "./PasswordHash.ts"
+import type { StoredUsers, UserStoreError } from "./StoredUsers.ts"
 import { isField, type User } from "./User.ts"
 import * as UserName from "./UserName.ts"
-import type { UserStore, UserStoreError } from "./UserStore.ts"
 import * as UsersFile from "./UsersFile.ts"
 import * as UsersFileEdit from "./UsersFileEdit.ts"
-import * as UsersSource from "./UsersSource.ts"
+import * as UsersFileReader from "./UsersFileReader.ts"
 
 /** The users of a file, and the text and the state of the file that they were read from. */
 interface Known {
@@ -51,7 +51,7 @@ export const make = (
   path: string,
   check: (users: ReadonlyArray<User>) => Effect.Effect<void, BadSetting | BadSettings>,
   memo = UsersFile.makeMemo()
-): UserStore["Service"] => {
+): StoredUsers => {
   const one = Semaphore.makeUnsafe(1)
   /** The users of the file, and whether this store has put them there. */
   let known: (Omit<Known, "text"> & { readonly isOwn: boolean }) | undefined
@@ -62,7 +62,7 @@ export const make = (
   const list = Effect.gen(function* () {
     const stamp = yield* FileStamp.read(path)
     if (known?.stamp === stamp) return known.users
-    const users = yield* UsersSource.read(path, memo)
+    const users = yield* UsersFileReader.read(path, memo)
     known = { stamp, users, isOwn: false }
     return users
   })
@@ -75,7 +75,7 @@ export const make = (
       const before = known?.stamp === stamp ? known : undefined
       if (!before?.isOwn) yield* Effect.sleep(quietTime)
       if ((yield* stateOf(path, file)).stamp !== stamp) return yield* Effect.fail(failed(path, changing))
-      const users = before?.users ?? (yield* UsersSource.parse(path, text, memo))
+      const users = before?.users ?? (yield* UsersFileReader.parse(path, text, memo))
       const age = (yield* Clock.currentTimeMillis) - mtimeMs
       if (users.length < count / 2 && age < doubtTime) {
         return yield* Effect.fail(failed(path, "most of its users are missing now, so it may be incomplete"))
@@ -186,12 +186,10 @@ const storable = Effect.fnUntraced(function* (
 })
 
 /** The store in the file of an app. Fails for a file that cannot be used. */
-export const ofApp = Effect.fnUntraced(function* (
-  path: string
-): Effect.fn.Return<UserStore["Service"], BadSetting> {
+export const ofApp = Effect.fnUntraced(function* (path: string): Effect.fn.Return<StoredUsers, BadSetting> {
   const store = make(path, () => Effect.void)
   yield* Effect.mapError(
-    UsersSource.read(path),
+    UsersFileReader.read(path),
     (error) => new BadSetting({ ...error, setting: "UserStore.layerFile" })
   )
   return store
@@ -206,7 +204,7 @@ const edited = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Pick<Known, "text" | "users" | "stamp">, UserStoreError> {
   const text = yield* Effect.promise(() => UsersFileEdit.apply(path, before.text, edit))
   if (text === undefined) return yield* Effect.fail(failed(path, unusual))
-  const users = yield* Effect.mapError(UsersSource.parse(path, text, memo), () => failed(path, unusual))
+  const users = yield* Effect.mapError(UsersFileReader.parse(path, text, memo), () => failed(path, unusual))
   if (!(yield* Slices.run(isAsExpected(before.users, users, edit))))
     return yield* Effect.fail(failed(path, unusual))
   return { ...before, text, users }

@@ -5,7 +5,6 @@
  * When most users are missing from a changed file, the file may be half written: the missing users stay until the file
  * has not changed for a while.
  */
-import { readFile } from "node:fs/promises"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,6 +20,7 @@ import type { User } from "./User.ts"
 import { type Directory, makeDirectory, Users } from "./Users.ts"
 import { UsersCheck } from "./UsersCheck.ts"
 import * as UsersFile from "./UsersFile.ts"
+import * as UsersFileReader from "./UsersFileReader.ts"
 import { UsersRefresh } from "./UsersRefresh.ts"
 
 /** The time between two checks of the file. */
@@ -127,29 +127,9 @@ export const everyone = (
   { user, users, usersFile }: AuthSettings["Service"],
   memo?: UsersFile.Memo
 ): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
-  Effect.flatMap(usersFile === undefined ? Effect.succeed([]) : read(usersFile, memo), (others) =>
-    withoutDuplicates(user, users, others)
-  )
-
-/** The users of a file. Fails for a name that the file has twice. */
-export const read = (path: string, memo?: UsersFile.Memo): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
   Effect.flatMap(
-    Effect.tryPromise({
-      try: () => readFile(path, "utf8"),
-      catch: (error) =>
-        bad(`"${printable(path)}"`, `a file that can be read (${(error as NodeJS.ErrnoException).code})`)
-    }),
-    (text) => parse(path, text, memo)
-  )
-
-/** The users in the text of a file. */
-export const parse = (
-  path: string,
-  text: string,
-  memo?: UsersFile.Memo
-): Effect.Effect<ReadonlyArray<User>, BadSetting> =>
-  Effect.mapError(UsersFile.parse(path, text, memo), ({ where, expected }) =>
-    bad(`${where} of "${printable(path)}"`, expected)
+    usersFile === undefined ? Effect.succeed([]) : UsersFileReader.read(usersFile, memo),
+    (others) => withoutDuplicates(user, users, others)
   )
 
 /** The users of the first list whose names are not in the second. */
@@ -182,6 +162,3 @@ export const withoutDuplicates = Effect.fnUntraced(function* (
   if (twice) return yield* bad(twice, { setting: "--users-file" })
   return [...own, ...file]
 })
-
-const bad = (value: string, expected: string): BadSetting =>
-  new BadSetting({ setting: "--users-file", value, expected })

@@ -3,7 +3,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Layer from "effect/Layer"
-import type { UserStore } from "../auth/UserStore.ts"
+import type { StoredUsers } from "../auth/StoredUsers.ts"
 import type { Users } from "../auth/Users.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { RunningServer } from "../server/RunningServer.ts"
@@ -11,7 +11,7 @@ import type { RunningServer } from "../server/RunningServer.ts"
 /** The services of the app in the place of the server's own. */
 export interface Replaced {
   readonly users: Layer.Layer<Users> | undefined
-  readonly userStore: UserStore["Service"] | undefined
+  readonly userStore: StoredUsers | undefined
   readonly resolver: Layer.Layer<Resolver> | undefined
   readonly hasAuthenticator: boolean
   readonly hasPolicy: boolean
