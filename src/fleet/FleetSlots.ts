@@ -6,6 +6,7 @@
  * holds among machines: never more than the limit in total, and no refusal while there is room.
  */
 import * as SlotAllocator from "../limits/SlotAllocator.ts"
+import { byBucket } from "./Batches.ts"
 import { allowed, type Fault } from "./Faults.ts"
 import { type Answer, hasFailed } from "./FleetStore.ts"
 import { bucketOf, buckets } from "./Keys.ts"
@@ -488,7 +489,7 @@ export class FleetSlots<Member extends object> implements Leases {
     const { membership } = this
     const order = membership.nextOrder()
     const { one, close } = gather(done)
-    for (const some of batches(entries)) {
+    for (const some of byBucket(entries, ({ bucket }) => bucket, batch)) {
       const isTaken = one()
       const rows = some.map((entry) => {
         entry.told = undefined
@@ -556,20 +557,4 @@ const gather = (done: (areAll: boolean) => void) => {
     return end
   }
   return { one, close: () => end(true) }
-}
-
-/** Limits for one call each: of one bucket, and not too many. */
-const batches = <Member>(entries: ReadonlyArray<Entry<Member>>): ReadonlyArray<Array<Entry<Member>>> => {
-  const full: Array<Array<Entry<Member>>> = []
-  const byBucket = new Map<number, Array<Entry<Member>>>()
-  for (const entry of entries) {
-    const { bucket } = entry
-    const some = byBucket.get(bucket) ?? []
-    byBucket.set(bucket, some)
-    some.push(entry)
-    if (some.length < batch) continue
-    full.push(some)
-    byBucket.delete(bucket)
-  }
-  return [...full, ...byBucket.values()]
 }

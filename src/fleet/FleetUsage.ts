@@ -7,8 +7,9 @@ import type { FleetStoreFailed } from "../Errors.ts"
 import * as Usage from "../limits/Usage.ts"
 import { bytesOf } from "../usage/Amount.ts"
 import * as Days from "../usage/Days.ts"
+import { byBucket } from "./Batches.ts"
 import { type FleetStore, run } from "./FleetStore.ts"
-import type { Keys } from "./Keys.ts"
+import { bucketOf, type Keys } from "./Keys.ts"
 import { AddUsage } from "./scripts/AddUsage.ts"
 import type { Batch, Row, Unsent, UsageJournal } from "./UsageJournal.ts"
 
@@ -46,8 +47,8 @@ interface Options {
 /** Bytes of an account after which the store is told at once. */
 const large = 2 ** 20
 
-/** The most accounts of a batch, and the most accounts and days that wait. */
-const most = { batch: 2000, waiting: 100_000 }
+/** The most accounts of a batch, and of a call, and the most accounts and days that wait. */
+const most = { batch: 2000, call: 200, waiting: 100_000 }
 
 export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
   const { store, keys, id, journal, resetDay, now, storeNow, weight, denies, wake } = options
@@ -112,46 +113,53 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
     sent = sumsOf(batch)
   }
 
-  /** Tells the store of an account, with its rows of this batch. */
+  /** Tells the store of accounts of one bucket, each with its rows of this batch. */
   const tell = Effect.fnUntraced(function* (
-    account: string,
-    { run: of, number }: Pick<Batch, "run" | "number">,
-    rows: ReadonlyArray<Row>
+    accounts: ReadonlyArray<readonly [account: string, rows: ReadonlyArray<Row>]>,
+    { run: of, number }: Pick<Batch, "run" | "number">
   ) {
     const date = Days.dayOf(storeNow())
     const month = Days.monthStart(date, resetDay)
-    const known = told.get(account)
-    const isSameMonth = known && Days.monthStart(known.date, resetDay) === month
-    const own = unsentOf(account)
-    const here = inner.of(account, now())
-    const [day, total] = yield* run(
-      store,
-      AddUsage,
-      [keys.of("usage", account)],
-      [
-        ...[of, number, date, month, Days.dayOf(Date.parse(month) - 3 * 86_400_000)],
+    const argsOf = ([account, rows]: (typeof accounts)[number]) => {
+      const known = told.get(account)
+      const isSameMonth = known && Days.monthStart(known.date, resetDay) === month
+      const own = unsentOf(account)
+      const here = inner.of(account, now())
+      return [
         ...[Math.max(0, here.day - own), Math.max(0, here.month - own)],
-        ...[known?.date === date ? known.day : 0, isSameMonth ? known.month : 0],
+        ...[known?.date === date ? known.day : 0, isSameMonth ? known.month : 0, rows.length],
         ...rows.flatMap(([, day, bytes]) => [day, Days.monthStart(day, resetDay), bytes])
       ]
+    }
+    const sums = yield* run(
+      store,
+      AddUsage,
+      accounts.map(([account]) => keys.of("usage", account)),
+      [
+        ...[of, number, date, month, Days.dayOf(Date.parse(month) - 3 * 86_400_000)],
+        ...accounts.flatMap(argsOf)
+      ]
     )
+    for (const [index, [account]] of accounts.entries()) learn(account, date, sums[index]!)
+  })
+
+  /** Takes the usage of an account by all machines, on a day of the store. */
+  const learn = (account: string, date: string, [day, month]: readonly [day: number, month: number]) => {
     unknown.delete(account)
     if (Days.dayOf(storeNow()) !== date) return
-    told.set(account, { date, day, month: total })
+    told.set(account, { date, day, month })
     // The day of this machine, whatever its clock says: what the store counts today is to hold here now.
     const before = inner.of(account, now())
-    inner.raise({ date: Days.dayOf(now()), accounts: [{ name: account, day, month: total }] }, now())
-    if (day > before.day || total > before.month) changed.add(account)
-  })
+    inner.raise({ date: Days.dayOf(now()), accounts: [{ name: account, day, month }] }, now())
+    if (day > before.day || month > before.month) changed.add(account)
+  }
 
   const send = (all: Batch) => {
     const accounts = new Map<string, Array<Row>>()
     for (const row of all.rows) accounts.set(row[0], [...(accounts.get(row[0]) ?? []), row])
     for (const account of unknown) if (!accounts.has(account)) accounts.set(account, [])
-    return Effect.forEach(accounts, ([account, rows]) => tell(account, all, rows), {
-      concurrency: "unbounded",
-      discard: true
-    })
+    const calls = byBucket(accounts, ([account]) => bucketOf(account), most.call)
+    return Effect.forEach(calls, (some) => tell(some, all), { concurrency: "unbounded", discard: true })
   }
 
   const exchange = Effect.gen(function* () {

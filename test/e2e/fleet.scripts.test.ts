@@ -77,14 +77,22 @@ describeWith(["redis-server"], () => {
       for (let step = 0; step < 200; step++) {
         const day = pick(["2026-11-29", "2026-11-30", "2026-12-01"])
         const month = `${day.slice(0, 7)}-01`
-        const known = random() < 0.1 ? [500, 5000] : [0, 0]
+        const usageOf = () => {
+          const rows = some(() => {
+            const on = pick([day, "2026-11-29"])
+            return [on, `${on.slice(0, 7)}-01`, Math.floor(random() * 2 ** 40)]
+          })
+          const known = random() < 0.1 ? [500, 5000] : [0, 0]
+          const seeds = [random() < 0.1 ? 9 : 0, random() < 0.1 ? 90 : 0]
+          return [...seeds, ...known, rows.length, ...rows.flat()]
+        }
         const [real, other] = yield* both(
           AddUsage,
-          ["{1}:usage"],
+          ["{1}:usage:a", "{1}:usage:b"],
           [
             ...[pick(["run1", "run2"]), Math.ceil(random() * step), day, month, "2026-11-28"],
-            ...[random() < 0.1 ? 9 : 0, random() < 0.1 ? 90 : 0, ...known],
-            ...some(() => [day, month, Math.floor(random() * 2 ** 40)]).flat()
+            ...usageOf(),
+            ...usageOf()
           ]
         )
         assert.deepStrictEqual(real, other, `step ${step}`)
