@@ -5,6 +5,9 @@
  */
 import { performance } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
+import * as Keys from "../../dist/fleet/Keys.js"
+import * as Beat from "../../dist/fleet/scripts/Beat.js"
+import { ListMachines } from "../../dist/fleet/scripts/ListMachines.js"
 import { make } from "./machine.js"
 import * as Store from "./store.js"
 
@@ -24,8 +27,12 @@ const calls = {}
 const clients = { ...load, totals, life: (1000 * open) / perSecond }
 const one = hasOwn ? undefined : await Store.shared(socket, pace, calls)
 const begins = []
+/** Waits until the store has answered all that was asked before. */
+let answered = () => Promise.resolve()
 for (let index = 0; index < count; index++) {
   const connection = one ?? (await Store.own(socket, pace, calls))
+  answered = () =>
+    new Promise((resolve) => connection.store.call(ListMachines, Beat.keys(Keys.make("none")), [], resolve))
   // On a connection of all machines, one of them hears what goes to all.
   begins.push(await make(`machine-${first + index}`, connection, time, clients, hasOwn || index === 0))
 }
@@ -38,7 +45,10 @@ const fill = async (sessions) => {
   for (let index = 0; index < sessions; index++) {
     begins[index % count]()
     // As fast as the store and this process answer.
-    if (index % 100 === 99) await sleep(5)
+    if (index % 100 === 99) {
+      await answered()
+      await sleep(5)
+    }
   }
 }
 setInterval(() => {

@@ -63,7 +63,8 @@ export const shared = async (socket, pace, calls) => {
   return {
     store: {
       ...{ name: socket, isConnected: () => true, call: scaled(call, pace, calls) },
-      publish: (channel, message) => void client.publish(channel, message)
+      publish: (channel, message) =>
+        void client.sendCommand(["PUBLISH", channel, message], { timeout: 0 }).catch(() => {})
     },
     listen: (channel, receive) => client.subscribe(channel, receive)
   }
