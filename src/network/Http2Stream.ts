@@ -133,23 +133,13 @@ class StreamTransport extends NodeTransport {
   override reset(): void {
     const { stream } = this
     this.isReset = true
-    const { session } = stream
     if (!stream.destroyed && !stream.closed) stream.close(this.resetCode)
     stream.destroy()
-    setImmediate(() => nudge(session))
   }
 
   override keepAlive(): void {
     this.connection.keepAlive()
   }
-}
-
-/**
- * Has Node send what it has for a connection. The reset of a stream whose trailers have not been sent can stay with it
- * until something else is sent. A PING is the least (RFC 9113 §6.7), and Node has ten of them under way at most.
- */
-const nudge = (session: ServerHttp2Stream["session"]): void => {
-  if (session && !session.destroyed && !session.closed) session.ping(() => {})
 }
 
 const headersOf = (status: number, fields: Fields): OutgoingHttpHeaders => ({

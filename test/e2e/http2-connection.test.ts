@@ -1,5 +1,6 @@
 /**
- * Connections of HTTP/2 on real sockets: however a client goes away, its sessions end with it.
+ * Connections of HTTP/2 on real sockets: however a client goes away, its sessions end with it, and however an origin does,
+ * its client hears of it.
  */
 import * as http2 from "node:http2"
 import { connect as connectTcp } from "node:net"
@@ -45,4 +46,31 @@ it.live.each([
     const session = yield* program.logged({ command: "CONNECT", target: `127.0.0.1:${target.port}` })
     assert.strictEqual(session.outcome, "client reset")
   })
+)
+
+it.live("An origin that breaks off while nothing else happens is heard", () =>
+  Effect.gen(function* () {
+    const program = yield* withTls
+    const target = yield* listen()
+    const session = yield* Effect.acquireRelease(
+      Effect.sync(() => http2.connect(`https://127.0.0.1:${program.port}`, { rejectUnauthorized: false })),
+      (session) => Effect.sync(() => session.destroy())
+    )
+    const stream = session.request({
+      ":scheme": "http",
+      ":authority": `127.0.0.1:${target.port}`,
+      ":path": "/"
+    })
+    const closed = Effect.callback<number>((resume) => {
+      stream.on("error", () => {}).once("close", () => resume(Effect.succeed(stream.rstCode ?? 0)))
+    })
+    const origin = yield* target.accept
+    yield* origin.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+    yield* Effect.callback<void>((resume) => void stream.once("data", () => resume(Effect.void)))
+    yield* Effect.sleep("50 millis")
+    yield* origin.end
+    assert.strictEqual(yield* Effect.timeout(closed, "5 seconds"), http2.constants.NGHTTP2_INTERNAL_ERROR)
+    const { outcome } = yield* program.logged({ command: "FORWARD", target: `127.0.0.1:${target.port}` })
+    assert.strictEqual(outcome, "target reset")
+  }).pipe(Effect.scoped)
 )

@@ -1,7 +1,7 @@
 /**
  * The functions of libc that the descriptor transport calls, through koffi.
  *
- * Only this file and `LoopHandle.ts` know koffi. It is an optional dependency, and pinned: `koffi.node.poll` is not
+ * Only this file knows koffi. It is an optional dependency, and pinned: `koffi.node.poll` is not
  * documented. koffi is loaded once for a process, as is libc.
  */
 import { existsSync } from "node:fs"
@@ -16,9 +16,11 @@ export interface Libc {
   /** The error of the last call that returned -1. To be read at once. */
   readonly errno: Int32Array
   readonly calls: Readonly<Record<keyof typeof signatures, Call>>
-  /** Watches a descriptor with Node's own event loop. */
-  readonly poll: typeof import("koffi").node.poll
+  /** Watches a descriptor with Node's own event loop. The callback may come once after the handle has closed. */
+  readonly poll: (fd: number, options: { readonly readable: true }, callback: () => void) => PollHandle
 }
+
+type PollHandle = ReturnType<typeof import("koffi").node.poll>
 
 // Addresses are numbers (`intptr_t`), which koffi passes on faster than objects.
 const signatures = {
@@ -82,7 +84,10 @@ const open = async (): Promise<Libc> => {
     memory: Memory.cut(koffi.view(at, Memory.size), at),
     errno: new Int32Array(koffi.view(libc.func("void *__errno_location()")(), 4)),
     calls,
-    poll: koffi.node.poll
+    // koffi calls outside of a callback scope of Node. There, each event that Node's own code emits from inside a call, such
+    // as HTTP/2 on a reset, would run ticks and microtasks in the middle of that call. An immediate has a scope, and comes in
+    // the same turn of the loop.
+    poll: (fd, options, callback) => koffi.node.poll(fd, options, () => void setImmediate(callback))
   }
 }
 

@@ -160,21 +160,18 @@ export class Poller {
   }
 
   private turn(): void {
+    if (this.handle === undefined) return
     const end = this.now() + budget
     this.isRunning = true
-    // An exception that leaves the callback of koffi would come out of a later call of koffi.
     try {
       for (let round = 0; round < mostRounds; round++) {
         const events = this.round(end)
         if ((events === 0 && this.tasks.length === 0) || this.now() > end) break
       }
-    } catch (defect) {
-      setImmediate(() => {
-        throw defect
-      })
+    } finally {
+      this.isRunning = false
+      if (this.tasks.length > 0) this.schedule()
     }
-    this.isRunning = false
-    if (this.tasks.length > 0) this.schedule()
   }
 
   private round(end: number): number {
