@@ -87,7 +87,7 @@ class Http2Output extends HttpOutput {
   }
 
   respond(status: number, fields: Http.Fields, framing: HttpFraming.Framing): void {
-    this.stream.respond(status, fields, framing._tag === "Chunked")
+    this.stream.respond(status, fields, framing._tag !== "None")
     this.onWritten(sizeOf(fields))
   }
 

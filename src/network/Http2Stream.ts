@@ -36,10 +36,13 @@ export class Http2Stream {
     this.data.resetCode = NGHTTP2_INTERNAL_ERROR
   }
 
-  /** Begins the final response. With `hasTrailers`, trailers can follow its body. */
-  respond(status: number, fields: Fields, hasTrailers = false): void {
+  /**
+   * Begins the final response. One that is `passedOn` may have trailers, and may break off: without `waitForTrailers`, Node
+   * would end a stream in order before it resets it, and half a response would look like a whole one.
+   */
+  respond(status: number, fields: Fields, passedOn = false): void {
     if (!this.canSend) return
-    this.attempt(() => this.stream.respond(headersOf(status, fields), { waitForTrailers: hasTrailers }))
+    this.attempt(() => this.stream.respond(headersOf(status, fields), { waitForTrailers: passedOn }))
   }
 
   /** Sends an interim response. */
@@ -50,7 +53,7 @@ export class Http2Stream {
   /** Begins a tunnel, whose end in the middle is told by an error of its own (RFC 9113 §8.5). */
   open(fields: Fields): void {
     this.data.resetCode = NGHTTP2_CONNECT_ERROR
-    this.respond(200, fields)
+    this.respond(200, fields, true)
   }
 
   /** Ends the response, with trailers if there are any. */
@@ -133,8 +136,12 @@ class StreamTransport extends NodeTransport {
   override reset(): void {
     const { stream } = this
     this.isReset = true
-    if (!stream.destroyed && !stream.closed) stream.close(this.resetCode)
-    stream.destroy()
+    if (stream.destroyed || stream.closed) stream.destroy()
+    else {
+      stream.close(this.resetCode)
+      // Not yet: while something is being written to the connection, the reset waits behind what came before it.
+      setImmediate(() => stream.destroy())
+    }
   }
 
   override keepAlive(): void {

@@ -142,10 +142,12 @@ export const frame = (type: number, flags: number, stream: number, payload: Uint
 }
 
 export const Type = {
+  DATA: 0,
   HEADERS: 1,
   RST_STREAM: 3,
   SETTINGS: 4,
   PING: 6,
+  GOAWAY: 7,
   WINDOW_UPDATE: 8,
   CONTINUATION: 9
 } as const
@@ -163,3 +165,47 @@ export const block = (fields: Readonly<Record<string, string>>): Buffer =>
       ])
     )
   )
+
+/**
+ * A client of frames, that is told by no library what they mean: `told` says what came on a stream, as HEADERS, the size of
+ * DATA, END for END_STREAM, and the code of RST_STREAM.
+ */
+export const dialFrames = Effect.fnUntraced(function* (settings: Uint8Array = Buffer.alloc(0)) {
+  const socket = yield* dialTls()
+  const streams = new Map<number, Array<string>>()
+  let pending = Buffer.alloc(0)
+  socket
+    .on("error", () => {})
+    .on("data", (chunk: Buffer) => {
+      pending = Buffer.concat([pending, chunk])
+      for (let size = sizeOf(pending); pending.length >= size; size = sizeOf(pending)) {
+        const stream = pending.readUInt32BE(5)
+        streams.set(stream, [...(streams.get(stream) ?? []), ...nameOf(pending.subarray(0, size))])
+        pending = pending.subarray(size)
+      }
+    })
+  socket.write(Buffer.concat([preface.subarray(0, -9), frame(Type.SETTINGS, 0, 0, settings)]))
+  return {
+    socket,
+    send: (...frames: ReadonlyArray<Uint8Array>) => Effect.sync(() => socket.write(Buffer.concat(frames))),
+    told: (stream: number) => (streams.get(stream) ?? []).join(" ")
+  }
+})
+
+const sizeOf = (bytes: Buffer): number => (bytes.length < 9 ? 9 : 9 + bytes.readUIntBE(0, 3))
+
+const nameOf = (bytes: Buffer): ReadonlyArray<string> => {
+  const end = (bytes[4]! & 1) === 1 ? ["END"] : []
+  switch (bytes[3]) {
+    case Type.DATA:
+      return [`${bytes.length - 9}`, ...end]
+    case Type.HEADERS:
+      return ["HEADERS", ...end]
+    case Type.RST_STREAM:
+      return [`RST ${bytes.readUInt32BE(9)}`]
+    case Type.GOAWAY:
+      return [`GOAWAY ${bytes.readUInt32BE(13)}`]
+    default:
+      return []
+  }
+}
