@@ -57,7 +57,7 @@ export class CapsuleSocket implements UdpSocket, Receiver {
 
   ended(): void {
     this.hasEnded = true
-    if (!this.isPaused) this.end("finished")
+    if (!this.isPaused) this.finish()
   }
 
   closed(): void {
@@ -81,8 +81,7 @@ export class CapsuleSocket implements UdpSocket, Receiver {
       }
       const size = this.reader.take(rest, this.onDatagram)
       if (typeof size === "string") {
-        this.transport?.reset()
-        this.end("client reset")
+        this.abort()
         return
       }
       rest = rest.subarray(size)
@@ -96,8 +95,19 @@ export class CapsuleSocket implements UdpSocket, Receiver {
 
   private goOn(): void {
     this.isPaused = false
-    if (this.hasEnded) this.end("finished")
+    if (this.hasEnded) this.finish()
     else this.transport?.resume()
+  }
+
+  /** An end in the middle of a capsule is none (RFC 9297 §3.3). */
+  private finish(): void {
+    if (this.reader.isWhole) this.end("finished")
+    else this.abort()
+  }
+
+  private abort(): void {
+    this.transport?.reset()
+    this.end("client reset")
   }
 
   private end(ending: Ending): void {

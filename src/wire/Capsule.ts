@@ -33,6 +33,11 @@ export class CapsuleReader {
   /** The bytes of a capsule of another type that are still to come: it is ignored (RFC 9297 §3.2). */
   private ignored = 0
 
+  /** Whether all capsules so far are whole. */
+  get isWhole(): boolean {
+    return this.head.length === 0 && this.partial === undefined && this.ignored === 0
+  }
+
   /**
    * Takes a capsule or a part of one from the start of the bytes, and returns the number of bytes, or what is wrong. Calls
    * `onDatagram` with a whole UDP payload, which is valid until the call returns.

@@ -86,7 +86,8 @@ const rows: ReadonlyArray<Row> = [
     name: "an end in the middle of a capsule",
     sends: [Uint8Array.of(0, 9, 0)],
     ends: true,
-    found: "granted, end"
+    found: "granted, reset",
+    because: "RFC 9297 \u00a73.3: the message is malformed"
   },
   { name: "a name", path: `${well}/localhost/PORT/`, sends: [datagram("one")], found: "granted, one, open" },
   {
