@@ -2,6 +2,7 @@
  * `effect-socks check`: whether a server could start with these settings, without
  * starting one.
  */
+
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -18,10 +19,10 @@ import * as RuleLint from "../config/RuleLint.ts"
 import * as Sources from "../config/Sources.ts"
 import type { BadSetting, BadSettings, OpenProxyRefused, StateFailed } from "../Errors.ts"
 import * as Quotas from "../limits/Quotas.ts"
+import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import * as Routes from "../routes/Routes.ts"
 import * as AuthLayer from "../server/AuthLayer.ts"
 import * as Config from "../server/Config.ts"
-import * as Interfaces from "../server/Interfaces.ts"
 import * as Listeners from "../server/Listeners.ts"
 import * as OpenProxyCheck from "../server/OpenProxyCheck.ts"
 import * as TlsFiles from "../server/TlsFiles.ts"
@@ -98,7 +99,7 @@ const trial = Effect.fnUntraced(function* (
     >
   > = [
     Effect.scoped(Layer.build(AuthLayer.layer)),
-    Effect.scoped(Layer.build(Interfaces.layer)),
+    Effect.scoped(Layer.build(LocalAddresses.layer)),
     TlsFiles.load,
     Routes.pools,
     Listeners.check(listen),

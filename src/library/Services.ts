@@ -24,7 +24,6 @@ import * as Routes from "../routes/Routes.ts"
 import * as AuthLayer from "../server/AuthLayer.ts"
 import * as Composition from "../server/Composition.ts"
 import type * as Config from "../server/Config.ts"
-import * as Interfaces from "../server/Interfaces.ts"
 import { DatagramRelay } from "../udp/DatagramRelay.ts"
 import type { Replaced } from "./Steering.ts"
 
@@ -46,7 +45,7 @@ export const make: Effect.Effect<ReturnType<typeof Composition.services>> = Effe
         : users
           ? AuthLayer.layerOfUsers(users, hashes)
           : AuthLayer.layerOf(hashes),
-      policy: found(Policy) ?? Layer.provide(Policy.layer, found(LocalAddresses) ?? Interfaces.layer),
+      policy: found(Policy) ?? Layer.provide(Policy.layer, found(LocalAddresses) ?? LocalAddresses.layer),
       resolver: resolver && Resolver.layerOfOwn(resolver),
       dialer: found(Dialer),
       binder: found(Binder),

@@ -3,10 +3,17 @@
  * can hide a service from the Internet, but not from connections of the machine itself,
  * and connections for clients of this server come from the machine.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as IpBits from "../base/IpBits.ts"
+import { BadSetting } from "../Errors.ts"
+import * as Interfaces from "../network/Interfaces.ts"
+import { ListenSettings } from "../network/ListenSettings.ts"
+import * as Reach from "./Reach.ts"
+import { PolicySettings } from "./Settings.ts"
 
 /** Milliseconds for which the addresses are kept: reading them costs more than many decisions. */
 const holdsFor = 5000
@@ -57,6 +64,37 @@ export class LocalAddresses extends Context.Service<
       }
     }
   }
+
+  /**
+   * The addresses of the interfaces, for a policy of these settings. Fails if the system does not report the addresses
+   * and the settings forbid clients to reach them: a server must not start then.
+   */
+  static readonly layer: Layer.Layer<LocalAddresses, BadSetting, ListenSettings | PolicySettings> =
+    Layer.suspend(() => LocalAddresses.layerOf(Interfaces.addresses))
+
+  /** The same, with the addresses that `read` returns. */
+  static readonly layerOf = (
+    read: () => Addresses
+  ): Layer.Layer<LocalAddresses, BadSetting, ListenSettings | PolicySettings> =>
+    Layer.effect(
+      LocalAddresses,
+      Effect.gen(function* () {
+        const settings = { ...(yield* ListenSettings), ...(yield* PolicySettings) }
+        const now = yield* Clock.currentTimeMillis
+        // No decision depends on the addresses then.
+        if (Reach.allowsPrivateTargets(settings)) return { has: () => false }
+        return yield* Effect.try({
+          try: () => LocalAddresses.make(read, now),
+          catch: () =>
+            new BadSetting({
+              setting: "--private-targets",
+              value: `"${settings.privateTargets}"`,
+              expected:
+                "possible here, because the system does not report this machine's addresses (AF_NETLINK); use allow"
+            })
+        })
+      })
+    )
 
   /** Fixed addresses: for tests, and for apps that know the addresses. */
   static readonly layerFixed = (addresses: Addresses): Layer.Layer<LocalAddresses> =>

@@ -10,7 +10,7 @@ import * as Hmac from "../base/Hmac.ts"
 import type { Digest } from "../base/KeyedHash.ts"
 import * as EgressSource from "../config/EgressSource.ts"
 import { BadSetting } from "../Errors.ts"
-import * as InterfaceAddress from "../network/InterfaceAddress.ts"
+import * as Interfaces from "../network/Interfaces.ts"
 import { CurrentSource, type Source } from "../network/Source.ts"
 import type { Access } from "../policy/Access.ts"
 import type { JudgedTarget, Route } from "./Route.ts"
@@ -117,7 +117,7 @@ const choose = (
   const isChosen = candidates.length > 1 || EgressSource.isChosen(first)
   const hash = isChosen ? bitsOf(digest(utf8.encode(key))) : 0n
   const source = candidates[Number(hash % BigInt(candidates.length))]!
-  if (source._tag === "Interface") return InterfaceAddress.find(source.name, isIpv4)
+  if (source._tag === "Interface") return Interfaces.find(source.name, isIpv4)
   const { address, prefixLength } = source.network
   const size = 1n << BigInt(NetAddress.width(address) - prefixLength)
   return size === 1n ? address : plus(address, (hash / BigInt(candidates.length)) % size)

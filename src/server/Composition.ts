@@ -20,6 +20,7 @@ import { Pseudonym } from "../network/Pseudonym.ts"
 import { Relay } from "../network/Relay.ts"
 import { Resolver } from "../network/Resolver.ts"
 import { AutoConfig } from "../policy/AutoConfig.ts"
+import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as MemberStates from "../routes/MemberStates.ts"
 import * as RouteNames from "../routes/RouteNames.ts"
@@ -33,7 +34,6 @@ import type { UsageRecords } from "../usage/UsageRecords.ts"
 import * as AuthLayer from "./AuthLayer.ts"
 import type * as Config from "./Config.ts"
 import type * as Generation from "./Generation.ts"
-import * as Interfaces from "./Interfaces.ts"
 
 /** A layer that makes a service from the settings. */
 type Made<Service> = Layer.Layer<Service, BadSetting | BadSettings, Config.Sections>
@@ -60,7 +60,7 @@ export const services = (
   const dialer = replacements.dialer ?? Layer.provide(Dialer.layer, translator)
   return Layer.mergeAll(
     replacements.authenticator ?? AuthLayer.layer,
-    replacements.policy ?? Layer.provide(Policy.layer, Interfaces.layer),
+    replacements.policy ?? Layer.provide(Policy.layer, LocalAddresses.layer),
     resolver,
     translator,
     dialer,

@@ -28,7 +28,6 @@ import { printable } from "../wire/Text.ts"
 import * as AccessQuestion from "./AccessQuestion.ts"
 import * as Config from "./Config.ts"
 import { addressesOf } from "./CurrentGeneration.ts"
-import * as Interfaces from "./Interfaces.ts"
 import * as LoopGuard from "./LoopGuard.ts"
 
 /** Services of an app, in the place of those of the settings. */
@@ -77,7 +76,7 @@ export const answer = Effect.fnUntraced(function* (
         Layer.mergeAll(
           replacements.users ?? usersOf,
           Layer.provideMerge(Nat64.layer, replacements.resolver ?? Resolver.layer),
-          Interfaces.layer,
+          LocalAddresses.layer,
           RouteNames.layer
         ),
         Config.layer(values)

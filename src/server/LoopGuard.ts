@@ -8,10 +8,10 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { TargetPattern } from "../config/TargetPattern.ts"
 import { NotAllowed } from "../Errors.ts"
 import type { Dialer } from "../network/Dialer.ts"
+import * as Interfaces from "../network/Interfaces.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Decision } from "../policy/Decision.ts"
 import type { Policy } from "../policy/Policy.ts"
-import * as Interfaces from "./Interfaces.ts"
 
 /** Denies connections to these listeners; undefined for other targets. `allow` has the exceptions. */
 export const judge =

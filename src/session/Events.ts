@@ -48,11 +48,11 @@ export class Events extends Context.Service<
       listener: Listener<Event.Of<Tag>>
     ) => Effect.Effect<void, never, Scope.Scope>
     /**
-     * The events of these kinds from the time that the stream is run. A stream never delays a session: while `capacity`
-     * events wait, 4096 by default, further events are dropped and counted in an `EventsMissed`.
+     * The events of these kinds, or of all kinds, from the time that the stream is run. A stream never delays a session:
+     * while `capacity` events wait, 4096 by default, further events are dropped and counted in an `EventsMissed`.
      */
     readonly stream: <const Tag extends Exclude<Event.Tag, "EventsMissed">>(
-      tags: ReadonlyArray<Tag>,
+      tags?: ReadonlyArray<Tag>,
       options?: { readonly capacity?: number }
     ) => Stream.Stream<Event.Of<Tag> | Event.EventsMissed>
     /** Calls `changed` with all kinds that have listeners: now, and at each change, until the scope closes. */
@@ -87,6 +87,7 @@ const make = (): Events["Service"] => {
     ReloadFailed: undefined,
     EventsMissed: undefined
   } satisfies Record<Event.Tag, undefined>
+  const everyTag = (Object.keys(to) as Array<Event.Tag>).filter((tag) => tag !== "EventsMissed")
   const interested = new Set<(tags: ReadonlyArray<Event.Tag>) => void>()
 
   const change = (
@@ -116,7 +117,7 @@ const make = (): Events["Service"] => {
     emit: (event) => to[event._tag]?.(event as never) ?? Effect.void,
     listen,
     stream: <Tag extends Exclude<Event.Tag, "EventsMissed">>(
-      tags: ReadonlyArray<Tag>,
+      tags: ReadonlyArray<Tag> = everyTag as ReadonlyArray<string> as ReadonlyArray<Tag>,
       { capacity = defaultCapacity } = {}
     ) =>
       Stream.unwrap(

@@ -205,6 +205,22 @@ describe("Events", () => {
     }).pipe(Effect.provide(provided()))
   )
 
+  it.effect("come in a stream of all kinds", () =>
+    Effect.gen(function* () {
+      const { emit, stream } = yield* Events
+      const reading = yield* Effect.forkChild(Stream.runCollect(Stream.take(stream(), 2)), {
+        startImmediately: true
+      })
+      yield* settled
+      yield* emit(ended(1))
+      yield* emit({ _tag: "ReloadFailed", reason: "a mistake" })
+      assert.deepStrictEqual(
+        (yield* Fiber.join(reading)).map(({ _tag }) => _tag),
+        ["SessionEnded", "ReloadFailed"]
+      )
+    }).pipe(Effect.provide(provided()))
+  )
+
   it.effect("reach several listeners, each with its own kinds", () =>
     Effect.gen(function* () {
       const { emit, listen, to } = yield* Events

@@ -8,9 +8,10 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
+import * as Interfaces from "../../src/network/Interfaces.ts"
+import { LocalAddresses } from "../../src/policy/LocalAddresses.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import * as Config from "../../src/server/Config.ts"
-import * as Interfaces from "../../src/server/Interfaces.ts"
 import { access } from "../support/rules.ts"
 
 const wide: Partial<Config.Values> = { listen: [Option.getOrThrow(ListenAddress.fromString("0.0.0.0:1080"))] }
@@ -18,7 +19,7 @@ const wide: Partial<Config.Values> = { listen: [Option.getOrThrow(ListenAddress.
 const policy = (read: () => ReadonlyArray<string>, values: Partial<Config.Values> = wide) =>
   Layer.provide(
     Policy.layer,
-    Interfaces.layerOf(() => read().map(NetAddress.ipFromStringUnsafe))
+    LocalAddresses.layerOf(() => read().map(NetAddress.ipFromStringUnsafe))
   ).pipe(Layer.provide(Config.layer(values)))
 
 const verdict = Effect.fnUntraced(function* (text: string) {
