@@ -57,9 +57,9 @@ export const make = async (id, { store, listen }, { now, after, every }, load, h
     every(1000, () => {
       member.sweep()
       slots.sweep()
+      tokens.sweep()
       shares.sweep()
     })
-    every(200, () => tokens.sweep())
   })
 
   /** Runs an exchange each second, and soon when it is asked for, one at a time. */

@@ -61,11 +61,12 @@ export const layer = (
           shares.end()
         })
       )
-      yield* every("1 second", () => {
+      const sweep = Effect.sync(() => {
         slots.sweep()
+        tokens.sweep()
         shares.sweep()
       })
-      yield* every("200 millis", () => tokens.sweep())
+      yield* Effect.forkScoped(Effect.schedule(sweep, Schedule.spaced("1 second")))
       return {
         ...seat,
         enter: (member: Member) => {
@@ -100,6 +101,3 @@ export const layer = (
       }
     })
   )
-
-const every = (interval: "1 second" | "200 millis", call: () => void) =>
-  Effect.forkScoped(Effect.schedule(Effect.sync(call), Schedule.spaced(interval)))

@@ -3,26 +3,26 @@
  */
 import * as RateAllocator from "../limits/RateAllocator.ts"
 import type { Fault } from "./Faults.ts"
+import { FleetLimits } from "./FleetLimits.ts"
 import { hasFailed } from "./FleetStore.ts"
 import { bucketOf } from "./Keys.ts"
 import type { Leases, Membership } from "./Membership.ts"
-import { TakeShare, whole } from "./scripts/TakeShare.ts"
-
-/** The weight of a machine that needs all of its share, and of one that does not. */
-const busy = 8
-const idle = 1
+import { Demand, TakeShare, whole } from "./scripts/TakeShare.ts"
 
 interface Limit<Member> {
   readonly name: string
   readonly parts: Map<Member, Part>
   /** The share of this machine, in millionths. */
   share: number
+  /** A call has no reply. There is one at a time, so that each says all that earlier replies have granted. */
   isInFlight: boolean
-  /** The store is to be asked again when its reply is there. */
+  /** The store is to be asked again, when its reply is there and the members keep to their shares. */
   isDue: boolean
-  /** Whether the last order to the store, which says what the machine uses, was taken. */
-  askedAt: number
+  /** Renewals that wait for the reply. */
+  readonly renewals: Array<Done>
 }
+
+type Done = (isRenewed: boolean) => void
 
 /** What a member has of a limit. */
 interface Part {
@@ -31,18 +31,15 @@ interface Part {
   /** The member's part of the machine's share, and the allocator's turn of it. */
   part: number
   turn: number
-  /** The machine's share that was sent last, its turn, and the one that the member keeps to. */
+  /** The machine's share that was sent last, its turn, and the largest that the member may still keep to. */
   sent: number
   sentTurn: number
   kept: number
 }
 
-export class FleetShares<Member> implements Leases {
+export class FleetShares<Member> extends FleetLimits<Member, RateAllocator.Share> implements Leases {
   private readonly limits = new Map<string, Limit<Member>>()
   private readonly allocator: RateAllocator.RateAllocator<Member>
-  private readonly membership: Membership
-  private readonly fault: Fault
-  private readonly send: (member: Member, share: RateAllocator.Share) => void
   private turns = 0
 
   constructor(
@@ -50,9 +47,7 @@ export class FleetShares<Member> implements Leases {
     fault: Fault,
     send: (member: Member, share: RateAllocator.Share) => void
   ) {
-    this.membership = membership
-    this.fault = fault
-    this.send = send
+    super(membership, fault, send)
     this.allocator = RateAllocator.make<Member>((member, { name, turn, share }) => {
       const limit = this.limits.get(name)
       const part = limit?.parts.get(member)
@@ -115,38 +110,38 @@ export class FleetShares<Member> implements Leases {
   /** Asks for the shares of the limits of which this machine needs more. To be called once a second. */
   sweep(): void {
     for (const limit of this.limits.values()) {
-      if (limit.share < whole && weightOf(limit) === busy) this.ask(limit)
+      if (limit.share < whole && demandOf(limit) === Demand.busy) this.ask(limit)
     }
   }
 
   renew(done: (areRenewed: boolean) => void): void {
-    let open = this.limits.size
-    if (open === 0) {
-      done(true)
-      return
-    }
+    let open = this.limits.size + 1
     let areRenewed = true
-    for (const limit of this.limits.values()) {
-      this.call(limit, (isDone) => {
-        areRenewed &&= isDone
-        if (--open === 0) done(areRenewed)
-      })
+    const one = (isRenewed: boolean) => {
+      areRenewed &&= isRenewed
+      if (--open === 0) done(areRenewed)
     }
+    for (const limit of this.limits.values()) {
+      if (limit.isInFlight) limit.renewals.push(one)
+      else this.call(limit, [one])
+    }
+    one(true)
+  }
+
+  /** Others may have its shares from now on, so the machine uses no more than without a store. */
+  surrender(): void {
+    for (const limit of this.limits.values()) this.setShare(limit, Math.min(limit.share, this.shareOf(limit)))
   }
 
   lose(): void {
-    if (this.fault === "keep") return
-    const share = this.fault === "deny" ? 0 : Math.floor(whole / this.membership.machines)
-    for (const limit of this.limits.values()) this.setShare(limit, share)
+    for (const limit of this.limits.values()) this.setShare(limit, this.shareOf(limit))
   }
-
-  surrender(): void {}
 
   /** Gives all shares back, at the end. */
   end(): void {
     for (const limit of this.limits.values()) {
       limit.parts.clear()
-      this.call(limit, () => {})
+      this.call(limit)
     }
   }
 
@@ -157,25 +152,29 @@ export class FleetShares<Member> implements Leases {
 
   private begin(name: string): Limit<Member> {
     const limit: Limit<Member> = {
-      ...{ name, parts: new Map(), share: 0, isInFlight: false, isDue: false },
-      askedAt: Number.NEGATIVE_INFINITY
+      ...{ name, parts: new Map(), share: 0, isInFlight: false, isDue: false, renewals: [] }
     }
     this.limits.set(name, limit)
-    if (this.membership.isAlone() && this.fault === "share") {
-      limit.share = Math.floor(whole / this.membership.machines)
-    }
+    if (this.membership.isAlone()) limit.share = this.shareOf(limit)
     return limit
+  }
+
+  /** The share of a limit without a store. */
+  private shareOf({ share }: Limit<Member>): number {
+    return this.allowedOf(whole, share)
   }
 
   private drop(limit: Limit<Member>, member: Member): void {
     limit.parts.delete(member)
     if (limit.parts.size > 0) return
     this.limits.delete(limit.name)
-    this.call(limit, () => {})
+    this.call(limit)
   }
 
   /** Tells a member its share of the whole. */
   private tell({ name, share }: Limit<Member>, member: Member, part: Part): void {
+    // Until the member has confirmed this one, it may use the one before, which it has not confirmed either.
+    part.kept = Math.max(part.kept, part.sent)
     part.sent = share
     part.sentTurn = ++this.turns
     this.send(member, {
@@ -194,41 +193,50 @@ export class FleetShares<Member> implements Leases {
   private ask(limit: Limit<Member>): void {
     if (this.membership.isLost) return
     if (limit.isInFlight) limit.isDue = true
-    else this.call(limit, () => {})
+    else this.call(limit)
   }
 
-  private call(limit: Limit<Member>, done: (isDone: boolean) => void): void {
+  private call(limit: Limit<Member>, renewals: ReadonlyArray<Done> = []): void {
     const { store, keys, id, lease } = this.membership
     const { name } = limit
     limit.isInFlight = true
     limit.isDue = false
     const using = usingOf(limit)
+    const until = this.membership.leaseEnd()
     store.call(
       TakeShare,
       [keys.ofBucket("epoch", bucketOf(name)), keys.of("shares", name), keys.of("share-ends", name)],
-      [
-        ...[id, name, keys.channels, this.membership.nextOrder()],
-        ...[weightOf(limit), using, lease, this.membership.machines]
-      ],
+      [id, name, keys.channels, this.membership.nextOrder(), demandOf(limit), using, lease],
       (reply) => {
         limit.isInFlight = false
-        if (hasFailed(reply) || reply < 0) return done(false)
-        if (limit.parts.size > 0) {
-          this.setShare(limit, reply)
+        // A share that comes after the end of its own lease, as to a machine that stood still, is another's by now.
+        const isTaken = !hasFailed(reply) && reply >= 0 && this.membership.now() < until
+        if (isTaken && limit.parts.size > 0 && !this.membership.isAlone()) {
+          // What members may still use of a share that has ended is counted, and not given back to them.
+          this.setShare(limit, Math.min(reply, reply > using ? whole : limit.share))
           // The store counts the smaller share when the members have confirmed it, which they do at once.
-          if (reply < using) limit.isDue = true
-          if (limit.isDue && usingOf(limit) === limit.share) this.ask(limit)
+          if (limit.share < using) limit.isDue = true
         }
-        done(true)
+        for (const done of renewals) done(isTaken)
+        this.next(limit, isTaken)
       }
     )
   }
+
+  /** What has waited for the reply of a call. */
+  private next(limit: Limit<Member>, isTaken: boolean): void {
+    const renewals = limit.renewals.splice(0)
+    // The members have left, which the store was told at once.
+    if (limit.parts.size === 0) for (const done of renewals) done(isTaken)
+    else if (renewals.length > 0) this.call(limit, renewals)
+    else if (limit.isDue && usingOf(limit) === limit.share) this.ask(limit)
+  }
 }
 
-const weightOf = <Member>({ parts }: Limit<Member>): number => {
-  if (parts.size === 0) return 0
-  for (const { isBusy } of parts.values()) if (isBusy) return busy
-  return idle
+const demandOf = <Member>({ parts }: Limit<Member>): number => {
+  if (parts.size === 0) return Demand.none
+  for (const { isBusy } of parts.values()) if (isBusy) return Demand.busy
+  return Demand.idle
 }
 
 /** The most that the members may be using, as a share of the machine. */

@@ -7,7 +7,8 @@
  */
 import * as SlotAllocator from "../limits/SlotAllocator.ts"
 import { byBucket } from "./Batches.ts"
-import { allowed, type Fault } from "./Faults.ts"
+import type { Fault } from "./Faults.ts"
+import { FleetLimits } from "./FleetLimits.ts"
 import { type Answer, hasFailed } from "./FleetStore.ts"
 import { bucketOf, buckets } from "./Keys.ts"
 import type { Leases, Membership } from "./Membership.ts"
@@ -71,12 +72,12 @@ interface Recall<Member> {
   readonly open: Set<Member>
 }
 
-export class FleetSlots<Member extends object> implements Leases {
+export class FleetSlots<Member extends object>
+  extends FleetLimits<Member, SlotAllocator.Ruling>
+  implements Leases
+{
   private readonly entries = new Map<string, Entry<Member>>()
   private readonly allocator: SlotAllocator.SlotAllocator<Member | typeof rest>
-  private readonly membership: Membership
-  private readonly fault: Fault
-  private readonly send: (member: Member, ruling: SlotAllocator.Ruling) => void
   private recalls = 0
   /** With which order the lease of each bucket began. */
   private readonly since = new Map<number, number>()
@@ -90,9 +91,7 @@ export class FleetSlots<Member extends object> implements Leases {
     fault: Fault,
     send: (member: Member, ruling: SlotAllocator.Ruling) => void
   ) {
-    this.membership = membership
-    this.fault = fault
-    this.send = send
+    super(membership, fault, send)
     this.allocator = SlotAllocator.make<Member | typeof rest>((member, ruling) => {
       if (member !== rest) send(member, ruling)
       // Later, as the allocator is in the middle of a call.
@@ -209,7 +208,7 @@ export class FleetSlots<Member extends object> implements Leases {
   lose(): void {
     for (const entry of [...this.entries.values()]) {
       if (entry.limit === Infinity) continue
-      entry.count = this.allowedOf(entry)
+      entry.count = this.mayUse(entry)
       this.settle(entry)
       this.answer(entry)
       if (this.usedOf(entry) > entry.count) this.askBack(entry)
@@ -279,11 +278,11 @@ export class FleetSlots<Member extends object> implements Leases {
   private setLimit(entry: Entry<Member>, limit: number): void {
     if (entry.limit === limit) return
     entry.limit = limit
-    if (this.membership.isAlone()) entry.count = this.allowedOf(entry)
+    if (this.membership.isAlone()) entry.count = this.mayUse(entry)
   }
 
-  private allowedOf({ limit, count, kept }: Entry<Member>): number {
-    return allowed(this.fault, limit, this.membership.machines, Math.max(count, kept))
+  private mayUse({ limit, count, kept }: Entry<Member>): number {
+    return this.allowedOf(limit, Math.max(count, kept))
   }
 
   private membersOf({ key }: Entry<Member>): ReadonlyArray<readonly [Member, number]> {

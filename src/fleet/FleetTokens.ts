@@ -1,19 +1,25 @@
 /**
  * The tokens of session rates, which a machine leases from the fleet's store for the need of the next 200 milliseconds.
  *
- * A session takes a leased token at once. Tokens that were not used in that time go back. So in any time the fleet begins
- * no more sessions than the rate allows, and those for which tokens were leased before.
+ * A session takes a leased token at once. A token that is not used within its time is lost. So in any time the fleet begins
+ * no more sessions than the rate allows, and those of that time before.
  */
 import * as TokenBuckets from "../base/TokenBuckets.ts"
 import type { TokenAnswer, TokenRequest } from "../limits/RateTokens.ts"
-import { allowed, type Fault } from "./Faults.ts"
+import { FleetLimits } from "./FleetLimits.ts"
 import { hasFailed } from "./FleetStore.ts"
 import { bucketOf } from "./Keys.ts"
-import type { Membership } from "./Membership.ts"
 import { TakeTokens } from "./scripts/TakeTokens.ts"
 
-/** Milliseconds of need for which tokens are leased, and for which they are kept. */
+/**
+ * Milliseconds of need for which tokens are leased, and for which one is kept from when it was asked for: twice as long,
+ * since a machine that needs two in that time does not need one in each half of it.
+ */
 const ahead = 200
+const kept = 400
+
+/** Milliseconds after which an answer is too late for those that wait: then this machine stood still. */
+const patience = 1000
 
 /** Milliseconds of a refusal where nothing is known of the bucket. */
 const unknown = 100
@@ -21,9 +27,8 @@ const unknown = 100
 interface Pool<Member> {
   readonly key: string
   limit: number
-  tokens: number
-  /** When tokens were leased last. */
-  leasedAt: number
+  /** Leased tokens, the oldest first, with the time until which they are kept. */
+  leased: Array<{ count: number; readonly until: number }>
   readonly waiting: Array<readonly [Member, id: number]>
   isInFlight: boolean
   /** Tokens that were asked for since `since`, and a second before. */
@@ -35,19 +40,10 @@ interface Pool<Member> {
   grantedBefore: number
 }
 
-export class FleetTokens<Member> {
+export class FleetTokens<Member> extends FleetLimits<Member, TokenAnswer> {
   private readonly pools = new Map<string, Pool<Member>>()
-  private readonly membership: Membership
-  private readonly fault: Fault
-  private readonly send: (member: Member, answer: TokenAnswer) => void
   /** For the time without a store. */
   private readonly local = TokenBuckets.make()
-
-  constructor(membership: Membership, fault: Fault, send: (member: Member, answer: TokenAnswer) => void) {
-    this.membership = membership
-    this.fault = fault
-    this.send = send
-  }
 
   /** Takes a request of a member. */
   receive(member: Member, { id, key, limit }: TokenRequest): void {
@@ -59,34 +55,23 @@ export class FleetTokens<Member> {
     pool.asked++
     if (membership.isAlone()) {
       this.answer(member, id, this.waitWithout(pool))
-      return
-    }
-    const isFresh = membership.now() - pool.leasedAt <= ahead
-    if (pool.tokens > 0 && isFresh && pool.waiting.length === 0) {
-      pool.tokens--
+    } else if (pool.waiting.length === 0 && this.stockOf(pool) > 0) {
+      pool.leased[0]!.count--
       this.grant(pool, member, id)
       const need = this.needOf(pool)
-      if (need > 1 && pool.tokens < need / 2) this.lease(pool)
-      return
+      if (need > 1 && this.stockOf(pool) < need / 2) this.lease(pool)
+    } else {
+      pool.waiting.push([member, id])
+      this.lease(pool)
     }
-    pool.waiting.push([member, id])
-    this.lease(pool)
   }
 
-  /** Gives back tokens that were not used in their time. To be called every 200 milliseconds. */
+  /** Forgets what is not used. To be called once a second. */
   sweep(): void {
-    const now = this.membership.now()
     for (const [key, pool] of this.pools) {
       this.turn(pool)
-      if (pool.isInFlight) continue
-      if (pool.tokens > 0 && now - pool.leasedAt > ahead) {
-        const { tokens } = pool
-        pool.tokens = 0
-        if (!this.membership.isLost) this.call(pool, -tokens, () => {})
-      }
-      if (pool.tokens === 0 && pool.asked + pool.before === 0 && pool.waiting.length === 0) {
-        this.pools.delete(key)
-      }
+      const isUsed = pool.asked + pool.before + pool.waiting.length > 0
+      if (!isUsed && !pool.isInFlight && this.stockOf(pool) === 0) this.pools.delete(key)
     }
   }
 
@@ -108,7 +93,7 @@ export class FleetTokens<Member> {
     if (known) return known
     const since = this.membership.now()
     const pool: Pool<Member> = {
-      ...{ key, limit: 0, tokens: 0, leasedAt: Number.NEGATIVE_INFINITY, waiting: [], isInFlight: false },
+      ...{ key, limit: 0, leased: [], waiting: [], isInFlight: false },
       ...{ asked: 0, before: 0, since, granted: 0, grantedBefore: 0 }
     }
     this.pools.set(key, pool)
@@ -132,38 +117,34 @@ export class FleetTokens<Member> {
     return Math.floor((Math.min(asked + before * part, limit) * ahead) / 1000)
   }
 
+  /** Leased tokens that may be used now. */
+  private stockOf(pool: Pool<Member>): number {
+    const now = this.membership.now()
+    pool.leased = pool.leased.filter(({ count, until }) => count > 0 && now < until)
+    return pool.leased.reduce((sum, { count }) => sum + count, 0)
+  }
+
   /** Leases tokens for those that wait, and ahead. */
   private lease(pool: Pool<Member>): void {
     if (pool.isInFlight) return
-    const isFor = pool.waiting.length
-    const want = Math.max(isFor + this.needOf(pool) - pool.tokens, isFor, 1)
-    this.call(pool, want, (count, wait) => {
-      pool.tokens += count
-      pool.leasedAt = this.membership.now()
-      while (pool.tokens > 0 && pool.waiting.length > 0) {
-        const [member, id] = pool.waiting.shift()!
-        pool.tokens--
-        this.grant(pool, member, id)
-      }
-      if (pool.waiting.length === 0) return
-      // Those that came since may ask once more.
-      if (count >= want) return this.lease(pool)
-      for (const [member, id] of pool.waiting.splice(0)) this.answer(member, id, wait)
-    })
-  }
-
-  private call(pool: Pool<Member>, want: number, done: (count: number, wait: number) => void): void {
-    const { store, keys } = this.membership
+    const { store, keys, now } = this.membership
+    const { key, limit, waiting } = pool
+    const sentAt = now()
+    const want = waiting.length + Math.max(this.needOf(pool) - this.stockOf(pool), 0)
     pool.isInFlight = true
     store.call(
       TakeTokens,
-      [keys.ofBucket("epoch", bucketOf(pool.key)), keys.of("tokens", pool.key)],
-      [want, pool.limit],
+      [keys.ofBucket("epoch", bucketOf(key)), keys.of("tokens", key)],
+      [want, limit],
       (reply) => {
         pool.isInFlight = false
-        if (hasFailed(reply)) done(0, unknown)
-        else done(Math.max(reply[0], 0), Math.max(reply[1], 1))
-        if (pool.waiting.length > 0) this.lease(pool)
+        const [count, wait] = hasFailed(reply) || now() - sentAt > patience ? [0, unknown] : reply
+        let free = Math.min(count, want)
+        for (; free > 0 && waiting.length > 0; free--) this.grant(pool, ...waiting.shift()!)
+        if (free > 0) pool.leased.push({ count: free, until: sentAt + kept })
+        // Those that came since may ask once more.
+        if (waiting.length > 0 && count >= want) this.lease(pool)
+        else for (const [member, id] of waiting.splice(0)) this.answer(member, id, Math.max(wait, 1))
       }
     )
   }
@@ -180,7 +161,7 @@ export class FleetTokens<Member> {
   /** The wait for a token without a store. */
   private waitWithout(pool: Pool<Member>): number {
     const { key, limit, granted, grantedBefore } = pool
-    const rate = allowed(this.fault, limit, this.membership.machines, Math.max(granted, grantedBefore))
+    const rate = this.allowedOf(limit, Math.max(granted, grantedBefore))
     return rate < 1 ? 1000 : this.local.take(key, rate, this.membership.now())
   }
 }

@@ -82,13 +82,18 @@ export class Membership {
     this.lease = lease
     this.now = now
     this.after = after
-    this.validUntil = now() + lease * certain
+    this.validUntil = this.leaseEnd()
     this.watch()
   }
 
   /** Whether this machine may use what it may without a store. No longer when it has told the store what is in use. */
   isAlone(): boolean {
     return this.isLost && !this.isReturning
+  }
+
+  /** Until when a lease holds that is asked for now. */
+  leaseEnd(): number {
+    return this.now() + this.lease * certain
   }
 
   /** What the machine tells of itself. */
@@ -132,7 +137,7 @@ export class Membership {
     this.check()
     if (this.isRenewing || this.isEnded || !this.store.isConnected()) return
     this.isRenewing = true
-    const sentAt = this.now()
+    const until = this.leaseEnd()
     if (this.isLost) this.surrender()
     let open = this.leases.size + 1
     let areRenewed = true
@@ -141,7 +146,7 @@ export class Membership {
       if (--open > 0) return
       this.isRenewing = false
       if (this.isEnded) return
-      if (areRenewed) this.renewed(sentAt + this.lease * certain)
+      if (areRenewed) this.renewed(until)
       else if (this.isLost) this.goAlone()
     }
     const { keys, id, lease, options } = this

@@ -1,9 +1,9 @@
 /**
  * The shares of a limited rate: the seat's side.
  *
- * Members that use a limit share it in equal parts, but a member that needs less
- * than its part leaves most of the rest to the others. A share is granted only
- * after the member that had it has confirmed that it uses less.
+ * Members that use a limit share it in equal parts, but those that need less than
+ * their parts leave nearly all to the others. A share is granted only after the
+ * member that had it has confirmed that it uses less.
  */
 
 /** From a member. */
@@ -40,8 +40,14 @@ interface Holding {
   isBusy: boolean
 }
 
-/** The share of a member without need, as a fraction of a full part. */
-const idle = 1 / 8
+/**
+ * The parts of a member that needs all of its share, and of one that does not, where there are so many of them. One that
+ * does not has an eighth of an equal part to begin with, and all of them together have at most a twentieth.
+ */
+export const partsOf = (busy: number, idle: number): { readonly busy: number; readonly idle: number } => {
+  const part = busy > 0 ? Math.min(1 / (8 * (busy + idle)), 1 / (20 * idle)) : 1 / idle
+  return { busy: (1 - idle * part) / busy, idle: part }
+}
 
 /** The rounding error of sums of fractions. */
 const tolerance = 1e-9
@@ -52,15 +58,18 @@ export const make = <Member>(send: (member: Member, share: Share) => void): Rate
 
   const reallocate = (name: string, holdings: Map<Member, Holding>) => {
     if (holdings.size === 0) return void limits.delete(name)
-    const weights = [...holdings.values()].map(({ isBusy }) => (isBusy ? 1 : idle))
-    const whole = weights.reduce((sum, weight) => sum + weight)
     let free = 1
-    for (const { share } of holdings.values()) free -= share
+    let busy = 0
+    for (const { share, isBusy } of holdings.values()) {
+      free -= share
+      if (isBusy) busy++
+    }
+    const parts = partsOf(busy, holdings.size - busy)
     // Members that get less come first.
-    const all = [...holdings].map(([member, holding], index) => ({
+    const all = Array.from(holdings, ([member, holding]) => ({
       member,
       holding,
-      target: weights[index]! / whole
+      target: holding.isBusy ? parts.busy : parts.idle
     }))
     for (const { member, holding, target } of all.sort((one, other) => less(one) - less(other))) {
       const share = Math.min(target, holding.share + Math.max(free, 0))

@@ -76,6 +76,40 @@ describe("the tokens of a fleet", () => {
     assert.isAtMost(next!, 60)
   })
 
+  it("are not there anew when an older copy of the store takes over", () => {
+    const fleet = Fleet.of(1)
+    fleet.at(0).token("user alice", 50, () => {})
+    fleet.clock.pass(10)
+    const copy = fleet.store.database.copy()
+    ask(fleet, 50, 200, 1)
+    fleet.store.stop()
+    fleet.store.database.restore(copy)
+    fleet.store.start()
+    fleet.clock.pass(50)
+    const [next] = ask(fleet, 50, 200, 1)
+    assert.isAtMost(next!, 60)
+  })
+
+  it("that are not used in their time are lost, and do not add to the rate", () => {
+    const fleet = Fleet.of(5)
+    let granted = 0
+    // Each machine needs many for a while, and then none.
+    for (let second = 0; second < 20; second++) {
+      for (let step = 0; step < 50; step++) {
+        for (const [place, machine] of [...fleet.machines].entries()) {
+          if (place !== second % 5) continue
+          machine.token("user alice", 40, (wait) => {
+            if (wait === 0) granted++
+          })
+        }
+        fleet.clock.pass(20)
+      }
+    }
+    // A second of it at once, and what was leased in 400 milliseconds before.
+    assert.isAtMost(granted, 40 * (20 + 1 + 0.4))
+    assert.isAtLeast(granted, 40 * 20 * 0.9)
+  })
+
   const lost = (options: Options) => {
     const fleet = Fleet.of(5, options)
     ask(fleet, 50, 20, 3)

@@ -55,7 +55,7 @@ describe("the keys of a fleet", () => {
         machine.begin(`user ${user}`, 3)
         machine.begin(`UDP of user ${user}`, 1)
         machine.token(`user ${user}`, 10, () => {})
-        machine.share({ _tag: "enter", name: `upload of user ${user}`, id: user })
+        machine.enter(`upload of user ${user}`)
       }
       fleet.clock.pass(5000)
     }

@@ -113,9 +113,21 @@ describe("RateShares", () => {
     assert.deepStrictEqual([one.share, other.share], [0.5, 0.5])
     other.shared.demand("total", false)
     all.settle()
-    assert.closeTo(one.share ?? 0, 8 / 9, 1e-6)
+    assert.closeTo(one.share ?? 0, 19 / 20, 1e-6)
     all.leave(other)
     all.settle()
     assert.closeTo(one.share ?? 0, 1, 1e-6)
+  })
+
+  it("are nearly all for the only busy one, however many others there are", () => {
+    for (const idle of [1, 3, 40, 1000]) {
+      const parts = RateAllocator.partsOf(1, idle)
+      assert.isAtLeast(parts.busy, 0.95 - 1e-9)
+      assert.closeTo(parts.busy + idle * parts.idle, 1, 1e-9)
+    }
+    assert.deepStrictEqual(RateAllocator.partsOf(4, 0).busy, 1 / 4)
+    assert.deepStrictEqual(RateAllocator.partsOf(0, 4).idle, 1 / 4)
+    // One of many has no more without need than with it.
+    assert.isBelow(RateAllocator.partsOf(40, 1).idle, RateAllocator.partsOf(40, 1).busy)
   })
 })

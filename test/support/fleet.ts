@@ -11,8 +11,9 @@ import { FleetTokens } from "../../src/fleet/FleetTokens.ts"
 import * as Keys from "../../src/fleet/Keys.ts"
 import { Membership } from "../../src/fleet/Membership.ts"
 import * as MemoryStore from "../../src/fleet/MemoryStore.ts"
-import type { ShareRequest } from "../../src/limits/RateAllocator.ts"
+import * as RateShare from "../../src/limits/RateShare.ts"
 import * as SlotLease from "../../src/limits/SlotLease.ts"
+import { Disk, Sharing } from "./fleet-sharing.ts"
 
 /** A clock that runs what is due, in order. Milliseconds. */
 export class VirtualClock {
@@ -109,6 +110,10 @@ export interface Options {
   readonly pace?: () => number
   /** Whether a message of the store is lost. */
   readonly isMissed?: () => boolean
+  /** The time on the way from a machine to its members, of shares. */
+  readonly lag?: number
+  /** Whether bans and usage are shared, too. */
+  readonly isSharing?: boolean
 }
 
 /** A session in a fleet. */
@@ -134,6 +139,7 @@ export class Fleet {
     this.options = {
       ...{ lease: 6000, fault: "share", latency: () => 1, members: 1 },
       ...{ pace: () => 1, isMissed: () => false, storeClock: (now: number) => now },
+      ...{ lag: 0, isSharing: false },
       ...options
     }
     const { clock } = this
@@ -142,9 +148,9 @@ export class Fleet {
     this.store = MemoryStore.make({ now, after: clock.after }, latency, isMissed)
   }
 
-  /** Adds a machine. */
-  join(): Machine {
-    const machine = new Machine(this, `machine-${++this.count}`)
+  /** Adds a machine. A disk is that of a machine that is gone. */
+  join(disk = new Disk()): Machine {
+    const machine = new Machine(this, `machine-${++this.count}`, disk)
     this.machines.add(machine)
     return machine
   }
@@ -204,8 +210,7 @@ export class Fleet {
 
 interface Member {
   readonly slots: SlotLease.SlotLease
-  /** The share of each limit that the member has, by name. */
-  readonly shares: Map<string, number>
+  readonly shares: RateShare.RateShare
   readonly tokens: Map<number, (wait: number) => void>
 }
 
@@ -221,19 +226,26 @@ export class Machine {
   readonly sessions = new Set<Session>()
   /** Sessions by limit. */
   readonly counts = CounterMap.make()
+  /** Shares that members use, by limit and member. */
+  private readonly used = new Map<string, number>()
   /** When the machine went on after it had stood still. */
   resumedAt = 0
+  readonly joinedAt: number
+  readonly disk: Disk
+  private readonly bansAndUsage: Sharing | undefined
   private readonly fleet: Fleet
   private isDead = false
   /** What happened while the machine stood still, in order. */
   private stopped: Array<() => void> | undefined
   private requests = 0
 
-  constructor(fleet: Fleet, id: string) {
+  constructor(fleet: Fleet, id: string, disk: Disk) {
     this.fleet = fleet
     this.id = id
+    this.disk = disk
     const { clock, store, options } = fleet
-    const { lease, fault } = options
+    const { lease, fault, lag } = options
+    this.joinedAt = clock.now
     const pace = options.pace()
     const now = () => clock.now * pace
     const after = (milliseconds: number, call: () => void) => clock.after(milliseconds / pace, call)
@@ -260,11 +272,8 @@ export class Machine {
       tokens.get(id)?.(wait)
       tokens.delete(id)
     })
-    this.shares = new FleetShares(this.membership, fault, (member, { name, turn, share }) =>
-      this.membership.after(0, () => {
-        member.shares.set(name, share)
-        this.shares.receive(member, { _tag: "kept", name, turn })
-      })
+    this.shares = new FleetShares(this.membership, fault, ({ shares }, share) =>
+      this.membership.after(lag, () => shares.receive(share))
     )
     this.membership.add({
       renew: (done) => done(true),
@@ -280,7 +289,7 @@ export class Machine {
           (claim) => this.membership.after(0, () => this.slots.receive(member, claim)),
           now
         ),
-        shares: new Map(),
+        shares: RateShare.make((need) => this.membership.after(lag, () => this.shares.receive(member, need))),
         tokens: new Map()
       }
       return member
@@ -288,16 +297,24 @@ export class Machine {
     this.connection.listen(this.membership.keys.channel(id), (text) =>
       live(() => void (this.slots.notice(text) || this.shares.notice(text)))
     )
+    if (options.isSharing) {
+      const { listen } = this.connection
+      const { membership } = this
+      this.bansAndUsage = new Sharing({
+        ...{ membership, listen, live, disk, after: membership.after },
+        now: () => clock.now * pace
+      })
+    }
     this.connection.whenConnected((run) => live(() => this.membership.connected(run)))
     clock.every(lease / 3 / pace, () => live(() => this.membership.beat()))
     clock.every(1000 / pace, () =>
       live(() => {
         for (const { slots } of this.members) slots.sweep()
         this.slots.sweep()
+        this.tokens.sweep()
         this.shares.sweep()
       })
     )
-    clock.every(200 / pace, () => live(() => this.tokens.sweep()))
   }
 
   /** A server that is stopped admits nothing. */
@@ -339,9 +356,38 @@ export class Machine {
     this.live(() => this.tokens.receive(member, { _tag: "token", id, key, limit }))
   }
 
-  /** A member's message about a share. */
-  share(need: ShareRequest, at = 0): void {
-    this.live(() => this.shares.receive(this.members[at]!, need))
+  /** A member begins to use a limited bandwidth. */
+  enter(name: string, at = 0): void {
+    this.live(() => this.members[at]!.shares.enter(name, (share) => this.used.set(`${name} ${at}`, share)))
+  }
+
+  /** A member needs all of its share, or less. */
+  demand(name: string, isBusy: boolean, at = 0): void {
+    this.live(() => this.members[at]!.shares.demand(name, isBusy))
+  }
+
+  /** A member uses a limited bandwidth no longer. */
+  leaveShare(name: string, at = 0): void {
+    this.live(() => {
+      this.used.delete(`${name} ${at}`)
+      this.members[at]!.shares.leave(name)
+    })
+  }
+
+  /** The share that a member uses of a limited bandwidth, from 0 to 1. */
+  shareOf(name: string, at = 0): number {
+    return this.used.get(`${name} ${at}`) ?? 0
+  }
+
+  /** Bans and usage, where they are shared. */
+  get sharing(): Sharing {
+    if (this.bansAndUsage === undefined) throw new Error("this fleet shares no bans and no usage")
+    return this.bansAndUsage
+  }
+
+  /** Does something, or does it when the machine goes on. Not if it is gone. */
+  run(act: () => void): void {
+    this.live(act)
   }
 
   /** The machine is gone, with its sessions. */
@@ -359,6 +405,7 @@ export class Machine {
     this.live(() => {
       this.slots.end()
       this.shares.end()
+      this.bansAndUsage?.end()
       this.membership.end(() => {})
     })
     this.fleet.machines.delete(this)

@@ -4,63 +4,71 @@
  * The shares of all machines never add up to more than the rate: a machine gets more only of what is left, and less
  * counts only when the machine says, at its next call, that it uses less.
  */
+import * as RateAllocator from "../../limits/RateAllocator.ts"
 import { clock, type Script } from "../Script.ts"
 import { epochLua, epochOf } from "./Begin.ts"
 
-/** The whole rate. A store that has forgotten what machines use gives each no more than an equal part at first. */
+/** The whole rate. */
 export const whole = 1_000_000
+
+/** What a machine needs: nothing, as it leaves; less than its share; or all of it. */
+export const Demand = { none: 0, idle: 1, busy: 2 } as const
 
 /** Machines that are told of a change at once. Where there are more, each learns of it at its next call. */
 const told = 64
 
 /**
  * KEYS: epoch, shares, ends. ARGV: the machine; the name of the limit; what channels of machines begin with; the number
- * of the order; the weight of the machine's demand, 0 when it leaves; the share that it uses; the milliseconds for which
- * it counts; the number of machines. The reply is the share that it may use; -1 if a later order was there before.
+ * of the order; its demand; the share that it uses; the milliseconds for which it counts. The reply is the share that it
+ * may use; -1 if a later order was there before.
  *
- * `shares` is a hash: share, weight and order of each machine, `#share` and `#weight` of all.
+ * `shares` is a hash: share, demand and order of each machine, `#share` of all, and `#busy`, the number of those that need
+ * all of theirs. A store that has forgotten gives nobody more, until all have said what they use.
  */
 export const TakeShare: Script<number> = {
   name: "take-share",
   lua: `${clock}${epochLua}
 local shares, ends = KEYS[2], KEYS[3]
 local machine, name, channels, order = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local weight, using, lease, machines = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local demand, using, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local function part(of)
   local text = redis.call('HGET', shares, of)
   if not text then return 0, 0, 0 end
-  local share, weight, order = string.match(text, '^(%d+) (%d+) (%d+)$')
-  return tonumber(share), tonumber(weight), tonumber(order)
+  local share, demand, order = string.match(text, '^(%d+) (%d+) (%d+)$')
+  return tonumber(share), tonumber(demand), tonumber(order)
 end
 
-local _, _, last = part(machine)
+local before, _, last = part(machine)
 if last > order then return -1 end
 local gone = redis.call('ZRANGEBYSCORE', ends, '-inf', now)
 gone[#gone + 1] = machine
-local before = part(machine)
 for _, one in ipairs(gone) do
-  local share, weight = part(one)
+  local share, demand = part(one)
   redis.call('HINCRBY', shares, '#share', 0 - share)
-  redis.call('HINCRBY', shares, '#weight', 0 - weight)
+  if demand == 2 then redis.call('HINCRBY', shares, '#busy', -1) end
   redis.call('HDEL', shares, one)
   redis.call('ZREM', ends, one)
 end
-local others = tonumber(redis.call('HGET', shares, '#share') or 0)
-local all = tonumber(redis.call('HGET', shares, '#weight') or 0) + weight
 local target, share = 0, using
-if weight > 0 then
-  target = math.floor(${whole} * weight / all)
-  if now - epoch(KEYS[1]) < lease then target = math.min(target, math.floor(${whole} / machines)) end
-  if target > using then
-    share = using + math.max(math.min(target - using, ${whole} - others - using), 0)
+if demand > 0 then
+  local free = ${whole} - tonumber(redis.call('HGET', shares, '#share') or 0) - using
+  local busy = tonumber(redis.call('HGET', shares, '#busy') or 0) + demand - 1
+  local all = redis.call('ZCARD', ends) + 1
+  local idle = all - busy
+  local fraction = 1 / idle
+  if busy > 0 then fraction = math.min(1 / (8 * all), 1 / (20 * idle)) end
+  if demand == 2 then fraction = (1 - idle * fraction) / busy end
+  target = math.floor(${whole} * fraction)
+  if target > using and now - epoch(KEYS[1]) >= lease then
+    share = using + math.max(math.min(target - using, free), 0)
   end
-  redis.call('HSET', shares, machine, string.format('%d %d %d', share, weight, order))
+  redis.call('HSET', shares, machine, string.format('%d %d %d', share, demand, order))
   redis.call('HINCRBY', shares, '#share', share)
-  redis.call('HINCRBY', shares, '#weight', weight)
+  if demand == 2 then redis.call('HINCRBY', shares, '#busy', 1) end
   redis.call('ZADD', ends, now + lease, machine)
 end
-if (weight > 0 and share == 0) or using < before then
+if (demand > 0 and share == 0) or using < before then
   local holders = redis.call('ZRANGE', ends, 0, -1)
   if #holders <= ${told} then
     for _, holder in ipairs(holders) do
@@ -70,44 +78,41 @@ if (weight > 0 and share == 0) or using < before then
 end
 redis.call('PEXPIRE', shares, 2 * lease)
 redis.call('PEXPIRE', ends, 2 * lease)
-return weight > 0 and math.min(share, math.max(target, 0)) or 0`,
+return math.min(share, target)`,
   run: (database, keys, args) => {
     const [epoch, shares, ends] = keys as [string, string, string]
     const [machine, name, channels] = args as [string, string, string]
-    const [order, weight, using, lease, machines] = args.slice(3).map(Number) as [
-      ...[number, number, number],
-      ...[number, number]
-    ]
+    const [order, demand, using, lease] = args.slice(3).map(Number) as [number, number, number, number]
     const now = database.now()
     const part = (of: string) => {
-      const [share = 0, weight = 0, order = 0] = database.hget(shares, of)?.split(" ").map(Number) ?? []
-      return { share, weight, order }
+      const [share = 0, demand = 0, order = 0] = database.hget(shares, of)?.split(" ").map(Number) ?? []
+      return { share, demand, order }
     }
-    if (part(machine).order > order) return -1
-    const before = part(machine).share
+    const { share: before, order: last } = part(machine)
+    if (last > order) return -1
     for (const one of [...database.zrange(ends, now), machine]) {
-      const { share, weight } = part(one)
+      const { share, demand } = part(one)
       database.hincrby(shares, "#share", -share)
-      database.hincrby(shares, "#weight", -weight)
+      if (demand === Demand.busy) database.hincrby(shares, "#busy", -1)
       database.hdel(shares, one)
       database.zrem(ends, one)
     }
-    const others = Number(database.hget(shares, "#share") ?? 0)
-    const all = Number(database.hget(shares, "#weight") ?? 0) + weight
-    const fair = weight > 0 ? Math.floor((whole * weight) / all) : 0
-    const isNew = weight > 0 && now - epochOf(database, epoch) < lease
-    const target = isNew ? Math.min(fair, Math.floor(whole / machines)) : fair
+    let target = 0
     let share = using
-    if (weight > 0) {
-      if (target > using) {
-        share = using + Math.max(Math.min(target - using, whole - others - using), 0)
+    if (demand > Demand.none) {
+      const free = whole - Number(database.hget(shares, "#share") ?? 0) - using
+      const busy = Number(database.hget(shares, "#busy") ?? 0) + demand - 1
+      const parts = RateAllocator.partsOf(busy, database.zcard(ends) + 1 - busy)
+      target = Math.floor(whole * (demand === Demand.busy ? parts.busy : parts.idle))
+      if (target > using && now - epochOf(database, epoch) >= lease) {
+        share = using + Math.max(Math.min(target - using, free), 0)
       }
-      database.hset(shares, machine, `${share} ${weight} ${order}`)
+      database.hset(shares, machine, `${share} ${demand} ${order}`)
       database.hincrby(shares, "#share", share)
-      database.hincrby(shares, "#weight", weight)
+      if (demand === Demand.busy) database.hincrby(shares, "#busy", 1)
       database.zadd(ends, machine, now + lease)
     }
-    if ((weight > 0 && share === 0) || using < before) {
+    if ((demand > Demand.none && share === 0) || using < before) {
       const holders = database.zrange(ends)
       if (holders.length <= told) {
         for (const holder of holders) {
@@ -117,6 +122,6 @@ return weight > 0 and math.min(share, math.max(target, 0)) or 0`,
     }
     database.pexpire(shares, 2 * lease)
     database.pexpire(ends, 2 * lease)
-    return weight > 0 ? Math.min(share, target) : 0
+    return Math.min(share, target)
   }
 }
