@@ -113,5 +113,10 @@ export const enableUser = (name: string, enabled: boolean) =>
 export const removeUser = (name: string) => change("DELETE", `/api/users/${encodeURIComponent(name)}`)
 export const explain = async (question: Readonly<Record<string, string>>): Promise<Api.Explanation> =>
   (await change("POST", "/api/explain", question)).json() as Promise<Api.Explanation>
+export const fleet = () => get<Api.FleetRow>("/api/fleet")
+export const drainMachine = (id: string, isOn: boolean) =>
+  change(isOn ? "POST" : "DELETE", `/api/fleet/${encodeURIComponent(id)}/drain`)
+export const reloadFleet = async (): Promise<Api.FleetReload> =>
+  (await change("POST", "/api/fleet/reload")).json() as Promise<Api.FleetReload>
 export const reload = () => change("POST", "/api/reload")
 export const drain = (isOn: boolean) => change(isOn ? "POST" : "DELETE", "/api/drain")

@@ -6,6 +6,7 @@ import { fill, h, icon, setText, toast } from "./dom.ts"
 import * as Stream from "./stream.ts"
 import * as Bans from "./views/bans.ts"
 import * as Denials from "./views/denials.ts"
+import * as Fleet from "./views/fleet.ts"
 import * as Overview from "./views/overview.ts"
 import * as Sessions from "./views/sessions.ts"
 import * as Settings from "./views/settings.ts"
@@ -18,9 +19,15 @@ const mostDenials = 200
 let denials: ReadonlyArray<Stream.Denial & { readonly number: number }> = []
 let number = 0
 
-const pages: Readonly<
-  Record<string, { readonly title: string; readonly icon: string; readonly make: () => View }>
-> = {
+interface Page {
+  readonly title: string
+  readonly icon: string
+  readonly make: () => View
+  /** Whether this server has it; by default each has. */
+  readonly isOffered?: (status: Api.Status) => boolean
+}
+
+const pages: Readonly<Record<string, Page>> = {
   overview: {
     title: "Overview",
     icon: "M4 20V10M10 20V4M16 20v-7M22 20H2",
@@ -37,6 +44,12 @@ const pages: Readonly<
     title: "Users",
     icon: "M12 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M4 21c1-4 4-6 8-6s7 2 8 6",
     make: Users.make
+  },
+  fleet: {
+    title: "Fleet",
+    icon: "M4 4h16v6H4zM4 14h16v6H4zM8 7h.01M8 17h.01",
+    make: Fleet.make,
+    isOffered: ({ fleet = false }) => fleet
   },
   settings: { title: "Settings", icon: "M4 7h16M4 12h16M4 17h16M8 5v4M16 10v4M11 15v4", make: Settings.make }
 }
@@ -141,8 +154,8 @@ const start = (): void => {
   const state = h("span", { class: "pill", role: "status" }, "…")
   const live = h("span", { class: "pill" }, "…")
   const listeners = h("span", { class: "muted listeners" })
-  const links = Object.entries(pages).map(([name, { title, icon: path }]) =>
-    h("a", { href: `#/${name}` }, icon(path), h("span", {}, title))
+  const links = Object.entries(pages).map(([name, { title, icon: path, isOffered }]) =>
+    h("a", { href: `#/${name}`, hidden: isOffered !== undefined }, icon(path), h("span", {}, title))
   )
   fill(
     document.body,
@@ -222,7 +235,11 @@ const start = (): void => {
   const watch = async () => {
     if (document.hidden) return
     await Api.status().then(
-      ({ ready, draining, listeners: at, version }) => {
+      (status) => {
+        const { ready, draining, listeners: at, version } = status
+        for (const [index, { isOffered }] of Object.values(pages).entries()) {
+          links[index]!.hidden = isOffered?.(status) === false
+        }
         state.className = ready ? "pill good" : "pill bad"
         setText(state, ready ? "ready" : draining ? "draining" : "not ready")
         setText(listeners, `${version} · ${at.join(", ")}`)

@@ -3,10 +3,14 @@
  */
 import { h, setText } from "./dom.ts"
 
+export type Tone = "good" | "bad" | "plain"
+
 export interface Column<in Row> {
   readonly title: string
   readonly text: (row: Row) => string
   readonly isNumber?: boolean
+  /** How good it is: then it is a pill of that colour. */
+  readonly tone?: (row: Row) => Tone
   /** The name by which the server sorts. */
   readonly sort?: string
 }
@@ -43,6 +47,8 @@ interface Kept<Row> {
   row: Row
   readonly line: HTMLTableRowElement
   readonly cells: ReadonlyArray<HTMLTableCellElement>
+  /** The elements with the texts: a cell, or a pill in it. */
+  readonly places: ReadonlyArray<HTMLElement>
   readonly buttons: ReadonlyArray<HTMLButtonElement>
 }
 
@@ -103,8 +109,11 @@ export const make = <Row>({
         action.title
       )
     )
+    const places = columns.map(({ tone }, at) =>
+      tone ? cells[at]!.appendChild(h("span", { class: "pill" })) : cells[at]!
+    )
     const line = h("tr", {}, ...cells, buttons.length > 0 && h("td", { class: "action" }, ...buttons))
-    const entry: Kept<Row> = { row, line, cells, buttons }
+    const entry: Kept<Row> = { row, line, cells, places, buttons }
     return entry
   }
 
@@ -129,10 +138,11 @@ export const make = <Row>({
         entry.row = row
         for (const [at, column] of columns.entries()) {
           const text = column.text(row)
-          const cell = entry.cells[at]!
-          if (cell.textContent === text) continue
-          cell.textContent = text
-          cell.title = text
+          const place = entry.places[at]!
+          if (column.tone) place.className = `pill ${column.tone(row)}`
+          if (place.textContent === text) continue
+          place.textContent = text
+          entry.cells[at]!.title = text
         }
         for (const [at, action] of actions.entries()) {
           const button = entry.buttons[at]!

@@ -239,6 +239,7 @@ export const Status = Schema.Struct({
   draining: Schema.Boolean,
   listeners: Schema.Array(Schema.String),
   asksPassword: Schema.Boolean,
+  fleet: Schema.optionalKey(Schema.Boolean).annotate({ description: "Whether this is a machine of a fleet" }),
   changesUsers: Schema.Boolean.annotate({ description: "Whether users can be added, changed and removed" }),
   bans: Schema.Int,
   sessions: Schema.Int,

@@ -2,8 +2,10 @@
  * The status of this server, for its own API and for the other machines of its fleet.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { Bans } from "../bans/Bans.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import { FleetPeers } from "../fleet/FleetPeers.ts"
 import type { Status } from "./Api.ts"
 import { Control } from "./Control.ts"
 import { Operations } from "./Operations.ts"
@@ -15,6 +17,7 @@ export const make = Effect.gen(function* () {
   const { list: bans } = yield* Bans
   const { version, changeableUsers } = yield* Operations
   const { isDraining } = yield* Readiness
+  const fleet = Option.isSome(yield* Effect.serviceOption(FleetPeers))
   return Effect.gen(function* (): Effect.fn.Return<Status> {
     const census = yield* server.census
     const draining = yield* isDraining
@@ -25,6 +28,7 @@ export const make = Effect.gen(function* () {
       draining,
       listeners: server.listeners.map(ListenAddress.format),
       asksPassword: server.asksPassword,
+      fleet,
       changesUsers: yield* Effect.isSuccess(changeableUsers),
       bans: (yield* bans).length,
       sessions: census.sessions,

@@ -1,12 +1,11 @@
 /**
  * The dashboard in Chromium: signing in, sessions, bans, both themes and both sizes, by keyboard, and for screen readers.
  */
-import { readFileSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Page } from "playwright-core"
+import * as Axe from "../support/axe.ts"
 import * as Chromium from "../support/chromium.ts"
 import { describeWith } from "../support/clients.ts"
 import * as Program from "../support/program.ts"
@@ -16,17 +15,6 @@ import { directory } from "../support/temporary.ts"
 const token = "0123456789-abcdefghij"
 const bob = "bob <b>/..%2f"
 const mallory = "<img src=x onerror=alert(1)>"
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8")
-
-/** What a screen reader would stumble over. */
-const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
-  await page.evaluate(axe)
-  return page.evaluate(
-    `axe.run({ resultTypes: ["violations"] }).then(({ violations }) =>
-      violations.map(({ id, nodes }) => id + " " + nodes.map(({ html }) => html.slice(0, 200)).join(" | ")))`
-  )
-}
-
 describeWith(["chromium"], () => {
   it.live("shows sessions and bans, ends and lifts them, in both themes and sizes", () =>
     Effect.gen(function* () {
@@ -55,7 +43,7 @@ describeWith(["chromium"], () => {
         const answer = await page.goto(`http://${address}/ui/`)
         const policy = answer?.headers()["content-security-policy"]
         assert.match(String(policy), /^default-src 'none'; script-src 'self'; style-src 'self';/)
-        assert.deepStrictEqual(await violations(page), [])
+        assert.deepStrictEqual(await Axe.violations(page), [])
         await page.keyboard.type("wrong")
         await page.keyboard.press("Enter")
         await page.getByText("The server does not take this token.").waitFor()
@@ -121,7 +109,7 @@ describeWith(["chromium"], () => {
         await user.getByRole("button", { name: `Enable ${bob}` }).click()
         await user.getByRole("button", { name: `Disable ${bob}` }).waitFor()
         await user.getByRole("button", { name: `Set the password of ${bob}` }).click()
-        assert.deepStrictEqual(await violations(page), [])
+        assert.deepStrictEqual(await Axe.violations(page), [])
         await page.keyboard.type("another")
         await page.keyboard.press("Enter")
         await page.getByText("has a new password.").waitFor()
@@ -142,25 +130,9 @@ describeWith(["chromium"], () => {
         // The refusal was an error of the console's own.
         problems.length = 0
 
-        // Every page, in both themes and sizes.
-        for (const theme of ["light", "dark"]) {
-          await page.getByLabel("Theme").selectOption(theme)
-          for (const [width, height] of [
-            [1280, 800],
-            [390, 844]
-          ] as const) {
-            await page.setViewportSize({ width, height })
-            for (const name of ["Overview", "Sessions", "Denials", "Bans", "Users", "Settings"]) {
-              await page.getByRole("link", { name, exact: true }).click()
-              await page.getByRole("heading", { name, level: 1 }).waitFor()
-              assert.deepStrictEqual(await violations(page), [], `${name} ${theme} ${width}`)
-              const beyond = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-              assert.strictEqual(beyond, 0, `${name} ${width}`)
-            }
-          }
-          const background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
-          assert.strictEqual(background, theme === "light" ? "rgb(244, 246, 248)" : "rgb(14, 20, 25)")
-        }
+        // Every page, in both themes and sizes. There is none of a fleet.
+        await Axe.checkPages(page, ["Overview", "Sessions", "Denials", "Bans", "Users", "Settings"])
+        assert.isFalse(await page.getByRole("link", { name: "Fleet" }).isVisible())
         await page.getByRole("button", { name: "Sign out" }).click()
         await page.getByRole("heading", { name: "Sign in" }).waitFor()
         assert.strictEqual(await page.evaluate("sessionStorage.length"), 0)

@@ -3,26 +3,21 @@
  */
 import * as Api from "../api.ts"
 import * as Chart from "../chart.ts"
-import { fill, h, setText } from "../dom.ts"
+import { fill, h } from "../dom.ts"
 import * as Format from "../format.ts"
 import * as History from "../history.ts"
 import type { Denial } from "../stream.ts"
+import * as Tile from "../tile.ts"
 import type { View } from "./view.ts"
-
-const tile = (title: string, mark?: "up" | "down") => {
-  const value = h("dd", {}, "–")
-  const element = h("div", { class: mark ? `tile ${mark}` : "tile" }, h("dt", {}, title), value)
-  return { element, show: (text: string) => setText(value, text) }
-}
 
 export const make = (denials: () => ReadonlyArray<Denial>): View => {
   const tiles = {
-    sessions: tile("Open sessions"),
-    up: tile("Up", "up"),
-    down: tile("Down", "down"),
-    handshakes: tile("Handshakes"),
-    bans: tile("Bans"),
-    uptime: tile("Uptime")
+    sessions: Tile.make("Open sessions"),
+    up: Tile.make("Up", "up"),
+    down: Tile.make("Down", "down"),
+    handshakes: Tile.make("Handshakes"),
+    bans: Tile.make("Bans"),
+    uptime: Tile.make("Uptime")
   }
   const plot = h("div", { class: "plot", role: "img", "aria-label": "Traffic of the last minutes" })
   const users = h("div", { class: "bars" })
