@@ -5,14 +5,13 @@
 import dns from "node:dns/promises"
 import fs from "node:fs/promises"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as TargetPattern from "../../src/config/TargetPattern.ts"
-import { ConnectionRefused, NameNotFound } from "../../src/Errors.ts"
+import { ConnectionRefused } from "../../src/Errors.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
@@ -83,18 +82,10 @@ const server = (
     () => [own],
     []
   )
-  const resolve: Resolver["Service"]["resolve"] = (name) => {
-    asked.push(name)
-    const rebound = name === "rebinding.example" && [asked.length === 1 ? "8.8.8.8" : "127.0.0.1"]
-    const found = (rebound || (Hostile.names[name] ?? [])).map(NetAddress.ipFromStringUnsafe)
-    return Arr.isReadonlyArrayNonEmpty(found)
-      ? Effect.succeed(found)
-      : Effect.fail(new NameNotFound({ name }))
-  }
   const services = layer({
     config: settings,
     dialer: Layer.succeed(Dialer, dialer),
-    resolver: resolver ?? Layer.succeed(Resolver, { resolve }),
+    resolver: resolver ?? Hostile.resolver(asked),
     localAddresses: Hostile.machine.map(NetAddress.ipFromStringUnsafe)
   })
   return { dialled, asked, services: Layer.merge(services, captured().layer) }

@@ -12,7 +12,7 @@ import type * as Event from "../../src/session/Event.ts"
 import { Events } from "../../src/session/Events.ts"
 import { layerServer, Network, type UpstreamOptions, upstream } from "../../src/testing/index.ts"
 import { utf8 } from "../support/bytes.ts"
-import { greeting, request } from "../support/messages.ts"
+import { credentials, greeting, reply, request } from "../support/messages.ts"
 import { holds } from "../support/property.ts"
 import { settled } from "../support/streams.ts"
 
@@ -221,6 +221,31 @@ describe("the way to targets", () => {
         yield* (yield* Network).target(at, upstream({ protocol: "socks5", onRequest, target: second }))
         assert.deepStrictEqual(yield* ask("203.0.113.80", "hi"), { code: 0, rest: "hi" })
         assert.deepStrictEqual(asked, ["second.example:3128", "203.0.113.80:80"])
+      }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: chain })))
+    }
+  )
+
+  it.effect(
+    "costs one round trip in all, if all its upstreams take messages before they have answered",
+    () => {
+      const chain = [
+        `socks5://alice:secret@${at}?pipelined=true`,
+        "socks5://bob:pw@second.example:1080?pipelined=true"
+      ]
+      const messages = [
+        ...[...greeting(2), ...credentials("alice", "secret"), ...request("second.example", 1080)],
+        ...[...greeting(2), ...credentials("bob", "pw"), ...request("203.0.113.80", 80)]
+      ]
+      const answers = [5, 2, 1, 0, ...reply(0), 5, 2, 1, 0, ...reply(0), ...Buffer.from("hi")]
+      return Effect.gen(function* () {
+        yield* (yield* Network).target(at, ({ receive, send }) =>
+          Effect.gen(function* () {
+            // Nothing of this would come if something waited for an answer.
+            assert.deepStrictEqual([...(yield* receive(messages.length))], messages)
+            yield* send(answers)
+          })
+        )
+        assert.deepStrictEqual(yield* ask("203.0.113.80"), { code: 0, rest: "hi" })
       }).pipe(Effect.scoped, Effect.provide(layerServer({ upstream: chain })))
     }
   )

@@ -2,6 +2,12 @@
  * Targets that are not what they seem, or nothing a client should get at: one
  * for each way past a guard that somebody found in some proxy.
  */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import { NameNotFound } from "../../src/Errors.ts"
+import { Resolver } from "../../src/network/Resolver.ts"
 
 /** As a client writes it: text, or the bytes of an address. */
 export type Host = string | ReadonlyArray<number>
@@ -273,3 +279,16 @@ export const open: ReadonlyArray<readonly [Host, string]> = [
   // Asked again, it would be loopback.
   ["rebinding.example", "8.8.8.8"]
 ]
+
+/** Resolves these names, and notes which it was asked for. Asked again, `rebinding.example` would be loopback. */
+export const resolver = (asked: Array<string>): Layer.Layer<Resolver> =>
+  Layer.succeed(Resolver, {
+    resolve: (name) => {
+      asked.push(name)
+      const rebound = name === "rebinding.example" && [asked.length === 1 ? "8.8.8.8" : "127.0.0.1"]
+      const found = (rebound || (names[name] ?? [])).map(NetAddress.ipFromStringUnsafe)
+      return Arr.isReadonlyArrayNonEmpty(found)
+        ? Effect.succeed(found)
+        : Effect.fail(new NameNotFound({ name }))
+    }
+  })
