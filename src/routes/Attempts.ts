@@ -3,7 +3,7 @@
  * before, and with the error from nearest to the target if all fail.
  */
 import * as Arr from "effect/Array"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
@@ -83,7 +83,7 @@ const preferring = <C extends Candidate>(
 }
 
 /** RFC 8305 §5, Connection Attempt Delay. */
-const delay = "250 millis"
+const delay = Duration.millis(250)
 
 /**
  * The error to report for several addresses: a reached limit, or else the error from nearest to the target. Attempts that

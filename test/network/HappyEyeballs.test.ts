@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -30,7 +31,7 @@ const race = Effect.fnUntraced(function* (...plans: readonly [Plan, ...ReadonlyA
   const scope = yield* Scope.make()
   const fiber = yield* HappyEyeballs.first(
     [attempt(first, 0), ...rest.map((plan, i) => attempt(plan, i + 1))],
-    "250 millis"
+    Duration.millis(250)
   ).pipe(Scope.provide(scope), Effect.forkChild)
   return { events, fiber, close: Scope.close(scope, Exit.void) }
 })
