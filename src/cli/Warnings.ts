@@ -33,6 +33,9 @@ export const of = Effect.fnUntraced(function* (
       ...(yield* Slices.run(RuleLint.withoutListener(rules, listen)))
     ].map((sentence) => `rules: ${sentence}`),
     ...byAddressOnly(values),
+    ...values.routes
+      .filter(({ isDirect, members }) => !isDirect && members.length === 0)
+      .map(({ name }) => `routes: ${name} has no member, so every session that takes it fails`),
     ...listen
       .filter((at) => UnencryptedUdp.isAt(at, values))
       .map(

@@ -21,7 +21,7 @@ const warnings = (file: string, env: Readonly<Record<string, string>> = {}) =>
   }).pipe(
     Effect.provide(
       Layer.merge(
-        MemoryFiles.layer({ "a.yaml": file }),
+        MemoryFiles.layer({ "a.yaml": file, members: "# none of them is left\n" }),
         ConfigProvider.layer(ConfigProvider.fromEnvRecord({ ...env }))
       )
     )
@@ -54,6 +54,17 @@ rules:
 `
       assert.deepStrictEqual(yield* warnings(file), [
         "rules: ours takes the route inside by addresses only: names that lead to these are found by other name servers, and denied"
+      ])
+    })
+  )
+
+  it.effect("are about routes whose file has no member", () =>
+    Effect.gen(function* () {
+      const file = `routes: { name: pool, members-file: members }
+rules: { allow: true, route: pool }
+`
+      assert.deepStrictEqual(yield* warnings(file), [
+        "routes: pool has no member, so every session that takes it fails"
       ])
     })
   )
