@@ -43,7 +43,7 @@ interface Options {
 /** The most entries of each list of a batch. What is beyond waits, or counts on this machine only. */
 const most = 500
 
-/** Milliseconds in which the right login of a pair is told once. */
+/** Milliseconds in which a known pair is told once, by whichever machine, and in which a machine forgives it once. */
 const quiet = 60_000
 
 /** Two ends of a ban that differ by less are the same: clocks and messages take their time. */
@@ -82,7 +82,10 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
   let guesses = new Map<string, Attempt>()
   let forgiven = new Map<string, readonly [account: string, networks: ReadonlyArray<string>]>()
   let known = new Map<string, number>()
+  /** When each pair was told last, by this machine or another, and when its guesses were forgiven here. */
+  const told = LruMap.make<string, number>(8192)
   const welcomed = LruMap.make<string, number>(8192)
+  const isRecent = (at: number | undefined, now: number) => at !== undefined && now >= at && now - at < quiet
 
   const follow = (update: Update) => {
     isFollowing = true
@@ -100,10 +103,13 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
       return
     }
     const pair = `${account} ${network}`
-    const at = welcomed.get(pair)
-    if (at !== undefined && now >= at && now - at < quiet) return
+    // What is told goes to all machines, so each need not tell what another has told.
+    if (!isRecent(told.get(pair), now) && known.size < most) {
+      told.set(pair, now)
+      known.set(pair, now)
+    }
+    if (isRecent(welcomed.get(pair), now)) return
     welcomed.set(pair, now)
-    if (known.size < most) known.set(pair, now)
     if (forgiven.size < most) forgiven.set(pair, [account, [network, ...wider]])
     for (const [key, other] of guesses) {
       if (other.account === account && other.network === network) guesses.delete(key)
@@ -240,6 +246,7 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
 
   const learn = (pair: string, at: number) => {
     const [account = "", network = ""] = pair.split(" ")
+    told.set(pair, clock())
     follow({ _tag: "known", account, network, at, failures: 0 })
   }
 

@@ -125,6 +125,27 @@ describe("FleetBans", () => {
     }).pipe(quietly)
   )
 
+  it.effect("a known pair is told by one machine a minute, and each machine forgives its guesses", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, b] = yield* Effect.forEach(["a", "b", "c"], (name) => machineOn(shared, name))
+      yield* a!.logIn("203.0.113.7", "alice", "right")
+      yield* a!.exchange
+      yield* b!.fail("203.0.113.7", "alice", "wrong")
+      yield* b!.exchange
+      const { messages } = shared.counts
+      yield* b!.logIn("203.0.113.7", "alice", "right")
+      yield* b!.exchange
+      assert.strictEqual(shared.counts.messages, messages)
+      const guesses = `${keys.ofBucket("bans", Keys.bucketOf("bans"))}:guesses:203.0.113.7/32`
+      assert.deepStrictEqual(shared.database.smembers(guesses), [])
+      yield* shared.pass(61_000)
+      yield* b!.logIn("203.0.113.7", "alice", "right")
+      yield* b!.exchange
+      assert.isAbove(shared.counts.messages, messages)
+    })
+  )
+
   it.effect("a ban and its lifting reach a machine that was cut off, and one that begins", () =>
     Effect.gen(function* () {
       const shared = FleetStore.make()
