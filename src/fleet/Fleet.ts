@@ -43,7 +43,7 @@ export interface Fleet {
 export const make = (settings: Settings): Fleet => {
   const url = Option.getOrThrow(FleetUrl.parse(Redacted.value(settings.fleet)))
   const machine = FleetSharing.layer(settings, url.password ?? "").pipe(
-    Layer.provideMerge(FleetMembership.layer(settings)),
+    Layer.provideMerge(FleetMembership.layer(settings, url.database)),
     Layer.provideMerge(RedisStore.layer(url)),
     Layer.catchTag("FleetStoreFailed", ({ store, reason }) =>
       Layer.effectContext(Effect.fail(new StateFailed({ path: store, reason })))

@@ -29,11 +29,10 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
    * Joins the fleet until the layer is released. Waits until the store leases, which it does not for the time of a lease
    * after it was empty.
    */
-  static readonly layer = ({
-    fleetPrefix,
-    fleetMachine,
-    fleetLease
-  }: FleetSettings["Service"]): Layer.Layer<FleetMembership, FleetStoreFailed, FleetStore> =>
+  static readonly layer = (
+    { fleetPrefix, fleetMachine, fleetLease }: FleetSettings["Service"],
+    database = 0
+  ): Layer.Layer<FleetMembership, FleetStoreFailed, FleetStore> =>
     Layer.effect(
       FleetMembership,
       Effect.gen(function* () {
@@ -45,7 +44,7 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
         const told = JSON.stringify({ name, startedAt: clock.currentTimeMillisUnsafe() } satisfies Told)
         const membership = new Membership({
           store,
-          keys: Keys.make(fleetPrefix),
+          keys: Keys.make(fleetPrefix, database),
           id: randomBytes(12).toString("base64url"),
           told: () => told,
           lease: Duration.toMillis(fleetLease),

@@ -21,14 +21,16 @@ export interface Keys {
   readonly broadcast: string
 }
 
-export const make = (prefix: string): Keys => {
+/** `database` is the number of the database that has the keys: Redis has one set of channels for all of them. */
+export const make = (prefix: string, database = 0): Keys => {
   const ofBucket = (kind: string, bucket: number) => `${prefix}:{${bucket}}:${kind}`
+  const channels = database === 0 ? prefix : `${prefix}:${database}`
   return {
     ofBucket,
     of: (kind, name) => `${ofBucket(kind, bucketOf(name))}:${name}`,
-    channel: (machine) => `${prefix}:machine:${machine}`,
-    channels: `${prefix}:machine:`,
-    broadcast: `${prefix}:machines`
+    channel: (machine) => `${channels}:machine:${machine}`,
+    channels: `${channels}:machine:`,
+    broadcast: `${channels}:machines`
   }
 }
 

@@ -76,5 +76,10 @@ describe("the keys of a fleet", () => {
       ["one", "two"].map((prefix) => Keys.make(prefix).of("slots", name))
     )
     assert.lengthOf(new Set(all), all.length)
+    // In another database of the same server, too, whose channels are those of all databases.
+    const [here, there] = [Keys.make("fleet"), Keys.make("fleet", 1)]
+    assert.notStrictEqual(here.broadcast, there.broadcast)
+    assert.notStrictEqual(here.channel("one"), there.channel("one"))
+    assert.strictEqual(there.channel("one"), `${there.channels}one`)
   })
 })
