@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { User } from "../auth/User.ts"
 import * as UserParameters from "../auth/UserParameters.ts"
@@ -15,6 +16,7 @@ import * as RuleLint from "../config/RuleLint.ts"
 import { having } from "../config/RuleTable.ts"
 import * as Sources from "../config/Sources.ts"
 import * as Variables from "../config/Variables.ts"
+import * as FleetUrl from "../fleet/FleetUrl.ts"
 import { printable } from "../wire/Text.ts"
 import * as Settings from "./Settings.ts"
 import * as UnencryptedUdp from "./UnencryptedUdp.ts"
@@ -24,7 +26,7 @@ export const of = Effect.fnUntraced(function* (
   { values, texts }: Settings.Read,
   variables: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<string>> {
-  const { rules, listen, tls, authToken, authUrl, admin, adminToken } = values
+  const { rules, listen, tls, authToken, authUrl, admin, adminToken, fleet } = values
   // Mistakes in the users are reported elsewhere.
   const users = yield* Effect.orElseSucceed(UsersSource.everyone(values), () => [])
   return [
@@ -58,6 +60,7 @@ export const of = Effect.fnUntraced(function* (
     ...(admin?._tag === "HostPort" && adminToken !== undefined && Redacted.value(adminToken).length < shortest
       ? [`admin-token: it can be guessed: ${shortest} random characters or more cannot`]
       : []),
+    ...exposed(fleet),
     ...expired(users, yield* Clock.currentTimeMillis),
     ...lockedOut(users, values),
     ...misread(users, values),
@@ -67,6 +70,17 @@ export const of = Effect.fnUntraced(function* (
 
 /** The least characters of the token of the admin listener. */
 const shortest = 16
+
+/** A store of a fleet that is reached in the clear. */
+const exposed = (fleet: Settings.Read["values"]["fleet"]): ReadonlyArray<string> => {
+  const url = fleet && Option.getOrUndefined(FleetUrl.parse(Redacted.value(fleet)))
+  if (!url?.isExposed) return []
+  const what = url.password === undefined ? "" : ", its password too"
+  return [
+    `fleet: what this machine and ${url.shown} tell each other goes in the clear${what}: use rediss:// where the ` +
+      "network in between is not trusted"
+  ]
+}
 
 /** Rules that take a route with name servers by addresses, which nobody knows before name servers are asked. */
 const byAddressOnly = ({ rules, routes }: Settings.Read["values"]): ReadonlyArray<string> => {

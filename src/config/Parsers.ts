@@ -141,7 +141,7 @@ export const shownUrl = (url: string): string => {
 }
 
 /** Whether the host of a parsed URL is this machine. URLs have IPv6 addresses in brackets. */
-const isLoopback = (host: string): boolean =>
+export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host)
 
 /** A path. The file is not opened. */

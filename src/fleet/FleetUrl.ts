@@ -3,6 +3,8 @@
  * `redis+unix://USER:PASSWORD@localhost/PATH?db=DATABASE` for a Unix-domain socket.
  */
 import * as Option from "effect/Option"
+import * as Parsers from "../config/Parsers.ts"
+import type { Files } from "../network/TlsClient.ts"
 
 export interface FleetUrl {
   /** The address, without user and password. */
@@ -10,6 +12,10 @@ export interface FleetUrl {
   readonly place: { readonly host: string; readonly port: number } | { readonly path: string }
   /** Whether to use TLS, by which the name of the host is checked. */
   readonly isEncrypted: boolean
+  /** Files of TLS: `?ca=FILE`, and `&cert=FILE&key=FILE` for a certificate of this machine. */
+  readonly files: Files
+  /** Whether somebody on the way could read what is sent. */
+  readonly isExposed: boolean
   readonly username: string | undefined
   readonly password: string | undefined
   readonly database: number
@@ -21,9 +27,14 @@ export const parse = (text: string): Option.Option<FleetUrl> => {
   if (scheme === undefined || !URL.canParse(text)) return Option.none()
   const url = new URL(text)
   const isSocket = scheme === "redis+unix"
-  const database = isSocket ? (url.searchParams.get("db") ?? "0") : url.pathname.slice(1) || "0"
-  const others = [...url.searchParams.keys()].filter((name) => !isSocket || name !== "db")
-  if (!/^\d{1,4}$/.test(database) || others.length > 0 || url.hash !== "") return Option.none()
+  const isEncrypted = scheme === "rediss"
+  const allowed = isSocket ? ["db"] : isEncrypted ? ["ca", "cert", "key"] : []
+  const { db, ca, cert, key } = Object.fromEntries(url.searchParams)
+  if ([...url.searchParams].some(([name, value]) => !allowed.includes(name) || value === ""))
+    return Option.none()
+  if ((cert === undefined) !== (key === undefined)) return Option.none()
+  const database = isSocket ? (db ?? "0") : url.pathname.slice(1) || "0"
+  if (!/^\d{1,4}$/.test(database) || url.hash !== "") return Option.none()
   if (isSocket ? !/^(localhost)?$/.test(url.host) || url.pathname.length < 2 : url.hostname === "")
     return Option.none()
   try {
@@ -33,7 +44,9 @@ export const parse = (text: string): Option.Option<FleetUrl> => {
     return Option.some({
       shown: isSocket ? `redis+unix://${path}` : `${scheme}://${url.hostname}:${port}/${database}`,
       place: isSocket ? { path } : { host, port },
-      isEncrypted: scheme === "rediss",
+      isEncrypted,
+      files: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
+      isExposed: scheme === "redis" && !Parsers.isLoopback(url.hostname),
       username: url.username === "" ? undefined : decodeURIComponent(url.username),
       password: url.password === "" ? undefined : decodeURIComponent(url.password),
       database: Number(database)

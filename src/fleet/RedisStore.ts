@@ -5,15 +5,18 @@
  * while there is no connection, not run some time later.
  */
 import { createHash } from "node:crypto"
-import { createClient, type RedisClientOptions } from "@redis/client"
+import { createClient, ErrorReply, type RedisClientOptions } from "@redis/client"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { FleetStoreFailed } from "../Errors.ts"
+import * as TlsClient from "../network/TlsClient.ts"
+import { printable } from "../wire/Text.ts"
 import { type Answer, FleetStore } from "./FleetStore.ts"
 import type { FleetUrl } from "./FleetUrl.ts"
 import type { Script } from "./Script.ts"
+import * as StoreInfo from "./StoreInfo.ts"
 
 /** Milliseconds in which the store has to answer a call, and to accept a connection. */
 const patience = 1000
@@ -26,11 +29,14 @@ const most = 10_000
 const firstDelay = 50
 const lastDelay = 2000
 
-/** Connects, and fails if that takes longer than 5 seconds. From then on it connects again by itself. */
-export const layer = (url: FleetUrl): Layer.Layer<FleetStore, FleetStoreFailed> =>
+/**
+ * Connects, and fails for a server that cannot be used, and, unless the store `mayBeAway`, if none answers within 5 seconds.
+ * From then on it connects again by itself.
+ */
+export const layer = (url: FleetUrl, mayBeAway = false): Layer.Layer<FleetStore, FleetStoreFailed> =>
   Layer.effect(
     FleetStore,
-    Effect.suspend(() => make(url))
+    Effect.suspend(() => make(url, mayBeAway))
   )
 
 type Client = ReturnType<typeof clientOf>
@@ -43,10 +49,11 @@ interface Pending {
 }
 
 const make = Effect.fnUntraced(function* (
-  url: FleetUrl
+  url: FleetUrl,
+  mayBeAway: boolean
 ): Effect.fn.Return<FleetStore["Service"], FleetStoreFailed, Scope.Scope> {
   const links = new Links(url, Effect.runForkWith(yield* Effect.context<never>()))
-  const first = Deferred.makeUnsafe<void>()
+  const first = Deferred.makeUnsafe<void, FleetStoreFailed>()
   let delay = firstDelay
   const connecting = Effect.gen(function* () {
     yield* Effect.scoped(
@@ -56,7 +63,14 @@ const make = Effect.fnUntraced(function* (
         Deferred.doneUnsafe(first, Effect.void)
         yield* Deferred.await(broken)
       })
-    ).pipe(Effect.catch(({ reason }) => Effect.sync(() => links.failed(reason))))
+    ).pipe(
+      Effect.catch((failure) =>
+        Effect.sync(() => {
+          links.failed(failure.reason)
+          if (links.isRefused) Deferred.doneUnsafe(first, Effect.fail(failure))
+        })
+      )
+    )
     yield* Effect.sleep(delay * (0.5 + Math.random() / 2))
     delay = Math.min(2 * delay, lastDelay)
   })
@@ -72,7 +86,7 @@ const make = Effect.fnUntraced(function* (
   yield* Deferred.await(first).pipe(
     Effect.timeoutOrElse({
       duration: "5 seconds",
-      orElse: () => Effect.suspend(() => Effect.fail(links.failure(links.reason)))
+      orElse: () => Effect.suspend(() => (mayBeAway ? Effect.void : Effect.fail(links.failure(links.reason))))
     })
   )
   return links
@@ -83,10 +97,12 @@ class Links {
   readonly name: string
   /** Why there was no connection last. */
   reason = "no answer"
+  /** Whether a server has answered that cannot be used. */
+  isRefused = false
   private readonly url: FleetUrl
   private readonly fork: (effect: Effect.Effect<void>) => void
   private client: Client | undefined
-  private breakOff: () => void = () => {}
+  private breakOff: (reason: string) => void = () => {}
   /** Scripts that the store has on this connection. */
   private loaded = new Set<Script<unknown>>()
   private readonly digests = new Map<Script<unknown>, string>()
@@ -135,6 +151,8 @@ class Links {
         ({ message }: Error) => {
           if (/^NOSCRIPT/.test(message)) this.loaded.delete(script)
           if (this.pending.delete(pending)) answer(this.failure(message))
+          // Another server has taken over: the address may lead to that one now.
+          if (/^(READONLY|MOVED|CLUSTERDOWN)/.test(message)) this.breakOff(message)
         }
       )
   }
@@ -183,19 +201,27 @@ class Links {
     const broken = Deferred.makeUnsafe<void, FleetStoreFailed>()
     const breakOff = (reason: string) => void Deferred.doneUnsafe(broken, Effect.fail(this.failure(reason)))
     return Effect.gen({ self: this }, function* () {
+      // Anew for each connection, as certificates are renewed.
+      const secureContext = this.url.isEncrypted ? yield* this.secureContext : undefined
       const client = yield* Effect.acquireRelease(
-        Effect.sync(() => clientOf(this.url)),
+        Effect.sync(() => clientOf(this.url, secureContext)),
         (client) => Effect.sync(() => this.close(client))
       )
-      client.on("error", ({ message }: Error) => breakOff(message))
+      client.on("error", (error: Error) => breakOff(reasonOf(error)))
       client.on("end", () => breakOff("the connection was closed"))
       yield* this.tried(() => client.connect())
+      const told = (...command: ReadonlyArray<string>) =>
+        this.tried(() => client.sendCommand<string>(command))
+      const { run, isInCluster, warning, ...info } = StoreInfo.read(yield* told("INFO"))
+      const unfit =
+        info.unfit ?? (isInCluster ? StoreInfo.unfitCluster(yield* told("CLUSTER", "INFO")) : undefined)
+      if (unfit !== undefined) return yield* this.refuse(unfit)
+      if (warning !== undefined) yield* Effect.logWarning(warning, { store: this.name })
       for (const channel of this.channels.keys()) yield* this.listen(client, channel)
-      const info = yield* this.tried(() => client.sendCommand<string>(["INFO", "server"]))
-      this.run = /^run_id:(\w+)/m.exec(info)?.[1] ?? "unknown"
+      this.run = run
       this.loaded = new Set()
       this.lastReplyAt = performance.now()
-      this.breakOff = () => breakOff("no reply")
+      this.breakOff = breakOff
       this.client = client
       if (this.isSilent) yield* Effect.logInfo("the fleet's store answers again", { store: this.name })
       this.isSilent = false
@@ -219,12 +245,25 @@ class Links {
       if (now - pending.sentAt < patience) return
       this.pending.delete(pending)
       pending.answer(this.failure("no reply"))
-      if (now - this.lastReplyAt > patience) this.breakOff()
+      if (now - this.lastReplyAt > patience) this.breakOff("no reply")
     }
   }
 
   /** The run of the store's server. */
   private run: string | undefined
+
+  private readonly secureContext = Effect.suspend(() =>
+    Effect.catch(TlsClient.context(this.url.files), ({ file, expected }) =>
+      this.refuse(`"${printable(file)}" is not ${expected}`)
+    )
+  )
+
+  private refuse(reason: string): Effect.Effect<never, FleetStoreFailed> {
+    return Effect.suspend(() => {
+      this.isRefused = true
+      return Effect.fail(this.failure(reason))
+    })
+  }
 
   private close(client: Client): void {
     if (this.client === client) {
@@ -250,7 +289,10 @@ class Links {
   private tried<A>(attempt: () => Promise<A>): Effect.Effect<A, FleetStoreFailed> {
     return Effect.tryPromise({
       try: attempt,
-      catch: (cause) => this.failure(reasonOf(cause as Error))
+      catch: (cause) => {
+        this.isRefused = isRefusal(cause as Error)
+        return this.failure(reasonOf(cause as Error))
+      }
     }).pipe(
       Effect.timeoutOrElse({
         duration: connectPatience,
@@ -268,15 +310,18 @@ class Links {
   }
 }
 
-const clientOf = ({ place, isEncrypted, username, password, database }: FleetUrl) => {
+const clientOf = (
+  { place, username, password, database }: FleetUrl,
+  secureContext: Effect.Success<ReturnType<typeof TlsClient.context>> | undefined
+) => {
   const common = { connectTimeout: connectPatience, reconnectStrategy: false as const }
   const options: RedisClientOptions = {
     socket:
       "path" in place
         ? { ...common, path: place.path, tls: false }
-        : isEncrypted
-          ? { ...common, ...place, servername: place.host, tls: true }
-          : { ...common, ...place },
+        : secureContext === undefined
+          ? { ...common, ...place }
+          : { ...common, ...place, tls: true, secureContext, ...TlsClient.checksOf(place.host) },
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     database,
@@ -290,5 +335,26 @@ const clientOf = ({ place, isEncrypted, username, password, database }: FleetUrl
 }
 
 /** What is told of an error: the client's messages have no password in them. */
-const reasonOf = (error: Error & { readonly errors?: ReadonlyArray<Error> }): string =>
-  error.message || error.errors?.[0]?.message || "no answer"
+const reasonOf = (
+  error: Error & { readonly code?: string; readonly errors?: ReadonlyArray<Error> }
+): string => {
+  const { code = "", message, errors } = error
+  if (untrusted.has(code))
+    return `no authority that is trusted has signed its certificate (${code}): ?ca=FILE names one`
+  if (code.startsWith("ERR_SSL_")) return `TLS: ${code}`
+  return message || errors?.[0]?.message || "no answer"
+}
+
+/** Whether a server has said no, and will say so again: its reply is an error, or its certificate is not trusted. */
+const isRefusal = (error: Error & { readonly code?: string }): boolean =>
+  error instanceof ErrorReply
+    ? !/^(LOADING|BUSY|MASTERDOWN)/.test(error.message)
+    : untrusted.has(error.code ?? "") || /^ERR_(SSL|TLS)_/.test(error.code ?? "")
+
+const untrusted: ReadonlySet<string> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+])

@@ -25,7 +25,8 @@ export class FleetSettings extends Section.makeStartOnly<FleetSettings>()("effec
   fleet: Setting.single<Redacted.Redacted | undefined>({
     description:
       "Redis 7 or Valkey that the machines of a fleet share. Limits then hold for all machines together. " +
-      "The store must evict no keys (maxmemory-policy noeviction)",
+      "The store must evict no keys (maxmemory-policy noeviction). With rediss:// its certificate is checked, by the " +
+      "authority of ?ca=FILE or those that Node knows; &cert=FILE&key=FILE is a certificate of this machine",
     metavar: "URL",
     read: (text) => Option.map(FleetUrl.parse(text), () => Redacted.make(text)),
     expected:

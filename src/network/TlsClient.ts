@@ -24,9 +24,15 @@ export interface Files {
 export type Secure = (plain: Transport, unread: Uint8Array, host: string) => Effect.Effect<Transport, string>
 
 /** Reads the files. Fails with a file, and with what it should be. */
-export const load = Effect.fnUntraced(function* (
+export const load = (
   files: Files
-): Effect.fn.Return<Secure, { readonly file: string; readonly expected: string }> {
+): Effect.Effect<Secure, { readonly file: string; readonly expected: string }> =>
+  Effect.map(context(files), secureWith)
+
+/** What Node needs of the files for a client's TLS. */
+export const context = Effect.fnUntraced(function* (
+  files: Files
+): Effect.fn.Return<SecureContext, { readonly file: string; readonly expected: string }> {
   const pem = (file: string | undefined) =>
     file === undefined
       ? Effect.undefined
@@ -49,11 +55,10 @@ export const load = Effect.fnUntraced(function* (
       catch: () => ({ file: String(file), expected: "a PEM certificate" })
     })
   }
-  const context = yield* Effect.try({
+  return yield* Effect.try({
     try: () => createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }),
     catch: () => ({ file: String(keyFile), expected: "the PEM key of the certificate beside it" })
   })
-  return secureWith(context)
 })
 
 const secureWith =
@@ -64,11 +69,7 @@ const secureWith =
         socket: plain.handOver(unread),
         secureContext,
         host,
-        // A server name is never an address (RFC 6066 §3).
-        ...(isIP(host) === 0 && { servername: host }),
-        minVersion: "TLSv1.2",
-        // Also where NODE_TLS_REJECT_UNAUTHORIZED says otherwise.
-        rejectUnauthorized: true
+        ...checksOf(host)
       })
       const failed = (error: NodeJS.ErrnoException) =>
         resume(
@@ -85,6 +86,15 @@ const secureWith =
         socket.destroy()
       })
     })
+
+/** How the host of this name or address is checked. */
+export const checksOf = (host: string) => ({
+  // A server name is never an address (RFC 6066 §3).
+  ...(isIP(host) === 0 && { servername: host }),
+  minVersion: "TLSv1.2" as const,
+  // Also where NODE_TLS_REJECT_UNAUTHORIZED says otherwise.
+  rejectUnauthorized: true
+})
 
 const reasonOf = ({ code, message }: NodeJS.ErrnoException): string =>
   code === undefined ? message : `TLS: ${code}`

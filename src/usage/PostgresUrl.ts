@@ -3,6 +3,7 @@
  * `postgresql:///DATABASE?host=/run/postgresql` for a Unix-domain socket.
  */
 import * as Option from "effect/Option"
+import * as Parsers from "../config/Parsers.ts"
 
 export interface PostgresUrl {
   /** The URL without what is told in the other fields. */
@@ -42,8 +43,4 @@ export const parse = (text: string): Option.Option<PostgresUrl> => {
 const modes: ReadonlySet<string> = new Set(["disable", "require", "verify-ca", "verify-full"])
 
 const isThisMachine = (host: string): boolean =>
-  host === "" ||
-  host === "localhost" ||
-  host === "[::1]" ||
-  host.startsWith("/") ||
-  /^127(\.\d+){3}$/.test(host)
+  host === "" || host.startsWith("/") || Parsers.isLoopback(host)

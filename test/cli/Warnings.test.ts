@@ -41,6 +41,22 @@ describe("warnings", () => {
     })
   )
 
+  it.effect("are about a fleet's store that is reached in the clear, without its password", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* warnings("fleet: redis://:s3cr3t@store/1"), [
+        "fleet: what this machine and redis://store:6379/1 tell each other goes in the clear, its password too: use " +
+          "rediss:// where the network in between is not trusted"
+      ])
+      for (const url of [
+        "redis://:s3cr3t@127.0.0.1",
+        "rediss://:s3cr3t@store",
+        "redis+unix:///run/redis.sock"
+      ]) {
+        assert.deepStrictEqual(yield* warnings(`fleet: ${url}`), [])
+      }
+    })
+  )
+
   it.effect("are about rules that take a route with name servers by addresses only", () =>
     Effect.gen(function* () {
       const file = `routes:

@@ -8,12 +8,33 @@ describe("the URL of a fleet's store", () => {
       shown: "rediss://store.example:6380/2",
       place: { host: "store.example", port: 6380 },
       isEncrypted: true,
+      files: {},
+      isExposed: false,
       username: "proxy",
       password: "s:e",
       database: 2
     })
     const { shown, place } = Option.getOrThrow(FleetUrl.parse("redis://[::1]"))
     assert.deepStrictEqual([shown, place], ["redis://[::1]:6379/0", { host: "::1", port: 6379 }])
+  })
+
+  it("names files of TLS", () => {
+    const { files } = Option.getOrThrow(
+      FleetUrl.parse("rediss://store?ca=/etc/ca.pem&cert=m.pem&key=/m%20one.key")
+    )
+    assert.deepStrictEqual(files, { ca: "/etc/ca.pem", cert: "m.pem", key: "/m one.key" })
+  })
+
+  it.each([
+    ["redis://store", true],
+    ["redis://192.0.2.1", true],
+    ["redis://127.0.0.1:7000", false],
+    ["redis://[::1]", false],
+    ["redis://localhost", false],
+    ["rediss://store", false],
+    ["redis+unix:///run/redis.sock", false]
+  ])("can be read on the way: %s", (text, isExposed) => {
+    assert.strictEqual(Option.getOrThrow(FleetUrl.parse(text)).isExposed, isExposed)
   })
 
   it("can be a Unix-domain socket", () => {
@@ -30,6 +51,9 @@ describe("the URL of a fleet's store", () => {
     "http://store:6379",
     "redis://store/one",
     "redis://store/0?tls=no",
+    "redis://store?ca=/etc/ca.pem",
+    "rediss://store?ca=",
+    "rediss://store?cert=/machine.pem",
     "redis://store/0#one",
     "redis+unix://store/run/redis.sock",
     "redis+unix:///run/redis.sock?database=1",
