@@ -39,6 +39,8 @@ export interface Options {
   readonly now: () => number
   /** Calls back after so many milliseconds. */
   readonly after: (milliseconds: number, call: () => void) => void
+  /** The number of machines that were seen last, for a machine that begins without the store. */
+  readonly aloneOf?: number | undefined
   /** The machine has lost the store, or works with it again. */
   readonly onChange?: (isLost: boolean) => void
 }
@@ -63,6 +65,8 @@ export class Membership {
   private seen: { readonly store: number; readonly here: number } | undefined
   private readonly options: Options
   private readonly leases = new Set<Leases>()
+  /** The run of the store's server. */
+  private run = ""
   private orders = 0
   /** When leases end that are not renewed before. */
   validUntil: number
@@ -82,8 +86,14 @@ export class Membership {
     this.lease = lease
     this.now = now
     this.after = after
-    this.validUntil = this.leaseEnd()
-    this.watch()
+    if (options.aloneOf === undefined) {
+      this.validUntil = this.leaseEnd()
+      this.watch()
+    } else {
+      this.validUntil = now()
+      this.isLost = true
+      this.machines = options.aloneOf
+    }
   }
 
   /** Whether this machine may use what it may without a store. No longer when it has told the store what is in use. */
@@ -118,13 +128,20 @@ export class Membership {
 
   /** To be called with the run of the store's server on each new connection. */
   connected(run: string): void {
+    this.run = run
+    this.begin()
+    for (const each of this.leases) each.connected?.()
+    this.beat()
+  }
+
+  /** Learns since when the store remembers. */
+  private begin(): void {
+    const { run } = this
     for (let bucket = 0; bucket < buckets; bucket++) {
       this.store.call(Begin, [this.keys.ofBucket("epoch", bucket)], [run], (age) => {
         if (!hasFailed(age)) this.remembers(age)
       })
     }
-    for (const each of this.leases) each.connected?.()
-    this.beat()
   }
 
   /** The store remembers all of so many milliseconds. */
@@ -156,6 +173,9 @@ export class Membership {
         return
       }
       this.count(reply[0])
+      // Either this machine was away for long, or the store was emptied: then it forgets in all buckets now, and not in each
+      // when somebody uses that.
+      if (reply[2] === 0 && this.seen !== undefined) this.begin()
       this.seen = { store: reply[1], here: this.now() }
       done(true)
     })

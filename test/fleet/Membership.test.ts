@@ -24,6 +24,25 @@ describe("the membership of a machine", () => {
     assert.strictEqual(fleet.at(0).membership.machines, 5)
   })
 
+  it("notices a store that was emptied on an open connection, so that those who come later are not refused for it", () => {
+    const fleet = Fleet.of(3)
+    fleet.clock.pass(10_000)
+    fleet.store.database.flush()
+    fleet.clock.pass(10_000)
+    // Of all buckets, also of those that nobody has used since.
+    const waits: Array<number> = []
+    let begun = 0
+    for (let user = 0; user < 100; user++) {
+      fleet.at(user % 3).token(`user ${user}`, 10, (wait) => waits.push(wait))
+      fleet.at(user % 3).begin(`user ${user}`, 1, (session) => {
+        if (session) begun++
+      })
+    }
+    fleet.clock.pass(100)
+    assert.deepStrictEqual(waits, new Array(100).fill(0))
+    assert.strictEqual(begun, 100)
+  })
+
   it("ends with its leases, and not before", () => {
     const fleet = Fleet.of(2, { lease: 6000 })
     const { membership, connection } = fleet.at(0)

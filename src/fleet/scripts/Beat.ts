@@ -12,14 +12,16 @@ export const keys = (keys: Keys): readonly [ends: string, told: string] => [
 
 /**
  * KEYS: the times at which machines are gone, and what they tell of themselves. ARGV: the machine, what it tells, and for
- * how many milliseconds it counts; 0 when it leaves. The reply is the number of machines, and the store's time.
+ * how many milliseconds it counts; 0 when it leaves. The reply is the number of machines, the
+ * store's time, and 1 if the machine was known before.
  */
-export const Beat: Script<readonly [count: number, now: number]> = {
+export const Beat: Script<readonly [count: number, now: number, known: number]> = {
   name: "beat",
   lua: `${clock}
 local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
 for _, machine in ipairs(gone) do redis.call('HDEL', KEYS[2], machine) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local known = redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0
 local life = tonumber(ARGV[3])
 if life > 0 then
   redis.call('ZADD', KEYS[1], now + life, ARGV[1])
@@ -28,11 +30,12 @@ else
   redis.call('ZREM', KEYS[1], ARGV[1])
   redis.call('HDEL', KEYS[2], ARGV[1])
 end
-return { redis.call('ZCARD', KEYS[1]), now }`,
+return { redis.call('ZCARD', KEYS[1]), now, known }`,
   run: (database, [ends = "", told = ""], [machine = "", text = "", life = "0"]) => {
     const now = database.now()
     for (const gone of database.zrange(ends, now)) database.hdel(told, gone)
     database.zremrangebyscore(ends, now)
+    const known = database.zscore(ends, machine) === undefined ? 0 : 1
     if (Number(life) > 0) {
       database.zadd(ends, machine, now + Number(life))
       database.hset(told, machine, text)
@@ -40,6 +43,6 @@ return { redis.call('ZCARD', KEYS[1]), now }`,
       database.zrem(ends, machine)
       database.hdel(told, machine)
     }
-    return [database.zcard(ends), now]
+    return [database.zcard(ends), now, known]
   }
 }
