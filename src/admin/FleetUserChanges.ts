@@ -26,19 +26,30 @@ export const layer = Layer.effectDiscard(
         Effect.match({ onFailure: ({ message }) => [message], onSuccess: () => [] }),
         // Also where the change is there, as several machines may have one file.
         Effect.zipWith(server.usersChanged(revokedBy(change)), (one, other) => [...one, ...other]),
-        Effect.flatMap((problems) => {
-          const user = printable(change.name)
-          return problems.length > 0
-            ? Effect.logError("a user of the fleet cannot be changed here", {
-                user,
-                reason: problems.join("; ")
-              })
-            : Effect.logInfo("a user was changed in the fleet", { user })
-        })
+        Effect.flatMap((problems) =>
+          problems.length > 0 ? failed(change, problems.join("; ")) : done(change)
+        )
       )
     )
   })
 )
+
+/** Makes a change in the users file before the server has read it. */
+export const makeEarly =
+  (changeableUsers: Operations["Service"]["changeableUsers"]) =>
+  (change: UserChange): Effect.Effect<void> =>
+    Effect.flatMap(changeableUsers, ({ store }) => changed(store, change)).pipe(
+      Effect.matchEffect({
+        onFailure: ({ message }) => failed(change, message),
+        onSuccess: () => done(change)
+      })
+    )
+
+const failed = ({ name }: UserChange, reason: string) =>
+  Effect.logError("a user of the fleet cannot be changed here", { user: printable(name), reason })
+
+const done = ({ name }: UserChange) =>
+  Effect.logInfo("a user was changed in the fleet", { user: printable(name) })
 
 const revokedBy = ({ name, isRemoved, enabled }: UserChange): ReadonlyArray<string> =>
   isRemoved === true || enabled === false ? [name] : []

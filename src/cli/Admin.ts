@@ -8,6 +8,7 @@ import type * as AdminListener from "../admin/AdminListener.ts"
 import * as AdminServer from "../admin/AdminServer.ts"
 import { Invalid, type Level } from "../admin/Api.ts"
 import * as ExplainQuestion from "../admin/ExplainQuestion.ts"
+import * as FleetUserChanges from "../admin/FleetUserChanges.ts"
 import { Operations } from "../admin/Operations.ts"
 import { Readiness } from "../admin/Readiness.ts"
 import type { AdminAddress } from "../admin/Settings.ts"
@@ -62,6 +63,10 @@ export const start = Effect.fnUntraced(function* (options: Options, scope: Scope
     token: path
   })
 })
+
+/** Makes a change of a user that this machine has missed in its fleet, before it serves. */
+export const changeEarly = ({ inForce }: Options) =>
+  FleetUserChanges.makeEarly(SettingsUsers.make(inForce).changeableUsers)
 
 const operations = (
   { inForce, reload, setLogLevel }: Options,

@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AdminCheck from "../admin/AdminCheck.ts"
@@ -23,7 +24,8 @@ import { RuleTable } from "../config/RuleTable.ts"
 import * as Setting from "../config/Setting.ts"
 import * as Sources from "../config/Sources.ts"
 import * as StartOnly from "../config/StartOnly.ts"
-import type { StateFailed } from "../Errors.ts"
+import type { FleetStoreFailed, StateFailed } from "../Errors.ts"
+import { FleetStart } from "../fleet/FleetStart.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
@@ -68,7 +70,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   const fleet = yield* loadedFleet(outline)
   const server: Layer.Layer<
     RunningServer | Bans | Events | UsageRecords,
-    Refusal | StateFailed,
+    FleetStoreFailed | Refusal | StateFailed,
     Config.Sections
   > =
     Primary === undefined
@@ -98,7 +100,11 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
   )
   return yield* Layer.launch(
     alongside.pipe(
-      Layer.provide(Layer.effectDiscard(Effect.andThen(following.open(services), admin))),
+      Layer.provide(
+        Layer.effectDiscard(
+          learnt(following.admin).pipe(Effect.andThen(following.open(services)), Effect.andThen(admin))
+        )
+      ),
       Layer.provide(Layer.provideMerge(server, Setup.settings(outline)))
     )
   ).pipe(
@@ -119,6 +125,15 @@ const loadedAdmin = (options: Admin.Options, scope: Scope.Scope) =>
     Effect.promise(() => import("./Admin.ts")),
     ({ start }) => start(options, scope)
   )
+
+/** On a machine of a fleet, what it has to know before it serves. A machine without an admin listener has no changes of users. */
+const learnt = Effect.fnUntraced(function* (options: Admin.Options | undefined) {
+  const start = yield* Effect.serviceOption(FleetStart)
+  if (Option.isNone(start)) return
+  if (options === undefined) return yield* start.value.learn()
+  const { changeEarly } = yield* Effect.promise(() => import("./Admin.ts"))
+  yield* start.value.learn(changeEarly(options))
+})
 
 /** The code of a fleet is loaded only on a machine of one. */
 const loadedFleet = Effect.fnUntraced(function* ({ values }: Settings.Read) {

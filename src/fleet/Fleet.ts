@@ -13,7 +13,7 @@ import type { Bans } from "../bans/Bans.ts"
 import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
 import type { BanSettings } from "../bans/Settings.ts"
-import { type BadSetting, StateFailed } from "../Errors.ts"
+import type { BadSetting, FleetStoreFailed, StateFailed } from "../Errors.ts"
 import { CoordinatorMember } from "../limits/CoordinatorMember.ts"
 import { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
 import type * as Quotas from "../limits/Quotas.ts"
@@ -24,6 +24,7 @@ import { FleetMembership } from "./FleetMembership.ts"
 import * as FleetSeat from "./FleetSeat.ts"
 import * as FleetSharing from "./FleetSharing.ts"
 import * as FleetUrl from "./FleetUrl.ts"
+import * as LastSeen from "./LastSeen.ts"
 import * as RedisStore from "./RedisStore.ts"
 import type { FleetSettings } from "./Settings.ts"
 
@@ -35,18 +36,19 @@ type Seat = CoordinatorSeat | Bans | UsageRecords
 
 export interface Fleet {
   /** The seat of a machine with so many members. Fails if there is no store. */
-  readonly seat: (count: number) => Layer.Layer<Seat, StateFailed, Quotas.Sections>
+  readonly seat: (count: number) => Layer.Layer<Seat, FleetStoreFailed | StateFailed, Quotas.Sections>
   /** The counters of a server that is the only member of its machine. */
-  readonly alone: Layer.Layer<Counters, BadSetting | StateFailed, Config.Sections>
+  readonly alone: Layer.Layer<Counters, BadSetting | FleetStoreFailed | StateFailed, Config.Sections>
 }
 
 export const make = (settings: Settings): Fleet => {
   const url = Option.getOrThrow(FleetUrl.parse(Redacted.value(settings.fleet)))
-  const machine = FleetSharing.layer(settings, url.password ?? "").pipe(
-    Layer.provideMerge(FleetMembership.layer(settings, url.database)),
-    Layer.provideMerge(RedisStore.layer(url)),
-    Layer.catchTag("FleetStoreFailed", ({ store, reason }) =>
-      Layer.effectContext(Effect.fail(new StateFailed({ path: store, reason })))
+  const machine = Layer.unwrap(
+    Effect.map(LastSeen.open(settings.stateDir, settings.fleetPrefix), (last) =>
+      FleetSharing.layer(settings, url.password ?? "", last).pipe(
+        Layer.provideMerge(FleetMembership.layer(settings, url.database, last.seen)),
+        Layer.provideMerge(RedisStore.layer(url, last.seen !== undefined))
+      )
     )
   )
   const seat = (count: number) =>

@@ -22,7 +22,10 @@ import { bucketOf, type Keys } from "./Keys.ts"
 import { type BanBatch, ExchangeBans, ListBans, ListKnown } from "./scripts/ExchangeBans.ts"
 
 export interface FleetBans extends Sharing {
-  /** Tells the store what there is to tell, and learns what others have told. To be called each second, and when `wake` says so. */
+  /**
+   * Tells the store what there is to tell, and learns what others have told. To be called each second, and when `wake`
+   * says so; for the first time when the bans of this machine's own file are restored.
+   */
   readonly exchange: Effect.Effect<void, FleetStoreFailed>
   /** Takes news of another machine. */
   readonly receive: (message: string) => void
@@ -236,6 +239,8 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     )
 
   const begin = Effect.gen(function* () {
+    // The file of known users may have brought another key.
+    follow({ _tag: "key", key })
     // What was banned before the first look is told or lifted as the store says.
     bans = new Map()
     forgotten.clear()
@@ -297,8 +302,6 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     attach: (own) => {
       decisions = own
       follow({ _tag: "key", key })
-      // A machine that begins is not to wait for the bans of the store.
-      wake()
     },
     tell,
     exchange,

@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type { FleetStoreFailed } from "../Errors.ts"
 import { FleetStore } from "./FleetStore.ts"
 import * as Keys from "./Keys.ts"
+import type { Seen } from "./LastSeen.ts"
 import { Membership } from "./Membership.ts"
 import type { FleetSettings } from "./Settings.ts"
 
@@ -27,11 +28,12 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
 ) {
   /**
    * Joins the fleet until the layer is released. Waits until the store leases, which it does not for the time of a lease
-   * after it was empty.
+   * after it was empty. While the store is away, a machine begins by what it has `seen` last.
    */
   static readonly layer = (
     { fleetPrefix, fleetMachine, fleetLease }: FleetSettings["Service"],
-    database = 0
+    database = 0,
+    seen?: Seen
   ): Layer.Layer<FleetMembership, FleetStoreFailed, FleetStore> =>
     Layer.effect(
       FleetMembership,
@@ -41,6 +43,7 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
         const scope = yield* Effect.scope
         const fork = Effect.runForkWith(yield* Effect.context<never>())
         const name = fleetMachine === "auto" ? hostname() : fleetMachine
+        const aloneOf = store.isConnected() ? undefined : seen?.machines
         const told = JSON.stringify({ name, startedAt: clock.currentTimeMillisUnsafe() } satisfies Told)
         const membership = new Membership({
           store,
@@ -48,6 +51,7 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
           id: randomBytes(12).toString("base64url"),
           told: () => told,
           lease: Duration.toMillis(fleetLease),
+          aloneOf,
           now: () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000,
           after: (milliseconds, call) =>
             milliseconds <= 0
@@ -65,7 +69,13 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
         })
         yield* store.onConnect((run) => membership.connected(run))
         yield* Effect.addFinalizer(() => Effect.timeoutOption(leaving(membership), "500 millis"))
-        yield* membership.joined
+        if (aloneOf === undefined) yield* membership.joined
+        else {
+          yield* Effect.logWarning(
+            "begins without its fleet: the store does not answer, and so many machines were seen last",
+            { store: store.name, machines: aloneOf }
+          )
+        }
         const wait = membership.leasesFrom - membership.now()
         if (wait > 1000) {
           yield* Effect.logInfo("waits until the fleet's store leases, as it was empty or has started anew", {

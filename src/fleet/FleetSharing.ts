@@ -20,9 +20,11 @@ import * as FleetBans from "./FleetBans.ts"
 import * as FleetLogins from "./FleetLogins.ts"
 import { FleetMembership } from "./FleetMembership.ts"
 import { FleetPeers, make as makePeers } from "./FleetPeers.ts"
+import * as FleetStart from "./FleetStart.ts"
 import { FleetStore, run } from "./FleetStore.ts"
 import * as FleetUsage from "./FleetUsage.ts"
 import { channelOf as channelOfUsers, FleetUsers, make as makeUsers } from "./FleetUsers.ts"
+import * as LastSeen from "./LastSeen.ts"
 import type { FleetSettings } from "./Settings.ts"
 import { Salt } from "./scripts/Salt.ts"
 import * as UsageJournal from "./UsageJournal.ts"
@@ -37,8 +39,13 @@ export const layer = (
     fleetLostQuotas,
     stateDir
   }: Pick<FleetSettings["Service"], "fleetLostQuotas"> & Pick<BanSettings["Service"], "stateDir">,
-  secret: string
-): Layer.Layer<FleetPeers | FleetUsers, FleetStoreFailed, FleetMembership | FleetStore> =>
+  secret: string,
+  lastSeen = LastSeen.none
+): Layer.Layer<
+  FleetPeers | FleetStart.FleetStart | FleetUsers,
+  FleetStoreFailed,
+  FleetMembership | FleetStore
+> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const store = yield* FleetStore
@@ -46,14 +53,15 @@ export const layer = (
       const { keys, id } = membership
       const clock = yield* Clock.clockWith(Effect.succeed)
       const now = () => clock.currentTimeMillisUnsafe()
-      const salt = yield* run(store, Salt, [keys.ofBucket("salt", 0)], [crypto.randomUUID()])
+      const known = lastSeen.seen?.salt ?? crypto.randomUUID()
+      const ask = run(store, Salt, [keys.ofBucket("salt", 0)], [known])
+      const salt = yield* membership.isAlone() ? Effect.orElseSucceed(ask, () => known) : ask
       // So that machines that begin have the same salt also where the store was emptied.
-      yield* Effect.forkScoped(
-        Effect.schedule(
-          Effect.ignore(run(store, Salt, [keys.ofBucket("salt", 0)], [salt])),
-          Schedule.spaced("2 seconds")
-        )
+      const keepSalt = run(store, Salt, [keys.ofBucket("salt", 0)], [salt]).pipe(
+        Effect.andThen(Effect.suspend(() => lastSeen.keep({ machines: membership.machines, salt }))),
+        Effect.ignore
       )
+      yield* Effect.forkScoped(Effect.schedule(keepSalt, Schedule.spaced("2 seconds")))
       let failures = 0
       const counted = (exchange: Effect.Effect<void, FleetStoreFailed>) =>
         Effect.tapError(exchange, () => Effect.sync(() => void failures++))
@@ -64,7 +72,8 @@ export const layer = (
       const bans = FleetBans.make({ store, keys, machine: id, key: keyFor("bans"), now, wake: banLoop.wake })
       yield* store.subscribe(FleetBans.channelOf(keys), bans.receive)
       yield* Effect.addFinalizer(() => last(bans.exchange))
-      yield* banLoop.start(counted(bans.exchange))
+      const served = yield* Latch.make()
+      yield* banLoop.start(Effect.andThen(served.await, counted(bans.exchange)))
 
       const logins = FleetLogins.make({ store, keys, machine: id, key: keyFor("logins"), now })
       yield* store.subscribe(FleetLogins.channelOf(keys), logins.receive)
@@ -98,6 +107,17 @@ export const layer = (
         yield* makePeers({ store, keys, self: { id, told: membership.told } })
       ).pipe(
         Context.add(FleetUsers, users),
+        Context.add(FleetStart.FleetStart, {
+          learn: (change) =>
+            Effect.suspend(() =>
+              membership.isAlone()
+                ? Effect.void
+                : FleetStart.within(
+                    store.name,
+                    Effect.andThen(bans.exchange, change === undefined ? Effect.void : users.catchUp(change))
+                  )
+            ).pipe(Effect.ensuring(served.open))
+        }),
         Context.add(BanSharing, bans),
         Context.add(CurrentLoginSharing, logins),
         Context.add(UsageSharing, shareUsage),

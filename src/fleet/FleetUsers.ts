@@ -29,15 +29,15 @@ export const UserChange = Schema.Struct({
 })
 export type UserChange = typeof UserChange.Type
 
+export type MakeChange = (change: UserChange) => Effect.Effect<void>
+
 export class FleetUsers extends Context.Service<
   FleetUsers,
   {
     /** Tells the other machines of a change that was made here. While the store is away, it waits in memory. */
     readonly tell: (change: UserChange) => Effect.Effect<void, FleetStoreFailed>
     /** Makes the changes of other machines from now on, in their order, until the scope closes. */
-    readonly follow: (
-      make: (change: UserChange) => Effect.Effect<void>
-    ) => Effect.Effect<void, never, Scope.Scope>
+    readonly follow: (make: MakeChange) => Effect.Effect<void, never, Scope.Scope>
   }
 >()("effect-socks/fleet/FleetUsers") {}
 
@@ -54,6 +54,8 @@ interface Options {
 }
 
 type Made = FleetUsers["Service"] & {
+  /** Makes the changes that were missed, once. */
+  readonly catchUp: (make: MakeChange) => Effect.Effect<void, FleetStoreFailed>
   /** Learns of changes. To be called each second, and when there is a notice. */
   readonly exchange: Effect.Effect<void, FleetStoreFailed>
 }
@@ -65,7 +67,7 @@ export const make = Effect.fnUntraced(function* ({ store, keys, stateDir }: Opti
   let position = yield* read(path)
   let saved = position
   let waiting: ReadonlyArray<UserChange> = []
-  let makeChange: ((change: UserChange) => Effect.Effect<void>) | undefined
+  let makeChange: MakeChange | undefined
 
   const save = Effect.suspend(() => {
     if (path === undefined || (saved.id === position.id && saved.version === position.version))
@@ -91,7 +93,7 @@ export const make = Effect.fnUntraced(function* ({ store, keys, stateDir }: Opti
     }
   })
 
-  const learn = Effect.gen(function* () {
+  const learn = Effect.fnUntraced(function* (makeChange: MakeChange | undefined) {
     if (makeChange === undefined) return
     const { id, version } = position
     const [current, last, texts] = yield* run(store, ListUserChanges, log, [crypto.randomUUID(), id, version])
@@ -108,7 +110,11 @@ export const make = Effect.fnUntraced(function* ({ store, keys, stateDir }: Opti
     position = { id: current, version: last }
   })
 
-  const exchange = Effect.andThen(learn, sendWaiting).pipe(Effect.ensuring(save), one.withPermits(1))
+  const exchange = Effect.suspend(() => learn(makeChange)).pipe(
+    Effect.andThen(sendWaiting),
+    Effect.ensuring(save),
+    one.withPermits(1)
+  )
 
   return {
     tell: (change) =>
@@ -126,6 +132,7 @@ export const make = Effect.fnUntraced(function* ({ store, keys, stateDir }: Opti
             makeChange = undefined
           })
       ),
+    catchUp: (make) => learn(make).pipe(Effect.ensuring(save), one.withPermits(1)),
     exchange
   }
 })

@@ -15,8 +15,9 @@ import * as BansFile from "../bans/BansFile.ts"
 import * as KnownFile from "../bans/KnownFile.ts"
 import * as Requests from "../base/Requests.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
-import type { StateFailed } from "../Errors.ts"
+import type { FleetStoreFailed, StateFailed } from "../Errors.ts"
 import { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
+import type * as Quotas from "../limits/Quotas.ts"
 import { CurrentTransport } from "../network/Transports.ts"
 import { Policy } from "../policy/Policy.ts"
 import * as Composition from "../server/Composition.ts"
@@ -43,7 +44,9 @@ interface Options {
   /** Number of workers. */
   readonly count: number
   /** The seat of the workers: one that counts for them alone, by default. */
-  readonly seat?: ReturnType<typeof CoordinatorSeat.layer> | undefined
+  readonly seat?:
+    | Layer.Layer<CoordinatorSeat | Bans | UsageRecords, FleetStoreFailed | StateFailed, Quotas.Sections>
+    | undefined
   /** The texts that the current settings were read from. */
   readonly texts: () => Messages.Texts
 }
@@ -59,7 +62,7 @@ export const layer = (
   options: Options
 ): Layer.Layer<
   RunningServer | Bans | Events | UsageRecords | WorkerMetrics.WorkerMetrics,
-  Refusal | StateFailed,
+  FleetStoreFailed | Refusal | StateFailed,
   Config.Sections
 > =>
   Layer.effectContext(make(options)).pipe(

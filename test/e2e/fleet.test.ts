@@ -155,7 +155,7 @@ describeWith(["redis-server"], () => {
       assert.lengthOf(alone, 25)
       const refused = yield* Program.run(["--config", config])
       assert.strictEqual(refused.code, 1)
-      assert.match(refused.stderr, /^cannot keep the state in redis\+unix:.*: .*\n$/)
+      assert.match(refused.stderr, /^cannot use the fleet's store redis\+unix:.*: .*\n$/)
       yield* redis.start
       yield* first.logged(found)
       yield* third.logged(found, 2)

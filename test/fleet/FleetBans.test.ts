@@ -109,6 +109,45 @@ describe("FleetBans", () => {
     }).pipe(quietly)
   )
 
+  it.effect(
+    "a machine that knows users by another key, from before it was in the fleet, counts with the others",
+    () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const a = yield* machineOn(shared, "a")
+        const b = yield* machineOn(shared, "b", (decisions) =>
+          decisions.restoreKnownPairs({ key: Buffer.from("its own").toString("base64"), known: [] })
+        )
+        for (let guess = 0; guess < 5; guess++) {
+          for (const machine of [a, b]) yield* machine.fail("203.0.113.7", "alice", `the same ${guess}`)
+        }
+        for (const { exchange } of [a, b, a]) yield* exchange
+        assert.deepStrictEqual(a.bans(), [])
+        yield* a.fail("203.0.113.7", "alice", "the sixth")
+        yield* a.exchange
+        assert.deepStrictEqual(a.bans(), [])
+      }).pipe(quietly)
+  )
+
+  it.effect(
+    "a ban that was lifted while a machine was down is not made again by the machine's own file",
+    () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const a = yield* machineOn(shared, "a")
+        const own = { network: networkOf("203.0.113.7/32"), reason: "abuse", failures: 0 }
+        a.ban("203.0.113.7/32")
+        yield* a.exchange
+        a.lift("203.0.113.7/32")
+        yield* a.exchange
+        const b = yield* machineOn(shared, "b", (decisions) =>
+          decisions.ban({ ...own, until: shared.now() + 3_600_000 })
+        )
+        yield* a.exchange
+        assert.deepStrictEqual([a.bans(), b.bans()], [[], []])
+      }).pipe(quietly)
+  )
+
   it.effect("the right login takes back the guesses for its user from all machines", () =>
     Effect.gen(function* () {
       const shared = FleetStore.make()
