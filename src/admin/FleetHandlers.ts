@@ -135,7 +135,8 @@ const askOne = Effect.fnUntraced(function* (
     const reason = one === undefined ? "no machine" : "several machines, which have ids, too,"
     return yield* new NotFound({ message: `${reason} of the fleet are named ${printable(machine)}` })
   }
-  const { replies } = yield* ask(peers, question, { machine: one.id })
+  // One that has not answered the first question is not waited for again.
+  const { replies } = one.status === null ? { replies: [] } : yield* ask(peers, question, { machine: one.id })
   const [reply] = replies
   if (reply === undefined) return yield* new NoAnswer({ message: `${one.name} does not answer` })
   return reply.answer

@@ -18,6 +18,8 @@ interface Place {
   readonly port: number
   readonly adminPort: number
   readonly backend: "effect-socks" | "effect-socks-by-readyz"
+  /** Whether clients say by a PROXY header who they are, as if they came from elsewhere. */
+  readonly isBehindProxy?: boolean
   /** The ports of 127.0.0.1 for clients, and for the metrics of HAProxy. */
   readonly front: number
   readonly metrics: number
@@ -25,7 +27,7 @@ interface Place {
 
 /** The configuration of `deploy/`, on free ports of loopback. It looks up no name. */
 const configured = (
-  { port, adminPort, backend, front, metrics }: Place,
+  { port, adminPort, backend, isBehindProxy = false, front, metrics }: Place,
   { socket, ca }: Readonly<Record<"socket" | "ca", string>>
 ): string =>
   readFileSync(fileURLToPath(new URL("../../deploy/haproxy/haproxy.cfg", import.meta.url)), "utf8")
@@ -37,7 +39,7 @@ const configured = (
     .replace(/^ *default-server init-addr .*\n/m, "")
     .replace("/run/haproxy/admin.sock", socket)
     .replaceAll("/etc/haproxy/admin-ca.pem", ca)
-    .replace("bind :1080", `bind 127.0.0.1:${front}`)
+    .replace("bind :1080", `bind 127.0.0.1:${front}${isBehindProxy ? " accept-proxy" : ""}`)
     .replace("127.0.0.1:8405", `127.0.0.1:${metrics}`)
     // On loopback the admin listeners of the test have no TLS.
     .replace("connect port 9080 ssl", `connect port ${adminPort}`)
@@ -54,7 +56,7 @@ export const write = Effect.fnUntraced(function* (place: Place, certificate: str
 
 /** HAProxy in front of these servers, when as many of them take clients. */
 export const start = Effect.fnUntraced(function* (
-  servers: Pick<Place, "port" | "adminPort" | "backend">,
+  servers: Pick<Place, "port" | "adminPort" | "backend" | "isBehindProxy">,
   certificate: string,
   count: number
 ) {

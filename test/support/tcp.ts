@@ -8,11 +8,16 @@ import type * as Scope from "effect/Scope"
 import { type Peer, peer } from "../../src/testing/index.ts"
 import { credentials, greeting, request } from "./messages.ts"
 
-/** A connection to a server, or how the system answered instead. */
-export const connect = (port: number, host = "127.0.0.1"): Effect.Effect<Peer, string, Scope.Scope> =>
+/** A connection to a server, or how the system answered instead. It comes from `localAddress`, where that is given. */
+export const connect = (
+  port: number,
+  host = "127.0.0.1",
+  localAddress?: string
+): Effect.Effect<Peer, string, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Socket, string>((resume) => {
-      const socket = connectSocket({ host, port, allowHalfOpen: true })
+      const from = localAddress === undefined ? {} : { localAddress }
+      const socket = connectSocket({ host, port, allowHalfOpen: true, ...from })
       socket.once("connect", () => resume(Effect.succeed(socket)))
       socket.once("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? "unknown")))
     }),
