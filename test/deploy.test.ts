@@ -105,6 +105,9 @@ describe("the files for deployment", () => {
     const [compose] = documents("docker/compose.yaml")
     const whole: typeof compose = structuredClone(compose)
     assert.isTrue(isValid(compose, composeSchema))
+    // The schema is of before the field `name`.
+    const { name, ...fleet } = yaml.parse(text("docker/fleet.yaml"), { merge: true })
+    assert.isTrue(isValid(fleet, composeSchema), name)
     whole.services["effect-socks"].cap_dorp = ["ALL"]
     assert.isFalse(isValid(whole, composeSchema))
     // The image gets the files that it is built from, and drains for as long as its program does.
@@ -252,6 +255,15 @@ describe("the files for deployment", () => {
       assert.doesNotThrow(() => new Function(code.exec.command.at(-1)))
     }
     assert.strictEqual(fleet.spec.volumeClaimTemplates[0].metadata.name, "state")
+    // Only the servers reach what they share.
+    for (const name of ["effect-socks-store", "effect-socks-database"]) {
+      const { podSelector, ingress } = of("NetworkPolicy", name).spec
+      const { labels } = of("StatefulSet", name).spec.template.metadata
+      assert.deepStrictEqual(podSelector.matchLabels, labels)
+      assert.deepStrictEqual(ingress[0].from, [
+        { podSelector: { matchLabels: fleet.spec.template.metadata.labels } }
+      ])
+    }
     const places = Number(/server-template pod (\d+)/.exec(text("kubernetes/fleet.yaml"))?.[1])
     assert.isAtLeast(places, of("HorizontalPodAutoscaler", "effect-socks-fleet").spec.maxReplicas)
     for (const budget of ["effect-socks-fleet", "effect-socks-balancer"]) {

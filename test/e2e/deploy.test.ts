@@ -14,16 +14,21 @@ import * as Tcp from "../support/tcp.ts"
 import { directory } from "../support/temporary.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const manifests = yaml
-  .parseAllDocuments(readFileSync(join(root, "deploy/kubernetes/effect-socks.yaml"), "utf8"))
-  .map((document) => document.toJS())
+const documents = (name: string) =>
+  yaml
+    .parseAllDocuments(readFileSync(join(root, "deploy/kubernetes", name), "utf8"))
+    .map((document) => document.toJS())
+const manifests = documents("effect-socks.yaml")
 const [deployment] = manifests
 const [container] = deployment.spec.template.spec.containers
 
 /** The types of Kubernetes' own descriptions of each kind, which know every field. */
 const types: Readonly<Record<string, string>> = {
   Deployment: "apps/v1",
+  StatefulSet: "apps/v1",
   Service: "core/v1",
+  ConfigMap: "core/v1",
+  NetworkPolicy: "networking/v1",
   HorizontalPodAutoscaler: "autoscaling/v2",
   PodDisruptionBudget: "policy/v1"
 }
@@ -61,7 +66,7 @@ const document${index}: Kind${index} = ${JSON.stringify(document)}`
         ]
         return yield* Processes.run(join(root, "node_modules/.bin/tsc"), [...flags, file])
       })
-      const { code, stdout } = yield* check(manifests)
+      const { code, stdout } = yield* check([...manifests, ...documents("fleet.yaml")])
       assert.strictEqual(code, 0, stdout)
       const wrong = structuredClone(manifests)
       wrong[0].spec.template.spec.containers[0].livenessProb = {}
@@ -94,6 +99,83 @@ describeWith(["prometheus"], () => {
       const file = join(yield* directory, "rules.yml")
       writeFileSync(file, yaml.stringify({ groups: [{ name: "dashboard", rules }] }))
       const { code, stdout, stderr } = yield* Processes.run("promtool", ["check", "rules", file])
+      assert.strictEqual(code, 0, stdout + stderr)
+    })
+  )
+})
+
+const prometheus = (name: string) => join(root, "deploy/prometheus", name)
+
+/** The machines that each of three machines sees, a minute apart, and what each alert should be at that time. */
+const fleets = [
+  { name: "all is well", seen: ["3x20", "3x20", "3x20"], alerts: {} },
+  {
+    name: "a machine is gone",
+    seen: ["3x5 2x15", "3x5 2x15", "3x5"],
+    alerts: { EffectSocksFleetMachineLost: "The fleet has 2 machines, fewer than within the last hour" }
+  },
+  {
+    // It keeps the number that it has seen last.
+    name: "a machine is cut off",
+    seen: ["3x5 2x15", "3x5 2x15", "3x20"],
+    alerts: {
+      EffectSocksFleetSplit:
+        "Machines of the fleet see different numbers of machines: they have several stores, or one is cut off"
+    }
+  }
+]
+
+describeWith(["prometheus"], () => {
+  it.live("the alerts of a fleet are rules that Prometheus takes, and fire when they should", () =>
+    Effect.gen(function* () {
+      const checked = yield* Processes.run("promtool", ["check", "rules", prometheus("fleet-alerts.yml")])
+      assert.strictEqual(checked.code, 0, checked.stdout + checked.stderr)
+      const of = (name: string, instance: string, values: string) => ({
+        series: `${name}{job="effect-socks",instance="${instance}"}`,
+        values
+      })
+      const cases = fleets.map(({ name, seen, alerts }) => ({
+        ...{ name, interval: "1m" },
+        input_series: seen.map((values, index) =>
+          of("effect_socks_fleet_machines", `m${index}`, values.replaceAll(/(\d)x(\d+)/g, "$1+0x$2"))
+        ),
+        alert_rule_test: ["EffectSocksFleetMachineLost", "EffectSocksFleetSplit"].map((alertname) => {
+          const summary = (alerts as Readonly<Record<string, string>>)[alertname]
+          const severity = alertname === "EffectSocksFleetSplit" ? "critical" : "warning"
+          return {
+            ...{ eval_time: "18m", alertname },
+            exp_alerts:
+              summary === undefined ? [] : [{ exp_labels: { severity }, exp_annotations: { summary } }]
+          }
+        })
+      }))
+      const lost = {
+        ...{ name: "the store is lost", interval: "15s" },
+        input_series: [of("effect_socks_fleet_lost", "m0", "0+0x4 1+0x20")],
+        alert_rule_test: [
+          ["1m", []],
+          [
+            "3m",
+            [
+              {
+                exp_labels: { severity: "critical", job: "effect-socks", instance: "m0" },
+                exp_annotations: {
+                  summary:
+                    "m0 has no leases, as the fleet's store does not answer: it has its share of each limit"
+                }
+              }
+            ]
+          ]
+        ].map(([eval_time, exp_alerts]) => ({
+          alertname: "EffectSocksFleetStoreLost",
+          eval_time,
+          exp_alerts
+        }))
+      }
+      const file = join(yield* directory, "tests.yml")
+      const tests = [...cases, lost]
+      writeFileSync(file, yaml.stringify({ rule_files: [prometheus("fleet-alerts.yml")], tests }))
+      const { code, stdout, stderr } = yield* Processes.run("promtool", ["test", "rules", file])
       assert.strictEqual(code, 0, stdout + stderr)
     })
   )
