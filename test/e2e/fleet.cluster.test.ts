@@ -19,6 +19,7 @@ import { FleetPeers } from "../../src/fleet/FleetPeers.ts"
 import { FleetShares } from "../../src/fleet/FleetShares.ts"
 import * as FleetSharing from "../../src/fleet/FleetSharing.ts"
 import { FleetSlots } from "../../src/fleet/FleetSlots.ts"
+import { FleetStart } from "../../src/fleet/FleetStart.ts"
 import { FleetStore, hasFailed } from "../../src/fleet/FleetStore.ts"
 import { FleetTokens } from "../../src/fleet/FleetTokens.ts"
 import * as FleetUrl from "../../src/fleet/FleetUrl.ts"
@@ -81,6 +82,7 @@ describeWith(["redis-server"], () => {
           Layer.provide(Layer.succeed(FleetStore, store))
         )
       )
+      yield* Context.get(services, FleetStart).learn()
       const membership = Context.get(services, FleetMembership)
 
       const member = {}
