@@ -176,7 +176,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "network/DnsStream": "e2e/name-servers",
   "network/Http2Exchange": "protocols/http/Http2",
   "network/Http2Stream": "protocols/http/Http2",
-  "network/InterfaceAddress": "routes/Egress",
   "routes/Labels": "routes/Pool",
   "routes/MemberStates": "routes/Pool",
   "routes/RouteNames": "e2e/name-servers",
