@@ -100,7 +100,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "commands/ForwardOrigin": "commands/OriginPool",
   "base/Fields": "session/Session",
   "base/Phases": "metrics/Counting",
-  "config/StartOnly": "library/Server",
   "config/Conditions": "config/Rule",
   "metrics/Definitions": "metrics/Counting",
   "metrics/Exposition": "metrics/Merge",
