@@ -14,7 +14,7 @@ import type { Ending, Relay } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
-import type { Connection } from "../session/States.ts"
+import type { Connection, Request } from "../session/States.ts"
 import type { DatagramRelay } from "../udp/DatagramRelay.ts"
 import type { UdpSettings } from "../udp/Settings.ts"
 import * as Associate from "./Associate.ts"
@@ -49,11 +49,17 @@ export const run = (
 ): Effect.Effect<Ending, SessionError, Services | Scope.Scope> => {
   const { request } = context.admitted
   return request.command === "FORWARD"
-    ? Forward.run({ ...context, request })
+    ? Forward.run(asking(context, request))
     : request.isConnectUdp
-      ? ConnectUdp.run({ ...context, request })
-      : commands[request.command]({ ...context, request })
+      ? ConnectUdp.run(asking(context, request))
+      : commands[request.command](asking(context, request))
 }
+
+/** Not by a spread: V8 makes a hidden class for each object that begins with one. */
+const asking = <Asked extends Request>(
+  { client, admitted, log, connected, chargeRule, succeeded }: Omit<CommandContext, "request">,
+  request: Asked
+): CommandContext<Asked> => ({ client, admitted, request, log, connected, chargeRule, succeeded })
 
 const commands: Record<
   Connection["command"],

@@ -44,17 +44,17 @@ export const run = (order: CommandContext<Forwarding>): Effect.Effect<Ending, Se
     const { head } = order.request
     if (HttpFields.hasPassed(head.fields, pseudonym)) return Effect.fail(new LoopDetected())
     if (HttpFields.isLastHop(head)) return Effect.fail(new LastHop())
-    return Effect.flatMap(attempt(order, true), (outcome) =>
-      outcome._tag === "Unheard" ? again(order) : finish(order, outcome)
+    return Effect.flatMap(attempt(order, true), ({ outcome, place, pace }) =>
+      outcome._tag === "Unheard" ? again(order) : finish(order, outcome, place, pace)
     )
   })
 
 /** The origin had closed a kept connection before this request came: once more, on a new one. */
 const again = (order: CommandContext<Forwarding>): Effect.Effect<Ending, SessionError, Services> =>
-  Effect.flatMap(attempt(order, false), (outcome) =>
+  Effect.flatMap(attempt(order, false), ({ outcome, place, pace }) =>
     outcome._tag === "Unheard"
       ? Effect.fail(new BadResponse({ reason: outcome.reason }))
-      : finish(order, outcome)
+      : finish(order, outcome, place, pace)
   )
 
 /** Forwards the request on a connection to its target. Without `canReuse`, the connection is a new one. */
@@ -128,7 +128,7 @@ const passed = (
   if (outcome._tag === "Unheard" && !isRepeatable) {
     return Effect.fail(new BadResponse({ reason: outcome.reason }))
   }
-  const attempt = { ...outcome, place, pace }
+  const attempt = { outcome, place, pace }
   return outcome._tag === "Over" && outcome.isKept
     ? Effect.as(ForwardOrigin.giveBack(place, exchange), attempt)
     : Effect.succeed(attempt)
@@ -138,23 +138,26 @@ const passed = (
 const authorization = ({ authorization }: HttpUpstream): Fields =>
   authorization ? [["Proxy-Authorization", Redacted.value(authorization)]] : []
 
-type Attempt = HttpForward.Outcome & {
+interface Attempt {
+  readonly outcome: HttpForward.Outcome
   readonly place: ForwardOrigin.Place
   readonly pace: Effect.Success<ReturnType<typeof SessionBandwidth.of>>
 }
 
 const finish = (
   { log, request: { exchange } }: CommandContext<Forwarding>,
-  outcome: Exclude<Attempt, { readonly _tag: "Unheard" }>
+  outcome: Exclude<HttpForward.Outcome, { readonly _tag: "Unheard" }>,
+  place: ForwardOrigin.Place,
+  pace: Attempt["pace"]
 ): Effect.Effect<Ending, never, Relay> =>
   outcome._tag === "Over"
     ? Effect.succeed(outcome.ending)
     : Effect.flatMap(Relay, (relay) =>
         relay.run({
           client: exchange.channel.transport,
-          target: outcome.place.origin.transport,
+          target: place.origin.transport,
           early: outcome.early,
           traffic: log.traffic,
-          pace: outcome.pace
+          pace
         })
       )

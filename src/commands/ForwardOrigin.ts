@@ -53,7 +53,8 @@ const ownerOf = ({ identity: { user }, peer: { remote } }: Admitted): string =>
     : `client ${NetAddress.isInetAddress(remote) ? NetAddress.formatIp(remote.address) : remote.path}`
 
 /** What a connection to the origin needs, and is found by. */
-interface Wanted extends Options {
+interface Wanted {
+  readonly options: Options
   readonly judged: Pick<JudgedTarget, "access" | "permitted">
   /** Makes a connection to the origin, or to an upstream that takes the request. */
   readonly connect: Route["connect"]
@@ -71,19 +72,20 @@ export const open = Effect.fnUntraced(function* (
   InvalidTarget | NotAllowed | ResolveError | DialError | LimitError,
   NetworkSettings | OriginPool | Policy | Resolver | Dialer | Scope.Scope
 > {
-  const judged = yield* Connect.judge(options.admitted)
+  const { admitted, chargeRule, exchange, canReuse } = options
+  const judged = yield* Connect.judge(admitted)
   const route = yield* CurrentRoute
-  const keyFor = keysOf(options.admitted, judged.access, route, yield* Clock.currentTimeMillis)
+  const keyFor = keysOf(admitted, judged.access, route, yield* Clock.currentTimeMillis)
   // A request for WebSocket goes through a tunnel (RFC 6455 §4.1), and not to an upstream.
-  const forward = HttpFields.isUpgrade(options.exchange.head.fields) ? undefined : route.forward
-  const wanted = { ...options, judged, keyFor, connect: forward ?? route.connect }
+  const forward = HttpFields.isUpgrade(exchange.head.fields) ? undefined : route.forward
+  const wanted = { options, judged, keyFor, connect: forward ?? route.connect }
   const place =
-    options.canReuse && (forward !== undefined || route.forward === undefined)
+    canReuse && (forward !== undefined || route.forward === undefined)
       ? kept(wanted, yield* OriginPool)
       : undefined
   if (place === undefined) return yield* dial(wanted)
   yield* closing(place)
-  yield* options.chargeRule(place.decision)
+  yield* chargeRule(place.decision)
   return place
 })
 
@@ -106,7 +108,10 @@ const keysOf = (
 }
 
 /** A connection of earlier requests, if there is one that this request may use. */
-const kept = ({ exchange, judged, keyFor }: Wanted, { take }: OriginPool["Service"]): Place | undefined => {
+const kept = (
+  { options: { exchange }, judged, keyFor }: Wanted,
+  { take }: OriginPool["Service"]
+): Place | undefined => {
   const { pinned } = exchange.channel
   // A request that must not be made twice is not made where the origin may be about to close.
   const mayRepeat = isRepeatable(exchange)
@@ -121,7 +126,7 @@ const kept = ({ exchange, judged, keyFor }: Wanted, { take }: OriginPool["Servic
 }
 
 /** A new connection. */
-const dial = Effect.fnUntraced(function* ({ chargeRule, log, judged, connect, keyFor }: Wanted) {
+const dial = Effect.fnUntraced(function* ({ options: { chargeRule, log }, judged, connect, keyFor }: Wanted) {
   const scope = yield* Effect.scope
   const own = yield* Scope.make()
   const fork = Effect.runForkWith(yield* Effect.context<never>())

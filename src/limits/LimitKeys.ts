@@ -54,11 +54,14 @@ export const ofClient = (
   settings: LimitSettings["Service"]
 ): ReadonlyArray<Account> => {
   const sessionRate = numberOf(settings.sessionRate)
-  const client = { whose: "client", key: `client ${host}` } as const
+  const key = `client ${host}`
   const sessions = numberOf(settings.maxSessionsPerClient)
-  if (identity.user === undefined) return [{ ...client, isOwner: true, limits: { sessions, sessionRate } }]
+  // Without spreads, as each session has these accounts.
+  if (identity.user === undefined) {
+    return [{ whose: "client", key, limits: { sessions, sessionRate }, isOwner: true }]
+  }
   return [
-    { ...client, limits: { sessions } },
+    { whose: "client", key, limits: { sessions } },
     { ...ofUser(identity.user, identity.limits, settings), isOwner: true }
   ]
 }

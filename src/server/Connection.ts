@@ -248,12 +248,14 @@ const close = (connection: Connection | undefined, exit: Exit.Exit<void>): Effec
  * Authenticates the client and reads its request; on a new connection after PROXY header, TLS and detection. Undefined if
  * the connection speaks HTTP/2, where each stream has a request.
  */
-const readRequest = Effect.fnUntraced(function* (connection: Connection) {
-  const exchange = connection.exchange ?? (yield* beginExchange(connection))
-  if (exchange === undefined) return undefined
-  connection.exchange = exchange
-  return { exchange, admitted: yield* exchange.admit }
-})
+const readRequest = (connection: Connection) => {
+  const admit = (exchange: Exchange) => Effect.map(exchange.admit, (admitted) => ({ exchange, admitted }))
+  if (connection.exchange) return admit(connection.exchange)
+  return Effect.flatMap(beginExchange(connection), (exchange) => {
+    connection.exchange = exchange
+    return exchange ? admit(exchange) : Effect.undefined
+  })
+}
 
 const beginExchange = Effect.fnUntraced(function* (connection: Connection) {
   const { client, session, secure, bans, sessions } = connection

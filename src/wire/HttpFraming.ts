@@ -49,8 +49,9 @@ const stated = (fields: Fields, version: string): Framing | string | undefined =
   }
   if (lengths.length === 0) return undefined
   // The same length again is no contradiction (RFC 9110 §8.6).
-  const [first, ...others] = lengths.flatMap(list)
+  const all = lengths.length === 1 && !lengths[0]!.includes(",") ? lengths : lengths.flatMap(list)
+  const first = all[0]
   if (!/^\d{1,15}$/.test(first!)) return "Content-Length is no number of bytes"
-  if (others.some((other) => other !== first)) return "different values of Content-Length"
+  if (all.some((other) => other !== first)) return "different values of Content-Length"
   return { _tag: "Length", length: Number(first) }
 }
