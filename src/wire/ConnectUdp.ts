@@ -21,13 +21,16 @@ export const isAsked = ({ method, target, version, protocol: asked, fields }: Ht
 
 /** The destination of a request, which may be one for datagrams. */
 export const destination = (
-  head: Http.Head
+  head: Http.Head,
+  read?: Http.ReadAuthority
 ): Result.Result<
   Http.Destination | { readonly _tag: "Datagrams"; readonly target: Target.Target },
   MalformedRequest | InvalidTarget | NotForProxy | MethodNotAllowed
 > => {
   if (!isAsked(head)) {
-    return head.protocol === undefined ? Http.destination(head) : malformed(`only ${protocol} is served`)
+    return head.protocol === undefined
+      ? Http.destination(head, read)
+      : malformed(`only ${protocol} is served`)
   }
   if (Http.isFramed(head.fields)) return malformed("a body in front of datagrams")
   return Result.map(target(head.target), (target) => ({ _tag: "Datagrams", target }))

@@ -38,12 +38,32 @@ export type Destination =
   | { readonly _tag: "Tunnel"; readonly target: Target.Target }
   | { readonly _tag: "Resource"; readonly target: Target.Target; readonly path: string }
 
+/** The target of `host:port`. Without a default port, the port must be there. */
+export type ReadAuthority = (
+  text: string,
+  defaultPort?: number
+) => Result.Result<Target.Target, MalformedRequest | InvalidTarget>
+
+/** Remembers the last target: most requests of a connection go to the same one. */
+export const remembering = (): ReadAuthority => {
+  let last:
+    | { readonly text: string; readonly defaultPort: number | undefined; readonly target: Target.Target }
+    | undefined
+  return (text, defaultPort) => {
+    if (last?.text === text && last.defaultPort === defaultPort) return Result.succeed(last.target)
+    const target = authority(text, defaultPort)
+    if (Result.isSuccess(target)) last = { text, defaultPort, target: target.success }
+    return target
+  }
+}
+
 /**
  * The destination of a request. Fails for a malformed request-target (RFC 9112 §3.2). The request-target alone decides;
  * the Host field is ignored (RFC 9112 §3.2.2).
  */
 export const destination = (
-  head: Head
+  head: Head,
+  read: ReadAuthority = authority
 ): Result.Result<Destination, MalformedRequest | InvalidTarget | NotForProxy | MethodNotAllowed> => {
   const hosts = values(head.fields, "host")
   const isTunnel = head.method === "CONNECT"
@@ -52,7 +72,7 @@ export const destination = (
   if (hosts.length === 0 && head.version === "1.1" && !isTunnel) return malformed("no Host")
   if (isTunnel) {
     if (isFramed(head.fields)) return malformed("CONNECT with a body")
-    return Result.map(authority(head.target), (target) => ({ _tag: "Tunnel", target }))
+    return Result.map(read(head.target), (target) => ({ _tag: "Tunnel", target }))
   }
   if (head.target.startsWith("/") || head.target === "*") return Result.fail(new NotForProxy())
   // A target could send back the credentials that a script must not see (RFC 9110 §9.3.8).
@@ -62,7 +82,7 @@ export const destination = (
   if (scheme === undefined) return malformed("the request-target is no absolute URI")
   // Some clients ask for WebSocket by its own scheme, which has the same port (RFC 6455 §3).
   if (!/^(?:http|ws)$/i.test(scheme)) return malformed("only http: is forwarded, others need CONNECT")
-  return Result.map(authority(host!, 80), (target) => ({
+  return Result.map(read(host!, 80), (target) => ({
     _tag: "Resource",
     target,
     path: path === "" && head.method === "OPTIONS" ? "*" : path!.startsWith("/") ? path! : `/${path}`
@@ -80,10 +100,7 @@ export const ownAuthority = (head: Head, port: number): string | undefined => {
 }
 
 /** The target of `host:port`, IPv6 in brackets. Refuses user information, as RFC 9110 §4.2.4 advises. */
-const authority = (
-  text: string,
-  defaultPort?: number
-): Result.Result<Target.Target, MalformedRequest | InvalidTarget> => {
+const authority: ReadAuthority = (text, defaultPort) => {
   const [whole, ipv6, name, digits] = /^(?:\[([^\]]*)\]|([^:@[\]]*))(?::(\d{0,5}))?$/.exec(text) ?? []
   const port = digits ? Number(digits) : defaultPort
   if (whole === undefined) return malformed("the authority is not HOST:PORT")

@@ -150,3 +150,16 @@ it("a list is read in linear time", () => {
   assert.deepStrictEqual(Http.options(fields, "connection"), [`a${blank}b`, "close"])
   assert.isBelow(performance.now() - start, 200)
 })
+
+it("an authority that is remembered is that of the same text, and has its own default port", () => {
+  const read = Http.remembering()
+  const reads = (text: string, port?: number) => Result.map(read(text, port), Target.format)
+  for (const text of ["a.example", "a.example", "b.example", "a.example:81", "A.example", "a.example"]) {
+    assert.deepStrictEqual(
+      reads(text, 80),
+      Result.succeed(text.includes(":") ? text : `${text.toLowerCase()}:80`)
+    )
+    assert.strictEqual(Result.isFailure(reads(text)), !text.includes(":"))
+    assert.isTrue(Result.isFailure(reads("a@b", 80)))
+  }
+})

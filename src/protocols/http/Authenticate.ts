@@ -16,25 +16,28 @@ import * as Wire from "../../wire/Http.ts"
 import { Method } from "../../wire/Socks5.ts"
 
 /** The client's identity: by its credentials if it sends some, or else without a login. A password is checked before the deadline. */
-export const authenticate = Effect.fnUntraced(function* (
+export const authenticate = (
   fields: Wire.Fields,
   accepted: Accepted
-): Effect.fn.Return<
-  Authenticated,
-  MalformedCredentials | VerificationError | HandshakeTimeout | NoAcceptableMethod | NotAllowed,
-  Authenticator
-> {
-  const { methods } = yield* Authenticator
-  const [credentials, ...others] = Wire.values(fields, "proxy-authorization")
-  if (others.length > 0)
-    return yield* new MalformedCredentials({ reason: "more than one Proxy-Authorization" })
-  if (credentials !== undefined && methods.includes(Method.UsernamePassword)) {
-    const basic = yield* Effect.fromResult(Wire.basic(credentials))
-    return yield* accepted.client.beforeDeadline(byPassword(basic, accepted.peer.remote))
+): Effect.Effect<Authenticated, Failure, Authenticator> => {
+  if (accepted.certified) return Effect.succeed(accepted.certified)
+  const credentials = Wire.values(fields, "proxy-authorization")
+  if (credentials.length > 1) {
+    return Effect.fail(new MalformedCredentials({ reason: "more than one Proxy-Authorization" }))
   }
-  const identity = yield* withoutLogin(accepted)
-  if (identity !== undefined) return identity
-  // Without users no password could succeed, so the response must not ask for one.
-  if (methods.length === 0) return yield* new NotAllowed({ reason: "the client's network is not trusted" })
-  return yield* new NoAcceptableMethod({ offered: [] })
-})
+  return Effect.flatMap(Authenticator, ({ methods }) =>
+    credentials.length === 1 && methods.includes(Method.UsernamePassword)
+      ? Effect.flatMap(Effect.fromResult(Wire.basic(credentials[0]!)), (basic) =>
+          accepted.client.beforeDeadline(byPassword(basic, accepted.peer.remote))
+        )
+      : Effect.flatMap(withoutLogin(accepted), (identity): Effect.Effect<Authenticated, Failure> => {
+          if (identity !== undefined) return Effect.succeed(identity)
+          // Without users no password could succeed, so the response must not ask for one.
+          return methods.length === 0
+            ? Effect.fail(new NotAllowed({ reason: "the client's network is not trusted" }))
+            : Effect.fail(new NoAcceptableMethod({ offered: [] }))
+        })
+  )
+}
+
+type Failure = MalformedCredentials | VerificationError | HandshakeTimeout | NoAcceptableMethod | NotAllowed

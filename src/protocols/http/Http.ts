@@ -1,10 +1,9 @@
 /**
  * HTTP. Every request has its own credentials and target.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Authenticator } from "../../auth/Authenticator.ts"
+import * as Result from "effect/Result"
 import type { SessionError } from "../../Errors.ts"
 import * as HttpConnection from "../../network/HttpConnection.ts"
 import { NetworkSettings } from "../../network/Settings.ts"
@@ -16,7 +15,7 @@ import * as Wire from "../../wire/Http.ts"
 import type { Exchange, Protocol } from "../Protocol.ts"
 import { authenticate } from "./Authenticate.ts"
 import * as AutoConfig from "./AutoConfig.ts"
-import { requestOf } from "./Request.ts"
+import { type Destination, requestOf } from "./Request.ts"
 
 export const Http: Protocol = {
   name: "HTTP",
@@ -34,26 +33,28 @@ const exchangeOf = (
   requests: HttpConnection.HttpConnection
 ): Exchange => {
   const { client, peer } = accepted
+  const readAuthority = Wire.remembering()
   let count = 0
   let refusals = 0
   let isAuthenticated = false
   let isConnectUdp = false
-  return {
-    admit: Effect.gen(function* (): Effect.fn.Return<Admitted, SessionError, Authenticator> {
-      isAuthenticated = false
-      const { head, exchange } = yield* requests.next(log.traffic, client.late)
+  const admitted = ({ head, exchange }: HttpConnection.Incoming) =>
+    Effect.clockWith((clock) => {
       // A later session begins with its request, and not with the wait for the request.
-      if (count++ > 0) log.startedAt = yield* Clock.currentTimeMillis
-      const destination = yield* Effect.catchTag(
-        Effect.fromResult(ConnectUdp.destination(head)),
-        "NotForProxy",
-        (error) => AutoConfig.answer(error, head, accepted)
-      )
-      isConnectUdp = destination._tag === "Datagrams"
-      const identity = accepted.certified ?? (yield* authenticate(head.fields, accepted))
-      isAuthenticated = true
-      log.user = identity.user
-      return { peer, identity, protocol: "HTTP", request: requestOf(destination, head, exchange) }
+      if (count++ > 0) log.startedAt = clock.currentTimeMillisUnsafe()
+      return Effect.flatMap(destinationOf(head, readAuthority, accepted), (destination) => {
+        isConnectUdp = destination._tag === "Datagrams"
+        return Effect.map(authenticate(head.fields, accepted), (identity): Admitted => {
+          isAuthenticated = true
+          log.user = identity.user
+          return { peer, identity, protocol: "HTTP", request: requestOf(destination, head, exchange) }
+        })
+      })
+    })
+  return {
+    admit: Effect.suspend(() => {
+      isAuthenticated = false
+      return Effect.flatMap(requests.next(log.traffic, client.late), admitted)
     }),
     succeeded: () =>
       Effect.suspend(() => {
@@ -76,6 +77,17 @@ const exchangeOf = (
     awaitNext: (expired) => (isAuthenticated ? requests.awaitRequest(expired) : Effect.void),
     hasNext: () => requests.hasNext()
   }
+}
+
+const destinationOf = (
+  head: Wire.Head,
+  read: Wire.ReadAuthority,
+  accepted: Accepted
+): Effect.Effect<Destination, SessionError> => {
+  const destination = ConnectUdp.destination(head, read)
+  if (Result.isSuccess(destination)) return Effect.succeed(destination.success)
+  const error = destination.failure
+  return error._tag === "NotForProxy" ? AutoConfig.answer(error, head, accepted) : Effect.fail(error)
 }
 
 /** The number of failed logins that ends a connection. */

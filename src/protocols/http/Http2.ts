@@ -59,7 +59,7 @@ export const begin = (accepted: Accepted, log: SessionLog, stream: Http2Stream, 
       if (destination._tag === "Resource") {
         exchange = yield* Effect.fromResult(Http2Exchange.make(head, stream, client, log.traffic))
       }
-      const identity = accepted.certified ?? (yield* authenticate(head.fields, accepted))
+      const identity = yield* authenticate(head.fields, accepted)
       isAuthenticated = true
       logins.hasSucceeded = true
       log.user = identity.user

@@ -7,7 +7,7 @@ import type { Request } from "../../session/States.ts"
 import type * as ConnectUdp from "../../wire/ConnectUdp.ts"
 import type * as Http from "../../wire/Http.ts"
 
-type Destination = Result.Result.Success<ReturnType<typeof ConnectUdp.destination>>
+export type Destination = Result.Result.Success<ReturnType<typeof ConnectUdp.destination>>
 
 /** A tunnel, datagrams, or a request to forward in this exchange. */
 export const requestOf = (
