@@ -21,7 +21,7 @@ import type { Traffic } from "./RelayPair.ts"
 import type { Transport } from "./Transport.ts"
 
 /** A request whose head was read. CONNECT and CONNECT-UDP have no exchange: the `Client` has the connection back for the tunnel. */
-interface Incoming {
+export interface Incoming {
   readonly head: Http.Head
   readonly exchange: HttpExchange | undefined
 }

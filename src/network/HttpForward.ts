@@ -18,8 +18,8 @@ import type { Pace } from "./BandwidthScheduler.ts"
 import type { HttpExchange } from "./HttpExchange.ts"
 import type { HttpOrigin } from "./HttpOrigin.ts"
 import { HttpPump } from "./HttpPump.ts"
-import { HttpResponseHeads } from "./HttpResponseHeads.ts"
-import { whenQuiet } from "./QuietTime.ts"
+import { HttpResponseHeads, type Reading } from "./HttpResponseHeads.ts"
+import { type Quietable, whenQuiet } from "./QuietTime.ts"
 import type { Ending } from "./RelayPair.ts"
 
 export interface Options {
@@ -59,14 +59,9 @@ export const run = (options: Options): Effect.Effect<Outcome, Failure> =>
   Effect.withFiber((fiber) =>
     Effect.callback<Outcome, Failure>((resume) => {
       const forwarding = new Forwarding(options, resume)
-      const { exchange, pace, idleTimeout } = options
-      const cancel = whenQuiet({
-        time: idleTimeout,
-        moved: () => exchange.tally.moved,
-        isHeld: () => !!pace?.upload?.isWaiting() || !!pace?.download?.isWaiting(),
-        after: (time, then) => Deadline.after(fiber, time, then),
-        expire: () => forwarding.quiet()
-      })
+      const cancel = whenQuiet(options.idleTimeout, forwarding, (time, then) =>
+        Deadline.after(fiber, time, then)
+      )
       forwarding.onEnd = cancel
       forwarding.start()
       return Effect.sync(() => {
@@ -76,7 +71,7 @@ export const run = (options: Options): Effect.Effect<Outcome, Failure> =>
     })
   )
 
-class Forwarding {
+class Forwarding implements Reading, Quietable {
   /** Called at the end. */
   onEnd: () => void = ignored
   private readonly options: Options
@@ -97,13 +92,7 @@ class Forwarding {
     const { exchange, origin } = options
     this.options = options
     this.resume = resume
-    this.heads = new HttpResponseHeads(origin.input, {
-      inform: (response) => exchange.inform(response, HttpFields.interim(response, options.pseudonym)),
-      respond: (response) => this.respond(response),
-      switched: (response) => this.switched(response),
-      failed: (error) => this.fail(error),
-      ended: () => this.originGone()
-    })
+    this.heads = new HttpResponseHeads(origin.input, this)
     this.upload = new HttpPump(exchange.channel.input, exchange.body, origin.output, {
       whole: () => {
         this.isSent = true
@@ -111,7 +100,7 @@ class Forwarding {
       },
       malformed: (reason) => {
         if (exchange.hasBegun) this.cutOff("client reset")
-        else this.fail(new MalformedRequest({ reason }))
+        else this.failed(new MalformedRequest({ reason }))
       },
       // The client has finished sending in the middle of the body. The origin decides what that means.
       ended: () => {
@@ -126,7 +115,7 @@ class Forwarding {
   start(): void {
     const { exchange, origin, path, fields, pace } = this.options
     origin.tally = exchange.tally
-    origin.input.onClosed = () => this.originGone()
+    origin.input.onClosed = () => this.ended()
     origin.onWriteFailed = () => this.notTaken()
     exchange.onGone = () => this.cutOff(this.isAnswered ? "finished" : "client reset")
     // First, as a body without a limit is left to the transport.
@@ -136,13 +125,21 @@ class Forwarding {
     this.upload.start()
     origin.input.want(this.heads)
     // A connection that broke before now, such as while the request waited for its bandwidth, tells nobody again.
-    if (origin.transport.isClosed) this.originGone()
+    if (origin.transport.isClosed) this.ended()
   }
 
-  /** No byte has moved for a long time. */
+  get moved(): number {
+    return this.options.exchange.tally.moved
+  }
+
+  get isHeld(): boolean {
+    const { pace } = this.options
+    return !!pace?.upload?.isWaiting() || !!pace?.download?.isWaiting()
+  }
+
   quiet(): void {
     if (this.options.exchange.hasBegun) this.cutOff("idle")
-    else this.fail(new ResponseTimeout())
+    else this.failed(new ResponseTimeout())
   }
 
   /** Gives up both connections, as the session was interrupted. */
@@ -151,22 +148,29 @@ class Forwarding {
     this.options.origin.close(true)
   }
 
-  private respond(response: HttpHead.ResponseHead): void {
+  inform(response: HttpHead.ResponseHead): void {
+    const { exchange, pseudonym } = this.options
+    exchange.inform(response, HttpFields.interim(response, pseudonym))
+  }
+
+  respond(response: HttpHead.ResponseHead): void {
     const { exchange, origin, pseudonym, onStatus } = this.options
     if (origin.upstream && response.status === 407) {
       const { url } = origin.upstream
       // It asks this server, and not the client.
-      this.fail(new UpstreamLoginFailed({ upstream: url, reason: "it wants other credentials (status 407)" }))
+      this.failed(
+        new UpstreamLoginFailed({ upstream: url, reason: "it wants other credentials (status 407)" })
+      )
       return
     }
     const framing = HttpFraming.ofResponse(response, exchange.head.method)
     if (Result.isFailure(framing)) {
-      this.fail(framing.failure)
+      this.failed(framing.failure)
       return
     }
     const reason = exchange.objection(response, framing.success)
     if (reason !== undefined) {
-      this.fail(new BadResponse({ reason, status: response.status }))
+      this.failed(new BadResponse({ reason, status: response.status }))
       return
     }
     this.isPersistent = HttpFields.isPersistent(response) && framing.success._tag !== "Close"
@@ -213,10 +217,10 @@ class Forwarding {
     })
   }
 
-  private switched(response: HttpHead.ResponseHead): void {
+  switched(response: HttpHead.ResponseHead): void {
     const { exchange, origin, isUpgrade, onStatus } = this.options
     if (!isUpgrade || !HttpFields.isUpgrade(response.fields)) {
-      this.fail(bad("an upgrade that the request did not ask for"))
+      this.failed(bad("an upgrade that the request did not ask for"))
       return
     }
     exchange.switchProtocols(response, HttpFields.upgraded(response))
@@ -230,7 +234,7 @@ class Forwarding {
   }
 
   /** The origin has sent FIN, or its connection has closed. */
-  private originGone(): void {
+  ended(): void {
     const { exchange, origin } = this.options
     if (this.isAnswered) this.settle()
     else if (exchange.hasBegun) {
@@ -239,7 +243,7 @@ class Forwarding {
     } else {
       const reason = origin.failure ?? "the target closed its connection before its response"
       if (exchange.tally.fromTarget === 0 && !origin.input.hasBytes) this.end({ _tag: "Unheard", reason })
-      else this.fail(bad(reason))
+      else this.failed(bad(reason))
     }
   }
 
@@ -270,7 +274,7 @@ class Forwarding {
     this.end({ _tag: "Over", ending, isKept: false })
   }
 
-  private fail(error: Failure): void {
+  failed(error: Failure): void {
     if (this.isOver) return
     this.finish()
     this.options.origin.close(true)

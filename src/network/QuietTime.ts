@@ -3,32 +3,37 @@
  */
 import * as Duration from "effect/Duration"
 
-interface Options {
-  readonly time: Duration.Duration
+export interface Quietable {
   /** A number that grows when something moves. */
-  readonly moved: () => number
+  readonly moved: number
   /** Whether what moves waits for bandwidth, which is not quiet. */
-  readonly isHeld: () => boolean
-  /** Calls back after a time. Returns the function that calls it off. */
-  readonly after: (time: Duration.Duration, then: () => void) => () => void
-  readonly expire: () => void
+  readonly isHeld: boolean
+  /** Nothing has moved for the time. */
+  readonly quiet: () => void
 }
 
 /** The number of looks in the time, which is so kept to a tenth, as in `Relay`. */
 const looks = 10
 
-/** Calls `expire` once nothing has moved for the time. Returns the function that calls it off. */
-export const whenQuiet = ({ time, moved, isHeld, after, expire }: Options): (() => void) => {
+/**
+ * Calls `quiet` once nothing has moved for the time. `after` calls back after a time, and returns the function that calls
+ * it off. So does this.
+ */
+export const whenQuiet = (
+  time: Duration.Duration,
+  watched: Quietable,
+  after: (time: Duration.Duration, then: () => void) => () => void
+): (() => void) => {
   if (!Duration.isFinite(time)) return () => {}
   const pause = Duration.divideUnsafe(time, looks)
-  let before = moved()
+  let before = watched.moved
   let quiet = 0
   const look = () => {
-    const now = moved()
-    quiet = now === before && !isHeld() ? quiet + 1 : 0
+    const now = watched.moved
+    quiet = now === before && !watched.isHeld ? quiet + 1 : 0
     before = now
     if (quiet < looks) cancel = after(pause, look)
-    else expire()
+    else watched.quiet()
   }
   let cancel = after(pause, look)
   return () => cancel()
