@@ -262,21 +262,26 @@ describe("bounds", () => {
       Effect.gen(function* () {
         const socket = yield* dialTls()
         const { census } = yield* SessionRegistry
+        const open = Effect.map(census, ({ sessions, handshakes }) => sessions + handshakes)
         if (!/not read/.test(what)) socket.resume()
-        socket.write(Buffer.concat([preface, ...Array.from({ length: 1500 }, (_, i) => frames(i)).flat()]))
-        for (let i = 0; i < 10 && !socket.destroyed; i++) {
+        let isSent = false
+        const all = Buffer.concat([preface, ...Array.from({ length: 1500 }, (_, i) => frames(i)).flat()])
+        socket
+          .on("error", () => {})
+          .write(all, () => {
+            isSent = true
+          })
+        const isOver = () => socket.destroyed || socket.readableEnded
+        for (let i = 0; i < 200 && !isSent && !isOver(); i++) {
           yield* settled
-          const { sessions, handshakes } = yield* census
-          assert.isAtMost(sessions + handshakes, 101)
+          assert.isAtMost(yield* open, 101)
         }
         // After the flood Node hears nothing more, and may leave the connection to the timeouts.
-        yield* TestClock.adjust("15 minutes")
-        yield* settled
-        yield* TestClock.adjust("2 seconds")
-        yield* settled
-        assert.isTrue(socket.destroyed || socket.readableEnded)
-        const { sessions, handshakes } = yield* census
-        assert.deepStrictEqual([sessions, handshakes], [0, 0])
+        while (!isOver() || (yield* open) > 0) {
+          yield* settled
+          assert.isAtMost(yield* open, 101)
+          yield* TestClock.adjust("1 minute")
+        }
       }).pipe(Effect.provide(layer({ dialer: dialer(() => {}) })))
     )
   }
