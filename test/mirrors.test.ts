@@ -56,6 +56,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "cli/AdminCommands": "e2e/admin.commands",
   "cli/AdminTool": "e2e/admin.commands",
   "server/HealthCheck": "e2e/admin.commands",
+  "server/Drain": "e2e/http2-connection",
   "admin/Clash": "e2e/admin.events",
   "admin/ExplainQuestion": "e2e/admin",
   "admin/AuditLog": "e2e/admin",

@@ -28,6 +28,8 @@ export interface Http2Connection {
   readonly listen: (onStream: (stream: Http2Stream) => void, onClosed: () => void) => void
   /** Whether no new requests are taken. */
   readonly isClosing: () => boolean
+  /** Asks the client whether it is there (RFC 9113 §6.7). */
+  readonly ping: (answered: () => void) => void
   /** Takes no new requests, and closes when the streams have ended (RFC 9113 §6.8). */
   readonly close: () => void
   /** Closes at once. */
@@ -66,6 +68,7 @@ export const make = (socket: Duplex, carrier: Transport): Http2Connection => {
       else session.once("close", onClosed)
     },
     isClosing: () => session.closed,
+    ping: (answered) => session.destroyed || session.ping((error) => error || answered()),
     close: () => session.destroyed || session.close(),
     reset: () => {
       session.destroy()

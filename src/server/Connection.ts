@@ -39,6 +39,7 @@ import type { AdmittedSession, Session } from "../session/Session.ts"
 import { SessionRegistry } from "../session/SessionRegistry.ts"
 import * as SessionSpan from "../session/SessionSpan.ts"
 import type { Accepted } from "../session/States.ts"
+import { DrainBegun } from "./Drain.ts"
 import { ServerSettings } from "./Settings.ts"
 
 /** The services that serve a connection. */
@@ -148,6 +149,9 @@ const serveRequest = (connection: Connection): Effect.Effect<Ending, SessionErro
   )
 }
 
+/** The time after which a connection without streams is asked whether its client is there, and the time to answer. */
+const silence = Duration.minutes(1)
+
 /** Serves the streams of a connection that speaks HTTP/2, until it has closed. */
 const serveStreams = (connection: Connection): Effect.Effect<never, SessionError, Services> =>
   Effect.contextWith((context: Context.Context<Services>) =>
@@ -169,7 +173,9 @@ const serveStreams = (connection: Connection): Effect.Effect<never, SessionError
               isKnown
                 ? idleOf(connection, fiber, context)
                 : (expire) => Deadline.after(fiber, settings.handshakeTimeout, expire),
+            silence: (expire) => Deadline.after(fiber, silence, expire),
             grace: (expire) => Deadline.after(fiber, Client.grace, expire),
+            draining: Context.get(context, DrainBegun),
             busy: (isBusy) => sessions.setBusy(session, isBusy)
           })
         ),

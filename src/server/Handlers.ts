@@ -28,6 +28,7 @@ import type { SessionRegistry } from "../session/SessionRegistry.ts"
 import * as SessionSpan from "../session/SessionSpan.ts"
 import * as Connection from "./Connection.ts"
 import * as CurrentGeneration from "./CurrentGeneration.ts"
+import { Drain, DrainBegun } from "./Drain.ts"
 import type * as Generation from "./Generation.ts"
 import type * as Listeners from "./Listeners.ts"
 import * as LoopGuard from "./LoopGuard.ts"
@@ -49,7 +50,8 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<HandlerFor, never, Services | Scope.Scope> {
   const shared = yield* Effect.context<Services>()
   const bans = Context.get(shared, Bans)
-  const connections = yield* makeConnections(current)
+  const drain = new Drain()
+  const connections = yield* makeConnections(current, drain)
 
   /** The addresses that no client may reach: those of this server, and of the inspector of its process. */
   const closed = () => {
@@ -73,6 +75,7 @@ export const make = Effect.fnUntraced(function* (
       Context.add(Policy, LoopGuard.policy(current.policy, closed, allowTarget)),
       Context.add(CurrentRoute, current.route),
       Context.add(RouteResolvers, current.routeResolvers),
+      Context.add(DrainBegun, drain.begun),
       // The span in which the server was built is no parent of what its clients do.
       Context.omit(Tracer.ParentSpan),
       SessionSpan.untraced
@@ -106,15 +109,17 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /** The fibers of all connections. They are drained when the scope closes. */
-const makeConnections = Effect.fnUntraced(function* ({
-  generation
-}: CurrentGeneration.CurrentGeneration): Effect.fn.Return<LiveSet<Fiber.Fiber<void>>, never, Scope.Scope> {
+const makeConnections = Effect.fnUntraced(function* (
+  { generation }: CurrentGeneration.CurrentGeneration,
+  drain: Drain
+): Effect.fn.Return<LiveSet<Fiber.Fiber<void>>, never, Scope.Scope> {
   const connections = new LiveSet<Fiber.Fiber<void>>()
   yield* Effect.addFinalizer(() => Fiber.interruptAll(connections))
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       if (connections.size === 0) return
       yield* Effect.logInfo("draining", { connections: connections.size })
+      drain.begin()
       yield* Effect.timeoutOption(Fiber.awaitAll(connections), generation().server.drainTimeout)
     })
   )

@@ -31,8 +31,12 @@ export interface Options<R> {
   readonly serve: (stream: Http2Stream, logins: Http2.Logins) => Effect.Effect<void, never, R>
   /** Happens when the connection has waited too long for a request; `isKnown` tells whether its client has logged in. */
   readonly expired: (isKnown: boolean) => Event
+  /** Happens when the connection has been silent long enough to ask for its client, and when that has not answered. */
+  readonly silence: Event
   /** Happens when the client has had the time to close the connection. */
   readonly grace: Event
+  /** Happens when the server takes no new requests any more. */
+  readonly draining: Event
   /** Called when the first stream begins, and when the last one has ended. */
   readonly busy: (isBusy: boolean) => void
 }
@@ -56,6 +60,7 @@ class Streams<R> {
   private readonly fork: (effect: Effect.Effect<void, never, R>) => Fiber.Fiber<void>
   private readonly logins: Http2.Logins
   private readonly fibers = new Set<Fiber.Fiber<void>>()
+  private readonly stopHearing: () => void
   private stopWaiting: () => void = () => {}
   private isClosed = false
   private onEmpty: (() => void) | undefined = undefined
@@ -65,6 +70,7 @@ class Streams<R> {
     this.fork = fork
     this.logins = new Http2.Logins(options.connection)
     this.wait()
+    this.stopHearing = options.draining(() => this.drain())
   }
 
   begin(stream: Http2Stream): void {
@@ -89,6 +95,7 @@ class Streams<R> {
   /** The connection has closed: the sessions of its streams end by themselves. */
   closed(then: () => void): void {
     this.isClosed = true
+    this.stopHearing()
     this.stopWaiting()
     this.whenEmpty(then)
   }
@@ -96,6 +103,14 @@ class Streams<R> {
   abandon(then: () => void): void {
     this.closed(then)
     for (const fiber of this.fibers) fiber.interruptUnsafe()
+  }
+
+  /** Has the client make its next requests elsewhere. */
+  private drain(): void {
+    this.options.connection.close()
+    if (this.fibers.size > 0) return
+    this.stopWaiting()
+    this.wait()
   }
 
   private whenEmpty(then: () => void): void {
@@ -113,10 +128,26 @@ class Streams<R> {
   private wait(): void {
     const { connection, expired, grace } = this.options
     const closing = () => {
+      this.stopWaiting()
       connection.close()
       this.stopWaiting = grace(() => connection.reset())
     }
     if (connection.isClosing()) closing()
-    else this.stopWaiting = expired(this.logins.hasSucceeded)(closing)
+    else {
+      const stops = [expired(this.logins.hasSucceeded)(closing), this.ask(closing)]
+      this.stopWaiting = () => {
+        for (const stop of stops) stop()
+      }
+    }
+  }
+
+  /** Finds out about a client that is gone, and about one that Node has stopped to hear, after a flood: neither answers. */
+  private ask(gone: () => void): () => void {
+    const { connection, silence } = this.options
+    let stop = silence(() => {
+      stop = silence(gone)
+      connection.ping(() => stop())
+    })
+    return () => stop()
   }
 }

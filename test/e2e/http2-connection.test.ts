@@ -2,11 +2,13 @@
  * Connections of HTTP/2 on real sockets: however a client goes away, its sessions end with it, and however an origin does,
  * its client hears of it.
  */
+import { once } from "node:events"
 import * as http2 from "node:http2"
 import { connect as connectTcp } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Program from "../support/program.ts"
 import { listen } from "../support/sockets.ts"
 
@@ -25,7 +27,7 @@ const tunnel = Effect.fnUntraced(function* (port: number, target: number) {
   const stream = session.request({ ":method": "CONNECT", ":authority": `127.0.0.1:${target}` })
   stream.on("error", () => {})
   yield* Effect.callback<void>((resume) => void stream.once("response", () => resume(Effect.void)))
-  return { tcp, tls, session }
+  return { tcp, tls, session, stream }
 })
 
 type Ends = Effect.Success<ReturnType<typeof tunnel>>
@@ -72,5 +74,37 @@ it.live("An origin that breaks off while nothing else happens is heard", () =>
     assert.strictEqual(yield* Effect.timeout(closed, "5 seconds"), http2.constants.NGHTTP2_INTERNAL_ERROR)
     const { outcome } = yield* program.logged({ command: "FORWARD", target: `127.0.0.1:${target.port}` })
     assert.strictEqual(outcome, "target reset")
+  }).pipe(Effect.scoped)
+)
+
+it.live("A client hears of the end of the server, and its tunnels go on", () =>
+  Effect.gen(function* () {
+    const program = yield* Program.start([
+      ...["--listen", "tls:127.0.0.1:0", "--tls", "auto"],
+      ...["--drain-timeout", "1m", "--log-level", "debug"]
+    ])
+    const target = yield* listen()
+    const closing = (session: http2.ClientHttp2Session) =>
+      Effect.callback<void>((resume) => void session.once("close", () => resume(Effect.void)))
+    const busy = yield* tunnel(program.port, target.port)
+    const origin = yield* target.accept
+    const idle = yield* tunnel(program.port, target.port)
+    yield* (yield* target.accept).reset
+    const isClosed = yield* Effect.forkChild(closing(idle.session))
+    yield* program.logged({ command: "CONNECT", outcome: "target reset" })
+    const heard = Effect.callback<number>((resume) => {
+      busy.session.once("goaway", (code) => resume(Effect.succeed(code)))
+    })
+    const isHeard = yield* Effect.forkChild(heard)
+    yield* program.kill("SIGTERM")
+    assert.strictEqual(yield* Fiber.join(isHeard), http2.constants.NGHTTP2_NO_ERROR)
+    yield* Fiber.join(isClosed)
+    yield* origin.send("still")
+    const [bytes] = yield* Effect.promise(() => once(busy.stream, "data"))
+    assert.strictEqual(String(bytes), "still")
+    busy.stream.end()
+    yield* origin.end
+    const { code } = yield* program.within("5 seconds")
+    assert.strictEqual(code, 0)
   }).pipe(Effect.scoped)
 )

@@ -168,7 +168,7 @@ export const block = (fields: Readonly<Record<string, string>>): Buffer =>
 
 /**
  * A client of frames, that is told by no library what they mean: `told` says what came on a stream, as HEADERS, the size of
- * DATA, END for END_STREAM, and the code of RST_STREAM.
+ * DATA, END for END_STREAM, and the code of RST_STREAM; and on stream 0 of the connection. It answers no PING.
  */
 export const dialFrames = Effect.fnUntraced(function* (settings: Uint8Array = Buffer.alloc(0)) {
   const socket = yield* dialTls()
@@ -203,6 +203,8 @@ const nameOf = (bytes: Buffer): ReadonlyArray<string> => {
       return ["HEADERS", ...end]
     case Type.RST_STREAM:
       return [`RST ${bytes.readUInt32BE(9)}`]
+    case Type.PING:
+      return end.length > 0 ? [] : ["PING"]
     case Type.GOAWAY:
       return [`GOAWAY ${bytes.readUInt32BE(13)}`]
     default:

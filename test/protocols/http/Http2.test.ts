@@ -10,7 +10,7 @@ import * as Errors from "../../../src/Errors.ts"
 import { SessionRegistry } from "../../../src/session/SessionRegistry.ts"
 import { dialer, failingDialer, layer, type Peer } from "../../../src/testing/index.ts"
 import { message, text } from "../../support/http.ts"
-import { ask, block, dial, dialTls, frame, preface, Type, tunnel } from "../../support/http2.ts"
+import { ask, block, dial, dialFrames, dialTls, frame, preface, Type, tunnel } from "../../support/http2.ts"
 import { settled } from "../../support/streams.ts"
 
 const asAlice = {
@@ -313,6 +313,30 @@ describe("bounds", () => {
 })
 
 describe("a connection", () => {
+  it.effect("is closed when its client does not answer, also after a login", () =>
+    Effect.gen(function* () {
+      const client = yield* dialFrames()
+      yield* client.send(
+        frame(Type.HEADERS, 4, 1, block({ ":method": "CONNECT", ":authority": "target.example:443" }))
+      )
+      while (client.told(1) === "") yield* settled
+      yield* TestClock.adjust("5 minutes")
+      yield* client.send(frame(Type.DATA, 1, 1, Buffer.alloc(0)))
+      yield* settled
+      assert.strictEqual(client.told(0), "")
+      yield* TestClock.adjust("1 minute")
+      yield* settled
+      assert.strictEqual(client.told(0), "PING")
+      yield* TestClock.adjust("1 minute")
+      yield* settled
+      assert.strictEqual(client.told(0), "PING GOAWAY 0")
+      yield* TestClock.adjust("2 seconds")
+      yield* settled
+      const { census } = yield* SessionRegistry
+      assert.strictEqual((yield* census).handshakes, 0)
+    }).pipe(Effect.provide(layer()))
+  )
+
   it.effect(
     "takes four megabytes of all streams in a round trip, not the 64 KiB of the protocol's beginning",
     () =>
