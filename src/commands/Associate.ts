@@ -95,6 +95,7 @@ export const clientOf = Effect.fnUntraced(function* ({
     },
     owner: ownerOf(admitted).key,
     traffic: log.traffic,
+    log,
     pace,
     chargeRule: (decision, traffic) =>
       Effect.andThen(

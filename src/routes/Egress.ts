@@ -88,9 +88,15 @@ export const around = (route: Route, egress: Egress, name = "direct"): Route => 
         ? within(egress.common, route.listen(to, local))
         : Effect.flatMap(sourceOf(to), (source) => within(source, route.listen(to, local))),
     datagrams: (to, share) =>
-      Effect.flatMap(sourceOf(to), (source) =>
-        Effect.map(within(source, route.datagrams(to, share)), (found) => ({ source, ...found }))
-      ),
+      Effect.flatMap(sourceOf(to), (source) => {
+        if (to.log) to.log.way ??= { route: name }
+        return Effect.map(within(source, route.datagrams(to, share)), (found) => {
+          const egress = source.of(NetAddress.isIpv4Address(found.address))
+          // An upstream leaves from an address of its own.
+          if (to.log?.way && egress && found.relay === undefined) to.log.way = { ...to.log.way, egress }
+          return { source, ...found }
+        })
+      }),
     keyOf: (access, permitted, now) => {
       const key = keyOf === undefined ? name : keyOf(access, permitted, now)
       const source = egress.of(access, now).of(NetAddress.isIpv4Address(permitted.address))

@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as Deadline from "../base/Deadline.ts"
 import * as Finalizers from "../base/Finalizers.ts"
 import { type DialError, RouteUnable, type UpstreamError } from "../Errors.ts"
+import type { Way } from "../network/Dialer.ts"
 import * as HappyEyeballs from "../network/HappyEyeballs.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import * as Chain from "./Chain.ts"
@@ -55,8 +56,8 @@ export const use = Effect.fnUntraced(function* <A, E, R>(
   /** The last error of an upstream. */
   let lastError: E | DialError | undefined
 
-  const note = ({ name }: Seen) => {
-    log.way = { route: pool.route, ...(pool.members.length > 1 && { member: name }) }
+  const note = (member: Seen) => {
+    log.way = wayOf(pool, member)
   }
 
   const begin = (member: Seen) => {
@@ -126,6 +127,12 @@ export const use = Effect.fnUntraced(function* <A, E, R>(
           Duration.divideUnsafe(connectTimeout, places)
         ).pipe(Effect.mapError(() => lastError!))
   return yield* Effect.fromResult(result)
+})
+
+/** The way through a member, which has a name only among others. */
+export const wayOf = ({ route, members }: Pool, { name }: Member): Way => ({
+  route,
+  ...(members.length > 1 && { member: name })
 })
 
 const without = ({ route }: Pool, { labels }: Asked): Effect.Effect<never, RouteUnable> => {

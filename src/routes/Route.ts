@@ -75,6 +75,8 @@ export interface DatagramRelay {
   readonly through?: ReadonlyArray<NetAddress.InetAddress> | undefined
   /** Whether the upstream relays no more. */
   readonly hasEnded: boolean
+  /** The way to it, for the log. */
+  readonly way?: Way | undefined
 }
 
 /** The services that connect to an upstream. */

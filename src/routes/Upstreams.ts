@@ -58,10 +58,17 @@ export const make = (pool: Pool, sticky: SessionKey.KeyOptions | undefined): Rou
       const { access, permitted, chargeRule } = to
       const [{ address }, charge] = yield* Authorize.firstWithRoom(ipv4First(permitted), chargeRule)
       const asked = yield* ask(to)
-      const relay = yield* share(
-        `${route} ${textOf(asked)}`,
-        Failover.use(pool, asked, Datagrams.associate, to.log)
+      const associate = Failover.use(
+        pool,
+        asked,
+        (member, progress) =>
+          Effect.map(Datagrams.associate(member, progress), (relay) =>
+            Object.assign(relay, { way: Failover.wayOf(pool, member) })
+          ),
+        to.log
       )
+      const relay = yield* share(`${route} ${textOf(asked)}`, associate)
+      if (to.log && relay.way) to.log.way = relay.way
       return { remote: NetAddress.inetAddressUnsafe(address, access.target.port), address, charge, relay }
     }),
     // A connection that is kept would be used by sessions that get another member.
@@ -94,11 +101,12 @@ const textOf = ({ key = "", labels }: Asked): string => `${Labels.format(labels)
  * other, IPv4 first, as upstreams without IPv6 are common. What is wrong with an upstream ends the attempts.
  */
 const connect = Effect.fnUntraced(function* (
-  { route, members }: Pool,
-  { name: member, hops }: Member,
+  pool: Pool,
+  member: Member,
   progress: Chain.Progress,
   { access: { target }, permitted, chargeRule }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
+  const { hops } = member
   const isByName = hops[hops.length - 1]!.upstream.sendsNames && !NetAddress.isIpAddress(target.host)
   const addresses = isByName ? [permitted[0]] : ipv4First(permitted).slice(0, most)
   const attempt = ({ address, decision }: Permitted) =>
@@ -108,7 +116,7 @@ const connect = Effect.fnUntraced(function* (
       ),
       Effect.map(({ transport, early, local, bound }): Connected => {
         const remote = NetAddress.inetAddressUnsafe(address, target.port)
-        const way = wayOf(route, members.length > 1 ? member : undefined, bound ?? local)
+        const way = wayOf(pool, member, bound ?? local)
         return { outgoing: { transport, early, local: bound ?? local, remote, way }, decision }
       })
     )
@@ -134,11 +142,12 @@ const takesRequests = ({ hops }: Member, { access }: JudgedTarget): boolean => {
 
 /** A connection to the last upstream, which takes the request in absolute form. */
 const hand = Effect.fnUntraced(function* (
-  { route, members }: Pool,
-  { name: member, hops }: Member,
+  pool: Pool,
+  member: Member,
   progress: Chain.Progress,
   { access: { target }, permitted, chargeRule }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
+  const { hops } = member
   const [{ address, decision }] = permitted
   yield* chargeRule(decision)
   const { transport, early, local } = yield* inOwnScope(Chain.connectToLast(hops, progress))
@@ -147,7 +156,7 @@ const hand = Effect.fnUntraced(function* (
   return {
     outgoing: {
       ...{ transport, early, local, remote: NetAddress.inetAddressUnsafe(address, target.port) },
-      way: wayOf(route, members.length > 1 ? member : undefined, local),
+      way: wayOf(pool, member, local),
       upstream: { url: UpstreamUrl.shown(last), authorization }
     },
     decision
@@ -155,9 +164,8 @@ const hand = Effect.fnUntraced(function* (
 })
 
 /** The way of a session. A Unix-domain socket has no address. */
-const wayOf = (route: string, member: string | undefined, { address }: NetAddress.InetAddress): Way => ({
-  route,
-  ...(member !== undefined && { member }),
+const wayOf = (pool: Pool, member: Member, { address }: NetAddress.InetAddress): Way => ({
+  ...Failover.wayOf(pool, member),
   ...(NetAddress.isUnspecified(address) ? {} : { egress: address })
 })
 

@@ -19,7 +19,7 @@ import type { UdpEndpoint, UdpReceiver, UdpSocket } from "../network/UdpSocket.t
 import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Policy } from "../policy/Policy.ts"
-import type { Connecting } from "../routes/Route.ts"
+import type { Connecting, JudgedTarget } from "../routes/Route.ts"
 import * as Datagram from "../wire/Datagram.ts"
 import { ClientEndpoint } from "./ClientEndpoint.ts"
 import type { Room } from "./DatagramBudget.ts"
@@ -43,6 +43,8 @@ export interface Client {
   readonly pace?: Pace | undefined
   /** Charges the limits of a rule before the rule's first datagram. */
   readonly chargeRule: RuleUses.ChargeRule
+  /** Takes the way to the target of the last datagram that had to find one. */
+  readonly log?: JudgedTarget["log"]
 }
 
 interface Rules {
@@ -148,7 +150,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const uses = yield* RuleUses.make(client.chargeRule, udpIdleTimeout)
-  const destinations = yield* Destinations.make(client.access, uses, room, toTarget, meter.drop)
+  const destinations = yield* Destinations.make(client.access, uses, room, toTarget, meter.drop, client.log)
 
   const fromClient = (bytes: Buffer, from: UdpEndpoint) => {
     const headerSize = endpoint.isClient(from) ? Datagram.headerSize(bytes) : 0

@@ -15,7 +15,7 @@ import { UdpSockets } from "../network/UdpSockets.ts"
 import type { Access } from "../policy/Access.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import { Policy } from "../policy/Policy.ts"
-import type { Connecting, DatagramRelay, Share } from "../routes/Route.ts"
+import type { Connecting, DatagramRelay, JudgedTarget, Share } from "../routes/Route.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
 import * as Address from "../wire/Address.ts"
 import * as Datagram from "../wire/Datagram.ts"
@@ -95,7 +95,8 @@ export const make = Effect.fnUntraced(function* (
   uses: RuleUses,
   room: Room,
   forward: (bytes: Buffer, headerSize: number, remote: Remote) => void,
-  drop: () => void
+  drop: () => void,
+  log?: JudgedTarget["log"]
 ): Effect.fn.Return<Destinations, never, Policy | Connecting | Scope.Scope> {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const fork = yield* FiberSet.makeRuntime<Policy | Connecting>()
@@ -130,7 +131,7 @@ export const make = Effect.fnUntraced(function* (
       queue
     }
     fork(
-      Effect.matchCause(find({ access, since }, uses, share, header, destination.revision), {
+      Effect.matchCause(find({ access, since, log }, uses, share, header, destination.revision), {
         onFailure: () => finishLookUp(destination),
         onSuccess: ({ remote, use, permit, upstream, source }) => {
           const relay = upstream && { to: endpoint(upstream.at), upstream }
@@ -196,14 +197,14 @@ interface Found {
 
 /** What the route of the session has for the datagrams with this header. */
 const find = Effect.fnUntraced(function* (
-  client: { readonly access: Access; readonly since: number },
+  client: Pick<JudgedTarget, "log"> & { readonly access: Access; readonly since: number },
   uses: RuleUses,
   share: Share,
   header: Uint8Array,
   revision: number
 ): Effect.fn.Return<Found, InvalidTarget | ResolveError | LimitError | DialError, Policy | Connecting> {
   const target = yield* Effect.fromResult(Datagram.target(header))
-  const { since } = client
+  const { since, log } = client
   const access = { ...client.access, target }
   const permitted = yield* Authorize.authorize(access)
   const {
@@ -213,7 +214,7 @@ const find = Effect.fnUntraced(function* (
     source,
     relay: upstream
   } = yield* (yield* CurrentRoute)
-    .datagrams({ access, permitted, chargeRule: uses.of, since }, share)
+    .datagrams({ access, permitted, chargeRule: uses.of, since, log }, share)
     .pipe(
       Effect.tapError(({ _tag }) =>
         Effect.logDebug("datagrams refused", { target: Target.format(target), outcome: _tag })

@@ -54,7 +54,7 @@ for (const transport of ["node", "descriptors"]) {
 
       it.effect("sends datagrams and waits for BIND there, too", () =>
         Effect.gen(function* () {
-          const { port } = yield* Program.Program
+          const { port, logged } = yield* Program.Program
           const from = yield* seenOf("127.0.0.1")
           const target = yield* Udp.echo()
           const client = yield* Udp.open()
@@ -62,6 +62,8 @@ for (const transport of ["node", "descriptors"]) {
           yield* client.send(datagram("127.0.0.1", target.port, [1, 2, 3]), association.port)
           assert.deepStrictEqual((yield* client.receive).bytes, datagram("127.0.0.1", target.port, [1, 2, 3]))
           assert.strictEqual((yield* target.receive).from.address, from)
+          yield* association.control.end
+          yield* logged({ message: "session", command: "ASSOCIATE", route: "direct", egress: from })
           const waiting = yield* connect(port)
           yield* waiting.send([...greeting(0x00), ...request("127.0.0.1", 0, 0x02)])
           const [, , , code, , , ...bound] = yield* waiting.receive(2 + 10)

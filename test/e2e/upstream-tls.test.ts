@@ -131,7 +131,7 @@ it.live("datagrams go to the relay of an upstream over TLS if its URL says so, a
         // HTTP relays none, whatever its URL says.
         http: [`${https}&udp=true`, `${last}&udp=true`]
       })
-      const { port, host } = yield* Udp.associate(front.port)
+      const { port, host, control } = yield* Udp.associate(front.port)
       const client = yield* Udp.open()
       for (const name of ["password", "chain"]) {
         yield* client.send(datagram("http.localhost", target.port, [0]), port, host)
@@ -142,6 +142,8 @@ it.live("datagrams go to the relay of an upstream over TLS if its URL says so, a
           `${name} on ${transport}`
         )
       }
+      yield* control.end
+      yield* front.logged({ message: "session", command: "ASSOCIATE", route: "chain" })
     }
   }).pipe(Effect.scoped)
 )

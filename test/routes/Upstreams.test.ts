@@ -250,6 +250,39 @@ describe("the way to targets", () => {
     }
   )
 
+  it.effect("is in the event of a session that fails, as the direct route is beside it", () => {
+    const ended: Array<Event.SessionEnded> = []
+    return Effect.gen(function* () {
+      yield* (yield* Events).listen(["SessionEnded"], (event) => Effect.sync(() => void ended.push(event)))
+      yield* (yield* Network).target(at, upstream({ protocol: "socks5", fault: { _tag: "Answer", code: 4 } }))
+      for (const host of ["203.0.113.80", "203.0.113.81", "203.0.113.82"]) yield* ask(host)
+      yield* settled
+      assert.deepStrictEqual(
+        ended.map(({ route, member, outcome }) => [route, member, outcome]),
+        [
+          ["office", undefined, "HostUnreachable"],
+          ["direct", undefined, "ConnectionRefused"],
+          ["gone", undefined, "UpstreamUnreachable"]
+        ]
+      )
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        layerServer({
+          routes: [
+            { name: "office", via: `socks5://${at}` },
+            { name: "gone", via: "socks5://192.0.2.10:1080" }
+          ],
+          rules: [
+            { allow: true, to: "203.0.113.80", route: "office" },
+            { allow: true, to: "203.0.113.82", route: "gone" },
+            { allow: true }
+          ]
+        })
+      )
+    )
+  })
+
   it.effect("fails with the name of the upstream that cannot be reached", () => {
     const chain = [`socks5://${at}`, "http://bob:pw@second.example:3128"]
     return Effect.gen(function* () {
