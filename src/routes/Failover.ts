@@ -26,6 +26,12 @@ import type { JudgedTarget } from "./Route.ts"
 /** The most members that are tried for one session. */
 const most = 3
 
+/**
+ * The most attempts of all sessions beside others: targets that are silent would have each session take three connections
+ * otherwise.
+ */
+const mostBeside = 256
+
 /** Gets through a member, within the time that `progress` has left. */
 type Attempt<A, E, R> = (member: Member, progress: Chain.Progress) => Effect.Effect<A, E | DialError, R>
 
@@ -90,13 +96,17 @@ export const use = Effect.fnUntraced(function* <A, E, R>(
       : Effect.sync(() => member.breaker.abandon())
   }
 
-  const through = (member: Seen, place: number) =>
+  const through = (member: Seen, place: number, isBeside: boolean) =>
     Effect.suspend(() => {
+      if (isBeside) pool.beside++
       const progress = new Chain.Progress(until)
       const leave = Effect.sync(() => MemberStates.count(member.state, -1))
       begin(member)
       return attempt(member, progress).pipe(
-        Effect.onExit((exit) => end(member, place, progress, exit)),
+        Effect.onExit((exit) => {
+          if (isBeside) pool.beside--
+          return end(member, place, progress, exit)
+        }),
         Effect.tap(() => Finalizers.add(leave)),
         Effect.onError(() => leave)
       )
@@ -106,9 +116,12 @@ export const use = Effect.fnUntraced(function* <A, E, R>(
     Effect.suspend(() => {
       if (Deadline.now(clock) >= until) return Effect.fail(lastError)
       const isBeside = underWay > 0
-      const member = pick(group, tried, asked.key, clock.currentTimeMillisUnsafe(), isBeside)
+      const isFull = isBeside && pool.beside >= mostBeside
+      const member = isFull
+        ? undefined
+        : pick(group, tried, asked.key, clock.currentTimeMillisUnsafe(), isBeside)
       if (member !== undefined) {
-        return Effect.matchEffect(through(member, place), {
+        return Effect.matchEffect(through(member, place, isBeside), {
           onSuccess: (value) => Effect.succeed(Result.succeed(value)),
           onFailure: (error) =>
             isOfUpstream(error) ? Effect.fail(error) : Effect.succeed(Result.fail(error))

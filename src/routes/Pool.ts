@@ -98,6 +98,8 @@ export class Pool {
   private readonly groups = LruMap.make<string, Group>(mostGroups)
   private readonly groupOf: (members: ReadonlyArray<Seen>) => Group
   private hash: number | undefined
+  /** The number of attempts beside others of the same session. */
+  beside = 0
   /** The members that have a label, by its text. */
   private readonly labelled = new Map<string, Array<Seen>>()
 

@@ -257,6 +257,29 @@ describe("a route with members that are slow", () => {
     }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}, options))))
   )
 
+  it.effect("tries no more than 256 beside others, as long as these are silent", () =>
+    Effect.gen(function* () {
+      const seen: Array<ReadonlyArray<string>> = []
+      for (const name of names) seen.push(yield* playSlowly(name, "1 hour"))
+      const asking = yield* Effect.forkChild(
+        Effect.all(Array(300).fill(session) as Array<typeof session>, { concurrency: "unbounded" })
+      )
+      yield* waited(6)
+      const begun = seen.flat().filter((what) => what === "begins").length
+      assert.strictEqual(begun, 300 + 256)
+      yield* waited(3)
+      assert.deepStrictEqual([...new Set(yield* Fiber.join(asking))], [1])
+      // Nothing is left of them.
+      for (const name of names) yield* play(name)
+      yield* TestClock.adjust("10 seconds")
+      const { upstreams } = yield* Server
+      assert.deepStrictEqual(
+        (yield* upstreams).map(({ sessions }) => sessions),
+        [0, 0, 0]
+      )
+    }).pipe(Effect.scoped, Effect.provide(layerServer(pool({}, options))))
+  )
+
   it.effect("passes on what one tells of the target, while another one is still silent", () =>
     Effect.gen(function* () {
       const events = yield* ended
