@@ -13,20 +13,27 @@ import { fromKey, toKey } from "./Amount.ts"
 import type { Row } from "./PendingUsage.ts"
 import type { Batch, Month, Query, UsageStore } from "./UsageStore.ts"
 
-/** Fails where the database cannot be used. With `canBeNew`, makes the tables if they are not there yet. */
+/**
+ * Fails where the database cannot be used. With `canBeNew`, makes the tables if they are not there yet. Its statements, which
+ * are written each second, are no spans: a tracer is for sessions.
+ */
 export const make = Effect.fnUntraced(function* (
   name: string,
   { canBeNew }: { readonly canBeNew: boolean }
 ): Effect.fn.Return<UsageStore, UsageStoreFailed, SqlClient.SqlClient> {
   const sql = yield* SqlClient.SqlClient
   const failing = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, UsageStoreFailed> =>
-    Effect.mapError(effect, (error) => new UsageStoreFailed({ store: name, reason: reasonOf(error) }))
+    Effect.mapError(
+      Effect.withTracerEnabled(effect, false),
+      (error) => new UsageStoreFailed({ store: name, reason: reasonOf(error) })
+    )
 
   const prepare: Effect.Effect<unknown, Error, SqlClient.SqlClient> = canBeNew ? migrate() : sql`SELECT 1`
   yield* prepare.pipe(
     Effect.mapError((error) => new UsageStoreFailed({ store: name, reason: reasonOf(error) })),
     // The migrator has lines of its own.
-    Effect.provideService(References.MinimumLogLevel, "None")
+    Effect.provideService(References.MinimumLogLevel, "None"),
+    Effect.withTracerEnabled(false)
   )
   return {
     name,

@@ -10,6 +10,7 @@ import { proxy } from "../../examples/telemetry.ts"
 import { Server } from "../../src/index.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
+import { directory } from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
 
 interface Attribute {
@@ -122,7 +123,9 @@ const exportedBy = (got: ReadonlyArray<Message>) => {
 it.live("exports metrics, spans and logs", () =>
   Effect.gen(function* () {
     const { url, got } = yield* collector
-    const program = yield* Program.start(["--user", "alice:secret"], { env: environment(url) })
+    // With a store of usage, whose statements are no spans.
+    const flags = ["--user", "alice:secret", "--state-dir", yield* directory]
+    const program = yield* Program.start(flags, { env: environment(url) })
     const target = yield* Tcp.target
     const { client, origin } = yield* Tcp.sessionOf("alice", program.port, target)
     yield* Effect.andThen(client.end, origin.end)
@@ -130,7 +133,8 @@ it.live("exports metrics, spans and logs", () =>
     assert.strictEqual((yield* program.stop).code, 0)
 
     const { spans, logs, count } = exportedBy(got)
-    const [session] = spans.filter(({ name }) => name === "session")
+    const [session, ...others] = spans.filter(({ parentSpanId }) => parentSpanId === undefined)
+    assert.deepStrictEqual([session?.name, others], ["session", []])
     assert.strictEqual(attribute(session!.attributes, "user"), "alice")
     assert.deepStrictEqual(
       spans
