@@ -22,7 +22,8 @@ let number = 0
 interface Page {
   readonly title: string
   readonly icon: string
-  readonly make: () => View
+  /** Makes the page. One that fetches the status of the server shows it to the frame, too. */
+  readonly make: (onStatus: (status: Api.Status) => void) => View
   /** Whether this server has it; by default each has. */
   readonly isOffered?: (status: Api.Status) => boolean
 }
@@ -31,7 +32,7 @@ const pages: Readonly<Record<string, Page>> = {
   overview: {
     title: "Overview",
     icon: "M4 20V10M10 20V4M16 20v-7M22 20H2",
-    make: () => Overview.make(() => denials)
+    make: (onStatus) => Overview.make(() => denials, onStatus)
   },
   sessions: { title: "Sessions", icon: "M4 7h13l-3-3M20 17H7l3 3", make: Sessions.make },
   denials: {
@@ -227,28 +228,29 @@ const start = (): void => {
     }
     setText(title, pages[chosen]!.title)
     document.title = `${pages[chosen]!.title} · effect-socks`
-    const next = pages[chosen]!.make()
+    const next = pages[chosen]!.make(showStatus)
     view = next
     fill(main, title, next.element)
     void refresh(next)
   }
+  let knownAt = 0
+  const showStatus = (status: Api.Status) => {
+    const { ready, draining, listeners: at, version } = status
+    knownAt = Date.now()
+    for (const [index, { isOffered }] of Object.values(pages).entries()) {
+      links[index]!.hidden = isOffered?.(status) === false
+    }
+    state.className = ready ? "pill good" : "pill bad"
+    setText(state, ready ? "ready" : draining ? "draining" : "not ready")
+    setText(listeners, `${version} · ${at.join(", ")}`)
+  }
   const watch = async () => {
-    if (document.hidden) return
-    await Api.status().then(
-      (status) => {
-        const { ready, draining, listeners: at, version } = status
-        for (const [index, { isOffered }] of Object.values(pages).entries()) {
-          links[index]!.hidden = isOffered?.(status) === false
-        }
-        state.className = ready ? "pill good" : "pill bad"
-        setText(state, ready ? "ready" : draining ? "draining" : "not ready")
-        setText(listeners, `${version} · ${at.join(", ")}`)
-      },
-      () => {
-        state.className = "pill bad"
-        setText(state, "no answer")
-      }
-    )
+    // The page may have fetched it a moment ago.
+    if (document.hidden || Date.now() - knownAt < 4000) return
+    await Api.status().then(showStatus, () => {
+      state.className = "pill bad"
+      setText(state, "no answer")
+    })
   }
   const watching = setInterval(() => void watch(), 5000)
   addEventListener(

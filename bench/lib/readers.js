@@ -41,7 +41,8 @@ for (let i = 0; i < Number(dashboards); i++) {
       (every * i) / Number(dashboards)
     )
   begin(2000, overview)
-  begin(5000, ["/api/status"])
+  // Where the overview does not have the status.
+  if (!hasOverview) begin(5000, ["/api/status"])
 }
 
 /** @type {Map<number, number>} */

@@ -7,6 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import * as LruMap from "../base/LruMap.ts"
 
 export interface Answer {
   readonly status: number
@@ -31,8 +32,15 @@ const burst = 100
 const least = 4
 const most = 50
 
-/** Milliseconds for which readers get the same answer, where many ask. */
+/** Milliseconds for which readers get the same answer, where it takes too much of the time to make them. */
 const sharedFor = 1000
+
+/** Milliseconds between two readers who ask for the same, below which many ask, who get the same answer for so long. */
+const often = 100
+const sharedByMany = 500
+
+/** The weight of the last of these times in their average. */
+const weight = 0.2
 
 /** The most answers that are made at the same time, and with those that wait. */
 const mostAtOnce = 4
@@ -46,6 +54,12 @@ interface Made {
   readonly at: number
 }
 
+/** When a target was asked for the last time, and the average time between two readers. */
+interface Asked {
+  at: number
+  pause: number
+}
+
 /** Makes answers by `produce`, which does not fail, until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   produce: (target: string) => Effect.Effect<Answer>
@@ -56,6 +70,7 @@ export const make = Effect.fnUntraced(function* (
   /** The oldest first. */
   let made = new Map<string, Made>()
   let making = new Map<string, Deferred.Deferred<Answer>>()
+  const asked = LruMap.make<string, Asked>(64)
   const turns = yield* Semaphore.make(mostAtOnce)
   let waiting = 0
   let size = 0
@@ -68,6 +83,18 @@ export const make = Effect.fnUntraced(function* (
     left = Math.min(burst, left + Math.max(0, time - at) * part)
     at = time
     return left > 0 ? 0 : Math.ceil(-left / part) + 1
+  }
+
+  /** Whether many ask for a target, with this reader. */
+  const isOften = (target: string, time: number): boolean => {
+    const known = asked.get(target)
+    if (known === undefined) {
+      asked.set(target, { at: time, pause: sharedFor })
+      return false
+    }
+    known.pause += (Math.min(time - known.at, sharedFor) - known.pause) * weight
+    known.at = time
+    return known.pause < often
   }
 
   const keep = (target: string, answer: Answer) => {
@@ -108,10 +135,12 @@ export const make = Effect.fnUntraced(function* (
   return {
     read: (target) =>
       Effect.suspend(() => {
+        const time = now()
+        const byMany = isOften(target, time) ? sharedByMany : 0
         const underWay = making.get(target)
         if (underWay) return Deferred.await(underWay)
         const known = made.get(target)
-        if (known && pause() > 0 && now() - known.at < sharedFor) return Effect.succeed(known.answer)
+        if (known && time - known.at < (pause() > 0 ? sharedFor : byMany)) return Effect.succeed(known.answer)
         if (waiting >= mostWaiting) return Effect.succeed(busy)
         const done = Deferred.makeUnsafe<Answer>()
         making.set(target, done)

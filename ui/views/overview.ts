@@ -10,7 +10,7 @@ import type { Denial } from "../stream.ts"
 import * as Tile from "../tile.ts"
 import type { View } from "./view.ts"
 
-export const make = (denials: () => ReadonlyArray<Denial>): View => {
+export const make = (denials: () => ReadonlyArray<Denial>, onStatus: (status: Api.Status) => void): View => {
   const tiles = {
     sessions: Tile.make("Open sessions"),
     up: Tile.make("Up", "up"),
@@ -66,6 +66,7 @@ export const make = (denials: () => ReadonlyArray<Denial>): View => {
     every: 2000,
     refresh: async () => {
       const { status, samples, users: byUser, targets: byTarget, upstreams: others } = await Api.overview()
+      onStatus(status)
       history = History.joined(history, samples) ?? (await Api.history())
       const [, ups, downs] = Chart.seriesOf(history)
       const [up, down] = [ups.at(-1) ?? 0, downs.at(-1) ?? 0]
@@ -107,7 +108,7 @@ const showBars = (element: HTMLElement, rows: ReadonlyArray<Api.TrafficRow>, unn
           "li",
           {},
           h("span", { class: "name", title: key ?? unnamed }, key ?? unnamed),
-          h("span", { class: "amount" }, `${Format.size(sent + received)} · ${sessions}`),
+          h("span", { class: "amount" }, `${Format.size(sent + received)} · ${Format.count(sessions)}`),
           h("meter", {
             min: 0,
             max: most,
