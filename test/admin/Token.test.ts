@@ -44,7 +44,7 @@ describe("the token", () => {
       const path = yield* directory
       const file = join(path, "admin-token")
       const reason = Effect.map(Effect.flip(Token.kept(settings(path))), (error) => error.reason)
-      assert.include((yield* Effect.flip(Token.known(settings(path)))).reason, "there is no token")
+      assert.include((yield* Effect.flip(Token.known(settings(path)))).reason, "there is no such file")
       writeFileSync(file, "a".repeat(40))
       chmodSync(file, 0o644)
       assert.include(yield* reason, "others can read it")
