@@ -216,7 +216,8 @@ export class HttpInput implements Receiver {
   /** Reads on if the bytes that come are wanted; tells the taker if none will come. */
   private steer(): void {
     const { taker, transport } = this
-    if (this.isReleased) return
+    // While it is lent, only who has it goes on.
+    if (this.isReleased || this.relay) return
     const needsMore = taker !== undefined && !this.isHeld && (this.isShort || this.pending.length === 0)
     if (needsMore && transport.hasEnded) {
       this.taker = undefined

@@ -3,7 +3,9 @@
  * of what is behind a body goes with it.
  */
 import { createHash } from "node:crypto"
-import { Agent, request } from "node:http"
+import * as http from "node:http"
+import * as http2 from "node:http2"
+import * as https from "node:https"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -41,10 +43,13 @@ const origin = Origin.http((asked, response) => {
     .on("end", () => response.end(`${size} ${hash.digest("hex")}`))
 })
 
-type Place = { readonly socketPath: string } | { readonly host: string; readonly port: number }
+type Place =
+  | { readonly socketPath: string }
+  | { readonly host: string; readonly port: number; readonly rejectUnauthorized?: false }
 
 /** Asks on one connection at a time. A slow client stops reading now and then. */
 const asking = (place: Place, port: number, isSlow = false) => {
+  const { Agent, request } = "rejectUnauthorized" in place ? https : http
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   return (path: string, sent?: Buffer) =>
     Effect.callback<Buffer | string>((resume) => {
@@ -54,7 +59,7 @@ const asking = (place: Place, port: number, isSlow = false) => {
         agent,
         method: sent ? "POST" : "GET",
         path: `http://127.0.0.1:${port}${path}`,
-        headers: sent ? { "content-length": sent.length } : {}
+        headers: { host: `127.0.0.1:${port}`, ...(sent && { "content-length": sent.length }) }
       })
       asked
         .on("error", ({ message }) => resume(Effect.succeed(message)))
@@ -85,16 +90,22 @@ describe.each(["node", "descriptors"])("the transport %s", (transport) => {
   const started = Program.forFile([
     ...["--transport", transport, "--private-targets", "allow", "--idle-timeout", "2s"],
     ...["--admin", `unix:${socketOf("admin", transport)}`, "--admin-token", token],
-    ...["--listen", "127.0.0.1:0", "--listen", `unix:${socketOf("proxy", transport)}`]
+    ...["--listen", "127.0.0.1:0", "--listen", `unix:${socketOf("proxy", transport)}`],
+    ...["--listen", "tls:127.0.0.1:0", "--tls", "auto"]
   ])
   const place = Effect.map(started, ({ port }) => ({ host: "127.0.0.1", port }))
-  const places = Effect.map(started, ({ addresses, port }) => [
-    { host: "127.0.0.1", port },
-    { socketPath: addresses[1]!.replace(/^unix:/, "") }
-  ])
+  const overTls = Effect.map(started, ({ addresses }) => Program.portOf(addresses[2]!))
+  const places = Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<Place>> {
+    const { addresses } = yield* started
+    return [
+      yield* place,
+      { socketPath: addresses[1]!.replace(/^unix:/, "") },
+      { host: "127.0.0.1", port: yield* overTls, rejectUnauthorized: false }
+    ]
+  })
 
   it.live(
-    "passes each byte both ways, on connections that are used again, over TCP and Unix-domain sockets",
+    "passes each byte both ways, on connections that are used again, over TCP, Unix-domain sockets and TLS",
     () =>
       Effect.gen(function* () {
         const { port } = yield* origin
@@ -110,6 +121,37 @@ describe.each(["node", "descriptors"])("the transport %s", (transport) => {
           }
         }
       })
+  )
+
+  it.live("waits for a client of HTTP/2 that has no room for the body yet", () =>
+    Effect.gen(function* () {
+      const { port } = yield* origin
+      const size = 30_000_019
+      const session = yield* Effect.acquireRelease(
+        Effect.map(overTls, (to) =>
+          http2.connect(`https://127.0.0.1:${to}`, {
+            rejectUnauthorized: false,
+            settings: { initialWindowSize: 0 }
+          })
+        ),
+        (session) => Effect.sync(() => session.destroy())
+      )
+      const stream = session.request({
+        ":scheme": "http",
+        ":authority": `127.0.0.1:${port}`,
+        ":path": `/${size}`
+      })
+      yield* Effect.callback<void>((resume) => void stream.once("response", () => resume(Effect.void)))
+      const { memory } = yield* started
+      const before = memory()
+      yield* Effect.sleep("300 millis")
+      assert.isBelow(memory() - before, 40 * MiB)
+      const parts: Array<Buffer> = []
+      session.settings({ initialWindowSize: MiB })
+      stream.on("data", (chunk: Buffer) => void parts.push(chunk))
+      yield* Effect.callback<void>((resume) => void stream.once("close", () => resume(Effect.void)))
+      assert.strictEqual(sum(Buffer.concat(parts)), sum(body(size)))
+    }).pipe(Effect.scoped)
   )
 
   it.live("passes no byte of the next request on with a body", () =>

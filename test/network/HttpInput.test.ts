@@ -2,11 +2,13 @@
  * Bytes that arrive in any pieces are given to their taker once, in order, and not looked at more often than they must be.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
-import { HttpInput } from "../../src/network/HttpInput.ts"
+import { type Borrower, HttpInput } from "../../src/network/HttpInput.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
 import { pair } from "../../src/testing/index.ts"
 import { holds } from "../support/property.ts"
+import { settled } from "../support/streams.ts"
 
 const input = () => {
   const [near] = pair()
@@ -57,5 +59,34 @@ describe("HttpInput", () => {
         assert.strictEqual(Buffer.concat([...given, rest]).toString("utf8"), pieces.join(""))
       })
     )
+  })
+
+  it("reads nothing between the taker of a head and who relays the body", async () => {
+    const [near, far] = pair()
+    const transport = NodeTransport.make(near)
+    const bytes = new HttpInput(transport, new Uint8Array(0), () => {})
+    const relayed: Array<string> = []
+    const borrower: Borrower = {
+      ...{ moved: () => {}, missed: () => {}, drained: () => {}, ended: () => {}, closed: () => {} },
+      stop: () => {}
+    }
+    bytes.want({
+      ended: () => {},
+      take: (all) => {
+        bytes.want()
+        bytes.use(all.length)
+        bytes.reserve(borrower)
+      }
+    })
+    far.write("head")
+    await Effect.runPromise(settled)
+    far.write("body")
+    await Effect.runPromise(settled)
+    assert.isFalse(bytes.hasBytes)
+    const [to, end] = pair()
+    end.on("data", (chunk) => relayed.push(String(chunk)))
+    bytes.lend(NodeTransport.make(to), borrower)
+    await Effect.runPromise(settled)
+    assert.deepStrictEqual(relayed, ["body"])
   })
 })
