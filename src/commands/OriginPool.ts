@@ -37,9 +37,10 @@ export class OriginPool extends Context.Service<
       return {
         take: (key) => pool.take(key),
         give: (key, origin) =>
-          Effect.withFiber((fiber) =>
-            Effect.sync(() => pool.give(key, origin, (then) => Deadline.after(fiber, patience, then)))
-          )
+          Effect.withFiber((fiber) => {
+            pool.give(key, origin, (then) => Deadline.after(fiber, patience, then))
+            return Effect.void
+          })
       }
     })
   )

@@ -96,13 +96,10 @@ export class HttpExchange {
     const isOld = this.head.version === "1.0"
     const isOpen = framing._tag === "Close" || framing._tag === "Chunked"
     if (isOpen && isOld) this.isLast = true
+    const own = this.connection(response)
     this.channel.output.head(
       startOf(response),
-      [
-        ...dated(fields),
-        ...(isOpen && !isOld ? ([["Transfer-Encoding", "chunked"]] as const) : []),
-        ...this.connection(response)
-      ],
+      dated(fields).concat(isOpen && !isOld ? [chunked, ...own] : own),
       isOpen ? (isOld ? HttpFraming.close : HttpFraming.chunked) : framing
     )
   }
@@ -140,6 +137,8 @@ export class HttpExchange {
       : [["Connection", "keep-alive"], ...announced]
   }
 }
+
+const chunked = ["Transfer-Encoding", "chunked"] as const
 
 const sessionBased = ["Proxy-Support", "Session-Based-Authentication"] as const
 
