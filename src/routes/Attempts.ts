@@ -23,15 +23,24 @@ interface Candidate {
  * The result of the first attempt that succeeds. The addresses that the name server is late with are tried, too.
  * `within` is the time for all attempts together.
  */
-export const first = Effect.fnUntraced(function* <C extends Candidate, A>(
+export const first = <C extends Candidate, A>(
+  host: string,
+  candidates: Arr.NonEmptyReadonlyArray<C> & Late<C>,
+  attempt: (candidate: C) => Effect.Effect<A, DialError | LimitError, Scope.Scope>,
+  within: Duration.Duration
+): Effect.Effect<A, DialError | LimitError, Scope.Scope> =>
+  // A single address needs no staggered start.
+  candidates.length === 1 && candidates.late === undefined
+    ? attempt(candidates[0])
+    : staggered(host, candidates, attempt, within)
+
+const staggered = Effect.fnUntraced(function* <C extends Candidate, A>(
   host: string,
   candidates: Arr.NonEmptyReadonlyArray<C> & Late<C>,
   attempt: (candidate: C) => Effect.Effect<A, DialError | LimitError, Scope.Scope>,
   within: Duration.Duration
 ): Effect.fn.Return<A, DialError | LimitError, Scope.Scope> {
   const { late } = candidates
-  // A single address needs no staggered start.
-  if (candidates.length === 1 && late === undefined) return yield* attempt(candidates[0])
   const errors: Array<DialError | LimitError> = []
   const history = yield* AddressHistory
   const noted = (one: C) =>

@@ -24,6 +24,8 @@ import { kinds } from "./upstreams/Kinds.ts"
 /** An upstream, with its TLS handshake. */
 export interface Hop {
   readonly upstream: UpstreamUrl.Upstream
+  /** Its URL as messages show it. */
+  readonly shown: string
   readonly secure: Secure | undefined
 }
 
@@ -101,12 +103,12 @@ export type Last = (
 ) => Effect.Effect<void, DialError>
 
 /** The same, and the conversation with the last upstream goes on. */
-export const converse = Effect.fn("routes.converse")(function* (
+export const converse = Effect.fnUntraced(function* (
   hops: Hops,
   progress: Progress = new Progress(),
   last: Last
 ): Effect.fn.Return<Conversing, DialError, Services> {
-  progress.upstream = UpstreamUrl.shown(hops[0].upstream)
+  progress.upstream = hops[0].shown
   progress.isAsked = false
   const reached = Effect.gen(function* () {
     const { transport, local, remote } = yield* dial(hops[0])
@@ -114,7 +116,7 @@ export const converse = Effect.fn("routes.converse")(function* (
     let bound: NetAddress.InetAddress | undefined
     const unbound = () => {}
     for (const [index, hop] of hops.entries()) {
-      progress.upstream = UpstreamUrl.shown(hop.upstream)
+      progress.upstream = hop.shown
       const next = hops[index + 1]
       conversation.upstream = progress.upstream
       conversation.reported = next === undefined ? identity : ofHop(next)
@@ -144,25 +146,27 @@ const left = ({ until }: Progress): Effect.Effect<Duration.Duration, never, Netw
     : Effect.clockWith((clock) => Effect.succeed(Duration.millis(Math.max(0, until - Deadline.now(clock)))))
 
 /** Does the TLS handshake with an upstream that speaks TLS. */
-const encrypt = (conversation: Conversation, { upstream, secure }: Hop): Effect.Effect<void, DialError> =>
+const encrypt = (
+  conversation: Conversation,
+  { upstream, shown, secure }: Hop
+): Effect.Effect<void, DialError> =>
   secure === undefined
     ? Effect.void
     : conversation.upgrade((plain, unread) =>
         Effect.mapError(
           secure(plain, unread, hostOf(upstream)),
-          (reason) => new UpstreamFailed({ upstream: UpstreamUrl.shown(upstream), reason })
+          (reason) => new UpstreamFailed({ upstream: shown, reason })
         )
       )
 
 /** Has an upstream connect to the next one, or to the target. */
-const pass = Effect.fnUntraced(function* (
+const pass = (
   conversation: Conversation,
-  { upstream }: Hop,
+  { upstream: { kind, credentials, isPipelined } }: Hop,
   target: Target.Target,
   bound: (address: NetAddress.InetAddress) => void
-): Effect.fn.Return<void, DialError> {
-  const { kind, credentials, isPipelined } = upstream
-  yield* Effect.mapError(
+): Effect.Effect<void, DialError> =>
+  Effect.mapError(
     kinds[kind].connect(conversation, {
       target,
       credentials: credentials && Redacted.value(credentials),
@@ -171,18 +175,17 @@ const pass = Effect.fnUntraced(function* (
     }),
     conversation.reported
   )
-})
 
 interface Dialled extends Pick<Outgoing, "transport" | "local"> {
   readonly remote: NetAddress.InetAddress | undefined
 }
 
 /** The connection to the first upstream. Its addresses are those of its name now, and no policy judges them. */
-const dial = Effect.fnUntraced(function* ({
-  upstream
-}: Hop): Effect.fn.Return<Dialled, DialError, Dialer | NetworkSettings | Resolver | Scope.Scope> {
-  const unreachable = ofHop({ upstream })
-  const { place } = upstream
+const dial = Effect.fnUntraced(function* (
+  hop: Hop
+): Effect.fn.Return<Dialled, DialError, Dialer | NetworkSettings | Resolver | Scope.Scope> {
+  const unreachable = ofHop(hop)
+  const { place } = hop.upstream
   if ("path" in place) {
     const transport = yield* Effect.mapError(UnixDialer.connect(place.path), (code) =>
       unreachable(fromCode(code))
@@ -210,13 +213,12 @@ const nowhere = NetAddress.inetAddressUnsafe(NetAddress.ipv4Unspecified, 0)
 
 /** The error to report if this is the error of a connection to an upstream. */
 const ofHop =
-  ({ upstream }: Pick<Hop, "upstream">) =>
+  ({ shown: upstream }: Hop) =>
   (error: { readonly _tag: string; readonly message: string }): DialError => {
-    const shown = UpstreamUrl.shown(upstream)
     if (passed.has(error._tag)) return error as DialError
     return error._tag === "ConnectTimeout"
-      ? new UpstreamTimeout({ upstream: shown })
-      : new UpstreamUnreachable({ upstream: shown, reason: error.message })
+      ? new UpstreamTimeout({ upstream })
+      : new UpstreamUnreachable({ upstream, reason: error.message })
   }
 
 /** Errors that are about an upstream already, or about this machine. */

@@ -12,7 +12,6 @@ import type { Transport } from "../network/Transport.ts"
 import * as Chain from "./Chain.ts"
 import type { Member } from "./Pool.ts"
 import type { DatagramRelay } from "./Route.ts"
-import * as UpstreamUrl from "./UpstreamUrl.ts"
 import { kinds } from "./upstreams/Kinds.ts"
 
 /** The first upstream that can relay no datagrams; undefined if all can. */
@@ -36,7 +35,7 @@ const associated = Effect.fnUntraced(function* (
 ): Effect.fn.Return<DatagramRelay, DialError, Chain.Services> {
   const other = unable(member)
   if (other !== undefined) {
-    return yield* new RouteUnable({ reason: `${UpstreamUrl.shown(other.upstream)} carries no datagrams` })
+    return yield* new RouteUnable({ reason: `${other.shown} carries no datagrams` })
   }
   const { hops } = member
   const relays = yield* Effect.forEach(
@@ -65,7 +64,7 @@ const relayOf = Effect.fnUntraced(function* (
   hops: Chain.Hops,
   until: number | undefined
 ): Effect.fn.Return<Relay, DialError, Chain.Services> {
-  const { upstream } = hops[hops.length - 1]!
+  const { upstream, shown } = hops[hops.length - 1]!
   const { isPipelined, place } = upstream
   const credentials = upstream.credentials && Redacted.value(upstream.credentials)
   const progress = new Chain.Progress(until)
@@ -77,13 +76,13 @@ const relayOf = Effect.fnUntraced(function* (
   const address = bound && NetAddress.isUnspecified(bound.address) ? own : bound?.address
   if (address === undefined) {
     return yield* new UpstreamFailed({
-      upstream: UpstreamUrl.shown(upstream),
+      upstream: shown,
       reason: "a relay without an address"
     })
   }
   if (hops.length === 1 && first !== undefined && isAstray(address, first.address)) {
     return yield* new UpstreamFailed({
-      upstream: UpstreamUrl.shown(upstream),
+      upstream: shown,
       reason: `a relay at ${NetAddress.formatIp(address)}, where no other machine has one`
     })
   }

@@ -3,7 +3,7 @@
  * is slow. The first that gets through is taken, and the others are closed, before a byte of the session has moved.
  */
 import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -41,22 +41,41 @@ type Attempt<A, E, R> = (member: Member, progress: Chain.Progress) => Effect.Eff
  * far as is known: so a slow member is waited for, and a silent one costs no more than its share. A member counts as used
  * until the scope closes. `log` takes the way whose error is the result.
  */
-export const use = Effect.fnUntraced(function* <A, E, R>(
+export const use = <A, E, R>(
   pool: Pool,
   asked: Asked,
   attempt: Attempt<A, E, R>,
   log: JudgedTarget["log"] = {}
-): Effect.fn.Return<A, E | DialError, R | NetworkSettings | Scope.Scope> {
+): Effect.Effect<A, E | DialError, R | NetworkSettings | Scope.Scope> =>
+  Effect.flatMap(NetworkSettings, ({ connectTimeout }) =>
+    Effect.clockWith((clock) => attempted({ pool, asked, attempt, log, connectTimeout, clock }))
+  )
+
+interface Options<A, E, R> {
+  readonly pool: Pool
+  readonly asked: Asked
+  readonly attempt: Attempt<A, E, R>
+  readonly log: { way?: Way | undefined }
+  readonly connectTimeout: Duration.Duration
+  readonly clock: Clock.Clock
+}
+
+const attempted = <A, E, R>({
+  pool,
+  asked,
+  attempt,
+  log,
+  connectTimeout,
+  clock
+}: Options<A, E, R>): Effect.Effect<A, E | DialError, R | Scope.Scope> => {
   const group = pool.groupFor(asked.labels)
   const places = Math.min(most, group.members.length)
-  if (places === 0) return yield* without(pool, asked)
-  const { connectTimeout } = yield* NetworkSettings
-  const clock = yield* Clock.Clock
+  if (places === 0) return without(pool, asked)
   const until = Deadline.now(clock) + Duration.toMillis(connectTimeout)
   const tried = new Set<Seen>()
   let underWay = 0
-  /** Done when none is under way any more. */
-  let none = Deferred.makeUnsafe<void>()
+  /** Done when none is under way any more; undefined if nobody waits for that. */
+  let none: Deferred.Deferred<void> | undefined
   /** The place of the attempt whose result is taken. */
   let winner = -1
   /** The last error of an upstream. */
@@ -76,9 +95,9 @@ export const use = Effect.fnUntraced(function* <A, E, R>(
 
   /** Notes how an attempt went. What an upstream tells of a target tells nothing of the upstream. */
   const end = (member: Seen, place: number, progress: Chain.Progress, exit: Exit.Exit<A, E | DialError>) => {
-    if (--underWay === 0) {
+    if (--underWay === 0 && none !== undefined) {
       Deferred.doneUnsafe(none, Effect.void)
-      none = Deferred.makeUnsafe()
+      none = undefined
     }
     const isLate = winner > place
     if (Exit.isSuccess(exit)) {
@@ -102,14 +121,11 @@ export const use = Effect.fnUntraced(function* <A, E, R>(
       const progress = new Chain.Progress(until)
       const leave = Effect.sync(() => MemberStates.count(member.state, -1))
       begin(member)
-      return attempt(member, progress).pipe(
-        Effect.onExit((exit) => {
-          if (isBeside) pool.beside--
-          return end(member, place, progress, exit)
-        }),
-        Effect.tap(() => Finalizers.add(leave)),
-        Effect.onError(() => leave)
-      )
+      return Effect.onExit(attempt(member, progress), (exit) => {
+        if (isBeside) pool.beside--
+        const noted = end(member, place, progress, exit)
+        return Effect.andThen(Exit.isSuccess(exit) ? Finalizers.add(leave) : leave, noted)
+      })
     })
 
   const next = (place: number): Effect.Effect<Result.Result<A, E | DialError>, unknown, R | Scope.Scope> =>
@@ -128,19 +144,21 @@ export const use = Effect.fnUntraced(function* <A, E, R>(
         })
       }
       // Members that are left alone are for a session of which all others have failed.
-      return isBeside ? Effect.andThen(Deferred.await(none), next(place)) : Effect.fail(lastError)
+      if (!isBeside) return Effect.fail(lastError)
+      none ??= Deferred.makeUnsafe()
+      return Effect.andThen(Deferred.await(none), next(place))
     })
 
   // One member needs no staggered start.
-  const result =
-    places === 1
-      ? yield* Effect.mapError(next(0), () => lastError!)
-      : yield* HappyEyeballs.first(
-          Arr.makeBy(places, next),
-          Duration.divideUnsafe(connectTimeout, places)
-        ).pipe(Effect.mapError(() => lastError!))
-  return yield* Effect.fromResult(result)
-})
+  if (places === 1) {
+    const only = pick(group, tried, asked.key, clock.currentTimeMillisUnsafe())
+    return only === undefined ? without(pool, asked) : through(only, 0, false)
+  }
+  return HappyEyeballs.first(Arr.makeBy(places, next), Duration.divideUnsafe(connectTimeout, places)).pipe(
+    Effect.mapError(() => lastError!),
+    Effect.flatMap(Effect.fromResult)
+  )
+}
 
 /** The way through a member, which has a name only among others. */
 export const wayOf = ({ route, members }: Pool, { name }: Member): Way => ({

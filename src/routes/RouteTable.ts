@@ -200,7 +200,7 @@ const hopOf = (
 ): Effect.Effect<Chain.Hop, { readonly value: string; readonly expected: string }> =>
   upstream.isTls
     ? Effect.mapBoth(TlsClient.load(upstream.files), {
-        onSuccess: (secure) => ({ upstream, secure }),
+        onSuccess: (secure) => ({ upstream, shown: UpstreamUrl.shown(upstream), secure }),
         onFailure: ({ file, expected }) => ({ value: `"${printable(file)}"`, expected })
       })
-    : Effect.succeed({ upstream, secure: undefined })
+    : Effect.succeed({ upstream, shown: UpstreamUrl.shown(upstream), secure: undefined })

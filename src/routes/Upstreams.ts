@@ -13,7 +13,6 @@ import type { Access } from "../policy/Access.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import * as HttpConnect from "../wire/HttpConnect.ts"
-import type { Target } from "../wire/Target.ts"
 import { mostTelling } from "./Attempts.ts"
 import * as Chain from "./Chain.ts"
 import * as Datagrams from "./Datagrams.ts"
@@ -24,7 +23,6 @@ import * as Listen from "./Listen.ts"
 import type { Asked, Member, Pool } from "./Pool.ts"
 import type { Connected, JudgedTarget, Route } from "./Route.ts"
 import * as SessionKey from "./SessionKey.ts"
-import * as UpstreamUrl from "./UpstreamUrl.ts"
 
 /** Connects by the members of a pool. `sticky` says what sessions have in common that get the same member. */
 export const make = (pool: Pool, sticky: SessionKey.KeyOptions | undefined): Route => {
@@ -100,27 +98,39 @@ const textOf = ({ key = "", labels }: Asked): string => `${Labels.format(labels)
  * Connects to the target by its name, if the last upstream gets names. Otherwise tries the judged addresses one after the
  * other, IPv4 first, as upstreams without IPv6 are common. What is wrong with an upstream ends the attempts.
  */
-const connect = Effect.fnUntraced(function* (
+const connect = (
   pool: Pool,
   member: Member,
   progress: Chain.Progress,
   { access: { target }, permitted, chargeRule }: JudgedTarget
-): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
+): Effect.Effect<Connected, DialError | LimitError, Chain.Services> => {
   const { hops } = member
   const isByName = hops[hops.length - 1]!.upstream.sendsNames && !NetAddress.isIpAddress(target.host)
-  const addresses = isByName ? [permitted[0]] : ipv4First(permitted).slice(0, most)
   const attempt = ({ address, decision }: Permitted) =>
-    chargeRule(decision).pipe(
-      Effect.andThen(
-        Effect.suspend(() => inOwnScope(Chain.connect(hops, isByName ? target : at(address), progress)))
-      ),
-      Effect.map(({ transport, early, local, bound }): Connected => {
-        const remote = NetAddress.inetAddressUnsafe(address, target.port)
-        const way = wayOf(pool, member, bound ?? local)
-        return { outgoing: { transport, early, local: bound ?? local, remote, way }, decision }
+    Effect.andThen(
+      chargeRule(decision),
+      Effect.suspend(() => {
+        const asked = isByName ? target : { host: address, port: target.port }
+        return Effect.map(
+          inOwnScope(Chain.connect(hops, asked, progress)),
+          ({ transport, early, local, bound }): Connected => {
+            const remote = NetAddress.inetAddressUnsafe(address, target.port)
+            const way = wayOf(pool, member, bound ?? local)
+            return { outgoing: { transport, early, local: bound ?? local, remote, way }, decision }
+          }
+        )
       })
     )
-  const at = (address: NetAddress.IpAddress): Target => ({ host: address, port: target.port })
+  return isByName || permitted.length === 1
+    ? attempt(permitted[0])
+    : inTurn(ipv4First(permitted).slice(0, most), attempt)
+}
+
+/** The result of the first address that the upstream connects to. */
+const inTurn = Effect.fnUntraced(function* <A, R>(
+  addresses: ReadonlyArray<Permitted>,
+  attempt: (permitted: Permitted) => Effect.Effect<A, DialError | LimitError, R>
+): Effect.fn.Return<A, DialError | LimitError, R> {
   const errors: Array<DialError | LimitError> = []
   for (const each of addresses) {
     const result = yield* Effect.result(attempt(each))
@@ -151,13 +161,13 @@ const hand = Effect.fnUntraced(function* (
   const [{ address, decision }] = permitted
   yield* chargeRule(decision)
   const { transport, early, local } = yield* inOwnScope(Chain.connectToLast(hops, progress))
-  const { upstream: last } = hops[hops.length - 1]!
+  const { upstream: last, shown } = hops[hops.length - 1]!
   const authorization = last.credentials && Redacted.make(HttpConnect.basic(Redacted.value(last.credentials)))
   return {
     outgoing: {
       ...{ transport, early, local, remote: NetAddress.inetAddressUnsafe(address, target.port) },
       way: wayOf(pool, member, local),
-      upstream: { url: UpstreamUrl.shown(last), authorization }
+      upstream: { url: shown, authorization }
     },
     decision
   }

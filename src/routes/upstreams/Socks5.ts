@@ -41,33 +41,29 @@ export const ask = Effect.fnUntraced(function* (
   yield* conversation.send(Socks5Client.request(command, target))
 })
 
-const selected = Effect.fnUntraced(function* (read: Read, method: Method, upstream: string) {
-  const answer = yield* read(Socks5Client.methodSelection)
-  if (answer === method) return
-  if (answer !== Method.NoneAcceptable) {
-    return yield* new UpstreamFailed({
-      upstream,
-      reason: `it selects the method ${answer}, which was not offered`
-    })
-  }
-  const reason = method === Method.UsernamePassword ? "it takes no password" : "it wants a password"
-  return yield* new UpstreamLoginFailed({ upstream, reason })
-})
+const selected = (read: Read, method: Method, upstream: string): Effect.Effect<void, DialError> =>
+  Effect.flatMap(read(Socks5Client.methodSelection), (answer): Effect.Effect<void, DialError> => {
+    if (answer === method) return Effect.void
+    if (answer !== Method.NoneAcceptable) {
+      const reason = `it selects the method ${answer}, which was not offered`
+      return Effect.fail(new UpstreamFailed({ upstream, reason }))
+    }
+    const reason = method === Method.UsernamePassword ? "it takes no password" : "it wants a password"
+    return Effect.fail(new UpstreamLoginFailed({ upstream, reason }))
+  })
 
-const loggedIn = Effect.fnUntraced(function* (read: Read, upstream: string) {
-  const status = yield* read(Socks5Client.credentialsStatus)
-  if (status !== 0)
-    return yield* new UpstreamLoginFailed({ upstream, reason: "it refuses the user or password" })
-})
+const loggedIn = (read: Read, upstream: string): Effect.Effect<void, DialError> =>
+  Effect.flatMap(read(Socks5Client.credentialsStatus), (status) =>
+    status === 0
+      ? Effect.void
+      : Effect.fail(new UpstreamLoginFailed({ upstream, reason: "it refuses the user or password" }))
+  )
 
 /** Reads the reply to a command. Returns BND.ADDR and BND.PORT, unless they are a name. */
-export const replied = Effect.fnUntraced(function* (
-  read: Read
-): Effect.fn.Return<NetAddress.InetAddress | undefined, DialError> {
-  const { code, bound } = yield* read(Socks5Client.reply)
-  if (code !== ReplyCode.Succeeded) return yield* failure(code)
-  return bound
-})
+export const replied = (read: Read): Effect.Effect<NetAddress.InetAddress | undefined, DialError> =>
+  Effect.flatMap(read(Socks5Client.reply), ({ code, bound }) =>
+    code === ReplyCode.Succeeded ? Effect.succeed(bound) : Effect.fail(failure(code))
+  )
 
 /** The error of which the reply tells (RFC 1928 §6). */
 const failure = (code: number): DialError =>
@@ -85,14 +81,15 @@ const failures: Readonly<Record<number, () => DialError>> = {
 }
 
 export const kind: Kind = {
-  connect: Effect.fnUntraced(function* (conversation, request) {
-    yield* ask(conversation, Command.Connect, request)
-    yield* conversation.defer((read) =>
-      Effect.map(replied(read), (bound) => {
-        if (bound && !NetAddress.isUnspecified(bound.address)) request.bound(bound)
-      })
-    )
-  }),
+  connect: (conversation, request) =>
+    Effect.andThen(
+      ask(conversation, Command.Connect, request),
+      conversation.defer((read) =>
+        Effect.map(replied(read), (bound) => {
+          if (bound && !NetAddress.isUnspecified(bound.address)) request.bound(bound)
+        })
+      )
+    ),
   associate: Effect.fnUntraced(function* (conversation, request) {
     yield* ask(conversation, Command.UdpAssociate, { ...request, target: unspecified })
     return yield* address(conversation)
