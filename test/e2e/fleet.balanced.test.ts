@@ -55,6 +55,8 @@ interface Machine {
   /** Sends a signal to all processes of it. */
   readonly signal: (signal: NodeJS.Signals) => void
   readonly api: (method: string, path: string, body?: unknown) => Effect.Effect<Admin.Answer>
+  /** What a command of the program prints that asks this server. */
+  readonly run: (...args: ReadonlyArray<string>) => Effect.Effect<string>
 }
 
 const machine = Effect.fnUntraced(function* (file: string, number: number, port: number, scope: Scope.Scope) {
@@ -85,7 +87,12 @@ const machine = Effect.fnUntraced(function* (file: string, number: number, port:
       yield* current!.within("5 seconds")
     }),
     api: (method, path, body) =>
-      Admin.ask({ socketPath, token }, `/api${path}`, { method, ...(body !== undefined && { body }) })
+      Admin.ask({ socketPath, token }, `/api${path}`, { method, ...(body !== undefined && { body }) }),
+    run: (...args) =>
+      Effect.map(
+        Program.run([...args, "--admin", `unix:${socketPath}`, "--admin-token", token]),
+        ({ stdout, stderr }) => stdout + stderr
+      )
   }
   return own
 })
@@ -209,10 +216,11 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
             yield* second.kill
             // Those of the others, and then those that it had, too.
             yield* goesOn(150)
-            yield* Effect.all([second.start, goesOn(50)])
-            third.program().kill("SIGTERM").pipe(Effect.runSync)
-            yield* third.program().within("10 seconds")
-            yield* Effect.all([third.start, goesOn(50)])
+            yield* third.program().kill("SIGTERM")
+            yield* Effect.all([second.start, third.program().within("10 seconds"), goesOn(50)], {
+              concurrency: "unbounded"
+            })
+            yield* third.start
             yield* goesOn(100)
             assert.isAtMost(counts.most, limit)
             // All of them, at some time.
@@ -269,6 +277,37 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
         yield* Effect.sleep("300 millis")
         assert.lengthOf(yield* fleet.begin("alice", limit + 30), limit)
       })
+  )
+
+  it.live("a view of all machines from any of them, which steers them", () =>
+    Effect.gen(function* () {
+      const { machines, begin } = yield* whole
+      const [one, two, three] = machines as [Machine, Machine, Machine]
+      const held = yield* begin("alice", 3)
+      const { json: found } = yield* one.api("GET", "/fleet/sessions")
+      assert.deepInclude(found, { total: 3, missing: [], storeLost: false })
+      const machineOf = ({ machine }: { readonly machine: string }) => machine
+      assert.deepStrictEqual(found.rows.map(machineOf).sort(), ["socks1", "socks2", "socks3"])
+      assert.match(yield* two.run("fleet"), /^MACHINE .*\nsocks1 +ready .*\nsocks2 +ready .*\nsocks3 +ready /)
+
+      const [row] = found.rows.filter((row: { readonly machine: string }) => row.machine === "socks3")
+      assert.strictEqual((yield* one.api("DELETE", `/fleet/socks3/sessions/${row.id}`)).status, 204)
+      yield* three.program().logged({ message: "session", outcome: "ended by operator" })
+      assert.strictEqual((yield* one.api("DELETE", "/fleet/socks4/sessions/1")).status, 404)
+
+      yield* two.api("POST", "/fleet/socks3/drain")
+      const { json: drained } = yield* one.api("GET", "/fleet")
+      assert.deepStrictEqual(
+        drained.machines.map(
+          ({ status }: { readonly status: { readonly draining: boolean } }) => status.draining
+        ),
+        [false, false, true]
+      )
+      yield* two.api("DELETE", "/fleet/socks3/drain")
+      const { json: reloaded } = yield* one.api("POST", "/fleet/reload")
+      assert.deepStrictEqual(reloaded, { reloaded: ["socks1", "socks2", "socks3"], failed: null, left: [] })
+      yield* close(held)
+    })
   )
 
   it.live("a machine that stands still: the others answer for it, and take over its clients", () =>
