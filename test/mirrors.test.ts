@@ -119,6 +119,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "admin/FleetUserChanges": "e2e/fleet.shared",
   "admin/ServerStatus": "e2e/admin",
   "fleet/FleetSharing": "e2e/fleet.shared",
+  "fleet/FleetLimits": "fleet/FleetShares",
   "fleet/LastSeen": "e2e/fleet.alone",
   "fleet/StoreInfo": "e2e/redis-places",
   "fleet/scripts/AddUsage": "e2e/fleet.scripts",
