@@ -19,6 +19,7 @@ import * as UnixSocket from "../server/UnixSocket.ts"
 import * as Assets from "./Assets.ts"
 import * as RequestGuard from "./RequestGuard.ts"
 import type { AdminAddress } from "./Settings.ts"
+import * as UnprovenConnections from "./UnprovenConnections.ts"
 
 export interface Options {
   readonly at: AdminAddress
@@ -67,6 +68,7 @@ export const listen = Effect.fnUntraced(function* (
     return bearer !== undefined && isToken(bearer)
   }
   let isOwnName = ownNames(tls?.cert)
+  const unproven = UnprovenConnections.make()
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of headers) response.setHeader(name, value)
     const refusal = RequestGuard.check(request, (name) => isOwnName(name))
@@ -78,7 +80,8 @@ export const listen = Effect.fnUntraced(function* (
     }
     const [path = ""] = (request.url ?? "").split("?", 1)
     if (Assets.answer(assets, path, request, response)) return
-    if (!openPaths.has(path) && !isAllowed(request.headers.authorization)) {
+    if (isAllowed(request.headers.authorization)) unproven.prove(request.socket)
+    else if (!openPaths.has(path)) {
       if (request.headers.authorization !== undefined) note("the token is wrong", request)
       response.setHeader("www-authenticate", 'Bearer realm="effect-socks"')
       return answer(response, 401, {
@@ -94,7 +97,10 @@ export const listen = Effect.fnUntraced(function* (
   server.maxConnections = mostConnections
   server.setTimeout(limits.silence)
   // Before the handshake of TLS, too.
-  server.on("connection", (socket) => socket.setTimeout(limits.silence, () => socket.destroy()))
+  server.on("connection", (socket) => {
+    unproven.add(socket)
+    socket.setTimeout(limits.silence, () => socket.destroy())
+  })
   server.on("tlsClientError", (_, socket) => socket.destroy())
   server.on("clientError", (_, socket) => socket.destroy())
   yield* Effect.acquireRelease(bind(server, at), () => close(server))
@@ -113,7 +119,12 @@ export const listen = Effect.fnUntraced(function* (
   }
 })
 
-const secureOptions = ({ cert, key }: Pair) => ({ cert, key, minVersion: "TLSv1.2" as const })
+const secureOptions = ({ cert, key }: Pair) => ({
+  cert,
+  key,
+  minVersion: "TLSv1.2" as const,
+  handshakeTimeout: 5000
+})
 
 /** Fields of every answer. The dashboard has a content security policy of its own. */
 const headers = [

@@ -153,12 +153,18 @@ describe("the admin listener", () => {
       const { at, program } = yield* admin
       const sockets: Array<Socket> = []
       const closed = new Set<Socket>()
+      let connected = 0
       for (let i = 0; i < 300; i++) {
-        const socket = connect(at.port, "127.0.0.1", () => socket.write("GET / HTTP/1.1\r\nHost: local"))
+        const socket = connect(at.port, "127.0.0.1", () => {
+          connected++
+          socket.write("GET / HTTP/1.1\r\nHost: local")
+        })
         socket.on("error", () => {}).on("close", () => closed.add(socket))
         sockets.push(socket)
       }
-      // Beyond the most connections they are closed, and the others when they have had their time.
+      yield* until(() => connected === 300)
+      assert.strictEqual((yield* Admin.ask(at, "/api/status")).status, 200)
+      // The oldest are closed for those beyond the most, and the others when they have had their time.
       yield* until(() => closed.size >= 44)
       yield* until(() => closed.size === 300)
       assert.strictEqual((yield* Admin.ask(at, "/healthz")).status, 200)
