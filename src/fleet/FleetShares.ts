@@ -9,6 +9,9 @@ import { bucketOf } from "./Keys.ts"
 import type { Leases, Membership } from "./Membership.ts"
 import { Demand, TakeShare, whole } from "./scripts/TakeShare.ts"
 
+/** Milliseconds for which an answer is new enough, where all that changes is told at once. */
+const recent = 600
+
 interface Limit<Member> {
   readonly name: string
   readonly parts: Map<Member, Part>
@@ -18,6 +21,8 @@ interface Limit<Member> {
   isInFlight: boolean
   /** The store is to be asked again, when its reply is there and the members keep to their shares. */
   isDue: boolean
+  /** When the store was asked last. */
+  askedAt: number
   /** Renewals that wait for the reply. */
   readonly renewals: Array<Done>
 }
@@ -109,8 +114,11 @@ export class FleetShares<Member> extends FleetLimits<Member, RateAllocator.Share
 
   /** Asks for the shares of the limits of which this machine needs more. To be called once a second. */
   sweep(): void {
+    const now = this.membership.now()
     for (const limit of this.limits.values()) {
-      if (limit.share < whole && demandOf(limit) === Demand.busy) this.ask(limit)
+      const isBusy = limit.share < whole && demandOf(limit) === Demand.busy
+      // A renewal has asked as well.
+      if (isBusy && now - limit.askedAt >= recent) this.ask(limit)
     }
   }
 
@@ -152,7 +160,8 @@ export class FleetShares<Member> extends FleetLimits<Member, RateAllocator.Share
 
   private begin(name: string): Limit<Member> {
     const limit: Limit<Member> = {
-      ...{ name, parts: new Map(), share: 0, isInFlight: false, isDue: false, renewals: [] }
+      ...{ name, parts: new Map(), share: 0, isInFlight: false, isDue: false, renewals: [] },
+      askedAt: Number.NEGATIVE_INFINITY
     }
     this.limits.set(name, limit)
     if (this.membership.isAlone()) limit.share = this.shareOf(limit)
@@ -201,6 +210,7 @@ export class FleetShares<Member> extends FleetLimits<Member, RateAllocator.Share
     const { name } = limit
     limit.isInFlight = true
     limit.isDue = false
+    limit.askedAt = this.membership.now()
     const using = usingOf(limit)
     const until = this.membership.leaseEnd()
     store.call(

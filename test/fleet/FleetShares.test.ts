@@ -44,6 +44,17 @@ describe("the shares of a fleet", () => {
     assert.closeTo(shares(fleet)[0]!, 1, 0.01)
   })
 
+  it("are asked for once a second, renewals among that", () => {
+    const fleet = Fleet.of(2)
+    enter(fleet, 0)
+    enter(fleet, 1)
+    fleet.clock.pass(3000)
+    const { scripts } = fleet.store.counts
+    fleet.clock.pass(20_000)
+    // Beside the signs of life, every two seconds.
+    assert.isAtMost(fleet.store.counts.scripts - scripts, 2 * (20 + 10) + 2)
+  })
+
   it("of a machine that is gone are the others' after a lease", () => {
     const fleet = Fleet.of(2)
     enter(fleet, 0)
