@@ -19,9 +19,15 @@ export const RenewSlots: Script<
   readonly [since: number] | readonly [since: number, age: number, limits: ReadonlyArray<string>]
 > = {
   name: "renew-slots",
-  lua: `${clock}${epochLua}${lua}
-local since = renew(tonumber(ARGV[3]), redis.call('HGET', held, '#since'))
-if since == tonumber(ARGV[4]) and redis.call('EXISTS', over) == 0 then return { since } end
+  // The rest is not even defined where nothing has changed, since that costs a quarter of it.
+  lua: `${clock}
+local known = redis.call('HGET', KEYS[1] .. ':held:' .. ARGV[1], '#since')
+if known == ARGV[4] and redis.call('EXISTS', KEYS[1] .. ':over') == 0 then
+  redis.call('ZADD', KEYS[1] .. ':ends', now + ARGV[2], ARGV[1])
+  return { tonumber(known) }
+end
+${epochLua}${lua}
+local since = renew(tonumber(ARGV[3]), known)
 sweep()
 local limits = {}
 for _, key in ipairs(redis.call('HKEYS', held)) do
