@@ -57,7 +57,7 @@ const textOf = (value: unknown): string => {
   if (Duration.isDuration(value)) return Duration.isFinite(value) ? Parsers.formatDuration(value) : "off"
   if (typeof value !== "object" || value === null) return printable(String(value), 1000)
   if (IpNetwork.isIpNetwork(value)) return IpNetwork.format(value)
-  if ("host" in value && "ports" in value) return targetOf(value as AllowTarget)
+  if ("host" in value && isPattern(value.host)) return targetOf(value as AllowTarget)
   if (Host.isHostPort(value)) return Host.formatHostPort(value)
   if ("_tag" in value && listenTags.has(String(value._tag))) {
     return ListenAddress.format(value as ListenAddress.ListenAddress)
@@ -67,6 +67,14 @@ const textOf = (value: unknown): string => {
     .map(([name, part]) => `${name}: ${textOf(part)}`)
     .join(", ")
 }
+
+/** Whether this is the host of a target in settings, and not that of an address. */
+const isPattern = (host: unknown): boolean =>
+  typeof host === "object" && host !== null && "_tag" in host && patternTags.has(String(host._tag))
+
+const patternTags: ReadonlySet<string> = new Set<TargetPattern.HostPattern["_tag"]>([
+  ...(["Any", "AnyName", "Name", "Suffix", "Network"] as const)
+])
 
 const targetOf = (target: AllowTarget): string =>
   `${target.isLocal ? "local:" : ""}${TargetPattern.format(target)}`

@@ -15,7 +15,7 @@ it.effect("settings are shown as they are written, without secrets", () =>
       ...{ listen: ["127.0.0.1:1080", "unix:/run/socks.sock"], idleTimeout: ["90s"], maxLifetime: ["off"] },
       ...{ user: ["alice:hunter2"], authToken: ["s3cret"], authUrl: ["https://auth.example/?key=s3cret"] },
       ...{ trust: ["10.0.0.0/8"], bandwidthUser: ["1MiB/off"], unixMode: ["0660"], config: ["a.yaml"] },
-      ...{ allowTarget: ["10.0.0.5:443"], adminToken: ["s3cret"] }
+      ...{ allowTarget: ["10.0.0.5:443", "127.0.0.0/8", "local:*"], adminToken: ["s3cret"] }
     })
     const rows = ShownSettings.rows(Settings.table, values)
     assert.notMatch(JSON.stringify(rows.map(({ value }) => value)), /hunter2|s3cret|alice|bob/)
@@ -24,7 +24,12 @@ it.effect("settings are shown as they are written, without secrets", () =>
       ...{ listen: "127.0.0.1:1080, unix:/run/socks.sock", "idle-timeout": "90s", "max-lifetime": "off" },
       ...{ user: "1 (not shown)", users: "1 (in the config file)", rules: "2 (in the config file)" },
       ...{ "auth-token": "(not shown)", "auth-url": "(not shown)", "admin-token": "(not shown)" },
-      ...{ trust: "10.0.0.0/8", "unix-mode": "0660", "allow-target": "10.0.0.5:443", "log-level": "info" },
+      ...{
+        trust: "10.0.0.0/8",
+        "unix-mode": "0660",
+        "allow-target": "10.0.0.5:443, 127.0.0.0/8, local:*",
+        "log-level": "info"
+      },
       ...{ "bandwidth-user": "upload: 1048576, download: off" }
     })
     assert.isFalse(rows.find(({ name }) => name === "idle-timeout")?.isDefault)
