@@ -30,7 +30,8 @@ export class FleetSettings extends Section.makeStartOnly<FleetSettings>()("effec
     metavar: "URL",
     read: (text) => Option.map(FleetUrl.parse(text), () => Redacted.make(text)),
     expected:
-      "redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// with TLS, or redis+unix:///PATH?db=DATABASE",
+      "redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// with TLS (?ca=FILE&cert=FILE&key=FILE), or " +
+      "redis+unix:///PATH?db=DATABASE",
     json: { type: "string", pattern: "^redis(s|\\+unix)?://" },
     default: undefined,
     defaultText: "none",
