@@ -119,6 +119,7 @@ const attempted = <A, E, R>({
     Effect.suspend(() => {
       if (isBeside) pool.beside++
       const progress = new Chain.Progress(until)
+      progress.upstream = member.hops[0].shown
       const leave = Effect.sync(() => MemberStates.count(member.state, -1))
       begin(member)
       return Effect.onExit(attempt(member, progress), (exit) => {
