@@ -50,7 +50,3 @@ const placeOf = (text: string, usual: number) => {
     ? Option.some({ address: withPort.success.address, port: withPort.success.port })
     : Option.none()
 }
-
-/** The address and port as `udp://192.0.2.53:53`. */
-export const format = ({ kind, address, port }: NameServer): string =>
-  `${kind}://${NetAddress.formatInet(NetAddress.inetAddressUnsafe(address, port))}`

@@ -2,14 +2,15 @@
  * How name servers are written.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as NameServer from "../../src/config/NameServer.ts"
 
 const read = (text: string) =>
   Option.getOrUndefined(
-    Option.map(NameServer.fromString(text), (server) => [
-      NameServer.format(server),
-      ...(server.certificateName === undefined ? [] : [server.certificateName])
+    Option.map(NameServer.fromString(text), ({ kind, address, port, certificateName }) => [
+      `${kind}://${NetAddress.formatInet(NetAddress.inetAddressUnsafe(address, port))}`,
+      ...(certificateName === undefined ? [] : [certificateName])
     ])
   )
 
