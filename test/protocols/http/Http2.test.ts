@@ -234,6 +234,11 @@ describe("bounds", () => {
   const cancel = Buffer.from([0, 0, 0, 8])
   const endStream = 1
   const endHeaders = 4
+  /** The literal field `a`, to be kept, with a value of 4,000 bytes. */
+  const kept = Buffer.concat([Buffer.from([0x40, 1, 0x61, 0x7f, 0xa1, 0x1e]), Buffer.alloc(4000, "x")])
+  const full = Buffer.from([255])
+  const open = (i: number) =>
+    i === 0 ? frame(Type.HEADERS, endHeaders, 1, block({ ...get(), ":method": "POST" })) : Buffer.alloc(0)
   const floods = {
     "of resets": (i: number) => [
       frame(Type.HEADERS, endStream | endHeaders, 2 * i + 1, head),
@@ -252,6 +257,25 @@ describe("bounds", () => {
         : frame(Type.CONTINUATION, 0, 1, block({ x: "1".repeat(120) }))
     ],
     "of streams": (i: number) => [frame(Type.HEADERS, endHeaders, 2 * i + 1, head)],
+    "of heads that are none": (i: number) => [frame(Type.HEADERS, 5, 2 * i + 1, block({ ":none": "1" }))],
+    // A field of 4 KB that later heads name in a byte each (RFC 7541 \u00a76.1).
+    "of compressed fields": (i: number) => [
+      frame(Type.HEADERS, 5, 2 * i + 1, Buffer.concat([head, i === 0 ? kept : Buffer.alloc(1000, 0xbe)]))
+    ],
+    "of empty DATA": (i: number) => [open(i), frame(Type.DATA, 0, 1, Buffer.alloc(0))],
+    "of padding": (i: number) => [open(i), frame(Type.DATA, 8, 1, Buffer.concat([full, Buffer.alloc(255)]))],
+    "of DATA of a byte": (i: number) => [open(i), frame(Type.DATA, 0, 1, Buffer.alloc(1))],
+    "of room for a byte": (i: number) => [
+      open(i),
+      ...[0, 1].map((stream) => frame(Type.WINDOW_UPDATE, 0, stream, Buffer.from([0, 0, 0, 1])))
+    ],
+    "of windows that open and shut": (i: number) => [
+      open(i),
+      frame(Type.SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, i % 2, 0]))
+    ],
+    "of priorities": (i: number) => [frame(2, 0, 2 * i + 1, Buffer.from([0, 0, 0, 1, i & 0xff]))],
+    "of frames of no known type": (i: number) => [frame(0x20 + (i % 200), 0xff, i % 3, Buffer.alloc(9))],
+    "of GOAWAY": () => [frame(Type.GOAWAY, 0, 0, Buffer.alloc(100))],
     "of settings and pings whose answers are not read": () => [
       frame(Type.SETTINGS, 0, 0, Buffer.alloc(0)),
       frame(Type.PING, 0, 0, Buffer.alloc(8))
