@@ -2,7 +2,7 @@
  * An HTTP/2 connection with a client (RFC 9113): what a client can make this server hold or do is bounded by Node and by
  * the settings here.
  */
-import { performServerHandshake } from "node:http2"
+import { performServerHandshake, type ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import * as HttpHead from "../wire/HttpHead.ts"
 import { Http2Stream } from "./Http2Stream.ts"
@@ -10,6 +10,12 @@ import type { Transport } from "./Transport.ts"
 
 /** The most streams of a connection, with those that the client has reset and whose sessions have not ended yet. */
 export const streamLimit = 100
+
+/**
+ * The most streams that may close without a response beyond those with one. A client that cancels its requests at once has
+ * this server begin a session for each (CVE-2023-44487); Node's own limit is 1,000 and more.
+ */
+const cancelLimit = streamLimit
 
 /** The bytes that a client may send on a stream before they are read. */
 const streamWindow = 256 * 1024
@@ -56,9 +62,17 @@ export const make = (socket: Duplex, carrier: Transport): Http2Connection => {
   // stream.
   socket.once("end", () => session.destroy())
   const early: Array<Http2Stream> = []
+  let cancels = cancelLimit
+  /** Has the client make its requests elsewhere after too many cancelled ones. Its other streams go on. */
+  function onClose(this: ServerHttp2Stream): void {
+    if (this.headersSent) cancels = Math.min(cancels + 1, cancelLimit)
+    else if (--cancels < 0) session.close()
+  }
   let take = (stream: Http2Stream): void => void early.push(stream)
   session.on("error", ignored).on("stream", (stream, _, flags, lines) => {
-    take(new Http2Stream(stream, flags, lines, carrier))
+    stream.on("error", ignored).once("close", onClose)
+    // With a reset in the same read, there is nothing to begin.
+    if (!stream.closed) take(new Http2Stream(stream, flags, lines, carrier))
   })
   return {
     listen: (onStream, onClosed) => {

@@ -310,6 +310,21 @@ describe("bounds", () => {
     )
   }
 
+  it.effect("requests that are cancelled at once begin no more sessions than those that wait", () =>
+    Effect.gen(function* () {
+      const client = yield* dialFrames()
+      const { list } = yield* SessionRegistry
+      for (let i = 0; i < 500; i++) yield* client.send(...floods["of resets"](i))
+      while (client.told(0) === "") yield* settled
+      assert.match(client.told(0), /^GOAWAY 0/)
+      yield* settled
+      client.socket.destroy()
+      yield* dial()
+      yield* settled
+      assert.isBelow((yield* list).at(-1)!.id, 130)
+    }).pipe(Effect.provide(layer({ dialer: dialer(() => {}) })))
+  )
+
   it.effect("a connection without streams is closed, before a login soon", () =>
     Effect.gen(function* () {
       const session = yield* dial()
