@@ -12,8 +12,8 @@ import type { Transport } from "./Transport.ts"
 export const streamLimit = 100
 
 /**
- * The most streams that may close without a response beyond those with one. A client that cancels its requests at once has
- * this server begin a session for each (CVE-2023-44487); Node's own limit is 1,000 and more.
+ * The most streams that a client may cancel before it can have seen a response, beyond those that it does not. For each, this
+ * server begins a session (CVE-2023-44487); Node's own limit is 1,000 and more.
  */
 const cancelLimit = streamLimit
 
@@ -62,14 +62,19 @@ export const make = (socket: Duplex, carrier: Transport): Http2Connection => {
   // stream.
   socket.once("end", () => session.destroy())
   const early: Array<Http2Stream> = []
+  /** The streams that began in this turn of the event loop. */
+  const fresh = new Set<ServerHttp2Stream>()
   let cancels = cancelLimit
   /** Has the client make its requests elsewhere after too many cancelled ones. Its other streams go on. */
   function onClose(this: ServerHttp2Stream): void {
-    if (this.headersSent) cancels = Math.min(cancels + 1, cancelLimit)
+    const isUnseen = !this.headersSent || (fresh.has(this) && this.rstCode !== 0)
+    if (!isUnseen) cancels = Math.min(cancels + 1, cancelLimit)
     else if (--cancels < 0) session.close()
   }
   let take = (stream: Http2Stream): void => void early.push(stream)
   session.on("error", ignored).on("stream", (stream, _, flags, lines) => {
+    if (fresh.size === 0) setImmediate(() => fresh.clear())
+    fresh.add(stream)
     stream.on("error", ignored).once("close", onClose)
     // With a reset in the same read, there is nothing to begin.
     if (!stream.closed) take(new Http2Stream(stream, flags, lines, carrier))

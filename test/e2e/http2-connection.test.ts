@@ -108,3 +108,27 @@ it.live("A client hears of the end of the server, and its tunnels go on", () =>
     assert.strictEqual(code, 0)
   }).pipe(Effect.scoped)
 )
+
+it.live("A client that cancels its requests at once has no more sessions than one that waits", () =>
+  Effect.gen(function* () {
+    const program = yield* withTls
+    const session = yield* Effect.acquireRelease(
+      Effect.sync(() => http2.connect(`https://127.0.0.1:${program.port}`, { rejectUnauthorized: false })),
+      (session) => Effect.sync(() => session.destroy())
+    )
+    session.on("error", () => {})
+    yield* Effect.callback<void>((resume) => void session.once("remoteSettings", () => resume(Effect.void)))
+    const path = "/.well-known/masque/udp/127.0.0.1/9/"
+    const asked = { ":method": "CONNECT", ":protocol": "connect-udp", ":scheme": "https", ":path": path }
+    const over = Effect.callback<void>((resume) => void session.once("goaway", () => resume(Effect.void)))
+    const isOver = yield* Effect.forkChild(over)
+    for (let i = 0; i < 400 && !session.closed; i++) {
+      const stream = session.request({ ...asked, ":authority": "a" }).on("error", () => {})
+      stream.close(http2.constants.NGHTTP2_CANCEL)
+      if (i % 50 === 49) yield* Effect.sleep("20 millis")
+    }
+    yield* Effect.timeout(Fiber.join(isOver), "5 seconds")
+    yield* Effect.sleep("100 millis")
+    assert.isBelow(program.lines().filter(({ command }) => command === "ASSOCIATE").length, 200)
+  }).pipe(Effect.scoped)
+)
