@@ -145,7 +145,10 @@ const makeLoop = Effect.gen(function* () {
           Effect.gen(function* () {
             yield* Effect.raceFirst(asked.await, Effect.sleep(interval))
             asked.closeUnsafe()
-            yield* Effect.ignore(exchange)
+            // What is not right in the store may not end the loop.
+            yield* Effect.catchDefect(Effect.ignore(exchange), (defect) =>
+              Effect.logError("what the fleet's store has cannot be used", { reason: String(defect) })
+            )
             yield* Effect.sleep(pause)
           })
         )

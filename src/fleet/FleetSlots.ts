@@ -382,7 +382,7 @@ export class FleetSlots<Member extends object>
         entry.isInFlight = false
         const [count, outcome] = hasFailed(reply) ? [0, Outcome.full] : reply
         // What comes too late is taken back by the next renewal.
-        if (!membership.isLost) entry.count += count
+        if (!membership.isLost) entry.count += Math.max(Math.min(count, entry.limit - entry.count), 0)
         if (!hasFailed(reply) && outcome !== Outcome.late && entry.order === order) entry.told = have + count
         for (const call of entry.landed.splice(0)) call()
         const isLate = membership.now() - (entry.askedAt ?? 0) >= longest

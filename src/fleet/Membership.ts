@@ -146,7 +146,7 @@ export class Membership {
 
   /** The store remembers all of so many milliseconds. */
   remembers(age: number): void {
-    this.leasesFrom = Math.max(this.leasesFrom, this.now() - age + this.lease)
+    this.leasesFrom = Math.max(this.leasesFrom, this.now() - Math.max(age, 0) + this.lease)
   }
 
   /** Signs and renews. To be called three times in the time of a lease. */
@@ -239,7 +239,8 @@ export class Membership {
   }
 
   /** Fewer machines count only when a whole lease has shown no more, as a store that has forgotten shows too few. */
-  private count(machines: number): void {
+  private count(seen: number): void {
+    const machines = Math.max(seen, 1)
     if (machines >= this.machines) {
       this.machines = machines
       this.fewerSince = undefined

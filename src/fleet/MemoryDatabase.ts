@@ -98,11 +98,14 @@ export class MemoryDatabase {
 
   /** The members with a score up to this, by score, and those of the same score by name. */
   zrange(key: string, most = Infinity): ReadonlyArray<string> {
-    const set = (this.find(key) as Map<string, number> | undefined) ?? new Map<string, number>()
-    return [...set]
-      .filter(([, score]) => score <= most)
-      .sort(([one, first], [other, second]) => first - second || (one < other ? -1 : 1))
-      .map(([member]) => member)
+    const all: Array<readonly [member: string, score: number]> = []
+    for (const [member, score] of (this.find(key) as Map<string, number> | undefined) ?? []) {
+      if (score <= most) all.push([member, score])
+    }
+    if (all.length > 1) {
+      all.sort(([one, first], [other, second]) => first - second || (one < other ? -1 : 1))
+    }
+    return all.map(([member]) => member)
   }
 
   zremrangebyscore(key: string, most: number): void {

@@ -146,7 +146,9 @@ class Links {
       .then(
         (reply) => {
           this.lastReplyAt = performance.now()
-          if (this.pending.delete(pending)) answer(reply as Reply)
+          if (!this.pending.delete(pending)) return
+          if (script.isReply(reply)) answer(reply as Reply)
+          else answer(this.failure(`${script.name} was answered with something else`))
         },
         ({ message }: Error) => {
           if (/^NOSCRIPT/.test(message)) this.loaded.delete(script)
@@ -280,10 +282,21 @@ class Links {
       this.tried(() =>
         client.subscribe(channel, (message) => {
           this.lastReplyAt = performance.now()
-          for (const receive of this.channels.get(channel) ?? []) receive(message)
+          for (const receive of this.channels.get(channel) ?? []) this.hear(receive, channel, message)
         })
       )
     )
+  }
+
+  /** Passes a message on. One that cannot be read is of nobody that belongs to the fleet, and ends nothing. */
+  private hear(receive: (message: string) => void, channel: string, message: string): void {
+    try {
+      receive(message)
+    } catch (error) {
+      this.fork(
+        Effect.logWarning("a message in the fleet's store cannot be read", { channel, reason: String(error) })
+      )
+    }
   }
 
   private tried<A>(attempt: () => Promise<A>): Effect.Effect<A, FleetStoreFailed> {

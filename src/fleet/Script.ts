@@ -3,11 +3,14 @@
  * TypeScript for the store in memory. A test runs both on the same histories.
  */
 import type { MemoryDatabase } from "./MemoryDatabase.ts"
+import type { Shape } from "./Replies.ts"
 
 export interface Script<out Reply> {
   readonly name: string
   /** KEYS and ARGV as Redis gives them; its clock is the only one. A number -0 would be no integer to Redis. */
   readonly lua: string
+  /** Whether a reply is one. */
+  readonly isReply: Shape
   /** The same, on a database in memory. */
   readonly run: (database: MemoryDatabase, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) => Reply
 }

@@ -226,8 +226,8 @@ export class Machine {
   readonly sessions = new Set<Session>()
   /** Sessions by limit. */
   readonly counts = CounterMap.make()
-  /** Shares that members use, by limit and member. */
-  private readonly used = new Map<string, number>()
+  /** Shares that members use, by limit. */
+  private readonly used = new Map<string, ReadonlyArray<number>>()
   /** When the machine went on after it had stood still. */
   resumedAt = 0
   readonly joinedAt: number
@@ -358,7 +358,7 @@ export class Machine {
 
   /** A member begins to use a limited bandwidth. */
   enter(name: string, at = 0): void {
-    this.live(() => this.members[at]!.shares.enter(name, (share) => this.used.set(`${name} ${at}`, share)))
+    this.live(() => this.members[at]!.shares.enter(name, (share) => this.use(name, at, share)))
   }
 
   /** A member needs all of its share, or less. */
@@ -369,14 +369,19 @@ export class Machine {
   /** A member uses a limited bandwidth no longer. */
   leaveShare(name: string, at = 0): void {
     this.live(() => {
-      this.used.delete(`${name} ${at}`)
+      this.use(name, at, 0)
       this.members[at]!.shares.leave(name)
     })
   }
 
+  private use(name: string, at: number, share: number): void {
+    const shares = this.used.get(name) ?? this.members.map(() => 0)
+    this.used.set(name, shares.with(at, share))
+  }
+
   /** The share that a member uses of a limited bandwidth, from 0 to 1. */
   shareOf(name: string, at = 0): number {
-    return this.used.get(`${name} ${at}`) ?? 0
+    return this.used.get(name)?.[at] ?? 0
   }
 
   /** Bans and usage, where they are shared. */

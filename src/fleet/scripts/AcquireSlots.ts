@@ -2,6 +2,7 @@
  * Leases slots of a counted limit to a machine. Without a free slot the machines that hold some are asked for those
  * that they do not use, once for all that wait.
  */
+import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
 import { epochLua, epochOf } from "./Begin.ts"
 import { lua, SlotTable } from "./SlotTable.ts"
@@ -29,6 +30,7 @@ export const Outcome = {
  */
 export const AcquireSlots: Script<readonly [count: number, outcome: number]> = {
   name: "acquire-slots",
+  isReply: Replies.tuple([Replies.integer, Replies.integer]),
   lua: `${clock}${epochLua}${lua}
 local channels, key = ARGV[4], ARGV[5]
 local have, want, limit, part = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])

@@ -1,6 +1,7 @@
 /**
  * The usage of accounts, of all machines together.
  */
+import * as Replies from "../Replies.ts"
 import type { Script } from "../Script.ts"
 
 /** How long the usage of an account is kept after its last day: longer than a month and its day. */
@@ -17,8 +18,9 @@ const life = 75 * 86_400_000
  */
 export const AddUsage: Script<ReadonlyArray<readonly [day: number, month: number]>> = {
   name: "addUsage",
+  isReply: Replies.listOf(Replies.tuple([Replies.integer, Replies.integer])),
   lua: `
-local run, number, today, monthStart, oldest = 'w:' .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local run, sequence, today, monthStart, oldest = 'w:' .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local day, month = 'd:' .. today, 'm:' .. monthStart
 
 local function forgetOld(key)
@@ -29,15 +31,22 @@ local function forgetOld(key)
   end
 end
 
+-- What is no number counts as nothing, until machines tell what they know.
+local function number(text)
+  local value = tonumber(text or 0)
+  if value and value >= 0 then return math.min(value, ${Number.MAX_SAFE_INTEGER}) end
+  return 0
+end
+
 local reply, at = {}, 6
 for index, key in ipairs(KEYS) do
   local known = redis.call('HMGET', key, day, month, run)
-  local ofDay, ofMonth = tonumber(known[1] or 0), tonumber(known[2] or 0)
+  local ofDay, ofMonth = number(known[1]), number(known[2])
   if not known[2] then ofDay, ofMonth = math.max(ofDay, tonumber(ARGV[at])), math.max(ofMonth, tonumber(ARGV[at + 1])) end
   ofDay, ofMonth = math.max(ofDay, tonumber(ARGV[at + 2])), math.max(ofMonth, tonumber(ARGV[at + 3]))
   local first = at + 5
   at = first + 3 * tonumber(ARGV[at + 4])
-  local isNew = at > first and tonumber(string.match(known[3] or '0', '^%d+')) < number
+  local isNew = at > first and number(string.match(known[3] or '', '^%d+')) < sequence
   if isNew then
     if ofDay == 0 then forgetOld(key) end
     for row = first, at - 1, 3 do
@@ -47,12 +56,12 @@ for index, key in ipairs(KEYS) do
       else redis.call('HINCRBY', key, 'm:' .. ARGV[row + 1], ARGV[row + 2]) end
     end
   end
-  if ofDay > tonumber(known[1] or 0) or ofMonth > tonumber(known[2] or 0) then
+  if ofDay > number(known[1]) or ofMonth > number(known[2]) then
     redis.call('HSET', key, day, ofDay, month, ofMonth)
   end
   if isNew then redis.call('HSET', key, run, ARGV[2] .. ' ' .. today) end
   if not known[1] then redis.call('PEXPIRE', key, ${life}) end
-  reply[index] = { ofDay, ofMonth }
+  reply[index] = { number(ofDay), number(ofMonth) }
 end
 return reply`,
   run: (database, keys, args) => {

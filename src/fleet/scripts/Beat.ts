@@ -1,7 +1,9 @@
 /**
  * The sign of life of a machine, and the number of machines.
  */
+
 import type { Keys } from "../Keys.ts"
+import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
 
 /** The keys of the table of machines. */
@@ -17,6 +19,7 @@ export const keys = (keys: Keys): readonly [ends: string, told: string] => [
  */
 export const Beat: Script<readonly [count: number, now: number, known: number]> = {
   name: "beat",
+  isReply: Replies.tuple([Replies.integer, Replies.integer, Replies.integer]),
   lua: `${clock}
 local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
 for _, machine in ipairs(gone) do redis.call('HDEL', KEYS[2], machine) end

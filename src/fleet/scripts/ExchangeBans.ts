@@ -1,6 +1,7 @@
 /**
  * Bans and failed logins of all machines. All of their keys are in one bucket.
  */
+import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
 
 /** What a machine has to tell. Lists have a bounded length each. */
@@ -43,6 +44,7 @@ export const ExchangeBans: Script<
   readonly [before: string, after: string, counts: ReadonlyArray<ReadonlyArray<number>>]
 > = {
   name: "exchangeBans",
+  isReply: Replies.tuple([Replies.text, Replies.text, Replies.listOf(Replies.listOf(Replies.integer))]),
   lua: `${clock}
 local batch = cjson.decode(ARGV[1])
 for _, row in ipairs(batch.forgiven) do
@@ -174,6 +176,11 @@ export const ListBans: Script<
   readonly [revision: string, bans: ReadonlyArray<StoredBan>, lifted: ReadonlyArray<string>]
 > = {
   name: "listBans",
+  isReply: Replies.tuple([
+    Replies.text,
+    Replies.listOf(Replies.tuple([Replies.text, Replies.integer, Replies.text, Replies.integer])),
+    Replies.listOf(Replies.text)
+  ]),
   lua: `${clock}
 local bans = {}
 local ends = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, '+inf', 'WITHSCORES')
@@ -208,6 +215,7 @@ return {
 /** The known pairs, with the times of their logins. KEYS as above. */
 export const ListKnown: Script<ReadonlyArray<string>> = {
   name: "listKnown",
+  isReply: Replies.listOf(Replies.text),
   lua: `return redis.call('ZREVRANGE', KEYS[5], 0, 8191, 'WITHSCORES')`,
   run: (database, [, , , , known = ""]) =>
     database

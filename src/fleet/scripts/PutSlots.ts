@@ -2,6 +2,7 @@
  * Says how many slots a machine has of several limits of a bucket: gives slots back, answers recalls, and tells anew what
  * the store may not know.
  */
+import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
 import { lua, SlotTable } from "./SlotTable.ts"
 
@@ -17,6 +18,7 @@ import { lua, SlotTable } from "./SlotTable.ts"
  */
 export const PutSlots: Script<ReadonlyArray<number>> = {
   name: "put-slots",
+  isReply: Replies.listOf(Replies.integer),
   lua: `${clock}${lua}
 local channels, patience, full = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local isTaken = take(tonumber(ARGV[3]))

@@ -5,6 +5,7 @@
  * which order the lease began. If this is not what the machine knows, the lease is another one, and the store may have
  * taken back or forgotten what the machine has.
  */
+import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
 import { epochLua, epochOf } from "./Begin.ts"
 import { lua, SlotTable } from "./SlotTable.ts"
@@ -19,6 +20,7 @@ export const RenewSlots: Script<
   readonly [since: number] | readonly [since: number, age: number, limits: ReadonlyArray<string>]
 > = {
   name: "renew-slots",
+  isReply: Replies.tuple([Replies.integer, Replies.integer, Replies.listOf(Replies.text)], 1),
   // The rest is not even defined where nothing has changed, since that costs a quarter of it.
   lua: `${clock}
 local known = redis.call('HGET', KEYS[1] .. ':held:' .. ARGV[1], '#since')

@@ -4,7 +4,9 @@
  * The shares of all machines never add up to more than the rate: a machine gets more only of what is left, and less
  * counts only when the machine says, at its next call, that it uses less.
  */
+
 import * as RateAllocator from "../../limits/RateAllocator.ts"
+import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
 import { epochLua, epochOf } from "./Begin.ts"
 
@@ -27,6 +29,7 @@ const told = 64
  */
 export const TakeShare: Script<number> = {
   name: "take-share",
+  isReply: Replies.integer,
   lua: `${clock}${epochLua}
 local shares, ends = KEYS[2], KEYS[3]
 local machine, name, channels, order = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])

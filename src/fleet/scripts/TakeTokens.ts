@@ -2,6 +2,7 @@
  * Leases tokens of a session rate to a machine. The bucket gets `limit` tokens a second, and has as many at once after a
  * second of rest.
  */
+import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
 import { epochLua, epochOf } from "./Begin.ts"
 
@@ -14,12 +15,15 @@ import { epochLua, epochOf } from "./Begin.ts"
  */
 export const TakeTokens: Script<readonly [count: number, wait: number]> = {
   name: "take-tokens",
+  isReply: Replies.tuple([Replies.integer, Replies.integer]),
   lua: `${clock}${epochLua}
 local want, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 local known = redis.call('HMGET', KEYS[2], 'missing', 'at')
 local missing, at = limit, epoch(KEYS[1])
 if known[2] and tonumber(known[2]) >= at then missing, at = tonumber(known[1]), tonumber(known[2]) end
 missing = math.max(math.min(missing, limit) - limit * math.max(now - at, 0) / 1000, 0)
+-- What is no number is no token.
+if missing ~= missing then missing = limit end
 local count = math.max(math.min(want, math.floor(limit - missing + 1e-6)), 0)
 missing = missing + count
 redis.call('HSET', KEYS[2], 'missing', string.format('%.6f', missing), 'at', now)
@@ -37,6 +41,7 @@ return { count, wait > 1e-6 and math.ceil(wait / limit * 1000 - 1e-6) or 0 }`,
       missing = Number(database.hget(bucket, "missing"))
     }
     missing = Math.max(Math.min(missing, limit) - (limit * Math.max(now - at, 0)) / 1000, 0)
+    if (Number.isNaN(missing)) missing = limit
     const count = Math.max(Math.min(want, Math.floor(limit - missing + 1e-6)), 0)
     missing += count
     database.hset(bucket, "missing", missing.toFixed(6))

@@ -1,6 +1,7 @@
 /**
  * The last changes of users, in their order, for machines that were away.
  */
+import * as Replies from "../Replies.ts"
 import type { Script } from "../Script.ts"
 
 /** The most changes that are kept. */
@@ -12,6 +13,7 @@ const most = 1000
  */
 export const AddUserChange: Script<number> = {
   name: "addUserChange",
+  isReply: Replies.integer,
   lua: `
 redis.call('HSETNX', KEYS[1], 'id', ARGV[2])
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
@@ -37,6 +39,7 @@ return version`,
 export const ListUserChanges: Script<readonly [id: string, version: number, changes: ReadonlyArray<string>]> =
   {
     name: "listUserChanges",
+    isReply: Replies.tuple([Replies.text, Replies.integer, Replies.listOf(Replies.text)]),
     lua: `
 redis.call('HSETNX', KEYS[1], 'id', ARGV[1])
 local id = redis.call('HGET', KEYS[1], 'id')
