@@ -81,7 +81,7 @@ class Bandwidth implements Property {
     for (const machine of fleet.machines) {
       const share = this.shareOf(machine)
       const { membership } = machine
-      if (membership.isLost || membership.now() >= membership.validUntil) {
+      if (!hasStore(machine)) {
         this.returned.add(machine)
         if (membership.isAlone() && !isStopped(machine)) this.checkAlone(machine, share)
         continue
@@ -97,7 +97,7 @@ class Bandwidth implements Property {
     assert.isAtMost(held, whole, "shares of machines that have the store")
     if (now - wrongAt > renewed) {
       assert.isAtMost(all, whole, "shares")
-      this.returned.clear()
+      for (const machine of this.returned) if (hasStore(machine)) this.returned.delete(machine)
     }
   }
 
@@ -158,3 +158,7 @@ class Bandwidth implements Property {
     }
   }
 }
+
+/** Whether the leases of a machine hold. One that stands still may not know that they have ended. */
+const hasStore = ({ membership }: Machine): boolean =>
+  !membership.isLost && membership.now() < membership.validUntil

@@ -38,13 +38,17 @@ class Bans implements Property {
       const ban: Ban = { address, machine, at: fleet.clock.now, known: new Set(), liftedBy: undefined }
       this.bans.push(ban)
       machine.sharing.ban(`${address}/32`, 3_600_000)
-      fleet.clock.after(this.world.isCalm ? soon : later, () => this.checkKnown(ban))
+      fleet.clock.after(this.world.isCalm && plan.missed === 0 ? soon : later, () => this.checkKnown(ban))
     })
     // What a store that forgets knows of lifted bans is another matter.
     if (!plan.remembers || random() > 0.2 || this.bans.length === 0) return
     const ban = pick(this.bans)
     machine.run(() => {
       if (ban.liftedBy !== undefined || !machine.sharing.isBanned(ban.address)) return
+      // A machine that was cut off when it told of a ban may tell of it again.
+      const { wrongWith, wrongWithStore } = this.world
+      const isTold = Math.max(wrongWith(ban.machine), wrongWithStore) < ban.at - later
+      if (!isTold || fleet.clock.now - ban.at < later) return
       ban.liftedBy = machine
       machine.sharing.lift(`${ban.address}/32`)
     })
