@@ -51,9 +51,10 @@ if isWaited then
   redis.call('ZREMRANGEBYSCORE', waiting, '-inf', now - patience)
   ahead = redis.call('ZRANK', waiting, machine) or redis.call('ZCARD', waiting)
 end
-local free = limit - all + before - have
+local free, mayAsk = limit - all + before - have, false
 if free <= ahead then
-  reclaim(key)
+  mayAsk = now >= tonumber(known[4] or 0) and redis.call('SCARD', open) == 0
+  reclaim(key, mayAsk)
   all = tonumber(redis.call('HGET', slots, '#total') or 0)
   free = limit - all + before - have
 end
@@ -72,7 +73,7 @@ if free > ahead then
 end
 put(key, before, have, all)
 if now < tonumber(known[4] or 0) then return { 0, 2 } end
-if redis.call('SCARD', open) == 0 then
+if mayAsk then
   local round = redis.call('HINCRBY', slots, '#round', 1)
   local asked = 0
   for _, holder in ipairs(redis.call('HKEYS', slots)) do
@@ -105,7 +106,8 @@ return { 0, 1 }`,
 
     database.zremrangebyscore(waiting, now - patience)
     const ahead = database.zrank(waiting, machine) ?? database.zcard(waiting)
-    if (limit - table.count(key)[1] <= ahead) table.reclaim(key)
+    const mayAsk = now >= fullUntil && database.scard(open) === 0
+    if (limit - table.count(key)[1] <= ahead) table.reclaim(key, mayAsk)
     const free = limit - table.count(key)[1]
     if (free > ahead) {
       const count = Math.min(Math.max(want, Math.floor((free - ahead) / part)), free - ahead)
@@ -120,7 +122,7 @@ return { 0, 1 }`,
       return [count, Outcome.granted]
     }
     if (now < fullUntil) return [0, Outcome.full]
-    if (database.scard(open) === 0) {
+    if (mayAsk) {
       const round = database.hincrby(slots, "#round", 1)
       const others = table.others(key)
       for (const holder of others) {

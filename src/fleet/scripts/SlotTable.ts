@@ -86,8 +86,13 @@ local function takeBack(one, key)
   end
 end
 
-local function reclaim(key)
+-- Takes back what machines have of a limit that are gone. Thoroughly: also where the store has forgotten that they had a lease.
+local function reclaim(key, isThorough)
   for _, one in ipairs(gone(-1)) do takeBack(one, key) end
+  if not isThorough then return end
+  for _, one in ipairs(redis.call('HKEYS', slotsOf(key))) do
+    if string.sub(one, 1, 1) ~= '#' and not redis.call('ZSCORE', ends, one) then takeBack(one, key) end
+  end
 end
 
 -- Takes back what machines have that are gone; of many a part.
@@ -219,8 +224,12 @@ export class SlotTable {
     this.database.hincrby(slots, "#total", -Number(count))
   }
 
-  reclaim(key: string): void {
+  reclaim(key: string, isThorough = false): void {
     for (const one of this.database.zrange(this.ends, this.now)) this.takeBack(one, key)
+    if (!isThorough) return
+    for (const one of this.others(key)) {
+      if (this.database.zrank(this.ends, one) === undefined) this.takeBack(one, key)
+    }
   }
 
   sweep(): void {
