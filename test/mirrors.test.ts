@@ -121,6 +121,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "fleet/FleetSharing": "e2e/fleet.shared",
   "fleet/FleetLimits": "fleet/FleetShares",
   "fleet/LastSeen": "e2e/fleet.alone",
+  "fleet/Replies": "e2e/fleet.hostile",
   "fleet/StoreInfo": "e2e/redis-places",
   "fleet/scripts/AddUsage": "e2e/fleet.scripts",
   "fleet/scripts/ExchangeBans": "e2e/fleet.scripts",
