@@ -2,7 +2,6 @@
  * `effect-socks check`: whether a server could start with these settings, without
  * starting one.
  */
-
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"

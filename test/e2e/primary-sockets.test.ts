@@ -1,7 +1,7 @@
 /**
  * Listening sockets that a primary binds, and that workers on descriptors share.
  */
-import { createServer, type Server } from "node:net"
+import net from "node:net"
 import { constants } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -40,18 +40,29 @@ const primaryOf = (outcome: number) => {
   return { cluster: { _getServer }, asked, released: () => released }
 }
 
-/** The descriptor of a socket of Node's that is bound and does not accept. */
+interface Handle {
+  readonly fd: number
+  readonly getsockname?: (out: { port?: number }) => number
+  readonly close: () => void
+}
+
+/** Makes a socket as Node's own primary does. */
+const { _createServerHandle: createHandle } = net as unknown as {
+  readonly _createServerHandle: (address: string, port: number, addressType: number) => Handle
+}
+
+/** The descriptor of a primary's socket, which is bound and does not accept. */
 const bound = (at: { readonly path: string } | { readonly host: string; readonly port: number }) =>
-  Effect.acquireRelease(
-    Effect.callback<Server>((resume) => {
-      const server = createServer().listen(at, () => resume(Effect.succeed(server)))
-    }),
-    (server) => Effect.sync(() => void server.close())
-  ).pipe(
-    Effect.map((server) => {
-      const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle
-      return { fd, address: server.address() }
-    })
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => ("path" in at ? createHandle(at.path, -1, -1) : createHandle(at.host, at.port, 4))),
+      (handle) => Effect.sync(() => handle.close())
+    ),
+    (handle) => {
+      const address: { port?: number } = {}
+      handle.getsockname?.(address)
+      return { fd: handle.fd, port: address.port ?? 0 }
+    }
   )
 
 /** A worker that listens at a place. */
@@ -71,8 +82,7 @@ const worker = Effect.fnUntraced(function* (cluster: object, place: Place) {
 describe.runIf(Libc.isProven())("a worker on descriptors", () => {
   it.live("accepts from a socket of its primary, and gives it back with its scope", () =>
     Effect.gen(function* () {
-      const { fd, address } = yield* bound({ host: "127.0.0.1", port: 0 })
-      const { port } = address as { readonly port: number }
+      const { fd, port } = yield* bound({ host: "127.0.0.1", port: 0 })
       const { cluster, asked, released } = primaryOf(fd)
       const scope = yield* Scope.make()
       const listening = worker(cluster, { host: "localhost", port: 0 })

@@ -22,7 +22,11 @@ const modules: Readonly<Record<string, () => Promise<unknown>>> = {
 
 /** The constants of an example, by their names. */
 const evaluate = async (code: string): Promise<Readonly<Record<string, unknown>>> => {
-  const { code: plain, errors } = transformSync("example.ts", code)
+  // The admin listener is on a real port, which another program may have.
+  const { code: plain, errors } = transformSync(
+    "example.ts",
+    code.replaceAll("127.0.0.1:9090", "127.0.0.1:0")
+  )
   if (errors.length > 0) throw new Error(JSON.stringify(errors))
   const names = Array.from(code.matchAll(/^const (\w+) = /gm), ([, name]) => name)
   const body = plain
