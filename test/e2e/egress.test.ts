@@ -181,10 +181,7 @@ describe.runIf(isPermitted)("An address for each user (needs root and network na
         const path = yield* directory
         const socket = join(path, "socket")
         writeFileSync(join(path, "egress.key"), "0123456789-abcdef\n")
-        writeFileSync(
-          join(path, "effect-socks.yaml"),
-          `${recipe}\nlisten: "unix:${socket}"\ntransport: ${transport}\n`
-        )
+        writeFileSync(join(path, "effect-socks.yaml"), `${recipe}\nlisten: "unix:${socket}"\n`)
 
         const visit = Effect.fnUntraced(function* (user: string, host: string) {
           const duplex = yield* Effect.acquireRelease(
@@ -203,7 +200,8 @@ describe.runIf(isPermitted)("An address for each user (needs root and network na
 
         /** The addresses of each user, of IPv4 and of IPv6, which do not change. */
         const seen = Effect.gen(function* () {
-          const server = yield* Program.start(["--config", "effect-socks.yaml"], { by: front.by, cwd: path })
+          const flags = ["--config", "effect-socks.yaml", "--transport", transport]
+          const server = yield* Program.start(flags, { by: front.by, cwd: path })
           const found: Array<string> = []
           for (const user of ["alice", "bob"]) {
             for (const host of ["192.0.2.2", "2001:db8:2::2"]) {
