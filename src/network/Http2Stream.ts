@@ -137,11 +137,16 @@ class StreamTransport extends NodeTransport {
     const { stream } = this
     this.isReset = true
     if (stream.destroyed || stream.closed) stream.destroy()
-    else {
-      stream.close(this.resetCode)
-      // Not yet: while something is being written to the connection, the reset waits behind what came before it.
-      setImmediate(() => stream.destroy())
-    }
+    // Later, as Node destroys a stream whose client has ended it as soon as it is closed, and its reset waits for what is read.
+    else if (this.isWhole) setImmediate(() => this.sendReset())
+    else this.sendReset()
+  }
+
+  private sendReset(): void {
+    const { stream } = this
+    if (!stream.destroyed) stream.close(this.resetCode)
+    // Not yet: while something is being written to the connection, the reset waits behind what came before it.
+    setImmediate(() => stream.destroy())
   }
 
   override keepAlive(): void {

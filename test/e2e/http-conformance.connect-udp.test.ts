@@ -87,8 +87,6 @@ const rows: ReadonlyArray<Row> = [
     sends: [Uint8Array.of(0, 9, 0)],
     ends: true,
     found: "granted, reset",
-    // Node 24 ends a stream that the client has ended before it resets it.
-    ...(Number.parseInt(process.versions.node, 10) >= 24 && { http2: "granted, end" }),
     because: "RFC 9297 \u00a73.3: the message is malformed"
   },
   { name: "a name", path: `${well}/localhost/PORT/`, sends: [datagram("one")], found: "granted, one, open" },
