@@ -38,11 +38,24 @@ const onNode = (node, suffix = "") => ({
   command: (port) => [...own(node).command(port, ""), "--transport", "node"]
 })
 
-/** A machine of a fleet, whose store is that of the variable FLEET. @param {string} node @returns {Server} */
+const limits = [
+  ...["--max-sessions", "12000", "--max-sessions-per-client", "11000", "--session-rate", "100000"],
+  ...["--bandwidth-user", "4GiB", "--bandwidth-total", "8GiB"]
+]
+
+/** This server with limits that nothing reaches, to compare a machine of a fleet with. @param {string} node @returns {Server} */
+const withLimits = (node) => ({
+  ...own(node),
+  name: "effect-socks-limits",
+  command: (port) => [...own(node).command(port, ""), ...limits],
+  groups: ["rate", "pingpong", "idle"]
+})
+
+/** A machine of a fleet with these limits, whose store is that of the variable FLEET. @param {string} node @returns {Server} */
 const inFleet = (node) => ({
   ...own(node),
   name: "effect-socks-fleet",
-  command: (port) => [...own(node).command(port, ""), "--fleet", String(process.env.FLEET)],
+  command: (port) => [...own(node).command(port, ""), ...limits, "--fleet", String(process.env.FLEET)],
   version: () => {
     if (!process.env.FLEET) throw new Error("no store")
     return own(node).version()
@@ -104,6 +117,7 @@ const peer = (name, file) => ({
 export const servers = [
   own(process.execPath),
   onNode(process.execPath),
+  withLimits(process.execPath),
   inFleet(process.execPath),
   ...withWorkers(process.execPath),
   ...(NODE24 ? onNode24(NODE24) : []),

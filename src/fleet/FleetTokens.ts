@@ -1,7 +1,7 @@
 /**
  * The tokens of session rates, which a machine leases from the fleet's store for the need of the next 200 milliseconds.
  *
- * A session takes a leased token at once. A token that is not used within its time is lost. So in any time the fleet begins
+ * A session takes a leased token at once, and its member gets the next ones with it. A token that is not used within its time is lost. So in any time the fleet begins
  * no more sessions than the rate allows, and those of that time before.
  */
 import * as TokenBuckets from "../base/TokenBuckets.ts"
@@ -17,6 +17,9 @@ import { TakeTokens } from "./scripts/TakeTokens.ts"
  */
 const ahead = 200
 const kept = 400
+
+/** The part of that need which a member gets with a token, so that it does not ask for each. */
+const aheadOfMembers = 1 / 8
 
 /** Milliseconds after which an answer is too late for those that wait: then this machine stood still. */
 const patience = 1000
@@ -46,7 +49,7 @@ export class FleetTokens<Member> extends FleetLimits<Member, TokenAnswer> {
   private readonly local = TokenBuckets.make()
 
   /** Takes a request of a member. */
-  receive(member: Member, { id, key, limit }: TokenRequest): void {
+  receive(member: Member, { id, key, limit, mayHaveMore }: TokenRequest): void {
     const { membership } = this
     membership.check()
     const pool = this.poolOf(key)
@@ -56,9 +59,9 @@ export class FleetTokens<Member> extends FleetLimits<Member, TokenAnswer> {
     if (membership.isAlone()) {
       this.answer(member, id, this.waitWithout(pool))
     } else if (pool.waiting.length === 0 && this.stockOf(pool) > 0) {
-      pool.leased[0]!.count--
-      this.grant(pool, member, id)
       const need = this.needOf(pool)
+      pool.leased[0]!.count--
+      this.grant(pool, member, id, mayHaveMore ? Math.floor(need * aheadOfMembers) : 0)
       if (need > 1 && this.stockOf(pool) < need / 2) this.lease(pool)
     } else {
       pool.waiting.push([member, id])
@@ -149,9 +152,19 @@ export class FleetTokens<Member> extends FleetLimits<Member, TokenAnswer> {
     )
   }
 
-  private grant(pool: Pool<Member>, member: Member, id: number): void {
-    pool.granted++
-    this.answer(member, id, 0)
+  /** Grants a token, and as many ahead as the oldest lease has of those. */
+  private grant(pool: Pool<Member>, member: Member, id: number, ahead = 0): void {
+    const [oldest] = pool.leased
+    const count = Math.min(ahead, oldest?.count ?? 0)
+    pool.granted += 1 + count
+    if (oldest === undefined || count === 0) {
+      this.answer(member, id, 0)
+      return
+    }
+    oldest.count -= count
+    pool.asked += count
+    const { key } = pool
+    this.send(member, { _tag: "token", id, wait: 0, ahead: { key, count, until: oldest.until } })
   }
 
   private answer(member: Member, id: number, wait: number): void {

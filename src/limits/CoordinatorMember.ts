@@ -58,7 +58,7 @@ export class CoordinatorMember extends Context.Service<
     Effect.gen(function* () {
       const membership = yield* (yield* Coordinator).join
       const clock = yield* Clock.clockWith(Effect.succeed)
-      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
+      const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       const { receive, sweep, ...member } = make(membership, now)
       membership.follow(receive)
       const sweeping = Effect.sync(sweep)
@@ -105,7 +105,7 @@ interface Member {
 const make = ({ welcome, report }: Membership, now: () => number): Member => {
   const ids = SessionIds.make(welcome.ids, () => report({ _tag: "ids" }))
   const slots = SlotLease.make(report, now)
-  const tokens = RateTokens.make(report)
+  const tokens = RateTokens.make(report, now)
   const decisions = BanReplica.make(Hmac.hashes, report)
   const usage = UsageReplica.make(report, {
     isRecorded: welcome.isUsageRecorded,

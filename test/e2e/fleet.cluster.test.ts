@@ -91,7 +91,7 @@ describeWith(["redis-server"], () => {
       const shares = new FleetShares<object>(membership, "share", () => {})
       for (let user = 0; user < 40; user++) {
         slots.receive(member, { _tag: "ask", key: `user ${user}`, limit: 2, over: 0 })
-        tokens.receive(member, { _tag: "token", id: user, key: `user ${user}`, limit: 10 })
+        tokens.receive(member, { _tag: "token", id: user, key: `user ${user}`, limit: 10, mayHaveMore: true })
         shares.receive(member, { _tag: "enter", name: `upload of user ${user}`, id: user })
       }
       // A machine that is gone, and whose slots another one takes.

@@ -117,7 +117,7 @@ describeWith(["redis-server"], () => {
           used += 1000
           slots.receive(member, { _tag: "ask", key, limit, over: 0 })
           for (let count = 0; count < 3 * limit; count++) {
-            rates.receive(member, { _tag: "token", id: ++id, key, limit })
+            rates.receive(member, { _tag: "token", id: ++id, key, limit, mayHaveMore: true })
           }
         }
         const isBanned = () =>

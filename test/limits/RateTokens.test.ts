@@ -31,4 +31,34 @@ describe("RateTokens", () => {
       assert.isAbove(tokens.take("alice"), 0)
     })
   )
+
+  it.effect("come ahead with the first request, and end", () =>
+    Effect.gen(function* () {
+      const sent: Array<RateTokens.TokenRequest> = []
+      let now = 0
+      const tokens = RateTokens.make(
+        (wish) => void sent.push(wish),
+        () => now
+      )
+      const ask = Effect.forkChild(tokens.ask("alice", 100), { startImmediately: true })
+      const asking = [yield* ask, yield* ask]
+      assert.deepStrictEqual(
+        sent.map(({ mayHaveMore }) => mayHaveMore),
+        [true, false]
+      )
+      tokens.receive({
+        _tag: "token",
+        id: sent[0]!.id,
+        wait: 0,
+        ahead: { key: "alice", count: 3, until: 400 }
+      })
+      tokens.receive({ _tag: "token", id: sent[1]!.id, wait: 0 })
+      for (const one of asking) yield* Fiber.join(one)
+      assert.deepStrictEqual([tokens.take("alice"), tokens.take("bob"), tokens.take("alice")], [0, 1, 0])
+      now = 400
+      assert.strictEqual(tokens.take("alice"), 1)
+      yield* ask
+      assert.isTrue(sent[2]!.mayHaveMore)
+    })
+  )
 })

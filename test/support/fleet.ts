@@ -12,6 +12,7 @@ import * as Keys from "../../src/fleet/Keys.ts"
 import { Membership } from "../../src/fleet/Membership.ts"
 import * as MemoryStore from "../../src/fleet/MemoryStore.ts"
 import * as RateShare from "../../src/limits/RateShare.ts"
+import * as RateTokens from "../../src/limits/RateTokens.ts"
 import * as SlotLease from "../../src/limits/SlotLease.ts"
 import { Disk, Sharing } from "./fleet-sharing.ts"
 
@@ -211,7 +212,9 @@ export class Fleet {
 interface Member {
   readonly slots: SlotLease.SlotLease
   readonly shares: RateShare.RateShare
-  readonly tokens: Map<number, (wait: number) => void>
+  readonly tokens: RateTokens.RateTokens
+  /** Requests of tokens without an answer. */
+  readonly waiting: Map<number, (wait: number) => void>
 }
 
 /** A machine: a process that stops and ends as one. */
@@ -268,9 +271,10 @@ export class Machine {
     this.slots = new FleetSlots(this.membership, fault, ({ slots }, ruling) =>
       this.membership.after(0, () => slots.receive(ruling))
     )
-    this.tokens = new FleetTokens(this.membership, fault, ({ tokens }, { id, wait }) => {
-      tokens.get(id)?.(wait)
-      tokens.delete(id)
+    this.tokens = new FleetTokens(this.membership, fault, ({ tokens, waiting }, answer) => {
+      tokens.receive(answer)
+      waiting.get(answer.id)?.(answer.wait)
+      waiting.delete(answer.id)
     })
     this.shares = new FleetShares(this.membership, fault, ({ shares }, share) =>
       this.membership.after(lag, () => shares.receive(share))
@@ -290,7 +294,8 @@ export class Machine {
           now
         ),
         shares: RateShare.make((need) => this.membership.after(lag, () => this.shares.receive(member, need))),
-        tokens: new Map()
+        tokens: RateTokens.make(() => {}, now),
+        waiting: new Map()
       }
       return member
     })
@@ -350,10 +355,13 @@ export class Machine {
 
   /** Takes a token of a rate. `done` gets the wait, 0 for a token. */
   token(key: string, limit: number, done: (wait: number) => void, at = 0): void {
-    const id = ++this.requests
     const member = this.members[at]!
-    member.tokens.set(id, done)
-    this.live(() => this.tokens.receive(member, { _tag: "token", id, key, limit }))
+    this.live(() => {
+      if (member.tokens.take(key) === 0) return done(0)
+      const id = ++this.requests
+      member.waiting.set(id, done)
+      this.tokens.receive(member, { _tag: "token", id, key, limit, mayHaveMore: true })
+    })
   }
 
   /** A member begins to use a limited bandwidth. */
