@@ -118,6 +118,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "admin/FleetQuestions": "e2e/fleet.balanced",
   "admin/FleetUserChanges": "e2e/fleet.shared",
   "admin/ServerStatus": "e2e/admin",
+  "fleet/BanWords": "fleet/FleetBans",
   "fleet/FleetSharing": "e2e/fleet.shared",
   "fleet/FleetLimits": "fleet/FleetShares",
   "fleet/LastSeen": "e2e/fleet.alone",

@@ -4,22 +4,24 @@
  * has told of.
  *
  * A ban is published at once, and each second every machine compares the revision of its bans with that of the store. So
- * a lost message, a partition or a restart delays a ban by a second after the machine has the store again. Where a ban
- * is here and not in the store, it was lifted if the store says so, and else the store has forgotten it and gets it
- * again.
+ * a lost message, a partition or a restart delays a ban by a second after the machine has the store again. Where words
+ * on a network differ, the newer one holds: the store's is followed, and what it has forgotten is told again.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as IpNetwork from "effect/net/IpNetwork"
+import * as Option from "effect/Option"
 import type { BanDecisions, Update } from "../bans/BanDecisions.ts"
 import type { Sharing } from "../bans/Bans.ts"
 import { networkOf, ofBan } from "../bans/BanUpdate.ts"
 import type { Attempt } from "../bans/LoginThrottle.ts"
 import * as LruMap from "../base/LruMap.ts"
+import * as Parsers from "../config/Parsers.ts"
 import type { FleetStoreFailed } from "../Errors.ts"
+import * as BanWords from "./BanWords.ts"
 import { type FleetStore, run } from "./FleetStore.ts"
 import { bucketOf, type Keys } from "./Keys.ts"
-import { type BanBatch, ExchangeBans, ListBans, ListKnown } from "./scripts/ExchangeBans.ts"
+import { type BanBatch, ExchangeBans, ListBans, ListKnown, tolerance } from "./scripts/ExchangeBans.ts"
 
 export interface FleetBans extends Sharing {
   /**
@@ -49,9 +51,6 @@ const most = 500
 /** Milliseconds in which a known pair is told once, by whichever machine, and in which a machine forgives it once. */
 const quiet = 60_000
 
-/** Two ends of a ban that differ by less are the same: clocks and messages take their time. */
-const tolerance = 2000
-
 export const channelOf = (keys: Keys): string => `${keys.broadcast}:bans`
 
 type BanUpdate = Extract<Update, { readonly _tag: "ban" }>
@@ -60,8 +59,7 @@ type BanUpdate = Extract<Update, { readonly _tag: "ban" }>
 interface News {
   readonly from: string
   readonly bans: BanBatch["bans"]
-  /** Networks: every ban of an address in one of them is lifted. */
-  readonly lift: ReadonlyArray<string>
+  readonly lift: BanBatch["lifted"]
   readonly known: BanBatch["known"]
   /** Whether there is more in the store than this. */
   readonly isPartial: boolean
@@ -69,7 +67,7 @@ interface News {
 
 export const make = ({ store, keys, machine, key, now: clock, wake }: Options): FleetBans => {
   const bucket = bucketOf("bans")
-  const all = ["bans", "banEnds", "liftedBans", "banRevision", "knownPairs"].map((kind) =>
+  const all = ["bans", "banEnds", "banWords", "banRevision", "knownPairs"].map((kind) =>
     keys.ofBucket(kind, bucket)
   )
   let decisions: BanDecisions | undefined
@@ -77,11 +75,12 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
   let isFollowing = false
   /** The revision of the bans that are in force here; undefined before the first look at the store. */
   let revision: string | undefined
+  const words = BanWords.make()
+  /** New bans, and networks whose bans are lifted, with those of the bans. */
   let bans = new Map<string, BanUpdate>()
-  /** Networks of `bans` that the store has had before, and has forgotten. */
-  const forgotten = new Set<string>()
-  /** Networks whose bans are lifted, and the networks of these bans. */
   let lifts = new Map<string, ReadonlyArray<string>>()
+  /** Networks on which the store has no word, or an older one: it is told again. */
+  let again = new Set<string>()
   let guesses = new Map<string, Attempt>()
   let forgiven = new Map<string, readonly [account: string, networks: ReadonlyArray<string>]>()
   let known = new Map<string, number>()
@@ -97,6 +96,20 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     } finally {
       isFollowing = false
     }
+  }
+
+  /** The bans that hold here, by network. */
+  const list = (now: number) =>
+    new Map((decisions?.list(now) ?? []).map((ban) => [IpNetwork.format(ban.network), ban]))
+
+  /** Lifts the bans of these networks, and not those of others that overlap with them. */
+  const liftOnly = (networks: Iterable<string>, now: number) => {
+    const before = list(now)
+    const gone = new Set([...networks].filter((network) => before.has(network)))
+    if (gone.size === 0) return
+    for (const network of gone) follow({ _tag: "lift", network, now })
+    const left = list(now)
+    for (const [network, ban] of before) if (!gone.has(network) && !left.has(network)) follow(ofBan(ban))
   }
 
   const guessed = ({ outcome, ...attempt }: Extract<Update, { readonly _tag: "guess" }>) => {
@@ -126,18 +139,21 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
         return guessed(update)
       case "ban":
         bans.set(update.network, update)
-        forgotten.delete(update.network)
+        again.delete(update.network)
+        words.note(update.network, { isBan: true, at: clock() })
         return wake()
       case "lift": {
         const lifted = networkOf(update.network)
-        const networks = (decisions?.list(update.now) ?? [])
-          .filter(({ network }) => IpNetwork.overlaps(network, lifted))
-          .map(({ network }) => IpNetwork.format(network))
+        const overlapping = [...list(update.now)].filter(([, { network }]) =>
+          IpNetwork.overlaps(network, lifted)
+        )
+        const networks = [...new Set([update.network, ...overlapping.map(([network]) => network)])]
         for (const network of networks) {
           bans.delete(network)
-          forgotten.delete(network)
+          again.delete(network)
+          words.note(network, { isBan: false, at: clock() })
         }
-        lifts.set(update.network, [update.network, ...networks])
+        lifts.set(update.network, networks)
         return wake()
       }
     }
@@ -145,9 +161,10 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
 
   /** Takes all that waits. On a failure `putBack` has it wait again, except where something newer is there. */
   const take = () => {
-    const taken = { bans, lifts, guesses, forgiven, known }
+    const taken = { bans, lifts, again, guesses, forgiven, known }
     bans = new Map()
     lifts = new Map()
+    again = new Set()
     guesses = new Map()
     forgiven = new Map()
     known = new Map()
@@ -161,6 +178,7 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     for (const names of lifts.values()) for (const name of names) taken.bans.delete(name)
     bans = new Map([...taken.bans, ...bans])
     lifts = new Map([...taken.lifts, ...lifts])
+    again = new Set([...taken.again, ...again])
     guesses = new Map([...taken.guesses, ...guesses].slice(0, most))
     forgiven = new Map([...taken.forgiven, ...forgiven].slice(0, most))
     known = new Map([...taken.known, ...known].slice(0, most))
@@ -168,30 +186,40 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
 
   const send = Effect.fnUntraced(function* (taken: ReturnType<typeof take>) {
     const now = clock()
+    const bansOf = (updates: Iterable<BanUpdate>): BanBatch["bans"] =>
+      Array.from(updates)
+        .filter(({ until }) => until > now)
+        .map(({ network, until, reason, failures }) => [
+          ...([network, Math.ceil(until - now), reason, failures] as const),
+          words.age(network, now)
+        ])
+    const liftingsOf = (networks: Iterable<string>): BanBatch["lifted"] =>
+      Array.from(networks, (network) => [network, words.age(network, now)])
+    const here = list(now)
+    const bansAgain = [...taken.again].flatMap((network) => {
+      const ban = here.get(network)
+      return ban === undefined ? [] : [ofBan(ban) as BanUpdate]
+    })
+    const news: News = {
+      from: machine,
+      bans: bansOf(taken.bans.values()),
+      lift: liftingsOf([...taken.lifts.values()].flat()),
+      known: [...taken.known],
+      isPartial: taken.again.size > 0
+    }
     const batch: BanBatch = {
-      bans: [...taken.bans.values()].flatMap(({ network, until, reason, failures }) =>
-        until > now
-          ? [[network, Math.ceil(until - now), reason, failures, forgotten.has(network) ? 0 : 1] as const]
-          : []
-      ),
-      lifted: [...taken.lifts.values()].flat(),
+      bans: [...news.bans, ...bansOf(bansAgain)],
+      lifted: [...news.lift, ...liftingsOf([...taken.again].filter(words.isLifting))],
       guesses: Array.from(taken.guesses, ([guess, { network, wider, window }]) => [
         guess,
         Math.ceil(window),
         [network, ...wider]
       ]),
       forgiven: [...taken.forgiven.values()],
-      known: [...taken.known]
-    }
-    const news: News = {
-      from: machine,
-      bans: batch.bans.filter(([, , , , isNew]) => isNew === 1),
-      lift: [...taken.lifts.keys()],
-      known: batch.known,
-      isPartial: batch.bans.some(([, , , , isNew]) => isNew === 0)
+      known: news.known
     }
     const isNews = news.bans.length + news.lift.length + news.known.length > 0
-    const [before, after, counts] = yield* run(store, ExchangeBans, all, [
+    const [before, after, counts, refused] = yield* run(store, ExchangeBans, all, [
       JSON.stringify(batch),
       crypto.randomUUID(),
       channelOf(keys),
@@ -201,36 +229,38 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     for (const [index, counted] of counts.entries()) {
       yield* decisions?.summed(attempts[index]!, counted) ?? Effect.void
     }
-    for (const network of taken.bans.keys()) forgotten.delete(network)
     // Of this machine alone.
-    return { after, isKnown: before === revision && !news.isPartial }
+    return { after, refused, isKnown: before === revision && !news.isPartial }
   })
 
-  /** Makes the bans here those of the store. What the store has forgotten waits to be told again. */
+  /** Makes the bans here those of the store, but for newer words, which wait to be told again. */
   const reconcile = Effect.gen(function* () {
-    const [current, stored, lifted] = yield* run(store, ListBans, all, [])
+    const [current, bansThere, lifted] = yield* run(store, ListBans, all, [])
     const now = clock()
-    const here = new Map((decisions?.list(now) ?? []).map((ban) => [IpNetwork.format(ban.network), ban]))
-    for (const [network, time, reason, failures] of stored) {
+    // What is no network would be told again for a month.
+    const liftings = lifted.filter(([network]) => Option.isSome(Parsers.network(network)))
+    const wordOf = (isBan: boolean, age: number): BanWords.Word => ({ isBan, at: now - Math.max(age, 0) })
+    const there = new Map(bansThere.map(([network, , , , age]) => [network, wordOf(true, age)]))
+    for (const [network, age] of liftings) there.set(network, wordOf(false, age))
+    const here = list(now)
+    again = new Set(words.newer(there, here.keys(), now).filter((network) => !isUntold(network)))
+    for (const network of there.keys()) if (again.has(network) || isUntold(network)) there.delete(network)
+    for (const [network, word] of there) words.note(network, word)
+    liftOnly(
+      liftings.map(([network]) => network).filter((network) => there.has(network)),
+      now
+    )
+    for (const [network, time, reason, failures] of bansThere) {
       const ban = here.get(network)
-      here.delete(network)
-      if (bans.has(network) || isLifted(network)) continue
-      if (ban && Math.abs(ban.until - now - time) < tolerance) continue
+      if (!there.has(network) || (ban && Math.abs(ban.until - now - time) < tolerance)) continue
       follow({ _tag: "ban", network, until: now + time, reason, failures })
-    }
-    const isGone = new Set(lifted)
-    for (const [network, ban] of here) {
-      if (bans.has(network) && !forgotten.has(network)) continue
-      bans.delete(network)
-      forgotten.delete(network)
-      if (isGone.has(network)) follow({ _tag: "lift", network, now })
-      else {
-        bans.set(network, ofBan(ban) as BanUpdate)
-        forgotten.add(network)
-      }
     }
     revision = current
   })
+
+  /** Whether a ban or a lift of this network is new, and waits to be told. */
+  const isUntold = (network: string) =>
+    bans.has(network) || (sending?.bans.has(network) ?? false) || isLifted(network)
 
   /** Whether a lift waits to be told that is of this network. */
   const isLifted = (network: string) =>
@@ -243,7 +273,7 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     follow({ _tag: "key", key })
     // What was banned before the first look is told or lifted as the store says.
     bans = new Map()
-    forgotten.clear()
+    for (const network of list(clock()).keys()) words.distrust(network)
     yield* reconcile
     const pairs = yield* run(store, ListKnown, all, [])
     for (let index = pairs.length - 2; index >= 0; index -= 2) learn(pairs[index]!, Number(pairs[index + 1]))
@@ -260,7 +290,7 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     if (revision === undefined) yield* begin
     const taken = take()
     sending = taken
-    const { after, isKnown } = yield* send(taken).pipe(
+    const { after, refused, isKnown } = yield* send(taken).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           sending = undefined
@@ -268,9 +298,11 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
         })
       )
     )
-    if (after === revision) return
-    if (isKnown) revision = after
-    else yield* reconcile
+    // There the store's word holds, whatever clocks say.
+    for (const network of refused) if (!isUntold(network)) words.distrust(network)
+    if (refused.length > 0) yield* reconcile
+    else if (isKnown) revision = after
+    else if (after !== revision) yield* reconcile
   })
 
   const receive = (message: string) => {
@@ -281,21 +313,21 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     // Else the look at the store has had it.
     if (countOf(after) <= countOf(revision)) return
     const now = clock()
-    for (const network of news.lift) {
-      follow({ _tag: "lift", network, now })
-      const lifted = networkOf(network)
-      for (const [name, ban] of [...(sending?.bans ?? []), ...bans]) {
-        if (!IpNetwork.overlaps(networkOf(name), lifted)) continue
-        // A new ban that the store does not have yet comes after the lift.
-        if (!forgotten.has(name)) follow(ban)
-        else if (bans.delete(name)) forgotten.delete(name)
-      }
+    // What the store does not have holds until it is told: a new ban, a lift, and what it has forgotten.
+    const isOwn = (network: string, age: number) => isUntold(network) || words.isNewer(network, now - age)
+    const lifted = news.lift.filter(([network, age]) => !isOwn(network, age))
+    for (const [network, age] of lifted) words.note(network, { isBan: false, at: now - age })
+    liftOnly(
+      lifted.map(([network]) => network),
+      now
+    )
+    const bansThere = news.bans.filter(([network, , , , age]) => !isOwn(network, age))
+    for (const [network, time, reason, failures, age] of bansThere) {
+      words.note(network, { isBan: true, at: now - age })
+      follow({ _tag: "ban", network, until: now + time, reason, failures })
     }
-    for (const [network, time, reason, failures] of news.bans) {
-      // A lift that the store does not have yet comes after the ban.
-      if (!isLifted(network)) follow({ _tag: "ban", network, until: now + time, reason, failures })
-    }
-    if (before === revision && !news.isPartial) revision = after
+    const isWhole = lifted.length === news.lift.length && bansThere.length === news.bans.length
+    if (before === revision && isWhole && !news.isPartial) revision = after
   }
 
   return {

@@ -1,18 +1,15 @@
 /**
  * Bans and failed logins of all machines. All of their keys are in one bucket.
+ *
+ * The newest word on a network holds, a ban or a lifting, in whatever order words come: each comes with its age.
  */
 import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
 
 /** What a machine has to tell. Lists have a bounded length each. */
 export interface BanBatch {
-  /**
-   * Networks to ban, for how many milliseconds, why, and for how many failures. A ban that the store has forgotten is no
-   * new one, and is not made where the store knows that it was lifted.
-   */
-  readonly bans: ReadonlyArray<readonly [...ban: StoredBan, isNew: 0 | 1]>
-  /** The networks of bans to lift. */
-  readonly lifted: ReadonlyArray<string>
+  readonly bans: ReadonlyArray<StoredBan>
+  readonly lifted: ReadonlyArray<Lifting>
   /** A guess: its keyed hash, behind that of its account, and the networks that it counts for. */
   readonly guesses: ReadonlyArray<readonly [guess: string, window: number, networks: ReadonlyArray<string>]>
   /** Accounts whose guesses no longer count for these networks, as the right login has come from there. */
@@ -21,14 +18,26 @@ export interface BanBatch {
   readonly known: ReadonlyArray<readonly [pair: string, at: number]>
 }
 
-/** A ban, as the store has it: for how many milliseconds from now on, why, and for how many failures. */
-export type StoredBan = readonly [network: string, time: number, reason: string, failures: number]
+/** A ban: for how many milliseconds from now on, why, for how many failures, and how many milliseconds ago it was made. */
+export type StoredBan = readonly [
+  network: string,
+  time: number,
+  reason: string,
+  failures: number,
+  age: number
+]
+
+/** A network whose ban was lifted so many milliseconds ago. */
+export type Lifting = readonly [network: string, age: number]
 
 /** How long a lifted ban is remembered, for machines that were away: 30 days. */
-const memory = 30 * 86_400_000
+export const memory = 30 * 86_400_000
 
-/** The most guesses of a network, bans, lifted bans and known pairs. */
-const most = { guesses: 512, bans: 32_768, known: 32_768 }
+/** Milliseconds by which two times of the same may differ: clocks and messages take their time. */
+export const tolerance = 2000
+
+/** The most guesses of a network, bans, words and known pairs. */
+const most = { guesses: 512, bans: 32_768, words: 65_536, known: 32_768 }
 
 /** How long a pair is known after a login: seven days. */
 const trusted = 7 * 86_400_000
@@ -36,15 +45,27 @@ const trusted = 7 * 86_400_000
 /**
  * Takes a batch, and publishes what others have to know.
  *
- * KEYS: the bans, when they end, the lifted ones, the revision, and the known pairs; the first is the beginning of the
- * keys of guesses, too. ARGV: the batch, a random text, the channel, and the news to publish there.
- * The reply is the revision of the bans before and after, and the number of guesses for each network of `guesses`.
+ * KEYS: the bans, when they end, when the last word on each network was said, the revision, and the known pairs; the first
+ * is the beginning of the keys of guesses, too. A network with a word and without a ban is one whose ban was lifted.
+ * ARGV: the batch, a random text, the channel, and the news to publish there, unless a part of them is refused.
+ * The reply is the revision of the bans before and after, the number of guesses for each network of `guesses`, and the
+ * networks on which there is a newer word.
  */
 export const ExchangeBans: Script<
-  readonly [before: string, after: string, counts: ReadonlyArray<ReadonlyArray<number>>]
+  readonly [
+    before: string,
+    after: string,
+    counts: ReadonlyArray<ReadonlyArray<number>>,
+    refused: ReadonlyArray<string>
+  ]
 > = {
   name: "exchangeBans",
-  isReply: Replies.tuple([Replies.text, Replies.text, Replies.listOf(Replies.listOf(Replies.integer))]),
+  isReply: Replies.tuple([
+    Replies.text,
+    Replies.text,
+    Replies.listOf(Replies.listOf(Replies.integer)),
+    Replies.listOf(Replies.text)
+  ]),
   lua: `${clock}
 local batch = cjson.decode(ARGV[1])
 for _, row in ipairs(batch.forgiven) do
@@ -70,47 +91,65 @@ if #batch.known > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - ${trusted})
   redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -${most.known + 1})
 end
-local changes = #batch.lifted
-for _, network in ipairs(batch.lifted) do
+local changes, refused = 0, {}
+local function remove(network)
   redis.call('HDEL', KEYS[1], network)
   redis.call('ZREM', KEYS[2], network)
-  redis.call('ZADD', KEYS[3], now, network)
+end
+local function known(network)
+  return tonumber(redis.call('ZSCORE', KEYS[3], network) or -math.huge), tonumber(redis.call('ZSCORE', KEYS[2], network) or 0)
+end
+for _, row in ipairs(batch.lifted) do
+  local network, at = row[1], now - row[2]
+  local last, ends = known(network)
+  -- A lifting that is known is no news, and may be told by many.
+  if ends > 0 or math.abs(at - last) >= ${tolerance} then
+    if last > at then refused[#refused + 1] = network
+    else
+      changes = changes + 1
+      remove(network)
+      redis.call('ZADD', KEYS[3], at, network)
+    end
+  end
 end
 for _, row in ipairs(batch.bans) do
-  if row[5] == 1 or not redis.call('ZSCORE', KEYS[3], row[1]) then
-    changes = changes + 1
-    redis.call('HSET', KEYS[1], row[1], cjson.encode({ row[3], row[4] }))
-    redis.call('ZADD', KEYS[2], now + row[2], row[1])
-    redis.call('ZREM', KEYS[3], row[1])
-    redis.call('DEL', KEYS[1] .. ':guesses:' .. row[1])
+  local network, at = row[1], now - row[5]
+  local last, ends = known(network)
+  -- Nor is a ban.
+  if math.abs(now + row[2] - ends) >= ${tolerance} then
+    if last > at then refused[#refused + 1] = network
+    else
+      changes = changes + 1
+      redis.call('HSET', KEYS[1], network, cjson.encode({ row[3], row[4] }))
+      redis.call('ZADD', KEYS[2], now + row[2], network)
+      redis.call('ZADD', KEYS[3], at, network)
+      redis.call('DEL', KEYS[1] .. ':guesses:' .. network)
+    end
   end
 end
 local before = redis.call('HGET', KEYS[4], 'revision') or ''
 local after = before
 if changes > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ${memory})
-  redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -${most.bans + 1})
-  local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)
-  for _, network in ipairs(ended) do
-    redis.call('HDEL', KEYS[1], network)
-    redis.call('ZREM', KEYS[2], network)
-  end
-  local extra = redis.call('ZCARD', KEYS[2]) - ${most.bans}
-  if extra > 0 then
-    for _, network in ipairs(redis.call('ZRANGE', KEYS[2], 0, extra - 1)) do
-      redis.call('HDEL', KEYS[1], network)
-      redis.call('ZREM', KEYS[2], network)
+  redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -${most.words + 1})
+  local function forget(networks)
+    for _, network in ipairs(networks) do
+      remove(network)
+      redis.call('ZREM', KEYS[3], network)
     end
   end
+  forget(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now))
+  local extra = redis.call('ZCARD', KEYS[2]) - ${most.bans}
+  if extra > 0 then forget(redis.call('ZRANGE', KEYS[2], 0, extra - 1)) end
   after = redis.call('HINCRBY', KEYS[4], 'count', 1) .. ':' .. ARGV[2]
   redis.call('HSET', KEYS[4], 'revision', after)
 end
-if ARGV[4] ~= '' then
+if ARGV[4] ~= '' and #refused == 0 then
   redis.call('PUBLISH', ARGV[3], '{"before":"' .. before .. '","after":"' .. after .. '",' .. ARGV[4] .. '}')
 end
-return { before, after, counts }`,
+return { before, after, counts, refused }`,
   run: (database, keys, [text = "", random = "", channel = "", news = ""]) => {
-    const [bans = "", ends = "", lifted = "", revision = "", known = ""] = keys
+    const [bans = "", ends = "", words = "", revision = "", known = ""] = keys
     const now = database.now()
     const batch: BanBatch = JSON.parse(text)
     const guessesOf = (network: string) => `${bans}:guesses:${network}`
@@ -136,31 +175,48 @@ return { before, after, counts }`,
       database.hdel(bans, network)
       database.zrem(ends, network)
     }
-    for (const network of batch.lifted) {
-      remove(network)
-      database.zadd(lifted, network, now)
+    let changes = 0
+    const refused: Array<string> = []
+    for (const [network, age] of batch.lifted) {
+      const last = database.zscore(words, network) ?? -Infinity
+      const isBanned = (database.zscore(ends, network) ?? 0) > 0
+      if (!isBanned && Math.abs(now - age - last) < tolerance) continue
+      if (last > now - age) refused.push(network)
+      else {
+        changes++
+        remove(network)
+        database.zadd(words, network, now - age)
+      }
     }
-    let changes = batch.lifted.length
-    for (const [network, time, reason, failures, isNew] of batch.bans) {
-      if (isNew === 0 && database.zscore(lifted, network) !== undefined) continue
-      changes++
-      database.hset(bans, network, JSON.stringify([reason, failures]))
-      database.zadd(ends, network, now + time)
-      database.zrem(lifted, network)
-      database.del(guessesOf(network))
+    for (const [network, time, reason, failures, age] of batch.bans) {
+      if (Math.abs(now + time - (database.zscore(ends, network) ?? 0)) < tolerance) continue
+      if ((database.zscore(words, network) ?? -Infinity) > now - age) refused.push(network)
+      else {
+        changes++
+        database.hset(bans, network, JSON.stringify([reason, failures]))
+        database.zadd(ends, network, now + time)
+        database.zadd(words, network, now - age)
+        database.del(guessesOf(network))
+      }
     }
     const before = database.hget(revision, "revision") ?? ""
     let after = before
     if (changes > 0) {
-      database.zremrangebyscore(lifted, now - memory)
-      trim(database.zrange(lifted), most.bans, (network) => database.zrem(lifted, network))
-      for (const network of database.zrange(ends, now)) remove(network)
-      trim(database.zrange(ends), most.bans, remove)
+      const forget = (network: string) => {
+        remove(network)
+        database.zrem(words, network)
+      }
+      database.zremrangebyscore(words, now - memory)
+      trim(database.zrange(words), most.words, (network) => database.zrem(words, network))
+      for (const network of database.zrange(ends, now)) forget(network)
+      trim(database.zrange(ends), most.bans, forget)
       after = `${database.hincrby(revision, "count", 1)}:${random}`
       database.hset(revision, "revision", after)
     }
-    if (news !== "") database.publish(channel, `{"before":"${before}","after":"${after}",${news}}`)
-    return [before, after, counts]
+    if (news !== "" && refused.length === 0) {
+      database.publish(channel, `{"before":"${before}","after":"${after}",${news}}`)
+    }
+    return [before, after, counts, refused]
   }
 }
 
@@ -170,33 +226,38 @@ const trim = (all: ReadonlyArray<string>, most: number, remove: (one: string) =>
 }
 
 /**
- * All bans. KEYS as above. The reply is the revision, the bans, and the networks whose bans were lifted.
+ * All bans. KEYS as above. The reply is the revision, the bans, and the liftings.
  */
 export const ListBans: Script<
-  readonly [revision: string, bans: ReadonlyArray<StoredBan>, lifted: ReadonlyArray<string>]
+  readonly [revision: string, bans: ReadonlyArray<StoredBan>, lifted: ReadonlyArray<Lifting>]
 > = {
   name: "listBans",
   isReply: Replies.tuple([
     Replies.text,
-    Replies.listOf(Replies.tuple([Replies.text, Replies.integer, Replies.text, Replies.integer])),
-    Replies.listOf(Replies.text)
+    Replies.listOf(
+      Replies.tuple([Replies.text, Replies.integer, Replies.text, Replies.integer, Replies.integer])
+    ),
+    Replies.listOf(Replies.tuple([Replies.text, Replies.integer]))
   ]),
   lua: `${clock}
-local bans = {}
-local ends = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, '+inf', 'WITHSCORES')
-for index = 1, #ends, 2 do
-  local told = redis.call('HGET', KEYS[1], ends[index])
+local bans, lifted, ends = {}, {}, {}
+local rows = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+for index = 1, #rows, 2 do ends[rows[index]] = tonumber(rows[index + 1]) end
+local words = redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES')
+for index = 1, #words, 2 do
+  local network, at = words[index], words[index + 1]
+  if not ends[network] then lifted[#lifted + 1] = { network, now - at } end
+end
+for network, ending in pairs(ends) do
+  local told = ending > now and redis.call('HGET', KEYS[1], network)
   if told then
     local row = cjson.decode(told)
-    bans[#bans + 1] = { ends[index], ends[index + 1] - now, row[1], row[2] }
+    local at = redis.call('ZSCORE', KEYS[3], network) or 0
+    bans[#bans + 1] = { network, ending - now, row[1], row[2], now - at }
   end
 end
-return {
-  redis.call('HGET', KEYS[4], 'revision') or '',
-  bans,
-  redis.call('ZRANGE', KEYS[3], 0, -1)
-}`,
-  run: (database, [bans = "", ends = "", lifted = "", revision = ""]) => {
+return { redis.call('HGET', KEYS[4], 'revision') or '', bans, lifted }`,
+  run: (database, [bans = "", ends = "", words = "", revision = ""]) => {
     const now = database.now()
     return [
       database.hget(revision, "revision") ?? "",
@@ -205,9 +266,12 @@ return {
         const end = database.zscore(ends, network) ?? 0
         if (told === undefined || end <= now) return []
         const [reason, failures] = JSON.parse(told)
-        return [[network, end - now, reason, failures]]
+        return [[network, end - now, reason, failures, now - (database.zscore(words, network) ?? 0)]]
       }),
-      database.zrange(lifted)
+      database
+        .zrange(words)
+        .filter((network) => database.zscore(ends, network) === undefined)
+        .map((network) => [network, now - database.zscore(words, network)!])
     ]
   }
 }

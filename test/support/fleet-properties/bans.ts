@@ -1,5 +1,6 @@
 /**
- * Bans: known to all machines shortly after, wherever they were made; and none is lost that a machine knows which is there.
+ * Bans: known to all machines shortly after, wherever they were made; none is lost that a machine knows which is there, and
+ * none comes back that was lifted.
  */
 import { assert } from "@effect/vitest"
 import type { Machine } from "../fleet.ts"
@@ -40,15 +41,12 @@ class Bans implements Property {
       machine.sharing.ban(`${address}/32`, 3_600_000)
       fleet.clock.after(this.world.isCalm && plan.missed === 0 ? soon : later, () => this.checkKnown(ban))
     })
-    // What a store that forgets knows of lifted bans is another matter.
-    if (!plan.remembers || random() > 0.2 || this.bans.length === 0) return
+    if (random() > 0.2 || this.bans.length === 0) return
     const ban = pick(this.bans)
     machine.run(() => {
       if (ban.liftedBy !== undefined || !machine.sharing.isBanned(ban.address)) return
-      // A machine that was cut off when it told of a ban may tell of it again.
-      const { wrongWith, wrongWithStore } = this.world
-      const isTold = Math.max(wrongWith(ban.machine), wrongWithStore) < ban.at - later
-      if (!isTold || fleet.clock.now - ban.at < later) return
+      // What is said of a network at nearly the same time has no order.
+      if (fleet.clock.now - ban.at < 2 * later) return
       ban.liftedBy = machine
       machine.sharing.lift(`${ban.address}/32`)
     })
