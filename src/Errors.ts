@@ -408,6 +408,16 @@ export class UsageStoreFailed extends TaggedError("UsageStoreFailed")<{
   }
 }
 
+/** A report asks for a part of a month of which the store has the sum only. */
+export class UsageSummedUp extends TaggedError("UsageSummedUp")<{
+  /** Such as `2026-08`. */
+  readonly month: string
+}> {
+  override get message() {
+    return `usage of ${this.month} is kept as one sum: a report can have all days of that month, or none`
+  }
+}
+
 /** The store of the fleet does not answer, or not as it should. */
 export class FleetStoreFailed extends TaggedError("FleetStoreFailed")<{
   /** The address of the store, without a password. */

@@ -105,6 +105,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   bandwidthOverQuota: ["off", /bytes a second such as 32KiB\/64KiB/],
   quotaResetDay: ["29", /a day from 1 to 28/],
   usageStore: ["mysql://db/usage", /postgresql:\/\/USER:PASSWORD@HOST\/DATABASE/],
+  usageRollup: ["a quarter", /a duration such as .*, or off/],
   usageRetention: ["1 year", /a duration such as .*, or off/],
   stateDir: ["", /the path of a directory/],
   metrics: ["maybe", /true/],

@@ -162,7 +162,9 @@ export const UserRow = Schema.Struct({
 export type UserRow = typeof UserRow.Type
 
 export const UsageRow = Schema.Struct({
-  day: Schema.String.annotate({ description: "In UTC, such as 2026-11-22" }),
+  day: Schema.String.annotate({
+    description: "In UTC, such as 2026-11-22; a month such as 2026-08, where its days were summed up"
+  }),
   user: orNull.annotate({ description: "Null for all sessions without a user" }),
   sent: Schema.Int.annotate({ description: "Bytes to targets" }),
   received: Schema.Int.annotate({ description: "Bytes from targets" }),

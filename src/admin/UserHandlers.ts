@@ -191,9 +191,8 @@ const usage = Effect.fnUntraced(function* (
   if (![from, to].every(UsageDays.isDay)) {
     return yield* new Invalid({ message: "from and to are days such as 2026-11-22" })
   }
-  const records = yield* Effect.mapError(
-    read({ from, to, user }),
-    ({ message }) => new NotOffered({ message })
+  const records = yield* Effect.mapError(read({ from, to, user }), ({ _tag, message }) =>
+    _tag === "UsageSummedUp" ? new Invalid({ message }) : new NotOffered({ message })
   )
   return records.map(({ user = null, duration, ...record }) => ({
     ...record,

@@ -459,8 +459,15 @@ export interface ServerOptions {
    */
   readonly usageStore?: string | Redacted.Redacted | undefined
   /**
-   * Time for which recorded days are kept. Those that a quota still counts are kept longer. Read at the start
-   * only.
+   * Time for which usage is kept by day. A month that is older is summed up: reports have it as a whole only.
+   * Days that a quota still counts are kept. Read at the start only.
+   *
+   * @default off
+   */
+  readonly usageRollup?: DurationOption | "off" | undefined
+  /**
+   * Time for which recorded days and months are kept. Those that a quota still counts are kept longer. Read
+   * at the start only.
    *
    * @default 400d
    */

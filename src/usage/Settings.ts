@@ -31,8 +31,16 @@ export class UsageSettings extends Section.makeStartOnly<UsageSettings>()("effec
     // A URL can hold a password.
     isSecret: true
   }),
+  usageRollup: Setting.duration({
+    description:
+      "Time for which usage is kept by day. A month that is older is summed up: reports have it as a whole only. " +
+      "Days that a quota still counts are kept",
+    default: "off",
+    canBeOff: true
+  }),
   usageRetention: Setting.duration({
-    description: "Time for which recorded days are kept. Those that a quota still counts are kept longer",
+    description:
+      "Time for which recorded days and months are kept. Those that a quota still counts are kept longer",
     default: "400d",
     canBeOff: true
   })

@@ -10,8 +10,9 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as StateFile from "../base/StateFile.ts"
 import { UsageStoreFailed } from "../Errors.ts"
 import { fromKey, toKey } from "./Amount.ts"
+import * as Days from "./Days.ts"
 import type { Row } from "./PendingUsage.ts"
-import type { Batch, Month, Query, UsageStore } from "./UsageStore.ts"
+import { answer, type Batch, type Month, type Query, type UsageStore } from "./UsageStore.ts"
 
 /**
  * Fails where the database cannot be used. With `canBeNew`, makes the tables if they are not there yet. Its statements, which
@@ -39,7 +40,8 @@ export const make = Effect.fnUntraced(function* (
     name,
     write: (batch) => failing(sql.withTransaction(write(sql, batch))),
     totals: (month, accounts) => failing(totals(sql, month, accounts)),
-    read: (query) => failing(read(sql, query)),
+    read: (query) => Effect.flatMap(failing(read(sql, query)), (records) => answer(query, records)),
+    rollUp: (before) => failing(rollUp(sql, before)),
     prune: (before) => failing(prune(sql, before))
   }
 })
@@ -52,13 +54,21 @@ const write = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, { writer, n
   if (isNew.length === 0) return
   for (const part of Arr.chunksOf(rows, most)) {
     yield* sql`INSERT INTO usage_day ${sql.insert(Arr.map(part, columnsOf))}
-      ON CONFLICT (kind, name, day) DO UPDATE SET
+      ${added(sql)}`
+  }
+})
+
+/** The end of an insertion that adds to what is there. */
+const added = (sql: SqlClient.SqlClient) =>
+  sql.literal(`ON CONFLICT (kind, name, day) DO UPDATE SET
         sent = usage_day.sent + excluded.sent,
         received = usage_day.received + excluded.received,
         sessions = usage_day.sessions + excluded.sessions,
-        duration = usage_day.duration + excluded.duration`
-  }
-})
+        duration = usage_day.duration + excluded.duration`)
+
+/** The condition for days from one to another, and for months that were summed up of which they have a part. */
+const within = (sql: SqlClient.SqlClient, from: string, to: string) =>
+  sql`day >= ${Days.monthOf(from)} AND day <= ${to} AND (day >= ${from} OR length(day) = 7)`
 
 const totals = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
@@ -69,7 +79,7 @@ const totals = Effect.fnUntraced(function* (
     sql<{ kind: string; name: string; today: unknown; month: unknown }>`SELECT kind, name,
       CAST(SUM(CASE WHEN day = ${day} THEN sent + received ELSE 0 END) AS BIGINT) AS today,
       CAST(SUM(sent + received) AS BIGINT) AS month
-      FROM usage_day WHERE day >= ${since} AND day <= ${until} AND ${condition} GROUP BY kind, name`
+      FROM usage_day WHERE ${within(sql, since, until)} AND ${condition} GROUP BY kind, name`
   const found = yield* accounts === undefined
     ? Effect.map(of(sql.literal("1 = 1")), (rows) => [rows])
     : Effect.forEach(Arr.chunksOf(accounts.map(fromKey), most), (part) =>
@@ -86,7 +96,7 @@ const read = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, { from, to, 
   const rows = yield* sql<Record<"kind" | "name" | "day", string> & Record<Numbers, unknown>>`SELECT
     kind, name, day, sent, received, sessions, duration FROM usage_day
     WHERE ${user === undefined ? sql`kind <> 'rule'` : sql`kind = 'user' AND name = ${user}`}
-    AND day >= ${from} AND day <= ${to} ORDER BY day, name`
+    AND ${within(sql, from, to)} ORDER BY day, name`
   return rows.map(({ kind, name, day, sent, received, sessions, duration }) => ({
     day,
     user: kind === "anonymous" ? undefined : name,
@@ -97,8 +107,35 @@ const read = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, { from, to, 
   }))
 })
 
+/**
+ * Sums up months: `2026-10` takes the place of their days. What another server sums up at the same time, or writes later for
+ * such a day, counts once.
+ */
+const rollUp = (sql: SqlClient.SqlClient, before: string): Effect.Effect<unknown, SqlError> => {
+  const old = sql`length(day) = 10 AND day < ${before}`
+  const sums = sql.literal(`kind, name, substr(day, 1, 7),
+    SUM(sent), SUM(received), SUM(sessions), SUM(duration)`)
+  const columns = sql.literal("(kind, name, day, sent, received, sessions, duration)")
+  const groups = sql.literal("GROUP BY kind, name, substr(day, 1, 7)")
+  return sql.onDialectOrElse({
+    // One statement, as another server can move rows between two. The clock of the database has a say, too: days that a
+    // quota may count are no matter of one machine's clock.
+    pg: () => sql`WITH old AS (
+      DELETE FROM usage_day WHERE ${old}
+        AND day < to_char((now() AT TIME ZONE 'UTC') - INTERVAL '32 days', 'YYYY-MM-DD') RETURNING *
+    ) INSERT INTO usage_day ${columns} SELECT ${sums} FROM old ${groups} ${added(sql)}`,
+    orElse: () =>
+      sql.withTransaction(
+        Effect.andThen(
+          sql`INSERT INTO usage_day ${columns} SELECT ${sums} FROM usage_day WHERE ${old} ${groups} ${added(sql)}`,
+          sql`DELETE FROM usage_day WHERE ${old}`
+        )
+      )
+  })
+}
+
 const prune = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, before: string) {
-  yield* sql`DELETE FROM usage_day WHERE day < ${before}`
+  yield* sql`DELETE FROM usage_day WHERE day < ${before} AND (length(day) = 10 OR day < ${Days.monthOf(before)})`
   yield* sql`DELETE FROM usage_writer WHERE written_at < ${Date.parse(before)}`
 })
 

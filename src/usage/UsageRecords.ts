@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { BanSettings } from "../bans/Settings.ts"
-import { StateFailed, UsageStoreFailed } from "../Errors.ts"
+import { StateFailed, UsageStoreFailed, type UsageSummedUp } from "../Errors.ts"
 import type { Amount } from "./Amount.ts"
 import * as Days from "./Days.ts"
 import type { Row } from "./PendingUsage.ts"
@@ -56,8 +56,13 @@ export class UsageRecords extends Context.Service<
       month: Month,
       accounts?: ReadonlyArray<string>
     ) => Effect.Effect<ReadonlyArray<Total>, UsageStoreFailed>
-    /** The usage of users by day, the earliest day first. Fails if usage is not recorded. */
-    readonly read: (query: Query) => Effect.Effect<ReadonlyArray<UsageRecord>, UsageStoreFailed>
+    /**
+     * The usage of users by day, the earliest day first; a month of which the store has the sum only is a record whose day
+     * is `2026-08`. Fails if usage is not recorded, and where a part of such a month is asked for.
+     */
+    readonly read: (
+      query: Query
+    ) => Effect.Effect<ReadonlyArray<UsageRecord>, UsageStoreFailed | UsageSummedUp>
   }
 >()("effect-socks/usage/UsageRecords") {
   /** Records to the store of the settings, if there is one. Fails if the store cannot be used. */
@@ -65,8 +70,7 @@ export class UsageRecords extends Context.Service<
     UsageRecords,
     Effect.gen(function* () {
       const store = yield* open
-      const { usageRetention } = yield* UsageSettings
-      return store === undefined ? off : yield* make(store, usageRetention)
+      return store === undefined ? off : yield* make(store, yield* UsageSettings)
     })
   )
 
@@ -83,12 +87,21 @@ export class UsageRecords extends Context.Service<
     }
   )
 
-  /** Records to this store. */
-  static readonly layerOf = (
-    store: UsageStore,
-    retention: Duration.Duration = Duration.infinity
-  ): Layer.Layer<UsageRecords> => Layer.effect(UsageRecords, make(store, retention))
+  /** Records to this store, and keeps all by default. */
+  static readonly layerOf = (store: UsageStore, times: Partial<Times> = {}): Layer.Layer<UsageRecords> =>
+    Layer.effect(
+      UsageRecords,
+      make(store, { usageRollup: Duration.infinity, usageRetention: Duration.infinity, ...times })
+    )
 }
+
+/** How long days are kept as such, and how long they are kept at all. */
+type Times = Pick<UsageSettings["Service"], "usageRollup" | "usageRetention">
+
+/** Whether the upkeep of the store is a matter of this server now. By default it always is. */
+export const UsageUpkeep = Context.Reference<() => boolean>("effect-socks/usage/UsageUpkeep", {
+  defaultValue: () => () => true
+})
 
 /** The file or the database of these settings; undefined if nothing is recorded. */
 export const locate = (
@@ -128,13 +141,13 @@ const toStateFailed = ({ store, reason }: UsageStoreFailed) => new StateFailed({
 
 const make = Effect.fnUntraced(function* (
   store: UsageStore,
-  retention: Duration.Duration
+  times: Times
 ): Effect.fn.Return<UsageRecords["Service"], never, Scope.Scope> {
   const { add, flush } = yield* UsageWriter.make(store)
-  if (Duration.isFinite(retention)) {
-    // Not at the start, when a clock may be wrong, and would make all days old.
-    yield* Effect.forkScoped(Effect.schedule(prune(store, retention), Schedule.spaced("1 hour")))
-  }
+  const isMine = yield* UsageUpkeep
+  const due = Effect.when(upkeep(store, times), Effect.sync(isMine))
+  // Not at the start, when a clock may be wrong, and would make all days old.
+  yield* Effect.forkScoped(Effect.schedule(due, Schedule.spaced("1 hour")))
   return {
     isOn: true,
     add,
@@ -145,13 +158,21 @@ const make = Effect.fnUntraced(function* (
   }
 })
 
-/** Removes the days that are older than the retention, but none that a month of a quota may have. */
-const prune = (store: UsageStore, retention: Duration.Duration): Effect.Effect<void> =>
+/** Sums up the months that are old enough, and removes what is too old; but no day that a month of a quota may have. */
+const upkeep = (store: UsageStore, { usageRollup, usageRetention }: Times): Effect.Effect<void> =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    const before = now - Math.max(Duration.toMillis(retention), longestMonth)
-    if (before > 0) yield* store.prune(Days.dayOf(before))
-  }).pipe(Effect.catch(({ message }) => Effect.logError(`old usage cannot be removed: ${message}`)))
+    const dayBefore = (time: Duration.Duration) => {
+      const before = now - Math.max(Duration.toMillis(time), longestMonth)
+      return before > 0 ? Days.dayOf(before) : undefined
+    }
+    const rolled = dayBefore(usageRollup)
+    if (rolled !== undefined) yield* store.rollUp(Days.monthStart(rolled, 1))
+    const kept = dayBefore(usageRetention)
+    if (kept !== undefined) yield* store.prune(kept)
+  }).pipe(
+    Effect.catch(({ message }) => Effect.logError(`old usage cannot be summed up or removed: ${message}`))
+  )
 
 const longestMonth = 32 * 86_400_000
 

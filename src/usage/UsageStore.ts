@@ -3,8 +3,9 @@
  * tests.
  */
 import * as Effect from "effect/Effect"
-import type { UsageStoreFailed } from "../Errors.ts"
+import { type UsageStoreFailed, UsageSummedUp } from "../Errors.ts"
 import { type Amount, bytesOf, fromKey, type Kind, nothing, sum } from "./Amount.ts"
+import * as Days from "./Days.ts"
 import type { Row } from "./PendingUsage.ts"
 
 /** Rows that are written together, or not at all. */
@@ -27,7 +28,7 @@ export interface Query {
 
 /** The usage of a user on a day. */
 export interface UsageRecord extends Amount {
-  /** Such as `2026-11-22`, in UTC. */
+  /** Such as `2026-11-22`, in UTC; or `2026-11`, where the days of a month were summed up. */
   readonly day: string
   /** The name of the user; undefined for all sessions without a user. */
   readonly user: string | undefined
@@ -59,11 +60,30 @@ export interface UsageStore {
     month: Month,
     accounts?: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<Total>, UsageStoreFailed>
-  /** The usage of users by day, the earliest day first. */
-  readonly read: (query: Query) => Effect.Effect<ReadonlyArray<UsageRecord>, UsageStoreFailed>
-  /** Removes the days before this one. */
+  /**
+   * The usage of users by day, the earliest day first, with months that were summed up. Fails where only a part of such a
+   * month is asked for.
+   */
+  readonly read: (query: Query) => Effect.Effect<ReadonlyArray<UsageRecord>, UsageStoreFailed | UsageSummedUp>
+  /** Sums up the months before this day, which is the first of a month. Several servers may do so at once. */
+  readonly rollUp: (before: string) => Effect.Effect<void, UsageStoreFailed>
+  /** Removes the days before this one, and the months before its month. */
   readonly prune: (before: string) => Effect.Effect<void, UsageStoreFailed>
 }
+
+/** The records of a query. Fails where the query has a part of a month that was summed up. */
+export const answer = (
+  { from, to }: Query,
+  records: ReadonlyArray<UsageRecord>
+): Effect.Effect<ReadonlyArray<UsageRecord>, UsageSummedUp> => {
+  const { first, last } = Days.wholeMonths(from, to)
+  const part = records.find(({ day }) => Days.isMonth(day) && (day < first || day > last))
+  return part === undefined ? Effect.succeed(records) : Effect.fail(new UsageSummedUp({ month: part.day }))
+}
+
+/** Whether usage of this day, or of a month that was summed up, is from one day to another: at least a part of it. */
+const isWithin = (day: string, from: string, to: string): boolean =>
+  day <= to && day >= (Days.isMonth(day) ? Days.monthOf(from) : from)
 
 /** A store in memory, for tests. */
 export const makeMemory = (): UsageStore => {
@@ -88,7 +108,7 @@ export const makeMemory = (): UsageStore => {
       Effect.sync(() => {
         const all = new Map<string, Amount & { today: number }>()
         for (const row of rows) {
-          if (row.day < since || row.day > until || accounts?.includes(row.account) === false) continue
+          if (!isWithin(row.day, since, until) || accounts?.includes(row.account) === false) continue
           const before = all.get(row.account) ?? { ...nothing, today: 0 }
           const today = before.today + (row.day === day ? bytesOf(row.amount) : 0)
           all.set(row.account, { ...sum(before, row.amount), today })
@@ -99,14 +119,14 @@ export const makeMemory = (): UsageStore => {
           month: bytesOf(month)
         }))
       }),
-    read: ({ from, to, user }) =>
-      Effect.sync(() =>
-        rows
+    read: (query) =>
+      Effect.suspend(() => {
+        const { from, to, user } = query
+        const found = rows
           .filter(
             ({ day, kind, name }) =>
               kind !== "rule" &&
-              day >= from &&
-              day <= to &&
+              isWithin(day, from, to) &&
               (user === undefined || (kind === "user" && name === user))
           )
           .sort((one, other) => compare(one.day, other.day) || compare(one.name, other.name))
@@ -115,10 +135,17 @@ export const makeMemory = (): UsageStore => {
             user: kind === "anonymous" ? undefined : name,
             ...amount
           }))
-      ),
+        return answer(query, found)
+      }),
+    rollUp: (before) =>
+      Effect.sync(() => {
+        const old = rows.filter(({ day }) => !Days.isMonth(day) && day < before)
+        rows = rows.filter((row) => !old.includes(row))
+        for (const row of old) add({ ...row, day: Days.monthOf(row.day) })
+      }),
     prune: (before) =>
       Effect.sync(() => {
-        rows = rows.filter(({ day }) => day >= before)
+        rows = rows.filter(({ day }) => day >= (Days.isMonth(day) ? Days.monthOf(before) : before))
       })
   }
 }

@@ -86,7 +86,7 @@ describe("Settings", () => {
         ...["maxSessionsPerClient", "maxSessionsPerUser", "sessionRate", "maxLifetime"],
         ...["dailyQuota", "monthlyQuota"],
         ...["bandwidthSession", "bandwidthUser", "bandwidthTotal"],
-        ...["udpAssociations", "usageRetention", "udpIdleTimeout", "udpRate"]
+        ...["udpAssociations", "usageRollup", "usageRetention", "udpIdleTimeout", "udpRate"]
       ]
     )
     assert.deepStrictEqual(Settings.table.idleTimeout.read("off"), Option.some(Duration.infinity))

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import * as Config from "../../src/server/Config.ts"
-import { locate, UsageRecords } from "../../src/usage/UsageRecords.ts"
+import { locate, UsageRecords, UsageUpkeep } from "../../src/usage/UsageRecords.ts"
 import * as UsageStore from "../../src/usage/UsageStore.ts"
 import { fields } from "../support/errors.ts"
 import * as Temporary from "../support/temporary.ts"
@@ -97,11 +97,49 @@ describe("UsageRecords", () => {
       const left = Effect.map(store.read({ from: "2020-01-01", to: "2030-01-01" }), (all) =>
         all.map(({ day }) => day)
       )
-      yield* Layer.build(UsageRecords.layerOf(store, Duration.days(1)))
+      yield* Layer.build(UsageRecords.layerOf(store, { usageRetention: Duration.days(1) }))
       yield* TestClock.adjust("59 minutes")
       assert.lengthOf(yield* left, 3)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* left, ["2026-10-29", "2026-11-29"])
     })
+  )
+
+  it.effect(
+    "are summed up by month, but not those that a quota counts, and only where it is this server's turn",
+    () =>
+      Effect.gen(function* () {
+        const store = UsageStore.makeMemory()
+        const rows = ["2026-08-31", "2026-09-01", "2026-09-30", "2026-10-01", "2026-11-29"].map((day) => ({
+          account: "user alice",
+          day,
+          amount: received(1)
+        }))
+        yield* store.write({ writer: "one", number: 1, at: noon, rows })
+        const kept = Effect.map(store.read({ from: "2020-01-01", to: "2030-12-31" }), (all) =>
+          all.map(({ day, received }) => [day, received])
+        )
+        /** A server that runs from then on for an hour. */
+        const running = Effect.fnUntraced(function* (at: string, isMine: boolean) {
+          yield* TestClock.setTime(Date.parse(at))
+          yield* Effect.provideService(
+            Layer.build(UsageRecords.layerOf(store, { usageRollup: Duration.days(1) })),
+            UsageUpkeep,
+            () => isMine
+          )
+          yield* TestClock.adjust("1 hour")
+          return yield* kept
+        }, Effect.scoped)
+        assert.lengthOf(yield* running("2026-12-02T12:00:00Z", false), 5)
+        // The 31st of October is 32 days before the 2nd of December, so some quota may still count October.
+        const early = [
+          ["2026-08", 1],
+          ["2026-09", 2],
+          ["2026-10-01", 1],
+          ["2026-11-29", 1]
+        ]
+        assert.deepStrictEqual(yield* running("2026-12-02T14:00:00Z", true), early)
+        assert.deepStrictEqual(yield* running("2026-12-03T12:00:00Z", true), early.with(2, ["2026-10", 1]))
+      })
   )
 })
