@@ -118,6 +118,7 @@ const wrong: Record<Exclude<keyof typeof Settings.table, "users" | "rules" | "ro
   fleet: ["memcached://cache:11211", /redis:\/\/USER:PASSWORD@HOST:PORT\/DATABASE/],
   fleetPrefix: ["two words", /letters, digits/],
   fleetMachine: ["one/two", /letters, digits/],
+  fleetLeader: ["perhaps", /true/],
   fleetLease: ["500ms", /a duration from 1s to 60s/],
   fleetLostSessions: ["allow", /one of share, deny and keep/],
   fleetLostQuotas: ["allow", /one of share, deny and keep/],

@@ -17,6 +17,7 @@ import * as Parsers from "../config/Parsers.ts"
 import * as RuleLint from "../config/RuleLint.ts"
 import * as Sources from "../config/Sources.ts"
 import type { BadSetting, BadSettings, OpenProxyRefused, StateFailed } from "../Errors.ts"
+import * as LeaderCheck from "../fleet/LeaderCheck.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import { LocalAddresses } from "../policy/LocalAddresses.ts"
 import * as Routes from "../routes/Routes.ts"
@@ -47,7 +48,7 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
     logFile: _file,
     ...settings
   } = values
-  const besides = [OtlpVariables.read(process.env), Setup.checkLog(read)]
+  const besides = [OtlpVariables.read(process.env), Setup.checkLog(read), LeaderCheck.database(values)]
   const { errors, asksPassword } = yield* Effect.provide(trial(settings, besides), Config.layer(settings))
   if (errors.length > 0) {
     const sentences = errors.map((error) => Sources.placed(error, locate).message)

@@ -26,6 +26,7 @@ import * as Sources from "../config/Sources.ts"
 import * as StartOnly from "../config/StartOnly.ts"
 import type { FleetStoreFailed, StateFailed } from "../Errors.ts"
 import { FleetStart } from "../fleet/FleetStart.ts"
+import * as LeaderCheck from "../fleet/LeaderCheck.ts"
 import * as OpenFiles from "../limits/OpenFiles.ts"
 import * as Quotas from "../limits/Quotas.ts"
 import * as SelfSigned from "../network/SelfSigned.ts"
@@ -201,6 +202,7 @@ const start = Effect.fnUntraced(function* (given: Sources.Given, selfSigned: Sel
   const adminTls = yield* Effect.mapError(AdminCheck.tls(first.values), (error) =>
     Sources.placed(error, first.locate)
   )
+  yield* Effect.mapError(LeaderCheck.database(first.values), (error) => Sources.placed(error, first.locate))
   /** The certificate of the admin listener by the settings that were read last. */
   let renewal = adminTls
   let renewTls: (tls: SelfSigned.Pair) => boolean = () => adminTls !== undefined

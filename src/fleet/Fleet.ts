@@ -19,18 +19,22 @@ import { CoordinatorSeat } from "../limits/CoordinatorSeat.ts"
 import type * as Quotas from "../limits/Quotas.ts"
 import type { Counters } from "../server/Composition.ts"
 import type * as Config from "../server/Config.ts"
+import type { UsageSettings } from "../usage/Settings.ts"
 import type { UsageRecords } from "../usage/UsageRecords.ts"
+import * as FleetLeader from "./FleetLeader.ts"
 import { FleetMembership } from "./FleetMembership.ts"
 import * as FleetSeat from "./FleetSeat.ts"
 import * as FleetSharing from "./FleetSharing.ts"
 import * as FleetUrl from "./FleetUrl.ts"
 import * as LastSeen from "./LastSeen.ts"
+import * as LeaderCheck from "./LeaderCheck.ts"
 import * as RedisStore from "./RedisStore.ts"
 import type { FleetSettings } from "./Settings.ts"
 
 /** The settings of a machine. */
 type Settings = FleetSettings["Service"] &
-  Pick<BanSettings["Service"], "stateDir"> & { readonly fleet: Redacted.Redacted }
+  Pick<BanSettings["Service"], "stateDir"> &
+  Pick<UsageSettings["Service"], "usageStore"> & { readonly fleet: Redacted.Redacted }
 
 type Seat = CoordinatorSeat | Bans | UsageRecords
 
@@ -46,6 +50,7 @@ export const make = (settings: Settings): Fleet => {
   const machine = Layer.unwrap(
     Effect.map(LastSeen.open(settings.stateDir, settings.fleetPrefix), (last) =>
       FleetSharing.layer(settings, url.password ?? "", last).pipe(
+        Layer.provideMerge(leaderOf(settings)),
         Layer.provideMerge(FleetMembership.layer(settings, url.database, last.seen)),
         Layer.provideMerge(RedisStore.layer(url, last.seen !== undefined))
       )
@@ -66,3 +71,14 @@ export const make = (settings: Settings): Fleet => {
     )
   }
 }
+
+/** The leader, where the settings ask for one: only then the code of the cluster is loaded. */
+const leaderOf = (settings: Settings) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const database = yield* Effect.orDie(LeaderCheck.database(settings))
+      if (database === undefined) return Layer.empty
+      const { elect } = yield* Effect.promise(() => import("./FleetCluster.ts"))
+      return FleetLeader.layer(elect(database, settings.fleetPrefix, settings.fleetLease))
+    })
+  )

@@ -6,6 +6,9 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type { News, Report } from "../limits/Coordinator.ts"
 import { CoordinatorSeat, type Member } from "../limits/CoordinatorSeat.ts"
+import * as ExchangeLoop from "./ExchangeLoop.ts"
+import { channelOf, FleetChecks } from "./FleetChecks.ts"
+import { FleetLeader, type Leader } from "./FleetLeader.ts"
 import { FleetMembership } from "./FleetMembership.ts"
 import { FleetShares } from "./FleetShares.ts"
 import { FleetSlots } from "./FleetSlots.ts"
@@ -35,6 +38,8 @@ export const layer = (
       const shares = new FleetShares<Member>(membership, settings.fleetLostBandwidth, (member, share) =>
         member.send(share)
       )
+      const leader = yield* FleetLeader
+      const checks = leader && (yield* shareChecks(leader))
       const members = new Set<Member>()
       const untilNow = (): News => ({
         _tag: "until",
@@ -72,7 +77,7 @@ export const layer = (
         enter: (member: Member) => {
           members.add(member)
           const welcome = seat.enter(member)
-          return { ...welcome, news: [...welcome.news, untilNow()] }
+          return { ...welcome, news: [...welcome.news, untilNow(), ...(checks?.enter(member) ?? [])] }
         },
         receive: (member: Member, report: Report) => {
           switch (report._tag) {
@@ -87,6 +92,8 @@ export const layer = (
             case "leave":
             case "kept":
               return shares.receive(member, report)
+            case "checked":
+              return checks?.receive(member, report)
             default:
               return seat.receive(member, report)
           }
@@ -97,7 +104,27 @@ export const layer = (
           slots.remove(member)
           tokens.remove(member)
           shares.remove(member)
+          checks?.remove(member)
         }
       }
     })
   )
+
+/** Shares health checks with the other machines, until the scope closes. */
+const shareChecks = Effect.fnUntraced(function* (leader: Leader) {
+  const store = yield* FleetStore
+  const { keys, id, now } = yield* FleetMembership
+  const { wake, start } = yield* ExchangeLoop.make
+  const checks = new FleetChecks<Member>({
+    ...{ store, keys, machine: id, now, wake },
+    send: (member, news) => member.send(news)
+  })
+  yield* Effect.orDie(store.subscribe(channelOf(keys), (text) => checks.hear(text)))
+  yield* store.onConnect(() => checks.connected())
+  leader.follow((leads) => checks.lead(leads))
+  checks.lead(leader.leads())
+  yield* start(checks.exchange)
+  // What others have found, before the first check here.
+  yield* Effect.ignore(checks.exchange)
+  return checks
+})

@@ -9,14 +9,15 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import { BanSharing } from "../bans/Bans.ts"
 import type { BanSettings } from "../bans/Settings.ts"
 import type { FleetStoreFailed } from "../Errors.ts"
 import { CurrentLoginSharing } from "../limits/CoordinatorSeat.ts"
 import { UsageSharing } from "../limits/Quotas.ts"
 import { FleetMeasures } from "../metrics/Counting.ts"
+import * as ExchangeLoop from "./ExchangeLoop.ts"
 import * as FleetBans from "./FleetBans.ts"
+import { FleetLeader } from "./FleetLeader.ts"
 import * as FleetLogins from "./FleetLogins.ts"
 import { FleetMembership } from "./FleetMembership.ts"
 import { FleetPeers, make as makePeers } from "./FleetPeers.ts"
@@ -28,10 +29,6 @@ import * as LastSeen from "./LastSeen.ts"
 import type { FleetSettings } from "./Settings.ts"
 import { Salt } from "./scripts/Salt.ts"
 import * as UsageJournal from "./UsageJournal.ts"
-
-/** The longest time between two exchanges with the store, and the shortest. */
-const interval = "1 second"
-const pause = "100 millis"
 
 /** `secret` is what the machines know and the store's data does not have: the password of the store. */
 export const layer = (
@@ -50,6 +47,7 @@ export const layer = (
     Effect.gen(function* () {
       const store = yield* FleetStore
       const membership = yield* FleetMembership
+      const leader = yield* FleetLeader
       const { keys, id } = membership
       const clock = yield* Clock.clockWith(Effect.succeed)
       const now = () => clock.currentTimeMillisUnsafe()
@@ -68,7 +66,7 @@ export const layer = (
       let unsent = () => 0
       const keyFor = (use: string) => createHmac("sha256", secret).update(`${use} ${salt}`).digest("base64")
 
-      const banLoop = yield* makeLoop
+      const banLoop = yield* ExchangeLoop.make
       const bans = FleetBans.make({ store, keys, machine: id, key: keyFor("bans"), now, wake: banLoop.wake })
       yield* store.subscribe(FleetBans.channelOf(keys), bans.receive)
       yield* Effect.addFinalizer(() => last(bans.exchange))
@@ -77,9 +75,11 @@ export const layer = (
 
       const logins = FleetLogins.make({ store, keys, machine: id, key: keyFor("logins"), now })
       yield* store.subscribe(FleetLogins.channelOf(keys), logins.receive)
-      yield* Effect.forkScoped(Effect.schedule(Effect.sync(logins.sweep), Schedule.spaced(interval)))
+      yield* Effect.forkScoped(
+        Effect.schedule(Effect.sync(logins.sweep), Schedule.spaced(ExchangeLoop.interval))
+      )
 
-      const userLoop = yield* makeLoop
+      const userLoop = yield* ExchangeLoop.make
       const users = yield* makeUsers({ store, keys, stateDir })
       yield* store.subscribe(channelOfUsers(keys), userLoop.wake)
       yield* userLoop.start(counted(users.exchange))
@@ -88,7 +88,7 @@ export const layer = (
         usage,
         { stateDir, quotaResetDay }
       ) {
-        const loop = yield* makeLoop
+        const loop = yield* ExchangeLoop.make
         const shared = FleetUsage.make(usage, {
           ...{ store, keys, id, now, resetDay: quotaResetDay, wake: loop.wake },
           journal: stateDir === undefined ? UsageJournal.none : yield* UsageJournal.open(stateDir),
@@ -125,7 +125,8 @@ export const layer = (
           machines: () => membership.machines,
           lost: () => (membership.isLost ? 1 : 0),
           failures: () => failures,
-          unsent: () => unsent()
+          unsent: () => unsent(),
+          leads: () => (leader?.leads() ? 1 : 0)
         })
       )
     })
@@ -134,25 +135,3 @@ export const layer = (
 /** The last exchange, at the end. */
 const last = (exchange: Effect.Effect<void, FleetStoreFailed>) =>
   Effect.ignore(Effect.timeoutOption(exchange, "1 second"))
-
-/** Runs an exchange each second, and soon after `wake`. The store logs that it does not answer. */
-const makeLoop = Effect.gen(function* () {
-  const asked = yield* Latch.make()
-  const start = (exchange: Effect.Effect<void, FleetStoreFailed>): Effect.Effect<void, never, Scope.Scope> =>
-    Effect.asVoid(
-      Effect.forkScoped(
-        Effect.forever(
-          Effect.gen(function* () {
-            yield* Effect.raceFirst(asked.await, Effect.sleep(interval))
-            asked.closeUnsafe()
-            // What is not right in the store may not end the loop.
-            yield* Effect.catchDefect(Effect.ignore(exchange), (defect) =>
-              Effect.logError("what the fleet's store has cannot be used", { reason: String(defect) })
-            )
-            yield* Effect.sleep(pause)
-          })
-        )
-      )
-    )
-  return { wake: () => void asked.openUnsafe(), start }
-})

@@ -71,6 +71,11 @@ export class FleetSettings extends Section.makeStartOnly<FleetSettings>()("effec
     default: Duration.seconds(6),
     defaultText: "6s"
   }),
+  fleetLeader: Setting.toggle(
+    "Let one machine of the fleet check the upstreams of all, and keep their usage. The machines choose it in the " +
+      "PostgreSQL of --usage-store. By default each machine does so itself",
+    false
+  ),
   fleetLostSessions: withoutStore("Sessions", "what the machine had leased last"),
   fleetLostRates: withoutStore("New sessions a second", "as many as in the last second before"),
   fleetLostQuotas: withoutStore("What is left of quotas", "all that is left, by what the machine knows"),

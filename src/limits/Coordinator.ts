@@ -48,6 +48,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Remembered } from "../auth/RememberedLogins.ts"
 import type * as BanReplica from "../bans/BanReplica.ts"
+import type { Checked, Checker } from "../routes/CheckSharing.ts"
 import type { Share, ShareRequest } from "./RateAllocator.ts"
 import type { TokenAnswer, TokenRequest } from "./RateTokens.ts"
 import type * as SessionIds from "./SessionIds.ts"
@@ -57,7 +58,14 @@ import type { UsageReport, UsageUpdate } from "./UsageReplica.ts"
 /** A message from a member to the seat. All messages are JSON. */
 export type Report =
   /** Asks for another block of numbers for sessions, before the one in use ends. */
-  { readonly _tag: "ids" } | Claim | TokenRequest | ShareRequest | UsageReport | BanReplica.Report | Logins
+  | { readonly _tag: "ids" }
+  | Claim
+  | TokenRequest
+  | ShareRequest
+  | UsageReport
+  | BanReplica.Report
+  | Logins
+  | Checked
 
 /** A message from the seat to a member. */
 export type News =
@@ -73,6 +81,8 @@ export type News =
   | UsageUpdate
   | BanReplica.Judgement
   | Logins
+  | Checked
+  | Checker
 
 /** Logins whose password was right. The hashes are keyed; no password is ever sent. */
 export interface Logins {

@@ -12,6 +12,7 @@ import * as BanReplica from "../bans/BanReplica.ts"
 import { Bans } from "../bans/Bans.ts"
 import * as Hmac from "../base/Hmac.ts"
 import { Pseudonym } from "../network/Pseudonym.ts"
+import * as CheckSharing from "../routes/CheckSharing.ts"
 import { UsageRecords } from "../usage/UsageRecords.ts"
 import { Coordinator, type Membership, type News } from "./Coordinator.ts"
 import { Quotas } from "./Quotas.ts"
@@ -76,8 +77,9 @@ export class CoordinatorMember extends Context.Service<
   /** The counters of a server that is a member, for `Server.layerOf`. */
   static readonly services: Layer.Layer<Bans | Quotas | UsageRecords | Pseudonym, never, CoordinatorMember> =
     Layer.unwrap(
-      Effect.map(CoordinatorMember, ({ counters, shares, usage, decisions, pseudonym }) =>
+      Effect.map(CoordinatorMember, ({ counters, shares, usage, decisions, checks, pseudonym }) =>
         Layer.mergeAll(
+          Layer.succeed(CheckSharing.CurrentCheckSharing, checks),
           Layer.succeed(SharedCounters, () => counters),
           Layer.succeed(RateShares, shares),
           Quotas.layerOf(usage),
@@ -96,6 +98,7 @@ interface Member {
   readonly usage: UsageReplica.UsageReplica
   readonly decisions: BanReplica.BanReplica
   readonly remembered: RememberedLogins.RememberedLogins
+  readonly checks: CheckSharing.CheckSharing
   readonly pseudonym: string
   readonly receive: (news: News) => void
   /** Gives back unused slots, and reports bytes and refused connections. To be called once a second. */
@@ -112,9 +115,10 @@ const make = ({ welcome, report }: Membership, now: () => number): Member => {
     resetDay: welcome.quotaResetDay
   })
   const shares = RateShare.make(report)
-  const remembered = RememberedLogins.make(Hmac.digest(welcome.loginKey), (login) =>
-    report({ _tag: "logins", logins: [login] })
-  )
+  const digest = Hmac.digest(welcome.loginKey)
+  const remembered = RememberedLogins.make(digest, (login) => report({ _tag: "logins", logins: [login] }))
+  const nameOf = (check: string) => digest(new TextEncoder().encode(`check ${check}`))
+  const checks = CheckSharing.make({ nameOf, report, now })
 
   const receive = (news: News) => {
     switch (news._tag) {
@@ -130,6 +134,9 @@ const make = ({ welcome, report }: Membership, now: () => number): Member => {
         return remembered.follow(news.logins, Date.now())
       case "until":
         return slots.holdUntil(news.at ?? Number.POSITIVE_INFINITY)
+      case "checked":
+      case "checker":
+        return checks.receive(news)
       case "grant":
       case "full":
       case "recall":
@@ -158,7 +165,7 @@ const make = ({ welcome, report }: Membership, now: () => number): Member => {
               )
             })
     },
-    ...{ shares, usage, decisions, remembered, receive },
+    ...{ shares, usage, decisions, remembered, checks, receive },
     pseudonym: welcome.pseudonym,
     sweep: () => {
       for (const part of [slots, tokens, decisions, usage]) part.sweep()

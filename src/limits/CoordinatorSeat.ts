@@ -198,6 +198,9 @@ const make = ({ count, members, tell, run, decisions, usage, logins, quotaResetD
           )
         )
       }
+      case "checked":
+        // Of no member, where nobody was told to check for all.
+        return
       case "turnedAway":
         decisions.turnedAway += report.count
         return

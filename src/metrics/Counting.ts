@@ -67,7 +67,8 @@ export const server = ({ context }: Meters): Layer.Layer<never, never, Bans | Ev
         read(ofFleet.machines, context, [], fleet.machines),
         read(ofFleet.lost, context, [], fleet.lost),
         read(ofFleet.failures, context, [], fleet.failures),
-        read(ofFleet.unsent, context, [], fleet.unsent)
+        read(ofFleet.unsent, context, [], fleet.unsent),
+        read(ofFleet.leads, context, [], fleet.leads)
       ])
     })
   )

@@ -134,7 +134,8 @@ export const ofFleet = {
   machines: gauge("fleet_machines", "Machines of the fleet, as this one has seen last."),
   lost: gauge("fleet_lost", "1 while the machine has no leases, as the fleet's store does not answer."),
   failures: counter("fleet_failures", "Exchanges with the fleet's store that had no reply."),
-  unsent: gauge("fleet_unsent_bytes", "Bytes that quotas count and the fleet's store does not have yet.")
+  unsent: gauge("fleet_unsent_bytes", "Bytes that quotas count and the fleet's store does not have yet."),
+  leads: gauge("fleet_leads", "1 while the machine checks upstreams and keeps usage for the fleet.")
 } as const
 
 /** All metrics. */

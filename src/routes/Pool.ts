@@ -134,7 +134,7 @@ export class Pool {
     return Effect.forEach(
       this.members,
       (member) => {
-        const own = `${this.route} ${member.id} ${loginsOf(member)}`
+        const own = this.keyOf(member)
         const time = (times.get(own) ?? 0) + 1
         times.set(own, time)
         return Effect.flatMap(states.of(`${time} ${own}`), (state) => {
@@ -144,6 +144,11 @@ export class Pool {
       },
       { discard: true }
     )
+  }
+
+  /** A text that is the same for the same member with the same logins on every machine. A secret, as logins are in it. */
+  keyOf(member: Member): string {
+    return `${this.route} ${member.id} ${loginsOf(member)}`
   }
 
   /** Keeps the member in its place by its load, until the scope closes. */

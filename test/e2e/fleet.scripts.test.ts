@@ -14,6 +14,7 @@ import * as RedisStore from "../../src/fleet/RedisStore.ts"
 import type { Script } from "../../src/fleet/Script.ts"
 import { AddUsage } from "../../src/fleet/scripts/AddUsage.ts"
 import * as Beat from "../../src/fleet/scripts/Beat.ts"
+import { ListChecks, TellChecks } from "../../src/fleet/scripts/Checks.ts"
 import { type BanBatch, ExchangeBans, ListBans, ListKnown } from "../../src/fleet/scripts/ExchangeBans.ts"
 import { ListMachines } from "../../src/fleet/scripts/ListMachines.ts"
 import { Salt } from "../../src/fleet/scripts/Salt.ts"
@@ -125,6 +126,17 @@ describeWith(["redis-server"], () => {
         assert.deepStrictEqual(...added)
         const listed = yield* both(ListUserChanges, users, ["other", pick(["id", ""]), pick([0, step])])
         assert.deepStrictEqual(...listed)
+      }
+      for (let step = 0; step < 20; step++) {
+        const found = [`check${step % 7}`, `{"step":${step}}`, "last", `"\u2028" ${step}`]
+        const told = yield* both(TellChecks, ["{1}:checks"], ["news", `{"step":${step}}`, ...found])
+        assert.deepStrictEqual(...told)
+        const [[now, listed], [, others]] = yield* both(ListChecks, ["{1}:checks"], [])
+        assert.isAtMost(Math.abs(now - Date.now()), 60_000)
+        // Without the times.
+        const sorted = (all: ReadonlyArray<string>) => all.map((text) => text.replace(/^\d{13} /, "")).sort()
+        assert.deepStrictEqual(sorted(listed), sorted(others))
+        for (const text of listed) assert.match(text, /^(check\d|last|\d{13} .*)$/s)
       }
       const beats = Beat.keys(Keys.make("twin"))
       for (const machine of ["one", "two"]) yield* both(Beat.Beat, beats, [machine, `of ${machine}`, 60_000])

@@ -1,0 +1,156 @@
+/**
+ * Health checks of a fleet, with a store in memory: one member of one machine checks, and all others learn of it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { channelOf, FleetChecks } from "../../src/fleet/FleetChecks.ts"
+import * as Keys from "../../src/fleet/Keys.ts"
+import * as CheckSharing from "../../src/routes/CheckSharing.ts"
+import * as FleetStore from "../support/fleet-store.ts"
+
+const keys = Keys.make("fleet")
+const failure = { outcome: "ConnectionRefused", reason: "the upstream refuses" }
+const every = 10_000
+
+/** A machine with so many members. */
+const machineOf = Effect.fnUntraced(function* (
+  shared: ReturnType<typeof FleetStore.make>,
+  machine: string,
+  count: number
+) {
+  const { store, ...connection } = shared.connect()
+  const checks = new FleetChecks<CheckSharing.SharedChecks>({
+    ...{ store, keys, machine, now: shared.now, wake: () => {} },
+    send: (member, news) => member.receive(news)
+  })
+  yield* store.subscribe(channelOf(keys), (text) => checks.hear(text))
+  yield* store.onConnect(() => checks.connected())
+  yield* shared.settled(checks.exchange)
+  const enter = () => {
+    const member: CheckSharing.SharedChecks = CheckSharing.make({
+      nameOf: (check) => check,
+      report: (checked) => checks.receive(member, checked),
+      now: shared.now
+    })
+    checks.enter(member).forEach(member.receive)
+    return member
+  }
+  return { ...connection, checks, enter, members: Array.from({ length: count }, enter) }
+})
+
+const dueAt = ({ members }: { readonly members: ReadonlyArray<CheckSharing.SharedChecks> }) =>
+  members.map(({ isDue }) => isDue("a", every))
+
+describe("FleetChecks", () => {
+  it.effect("has one member of the leader check, and the others go by it", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const one = yield* machineOf(shared, "one", 2)
+      const two = yield* machineOf(shared, "two", 2)
+      // Nobody leads.
+      assert.deepStrictEqual([...dueAt(one), ...dueAt(two)], [true, true, true, true])
+      one.members[0]!.tell({ check: "a" })
+      yield* shared.settled(one.checks.exchange)
+      assert.deepStrictEqual([...dueAt(one), ...dueAt(two)], [true, true, true, true])
+
+      one.checks.lead(true)
+      for (const member of one.members) member.tell({ check: "a", failure })
+      yield* shared.settled(one.checks.exchange)
+      assert.deepStrictEqual([...dueAt(one), ...dueAt(two)], [true, false, false, false])
+      assert.deepStrictEqual(two.members[1]!.heard("a", every), { check: "a", failure })
+      // One that begins knows it.
+      const three = yield* machineOf(shared, "three", 1)
+      assert.deepStrictEqual(three.members[0]!.heard("a", every), { check: "a", failure })
+      assert.deepStrictEqual(one.enter().heard("a", every), { check: "a", failure })
+      // Nobody is heard any longer.
+      yield* shared.pass(3 * every)
+      assert.deepStrictEqual([...dueAt(two), ...dueAt(three)], [true, true, true])
+      assert.isUndefined((yield* machineOf(shared, "four", 1)).members[0]!.heard("a", every))
+    })
+  )
+
+  it.effect("has another member check when that one ends, and another machine when that one leads", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const one = yield* machineOf(shared, "one", 0)
+      const two = yield* machineOf(shared, "two", 1)
+      one.checks.lead(true)
+      const [first, second] = [one.enter(), one.enter()]
+      first.tell({ check: "a" })
+      assert.isFalse(second.isDue("a", every))
+      one.checks.remove(first)
+      assert.isTrue(second.isDue("a", every))
+      second.tell({ check: "a", failure })
+      yield* shared.settled(one.checks.exchange)
+      assert.deepStrictEqual(two.members[0]!.heard("a", every), { check: "a", failure })
+      one.checks.lead(false)
+      two.checks.lead(true)
+      two.members[0]!.tell({ check: "a" })
+      yield* shared.settled(two.checks.exchange)
+      assert.isFalse(second.isDue("a", every))
+      assert.deepStrictEqual(second.heard("a", every), { check: "a" })
+    })
+  )
+
+  it.effect(
+    "tells later what a store that was away has missed, and learns what this machine has missed",
+    () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const one = yield* machineOf(shared, "one", 1)
+        const two = yield* machineOf(shared, "two", 1)
+        one.checks.lead(true)
+        one.cut()
+        two.cut()
+        one.members[0]!.tell({ check: "a", failure })
+        yield* shared.settled(Effect.ignore(one.checks.exchange))
+        one.mend()
+        yield* shared.settle
+        yield* shared.settled(one.checks.exchange)
+        assert.isTrue(two.members[0]!.isDue("a", every))
+        two.mend()
+        yield* shared.settle
+        yield* shared.settled(two.checks.exchange)
+        assert.deepStrictEqual(two.members[0]!.heard("a", every), { check: "a", failure })
+      })
+  )
+
+  it.effect("takes nothing that is no result", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const { members, checks } = yield* machineOf(shared, "one", 1)
+      const results = [{ check: "a" }]
+      for (const message of [
+        "",
+        "null",
+        "[]",
+        JSON.stringify({ results }),
+        JSON.stringify({ from: "one", results }),
+        JSON.stringify({ from: "two", results: [{ check: 1 }] }),
+        JSON.stringify({ from: "two", results: [{ check: "a", outcome: "no tag" }] }),
+        JSON.stringify({ from: "two", results: [{ check: "a", reason: "long".repeat(1000) }] }),
+        JSON.stringify({ from: "two", results: Array.from({ length: 1001 }, () => results[0]) })
+      ]) {
+        checks.hear(message)
+        assert.isTrue(members[0]!.isDue("a", every), message.slice(0, 80))
+      }
+      checks.hear(
+        JSON.stringify({ from: "two", results: [{ check: "a", outcome: "X", reason: "\u001b[2J" }] })
+      )
+      assert.notInclude(members[0]!.heard("a", every)?.failure?.reason, "\u001b")
+      // And of what is in the store.
+      shared.database.hset(keys.ofBucket("checks", 0), "b", "now {}")
+      shared.database.hset(keys.ofBucket("checks", 0), "c", `${shared.now()} {"outcome":1}`)
+      shared.database.hset(
+        keys.ofBucket("checks", 0),
+        "d",
+        `${shared.now() + 1e6} {"outcome":"X","reason":"\u2028"}`
+      )
+      const { members: later } = yield* machineOf(shared, "three", 1)
+      assert.deepStrictEqual(
+        ["b", "c", "d"].map((check) => later[0]!.isDue(check, every)),
+        [true, true, false]
+      )
+    })
+  )
+})
