@@ -12,6 +12,9 @@ import { Demand, TakeShare, whole } from "./scripts/TakeShare.ts"
 /** Milliseconds for which an answer is new enough, where all that changes is told at once. */
 const recent = 600
 
+/** Milliseconds after a notice until the store is asked. Where one needs more, all others give some: one after the other. */
+const gathering = 50
+
 interface Limit<Member> {
   readonly name: string
   readonly parts: Map<Member, Part>
@@ -21,6 +24,8 @@ interface Limit<Member> {
   isInFlight: boolean
   /** The store is to be asked again, when its reply is there and the members keep to their shares. */
   isDue: boolean
+  /** The store has told that another share is smaller, and is asked soon. */
+  isNoticed: boolean
   /** When the store was asked last. */
   askedAt: number
   /** Renewals that wait for the reply. */
@@ -108,7 +113,12 @@ export class FleetShares<Member> extends FleetLimits<Member, RateAllocator.Share
   notice(text: string): boolean {
     if (!text.startsWith("share ")) return false
     const limit = this.limits.get(text.slice("share ".length))
-    if (limit) this.ask(limit)
+    if (limit === undefined || limit.isNoticed) return true
+    limit.isNoticed = true
+    this.membership.after(gathering, () => {
+      limit.isNoticed = false
+      if (this.limits.get(limit.name) === limit) this.ask(limit)
+    })
     return true
   }
 
@@ -161,6 +171,7 @@ export class FleetShares<Member> extends FleetLimits<Member, RateAllocator.Share
   private begin(name: string): Limit<Member> {
     const limit: Limit<Member> = {
       ...{ name, parts: new Map(), share: 0, isInFlight: false, isDue: false, renewals: [] },
+      isNoticed: false,
       askedAt: Number.NEGATIVE_INFINITY
     }
     this.limits.set(name, limit)

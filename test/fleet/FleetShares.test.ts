@@ -55,6 +55,19 @@ describe("the shares of a fleet", () => {
     assert.isAtMost(fleet.store.counts.scripts - scripts, 2 * (20 + 10) + 2)
   })
 
+  it("are asked for few times, and are there at once, where each of many machines gives some to one", () => {
+    const random = chance(1)
+    const fleet = Fleet.of(30, { latency: () => random() * 2 })
+    for (let at = 0; at < 29; at++) enter(fleet, at)
+    // Between two renewals, and just behind a sweep.
+    fleet.clock.pass(9050)
+    const { scripts } = fleet.store.counts
+    enter(fleet, 29)
+    fleet.clock.pass(800)
+    for (const share of shares(fleet)) assert.closeTo(share, 1 / 30, 0.001)
+    assert.isAtMost(fleet.store.counts.scripts - scripts, 4 * 30)
+  })
+
   it("of a machine that is gone are the others' after a lease", () => {
     const fleet = Fleet.of(2)
     enter(fleet, 0)

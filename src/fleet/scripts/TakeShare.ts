@@ -19,6 +19,9 @@ export const Demand = { none: 0, idle: 1, busy: 2 } as const
 /** Machines that are told of a change at once. Where there are more, each learns of it at its next call. */
 const told = 64
 
+/** A machine with less than this part of what it may have tells the others, which else learn of it at their next call. */
+const little = 8
+
 /**
  * KEYS: epoch, shares, ends. ARGV: the machine; the name of the limit; what channels of machines begin with; the number
  * of the order; its demand; the share that it uses; the milliseconds for which it counts. The reply is the share that it
@@ -71,12 +74,9 @@ if demand > 0 then
   if demand == 2 then redis.call('HINCRBY', shares, '#busy', 1) end
   redis.call('ZADD', ends, now + lease, machine)
 end
-if (demand > 0 and share == 0) or using < before then
-  local holders = redis.call('ZRANGE', ends, 0, -1)
-  if #holders <= ${told} then
-    for _, holder in ipairs(holders) do
-      if holder ~= machine then redis.call('PUBLISH', channels .. holder, 'share ' .. name) end
-    end
+if (${little} * share < target or using < before) and redis.call('ZCARD', ends) <= ${told} then
+  for _, holder in ipairs(redis.call('ZRANGE', ends, 0, -1)) do
+    if holder ~= machine then redis.call('PUBLISH', channels .. holder, 'share ' .. name) end
   end
 end
 redis.call('PEXPIRE', shares, 2 * lease)
@@ -115,12 +115,9 @@ return math.min(share, target)`,
       if (demand === Demand.busy) database.hincrby(shares, "#busy", 1)
       database.zadd(ends, machine, now + lease)
     }
-    if ((demand > Demand.none && share === 0) || using < before) {
-      const holders = database.zrange(ends)
-      if (holders.length <= told) {
-        for (const holder of holders) {
-          if (holder !== machine) database.publish(`${channels}${holder}`, `share ${name}`)
-        }
+    if ((little * share < target || using < before) && database.zcard(ends) <= told) {
+      for (const holder of database.zrange(ends)) {
+        if (holder !== machine) database.publish(`${channels}${holder}`, `share ${name}`)
       }
     }
     database.pexpire(shares, 2 * lease)
