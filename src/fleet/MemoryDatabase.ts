@@ -2,7 +2,9 @@
  * A database in memory with the commands of Redis that the fleet's scripts use, for tests and simulation.
  */
 
-type Value = Map<string, string> | Map<string, number> | Set<string>
+import { SortedSet } from "./SortedSet.ts"
+
+type Value = Map<string, string> | Set<string> | SortedSet
 
 interface Entry {
   readonly value: Value
@@ -13,8 +15,10 @@ interface Entry {
 /** What was in a database at some time. */
 export type Copy = ReadonlyMap<string, Readonly<Entry>>
 
-const copyOf = (value: Value): Value =>
-  value instanceof Set ? new Set(value) : (new Map<string, string | number>(value) as Value)
+const copyOf = (value: Value): Value => {
+  if (value instanceof SortedSet) return value.copy()
+  return value instanceof Set ? new Set(value) : new Map(value)
+}
 
 export class MemoryDatabase {
   /** Milliseconds since the epoch. */
@@ -81,31 +85,23 @@ export class MemoryDatabase {
   }
 
   zadd(key: string, member: string, score: number): void {
-    this.of(key, () => new Map<string, number>()).set(member, score)
+    this.of(key, () => new SortedSet()).set(member, score)
   }
 
   /** Adds a member that is not there yet (`NX`). */
   zaddNew(key: string, member: string, score: number): void {
-    const set = this.of(key, () => new Map<string, number>())
-    if (!set.has(member)) set.set(member, score)
+    if (this.zscore(key, member) === undefined) this.zadd(key, member, score)
   }
 
   zrem(key: string, member: string): void {
-    const set = this.find(key) as Map<string, number> | undefined
+    const set = this.sorted(key)
     set?.delete(member)
     if (set?.size === 0) this.entries.delete(key)
   }
 
   /** The members with a score up to this, by score, and those of the same score by name. */
   zrange(key: string, most = Infinity): ReadonlyArray<string> {
-    const all: Array<readonly [member: string, score: number]> = []
-    for (const [member, score] of (this.find(key) as Map<string, number> | undefined) ?? []) {
-      if (score <= most) all.push([member, score])
-    }
-    if (all.length > 1) {
-      all.sort(([one, first], [other, second]) => first - second || (one < other ? -1 : 1))
-    }
-    return all.map(([member]) => member)
+    return this.sorted(key)?.upTo(most) ?? []
   }
 
   zremrangebyscore(key: string, most: number): void {
@@ -113,17 +109,16 @@ export class MemoryDatabase {
   }
 
   zcard(key: string): number {
-    return (this.find(key) as Map<string, number> | undefined)?.size ?? 0
+    return this.sorted(key)?.size ?? 0
   }
 
   zscore(key: string, member: string): number | undefined {
-    return (this.find(key) as Map<string, number> | undefined)?.get(member)
+    return this.sorted(key)?.score(member)
   }
 
   /** The place of a member, from 0 on. */
   zrank(key: string, member: string): number | undefined {
-    const rank = this.zrange(key).indexOf(member)
-    return rank === -1 ? undefined : rank
+    return this.sorted(key)?.rank(member)
   }
 
   sadd(key: string, member: string): void {
@@ -151,6 +146,10 @@ export class MemoryDatabase {
   pexpire(key: string, milliseconds: number): void {
     const entry = this.entries.get(key)
     if (entry) entry.expiresAt = this.now() + milliseconds
+  }
+
+  private sorted(key: string): SortedSet | undefined {
+    return this.find(key) as SortedSet | undefined
   }
 
   private find(key: string): Value | undefined {

@@ -109,7 +109,9 @@ export const make = (
     }
   }
 
-  const failed = (reason: string) => new FleetStoreFailed({ store: "memory", reason })
+  const [notConnected, noReply] = ["not connected", "no reply"].map(
+    (reason) => new FleetStoreFailed({ store: "memory", reason })
+  ) as [FleetStoreFailed, FleetStoreFailed]
 
   return {
     database,
@@ -133,7 +135,7 @@ export const make = (
           name: "memory",
           isConnected: () => link.isOpen,
           call: (script, keys, args, answer) => {
-            if (!link.isOpen) return after(0, () => answer(failed("not connected")))
+            if (!link.isOpen) return after(0, () => answer(notConnected))
             let isAnswered = false
             const reply = (value: Parameters<typeof answer>[0]) => {
               if (isAnswered) return
@@ -145,7 +147,7 @@ export const make = (
               const value = script.run(database, keys, args.map(String))
               link.deliver(() => reply(value))
             })
-            after(patience, () => reply(failed("no reply")))
+            after(patience, () => reply(noReply))
           },
           publish: (channel, message) => {
             if (link.isOpen) link.send(() => database.publish(channel, message))

@@ -12,7 +12,15 @@ import * as Bans from "./fleet-properties/bans.ts"
 import * as Quotas from "./fleet-properties/quotas.ts"
 import * as Rates from "./fleet-properties/rates.ts"
 import * as Sessions from "./fleet-properties/sessions.ts"
-import { lease, type Plan, type Property, type Shown, slow, type World } from "./fleet-properties/World.ts"
+import {
+  hasStore,
+  lease,
+  type Plan,
+  type Property,
+  type Shown,
+  slow,
+  type World
+} from "./fleet-properties/World.ts"
 
 export type { Plan, Shown }
 
@@ -78,14 +86,22 @@ class History implements World {
 
   readonly wrongWith = (machine: Machine): number => this.wrong.get(machine) ?? 0
 
-  readonly step = (milliseconds: number): void => {
+  readonly uncount = (): void => {
     const { fleet } = this
-    fleet.clock.pass(milliseconds)
-    for (const machine of fleet.machines) {
-      const { membership } = machine
-      if (membership.isLost || membership.now() >= membership.validUntil) fleet.uncount(machine)
-    }
+    for (const machine of fleet.machines) if (!hasStore(machine)) fleet.uncount(machine)
+  }
+
+  readonly step = (milliseconds: number): void => {
+    this.fleet.clock.pass(milliseconds)
+    this.uncount()
     for (const property of this.properties) property.check()
+  }
+
+  readonly stepUntil = (milliseconds: number, holds: () => boolean): void => {
+    const { clock } = this.fleet
+    for (const until = clock.now + milliseconds; clock.now < until && !holds(); ) {
+      this.step(Math.min(100, until - clock.now))
+    }
   }
 
   private load(): void {

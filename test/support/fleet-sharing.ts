@@ -79,6 +79,7 @@ export class Sharing {
 
     // As the loops of a server: each second, and soon after a wish.
     this.loops = [bans.exchange, this.usage.exchange].map((exchange, index) => {
+      const quiet = Effect.ignore(Effect.provideService(exchange, References.MinimumLogLevel, "None"))
       let isAsked = false
       let isRunning = false
       let turn = 0
@@ -86,8 +87,7 @@ export class Sharing {
         isRunning = true
         isAsked = false
         turn++
-        const quiet = Effect.provideService(exchange, References.MinimumLogLevel, "None")
-        const fiber = Effect.runFork(Effect.ignore(quiet), { scheduler })
+        const fiber = Effect.runFork(quiet, { scheduler })
         fiber.addObserver((exit) => {
           if (exit._tag === "Failure") throw new Error(`an exchange has died: ${exit.cause}`)
           after(100, rest)

@@ -228,7 +228,7 @@ export class SlotTable {
     for (const one of this.database.zrange(this.ends, this.now)) this.takeBack(one, key)
     if (!isThorough) return
     for (const one of this.others(key)) {
-      if (this.database.zrank(this.ends, one) === undefined) this.takeBack(one, key)
+      if (this.database.zscore(this.ends, one) === undefined) this.takeBack(one, key)
     }
   }
 

@@ -1,6 +1,7 @@
 /**
  * What the properties of a simulated fleet see of its history.
  */
+import { assert } from "@effect/vitest"
 import type { Fault } from "../../../src/fleet/Faults.ts"
 import type { Fleet, Machine } from "../fleet.ts"
 
@@ -65,8 +66,12 @@ export interface World {
   readonly wrongWithStore: number
   /** When the store has forgotten something. */
   readonly forgotten: ReadonlyArray<number>
+  /** Counts no longer the sessions of machines whose leases have ended: others may have their slots. */
+  readonly uncount: () => void
   /** Lets time pass, and checks what always holds. */
   readonly step: (milliseconds: number) => void
+  /** Lets time pass until something holds, but no more than this. */
+  readonly stepUntil: (milliseconds: number, holds: () => boolean) => void
 }
 
 /** Milliseconds of a lease. */
@@ -74,6 +79,21 @@ export const lease = 6000
 
 /** The longest way to the store, in milliseconds. */
 export const slow = 400
+
+/** Whether the leases of a machine hold. One that stands still may not know that they have ended. */
+export const hasStore = ({ membership }: Machine): boolean =>
+  !membership.isLost && membership.now() < membership.validUntil
+
+/** Checks a bound: an assertion is made only of what does not hold, as there are millions of checks in a history. */
+export const atMost = (number: number, most: number, what: string): void => {
+  if (!(number <= most)) assert.isAtMost(number, most, what)
+}
+
+/** The most that a machine without a store may begin to use of a limit. With `keep` it may have had all of it. */
+export const mostAlone = ({ fault }: Plan, limit: number, { membership: { machines } }: Machine): number => {
+  if (fault === "keep") return limit
+  return fault === "deny" ? 0 : Math.max(Math.floor(limit / machines), 1)
+}
 
 /** What holds of one kind of limit, in every history. */
 export interface Property {

@@ -3,9 +3,8 @@
  * machines when the last fault is a few seconds ago; each machine has a share; and nearly all is with those that need it.
  */
 import { assert } from "@effect/vitest"
-import { allowed } from "../../../src/fleet/Faults.ts"
 import type { Machine } from "../fleet.ts"
-import { lease, type Property, slow, type World } from "./World.ts"
+import { atMost, hasStore, lease, mostAlone, type Property, slow, type World } from "./World.ts"
 
 const name = "upload of user alice"
 
@@ -94,9 +93,9 @@ class Bandwidth implements Property {
     }
     shown.heldShares = Math.max(shown.heldShares, held)
     shown.shares = Math.max(shown.shares, all)
-    assert.isAtMost(held, whole, "shares of machines that have the store")
+    atMost(held, whole, "shares of machines that have the store")
     if (now - wrongAt > renewed) {
-      assert.isAtMost(all, whole, "shares")
+      atMost(all, whole, "shares")
       for (const machine of this.returned) if (hasStore(machine)) this.returned.delete(machine)
     }
   }
@@ -110,8 +109,8 @@ class Bandwidth implements Property {
     if (told?.machines !== machines) this.alone.set(machine, { machines, at: now })
     if (plan.fault === "keep" || told?.machines !== machines) return
     if (now - Math.max(told.at, machine.resumedAt) < 10) return
-    const most = allowed(plan.fault, 1_000_000, machines, 0) / 1_000_000
-    assert.isAtMost(share, most + 1e-6, `the share of ${machine.id} without a store`)
+    const most = mostAlone(plan, 1_000_000, machine) / 1_000_000
+    atMost(share, most + 1e-6, `the share of ${machine.id} without a store`)
   }
 
   /** A machine that has the store for long has a share of what it uses. */
@@ -121,14 +120,14 @@ class Bandwidth implements Property {
     for (const { since } of this.uses.get(machine)?.values() ?? []) {
       const from = Math.max(since, machine.joinedAt, wrongWith(machine), wrongWithStore + lease)
       const waits = fleet.clock.now - from
-      assert.isAtMost(waits, patience, `${machine.id} is without a share`)
+      if (waits > patience) assert.fail(`${machine.id} is without a share after ${waits} ms`)
       if (isCalm) shown.longestShareless = Math.max(shown.longestShareless, waits)
     }
   }
 
   /** Nearly all is with the members that need it, when demand has not changed for a while. */
   settle(): void {
-    const { fleet, shown, step, pick } = this.world
+    const { fleet, shown, stepUntil, pick } = this.world
     for (let round = 0; round < 2; round++) {
       const [one, other] = [pick(fleet.machines), pick(fleet.machines)]
       for (const machine of [one, other]) {
@@ -137,16 +136,22 @@ class Bandwidth implements Property {
         else machine.demand(name, true)
         uses.set(0, { since: fleet.clock.now, isBusy: true })
       }
-      step(2 * renewed)
-      let sum = 0
-      for (const [machine, uses] of this.uses) {
-        for (const [member, { isBusy }] of uses) if (isBusy) sum += machine.shareOf(name, member)
-      }
-      shown.leastShares = Math.min(shown.leastShares, sum)
       // A twentieth is with machines without need, and a twentieth of each machine's with members without.
-      assert.isAtLeast(sum, 0.95 * 0.95 - 0.005, "shares of members in need")
+      const least = 0.95 * 0.95 - 0.005
+      stepUntil(2 * renewed, () => this.inNeed() >= least)
+      shown.leastShares = Math.min(shown.leastShares, this.inNeed())
+      assert.isAtLeast(this.inNeed(), least, "shares of members in need")
       for (const machine of this.uses.keys()) this.release(machine)
     }
+  }
+
+  /** The shares of members that need all of theirs. */
+  private inNeed(): number {
+    let sum = 0
+    for (const [machine, uses] of this.uses) {
+      for (const [member, { isBusy }] of uses) if (isBusy) sum += machine.shareOf(name, member)
+    }
+    return sum
   }
 
   private release(machine: Machine): void {
@@ -158,7 +163,3 @@ class Bandwidth implements Property {
     }
   }
 }
-
-/** Whether the leases of a machine hold. One that stands still may not know that they have ended. */
-const hasStore = ({ membership }: Machine): boolean =>
-  !membership.isLost && membership.now() < membership.validUntil

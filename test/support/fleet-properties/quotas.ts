@@ -52,17 +52,19 @@ class Quotas implements Property {
   }
 
   settle(): void {
-    const { fleet, plan, step, shown } = this.world
+    const { fleet, plan, stepUntil, shown } = this.world
+    const exchange = () =>
+      stepUntil(exchanged, () => [...fleet.machines].every(({ sharing }) => sharing.unsent() === 0))
     for (const disk of [...this.disks]) this.comeBack(disk)
-    step(exchanged)
+    exchange()
     // So that each machine asks for all accounts.
     for (const machine of fleet.machines) for (const account of accounts) machine.sharing.add(account, 1)
-    step(exchanged)
+    exchange()
     for (const machine of fleet.machines) {
       assert.strictEqual(machine.sharing.unsent(), 0, `${machine.id} has told all`)
       for (const account of accounts) machine.sharing.add(account, 1)
     }
-    step(exchanged)
+    exchange()
     let counted = 0
     for (const count of this.counted.values()) counted += count
     for (const { sharing } of fleet.machines) counted += sharing.added

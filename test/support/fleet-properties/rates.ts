@@ -4,7 +4,7 @@
  */
 import { assert } from "@effect/vitest"
 import type { Machine } from "../fleet.ts"
-import { lease, type Property, slow, type World } from "./World.ts"
+import { atMost, lease, mostAlone, type Property, slow, type World } from "./World.ts"
 
 const key = "rate of alice"
 
@@ -21,7 +21,7 @@ class Rates implements Property {
   private readonly rate: number
   private readonly all: Bucket = { level: 0, at: 0 }
   /** Of machines without a store. */
-  private readonly alone = new Map<Machine, Bucket>()
+  private readonly alone = new Map<Machine, Bucket & { readonly own: number }>()
 
   constructor(world: World) {
     this.world = world
@@ -39,42 +39,36 @@ class Rates implements Property {
   }
 
   private take(machine: Machine, done: (wait: number) => void = () => {}): void {
-    const { fleet, shown, plan } = this.world
+    const { fleet, shown } = this.world
     const { rate } = this
     const startedAt = fleet.clock.now
     machine.token(key, rate, (wait) => {
       done(wait)
       if (wait > 0) return
       shown.tokens++
-      const { membership } = machine
-      if (membership.isAlone()) {
-        // Without a store: a rate of its own, with its burst.
-        if (plan.fault !== "share") return
-        const own = Math.max(Math.floor(rate / membership.machines), 1)
-        const bucket = this.alone.get(machine) ?? { level: 0, at: 0 }
-        this.alone.set(machine, bucket)
-        // Fewer machines may have been seen before.
-        assert.isAtMost(this.count(bucket, own), rate + 1, "tokens without a store")
-        return
-      }
-      const ahead = ((this.count(this.all, rate) - rate) / rate) * 1000
+      // What comes later is from the store.
+      if (machine.membership.isAlone() && startedAt === fleet.clock.now) return this.takeAlone(machine)
+      const ahead = ((count(this.all, rate, fleet.clock.now) - rate) / rate) * 1000
       // A machine that stood still for less than a second gives what was granted before to those that wait.
       if (startedAt >= machine.resumedAt) shown.ahead = Math.max(shown.ahead, ahead)
-      assert.isAtMost(ahead, 1100, "tokens ahead")
+      atMost(ahead, 1100, "tokens ahead")
     })
   }
 
-  private count(bucket: Bucket, perSecond: number): number {
-    const { now } = this.world.fleet.clock
-    bucket.level = Math.max(bucket.level - ((now - bucket.at) / 1000) * perSecond, 0) + 1
-    bucket.at = now
-    return bucket.level
+  /** Without a store: a rate of its own with its burst, by its own clock, for so many machines as it has seen. */
+  private takeAlone(machine: Machine): void {
+    const own = mostAlone(this.world.plan, this.rate, machine)
+    const now = machine.membership.now()
+    const known = this.alone.get(machine)
+    const bucket = known?.own === own ? known : { own, level: 0, at: now }
+    this.alone.set(machine, bucket)
+    atMost(count(bucket, own, now), own * (1 + 1e-6), "tokens without a store")
   }
 
   check(): void {
     // The time for which a token is kept, or the way back from the store; and what is less than a token.
     const most = (Math.max(400, slow) * (1 + this.world.plan.drift) + 1000 / this.rate) * 1.001
-    assert.isAtMost(this.world.shown.ahead, most, "tokens ahead")
+    atMost(this.world.shown.ahead, most, "tokens ahead")
   }
 
   /** Each machine that asks gets tokens, where all ask for more than there are. */
@@ -83,6 +77,8 @@ class Rates implements Property {
     const { clock } = fleet
     const without = new Set(fleet.machines)
     const startedAt = clock.now
+    // All ask for two and a half times as much as there is.
+    const pause = (400 * without.size) / this.rate
     // By chance: one of e^20 is later.
     const until = startedAt + lease / 3 + (20_000 * without.size) / this.rate
     while (without.size > 0 && clock.now < until) {
@@ -92,8 +88,15 @@ class Rates implements Property {
           shown.longestTokenless = Math.max(shown.longestTokenless, clock.now - startedAt)
         })
       }
-      step(50 + this.world.random() * 400)
+      step(pause * (0.2 + 1.6 * this.world.random()))
     }
     assert.strictEqual(without.size, 0, "machines without a token")
   }
+}
+
+/** The level of a bucket into which one more token goes now, and out of which go so many in a second. */
+const count = (bucket: Bucket, perSecond: number, now: number): number => {
+  bucket.level = Math.max(bucket.level - ((now - bucket.at) / 1000) * perSecond, 0) + 1
+  bucket.at = now
+  return bucket.level
 }

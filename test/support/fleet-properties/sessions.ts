@@ -3,11 +3,10 @@
  * and all slots can be used again.
  */
 import { assert } from "@effect/vitest"
-import { allowed } from "../../../src/fleet/Faults.ts"
-import { bucketOf, buckets } from "../../../src/fleet/Keys.ts"
+import { bucketOf } from "../../../src/fleet/Keys.ts"
 import { SlotTable } from "../../../src/fleet/scripts/SlotTable.ts"
 import type { Machine, Session } from "../fleet.ts"
-import { lease, type Property, type World } from "./World.ts"
+import { atMost, hasStore, lease, mostAlone, type Property, type World } from "./World.ts"
 
 export const make = (world: World): Property => new Sessions(world)
 
@@ -36,22 +35,17 @@ class Sessions implements Property {
     key: string,
     done: (session: Session | undefined) => void = () => {}
   ): void {
-    const { fleet, shown, plan, random, isStopped } = this.world
+    const { fleet, shown, random, isStopped } = this.world
     const { clock } = fleet
     const limit = this.limits[key]!
     const startedAt = clock.now
     const wasStopped = isStopped(machine)
-    const { membership } = machine
     machine.begin(
       key,
       limit,
       (session) => {
-        if (session) shown.begun++
+        if (session) this.checkBegun(session)
         else shown.refused++
-        if (session?.isUncounted && membership.isAlone() && plan.fault !== "keep") {
-          const most = allowed(plan.fault, limit, membership.machines, 0)
-          assert.isAtMost(machine.counts.of(key), most, `${key} on a machine without a store`)
-        }
         if (!wasStopped && machine.resumedAt < startedAt) {
           const waited = clock.now - startedAt
           shown.longestAnswer = Math.max(shown.longestAnswer, waited)
@@ -63,11 +57,27 @@ class Sessions implements Property {
     )
   }
 
+  /** The limit holds at each moment, and on each machine while its leases hold, or by what it may without a store. */
+  private checkBegun({ machine, key, isUncounted }: Session): void {
+    const { fleet, shown, plan, uncount } = this.world
+    const { membership, counts } = machine
+    const limit = this.limits[key]!
+    shown.begun++
+    if (isUncounted && membership.isAlone()) {
+      const most = mostAlone(plan, limit, machine)
+      atMost(counts.of(key), most, `${key} on a machine without a store`)
+    }
+    if (!isUncounted && !hasStore(machine)) assert.fail(`${key} on a machine whose leases have ended`)
+    if (fleet.counted(key) <= limit) return
+    uncount()
+    atMost(fleet.counted(key), limit, key)
+  }
+
   check(): void {
     const { fleet, shown } = this.world
     for (const [key, limit] of Object.entries(this.limits)) {
       shown.most = Math.max(shown.most, fleet.inUse(key) / limit)
-      assert.isAtMost(fleet.counted(key), limit, key)
+      atMost(fleet.counted(key), limit, key)
     }
   }
 
@@ -77,7 +87,7 @@ class Sessions implements Property {
     this.useAll()
   }
 
-  /** The store knows what machines have leased, and nothing else: at the latest when each has told of all buckets once. */
+  /** The store knows what machines have leased, and nothing else. */
   private agree(): void {
     const { fleet, step } = this.world
     for (const session of [...fleet.sessions]) session.end()
@@ -85,7 +95,6 @@ class Sessions implements Property {
     step(5000)
     const leased = (key: string) => [...fleet.machines].reduce((sum, { slots }) => sum + slots.leased(key), 0)
     for (const key of Object.keys(this.limits)) {
-      for (let turn = 0; turn < buckets && this.inStore(key) !== leased(key); turn++) step(lease / 3 + 100)
       assert.strictEqual(this.inStore(key), leased(key), `${key} in the store`)
     }
   }
@@ -101,7 +110,7 @@ class Sessions implements Property {
 
   /** A machine that asks while there is a free slot gets it, wherever it was leased to. */
   private starve(): void {
-    const { fleet, random, pick, plan, step } = this.world
+    const { fleet, random, pick, plan, step, stepUntil } = this.world
     const { clock } = fleet
     const [key, limit] = ["user alice", 5] as const
     for (let round = 0; round < 8; round++) {
@@ -118,9 +127,9 @@ class Sessions implements Property {
             else if (waited === undefined && clock.now - startedAt < 3000) clock.after(50, again)
           })
         again()
-        step(3100)
+        stepUntil(3100, () => waited !== undefined)
         assert.isDefined(waited, `a free slot for ${machine.id}`)
-        assert.isAtMost(waited!, plan.missed === 0 ? 300 : 2600, `a free slot for ${machine.id}`)
+        atMost(waited!, plan.missed === 0 ? 300 : 2600, `a free slot for ${machine.id}`)
       }
       for (const session of [...fleet.sessions]) session.end()
       step(random() * 300)
