@@ -167,9 +167,6 @@ export class MethodNotAllowed extends TaggedError("MethodNotAllowed")<{
 /** OPTIONS that goes no further than to this server (Max-Forwards: 0). This server answers. */
 export class LastHop extends TaggedError("LastHop") {}
 
-/** The HTTP request has passed this server already (RFC 9110 §7.6.3). */
-export class LoopDetected extends TaggedError("LoopDetected") {}
-
 // Caused by the policy -------------------------------------------------------
 
 /** A rule, a custom service, or the system's firewall denied the target. */
@@ -264,8 +261,11 @@ export class ResponseTimeout extends TaggedError("ResponseTimeout") {}
 /** An error of an upstream itself. `upstream` is its URL, without a password. */
 interface OfUpstream {
   readonly upstream: string
-  /** Set if the upstream had been asked for the target, so that the target can have caused the error. */
-  readonly after?: "request"
+  /**
+   * `request` if the upstream had been asked for the target, so that the target can have caused the error; `queue` if it
+   * was not asked, because so many sessions of the client wait for the same answer.
+   */
+  readonly after?: "request" | "queue"
 }
 
 /** There is no connection to the upstream. */
@@ -288,6 +288,9 @@ export class UpstreamFailed extends TaggedError("UpstreamFailed")<OfUpstream & {
 export class RouteUnable extends TaggedError("RouteUnable")<{
   readonly reason: string
 }> {}
+
+/** The request has passed this server already (RFC 9110 §7.6.3), and would be sent on again. */
+export class LoopDetected extends TaggedError("LoopDetected") {}
 
 // Caused by the server -------------------------------------------------------
 
@@ -498,7 +501,7 @@ export type DialError =
 export type UpstreamError = UpstreamUnreachable | UpstreamTimeout | UpstreamLoginFailed | UpstreamFailed
 
 /** A failure of the route, which tells nothing of the target. */
-export type RouteError = UpstreamError | RouteUnable
+export type RouteError = UpstreamError | RouteUnable | LoopDetected
 
 /** While an HTTP request is forwarded. */
 export type ForwardError = BadResponse | ResponseTimeout

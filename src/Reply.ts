@@ -85,7 +85,6 @@ export const answers = {
   HeadTooLarge: silence(431, "http_request_error"),
   NotForProxy: silence(400, "http_request_error"),
   AutoConfigRequested: silence(200, "http_request_error"),
-  LoopDetected: silence(508, "proxy_loop_detected"),
   MethodNotAllowed: silence(405, "http_request_denied"),
   // The client asked for this server's own response, which is no error.
   LastHop: silence(200, ""),
@@ -114,6 +113,7 @@ export const answers = {
   UpstreamLoginFailed: reply(ReplyCode.GeneralFailure, 502, "proxy_configuration_error"),
   UpstreamFailed: reply(ReplyCode.GeneralFailure, 502, "proxy_internal_error"),
   RouteUnable: reply(ReplyCode.CommandNotSupported, 501, "http_request_denied"),
+  LoopDetected: reply(ReplyCode.GeneralFailure, 508, "proxy_loop_detected"),
 
   BadResponse: silence(502, "http_protocol_error"),
   ResponseTimeout: silence(504, "http_response_timeout"),

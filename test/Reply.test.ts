@@ -88,7 +88,6 @@ type OnlyHttp =
   | "HeadTooLarge"
   | "NotForProxy"
   | "AutoConfigRequested"
-  | "LoopDetected"
   | "MethodNotAllowed"
   | "LastHop"
   | "BadResponse"
@@ -185,6 +184,7 @@ const cases: Record<Exclude<keyof typeof answers, OnlyHttp>, Case> = {
     0x01
   ),
   UpstreamFailed: dialing(new Errors.UpstreamFailed({ upstream: "http://h:80", reason: "closed" }), 0x01),
+  LoopDetected: dialing(new Errors.LoopDetected(), 0x01),
   RouteUnable: dialing(new Errors.RouteUnable({ reason: "no datagrams" }), 0x07),
   OutOfResources: dialing(new Errors.OutOfResources({ code: "EMFILE" }), 0x01),
   ServerFault: {

@@ -19,6 +19,7 @@ import * as SessionBandwidth from "../limits/SessionBandwidth.ts"
 import type { LimitSettings } from "../limits/Settings.ts"
 import type { Client } from "../network/Client.ts"
 import type { Dialer, Outgoing } from "../network/Dialer.ts"
+import { Pseudonym } from "../network/Pseudonym.ts"
 import { type Ending, Relay, type Traffic } from "../network/Relay.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
@@ -28,6 +29,7 @@ import type { Policy } from "../policy/Policy.ts"
 import type { Connected, JudgedTarget } from "../routes/Route.ts"
 import { CurrentRoute } from "../routes/Routes.ts"
 import { type Admitted, accessOf } from "../session/States.ts"
+import * as HttpFields from "../wire/HttpFields.ts"
 import * as Target from "../wire/Target.ts"
 import type { CommandContext } from "./CommandContext.ts"
 
@@ -37,7 +39,7 @@ export const run = (
 ): Effect.Effect<
   Ending,
   ClientGone | InvalidTarget | ResolveError | DialError | LimitError,
-  Bandwidth | LimitSettings | NetworkSettings | Policy | Resolver | Dialer | Relay | Scope.Scope
+  Bandwidth | LimitSettings | NetworkSettings | Policy | Pseudonym | Resolver | Dialer | Relay | Scope.Scope
 > =>
   // The attempt ends if the client goes away.
   Effect.flatMap(context.client.whileConnected(open(context)), ({ outgoing, decision }) =>
@@ -84,12 +86,14 @@ export const open = ({
 }: Pick<CommandContext, "admitted" | "chargeRule" | "log">): Effect.Effect<
   Connected,
   InvalidTarget | ResolveError | DialError | LimitError,
-  NetworkSettings | Policy | Resolver | Dialer | Scope.Scope
+  NetworkSettings | Policy | Pseudonym | Resolver | Dialer | Scope.Scope
 > =>
   Effect.flatMap(judge(admitted), (judged) =>
     Phases.run(
       "dial",
-      Effect.flatMap(CurrentRoute, (route) => route.connect({ ...judged, chargeRule, log }))
+      Effect.flatMap(viaOf(admitted), (via) =>
+        Effect.flatMap(CurrentRoute, (route) => route.connect({ ...judged, via, chargeRule, log }))
+      )
     )
   )
 
@@ -114,3 +118,16 @@ export const judge = (
   const access = accessOf(admitted)
   return Effect.map(Phases.run("decide", Authorize.authorize(access)), (permitted) => ({ access, permitted }))
 }
+
+/** The proxies that a request has passed, for the next one. */
+export const viaOf = ({
+  protocol,
+  request
+}: Admitted): Effect.Effect<NonNullable<JudgedTarget["via"]>, never, Pseudonym> =>
+  Effect.map(Pseudonym, (pseudonym) => ({
+    before:
+      request.command === "FORWARD"
+        ? HttpFields.via(request.head)
+        : (request.via ?? (protocol === "SOCKS4" ? "SOCKS/4" : "SOCKS/5")),
+    pseudonym
+  }))

@@ -19,7 +19,7 @@ import type { Resolver } from "../network/Resolver.ts"
 import { NetworkSettings } from "../network/Settings.ts"
 import type { Policy } from "../policy/Policy.ts"
 import type { Forwarding } from "../session/States.ts"
-import type { Fields } from "../wire/Http.ts"
+import { type Fields, values } from "../wire/Http.ts"
 import * as HttpFields from "../wire/HttpFields.ts"
 import type { CommandContext } from "./CommandContext.ts"
 import * as ForwardOrigin from "./ForwardOrigin.ts"
@@ -42,7 +42,7 @@ type Services =
 export const run = (order: CommandContext<Forwarding>): Effect.Effect<Ending, SessionError, Services> =>
   Effect.flatMap(Pseudonym, (pseudonym) => {
     const { head } = order.request
-    if (HttpFields.hasPassed(head.fields, pseudonym)) return Effect.fail(new LoopDetected())
+    if (HttpFields.hasPassed(values(head.fields, "via"), pseudonym)) return Effect.fail(new LoopDetected())
     if (HttpFields.isLastHop(head)) return Effect.fail(new LastHop())
     return Effect.flatMap(attempt(order, true), ({ outcome, place, pace }) =>
       outcome._tag === "Unheard" ? again(order) : finish(order, outcome, place, pace)

@@ -13,6 +13,7 @@ import type { DialError, InvalidTarget, LimitError, NotAllowed, ResolveError } f
 import type { Dialer } from "../network/Dialer.ts"
 import type { HttpExchange } from "../network/HttpExchange.ts"
 import { HttpOrigin } from "../network/HttpOrigin.ts"
+import type { Pseudonym } from "../network/Pseudonym.ts"
 import type { Resolver } from "../network/Resolver.ts"
 import type { NetworkSettings } from "../network/Settings.ts"
 import type { Permitted } from "../policy/Authorize.ts"
@@ -55,7 +56,7 @@ const ownerOf = ({ identity: { user }, peer: { remote } }: Admitted): string =>
 /** What a connection to the origin needs, and is found by. */
 interface Wanted {
   readonly options: Options
-  readonly judged: Pick<JudgedTarget, "access" | "permitted">
+  readonly judged: Pick<JudgedTarget, "access" | "permitted" | "via">
   /** Makes a connection to the origin, or to an upstream that takes the request. */
   readonly connect: Route["connect"]
   readonly keyFor: (permitted: Permitted) => string | undefined
@@ -70,10 +71,10 @@ export const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Place,
   InvalidTarget | NotAllowed | ResolveError | DialError | LimitError,
-  NetworkSettings | OriginPool | Policy | Resolver | Dialer | Scope.Scope
+  NetworkSettings | OriginPool | Policy | Pseudonym | Resolver | Dialer | Scope.Scope
 > {
   const { admitted, chargeRule, exchange, canReuse } = options
-  const judged = yield* Connect.judge(admitted)
+  const judged = { ...(yield* Connect.judge(admitted)), via: yield* Connect.viaOf(admitted) }
   const route = yield* CurrentRoute
   const keyFor = keysOf(admitted, judged.access, route, yield* Clock.currentTimeMillis)
   // A request for WebSocket goes through a tunnel (RFC 6455 §4.1), and not to an upstream.

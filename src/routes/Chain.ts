@@ -19,6 +19,7 @@ import * as Target from "../wire/Target.ts"
 import * as Attempts from "./Attempts.ts"
 import { Conversation } from "./Conversation.ts"
 import * as UpstreamUrl from "./UpstreamUrl.ts"
+import type { Request } from "./upstreams/Kind.ts"
 import { kinds } from "./upstreams/Kinds.ts"
 
 /** An upstream, with its TLS handshake. */
@@ -54,6 +55,8 @@ export class Progress {
   upstream = ""
   /** Whether the last upstream has been asked for the target. */
   isAsked = false
+  /** The proxies that have asked for the target, as `Via` has them (RFC 9110 §7.6.3). */
+  via: string | undefined
 
   constructor(until?: number) {
     this.until = until
@@ -82,7 +85,9 @@ export const connect = (
   target: Target.Target,
   progress?: Progress
 ): Effect.Effect<Reached, DialError, Services> =>
-  connectToLast(hops, progress, (conversation, hop, bound) => pass(conversation, hop, target, bound))
+  connectToLast(hops, progress, (conversation, hop, bound) =>
+    pass(conversation, hop, { target, via: progress?.via, bound })
+  )
 
 /** Connects to the last of the hops, and says to it what `last` does, in the same way. */
 export const connectToLast = (
@@ -125,7 +130,7 @@ export const converse = Effect.fnUntraced(function* (
         ? last(conversation, hop, (address) => {
             bound = address
           })
-        : pass(conversation, hop, placeOf(next), unbound)
+        : pass(conversation, hop, { target: placeOf(next), via: progress.via, bound: unbound })
       progress.isAsked = next === undefined
       if (!hop.upstream.isPipelined) yield* conversation.settle
     }
@@ -163,14 +168,14 @@ const encrypt = (
 const pass = (
   conversation: Conversation,
   { upstream: { kind, credentials, isPipelined } }: Hop,
-  target: Target.Target,
-  bound: (address: NetAddress.InetAddress) => void
+  { target, via, bound }: Pick<Request, "target" | "via" | "bound">
 ): Effect.Effect<void, DialError> =>
   Effect.mapError(
     kinds[kind].connect(conversation, {
       target,
       credentials: credentials && Redacted.value(credentials),
       isPipelined,
+      via,
       bound
     }),
     conversation.reported

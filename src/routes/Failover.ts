@@ -13,7 +13,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Deadline from "../base/Deadline.ts"
 import * as Finalizers from "../base/Finalizers.ts"
-import { type DialError, RouteUnable, type UpstreamError } from "../Errors.ts"
+import { type DialError, RouteUnable, type UpstreamError, UpstreamTimeout } from "../Errors.ts"
 import type { Way } from "../network/Dialer.ts"
 import * as HappyEyeballs from "../network/HappyEyeballs.ts"
 import { NetworkSettings } from "../network/Settings.ts"
@@ -150,16 +150,40 @@ const attempted = <A, E, R>({
       return Effect.andThen(Deferred.await(none), next(place))
     })
 
-  // One member needs no staggered start.
-  if (places === 1) {
-    const only = pick(group, tried, asked.key, clock.currentTimeMillisUnsafe())
-    return only === undefined ? without(pool, asked) : through(only, 0, false)
-  }
-  return HappyEyeballs.first(Arr.makeBy(places, next), Duration.divideUnsafe(connectTimeout, places)).pipe(
-    Effect.mapError(() => lastError!),
-    Effect.flatMap(Effect.fromResult)
-  )
+  const all = Effect.suspend(() => {
+    // One member needs no staggered start.
+    if (places === 1) {
+      const only = pick(group, tried, asked.key, clock.currentTimeMillisUnsafe())
+      return only === undefined ? without(pool, asked) : through(only, 0, false)
+    }
+    return HappyEyeballs.first(Arr.makeBy(places, next), Duration.divideUnsafe(connectTimeout, places)).pipe(
+      Effect.mapError(() => lastError!),
+      Effect.flatMap(Effect.fromResult)
+    )
+  })
+  return asked.flow === undefined
+    ? all
+    : pool.sessions.run(asked.flow, all, {
+        isAnswer: (error) => !isOfUpstream(error) || error._tag !== "UpstreamTimeout",
+        within: (turn) => inTime(pool, turn, connectTimeout, log)
+      })
 }
+
+/** Waits for a turn, for as long as a session may take to connect. */
+export const inTime = (
+  { route, members }: Pool,
+  turn: Effect.Effect<void>,
+  connectTimeout: Duration.Duration,
+  log: JudgedTarget["log"] = {}
+): Effect.Effect<void, UpstreamTimeout> =>
+  Deadline.within(
+    turn,
+    connectTimeout,
+    Effect.suspend(() => {
+      log.way = { route }
+      return Effect.fail(new UpstreamTimeout({ upstream: members[0]!.hops[0].shown, after: "queue" }))
+    })
+  )
 
 /** The way through a member, which has a name only among others. */
 export const wayOf = ({ route, members }: Pool, { name }: Member): Way => ({

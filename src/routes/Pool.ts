@@ -14,6 +14,7 @@ import * as Labels from "./Labels.ts"
 import { LoadHeap } from "./LoadHeap.ts"
 import * as MemberStates from "./MemberStates.ts"
 import type { Choice as ChoiceName } from "./RouteOptions.ts"
+import { SlowStart } from "./SlowStart.ts"
 import { UpstreamLog } from "./UpstreamLog.ts"
 import type { UpstreamState } from "./UpstreamState.ts"
 
@@ -34,6 +35,8 @@ export interface Asked {
   readonly labels: ReadonlyArray<Labels.Label>
   /** The user or the client's network: failures that a target can cause count once for each of these. */
   readonly by: string | undefined
+  /** The session's client and target: only some sessions wait for the same answer. Left out where nothing is asked. */
+  readonly flow?: string | undefined
 }
 
 export interface Options {
@@ -98,6 +101,10 @@ export class Pool {
   private readonly groups = LruMap.make<string, Group>(mostGroups)
   private readonly groupOf: (members: ReadonlyArray<Seen>) => Group
   private hash: number | undefined
+  /** The sessions that wait for an answer. */
+  readonly sessions = new SlowStart(16)
+  /** The relays of associations from which no datagram has come yet. To some targets datagrams go one way only. */
+  readonly relays = new SlowStart(64)
   /** The number of attempts beside others of the same session. */
   beside = 0
   /** The members that have a label, by its text. */

@@ -32,6 +32,8 @@ export interface JudgedTarget<out Entered = void, out R = Scope.Scope> {
    * the member and the address that it had at its begin. Left out for a session that begins now.
    */
   readonly since?: number | undefined
+  /** This server's name in `Via`, and what stands in front of it, for a request to another proxy (RFC 9110 §7.6.3). */
+  readonly via?: { readonly before: string; readonly pseudonym: string } | undefined
   /** Takes the way that is tried, so that the log has it if the session fails. */
   readonly log?: { way?: Way | undefined } | undefined
 }
@@ -77,6 +79,8 @@ export interface DatagramRelay {
   readonly hasEnded: boolean
   /** The way to it, for the log. */
   readonly way?: Way | undefined
+  /** To be called with each datagram from it. */
+  readonly heard?: (() => void) | undefined
 }
 
 /** The services that connect to an upstream. */

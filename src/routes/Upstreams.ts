@@ -7,12 +7,15 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as ClientNetwork from "../base/ClientNetwork.ts"
 import { inOwnScope } from "../base/OwnScope.ts"
-import type { DialError, LimitError } from "../Errors.ts"
+import { type DialError, type LimitError, LoopDetected } from "../Errors.ts"
 import type { Way } from "../network/Dialer.ts"
+import { NetworkSettings } from "../network/Settings.ts"
 import type { Access } from "../policy/Access.ts"
 import type { Permitted } from "../policy/Authorize.ts"
 import * as Authorize from "../policy/Authorize.ts"
 import * as HttpConnect from "../wire/HttpConnect.ts"
+import * as HttpFields from "../wire/HttpFields.ts"
+import * as Target from "../wire/Target.ts"
 import { mostTelling } from "./Attempts.ts"
 import * as Chain from "./Chain.ts"
 import * as Datagrams from "./Datagrams.ts"
@@ -27,10 +30,15 @@ import * as SessionKey from "./SessionKey.ts"
 /** Connects by the members of a pool. `sticky` says what sessions have in common that get the same member. */
 export const make = (pool: Pool, sticky: SessionKey.KeyOptions | undefined): Route => {
   const { route } = pool
-  const ask = ({ access, since }: Pick<JudgedTarget, "access" | "since">) =>
-    Effect.clockWith((clock) =>
-      Effect.succeed(askedBy(pool, sticky, access, since ?? clock.currentTimeMillisUnsafe()))
-    )
+  const ask = ({ access, since, via }: Pick<JudgedTarget, "access" | "since" | "via">) =>
+    Effect.clockWith((clock): Effect.Effect<Asked, LoopDetected> => {
+      // A request that has come back may still end here, on a route that is direct.
+      if (via !== undefined && HttpFields.hasPassed([via.before], via.pseudonym)) {
+        return Effect.fail(new LoopDetected())
+      }
+      const asked = askedBy(pool, sticky, access, since ?? clock.currentTimeMillisUnsafe())
+      return Effect.succeed({ ...asked, flow: flowOf(access) })
+    })
   return {
     connect: (to) =>
       Effect.flatMap(ask(to), (asked) =>
@@ -55,15 +63,22 @@ export const make = (pool: Pool, sticky: SessionKey.KeyOptions | undefined): Rou
     datagrams: Effect.fnUntraced(function* (to, share) {
       const { access, permitted, chargeRule } = to
       const [{ address }, charge] = yield* Authorize.firstWithRoom(ipv4First(permitted), chargeRule)
-      const asked = yield* ask(to)
-      const associate = Failover.use(
-        pool,
-        asked,
-        (member, progress) =>
-          Effect.map(Datagrams.associate(member, progress), (relay) =>
-            Object.assign(relay, { way: Failover.wayOf(pool, member) })
-          ),
-        to.log
+      const { flow, ...asked } = yield* ask(to)
+      const { connectTimeout } = yield* NetworkSettings
+      const associate = Effect.flatMap(
+        pool.relays.turn(flow!, connectTimeout, (turn) =>
+          Failover.inTime(pool, turn, connectTimeout, to.log)
+        ),
+        (turn) =>
+          Failover.use(
+            pool,
+            asked,
+            (member, progress) =>
+              Effect.map(Datagrams.associate(member, progress), (relay) =>
+                Object.assign(relay, { way: Failover.wayOf(pool, member), heard: () => turn.end(true) })
+              ),
+            to.log
+          )
       )
       const relay = yield* share(`${route} ${textOf(asked)}`, associate)
       if (to.log && relay.way) to.log.way = relay.way
@@ -78,7 +93,11 @@ export const make = (pool: Pool, sticky: SessionKey.KeyOptions | undefined): Rou
   }
 }
 
-const anyMember: Asked = { key: undefined, labels: [], by: undefined }
+const anyMember: Asked = { key: undefined, labels: [], by: undefined, flow: "any sender" }
+
+/** The sessions of one client to one target. */
+const flowOf = ({ identity, client, target }: JudgedTarget["access"]): string =>
+  `${identity.user ?? ""} ${client ? NetAddress.formatIp(client) : ""} ${Target.format(target)}`
 
 /** What a session asks of its member at a time in milliseconds since the epoch. */
 export const askedBy = (
@@ -102,9 +121,10 @@ const connect = (
   pool: Pool,
   member: Member,
   progress: Chain.Progress,
-  { access: { target }, permitted, chargeRule }: JudgedTarget
+  { access: { target }, permitted, chargeRule, via }: JudgedTarget
 ): Effect.Effect<Connected, DialError | LimitError, Chain.Services> => {
   const { hops } = member
+  progress.via = viaText(via)
   const isByName = hops[hops.length - 1]!.upstream.sendsNames && !NetAddress.isIpAddress(target.host)
   const attempt = ({ address, decision }: Permitted) =>
     Effect.andThen(
@@ -125,6 +145,8 @@ const connect = (
     ? attempt(permitted[0])
     : inTurn(ipv4First(permitted).slice(0, most), attempt)
 }
+
+const viaText = (via: JudgedTarget["via"]): string | undefined => via && `${via.before} ${via.pseudonym}`
 
 /** The result of the first address that the upstream connects to. */
 const inTurn = Effect.fnUntraced(function* <A, R>(
@@ -155,9 +177,10 @@ const hand = Effect.fnUntraced(function* (
   pool: Pool,
   member: Member,
   progress: Chain.Progress,
-  { access: { target }, permitted, chargeRule }: JudgedTarget
+  { access: { target }, permitted, chargeRule, via }: JudgedTarget
 ): Effect.fn.Return<Connected, DialError | LimitError, Chain.Services> {
   const { hops } = member
+  progress.via = viaText(via)
   const [{ address, decision }] = permitted
   yield* chargeRule(decision)
   const { transport, early, local } = yield* inOwnScope(Chain.connectToLast(hops, progress))

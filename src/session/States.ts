@@ -22,6 +22,8 @@ export type Request = Connection | Forwarding
 export interface Connection {
   readonly command: Exclude<Access["command"], Forwarding["command"]>
   readonly target: Target
+  /** What `Via` has in front of this server if the request goes to another proxy (RFC 9110 §7.6.3); left out for SOCKS. */
+  readonly via?: string
   /** Whether the datagrams of ASSOCIATE go in capsules on the client's connection, to this target alone (RFC 9298). */
   readonly isConnectUdp?: boolean
 }

@@ -68,6 +68,9 @@ export interface Association {
 /** The number of most recent peers that may send to the client. `LruMap` keeps at most twice as many. */
 const peerLimit = 512
 
+/** The number of most recent relays of upstreams that may send to the client. Those that end are made again, at another port. */
+const upstreamLimit = 64
+
 const none: ReadonlyArray<NetAddress.InetAddress> = []
 
 /** The sender in the header of a whole datagram from a relay. */
@@ -91,8 +94,9 @@ export const make = Effect.fnUntraced(function* (
   const endpoint = new ClientEndpoint(client, udpRate, clock)
   const reassembly = udpFragments ? Reassembly.make(meter.dropMany) : undefined
   const peers = LruMap.make<string, Destinations.Remote>(peerLimit, room)
-  /** The relays of upstreams that were used, by their keys. */
-  const upstreams = new Map<string, Destinations.Relay>()
+  /** The relays of upstreams that were used last, by their keys. */
+  const upstreams = LruMap.make<string, Destinations.Relay>(upstreamLimit)
+  let hasUpstreams = false
 
   /** Passes on a datagram of a target, behind the header of an upstream's relay if it came from one. */
   const toClient = (bytes: Buffer, headerSize: number, from: UdpEndpoint, upstream?: Destinations.Relay) => {
@@ -114,8 +118,10 @@ export const make = Effect.fnUntraced(function* (
 
   const { endpoint: endpointOf } = yield* UdpSockets
   const fromTarget = (bytes: Buffer, from: UdpEndpoint) => {
-    const upstream = upstreams.size === 0 ? undefined : upstreams.get(from.key)
+    const upstream = hasUpstreams ? upstreams.get(from.key) : undefined
     if (upstream === undefined) return toClient(bytes, 0, from)
+    // The port may be another's by now.
+    if (upstream.upstream.hasEnded) return meter.drop()
     const { through = none } = upstream.upstream
     let headerSize = 0
     let sender: NetAddress.InetAddress | undefined
@@ -128,6 +134,7 @@ export const make = Effect.fnUntraced(function* (
       if (sender === undefined || (relay !== undefined && !Equal.equals(sender, relay))) return meter.drop()
       headerSize += size
     }
+    upstream.upstream.heard?.()
     toClient(bytes, headerSize, endpointOf(sender!), upstream)
   }
 
@@ -139,7 +146,10 @@ export const make = Effect.fnUntraced(function* (
     const size = bytes.length - headerSize
     if (!meter.charge(size, "upload", remote.use)) return
     const { to, relay: upstream } = remote
-    if (upstream) upstreams.set(upstream.to.key, upstream)
+    if (upstream) {
+      hasUpstreams = true
+      upstreams.set(upstream.to.key, upstream)
+    }
     const peer = peers.get(to.key)
     if (peer?.use !== remote.use || peer?.permit !== remote.permit || peer?.relay !== upstream)
       peers.set(to.key, remote)

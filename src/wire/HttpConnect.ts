@@ -6,12 +6,17 @@ import { type Fields, values } from "./Http.ts"
 import type { Credentials } from "./Socks5.ts"
 import * as Target from "./Target.ts"
 
-/** The head of a CONNECT request. */
-export const request = (target: Target.Target, credentials: Credentials | undefined): Uint8Array => {
+/** The head of a CONNECT request. `via` are the proxies that have asked for the tunnel (RFC 9110 §7.6.3). */
+export const request = (
+  target: Target.Target,
+  credentials: Credentials | undefined,
+  via?: string | undefined
+): Uint8Array => {
   const authority = Target.format(target)
   const lines = [
     `CONNECT ${authority} HTTP/1.1`,
     `Host: ${authority}`,
+    ...(via === undefined ? [] : [`Via: ${via}`]),
     ...(credentials ? [`Proxy-Authorization: ${basic(credentials)}`] : [])
   ]
   return ascii.encode(`${lines.join("\r\n")}\r\n\r\n`)

@@ -92,11 +92,15 @@ export const isRepeatable = (method: string): boolean => repeatable.has(method)
 export const trailers = (fields: Fields): Fields =>
   endToEnd(fields).filter(([name]) => !/^(host|authorization|cookie|set-cookie|trailer|via)$/i.test(name))
 
-/** Whether `Via` has this server's pseudonym, so that the request has passed this server (RFC 9110 §7.6.3). */
-export const hasPassed = (fields: Fields, pseudonym: string): boolean =>
-  values(fields, "via").some((line) =>
-    line.split(",").some((hop) => hop.trim().split(/\s+/)[1] === pseudonym)
-  )
+/** What `Via` has in front of this server's pseudonym: the proxies before it, and the version of the request. */
+export const via = ({ fields, version }: Head): string => {
+  const lines = values(fields, "via")
+  return lines.length === 0 ? version : `${lines.join(", ")}, ${version}`
+}
+
+/** Whether these lines of `Via` have this server's pseudonym, so that the request has passed it (RFC 9110 §7.6.3). */
+export const hasPassed = (lines: ReadonlyArray<string>, pseudonym: string): boolean =>
+  lines.some((line) => line.split(",").some((hop) => hop.trim().split(/\s+/)[1] === pseudonym))
 
 const endToEnd = (fields: Fields): Fields => {
   const said = options(fields, "connection")

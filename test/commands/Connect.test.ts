@@ -16,6 +16,7 @@ import * as Usage from "../../src/limits/Usage.ts"
 import type { Client } from "../../src/network/Client.ts"
 import { Dialer } from "../../src/network/Dialer.ts"
 import * as NodeTransport from "../../src/network/NodeTransport.ts"
+import { Pseudonym } from "../../src/network/Pseudonym.ts"
 import { Relay } from "../../src/network/Relay.ts"
 import { Resolver } from "../../src/network/Resolver.ts"
 import { Policy } from "../../src/policy/Policy.ts"
@@ -78,7 +79,7 @@ const services = (answers: boolean) => {
   return {
     events,
     layer: Layer.mergeAll(
-      ...([resolver, dialer, relay, Policy.layerAnything, Config.layer()] as const),
+      ...([resolver, dialer, relay, Policy.layerAnything, Pseudonym.layer, Config.layer()] as const),
       Layer.provide(Bandwidth.layer, Quotas.layerOf(Usage.make()))
     )
   }

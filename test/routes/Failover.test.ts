@@ -112,14 +112,17 @@ const playSlowly = Effect.fnUntraced(function* (
 })
 
 /** A session that has sent all that it has to say. */
-const session = Effect.gen(function* () {
-  const client = yield* (yield* Network).connect()
-  yield* client.send([...greeting(0), ...request("203.0.113.80", 80), ...Buffer.from("hello")])
-  const [, , , code] = yield* client.receive(12)
-  const said = code === 0 ? Buffer.from(yield* client.receive(1)).toString() : code
-  yield* client.end
-  return said
-}).pipe(Effect.scoped)
+const sessionTo = (port: number) =>
+  Effect.gen(function* () {
+    const client = yield* (yield* Network).connect()
+    yield* client.send([...greeting(0), ...request("203.0.113.80", port), ...Buffer.from("hello")])
+    const [, , , code] = yield* client.receive(12)
+    const said = code === 0 ? Buffer.from(yield* client.receive(1)).toString() : code
+    yield* client.end
+    return said
+  }).pipe(Effect.scoped)
+
+const session = sessionTo(80)
 
 const waited = Effect.fnUntraced(function* (seconds: number) {
   yield* settled
@@ -261,9 +264,9 @@ describe("a route with members that are slow", () => {
     Effect.gen(function* () {
       const seen: Array<ReadonlyArray<string>> = []
       for (const name of names) seen.push(yield* playSlowly(name, "1 hour"))
-      const asking = yield* Effect.forkChild(
-        Effect.all(Array(300).fill(session) as Array<typeof session>, { concurrency: "unbounded" })
-      )
+      // Of sessions to one target most would wait for their turn.
+      const all = Array.from({ length: 300 }, (_, index) => sessionTo(1000 + index))
+      const asking = yield* Effect.forkChild(Effect.all(all, { concurrency: "unbounded" }))
       yield* waited(6)
       const begun = seen.flat().filter((what) => what === "begins").length
       assert.strictEqual(begun, 300 + 256)

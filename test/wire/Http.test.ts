@@ -135,7 +135,7 @@ describe("fields", () => {
   })
 
   it("show whether a request has passed this server before", () => {
-    const via = (value: string) => HttpFields.hasPassed([["via", value]], "me")
+    const via = (value: string) => HttpFields.hasPassed([value], "me")
     assert.isTrue(via("1.1 me"))
     assert.isTrue(via("1.0 other (x), HTTP/1.1  me (y)"))
     assert.isFalse(via("1.1 men, 1.1 other"))

@@ -112,18 +112,18 @@ describe("a request that has passed this server", () => {
     ["me 1.1", false]
   ] as const) {
     it(`is ${hasPassed ? "" : "not "}recognized by ${via}`, () => {
-      assert.strictEqual(
-        HttpFields.hasPassed(
-          [
-            ["Via", "1.0 first"],
-            ["via", via]
-          ],
-          "me"
-        ),
-        hasPassed
-      )
+      assert.strictEqual(HttpFields.hasPassed(["1.0 first", via], "me"), hasPassed)
     })
   }
+
+  it("passes on the proxies before this server, and the version in which it came", () => {
+    const head = (...lines: ReadonlyArray<string>): Head => ({
+      ...{ method: "CONNECT", target: "target.example:80", version: "1.1" },
+      fields: lines.map((line) => ["via", line])
+    })
+    assert.strictEqual(HttpFields.via(head()), "1.1")
+    assert.strictEqual(HttpFields.via(head("1.0 a, 2 b (c)", "SOCKS/5 d")), "1.0 a, 2 b (c), SOCKS/5 d, 1.1")
+  })
 })
 
 describe("a connection that a request authenticates", () => {

@@ -9,6 +9,7 @@ import {
   ConnectTimeout,
   type DialError,
   HostUnreachable,
+  LoopDetected,
   NotAllowed,
   UpstreamFailed,
   UpstreamLoginFailed
@@ -21,9 +22,9 @@ import type { Read } from "../Conversation.ts"
 import type { Kind } from "./Kind.ts"
 
 export const kind: Kind = {
-  connect: Effect.fnUntraced(function* (conversation, { target, credentials }) {
+  connect: Effect.fnUntraced(function* (conversation, { target, credentials, via }) {
     const { upstream } = conversation
-    yield* conversation.send(HttpConnect.request(target, credentials))
+    yield* conversation.send(HttpConnect.request(target, credentials, via))
     yield* conversation.defer((read) => responded(read, upstream))
   })
 }
@@ -70,7 +71,8 @@ const byType: Readonly<Record<string, () => DialError>> = {
   destination_not_found: () => new HostUnreachable(),
   destination_ip_unroutable: () => new HostUnreachable(),
   destination_ip_prohibited: denied,
-  http_request_denied: denied
+  http_request_denied: denied,
+  proxy_loop_detected: () => new LoopDetected()
 }
 
 const byStatus: Readonly<Record<number, () => DialError>> = {

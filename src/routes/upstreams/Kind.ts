@@ -15,6 +15,8 @@ export interface Request {
   readonly credentials: Credentials | undefined
   /** Whether the upstream takes messages before it has answered the messages before. */
   readonly isPipelined: boolean
+  /** The proxies that have asked for the target, for a protocol that has a place for them (RFC 9110 §7.6.3). */
+  readonly via?: string | undefined
   /** Takes the address from which the upstream connects to the target, if the upstream tells the address. */
   readonly bound: (address: NetAddress.InetAddress) => void
 }
@@ -28,7 +30,7 @@ export interface Kind {
   /** Asks for a relay of datagrams, and returns its address. Left out where the protocol has none. */
   readonly associate?: (
     conversation: Conversation,
-    request: Omit<Request, "target" | "bound">
+    request: Omit<Request, "target" | "via" | "bound">
   ) => Effect.Effect<NetAddress.InetAddress, DialError>
   /**
    * Asks for a listener for a connection from the target, and returns its address; with the second effect, the address of
@@ -36,7 +38,7 @@ export interface Kind {
    */
   readonly bind?: (
     conversation: Conversation,
-    request: Omit<Request, "bound">
+    request: Omit<Request, "via" | "bound">
   ) => Effect.Effect<Bound, DialError>
 }
 
