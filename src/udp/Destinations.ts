@@ -153,7 +153,9 @@ export const make = Effect.fnUntraced(function* (
       destination.remote?.relay?.upstream.hasEnded === true
     ) {
       const queue = bytes[Address.start] === Address.AddressType.DomainName ? names : addresses
-      if (queue.length >= queueLimit) return drop()
+      // What is looked up has a datagram that waits for it, so that there are no more look-ups than may wait.
+      if (queue.length >= queueLimit || !room.take(bytes.length)) return drop()
+      room.giveBack(bytes.length)
       destination = lookUp(Buffer.from(bytes.subarray(0, headerSize)), queue)
       known.set(key, destination)
     }

@@ -95,4 +95,39 @@ describe("Destinations", () => {
       assert.deepStrictEqual(seen, [["ASSOCIATE", "target.example:53", "192.0.2.7", "anything"]])
     }).pipe(Effect.scoped, Effect.provide(services))
   })
+
+  it.effect("are looked up no more at a time than datagrams may wait, also where the budget is used up", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const resolving = Layer.succeed(Resolver, {
+        resolve: (name) =>
+          Effect.andThen(
+            Effect.sync(() => void asked.push(name)),
+            Effect.never
+          )
+      })
+      yield* Effect.gen(function* () {
+        let dropped = 0
+        const { send } = yield* Destinations.make(
+          { ...access({}), command: "ASSOCIATE", target: undefined },
+          { of: () => Effect.undefined },
+          yield* DatagramBudget.make().enter("alice"),
+          () => assert.fail("sent"),
+          () => dropped++
+        )
+        const sized = (name: string, size: number) => {
+          const bytes = Buffer.from(datagram(name, 53, new Uint8Array(size)))
+          send(bytes, Datagram.headerSize(bytes))
+        }
+        // Together nearly all of what may wait of one association.
+        for (let index = 0; index < 4; index++) sized(`large-${index}.example`, 65_000)
+        sized("rest.example", 1900)
+        yield* settled
+        for (let index = 0; index < 200; index++) sized(`small-${index}.example`, 200)
+        yield* settled
+        assert.isAtMost(asked.length, 32)
+        assert.strictEqual(asked.length + dropped, 205)
+      }).pipe(Effect.provide(Layer.mergeAll(connecting, resolving, Policy.layerAnything)))
+    }).pipe(Effect.scoped)
+  )
 })
