@@ -71,13 +71,12 @@ const others = [check, explain, usage, schema, HashPassword.command, ...AdminCom
 const help = Command.make(
   "help",
   {
-    topic: Argument.Literals("topic", [...Help.topics, ...others.map(({ name }) => name)]).pipe(
-      Argument.withDescription("A group of settings, all, or a command"),
-      Argument.optional
-    )
+    topic: Argument.Literals("topic", [
+      ...[...Help.topics, ...others.map(({ name }) => name), ...Help.settings]
+    ]).pipe(Argument.withDescription("A setting, a group of settings, all, or a command"), Argument.optional)
   },
   ({ topic }) => print(Option.match(topic, { onNone: shortHelp, onSome: longHelp }))
-).pipe(Command.withDescription("Print the settings of a group, or all of them"))
+).pipe(Command.withDescription("Print a setting, the settings of a group, or all of them"))
 
 const print = (lines: ReadonlyArray<string>) => Console.log(lines.join("\n"))
 
@@ -103,7 +102,8 @@ export const run = (args: ReadonlyArray<string>, version: string) =>
 
 /** `--help TOPIC` is `help TOPIC`, `help COMMAND` is `COMMAND --help`, and `--healthcheck` is a command. */
 const asCommand = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const [asked = "", about = "-"] = args
+  const [asked = "", written = "-"] = args
+  const about = Help.topicOf(written)
   if (args.includes("--healthcheck")) {
     return ["healthcheck", ...args.filter((arg) => arg !== "--healthcheck")]
   }

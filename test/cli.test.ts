@@ -201,10 +201,27 @@ describe("help", () => {
     it.effect(`${how} of an unknown group lists the groups`, () =>
       Effect.gen(function* () {
         const { complaints } = yield* help([how!, "nonsense"])
-        assert.include(complaints, '"limits"')
-        assert.include(complaints, '"explain"')
+        assert.include(
+          complaints,
+          "There is no help on nonsense. There is on commands, on settings, and on all, listeners"
+        )
       })
     )
+
+    for (const topic of ["udp-rate", "--udp-rate", "SOCKS_UDP_RATE"]) {
+      it.effect(
+        `${how} ${topic} has the whole description of the setting, its variable and its default`,
+        () =>
+          Effect.gen(function* () {
+            const { shown } = yield* help([how!, topic])
+            assert.strictEqual(
+              shown.replaceAll(/\s+/g, " "),
+              "Datagrams (datagrams) --udp-rate COUNT Limit of datagrams a second from a client. Datagrams beyond it are dropped. " +
+                "SOCKS_UDP_RATE, default off"
+            )
+          })
+      )
+    }
   }
 
   it.effect("is printed for a command", () =>

@@ -48,7 +48,7 @@ const settingsPage = (): string => {
     "",
     "All settings, by groups. A flag beats its variable, which beats the config file, which beats the default. Lists repeat the flag, or have",
     "commas in it; in a variable, users are separated by line breaks and other lists by commas. Durations are `500ms`, `10s`, `15m`, `1h`, sizes",
-    "`512KiB`, `10MiB`, `5GB` (bytes), bandwidth the same a second. `effect-socks help GROUP` prints the same in a terminal.",
+    "`512KiB`, `10MiB`, `5GB` (bytes), bandwidth the same a second. `effect-socks help SETTING` and `help GROUP` print the same in a terminal.",
     "",
     ...Help.groups.flatMap(({ name, title, sections }) => [
       `## ${title} (\`${name}\`)`,

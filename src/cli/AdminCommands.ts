@@ -77,7 +77,11 @@ const ban = Command.make(
       Flag.withDescription("Such as 10m or 1h"),
       Flag.withDefault("1h")
     ),
-    reason: text("reason", "TEXT", "The reason, for the log and the list of bans")
+    reason: text("reason", "TEXT", "The reason, for the log and the list of bans"),
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withDescription("Ban a network, too, that has a large part of all addresses"),
+      Flag.withDefault(false)
+    )
   },
   ({ reason, ...asked }) =>
     Effect.flatMap(root, (given) =>

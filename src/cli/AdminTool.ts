@@ -5,6 +5,8 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AdminCheck from "../admin/AdminCheck.ts"
@@ -22,6 +24,7 @@ import * as Client from "../admin/Client.ts"
 import * as Token from "../admin/Token.ts"
 import * as Quantity from "../base/Quantity.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import * as Parsers from "../config/Parsers.ts"
 import type * as Sources from "../config/Sources.ts"
 import { BadSetting, type BadSettings } from "../Errors.ts"
 import { printable } from "../wire/Text.ts"
@@ -69,13 +72,32 @@ export const bans = (given: Sources.Given, { json }: Printed) =>
 
 export const ban = (
   given: Sources.Given,
-  asked: Printed & { readonly network: string; readonly for: string; readonly reason: string | undefined }
-) =>
-  run(given, (client) => {
-    const { json, network, for: duration, reason } = asked
+  asked: Printed & {
+    readonly network: string
+    readonly for: string
+    readonly reason: string | undefined
+    readonly yes: boolean
+  }
+) => {
+  const { json, network, for: duration, reason, yes } = asked
+  if (!yes && isHuge(network)) return Effect.fail(hasManyAddresses(network))
+  return run(given, (client) => {
     const payload = { network, duration, ...(reason !== undefined && { reason }) }
     return Effect.flatMap(client.bans.add({ payload }), (row) => printBans(json, [row]))
   })
+}
+
+const hasManyAddresses = (network: string) =>
+  new AdminFailed({
+    message: `${printable(network)} has a large part of all addresses: to ban all of them, add --yes`
+  })
+
+/** Whether a network is so large that it was hardly meant: more than a /8 of IPv4, or a /16 of IPv6. */
+const isHuge = (network: string): boolean =>
+  Option.exists(
+    Parsers.network(network),
+    ({ address, prefixLength }) => prefixLength < (NetAddress.isIpv4Address(address) ? 8 : 16)
+  )
 
 export const unban = (given: Sources.Given, { json, network }: Printed & { readonly network: string }) =>
   run(given, (client) =>

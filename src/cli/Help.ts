@@ -48,8 +48,22 @@ export const groups: ReadonlyArray<Group> = [
   { name: "program", title: "The program", sections: [WorkerSettings, ProgramSettings] }
 ]
 
-/** The topics of the command `help`. */
+/** The groups that the command `help` takes, and all of them. */
 export const topics: ReadonlyArray<string> = ["all", ...groups.map(({ name }) => name)]
+
+/** The settings that it takes, as flags without dashes. */
+export const settings: ReadonlyArray<string> = groups.flatMap(({ sections }) =>
+  Object.keys(Section.table(sections)).map(Setting.flagName)
+)
+
+/** A topic as people write it: `--listen`, `SOCKS_LISTEN` and `routes:` are settings, too. */
+export const topicOf = (text: string): string => {
+  const name = text
+    .replace(/^(?:--|SOCKS_)|:$/g, "")
+    .toLowerCase()
+    .replaceAll("_", "-")
+  return settings.includes(name) ? name : text
+}
 
 /** The settings in the short help. */
 const usual: ReadonlySet<string> = new Set([
@@ -81,21 +95,28 @@ export const short = (commands: ReadonlyArray<string>): ReadonlyArray<string> =>
     return settings.length === 0 ? [] : [title, ...settings.map(row)]
   }),
   "",
-  "  effect-socks help COMMAND says what a command does; help all, or help GROUP, has every setting:",
+  "  effect-socks help COMMAND says what a command does; help SETTING a setting; all, or a group:",
   ...wrapped(topics.slice(1).join(", "), 78, "").map((line) => `  ${line}`)
 ]
 
-/** The settings of a group, or of all groups, with their whole descriptions, in lines of this width; none for no group. */
+/**
+ * The settings of a group, of all groups, or one setting, with their whole descriptions, in lines of this width; none for
+ * what is none of these.
+ */
 export const long = (topic: string, width: number): ReadonlyArray<string> => {
-  const chosen = groups.filter(({ name }) => topic === "all" || topic === name)
-  return chosen.flatMap(({ name, title, sections }, index) => [
-    ...(index === 0 ? [] : [""]),
-    `${title} (${name})`,
-    ...Object.entries(Section.table(sections)).flatMap(([name, setting]) => [
-      "",
-      ...entry(name, setting, width)
+  const isChosen = (name: string, key: string) =>
+    topics.includes(topic) ? topic === "all" || topic === name : topic === Setting.flagName(key)
+  return groups
+    .map(({ name, title, sections }) => ({
+      title: `${title} (${name})`,
+      settings: Object.entries(Section.table(sections)).filter(([key]) => isChosen(name, key))
+    }))
+    .filter(({ settings }) => settings.length > 0)
+    .flatMap(({ title, settings }, index) => [
+      ...(index === 0 ? [] : [""]),
+      title,
+      ...settings.flatMap(([name, setting]) => ["", ...entry(name, setting, width)])
     ])
-  ])
 }
 
 const textsOf = (sections: ReadonlyArray<Section.Any>) =>

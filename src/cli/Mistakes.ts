@@ -6,6 +6,7 @@ import type * as CliError from "effect/cli/CliError"
 import * as Setting from "../config/Setting.ts"
 import * as Suggest from "../config/Suggest.ts"
 import { printable } from "../wire/Text.ts"
+import * as Help from "./Help.ts"
 import * as Settings from "./Settings.ts"
 
 /** A sentence for each error. */
@@ -15,8 +16,22 @@ export const lines = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): Readon
   const others = errors.filter(({ _tag }) => flags.length === 0 || _tag !== "UnknownSubcommand")
   return others.map((error) => {
     if (error._tag === "UnrecognizedOption") return unknownSetting(error)
-    return error._tag === "UnknownSubcommand" ? unknownCommand(error) : error.message
+    if (error._tag === "UnknownSubcommand") return unknownCommand(error)
+    return error._tag === "InvalidValue" && Object.hasOwn(wrongArguments, error.option)
+      ? wrongArguments[error.option]!(error.value)
+      : error.message
   })
+}
+
+/** What is said of a wrong argument, by the name of the argument. */
+const wrongArguments: Readonly<Record<string, (value: string) => string>> = {
+  id: (value) =>
+    `"${printable(value)}" is no session: sessions have numbers such as 17, which effect-socks sessions lists`,
+  topic: (value) => {
+    const meant = Suggest.nearest(value, [...Help.topics, ...Help.settings])
+    const known = `There is on commands, on settings, and on ${Help.topics.join(", ")}.`
+    return `There is no help on ${printable(value)}. ${meant === undefined ? known : `Did you mean ${meant}?`}`
+  }
 }
 
 const unknownCommand = ({ subcommand, suggestions: [meant] }: CliError.UnknownSubcommand): string =>

@@ -31,6 +31,25 @@ describe("help", () => {
     }
   })
 
+  it("of a setting has that one alone, and its group", () => {
+    const lines = Help.long("idle-timeout", 80)
+    assert.match(lines[0]!, /\(connections\)$/)
+    assert.deepStrictEqual(
+      lines.filter((line) => /^ {2}\S/.test(line)),
+      ["  --idle-timeout DURATION"]
+    )
+    assert.include(Help.long("routes", 80), "  routes:")
+    assert.deepStrictEqual(Help.long("nothing", 80), [])
+  })
+
+  it("of a setting is found by its flag, its variable and its key", () => {
+    for (const text of ["--idle-timeout", "SOCKS_IDLE_TIMEOUT", "idle-timeout", "idle-timeout:"]) {
+      assert.strictEqual(Help.topicOf(text), "idle-timeout")
+    }
+    for (const text of ["-", "--json", "users-of", "SOCKS_", "check"])
+      assert.strictEqual(Help.topicOf(text), text)
+  })
+
   it("of all has every setting", () => {
     const text = Help.long("all", 80).join("\n")
     for (const name of Object.keys(Section.table(Settings.sections))) {

@@ -57,6 +57,28 @@ describe("an unknown setting", () => {
   })
 })
 
+describe("a wrong argument", () => {
+  const value = (option: string, value: string) =>
+    Mistakes.lines([new CliError.InvalidValue({ option, value, expected: "Expected x", kind: "argument" })])
+
+  it("that is to be a session says what numbers of sessions are", () => {
+    assert.deepStrictEqual(value("id", "x\u001b"), [
+      '"x\\u{1b}" is no session: sessions have numbers such as 17, which effect-socks sessions lists'
+    ])
+  })
+
+  it("that is to be a topic of the help says what there is, or the nearest one", () => {
+    assert.deepStrictEqual(value("topic", "idle-timout"), [
+      "There is no help on idle-timout. Did you mean idle-timeout?"
+    ])
+    assert.match(value("topic", "nonsense")[0]!, /^There is no help on nonsense\. .*listeners, .*program\.$/)
+  })
+
+  it("of another name is told as it is", () => {
+    assert.match(value("constructor", "x")[0]!, /x/)
+  })
+})
+
 describe("an unknown command", () => {
   it("is reported with the nearest one", () => {
     assert.deepStrictEqual(Mistakes.lines([command("chek", ["check"])]), [
