@@ -4,12 +4,14 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { User } from "../auth/User.ts"
 import * as UserParameters from "../auth/UserParameters.ts"
 import * as UsersSource from "../auth/UsersSource.ts"
 import * as Slices from "../base/Slices.ts"
+import * as EgressSource from "../config/EgressSource.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
 import { nameOf } from "../config/Rule.ts"
 import * as RuleLint from "../config/RuleLint.ts"
@@ -17,6 +19,8 @@ import { having } from "../config/RuleTable.ts"
 import * as Sources from "../config/Sources.ts"
 import * as Variables from "../config/Variables.ts"
 import * as FleetUrl from "../fleet/FleetUrl.ts"
+import * as Interfaces from "../network/Interfaces.ts"
+import * as AddressWait from "../server/AddressWait.ts"
 import { printable } from "../wire/Text.ts"
 import * as Settings from "./Settings.ts"
 import * as UnencryptedUdp from "./UnencryptedUdp.ts"
@@ -60,6 +64,10 @@ export const of = Effect.fnUntraced(function* (
     ...(admin?._tag === "HostPort" && adminToken !== undefined && Redacted.value(adminToken).length < shortest
       ? [`admin-token: it can be guessed: ${shortest} random characters or more cannot`]
       : []),
+    ...(yield* missing("egress", values.egress)),
+    ...(yield* Effect.forEach(values.routes, ({ name, egress }) =>
+      missing(`egress of the route ${name}`, egress)
+    )).flat(),
     ...exposed(fleet),
     ...expired(users, yield* Clock.currentTimeMillis),
     ...lockedOut(users, values),
@@ -81,6 +89,26 @@ const exposed = (fleet: Settings.Read["values"]["fleet"]): ReadonlyArray<string>
       "network in between is not trusted"
   ]
 }
+
+/** Addresses and interfaces that this machine does not have. Of a network, it needs to have none. */
+const missing = Effect.fnUntraced(function* (
+  what: string,
+  egress: ReadonlyArray<EgressSource.EgressSource>
+): Effect.fn.Return<ReadonlyArray<string>> {
+  const found: Array<string> = []
+  for (const source of egress) {
+    if (source._tag === "Interface") {
+      const isThere = [true, false].some((isIpv4) => Interfaces.find(source.name, isIpv4) !== undefined)
+      if (!isThere) found.push(`${what}: this machine has no interface ${source.name}, or it has no address`)
+    } else if (!EgressSource.isChosen(source) && (yield* AddressWait.isAbsent(source.network.address))) {
+      const address = NetAddress.formatIp(source.network.address)
+      found.push(
+        `${what}: this machine does not have ${address}, so no session leaves from there unless a local route has it`
+      )
+    }
+  }
+  return found
+})
 
 /** Rules that take a route with name servers by addresses, which nobody knows before name servers are asked. */
 const byAddressOnly = ({ rules, routes }: Settings.Read["values"]): ReadonlyArray<string> => {

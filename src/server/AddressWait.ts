@@ -25,7 +25,7 @@ const one = Effect.fnUntraced(function* (at: ListenAddress.ListenAddress, probe:
   const { wait } = ListenAddress.optionsOf(at)
   const place = ListenAddress.placeOf(ListenAddress.endpointOf(at))
   if (wait === undefined || place._tag !== "HostPort") return
-  const isMissing = Effect.map(probe(Host.formatHost(place.host)), (code) => absent.has(code ?? ""))
+  const isMissing = isAbsent(place.host, probe)
   if (!(yield* isMissing)) return
   const address = ListenAddress.format(place)
   yield* Effect.logWarning("a listening address is not available yet: waiting for it", {
@@ -39,6 +39,10 @@ const one = Effect.fnUntraced(function* (at: ListenAddress.ListenAddress, probe:
   )
   yield* Effect.timeoutOption(there, wait)
 })
+
+/** Whether this machine has no such address. */
+export const isAbsent = (host: Host.Host, probe: Probe = bind): Effect.Effect<boolean> =>
+  Effect.map(probe(Host.formatHost(host)), (code) => absent.has(code ?? ""))
 
 /** The error codes for an address that the machine does not have, and for a name without addresses. */
 const absent: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN", "ENODEV"])

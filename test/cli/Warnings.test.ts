@@ -61,7 +61,7 @@ describe("warnings", () => {
     Effect.gen(function* () {
       const file = `routes:
   - { name: inside, dns: 10.0.0.53 }
-  - { name: quiet, egress: 192.0.2.10 }
+  - { name: quiet, egress: 127.0.0.1 }
 rules:
   - { allow: true, to: "*.corp.example", route: inside }
   - { name: ours, allow: true, to: [10.0.0.0/8, 192.168.0.0/16], route: inside }
@@ -72,6 +72,24 @@ rules:
         "rules: ours takes the route inside by addresses only: names that lead to these are found by other name servers, and denied"
       ])
     })
+  )
+
+  it.effect(
+    "are about addresses and interfaces from which sessions are to leave, and which are not here",
+    () =>
+      Effect.gen(function* () {
+        const file = `egress: [192.0.2.10, 127.0.0.1, 192.0.2.0/28, lo, nosuch0]
+egress-key: 0123456789abcdef
+routes: { name: quiet, egress: 192.0.2.11 }
+rules: { allow: true, route: quiet }
+`
+        assert.deepStrictEqual(yield* warnings(file), [
+          "egress: this machine does not have 192.0.2.10, so no session leaves from there unless a local route has it",
+          "egress: this machine has no interface nosuch0, or it has no address",
+          "egress of the route quiet: this machine does not have 192.0.2.11, so no session leaves from there unless a local " +
+            "route has it"
+        ])
+      })
   )
 
   it.effect("are about routes whose file has no member", () =>
