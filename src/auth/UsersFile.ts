@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Issue from "effect/SchemaIssue"
+import * as JsonList from "../base/JsonList.ts"
 import * as Slices from "../base/Slices.ts"
 import * as Yaml from "../config/Yaml.ts"
 import { printable } from "../wire/Text.ts"
@@ -114,10 +115,10 @@ const fromLine = (line: string): Result.Result<User.User, Flaw["expected"]> => {
 
 // The message of a parser is not shown: it can quote a password.
 const fromJson = (text: string): Effect.Effect<unknown, Flaw> =>
-  Effect.try({
-    try: (): unknown => JSON.parse(text),
-    catch: () => ({ where: "all of it", expected: "JSON" })
-  })
+  // What the parser throws is a defect of the work.
+  Effect.catchDefect(Slices.run(JsonList.parse(text)), () =>
+    Effect.fail({ where: "all of it", expected: "JSON" })
+  )
 
 const fromYaml = Effect.fnUntraced(function* (text: string): Effect.fn.Return<unknown, Flaw> {
   const plainly = yield* Slices.run(Yaml.parsePlain(text, undefined))

@@ -2,10 +2,13 @@
  * Changes of one user in the text of a users file. All else in the text stays as it is: the order, the comments, and
  * how the other users are written.
  */
+import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Yaml from "yaml"
+import * as JsonList from "../base/JsonList.ts"
+import * as Slices from "../base/Slices.ts"
 import * as Limits from "../config/Limits.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 import type { UserChange } from "./StoredUsers.ts"
@@ -78,16 +81,25 @@ const lineOf = (line: string, { enabled, passwordHash }: UserChange): string => 
 
 // A list in JSON ---------------------------------------------------------------
 
-const inJson = (text: string, edit: Edit): string | undefined => {
-  const list: unknown = JSON.parse(text)
+const inJson = (text: string, edit: Edit): Promise<string | undefined> =>
+  Effect.runPromise(Slices.run(jsonWith(text, edit)))
+
+function* jsonWith(text: string, edit: Edit): Slices.Work<string | undefined> {
+  const list = yield* JsonList.parse(text)
   if (!Array.isArray(list)) return undefined
   if (edit._tag === "add") list.push(written(edit.user))
   else if (edit._tag === "remove") list.splice(edit.index, 1)
   else list[edit.index] = changed(list[edit.index], edit.to)
   const [, indent] = /^\s*\[\s*\n([ \t]+)/.exec(text) ?? []
   const isOneLine = indent === undefined && text.trim() !== "[]"
-  const end = /\s*$/.exec(text)?.[0] ?? ""
-  return JSON.stringify(list, null, isOneLine ? undefined : (indent ?? 2)) + end
+  const end = text.slice(text.trimEnd().length)
+  if (list.length === 0) return `[]${end}`
+  const space = isOneLine ? "" : (indent ?? "  ")
+  const line = isOneLine ? "" : "\n"
+  const items = yield* Slices.map(list, (item) =>
+    JSON.stringify(item, null, space).replaceAll("\n", `\n${space}`)
+  )
+  return `[${line}${space}${items.join(`,${line}${space}`)}${line}]${end}`
 }
 
 /** A user as an object of a file. */
