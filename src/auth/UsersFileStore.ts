@@ -10,7 +10,7 @@ import { access, type FileHandle, open, realpath } from "node:fs/promises"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
+import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -57,7 +57,8 @@ export const make = (
   let known: (Omit<Known, "text"> & { readonly isOwn: boolean }) | undefined
   /** Their number when the store last wrote the file. */
   let count = 0
-  const own = makeSignals()
+  /** The changes of this store. */
+  const own = Effect.runSync(PubSub.sliding<void>(1))
 
   const list = Effect.gen(function* () {
     const stamp = yield* FileStamp.read(path)
@@ -116,7 +117,7 @@ export const make = (
         count = next.users.length
         if ((yield* stateOf(path, file)).content === content) break
       }
-      own.give()
+      yield* PubSub.publish(own, undefined)
       return true
     }).pipe(Effect.scoped, one.withPermits(1))
 
@@ -137,31 +138,12 @@ export const make = (
     // A file that cannot be used at present changes nothing.
     changes: Stream.concat(
       Stream.succeed(undefined),
-      Stream.merge(own.stream, FileWatcher.changes([path]))
+      Stream.merge(Stream.fromPubSub(own), FileWatcher.changes([path]))
     ).pipe(
       Stream.mapEffect(() => Effect.option(list)),
       Stream.flatMap((users) => Stream.fromIterable(Option.toArray(users))),
       Stream.changesWith((one, other) => one === other)
     )
-  }
-}
-
-/** Signals, each to all who listen at that time. */
-const makeSignals = () => {
-  const listeners = new Set<() => void>()
-  const listen = (heard: () => void) =>
-    Effect.acquireRelease(
-      Effect.sync(() => void listeners.add(heard)),
-      () => Effect.sync(() => listeners.delete(heard))
-    )
-  return {
-    give: () => {
-      for (const heard of listeners) heard()
-    },
-    stream: Stream.callback<void>((queue) => listen(() => void Queue.offerUnsafe(queue, undefined)), {
-      bufferSize: 1,
-      strategy: "sliding"
-    })
   }
 }
 
