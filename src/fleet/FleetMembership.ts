@@ -31,20 +31,23 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
    * after it was empty. While the store is away, a machine begins by what it has `seen` last.
    */
   static readonly layer = (
-    { fleetPrefix, fleetMachine, fleetLease }: FleetSettings["Service"],
+    settings: FleetSettings["Service"],
     database = 0,
     seen?: Seen
   ): Layer.Layer<FleetMembership, FleetStoreFailed, FleetStore> =>
     Layer.effect(
       FleetMembership,
       Effect.gen(function* () {
+        const { fleetPrefix, fleetLease } = settings
         const store = yield* FleetStore
         const clock = yield* Clock.clockWith(Effect.succeed)
         const scope = yield* Effect.scope
         const fork = Effect.runForkWith(yield* Effect.context<never>())
-        const name = fleetMachine === "auto" ? hostname() : fleetMachine
         const aloneOf = store.isConnected() ? undefined : seen?.machines
-        const told = JSON.stringify({ name, startedAt: clock.currentTimeMillisUnsafe() } satisfies Told)
+        const told = JSON.stringify({
+          name: nameOf(settings),
+          startedAt: clock.currentTimeMillisUnsafe()
+        } satisfies Told)
         const membership = new Membership({
           store,
           keys: Keys.make(fleetPrefix, database),
@@ -92,6 +95,10 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
       })
     )
 }
+
+/** The name of a machine in its fleet. */
+export const nameOf = ({ fleetMachine }: Pick<FleetSettings["Service"], "fleetMachine">): string =>
+  fleetMachine === "auto" ? hostname() : fleetMachine
 
 const leaving = (membership: Membership) =>
   Effect.callback<void>((resume) => membership.end(() => resume(Effect.void)))

@@ -19,7 +19,7 @@ import * as ExchangeLoop from "./ExchangeLoop.ts"
 import * as FleetBans from "./FleetBans.ts"
 import { FleetLeader } from "./FleetLeader.ts"
 import * as FleetLogins from "./FleetLogins.ts"
-import { FleetMembership } from "./FleetMembership.ts"
+import { FleetMembership, nameOf } from "./FleetMembership.ts"
 import { FleetPeers, make as makePeers } from "./FleetPeers.ts"
 import * as FleetStart from "./FleetStart.ts"
 import { FleetStore, run } from "./FleetStore.ts"
@@ -32,10 +32,8 @@ import * as UsageJournal from "./UsageJournal.ts"
 
 /** `secret` is what the machines know and the store's data does not have: the password of the store. */
 export const layer = (
-  {
-    fleetLostQuotas,
-    stateDir
-  }: Pick<FleetSettings["Service"], "fleetLostQuotas"> & Pick<BanSettings["Service"], "stateDir">,
+  settings: Pick<FleetSettings["Service"], "fleetLostQuotas" | "fleetMachine"> &
+    Pick<BanSettings["Service"], "stateDir">,
   secret: string,
   lastSeen = LastSeen.none
 ): Layer.Layer<
@@ -45,6 +43,7 @@ export const layer = (
 > =>
   Layer.effectContext(
     Effect.gen(function* () {
+      const { fleetLostQuotas, stateDir } = settings
       const store = yield* FleetStore
       const membership = yield* FleetMembership
       const leader = yield* FleetLeader
@@ -122,6 +121,7 @@ export const layer = (
         Context.add(CurrentLoginSharing, logins),
         Context.add(UsageSharing, shareUsage),
         Context.add(FleetMeasures, {
+          machine: nameOf(settings),
           machines: () => membership.machines,
           lost: () => (membership.isLost ? 1 : 0),
           failures: () => failures,

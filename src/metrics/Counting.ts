@@ -16,7 +16,7 @@ import { Family, read } from "./Series.ts"
 
 /** What a machine of a fleet knows of the fleet. By default a server is of none. */
 export const FleetMeasures = Context.Reference<
-  Readonly<Record<keyof typeof ofFleet, () => number>> | undefined
+  (Readonly<Record<keyof typeof ofFleet, () => number>> & { readonly machine: string }) | undefined
 >("effect-socks/metrics/FleetMeasures", { defaultValue: () => undefined })
 
 /** Counts the sessions of this process, and measures their phases, until the layer is released. */
@@ -64,11 +64,11 @@ export const server = ({ context }: Meters): Layer.Layer<never, never, Bans | Ev
       const fleet = yield* FleetMeasures
       if (fleet === undefined) return
       yield* present(() => [
-        read(ofFleet.machines, context, [], fleet.machines),
-        read(ofFleet.lost, context, [], fleet.lost),
-        read(ofFleet.failures, context, [], fleet.failures),
-        read(ofFleet.unsent, context, [], fleet.unsent),
-        read(ofFleet.leads, context, [], fleet.leads)
+        read(ofFleet.machines, context, [fleet.machine], fleet.machines),
+        read(ofFleet.lost, context, [fleet.machine], fleet.lost),
+        read(ofFleet.failures, context, [fleet.machine], fleet.failures),
+        read(ofFleet.unsent, context, [fleet.machine], fleet.unsent),
+        read(ofFleet.leads, context, [fleet.machine], fleet.leads)
       ])
     })
   )

@@ -129,13 +129,21 @@ export const ofProcess = {
   }
 } as const satisfies Readonly<Record<string, Definition>>
 
-/** The metrics of a machine of a fleet. */
+const machine = ["machine"]
+
+/** The metrics of a machine of a fleet, with its name. */
 export const ofFleet = {
-  machines: gauge("fleet_machines", "Machines of the fleet, as this one has seen last."),
-  lost: gauge("fleet_lost", "1 while the machine has no leases, as the fleet's store does not answer."),
-  failures: counter("fleet_failures", "Exchanges with the fleet's store that had no reply."),
-  unsent: gauge("fleet_unsent_bytes", "Bytes that quotas count and the fleet's store does not have yet."),
-  leads: gauge("fleet_leads", "1 while the machine checks upstreams and keeps usage for the fleet.")
+  machines: gauge("fleet_machines", "Machines of the fleet, as this one has seen last.", { labels: machine }),
+  lost: gauge("fleet_lost", "1 while the machine has no leases, as the fleet's store does not answer.", {
+    labels: machine
+  }),
+  failures: counter("fleet_failures", "Exchanges with the fleet's store that had no reply.", machine),
+  unsent: gauge("fleet_unsent_bytes", "Bytes that quotas count and the fleet's store does not have yet.", {
+    labels: machine
+  }),
+  leads: gauge("fleet_leads", "1 while the machine checks upstreams and keeps usage for the fleet.", {
+    labels: machine
+  })
 } as const
 
 /** All metrics. */

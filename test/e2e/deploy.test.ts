@@ -131,7 +131,7 @@ describeWith(["prometheus"], () => {
       const checked = yield* Processes.run("promtool", ["check", "rules", prometheus("fleet-alerts.yml")])
       assert.strictEqual(checked.code, 0, checked.stdout + checked.stderr)
       const of = (name: string, instance: string, values: string) => ({
-        series: `${name}{job="effect-socks",instance="${instance}"}`,
+        series: `${name}{job="effect-socks",instance="${instance}",machine="${instance}"}`,
         values
       })
       const cases = fleets.map(({ name, seen, alerts }) => ({
@@ -158,7 +158,7 @@ describeWith(["prometheus"], () => {
             "3m",
             [
               {
-                exp_labels: { severity: "critical", job: "effect-socks", instance: "m0" },
+                exp_labels: { severity: "critical", job: "effect-socks", instance: "m0", machine: "m0" },
                 exp_annotations: {
                   summary:
                     "m0 has no leases, as the fleet's store does not answer: it has its share of each limit"

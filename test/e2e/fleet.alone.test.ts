@@ -72,6 +72,14 @@ describeWith(["redis-server"], () => {
       yield* again.sinceStart({ level: "warn", machines: 2 })
       assert.strictEqual(yield* again.begin, limit / 2)
       assert.isTrue((yield* again.api("/fleet")).json.storeLost)
+      const { text } = yield* Admin.ask({ socketPath: join(there, "admin.sock"), token }, "/metrics")
+      for (const [metric, value] of [
+        ["machines", 2],
+        ["lost", 1],
+        ["unsent_bytes", 0]
+      ]) {
+        assert.include(text, `\neffect_socks_fleet_${metric}{machine="two"} ${value}\n`)
+      }
       // One that has seen nothing yet does not know its share.
       assert.deepInclude(refused, { code: 1 })
       assert.match(refused.stderr, /^cannot use the fleet's store redis\+unix:/)
