@@ -3,6 +3,7 @@
  * PostgreSQL. No machine speaks to another one. Loaded only where the settings ask for a leader.
  */
 import { createHash } from "node:crypto"
+import * as Cause from "effect/Cause"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
@@ -16,8 +17,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
+import { UsageStoreFailed } from "../Errors.ts"
 import * as PostgresClient from "../usage/PostgresClient.ts"
 import type { PostgresUrl } from "../usage/PostgresUrl.ts"
+import { reasonOf } from "../usage/SqlStore.ts"
 import type { Election } from "./FleetLeader.ts"
 
 /**
@@ -60,6 +63,14 @@ export const elect =
       Effect.asVoid,
       // Its lines are about shards. What an operator has to know is told where this machine leads, or nobody can.
       Effect.provideService(References.MinimumLogLevel, "None"),
-      Effect.withTracerEnabled(false)
+      Effect.withTracerEnabled(false),
+      // The cluster makes a defect of what the database says.
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.interrupt
+          : Effect.fail(
+              new UsageStoreFailed({ store: url.shown, reason: reasonOf(Cause.squash(cause) as Error) })
+            )
+      )
     )
   }

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { UsageStoreFailed } from "../Errors.ts"
 import { UsageUpkeep } from "../usage/UsageRecords.ts"
 import { FleetMembership } from "./FleetMembership.ts"
 
@@ -29,7 +30,10 @@ export const FleetLeader = Context.Reference<Leader | undefined>("effect-socks/f
 export type Election = (
   id: string,
   lead: (leads: boolean) => void
-) => Effect.Effect<void, unknown, Scope.Scope>
+) => Effect.Effect<void, UsageStoreFailed, Scope.Scope>
+
+/** Failures in a row that are logged: machines that make the tables at the same time may fail once. */
+const patience = 2
 
 /** The time after a failure, and between two looks at whether this machine has its fleet. */
 const pause = Duration.seconds(5)
@@ -68,15 +72,18 @@ export const layer = (elect: Election): Layer.Layer<never, never, FleetMembershi
         yield* taking(false)
       }).pipe(Effect.scoped, Effect.ensuring(taking(false)))
       const parts = Effect.gen(function* () {
-        let isTold = false
+        let failures = 0
         while (true) {
           yield* until(false)
-          yield* Effect.catchCause(part, () => {
-            if (isTold) return Effect.void
-            isTold = true
-            return Effect.logWarning(
-              "no machine can be chosen to work for the fleet, so each works for itself: the usage store does not answer"
-            )
+          failures = yield* Effect.matchEffect(part, {
+            onSuccess: () => Effect.succeed(0),
+            onFailure: ({ message: reason }) =>
+              Effect.as(
+                failures + 1 === patience
+                  ? Effect.logWarning("nobody leads this fleet, so each machine works for itself", { reason })
+                  : Effect.void,
+                failures + 1
+              )
           })
           yield* Effect.sleep(pause)
         }

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
+import { UsageStoreFailed } from "../../src/Errors.ts"
 import { type Election, FleetLeader, layer } from "../../src/fleet/FleetLeader.ts"
 import { FleetMembership } from "../../src/fleet/FleetMembership.ts"
 import { UsageUpkeep } from "../../src/usage/UsageRecords.ts"
@@ -19,7 +20,8 @@ const machine = Effect.fnUntraced(function* (begins = () => true) {
   const elect: Election = (id, next) =>
     Effect.gen(function* () {
       assert.strictEqual(id, "one")
-      if (!begins()) return yield* Effect.die(new Error("no database"))
+      if (!begins())
+        return yield* new UsageStoreFailed({ store: "postgresql://database/socks", reason: "away" })
       parts++
       yield* Effect.acquireRelease(
         Effect.sync(() => {
@@ -91,24 +93,29 @@ describe("FleetLeader", () => {
     })
   )
 
-  it.effect("works for itself while there is no election, says so once, and tries again", () =>
-    Effect.gen(function* () {
-      const { lines, layer } = Logs.captured()
-      let begins = false
-      const one = yield* Effect.provide(
-        machine(() => begins),
-        layer
-      )
-      yield* TestClock.adjust("1 minute")
-      assert.isFalse(one.takesPart())
-      assert.isTrue(one.keepsUsage())
-      assert.deepStrictEqual(
-        lines.map(({ level, message }) => [level, String(message).slice(0, 43)]),
-        [["Warn", "no machine can be chosen to work for the fl"]]
-      )
-      begins = true
-      yield* TestClock.adjust("5 seconds")
-      assert.isTrue(one.takesPart())
-    })
+  it.effect(
+    "works for itself while there is no election, says so once that is no chance, and tries again",
+    () =>
+      Effect.gen(function* () {
+        const { lines, layer } = Logs.captured()
+        let begins = false
+        const one = yield* Effect.provide(
+          machine(() => begins),
+          layer
+        )
+        yield* TestClock.adjust("1 minute")
+        assert.isFalse(one.takesPart())
+        assert.isTrue(one.keepsUsage())
+        assert.deepStrictEqual(lines, [
+          {
+            level: "Warn",
+            message: "nobody leads this fleet, so each machine works for itself",
+            fields: { reason: "cannot use the usage store postgresql://database/socks: away" }
+          }
+        ])
+        begins = true
+        yield* TestClock.adjust("5 seconds")
+        assert.isTrue(one.takesPart())
+      })
   )
 })
