@@ -11,10 +11,10 @@ import * as FleetUrl from "./FleetUrl.ts"
 
 const words = ["share", "deny", "keep"] as const
 
-const withoutStore = (limits: string, keep: string) =>
+const withoutStore = (limits: string, keep: string, from = "From the end of its leases on") =>
   Setting.word({
     description:
-      `${limits} on a machine without the fleet's store. From the end of its leases on, share is an equal part by the ` +
+      `${limits} on a machine without the fleet's store. ${from}, share is an equal part by the ` +
       `number of machines last seen, but at least one; deny is nothing more; keep is ${keep}`,
     metavar: "WORD",
     words,
@@ -77,7 +77,11 @@ export class FleetSettings extends Section.makeStartOnly<FleetSettings>()("effec
     false
   ),
   fleetLostSessions: withoutStore("Sessions", "what the machine had leased last"),
-  fleetLostRates: withoutStore("New sessions a second", "as many as in the last second before"),
+  fleetLostRates: withoutStore(
+    "New sessions a second",
+    "as many as in the last second before",
+    "From the first call on that has no answer within a second"
+  ),
   fleetLostQuotas: withoutStore("What is left of quotas", "all that is left, by what the machine knows"),
   fleetLostBandwidth: withoutStore("Bandwidth of users, rules and all", "the last share")
 }) {}

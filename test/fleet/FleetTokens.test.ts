@@ -54,6 +54,22 @@ describe("the tokens of a fleet", () => {
     assert.isAtMost(fleet.store.counts.scripts - before, 2 * 4 * 15)
   })
 
+  it("take no call where there is none, however often they are asked for", () => {
+    const fleet = Fleet.of(2)
+    ask(fleet, 5, 500, 2)
+    const before = fleet.store.counts.scripts
+    const granted = ask(fleet, 5, 500, 4)
+    assert.closeTo(sum(granted), 4 * 5, 2)
+    // One for each token, or two where both machines are there at its time, and what machines say anyway.
+    assert.isAtMost(fleet.store.counts.scripts - before, 2 * 4 * 5 + 2 * 4 * 3)
+    // A limit that is raised holds at once.
+    const waits: Array<number> = []
+    for (let count = 0; count < 3; count++) fleet.at(0).token("user alice", 5, () => {})
+    fleet.at(0).token("user alice", 500, (wait) => waits.push(wait))
+    fleet.clock.pass(10)
+    assert.deepStrictEqual(waits, [0])
+  })
+
   it("say how long there is to wait", () => {
     const fleet = Fleet.of(2)
     const waits: Array<number> = []
@@ -110,6 +126,74 @@ describe("the tokens of a fleet", () => {
     assert.isAtLeast(granted, 40 * 20 * 0.9)
   })
 
+  /** What is granted in each second when the store has not answered for a second, and slots are leased still. */
+  const cutOff = (options: Options, cut: "cut" | "freeze") => {
+    const fleet = Fleet.of(5, { lease: 20_000, ...options })
+    ask(fleet, 50, 20, 3)
+    for (const { connection } of fleet.machines) connection[cut]()
+    ask(fleet, 50, 20, 2)
+    const granted = ask(fleet, 50, 20, 2)
+    for (const { membership } of fleet.machines) assert.isFalse(membership.isLost)
+    return { fleet, granted }
+  }
+
+  for (const cut of ["cut", "freeze"] as const) {
+    const connection = cut === "cut" ? "without a connection" : "without an answer"
+
+    it(`are each machine's share a second later, ${connection}`, () => {
+      assert.deepStrictEqual(cutOff({ fault: "share" }, cut).granted, [50, 50])
+    })
+
+    it(`are none a second later, if that is the setting, ${connection}`, () => {
+      assert.deepStrictEqual(cutOff({ fault: "deny" }, cut).granted, [0, 0])
+    })
+
+    it(`are as many as before a second later, if that is the setting, ${connection}`, () => {
+      for (const count of cutOff({ fault: "keep" }, cut).granted) assert.closeTo(count, 50, 10)
+    })
+
+    it(`are those of the store again as soon as that answers, ${connection}`, () => {
+      const { fleet } = cutOff({ fault: "share" }, cut)
+      for (const { connection } of fleet.machines) connection.mend()
+      ask(fleet, 50, 20, 1)
+      // One machine alone has more than its share.
+      let granted = 0
+      for (let step = 0; step < 100; step++) {
+        fleet.at(0).token("user alice", 50, (wait) => {
+          if (wait === 0) granted++
+        })
+        fleet.clock.pass(20)
+      }
+      assert.isAtLeast(granted, 80)
+    })
+  }
+
+  it("of those that wait for an answer are decided when there is none", () => {
+    const fleet = Fleet.of(5)
+    fleet.at(0).connection.freeze()
+    const waits: Array<number> = []
+    for (let count = 0; count < 20; count++) fleet.at(0).token("user alice", 50, (wait) => waits.push(wait))
+    fleet.clock.pass(990)
+    assert.lengthOf(waits, 0)
+    fleet.clock.pass(20)
+    assert.lengthOf(
+      waits.filter((wait) => wait === 0),
+      10
+    )
+    assert.lengthOf(waits, 20)
+  })
+
+  it("are the rate and the shares of those without a store in a partition, in all", () => {
+    const fleet = Fleet.of(5)
+    ask(fleet, 50, 50, 3)
+    for (const index of [0, 1]) fleet.at(index).connection.freeze()
+    const seconds = 20
+    const granted = sum(ask(fleet, 50, 50, seconds))
+    // A second of it at once, and what was leased before.
+    assert.isAtMost(granted, (50 + 2 * 10) * (seconds + 1) + 50 * 0.4)
+    assert.isAtLeast(granted, (50 + 2 * 10) * (seconds - 2) * 0.9)
+  })
+
   const lost = (options: Options) => {
     const fleet = Fleet.of(5, options)
     ask(fleet, 50, 20, 3)
@@ -125,5 +209,18 @@ describe("the tokens of a fleet", () => {
 
   it("are none without a store, if that is the setting", () => {
     assert.deepStrictEqual(lost({ fault: "deny" }), [0, 0, 0])
+  })
+
+  it("are as many as a machine had last without a store, if that is the setting", () => {
+    for (const count of lost({ fault: "keep" })) assert.closeTo(count, 50, 10)
+  })
+
+  it("are none of a limit that a machine did not use, where it keeps what it had", () => {
+    const fleet = Fleet.of(2, { fault: "keep" })
+    fleet.store.stop()
+    assert.deepStrictEqual(ask(fleet, 50, 20, 2), [0, 0])
+    assert.strictEqual(fleet.at(0).tokens.size(), 1)
+    fleet.clock.pass(4000)
+    assert.strictEqual(fleet.at(0).tokens.size(), 0)
   })
 })

@@ -353,14 +353,21 @@ export class Machine {
     this.live(attempt)
   }
 
-  /** Takes a token of a rate. `done` gets the wait, 0 for a token. */
-  token(key: string, limit: number, done: (wait: number) => void, at = 0): void {
+  /**
+   * Takes a token of a rate. `done` gets the wait, 0 for a token, and whether the machine has decided that by its rule for a
+   * lost store.
+   */
+  token(key: string, limit: number, done: (wait: number, isOwn: boolean) => void, at = 0): void {
     const member = this.members[at]!
+    const { tokens } = this
     this.live(() => {
-      if (member.tokens.take(key) === 0) return done(0)
+      if (member.tokens.take(key) === 0) return done(0, false)
       const id = ++this.requests
-      member.waiting.set(id, done)
-      this.tokens.receive(member, { _tag: "token", id, key, limit, mayHaveMore: true })
+      let isAtOnce = true
+      // What comes later is from the store, unless that has not answered.
+      member.waiting.set(id, (wait) => done(wait, isAtOnce ? tokens.isWithoutStore() : tokens.isFailing))
+      tokens.receive(member, { _tag: "token", id, key, limit, mayHaveMore: true })
+      isAtOnce = false
     })
   }
 

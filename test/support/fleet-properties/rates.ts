@@ -42,12 +42,11 @@ class Rates implements Property {
     const { fleet, shown } = this.world
     const { rate } = this
     const startedAt = fleet.clock.now
-    machine.token(key, rate, (wait) => {
+    machine.token(key, rate, (wait, isOwn) => {
       done(wait)
       if (wait > 0) return
       shown.tokens++
-      // What comes later is from the store.
-      if (machine.membership.isAlone() && startedAt === fleet.clock.now) return this.takeAlone(machine)
+      if (isOwn) return this.takeAlone(machine)
       const ahead = ((count(this.all, rate, fleet.clock.now) - rate) / rate) * 1000
       // A machine that stood still for less than a second gives what was granted before to those that wait.
       if (startedAt >= machine.resumedAt) shown.ahead = Math.max(shown.ahead, ahead)
