@@ -212,7 +212,7 @@ describe("architecture", () => {
           !(specifier === "koffi" && from === "network/descriptors/Libc.ts") &&
           !(specifier === "libsql" && from === "usage/SqliteClient.ts") &&
           !(specifier === "@effect/sql-pg/PgClient" && from === "usage/PostgresClient.ts") &&
-          !(specifier === "@redis/client" && from === "fleet/RedisStore.ts") &&
+          !(specifier === "@redis/client" && from === "fleet/RedisClient.ts") &&
           !/^(\.\.?\/|node:|effect\/[\w/-]+$|@effect\/platform-node\/\w+$|yaml$)/.test(specifier)
       ),
       []

@@ -5,8 +5,10 @@ import * as RateAllocator from "../limits/RateAllocator.ts"
 import type { Fault } from "./Faults.ts"
 import { FleetLimits } from "./FleetLimits.ts"
 import { hasFailed } from "./FleetStore.ts"
+import { gather } from "./Gather.ts"
 import { bucketOf } from "./Keys.ts"
-import type { Leases, Membership } from "./Membership.ts"
+import type { Leases } from "./Leases.ts"
+import type { Membership } from "./Membership.ts"
 import { Demand, TakeShare, whole } from "./scripts/TakeShare.ts"
 
 /** Milliseconds for which an answer is new enough, where all that changes is told at once. */
@@ -133,17 +135,13 @@ export class FleetShares<Member> extends FleetLimits<Member, RateAllocator.Share
   }
 
   renew(done: (areRenewed: boolean) => void): void {
-    let open = this.limits.size + 1
-    let areRenewed = true
-    const one = (isRenewed: boolean) => {
-      areRenewed &&= isRenewed
-      if (--open === 0) done(areRenewed)
-    }
+    const { one, close } = gather(done)
     for (const limit of this.limits.values()) {
-      if (limit.isInFlight) limit.renewals.push(one)
-      else this.call(limit, [one])
+      const isRenewed = one()
+      if (limit.isInFlight) limit.renewals.push(isRenewed)
+      else this.call(limit, [isRenewed])
     }
-    one(true)
+    close()
   }
 
   /** Others may have its shares from now on, so the machine uses no more than without a store. */

@@ -8,23 +8,12 @@
 import * as Effect from "effect/Effect"
 import type { FleetStoreFailed } from "../Errors.ts"
 import { type FleetStore, hasFailed, run } from "./FleetStore.ts"
+import { gather } from "./Gather.ts"
 import { buckets, type Keys } from "./Keys.ts"
+import type { Leases } from "./Leases.ts"
+import { MachineCount } from "./MachineCount.ts"
 import * as Beat from "./scripts/Beat.ts"
 import { Begin } from "./scripts/Begin.ts"
-
-/** What is leased from the store of a fleet, of one kind. */
-export interface Leases {
-  /** Renews all leases. `done` is called once, with whether the store has renewed all of them. */
-  readonly renew: (done: (areRenewed: boolean) => void) => void
-  /** The leases hold no longer. What is in use is reported by the next renewal, if there is a store; nothing else is leased. */
-  readonly surrender: () => void
-  /** There is no store. */
-  readonly lose: () => void
-  /** Leases hold until then now. Without a store, what the machine may use holds always. */
-  readonly hold?: (until: number) => void
-  /** There is a new connection, maybe to a store that has forgotten what it was told. */
-  readonly connected?: () => void
-}
 
 export interface Options {
   readonly store: FleetStore["Service"]
@@ -55,8 +44,6 @@ export class Membership {
   readonly lease: number
   readonly now: () => number
   readonly after: Options["after"]
-  /** Number of machines last seen, this one among them. */
-  machines = 1
   /** Whether leases hold no longer. */
   isLost = false
   /** From when on the store leases, after it may have forgotten: by the clock of this machine. */
@@ -65,6 +52,7 @@ export class Membership {
   private seen: { readonly store: number; readonly here: number } | undefined
   private readonly options: Options
   private readonly leases = new Set<Leases>()
+  private readonly count: MachineCount
   /** The run of the store's server. */
   private run = ""
   private orders = 0
@@ -74,8 +62,6 @@ export class Membership {
   /** The store is being told what is in use, after it was lost. */
   private isReturning = false
   private isEnded = false
-  /** Since when fewer machines were seen. */
-  private fewerSince: number | undefined
 
   constructor(options: Options) {
     this.options = options
@@ -86,14 +72,19 @@ export class Membership {
     this.lease = lease
     this.now = now
     this.after = after
+    this.count = new MachineCount(lease, options.aloneOf)
     if (options.aloneOf === undefined) {
       this.validUntil = this.leaseEnd()
       this.watch()
     } else {
       this.validUntil = now()
       this.isLost = true
-      this.machines = options.aloneOf
     }
+  }
+
+  /** Number of machines last seen, this one among them. */
+  get machines(): number {
+    return this.count.machines
   }
 
   /** Whether this machine may use what it may without a store. No longer when it has told the store what is in use. */
@@ -156,30 +147,30 @@ export class Membership {
     this.isRenewing = true
     const until = this.leaseEnd()
     if (this.isLost) this.surrender()
-    let open = this.leases.size + 1
-    let areRenewed = true
-    const done = (isDone: boolean) => {
-      areRenewed &&= isDone
-      if (--open > 0) return
+    const { one, close } = gather((areRenewed) => {
       this.isRenewing = false
       if (this.isEnded) return
       if (areRenewed) this.renewed(until)
       else if (this.isLost) this.goAlone()
-    }
+    })
+    this.sign(one())
+    for (const each of this.leases) each.renew(one())
+    close()
+  }
+
+  /** Gives a sign of life, and learns how many machines do. */
+  private sign(done: (isSigned: boolean) => void): void {
     const { keys, id, lease, options } = this
     this.store.call(Beat.Beat, Beat.keys(keys), [id, options.told(), lease], (reply) => {
-      if (hasFailed(reply)) {
-        done(false)
-        return
-      }
-      this.count(reply[0])
+      if (hasFailed(reply)) return done(false)
+      const [machines, store, wasKnown] = reply
+      this.count.see(machines, this.now())
       // Either this machine was away for long, or the store was emptied: then it forgets in all buckets now, and not in each
       // when somebody uses that.
-      if (reply[2] === 0 && this.seen !== undefined) this.begin()
-      this.seen = { store: reply[1], here: this.now() }
+      if (wasKnown === 0 && this.seen !== undefined) this.begin()
+      this.seen = { store, here: this.now() }
       done(true)
     })
-    for (const each of this.leases) each.renew(done)
   }
 
   /** Leaves the fleet. `done` is called when the store knows it, or does not answer. */
@@ -236,20 +227,6 @@ export class Membership {
     this.isReturning = false
     for (const each of this.leases) each.lose()
     for (const each of this.leases) each.hold?.(Number.POSITIVE_INFINITY)
-  }
-
-  /** Fewer machines count only when a whole lease has shown no more, as a store that has forgotten shows too few. */
-  private count(seen: number): void {
-    const machines = Math.max(seen, 1)
-    if (machines >= this.machines) {
-      this.machines = machines
-      this.fewerSince = undefined
-    } else {
-      this.fewerSince ??= this.now()
-      if (this.now() - this.fewerSince <= this.lease) return
-      this.machines = machines
-      this.fewerSince = undefined
-    }
   }
 
   /** Notices the end of the leases at its time. */

@@ -48,6 +48,24 @@ describe("the slots of a fleet", () => {
     assert.strictEqual(fleet.store.counts.scripts, before)
   })
 
+  it("cost the store little where there is none, however often they are asked for", () => {
+    const fleet = Fleet.of(2)
+    assert.lengthOf(begin(fleet, fleet.at(0), 5, 5), 5)
+    const before = fleet.store.counts.scripts
+    let refused = 0
+    for (let count = 0; count < 1000; count++) {
+      fleet.at(1).begin(key, 5, (session) => session === undefined && refused++)
+      fleet.clock.pass(1)
+    }
+    assert.isAtLeast(refused, 900)
+    assert.isAtMost(fleet.store.counts.scripts - before, 2 * 40 + 20)
+    // A slot that is free again is found within the time of a refusal.
+    const [first] = fleet.sessions
+    first!.end()
+    fleet.clock.pass(130)
+    assert.lengthOf(begin(fleet, fleet.at(1), 1, 5), 1)
+  })
+
   it("are all given back at the end of their use", () => {
     const fleet = Fleet.of(3, { members: 2 })
     for (const machine of fleet.machines) for (const session of begin(fleet, machine, 10, 50)) session.end()

@@ -7,6 +7,10 @@ import { clock, type Script } from "../Script.ts"
 import { epochLua, epochOf } from "./Begin.ts"
 import { lua, SlotTable } from "./SlotTable.ts"
 
+/** Milliseconds in which machines answer a recall, and for which a refusal holds for all machines that ask. */
+export const patience = 250
+export const refusal = 100
+
 /** How a request for slots ends, or goes on. */
 export const Outcome = {
   granted: 0,
