@@ -141,6 +141,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "fleet/scripts/AddUsage": "e2e/fleet.scripts",
   "fleet/scripts/Checks": "e2e/fleet.scripts",
   "fleet/scripts/ExchangeBans": "e2e/fleet.scripts",
+  "fleet/scripts/GuessTable": "e2e/fleet.bounds",
   "fleet/scripts/ListMachines": "e2e/fleet.scripts",
   "fleet/scripts/Salt": "e2e/fleet.scripts",
   "fleet/scripts/UserChanges": "e2e/fleet.scripts",

@@ -47,7 +47,7 @@ interface Options {
 /** Bytes of an account after which the store is told at once. */
 const large = 2 ** 20
 
-/** The most accounts of a batch, and of a call, and the most accounts and days that wait. */
+/** The most accounts of a batch, and of a call that only asks, and the most accounts and days that wait. */
 const most = { batch: 2000, call: 200, waiting: 100_000 }
 
 export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
@@ -113,7 +113,7 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
     sent = sumsOf(batch)
   }
 
-  /** Tells the store of accounts of one bucket, each with its rows of this batch. */
+  /** Tells the store of accounts of one bucket, each with its rows of a batch; without rows it only asks, with the number 0. */
   const tell = Effect.fnUntraced(function* (
     accounts: ReadonlyArray<readonly [account: string, rows: ReadonlyArray<Row>]>,
     { run: of, number }: Pick<Batch, "run" | "number">
@@ -134,11 +134,11 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
     const sums = yield* run(
       store,
       AddUsage,
-      accounts.map(([account]) => keys.of("usage", account)),
       [
-        ...[of, number, date, month, Days.dayOf(Date.parse(month) - 3 * 86_400_000)],
-        ...accounts.flatMap(argsOf)
-      ]
+        keys.ofBucket(`batches:${of}`, bucketOf(accounts[0]![0])),
+        ...accounts.map(([account]) => keys.of("usage", account))
+      ],
+      [...[number, date, month, Days.dayOf(Date.parse(month) - 3 * 86_400_000)], ...accounts.flatMap(argsOf)]
     )
     for (const [index, [account]] of accounts.entries()) learn(account, date, sums[index]!)
   })
@@ -157,9 +157,15 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
   const send = (all: Batch) => {
     const accounts = new Map<string, Array<Row>>()
     for (const row of all.rows) accounts.set(row[0], [...(accounts.get(row[0]) ?? []), row])
-    for (const account of unknown) if (!accounts.has(account)) accounts.set(account, [])
-    const calls = byBucket(accounts, ([account]) => bucketOf(account), most.call)
-    return Effect.forEach(calls, (some) => tell(some, all), { concurrency: "unbounded", discard: true })
+    const asked = [...unknown].flatMap((account) => (accounts.has(account) ? [] : [[account, []] as const]))
+    // One call for each bucket has the number, as the store knows by that whether it has all of the call.
+    const calls = [
+      ...byBucket(accounts, ([account]) => bucketOf(account), Infinity).map((some) => tell(some, all)),
+      ...byBucket(asked, ([account]) => bucketOf(account), most.call).map((some) =>
+        tell(some, { ...all, number: 0 })
+      )
+    ]
+    return Effect.all(calls, { concurrency: "unbounded", discard: true })
   }
 
   const exchange = Effect.gen(function* () {

@@ -135,6 +135,21 @@ export class MemoryDatabase {
     return [...((this.find(key) as Set<string> | undefined) ?? [])]
   }
 
+  sismember(key: string, member: string): boolean {
+    return (this.find(key) as Set<string> | undefined)?.has(member) ?? false
+  }
+
+  /** Some members, not by chance: of calls one after the other, all in turn. */
+  srandmember(key: string, count: number): ReadonlyArray<string> {
+    const members = this.find(key) as Set<string> | undefined
+    const some = this.smembers(key).slice(0, count)
+    for (const member of some) {
+      members?.delete(member)
+      members?.add(member)
+    }
+    return some
+  }
+
   scard(key: string): number {
     return (this.find(key) as Set<string> | undefined)?.size ?? 0
   }

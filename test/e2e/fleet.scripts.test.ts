@@ -109,12 +109,8 @@ describeWith(["redis-server"], () => {
         }
         const [real, other] = yield* both(
           AddUsage,
-          ["{1}:usage:a", "{1}:usage:b"],
-          [
-            ...[pick(["run1", "run2"]), Math.ceil(random() * step), day, month, "2026-11-28"],
-            ...usageOf(),
-            ...usageOf()
-          ]
+          [pick(["{1}:batches:1", "{1}:batches:2"]), "{1}:usage:a", "{1}:usage:b"],
+          [...[Math.ceil(random() * step), day, month, "2026-11-28"], ...usageOf(), ...usageOf()]
         )
         assert.deepStrictEqual(real, other, `step ${step}`)
       }

@@ -15,6 +15,7 @@ import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
 import * as FleetBans from "../../src/fleet/FleetBans.ts"
 import * as Keys from "../../src/fleet/Keys.ts"
+import { ExchangeBans } from "../../src/fleet/scripts/ExchangeBans.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as FleetStore from "../support/fleet-store.ts"
 import { holds } from "../support/property.ts"
@@ -173,6 +174,65 @@ describe("FleetBans", () => {
     }).pipe(quietly)
   )
 
+  it.effect("guesses from more networks than the store counts displace none that has made many", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, c] = yield* Effect.forEach(["a", "c"], (name) => machineOn(shared, name))
+      a!.ban("192.0.2.1/32")
+      for (let guess = 0; guess < 9; guess++) yield* a!.fail("203.0.113.7", "alice", `guess ${guess}`)
+      yield* a!.exchange
+      const before = shared.database.size()
+      const [bans, ...others] = ["bans", "ends", "words", "revision", "known"].map((kind) =>
+        keys.ofBucket(kind, Keys.bucketOf("bans"))
+      )
+      for (let batch = 0; batch < 10; batch++) {
+        const guesses = Array.from({ length: 500 }, (_, index) => {
+          const network = `2001:${(1000 * batch + index).toString(16)}::`
+          return [`a guess from ${network}`, 600_000, ["/64", "/56", "/48"].map((size) => network + size)]
+        })
+        const told = JSON.stringify({ bans: [], lifted: [], guesses, forgiven: [], known: [] })
+        ExchangeBans.run(shared.database, [bans!, ...others], [told, "x", "news", ""])
+      }
+      assert.isAtMost(shared.database.size() - before, 8192)
+      assert.isAtLeast(shared.database.size() - before, 8000)
+      yield* c!.fail("203.0.113.7", "alice", "the tenth")
+      yield* c!.exchange
+      assert.deepStrictEqual([...c!.bans()].sort(), ["192.0.2.1/32", "203.0.113.7/32"])
+      // A network that is new to the full table is counted, too.
+      for (let guess = 0; guess < 5; guess++) yield* a!.fail("203.0.113.8", "bob", `guess ${guess}`)
+      yield* a!.exchange
+      for (let guess = 5; guess < 10; guess++) yield* c!.fail("203.0.113.8", "bob", `guess ${guess}`)
+      yield* c!.exchange
+      assert.include(c!.bans(), "203.0.113.8/32")
+    }).pipe(quietly)
+  )
+
+  it.effect("the right login takes back its guesses from the wider networks, too", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+      const counted = (network: string) =>
+        shared.database.hget(`${keys.ofBucket("bans", Keys.bucketOf("bans"))}:guesses:${network}`, "#count")
+      for (const user of ["alice", "bob"]) {
+        for (let guess = 0; guess < 3; guess++) yield* a!.fail("2001:db8::1", user, `guess ${guess}`)
+      }
+      yield* a!.fail("2001:db8:0:1::1", "alice", "a guess")
+      yield* a!.exchange
+      assert.deepStrictEqual(["2001:db8::/64", "2001:db8::/56", "2001:db8::/48"].map(counted), [
+        "6",
+        "7",
+        "7"
+      ])
+      yield* b!.logIn("2001:db8::1", "alice", "right")
+      yield* b!.exchange
+      assert.deepStrictEqual(["2001:db8::/64", "2001:db8::/56", "2001:db8::/48"].map(counted), [
+        "3",
+        "4",
+        "4"
+      ])
+    }).pipe(quietly)
+  )
+
   it.effect("a known pair is told by one machine a minute, and each machine forgives its guesses", () =>
     Effect.gen(function* () {
       const shared = FleetStore.make()
@@ -186,7 +246,7 @@ describe("FleetBans", () => {
       yield* b!.exchange
       assert.strictEqual(shared.counts.messages, messages)
       const guesses = `${keys.ofBucket("bans", Keys.bucketOf("bans"))}:guesses:203.0.113.7/32`
-      assert.deepStrictEqual(shared.database.smembers(guesses), [])
+      assert.strictEqual(shared.database.hgetall(guesses).size, 0)
       yield* shared.pass(61_000)
       yield* b!.logIn("203.0.113.7", "alice", "right")
       yield* b!.exchange

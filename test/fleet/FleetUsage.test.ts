@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { FleetStoreFailed } from "../../src/Errors.ts"
 import * as FleetUsage from "../../src/fleet/FleetUsage.ts"
 import * as Keys from "../../src/fleet/Keys.ts"
 import * as UsageJournal from "../../src/fleet/UsageJournal.ts"
@@ -34,7 +35,15 @@ const machineOn = (
   id: string,
   { kept = UsageJournal.none, behind = 0, inner = Usage.make() } = {}
 ) => {
-  const { store, ...link } = shared.connect()
+  const { store: whole, ...link } = shared.connect()
+  let isFailing = () => false
+  const store: typeof whole = {
+    ...whole,
+    call: (script, keys, args, answer) =>
+      isFailing()
+        ? queueMicrotask(() => answer(new FleetStoreFailed({ store: "memory", reason: "no reply" })))
+        : whole.call(script, keys, args, answer)
+  }
   const state = { weight: 1, denies: false, woken: 0 }
   const now = () => shared.now() + behind
   const usage = FleetUsage.make(inner, {
@@ -46,6 +55,9 @@ const machineOn = (
   })
   return {
     ...link,
+    failing: (is: () => boolean) => {
+      isFailing = is
+    },
     state,
     usage,
     add: (bytes: number, name = alice) => usage.add(name, received(bytes), now()),
@@ -81,7 +93,8 @@ describe("FleetUsage", () => {
       // What no quota counts is not told.
       a.usage.add("user carol", received(5), shared.now(), false)
       yield* a.exchange
-      assert.strictEqual(shared.database.size(), 2)
+      // Two accounts, which are in two buckets, and what is remembered of the last batch of each machine in these.
+      assert.strictEqual(shared.database.size(), 2 + 3)
     })
   )
 
@@ -151,6 +164,44 @@ describe("FleetUsage", () => {
       again.add(1)
       yield* again.exchange
       assert.strictEqual(again.used().month, 101)
+    })
+  )
+
+  it.effect("a batch of which a part was counted counts once as a whole", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const disk = journal()
+      const a = machineOn(shared, "a", { kept: disk.open() })
+      const names = Array.from({ length: 100 }, (_, index) => `user ${index}`)
+      for (const name of names) a.add(100, name)
+      // The store is gone in the middle of the batch.
+      let calls = 0
+      a.failing(() => ++calls > 5)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(a.exchange)))
+      assert.isAbove(calls, 5)
+      a.failing(() => false)
+      const again = machineOn(shared, "a, again", { kept: disk.open() })
+      yield* again.exchange
+      const b = machineOn(shared, "b")
+      for (const name of names) b.add(0, name)
+      yield* b.exchange
+      for (const name of names) assert.strictEqual(b.used(name).month, 100, name)
+    })
+  )
+
+  it.effect("runs of servers leave nothing in the usage of accounts", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      for (let run = 0; run < 50; run++) {
+        const machine = machineOn(shared, `run ${run}`)
+        machine.add(100)
+        yield* machine.exchange
+      }
+      const key = Keys.make("fleet").of("usage", alice)
+      assert.deepStrictEqual([...shared.database.hgetall(key).values()], ["5000", "5000"])
+      assert.strictEqual(shared.database.size(), 1 + 50)
+      yield* shared.pass(36 * 86_400_000)
+      assert.strictEqual(shared.database.size(), 1)
     })
   )
 

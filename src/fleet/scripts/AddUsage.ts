@@ -7,27 +7,29 @@ import type { Script } from "../Script.ts"
 /** How long the usage of an account is kept after its last day: longer than a month and its day. */
 const life = 75 * 86_400_000
 
+/** How long the last batch of a run is remembered: what is sent again later is of a month that is over. */
+const memory = 35 * 86_400_000
+
 /**
- * Adds what a machine has counted, unless it was added before: the answer to a call can be lost.
+ * Adds what a machine has counted, unless it was added before: the answer to a call can be lost. A batch has one such call for each
+ * bucket.
  *
- * KEYS: the usage of each account, all of one bucket. ARGV: the run of a server, and the number of its batch; the present
- * day, the first day of its month, and the first day that is kept; and then of each account the day and month to begin with
- * where the store has nothing of this month, the day and month that the store has told before, which it may have forgotten,
- * and the number of its rows, which follow: each a day, the first day of its month, and a number of bytes.
- * The reply is the usage of the day and of the month, of each account.
+ * KEYS: what is remembered of the run of a server, and then the usage of each account, all of one bucket. ARGV: the number of the
+ * run's batch, or 0 for a call without rows; the present day, the first day of its month, and the first day that is kept; and then of
+ * each account the day and month to begin with where the store has nothing of this month, the day and month that the store has told
+ * before, which it may have forgotten, and the number of its rows, which follow: each a day, the first day of its month, and a number
+ * of bytes. The reply is the usage of the day and of the month, of each account.
  */
 export const AddUsage: Script<ReadonlyArray<readonly [day: number, month: number]>> = {
   name: "addUsage",
   isReply: Replies.listOf(Replies.tuple([Replies.integer, Replies.integer])),
   lua: `
-local run, sequence, today, monthStart, oldest = 'w:' .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local sequence, today, monthStart, oldest = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local day, month = 'd:' .. today, 'm:' .. monthStart
 
 local function forgetOld(key)
   for _, field in ipairs(redis.call('HKEYS', key)) do
-    local on = string.sub(field, 3)
-    if string.sub(field, 1, 2) == 'w:' then on = string.sub(redis.call('HGET', key, field), -10) end
-    if on < oldest then redis.call('HDEL', key, field) end
+    if string.sub(field, 3) < oldest then redis.call('HDEL', key, field) end
   end
 end
 
@@ -38,37 +40,52 @@ local function number(text)
   return 0
 end
 
-local reply, at = {}, 6
-for index, key in ipairs(KEYS) do
-  local known = redis.call('HMGET', key, day, month, run)
-  local ofDay, ofMonth = number(known[1]), number(known[2])
-  if not known[2] then ofDay, ofMonth = math.max(ofDay, tonumber(ARGV[at])), math.max(ofMonth, tonumber(ARGV[at + 1])) end
+local function add(key, field, bytes)
+  redis.call('HSET', key, field, number(number(redis.call('HGET', key, field)) + bytes))
+end
+
+-- All is read before anything is written, so that what cannot be read stops it as a whole.
+local isNew = number(redis.call('HGET', KEYS[1], 'number')) < sequence
+local known = {}
+for index = 2, #KEYS do known[index] = redis.call('HMGET', KEYS[index], day, month) end
+if isNew then
+  redis.call('HSET', KEYS[1], 'number', ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ${memory})
+end
+
+local reply, at = {}, 5
+for index = 2, #KEYS do
+  local key, before, monthBefore = KEYS[index], known[index][1], known[index][2]
+  local ofDay, ofMonth = number(before), number(monthBefore)
+  if not monthBefore then ofDay, ofMonth = math.max(ofDay, tonumber(ARGV[at])), math.max(ofMonth, tonumber(ARGV[at + 1])) end
   ofDay, ofMonth = math.max(ofDay, tonumber(ARGV[at + 2])), math.max(ofMonth, tonumber(ARGV[at + 3]))
   local first = at + 5
   at = first + 3 * tonumber(ARGV[at + 4])
-  local isNew = at > first and number(string.match(known[3] or '', '^%d+')) < sequence
-  if isNew then
+  if isNew and at > first then
     if ofDay == 0 then forgetOld(key) end
     for row = first, at - 1, 3 do
-      if ARGV[row] == today then ofDay = ofDay + tonumber(ARGV[row + 2])
-      else redis.call('HINCRBY', key, 'd:' .. ARGV[row], ARGV[row + 2]) end
-      if ARGV[row + 1] == monthStart then ofMonth = ofMonth + tonumber(ARGV[row + 2])
-      else redis.call('HINCRBY', key, 'm:' .. ARGV[row + 1], ARGV[row + 2]) end
+      local bytes = tonumber(ARGV[row + 2])
+      if ARGV[row] == today then ofDay = ofDay + bytes else add(key, 'd:' .. ARGV[row], bytes) end
+      if ARGV[row + 1] == monthStart then ofMonth = ofMonth + bytes else add(key, 'm:' .. ARGV[row + 1], bytes) end
     end
   end
-  if ofDay > number(known[1]) or ofMonth > number(known[2]) then
+  if ofDay > number(before) or ofMonth > number(monthBefore) then
     redis.call('HSET', key, day, ofDay, month, ofMonth)
   end
-  if isNew then redis.call('HSET', key, run, ARGV[2] .. ' ' .. today) end
-  if not known[1] then redis.call('PEXPIRE', key, ${life}) end
-  reply[index] = { number(ofDay), number(ofMonth) }
+  if not before then redis.call('PEXPIRE', key, ${life}) end
+  reply[index - 1] = { number(ofDay), number(ofMonth) }
 end
 return reply`,
-  run: (database, keys, args) => {
-    const [run = "", number = "", today = "", monthStart = "", oldest = ""] = args
+  run: (database, [batches = "", ...accounts], args) => {
+    const [sequence = "0", today = "", monthStart = "", oldest = ""] = args
     const [day, month] = [`d:${today}`, `m:${monthStart}`]
-    let at = 5
-    return keys.map((key) => {
+    const isNew = Number(database.hget(batches, "number") ?? 0) < Number(sequence)
+    if (isNew) {
+      database.hset(batches, "number", sequence)
+      database.pexpire(batches, memory)
+    }
+    let at = 4
+    return accounts.map((key) => {
       const known = [day, month].map((field) => database.hget(key, field))
       const [seedDay = 0, seedMonth = 0, floorDay = 0, floorMonth = 0, count = 0] = args
         .slice(at, at + 5)
@@ -79,13 +96,10 @@ return reply`,
       const isBegun = known[1] !== undefined
       let ofDay = Math.max(kept, isBegun ? 0 : seedDay, floorDay)
       let ofMonth = Math.max(keptMonth, isBegun ? 0 : seedMonth, floorMonth)
-      const [last = "0"] = database.hget(key, `w:${run}`)?.split(" ") ?? []
-      const isNew = count > 0 && Number(last) < Number(number)
-      if (isNew) {
+      if (isNew && count > 0) {
         if (ofDay === 0) {
-          for (const [field, value] of [...database.hgetall(key)]) {
-            const on = field.startsWith("w:") ? value.slice(-10) : field.slice(2)
-            if (on < oldest) database.hdel(key, field)
+          for (const field of [...database.hgetall(key).keys()]) {
+            if (field.slice(2) < oldest) database.hdel(key, field)
           }
         }
         for (let index = 0; index < rows.length; index += 3) {
@@ -100,7 +114,6 @@ return reply`,
         database.hset(key, day, ofDay)
         database.hset(key, month, ofMonth)
       }
-      if (isNew) database.hset(key, `w:${run}`, `${number} ${today}`)
       if (known[0] === undefined) database.pexpire(key, life)
       return [ofDay, ofMonth]
     })

@@ -5,12 +5,13 @@
  */
 import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
+import { GuessTable, lua } from "./GuessTable.ts"
 
 /** What a machine has to tell. Lists have a bounded length each. */
 export interface BanBatch {
   readonly bans: ReadonlyArray<StoredBan>
   readonly lifted: ReadonlyArray<Lifting>
-  /** A guess: its keyed hash, behind that of its account, and the networks that it counts for. */
+  /** A guess: its keyed hash, behind that of its account, and its network, with the wider ones that it counts for, too. */
   readonly guesses: ReadonlyArray<readonly [guess: string, window: number, networks: ReadonlyArray<string>]>
   /** Accounts whose guesses no longer count for these networks, as the right login has come from there. */
   readonly forgiven: ReadonlyArray<readonly [account: string, networks: ReadonlyArray<string>]>
@@ -36,8 +37,8 @@ export const memory = 30 * 86_400_000
 /** Milliseconds by which two times of the same may differ: clocks and messages take their time. */
 export const tolerance = 2000
 
-/** The most guesses of a network, bans, words and known pairs. */
-const most = { guesses: 512, bans: 32_768, words: 65_536, known: 32_768 }
+/** The most bans, words and known pairs. */
+const most = { bans: 32_768, words: 65_536, known: 32_768 }
 
 /** How long a pair is known after a login: seven days. */
 const trusted = 7 * 86_400_000
@@ -66,26 +67,11 @@ export const ExchangeBans: Script<
     Replies.listOf(Replies.listOf(Replies.integer)),
     Replies.listOf(Replies.text)
   ]),
-  lua: `${clock}
+  lua: `${clock}${lua}
 local batch = cjson.decode(ARGV[1])
-for _, row in ipairs(batch.forgiven) do
-  for _, network in ipairs(row[2]) do
-    local key = KEYS[1] .. ':guesses:' .. network
-    for _, guess in ipairs(redis.call('SMEMBERS', key)) do
-      if string.sub(guess, 1, #row[1]) == row[1] then redis.call('SREM', key, guess) end
-    end
-  end
-end
+for _, row in ipairs(batch.forgiven) do forgive(row[1], row[2]) end
 local counts = {}
-for index, row in ipairs(batch.guesses) do
-  counts[index] = {}
-  for place, network in ipairs(row[3]) do
-    local key = KEYS[1] .. ':guesses:' .. network
-    if redis.call('SCARD', key) < ${most.guesses} then redis.call('SADD', key, row[1]) end
-    redis.call('PEXPIRE', key, row[2])
-    counts[index][place] = redis.call('SCARD', key)
-  end
-end
+for index, row in ipairs(batch.guesses) do counts[index] = guessed(row[1], row[2], row[3]) end
 for _, row in ipairs(batch.known) do redis.call('ZADD', KEYS[5], row[2], row[1]) end
 if #batch.known > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - ${trusted})
@@ -123,7 +109,7 @@ for _, row in ipairs(batch.bans) do
       redis.call('HSET', KEYS[1], network, cjson.encode({ row[3], row[4] }))
       redis.call('ZADD', KEYS[2], now + row[2], network)
       redis.call('ZADD', KEYS[3], at, network)
-      redis.call('DEL', KEYS[1] .. ':guesses:' .. network)
+      forgetGuesses(network)
     end
   end
 end
@@ -152,20 +138,9 @@ return { before, after, counts, refused }`,
     const [bans = "", ends = "", words = "", revision = "", known = ""] = keys
     const now = database.now()
     const batch: BanBatch = JSON.parse(text)
-    const guessesOf = (network: string) => `${bans}:guesses:${network}`
-    for (const [account, networks] of batch.forgiven) {
-      for (const key of networks.map(guessesOf)) {
-        for (const guess of database.smembers(key)) if (guess.startsWith(account)) database.srem(key, guess)
-      }
-    }
-    const counts = batch.guesses.map(([guess, window, networks]) =>
-      networks.map((network) => {
-        const key = guessesOf(network)
-        if (database.scard(key) < most.guesses) database.sadd(key, guess)
-        database.pexpire(key, window)
-        return database.scard(key)
-      })
-    )
+    const table = new GuessTable(database, bans)
+    for (const [account, networks] of batch.forgiven) table.forgive(account, networks)
+    const counts = batch.guesses.map(([guess, window, networks]) => table.guessed(guess, window, networks))
     for (const [pair, at] of batch.known) database.zadd(known, pair, at)
     if (batch.known.length > 0) {
       database.zremrangebyscore(known, now - trusted)
@@ -196,7 +171,7 @@ return { before, after, counts, refused }`,
         database.hset(bans, network, JSON.stringify([reason, failures]))
         database.zadd(ends, network, now + time)
         database.zadd(words, network, now - age)
-        database.del(guessesOf(network))
+        table.forget(network)
       }
     }
     const before = database.hget(revision, "revision") ?? ""
