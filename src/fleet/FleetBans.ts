@@ -43,10 +43,19 @@ interface Options {
   readonly now: () => number
   /** Called when a ban should be told at once. */
   readonly wake: () => void
+  /** The number of machines. */
+  readonly machines?: () => number
 }
 
-/** The most entries of each list of a batch. What is beyond waits, or counts on this machine only. */
+/** The most guesses and logins of a batch. What is beyond waits, or counts on this machine only. */
 const most = 500
+
+/** The most bans of a batch, and the most that wait for a store that is away, the last ones. */
+const mostBans = 4096
+const mostWaiting = 32_768
+
+/** The most guesses that a machine tells in a second: all together 2,000, as strangers choose how many there are, but each some. */
+const mostGuesses = (machines: number): number => Math.min(Math.max(Math.floor(2000 / machines), 20), most)
 
 /** Milliseconds in which a known pair is told once, by whichever machine, and in which a machine forgives it once. */
 const quiet = 60_000
@@ -61,11 +70,17 @@ interface News {
   readonly bans: BanBatch["bans"]
   readonly lift: BanBatch["lifted"]
   readonly known: BanBatch["known"]
-  /** Whether there is more in the store than this. */
-  readonly isPartial: boolean
 }
 
-export const make = ({ store, keys, machine, key, now: clock, wake }: Options): FleetBans => {
+export const make = ({
+  store,
+  keys,
+  machine,
+  key,
+  now: clock,
+  wake,
+  machines = () => 1
+}: Options): FleetBans => {
   const bucket = bucketOf("bans")
   const all = ["bans", "banEnds", "banWords", "banRevision", "knownPairs"].map((kind) =>
     keys.ofBucket(kind, bucket)
@@ -82,6 +97,8 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
   /** Networks on which the store has no word, or an older one: it is told again. */
   let again = new Set<string>()
   let guesses = new Map<string, Attempt>()
+  /** The second of the last guess, and the number of guesses in it. */
+  let turn = { second: 0, guesses: 0 }
   let forgiven = new Map<string, readonly [account: string, networks: ReadonlyArray<string>]>()
   let known = new Map<string, number>()
   /** When each pair was told last, by this machine or another, and when its guesses were forgiven here. */
@@ -115,7 +132,11 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
   const guessed = ({ outcome, ...attempt }: Extract<Update, { readonly _tag: "guess" }>) => {
     const { account, guess, network, wider, now } = attempt
     if (outcome !== "succeeded") {
-      if (guesses.size < most) guesses.set(account + guess, attempt)
+      const second = Math.floor(clock() / 1000)
+      if (turn.second !== second) turn = { second, guesses: 0 }
+      if (guesses.size >= most || turn.guesses >= mostGuesses(machines())) return
+      turn.guesses++
+      guesses.set(account + guess, attempt)
       return
     }
     const pair = `${account} ${network}`
@@ -139,6 +160,7 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
         return guessed(update)
       case "ban":
         bans.set(update.network, update)
+        if (bans.size > mostWaiting) bans.delete(bans.keys().next().value!)
         again.delete(update.network)
         words.note(update.network, { isBan: true, at: clock() })
         return wake()
@@ -159,12 +181,14 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     }
   }
 
-  /** Takes all that waits. On a failure `putBack` has it wait again, except where something newer is there. */
+  /** Takes what waits, of many bans a part. On a failure `putBack` has it wait again, except where something newer is there. */
   const take = () => {
-    const taken = { bans, lifts, again, guesses, forgiven, known }
-    bans = new Map()
+    const [first, left] = cut([...bans])
+    const [firstAgain, leftAgain] = cut([...again])
+    const taken = { bans: new Map(first), lifts, again: new Set(firstAgain), guesses, forgiven, known }
+    bans = new Map(left)
     lifts = new Map()
-    again = new Set()
+    again = new Set(leftAgain)
     guesses = new Map()
     forgiven = new Map()
     known = new Map()
@@ -202,14 +226,13 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     })
     const news: News = {
       from: machine,
-      bans: bansOf(taken.bans.values()),
-      lift: liftingsOf([...taken.lifts.values()].flat()),
-      known: [...taken.known],
-      isPartial: taken.again.size > 0
+      bans: bansOf([...taken.bans.values(), ...bansAgain]),
+      lift: liftingsOf([...taken.lifts.values(), [...taken.again].filter(words.isLifting)].flat()),
+      known: [...taken.known]
     }
     const batch: BanBatch = {
-      bans: [...news.bans, ...bansOf(bansAgain)],
-      lifted: [...news.lift, ...liftingsOf([...taken.again].filter(words.isLifting))],
+      bans: news.bans,
+      lifted: news.lift,
       guesses: Array.from(taken.guesses, ([guess, { network, wider, window }]) => [
         guess,
         Math.ceil(window),
@@ -230,7 +253,7 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
       yield* decisions?.summed(attempts[index]!, counted) ?? Effect.void
     }
     // Of this machine alone.
-    return { after, refused, isKnown: before === revision && !news.isPartial }
+    return { after, refused, isKnown: before === revision }
   })
 
   /** Makes the bans here those of the store, but for newer words, which wait to be told again. */
@@ -303,6 +326,7 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     if (refused.length > 0) yield* reconcile
     else if (isKnown) revision = after
     else if (after !== revision) yield* reconcile
+    if (bans.size > 0) wake()
   })
 
   const receive = (message: string) => {
@@ -327,7 +351,9 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
       follow({ _tag: "ban", network, until: now + time, reason, failures })
     }
     const isWhole = lifted.length === news.lift.length && bansThere.length === news.bans.length
-    if (before === revision && isWhole && !news.isPartial) revision = after
+    // The store has that now.
+    for (const [network] of [...lifted, ...bansThere]) again.delete(network)
+    if (before === revision && isWhole) revision = after
   }
 
   return {
@@ -340,6 +366,12 @@ export const make = ({ store, keys, machine, key, now: clock, wake }: Options): 
     receive
   }
 }
+
+/** What one batch has of many, and what waits. */
+const cut = <A>(all: ReadonlyArray<A>): readonly [taken: ReadonlyArray<A>, left: ReadonlyArray<A>] => [
+  all.slice(0, mostBans),
+  all.slice(mostBans)
+]
 
 /** The number of changes to the bans of the store up to a revision. */
 const countOf = (revision = ""): number => Number(revision.split(":")[0])

@@ -66,7 +66,10 @@ export const layer = (
       const keyFor = (use: string) => createHmac("sha256", secret).update(`${use} ${salt}`).digest("base64")
 
       const banLoop = yield* ExchangeLoop.make
-      const bans = FleetBans.make({ store, keys, machine: id, key: keyFor("bans"), now, wake: banLoop.wake })
+      const bans = FleetBans.make({
+        ...{ store, keys, machine: id, key: keyFor("bans"), now, wake: banLoop.wake },
+        machines: () => membership.machines
+      })
       yield* store.subscribe(FleetBans.channelOf(keys), bans.receive)
       yield* Effect.addFinalizer(() => last(bans.exchange))
       const served = yield* Latch.make()

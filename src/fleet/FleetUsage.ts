@@ -54,6 +54,7 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
   const { store, keys, id, journal, resetDay, now, storeNow, weight, denies, wake } = options
   /** What the store has told last, of its present day and month. */
   const told = new Map<string, { readonly date: string; readonly day: number; readonly month: number }>()
+  let toldMonth = ""
   /** Bytes that are in no batch yet, by account and day. */
   const waiting = new Map<string, Map<string, number>>()
   let size = 0
@@ -147,6 +148,11 @@ export const make = (inner: Usage.Usage, options: Options): FleetUsage => {
   const learn = (account: string, date: string, [day, month]: readonly [day: number, month: number]) => {
     unknown.delete(account)
     if (Days.dayOf(storeNow()) !== date) return
+    if (Days.monthStart(date, resetDay) !== toldMonth) {
+      // Of a month that is over nothing counts, and an account may be gone by now.
+      toldMonth = Days.monthStart(date, resetDay)
+      told.clear()
+    }
     told.set(account, { date, day, month })
     // The day of this machine, whatever its clock says: what the store counts today is to hold here now.
     const before = inner.of(account, now())

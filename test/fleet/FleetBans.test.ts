@@ -30,11 +30,12 @@ const keys = Keys.make("fleet")
 const machineOn = Effect.fnUntraced(function* (
   shared: ReturnType<typeof FleetStore.make>,
   name: string,
-  begin: (decisions: BanDecisions.BanDecisions) => void = () => {}
+  begin: (decisions: BanDecisions.BanDecisions) => void = () => {},
+  machines = () => 1
 ) {
   const { store, ...link } = shared.connect()
   const sharing = FleetBans.make({
-    ...{ store, keys, machine: name, now: shared.now },
+    ...{ store, keys, machine: name, now: shared.now, machines },
     key: Buffer.from("the fleet's").toString("base64"),
     wake: () => {}
   })
@@ -231,6 +232,95 @@ describe("FleetBans", () => {
         "4"
       ])
     }).pipe(quietly)
+  )
+
+  it.effect(
+    "a machine of many tells the store of few guesses in a second, and counts the others itself",
+    () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const a = yield* machineOn(shared, "a", undefined, () => 1000)
+        const fail = (from: number) =>
+          Effect.forEach(
+            Array.from({ length: 30 }, (_, index) => `203.0.113.${from + index}`),
+            (address) => a.fail(address, "alice", "a guess"),
+            { discard: true }
+          )
+        const told = () =>
+          shared.database.smembers(`${keys.ofBucket("bans", Keys.bucketOf("bans"))}:guesses`).length
+        for (let turn = 0; turn < 3; turn++) {
+          yield* fail(30 * turn)
+          yield* a.exchange
+          assert.strictEqual(told(), 20)
+        }
+        yield* shared.pass(1000)
+        yield* fail(90)
+        yield* a.exchange
+        assert.strictEqual(told(), 40)
+        for (let guess = 0; guess < 10; guess++) yield* a.fail("198.51.100.7", "alice", `guess ${guess}`)
+        assert.deepStrictEqual(a.bans(), ["198.51.100.7/32"])
+      }).pipe(quietly)
+  )
+
+  it.effect("many bans are told in parts, and not more of them wait for a store than there may be", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const { store } = shared.connect()
+      const parts: Array<number> = []
+      let woken = 0
+      const sharing = FleetBans.make({
+        store: {
+          call: (script, all, args, answer) => {
+            if (script.name === ExchangeBans.name) parts.push(JSON.parse(String(args[0])).bans.length)
+            store.call(script, all, args, answer)
+          }
+        },
+        ...{ keys, machine: "a", now: shared.now, key: "", wake: () => void woken++ }
+      })
+      sharing.attach(BanDecisions.make(Hmac.hashes))
+      yield* shared.settled(sharing.exchange)
+      for (let index = 0; index < 40_000; index++) {
+        const network = `10.${index >> 8}.${index & 255}.1/32`
+        sharing.tell({ _tag: "ban", network, until: shared.now() + 1e6, reason: "abuse", failures: 0 })
+      }
+      woken = 0
+      yield* shared.settled(sharing.exchange)
+      assert.deepStrictEqual([parts.at(-1), woken], [4096, 1])
+      while (woken > 0) {
+        woken = 0
+        yield* shared.settled(sharing.exchange)
+      }
+      assert.strictEqual(
+        parts.reduce((sum, count) => sum + count, 0),
+        32_768
+      )
+    }).pipe(quietly)
+  )
+
+  it.effect(
+    "a store that was emptied of many bans has them again in parts, which others need not look up",
+    () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+        for (let index = 0; index < 5000; index++) a!.ban(`10.${index >> 8}.${index & 255}.1/32`)
+        for (const { exchange } of [a, a, b, b].map((one) => one!)) yield* exchange
+        assert.lengthOf(b!.bans(), 5000)
+        shared.database.flush()
+        const inStore = () => shared.database.hgetall(keys.ofBucket("bans", Keys.bucketOf("bans"))).size
+        // It learns that they are gone, and tells them.
+        const seen: Array<number> = []
+        for (let turn = 0; turn < 3; turn++) {
+          yield* a!.exchange
+          seen.push(inStore())
+        }
+        assert.deepStrictEqual(seen, [0, 4096, 5000])
+        const { scripts } = shared.counts
+        yield* b!.exchange
+        assert.strictEqual(inStore(), 5000)
+        assert.lengthOf(b!.bans(), 5000)
+        assert.isAtMost(shared.counts.scripts - scripts, 2)
+      }).pipe(quietly)
   )
 
   it.effect("a known pair is told by one machine a minute, and each machine forgives its guesses", () =>

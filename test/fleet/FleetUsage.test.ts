@@ -267,6 +267,24 @@ describe("FleetUsage", () => {
       })
   )
 
+  it.effect("what the store has told of accounts is forgotten with the month", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make(Date.parse("2026-11-30T23:59:00Z"))
+      const a = machineOn(shared, "a")
+      for (const name of [alice, "user bob"]) a.add(100, name)
+      yield* a.exchange
+      const before = a.state.woken
+      a.add(0)
+      assert.strictEqual(a.state.woken, before)
+      yield* shared.pass(120_000)
+      a.add(1, "user bob")
+      yield* a.exchange
+      // The store is asked for it as for an account that is new here.
+      a.add(0)
+      assert.strictEqual(a.state.woken, before + 1)
+    })
+  )
+
   it.effect("the day is that of the store, whatever the clock of a machine says", () =>
     Effect.gen(function* () {
       const shared = FleetStore.make(Date.parse("2026-11-30T23:59:00Z"))
