@@ -26,6 +26,7 @@ const bare = [
   ...[
     "fleet/Faults",
     "fleet/FleetStore",
+    "fleet/HashSharing",
     "fleet/Leases",
     "fleet/Script",
     "policy/Access",
@@ -126,6 +127,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "fleet/FleetLimits": "fleet/FleetShares",
   "fleet/Gather": "fleet/Membership",
   "fleet/MachineCount": "fleet/Membership",
+  "fleet/UntoldLogins": "fleet/FleetBans",
   "fleet/LimitSlots": "fleet/FleetSlots",
   "fleet/SlotCalls": "fleet/FleetSlots",
   "fleet/SlotRecalls": "fleet/FleetSlots",

@@ -14,14 +14,14 @@ import * as Option from "effect/Option"
 import type { BanDecisions, Update } from "../bans/BanDecisions.ts"
 import type { Sharing } from "../bans/Bans.ts"
 import { networkOf, ofBan } from "../bans/BanUpdate.ts"
-import type { Attempt } from "../bans/LoginThrottle.ts"
-import * as LruMap from "../base/LruMap.ts"
 import * as Parsers from "../config/Parsers.ts"
 import type { FleetStoreFailed } from "../Errors.ts"
 import * as BanWords from "./BanWords.ts"
 import { type FleetStore, run } from "./FleetStore.ts"
+import type { HashSharing } from "./HashSharing.ts"
 import { bucketOf, type Keys } from "./Keys.ts"
 import { type BanBatch, ExchangeBans, ListBans, ListKnown, tolerance } from "./scripts/ExchangeBans.ts"
+import * as UntoldLogins from "./UntoldLogins.ts"
 
 export interface FleetBans extends Sharing {
   /**
@@ -33,32 +33,17 @@ export interface FleetBans extends Sharing {
   readonly receive: (message: string) => void
 }
 
-interface Options {
+interface Options extends HashSharing {
   readonly store: Pick<FleetStore["Service"], "call">
-  readonly keys: Keys
-  readonly machine: string
-  /** The key of the hashes, which is the same on all machines. */
-  readonly key: string
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
   /** Called when a ban should be told at once. */
   readonly wake: () => void
   /** The number of machines. */
   readonly machines?: () => number
 }
 
-/** The most guesses and logins of a batch. What is beyond waits, or counts on this machine only. */
-const most = 500
-
 /** The most bans of a batch, and the most that wait for a store that is away, the last ones. */
 const mostBans = 4096
 const mostWaiting = 32_768
-
-/** The most guesses that a machine tells in a second: all together 2,000, as strangers choose how many there are, but each some. */
-const mostGuesses = (machines: number): number => Math.min(Math.max(Math.floor(2000 / machines), 20), most)
-
-/** Milliseconds in which a known pair is told once, by whichever machine, and in which a machine forgives it once. */
-const quiet = 60_000
 
 export const channelOf = (keys: Keys): string => `${keys.broadcast}:bans`
 
@@ -96,15 +81,7 @@ export const make = ({
   let lifts = new Map<string, ReadonlyArray<string>>()
   /** Networks on which the store has no word, or an older one: it is told again. */
   let again = new Set<string>()
-  let guesses = new Map<string, Attempt>()
-  /** The second of the last guess, and the number of guesses in it. */
-  let turn = { second: 0, guesses: 0 }
-  let forgiven = new Map<string, readonly [account: string, networks: ReadonlyArray<string>]>()
-  let known = new Map<string, number>()
-  /** When each pair was told last, by this machine or another, and when its guesses were forgiven here. */
-  const told = LruMap.make<string, number>(8192)
-  const welcomed = LruMap.make<string, number>(8192)
-  const isRecent = (at: number | undefined, now: number) => at !== undefined && now >= at && now - at < quiet
+  const logins = UntoldLogins.make(clock, machines)
 
   const follow = (update: Update) => {
     isFollowing = true
@@ -129,35 +106,11 @@ export const make = ({
     for (const [network, ban] of before) if (!gone.has(network) && !left.has(network)) follow(ofBan(ban))
   }
 
-  const guessed = ({ outcome, ...attempt }: Extract<Update, { readonly _tag: "guess" }>) => {
-    const { account, guess, network, wider, now } = attempt
-    if (outcome !== "succeeded") {
-      const second = Math.floor(clock() / 1000)
-      if (turn.second !== second) turn = { second, guesses: 0 }
-      if (guesses.size >= most || turn.guesses >= mostGuesses(machines())) return
-      turn.guesses++
-      guesses.set(account + guess, attempt)
-      return
-    }
-    const pair = `${account} ${network}`
-    // What is told goes to all machines, so each need not tell what another has told.
-    if (!isRecent(told.get(pair), now) && known.size < most) {
-      told.set(pair, now)
-      known.set(pair, now)
-    }
-    if (isRecent(welcomed.get(pair), now)) return
-    welcomed.set(pair, now)
-    if (forgiven.size < most) forgiven.set(pair, [account, [network, ...wider]])
-    for (const [key, other] of guesses) {
-      if (other.account === account && other.network === network) guesses.delete(key)
-    }
-  }
-
   const tell = (update: Update) => {
     if (isFollowing) return
     switch (update._tag) {
       case "guess":
-        return guessed(update)
+        return logins.add(update)
       case "ban":
         bans.set(update.network, update)
         if (bans.size > mostWaiting) bans.delete(bans.keys().next().value!)
@@ -185,13 +138,10 @@ export const make = ({
   const take = () => {
     const [first, left] = cut([...bans])
     const [firstAgain, leftAgain] = cut([...again])
-    const taken = { bans: new Map(first), lifts, again: new Set(firstAgain), guesses, forgiven, known }
+    const taken = { bans: new Map(first), lifts, again: new Set(firstAgain), logins: logins.take() }
     bans = new Map(left)
     lifts = new Map()
     again = new Set(leftAgain)
-    guesses = new Map()
-    forgiven = new Map()
-    known = new Map()
     return taken
   }
 
@@ -203,9 +153,7 @@ export const make = ({
     bans = new Map([...taken.bans, ...bans])
     lifts = new Map([...taken.lifts, ...lifts])
     again = new Set([...taken.again, ...again])
-    guesses = new Map([...taken.guesses, ...guesses].slice(0, most))
-    forgiven = new Map([...taken.forgiven, ...forgiven].slice(0, most))
-    known = new Map([...taken.known, ...known].slice(0, most))
+    logins.putBack(taken.logins)
   }
 
   const send = Effect.fnUntraced(function* (taken: ReturnType<typeof take>) {
@@ -228,17 +176,17 @@ export const make = ({
       from: machine,
       bans: bansOf([...taken.bans.values(), ...bansAgain]),
       lift: liftingsOf([...taken.lifts.values(), [...taken.again].filter(words.isLifting)].flat()),
-      known: [...taken.known]
+      known: [...taken.logins.known]
     }
     const batch: BanBatch = {
       bans: news.bans,
       lifted: news.lift,
-      guesses: Array.from(taken.guesses, ([guess, { network, wider, window }]) => [
+      guesses: Array.from(taken.logins.guesses, ([guess, { network, wider, window }]) => [
         guess,
         Math.ceil(window),
         [network, ...wider]
       ]),
-      forgiven: [...taken.forgiven.values()],
+      forgiven: [...taken.logins.forgiven.values()],
       known: news.known
     }
     const isNews = news.bans.length + news.lift.length + news.known.length > 0
@@ -248,7 +196,7 @@ export const make = ({
       channelOf(keys),
       isNews ? JSON.stringify(news).slice(1, -1) : ""
     ])
-    const attempts = [...taken.guesses.values()]
+    const attempts = [...taken.logins.guesses.values()]
     for (const [index, counted] of counts.entries()) {
       yield* decisions?.summed(attempts[index]!, counted) ?? Effect.void
     }
@@ -304,7 +252,7 @@ export const make = ({
 
   const learn = (pair: string, at: number) => {
     const [account = "", network = ""] = pair.split(" ")
-    told.set(pair, clock())
+    logins.learned(pair)
     follow({ _tag: "known", account, network, at, failures: 0 })
   }
 

@@ -5,6 +5,7 @@
 import type { Remembered } from "../auth/RememberedLogins.ts"
 import type { LoginSharing } from "../limits/CoordinatorSeat.ts"
 import type { FleetStore } from "./FleetStore.ts"
+import type { HashSharing } from "./HashSharing.ts"
 import type { Keys } from "./Keys.ts"
 
 export interface FleetLogins extends LoginSharing {
@@ -14,14 +15,8 @@ export interface FleetLogins extends LoginSharing {
   readonly receive: (message: string) => void
 }
 
-interface Options {
+interface Options extends HashSharing {
   readonly store: Pick<FleetStore["Service"], "publish">
-  readonly keys: Keys
-  readonly machine: string
-  /** The key of the hashes, which is the same on all machines. */
-  readonly key: string
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
 }
 
 /** The most logins of a message. What is beyond is not told. */
