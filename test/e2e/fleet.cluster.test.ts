@@ -20,13 +20,14 @@ import { FleetShares } from "../../src/fleet/FleetShares.ts"
 import * as FleetSharing from "../../src/fleet/FleetSharing.ts"
 import { FleetSlots } from "../../src/fleet/FleetSlots.ts"
 import { FleetStart } from "../../src/fleet/FleetStart.ts"
-import { FleetStore, hasFailed } from "../../src/fleet/FleetStore.ts"
+import { FleetStore, hasFailed, run } from "../../src/fleet/FleetStore.ts"
 import { FleetTokens } from "../../src/fleet/FleetTokens.ts"
 import * as FleetUrl from "../../src/fleet/FleetUrl.ts"
 import { FleetUsers } from "../../src/fleet/FleetUsers.ts"
 import * as RedisStore from "../../src/fleet/RedisStore.ts"
 import type { Script } from "../../src/fleet/Script.ts"
 import { FleetSettings } from "../../src/fleet/Settings.ts"
+import { ListChecks, TellChecks } from "../../src/fleet/scripts/Checks.ts"
 import { UsageSharing } from "../../src/limits/Quotas.ts"
 import * as Usage from "../../src/limits/Usage.ts"
 import * as Config from "../../src/server/Config.ts"
@@ -126,6 +127,10 @@ describeWith(["redis-server"], () => {
         quotaResetDay: 1
       })
       for (let user = 0; user < 40; user++) usage.add(`user ${user}`, received(100), Date.now())
+
+      const checks = [membership.keys.ofBucket("checks", 0)]
+      yield* run(store, TellChecks, checks, ["channel", "message", "upstream", "up"])
+      yield* run(store, ListChecks, checks, [])
 
       const users = Context.get(services, FleetUsers)
       yield* users.follow(() => Effect.void)
