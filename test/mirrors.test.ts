@@ -75,6 +75,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "admin/SessionHandlers": "e2e/admin",
   "admin/SettingsUsers": "e2e/admin.users",
   "admin/UserHandlers": "e2e/admin.users",
+  "base/HttpClient": "e2e/otlp",
   "base/Version": "e2e/admin",
   "auth/Authenticated": "session/Revalidation",
   "auth/HashingThreads": "auth/Hashing",

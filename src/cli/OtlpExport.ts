@@ -4,13 +4,13 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Otlp from "effect/observability/Otlp"
 import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
+import * as HttpClient from "../base/HttpClient.ts"
 import * as Log from "../server/Log.ts"
 import { SessionSampling } from "../session/SessionSpan.ts"
 import type * as OtlpVariables from "./OtlpVariables.ts"
@@ -27,7 +27,7 @@ export const layer = (otlp: OtlpVariables.Otlp): Layer.Layer<never> =>
         loggerMergeWithExisting: false
       }).pipe(
         Layer.provide([
-          FetchHttpClient.layer,
+          HttpClient.layer,
           otlp.protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
           ConfigProvider.layer(ConfigProvider.fromEnv({ env: otlp.variables }))
         ])
