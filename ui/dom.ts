@@ -67,6 +67,19 @@ export const toast = (message: string, isProblem = false): void => {
   setTimeout(() => element.remove(), isProblem ? 8000 : 4000)
 }
 
+/** Waits until something is done, and says that it is, or why not. Returns whether it is. */
+export const done = (what: Promise<unknown>, message: string): Promise<boolean> =>
+  what.then(
+    () => {
+      toast(message)
+      return true
+    },
+    (error: Error) => {
+      toast(error.message, true)
+      return false
+    }
+  )
+
 /** Asks before something is done that cannot be undone. */
 export const confirmed = async (question: string, action: string): Promise<boolean> =>
   (await asked(question, h("button", { class: "danger" }, action))) !== undefined

@@ -2,21 +2,19 @@
  * The banned networks: to lift one, or to ban another.
  */
 import * as Api from "../api.ts"
-import { confirmed, h, setText, toast } from "../dom.ts"
+import { confirmed, done, h } from "../dom.ts"
 import * as Format from "../format.ts"
+import * as Search from "../search.ts"
 import * as Table from "../table.ts"
 import type { View } from "./view.ts"
 
-/** The most bans that are shown at a time. */
-const most = 200
-
 export const make = (): View => {
-  let search = ""
   const refresh = async () => {
-    const { rows, total } = await Api.bans({ search, limit: most })
+    const { rows, total } = await Api.bans(search.asked())
     table.update(rows)
-    setText(found, total > rows.length ? `${rows.length} of ${Format.count(total)}` : Format.count(total))
+    search.show(rows.length, total)
   }
+  const search = Search.make("Search bans", "Network, reason …", refresh)
   const table = Table.make<Api.BanRow>({
     caption: "Banned networks",
     key: ({ network }) => network,
@@ -37,28 +35,13 @@ export const make = (): View => {
         label: ({ network }) => `Lift the ban of ${network}`,
         run: async ({ network }) => {
           if (!(await confirmed(`Lift the ban of ${network}?`, "Lift ban"))) return
-          await Api.lift(network).then(
-            () => toast(`The ban of ${network} is lifted.`),
-            (error: Error) => toast(error.message, true)
-          )
+          await done(Api.lift(network), `The ban of ${network} is lifted.`)
           await refresh()
         }
       }
     ],
     empty: "No network is banned, or none has this in it."
   })
-  const field = h("input", {
-    type: "search",
-    id: "search",
-    placeholder: "Network, reason …",
-    autocomplete: "off",
-    spellcheck: "false",
-    oninput: () => {
-      search = field.value
-      void refresh().catch((error: Error) => toast(error.message, true))
-    }
-  })
-  const found = h("p", { class: "muted", role: "status" })
   const network = h("input", {
     id: "network",
     required: true,
@@ -80,13 +63,8 @@ export const make = (): View => {
       onsubmit: async (event) => {
         event.preventDefault()
         const asked = { network: network.value.trim(), duration: duration.value }
-        await Api.ban(reason.value ? { ...asked, reason: reason.value } : asked).then(
-          () => {
-            toast(`${asked.network} is banned.`)
-            form.reset()
-          },
-          (error: Error) => toast(error.message, true)
-        )
+        const banned = Api.ban(reason.value ? { ...asked, reason: reason.value } : asked)
+        if (await done(banned, `${asked.network} is banned.`)) form.reset()
         await refresh()
       }
     },
@@ -96,19 +74,7 @@ export const make = (): View => {
     h("button", { class: "primary" }, "Ban")
   )
   return {
-    element: h(
-      "section",
-      { class: "card" },
-      form,
-      h(
-        "div",
-        { class: "toolbar" },
-        h("label", { for: "search", class: "hidden" }, "Search bans"),
-        field,
-        found
-      ),
-      table.element
-    ),
+    element: h("section", { class: "card" }, form, search.element, table.element),
     every: 3000,
     refresh
   }

@@ -2,7 +2,7 @@
  * The machines of the fleet: which of them are ready, and which to drain.
  */
 import * as Api from "../api.ts"
-import { confirmed, h, setText, toast } from "../dom.ts"
+import { confirmed, done, h, setText, toast } from "../dom.ts"
 import * as Format from "../format.ts"
 import * as Table from "../table.ts"
 import * as Tile from "../tile.ts"
@@ -54,19 +54,12 @@ export const make = (): View => {
             Api.drainMachine(id, isOn),
             isOn ? `${name} is not ready: it serves who still comes.` : `${name} is ready.`
           )
+          await refresh()
         }
       }
     ],
     empty: "No machine is known yet."
   })
-
-  const done = async (what: Promise<unknown>, message: string): Promise<void> => {
-    await what.then(
-      () => toast(message),
-      (error: Error) => toast(error.message, true)
-    )
-    await refresh()
-  }
 
   const refresh = async () => {
     const { machines, storeLost } = await Api.fleet()
@@ -83,7 +76,7 @@ export const make = (): View => {
     element: h(
       "div",
       {},
-      h("dl", { class: "tiles" }, ...Object.values(tiles).map(({ element }) => element)),
+      Tile.list(tiles),
       h(
         "section",
         { class: "card" },

@@ -27,7 +27,7 @@ export const make = (denials: () => ReadonlyArray<Denial>, onStatus: (status: Ap
   const element = h(
     "div",
     {},
-    h("dl", { class: "tiles" }, ...Object.values(tiles).map(({ element }) => element)),
+    Tile.list(tiles),
     h(
       "section",
       { class: "card" },

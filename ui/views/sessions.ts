@@ -2,7 +2,7 @@
  * The open sessions: the server searches, sorts and pages, so that ten thousand of them are as light as fifty.
  */
 import * as Api from "../api.ts"
-import { confirmed, h, setText, toast } from "../dom.ts"
+import { confirmed, done, h, setText, toast } from "../dom.ts"
 import * as Format from "../format.ts"
 import * as Table from "../table.ts"
 import type { View } from "./view.ts"
@@ -55,10 +55,7 @@ export const make = (): View => {
         run: async ({ id, user, target }) => {
           const what = `End session ${id}${user ? ` of ${user}` : ""}${target ? ` to ${target}` : ""}?`
           if (!(await confirmed(what, "End session"))) return
-          await Api.endSession(id).then(
-            () => toast(`Session ${id} has ended.`),
-            (error: Error) => toast(error.message, true)
-          )
+          await done(Api.endSession(id), `Session ${id} has ended.`)
           again()
         }
       }

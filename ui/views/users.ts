@@ -2,25 +2,16 @@
  * The users of the server, with their open sessions. Those in a store can be added, changed and removed.
  */
 import * as Api from "../api.ts"
-import { confirmed, h, passwordFor, setText, toast } from "../dom.ts"
+import { confirmed, done, h, passwordFor } from "../dom.ts"
 import * as Format from "../format.ts"
+import * as Search from "../search.ts"
 import * as Table from "../table.ts"
 import type { View } from "./view.ts"
 
 export const make = (): View => {
-  let search = ""
   /** What is done, and what the page says then. */
-  const done = async (what: Promise<unknown>, message: string): Promise<boolean> => {
-    const isDone = await what.then(
-      () => {
-        toast(message)
-        return true
-      },
-      (error: Error) => {
-        toast(error.message, true)
-        return false
-      }
-    )
+  const changed = async (what: Promise<unknown>, message: string): Promise<boolean> => {
+    const isDone = await done(what, message)
     await refresh()
     return isDone
   }
@@ -48,7 +39,7 @@ export const make = (): View => {
         run: async ({ name }) => {
           const password = await passwordFor(`The new password of ${name}`, "Set password")
           if (password !== undefined)
-            await done(Api.setPassword(name, password), `${name} has a new password.`)
+            await changed(Api.setPassword(name, password), `${name} has a new password.`)
         }
       },
       {
@@ -57,7 +48,7 @@ export const make = (): View => {
         isOffered,
         label: ({ name, enabled }) => `${enabled ? "Disable" : "Enable"} ${name}`,
         run: ({ name, enabled }) =>
-          void done(Api.enableUser(name, !enabled), `${name} is ${enabled ? "disabled" : "enabled"}.`)
+          void changed(Api.enableUser(name, !enabled), `${name} is ${enabled ? "disabled" : "enabled"}.`)
       },
       {
         title: "Remove",
@@ -66,33 +57,20 @@ export const make = (): View => {
         run: async ({ name, sessions }) => {
           const ending = sessions === 0 ? "" : ` ${Format.count(sessions)} open sessions end.`
           if (!(await confirmed(`Remove the user ${name}?${ending}`, "Remove user"))) return
-          await done(Api.removeUser(name), `${name} is removed.`)
+          await changed(Api.removeUser(name), `${name} is removed.`)
         }
       }
     ],
     empty: "There are no users, or none of this name."
   })
-  const found = h("p", { class: "muted", role: "status" })
   const refresh = async () => {
-    const [{ changesUsers }, { rows, total }] = await Promise.all([
-      Api.status(),
-      Api.users({ search, limit: 200 })
-    ])
+    const [{ changesUsers }, { rows, total }] = await Promise.all([Api.status(), Api.users(search.asked())])
     form.hidden = !changesUsers
     hint.hidden = changesUsers
     table.update(rows)
-    setText(found, total > rows.length ? `${rows.length} of ${Format.count(total)}` : Format.count(total))
+    search.show(rows.length, total)
   }
-  const field = h("input", {
-    type: "search",
-    id: "search",
-    placeholder: "Name",
-    autocomplete: "off",
-    oninput: () => {
-      search = field.value
-      void refresh().catch((error: Error) => toast(error.message, true))
-    }
-  })
+  const search = Search.make("Search users", "Name", refresh)
   const name = h("input", { id: "name", required: true, autocomplete: "off", spellcheck: "false" })
   const password = h("input", {
     id: "password",
@@ -117,7 +95,7 @@ export const make = (): View => {
           password: password.value,
           ...(names.length > 0 && { groups: names })
         }
-        if (await done(Api.addUser(user), `${user.name} is added.`)) {
+        if (await changed(Api.addUser(user), `${user.name} is added.`)) {
           form.reset()
           name.focus()
         }
@@ -134,20 +112,7 @@ export const make = (): View => {
     "These users come from the settings. Users in a file (--users-file) can be added and removed here."
   )
   return {
-    element: h(
-      "section",
-      { class: "card" },
-      form,
-      hint,
-      h(
-        "div",
-        { class: "toolbar" },
-        h("label", { for: "search", class: "hidden" }, "Search users"),
-        field,
-        found
-      ),
-      table.element
-    ),
+    element: h("section", { class: "card" }, form, hint, search.element, table.element),
     every: 5000,
     refresh
   }
