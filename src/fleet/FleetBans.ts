@@ -55,6 +55,8 @@ interface News {
   readonly bans: BanBatch["bans"]
   readonly lift: BanBatch["lifted"]
   readonly known: BanBatch["known"]
+  /** Whether there is more in the store than this. */
+  readonly isPartial: boolean
 }
 
 export const make = ({
@@ -174,13 +176,14 @@ export const make = ({
     })
     const news: News = {
       from: machine,
-      bans: bansOf([...taken.bans.values(), ...bansAgain]),
-      lift: liftingsOf([...taken.lifts.values(), [...taken.again].filter(words.isLifting)].flat()),
-      known: [...taken.logins.known]
+      bans: bansOf(taken.bans.values()),
+      lift: liftingsOf([...taken.lifts.values()].flat()),
+      known: [...taken.logins.known],
+      isPartial: taken.again.size > 0
     }
     const batch: BanBatch = {
-      bans: news.bans,
-      lifted: news.lift,
+      bans: [...news.bans, ...bansOf(bansAgain)],
+      lifted: [...news.lift, ...liftingsOf([...taken.again].filter(words.isLifting))],
       guesses: Array.from(taken.logins.guesses, ([guess, { network, wider, window }]) => [
         guess,
         Math.ceil(window),
@@ -201,7 +204,7 @@ export const make = ({
       yield* decisions?.summed(attempts[index]!, counted) ?? Effect.void
     }
     // Of this machine alone.
-    return { after, refused, isKnown: before === revision }
+    return { after, refused, isKnown: before === revision && !news.isPartial }
   })
 
   /** Makes the bans here those of the store, but for newer words, which wait to be told again. */
@@ -299,9 +302,7 @@ export const make = ({
       follow({ _tag: "ban", network, until: now + time, reason, failures })
     }
     const isWhole = lifted.length === news.lift.length && bansThere.length === news.bans.length
-    // The store has that now.
-    for (const [network] of [...lifted, ...bansThere]) again.delete(network)
-    if (before === revision && isWhole) revision = after
+    if (before === revision && isWhole && !news.isPartial) revision = after
   }
 
   return {

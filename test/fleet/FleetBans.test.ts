@@ -297,30 +297,28 @@ describe("FleetBans", () => {
     }).pipe(quietly)
   )
 
-  it.effect(
-    "a store that was emptied of many bans has them again in parts, which others need not look up",
-    () =>
-      Effect.gen(function* () {
-        const shared = FleetStore.make()
-        const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
-        for (let index = 0; index < 5000; index++) a!.ban(`10.${index >> 8}.${index & 255}.1/32`)
-        for (const { exchange } of [a, a, b, b].map((one) => one!)) yield* exchange
-        assert.lengthOf(b!.bans(), 5000)
-        shared.database.flush()
-        const inStore = () => shared.database.hgetall(keys.ofBucket("bans", Keys.bucketOf("bans"))).size
-        // It learns that they are gone, and tells them.
-        const seen: Array<number> = []
-        for (let turn = 0; turn < 3; turn++) {
-          yield* a!.exchange
-          seen.push(inStore())
-        }
-        assert.deepStrictEqual(seen, [0, 4096, 5000])
-        const { scripts } = shared.counts
-        yield* b!.exchange
-        assert.strictEqual(inStore(), 5000)
-        assert.lengthOf(b!.bans(), 5000)
-        assert.isAtMost(shared.counts.scripts - scripts, 2)
-      }).pipe(quietly)
+  it.effect("a store that was emptied of many bans has them again in parts", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+      for (let index = 0; index < 5000; index++) a!.ban(`10.${index >> 8}.${index & 255}.1/32`)
+      for (const { exchange } of [a, a, b, b].map((one) => one!)) yield* exchange
+      assert.lengthOf(b!.bans(), 5000)
+      shared.database.flush()
+      const inStore = () => shared.database.hgetall(keys.ofBucket("bans", Keys.bucketOf("bans"))).size
+      // It learns that they are gone, and tells them.
+      const seen: Array<number> = []
+      for (let turn = 0; turn < 3; turn++) {
+        yield* a!.exchange
+        seen.push(inStore())
+      }
+      assert.deepStrictEqual(seen, [0, 4096, 5000])
+      const { scripts } = shared.counts
+      yield* b!.exchange
+      assert.strictEqual(inStore(), 5000)
+      assert.lengthOf(b!.bans(), 5000)
+      assert.isAtMost(shared.counts.scripts - scripts, 2)
+    }).pipe(quietly)
   )
 
   it.effect("a known pair is told by one machine a minute, and each machine forgives its guesses", () =>
