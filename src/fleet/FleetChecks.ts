@@ -143,7 +143,8 @@ export class FleetChecks<Member> {
       Effect.asVoid,
       Effect.tapError(() =>
         Effect.sync(() => {
-          this.waiting = new Map([...waiting, ...this.waiting])
+          // The newest: a check comes again.
+          this.waiting = new Map([...waiting, ...this.waiting].slice(-most))
         })
       )
     )

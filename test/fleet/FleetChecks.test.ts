@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { channelOf, FleetChecks } from "../../src/fleet/FleetChecks.ts"
 import * as Keys from "../../src/fleet/Keys.ts"
 import * as CheckSharing from "../../src/routes/CheckSharing.ts"
@@ -113,6 +114,29 @@ describe("FleetChecks", () => {
         yield* shared.settled(two.checks.exchange)
         assert.deepStrictEqual(two.members[0]!.heard("a", every), { check: "a", failure })
       })
+  )
+
+  it.effect("tells what waits in messages that are taken, however much that is", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const one = yield* machineOf(shared, "one", 1)
+      const two = yield* machineOf(shared, "two", 1)
+      one.checks.lead(true)
+      const tell = (part: string) => {
+        for (let index = 0; index < 900; index++) one.members[0]!.tell({ check: `${part} ${index}` })
+      }
+      tell("first")
+      one.freeze()
+      const telling = yield* Effect.forkChild(Effect.exit(one.checks.exchange), { startImmediately: true })
+      tell("second")
+      yield* shared.pass(2000)
+      assert.strictEqual((yield* Fiber.join(telling))._tag, "Failure")
+      one.cut()
+      one.mend()
+      yield* shared.settle
+      yield* shared.settled(one.checks.exchange)
+      assert.isFalse(two.members[0]!.isDue("second 899", every))
+    })
   )
 
   it.effect("takes nothing that is no result", () =>
