@@ -108,7 +108,7 @@ describe("the shares of a fleet", () => {
         fc.constantFrom(0, 50),
         (seed, slow, lag) => {
           const random = chance(seed)
-          const fleet = Fleet.of(4, { lag, members: 2, latency: () => random() * slow })
+          const fleet = Fleet.of(4, { lag: () => lag, members: 2, latency: () => random() * slow })
           const inUse = new Set<string>()
           for (let step = 0; step < 150; step++) {
             const at = Math.floor(random() * fleet.machines.size)

@@ -6,7 +6,6 @@ import * as History from "../support/fleet-history.ts"
 
 describe("a fleet in which everything goes wrong, and then nothing", () => {
   const plans: ReadonlyArray<Omit<History.Plan, "seconds">> = [
-    // A machine that comes back, whose member has a free slot that is too much.
     { seed: 65, machines: 3, fault: "share", missed: 0, drift: 0 },
     { seed: 6, machines: 3, fault: "deny", missed: 0, drift: 0.01 },
     { seed: 9, machines: 3, fault: "keep", missed: 0, drift: 0.01 },
@@ -15,7 +14,7 @@ describe("a fleet in which everything goes wrong, and then nothing", () => {
   ]
   for (const plan of plans) {
     it(`keeps its bounds: ${plan.machines} machines, ${plan.fault}, seed ${plan.seed}`, () => {
-      History.run({ ...plan, seconds: 60 })
+      History.run({ ...plan, seconds: 30 })
     })
   }
 })

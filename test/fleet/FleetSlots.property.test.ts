@@ -116,7 +116,7 @@ describe("the slots of a fleet, whatever happens", () => {
           assert.strictEqual(fleet.counted(key), limits[key], key)
         }
       }),
-      { numRuns: 8 }
+      { numRuns: 5 }
     )
   })
 

@@ -15,6 +15,7 @@ import * as Sessions from "./fleet-properties/sessions.ts"
 import {
   hasStore,
   lease,
+  mostLag,
   type Plan,
   type Property,
   type Shown,
@@ -53,7 +54,8 @@ class History implements World {
     const random = chance(seed)
     this.random = random
     this.fleet = Fleet.of(machines, {
-      ...{ fault, lease, lag: 2, isSharing: true },
+      ...{ fault, lease, isSharing: true },
+      lag: () => (random() < 0.3 ? mostLag : 2),
       members: machines > 100 ? 1 : 2,
       latency: () => random() * (random() < 0.01 && !this.isCalm ? slow : 5),
       pace: () => 1 + (2 * random() - 1) * drift,

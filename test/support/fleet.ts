@@ -112,7 +112,7 @@ export interface Options {
   /** Whether a message of the store is lost. */
   readonly isMissed?: () => boolean
   /** The time on the way from a machine to its members, of shares. */
-  readonly lag?: number
+  readonly lag?: () => number
   /** Whether bans and usage are shared, too. */
   readonly isSharing?: boolean
 }
@@ -140,7 +140,7 @@ export class Fleet {
     this.options = {
       ...{ lease: 6000, fault: "share", latency: () => 1, members: 1 },
       ...{ pace: () => 1, isMissed: () => false, storeClock: (now: number) => now },
-      ...{ lag: 0, isSharing: false },
+      ...{ lag: () => 0, isSharing: false },
       ...options
     }
     const { clock } = this
@@ -215,6 +215,8 @@ interface Member {
   readonly tokens: RateTokens.RateTokens
   /** Requests of tokens without an answer. */
   readonly waiting: Map<number, (wait: number) => void>
+  /** Whether its machine is without a store, as far as the member has heard. */
+  isAlone: boolean
 }
 
 /** A machine: a process that stops and ends as one. */
@@ -247,7 +249,8 @@ export class Machine {
     this.id = id
     this.disk = disk
     const { clock, store, options } = fleet
-    const { lease, fault, lag } = options
+    const { lease, fault } = options
+    const lag = options.lag()
     this.joinedAt = clock.now
     const pace = options.pace()
     const now = () => clock.now * pace
@@ -284,7 +287,12 @@ export class Machine {
       lose: () => {},
       surrender: () => {},
       hold: (until) => {
-        for (const { slots } of this.members) this.membership.after(0, () => slots.holdUntil(until))
+        for (const member of this.members) {
+          this.membership.after(0, () => {
+            member.isAlone = until === Number.POSITIVE_INFINITY
+            member.slots.holdUntil(until)
+          })
+        }
       }
     })
     this.members = Array.from({ length: options.members }, () => {
@@ -295,7 +303,8 @@ export class Machine {
         ),
         shares: RateShare.make((need) => this.membership.after(lag, () => this.shares.receive(member, need))),
         tokens: RateTokens.make(() => {}, now),
-        waiting: new Map()
+        waiting: new Map(),
+        isAlone: false
       }
       return member
     })
@@ -327,11 +336,12 @@ export class Machine {
 
   /** Begins a session at a member. `done` gets the session, or undefined if it is refused. */
   begin(key: string, limit: number, done: (session: Session | undefined) => void = () => {}, at = 0): void {
-    const { slots } = this.members[at]!
+    const member = this.members[at]!
+    const { slots } = member
     const start = () => {
       slots.change(key, 1)
       const session: Session = {
-        ...{ machine: this, key, isUncounted: this.membership.isLost },
+        ...{ machine: this, key, isUncounted: this.membership.isLost || member.isAlone },
         end: () => {
           if (!this.fleet.ended(session)) return
           this.live(() => slots.change(key, -1))

@@ -80,6 +80,9 @@ export const lease = 6000
 /** The longest way to the store, in milliseconds. */
 export const slow = 400
 
+/** The longest way to a member, whose machine has much to do. */
+export const mostLag = 40
+
 /** Whether the leases of a machine hold. One that stands still may not know that they have ended. */
 export const hasStore = ({ membership }: Machine): boolean =>
   !membership.isLost && membership.now() < membership.validUntil

@@ -4,7 +4,7 @@
  */
 import { assert } from "@effect/vitest"
 import type { Machine } from "../fleet.ts"
-import { atMost, hasStore, lease, mostAlone, type Property, slow, type World } from "./World.ts"
+import { atMost, hasStore, lease, mostAlone, mostLag, type Property, slow, type World } from "./World.ts"
 
 const name = "upload of user alice"
 
@@ -108,7 +108,7 @@ class Bandwidth implements Property {
     const told = this.alone.get(machine)
     if (told?.machines !== machines) this.alone.set(machine, { machines, at: now })
     if (plan.fault === "keep" || told?.machines !== machines) return
-    if (now - Math.max(told.at, machine.resumedAt) < 10) return
+    if (now - Math.max(told.at, machine.resumedAt) < 10 + 2 * mostLag) return
     const most = mostAlone(plan, 1_000_000, machine) / 1_000_000
     atMost(share, most + 1e-6, `the share of ${machine.id} without a store`)
   }

@@ -32,9 +32,16 @@ class Rates implements Property {
     const { random, fleet } = this.world
     this.take(machine)
     // Some need many, of which tokens are leased ahead.
-    if (random() > 0.02) return
-    for (let count = random() * this.rate; count > 0; count--) {
-      fleet.clock.after(random() * 1500, () => this.take(machine))
+    if (random() < 0.02) this.takeMany(machine, random() * this.rate, 1500)
+    // And now and then all together need more than there are.
+    if (random() > 0.01) return
+    for (const one of fleet.machines) this.takeMany(one, 1 + (2 * this.rate) / fleet.machines.size, 1500)
+  }
+
+  private takeMany(machine: Machine, count: number, milliseconds: number): void {
+    const { random, fleet } = this.world
+    for (let left = count; left > 0; left--) {
+      fleet.clock.after(random() * milliseconds, () => this.take(machine))
     }
   }
 
