@@ -82,7 +82,9 @@ class Bandwidth implements Property {
       const { membership } = machine
       if (!hasStore(machine)) {
         this.returned.add(machine)
-        if (membership.isAlone() && !isStopped(machine)) this.checkAlone(machine, share)
+        // One that comes back may have a share of the store, until it is without one again.
+        if (!membership.isAlone()) this.alone.delete(machine)
+        else if (!isStopped(machine)) this.checkAlone(machine, share)
         continue
       }
       this.alone.delete(machine)
