@@ -2,18 +2,19 @@
  * Three servers with two workers each behind HAProxy, with one Redis and one PostgreSQL: what holds in total for clients
  * who do not know which server they get, under load, while servers and the store are killed, stand still and come back.
  */
-import { writeFileSync } from "node:fs"
-import type { Socket } from "node:net"
+import { renameSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Peer } from "../../src/testing/index.ts"
 import * as Admin from "../support/admin.ts"
 import * as Balancer from "../support/balancer.ts"
 import { certificate } from "../support/certificates.ts"
 import { describeWith } from "../support/clients.ts"
+import * as Load from "../support/fleet-load.ts"
 import { proxyV1, request } from "../support/messages.ts"
 import * as Postgres from "../support/postgres.ts"
 import * as Program from "../support/program.ts"
@@ -23,7 +24,7 @@ import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
 import * as Workers from "../support/workers.ts"
 
-const limit = 50
+const limit = Load.limits.sessions
 
 const config = (store: string, database: string) => `
 workers: 2
@@ -34,14 +35,11 @@ proxy-protocol-from: 127.0.0.1
 allow-target: 127.0.0.1
 ban-after: 10
 drain-timeout: 2s
-users:
-  - { name: alice, password: secret, limits: { sessions: ${limit} } }
-  - { name: bob, password: secret, limits: { session-rate: 10 } }
-  - { name: carol, password: secret, limits: { download: 600KiB } }
-  - { name: dave, password: secret, limits: { monthly-quota: 4MiB } }
+${Load.users()}
 `
 
 const token = "0123456789-abcdefghij"
+const password = "s3cr3t"
 
 /** A server of a fleet, which can be replaced by another one in its place. */
 interface Machine {
@@ -100,10 +98,23 @@ const machine = Effect.fnUntraced(function* (file: string, number: number, port:
 /** The whole of it, once for all tests of this file. */
 const make = Effect.gen(function* () {
   const scope = yield* Effect.scope
-  const [store, database] = [yield* Redis.make({ password: "s3cr3t" }), yield* Postgres.make()]
+  const [storePort, database] = [yield* Workers.freePort, yield* Postgres.make()]
+  const store = yield* Redis.make({
+    ...{ password, port: storePort },
+    flags: ["--repl-diskless-sync-delay", "0"]
+  })
   yield* database.start
-  const file = join(yield* Temporary.directory, "fleet.yaml")
-  writeFileSync(file, config(store.url, database.url))
+  const directory = yield* Temporary.directory
+  // Where machines find their store, which can be another one.
+  const path = join(directory, "store.sock")
+  const leadTo = ({ socket }: Redis.Redis) =>
+    Effect.sync(() => {
+      symlinkSync(socket, `${path}.new`)
+      renameSync(`${path}.new`, path)
+    })
+  yield* leadTo(store)
+  const file = join(directory, "fleet.yaml")
+  writeFileSync(file, config(`redis+unix://:${password}@localhost${path}`, database.url))
   const port = yield* Workers.freePort
   const machines = yield* Effect.forEach([1, 2, 3], (number) => machine(file, number, port, scope))
   const startAll = Effect.suspend(() =>
@@ -117,20 +128,30 @@ const make = Effect.gen(function* () {
   const { cert } = certificate(yield* Temporary.directory, "ca", "/CN=localhost")
   const place = { port, adminPort: port, backend: "effect-socks", isBehindProxy: true } as const
   const balancer = yield* Balancer.start(place, cert, machines.length)
-  const target = yield* Tcp.target
+  const [target, source] = [yield* Tcp.target, yield* Tcp.target]
+  // What the one accepts is of no interest.
+  yield* Effect.forkScoped(Effect.forever(target.accept))
+  yield* Effect.forkScoped(
+    Effect.forever(Effect.flatMap(source.accept, ({ duplex }) => Effect.sync(() => pour(duplex))))
+  )
   /** As it was before a test, also where that has failed. */
   const mended = Effect.gen(function* () {
     yield* store.signal("SIGCONT")
     if ((yield* store.command("PING")) === "") yield* store.start
+    yield* leadTo(store)
     yield* startAll
     yield* balancer.sends("socks1", "socks2", "socks3")
+    for (const { api } of machines) {
+      while ((yield* api("GET", "/fleet")).json.machines.length < machines.length)
+        yield* Effect.sleep("50 millis")
+    }
   })
   let clients = 0
   const connect = Effect.fnUntraced(function* (address: string) {
     // HAProxy limits what comes from one address.
     const client = yield* Tcp.connect(balancer.port, "127.0.0.1", `127.0.1.${1 + (clients++ % 250)}`)
     // The target ends nothing by itself.
-    yield* Effect.addFinalizer(() => reset(client))
+    yield* Effect.addFinalizer(() => Load.reset(client))
     yield* client.send(proxyV1(`PROXY TCP4 ${address} 127.0.0.1 50000 1080`))
     return client
   })
@@ -150,7 +171,8 @@ const make = Effect.gen(function* () {
     Effect.map(Effect.replicateEffect(ask(user), count, { concurrency: 40 }), (asked) =>
       asked.flatMap(({ client, code }) => (code === 0 ? [client] : []))
     )
-  return { store, database, file, machines, balancer, target, mended, connect, ask, begin }
+  const way: Load.Way = { ask, silent: target.port, pouring: source.port }
+  return { store, storePort, leadTo, file, machines, balancer, mended, connect, way, begin }
 })
 
 type Fleet = Effect.Success<typeof make>
@@ -160,123 +182,111 @@ const started = Effect.runSync(Effect.cached(Scope.provide(make, scope)))
 const whole = Effect.tap(started, ({ mended }) => mended)
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
-/**
- * Clients of alice's that begin sessions and end them all the time, more than she may have. A session counts from the
- * reply until its client begins to end it, so never for longer than it has its place.
- */
-const load = Effect.fnUntraced(function* ({ ask, target }: Fleet) {
-  const counts = { open: 0, most: 0, begun: 0 }
-  // What the target accepts is of no interest.
-  yield* Effect.forkScoped(Effect.forever(target.accept))
-  const once = Effect.gen(function* () {
-    const { client, code } = yield* ask("alice")
-    if (code !== 0) return yield* Effect.sleep("1 second")
-    counts.open++
-    counts.begun++
-    counts.most = Math.max(counts.most, counts.open)
-    yield* Effect.raceFirst(client.ending, Effect.sleep(500 + Math.random() * 1000))
-    counts.open--
-  }).pipe(
-    Effect.scoped,
-    Effect.catch(() => Effect.sleep("1 second"))
-  )
-  const fibers = Array.from({ length: limit + 8 }, () => Effect.forkScoped(Effect.forever(once)))
-  yield* Effect.all(fibers)
-  /** Completes when so many more sessions have begun. */
-  const goesOn = (count: number) =>
-    Effect.suspend(() => {
-      const from = counts.begun
-      const wait: Effect.Effect<void> = Effect.suspend(() =>
-        counts.begun - from >= count ? Effect.void : Effect.andThen(Effect.sleep("20 millis"), wait)
-      )
-      return wait
+/** Bans over a fault: one holds, one is lifted meanwhile, and one is made. */
+const bansOver = Effect.fnUntraced(function* ({ machines }: Fleet) {
+  const networks = ["198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"] as const
+  const [held, lifted, made] = networks
+  const ban = ({ api }: Machine, network: string) => api("POST", "/bans", { network })
+  const lift = ({ api }: Machine, network: string) => api("DELETE", `/bans/${encodeURIComponent(network)}`)
+  /** Completes when each machine has these, and no others. */
+  const are = (...expected: ReadonlyArray<string>) =>
+    Effect.forEach(
+      machines,
+      ({ api }) =>
+        Effect.repeat(
+          Effect.map(api("GET", "/bans"), ({ json }) =>
+            json.map(({ network }: { readonly network: string }) => network).sort()
+          ),
+          { until: (found) => found.join() === expected.join(), schedule: Schedule.spaced("50 millis") }
+        ),
+      { discard: true }
+    )
+  yield* ban(machines[0]!, held)
+  yield* ban(machines[0]!, lifted)
+  yield* are(held, lifted)
+  return {
+    change: (one: Machine, other: Machine) => Effect.andThen(lift(one, lifted), ban(other, made)),
+    /** Completes when all is as it was said last. */
+    hold: Effect.gen(function* () {
+      yield* are(held, made)
+      for (const network of [held, made]) yield* lift(machines[0]!, network)
+      yield* are()
     })
-  return { counts, goesOn }
+  }
 })
 
 const close = (clients: ReadonlyArray<Peer>) =>
-  Effect.andThen(Effect.forEach(clients, reset), Effect.sleep("300 millis"))
+  Effect.andThen(Effect.forEach(clients, Load.reset), Effect.sleep("300 millis"))
 
-const reset = ({ duplex }: Peer) => Effect.sync(() => void (duplex as Socket).resetAndDestroy())
+/** Milliseconds for tests that start servers while all of them are busy. */
+const busy = 120_000
 
 const lost = { message: "this machine has lost its fleet: its leases have ended" }
 const found = { message: "this machine is in its fleet again" }
 
 describeWith(["haproxy", "postgresql", "redis-server"], () => {
   it.live(
-    "a number of sessions, exactly, under load, while servers are killed, stopped and started again",
+    "each limit in total, under load, with the usage of all in one database",
     () =>
       Effect.gen(function* () {
-        const fleet = yield* whole
-        const [, second, third] = fleet.machines as [Machine, Machine, Machine]
-        yield* Effect.scoped(
+        const { way, begin, file } = yield* whole
+        const bytes = yield* Effect.scoped(
           Effect.gen(function* () {
-            const { counts, goesOn } = yield* load(fleet)
-            yield* goesOn(100)
-            yield* second.kill
-            // Those of the others, and then those that it had, too.
-            yield* goesOn(150)
-            yield* third.program().kill("SIGTERM")
-            yield* Effect.all([second.start, third.program().within("10 seconds"), goesOn(50)], {
-              concurrency: "unbounded"
-            })
-            yield* third.start
-            yield* goesOn(100)
-            assert.isAtMost(counts.most, limit)
-            // All of them, at some time.
-            assert.isAtLeast(counts.most, limit - 5)
+            const load = yield* Load.all(way, "dave1")
+            yield* load.flowing
+            // Buckets begin full.
+            yield* Effect.sleep("2 seconds")
+            const used = load.since()
+            yield* load.goesOn(100)
+            yield* load.spent
+            const { seconds, ...rest } = used()
+            Load.assertWithin({ seconds, ...rest }, 1, 0.5)
+            assert.isAtLeast(rest.begun, 0.3 * Load.limits.rate * seconds)
+            assert.isAtLeast(rest.bytes, 0.6 * Load.limits.bandwidth * seconds)
+            assert.isAtMost(load.counts.most, limit)
+            const bytes = load.ofQuota()
+            Load.assertQuota(bytes, Load.limits.quota)
+            assert.isAtLeast(bytes, 0.9 * Load.limits.quota)
+            return bytes
           })
         )
-      })
+        const recorded = Effect.map(
+          Program.run(["usage", "--config", file, "--csv", "--by", "user"]),
+          ({ stdout }) => Number(/^,dave1,\d+,(\d+),/m.exec(stdout)?.[1])
+        )
+        while (!((yield* recorded) >= bytes)) yield* Effect.sleep("200 millis")
+        yield* Effect.sleep("300 millis")
+        assert.lengthOf(yield* begin("alice", limit + 30), limit)
+      }),
+    busy
   )
 
-  it.live(
-    "a number of sessions under load, within twice the limit while the store is gone, and exactly afterwards",
-    () =>
-      Effect.gen(function* () {
-        const fleet = yield* whole
-        const { store, machines } = fleet
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const { counts, goesOn } = yield* load(fleet)
-            yield* goesOn(50)
-            const times = machines.map(
-              ({ program }) =>
-                program()
-                  .lines()
-                  .filter(({ message }) => message === found.message).length
-            )
-            yield* store.signal("SIGSTOP")
-            yield* Effect.forEach(
-              machines,
-              ({ program }, index) => program().logged(lost, times[index]! + 1),
-              {
-                concurrency: "unbounded"
-              }
-            )
-            yield* goesOn(50)
-            yield* store.kill
-            yield* store.start
-            yield* Effect.forEach(
-              machines,
-              ({ program }, index) => program().logged(found, times[index]! + 1),
-              {
-                concurrency: "unbounded"
-              }
-            )
-            yield* goesOn(50)
-            assert.isAtMost(counts.most, 2 * limit)
-            // No session lasts so long.
-            yield* Effect.sleep("1600 millis")
-            counts.most = 0
-            yield* store.command("FLUSHALL")
-            yield* goesOn(100)
-            assert.isAtMost(counts.most, limit)
-          })
+  it.live("guesses that HAProxy spreads lead to a ban on all machines", () =>
+    Effect.gen(function* () {
+      const { connect, machines } = yield* whole
+      // No server has had ten of them.
+      const guess = (password: string) =>
+        Effect.scoped(
+          Effect.flatMap(connect("203.0.113.7"), (client) => Tcp.authenticate(client, "alice", password))
         )
-        yield* Effect.sleep("300 millis")
-        assert.lengthOf(yield* fleet.begin("alice", limit + 30), limit)
-      })
+      const [first] = machines
+      const bans = Effect.map(first!.api("GET", "/bans"), ({ text }) => text)
+      let guesses = 0
+      while (!(yield* bans).includes("203.0.113.7")) {
+        yield* guess(`wrong ${++guesses}`)
+        // Those that come too soon are refused unseen.
+        yield* Effect.sleep("100 millis")
+      }
+      // Everywhere within a second.
+      const known = performance.now()
+      const isBanned = Effect.map(Effect.replicateEffect(guess("wrong"), 6), (answers) =>
+        answers.every(([, code]) => code === undefined)
+      )
+      while (!(yield* isBanned)) yield* Effect.sleep("20 millis")
+      assert.isBelow(performance.now() - known, 2000)
+      yield* first!.api("DELETE", "/bans/203.0.113.7")
+      while ((yield* guess("secret"))[1] !== 0) yield* Effect.sleep("50 millis")
+    })
   )
 
   it.live("a view of all machines from any of them, which steers them", () =>
@@ -315,6 +325,7 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
       const { machines, balancer, begin } = yield* whole
       const [first, second] = machines as [Machine, Machine, Machine]
       const held = yield* begin("alice", 9)
+      const others = held.length - (yield* second.api("GET", "/sessions")).json.length
       second.signal("SIGSTOP")
       yield* Effect.gen(function* () {
         const timed = Effect.fnUntraced(function* (answer: Effect.Effect<Admin.Answer>) {
@@ -332,7 +343,7 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
           ],
           { concurrency: "unbounded" }
         )
-        assert.deepStrictEqual([sessions.json.total, sessions.json.missing], [6, ["socks2"]])
+        assert.deepStrictEqual([sessions.json.total, sessions.json.missing], [others, ["socks2"]])
         assert.strictEqual(drained.status, 504)
         assert.deepInclude(reload.json, { reloaded: ["socks1"], left: ["socks2", "socks3"] })
         // What the store has is known to the others, and to this machine when it goes on.
@@ -348,105 +359,115 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
     })
   )
 
-  it.live("a rate of new sessions, bandwidth, and bans for guesses", () =>
-    Effect.gen(function* () {
-      const { connect, ask, begin, machines } = yield* whole
-      const target = yield* Tcp.target
-      const startedAt = performance.now()
-      const many = yield* begin("bob", 36)
-      const seconds = (performance.now() - startedAt) / 1000
-      assert.isAtLeast(many.length, 10)
-      // And what was leased before: a fifth of a second of it.
-      assert.isAtMost(many.length, 10 + 2 + Math.ceil(10 * seconds))
+  it.live(
+    "each limit, under load, while machines are killed, stand still and start again",
+    () =>
+      Effect.gen(function* () {
+        const fleet = yield* whole
+        const [first, second, third] = fleet.machines as [Machine, Machine, Machine]
+        const load = yield* Load.all(fleet.way, "dave2")
+        const { counts, goesOn } = load
+        yield* load.flowing
+        const used = load.since()
+        const bans = yield* bansOver(fleet)
+        yield* goesOn(50)
+        yield* second.kill
+        yield* bans.change(first, third)
+        // Those of the others, and then those that it had, too.
+        yield* goesOn(120)
+        assert.isAtMost(counts.most, limit)
 
-      const meter = { bytes: 0 }
-      const origins: Array<Peer> = []
-      for (let count = 0; count < 6; count++) {
-        const { client, code } = yield* ask("carol", target.port)
-        assert.strictEqual(code, 0)
-        client.duplex.removeAllListeners("data").on("data", ({ length }: Buffer) => {
-          meter.bytes += length
-        })
-        const origin = yield* target.accept
-        pour(origin.duplex)
-        origins.push(origin)
-      }
-      yield* Effect.sleep("2 seconds")
-      const [before, since] = [meter.bytes, performance.now()]
-      yield* Effect.sleep("2 seconds")
-      const rate = (meter.bytes - before) / 1024 / ((performance.now() - since) / 1000)
-      assert.isAtMost(rate, 600 * 1.15)
-      assert.isAtLeast(rate, 600 * 0.6)
-      yield* close(origins)
-
-      // HAProxy spreads the guesses, so that no server has had ten of them.
-      const guess = (password: string) =>
-        Effect.scoped(
-          Effect.flatMap(connect("203.0.113.7"), (client) => Tcp.authenticate(client, "alice", password))
+        const open = (yield* third.api("GET", "/sessions?user=alice")).json.length
+        third.signal("SIGSTOP")
+        yield* Effect.all([second.start, goesOn(100)], { concurrency: "unbounded" }).pipe(
+          Effect.ensuring(Effect.sync(() => third.signal("SIGCONT")))
         )
-      const [first] = machines
-      const bans = Effect.map(first!.api("GET", "/bans"), ({ text }) => text)
-      let guesses = 0
-      while (!(yield* bans).includes("203.0.113.7")) {
-        yield* guess(`wrong ${++guesses}`)
-        // Those that come too soon are refused unseen.
-        yield* Effect.sleep("100 millis")
+        // Those that it had were not ended.
+        assert.isAtMost(counts.most, limit + open)
+        yield* goesOn(50)
+        counts.most = counts.open
+        yield* first.program().kill("SIGTERM")
+        yield* Effect.all([first.program().within("10 seconds"), goesOn(50)], { concurrency: "unbounded" })
+        yield* first.start
+        yield* goesOn(100)
+        assert.isAtMost(counts.most, limit)
+        yield* bans.hold
+        yield* load.spent
+        Load.assertWithin(used())
+        Load.assertQuota(load.ofQuota(), Load.limits.quota)
+      }),
+    busy
+  )
+
+  it.live("each limit, under load, while the store stands still, is killed and has forgotten", () =>
+    Effect.gen(function* () {
+      const fleet = yield* whole
+      const { store, machines } = fleet
+      const load = yield* Load.all(fleet.way, "dave3")
+      const { counts, goesOn } = load
+      yield* load.flowing
+      const used = load.since()
+      const bans = yield* bansOver(fleet)
+      yield* goesOn(50)
+      /** Completes when all machines have logged this once more. */
+      const all = (line: Program.Line) => {
+        const before = machines.map(
+          ({ program }) =>
+            program()
+              .lines()
+              .filter(({ message }) => message === line.message).length
+        )
+        return Effect.forEach(machines, ({ program }, index) => program().logged(line, before[index]! + 1), {
+          concurrency: "unbounded"
+        })
       }
-      // Everywhere within a second.
-      const known = performance.now()
-      const isBanned = Effect.map(Effect.replicateEffect(guess("wrong"), 6), (answers) =>
-        answers.every(([, code]) => code === undefined)
-      )
-      while (!(yield* isBanned)) yield* Effect.sleep("20 millis")
-      assert.isBelow(performance.now() - known, 2000)
-      yield* first!.api("DELETE", "/bans/203.0.113.7")
-      while ((yield* guess("secret"))[1] !== 0) yield* Effect.sleep("50 millis")
+      const [areLost, areFound] = [all(lost), all(found)]
+      yield* store.signal("SIGSTOP")
+      yield* bans.change(machines[0]!, machines[1]!)
+      yield* areLost
+      yield* goesOn(50)
+      yield* store.kill
+      yield* store.start
+      yield* areFound
+      yield* goesOn(50)
+      // What each had without it, and what the others had of it.
+      assert.isAtMost(counts.most, 2 * limit)
+      // No session lasts so long.
+      yield* Effect.sleep("1 second")
+      counts.most = counts.open
+      yield* store.command("FLUSHALL")
+      yield* goesOn(100)
+      assert.isAtMost(counts.most, limit)
+      yield* bans.hold
+      yield* load.spent
+      // A second of the rate at once for the store, for the machines without it, and for the store again.
+      Load.assertWithin(used(), 1, 3)
+      Load.assertQuota(load.ofQuota(), Load.limits.quota)
     })
   )
 
-  it.live("a quota, with the usage of all in one database", () =>
+  it.live("each limit, under load, when a replica takes over that lacks the last seconds", () =>
     Effect.gen(function* () {
-      const { ask, file } = yield* whole
-      const target = yield* Tcp.target
-      const quota = 4 * 1024 * 1024
-      const sessions = yield* Effect.replicateEffect(
-        Effect.gen(function* () {
-          const { client, code } = yield* ask("dave", target.port)
-          assert.strictEqual(code, 0)
-          const origin = yield* target.accept
-          const meter = { bytes: 0 }
-          origin.duplex.on("data", ({ length }: Buffer) => {
-            meter.bytes += length
-          })
-          return { client, meter }
-        }),
-        6
-      )
-      yield* Effect.forEach(
-        sessions,
-        ({ client }) =>
-          Effect.raceFirst(
-            client.ending,
-            Effect.forever(
-              Effect.andThen(
-                Effect.sync(() => client.duplex.write(new Uint8Array(10_000))),
-                Effect.sleep("40 millis")
-              )
-            )
-          ),
-        { concurrency: "unbounded" }
-      )
-      const total = sessions.reduce((sum, { meter }) => sum + meter.bytes, 0)
-      assert.isAtLeast(total, quota)
-      // What each machine moves in a second or so, at half a megabyte a second: apart it would be three times the quota.
-      assert.isAtMost(total, quota * 2)
-      let code: number | undefined = 0
-      while (code === 0) code = (yield* ask("dave")).code
-      const recorded = Effect.map(
-        Program.run(["usage", "--config", file, "--csv", "--by", "user"]),
-        ({ stdout }) => Number(/^,dave,(\d+),/m.exec(stdout)?.[1])
-      )
-      while (!((yield* recorded) >= total)) yield* Effect.sleep("200 millis")
+      const fleet = yield* whole
+      const { store, storePort, leadTo, machines } = fleet
+      const load = yield* Load.all(fleet.way, "dave4")
+      const { counts, goesOn } = load
+      yield* load.flowing
+      const used = load.since()
+      const bans = yield* bansOver(fleet)
+      yield* goesOn(50)
+      const replica = yield* Redis.replica(storePort, { password })
+      yield* replica.command("REPLICAOF", "NO", "ONE")
+      yield* bans.change(machines[0]!, machines[1]!)
+      yield* goesOn(150)
+      yield* store.kill
+      yield* leadTo(replica)
+      yield* goesOn(150)
+      assert.isAtMost(counts.most, limit)
+      yield* bans.hold
+      yield* load.spent
+      Load.assertWithin(used())
+      Load.assertQuota(load.ofQuota(), Load.limits.quota)
     })
   )
 })

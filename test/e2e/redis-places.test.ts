@@ -200,10 +200,7 @@ describeWith(["redis-server", "curl"], () => {
     Effect.gen(function* () {
       const [first, second] = [yield* freePort, yield* freePort]
       const primary = yield* Redis.make({ port: first, flags: ["--repl-diskless-sync-delay", "0"] })
-      const replica = yield* Redis.make({ port: second, flags: ["--replicaof", "127.0.0.1", String(first)] })
-      while (!/master_link_status:up/.test(yield* replica.command("INFO", "replication"))) {
-        yield* Effect.sleep("20 millis")
-      }
+      const replica = yield* Redis.replica(first, { port: second })
       const front = yield* Redis.front(first)
       yield* Effect.gen(function* () {
         const store = yield* FleetStore

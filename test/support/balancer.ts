@@ -44,6 +44,8 @@ const configured = (
     // On loopback the admin listeners of the test have no TLS.
     .replace("connect port 9080 ssl", `connect port ${adminPort}`)
     .replace("default_backend effect-socks\n", `default_backend ${backend}\n`)
+    // A test waits for what a check finds.
+    .replaceAll("inter 2s fastinter 500ms", "inter 500ms fastinter 250ms")
 
 /** Writes the configuration, with a certificate in the place of the authority's. */
 export const write = Effect.fnUntraced(function* (place: Place, certificate: string) {

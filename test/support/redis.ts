@@ -102,6 +102,22 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
+/** A replica of the server on this port of 127.0.0.1, when it has all that the server has. */
+export const replica = Effect.fnUntraced(function* (primary: number, options: Options = {}) {
+  const { password } = options
+  const own = yield* make({
+    ...options,
+    flags: [
+      ...["--replicaof", "127.0.0.1", String(primary)],
+      ...(password === undefined ? [] : ["--masterauth", password])
+    ]
+  })
+  while (!/master_link_status:up/.test(yield* own.command("INFO", "replication"))) {
+    yield* Effect.sleep("20 millis")
+  }
+  return own
+})
+
 /** What a user of the store needs for a fleet of this prefix, as `ACL SETUSER` takes it. docs/fleet.md has it, too. */
 export const rights = (prefix: string): string =>
   `resetkeys ~${prefix}:* resetchannels &${prefix}:* -@all +@connection +@hash +@set +@sortedset ` +
