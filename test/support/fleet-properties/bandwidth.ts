@@ -88,7 +88,7 @@ class Bandwidth implements Property {
         continue
       }
       this.alone.delete(machine)
-      if (share === 0) this.returned.delete(machine)
+      if (share === 0 && machine.shares.share(name) === 0) this.returned.delete(machine)
       if (!this.returned.has(machine)) held += share
       all += share
       this.checkHas(machine, share)

@@ -89,12 +89,14 @@ class Sessions implements Property {
 
   /** The store knows what machines have leased, and nothing else. */
   private agree(): void {
-    const { fleet, step } = this.world
+    const { fleet, step, stepUntil } = this.world
     for (const session of [...fleet.sessions]) session.end()
     // Two sweeps of a second, of the members and of the machine, and the way to the store.
     step(5000)
     const leased = (key: string) => [...fleet.machines].reduce((sum, { slots }) => sum + slots.leased(key), 0)
     for (const key of Object.keys(this.limits)) {
+      // What a sweep has just given back may be on its way.
+      stepUntil(500, () => this.inStore(key) === leased(key))
       assert.strictEqual(this.inStore(key), leased(key), `${key} in the store`)
     }
   }
