@@ -35,6 +35,8 @@ export interface FleetBans extends Sharing {
 
 interface Options extends HashSharing {
   readonly store: Pick<FleetStore["Service"], "call">
+  /** The time of the store, in milliseconds since the epoch; undefined where it is not known. */
+  readonly storeNow: () => number | undefined
   /** Called when a ban should be told at once. */
   readonly wake: () => void
   /** The number of machines. */
@@ -45,11 +47,14 @@ interface Options extends HashSharing {
 const mostBans = 4096
 const mostWaiting = 32_768
 
+/** Milliseconds that a message may take. */
+const late = tolerance / 2
+
 export const channelOf = (keys: Keys): string => `${keys.broadcast}:bans`
 
 type BanUpdate = Extract<Update, { readonly _tag: "ban" }>
 
-/** What goes to other machines with a change. */
+/** What goes to other machines with a change. The store adds the revisions before and after it, and its time. */
 interface News {
   readonly from: string
   readonly bans: BanBatch["bans"]
@@ -65,6 +70,7 @@ export const make = ({
   machine,
   key,
   now: clock,
+  storeNow,
   wake,
   machines = () => 1
 }: Options): FleetBans => {
@@ -182,6 +188,7 @@ export const make = ({
       isPartial: taken.again.size > 0
     }
     const batch: BanBatch = {
+      sentAt: storeNow(),
       bans: [...news.bans, ...bansOf(bansAgain)],
       lifted: [...news.lift, ...liftingsOf([...taken.again].filter(words.isLifting))],
       guesses: Array.from(taken.logins.guesses, ([guess, { network, wider, window }]) => [
@@ -193,12 +200,14 @@ export const make = ({
       known: news.known
     }
     const isNews = news.bans.length + news.lift.length + news.known.length > 0
-    const [before, after, counts, refused] = yield* run(store, ExchangeBans, all, [
+    const reply = yield* run(store, ExchangeBans, all, [
       JSON.stringify(batch),
       crypto.randomUUID(),
       channelOf(keys),
       isNews ? JSON.stringify(news).slice(1, -1) : ""
     ])
+    if (reply.length === 2) return
+    const [before, after, counts, refused] = reply
     const attempts = [...taken.logins.guesses.values()]
     for (const [index, counted] of counts.entries()) {
       yield* decisions?.summed(attempts[index]!, counted) ?? Effect.void
@@ -209,8 +218,7 @@ export const make = ({
 
   /** Makes the bans here those of the store, but for newer words, which wait to be told again. */
   const reconcile = Effect.gen(function* () {
-    const [current, bansThere, lifted] = yield* run(store, ListBans, all, [])
-    const now = clock()
+    const [[current, bansThere, lifted], now] = yield* recent(run(store, ListBans, all, []), clock)
     // What is no network would be told again for a month.
     const liftings = lifted.filter(([network]) => Option.isSome(Parsers.network(network)))
     const wordOf = (isBan: boolean, age: number): BanWords.Word => ({ isBan, at: now - Math.max(age, 0) })
@@ -264,14 +272,16 @@ export const make = ({
     if (revision === undefined) yield* begin
     const taken = take()
     sending = taken
-    const { after, refused, isKnown } = yield* send(taken).pipe(
+    const sent = yield* send(taken).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           sending = undefined
-          if (Exit.isFailure(exit)) putBack(taken)
+          if (Exit.isFailure(exit) || exit.value === undefined) putBack(taken)
         })
       )
     )
+    if (sent === undefined) return
+    const { after, refused, isKnown } = sent
     // There the store's word holds, whatever clocks say.
     for (const network of refused) if (!isUntold(network)) words.distrust(network)
     if (refused.length > 0) yield* reconcile
@@ -281,12 +291,15 @@ export const make = ({
   })
 
   const receive = (message: string) => {
-    const { before, after, from, ...news }: News & Readonly<Record<"before" | "after", string>> =
+    const told: News & { readonly before: string; readonly after: string; readonly at: number } =
       JSON.parse(message)
+    const { before, after, at, from, ...news } = told
     if (from === machine || revision === undefined) return
     for (const [pair, at] of news.known) learn(pair, at)
     // Else the look at the store has had it.
     if (countOf(after) <= countOf(revision)) return
+    // What was long on its way, or waited while this machine stood still, would be taken for newer than it is.
+    if (!(Math.abs((storeNow() ?? Number.NaN) - at) < late)) return wake()
     const now = clock()
     // What the store does not have holds until it is told: a new ban, a lift, and what it has forgotten.
     const isOwn = (network: string, age: number) => isUntold(network) || words.isNewer(network, now - age)
@@ -315,6 +328,25 @@ export const make = ({
     receive
   }
 }
+
+/**
+ * A reply that has come soon, and when, as ages in it are those of that time. A machine that stood still asks again, but
+ * not without end.
+ */
+const recent = <A, E, R>(
+  ask: Effect.Effect<A, E, R>,
+  clock: () => number,
+  tries = 3
+): Effect.Effect<readonly [reply: A, now: number], E, R> =>
+  Effect.suspend(() => {
+    const askedAt = clock()
+    return Effect.flatMap(ask, (reply) => {
+      const now = clock()
+      return tries === 1 || Math.abs(now - askedAt) < late
+        ? Effect.succeed([reply, now] as const)
+        : recent(ask, clock, tries - 1)
+    })
+  })
 
 /** What one batch has of many, and what waits. */
 const cut = <A>(all: ReadonlyArray<A>): readonly [taken: ReadonlyArray<A>, left: ReadonlyArray<A>] => [

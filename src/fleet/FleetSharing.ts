@@ -68,7 +68,8 @@ export const layer = (
       const banLoop = yield* ExchangeLoop.make
       const bans = FleetBans.make({
         ...{ store, keys, machine: id, key: keyFor("bans"), now, wake: banLoop.wake },
-        machines: () => membership.machines
+        machines: () => membership.machines,
+        storeNow: () => membership.storeTime()
       })
       yield* store.subscribe(FleetBans.channelOf(keys), bans.receive)
       yield* Effect.addFinalizer(() => last(bans.exchange))

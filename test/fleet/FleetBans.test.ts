@@ -14,8 +14,9 @@ import { networkOf } from "../../src/bans/BanUpdate.ts"
 import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
 import * as FleetBans from "../../src/fleet/FleetBans.ts"
+import type { FleetStore as FleetStoreTag } from "../../src/fleet/FleetStore.ts"
 import * as Keys from "../../src/fleet/Keys.ts"
-import { ExchangeBans } from "../../src/fleet/scripts/ExchangeBans.ts"
+import { ExchangeBans, ListBans } from "../../src/fleet/scripts/ExchangeBans.ts"
 import * as Config from "../../src/server/Config.ts"
 import * as FleetStore from "../support/fleet-store.ts"
 import { holds } from "../support/property.ts"
@@ -33,15 +34,33 @@ const machineOn = Effect.fnUntraced(function* (
   begin: (decisions: BanDecisions.BanDecisions) => void = () => {},
   machines = () => 1
 ) {
-  const { store, ...link } = shared.connect()
+  const { store: near, ...link } = shared.connect()
+  /** What waits while the machine stands still, and what is on its way to the store. */
+  const waiting = { forMachine: [] as Array<() => void>, forStore: [] as Array<() => void> }
+  const isStill = { machine: false, way: false }
+  const store: FleetStoreService = {
+    ...near,
+    call: (script, all, args, answer) => {
+      const send = () =>
+        near.call(script, all, args, (reply) =>
+          isStill.machine && script.name === ListBans.name
+            ? void waiting.forMachine.push(() => answer(reply))
+            : answer(reply)
+        )
+      if (isStill.way) waiting.forStore.push(send)
+      else send()
+    }
+  }
   const sharing = FleetBans.make({
-    ...{ store, keys, machine: name, now: shared.now, machines },
+    ...{ store, keys, machine: name, now: shared.now, storeNow: shared.now, machines },
     key: Buffer.from("the fleet's").toString("base64"),
     wake: () => {}
   })
   const decisions = BanDecisions.make(Hmac.hashes, sharing.tell)
   sharing.attach(decisions)
-  yield* store.subscribe(FleetBans.channelOf(keys), sharing.receive)
+  yield* store.subscribe(FleetBans.channelOf(keys), (text) =>
+    isStill.machine ? void waiting.forMachine.push(() => sharing.receive(text)) : sharing.receive(text)
+  )
   begin(decisions)
   const exchange = shared.settled(sharing.exchange)
   yield* exchange
@@ -66,6 +85,17 @@ const machineOn = Effect.fnUntraced(function* (
     decisions,
     exchange,
     exchangeUnheard,
+    /** From now on, news and lists of bans wait for the machine; or calls wait on the way to the store. */
+    stop: (what: keyof typeof isStill) => {
+      isStill[what] = true
+    },
+    /** All that waits arrives. */
+    goOn: Effect.suspend(() => {
+      isStill.machine = false
+      isStill.way = false
+      for (const call of [...waiting.forMachine.splice(0), ...waiting.forStore.splice(0)]) call()
+      return shared.settle
+    }),
     attempt,
     fail: (address: string, user: string, password: string) =>
       decisions.failed(
@@ -87,6 +117,8 @@ const machineOn = Effect.fnUntraced(function* (
     bans: () => decisions.list(shared.now()).map(({ network }) => IpNetwork.format(network))
   }
 })
+
+type FleetStoreService = FleetStoreTag["Service"]
 
 const quietly = Effect.provideService(References.MinimumLogLevel, "None")
 
@@ -275,7 +307,7 @@ describe("FleetBans", () => {
             store.call(script, all, args, answer)
           }
         },
-        ...{ keys, machine: "a", now: shared.now, key: "", wake: () => void woken++ }
+        ...{ keys, machine: "a", now: shared.now, storeNow: shared.now, key: "", wake: () => void woken++ }
       })
       sharing.attach(BanDecisions.make(Hmac.hashes))
       yield* shared.settled(sharing.exchange)
@@ -472,6 +504,70 @@ describe("FleetBans", () => {
         }).pipe(quietly)
       )
     }
+
+    it.effect("where the machine stood still before it heard of the ban", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const [a, b, c] = yield* Effect.forEach(["a", "b", "c"], (name) => machineOn(shared, name))
+        c!.stop("machine")
+        a!.ban("203.0.113.7/32")
+        yield* a!.exchange
+        c!.cut()
+        yield* shared.pass(5000)
+        b!.lift("203.0.113.7/32")
+        yield* b!.exchange
+        yield* shared.pass(5000)
+        c!.mend()
+        yield* c!.goOn
+        for (const { exchange } of [c!, a!, b!, c!]) yield* exchange
+        assert.deepStrictEqual([a!.bans(), b!.bans(), c!.bans()], [[], [], []])
+      }).pipe(quietly)
+    )
+
+    it.effect("where the machine stood still before it had the list of bans", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const [a, b, c] = yield* Effect.forEach(["a", "b", "c"], (name) => machineOn(shared, name))
+        c!.stop("machine")
+        a!.ban("203.0.113.7/32")
+        yield* a!.exchange
+        const asking = yield* Effect.forkChild(c!.exchange, { startImmediately: true })
+        yield* shared.settle
+        // No notice of the lifting comes.
+        c!.cut()
+        yield* shared.pass(500)
+        b!.lift("203.0.113.7/32")
+        yield* b!.exchange
+        yield* shared.pass(5000)
+        c!.mend()
+        yield* c!.goOn
+        yield* Fiber.await(asking)
+        for (const { exchange } of [c!, a!, b!, c!]) yield* exchange
+        assert.deepStrictEqual([a!.bans(), b!.bans(), c!.bans()], [[], [], []])
+      }).pipe(quietly)
+    )
+
+    it.effect("where the machine's word of it was long on its way to the store", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+        a!.stop("way")
+        a!.ban("203.0.113.7/32")
+        const telling = yield* Effect.forkChild(Effect.exit(a!.exchange), { startImmediately: true })
+        yield* shared.pass(500)
+        b!.ban("203.0.113.7/32")
+        yield* b!.exchange
+        yield* shared.pass(5000)
+        b!.lift("203.0.113.7/32")
+        yield* b!.exchange
+        yield* shared.pass(5000)
+        yield* a!.goOn
+        yield* Fiber.await(telling)
+        assert.deepStrictEqual(b!.bans(), [])
+        for (const { exchange } of [a!, b!]) yield* exchange
+        assert.deepStrictEqual([a!.bans(), b!.bans()], [[], []])
+      }).pipe(quietly)
+    )
 
     it.effect("where an older copy of the store has taken over, which knows it as a ban", () =>
       Effect.gen(function* () {

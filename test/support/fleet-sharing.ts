@@ -56,7 +56,10 @@ export class Sharing {
     const wakes: Array<() => void> = []
     const wake = (loop: number) => () => wakes[loop]?.()
 
-    const bans = FleetBans.make({ ...{ store, keys, machine: id, now }, key: "", wake: wake(0) })
+    const bans = FleetBans.make({
+      ...{ store, keys, machine: id, now, key: "", wake: wake(0) },
+      storeNow: () => membership.storeTime()
+    })
     this.decisions = BanDecisions.make(Hmac.hashes, bans.tell)
     bans.attach(this.decisions)
     listen(FleetBans.channelOf(keys), (text) => live(() => bans.receive(text)))

@@ -9,6 +9,8 @@ import { GuessTable, lua } from "./GuessTable.ts"
 
 /** What a machine has to tell. Lists have a bounded length each. */
 export interface BanBatch {
+  /** The time of the store when it was sent, as the machine knows it. Ages are those of that time. */
+  readonly sentAt?: number | undefined
   readonly bans: ReadonlyArray<StoredBan>
   readonly lifted: ReadonlyArray<Lifting>
   /** A guess: its keyed hash, behind that of its account, and its network, with the wider ones that it counts for, too. */
@@ -50,25 +52,32 @@ const trusted = 7 * 86_400_000
  * is the beginning of the keys of guesses, too. A network with a word and without a ban is one whose ban was lifted.
  * ARGV: the batch, a random text, the channel, and the news to publish there, unless a part of them is refused.
  * The reply is the revision of the bans before and after, the number of guesses for each network of `guesses`, and the
- * networks on which there is a newer word.
+ * networks on which there is a newer word. Of a batch that was long on its way nothing is done, since its words would be taken
+ * for newer than they are: then the reply is the revisions alone.
  */
 export const ExchangeBans: Script<
-  readonly [
-    before: string,
-    after: string,
-    counts: ReadonlyArray<ReadonlyArray<number>>,
-    refused: ReadonlyArray<string>
-  ]
+  | readonly [before: string, after: string]
+  | readonly [
+      before: string,
+      after: string,
+      counts: ReadonlyArray<ReadonlyArray<number>>,
+      refused: ReadonlyArray<string>
+    ]
 > = {
   name: "exchangeBans",
-  isReply: Replies.tuple([
-    Replies.text,
-    Replies.text,
-    Replies.listOf(Replies.listOf(Replies.integer)),
-    Replies.listOf(Replies.text)
-  ]),
+  isReply: Replies.tuple(
+    [
+      Replies.text,
+      Replies.text,
+      Replies.listOf(Replies.listOf(Replies.integer)),
+      Replies.listOf(Replies.text)
+    ],
+    2
+  ),
   lua: `${clock}${lua}
 local batch = cjson.decode(ARGV[1])
+local before = redis.call('HGET', KEYS[4], 'revision') or ''
+if batch.sentAt and math.abs(now - batch.sentAt) > ${tolerance} then return { before, before } end
 for _, row in ipairs(batch.forgiven) do forgive(row[1], row[2]) end
 local counts = {}
 for index, row in ipairs(batch.guesses) do counts[index] = guessed(row[1], row[2], row[3]) end
@@ -113,7 +122,6 @@ for _, row in ipairs(batch.bans) do
     end
   end
 end
-local before = redis.call('HGET', KEYS[4], 'revision') or ''
 local after = before
 if changes > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ${memory})
@@ -131,13 +139,15 @@ if changes > 0 then
   redis.call('HSET', KEYS[4], 'revision', after)
 end
 if ARGV[4] ~= '' and #refused == 0 then
-  redis.call('PUBLISH', ARGV[3], '{"before":"' .. before .. '","after":"' .. after .. '",' .. ARGV[4] .. '}')
+  redis.call('PUBLISH', ARGV[3], '{"before":"' .. before .. '","after":"' .. after .. '","at":' .. string.format('%.0f', now) .. ',' .. ARGV[4] .. '}')
 end
 return { before, after, counts, refused }`,
   run: (database, keys, [text = "", random = "", channel = "", news = ""]) => {
     const [bans = "", ends = "", words = "", revision = "", known = ""] = keys
     const now = database.now()
     const batch: BanBatch = JSON.parse(text)
+    const before = database.hget(revision, "revision") ?? ""
+    if (batch.sentAt !== undefined && Math.abs(now - batch.sentAt) > tolerance) return [before, before]
     const table = new GuessTable(database, bans)
     for (const [account, networks] of batch.forgiven) table.forgive(account, networks)
     const counts = batch.guesses.map(([guess, window, networks]) => table.guessed(guess, window, networks))
@@ -174,7 +184,6 @@ return { before, after, counts, refused }`,
         table.forget(network)
       }
     }
-    const before = database.hget(revision, "revision") ?? ""
     let after = before
     if (changes > 0) {
       const forget = (network: string) => {
@@ -189,7 +198,7 @@ return { before, after, counts, refused }`,
       database.hset(revision, "revision", after)
     }
     if (news !== "" && refused.length === 0) {
-      database.publish(channel, `{"before":"${before}","after":"${after}",${news}}`)
+      database.publish(channel, `{"before":"${before}","after":"${after}","at":${Math.floor(now)},${news}}`)
     }
     return [before, after, counts, refused]
   }
