@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { afterAll, assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Peer } from "../../src/testing/index.ts"
@@ -215,8 +216,10 @@ const bansOver = Effect.fnUntraced(function* ({ machines }: Fleet) {
   yield* ban(machines[0]!, held)
   yield* ban(machines[0]!, lifted)
   yield* are(held, lifted)
+  const isLater = yield* Effect.forkScoped(Load.apart)
   return {
-    change: (one: Machine, other: Machine) => Effect.andThen(lift(one, lifted), ban(other, made)),
+    change: (one: Machine, other: Machine) =>
+      Fiber.join(isLater).pipe(Effect.andThen(lift(one, lifted)), Effect.andThen(ban(other, made))),
     /** Completes when all is as it was said last. */
     hold: Effect.gen(function* () {
       yield* are(held, made)

@@ -174,6 +174,7 @@ describeWith(["redis-server", "iproute2"], () => {
           const [near, far] = yield* Effect.all([Load.flows(one.way, "dave1"), Load.flows(two.way, "dave1")])
           yield* near.flowing
           yield* far.flowing
+          yield* Load.apart
 
           yield* cut(all)
           yield* one.api("POST", "/bans", { network: "192.0.2.0/24" })

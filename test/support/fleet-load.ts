@@ -171,5 +171,8 @@ export const all = Effect.fnUntraced(function* (way: Way, account: string) {
   return { ...own, ...(yield* flows(way, account)) }
 })
 
+/** Words on a network within two seconds of each other have no order. Completes when the next one has. */
+export const apart = Effect.sleep("2500 millis")
+
 /** Ends a connection at once. */
 export const reset = ({ duplex }: Peer) => Effect.sync(() => void (duplex as Socket).resetAndDestroy())
