@@ -177,9 +177,10 @@ describeWith(["redis-server", "iproute2"], () => {
           yield* Load.apart
 
           yield* cut(all)
+          // At once: a second without an answer ends the connection.
+          yield* two.api("POST", "/bans", { network: "198.51.100.0/24" })
           yield* one.api("POST", "/bans", { network: "192.0.2.0/24" })
           yield* one.api("DELETE", `/bans/${encodeURIComponent("203.0.113.0/24")}`)
-          yield* two.api("POST", "/bans", { network: "198.51.100.0/24" })
           yield* two.logged(lost)
           const uses = [near.since(), far.since()] as const
           const asked = performance.now()
