@@ -19,10 +19,10 @@ export function* parse(text: string, piece = 65_536): Slices.Work<unknown> {
     else if (found === "]" || found === "}") {
       if (--depth > 0) continue
       if (found === "}" || /[^ \t\r\n]/.test(text.slice(at + 1))) break
-      append(items, text.slice(from, at))
+      append(items, text.slice(from, at), from === start + 1)
       return items
     } else if (depth === 1 && at - from >= piece) {
-      append(items, text.slice(from, at))
+      append(items, text.slice(from, at), false)
       from = at + 1
       yield
     }
@@ -30,10 +30,10 @@ export function* parse(text: string, piece = 65_536): Slices.Work<unknown> {
   throw new SyntaxError("no list in JSON")
 }
 
-/** Parses items. Only a list without any item has none here, as behind a comma there has to be one. */
-const append = (items: Array<unknown>, text: string): void => {
+/** Parses items. Only the whole of a list `mayBeEmpty`: on either side of a comma there has to be an item. */
+const append = (items: Array<unknown>, text: string, mayBeEmpty: boolean): void => {
   const parsed: ReadonlyArray<unknown> = JSON.parse(`[${text}]`)
-  if (parsed.length === 0 && items.length > 0) throw new SyntaxError("no item behind a comma")
+  if (parsed.length === 0 && !mayBeEmpty) throw new SyntaxError("no item beside a comma")
   for (const item of parsed) items.push(item)
 }
 
