@@ -161,6 +161,7 @@ export class Membership {
   /** Gives a sign of life, and learns how many machines do. */
   private sign(done: (isSigned: boolean) => void): void {
     const { keys, id, lease, options } = this
+    const sentAt = this.now()
     this.store.call(Beat.Beat, Beat.keys(keys), [id, options.told(), lease], (reply) => {
       if (hasFailed(reply)) return done(false)
       const [machines, store, wasKnown] = reply
@@ -168,7 +169,8 @@ export class Membership {
       // Either this machine was away for long, or the store was emptied: then it forgets in all buckets now, and not in each
       // when somebody uses that.
       if (wasKnown === 0 && this.seen !== undefined) this.begin()
-      this.seen = { store, here: this.now() }
+      // By when it was asked: the answer may have waited for a machine that stood still.
+      this.seen = { store, here: sentAt }
       done(true)
     })
   }

@@ -64,4 +64,15 @@ describe("the membership of a machine", () => {
     assert.closeTo(one.storeTime()!, fleet.clock.now, 5)
     assert.closeTo(other.storeTime()!, one.storeTime()!, 5)
   })
+
+  it("knows the store's time also where it stood still before it heard the answer", () => {
+    const fleet = Fleet.of(2)
+    const machine = fleet.at(0)
+    fleet.clock.pass(500)
+    machine.membership.beat()
+    machine.stop()
+    fleet.clock.pass(5000)
+    machine.resume()
+    assert.closeTo(machine.membership.storeTime()!, fleet.clock.now, 5)
+  })
 })
