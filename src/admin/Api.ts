@@ -242,6 +242,9 @@ export const Status = Schema.Struct({
   listeners: Schema.Array(Schema.String),
   asksPassword: Schema.Boolean,
   fleet: Schema.optionalKey(Schema.Boolean).annotate({ description: "Whether this is a machine of a fleet" }),
+  leads: Schema.optionalKey(Schema.Boolean).annotate({
+    description: "Whether this machine leads its fleet, with --fleet-leader"
+  }),
   changesUsers: Schema.Boolean.annotate({ description: "Whether users can be added, changed and removed" }),
   bans: Schema.Int,
   sessions: Schema.Int,

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Bans } from "../bans/Bans.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
+import { FleetLeader } from "../fleet/FleetLeader.ts"
 import { FleetPeers } from "../fleet/FleetPeers.ts"
 import type { Status } from "./Api.ts"
 import { Control } from "./Control.ts"
@@ -18,6 +19,7 @@ export const make = Effect.gen(function* () {
   const { version, changeableUsers } = yield* Operations
   const { isDraining } = yield* Readiness
   const fleet = Option.isSome(yield* Effect.serviceOption(FleetPeers))
+  const leader = yield* FleetLeader
   return Effect.gen(function* (): Effect.fn.Return<Status> {
     const census = yield* server.census
     const draining = yield* isDraining
@@ -29,6 +31,7 @@ export const make = Effect.gen(function* () {
       listeners: server.listeners.map(ListenAddress.format),
       asksPassword: server.asksPassword,
       fleet,
+      ...(leader !== undefined && { leads: leader.leads() }),
       changesUsers: yield* Effect.isSuccess(changeableUsers),
       bans: (yield* bans).length,
       sessions: census.sessions,

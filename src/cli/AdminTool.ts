@@ -282,6 +282,7 @@ const upstreamColumns = (now: number): ReadonlyArray<Table.Column<Upstream>> => 
 const machineColumns = (now: number): ReadonlyArray<Table.Column<MachineRow>> => [
   { title: "MACHINE", of: ({ name }) => printable(name, 40) },
   { title: "STATE", of: ({ status }) => stateOf(status) },
+  { title: "LEADS", of: ({ status }) => leadsOf(status) },
   { title: "VERSION", of: ({ status }) => status?.version ?? "-" },
   { title: "WORKERS", of: ({ status }) => String(status?.workers.length || 1), isNumber: true },
   { title: "SESSIONS", of: ({ status }) => String(status?.sessions ?? "-"), isNumber: true },
@@ -293,6 +294,10 @@ const stateOf = (status: MachineRow["status"]): string => {
   if (status.draining) return "drains"
   return status.ready ? "ready" : "not ready"
 }
+
+/** Unknown of a machine without an answer, and of a fleet without a leader. */
+const leadsOf = (status: MachineRow["status"]): string =>
+  status?.leads === undefined ? "-" : status.leads ? "yes" : "no"
 
 const banColumns: ReadonlyArray<Table.Column<BanRow>> = [
   { title: "NETWORK", of: ({ network }) => network },

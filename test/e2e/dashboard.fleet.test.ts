@@ -48,7 +48,7 @@ describeWith(["chromium", "redis-server"], () => {
         await page.getByRole("link", { name: "Fleet" }).click()
         await row("one (this one)").getByText("ready", { exact: true }).waitFor()
         await row("two").getByText("ready", { exact: true }).waitFor()
-        assert.strictEqual(await row("two").getByRole("cell").nth(4).textContent(), "1")
+        assert.strictEqual(await row("two").getByRole("cell").nth(5).textContent(), "1")
         // By keyboard.
         await row("two").getByRole("button", { name: "Drain two" }).focus()
         await page.keyboard.press("Enter")

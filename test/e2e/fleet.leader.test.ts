@@ -7,6 +7,8 @@ import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { MachineRow } from "../../src/admin/Api.ts"
+import * as Admin from "../support/admin.ts"
 import { describeWith } from "../support/clients.ts"
 import * as Postgres from "../support/postgres.ts"
 import * as Program from "../support/program.ts"
@@ -58,6 +60,8 @@ const upstream = Effect.gen(function* () {
 })
 
 interface Machine {
+  readonly name: string
+  readonly admin: Admin.At
   readonly program: Program.Program
   /** Processes that serve. */
   readonly workers: number
@@ -80,6 +84,25 @@ const leaderOf = (machines: ReadonlyArray<Machine>) =>
     return others.length === 0 && leader
   })
 
+/** Which machines lead, as this one lists them: undefined of those without an answer. */
+const listed = ({ admin }: Machine) =>
+  Effect.map(Admin.ask(admin, "/api/fleet"), ({ json }): Readonly<Record<string, boolean | undefined>> => {
+    const machines: ReadonlyArray<MachineRow> = json.machines
+    return Object.fromEntries(machines.map(({ name, status }) => [name, status?.leads]))
+  })
+
+/** The lines of the metric that says whether this machine leads. */
+const measured = ({ admin }: Machine) =>
+  Effect.map(Admin.ask(admin, "/metrics"), ({ text }) => text.match(/^effect_socks_fleet_leads\{.*$/gm))
+
+/** What the command prints of the machine that leads, and of the others. */
+const printed = ({ admin }: Machine) =>
+  Effect.map(
+    Program.run(["fleet", "--admin", `127.0.0.1:${admin.port}`, "--admin-token", Admin.token]),
+    ({ stdout }) =>
+      stdout.split("\n").flatMap((line) => /^(\w+) +ready +(yes|no|-) /.exec(line)?.slice(1) ?? [])
+  )
+
 const signal = ({ pids }: Machine, name: NodeJS.Signals) => {
   for (const pid of pids) process.kill(pid, name)
 }
@@ -95,6 +118,7 @@ const fleet = Effect.gen(function* () {
     config,
     JSON.stringify({
       ...{ listen: "127.0.0.1:0", fleet: store.url, "fleet-leader": true, "fleet-lease": "1500ms" },
+      ...{ admin: "127.0.0.1:0", "admin-token": Admin.token },
       ...{ "usage-store": database.url, "drain-timeout": "1s", "log-level": "debug" },
       routes: [
         {
@@ -106,13 +130,22 @@ const fleet = Effect.gen(function* () {
       rules: { allow: true, route: "pool" }
     })
   )
-  const enter = Effect.fnUntraced(function* (name: string) {
-    const program = yield* Program.start(["--config", config, "--fleet-machine", name])
-    return { program, workers: 1, pids: [program.pid!] } satisfies Machine
+  const machineOf = Effect.fnUntraced(function* (
+    name: string,
+    program: Program.Program,
+    pids: ReadonlyArray<number> = []
+  ): Effect.fn.Return<Machine> {
+    const { address } = yield* program.logged({ message: "admin listens" })
+    const admin = { port: Program.portOf(String(address)), token: Admin.token }
+    return { name, admin, program, workers: pids.length || 1, pids: [program.pid!, ...pids] }
   })
+  const enter = (name: string) =>
+    Effect.flatMap(Program.start(["--config", config, "--fleet-machine", name]), (program) =>
+      machineOf(name, program)
+    )
   const pair = Effect.gen(function* () {
     const program = yield* Workers.start(["--config", config, "--workers", "2", "--fleet-machine", "pair"])
-    return { program, workers: 2, pids: [program.pid!, ...(yield* program.pids)] } satisfies Machine
+    return yield* machineOf("pair", program, yield* program.pids)
   })
   const machines: ReadonlyArray<Machine> = yield* Effect.all([pair, enter("one"), enter("two")], {
     concurrency: "unbounded"
@@ -145,8 +178,22 @@ describeWith(["postgresql", "redis-server"], () => {
         proxy.break(false)
         yield* seen("an upstream works again")
 
-        // It is killed.
+        // Each of them says which one leads.
         const killed = yield* leaderOf(machines)
+        const expected = machines.map(({ name }): [string, boolean] => [name, name === killed.name])
+        for (const machine of machines) {
+          assert.deepStrictEqual(yield* listed(machine), Object.fromEntries(expected))
+          const value = machine === killed ? 1 : 0
+          assert.deepStrictEqual(yield* measured(machine), [
+            `effect_socks_fleet_leads{machine="${machine.name}"} ${value}`
+          ])
+        }
+        assert.deepStrictEqual(
+          yield* printed(machines[0]!),
+          expected.sort().flatMap(([name, leads]) => [name, leads ? "yes" : "no"])
+        )
+
+        // It is killed.
         signal(killed, "SIGKILL")
         machines = machines.filter((machine) => machine !== killed)
         yield* leaderOf(machines)
@@ -156,7 +203,9 @@ describeWith(["postgresql", "redis-server"], () => {
         // It stands still.
         const still = yield* leaderOf(machines)
         signal(still, "SIGSTOP")
-        yield* leaderOf(machines.filter((machine) => machine !== still))
+        const others = machines.filter((machine) => machine !== still)
+        assert.deepInclude(yield* listed(others[0]!), { [still.name]: undefined, [others[1]!.name]: false })
+        yield* leaderOf(others)
         signal(still, "SIGCONT")
         yield* until(() => times(still, ended) > 0)
 

@@ -22,6 +22,7 @@ export const make = (): View => {
     columns: [
       { title: "Machine", text: ({ name, self }) => (self ? `${name} (this one)` : name) },
       { title: "State", text: stateOf, tone: ({ status }) => toneOf(status) },
+      { title: "Leads", text: ({ status }) => leadsOf(status) },
       { title: "Version", text: ({ status }) => status?.version ?? "–" },
       { title: "Workers", text: ({ status }) => workersOf(status), isNumber: true },
       {
@@ -103,6 +104,10 @@ const stateOf = ({ status }: Api.MachineRow): string => {
   if (status === null) return "no answer"
   return status.ready ? "ready" : status.draining ? "draining" : "not ready"
 }
+
+/** Unknown of a machine without an answer, and of a fleet without a leader. */
+const leadsOf = (status: Api.MachineRow["status"]): string =>
+  status?.leads === undefined ? "–" : status.leads ? "yes" : "no"
 
 const workersOf = (status: Api.MachineRow["status"]): string =>
   status ? Format.count(Math.max(1, status.workers.length)) : "–"
