@@ -130,7 +130,7 @@ export const layer = (
           lost: () => (membership.isLost ? 1 : 0),
           failures: () => failures,
           unsent: () => unsent(),
-          leads: () => (leader?.leads() ? 1 : 0)
+          leads: leader && (() => (leader.leads() ? 1 : 0))
         })
       )
     })

@@ -16,7 +16,12 @@ import { Family, read } from "./Series.ts"
 
 /** What a machine of a fleet knows of the fleet. By default a server is of none. */
 export const FleetMeasures = Context.Reference<
-  (Readonly<Record<keyof typeof ofFleet, () => number>> & { readonly machine: string }) | undefined
+  | (Readonly<Record<Exclude<keyof typeof ofFleet, "leads">, () => number>> & {
+      readonly machine: string
+      /** Of a fleet without a leader there is no series, as an alert would take 0 for a leader that is gone. */
+      readonly leads: (() => number) | undefined
+    })
+  | undefined
 >("effect-socks/metrics/FleetMeasures", { defaultValue: () => undefined })
 
 /** Counts the sessions of this process, and measures their phases, until the layer is released. */
@@ -68,7 +73,7 @@ export const server = ({ context }: Meters): Layer.Layer<never, never, Bans | Ev
         read(ofFleet.lost, context, [fleet.machine], fleet.lost),
         read(ofFleet.failures, context, [fleet.machine], fleet.failures),
         read(ofFleet.unsent, context, [fleet.machine], fleet.unsent),
-        read(ofFleet.leads, context, [fleet.machine], fleet.leads)
+        ...(fleet.leads ? [read(ofFleet.leads, context, [fleet.machine], fleet.leads)] : [])
       ])
     })
   )

@@ -141,7 +141,7 @@ export const ofFleet = {
   unsent: gauge("fleet_unsent_bytes", "Bytes that quotas count and the fleet's store does not have yet.", {
     labels: machine
   }),
-  leads: gauge("fleet_leads", "1 while the machine checks upstreams and keeps usage for the fleet.", {
+  leads: gauge("fleet_leads", "1 while the machine leads its fleet, else 0. With --fleet-leader only.", {
     labels: machine
   })
 } as const

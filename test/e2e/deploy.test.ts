@@ -106,21 +106,58 @@ describeWith(["prometheus"], () => {
 
 const prometheus = (name: string) => join(root, "deploy/prometheus", name)
 
-/** The machines that each of three machines sees, a minute apart, and what each alert should be at that time. */
-const fleets = [
-  { name: "all is well", seen: ["3x20", "3x20", "3x20"], alerts: {} },
+interface Fleet {
+  readonly name: string
+  /** The machines that each of three machines sees, and whether it leads, a minute apart. */
+  readonly machines?: ReadonlyArray<string>
+  readonly leads?: ReadonlyArray<string>
+  /** The summaries of alerts at the eighteenth minute. */
+  readonly alerts: Readonly<Partial<Record<keyof typeof severities, string>>>
+}
+
+const severities = {
+  EffectSocksFleetMachineLost: "warning",
+  EffectSocksFleetSplit: "critical",
+  EffectSocksFleetLeaderless: "warning",
+  EffectSocksFleetSeveralLeaders: "warning"
+}
+
+const fleets: ReadonlyArray<Fleet> = [
+  {
+    name: "all is well",
+    machines: ["3x20", "3x20", "3x20"],
+    leads: ["1x20", "0x20", "0x20"],
+    alerts: {}
+  },
   {
     name: "a machine is gone",
-    seen: ["3x5 2x15", "3x5 2x15", "3x5"],
+    machines: ["3x5 2x15", "3x5 2x15", "3x5"],
     alerts: { EffectSocksFleetMachineLost: "The fleet has 2 machines, fewer than within the last hour" }
   },
   {
     // It keeps the number that it has seen last.
     name: "a machine is cut off",
-    seen: ["3x5 2x15", "3x5 2x15", "3x20"],
+    machines: ["3x5 2x15", "3x5 2x15", "3x20"],
     alerts: {
       EffectSocksFleetSplit:
         "Machines of the fleet see different numbers of machines: they have several stores, or one is cut off"
+    }
+  },
+  { name: "another one leads", leads: ["1x15 0x5", "0x17 1x3", "0x20"], alerts: {} },
+  {
+    name: "the one that led is gone",
+    leads: ["1x5", "0x20", "0x20"],
+    alerts: {
+      EffectSocksFleetLeaderless:
+        "No machine leads the fleet, so each one checks upstreams and keeps usage by itself"
+    }
+  },
+  {
+    name: "two lead",
+    leads: ["1x20", "0x5 1x15", "0x20"],
+    alerts: {
+      EffectSocksFleetSeveralLeaders:
+        "2 machines lead the fleet: their --usage-store is not the same database"
     }
   }
 ]
@@ -134,20 +171,24 @@ describeWith(["prometheus"], () => {
         series: `${name}{job="effect-socks",instance="${instance}",machine="${instance}"}`,
         values
       })
-      const cases = fleets.map(({ name, seen, alerts }) => ({
+      const ofThree = (name: string, all: ReadonlyArray<string> = []) =>
+        all.map((values, index) => of(name, `m${index}`, values.replaceAll(/(\d)x(\d+)/g, "$1+0x$2")))
+      const cases = fleets.map(({ name, machines, leads, alerts }) => ({
         ...{ name, interval: "1m" },
-        input_series: seen.map((values, index) =>
-          of("effect_socks_fleet_machines", `m${index}`, values.replaceAll(/(\d)x(\d+)/g, "$1+0x$2"))
-        ),
-        alert_rule_test: ["EffectSocksFleetMachineLost", "EffectSocksFleetSplit"].map((alertname) => {
-          const summary = (alerts as Readonly<Record<string, string>>)[alertname]
-          const severity = alertname === "EffectSocksFleetSplit" ? "critical" : "warning"
-          return {
-            ...{ eval_time: "18m", alertname },
-            exp_alerts:
-              summary === undefined ? [] : [{ exp_labels: { severity }, exp_annotations: { summary } }]
+        input_series: [
+          ...ofThree("effect_socks_fleet_machines", machines),
+          ...ofThree("effect_socks_fleet_leads", leads)
+        ],
+        alert_rule_test: (Object.keys(severities) as ReadonlyArray<keyof typeof severities>).map(
+          (alertname) => {
+            const [severity, summary] = [severities[alertname], alerts[alertname]]
+            return {
+              ...{ eval_time: "18m", alertname },
+              exp_alerts:
+                summary === undefined ? [] : [{ exp_labels: { severity }, exp_annotations: { summary } }]
+            }
           }
-        })
+        )
       }))
       const lost = {
         ...{ name: "the store is lost", interval: "15s" },

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as Redacted from "effect/Redacted"
@@ -11,6 +12,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Bans, Reload, type ServerOptions, Sessions } from "../../src/index.ts"
+import { FleetMeasures } from "../../src/metrics/Counting.ts"
 import * as Definitions from "../../src/metrics/Definitions.ts"
 import * as Meters from "../../src/metrics/Meters.ts"
 import { MetricSettings } from "../../src/metrics/Settings.ts"
@@ -209,6 +211,25 @@ describe("the metrics of a server", () => {
       assert.strictEqual(yield* value("bans_total"), 1)
       assert.strictEqual(yield* value("banned_connections_total"), 1)
     }).pipe(withServer({ maxSessions: 1 }))
+  )
+
+  it.effect("say whether a machine leads, of a fleet that has a leader", () =>
+    Effect.gen(function* () {
+      const of = (machine: string, leads?: () => number) => {
+        const measures = { machines: () => 3, lost: () => 0, failures: () => 0, unsent: () => 0, leads }
+        return Layer.build(layerServer({ metrics: true })).pipe(
+          Effect.provideService(FleetMeasures, { machine, ...measures })
+        )
+      }
+      let leads = 0
+      yield* of("one", () => leads)
+      yield* of("alone")
+      assert.strictEqual(yield* value("fleet_leads", { machine: "one" }), 0)
+      leads = 1
+      assert.strictEqual(yield* value("fleet_leads", { machine: "one" }), 1)
+      assert.strictEqual(yield* value("fleet_machines", { machine: "alone" }), 3)
+      assert.isUndefined(yield* value("fleet_leads", { machine: "alone" }))
+    }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 
   it.effect("have the names, types and labels of the table", () =>
