@@ -83,13 +83,16 @@ export class SlotReports<Member extends object> {
         ],
         (reply) => {
           if (hasFailed(reply)) return isTaken(false)
+          const [age, beyond] = reply
+          // Before the numbers are judged: the store may have forgotten since the last renewal.
+          membership.remembers(age)
           for (const [index, { slots, count }] of rows.entries()) {
-            const over = reply[index] ?? -1
+            const over = beyond[index] ?? -1
             if (over < 0) continue
             if (slots.order === order) slots.told = count
             this.taken(slots, over)
           }
-          isTaken(reply.every((over) => over >= 0))
+          isTaken(beyond.every((over) => over >= 0))
         }
       )
     }

@@ -91,7 +91,7 @@ describeWith(["redis-server"], () => {
           } else if (kind < 0.8) {
             const count = Math.floor(random() * (held.get(place) ?? 0))
             held.set(place, count)
-            replies = yield* both(
+            const [one, other] = yield* both(
               PutSlots,
               [baseOf(name), epoch],
               [
@@ -99,6 +99,7 @@ describeWith(["redis-server"], () => {
                 ...[name, count, pick([0, 20]), random() < 0.5 ? round : "0"]
               ]
             )
+            replies = [one[1], other[1]]
           } else if (kind < 0.88) {
             const known = pick([0, order, 1])
             const [one, other] = yield* both(

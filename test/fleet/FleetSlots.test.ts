@@ -134,6 +134,20 @@ const callsOf = (fleet: Fleet, name: string) => {
   return calls
 }
 
+/** Something happens at the store each time before it runs a script of this machine. */
+const beforeScript = ({ membership }: Machine, name: string, act: () => void) => {
+  const { store } = membership
+  const { call } = store
+  const acting: typeof call = (script, keys, args, answer) => {
+    const run: typeof script.run = (...all) => {
+      if (script.name === name) act()
+      return script.run(...all)
+    }
+    call({ ...script, run }, keys, args, answer)
+  }
+  Object.assign(store, { call: acting })
+}
+
 /** How many slots the store has for all machines. */
 const inStore = (fleet: Fleet, limit: string) => {
   const base = fleet.at(0).membership.keys.ofBucket("slots", Keys.bucketOf(limit))
@@ -308,6 +322,27 @@ describe("a store that forgets", () => {
     assert.lengthOf(begin(fleet, fleet.at(0), 5, 5), 0)
     fleet.clock.pass(6000)
     assert.lengthOf(begin(fleet, fleet.at(1), 5, 5), 3)
+  })
+
+  it("is noticed by a machine that comes back, also between the renewal and what the machine tells of its slots", () => {
+    const fleet = Fleet.of(2, { lease: 6000, fault: "keep" })
+    const [alone, other] = [fleet.at(0), fleet.at(1)]
+    const sessions = begin(fleet, alone, 5, 5)
+    alone.connection.cut()
+    fleet.clock.pass(8000)
+    assert.lengthOf(begin(fleet, other, 4, 5), 4)
+    let isEmptied = false
+    beforeScript(alone, "put-slots", () => {
+      if (!isEmptied) fleet.store.database.flush()
+      isEmptied = true
+    })
+    alone.connection.mend()
+    fleet.clock.pass(100)
+    assert.isTrue(isEmptied)
+    assert.isFalse(alone.membership.isLost)
+    // The store does not know yet what the other machine has.
+    for (const session of sessions.slice(0, 4)) session.end()
+    assert.lengthOf(begin(fleet, alone, 5, 5), 0)
   })
 
   it("is noticed by its run, also if it still has some", () => {

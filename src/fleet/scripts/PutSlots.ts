@@ -4,6 +4,7 @@
  */
 import * as Replies from "../Replies.ts"
 import { clock, type Script } from "../Script.ts"
+import { epochLua, epochOf } from "./Begin.ts"
 import { lua, SlotTable } from "./SlotTable.ts"
 
 /**
@@ -14,12 +15,14 @@ import { lua, SlotTable } from "./SlotTable.ts"
  *
  * What machines had that are gone counts until there is a reason to look: a machine that waits, or too many slots.
  *
- * The reply has a number for each limit: how many slots are leased beyond the limit; -1 if a later order was there before.
+ * The reply is for how many milliseconds the epoch has lasted, and a number for each limit: how many slots are leased beyond it;
+ * -1 if a later order was there before. A store that was emptied a moment ago knows of little else, so a machine has to judge
+ * the numbers by the epoch of the same moment.
  */
-export const PutSlots: Script<ReadonlyArray<number>> = {
+export const PutSlots: Script<readonly [age: number, beyond: ReadonlyArray<number>]> = {
   name: "put-slots",
-  isReply: Replies.listOf(Replies.integer),
-  lua: `${clock}${lua}
+  isReply: Replies.tuple([Replies.integer, Replies.listOf(Replies.integer)]),
+  lua: `${clock}${epochLua}${lua}
 local channels, patience, full = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local isTaken = take(tonumber(ARGV[3]))
 keep()
@@ -58,15 +61,15 @@ for at = 7, #ARGV, 4 do
   end
   reply[#reply + 1] = extra
 end
-return reply`,
-  run: (database, [base = ""], args) => {
+return { now - epoch(KEYS[2]), reply }`,
+  run: (database, [base = "", epoch = ""], args) => {
     const [machine = "", lease = "0", order = "0", channels = "", ...rest] = args
     const [patience, full] = rest.map(Number) as [number, number]
     const now = database.now()
     const table = new SlotTable(database, base, machine, Number(lease))
     const isTaken = table.take(Number(order))
     table.keep()
-    return Array.from({ length: (args.length - 6) / 4 }, (_, index) => {
+    const beyond = Array.from({ length: (args.length - 6) / 4 }, (_, index) => {
       if (!isTaken) return -1
       const [key, count, known, round] = args.slice(6 + 4 * index) as [string, string, string, string]
       const [slots, waiting, open] = [table.slotsOf(key), table.waitingFor(key), table.openOf(key)]
@@ -90,5 +93,6 @@ return reply`,
       }
       return Math.max(-free, 0)
     })
+    return [now - epochOf(database, epoch), beyond]
   }
 }
