@@ -2,6 +2,7 @@
  * A store of usage in a database, SQLite or PostgreSQL, by the same statements.
  */
 import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import * as Migrator from "effect/sql/Migrator"
@@ -38,6 +39,7 @@ export const make = Effect.fnUntraced(function* (
   )
   return {
     name,
+    now: failing(now(sql)),
     write: (batch) => failing(sql.withTransaction(write(sql, batch))),
     totals: (month, accounts) => failing(totals(sql, month, accounts)),
     read: (query) => Effect.flatMap(failing(read(sql, query)), (records) => answer(query, records)),
@@ -47,8 +49,9 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /** Writes a batch, unless it was written before: the answer to a commit can be lost when a connection breaks. */
-const write = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, { writer, number, at, rows }: Batch) {
-  const isNew = yield* sql`INSERT INTO usage_writer ${sql.insert({ writer, batch: number, written_at: at })}
+const write = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, { writer, number, rows }: Batch) {
+  const isNew = yield* sql`INSERT INTO usage_writer (writer, batch, written_at)
+    VALUES (${writer}, ${number}, ${yield* time(sql)})
     ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch, written_at = excluded.written_at
     WHERE usage_writer.batch < excluded.batch RETURNING batch`
   if (isNew.length === 0) return
@@ -118,12 +121,9 @@ const rollUp = (sql: SqlClient.SqlClient, before: string): Effect.Effect<unknown
   const columns = sql.literal("(kind, name, day, sent, received, sessions, duration)")
   const groups = sql.literal("GROUP BY kind, name, substr(day, 1, 7)")
   return sql.onDialectOrElse({
-    // One statement, as another server can move rows between two. The clock of the database has a say, too: days that a
-    // quota may count are no matter of one machine's clock.
-    pg: () => sql`WITH old AS (
-      DELETE FROM usage_day WHERE ${old}
-        AND day < to_char((now() AT TIME ZONE 'UTC') - INTERVAL '32 days', 'YYYY-MM-DD') RETURNING *
-    ) INSERT INTO usage_day ${columns} SELECT ${sums} FROM old ${groups} ${added(sql)}`,
+    // One statement, as another server can move rows between two.
+    pg: () => sql`WITH old AS (DELETE FROM usage_day WHERE ${old} RETURNING *)
+      INSERT INTO usage_day ${columns} SELECT ${sums} FROM old ${groups} ${added(sql)}`,
     orElse: () =>
       sql.withTransaction(
         Effect.andThen(
@@ -138,6 +138,20 @@ const prune = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, before: str
   yield* sql`DELETE FROM usage_day WHERE day < ${before} AND (length(day) = 10 OR day < ${Days.monthOf(before)})`
   yield* sql`DELETE FROM usage_writer WHERE written_at < ${Date.parse(before)}`
 })
+
+const now = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
+  const [row] = yield* sql<{ time: unknown }>`SELECT ${yield* time(sql)} AS time`
+  return Number(row?.time)
+})
+
+/** The time of the database: servers that share one may have clocks that differ. A file has the clock of this machine. */
+const time = (sql: SqlClient.SqlClient) =>
+  Effect.map(Clock.currentTimeMillis, (machines) =>
+    sql.onDialectOrElse({
+      pg: () => sql.literal("CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT)"),
+      orElse: () => sql`${machines}`
+    })
+  )
 
 type Numbers = "sent" | "received" | "sessions" | "duration"
 

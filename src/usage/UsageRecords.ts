@@ -151,17 +151,19 @@ const make = Effect.fnUntraced(function* (
   return {
     isOn: true,
     add,
-    adopt: (writer, number, rows) =>
-      Effect.flatMap(Clock.currentTimeMillis, (at) => store.write({ writer, number, at, rows })),
+    adopt: (writer, number, rows) => store.write({ writer, number, rows }),
     totals: store.totals,
     read: (query) => Effect.andThen(flush, store.read(query))
   }
 })
 
-/** Sums up the months that are old enough, and removes what is too old; but no day that a month of a quota may have. */
+/**
+ * Sums up the months that are old enough, and removes what is too old; but no day that a month of a quota may have. Where the
+ * clocks of this machine and of the store differ, it goes by the one that is behind: one that is ahead makes nothing old.
+ */
 const upkeep = (store: UsageStore, { usageRollup, usageRetention }: Times): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
+    const now = Math.min(yield* Clock.currentTimeMillis, yield* store.now)
     const dayBefore = (time: Duration.Duration) => {
       const before = now - Math.max(Duration.toMillis(time), longestMonth)
       return before > 0 ? Days.dayOf(before) : undefined

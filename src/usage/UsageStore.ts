@@ -2,6 +2,7 @@
  * The store of usage: bytes, sessions and time by account and day. A store is a database (`SqlStore`), or in memory for
  * tests.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { type UsageStoreFailed, UsageSummedUp } from "../Errors.ts"
 import { type Amount, bytesOf, fromKey, type Kind, nothing, sum } from "./Amount.ts"
@@ -14,8 +15,6 @@ export interface Batch {
   readonly writer: string
   /** Counts the batches of the writer up from 1. A batch that was written already is not written again. */
   readonly number: number
-  /** The time in milliseconds since the epoch. */
-  readonly at: number
   readonly rows: ReadonlyArray<Row>
 }
 
@@ -54,6 +53,8 @@ export interface Month {
 export interface UsageStore {
   /** The name of the store for people, without a password. */
   readonly name: string
+  /** Milliseconds since the epoch by the clock of the store, which is that of this machine if the store has none. */
+  readonly now: Effect.Effect<number, UsageStoreFailed>
   readonly write: (batch: Batch) => Effect.Effect<void, UsageStoreFailed>
   /** The bytes of these accounts, or of all accounts. */
   readonly totals: (
@@ -98,6 +99,7 @@ export const makeMemory = (): UsageStore => {
 
   return {
     name: "memory",
+    now: Clock.currentTimeMillis,
     write: ({ writer, number, rows }) =>
       Effect.sync(() => {
         if ((batches.get(writer) ?? 0) >= number) return

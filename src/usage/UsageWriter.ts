@@ -49,12 +49,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       if (batch === undefined) {
         if (pending.size() === 0) return
-        batch = {
-          writer,
-          number: ++written,
-          at: yield* Clock.currentTimeMillis,
-          rows: pending.take()
-        }
+        batch = { writer, number: ++written, rows: pending.take() }
       }
       // In a fiber of its own: a connection without an answer does not end a transaction either.
       const writing = yield* Effect.forkDetach(store.write(batch), { startImmediately: true })

@@ -37,7 +37,7 @@ const used = Effect.gen(function* () {
   const store = yield* Stores.open({ _tag: "sqlite", path: join(stateDir, "usage.db") })
   const days = ["2026-10-31", "2026-11-01", "2026-11-30", "2026-12-01"]
   const rows = days.map((day, index) => ({ account: "user alice", day, amount: received(10 ** index) }))
-  yield* store.write({ writer: "one", number: 1, at: 0, rows })
+  yield* store.write({ writer: "one", number: 1, rows })
   return { stateDir: [stateDir] }
 })
 

@@ -4,6 +4,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { TestClock } from "effect/testing"
 import * as Stores from "../../src/usage/Stores.ts"
 import * as Certificates from "../support/certificates.ts"
 import { describeWith } from "../support/clients.ts"
@@ -31,17 +32,24 @@ describeWith(["postgresql"], () => {
       const [one, other] = yield* Effect.all([Stores.open(at), Stores.open(at)], { concurrency: 2 })
       yield* conforms(one)
       const rows = [{ account: "user carol", day: "2026-11-29", amount: received(5) }]
-      const batch = { writer: "again", number: 1, at: 0, rows }
+      const batch = { writer: "again", number: 1, rows }
       const carol = { from: "2026-11-01", to: "2026-11-30", user: "carol" }
       yield* Effect.all([one.write(batch), other.write({ ...batch, writer: "another" })], { concurrency: 2 })
       assert.strictEqual((yield* other.read(carol))[0]?.received, 10)
+
+      // A machine whose clock is years behind is known as one that has written just now.
+      const behind = { ...batch, writer: "behind" }
+      yield* Effect.provide(one.write(behind), TestClock.layer())
+      yield* one.prune("2001-01-01")
+      yield* one.write(behind)
+      assert.strictEqual((yield* one.read(carol))[0]?.received, 15)
 
       yield* kill
       const { message } = yield* Effect.flip(one.write({ ...batch, number: 2 }))
       assert.notInclude(message, "s3cr3t")
       yield* start
       yield* one.write({ ...batch, number: 2 })
-      assert.strictEqual((yield* one.read(carol))[0]?.received, 15)
+      assert.strictEqual((yield* one.read(carol))[0]?.received, 20)
 
       const wrong = yield* Effect.flip(Stores.open(place(url.replace("s3cr3t", "other"))))
       assert.match(wrong.message, /password authentication failed for user "socks"/)

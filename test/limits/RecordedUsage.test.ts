@@ -23,7 +23,6 @@ const write = (store: UsageStore.UsageStore, account: string, day: string, bytes
   store.write({
     writer: "other",
     number: ++writes,
-    at: at(day),
     rows: [{ account, day, amount: received(bytes) }]
   })
 

@@ -36,9 +36,9 @@ describe("a store in an SQLite file", () => {
         Effect.gen(function* () {
           const writing = yield* Stores.open(at)
           const reading = yield* Stores.openExisting(at)
-          yield* writing.write({ writer: "one", number: 1, at: 0, rows })
+          yield* writing.write({ writer: "one", number: 1, rows })
           assert.strictEqual((yield* reading.read(month))[0]?.received, 5)
-          yield* reading.write({ writer: "other", number: 1, at: 0, rows })
+          yield* reading.write({ writer: "other", number: 1, rows })
           assert.strictEqual((yield* writing.read(month))[0]?.received, 10)
         })
       )
@@ -63,7 +63,7 @@ describe("a store in an SQLite file", () => {
         sql
       )
       const row = (account: string) => ({ account, day: "2026-11-29", amount: received(5) })
-      const batch = { writer: "one", number: 1, at: 0, rows: [row("user alice"), row("user bob")] }
+      const batch = { writer: "one", number: 1, rows: [row("user alice"), row("user bob")] }
       const { message } = yield* Effect.flip(store.write(batch))
       assert.strictEqual(message, `cannot use the usage store ${at.path}: the disk is full`)
       const month = { from: "2026-11-01", to: "2026-11-30" }

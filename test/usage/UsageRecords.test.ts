@@ -93,7 +93,7 @@ describe("UsageRecords", () => {
         day,
         amount: received(1)
       }))
-      yield* store.write({ writer: "one", number: 1, at: noon, rows })
+      yield* store.write({ writer: "one", number: 1, rows })
       const left = Effect.map(store.read({ from: "2020-01-01", to: "2030-01-01" }), (all) =>
         all.map(({ day }) => day)
       )
@@ -102,6 +102,37 @@ describe("UsageRecords", () => {
       assert.lengthOf(yield* left, 3)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* left, ["2026-10-29", "2026-11-29"])
+    })
+  )
+
+  it.effect("lose no day because a clock is ahead, that of this machine or that of the store", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(noon)
+      const rows = ["2026-08-31", "2026-11-29"].map((day) => ({
+        account: "user alice",
+        day,
+        amount: received(1)
+      }))
+      for (const [machine, database] of [
+        ["2036-11-29", "2026-11-29"],
+        ["2026-11-29", "2036-11-29"]
+      ] as const) {
+        const store = { ...UsageStore.makeMemory(), now: Effect.succeed(Date.parse(database)) }
+        yield* store.write({ writer: "one", number: 1, rows })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* TestClock.setTime(Date.parse(machine))
+            const times = { usageRollup: Duration.days(40), usageRetention: Duration.days(400) }
+            yield* Layer.build(UsageRecords.layerOf(store, times))
+            yield* TestClock.adjust("1 hour")
+          })
+        )
+        const left = yield* store.read({ from: "2020-01-01", to: "2030-12-31" })
+        assert.deepStrictEqual(
+          left.map(({ day }) => day),
+          ["2026-08", "2026-11-29"]
+        )
+      }
     })
   )
 
@@ -115,7 +146,7 @@ describe("UsageRecords", () => {
           day,
           amount: received(1)
         }))
-        yield* store.write({ writer: "one", number: 1, at: noon, rows })
+        yield* store.write({ writer: "one", number: 1, rows })
         const kept = Effect.map(store.read({ from: "2020-01-01", to: "2030-12-31" }), (all) =>
           all.map(({ day, received }) => [day, received])
         )
