@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type { MachineRow } from "../../src/admin/Api.ts"
 import * as Admin from "../support/admin.ts"
 import { describeWith } from "../support/clients.ts"
+import { ended, leaderOf, leads, times } from "../support/leaders.ts"
 import * as Postgres from "../support/postgres.ts"
 import * as Program from "../support/program.ts"
 import * as Redis from "../support/redis.ts"
@@ -68,21 +69,6 @@ interface Machine {
   /** All of its processes. */
   readonly pids: ReadonlyArray<number>
 }
-
-/** How often this was logged. */
-const times = ({ program }: Machine, message: string) =>
-  program.lines().filter((line) => line.message === message).length
-
-const begun = "this machine leads its fleet"
-const ended = "this machine leads its fleet no longer"
-const leads = (machine: Machine) => times(machine, begun) > times(machine, ended)
-
-/** The only one that leads, when it is. */
-const leaderOf = (machines: ReadonlyArray<Machine>) =>
-  until(() => {
-    const [leader, ...others] = machines.filter(leads)
-    return others.length === 0 && leader
-  })
 
 /** Which machines lead, as this one lists them: undefined of those without an answer. */
 const listed = ({ admin }: Machine) =>
@@ -207,7 +193,7 @@ describeWith(["postgresql", "redis-server"], () => {
         assert.deepInclude(yield* listed(others[0]!), { [still.name]: undefined, [others[1]!.name]: false })
         yield* leaderOf(others)
         signal(still, "SIGCONT")
-        yield* until(() => times(still, ended) > 0)
+        yield* until(() => ended(still) > 0)
 
         // It is stopped.
         const last = yield* leaderOf(machines)
