@@ -180,6 +180,10 @@ class Side implements Mover {
 
   missed(): void {
     this.other.broke()
+    // A client that is gone takes no answer. When the target has all that the client sent, it hears of that, as from
+    // the client's own system; else the target could send to nobody, without limit and uncounted. A target that is gone
+    // has answered: its client sends what it likes until it has read the answer.
+    if (this.way === "received" && this.transport.hasSentAll) this.transport.close()
   }
 
   drained(): void {

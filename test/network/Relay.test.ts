@@ -149,6 +149,23 @@ describe("Relay", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("takes no more of a target whose client broke after its FIN", () =>
+    Effect.gen(function* () {
+      const { client, target, targetEnd, traffic, fiber } = yield* relaying()
+      yield* client.send("question")
+      yield* client.end
+      assert.strictEqual(text(yield* target.rest), "question")
+      yield* client.reset
+      yield* settled
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* target.send("an answer without an end")
+      yield* settled
+      assert.isTrue(targetEnd.destroyed)
+      assert.strictEqual(yield* Fiber.join(fiber), "client reset")
+      assert.deepStrictEqual(traffic, { sent: 8, received: 0 })
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("delivers all bytes to the client when the target breaks after its FIN", () =>
     Effect.gen(function* () {
       const { client, target, targetEnd, fiber } = yield* relaying()
