@@ -30,6 +30,7 @@ const files = [
   "docker/compose.yaml",
   "docker/fleet.yaml",
   "haproxy/haproxy.cfg",
+  "haproxy/by-readyz.cfg",
   "kubernetes/effect-socks.yaml",
   "kubernetes/fleet.yaml",
   "prometheus/alerts.yml",
@@ -179,12 +180,12 @@ describe("the files for deployment", () => {
   itNeeds("haproxy", "openssl")("have a configuration that HAProxy takes", () =>
     Effect.gen(function* () {
       const { cert } = certificate(yield* Temporary.directory, "ca", "/CN=localhost")
-      const place = {
-        ...{ port: 1080, adminPort: 9080, front: 1080, metrics: 8405 },
-        backend: "effect-socks"
-      } as const
-      const { path } = yield* Balancer.write(place, cert)
-      assert.deepInclude(yield* Processes.run("haproxy", ["-c", "-f", path]), { code: 0, stderr: "" })
+      const place = { port: 1080, adminPort: 9080, front: 1080, metrics: 8405 }
+      for (const backend of ["effect-socks", "effect-socks-by-readyz"] as const) {
+        // The first without a file that docker/fleet.yaml does not have.
+        const { path } = yield* Balancer.write({ ...place, backend }, backend === "effect-socks" ? "" : cert)
+        assert.deepInclude(yield* Processes.run("haproxy", ["-c", "-f", path]), { code: 0, stderr: "" })
+      }
       // The same in the cluster, without a look at a name server.
       const map = documents("kubernetes/fleet.yaml").find(({ kind }) => kind === "ConfigMap")
       const inCluster = join(yield* Temporary.directory, "haproxy.cfg")

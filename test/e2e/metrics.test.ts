@@ -103,7 +103,7 @@ describeWith(["prometheus"], () => {
         )
         .replace("/etc/prometheus/effect-socks-token", join(path, "admin-token-file"))
         .replace("127.0.0.1:9080", `127.0.0.1:${adminPort}`)
-        .replace("alerts.yml", deploy("prometheus/alerts.yml"))
+        .replaceAll(/- ((fleet-)?alerts\.yml)/g, (_, name) => `- ${deploy(`prometheus/${name}`)}`)
       writeFileSync(join(path, "admin-token-file"), at.token)
       writeFileSync(join(path, "prometheus.yml"), config)
       yield* Processes.start("prometheus", [

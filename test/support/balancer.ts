@@ -30,7 +30,11 @@ const configured = (
   { port, adminPort, backend, isBehindProxy = false, front, metrics }: Place,
   { socket, ca }: Readonly<Record<"socket" | "ca", string>>
 ): string =>
-  readFileSync(fileURLToPath(new URL("../../deploy/haproxy/haproxy.cfg", import.meta.url)), "utf8")
+  ["haproxy.cfg", ...(backend === "effect-socks" ? [] : ["by-readyz.cfg"])]
+    .map((name) =>
+      readFileSync(fileURLToPath(new URL(`../../deploy/haproxy/${name}`, import.meta.url)), "utf8")
+    )
+    .join("\n")
     .replaceAll(
       /(server socks(\d)) socks\d:1080/g,
       (_, begin, number) => `${begin} ${hostOf(number)}:${port}`
