@@ -68,6 +68,25 @@ describe("the shares of a fleet", () => {
     assert.isAtMost(fleet.store.counts.scripts - scripts, 4 * 30)
   })
 
+  it("are there for each of many machines within three calls, also while more and more of them begin", () => {
+    for (let seed = 1; seed <= 2; seed++) {
+      const random = chance(seed)
+      const fleet = Fleet.of(400, { latency: () => random() * 5 })
+      const since = new Map<number, number>()
+      for (let time = 0; time < 120; time++) {
+        for (let count = 0; count < 4; count++) {
+          const at = Math.floor(random() * fleet.machines.size)
+          if (!since.has(at)) enter(fleet, at)
+          since.set(at, since.get(at) ?? fleet.clock.now)
+        }
+        fleet.clock.pass(100)
+        const all = shares(fleet)
+        const waits = [...since].map(([at, from]) => (all[at] === 0 ? fleet.clock.now - from : 0))
+        assert.isAtMost(Math.max(...waits), 3000)
+      }
+    }
+  })
+
   it("of a machine that is gone are the others' after a lease", () => {
     const fleet = Fleet.of(2)
     enter(fleet, 0)
