@@ -132,8 +132,12 @@ const askOne = Effect.fnUntraced(function* (
   const found = all.machines.filter(({ id, name }) => id === machine || name === machine)
   const [one, ...others] = found
   if (one === undefined || others.length > 0) {
-    const reason = one === undefined ? "no machine" : "several machines, which have ids, too,"
-    return yield* new NotFound({ message: `${reason} of the fleet are named ${printable(machine)}` })
+    const name = printable(machine)
+    const message =
+      one === undefined
+        ? `no machine of the fleet is named ${name}`
+        : `several machines of the fleet are named ${name}: name one by its id, ${found.map(({ id }) => id).join(" or ")}`
+    return yield* new NotFound({ message })
   }
   // One that has not answered the first question is not waited for again.
   const { replies } = one.status === null ? { replies: [] } : yield* ask(peers, question, { machine: one.id })

@@ -28,6 +28,13 @@ const network = Argument.String("network").pipe(
   Argument.withDescription("A network such as 203.0.113.0/24, or an address")
 )
 
+/** What a command does, the first of these by default. */
+const action = <const Actions extends readonly [string, ...Array<string>]>(actions: Actions) =>
+  Argument.Literals("action", actions).pipe(
+    Argument.withDescription(`What to do: ${actions.join(", ")} (default: ${actions[0]})`),
+    Argument.withDefault(actions[0] as Actions[number])
+  )
+
 const sortKeys = ["startedAt", "sent", "received", "user", "client", "target", "id"] as const
 
 const tool = Effect.promise(() => import("./AdminTool.ts"))
@@ -97,10 +104,7 @@ const users = Command.make(
   "users",
   {
     json,
-    action: Argument.Literals("action", ["list", "add", "disable", "enable", "remove", "password"]).pipe(
-      Argument.withDescription("What to do (default: list)"),
-      Argument.withDefault("list" as const)
-    ),
+    action: action(["list", "add", "disable", "enable", "remove", "password"]),
     name: Argument.String("name").pipe(Argument.withDescription("The user's name"), Argument.optional),
     groups: Flag.String("group").pipe(
       Flag.withMetavar("NAME"),
@@ -127,12 +131,7 @@ const fleet = Command.make(
   "fleet",
   {
     json,
-    action: Argument.Literals("action", [
-      ...(["machines", "sessions", "kill", "drain", "undrain", "reload"] as const)
-    ]).pipe(
-      Argument.withDescription("What to do (default: machines)"),
-      Argument.withDefault("machines" as const)
-    ),
+    action: action(["machines", "sessions", "kill", "drain", "undrain", "reload"]),
     machine: Argument.String("machine").pipe(
       Argument.withDescription("The name of a machine, as machines lists it"),
       Argument.optional

@@ -222,30 +222,45 @@ export const run = <A, E extends Error, R>(
     if (admin === undefined) {
       return yield* new BadSetting({
         setting: "--admin",
-        value: "none",
+        value: "a command for a running server",
         expected:
-          "the address of a running server's admin listener, such as unix:/run/effect-socks/admin.sock"
+          "possible without the address of its admin listener, such as unix:/run/effect-socks/admin.sock, which SOCKS_ADMIN can have, too"
       })
     }
     const tls = adminTlsCert === undefined ? undefined : yield* AdminCheck.tls(values)
-    const { token } = yield* Effect.mapError(Token.known({ ...values, admin }), ({ path, reason }) =>
+    const { token, path } = yield* Effect.mapError(Token.known({ ...values, admin }), ({ path, reason }) =>
       Object.assign(new AdminFailed({ message: `no token of the admin listener in ${path}: ${reason}` }))
     )
     const client = yield* Client.make({ at: admin, token, cert: tls?.cert })
     return yield* Effect.mapError(use(client, user.at(-1)), (error) =>
-      failed(ListenAddress.format(admin), error)
+      failed(ListenAddress.format(admin), path, error)
     )
   }).pipe(Effect.scoped)
 
-const failed = (address: string, error: Error & { readonly _tag?: string }): AdminFailed => {
+/** `path` is the file that the token was read from. */
+const failed = (
+  address: string,
+  path: string | undefined,
+  error: Error & { readonly _tag?: string }
+): AdminFailed => {
   if (error instanceof AdminFailed) return error
   if (error._tag === "Unauthorized") {
-    return new AdminFailed({ message: `the server at ${address} has another token: --admin-token` })
+    const reason =
+      path === undefined
+        ? "another token: --admin-token"
+        : `another token than ${printable(path)}: give its --state-dir or --config, or --admin-token`
+    return new AdminFailed({ message: `the server at ${address} has ${reason}` })
   }
   if (error._tag === "HttpClientError") {
-    return new AdminFailed({ message: `no server answers at ${address} (${error.message})` })
+    return new AdminFailed({ message: `no server answers at ${address} (${causeOf(error)})` })
   }
   return new AdminFailed({ message: error.message })
+}
+
+/** What was wrong in the end: an error of the client says what it asked, and the system says why that failed. */
+const causeOf = (error: Error): string => {
+  const { reason, cause = reason } = error as { readonly reason?: unknown; readonly cause?: unknown }
+  return cause instanceof Error ? causeOf(cause) : error.message
 }
 
 const print = (value: unknown) => Console.log(JSON.stringify(value, null, 2))

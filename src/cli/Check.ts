@@ -73,17 +73,17 @@ export const run = Effect.fnUntraced(function* (given: Sources.Given) {
       ...(settings.admin === undefined
         ? []
         : [`  admin listener on ${ListenAddress.format(settings.admin)}`]),
-      `  users: ${[...settings.user, ...settings.users].map(({ name }) => printable(name)).join(", ") || "none"}${others(settings)}`
+      `  users: ${usersOf(settings).join(", ") || "none"}`
     ].join("\n")
   )
 })
 
-/** The other sources of users. */
-const others = ({ usersFile, authUrl }: Config.Values): string =>
-  [
-    ...(usersFile === undefined ? [] : [`, those in ${printable(usersFile)}`]),
-    ...(authUrl === undefined ? [] : [`, those whom ${printable(Parsers.shownUrl(authUrl))} knows`])
-  ].join("")
+/** The names of the users, and the other sources of users. */
+const usersOf = ({ user, users, usersFile, authUrl }: Config.Values): ReadonlyArray<string> => [
+  ...[...user, ...users].map(({ name }) => printable(name)),
+  ...(usersFile === undefined ? [] : [`those in ${printable(usersFile)}`]),
+  ...(authUrl === undefined ? [] : [`those whom ${printable(Parsers.shownUrl(authUrl))} knows`])
+]
 
 /** Runs all steps of a server before it listens, each independent of the others, and collects their errors. */
 const trial = Effect.fnUntraced(function* (
