@@ -47,8 +47,15 @@ export default defineConfig({
     hookTimeout: 60_000,
     // What a test prints is of use when it fails.
     silent: "passed-only",
-    // Most tests of whole programs wait for something. CI has two cores, and no person who waits.
-    maxWorkers: process.env.CI ? 2 : 3,
+    // Most tests of whole programs wait for something, so the two cores of CI take two each.
+    maxWorkers: process.env.CI ? 4 : 3,
+    tags: [
+      {
+        name: "transport",
+        description:
+          "How connections are accepted, made, relayed and ended: what each transport does in its own way"
+      }
+    ],
     projects: [
       // A process loads the sources once for all of its tests. That takes longer than most of the tests.
       {

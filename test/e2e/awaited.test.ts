@@ -1,6 +1,8 @@
 /**
  * A listening address that comes up after the server, in a network namespace of
  * the test's own.
+ *
+ * @module-tag transport
  */
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"

@@ -1,5 +1,7 @@
 /**
  * Bandwidth on real connections: the rate is right, and bytes come evenly.
+ *
+ * @module-tag transport
  */
 import { createServer, get } from "node:http"
 import type { AddressInfo } from "node:net"

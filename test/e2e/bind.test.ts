@@ -1,6 +1,8 @@
 /**
  * BIND on real sockets: where the target has to connect to, who may, and when
  * nobody may any more.
+ *
+ * @module-tag transport
  */
 import { once } from "node:events"
 import { assert, describe, it } from "@effect/vitest"

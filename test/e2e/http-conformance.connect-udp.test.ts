@@ -1,6 +1,8 @@
 /**
  * What clients of CONNECT-UDP get, by HTTP/1.1 and by HTTP/2 (RFC 9298): from a target that sends each datagram back. No
  * other proxy of Debian has it.
+ *
+ * @module-tag transport
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,7 @@
 /**
  * Origins that answer an upload before they have read it, and close their connection with bytes unread.
+ *
+ * @module-tag transport
  */
 import { request } from "node:http"
 import type { AddressInfo } from "node:net"

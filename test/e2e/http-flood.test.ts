@@ -1,5 +1,7 @@
 /**
  * HTTP heads in masses: what they cost the server in memory and time.
+ *
+ * @module-tag transport
  */
 import { connect, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"

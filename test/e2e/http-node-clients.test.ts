@@ -1,6 +1,8 @@
 /**
  * HTTP clients of npm with a proxy that asks for a password, with TLS and without: each gets an answer and sends five
  * megabytes, in a forwarded request and through a tunnel, and is told why a login failed.
+ *
+ * @module-tag transport
  */
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"

@@ -1,5 +1,7 @@
 /**
  * Programs and libraries that others use as clients of HTTP/2 for a proxy over TLS, with a password.
+ *
+ * @module-tag transport
  */
 import { spawnSync } from "node:child_process"
 import { writeFile } from "node:fs/promises"

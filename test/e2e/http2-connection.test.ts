@@ -1,6 +1,8 @@
 /**
  * Connections of HTTP/2 on real sockets: however a client goes away, its sessions end with it, and however an origin does,
  * its client hears of it.
+ *
+ * @module-tag transport
  */
 import { once } from "node:events"
 import * as http2 from "node:http2"

@@ -1,6 +1,8 @@
 /**
  * Limits of the program as a whole: what is used up stays so over a restart, and
  * what ends a session ends it on the wire.
+ *
+ * @module-tag transport
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,5 +1,7 @@
 /**
  * Where the program listens, whom it lets in, and where that comes from.
+ *
+ * @module-tag transport
  */
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"

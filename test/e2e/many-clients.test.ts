@@ -1,6 +1,8 @@
 /**
  * Many clients at once, by all ways into the server, whose sockets are read into the
  * same memory: each gets its own bytes.
+ *
+ * @module-tag transport
  */
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"

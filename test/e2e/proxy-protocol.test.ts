@@ -1,5 +1,7 @@
 /**
  * PROXY headers on real connections, from two addresses of which one is trusted.
+ *
+ * @module-tag transport
  */
 import { connect } from "node:net"
 import { assert, it } from "@effect/vitest"

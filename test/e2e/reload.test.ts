@@ -1,5 +1,7 @@
 /**
  * A program whose settings change while it runs: at SIGHUP, and when its files do.
+ *
+ * @module-tag transport
  */
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"

@@ -1,5 +1,7 @@
 /**
  * What the operator is told of clients that are turned away, and when asking.
+ *
+ * @module-tag transport
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

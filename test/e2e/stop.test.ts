@@ -1,6 +1,8 @@
 /**
  * How the program stops: in its own time, in a hurry, and with clients that do
  * not help.
+ *
+ * @module-tag transport
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

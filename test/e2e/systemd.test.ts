@@ -1,5 +1,7 @@
 /**
  * What systemd passes and is told, with Python in its place.
+ *
+ * @module-tag transport
  */
 
 import { existsSync, writeFileSync } from "node:fs"

@@ -1,5 +1,7 @@
 /**
  * Thousands of connections, good and bad, and what is left of them: nothing.
+ *
+ * @module-tag transport
  */
 import { randomBytes, randomInt } from "node:crypto"
 import { connect as dial, type Socket } from "node:net"

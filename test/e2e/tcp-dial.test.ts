@@ -1,5 +1,7 @@
 /**
  * Targets that do not answer, and clients that do not wait for them.
+ *
+ * @module-tag transport
  */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"

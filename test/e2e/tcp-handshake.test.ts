@@ -1,6 +1,8 @@
 /**
  * The handshake over real TCP: however the bytes are cut, whatever the target
  * is, and with a client that does not play along.
+ *
+ * @module-tag transport
  */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,8 @@
 /**
  * Much of everything: bytes nobody reads, sessions at once, and more
  * connections than there are descriptors.
+ *
+ * @module-tag transport
  */
 import { spawnSync } from "node:child_process"
 import type { Socket } from "node:net"

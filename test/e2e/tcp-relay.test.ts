@@ -1,5 +1,7 @@
 /**
  * Bytes and endings over real TCP, as the two systems at either side see them.
+ *
+ * @module-tag transport
  */
 import { createHash } from "node:crypto"
 import type { Socket } from "node:net"

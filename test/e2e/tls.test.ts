@@ -1,5 +1,7 @@
 /**
  * SOCKS over TLS on real connections, and the files that it takes.
+ *
+ * @module-tag transport
  */
 import { writeFileSync } from "node:fs"
 import { connect } from "node:net"

@@ -1,5 +1,7 @@
 /**
  * Listeners in the file system: who may use them, and what is left of them.
+ *
+ * @module-tag transport
  */
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"

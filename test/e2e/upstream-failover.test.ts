@@ -1,6 +1,8 @@
 /**
  * A pool of three members under load, of which one is killed, one is stopped for a while, and both come back: which
  * sessions are lost, counted one by one. A member shows itself to targets by its address.
+ *
+ * @module-tag transport
  */
 import { writeFile } from "node:fs/promises"
 import { connect, type Socket } from "node:net"

@@ -1,6 +1,8 @@
 /**
  * Several processes on a machine that has not enough for them, and those that take
  * long for what they do.
+ *
+ * @module-tag transport
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"

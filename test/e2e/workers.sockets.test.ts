@@ -1,5 +1,7 @@
 /**
  * What workers do not share: the sockets of single sessions.
+ *
+ * @module-tag transport
  */
 import { assert, layer } from "@effect/vitest"
 import * as Context from "effect/Context"

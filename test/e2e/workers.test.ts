@@ -1,6 +1,8 @@
 /**
  * Several processes that serve as one: who comes in, how they start and stop,
  * and what is lost when one of them dies.
+ *
+ * @module-tag transport
  */
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
