@@ -8,6 +8,9 @@ import { SlotTable } from "../../../src/fleet/scripts/SlotTable.ts"
 import type { Machine, Session } from "../fleet.ts"
 import { atMost, hasStore, lease, mostAlone, type Property, type World } from "./World.ts"
 
+/** Milliseconds until there is a slot or a refusal, where no message of the store is lost: as long as it waits for a machine. */
+const longestAnswer = 300
+
 export const make = (world: World): Property => new Sessions(world)
 
 class Sessions implements Property {
@@ -46,15 +49,22 @@ class Sessions implements Property {
       (session) => {
         if (session) this.checkBegun(session)
         else shown.refused++
-        if (!wasStopped && machine.resumedAt < startedAt) {
-          const waited = clock.now - startedAt
-          shown.longestAnswer = Math.max(shown.longestAnswer, waited)
-          if (this.world.isCalm) shown.longestCalmAnswer = Math.max(shown.longestCalmAnswer, waited)
-        }
+        if (!wasStopped && machine.resumedAt < startedAt) this.checkWait(key, startedAt)
         done(session)
       },
       Math.floor(random() * machine.members.length)
     )
+  }
+
+  /** When all is well, an answer comes soon, also where all slots are in use. */
+  private checkWait(key: string, startedAt: number): void {
+    const { shown, fleet, plan, isCalm, wrongAt } = this.world
+    const waited = fleet.clock.now - startedAt
+    shown.longestAnswer = Math.max(shown.longestAnswer, waited)
+    // A call that was under way when a connection ended, which may have been the last thing to go wrong, has no answer.
+    if (!isCalm || startedAt <= wrongAt) return
+    shown.longestCalmAnswer = Math.max(shown.longestCalmAnswer, waited)
+    if (plan.missed === 0) atMost(waited, longestAnswer, `the answer about ${key}`)
   }
 
   /** The limit holds at each moment, and on each machine while its leases hold, or by what it may without a store. */
