@@ -33,12 +33,12 @@ const closed = Program.forFile([...withPassword, "--log-level", "debug"])
 const refusedByProxy = 97
 
 describeWith(["curl"], () => {
-  it.live("gets a page with --socks5 and a password, from the default port", () =>
+  it.live("gets a page with --socks5 and a password", () =>
     Effect.gen(function* () {
-      const server = yield* Program.start(["--listen", "127.0.0.1:9011", ...withPassword])
+      const server = yield* Program.start(withPassword)
       const { url, certificate } = yield* Origin.https()
       const { code, stdout, stderr } = yield* Processes.run("curl", [
-        ...["-v", "--socks5", "127.0.0.1:9011", "-U", "username:password", "--cacert", certificate, url]
+        ...["-v", "--socks5", server.address, "-U", "username:password", "--cacert", certificate, url]
       ])
       assert.strictEqual(code, 0, stderr)
       assert.strictEqual(stdout, Origin.page)

@@ -160,6 +160,7 @@ describe("name servers of routes", () => {
       writeFileSync(
         path,
         [
+          "listen: 127.0.0.1:0",
           "private-targets: allow",
           `dns: tcp://127.0.0.1:${usual.port}`,
           `routes: [{ name: inside, dns: "tcp://127.0.0.1:${inside.port}", prefer: ipv4 }]`,
