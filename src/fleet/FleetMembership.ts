@@ -9,26 +9,23 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import type { FleetStoreFailed } from "../Errors.ts"
-import { FleetStore } from "./FleetStore.ts"
+import { FleetStoreFailed } from "../Errors.ts"
+import { FleetStore, run } from "./FleetStore.ts"
 import * as Keys from "./Keys.ts"
 import type { Seen } from "./LastSeen.ts"
 import { Membership } from "./Membership.ts"
 import type { FleetSettings } from "./Settings.ts"
-
-/** What a machine tells the others of itself. */
-export interface Told {
-  readonly name: string
-  /** Milliseconds since the epoch, by the machine's clock. */
-  readonly startedAt: number
-}
+import * as Beat from "./scripts/Beat.ts"
+import { ListMachines } from "./scripts/ListMachines.ts"
+import * as Told from "./Told.ts"
 
 export class FleetMembership extends Context.Service<FleetMembership, Membership>()(
   "effect-socks/fleet/FleetMembership"
 ) {
   /**
    * Joins the fleet until the layer is released. Waits until the store leases, which it does not for the time of a lease
-   * after it was empty. While the store is away, a machine begins by what it has `seen` last.
+   * after it was empty. While the store is away, a machine begins by what it has `seen` last. Fails where the machines that
+   * are there have another lease, or keep other things in the store.
    */
   static readonly layer = (
     settings: FleetSettings["Service"],
@@ -44,10 +41,8 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
         const scope = yield* Effect.scope
         const fork = Effect.runForkWith(yield* Effect.context<never>())
         const aloneOf = store.isConnected() ? undefined : seen?.machines
-        const told = JSON.stringify({
-          name: nameOf(settings),
-          startedAt: clock.currentTimeMillisUnsafe()
-        } satisfies Told)
+        const self = Told.make(nameOf(settings), fleetLease, clock.currentTimeMillisUnsafe())
+        const told = JSON.stringify(self)
         const membership = new Membership({
           store,
           keys: Keys.make(fleetPrefix, database),
@@ -72,8 +67,15 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
         })
         yield* store.onConnect((run) => membership.connected(run))
         yield* Effect.addFinalizer(() => Effect.timeoutOption(leaving(membership), "500 millis"))
-        if (aloneOf === undefined) yield* membership.joined
-        else {
+        if (aloneOf === undefined) {
+          const others = yield* run(store, ListMachines, Beat.keys(membership.keys), [])
+          const reason = Told.conflict(
+            self,
+            others.map(([, told]) => told)
+          )
+          if (reason !== undefined) return yield* new FleetStoreFailed({ store: store.name, reason })
+          yield* membership.joined
+        } else {
           yield* Effect.logWarning(
             "begins without its fleet: the store does not answer, and so many machines were seen last",
             { store: store.name, machines: aloneOf }

@@ -95,6 +95,14 @@ describeWith(["redis-server"], () => {
       // A server that answers, and refuses, is a mistake.
       const wrong = yield* Program.run(flagsOf(store.url.replace("s3cr3t", "0th3r"), there, "two"))
       assert.match(wrong.stderr, /WRONGPASS/)
+      // So is another lease: a store that was emptied would lease what this machine has.
+      const longer = flagsOf(store.url, yield* Temporary.directory, "four").with(7, "3s")
+      const unlike = yield* Program.run(longer)
+      assert.deepInclude(unlike, { code: 1 })
+      assert.match(
+        unlike.stderr,
+        /: the machine (one|two) has --fleet-lease 1.5s, and this one 3s: all need the same\n$/
+      )
       for (const text of [again.stdout(), refused.stderr, wrong.stderr]) {
         assert.notMatch(text, /s3cr3t|0th3r/)
       }
