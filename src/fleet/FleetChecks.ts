@@ -65,6 +65,8 @@ export class FleetChecks<Member> {
   /** This machine leads from now on, or no longer. */
   lead(leads: boolean): void {
     this.leads = leads
+    // A store that is away gets it later, and would have it as if it were found then.
+    if (!leads) this.waiting.clear()
     this.choose()
   }
 
@@ -93,7 +95,7 @@ export class FleetChecks<Member> {
     if (member !== this.checker) return
     this.pass(results, member)
     for (const result of results) {
-      if (this.waiting.size < most) this.waiting.set(result.check, result)
+      if (this.waiting.has(result.check) || this.waiting.size < most) this.waiting.set(result.check, result)
     }
     this.options.wake()
   }
@@ -144,7 +146,7 @@ export class FleetChecks<Member> {
       Effect.tapError(() =>
         Effect.sync(() => {
           // The newest: a check comes again.
-          this.waiting = new Map([...waiting, ...this.waiting].slice(-most))
+          if (this.leads) this.waiting = new Map([...waiting, ...this.waiting].slice(-most))
         })
       )
     )
