@@ -2,7 +2,8 @@
  * The machine that does the work of a fleet that one machine can do for all: health checks of upstreams, and the upkeep of
  * usage. Effect's cluster chooses it, by locks in the PostgreSQL of the usage.
  *
- * Where it cannot choose, as the database or the fleet's store does not answer, each machine works for itself.
+ * A machine that cannot take part in the election, as the database or the fleet's store does not answer, does that work for
+ * itself.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -70,7 +71,12 @@ export const layer = (elect: Election): Layer.Layer<never, never, FleetMembershi
         yield* until(true)
         // Before the end of the part, which waits for the database.
         yield* taking(false)
-      }).pipe(Effect.scoped, Effect.ensuring(taking(false)))
+      }).pipe(
+        Effect.scoped,
+        Effect.ensuring(taking(false)),
+        // Of what is released at its end: that is no reason to take part no longer.
+        Effect.catchDefect((defect) => Effect.fail({ message: String(defect) }))
+      )
       const parts = Effect.gen(function* () {
         let failures = 0
         while (true) {
@@ -80,7 +86,9 @@ export const layer = (elect: Election): Layer.Layer<never, never, FleetMembershi
             onFailure: ({ message: reason }) =>
               Effect.as(
                 failures + 1 === patience
-                  ? Effect.logWarning("nobody leads this fleet, so each machine works for itself", { reason })
+                  ? Effect.logWarning("this machine cannot take part in the election of its fleet's leader", {
+                      reason
+                    })
                   : Effect.void,
                 failures + 1
               )

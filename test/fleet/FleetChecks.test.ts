@@ -116,29 +116,31 @@ describe("FleetChecks", () => {
       })
   )
 
-  it.effect("tells nothing of the time in which it led, when another machine may have found something newer", () =>
-    Effect.gen(function* () {
-      const shared = FleetStore.make()
-      const one = yield* machineOf(shared, "one", 1)
-      const two = yield* machineOf(shared, "two", 1)
-      one.checks.lead(true)
-      one.freeze()
-      one.members[0]!.tell({ check: "a", failure })
-      const telling = yield* Effect.forkChild(Effect.exit(one.checks.exchange), { startImmediately: true })
-      one.members[0]!.tell({ check: "b", failure })
-      one.checks.lead(false)
-      yield* shared.pass(2000)
-      assert.strictEqual((yield* Fiber.join(telling))._tag, "Failure")
-      yield* shared.pass(60 * every)
-      one.cut()
-      one.mend()
-      yield* shared.settle
-      yield* shared.settled(one.checks.exchange)
-      assert.deepStrictEqual(
-        ["a", "b"].map((check) => two.members[0]!.heard(check, every)),
-        [undefined, undefined]
-      )
-    })
+  it.effect(
+    "tells nothing of the time in which it led, when another machine may have found something newer",
+    () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const one = yield* machineOf(shared, "one", 1)
+        const two = yield* machineOf(shared, "two", 1)
+        one.checks.lead(true)
+        one.freeze()
+        one.members[0]!.tell({ check: "a", failure })
+        const telling = yield* Effect.forkChild(Effect.exit(one.checks.exchange), { startImmediately: true })
+        one.members[0]!.tell({ check: "b", failure })
+        one.checks.lead(false)
+        yield* shared.pass(2000)
+        assert.strictEqual((yield* Fiber.join(telling))._tag, "Failure")
+        yield* shared.pass(60 * every)
+        one.cut()
+        one.mend()
+        yield* shared.settle
+        yield* shared.settled(one.checks.exchange)
+        assert.deepStrictEqual(
+          ["a", "b"].map((check) => two.members[0]!.heard(check, every)),
+          [undefined, undefined]
+        )
+      })
   )
 
   it.effect("tells the last result of a check, also where no more checks may wait", () =>

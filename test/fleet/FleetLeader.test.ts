@@ -13,7 +13,7 @@ import { UsageUpkeep } from "../../src/usage/UsageRecords.ts"
 import * as Logs from "../support/logs.ts"
 
 /** A machine, whose membership and election the test decides. */
-const machine = Effect.fnUntraced(function* (begins = () => true) {
+const machine = Effect.fnUntraced(function* (begins = () => true, ends: Effect.Effect<void> = Effect.void) {
   const membership = { id: "one", isLost: false }
   let lead: ((leads: boolean) => void) | undefined
   let parts = 0
@@ -28,9 +28,12 @@ const machine = Effect.fnUntraced(function* (begins = () => true) {
           lead = next
         }),
         () =>
-          Effect.sync(() => {
-            lead = undefined
-          })
+          Effect.andThen(
+            Effect.sync(() => {
+              lead = undefined
+            }),
+            ends
+          )
       )
     })
   const services = yield* Layer.build(
@@ -93,6 +96,18 @@ describe("FleetLeader", () => {
     })
   )
 
+  it.effect("takes part again after an election that has broken at its end", () =>
+    Effect.gen(function* () {
+      const one = yield* machine(() => true, Effect.die(new Error("the pool is gone")))
+      one.membership.isLost = true
+      yield* TestClock.adjust("1 second")
+      one.membership.isLost = false
+      yield* TestClock.adjust("10 seconds")
+      assert.isTrue(one.takesPart())
+      assert.strictEqual(one.parts(), 2)
+    })
+  )
+
   it.effect(
     "works for itself while there is no election, says so once that is no chance, and tries again",
     () =>
@@ -109,7 +124,7 @@ describe("FleetLeader", () => {
         assert.deepStrictEqual(lines, [
           {
             level: "Warn",
-            message: "nobody leads this fleet, so each machine works for itself",
+            message: "this machine cannot take part in the election of its fleet's leader",
             fields: { reason: "cannot use the usage store postgresql://database/socks: away" }
           }
         ])
