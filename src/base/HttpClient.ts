@@ -3,7 +3,29 @@
  * middle of sessions.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import type * as HttpClient from "effect/http/HttpClient"
-import type * as Layer from "effect/Layer"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as Layer from "effect/Layer"
 
-export const layer: Layer.Layer<HttpClient.HttpClient> = NodeHttpClient.layerNodeHttp
+/** Fails a request whose response is not there as a whole within this time: Node waits for it without end. */
+export const layer = (longest: Duration.Duration): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(
+      HttpClient.HttpClient,
+      HttpClient.transform((response, request) =>
+        Effect.timeoutOrElse(
+          Effect.tap(response, ({ arrayBuffer }) => arrayBuffer),
+          {
+            duration: longest,
+            orElse: () => {
+              const reason = new HttpClientError.TransportError({ request, description: "no answer in time" })
+              return Effect.fail(new HttpClientError.HttpClientError({ reason }))
+            }
+          }
+        )
+      )
+    )
+  ).pipe(Layer.provide(NodeHttpClient.layerNodeHttp))

@@ -3,6 +3,7 @@
  */
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -27,7 +28,7 @@ export const layer = (otlp: OtlpVariables.Otlp): Layer.Layer<never> =>
         loggerMergeWithExisting: false
       }).pipe(
         Layer.provide([
-          HttpClient.layer,
+          HttpClient.layer(timeoutOf(otlp)),
           otlp.protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
           ConfigProvider.layer(ConfigProvider.fromEnv({ env: otlp.variables }))
         ])
@@ -49,6 +50,10 @@ export const layer = (otlp: OtlpVariables.Otlp): Layer.Layer<never> =>
       )
     })
   )
+
+/** How long a collector may take for its answer: 10 seconds by default, as OpenTelemetry says, and 0 for any time. */
+const timeoutOf = ({ variables: { OTEL_EXPORTER_OTLP_TIMEOUT = "10000" } }: OtlpVariables.Otlp) =>
+  Duration.millis(Number(OTEL_EXPORTER_OTLP_TIMEOUT) || Number.POSITIVE_INFINITY)
 
 /** The fields of a log line as attributes of the record. Effect's logger has attributes of annotations only. */
 const withFields = (logger: Logger.Logger<unknown, unknown>): Logger.Logger<unknown, unknown> =>

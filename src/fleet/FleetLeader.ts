@@ -74,7 +74,7 @@ export const layer = (elect: Election): Layer.Layer<never, never, FleetMembershi
       }).pipe(
         Effect.scoped,
         Effect.ensuring(taking(false)),
-        // Of what is released at its end: that is no reason to take part no longer.
+        // The release of what the election has used may die, as of its connections: the next election needs none of that.
         Effect.catchDefect((defect) => Effect.fail({ message: String(defect) }))
       )
       const parts = Effect.gen(function* () {

@@ -1,7 +1,7 @@
 /**
  * Metrics, traces and logs at a collector of OpenTelemetry.
  */
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,7 @@ import { Server } from "../../src/index.ts"
 import * as Program from "../support/program.ts"
 import * as Tcp from "../support/tcp.ts"
 import { directory } from "../support/temporary.ts"
+import { until } from "../support/until.ts"
 import * as Workers from "../support/workers.ts"
 
 interface Attribute {
@@ -170,6 +171,33 @@ it.live("exports those of each worker", () =>
     assert.strictEqual(new Set(sessions.map(({ instance }) => instance)).size, 2)
     assert.strictEqual(count("effect_socks_sessions_ended_total"), all.length)
     assert.strictEqual(instances, 3)
+  }).pipe(Effect.scoped)
+)
+
+it.live("ends a request that a collector does not answer, or not to its end, and tries again", () =>
+  Effect.gen(function* () {
+    const asked: Array<IncomingMessage> = []
+    const { port, close } = yield* Effect.acquireRelease(
+      Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+        const server = createServer((request, response) => {
+          asked.push(request.resume())
+          if (asked.length === 1) response.write("{")
+        }).listen(0, "127.0.0.1", () => {
+          const close = () => void server.close().closeAllConnections()
+          resume(Effect.succeed({ port: (server.address() as AddressInfo).port, close }))
+        })
+      }),
+      ({ close }) => Effect.sync(close)
+    )
+    const env = {
+      ...environment(`http://127.0.0.1:${port}`),
+      OTEL_TRACES_EXPORTER: "none",
+      OTEL_LOGS_EXPORTER: "none"
+    }
+    const program = yield* Program.start([], { env: { ...env, OTEL_EXPORTER_OTLP_TIMEOUT: "300" } })
+    yield* until(() => asked.length === 3 && asked.slice(0, 2).every(({ socket }) => socket.destroyed))
+    yield* program.stop
+    close()
   }).pipe(Effect.scoped)
 )
 
