@@ -84,7 +84,10 @@ export const make = async (id, { store, listen }, { now, after, every }, load, h
   }
 
   const wakeBans = loop(() => bans.exchange)
-  const bans = FleetBans.make({ store, keys, machine: id, key, now: Date.now, wake: () => wakeBans() })
+  const bans = FleetBans.make({
+    ...{ store, keys, machine: id, key, now: Date.now, storeNow: Date.now },
+    ...{ machines: () => membership.machines, wake: () => wakeBans() }
+  })
   const decisions = BanDecisions.make(Hmac.hashes, bans.tell)
   bans.attach(decisions)
   const logins = FleetLogins.make({ store, keys, machine: id, key, now: Date.now })

@@ -40,7 +40,7 @@ interface Options extends HashSharing {
   /** Called when a ban should be told at once. */
   readonly wake: () => void
   /** The number of machines. */
-  readonly machines?: () => number
+  readonly machines: () => number
 }
 
 /** The most bans of a batch, and the most that wait for a store that is away, the last ones. */
@@ -72,7 +72,7 @@ export const make = ({
   now: clock,
   storeNow,
   wake,
-  machines = () => 1
+  machines
 }: Options): FleetBans => {
   const bucket = bucketOf("bans")
   const all = ["bans", "banEnds", "banWords", "banRevision", "knownPairs"].map((kind) =>

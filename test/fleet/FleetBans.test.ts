@@ -307,7 +307,8 @@ describe("FleetBans", () => {
             store.call(script, all, args, answer)
           }
         },
-        ...{ keys, machine: "a", now: shared.now, storeNow: shared.now, key: "", wake: () => void woken++ }
+        ...{ keys, machine: "a", now: shared.now, storeNow: shared.now, machines: () => 1 },
+        ...{ key: "", wake: () => void woken++ }
       })
       sharing.attach(BanDecisions.make(Hmac.hashes))
       yield* shared.settled(sharing.exchange)

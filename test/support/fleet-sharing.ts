@@ -58,6 +58,7 @@ export class Sharing {
 
     const bans = FleetBans.make({
       ...{ store, keys, machine: id, now, key: "", wake: wake(0) },
+      machines: () => membership.machines,
       storeNow: () => membership.storeTime()
     })
     this.decisions = BanDecisions.make(Hmac.hashes, bans.tell)
