@@ -229,6 +229,24 @@ const bansOver = Effect.fnUntraced(function* ({ machines }: Fleet) {
   }
 })
 
+/** The fleet, of which clients use each limit and this account. */
+const underLoad = Effect.fnUntraced(function* (account: string) {
+  const fleet = yield* whole
+  const { counts, goesOn, flowing, since, spent, ofQuota } = yield* Load.all(fleet.way, account)
+  yield* flowing
+  const used = since()
+  const bans = yield* bansOver(fleet)
+  yield* goesOn(50)
+  /** Asserts that bans, rates and the quota held, with so many seconds of the rate of sessions at once. */
+  const hold = Effect.fnUntraced(function* (bursts = 1) {
+    yield* bans.hold
+    yield* spent
+    Load.assertWithin(used(), 1, bursts)
+    Load.assertQuota(ofQuota(), Load.limits.quota)
+  })
+  return { ...fleet, counts, goesOn, change: bans.change, hold }
+})
+
 const close = (clients: ReadonlyArray<Peer>) =>
   Effect.andThen(Effect.forEach(clients, Load.reset), Effect.sleep("300 millis"))
 
@@ -377,16 +395,10 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
     "each limit, under load, while machines are killed, stand still and start again",
     () =>
       Effect.gen(function* () {
-        const fleet = yield* whole
-        const [first, second, third] = fleet.machines as [Machine, Machine, Machine]
-        const load = yield* Load.all(fleet.way, "dave2")
-        const { counts, goesOn } = load
-        yield* load.flowing
-        const used = load.since()
-        const bans = yield* bansOver(fleet)
-        yield* goesOn(50)
+        const { machines, counts, goesOn, change, hold } = yield* underLoad("dave2")
+        const [first, second, third] = machines as [Machine, Machine, Machine]
         yield* second.kill
-        yield* bans.change(first, third)
+        yield* change(first, third)
         // Those of the others, and then those that it had, too.
         yield* goesOn(120)
         assert.isAtMost(counts.most, limit)
@@ -404,24 +416,14 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
         yield* first.start
         yield* goesOn(100)
         assert.isAtMost(counts.most, limit)
-        yield* bans.hold
-        yield* load.spent
-        Load.assertWithin(used())
-        Load.assertQuota(load.ofQuota(), Load.limits.quota)
+        yield* hold()
       }),
     busy
   )
 
   it.live("each limit, under load, while the store stands still, is killed and has forgotten", () =>
     Effect.gen(function* () {
-      const fleet = yield* whole
-      const { store, machines } = fleet
-      const load = yield* Load.all(fleet.way, "dave3")
-      const { counts, goesOn } = load
-      yield* load.flowing
-      const used = load.since()
-      const bans = yield* bansOver(fleet)
-      yield* goesOn(50)
+      const { store, machines, counts, goesOn, change, hold } = yield* underLoad("dave3")
       /** Completes when all machines have logged this once more. */
       const all = (line: Program.Line) => {
         const before = machines.map(
@@ -436,7 +438,7 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
       }
       const [areLost, areFound] = [all(lost), all(found)]
       yield* store.signal("SIGSTOP")
-      yield* bans.change(machines[0]!, machines[1]!)
+      yield* change(machines[0]!, machines[1]!)
       yield* areLost
       yield* goesOn(50)
       yield* store.kill
@@ -451,36 +453,23 @@ describeWith(["haproxy", "postgresql", "redis-server"], () => {
       yield* store.command("FLUSHALL")
       yield* goesOn(100)
       assert.isAtMost(counts.most, limit)
-      yield* bans.hold
-      yield* load.spent
       // A second of the rate at once for the store, for the machines without it, and for the store again.
-      Load.assertWithin(used(), 1, 3)
-      Load.assertQuota(load.ofQuota(), Load.limits.quota)
+      yield* hold(3)
     })
   )
 
   it.live("each limit, under load, when a replica takes over that lacks the last seconds", () =>
     Effect.gen(function* () {
-      const fleet = yield* whole
-      const { store, storePort, leadTo, machines } = fleet
-      const load = yield* Load.all(fleet.way, "dave4")
-      const { counts, goesOn } = load
-      yield* load.flowing
-      const used = load.since()
-      const bans = yield* bansOver(fleet)
-      yield* goesOn(50)
+      const { store, storePort, leadTo, machines, counts, goesOn, change, hold } = yield* underLoad("dave4")
       const replica = yield* Redis.replica(storePort, { password })
       yield* replica.command("REPLICAOF", "NO", "ONE")
-      yield* bans.change(machines[0]!, machines[1]!)
+      yield* change(machines[0]!, machines[1]!)
       yield* goesOn(150)
       yield* store.kill
       yield* leadTo(replica)
       yield* goesOn(150)
       assert.isAtMost(counts.most, limit)
-      yield* bans.hold
-      yield* load.spent
-      Load.assertWithin(used())
-      Load.assertQuota(load.ofQuota(), Load.limits.quota)
+      yield* hold()
     })
   )
 })

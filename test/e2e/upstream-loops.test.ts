@@ -16,15 +16,19 @@ import { until } from "../support/until.ts"
 
 const timeout = 3000
 
-/** Servers that have the next one for their upstream, by these schemes; the last one has the first. */
+/**
+ * Servers that have the next one for their upstream, by these schemes; the last one has the first. And the lines of their
+ * sessions, when all have ended, which stops the servers.
+ */
 const ring = Effect.fnUntraced(function* (schemes: ReadonlyArray<string>, patience = `${timeout}ms`) {
   const ports = yield* Effect.all(schemes.map(() => Origin.freePort))
-  return yield* Effect.forEach(schemes, (scheme, index) =>
+  const servers = yield* Effect.forEach(schemes, (scheme, index) =>
     Program.start([
       ...["--listen", `127.0.0.1:${ports[index]}`, "--bind", "--connect-timeout", patience],
       ...["--upstream", `${scheme}://127.0.0.1:${ports[(index + 1) % ports.length]}`]
     ])
   )
+  return { port: servers[0]!.port, servers, sessions: sessionsOf(servers, openOf(servers)) }
 })
 
 /** The lines of the sessions of these servers, when all have ended. Stops the servers. */
@@ -87,18 +91,17 @@ describe("servers in a ring", () => {
   ]) {
     it.live(`of ${schemes.join(" and ")} pass a session round a few times`, () =>
       Effect.gen(function* () {
-        const servers = yield* ring(schemes)
-        const before = openOf(servers)
+        const { port, sessions } = yield* ring(schemes)
         const target = yield* Tcp.target
         const startedAt = performance.now()
-        assert.strictEqual(yield* ask(servers[0]!.port, target.port), 1)
+        assert.strictEqual(yield* ask(port, target.port), 1)
         assert.isAtLeast(performance.now() - startedAt, timeout / 2)
-        for (const sessions of yield* sessionsOf(servers, before)) {
-          assert.isAtLeast(sessions.length, 2)
+        for (const lines of yield* sessions) {
+          assert.isAtLeast(lines.length, 2)
           // One more waits for its turn.
-          assert.isAtMost(mostAtOnce(sessions), 17)
+          assert.isAtMost(mostAtOnce(lines), 17)
           // While they end, a few come round again.
-          assert.isAtMost(sessions.length, 60)
+          assert.isAtMost(lines.length, 60)
         }
       })
     )
@@ -110,17 +113,16 @@ describe("servers in a ring", () => {
   ]) {
     it.live(`of ${schemes.join(" and ")} pass a session round once, as they see their own name`, () =>
       Effect.gen(function* () {
-        const servers = yield* ring(schemes)
-        const before = openOf(servers)
+        const { port, sessions } = yield* ring(schemes)
         const target = yield* Tcp.target
         const startedAt = performance.now()
-        assert.strictEqual(yield* tunnel(servers[0]!.port, target.port), 508)
+        assert.strictEqual(yield* tunnel(port, target.port), 508)
         // And a client of SOCKS, whose request becomes one of HTTP.
-        assert.strictEqual(yield* ask(servers[0]!.port, target.port), 1)
+        assert.strictEqual(yield* ask(port, target.port), 1)
         assert.isAtMost(performance.now() - startedAt, timeout)
-        const [first, ...others] = yield* sessionsOf(servers, before)
+        const [first, ...others] = yield* sessions
         assert.strictEqual(first!.length, 4)
-        for (const sessions of others) assert.strictEqual(sessions.length, 2)
+        for (const lines of others) assert.strictEqual(lines.length, 2)
         for (const session of first!) assert.strictEqual(session.outcome, "LoopDetected")
       })
     )
@@ -128,12 +130,9 @@ describe("servers in a ring", () => {
 
   it.live("pass a session of BIND round a few times", () =>
     Effect.gen(function* () {
-      const servers = yield* ring(["socks5", "socks5"])
-      const before = openOf(servers)
-      assert.strictEqual(yield* ask(servers[0]!.port, 80, 2), 1)
-      for (const sessions of yield* sessionsOf(servers, before)) {
-        assert.isAtMost(mostAtOnce(sessions), 17)
-      }
+      const { port, sessions } = yield* ring(["socks5", "socks5"])
+      assert.strictEqual(yield* ask(port, 80, 2), 1)
+      for (const lines of yield* sessions) assert.isAtMost(mostAtOnce(lines), 17)
     })
   )
 })
@@ -141,11 +140,10 @@ describe("servers in a ring", () => {
 describe("datagrams in a ring of servers", () => {
   it.live("make so many associations, and no more", () =>
     Effect.gen(function* () {
-      const servers = yield* ring(["socks5", "socks5"], "1m")
-      const before = openOf(servers)
+      const { port: first, servers, sessions } = yield* ring(["socks5", "socks5"], "1m")
       const sink = yield* Udp.open()
       const client = yield* Udp.open()
-      const { control, port } = yield* Udp.associate(servers[0]!.port)
+      const { control, port } = yield* Udp.associate(first)
       yield* client.send(datagram("127.0.0.1", sink.port, [1]), port)
       // Until no more of them come, for longer than a look-up takes.
       let [count, since] = [0, performance.now()]
@@ -155,10 +153,8 @@ describe("datagrams in a ring of servers", () => {
         return performance.now() - since > 1500
       })
       yield* control.reset
-      const [first, second] = yield* sessionsOf(servers, before)
       // The last one waits for its turn.
-      assert.strictEqual(mostAtOnce(first!), 65)
-      assert.strictEqual(mostAtOnce(second!), 64)
+      assert.deepStrictEqual((yield* sessions).map(mostAtOnce), [65, 64])
     })
   )
 })

@@ -26,7 +26,8 @@ const machineOf = Effect.fnUntraced(function* (
   })
   yield* store.subscribe(channelOf(keys), (text) => checks.hear(text))
   yield* store.onConnect(() => checks.connected())
-  yield* shared.settled(checks.exchange)
+  const exchange = shared.settled(checks.exchange)
+  yield* exchange
   const enter = () => {
     const member: CheckSharing.SharedChecks = CheckSharing.make({
       nameOf: (check) => check,
@@ -36,7 +37,14 @@ const machineOf = Effect.fnUntraced(function* (
     checks.enter(member).forEach(member.receive)
     return member
   }
-  return { ...connection, checks, enter, members: Array.from({ length: count }, enter) }
+  return { ...connection, checks, exchange, enter, members: Array.from({ length: count }, enter) }
+})
+
+/** Two machines with so many members on one store. */
+const pairOf = Effect.fnUntraced(function* (first: number, second: number) {
+  const shared = FleetStore.make()
+  const one = yield* machineOf(shared, "one", first)
+  return { shared, one, two: yield* machineOf(shared, "two", second) }
 })
 
 const dueAt = ({ members }: { readonly members: ReadonlyArray<CheckSharing.SharedChecks> }) =>
@@ -45,18 +53,16 @@ const dueAt = ({ members }: { readonly members: ReadonlyArray<CheckSharing.Share
 describe("FleetChecks", () => {
   it.effect("has one member of the leader check, and the others go by it", () =>
     Effect.gen(function* () {
-      const shared = FleetStore.make()
-      const one = yield* machineOf(shared, "one", 2)
-      const two = yield* machineOf(shared, "two", 2)
+      const { shared, one, two } = yield* pairOf(2, 2)
       // Nobody leads.
       assert.deepStrictEqual([...dueAt(one), ...dueAt(two)], [true, true, true, true])
       one.members[0]!.tell({ check: "a" })
-      yield* shared.settled(one.checks.exchange)
+      yield* one.exchange
       assert.deepStrictEqual([...dueAt(one), ...dueAt(two)], [true, true, true, true])
 
       one.checks.lead(true)
       for (const member of one.members) member.tell({ check: "a", failure })
-      yield* shared.settled(one.checks.exchange)
+      yield* one.exchange
       assert.deepStrictEqual([...dueAt(one), ...dueAt(two)], [true, false, false, false])
       assert.deepStrictEqual(two.members[1]!.heard("a", every), { check: "a", failure })
       // One that begins knows it.
@@ -72,9 +78,7 @@ describe("FleetChecks", () => {
 
   it.effect("has another member check when that one ends, and another machine when that one leads", () =>
     Effect.gen(function* () {
-      const shared = FleetStore.make()
-      const one = yield* machineOf(shared, "one", 0)
-      const two = yield* machineOf(shared, "two", 1)
+      const { one, two } = yield* pairOf(0, 1)
       one.checks.lead(true)
       const [first, second] = [one.enter(), one.enter()]
       first.tell({ check: "a" })
@@ -82,12 +86,12 @@ describe("FleetChecks", () => {
       one.checks.remove(first)
       assert.isTrue(second.isDue("a", every))
       second.tell({ check: "a", failure })
-      yield* shared.settled(one.checks.exchange)
+      yield* one.exchange
       assert.deepStrictEqual(two.members[0]!.heard("a", every), { check: "a", failure })
       one.checks.lead(false)
       two.checks.lead(true)
       two.members[0]!.tell({ check: "a" })
-      yield* shared.settled(two.checks.exchange)
+      yield* two.exchange
       assert.isFalse(second.isDue("a", every))
       assert.deepStrictEqual(second.heard("a", every), { check: "a" })
     })
@@ -97,9 +101,7 @@ describe("FleetChecks", () => {
     "tells later what a store that was away has missed, and learns what this machine has missed",
     () =>
       Effect.gen(function* () {
-        const shared = FleetStore.make()
-        const one = yield* machineOf(shared, "one", 1)
-        const two = yield* machineOf(shared, "two", 1)
+        const { shared, one, two } = yield* pairOf(1, 1)
         one.checks.lead(true)
         one.cut()
         two.cut()
@@ -107,11 +109,11 @@ describe("FleetChecks", () => {
         yield* shared.settled(Effect.ignore(one.checks.exchange))
         one.mend()
         yield* shared.settle
-        yield* shared.settled(one.checks.exchange)
+        yield* one.exchange
         assert.isTrue(two.members[0]!.isDue("a", every))
         two.mend()
         yield* shared.settle
-        yield* shared.settled(two.checks.exchange)
+        yield* two.exchange
         assert.deepStrictEqual(two.members[0]!.heard("a", every), { check: "a", failure })
       })
   )
@@ -159,9 +161,7 @@ describe("FleetChecks", () => {
 
   it.effect("tells what waits in messages that are taken, however much that is", () =>
     Effect.gen(function* () {
-      const shared = FleetStore.make()
-      const one = yield* machineOf(shared, "one", 1)
-      const two = yield* machineOf(shared, "two", 1)
+      const { shared, one, two } = yield* pairOf(1, 1)
       one.checks.lead(true)
       const tell = (part: string) => {
         for (let index = 0; index < 900; index++) one.members[0]!.tell({ check: `${part} ${index}` })
@@ -175,7 +175,7 @@ describe("FleetChecks", () => {
       one.cut()
       one.mend()
       yield* shared.settle
-      yield* shared.settled(one.checks.exchange)
+      yield* one.exchange
       assert.isFalse(two.members[0]!.isDue("second 899", every))
     })
   )

@@ -265,13 +265,19 @@ describe("a server whose upstream passes sessions back", () => {
   )
 })
 
+/** Clients of an upstream that never says whether it connects. */
+const hanging = Effect.fnUntraced(function* (count: number) {
+  yield* (yield* Network).target(at, upstream({ protocol: "socks5", fault: { _tag: "Hang", after: 2 } }))
+  const all = Array.from({ length: count }, () => code())
+  const asking = yield* Effect.forkChild(Effect.all(all, { concurrency: "unbounded" }))
+  yield* settled
+  return asking
+})
+
 it.effect("a session that gets its turn late has the time that is left", () =>
   Effect.gen(function* () {
     const ended = yield* endings
-    yield* (yield* Network).target(at, upstream({ protocol: "socks5", fault: { _tag: "Hang", after: 2 } }))
-    const all = Array.from({ length: 16 }, () => code())
-    const asking = yield* Effect.forkChild(Effect.all(all, { concurrency: "unbounded" }))
-    yield* settled
+    const asking = yield* hanging(16)
     yield* TestClock.adjust("5 seconds")
     const late = yield* Effect.forkChild(code())
     yield* settled
@@ -289,10 +295,7 @@ it.effect("a session that gets its turn late has the time that is left", () =>
 it.effect("a session that gets no turn in time says so, and is no failure of the upstream", () =>
   Effect.gen(function* () {
     const ended = yield* endings
-    yield* (yield* Network).target(at, upstream({ protocol: "socks5", fault: { _tag: "Hang", after: 2 } }))
-    const all = Array.from({ length: 17 }, () => code())
-    const asking = yield* Effect.forkChild(Effect.all(all, { concurrency: "unbounded" }))
-    yield* settled
+    const asking = yield* hanging(17)
     yield* TestClock.adjust("10 seconds")
     assert.deepStrictEqual(new Set(yield* Fiber.join(asking)), new Set([1]))
     yield* settled
