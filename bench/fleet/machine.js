@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as BanDecisions from "../../dist/bans/BanDecisions.js"
 import * as Hmac from "../../dist/base/Hmac.js"
+import * as BanWordsFile from "../../dist/fleet/BanWordsFile.js"
 import * as FleetBans from "../../dist/fleet/FleetBans.js"
 import * as FleetLogins from "../../dist/fleet/FleetLogins.js"
 import { FleetShares } from "../../dist/fleet/FleetShares.js"
@@ -86,7 +87,7 @@ export const make = async (id, { store, listen }, { now, after, every }, load, h
   const wakeBans = loop(() => bans.exchange)
   const bans = FleetBans.make({
     ...{ store, keys, machine: id, key, now: Date.now, storeNow: Date.now },
-    ...{ machines: () => membership.machines, wake: () => wakeBans() }
+    ...{ machines: () => membership.machines, wordsFile: BanWordsFile.none, wake: () => wakeBans() }
   })
   const decisions = BanDecisions.make(Hmac.hashes, bans.tell)
   bans.attach(decisions)

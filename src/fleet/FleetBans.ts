@@ -17,6 +17,7 @@ import { networkOf, ofBan } from "../bans/BanUpdate.ts"
 import * as Parsers from "../config/Parsers.ts"
 import type { FleetStoreFailed } from "../Errors.ts"
 import * as BanWords from "./BanWords.ts"
+import type { BanWordsFile } from "./BanWordsFile.ts"
 import { type FleetStore, run } from "./FleetStore.ts"
 import type { HashSharing } from "./HashSharing.ts"
 import { bucketOf, type Keys } from "./Keys.ts"
@@ -31,6 +32,8 @@ export interface FleetBans extends Sharing {
   readonly exchange: Effect.Effect<void, FleetStoreFailed>
   /** Takes news of another machine. */
   readonly receive: (message: string) => void
+  /** Keeps the last words on networks in their file, where they are new. */
+  readonly save: Effect.Effect<void>
 }
 
 interface Options extends HashSharing {
@@ -41,6 +44,7 @@ interface Options extends HashSharing {
   readonly wake: () => void
   /** The number of machines. */
   readonly machines: () => number
+  readonly wordsFile: BanWordsFile
 }
 
 /** The most bans of a batch, and the most that wait for a store that is away, the last ones. */
@@ -72,7 +76,8 @@ export const make = ({
   now: clock,
   storeNow,
   wake,
-  machines
+  machines,
+  wordsFile
 }: Options): FleetBans => {
   const bucket = bucketOf("bans")
   const all = ["bans", "banEnds", "banWords", "banRevision", "knownPairs"].map((kind) =>
@@ -81,9 +86,12 @@ export const make = ({
   let decisions: BanDecisions | undefined
   /** Whether a change is one that came from the store. */
   let isFollowing = false
+  /** Whether bans are those of this machine's own file, which are no news. */
+  let isRestoring = true
   /** The revision of the bans that are in force here; undefined before the first look at the store. */
   let revision: string | undefined
-  const words = BanWords.make()
+  const words = BanWords.make(wordsFile.left)
+  let saved = words.revision()
   /** New bans, and networks whose bans are lifted, with those of the bans. */
   let bans = new Map<string, BanUpdate>()
   let lifts = new Map<string, ReadonlyArray<string>>()
@@ -120,6 +128,7 @@ export const make = ({
       case "guess":
         return logins.add(update)
       case "ban":
+        if (isRestoring) return
         bans.set(update.network, update)
         if (bans.size > mostWaiting) bans.delete(bans.keys().next().value!)
         again.delete(update.network)
@@ -253,9 +262,6 @@ export const make = ({
   const begin = Effect.gen(function* () {
     // The file of known users may have brought another key.
     follow({ _tag: "key", key })
-    // What was banned before the first look is told or lifted as the store says.
-    bans = new Map()
-    for (const network of list(clock()).keys()) words.distrust(network)
     yield* reconcile
     const pairs = yield* run(store, ListKnown, all, [])
     for (let index = pairs.length - 2; index >= 0; index -= 2) learn(pairs[index]!, Number(pairs[index + 1]))
@@ -267,8 +273,16 @@ export const make = ({
     follow({ _tag: "known", account, network, at, failures: 0 })
   }
 
+  /** From here on bans are news. Those of the own file are told or lifted as the last word on their network says. */
+  const restored = () => {
+    isRestoring = false
+    const now = clock()
+    liftOnly([...list(now).keys()].filter(words.isLifting), now)
+  }
+
   const exchange = Effect.gen(function* () {
     if (decisions === undefined) return
+    if (isRestoring) restored()
     if (revision === undefined) yield* begin
     const taken = take()
     sending = taken
@@ -325,7 +339,15 @@ export const make = ({
     },
     tell,
     exchange,
-    receive
+    receive,
+    save: Effect.suspend(() => {
+      const revision = words.revision()
+      if (revision === saved) return Effect.void
+      const now = clock()
+      return Effect.map(wordsFile.save(words.lasting(list(now).keys(), now)), (isSaved) => {
+        if (isSaved) saved = revision
+      })
+    })
   }
 }
 

@@ -15,6 +15,7 @@ import type { FleetStoreFailed } from "../Errors.ts"
 import { CurrentLoginSharing } from "../limits/CoordinatorSeat.ts"
 import { UsageSharing } from "../limits/Quotas.ts"
 import { FleetMeasures } from "../metrics/Counting.ts"
+import * as BanWordsFile from "./BanWordsFile.ts"
 import * as ExchangeLoop from "./ExchangeLoop.ts"
 import * as FleetBans from "./FleetBans.ts"
 import { FleetLeader } from "./FleetLeader.ts"
@@ -68,11 +69,14 @@ export const layer = (
       const banLoop = yield* ExchangeLoop.make
       const bans = FleetBans.make({
         ...{ store, keys, machine: id, key: keyFor("bans"), now, wake: banLoop.wake },
+        wordsFile:
+          stateDir === undefined ? BanWordsFile.none : yield* BanWordsFile.open(stateDir, keys.broadcast),
         machines: () => membership.machines,
         storeNow: () => membership.storeTime()
       })
       yield* store.subscribe(FleetBans.channelOf(keys), bans.receive)
-      yield* Effect.addFinalizer(() => last(bans.exchange))
+      yield* Effect.addFinalizer(() => Effect.andThen(last(bans.exchange), bans.save))
+      yield* Effect.forkScoped(Effect.schedule(bans.save, Schedule.spaced("2 seconds")))
       const served = yield* Latch.make()
       yield* banLoop.start(Effect.andThen(served.await, counted(bans.exchange)))
 

@@ -1,7 +1,7 @@
 /**
  * A machine of a fleet that begins: what it has before it listens, and without its store.
  */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -12,6 +12,7 @@ import * as Program from "../support/program.ts"
 import * as Redis from "../support/redis.ts"
 import * as Tcp from "../support/tcp.ts"
 import * as Temporary from "../support/temporary.ts"
+import { until } from "../support/until.ts"
 
 const limit = 10
 
@@ -106,6 +107,40 @@ describeWith(["redis-server"], () => {
       for (const text of [again.stdout(), refused.stderr, wrong.stderr]) {
         assert.notMatch(text, /s3cr3t|0th3r/)
       }
+    })
+  )
+
+  it.live("a machine that begins knows that a ban was lifted, though its file and its store do not", () =>
+    Effect.gen(function* () {
+      const store = yield* Redis.make()
+      const directory = yield* Temporary.directory
+      const [bans, words] = [join(directory, "bans"), join(directory, "fleet-bans.json")]
+      const start = Effect.fnUntraced(function* () {
+        const flags = [...flagsOf(store.url, directory, "one"), "--bans-file", bans]
+        const server = yield* Program.start(flags)
+        yield* server.sinceStart({ message: "admin listens" })
+        const api = (path: string, options: Admin.Options = {}) =>
+          Admin.ask({ socketPath: join(directory, "admin.sock"), token }, `/api/bans${path}`, options)
+        return { server, api }
+      })
+      const { server, api } = yield* start()
+      const networks = ["192.0.2.1/32", "192.0.2.2/32"]
+      for (const network of networks) yield* api("", { method: "POST", body: { network } })
+      yield* until(() => networks.every((network) => readFileSync(bans, "utf8").includes(network)))
+      const before = readFileSync(bans)
+      yield* api(`/${encodeURIComponent(networks[0]!)}`, { method: "DELETE" })
+      yield* until(() => existsSync(words) && readFileSync(words, "utf8").includes('"isBan":false'))
+      yield* server.kill("SIGKILL")
+      yield* server.within("5 seconds")
+      writeFileSync(bans, before)
+      yield* store.kill
+      yield* store.start
+      const again = yield* start()
+      const { json } = yield* again.api("")
+      assert.deepStrictEqual(
+        json.map(({ network }: { readonly network: string }) => network),
+        networks.slice(1)
+      )
     })
   )
 })

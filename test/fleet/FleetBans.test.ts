@@ -10,9 +10,12 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import * as fc from "fast-check"
 import * as BanDecisions from "../../src/bans/BanDecisions.ts"
+import type { Ban } from "../../src/bans/BanList.ts"
 import { networkOf } from "../../src/bans/BanUpdate.ts"
 import * as ClientNetwork from "../../src/base/ClientNetwork.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
+import type { Words } from "../../src/fleet/BanWords.ts"
+import * as BanWordsFile from "../../src/fleet/BanWordsFile.ts"
 import * as FleetBans from "../../src/fleet/FleetBans.ts"
 import type { FleetStore as FleetStoreTag } from "../../src/fleet/FleetStore.ts"
 import * as Keys from "../../src/fleet/Keys.ts"
@@ -27,12 +30,28 @@ const settings = { ...Config.defaults, banAfter: 10 }
 
 const keys = Keys.make("fleet")
 
+/** The file of a machine's words, in memory. */
+const wordsOf = () => {
+  let left: Words = []
+  return {
+    get left() {
+      return left
+    },
+    save: (words: Words) =>
+      Effect.sync(() => {
+        left = words
+        return true
+      })
+  }
+}
+
 /** A machine on a store. */
 const machineOn = Effect.fnUntraced(function* (
   shared: ReturnType<typeof FleetStore.make>,
   name: string,
   begin: (decisions: BanDecisions.BanDecisions) => void = () => {},
-  machines = () => 1
+  machines = () => 1,
+  wordsFile: BanWordsFile.BanWordsFile = BanWordsFile.none
 ) {
   const { store: near, ...link } = shared.connect()
   /** What waits while the machine stands still, and what is on its way to the store. */
@@ -52,7 +71,7 @@ const machineOn = Effect.fnUntraced(function* (
     }
   }
   const sharing = FleetBans.make({
-    ...{ store, keys, machine: name, now: shared.now, storeNow: shared.now, machines },
+    ...{ store, keys, machine: name, now: shared.now, storeNow: shared.now, machines, wordsFile },
     key: Buffer.from("the fleet's").toString("base64"),
     wake: () => {}
   })
@@ -63,7 +82,7 @@ const machineOn = Effect.fnUntraced(function* (
   )
   begin(decisions)
   const exchange = shared.settled(sharing.exchange)
-  yield* exchange
+  yield* Effect.exit(exchange)
   /** An exchange that arrives, and whose answer does not: the connection is cut meanwhile. */
   const exchangeUnheard = Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(sharing.exchange, { startImmediately: true })
@@ -84,6 +103,7 @@ const machineOn = Effect.fnUntraced(function* (
     ...link,
     decisions,
     exchange,
+    save: sharing.save,
     exchangeUnheard,
     /** From now on, news and lists of bans wait for the machine; or calls wait on the way to the store. */
     stop: (what: keyof typeof isStill) => {
@@ -116,6 +136,12 @@ const machineOn = Effect.fnUntraced(function* (
     lift: (network: string) => decisions.lift(networkOf(network), shared.now()),
     bans: () => decisions.list(shared.now()).map(({ network }) => IpNetwork.format(network))
   }
+})
+
+/** A ban that a file has. */
+const ofFile = ({ now }: { readonly now: () => number }) => ({
+  ...{ network: networkOf("203.0.113.7/32"), until: now() + 3_600_000 },
+  ...{ reason: "abuse", failures: 0 }
 })
 
 type FleetStoreService = FleetStoreTag["Service"]
@@ -308,7 +334,7 @@ describe("FleetBans", () => {
           }
         },
         ...{ keys, machine: "a", now: shared.now, storeNow: shared.now, machines: () => 1 },
-        ...{ key: "", wake: () => void woken++ }
+        ...{ wordsFile: BanWordsFile.none, key: "", wake: () => void woken++ }
       })
       sharing.attach(BanDecisions.make(Hmac.hashes))
       yield* shared.settled(sharing.exchange)
@@ -556,6 +582,46 @@ describe("FleetBans", () => {
       }).pipe(quietly)
     )
 
+    it.effect("where all that knew it began anew, as did the store", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const wordsFile = wordsOf()
+        const a = yield* machineOn(shared, "a", undefined, undefined, wordsFile)
+        const b = yield* machineOn(shared, "b")
+        a.ban("203.0.113.7/32")
+        yield* a.exchange
+        yield* shared.pass(5000)
+        b.cut()
+        a.lift("203.0.113.7/32")
+        yield* a.exchange
+        yield* a.save
+        a.cut()
+        shared.database.flush()
+        yield* shared.pass(5000)
+        b.mend()
+        yield* b.exchange
+        const again = yield* machineOn(shared, "a", undefined, undefined, wordsFile)
+        yield* b.exchange
+        assert.deepStrictEqual([again.bans(), b.bans()], [[], []])
+      }).pipe(quietly)
+    )
+
+    it.effect("where the machine's own file has it still", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const wordsFile = wordsOf()
+        const a = yield* machineOn(shared, "a", undefined, undefined, wordsFile)
+        a.lift("203.0.113.7/32")
+        yield* a.exchange
+        yield* a.save
+        a.cut()
+        shared.database.flush()
+        const again = yield* machineOn(shared, "a", (one) => one.ban(ofFile(shared)), undefined, wordsFile)
+        yield* again.exchange
+        assert.deepStrictEqual(again.bans(), [])
+      }).pipe(quietly)
+    )
+
     it.effect("where an older copy of the store has taken over, which knows it as a ban", () =>
       Effect.gen(function* () {
         const shared = FleetStore.make()
@@ -582,6 +648,48 @@ describe("FleetBans", () => {
           .list(shared.now())
           .filter(({ network }) => IpNetwork.format(network) === "192.0.2.1/32")
         assert.isAbove(longer!.until - shared.now(), 7_000_000)
+      }).pipe(quietly)
+    )
+  })
+
+  describe("a ban holds though an older one of its network was lifted", () => {
+    it.effect("where all that knew it began anew, with their files, as did the store", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const wordsFile = wordsOf()
+        const a = yield* machineOn(shared, "a", undefined, undefined, wordsFile)
+        const b = yield* machineOn(shared, "b")
+        b.lift("203.0.113.7/32")
+        yield* b.exchange
+        yield* shared.pass(5000)
+        b.cut()
+        a.ban("203.0.113.7/32")
+        yield* a.exchange
+        yield* a.save
+        a.cut()
+        shared.database.flush()
+        yield* shared.pass(5000)
+        const again = yield* machineOn(shared, "a", (one) => one.ban(ofFile(shared)), undefined, wordsFile)
+        b.mend()
+        for (const { exchange } of [b, again, b]) yield* exchange
+        assert.deepStrictEqual([again.bans(), b.bans()], [["203.0.113.7/32"], ["203.0.113.7/32"]])
+      }).pipe(quietly)
+    )
+
+    it.effect("where its machine has begun without the store", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const a = yield* machineOn(shared, "a")
+        a.lift("203.0.113.7/32")
+        yield* a.exchange
+        yield* shared.pass(5000)
+        const b = yield* machineOn(shared, "b", () => shared.stop())
+        b.ban("203.0.113.7/32")
+        yield* Effect.exit(b.exchange)
+        shared.start()
+        yield* shared.settle
+        for (const { exchange } of [b, a]) yield* exchange
+        assert.deepStrictEqual([a.bans(), b.bans()], [["203.0.113.7/32"], ["203.0.113.7/32"]])
       }).pipe(quietly)
     )
   })
@@ -624,12 +732,25 @@ describe("FleetBans", () => {
     }).pipe(quietly)
   )
 
-  it("whatever is banned, lifted, cut off and forgotten, all machines have the bans that were not lifted since", () =>
+  it("whatever is banned, lifted, cut off, restarted and forgotten, all machines have the bans that were not lifted since", () =>
     holds(
       fc.asyncProperty(fc.array(act, { maxLength: 25 }), async (acts) => {
         const check = Effect.gen(function* () {
           const shared = FleetStore.make()
-          const machines = yield* Effect.forEach(["a", "b", "c"], (name) => machineOn(shared, name))
+          const names = ["a", "b", "c"] as const
+          const files = { a: wordsOf(), b: wordsOf(), c: wordsOf() }
+          /** A machine that has these bans in its own file. */
+          const begin = (name: keyof typeof files, bans: ReadonlyArray<Ban> = []) =>
+            machineOn(
+              shared,
+              name,
+              (decisions) => {
+                for (const ban of bans) decisions.ban(ban)
+              },
+              undefined,
+              files[name]
+            )
+          const machines = yield* Effect.forEach(names, (name) => begin(name))
           const banned = new Set<string>()
           let copy = shared.database.copy()
           for (const { what, who, network } of acts) {
@@ -646,7 +767,11 @@ describe("FleetBans", () => {
             else if (what === "copy") copy = shared.database.copy()
             else if (what === "restore") shared.database.restore(copy)
             if (what === "unheard") yield* machine.exchangeUnheard
-            else yield* Effect.exit(machine.exchange)
+            else if (what === "restart") {
+              yield* machine.save
+              machine.cut()
+              machines[who] = yield* begin(names[who]!, machine.decisions.list(shared.now()))
+            } else yield* Effect.exit(machine.exchange)
             // What was said at nearly the same time has no order.
             yield* shared.pass(3000)
           }
@@ -659,13 +784,25 @@ describe("FleetBans", () => {
         })
         await Effect.runPromise(Effect.scoped(quietly(check)))
       }),
-      { numRuns: 40 }
+      { numRuns: 60 }
     ))
 })
 
 const act = fc.record({
   what: fc.constantFrom(
-    ...(["ban", "ban", "lift", "cut", "mend", "unheard", "flush", "copy", "restore", "wait"] as const)
+    ...([
+      "ban",
+      "ban",
+      "lift",
+      "cut",
+      "mend",
+      "unheard",
+      "restart",
+      "flush",
+      "copy",
+      "restore",
+      "wait"
+    ] as const)
   ),
   who: fc.nat({ max: 2 }),
   network: fc.constantFrom("203.0.113.1/32", "203.0.113.2/32", "192.0.2.0/24")

@@ -10,6 +10,7 @@ import type { Scheduler } from "effect/Scheduler"
 import * as BanDecisions from "../../src/bans/BanDecisions.ts"
 import { networkOf } from "../../src/bans/BanUpdate.ts"
 import * as Hmac from "../../src/base/Hmac.ts"
+import type { Words } from "../../src/fleet/BanWords.ts"
 import * as FleetBans from "../../src/fleet/FleetBans.ts"
 import * as FleetUsage from "../../src/fleet/FleetUsage.ts"
 import type { Membership } from "../../src/fleet/Membership.ts"
@@ -20,6 +21,7 @@ import { received } from "./usage.ts"
 /** The state directory of a machine, which outlives it. */
 export class Disk {
   unsent: UsageJournal.Unsent = { batch: undefined, rows: [] }
+  words: Words = []
 
   isEmpty(): boolean {
     return this.unsent.batch === undefined && this.unsent.rows.length === 0
@@ -59,6 +61,14 @@ export class Sharing {
     const bans = FleetBans.make({
       ...{ store, keys, machine: id, now, key: "", wake: wake(0) },
       machines: () => membership.machines,
+      wordsFile: {
+        left: disk.words,
+        save: (words) =>
+          Effect.sync(() => {
+            disk.words = words
+            return true
+          })
+      },
       storeNow: () => membership.storeTime()
     })
     this.decisions = BanDecisions.make(Hmac.hashes, bans.tell)
@@ -82,7 +92,7 @@ export class Sharing {
     })
 
     // As the loops of a server: each second, and soon after a wish.
-    this.loops = [bans.exchange, this.usage.exchange].map((exchange, index) => {
+    this.loops = [Effect.ensuring(bans.exchange, bans.save), this.usage.exchange].map((exchange, index) => {
       const quiet = Effect.ignore(Effect.provideService(exchange, References.MinimumLogLevel, "None"))
       let isAsked = false
       let isRunning = false
