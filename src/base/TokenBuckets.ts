@@ -8,9 +8,10 @@
 export interface TokenBuckets {
   /**
    * Takes a token from the key's bucket, at this time in milliseconds. Returns how
-   * many whole milliseconds there are to wait for one; 0 if it was there.
+   * many whole milliseconds there are to wait for one; 0 if it was there. Of a larger
+   * `count`, as many are taken as there are.
    */
-  readonly take: (key: string, perSecond: number, now: number) => number
+  readonly take: (key: string, perSecond: number, now: number, count?: number) => number
   /** Number of buckets in memory. */
   readonly size: () => number
 }
@@ -34,7 +35,7 @@ export const make = (): TokenBuckets => {
   }
 
   return {
-    take: (key, perSecond, now) => {
+    take: (key, perSecond, now, count = 1) => {
       forget(now)
       const bucket = buckets.get(key)
       // At most `perSecond`, as the bucket may have been larger before.
@@ -44,7 +45,10 @@ export const make = (): TokenBuckets => {
       const lacking = missing + 1 - perSecond
       if (lacking > tolerance) return Math.ceil((lacking / perSecond) * 1000 - tolerance)
       buckets.delete(key)
-      buckets.set(key, { missing: missing + 1, at: now })
+      buckets.set(key, {
+        missing: missing + Math.min(count, Math.floor(perSecond - missing + tolerance)),
+        at: now
+      })
       return 0
     },
     size: () => buckets.size

@@ -195,7 +195,7 @@ export class FleetTokens<Member> extends FleetLimits<Member, TokenAnswer> {
     const [oldest] = pool.leased
     const count = Math.min(ahead, oldest?.count ?? 0)
     pool.granted += 1 + count
-    for (let taken = 0; taken <= count; taken++) this.takeOwn(pool)
+    this.takeOwn(pool, 1 + count)
     if (oldest === undefined || count === 0) {
       this.answer(member, id, 0)
       return
@@ -210,10 +210,10 @@ export class FleetTokens<Member> extends FleetLimits<Member, TokenAnswer> {
     this.send(member, { _tag: "token", id, wait })
   }
 
-  /** Takes a token of what this machine may use without a store. Returns the wait for one, 0 if it was there. */
-  private takeOwn({ key, limit, granted, grantedBefore }: Pool<Member>): number {
+  /** Takes tokens of what this machine may use without a store. Returns the wait for one, 0 if it was there. */
+  private takeOwn({ key, limit, granted, grantedBefore }: Pool<Member>, count = 1): number {
     // A burst at once is more than the rate.
     const rate = this.allowedOf(limit, Math.min(Math.max(granted, grantedBefore), limit))
-    return rate < 1 ? 1000 : this.own.take(key, rate, this.membership.now())
+    return rate < 1 ? 1000 : this.own.take(key, rate, this.membership.now(), count)
   }
 }

@@ -46,6 +46,24 @@ describe("TokenBuckets", () => {
     )
   })
 
+  it("takes several at once as one after another, as many as there are", () => {
+    holds(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 60 }),
+        times,
+        (perSecond, count, all) => {
+          const [one, several] = [TokenBuckets.make(), TokenBuckets.make()]
+          for (const now of all) {
+            const wait = several.take("alice", perSecond, now, count)
+            assert.strictEqual(one.take("alice", perSecond, now), wait)
+            for (let left = count - 1; left > 0; left--) one.take("alice", perSecond, now)
+          }
+        }
+      )
+    )
+  })
+
   it("gives a token after the reported wait, and none before", () => {
     holds(
       fc.property(fc.integer({ min: 1, max: 1000 }), times, (perSecond, all) => {
