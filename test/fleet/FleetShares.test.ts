@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
+import { Demand, TakeShare, whole } from "../../src/fleet/scripts/TakeShare.ts"
 import { chance, Fleet } from "../support/fleet.ts"
 import { holds } from "../support/property.ts"
 
@@ -85,6 +86,22 @@ describe("the shares of a fleet", () => {
         assert.isAtMost(Math.max(...waits), 3000)
       }
     }
+  })
+
+  it("are as the later order says, where an earlier one arrives behind that", () => {
+    const fleet = Fleet.of(1)
+    const { database } = fleet.store
+    const take = (order: number, using: number) =>
+      TakeShare.run(
+        database,
+        ["epoch", "shares", "ends"],
+        ["one", name, "", order, Demand.busy, using, 6000].map(String)
+      )
+    database.hset("epoch", "at", 0)
+    assert.strictEqual(take(2, 500_000), whole)
+    assert.strictEqual(take(1, 0), -1)
+    assert.strictEqual(database.hget("shares", "#share"), String(whole))
+    assert.strictEqual(take(3, 400_000), whole)
   })
 
   it("of a machine that is gone are the others' after a lease", () => {

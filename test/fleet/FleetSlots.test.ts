@@ -295,6 +295,24 @@ describe("a machine without a store", () => {
   })
 })
 
+describe("a machine that comes back", () => {
+  it("uses no slot again while more is leased than there is", () => {
+    const fleet = Fleet.of(2, { lease: 6000 })
+    const [alone, other] = [fleet.at(0), fleet.at(1)]
+    alone.connection.cut()
+    fleet.clock.pass(7000)
+    assert.lengthOf(begin(fleet, other, 10, 10), 10)
+    const sessions = begin(fleet, alone, 10, 10)
+    assert.lengthOf(sessions, 5)
+    alone.connection.mend()
+    fleet.clock.pass(100)
+    assert.isFalse(alone.membership.isLost)
+    for (const session of sessions.slice(0, 3)) session.end()
+    assert.lengthOf(begin(fleet, alone, 5, 10), 0)
+    assert.strictEqual(inStore(fleet, key), 12)
+  })
+})
+
 describe("a store that forgets", () => {
   it("leases nothing before each machine has told what it holds", () => {
     const fleet = Fleet.of(3, { lease: 6000 })
