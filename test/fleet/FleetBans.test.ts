@@ -560,6 +560,30 @@ describe("FleetBans", () => {
       )
     }
 
+    it.effect("where the machine is the first to tell of it a store that was emptied", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+        b!.cut()
+        b!.ban("203.0.113.7/32")
+        yield* shared.pass(5000)
+        a!.lift("203.0.113.7/32")
+        yield* a!.exchange
+        shared.database.flush()
+        // A new machine, so that news of the emptied store is newer than what the first one has seen.
+        const c = yield* machineOn(shared, "c")
+        for (const address of ["192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32"]) {
+          c.ban(address)
+          yield* c.exchange
+        }
+        b!.mend()
+        yield* b!.exchange
+        assert.notInclude(a!.bans(), "203.0.113.7/32")
+        for (const { exchange } of [a!, a!, b!, c]) yield* exchange
+        for (const { bans } of [a!, b!, c]) assert.notInclude(bans(), "203.0.113.7/32")
+      }).pipe(quietly)
+    )
+
     it.effect("where the machine's word of it was long on its way to the store", () =>
       Effect.gen(function* () {
         const shared = FleetStore.make()
