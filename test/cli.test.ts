@@ -203,7 +203,7 @@ describe("help", () => {
         const { complaints } = yield* help([how!, "nonsense"])
         assert.include(
           complaints,
-          "There is no help on nonsense. There is on commands, on settings, and on all, listeners"
+          "There is no help on nonsense. A topic is a command, a setting, or one of all, listeners"
         )
       })
     )

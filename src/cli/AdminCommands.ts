@@ -86,7 +86,7 @@ const ban = Command.make(
     ),
     reason: text("reason", "TEXT", "The reason, for the log and the list of bans"),
     yes: Flag.Boolean("yes").pipe(
-      Flag.withDescription("Ban a network, too, that has a large part of all addresses"),
+      Flag.withDescription("Ban also a network larger than a /8, or a /16 of IPv6"),
       Flag.withDefault(false)
     )
   },

@@ -95,7 +95,7 @@ export const short = (commands: ReadonlyArray<string>): ReadonlyArray<string> =>
     return settings.length === 0 ? [] : [title, ...settings.map(row)]
   }),
   "",
-  "  effect-socks help COMMAND says what a command does; help SETTING a setting; all, or a group:",
+  "  effect-socks help TOPIC explains a command, a setting, all settings (all), or a group of settings:",
   ...wrapped(topics.slice(1).join(", "), 78, "").map((line) => `  ${line}`)
 ]
 

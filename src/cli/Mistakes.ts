@@ -29,7 +29,7 @@ const wrongArguments: Readonly<Record<string, (value: string) => string>> = {
     `"${printable(value)}" is no session: sessions have numbers such as 17, which effect-socks sessions lists`,
   topic: (value) => {
     const meant = Suggest.nearest(value, [...Help.topics, ...Help.settings])
-    const known = `There is on commands, on settings, and on ${Help.topics.join(", ")}.`
+    const known = `A topic is a command, a setting, or one of ${Help.topics.join(", ")}.`
     return `There is no help on ${printable(value)}. ${meant === undefined ? known : `Did you mean ${meant}?`}`
   }
 }

@@ -90,7 +90,7 @@ const exposed = (fleet: Settings.Read["values"]["fleet"]): ReadonlyArray<string>
   ]
 }
 
-/** Addresses and interfaces that this machine does not have. Of a network, it needs to have none. */
+/** Addresses and interfaces that this machine does not have. Networks are not looked at: their addresses need a local route only. */
 const missing = Effect.fnUntraced(function* (
   what: string,
   egress: ReadonlyArray<EgressSource.EgressSource>
@@ -99,7 +99,8 @@ const missing = Effect.fnUntraced(function* (
   for (const source of egress) {
     if (source._tag === "Interface") {
       const isThere = [true, false].some((isIpv4) => Interfaces.find(source.name, isIpv4) !== undefined)
-      if (!isThere) found.push(`${what}: this machine has no interface ${source.name}, or it has no address`)
+      if (!isThere)
+        found.push(`${what}: this machine has no interface ${source.name}, or the interface has no address`)
     } else if (!EgressSource.isChosen(source) && (yield* AddressWait.isAbsent(source.network.address))) {
       const address = NetAddress.formatIp(source.network.address)
       found.push(

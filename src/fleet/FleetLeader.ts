@@ -1,6 +1,6 @@
 /**
  * The machine that does the work of a fleet that one machine can do for all: health checks of upstreams, and the upkeep of
- * usage. Effect's cluster chooses it, by locks in the PostgreSQL of the usage.
+ * usage, whose months it sums up and removes. Effect's cluster chooses it, by locks in the PostgreSQL of the usage.
  *
  * A machine that cannot take part in the election, as the database or the fleet's store does not answer, does that work for
  * itself.

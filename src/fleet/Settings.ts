@@ -72,8 +72,8 @@ export class FleetSettings extends Section.makeStartOnly<FleetSettings>()("effec
     defaultText: "6s"
   }),
   fleetLeader: Setting.toggle(
-    "Let one machine of the fleet check the upstreams of all, and keep their usage. The machines choose it in the " +
-      "PostgreSQL of --usage-store. By default each machine does so itself",
+    "Let one machine of the fleet check the upstreams for all machines, and sum up and remove old usage. The machines " +
+      "elect that one by the PostgreSQL of --usage-store. By default each machine does all of that itself",
     false
   ),
   fleetLostSessions: withoutStore("Sessions", "what the machine had leased last"),

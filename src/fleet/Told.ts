@@ -12,10 +12,11 @@ export interface Told {
   readonly startedAt: number
   /** Milliseconds for which its leases hold. */
   readonly lease: number
+  /** The format of what it keeps in the store. */
   readonly format: number
 }
 
-/** Of what is kept in the store and told over it: raised where machines of before do not understand it. */
+/** The format of all that is kept in the store and sent over it: raised where earlier versions do not understand it. */
 const format = 1
 
 export const make = (name: string, lease: Duration.Duration, startedAt: number): Told => ({
@@ -29,7 +30,7 @@ const Others = Schema.fromJsonString(
 
 /**
  * Why a machine cannot join the machines that have told this. With another lease it would renew too late in a store that was
- * emptied, which leases to others after the time of theirs. What nobody can read is no machine's word.
+ * emptied, which leases to others after the time of theirs. A text that cannot be read was written by no machine, and is passed over.
  */
 export const conflict = (own: Told, others: ReadonlyArray<string>): string | undefined => {
   for (const text of others) {
@@ -37,10 +38,10 @@ export const conflict = (own: Told, others: ReadonlyArray<string>): string | und
     if (other === undefined) continue
     const name = printable(other.name, 40)
     if (other.format !== own.format) {
-      return `the machine ${name} is of a version that keeps other things there, so this one needs another --fleet-prefix`
+      return `the machine ${name} is of a version that keeps other things in the store, so this machine needs another --fleet-prefix`
     }
     if (other.lease !== own.lease) {
-      return `the machine ${name} has --fleet-lease ${seconds(other.lease)}, and this one ${seconds(own.lease)}: all need the same`
+      return `the machine ${name} has --fleet-lease ${seconds(other.lease)}, and this machine ${seconds(own.lease)}: all machines need the same`
     }
   }
   return undefined

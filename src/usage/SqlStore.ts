@@ -146,10 +146,10 @@ const now = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
 
 /** The time of the database: servers that share one may have clocks that differ. A file has the clock of this machine. */
 const time = (sql: SqlClient.SqlClient) =>
-  Effect.map(Clock.currentTimeMillis, (machines) =>
+  Effect.map(Clock.currentTimeMillis, (millis) =>
     sql.onDialectOrElse({
       pg: () => sql.literal("CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT)"),
-      orElse: () => sql`${machines}`
+      orElse: () => sql`${millis}`
     })
   )
 

@@ -85,7 +85,7 @@ rules: { allow: true, route: quiet }
 `
         assert.deepStrictEqual(yield* warnings(file), [
           "egress: this machine does not have 192.0.2.10, so no session leaves from there unless a local route has it",
-          "egress: this machine has no interface nosuch0, or it has no address",
+          "egress: this machine has no interface nosuch0, or the interface has no address",
           "egress of the route quiet: this machine does not have 192.0.2.11, so no session leaves from there unless a local " +
             "route has it"
         ])

@@ -102,7 +102,7 @@ describeWith(["redis-server"], () => {
       assert.deepInclude(unlike, { code: 1 })
       assert.match(
         unlike.stderr,
-        /: the machine (one|two) has --fleet-lease 1.5s, and this one 3s: all need the same\n$/
+        /: the machine (one|two) has --fleet-lease 1.5s, and this machine 3s: all machines need the same\n$/
       )
       for (const text of [again.stdout(), refused.stderr, wrong.stderr]) {
         assert.notMatch(text, /s3cr3t|0th3r/)

@@ -23,7 +23,7 @@ describe.concurrent("the output of the program", () => {
       assert.strictEqual(none.code, 2)
       assert.match(
         none.stderr,
-        /^There is no help on nonsense. There is on commands, on settings, and on .* limits,/
+        /^There is no help on nonsense. A topic is a command, a setting, or one of .* limits,/
       )
     })
   )

@@ -14,7 +14,7 @@ describe("a machine that joins", () => {
     assert.isUndefined(Told.conflict(told("three"), others))
     assert.strictEqual(
       Told.conflict(told("three", "1500 millis"), others),
-      "the machine one has --fleet-lease 6s, and this one 1.5s: all need the same"
+      "the machine one has --fleet-lease 6s, and this machine 1.5s: all machines need the same"
     )
   })
 

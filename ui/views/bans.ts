@@ -40,7 +40,7 @@ export const make = (): View => {
         }
       }
     ],
-    empty: "No network is banned, or none has this in it."
+    empty: "No network is banned, or no ban matches the search."
   })
   const network = h("input", {
     id: "network",

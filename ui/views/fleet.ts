@@ -53,7 +53,7 @@ export const make = (): View => {
           if (isOn && !(await confirmed(`Tell load balancers that ${name} is not ready?`, "Drain"))) return
           await done(
             Api.drainMachine(id, isOn),
-            isOn ? `${name} is not ready: it serves who still comes.` : `${name} is ready.`
+            isOn ? `${name} is not ready: it serves clients that still come.` : `${name} is ready.`
           )
           await refresh()
         }

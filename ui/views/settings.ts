@@ -95,7 +95,7 @@ const actions = (): HTMLElement =>
           type: "button",
           onclick: async () => {
             if (await confirmed("Tell load balancers that this server is not ready?", "Drain")) {
-              await tried(Api.drain(true), "The server is not ready: it serves who still comes.")
+              await tried(Api.drain(true), "The server is not ready: it serves clients that still come.")
             }
           }
         },
