@@ -141,6 +141,52 @@ describe("the tokens of a fleet", () => {
     assert.isAtMost(granted, 1005)
   })
 
+  /** The answers to one more request so long after a machine that has leased tokens ahead can lease no others. */
+  const answersAfter = (rest: number) => {
+    const fleet = Fleet.of(1, { lease: 20_000 })
+    ask(fleet, 50, 20, 2)
+    fleet.at(0).connection.freeze()
+    fleet.clock.pass(rest)
+    const waits: Array<number> = []
+    fleet.at(0).token("user alice", 50, (wait) => waits.push(wait))
+    fleet.clock.pass(20)
+    return waits
+  }
+
+  it("are kept for 400 milliseconds", () => {
+    assert.deepStrictEqual(answersAfter(100), [0])
+    assert.deepStrictEqual(answersAfter(400), [])
+  })
+
+  it("that come to a machine that has stood still meanwhile are not used", () => {
+    const fleet = Fleet.of(1, { lease: 20_000 })
+    const waits: Array<number> = []
+    fleet.at(0).token("user alice", 50, (wait) => waits.push(wait))
+    fleet.at(0).stop()
+    fleet.clock.pass(1500)
+    fleet.at(0).resume()
+    fleet.clock.pass(10)
+    assert.lengthOf(waits, 1)
+    assert.isAbove(waits[0]!, 0)
+  })
+
+  it("that were granted count as the machine's own where it loses the store", () => {
+    const fleet = Fleet.of(5, { lease: 20_000 })
+    const waits: Array<number> = []
+    const take = (count: number) => {
+      for (let taken = 0; taken < count; taken++)
+        fleet.at(0).token("user alice", 50, (wait) => waits.push(wait))
+      fleet.clock.pass(10)
+    }
+    take(12)
+    fleet.at(0).connection.cut()
+    take(1)
+    assert.deepStrictEqual(
+      waits.map((wait) => wait === 0),
+      [...Array.from({ length: 12 }, () => true), false]
+    )
+  })
+
   /** What is granted in each second when the store has not answered for a second, and slots are leased still. */
   const cutOff = (options: Options, cut: "cut" | "freeze") => {
     const fleet = Fleet.of(5, { lease: 20_000, ...options })
