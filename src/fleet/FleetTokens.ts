@@ -18,8 +18,8 @@ import { TakeTokens } from "./scripts/TakeTokens.ts"
  * Milliseconds of need for which tokens are leased, and for which one is kept from when it was asked for: twice as long,
  * since a machine that needs two in that time does not need one in each half of it.
  */
-const ahead = 200
-const kept = 400
+const aheadFor = 200
+const keptFor = 400
 
 /** The part of that need which a member gets with a token, so that it does not ask for each. */
 const aheadOfMembers = 1 / 8
@@ -145,7 +145,7 @@ export class FleetTokens<Member> extends FleetLimits<Member, TokenAnswer> {
   /** Tokens for the need of the next time, by what was asked for in the last second. */
   private needOf({ asked, before, since, limit }: Pool<Member>): number {
     const part = Math.max(1 - (this.membership.now() - since) / 1000, 0)
-    return Math.floor((Math.min(asked + before * part, limit) * ahead) / 1000)
+    return Math.floor((Math.min(asked + before * part, limit) * aheadFor) / 1000)
   }
 
   /** Leased tokens that may be used now. */
@@ -179,7 +179,7 @@ export class FleetTokens<Member> extends FleetLimits<Member, TokenAnswer> {
         if (count < want) pool.emptyUntil = now() + wait
         let free = Math.min(count, want)
         for (; free > 0 && waiting.length > 0; free--) this.grant(pool, ...waiting.shift()!)
-        if (free > 0) pool.leased.push({ count: free, until: sentAt + kept })
+        if (free > 0) pool.leased.push({ count: free, until: sentAt + keptFor })
         // Those that came since may ask once more.
         if (waiting.length > 0 && count >= want) this.lease(pool)
         else for (const [member, id] of waiting.splice(0)) this.answer(member, id, Math.max(wait, 1))
