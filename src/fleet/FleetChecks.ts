@@ -1,6 +1,6 @@
 /**
  * The health checks of a fleet. On the machine that leads, one member checks, and the store tells all other machines what it
- * has found; the members of all machines go by that as long as they hear it.
+ * has found; the members of all machines go by that as long as its results come.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -27,6 +27,7 @@ interface Options<Member> {
 /** The most results that wait, are in a message, and are remembered. */
 const most = 1000
 
+/** The channel on which results are published. */
 export const channelOf = (keys: Keys): string => `${keys.broadcast}:checks`
 
 /** What was found, as the store has it. */
@@ -100,8 +101,8 @@ export class FleetChecks<Member> {
     this.options.wake()
   }
 
-  /** Takes a message of another machine. */
-  hear(text: string): void {
+  /** Takes a message of another machine, on the channel. */
+  receiveMessage(text: string): void {
     const message = Option.getOrUndefined(decodeMessage(text))
     if (message === undefined || message.from === this.options.machine) return
     this.pass(message.results.map(({ check, ...found }) => resultOf(check, found)))

@@ -119,7 +119,7 @@ const shareChecks = Effect.fnUntraced(function* (leader: Leader) {
     ...{ store, keys, machine: id, now, wake },
     send: (member, news) => member.send(news)
   })
-  yield* Effect.orDie(store.subscribe(channelOf(keys), (text) => checks.hear(text)))
+  yield* Effect.orDie(store.subscribe(channelOf(keys), (text) => checks.receiveMessage(text)))
   yield* store.onConnect(() => checks.connected())
   leader.follow((leads) => checks.lead(leads))
   checks.lead(leader.leads())

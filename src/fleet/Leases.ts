@@ -10,7 +10,10 @@ export interface Leases {
   readonly surrender: () => void
   /** There is no store. */
   readonly lose: () => void
-  /** Leases hold until then now. Without a store, what the machine may use holds always. */
+  /**
+   * The leases that are held end at this time, in milliseconds of the machine's monotonic clock; `Infinity` where the machine is
+   * without a store and goes by its rule for that.
+   */
   readonly hold?: (until: number) => void
   /** There is a new connection, maybe to a store that has forgotten what it was told. */
   readonly connected?: () => void

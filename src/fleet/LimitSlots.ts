@@ -32,9 +32,9 @@ export class LimitSlots<Member extends object> {
   idle = 0
   /** The allocator's recall of the rest's slots, while the rest has not answered. */
   round: number | undefined
-  /** Until then a refusal of the store holds. */
+  /** Until when a refusal of the store holds, in milliseconds of the membership's clock. */
   fullUntil = 0
-  /** When the store was asked for slots, while there is neither a grant nor a refusal. */
+  /** When the store was asked for slots, by that clock, while there is neither a grant nor a refusal. */
   askedAt: number | undefined
   /** Slots that the store has for this machine; undefined where that is not certain. */
   told: number | undefined = 0

@@ -8,6 +8,7 @@ export class MachineCount {
   /** Since when fewer machines were seen. */
   private fewerSince: number | undefined
 
+  /** `lease` is the time of a lease in milliseconds, `machines` the number that was known before. */
   constructor(lease: number, machines = 1) {
     this.lease = lease
     this.machines = machines

@@ -46,7 +46,7 @@ export class Membership {
   readonly after: Options["after"]
   /** Whether leases hold no longer. */
   isLost = false
-  /** From when on the store leases, after it may have forgotten: by the clock of this machine. */
+  /** From when on the store leases, after it may have forgotten: in milliseconds of `now`. */
   leasesFrom = 0
   /** The store's time last seen, in milliseconds since the epoch, and when by the clock of this machine. */
   private seen: { readonly store: number; readonly here: number } | undefined
@@ -56,7 +56,7 @@ export class Membership {
   /** The run of the store's server. */
   private run = ""
   private orders = 0
-  /** When leases end that are not renewed before. */
+  /** When leases end that are not renewed before, in milliseconds of `now`. */
   validUntil: number
   private isRenewing = false
   /** The store is being told what is in use, after it was lost. */
@@ -135,7 +135,7 @@ export class Membership {
     }
   }
 
-  /** The store remembers all of so many milliseconds. */
+  /** The store has forgotten nothing for so many milliseconds. */
   remembers(age: number): void {
     this.leasesFrom = Math.max(this.leasesFrom, this.now() - Math.max(age, 0) + this.lease)
   }

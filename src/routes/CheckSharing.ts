@@ -1,5 +1,5 @@
 /**
- * Health checks that one server makes for several: the others go by what it finds, as long as it is heard.
+ * Health checks that one server makes for several: the others go by its results, as long as they come.
  */
 import * as Context from "effect/Context"
 import * as LruMap from "../base/LruMap.ts"
@@ -21,6 +21,7 @@ export interface CheckResult {
 /** A message from the server that checks. */
 export interface Checked {
   readonly _tag: "checked"
+  /** With the milliseconds since each check, 0 by default. */
   readonly results: ReadonlyArray<CheckResult & { readonly age?: number | undefined }>
 }
 
@@ -33,10 +34,10 @@ export interface Checker {
 export interface CheckSharing {
   /** The name of a check that is described so. */
   readonly nameOf: (description: string) => string
-  /** Whether this server is to make a check that all make each `every` milliseconds, as nobody is heard who does. */
+  /** Whether this server has to make a check that is due each `every` milliseconds: no result of another server has come. */
   readonly isDue: (check: string, every: number) => boolean
-  /** What others have found last; undefined where that is too long ago. */
-  readonly heard: (check: string, every: number) => CheckResult | undefined
+  /** The last result of another server; undefined where that is older than `patience` times `every` milliseconds. */
+  readonly latest: (check: string, every: number) => CheckResult | undefined
   /** Tells the others what a check of this server has found. */
   readonly tell: (result: CheckResult) => void
   /** Gives the results of others to `take`, until the returned function is called. */
@@ -49,7 +50,7 @@ export const CurrentCheckSharing = Context.Reference<CheckSharing | undefined>(
   { defaultValue: () => undefined }
 )
 
-/** The times of a check without a result of another server, after which a server checks itself. */
+/** The intervals of a check without a result of another server, after which a server checks itself. */
 export const patience = 3
 
 /** The most checks whose results are remembered. */
@@ -73,15 +74,15 @@ export const make = ({ nameOf, report, now }: Options): SharedChecks => {
   const results = LruMap.make<string, { readonly result: CheckResult; readonly at: number }>(most)
   const followers = new Map<string, Set<(result: CheckResult) => void>>()
 
-  const heard = (check: string, every: number): CheckResult | undefined => {
+  const latest = (check: string, every: number): CheckResult | undefined => {
     const found = results.get(check)
     return found !== undefined && now() - found.at < patience * every ? found.result : undefined
   }
 
   return {
     nameOf,
-    heard,
-    isDue: (check, every) => isChecker || heard(check, every) === undefined,
+    latest,
+    isDue: (check, every) => isChecker || latest(check, every) === undefined,
     tell: (result) => {
       if (isChecker) report({ _tag: "checked", results: [result] })
     },

@@ -80,7 +80,7 @@ const shared = Effect.fnUntraced(function* (
     isToldDown = failure !== undefined
     fork(note(pool, member, failure))
   }
-  const known = sharing.heard(check, interval)
+  const known = sharing.latest(check, interval)
   if (known !== undefined && member.state.failures === 0) take(known)
   yield* Effect.acquireRelease(
     Effect.sync(() => sharing.follow(check, take)),

@@ -80,7 +80,7 @@ export interface DatagramRelay {
   /** The way to it, for the log. */
   readonly way?: Way | undefined
   /** To be called with each datagram from it. */
-  readonly heard?: (() => void) | undefined
+  readonly onDatagram?: (() => void) | undefined
 }
 
 /** The services that connect to an upstream. */

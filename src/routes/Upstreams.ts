@@ -75,7 +75,7 @@ export const make = (pool: Pool, sticky: SessionKey.KeyOptions | undefined): Rou
             asked,
             (member, progress) =>
               Effect.map(Datagrams.associate(member, progress), (relay) =>
-                Object.assign(relay, { way: Failover.wayOf(pool, member), heard: () => turn.end(true) })
+                Object.assign(relay, { way: Failover.wayOf(pool, member), onDatagram: () => turn.end(true) })
               ),
             to.log
           )

@@ -134,7 +134,7 @@ export const make = Effect.fnUntraced(function* (
       if (sender === undefined || (relay !== undefined && !Equal.equals(sender, relay))) return meter.drop()
       headerSize += size
     }
-    upstream.upstream.heard?.()
+    upstream.upstream.onDatagram?.()
     toClient(bytes, headerSize, endpointOf(sender!), upstream)
   }
 

@@ -24,7 +24,7 @@ const machineOf = Effect.fnUntraced(function* (
     ...{ store, keys, machine, now: shared.now, wake: () => {} },
     send: (member, news) => member.receive(news)
   })
-  yield* store.subscribe(channelOf(keys), (text) => checks.hear(text))
+  yield* store.subscribe(channelOf(keys), (text) => checks.receiveMessage(text))
   yield* store.onConnect(() => checks.connected())
   const exchange = shared.settled(checks.exchange)
   yield* exchange
@@ -64,15 +64,15 @@ describe("FleetChecks", () => {
       for (const member of one.members) member.tell({ check: "a", failure })
       yield* one.exchange
       assert.deepStrictEqual([...dueAt(one), ...dueAt(two)], [true, false, false, false])
-      assert.deepStrictEqual(two.members[1]!.heard("a", every), { check: "a", failure })
+      assert.deepStrictEqual(two.members[1]!.latest("a", every), { check: "a", failure })
       // One that begins knows it.
       const three = yield* machineOf(shared, "three", 1)
-      assert.deepStrictEqual(three.members[0]!.heard("a", every), { check: "a", failure })
-      assert.deepStrictEqual(one.enter().heard("a", every), { check: "a", failure })
+      assert.deepStrictEqual(three.members[0]!.latest("a", every), { check: "a", failure })
+      assert.deepStrictEqual(one.enter().latest("a", every), { check: "a", failure })
       // Nobody is heard any longer.
       yield* shared.pass(3 * every)
       assert.deepStrictEqual([...dueAt(two), ...dueAt(three)], [true, true, true])
-      assert.isUndefined((yield* machineOf(shared, "four", 1)).members[0]!.heard("a", every))
+      assert.isUndefined((yield* machineOf(shared, "four", 1)).members[0]!.latest("a", every))
     })
   )
 
@@ -87,13 +87,13 @@ describe("FleetChecks", () => {
       assert.isTrue(second.isDue("a", every))
       second.tell({ check: "a", failure })
       yield* one.exchange
-      assert.deepStrictEqual(two.members[0]!.heard("a", every), { check: "a", failure })
+      assert.deepStrictEqual(two.members[0]!.latest("a", every), { check: "a", failure })
       one.checks.lead(false)
       two.checks.lead(true)
       two.members[0]!.tell({ check: "a" })
       yield* two.exchange
       assert.isFalse(second.isDue("a", every))
-      assert.deepStrictEqual(second.heard("a", every), { check: "a" })
+      assert.deepStrictEqual(second.latest("a", every), { check: "a" })
     })
   )
 
@@ -114,7 +114,7 @@ describe("FleetChecks", () => {
         two.mend()
         yield* shared.settle
         yield* two.exchange
-        assert.deepStrictEqual(two.members[0]!.heard("a", every), { check: "a", failure })
+        assert.deepStrictEqual(two.members[0]!.latest("a", every), { check: "a", failure })
       })
   )
 
@@ -139,7 +139,7 @@ describe("FleetChecks", () => {
         yield* shared.settle
         yield* shared.settled(one.checks.exchange)
         assert.deepStrictEqual(
-          ["a", "b"].map((check) => two.members[0]!.heard(check, every)),
+          ["a", "b"].map((check) => two.members[0]!.latest(check, every)),
           [undefined, undefined]
         )
       })
@@ -154,8 +154,8 @@ describe("FleetChecks", () => {
       for (let index = 0; index < 1000; index++) one.members[0]!.tell({ check: `${index}`, failure })
       one.members[0]!.tell({ check: "7" })
       yield* shared.settled(one.checks.exchange)
-      assert.deepStrictEqual(two.members[0]!.heard("7", every), { check: "7" })
-      assert.deepStrictEqual(two.members[0]!.heard("8", every), { check: "8", failure })
+      assert.deepStrictEqual(two.members[0]!.latest("7", every), { check: "7" })
+      assert.deepStrictEqual(two.members[0]!.latest("8", every), { check: "8", failure })
     })
   )
 
@@ -196,13 +196,13 @@ describe("FleetChecks", () => {
         JSON.stringify({ from: "two", results: [{ check: "a", reason: "long".repeat(1000) }] }),
         JSON.stringify({ from: "two", results: Array.from({ length: 1001 }, () => results[0]) })
       ]) {
-        checks.hear(message)
+        checks.receiveMessage(message)
         assert.isTrue(members[0]!.isDue("a", every), message.slice(0, 80))
       }
-      checks.hear(
+      checks.receiveMessage(
         JSON.stringify({ from: "two", results: [{ check: "a", outcome: "X", reason: "\u001b[2J" }] })
       )
-      assert.notInclude(members[0]!.heard("a", every)?.failure?.reason, "\u001b")
+      assert.notInclude(members[0]!.latest("a", every)?.failure?.reason, "\u001b")
       // And of what is in the store.
       shared.database.hset(keys.ofBucket("checks", 0), "b", "now {}")
       shared.database.hset(keys.ofBucket("checks", 0), "c", `${shared.now()} {"outcome":1}`)

@@ -31,17 +31,17 @@ const member = () => {
 
 describe("checks of several servers", () => {
   it("are due where nobody was heard for three times of a check", () => {
-    const { isDue, receive, pass, heard } = member()
+    const { isDue, receive, pass, latest } = member()
     assert.isTrue(isDue("a", 1000))
     receive({ _tag: "checked", results: [{ check: "a", failure }] })
     assert.isFalse(isDue("a", 1000))
     assert.isTrue(isDue("b", 1000))
     pass(2999)
     assert.isFalse(isDue("a", 1000))
-    assert.deepStrictEqual(heard("a", 1000), { check: "a", failure })
+    assert.deepStrictEqual(latest("a", 1000), { check: "a", failure })
     pass(1)
     assert.isTrue(isDue("a", 1000))
-    assert.isUndefined(heard("a", 1000))
+    assert.isUndefined(latest("a", 1000))
     // What was found some time ago does not hold as long.
     receive({ _tag: "checked", results: [{ check: "a", age: 2000 }] })
     pass(999)
