@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { type Client, describeWith, python } from "../support/clients.ts"
+import * as Go from "../support/go.ts"
 import * as Origin from "../support/origin.ts"
 import * as Processes from "../support/processes.ts"
 import * as Program from "../support/program.ts"
@@ -294,37 +295,32 @@ func main() {
 `
 
 describeWith(["golang-go", "golang-golang-x-net-dev"], () => {
-  it.live("Go's clients talk to origins and proxies of HTTP/1.1 and HTTP/2", () =>
-    Effect.gen(function* () {
-      const { addresses, logged } = yield* withTls
-      const [address, overTls] = addresses
-      const directory = yield* Temporary.directory
-      const { port } = yield* Uploads.plain
-      const secure = yield* Uploads.secure(directory)
-      yield* Effect.promise(() => writeFile(join(directory, "client.go"), goSource))
-      const env = {
-        GO111MODULE: "off",
-        CGO_ENABLED: "0",
-        GOCACHE: join(directory, "cache"),
-        GOPATH: "/usr/share/gocode"
-      }
-      const built = yield* Processes.run("go", ["build", "client.go"], { cwd: directory, env })
-      assert.strictEqual(built.code, 0, built.stderr)
-      const urls = [`http://127.0.0.1:${port}/`, `https://127.0.0.1:${secure.port}/`]
-      const credentials = `Basic ${btoa("alice:secret")}`
-      const args = [
-        ...[`http://alice:secret@${address}`, secure.certFile],
-        ...[overTls!.replace("tls:", ""), credentials, ...urls]
-      ]
-      const { stdout, stderr } = yield* Processes.run(join(directory, "client"), args)
-      assert.strictEqual(
-        stdout,
-        `HTTP/1.1 POST ${megabytes}\nHTTP/2.0 POST ${megabytes}\nproxy of HTTP/2.0 200 POST ${megabytes}\n20 tunnels\n`,
-        stderr
-      )
-      yield* logged({ user: "alice", command: "CONNECT", target: `127.0.0.1:${port}` }, 20)
-      yield* logged({ user: "alice", command: "FORWARD", target: `127.0.0.1:${port}`, status: 200 })
-      yield* logged({ user: "alice", command: "CONNECT", target: `127.0.0.1:${secure.port}` })
-    })
+  it.live(
+    "Go's clients talk to origins and proxies of HTTP/1.1 and HTTP/2",
+    () =>
+      Effect.gen(function* () {
+        const { addresses, logged } = yield* withTls
+        const [address, overTls] = addresses
+        const directory = yield* Temporary.directory
+        const { port } = yield* Uploads.plain
+        const secure = yield* Uploads.secure(directory)
+        const client = yield* Go.build(goSource)
+        const urls = [`http://127.0.0.1:${port}/`, `https://127.0.0.1:${secure.port}/`]
+        const credentials = `Basic ${btoa("alice:secret")}`
+        const args = [
+          ...[`http://alice:secret@${address}`, secure.certFile],
+          ...[overTls!.replace("tls:", ""), credentials, ...urls]
+        ]
+        const { stdout, stderr } = yield* Processes.run(client, args)
+        assert.strictEqual(
+          stdout,
+          `HTTP/1.1 POST ${megabytes}\nHTTP/2.0 POST ${megabytes}\nproxy of HTTP/2.0 200 POST ${megabytes}\n20 tunnels\n`,
+          stderr
+        )
+        yield* logged({ user: "alice", command: "CONNECT", target: `127.0.0.1:${port}` }, 20)
+        yield* logged({ user: "alice", command: "FORWARD", target: `127.0.0.1:${port}`, status: 200 })
+        yield* logged({ user: "alice", command: "CONNECT", target: `127.0.0.1:${secure.port}` })
+      }),
+    Go.patience
   )
 })
