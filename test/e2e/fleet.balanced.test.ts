@@ -141,8 +141,12 @@ const make = Effect.gen(function* () {
   const place = { port, adminPort: port, backend: "effect-socks", isBehindProxy: true } as const
   const balancer = yield* Balancer.start(place, cert, machines.length)
   const [target, source] = [yield* Tcp.target, yield* Tcp.target]
-  // What the one accepts is of no interest.
-  yield* Effect.forkScoped(Effect.forever(target.accept))
+  // The one ends what its client has ended: of a client that is reset early HAProxy tells the server no more than that.
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.flatMap(target.accept, ({ ending, end }) => Effect.forkScoped(Effect.andThen(ending, end)))
+    )
+  )
   yield* Effect.forkScoped(
     Effect.forever(Effect.flatMap(source.accept, ({ duplex }) => Effect.sync(() => pour(duplex))))
   )
