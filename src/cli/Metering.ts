@@ -31,7 +31,10 @@ export interface Observing {
 export const make: Effect.Effect<Observing, never, MetricSettings> = Effect.map(
   Metering.make,
   ({ meters, listener, census, decisions, process }) => {
-    const own = snapshotOf(meters)
+    // Without those of Effect's cluster, which elects a leader: it counts itself as the only runner, in the registry of all.
+    const own = Effect.map(snapshotOf(meters), (all) =>
+      all.filter(({ id }) => id.startsWith("effect_socks_"))
+    )
     return {
       listener,
       alone: Layer.mergeAll(process, census, decisions, Metrics.layer(own)),

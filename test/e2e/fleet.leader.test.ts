@@ -77,9 +77,11 @@ const listed = ({ admin }: Machine) =>
     return Object.fromEntries(machines.map(({ name, status }) => [name, status?.leads]))
   })
 
-/** The lines of the metric that says whether this machine leads. */
+/** The lines of the metric that says whether this machine leads, and of those that are no metrics of the server. */
 const measured = ({ admin }: Machine) =>
-  Effect.map(Admin.ask(admin, "/metrics"), ({ text }) => text.match(/^effect_socks_fleet_leads\{.*$/gm))
+  Effect.map(Admin.ask(admin, "/metrics"), ({ text }) =>
+    text.match(/^(?:effect_socks_fleet_leads\{|(?!effect_socks_|#|$)).*$/gm)
+  )
 
 /** What the command prints of the machine that leads, and of the others. */
 const printed = ({ admin }: Machine) =>
