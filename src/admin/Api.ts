@@ -406,7 +406,18 @@ const storeLost = Schema.Boolean.annotate({
   description: "Whether the fleet's store does not answer, so that only this machine is here"
 })
 
-export const FleetRow = Schema.Struct({ machines: Schema.Array(MachineRow), storeLost })
+/** A limit that machines have set differently. Each machine judges by its own. */
+export const Difference = Schema.Struct({
+  name: Schema.String,
+  values: Schema.Array(Schema.Struct({ value: Schema.String, machines: Schema.Array(Schema.String) }))
+})
+export type Difference = typeof Difference.Type
+
+export const FleetRow = Schema.Struct({
+  machines: Schema.Array(MachineRow),
+  differences: Schema.Array(Difference),
+  storeLost
+})
 export type FleetRow = typeof FleetRow.Type
 
 export const FleetSessionRow = Schema.Struct({ machine: Schema.String, ...SessionRow.fields })

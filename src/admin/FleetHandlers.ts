@@ -20,6 +20,7 @@ import {
   type SessionQuery
 } from "./Api.ts"
 import { audited } from "./AuditLog.ts"
+import * as FleetDifferences from "./FleetDifferences.ts"
 import * as FleetQuestions from "./FleetQuestions.ts"
 import * as SessionPage from "./SessionPage.ts"
 
@@ -35,7 +36,16 @@ export const layer = HttpApiBuilder.group(
     const on = (machine: string, question: FleetQuestions.Question) =>
       Effect.flatMap(peers, (peers) => askOne(peers, machine, question))
     return handlers
-      .handle("machines", () => Effect.flatMap(peers, machines))
+      .handle("machines", () =>
+        Effect.flatMap(peers, (peers) =>
+          Effect.zipWith(
+            machines(peers),
+            differences(peers),
+            (row, differences): FleetRow => ({ ...row, differences }),
+            { concurrent: true }
+          )
+        )
+      )
       .handle("sessions", ({ query }) => Effect.flatMap(peers, (peers) => sessions(peers, query)))
       .handle("end", ({ params: { machine, id } }) =>
         Effect.flatMap(on(machine, { _tag: "end", session: id }), (answer) =>
@@ -79,7 +89,7 @@ const longest = 60_000
 const byName = <Row extends { readonly name: string }>(rows: ReadonlyArray<Row>): ReadonlyArray<Row> =>
   [...rows].sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0))
 
-const machines = Effect.fnUntraced(function* (peers: Peers): Effect.fn.Return<FleetRow> {
+const machines = Effect.fnUntraced(function* (peers: Peers): Effect.fn.Return<Omit<FleetRow, "differences">> {
   const { replies, missing, isStoreLost } = yield* ask(peers, { _tag: "status" })
   return {
     storeLost: isStoreLost,
@@ -97,6 +107,18 @@ const machines = Effect.fnUntraced(function* (peers: Peers): Effect.fn.Return<Fl
     ])
   }
 })
+
+const differences = (peers: Peers): Effect.Effect<FleetRow["differences"]> =>
+  Effect.map(ask(peers, { _tag: "limits" }), ({ replies }) =>
+    FleetDifferences.of(
+      replies
+        .map(({ machine, answer }) => ({
+          machine: FleetQuestions.nameOf(machine),
+          limits: read("limits", answer) ?? []
+        }))
+        .sort((one, other) => (one.machine < other.machine ? -1 : 1))
+    )
+  )
 
 /** Each machine gives its rows up to the end of the page, so that the page is that of all rows together. */
 const sessions = Effect.fnUntraced(function* (

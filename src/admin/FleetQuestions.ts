@@ -16,6 +16,7 @@ import * as SessionPage from "./SessionPage.ts"
 
 const Question = Schema.Union([
   Schema.TaggedStruct("status", {}),
+  Schema.TaggedStruct("limits", {}),
   Schema.TaggedStruct("sessions", { query: Schema.Struct(sessionQuery) }),
   Schema.TaggedStruct("end", { session: Schema.Int }),
   Schema.TaggedStruct("drain", { isOn: Schema.Boolean }),
@@ -23,9 +24,13 @@ const Question = Schema.Union([
 ])
 export type Question = typeof Question.Type
 
+/** Questions that change nothing. */
+const readings: ReadonlySet<Question["_tag"]> = new Set(["status", "limits", "sessions"])
+
 /** The answers, by their question. */
 export const Answers = {
   status: Status,
+  limits: Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.String })),
   sessions: Schema.Struct({ total: Schema.Int, rows: Schema.Array(SessionRow) }),
   end: Schema.Struct({ isFound: Schema.Boolean }),
   drain: Schema.Struct({}),
@@ -53,7 +58,7 @@ export const layer = Layer.effectDiscard(
 const answering = Effect.fnUntraced(function* ({ answer }: FleetPeers["Service"]) {
   const { server, sessions } = yield* Control
   const { setDraining } = yield* Readiness
-  const { reload } = yield* Operations
+  const { limits, reload } = yield* Operations
   const status = yield* ServerStatus.make
   const decode = Schema.decodeUnknownOption(Question)
 
@@ -61,6 +66,8 @@ const answering = Effect.fnUntraced(function* ({ answer }: FleetPeers["Service"]
     switch (question._tag) {
       case "status":
         return status
+      case "limits":
+        return Effect.map(limits, (all): Answer<"limits"> => all.map(({ name, value }) => ({ name, value })))
       case "sessions":
         return Effect.flatMap(
           sessions.read,
@@ -87,7 +94,7 @@ const answering = Effect.fnUntraced(function* ({ answer }: FleetPeers["Service"]
       // A question of a later version.
       onNone: () => Effect.succeed(null),
       onSome: (question) =>
-        question._tag === "status" || question._tag === "sessions"
+        readings.has(question._tag)
           ? answerTo(question)
           : Effect.andThen(Effect.logInfo("fleet", { asked: question._tag }), answerTo(question))
     })

@@ -21,6 +21,7 @@ import {
   type UserRow
 } from "../admin/Api.ts"
 import * as Client from "../admin/Client.ts"
+import * as FleetDifferences from "../admin/FleetDifferences.ts"
 import * as Token from "../admin/Token.ts"
 import * as Quantity from "../base/Quantity.ts"
 import * as ListenAddress from "../config/ListenAddress.ts"
@@ -168,6 +169,9 @@ export const fleet = (given: Sources.Given, { json, action, machine, ids, limit 
         yield* json
           ? print(found)
           : Console.log(Table.lines(machineColumns(Date.now()), found.machines).join("\n"))
+        for (const each of found.differences) {
+          yield* Console.error(`warning: ${printable(FleetDifferences.sentence(each), 1000)}`)
+        }
         return found.storeLost ? yield* Console.error(storeLost) : undefined
       }
       if (action === "sessions") {

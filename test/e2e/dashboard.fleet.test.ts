@@ -29,7 +29,7 @@ describeWith(["chromium", "redis-server"], () => {
             "--drain-timeout",
             "100ms"
           ],
-          ...["--admin", "127.0.0.1:0", "--admin-token", token]
+          ...["--admin", "127.0.0.1:0", "--admin-token", token, "--session-rate", name === "one" ? "5" : "50"]
         ])
         const { address } = yield* program.logged({ message: "admin listens" })
         return { ...program, address: String(address) }
@@ -58,6 +58,7 @@ describeWith(["chromium", "redis-server"], () => {
       const ready = Admin.ask({ port: Program.portOf(two.address) }, "/readyz")
       assert.strictEqual((yield* ready).status, 503)
       yield* Effect.promise(async () => {
+        await page.getByText("The limit session-rate is 5 on one, and 50 on two.").waitFor()
         await Axe.checkPages(page, ["Fleet"])
         await row("two").getByRole("button", { name: "End drain of two" }).click()
         await row("two").getByText("ready", { exact: true }).waitFor()

@@ -104,6 +104,13 @@ describeWith(["redis-server"], () => {
         unlike.stderr,
         /: the machine (one|two) has --fleet-lease 1.5s, and this machine 3s: all machines need the same\n$/
       )
+      // One with another limit judges by it, and an operator sees that.
+      const more = yield* Program.start(flagsOf(store.url, yield* Temporary.directory, "five").with(11, "20"))
+      yield* more.sinceStart({ message: "admin listens" })
+      const admin = ["--admin", `unix:${join(here, "admin.sock")}`, "--admin-token", token]
+      const shown = yield* Program.run(["fleet", ...admin])
+      assert.include(shown.stdout, "five")
+      assert.strictEqual(shown.stderr, "warning: max-sessions-per-user is 20 on five, and 10 on one, two\n")
       for (const text of [again.stdout(), refused.stderr, wrong.stderr]) {
         assert.notMatch(text, /s3cr3t|0th3r/)
       }

@@ -1,6 +1,7 @@
 /**
  * The machines of the fleet: which of them are ready, and which to drain.
  */
+import { sentence } from "../../src/admin/FleetDifferences.ts"
 import * as Api from "../api.ts"
 import { confirmed, done, h, setText, toast } from "../dom.ts"
 import * as Format from "../format.ts"
@@ -63,13 +64,18 @@ export const make = (): View => {
   })
 
   const refresh = async () => {
-    const { machines, storeLost } = await Api.fleet()
+    const { machines, differences, storeLost } = await Api.fleet()
     const answers = machines.flatMap(({ status }) => status ?? [])
     tiles.machines.show(Format.count(machines.length))
     tiles.ready.show(Format.count(answers.filter(({ ready }) => ready).length))
     tiles.silent.show(Format.count(machines.length - answers.length))
     tiles.sessions.show(Format.count(answers.reduce((sum, { sessions }) => sum + sessions, 0)))
-    setText(problem, storeLost ? "The fleet's store does not answer, so only this machine is here." : "")
+    setText(
+      problem,
+      storeLost
+        ? "The fleet's store does not answer, so only this machine is here."
+        : differences.map((each) => `The limit ${sentence(each)}.`).join(" ")
+    )
     table.update(machines)
   }
 
