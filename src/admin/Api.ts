@@ -415,7 +415,7 @@ export type Difference = typeof Difference.Type
 
 export const FleetRow = Schema.Struct({
   machines: Schema.Array(MachineRow),
-  differences: Schema.Array(Difference),
+  differences: Schema.optionalKey(Schema.Array(Difference)),
   storeLost
 })
 export type FleetRow = typeof FleetRow.Type

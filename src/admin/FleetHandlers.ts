@@ -89,7 +89,7 @@ const longest = 60_000
 const byName = <Row extends { readonly name: string }>(rows: ReadonlyArray<Row>): ReadonlyArray<Row> =>
   [...rows].sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0))
 
-const machines = Effect.fnUntraced(function* (peers: Peers): Effect.fn.Return<Omit<FleetRow, "differences">> {
+const machines = Effect.fnUntraced(function* (peers: Peers): Effect.fn.Return<FleetRow> {
   const { replies, missing, isStoreLost } = yield* ask(peers, { _tag: "status" })
   return {
     storeLost: isStoreLost,
@@ -108,7 +108,7 @@ const machines = Effect.fnUntraced(function* (peers: Peers): Effect.fn.Return<Om
   }
 })
 
-const differences = (peers: Peers): Effect.Effect<FleetRow["differences"]> =>
+const differences = (peers: Peers): Effect.Effect<NonNullable<FleetRow["differences"]>> =>
   Effect.map(ask(peers, { _tag: "limits" }), ({ replies }) =>
     FleetDifferences.of(
       replies

@@ -169,7 +169,7 @@ export const fleet = (given: Sources.Given, { json, action, machine, ids, limit 
         yield* json
           ? print(found)
           : Console.log(Table.lines(machineColumns(Date.now()), found.machines).join("\n"))
-        for (const each of found.differences) {
+        for (const each of found.differences ?? []) {
           yield* Console.error(`warning: ${printable(FleetDifferences.sentence(each), 1000)}`)
         }
         return found.storeLost ? yield* Console.error(storeLost) : undefined

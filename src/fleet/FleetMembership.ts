@@ -60,7 +60,9 @@ export class FleetMembership extends Context.Service<FleetMembership, Membership
               isLost
                 ? Effect.logWarning("this machine has lost its fleet: its leases have ended", {
                     store: store.name,
-                    machines: membership.machines
+                    machines: membership.machines,
+                    // Of a store that is there and refuses, such as one without memory, nothing else is logged.
+                    reason: membership.failure ?? "they were not renewed in time"
                   })
                 : Effect.logInfo("this machine is in its fleet again", { machines: membership.machines })
             )

@@ -48,6 +48,8 @@ export class Membership {
   isLost = false
   /** From when on the store leases, after it may have forgotten: in milliseconds of `now`. */
   leasesFrom = 0
+  /** Why a call has failed last, since leases were renewed. */
+  failure: string | undefined
   /** The store's time last seen, in milliseconds since the epoch, and when by the clock of this machine. */
   private seen: { readonly store: number; readonly here: number } | undefined
   private readonly options: Options
@@ -66,7 +68,7 @@ export class Membership {
   constructor(options: Options) {
     this.options = options
     const { store, keys, id, lease, now, after } = options
-    this.store = store
+    this.store = { ...store, call: this.call }
     this.keys = keys
     this.id = id
     this.lease = lease
@@ -81,6 +83,13 @@ export class Membership {
       this.isLost = true
     }
   }
+
+  /** Calls the store, and notes why it does not answer. */
+  private readonly call: FleetStore["Service"]["call"] = (script, keys, args, answer) =>
+    this.options.store.call(script, keys, args, (reply) => {
+      if (hasFailed(reply)) this.failure = reply.reason
+      answer(reply)
+    })
 
   /** Number of machines last seen, this one among them. */
   get machines(): number {
@@ -206,6 +215,7 @@ export class Membership {
     }
     const wasLost = this.isLost
     this.validUntil = Math.max(this.validUntil, until)
+    this.failure = undefined
     this.isLost = false
     this.isReturning = false
     for (const each of this.leases) each.hold?.(this.validUntil)

@@ -51,10 +51,13 @@ describe("the membership of a machine", () => {
     assert.isFalse(membership.isLost)
     fleet.clock.pass(2200)
     assert.isTrue(membership.isLost)
+    // Which the log says: of a store that answers, and refuses, nothing else is logged.
+    assert.isString(membership.failure)
     assert.isFalse(fleet.at(1).membership.isLost)
     connection.mend()
     fleet.clock.pass(2100)
     assert.isFalse(membership.isLost)
+    assert.isUndefined(membership.failure)
   })
 
   it("takes the store's time for the only one", () => {

@@ -64,7 +64,7 @@ export const make = (): View => {
   })
 
   const refresh = async () => {
-    const { machines, differences, storeLost } = await Api.fleet()
+    const { machines, differences = [], storeLost } = await Api.fleet()
     const answers = machines.flatMap(({ status }) => status ?? [])
     tiles.machines.show(Format.count(machines.length))
     tiles.ready.show(Format.count(answers.filter(({ ready }) => ready).length))
