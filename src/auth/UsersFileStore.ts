@@ -136,9 +136,14 @@ export const make = (
     change: (name, to) => edit(ofUser(name, (index) => ({ _tag: "change", index, to }))),
     remove: (name) => edit(ofUser(name, (index) => ({ _tag: "remove", index }))),
     // A file that cannot be used at present changes nothing.
-    changes: Stream.concat(
-      Stream.succeed(undefined),
-      Stream.merge(Stream.fromPubSub(own), FileWatcher.changes([path]))
+    changes: Stream.unwrap(
+      // A change that is made while the first list is taken is one of the file since then.
+      Effect.map(Clock.currentTimeMillis, (since) =>
+        Stream.concat(
+          Stream.succeed(undefined),
+          Stream.merge(Stream.fromPubSub(own), FileWatcher.changes([path], { since }))
+        )
+      )
     ).pipe(
       Stream.mapEffect(() => Effect.option(list)),
       Stream.flatMap((users) => Stream.fromIterable(Option.toArray(users))),

@@ -16,8 +16,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import { back, leave, proxy, welcome } from "../../examples/users-in-a-file.ts"
 import * as PasswordHash from "../../src/auth/PasswordHash.ts"
 import * as UsersFileStore from "../../src/auth/UsersFileStore.ts"
@@ -168,6 +170,22 @@ describe.concurrent("the store in a users file", () => {
       for (let index = 0; index < 10; index++) assert.include(names, `hand${index}`)
       assert.lengthOf(names, 50)
     })
+  )
+
+  it.live("tells of a change that is made while a reader takes the users before it", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "users.txt")
+      writeFileSync(path, `alice:${hash}\nbob:${hash}\n`, { mode: 0o600 })
+      const { changes, remove } = storeIn(path)
+      const lists = yield* changes.pipe(
+        Stream.map((users) => users.map(({ name }) => name)),
+        Stream.tap((names) => (names.includes("bob") ? remove("bob") : Effect.void)),
+        Stream.take(2),
+        Stream.runCollect,
+        Effect.timeoutOption("10 seconds")
+      )
+      assert.deepStrictEqual(Option.getOrUndefined(lists), [["alice", "bob"], ["alice"]])
+    }).pipe(Effect.scoped)
   )
 
   it.live("waits for a program that writes, and does not take half a file for the whole", () =>
