@@ -21,7 +21,8 @@ import type { BanWordsFile } from "./BanWordsFile.ts"
 import { type FleetStore, run } from "./FleetStore.ts"
 import type { HashSharing } from "./HashSharing.ts"
 import { bucketOf, type Keys } from "./Keys.ts"
-import { type BanBatch, ExchangeBans, ListBans, ListKnown, tolerance } from "./scripts/ExchangeBans.ts"
+import { type BanBatch, ExchangeBans, tolerance } from "./scripts/ExchangeBans.ts"
+import { ListBans, ListKnown } from "./scripts/ListBans.ts"
 import * as UntoldLogins from "./UntoldLogins.ts"
 
 export interface FleetBans extends Sharing {

@@ -180,6 +180,26 @@ describe("FleetChecks", () => {
     })
   )
 
+  it.effect("keeps what is newer than what the store has", () =>
+    Effect.gen(function* () {
+      const shared = FleetStore.make()
+      const { checks, members } = yield* machineOf(shared, "one", 1)
+      yield* shared.pass(5000)
+      for (const check of ["a", "b"]) {
+        shared.database.hset(
+          keys.ofBucket("checks", 0),
+          check,
+          `${shared.now() - 1000} ${JSON.stringify(failure)}`
+        )
+      }
+      checks.receiveMessage(JSON.stringify({ from: "two", results: [{ check: "a" }] }))
+      checks.connected()
+      yield* shared.settled(checks.exchange)
+      assert.deepStrictEqual(members[0]!.latest("a", every), { check: "a" })
+      assert.deepStrictEqual(members[0]!.latest("b", every), { check: "b", failure })
+    })
+  )
+
   it.effect("takes nothing that is no result", () =>
     Effect.gen(function* () {
       const shared = FleetStore.make()
