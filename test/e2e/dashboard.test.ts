@@ -92,7 +92,7 @@ describeWith(["chromium"], () => {
         const ban = page.getByRole("row").filter({ hasText: "203.0.113.0/24" })
         await ban.getByRole("button", { name: "Lift the ban of 203.0.113.0/24" }).click()
         await page.getByRole("dialog").getByRole("button", { name: "Lift ban" }).click()
-        await page.getByText("No network is banned, or none has this in it.").waitFor()
+        await page.getByText("No network is banned, or no ban matches the search.").waitFor()
 
         // Users: add, disable, another password, remove; by keyboard.
         await page.getByRole("link", { name: "Users", exact: true }).click()

@@ -149,7 +149,7 @@ const fleets: ReadonlyArray<Fleet> = [
     leads: ["1x5", "0x20", "0x20"],
     alerts: {
       EffectSocksFleetLeaderless:
-        "No machine leads the fleet, so each one checks upstreams and keeps usage by itself"
+        "No machine leads the fleet, so each one checks upstreams, and sums up and removes old usage, by itself"
     }
   },
   {
