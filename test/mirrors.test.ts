@@ -127,7 +127,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   "fleet/FleetCluster": "e2e/fleet.leader",
   "fleet/FleetLimits": "fleet/FleetShares",
   "fleet/Gather": "fleet/Membership",
-  "fleet/MachineCount": "fleet/Membership",
   "fleet/LimitSlots": "fleet/FleetSlots",
   "fleet/SlotCalls": "fleet/FleetSlots",
   "fleet/SlotRecalls": "fleet/FleetSlots",

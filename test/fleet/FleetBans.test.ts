@@ -85,9 +85,10 @@ const machineOn = Effect.fnUntraced(function* (
   const exchange = shared.settled(sharing.exchange)
   yield* Effect.exit(exchange)
   /** An exchange that arrives, and whose answer does not: the connection is cut meanwhile. */
-  const exchangeUnheard = Effect.gen(function* () {
+  const exchangeUnheard = Effect.fnUntraced(function* (meanwhile: () => void = () => {}) {
     const fiber = yield* Effect.forkChild(sharing.exchange, { startImmediately: true })
     link.cut()
+    meanwhile()
     yield* shared.pass(1000)
     assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
   })
@@ -494,13 +495,28 @@ describe("FleetBans", () => {
         const shared = FleetStore.make()
         const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
         a!.ban("203.0.113.7/32")
-        yield* a!.exchangeUnheard
+        yield* a!.exchangeUnheard()
         yield* b!.exchange
         assert.deepStrictEqual(b!.bans(), ["203.0.113.7/32"])
         yield* shared.pass(5000)
         b!.lift("203.0.113.7/32")
         yield* b!.exchange
         yield* shared.pass(5000)
+        a!.mend()
+        yield* a!.exchange
+        yield* b!.exchange
+        assert.deepStrictEqual([a!.bans(), b!.bans()], [[], []])
+      }).pipe(quietly)
+    )
+
+    it.effect("where it was lifted while the machine told of it, and heard no answer", () =>
+      Effect.gen(function* () {
+        const shared = FleetStore.make()
+        const [a, b] = yield* Effect.forEach(["a", "b"], (name) => machineOn(shared, name))
+        a!.ban("203.0.113.7/32")
+        // Later than two decisions are told apart.
+        yield* shared.pass(5000)
+        yield* a!.exchangeUnheard(() => a!.lift("203.0.113.7/32"))
         a!.mend()
         yield* a!.exchange
         yield* b!.exchange
@@ -791,7 +807,7 @@ describe("FleetBans", () => {
             else if (what === "flush") shared.database.flush()
             else if (what === "copy") copy = shared.database.copy()
             else if (what === "restore") shared.database.restore(copy)
-            if (what === "unheard") yield* machine.exchangeUnheard
+            if (what === "unheard") yield* machine.exchangeUnheard()
             else if (what === "restart") {
               yield* machine.save
               machine.cut()
