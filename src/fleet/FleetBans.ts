@@ -23,6 +23,7 @@ import type { HashSharing } from "./HashSharing.ts"
 import { bucketOf, type Keys } from "./Keys.ts"
 import { type BanBatch, ExchangeBans, tolerance } from "./scripts/ExchangeBans.ts"
 import { ListBans, ListKnown } from "./scripts/ListBans.ts"
+import * as UntoldBans from "./UntoldBans.ts"
 import * as UntoldLogins from "./UntoldLogins.ts"
 
 export interface FleetBans extends Sharing {
@@ -48,16 +49,10 @@ interface Options extends HashSharing {
   readonly wordsFile: BanWordsFile
 }
 
-/** The most bans of a batch, and the most that wait for a store that is away, the last ones. */
-const mostBans = 4096
-const mostWaiting = 32_768
-
 /** Milliseconds that a message may take. */
 const late = tolerance / 2
 
 export const channelOf = (keys: Keys): string => `${keys.broadcast}:bans`
-
-type BanUpdate = Extract<Update, { readonly _tag: "ban" }>
 
 /** What goes to other machines with a change. The store adds the revisions before and after it, and its time. */
 interface News {
@@ -93,11 +88,7 @@ export const make = ({
   let revision: string | undefined
   const words = BanWords.make(wordsFile.left)
   let saved = words.revision()
-  /** New bans, and networks whose bans are lifted, with those of the bans. */
-  let bans = new Map<string, BanUpdate>()
-  let lifts = new Map<string, ReadonlyArray<string>>()
-  /** Networks on which the store has no word, or an older one: it is told again. */
-  let again = new Set<string>()
+  const untold = UntoldBans.make()
   const logins = UntoldLogins.make(clock, machines)
 
   const follow = (update: Update) => {
@@ -130,9 +121,7 @@ export const make = ({
         return logins.add(update)
       case "ban":
         if (isRestoring) return
-        bans.set(update.network, update)
-        if (bans.size > mostWaiting) bans.delete(bans.keys().next().value!)
-        again.delete(update.network)
+        untold.ban(update)
         words.note(update.network, { isBan: true, at: clock() })
         return wake()
       case "lift": {
@@ -141,42 +130,20 @@ export const make = ({
           IpNetwork.overlaps(network, lifted)
         )
         const networks = [...new Set([update.network, ...overlapping.map(([network]) => network)])]
-        for (const network of networks) {
-          bans.delete(network)
-          again.delete(network)
-          words.note(network, { isBan: false, at: clock() })
-        }
-        lifts.set(update.network, networks)
+        for (const network of networks) words.note(network, { isBan: false, at: clock() })
+        untold.lift(update.network, networks)
         return wake()
       }
     }
   }
 
-  /** Takes what waits, of many bans a part. On a failure `putBack` has it wait again, except where something newer is there. */
-  const take = () => {
-    const [first, left] = cut([...bans])
-    const [firstAgain, leftAgain] = cut([...again])
-    const taken = { bans: new Map(first), lifts, again: new Set(firstAgain), logins: logins.take() }
-    bans = new Map(left)
-    lifts = new Map()
-    again = new Set(leftAgain)
-    return taken
-  }
-
-  let sending: ReturnType<typeof take> | undefined
-
-  const putBack = (taken: ReturnType<typeof take>) => {
-    // A ban that was made since a lift holds.
-    for (const names of lifts.values()) for (const name of names) taken.bans.delete(name)
-    bans = new Map([...taken.bans, ...bans])
-    lifts = new Map([...taken.lifts, ...lifts])
-    again = new Set([...taken.again, ...again])
-    logins.putBack(taken.logins)
-  }
-
-  const send = Effect.fnUntraced(function* (taken: ReturnType<typeof take>) {
+  /** Tells the store what waits. Returns what it said, or undefined if the batch was long on its way and is to be told again. */
+  const send = Effect.fnUntraced(function* (
+    { bans, lifts, again }: UntoldBans.Taken,
+    { guesses, forgiven, known }: UntoldLogins.Taken
+  ) {
     const now = clock()
-    const bansOf = (updates: Iterable<BanUpdate>): BanBatch["bans"] =>
+    const bansOf = (updates: Iterable<UntoldBans.BanUpdate>): BanBatch["bans"] =>
       Array.from(updates)
         .filter(({ until }) => until > now)
         .map(({ network, until, reason, failures }) => [
@@ -186,27 +153,27 @@ export const make = ({
     const liftingsOf = (networks: Iterable<string>): BanBatch["lifted"] =>
       Array.from(networks, (network) => [network, words.age(network, now)])
     const here = list(now)
-    const bansAgain = [...taken.again].flatMap((network) => {
+    const bansAgain = [...again].flatMap((network) => {
       const ban = here.get(network)
-      return ban === undefined ? [] : [ofBan(ban) as BanUpdate]
+      return ban === undefined ? [] : [ofBan(ban) as UntoldBans.BanUpdate]
     })
     const news: News = {
       from: machine,
-      bans: bansOf(taken.bans.values()),
-      lift: liftingsOf([...taken.lifts.values()].flat()),
-      known: [...taken.logins.known],
-      isPartial: taken.again.size > 0
+      bans: bansOf(bans.values()),
+      lift: liftingsOf([...lifts.values()].flat()),
+      known: [...known],
+      isPartial: again.size > 0
     }
     const batch: BanBatch = {
       sentAt: storeNow(),
       bans: [...news.bans, ...bansOf(bansAgain)],
-      lifted: [...news.lift, ...liftingsOf([...taken.again].filter(words.isLifting))],
-      guesses: Array.from(taken.logins.guesses, ([guess, { network, wider, window }]) => [
+      lifted: [...news.lift, ...liftingsOf([...again].filter(words.isLifting))],
+      guesses: Array.from(guesses, ([guess, { network, wider, window }]) => [
         guess,
         Math.ceil(window),
         [network, ...wider]
       ]),
-      forgiven: [...taken.logins.forgiven.values()],
+      forgiven: [...forgiven.values()],
       known: news.known
     }
     const isNews = news.bans.length + news.lift.length + news.known.length > 0
@@ -218,7 +185,7 @@ export const make = ({
     ])
     if (reply.length === 2) return
     const [before, after, counts, refused] = reply
-    const attempts = [...taken.logins.guesses.values()]
+    const attempts = [...guesses.values()]
     for (const [index, counted] of counts.entries()) {
       yield* decisions?.summed(attempts[index]!, counted) ?? Effect.void
     }
@@ -235,8 +202,9 @@ export const make = ({
     const there = new Map(bansThere.map(([network, , , , age]) => [network, wordOf(true, age)]))
     for (const [network, age] of liftings) there.set(network, wordOf(false, age))
     const here = list(now)
-    again = new Set(words.newer(there, here.keys(), now).filter((network) => !isUntold(network)))
-    for (const network of there.keys()) if (again.has(network) || isUntold(network)) there.delete(network)
+    const newer = new Set(words.newer(there, here.keys(), now).filter((network) => !untold.has(network)))
+    untold.repeat(newer)
+    for (const network of there.keys()) if (newer.has(network) || untold.has(network)) there.delete(network)
     for (const [network, word] of there) words.note(network, word)
     liftOnly(
       liftings.map(([network]) => network).filter((network) => there.has(network)),
@@ -249,16 +217,6 @@ export const make = ({
     }
     revision = current
   })
-
-  /** Whether a ban or a lift of this network is new, and waits to be told. */
-  const isUntold = (network: string) =>
-    bans.has(network) || (sending?.bans.has(network) ?? false) || isLifted(network)
-
-  /** Whether a lift waits to be told that is of this network. */
-  const isLifted = (network: string) =>
-    [...lifts.keys(), ...(sending?.lifts.keys() ?? [])].some((lift) =>
-      IpNetwork.overlaps(networkOf(lift), networkOf(network))
-    )
 
   const begin = Effect.gen(function* () {
     // The file of known users may have brought another key.
@@ -285,24 +243,24 @@ export const make = ({
     if (decisions === undefined) return
     if (isRestoring) restored()
     if (revision === undefined) yield* begin
-    const taken = take()
-    sending = taken
-    const sent = yield* send(taken).pipe(
+    const takenLogins = logins.take()
+    const sent = yield* send(untold.take(), takenLogins).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
-          sending = undefined
-          if (Exit.isFailure(exit) || exit.value === undefined) putBack(taken)
+          if (Exit.isSuccess(exit) && exit.value !== undefined) return untold.told()
+          untold.putBack()
+          logins.putBack(takenLogins)
         })
       )
     )
     if (sent === undefined) return
     const { after, refused, isKnown } = sent
     // There the store's word holds, whatever clocks say.
-    for (const network of refused) if (!isUntold(network)) words.distrust(network)
+    for (const network of refused) if (!untold.has(network)) words.distrust(network)
     if (refused.length > 0) yield* reconcile
     else if (isKnown) revision = after
     else if (after !== revision) yield* reconcile
-    if (bans.size > 0) wake()
+    if (untold.hasBans()) wake()
   })
 
   const receive = (message: string) => {
@@ -317,7 +275,7 @@ export const make = ({
     if (!(Math.abs((storeNow() ?? Number.NaN) - at) < late)) return wake()
     const now = clock()
     // What the store does not have holds until it is told: a new ban, a lift, and what it has forgotten.
-    const isOwn = (network: string, age: number) => isUntold(network) || words.isNewer(network, now - age)
+    const isOwn = (network: string, age: number) => untold.has(network) || words.isNewer(network, now - age)
     const lifted = news.lift.filter(([network, age]) => !isOwn(network, age))
     for (const [network, age] of lifted) words.note(network, { isBan: false, at: now - age })
     liftOnly(
@@ -370,12 +328,6 @@ const recent = <A, E, R>(
         : recent(ask, clock, tries - 1)
     })
   })
-
-/** What one batch has of many, and what waits. */
-const cut = <A>(all: ReadonlyArray<A>): readonly [taken: ReadonlyArray<A>, left: ReadonlyArray<A>] => [
-  all.slice(0, mostBans),
-  all.slice(mostBans)
-]
 
 /** The number of changes to the bans of the store up to a revision. */
 const countOf = (revision = ""): number => Number(revision.split(":")[0])

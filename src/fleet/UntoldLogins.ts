@@ -16,7 +16,7 @@ const mostGuesses = (machines: number): number => Math.min(Math.max(Math.floor(2
 /** Milliseconds in which a known pair is told once, by whichever machine, and in which a machine forgives it once. */
 const quiet = 60_000
 
-interface Taken {
+export interface Taken {
   /** By the hashes of account and guess. */
   readonly guesses: ReadonlyMap<string, Attempt>
   readonly forgiven: ReadonlyMap<string, BanBatch["forgiven"][number]>
