@@ -243,6 +243,7 @@ export class Machine {
   /** What happened while the machine stood still, in order. */
   private stopped: Array<() => void> | undefined
   private requests = 0
+  private connections = 0
 
   constructor(fleet: Fleet, id: string, disk: Disk) {
     this.fleet = fleet
@@ -319,7 +320,11 @@ export class Machine {
         now: () => clock.now * pace
       })
     }
-    this.connection.whenConnected((run) => live(() => this.membership.connected(run)))
+    this.connection.whenConnected((run) => {
+      const connection = ++this.connections
+      // One that was lost while the machine stood still carries nothing to the store that is there now.
+      live(() => connection === this.connections && this.membership.connected(run))
+    })
     clock.every(lease / 3 / pace, () => live(() => this.membership.beat()))
     clock.every(1000 / pace, () =>
       live(() => {
