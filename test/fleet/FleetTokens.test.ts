@@ -126,21 +126,6 @@ describe("the tokens of a fleet", () => {
     assert.isAtLeast(granted, 40 * 20 * 0.9)
   })
 
-  it("that were leased ahead do not add to the burst after a rest", () => {
-    const fleet = Fleet.of(1)
-    ask(fleet, 1000, 500, 2)
-    fleet.clock.pass(1000)
-    let granted = 0
-    for (let count = 0; count < 1500; count++) {
-      fleet.at(0).token("user alice", 1000, (wait) => {
-        if (wait === 0) granted++
-      })
-    }
-    fleet.clock.pass(5)
-    assert.isAtLeast(granted, 1000)
-    assert.isAtMost(granted, 1005)
-  })
-
   /** The answers to one more request so long after a machine that has leased tokens ahead can lease no others. */
   const answersAfter = (rest: number) => {
     const fleet = Fleet.of(1, { lease: 20_000 })
