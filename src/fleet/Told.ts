@@ -24,8 +24,12 @@ export const make = (name: string, lease: Duration.Duration, startedAt: number):
   lease: Duration.toMillis(lease)
 })
 
+/** The first versions told no lease and no format, and kept other things. */
 const Others = Schema.fromJsonString(
-  Schema.Struct({ name: Schema.String, lease: Schema.Finite, format: Schema.Finite })
+  Schema.Struct({
+    ...{ name: Schema.String, startedAt: Schema.Finite },
+    ...{ lease: Schema.optionalKey(Schema.Finite), format: Schema.optionalKey(Schema.Finite) }
+  })
 )
 
 /**
@@ -40,7 +44,7 @@ export const conflict = (own: Told, others: ReadonlyArray<string>): string | und
     if (other.format !== own.format) {
       return `the machine ${name} is of a version that keeps other things in the store, so this machine needs another --fleet-prefix`
     }
-    if (other.lease !== own.lease) {
+    if (other.lease !== undefined && other.lease !== own.lease) {
       return `the machine ${name} has --fleet-lease ${seconds(other.lease)}, and this machine ${seconds(own.lease)}: all machines need the same`
     }
   }

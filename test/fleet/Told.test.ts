@@ -20,11 +20,16 @@ describe("a machine that joins", () => {
 
   it("understands what the others keep", () => {
     const next = told("one")
-    const others = [JSON.stringify({ ...next, format: next.format + 1 })]
-    assert.match(
-      Told.conflict(told("two"), others) ?? "",
-      /^the machine one is of a version .* --fleet-prefix$/
-    )
+    // The first versions told no format.
+    for (const other of [
+      { ...next, format: next.format + 1 },
+      { name: "one", startedAt: 1000 }
+    ]) {
+      assert.match(
+        Told.conflict(told("two"), [JSON.stringify(other)]) ?? "",
+        /^the machine one is of a version .* --fleet-prefix$/
+      )
+    }
   })
 
   it("is kept out by nothing that no machine tells", () => {
